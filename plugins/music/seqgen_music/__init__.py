@@ -1,0 +1,15 @@
+"""Music for seqgen: the hook, and nothing heavy."""
+
+from collections.abc import Iterable
+
+from seqgen.plugin import DomainSpec, hookimpl
+
+__version__ = "0.1.0"
+
+
+@hookimpl
+def seqgen_domains() -> Iterable[DomainSpec]:
+    """Announce the domain."""
+    suffixes = (".mid", ".midi", ".mxl", ".musicxml", ".xml", ".abc", ".krn")
+    summary = "four-part chorales from MIDI, MusicXML, ABC or kern; writes MIDI"
+    return [DomainSpec("music", summary, suffixes, "seqgen_music.domain:MusicDomain")]

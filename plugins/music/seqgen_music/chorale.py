@@ -1,0 +1,318 @@
+"""The codec `chorale`: four voices on a grid of 16ths, one token a voice and step.
+
+The raster runs step by step through soprano, alto, tenor and bass. Two forms:
+
+*held* (the default)
+    A token is the pitch of a new note, "hold", or "rest", so a repeated note stays repeated.
+    Two tokens open the piece: its metre, and the length of its upbeat.
+*grid*
+    A token is the pitch that sounds, or "rest", and nothing else: the plain form of the JSB
+    benchmark, in which a repeated note and a held one are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen.plugin import Codec
+from seqgen_music.music import Music, pitch_name
+from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, raster_of
+
+Ids = NDArray[np.int64]
+
+#: Longest upbeat that has a token, in steps.
+UPBEATS = 16
+
+#: From this many steps on, how long a voice has gone on makes no difference.
+LONGEST_LASTED = 31
+
+#: What a token means in a cell, besides pitches and `REST`.
+HOLD, NO_CELL = -2, -3
+
+
+@dataclass(frozen=True)
+class ChoraleOptions:
+    """How voices become tokens."""
+
+    form: Literal["held", "grid"] = "held"
+    """held tells repeated notes from held ones and knows the metre; grid is the benchmark's."""
+
+
+class ChoraleCodec(Codec):
+    """Four-part music as a raster of tokens.
+
+    Lossy: onsets and ends are rounded to 16ths; of the simultaneous notes of a voice the
+    highest stays, and the voice's next onset ends it; dynamics, tempo, key and changes of
+    metre go. The form *grid* also loses repeated notes and the metre.
+
+    Four side inputs: the slot (header or voice), the place in the bar, what the voice sang one
+    step ago and how long it has done so.
+
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+        Lowest and highest pitch of every voice, soprano first.
+    metres : sequence of (int, int)
+        Metres of the corpus; the first stands in where ids have none.
+    """
+
+    options_type: ClassVar[type[Any]] = ChoraleOptions
+
+    def __init__(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        metres: Sequence[tuple[int, int]],
+        options: ChoraleOptions,
+    ) -> None:
+        self.options = options
+        self.ranges, self.metres = tuple(ranges), tuple(metres)
+        self.held = options.form == "held"
+        self.header = 2 if self.held else 0
+        self.low, self.high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        # The table of tokens, (kind, value) in the order of ids; all else derives from it.
+        pitches = [("pitch", pitch) for pitch in range(self.low, self.high + 1)]
+        openings = [("metre", metre) for metre in metres] + [("upbeat", n) for n in range(UPBEATS)]
+        self.table: list[tuple[str, Any]] = [("rest", REST), *pitches]
+        if self.held:
+            self.table += [("hold", HOLD), *openings]
+        self.ids = {token: number for number, token in enumerate(self.table)}
+        self.vocab = tuple(_token_name(kind, value) for kind, value in self.table)
+        self.meaning = np.array(
+            [value if kind in ("rest", "pitch", "hold") else NO_CELL for kind, value in self.table]
+        )
+        self.feature_sizes = (
+            self.header + len(VOICES),
+            max(map(bar_steps, self.metres)),
+            self.high - self.low + 2,
+            LONGEST_LASTED + 1,
+        )
+
+    @classmethod
+    def fit(cls, pieces: Iterable[Music], options: ChoraleOptions) -> Self:
+        """Learn the range of every voice, and the metres.
+
+        Raises
+        ------
+        DataError
+            If no piece has four voices.
+        """
+        lows, highs = np.full(len(VOICES), 128), np.full(len(VOICES), REST)
+        metres = set()
+        for piece in pieces:
+            try:
+                raster = raster_of(piece)
+            except DataError:
+                continue
+            pitched = np.where(raster.sounding == REST, 128, raster.sounding)
+            lows = np.minimum(lows, pitched.min(axis=0))
+            highs = np.maximum(highs, raster.sounding.max(axis=0))
+            metres.add(raster.metre)
+        if (highs == REST).any():
+            raise DataError(
+                "no piece has four voices, which the codec 'chorale' needs: one track a voice"
+            )
+        ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
+        # The benchmark's form knows no metre; a bar of four quarters is its best guess.
+        return cls(ranges, sorted(metres) if options.form == "held" else [(4, 4)], options)
+
+    def encode(self, piece: Music) -> Ids:
+        """Return the raster as ids.
+
+        Raises
+        ------
+        DataError
+            If the piece has not four voices, or a pitch or metre that the corpus had not.
+        """
+        raster = raster_of(piece)
+        self._refuse_unknown(raster)
+        cells = np.where(raster.sounding == REST, self.ids["rest", REST], 0)
+        cells += np.where(raster.sounding == REST, 0, raster.sounding - self.low + 1)
+        if not self.held:
+            return cells.ravel()
+        goes_on = ~raster.begins & (raster.sounding != REST)
+        cells = np.where(goes_on, self.ids["hold", HOLD], cells)
+        header = [self.ids["metre", raster.metre], self.ids["upbeat", raster.upbeat]]
+        return np.concatenate([header, cells.ravel()])
+
+    def decode(self, ids: Ids) -> Music:
+        """Return four tracks; what is missing of the last step goes on as it was."""
+        return self._raster(ids).to_music()
+
+    def state(self) -> dict[str, Any]:
+        """Return ranges and metres."""
+        return {"ranges": [*map(list, self.ranges)], "metres": [*map(list, self.metres)]}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], options: ChoraleOptions) -> Self:
+        """Rebuild the codec."""
+        ranges = [(low, high) for low, high in state["ranges"]]
+        return cls(ranges, [(beats, unit) for beats, unit in state["metres"]], options)
+
+    def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
+        """Transpose all voices by one interval that keeps each in its range."""
+        sounding = self._raster(ids).sounding
+        down, up = -128, 128
+        for voice, (low, high) in zip(sounding.T, self.ranges, strict=True):
+            sung = voice[voice != REST]
+            if len(sung):
+                down, up = max(down, low - int(sung.min())), min(up, high - int(sung.max()))
+        if down >= up:
+            return ids
+        interval = int(rng.integers(down, up + 1))
+        return np.where(self.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
+
+    def features(self, ids: Ids) -> Ids:
+        """Return slot, place in the bar, the voice's last pitch, and how long it has lasted."""
+        rows = np.zeros((len(ids) + 1, 4), np.int64)
+        position = np.arange(len(ids) + 1)
+        rows[:, 0] = np.where(
+            position < self.header, position, self.header + (position - self.header) % len(VOICES)
+        )
+        raster = self._raster(ids)
+        cells = rows[self.header :]
+        step, voice = np.divmod(np.arange(len(cells)), len(VOICES))
+        cells[:, 1] = (step - raster.upbeat) % bar_steps(raster.metre)
+        later = step > 0
+        before = (step[later] - 1, voice[later])
+        cells[later, 2] = self.pitch_feature(raster.sounding[before])
+        cells[later, 3] = np.minimum(raster.lasted()[before], LONGEST_LASTED)
+        return rows
+
+    def tracker(self, condition: Any = None) -> ChoraleTracker:
+        """Return the follower that keeps the order of the voices and their ranges."""
+        return ChoraleTracker(self)
+
+    def units(self, ids: Ids) -> dict[str, float]:
+        """Count tokens, steps of the grid ("frames") and quarter notes."""
+        frames = max(len(ids) - self.header, 0) / len(VOICES)
+        return {"tokens": float(len(ids)), "frames": frames, "quarters": frames / STEPS}
+
+    def pitch_feature(self, sounding: Ids) -> Ids:
+        """Return sounding pitches as values of the third side input; 0 is a rest."""
+        return np.where(sounding == REST, 0, sounding - self.low + 1)
+
+    def opening(self, ids: Ids) -> tuple[tuple[int, int], int]:
+        """Return the metre and upbeat that ids open with, or the first metre and none."""
+        kinds = [self.table[token] for token in ids[: self.header].tolist()]
+        metre = kinds[0][1] if kinds and kinds[0][0] == "metre" else self.metres[0]
+        upbeat = kinds[1][1] if len(kinds) > 1 and kinds[1][0] == "upbeat" else 0
+        return metre, upbeat % bar_steps(metre)
+
+    def _raster(self, ids: Ids) -> Raster:
+        """Return what any ids mean; tokens where they do not belong are rests."""
+        cells = self.meaning[ids[self.header :]]
+        cells = np.append(cells, np.full(-len(cells) % len(VOICES), HOLD))
+        cells = np.where(cells == NO_CELL, REST, cells).reshape(-1, len(VOICES))
+        cells[:1] = np.where(cells[:1] == HOLD, REST, cells[:1])
+        step = np.arange(len(cells))[:, None]
+        said = np.maximum.accumulate(np.where(cells == HOLD, 0, step), axis=0)
+        sounding = np.take_along_axis(cells, said, axis=0)
+        changes = np.ones(cells.shape, bool)
+        changes[1:] = sounding[1:] != sounding[:-1]
+        begins = changes | (cells >= 0) if self.held else changes
+        return Raster(sounding, begins, *self.opening(ids))
+
+    def _refuse_unknown(self, raster: Raster) -> None:
+        pitches = raster.sounding[raster.sounding != REST]
+        outside = pitches[(pitches < self.low) | (pitches > self.high)]
+        if len(outside):
+            raise DataError(
+                f"pitch {pitch_name(int(outside[0]))} is outside {pitch_name(self.low)} to "
+                f"{pitch_name(self.high)}, the range of this model's corpus; transpose the piece"
+            )
+        if self.held and raster.metre not in self.metres:
+            known = ", ".join(f"{beats}/{unit}" for beats, unit in self.metres)
+            beats, unit = raster.metre
+            raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
+
+
+class ChoraleTracker:
+    """Knows which voice comes next, what it may sing, and when the piece may end.
+
+    Parameters
+    ----------
+    codec : ChoraleCodec
+    """
+
+    def __init__(self, codec: ChoraleCodec) -> None:
+        self._codec = codec
+        self._opening: list[int] = []
+        self._position = 0
+        self._metre, self._upbeat = codec.opening(np.zeros(0, np.int64))
+        self._sounding = [REST] * len(VOICES)
+        self._lasted = [0] * len(VOICES)
+        self._masks = [self._mask(slot) for slot in range(codec.header + len(VOICES))]
+
+    def features(self) -> Sequence[int]:
+        """Return the row of `ChoraleCodec.features` for the next position."""
+        if self._position < self._codec.header:
+            return (self._position, 0, 0, 0)
+        step, voice = self._step_and_voice()
+        place = (step - self._upbeat) % bar_steps(self._metre)
+        sounding = self._sounding[voice]
+        pitch = 0 if sounding == REST else sounding - self._codec.low + 1
+        lasted = min(self._lasted[voice], LONGEST_LASTED)
+        return (self._codec.header + voice, place, pitch, lasted)
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Return the mask of the slot: no hold of silence, no end within a step."""
+        if self._position < self._codec.header:
+            return self._masks[self._position]
+        step, voice = self._step_and_voice()
+        mask = self._masks[self._codec.header + voice].copy()
+        mask[-1] = voice == 0 and step > 0
+        if self._codec.held:
+            mask[self._codec.ids["hold", HOLD]] = self._sounding[voice] != REST
+        return mask
+
+    def forced(self) -> None:
+        """Force nothing."""
+
+    def push(self, token: int) -> None:
+        """Take note of a token."""
+        if self._position < self._codec.header:
+            self._opening.append(token)
+            self._metre, self._upbeat = self._codec.opening(np.array(self._opening))
+        else:
+            _, voice = self._step_and_voice()
+            self._sing(voice, int(self._codec.meaning[token]))
+        self._position += 1
+
+    def _sing(self, voice: int, meaning: int) -> None:
+        before = self._sounding[voice]
+        now = {HOLD: before, NO_CELL: REST}.get(meaning, meaning)
+        begins = now != before or (self._codec.held and meaning >= 0)
+        self._sounding[voice] = now
+        self._lasted[voice] = 1 if begins else self._lasted[voice] + 1
+
+    def _step_and_voice(self) -> tuple[int, int]:
+        return divmod(self._position - self._codec.header, len(VOICES))
+
+    def _mask(self, slot: int) -> NDArray[np.bool_]:
+        """Return the ids that belong into a slot, END last."""
+        codec = self._codec
+        kinds = ["metre", "upbeat"][slot] if slot < codec.header else "cell"
+        low, high = codec.ranges[slot - codec.header] if kinds == "cell" else (0, 0)
+        mask = np.zeros(len(codec.table) + 1, bool)
+        for number, (kind, value) in enumerate(codec.table):
+            in_range = kind == "rest" or (kind == "pitch" and low <= value <= high)
+            mask[number] = in_range if kinds == "cell" else kind == kinds
+        return mask
+
+
+def _token_name(kind: str, value: Any) -> str:
+    match kind:
+        case "pitch":
+            return pitch_name(value)
+        case "metre":
+            return f"metre {value[0]}/{value[1]}"
+        case "upbeat":
+            return f"upbeat {value}"
+        case _:
+            return kind

@@ -1,0 +1,188 @@
+"""MIDI files in, by symusic and else pretty_midi; MIDI files out, by pretty_midi."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqgen.errors import DataError
+from seqgen_music.music import DEFAULT_TEMPO, NOTE, Music, Track
+
+if TYPE_CHECKING:
+    import pretty_midi
+
+#: Tonics of the major keys by number of sharps, -7 to 7, as MIDI files name them.
+_MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+_MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
+
+
+def read_midi(path: Path) -> Music:
+    """Read a MIDI file, all tracks.
+
+    Raises
+    ------
+    DataError
+        If neither library can read it, or it holds no note.
+    """
+    try:
+        music = _read_symusic(path)
+    except Exception as first:
+        # Both libraries raise whatever their parsers run into.
+        try:
+            music = _read_pretty_midi(path)
+        except Exception as second:
+            raise DataError(
+                f"not a readable MIDI file (symusic: {_brief(first)}; "
+                f"pretty_midi: {_brief(second)})"
+            ) from second
+    if not len(music.notes):
+        raise DataError("the MIDI file holds no note")
+    return music
+
+
+def write_midi(music: Music, path: Path) -> None:
+    """Write a MIDI file with tempo, metre, key, and name and program of every track."""
+    to_pretty_midi(music).write(str(path))
+
+
+def to_pretty_midi(music: Music) -> pretty_midi.PrettyMIDI:
+    """Return the piece as a pretty_midi object."""
+    import mido
+    import pretty_midi
+
+    # pretty_midi takes a map of tempos from a file only: a file without notes is made for it.
+    skeleton = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter)
+    skeleton.tracks.append(_timing_track(music))
+    midi = pretty_midi.PrettyMIDI(mido_object=skeleton)
+    onsets = music.seconds(music.notes["onset"])
+    ends = music.seconds(music.notes["onset"] + music.notes["duration"])
+    for number, track in enumerate(music.tracks):
+        instrument = pretty_midi.Instrument(track.program, track.drums, track.name)
+        mine = music.notes["track"] == number
+        instrument.notes = [
+            pretty_midi.Note(int(note["velocity"]), int(note["pitch"]), float(onset), float(end))
+            for note, onset, end in zip(music.notes[mine], onsets[mine], ends[mine], strict=True)
+        ]
+        midi.instruments.append(instrument)
+    return midi
+
+
+def _timing_track(music: Music) -> Any:
+    import mido
+
+    messages = [
+        (tick, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(qpm)))
+        for tick, qpm in music.tempos or ((0, DEFAULT_TEMPO),)
+    ]
+    messages += [
+        (tick, mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
+        for tick, numerator, denominator in music.metres
+    ]
+    messages += [
+        (tick, mido.MetaMessage("key_signature", key=_key_name(sharps, minor)))
+        for tick, sharps, minor in music.keys
+    ]
+    messages.sort(key=lambda pair: pair[0])
+    track = mido.MidiTrack()
+    last = 0
+    for tick, message in messages:
+        track.append(message.copy(time=tick - last))
+        last = tick
+    return track
+
+
+def _key_name(sharps: int, minor: bool) -> str:
+    return _MINOR[sharps + 7] + "m" if minor else _MAJOR[sharps + 7]
+
+
+def _read_symusic(path: Path) -> Music:
+    import symusic
+
+    score = symusic.Score(path)
+    columns = []
+    for number, track in enumerate(score.tracks):
+        arrays = track.notes.numpy()
+        notes = np.zeros(len(arrays["time"]), NOTE)
+        notes["onset"], notes["duration"] = arrays["time"], arrays["duration"]
+        notes["pitch"], notes["velocity"] = arrays["pitch"], arrays["velocity"]
+        notes["track"] = number
+        columns.append(notes)
+    return _assemble(
+        columns,
+        [Track(track.name, track.program, track.is_drum) for track in score.tracks],
+        score.ticks_per_quarter,
+        [(tempo.time, tempo.qpm) for tempo in score.tempos],
+        [(metre.time, metre.numerator, metre.denominator) for metre in score.time_signatures],
+        [(key.time, key.key, bool(key.tonality)) for key in score.key_signatures],
+    )
+
+
+def _read_pretty_midi(path: Path) -> Music:
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI(str(path))
+    tick = midi.time_to_tick
+    columns = []
+    for number, instrument in enumerate(midi.instruments):
+        rows = [
+            (tick(note.start), tick(note.end) - tick(note.start), note.pitch, note.velocity, number)
+            for note in instrument.notes
+        ]
+        columns.append(np.array(rows, NOTE))
+    times, tempos = midi.get_tempo_changes()
+    return _assemble(
+        columns,
+        [
+            Track(instrument.name, instrument.program, instrument.is_drum)
+            for instrument in midi.instruments
+        ],
+        midi.resolution,
+        [(tick(time), float(qpm)) for time, qpm in zip(times, tempos, strict=True)],
+        [
+            (tick(metre.time), metre.numerator, metre.denominator)
+            for metre in midi.time_signature_changes
+        ],
+        [(tick(key.time), *_sharps_of(key.key_number)) for key in midi.key_signature_changes],
+    )
+
+
+def _sharps_of(key_number: int) -> tuple[int, bool]:
+    """Return sharps and mode of pretty_midi's key number (0 to 11 major, then minor)."""
+    minor = key_number >= 12
+    sharps = (7 * (key_number - 9 if minor else key_number) + 5) % 12 - 5
+    return sharps, minor
+
+
+def _assemble(
+    columns: list[Any],
+    tracks: list[Track],
+    resolution: int,
+    tempos: list[tuple[int, float]],
+    metres: list[tuple[int, int, int]],
+    keys: list[tuple[int, int, bool]],
+) -> Music:
+    notes = np.concatenate(columns) if columns else np.zeros(0, NOTE)
+    notes = notes[notes["duration"] > 0]
+    order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
+    return Music(
+        notes[order],
+        tuple(tracks),
+        resolution,
+        _changes(tempos),
+        _changes(metres),
+        _changes(keys),
+    )
+
+
+def _changes(events: list[Any]) -> tuple[Any, ...]:
+    """Drop what is overridden at the same tick, and what repeats the value before it."""
+    ordered = sorted(events, key=lambda event: event[0])
+    last = [one for one, two in pairwise(ordered) if one[0] != two[0]] + ordered[-1:]
+    return tuple(last[:1] + [two for one, two in pairwise(last) if one[1:] != two[1:]])
+
+
+def _brief(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

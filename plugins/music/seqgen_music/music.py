@@ -1,0 +1,113 @@
+"""The piece of this domain: notes in tracks, with tempo, metre and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: A note: onset and duration in ticks, MIDI pitch and velocity, index of its track.
+NOTE = np.dtype(
+    [
+        ("onset", np.int64),
+        ("duration", np.int64),
+        ("pitch", np.uint8),
+        ("velocity", np.uint8),
+        ("track", np.uint16),
+    ]
+)
+
+#: Quarter notes a minute where a piece does not say.
+DEFAULT_TEMPO = 120.0
+
+PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One instrument or voice.
+
+    Attributes
+    ----------
+    name : str
+    program : int
+        General MIDI program, 0 to 127.
+    drums : bool
+        Whether pitches mean drums (MIDI channel 10).
+    """
+
+    name: str = ""
+    program: int = 0
+    drums: bool = False
+
+
+@dataclass(frozen=True)
+class Music:
+    """A piece of music.
+
+    Attributes
+    ----------
+    notes : structured array (N,) of `NOTE`
+        Sorted by onset, track and pitch.
+    tracks : tuple of Track
+    ticks_per_quarter : int
+        Length of a quarter note in ticks.
+    tempos : tuple of (tick, quarters a minute)
+        Sorted by tick; empty means `DEFAULT_TEMPO`.
+    metres : tuple of (tick, numerator, denominator)
+        Sorted by tick; empty means 4/4. An upbeat is a short bar of its own.
+    keys : tuple of (tick, sharps, minor)
+        Key signatures; flats are negative sharps.
+    """
+
+    notes: NDArray[np.void]
+    tracks: tuple[Track, ...]
+    ticks_per_quarter: int
+    tempos: tuple[tuple[int, float], ...] = ()
+    metres: tuple[tuple[int, int, int], ...] = ()
+    keys: tuple[tuple[int, int, bool], ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Ticks to the end of the last note."""
+        ends = self.notes["onset"] + self.notes["duration"]
+        return int(ends.max()) if len(ends) else 0
+
+    def bar_starts(self) -> list[int]:
+        """Return the tick of every bar line, the first at 0."""
+        changes = list(self.metres) or [(0, 4, 4)]
+        if changes[0][0] > 0:
+            changes.insert(0, (0, 4, 4))
+        starts: list[int] = []
+        stops = [change[0] for change in changes[1:]] + [max(self.length, 1)]
+        for (tick, numerator, denominator), stop in zip(changes, stops, strict=True):
+            bar = max(4 * self.ticks_per_quarter * numerator // denominator, 1)
+            starts.extend(range(tick, stop, bar))
+        return starts
+
+    def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Convert ticks ``(N,)`` to seconds by the tempo map."""
+        tempos = list(self.tempos) or [(0, DEFAULT_TEMPO)]
+        if tempos[0][0] > 0:
+            tempos.insert(0, (0, DEFAULT_TEMPO))
+        at = np.array([tick for tick, _ in tempos])
+        per_tick = np.array([60 / (qpm * self.ticks_per_quarter) for _, qpm in tempos])
+        begins = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
+        part = np.searchsorted(at, ticks, side="right") - 1
+        return np.asarray(begins[part] + (ticks - at[part]) * per_tick[part])
+
+    def __repr__(self) -> str:
+        quarters = self.length / self.ticks_per_quarter
+        return f"Music({len(self.notes)} notes, {len(self.tracks)} tracks, {quarters:g} quarters)"
+
+
+def make_notes(rows: list[tuple[int, int, int, int, int]]) -> NDArray[np.void]:
+    """Return notes of (onset, duration, pitch, velocity, track) rows in the order of `Music`."""
+    notes = np.array(rows, NOTE)
+    return notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))]
+
+
+def pitch_name(pitch: int) -> str:
+    """Return a MIDI pitch as a name: 60 is C4."""
+    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"

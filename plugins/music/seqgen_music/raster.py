@@ -1,0 +1,138 @@
+"""Four voices on a grid of 16ths: between a piece of music and a codec's tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen_music.music import Music, Track, make_notes
+
+VOICES = ("Soprano", "Alto", "Tenor", "Bass")
+
+#: Steps of the grid in a quarter note, and ticks of a step in the pieces that come out.
+STEPS, STEP_TICKS = 4, 120
+
+#: What sounds in a silent cell.
+REST = -1
+
+#: Quarters a minute, General MIDI program and velocity of the pieces that come out: a choir.
+TEMPO, CHOIR, VELOCITY = 76.0, 52, 80
+
+
+@dataclass(frozen=True)
+class Raster:
+    """What four voices do at every step.
+
+    Attributes
+    ----------
+    sounding : int64 array (steps, 4)
+        The pitch that sounds, or `REST`.
+    begins : bool array (steps, 4)
+        Whether it begins here, a silence too; all do at the first step.
+    metre : (int, int)
+        Such as (3, 4).
+    upbeat : int
+        Steps before the first bar line.
+    """
+
+    sounding: NDArray[np.int64]
+    begins: NDArray[np.bool_]
+    metre: tuple[int, int]
+    upbeat: int
+
+    def lasted(self) -> NDArray[np.int64]:
+        """Return for how many steps, this one included, each cell's sound has gone on."""
+        step = np.arange(len(self.sounding))[:, None]
+        began = np.maximum.accumulate(np.where(self.begins, step, 0), axis=0)
+        return np.asarray(step - began + 1)
+
+    def to_music(self) -> Music:
+        """Return one track a voice."""
+        rows = []
+        for voice in range(len(VOICES)):
+            starts = np.flatnonzero(self.begins[:, voice])
+            stops = np.append(starts[1:], len(self.begins))
+            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+                pitch = int(self.sounding[start, voice])
+                if pitch != REST:
+                    span = (start * STEP_TICKS, (stop - start) * STEP_TICKS)
+                    rows.append((*span, pitch, VELOCITY, voice))
+        metres = [(self.upbeat * STEP_TICKS, *self.metre)]
+        if self.upbeat:
+            length = Fraction(self.upbeat, 4 * STEPS)
+            unit = max(4, length.denominator)
+            metres.insert(0, (0, int(length * unit), unit))
+        tracks = tuple(Track(name, CHOIR) for name in VOICES)
+        ticks = STEPS * STEP_TICKS
+        return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))
+
+
+def bar_steps(metre: tuple[int, int]) -> int:
+    """Return the steps in a bar."""
+    beats, unit = metre
+    return max(4 * STEPS * beats // unit, 1)
+
+
+def raster_of(music: Music) -> Raster:
+    """Round a piece to the grid.
+
+    Raises
+    ------
+    DataError
+        If it has not four voices, or no note.
+    """
+    voices = _voices(music)
+    if not len(music.notes):
+        raise DataError("the piece holds no note")
+    grid = music.ticks_per_quarter / STEPS
+    onsets = np.rint(music.notes["onset"] / grid).astype(np.int64)
+    ends = np.rint((music.notes["onset"] + music.notes["duration"]) / grid).astype(np.int64)
+    ends = np.maximum(ends, onsets + 1)
+    sounding = np.full((int(ends.max()), len(VOICES)), REST)
+    begins = np.zeros(sounding.shape, bool)
+    for voice, track in enumerate(voices):
+        mine = np.flatnonzero(music.notes["track"] == track)
+        mine = mine[np.lexsort((music.notes["pitch"][mine], onsets[mine]))]
+        for index, following in zip(mine, np.append(mine[1:], -1), strict=True):
+            onset, end = onsets[index], ends[index]
+            if following >= 0:
+                end = min(end, onsets[following])
+            sounding[onset:end, voice] = music.notes["pitch"][index]
+            begins[onset:end, voice] = np.arange(onset, end) == onset
+    begins[0] = True
+    begins[1:] |= sounding[1:] != sounding[:-1]
+    metre, upbeat = _metre_and_upbeat(music)
+    return Raster(sounding, begins, metre, upbeat)
+
+
+def _voices(music: Music) -> list[int]:
+    """Return the tracks of soprano, alto, tenor and bass: by name, or four of them by pitch."""
+    names = [track.name.strip().lower() for track in music.tracks]
+    wanted = [name.lower() for name in VOICES]
+    if all(names.count(name) == 1 for name in wanted):
+        return [names.index(name) for name in wanted]
+    notes = music.notes
+    tracks = [int(track) for track in np.unique(notes["track"])]
+    if len(tracks) != len(VOICES) or any(music.tracks[track].drums for track in tracks):
+        raise DataError(
+            f"a chorale has four voices, one track each, but {len(tracks)} tracks have notes here"
+        )
+    return sorted(tracks, key=lambda track: -notes["pitch"][notes["track"] == track].mean())
+
+
+def _metre_and_upbeat(music: Music) -> tuple[tuple[int, int], int]:
+    """Return the first metre that fills a bar, and the steps of a shorter bar before it."""
+    metres = music.metres or ((0, 4, 4),)
+    first = (metres[0][1], metres[0][2])
+    if len(metres) > 1:
+        length = metres[1][0] - metres[0][0]
+        second = (metres[1][1], metres[1][2])
+        short = length == 4 * music.ticks_per_quarter * first[0] // first[1]
+        steps = round(length * STEPS / music.ticks_per_quarter)
+        if short and steps < bar_steps(second):
+            return second, steps
+    return first, 0

@@ -1,0 +1,18 @@
+"""Text for seqgen: the hook, and nothing heavy."""
+
+from collections.abc import Iterable
+
+from seqgen.plugin import DomainSpec, hookimpl
+
+__version__ = "0.1.0"
+
+
+@hookimpl
+def seqgen_domains() -> Iterable[DomainSpec]:
+    """Announce the domain."""
+    suffixes = (
+        *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".csv", ".json", ".toml", ".yaml"),
+        *(".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
+    )
+    summary = "prose, markup and source code, character by character"
+    return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text")]

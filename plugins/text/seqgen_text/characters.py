@@ -1,0 +1,95 @@
+"""The codec `characters`: one token a Unicode character."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen.plugin import Codec
+
+
+@dataclass(frozen=True)
+class CharacterOptions:
+    """What counts as a character."""
+
+    rarest: int = 1
+    """Characters that occur less often than this in the corpus are left out of it."""
+
+
+class CharacterCodec(Codec):
+    """Text as the characters that occur in the corpus, in the order of their code points.
+
+    Lossless, but for characters rarer than the option `rarest`, which are dropped.
+
+    Parameters
+    ----------
+    characters : str
+        The alphabet, sorted.
+    dropped : str
+        Characters that the corpus has and the alphabet has not.
+    """
+
+    options_type: ClassVar[type[Any]] = CharacterOptions
+
+    def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
+        self.options = options
+        self.vocab = tuple(characters)
+        self._characters = characters
+        self._dropped = dropped
+        self._points = np.array([ord(character) for character in characters], np.int64)
+        sizes = [len(character.encode("utf-8", "surrogatepass")) for character in characters]
+        self._bytes = np.array(sizes, np.int64)
+
+    @classmethod
+    def fit(cls, pieces: Iterable[str], options: CharacterOptions) -> Self:
+        """Collect the alphabet."""
+        counts: Counter[str] = Counter()
+        for piece in pieces:
+            counts.update(piece)
+        kept = sorted(character for character, count in counts.items() if count >= options.rarest)
+        dropped = sorted(counts.keys() - set(kept))
+        return cls("".join(kept), "".join(dropped), options)
+
+    def encode(self, piece: str) -> NDArray[np.int64]:
+        """Return one id a character.
+
+        Raises
+        ------
+        DataError
+            For a character that the corpus did not have, with its position.
+        """
+        points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+        ids = np.searchsorted(self._points, points)
+        known = self._points[np.minimum(ids, len(self._points) - 1)] == points
+        dropped = np.isin(points, [ord(character) for character in self._dropped])
+        unknown = np.flatnonzero(~known & ~dropped)
+        if len(unknown):
+            position = int(unknown[0])
+            raise DataError(
+                f"character {piece[position]!r} at position {position} is not in this model's "
+                f"alphabet of {len(self.vocab)}; leave it out, or train on text that has it"
+            )
+        return ids[known]
+
+    def decode(self, ids: NDArray[np.int64]) -> str:
+        """Return the characters."""
+        return "".join(self.vocab[token] for token in ids)
+
+    def state(self) -> dict[str, Any]:
+        """Return the alphabet."""
+        return {"characters": self._characters, "dropped": self._dropped}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], options: CharacterOptions) -> Self:
+        """Rebuild the codec."""
+        return cls(state["characters"], state["dropped"], options)
+
+    def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
+        """Count characters and, for losses per byte, UTF-8 bytes."""
+        return {"characters": float(len(ids)), "bytes": float(self._bytes[ids].sum())}

@@ -1,0 +1,68 @@
+"""seqgen: learn sequences with one LSTM engine, and write new ones step by step.
+
+>>> import seqgen
+>>> corpus = seqgen.prepare("text", ["book.txt"])             # doctest: +SKIP
+>>> run = seqgen.create_run("runs/book", corpus)              # doctest: +SKIP
+>>> for report in run.train(corpus):                          # doctest: +SKIP
+...     print(report)
+>>> for new in seqgen.generate(run, 4):                       # doctest: +SKIP
+...     print(new.piece)
+
+Names are imported when they are first used, so that a plugin or a ``--help`` pays for nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
+    from seqgen.corpus import Corpus, prepare, write_corpus
+    from seqgen.discovery import find_domains, load_domain
+    from seqgen.generation import Generated, generate
+    from seqgen.run import Run, create_run, load
+    from seqgen.scoring import Score, score
+    from seqgen.training import Report
+
+__all__ = [
+    "Corpus",
+    "Generated",
+    "LimitConfig",
+    "ModelConfig",
+    "Report",
+    "Run",
+    "SampleConfig",
+    "Score",
+    "TrainConfig",
+    "__version__",
+    "create_run",
+    "find_domains",
+    "generate",
+    "load",
+    "load_domain",
+    "prepare",
+    "score",
+    "write_corpus",
+]
+
+_HOMES = {
+    "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
+    "corpus": ("Corpus", "prepare", "write_corpus"),
+    "discovery": ("find_domains", "load_domain"),
+    "generation": ("Generated", "generate"),
+    "run": ("Run", "create_run", "load"),
+    "scoring": ("Score", "score"),
+    "training": ("Report",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"seqgen.{module}"), name)
+    raise AttributeError(f"module 'seqgen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

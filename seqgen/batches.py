@@ -1,0 +1,172 @@
+"""Streams: the corpus as B parallel lanes, cut into windows of T steps.
+
+Every piece is read as START, its ids, END. The target of a step is the next id; the target of
+END is nothing, for END as an input only means: forget. That also serves where a lane takes
+over in the middle of a piece, so the state is clean at every seam.
+
+Comes from: `seqgen.corpus`. Next: `seqgen.training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.corpus import Corpus, Segment, Split
+
+#: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
+IGNORE = -100
+
+#: Longest run of ids that is held in memory at once, for pieces of any length.
+CHUNK = 2**16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One window of every lane.
+
+    Attributes
+    ----------
+    inputs : int64 array (B, T)
+        Ids read, START and END among them.
+    targets : int64 array (B, T)
+        The id to predict at each step, or `IGNORE`.
+    features : int64 array (B, T, K)
+        Side inputs that belong to the targets.
+    """
+
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    features: NDArray[np.int64]
+
+    @property
+    def counted(self) -> int:
+        """How many targets the loss counts."""
+        return int((self.targets != IGNORE).sum())
+
+
+def training_stream(corpus: Corpus, lanes: int, window: int, seed: int) -> Iterator[Batch]:
+    """Yield windows for ever; order and augmentation are drawn afresh for every epoch.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its training split is read.
+    lanes, window : int
+        B and T.
+    seed : int
+        With the epoch and the piece it fixes every draw.
+    """
+    segments = corpus.segments("train")
+
+    def lane(number: int) -> Iterator[_Rows]:
+        epoch = 0
+        while True:
+            order = np.random.default_rng((seed, epoch)).permutation(len(segments))
+            for segment in _shares([segments[i] for i in order], lanes)[number]:
+                rng = np.random.default_rng((seed, epoch, segment.piece))
+                yield from _rows(corpus, segment, rng)
+            epoch += 1
+
+    return _windows(corpus, [lane(number) for number in range(lanes)], window)
+
+
+def held_out_stream(corpus: Corpus, split: Split, lanes: int, window: int) -> Iterator[Batch]:
+    """Yield windows that pass over a split once, in order and as it is."""
+
+    def lane(segments: list[Segment]) -> Iterator[_Rows]:
+        for segment in segments:
+            yield from _rows(corpus, segment, None)
+
+    shares = _shares(corpus.segments(split), lanes)
+    return _windows(corpus, [lane(share) for share in shares], window)
+
+
+#: Inputs, targets and features of consecutive steps: (n,), (n,), (n, K).
+_Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
+def _shares(segments: list[Segment], lanes: int) -> list[list[Segment]]:
+    """Cut the concatenated segments into one share of equal length for every lane."""
+    total = sum(segment.stop - segment.start for segment in segments)
+    shares: list[list[Segment]] = []
+    remaining = iter(segments)
+    current: Segment | None = next(remaining, None)
+    taken = 0
+    for lane in range(lanes):
+        share: list[Segment] = []
+        wanted = total * (lane + 1) // lanes - taken
+        while wanted and current is not None:
+            stop = min(current.stop, current.start + wanted)
+            share.append(Segment(current.piece, current.start, stop))
+            wanted -= stop - current.start
+            taken += stop - current.start
+            rest = Segment(current.piece, stop, current.stop)
+            current = rest if stop < current.stop else next(remaining, None)
+        shares.append(share)
+    return shares
+
+
+def _rows(corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> Iterator[_Rows]:
+    """Yield the steps of a segment in chunks, and END after them."""
+    codec, vocab = corpus.codec, corpus.vocab
+    raw = corpus.piece(segment.piece)
+    ids = raw if rng is None else codec.augment(raw, rng)
+    width = len(codec.feature_sizes)
+    features = codec.features(ids) if width else None
+    # An augmentation may stretch the piece: the same share of it is read.
+    start, stop = (round(at * len(ids) / len(raw)) for at in (segment.start, segment.stop))
+    # Steps are counted in START ids END, where step 0 is START and row i of features belongs.
+    first = 0 if start == 0 else start + 1
+    for low in range(first, stop + 1, CHUNK):
+        high = min(low + CHUNK, stop + 1)
+        opening = [vocab.start] if low == 0 else []
+        closing = [vocab.end] if high > len(ids) else []
+        steps = np.concatenate([opening, ids[max(low - 1, 0) : high], closing]).astype(np.int64)
+        rows = np.zeros((high - low, 0), np.int64) if features is None else features[low:high]
+        yield steps[:-1], steps[1:], rows
+    yield np.array([vocab.end]), np.array([IGNORE]), np.zeros((1, width), np.int64)
+
+
+def _windows(corpus: Corpus, lanes: list[Iterator[_Rows]], window: int) -> Iterator[Batch]:
+    """Cut lanes into windows side by side until the last lane ends; END fills the others."""
+    width = len(corpus.codec.feature_sizes)
+    readers = [_lane_reader(lane, window, width, corpus.vocab.end) for lane in lanes]
+    while True:
+        parts = [read() for read in readers]
+        if not any((targets != IGNORE).any() for _, targets, _ in parts):
+            return
+        inputs, targets, features = (np.stack(column) for column in zip(*parts, strict=True))
+        yield Batch(inputs, targets, features)
+
+
+def _lane_reader(lane: Iterator[_Rows], window: int, width: int, end: int) -> Callable[[], _Rows]:
+    """Return a function that reads the lane's next `window` steps."""
+    buffer: _Rows = (
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+        np.zeros((0, width), np.int64),
+    )
+
+    def read() -> _Rows:
+        nonlocal buffer
+        parts = [buffer]
+        missing = window - len(buffer[0])
+        while missing > 0:
+            rows = next(lane, None)
+            if rows is None:
+                rows = (
+                    np.full(missing, end),
+                    np.full(missing, IGNORE),
+                    np.zeros((missing, width), np.int64),
+                )
+            parts.append(rows)
+            missing -= len(rows[0])
+        inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
+        buffer = (inputs[window:], targets[window:], features[window:])
+        return inputs[:window], targets[:window], features[:window]
+
+    return read

@@ -1,0 +1,80 @@
+"""The command ``seqgen``: the only place that prints and exits.
+
+Every command is a function in a module of its own name here, imported when it is called.
+Results go to standard output; progress and everything else to the error stream.
+
+Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 a domain cannot be used, 4 data
+cannot be used, 130 ended by Ctrl-C (what was trained or written until then is kept).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+
+import seqgen
+from seqgen.errors import SeqgenError
+
+COMMANDS = {
+    "demo": "See a domain at work: train for a few minutes, write four pieces and a page.",
+    "prepare": "Read and encode files into a corpus folder.",
+    "train": "Train a model on files, folders or a corpus folder.",
+    "generate": "Write new pieces with a trained model.",
+    "info": "Describe a run or a corpus folder.",
+    "domains": "List the domains that are installed.",
+}
+
+app = cyclopts.App(
+    name="seqgen",
+    help="Learn sequences with one LSTM engine and write new ones, step by step.",
+    version=f"seqgen {seqgen.__version__}",
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, cyclopts.Parameter(show=False, allow_leading_hyphen=True)],
+    config: Path | None = None,
+    traceback: bool = False,
+) -> None:
+    """Run a command.
+
+    Parameters
+    ----------
+    tokens
+        The command and its arguments.
+    config
+        TOML file with options, in a table for each command, such as [train].
+    traceback
+        Show where in the program an error arose.
+    """
+    if config is not None:
+        from cyclopts.config import Toml
+
+        app.config = (Toml(config, must_exist=True),)
+    try:
+        app(tokens)
+    except SeqgenError as error:
+        if traceback:
+            raise
+        _complain(str(error))
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        if traceback:
+            raise
+        _complain("interrupted")
+        sys.exit(130)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app.meta()
+
+
+def _complain(message: str) -> None:
+    print(f"seqgen: {message}", file=sys.stderr)

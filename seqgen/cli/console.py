@@ -1,0 +1,98 @@
+"""What a person sees while they wait: a bar on a terminal, a plain line now and then in a log."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from seqgen.corpus import Corpus
+
+#: Progress, tables and remarks; results of a command are printed on standard output.
+stderr = Console(stderr=True, highlight=False)
+
+#: Seconds between two lines in a log.
+LINE_EVERY = 10.0
+
+
+class Meter(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, fraction: float, text: str, *, remember: bool = False) -> None:
+        """Show a share of the work, 0 to 1, and a text; `remember` keeps it on the screen."""
+        ...
+
+
+@contextmanager
+def meter(title: str) -> Iterator[Meter]:
+    """Show progress until the block ends."""
+    with (_bar if stderr.is_terminal else _lines)(title) as show:
+        yield show
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Meter]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=stderr) as progress:
+        task = progress.add_task(title, total=1.0, text="")
+
+        def show(fraction: float, text: str, *, remember: bool = False) -> None:
+            progress.update(task, completed=min(fraction, 1.0), text=text)
+            if remember:
+                progress.print(f"  {text}")
+
+        yield show
+
+
+@contextmanager
+def _lines(title: str) -> Iterator[Meter]:
+    began = last = time.monotonic()
+
+    def show(fraction: float, text: str, *, remember: bool = False) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if remember or now - last >= LINE_EVERY:
+            left = (now - began) * (1 - fraction) / fraction if fraction else 0.0
+            stderr.print(f"{title} {fraction:4.0%}  {left:4.0f} s left  {text}", soft_wrap=True)
+            last = now
+
+    yield show
+
+
+def say(text: str) -> None:
+    """Print a remark."""
+    stderr.print(text, markup=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a result for programs."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say_corpus(corpus: Corpus) -> None:
+    """Tell what became of the files."""
+    info = corpus.info
+    tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
+    say(
+        f"{info['pieces']:,} pieces as {info['codec']['name']} tokens ({tokens}); "
+        f"vocabulary {len(info['vocab'])}"
+    )
+    if info["duplicates"]:
+        say(f"left out {len(info['duplicates'])} pieces that were there already")
+    if info["skipped"]:
+        say(f"left out {len(info['skipped'])} sources that could not be used:")
+        for entry in info["skipped"][:10]:
+            say(f"  {entry['source']}: {entry['reason']}")
+        if len(info["skipped"]) > 10:
+            say(f"  and {len(info['skipped']) - 10} more; seqgen info {corpus.folder} lists them")

@@ -1,0 +1,59 @@
+"""``seqgen demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqgen.cli.generate import generate_samples
+from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.train import train_run
+from seqgen.config import TrainConfig
+
+
+def demo(
+    domain: str,
+    *,
+    minutes: float = 3.0,
+    count: int = 4,
+    out: Path | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """See a domain at work: train for a few minutes, write pieces and a page to look at.
+
+    Parameters
+    ----------
+    domain
+        One of those that `seqgen domains` lists.
+    minutes
+        Time to train.
+    count
+        How many pieces to write.
+    out
+        A new folder for everything; by default the first free of demo-DOMAIN, demo-DOMAIN-2 ...
+    seed
+        Fixes the pieces, as far as a budget in minutes can.
+    overwrite
+        Replace the folder if it is there.
+    """
+    from seqgen.cli.console import say, say_corpus
+    from seqgen.files import free_name
+    from seqgen.page import write_page
+    from seqgen.run import create_run
+
+    corpus = prepare_corpus(domain, (), seed=seed)
+    say_corpus(corpus)
+    folder = out or free_name(Path(f"demo-{domain}"))
+    config = TrainConfig(minutes=minutes, seed=seed)
+    run = create_run(folder, corpus, train=config, overwrite=overwrite)
+    train_run(run, corpus)
+    samples = generate_samples(run, folder / "samples", count, seed=seed)
+    page = write_page(run, samples, folder / "index.html")
+    for path in (*samples.paths, page):
+        print(path)
+    say(
+        f"\nOpen {page} in a browser. What to try next:\n"
+        f"  seqgen generate {folder} -n 10 --seed 1        more pieces of this model\n"
+        f"  seqgen train {domain} MY-FILES --minutes 10     a model of your own\n"
+        f"  seqgen train --help                           every setting"
+    )

@@ -1,0 +1,135 @@
+"""``seqgen generate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import DataError
+
+if TYPE_CHECKING:
+    from seqgen.plugin import Piece
+    from seqgen.run import Run
+    from seqgen.samples import Samples
+
+
+def generate(
+    run: Path,
+    *,
+    count: Annotated[int, Parameter(name=["--count", "-n"])] = 1,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    prompt: Path | None = None,
+    format: str | None = None,
+    sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
+    limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
+    seed: int = 0,
+    batch: int = 32,
+    device: str = "auto",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Write new pieces with a trained model.
+
+    Parameters
+    ----------
+    run
+        The run folder that `seqgen train` made.
+    count
+        How many pieces.
+    out
+        A new folder for them; by default the first free of RUN/samples/1, 2 ...
+    prompt
+        A file whose piece every new one begins with.
+    format
+        Suffix of the files, such as .mid; by default the domain's first.
+    sample
+        How tokens are drawn.
+    limit
+        When to stop a piece that does not end by itself.
+    seed
+        With the number of a piece it fixes the piece.
+    batch
+        Pieces to write side by side; does not change them.
+    device
+        Where to run: cpu, cuda, mps, or auto for the best there is.
+    overwrite
+        Replace the folder if it is there.
+    json
+        Print the manifest for programs.
+    """
+    from seqgen.cli.console import print_json
+    from seqgen.run import load
+    from seqgen.samples import next_samples_folder
+
+    loaded = load(run, device)
+    samples = generate_samples(
+        loaded,
+        out or next_samples_folder(loaded),
+        count,
+        prompt=prompt_piece(loaded, prompt) if prompt else None,
+        format=format,
+        sample=sample,
+        limit=limit,
+        seed=seed,
+        batch=batch,
+        overwrite=overwrite,
+    )
+    if json:
+        print_json(samples.manifest)
+        return
+    for path in samples.paths:
+        if path.suffix == ".txt":
+            print(path.read_text("utf-8"), end="\n\n")
+        print(path)
+
+
+def prompt_piece(run: Run, path: Path) -> Piece:
+    """Read the piece of a prompt file."""
+    if not path.is_file():
+        raise DataError(f"the prompt file {path} does not exist")
+    pieces = list(run.domain.read(path))
+    if len(pieces) != 1:
+        raise DataError(f"the prompt file {path} holds {len(pieces)} pieces; give a file of one")
+    return pieces[0]
+
+
+def generate_samples(
+    run: Run,
+    folder: Path,
+    count: int,
+    *,
+    prompt: Piece | None = None,
+    format: str | None = None,
+    sample: SampleConfig | None = None,
+    limit: LimitConfig | None = None,
+    seed: int = 0,
+    batch: int = 32,
+    overwrite: bool = False,
+) -> Samples:
+    """Generate, write and show how far it is."""
+    from seqgen.cli.console import meter
+    from seqgen.generation import generate
+    from seqgen.samples import write_samples
+
+    sample, limit = sample or SampleConfig(), limit or LimitConfig()
+    with meter("generate") as show:
+
+        def progress(ended: int, tokens: int) -> None:
+            show(ended / count, f"{ended} of {count} pieces, {tokens:,} tokens")
+
+        new = generate(
+            run,
+            count,
+            prompt=prompt,
+            sample=sample,
+            limit=limit,
+            seed=seed,
+            batch=batch,
+            progress=progress,
+        )
+        return write_samples(
+            run, new, folder, format, sample=sample, seed=seed, overwrite=overwrite
+        )

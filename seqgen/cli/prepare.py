@@ -1,0 +1,98 @@
+"""``seqgen prepare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqgen.corpus import Corpus
+
+
+def prepare(
+    domain: str,
+    *paths: Path,
+    out: Path | None = None,
+    codec: str | None = None,
+    codec_option: tuple[str, ...] = (),
+    seed: int = 0,
+    jobs: int = -1,
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Read and encode files into a corpus folder.
+
+    Files that cannot be used are skipped, counted and listed. The same content is read once.
+
+    Parameters
+    ----------
+    domain
+        One of those that `seqgen domains` lists.
+    paths
+        Files, and folders to search; none at all means the domain's demo data.
+    out
+        The corpus folder; by default one in the cache.
+    codec
+        How pieces become tokens; by default the domain's first codec.
+    codec_option
+        A setting of the codec as NAME=VALUE; may be repeated.
+    seed
+        Decides which pieces are held out for validation and test.
+    jobs
+        Processes to read with; -1 takes all cores.
+    overwrite
+        Replace another corpus in the folder.
+    json
+        Print the description of the corpus for programs.
+    """
+    from seqgen.cli.console import print_json, say_corpus
+
+    corpus = prepare_corpus(
+        domain, paths, out, codec, codec_option, seed=seed, jobs=jobs, overwrite=overwrite
+    )
+    if json:
+        print_json(corpus.info)
+    else:
+        say_corpus(corpus)
+        print(corpus.folder)
+
+
+def prepare_corpus(
+    domain: str,
+    paths: tuple[Path, ...],
+    out: Path | None = None,
+    codec: str | None = None,
+    codec_option: tuple[str, ...] = (),
+    *,
+    seed: int = 0,
+    jobs: int = -1,
+    overwrite: bool = False,
+) -> Corpus:
+    """Prepare a corpus and show how far it is."""
+    from seqgen.cli.console import meter
+    from seqgen.corpus import prepare as read_and_encode
+
+    with meter("prepare") as show:
+        return read_and_encode(
+            domain,
+            paths,
+            out,
+            codec=codec,
+            options=_options(codec_option),
+            seed=seed,
+            jobs=jobs,
+            overwrite=overwrite,
+            progress=lambda stage, done, total: show(done / total, f"{stage} {done} of {total}"),
+        )
+
+
+def _options(pairs: tuple[str, ...]) -> dict[str, str]:
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--codec-option wants NAME=VALUE, found {pair!r}")
+        options[name] = value
+    return options

@@ -1,0 +1,110 @@
+"""``seqgen train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from seqgen.cli.prepare import prepare_corpus
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqgen.corpus import Corpus
+    from seqgen.run import Run
+
+
+def train(
+    domain: str,
+    *paths: Path,
+    out: Path | None = None,
+    codec: str | None = None,
+    codec_option: tuple[str, ...] = (),
+    model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
+    training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Train a model on files, folders or a corpus folder, and keep the best in a run folder.
+
+    Ctrl-C ends training early and keeps the model.
+
+    Parameters
+    ----------
+    domain
+        One of those that `seqgen domains` lists.
+    paths
+        Files, folders to search, or one folder made by `seqgen prepare`; none at all means
+        the domain's demo data.
+    out
+        The run folder; by default the first free of runs/DOMAIN, runs/DOMAIN-2 ...
+    codec
+        How pieces become tokens; by default the domain's first codec.
+    codec_option
+        A setting of the codec as NAME=VALUE; may be repeated.
+    model
+        The network.
+    training
+        The budget and the optimizer.
+    overwrite
+        Replace the run folder if it is there.
+    json
+        Print the description of the run for programs.
+    """
+    from seqgen.cli.console import print_json, say_corpus
+    from seqgen.corpus import MARKER, Corpus
+    from seqgen.files import free_name
+    from seqgen.run import create_run
+
+    if len(paths) == 1 and (paths[0] / MARKER).exists():
+        corpus = Corpus(paths[0])
+        if corpus.info["domain"] != domain:
+            raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
+    else:
+        corpus = prepare_corpus(domain, paths, None, codec, codec_option, seed=training.seed)
+    say_corpus(corpus)
+    folder = out or free_name(Path("runs") / domain)
+    run = create_run(folder, corpus, model, training, overwrite=overwrite)
+    train_run(run, corpus)
+    if json:
+        print_json(run.info)
+    else:
+        print(run.folder)
+
+
+def train_run(run: Run, corpus: Corpus) -> None:
+    """Train and show how far it is.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After saving, if the user ended the training.
+    """
+    import torch
+
+    from seqgen.cli.console import meter, say
+
+    weights = sum(parameter.numel() for parameter in run.model.parameters())
+    device = next(run.model.parameters()).device.type
+    say(f"training {weights:,} weights on {device}, into {run.folder}")
+    report = None
+    with meter("train") as show:
+        for report in run.train(corpus):
+            speed = report.tokens / report.seconds
+            text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
+            if report.valid_loss is not None:
+                text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
+            show(report.fraction, text, remember=report.valid_loss is not None)
+    assert report is not None
+    best = run.info["result"]
+    threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
+    epochs = report.tokens / max(corpus.size("train"), 1)
+    say(
+        f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s{threads}; "
+        f"best validation loss {best['valid_loss']:.4f} nats per token"
+    )
+    if report.interrupted:
+        say(f"ended early; the best model is in {run.folder}: seqgen generate {run.folder}")
+        raise KeyboardInterrupt

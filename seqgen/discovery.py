@@ -1,0 +1,229 @@
+"""Finding plugins and loading their domains, each on its own: a broken one never harms another."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+import pluggy
+
+from seqgen.config import from_mapping
+from seqgen.errors import PluginError
+from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
+from seqgen.vocab import Vocab
+
+Status = Literal["ok", "broken", "incompatible", "conflict"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A domain that an installed distribution announces, usable or not.
+
+    Attributes
+    ----------
+    name : str
+        The domain's name.
+    status : {"ok", "broken", "incompatible", "conflict"}
+        Only "ok" can be used.
+    distribution, version : str
+        Who announces it.
+    summary : str
+        The domain in one line; empty if the plugin could not be loaded.
+    suffixes : tuple of str
+        Endings of the files it reads.
+    problem : str
+        For any other status than "ok": the cause and the way out.
+    spec : DomainSpec or None
+        What the plugin said of itself.
+    """
+
+    name: str
+    status: Status
+    distribution: str
+    version: str
+    summary: str = ""
+    suffixes: tuple[str, ...] = ()
+    problem: str = ""
+    spec: DomainSpec | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the spec, ready for JSON."""
+        return {key: value for key, value in asdict(self).items() if key != "spec"}
+
+
+def find_domains() -> list[Found]:
+    """Return every announced domain, sorted by name.
+
+    Plugin modules are imported, their implementations are not.
+    """
+    found = [domain for point in _announcements() for domain in _look_into(point)]
+    return sorted(_mark_conflicts(found), key=lambda domain: (domain.name, domain.distribution))
+
+
+def load_domain(name: str) -> tuple[Domain, Found]:
+    """Import the implementation of one domain; no other plugin is touched.
+
+    Raises
+    ------
+    PluginError
+        If there is no such domain, two plugins claim it, or its plugin cannot be loaded.
+    """
+    points = [point for point in _announcements() if point.name == name]
+    found = _mark_conflicts([domain for point in points for domain in _look_into(point)])
+    mine = [domain for domain in found if domain.name == name]
+    if not mine:
+        raise PluginError(_no_such_domain(name))
+    domain = mine[0]
+    if domain.spec is None or domain.status != "ok":
+        raise PluginError(f"the domain {name!r} cannot be used: {domain.problem}")
+    try:
+        module, _, attribute = domain.spec.implementation.partition(":")
+        implementation = getattr(importlib.import_module(module), attribute)()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"the domain {name!r} cannot be used: {_blame(domain, error)}") from error
+    return implementation, domain
+
+
+def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str, type[Codec]]:
+    """Return a codec class of a domain by name, the default one for None.
+
+    Raises
+    ------
+    PluginError
+        If the domain has no codec of that name.
+    """
+    if name is None:
+        return next(iter(domain.codecs.items()))
+    if name not in domain.codecs:
+        raise PluginError(
+            f"the domain {domain_name!r} has no codec {name!r}; it has {', '.join(domain.codecs)}"
+            + _suggestion(name, domain.codecs)
+        )
+    return name, domain.codecs[name]
+
+
+def load_codec(info: Mapping[str, Any]) -> Codec:
+    """Rebuild the codec that the JSON of a corpus or run describes.
+
+    Raises
+    ------
+    PluginError
+        If its domain cannot be loaded, or makes another vocabulary of the same state.
+    """
+    saved = info["codec"]
+    domain, found = load_domain(info["domain"])
+    _, codec_class = codec_type(domain, info["domain"], saved["name"])
+    options = from_mapping(codec_class.options_type, saved["options"], f"codec {saved['name']}")
+    codec = codec_class.from_state(saved["state"], options)
+    if Vocab.of(codec.vocab).digest != info["vocab_digest"]:
+        raise PluginError(
+            f"codec {saved['name']!r} of {found.distribution} {found.version} makes another "
+            f"vocabulary than {info['distribution']} {info['version']}, which was used here; "
+            f"install that version, or prepare and train again"
+        )
+    return codec
+
+
+def _announcements() -> list[EntryPoint]:
+    """Return the entry points; an editable install may list one twice, which is one."""
+    unique = {
+        (_owner(point), point.name, point.value): point for point in entry_points(group=GROUP)
+    }
+    return [unique[key] for key in sorted(unique)]
+
+
+def _owner(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
+
+
+def _look_into(point: EntryPoint) -> list[Found]:
+    """Load one plugin module under guard and return its domains.
+
+    Every plugin gets a plugin manager of its own, so that nothing of a failed registration
+    stays behind.
+    """
+    distribution, version = _owner(point)
+    blank = Found(point.name, "broken", distribution, version)
+    try:
+        manager = pluggy.PluginManager("seqgen")
+        manager.add_hookspecs(Hooks)
+        manager.register(point.load(), name=point.name)
+        manager.check_pending()
+        answers = manager.hook.seqgen_domains()
+        if not answers:
+            raise PluginError(f"module {point.value} implements no hook seqgen_domains")
+        specs = [_checked(spec) for spec in answers[0]]
+        if point.name not in [spec.name for spec in specs]:
+            raise PluginError(
+                f"its entry point is called {point.name!r}, but module {point.value} offers "
+                f"{', '.join(spec.name for spec in specs) or 'no domain'}"
+            )
+    except (Exception, SystemExit) as error:
+        return [replace(blank, problem=_blame(blank, error))]
+    return [_judge(blank, spec) for spec in specs]
+
+
+def _checked(spec: object) -> DomainSpec:
+    if not isinstance(spec, DomainSpec):
+        raise PluginError(f"seqgen_domains must return DomainSpec objects, found {spec!r}")
+    return spec
+
+
+def _judge(blank: Found, spec: DomainSpec) -> Found:
+    """Return the domain with its status."""
+    domain = replace(
+        blank, name=spec.name, summary=spec.summary, suffixes=spec.suffixes, spec=spec, status="ok"
+    )
+    if spec.contract == CONTRACT:
+        return domain
+    behind = "seqgen-toolkit" if spec.contract > CONTRACT else domain.distribution
+    return replace(
+        domain,
+        status="incompatible",
+        problem=f"{domain.distribution} {domain.version} was written for contract "
+        f"{spec.contract}, this seqgen has contract {CONTRACT}; upgrade {behind}",
+    )
+
+
+def _mark_conflicts(found: list[Found]) -> list[Found]:
+    claims: dict[str, list[Found]] = defaultdict(list)
+    for domain in found:
+        claims[domain.name].append(domain)
+    return [
+        domain
+        if len(claims[domain.name]) == 1
+        else replace(
+            domain,
+            status="conflict",
+            problem=f"{' and '.join(rival.distribution for rival in claims[domain.name])} "
+            f"both offer {domain.name!r}; uninstall one of them",
+        )
+        for domain in found
+    ]
+
+
+def _blame(domain: Found, error: BaseException) -> str:
+    """Say which distribution failed, why, and what to do."""
+    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        way_out = f"install what is missing, or reinstall {domain.distribution}"
+    else:
+        way_out = f"upgrade or uninstall {domain.distribution}, or tell its authors"
+    return f"{domain.distribution} {domain.version} fails to load ({cause}); {way_out}"
+
+
+def _no_such_domain(name: str) -> str:
+    names = sorted({point.name for point in _announcements()})
+    if not names:
+        return f"no domain {name!r}: no plugin is installed; try: python -m pip install seqgen-text"
+    return f"no domain {name!r}; installed are {', '.join(names)}" + _suggestion(name, names)
+
+
+def _suggestion(name: str, choices: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(choices), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

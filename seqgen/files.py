@@ -1,0 +1,110 @@
+"""Where files go and how they get there: whole or not at all, and never over another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from seqgen.errors import RunError
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default."""
+    chosen = os.environ.get("SEQGEN_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("seqgen"))
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, atomically, keys in the order given."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a folder under a temporary name; it appears under its own when all is in it.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to make.
+    marker : str
+        Name of a file that only such a folder holds; nothing else is ever replaced.
+    overwrite : bool
+        Replace a folder of this kind that is already there.
+
+    Raises
+    ------
+    RunError
+        If something is there that may not be replaced.
+    """
+    refuse_existing(path, marker=marker, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
+    """Raise `RunError` if `path` holds anything that may not be replaced."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / marker).exists():
+        raise RunError(f"{path} is there and was not made by this command; choose another folder")
+    if not overwrite:
+        raise RunError(
+            f"{path} is already there; choose another folder, or add --overwrite to replace it"
+        )
+
+
+def free_name(path: Path) -> Path:
+    """Return `path`, or the first of path-2, path-3 ... that does not exist."""
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

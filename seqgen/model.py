@@ -1,0 +1,187 @@
+"""The network: stacked LSTM layers over token ids; the same call trains, scores and steps.
+
+Shapes: B lanes, T steps, V ids read, V' ids predicted (all but START), E embedding, H hidden,
+L layers, K features. Next: `seqgen.training` for the loop, `seqgen.stepper` for generating.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqgen.config import ModelConfig
+from seqgen.vocab import Vocab
+
+#: (h, c) of every layer, each (L, B, H).
+State: TypeAlias = tuple[Tensor, Tensor]
+
+#: A closed gate: the logistic function of this is exactly 0 in single precision.
+CLOSED = -200.0
+
+
+class ResetLSTM(nn.Module):
+    """One LSTM layer whose state is zero after every step that is marked.
+
+    The mark is one more input column, whose fixed weights shut the input and the forget gate.
+    Then c is 0, and so is h, within the one fused call over all steps: no loop and no mask.
+
+    Parameters
+    ----------
+    inputs, hidden : int
+        Width of the input and of the state.
+    """
+
+    reset_column: Tensor
+    no_bias: Tensor
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.empty(4 * hidden, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))
+        self.bias = nn.Parameter(torch.zeros(4 * hidden))
+        column = torch.zeros(4 * hidden, 1)
+        column[: 2 * hidden] = CLOSED  # PyTorch's order: input, forget, cell, output gate
+        self.register_buffer("reset_column", column, persistent=False)
+        self.register_buffer("no_bias", torch.zeros(4 * hidden), persistent=False)
+        for weight in (self.weight_ih, self.weight_hh):
+            nn.init.uniform_(weight, -(hidden**-0.5), hidden**-0.5)
+        with torch.no_grad():
+            self.bias[hidden : 2 * hidden] = 1.0  # remember by default (Jozefowicz et al. 2015)
+
+    def forward(self, x: Tensor, resets: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run all steps.
+
+        Parameters
+        ----------
+        x : Tensor (B, T, inputs)
+        resets : Tensor (B, T, 1)
+            1 where the state is to be zero afterwards, else 0; same dtype as `x`.
+        state : pair of Tensor (1, B, H)
+
+        Returns
+        -------
+        outputs : Tensor (B, T, H)
+        state : pair of Tensor (1, B, H)
+        """
+        weight_ih = torch.cat([self.weight_ih, self.reset_column], 1)
+        weights = [weight_ih, self.weight_hh, self.bias, self.no_bias]
+        marked = torch.cat([x, resets], 2)  # (B, T, inputs + 1)
+        outputs, h, c = torch.lstm(
+            marked,
+            state,
+            weights,
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return outputs, (h, c)
+
+
+class SequenceLSTM(nn.Module):
+    """Predicts the next id of B sequences from all ids before it.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    vocab : Vocab
+        Its END resets the state.
+    feature_sizes : sequence of int
+        Number of values of each side input (K of them).
+    """
+
+    def __init__(
+        self, config: ModelConfig, vocab: Vocab, feature_sizes: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.end = vocab.end
+        width = config.embedding or vocab.size
+        if config.embedding:
+            self.embedding = nn.Embedding(vocab.size, width)
+        else:
+            self.register_buffer("one_hot", torch.eye(vocab.size), persistent=False)
+        below = [
+            0 if layer == 0 else config.hidden + width * config.skip
+            for layer in range(config.layers)
+        ]
+        self.layers = nn.ModuleList(ResetLSTM(inputs or width, config.hidden) for inputs in below)
+        top = config.hidden * (config.layers if config.skip else 1)
+        if config.tied:
+            self.project = nn.Linear(top, width, bias=False)
+            self.output_bias = nn.Parameter(torch.zeros(vocab.targets))
+        else:
+            self.output = nn.Linear(top, vocab.targets)
+        self.targets = vocab.targets
+        # Side inputs are added: to what the layers read, and to the logits.
+        self.features_in = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
+        self.features_out = nn.ModuleList(
+            nn.Embedding(size, vocab.targets) for size in feature_sizes
+        )
+        for table in self.features_out:
+            nn.init.zeros_(table.weight)  # type: ignore[arg-type]
+
+    def start_state(self, lanes: int) -> State:
+        """Return the state before anything was read: zeros."""
+        device = next(self.parameters()).device
+        shape = (self.config.layers, lanes, self.config.hidden)
+        return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+
+    def forward(
+        self, ids: Tensor, features: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Read ids and predict the one after each; after END the state is zero.
+
+        Parameters
+        ----------
+        ids : int64 Tensor (B, T)
+        features : int64 Tensor (B, T, K), optional
+            Side inputs that belong to the ids to predict; needed if the model has any.
+        state : pair of Tensor (L, B, H), optional
+            Where to go on; by default, the start.
+
+        Returns
+        -------
+        logits : Tensor (B, T, V')
+        state : pair of Tensor (L, B, H)
+        """
+        h, c = state if state is not None else self.start_state(ids.shape[0])
+        x = self._read(ids, features)  # (B, T, E)
+        resets = (ids == self.end).unsqueeze(2).to(x.dtype)  # (B, T, 1)
+        outputs, hs, cs = [], [], []
+        below = x
+        for number, layer in enumerate(self.layers):
+            one = (h[number : number + 1].contiguous(), c[number : number + 1].contiguous())
+            above, (h_new, c_new) = layer(below, resets, one)  # (B, T, H)
+            hs.append(h_new)
+            cs.append(c_new)
+            above = F.dropout(above, self.config.dropout, self.training)
+            outputs.append(above)
+            below = torch.cat([above, x], 2) if self.config.skip else above
+        top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]
+        return self._predict(top, features), (torch.cat(hs), torch.cat(cs))
+
+    def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
+        """Look up ids and features and add them: (B, T) and (B, T, K) to (B, T, E)."""
+        x: Tensor = self.embedding(ids) if self.config.embedding else self.one_hot[ids]  # type: ignore[index]
+        for number, table in enumerate(self.features_in):
+            assert features is not None, "this model needs features"
+            x = x + table(features[:, :, number])
+        return x
+
+    def _predict(self, top: Tensor, features: Tensor | None) -> Tensor:
+        """Turn the layers' outputs (B, T, H) into logits (B, T, V')."""
+        if self.config.tied:
+            weight = self.embedding.weight[: self.targets]
+            logits = F.linear(self.project(top), weight, self.output_bias)
+        else:
+            logits = self.output(top)
+        for number, table in enumerate(self.features_out):
+            assert features is not None, "this model needs features"
+            logits = logits + table(features[:, :, number])
+        return logits

@@ -1,0 +1,233 @@
+"""THE CONTRACT between the engine and a domain (music, text, ...).
+
+A plugin is a distribution with an entry point in the group ``seqgen``: its name is the
+domain's name, its value a module that imports nothing but this one and holds the hook::
+
+    from seqgen.plugin import DomainSpec, hookimpl
+
+    @hookimpl
+    def seqgen_domains():
+        return [DomainSpec("music", "MIDI and scores", (".mid",), "seqgen_music.domain:Music")]
+
+The class that the last string names is imported when the domain is used, not before. It is a
+`Domain`: it reads and writes pieces and offers codecs. A `Codec` turns a piece into token ids
+and back. A codec's `Tracker`, if it has one, follows a sequence while it is written and says
+all that the engine must not know: grammar, position, conditions. The engine sees ids only.
+
+Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks them against this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
+
+import pluggy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids: TypeAlias = NDArray[np.int64]
+
+#: Number of this contract. The core loads plugins of this number only.
+CONTRACT = 1
+
+#: Entry-point group in which plugins are announced.
+GROUP = "seqgen"
+
+#: A piece is the plugin's own type; the core never looks inside.
+Piece: TypeAlias = Any
+
+hookspec = pluggy.HookspecMarker("seqgen")
+hookimpl = pluggy.HookimplMarker("seqgen")
+
+
+@dataclass(frozen=True)
+class DomainSpec:
+    """What a plugin says of a domain before any of its code is imported.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word, the name of the entry point.
+    summary : str
+        One line for `seqgen domains`.
+    suffixes : tuple of str
+        Endings of the files it reads, with the dot, in lower case.
+    implementation : str
+        Where the `Domain` class is: ``"package.module:Class"``.
+    contract : int
+        The `CONTRACT` that the plugin was written for.
+    """
+
+    name: str
+    summary: str
+    suffixes: tuple[str, ...]
+    implementation: str
+    contract: int = CONTRACT
+
+
+class Hooks:
+    """The hook that a plugin module implements."""
+
+    @hookspec
+    def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
+        """Return the domains that this module offers."""
+
+
+class Domain(Protocol):
+    """What a plugin offers: pieces in and out of files, and codecs for them.
+
+    Built without arguments. Heavy libraries belong inside the methods that need them.
+
+    Attributes
+    ----------
+    codecs : mapping of str to Codec class
+        By name; the first is the default.
+    formats : tuple of str
+        Suffixes that `write` understands; the first is the default.
+    """
+
+    codecs: ClassVar[Mapping[str, type[Codec]]]
+    formats: ClassVar[tuple[str, ...]]
+
+    def read(self, path: Path) -> Iterable[Piece]:
+        """Read the pieces of one file.
+
+        Raises
+        ------
+        DataError
+            If the file holds nothing that can be read; preparing skips it and says why.
+        """
+        ...
+
+    def write(self, piece: Piece, path: Path) -> list[Path]:
+        """Write a piece in the format of the path's suffix; return the files written."""
+        ...
+
+    def preview(self, piece: Piece) -> dict[str, bytes | str]:
+        """Return the piece for eyes and ears, by MIME type (``image/png``, ``audio/wav`` ...)."""
+        ...
+
+    def demo(self, folder: Path) -> Sequence[Path]:
+        """Return files to learn from, without a network.
+
+        A domain that has to make its data writes it into `folder`, which is kept.
+        """
+        ...
+
+
+class Codec(Protocol):
+    """Turns a piece into token ids and ids into a piece.
+
+    Ids are those of the payload, ``0 .. len(vocab) - 1``; START and END belong to the core.
+    Subclass it to get the defaults: no side inputs, no augmentation, no grammar.
+
+    Attributes
+    ----------
+    options_type : type
+        A frozen dataclass, all fields with defaults, one sentence each.
+    options : object
+        The instance of it that this codec was fitted with.
+    vocab : sequence of str
+        Names of the payload tokens in the order of their ids.
+    feature_sizes : tuple of int
+        Number of values of each of the K side inputs.
+    """
+
+    options_type: ClassVar[type[Any]]
+    options: Any
+    vocab: Sequence[str]
+    feature_sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
+        """Learn what is learned (alphabet, ranges, codebook) and return the codec.
+
+        The result depends on `options` and on which pieces there are, not on their order.
+        Pieces that `encode` would refuse are passed over. `pieces` is read once.
+        """
+        ...
+
+    def encode(self, piece: Piece) -> Ids:
+        """Return the piece's ids ``(N,)``.
+
+        Lossy only as the codec's docstring states; encoding what `decode` made of the
+        result gives the result again.
+
+        Raises
+        ------
+        DataError
+            If the piece is not one for this codec, or holds a symbol it does not know.
+        """
+        ...
+
+    def decode(self, ids: Ids) -> Piece:
+        """Return the piece of any ids ``(N,)``: cut short or random, never an error."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return all that was learned, as plain JSON; options are kept by the core."""
+        ...
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
+        """Rebuild the codec from `state`."""
+        ...
+
+    def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
+        """Return a variation of the piece's ids ``(N,)``, drawn afresh for every epoch.
+
+        Called on training pieces only; the argument is read-only.
+        """
+        return ids
+
+    def features(self, ids: Ids) -> NDArray[np.int64]:
+        """Return the side inputs ``(N + 1, K)`` of a piece's ids ``(N,)``.
+
+        Row i says what ``ids[:i]`` tells of position i (beat, voice, pen state), and reaches
+        the model when it predicts that position; row N belongs to the END to come.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has feature_sizes but no features()")
+
+    def tracker(self, condition: Any = None) -> Tracker | None:
+        """Return a new follower for one sequence, or None if any id may follow any other.
+
+        Parameters
+        ----------
+        condition : object
+            What the user wants in the result (a melody, a sentence); None for nothing.
+
+        A codec with features has a tracker, which gives them one by one.
+        """
+        return None
+
+    def units(self, ids: Ids) -> dict[str, float]:
+        """Return what a loss may be quoted per, with its amount in `ids`, by name."""
+        return {"tokens": float(len(ids))}
+
+
+class Tracker(Protocol):
+    """Follows one sequence while it is generated."""
+
+    def features(self) -> Sequence[int]:
+        """Return the side inputs ``(K,)`` of the next position, as `Codec.features` would."""
+        ...
+
+    def allowed(self) -> NDArray[np.bool_] | None:
+        """Return a mask ``(len(vocab) + 1,)`` of the ids that may come next, END last.
+
+        None means: any. A mask allows at least one id.
+        """
+        ...
+
+    def forced(self) -> int | None:
+        """Return the one id that comes next (``len(vocab)`` is END), or None to let it be drawn."""
+        ...
+
+    def push(self, token: int) -> None:
+        """Take note of the payload id that came."""
+        ...

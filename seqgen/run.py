@@ -1,0 +1,254 @@
+"""The run folder: a model, the codec it was trained with, and how it came about.
+
+Generating needs this folder and the plugin, never the corpus. JSON and safetensors only.
+
+======================  =================================================================
+``run.json``            domain, codec and its state, vocabulary hash, versions, settings
+``model.safetensors``   the weights of the best model so far
+``metrics.jsonl``       one line for each report of the training
+``README.md``           the same for people
+``samples/``            what was generated
+======================  =================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy
+import safetensors
+import safetensors.torch
+import torch
+
+import seqgen
+from seqgen.config import ModelConfig, TrainConfig, from_mapping
+from seqgen.corpus import Corpus
+from seqgen.discovery import load_codec, load_domain
+from seqgen.errors import RunError
+from seqgen.files import new_folder, write_atomic, write_json
+from seqgen.model import SequenceLSTM
+from seqgen.plugin import CONTRACT, Codec, Domain
+from seqgen.training import Report, train
+from seqgen.vocab import Vocab
+
+FORMAT = 1
+MARKER = "run.json"
+WEIGHTS = "model.safetensors"
+
+
+class Run:
+    """A run folder, opened.
+
+    Parameters
+    ----------
+    folder : Path or str
+        What `create_run` made.
+    device : str
+        Where the model goes: cpu, cuda, mps, or auto for the best there is.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run, or of another format.
+    """
+
+    def __init__(self, folder: Path | str, device: str = "auto") -> None:
+        self.folder = Path(folder)
+        try:
+            self.info: dict[str, Any] = json.loads((self.folder / MARKER).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.folder} is no run folder ({error}); make one with seqgen train"
+            ) from error
+        if self.info.get("format") != FORMAT:
+            raise RunError(
+                f"{self.folder} has run format {self.info.get('format')}, this seqgen reads "
+                f"format {FORMAT}; train again, or use the seqgen {self.info.get('versions')}"
+            )
+        self.device = device
+        self.vocab = Vocab.of(self.info["vocab"])
+        place = str(self.folder / MARKER)
+        self.model_config = from_mapping(ModelConfig, self.info["model"], place)
+        self.train_config = from_mapping(TrainConfig, self.info["train"], place)
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest training piece."""
+        return int(self.info["corpus"]["longest"])
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The reports of the training so far."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The domain that reads and writes this run's pieces."""
+        return load_domain(self.info["domain"])[0]
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The codec that the model was trained with."""
+        return load_codec(self.info)
+
+    @cached_property
+    def model(self) -> SequenceLSTM:
+        """The best model so far; fresh weights if there was no training yet."""
+        torch.manual_seed(self.train_config.seed)
+        model = SequenceLSTM(self.model_config, self.vocab, tuple(self.codec.feature_sizes))
+        if (self.folder / WEIGHTS).exists():
+            self._load_weights(model)
+        return model.to(choose_device(self.device))
+
+    def train(self, corpus: Corpus) -> Iterator[Report]:
+        """Train the model and keep the best; yields what `seqgen.training.train` reports.
+
+        Parameters
+        ----------
+        corpus : Corpus
+            Of the same vocabulary as the run.
+
+        Raises
+        ------
+        RunError
+            If the run is trained already, or the corpus has another vocabulary.
+        """
+        if corpus.vocab.digest != self.vocab.digest:
+            raise RunError(
+                f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
+                f"{self.folder} ({self.vocab.size} ids); train a new run on it"
+            )
+        if (self.folder / WEIGHTS).exists():
+            raise RunError(f"{self.folder} is trained already; train a new run")
+        model = self.model.train()
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
+            for report in train(model, corpus, self.train_config):
+                log.write(json.dumps(asdict(report)) + "\n")
+                log.flush()
+                if report.improved:
+                    self._save(model, report)
+                yield report
+        self._load_weights(model)
+        model.eval()
+
+    def _save(self, model: SequenceLSTM, report: Report) -> None:
+        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+        write_atomic(self.folder / WEIGHTS, safetensors.torch.save(weights))
+        self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
+        write_json(self.folder / MARKER, self.info)
+        write_atomic(self.folder / "README.md", model_card(self.info))
+
+    def _load_weights(self, model: SequenceLSTM) -> None:
+        try:
+            model.load_state_dict(safetensors.torch.load_file(self.folder / WEIGHTS))
+        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            raise RunError(f"{self.folder / WEIGHTS} does not fit {MARKER}: {error}") from error
+
+    def __repr__(self) -> str:
+        codec = self.info["codec"]["name"]
+        return f"Run({str(self.folder)!r}: {self.info['domain']}, codec {codec})"
+
+
+def create_run(
+    folder: Path | str,
+    corpus: Corpus,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    *,
+    overwrite: bool = False,
+) -> Run:
+    """Make a run folder for a corpus, ready to train.
+
+    Raises
+    ------
+    RunError
+        If `folder` is taken, and is no run or may not be replaced.
+    """
+    train = train or TrainConfig()
+    about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
+    counts = ("key", "seed", "pieces", "longest", "tokens", "units")
+    info = {
+        "format": FORMAT,
+        "contract": CONTRACT,
+        "versions": {
+            "seqgen": seqgen.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": numpy.__version__,
+        },
+        **{name: corpus.info[name] for name in about},
+        "corpus": {name: corpus.info[name] for name in counts}
+        | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")},
+        "model": asdict(model or ModelConfig()),
+        "train": asdict(train),
+        "result": None,
+    }
+    with new_folder(Path(folder), marker=MARKER, overwrite=overwrite) as temporary:
+        write_json(temporary / MARKER, info)
+    return Run(folder, train.device)
+
+
+def load(folder: Path | str, device: str = "auto") -> Run:
+    """Open a trained run.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run, or holds no trained model.
+    """
+    run = Run(folder, device)
+    if not (run.folder / WEIGHTS).exists():
+        raise RunError(f"{folder} holds no trained model; its training saved nothing")
+    return run
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; auto takes cuda, mps or cpu, the first there is.
+
+    Raises
+    ------
+    RunError
+        If this machine has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise RunError(f"no device {name!r} here ({error}); try --device auto") from error
+
+
+def model_card(info: dict[str, Any]) -> str:
+    """Return a description of a run for people, in Markdown."""
+    corpus, model, result = info["corpus"], info["model"], info["result"]
+    versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
+    shape = ", ".join(f"{name} {value}" for name, value in model.items())
+    return f"""# A {info["domain"]} model
+
+Made with seqgen: an LSTM that writes {info["domain"]} token by token.
+
+| | |
+|---|---|
+| codec | {info["codec"]["name"]} of {info["distribution"]} {info["version"]} |
+| corpus | {corpus["pieces"]} pieces, {corpus["tokens"]["train"]:,} training tokens |
+| left out | {corpus["duplicates"]} duplicate pieces, {corpus["skipped"]} unusable |
+| model | {shape} |
+| training | {result["seconds"]:.0f} s, {result["step"]:,} updates, {result["tokens"]:,} tokens |
+| validation loss | {result["valid_loss"]:.4f} nats per token |
+| versions | {versions} |
+
+```
+seqgen generate . -n 4
+```
+"""

@@ -1,0 +1,125 @@
+"""Generated pieces as files, with a manifest that says how each came about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seqgen.config import SampleConfig
+from seqgen.errors import ConfigError
+from seqgen.files import new_folder, write_json
+from seqgen.generation import Generated
+from seqgen.run import Run
+
+MARKER = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A folder of generated pieces.
+
+    Attributes
+    ----------
+    folder : Path
+    pieces : list of Generated
+    manifest : dict
+        The content of its ``manifest.json``.
+    """
+
+    folder: Path
+    pieces: list[Generated]
+    manifest: dict[str, Any]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all pieces."""
+        return [self.folder / name for entry in self.manifest["pieces"] for name in entry["files"]]
+
+
+def next_samples_folder(run: Run) -> Path:
+    """Return the first free of RUN/samples/1, 2 ..."""
+    number = 1
+    while (run.folder / "samples" / str(number)).exists():
+        number += 1
+    return run.folder / "samples" / str(number)
+
+
+def write_samples(
+    run: Run,
+    new: Iterable[Generated],
+    folder: Path | str,
+    suffix: str | None = None,
+    *,
+    sample: SampleConfig | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Samples:
+    """Write pieces into a new folder as they come.
+
+    If Ctrl-C ends their making, those that exist are written before it is raised again.
+
+    Parameters
+    ----------
+    run : Run
+    new : iterable of Generated
+    folder : Path or str
+    suffix : str, optional
+        One of the domain's formats; by default its first.
+    sample, seed
+        What `new` was made with, for the manifest.
+    overwrite : bool
+        Replace a folder of samples that is there.
+
+    Raises
+    ------
+    ConfigError
+        If the domain does not write such files.
+    RunError
+        If the folder is taken.
+    """
+    folder = Path(folder)
+    formats = run.domain.formats
+    suffix = suffix or formats[0]
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    if suffix not in formats:
+        raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
+    pieces: list[Generated] = []
+    entries: list[dict[str, Any]] = []
+    interrupted = False
+    began = time.monotonic()
+    with new_folder(folder, marker=MARKER, overwrite=overwrite) as temporary:
+        try:
+            for piece in new:
+                path = temporary / f"{run.info['domain']}-{piece.index + 1}{suffix}"
+                files = [file.name for file in run.domain.write(piece.piece, path)]
+                pieces.append(piece)
+                entries.append(
+                    {
+                        "files": files,
+                        "index": piece.index,
+                        "tokens": len(piece.ids),
+                        "stopped_by": piece.stopped_by,
+                        "log_probability": piece.log_probability,
+                    }
+                )
+        except KeyboardInterrupt:
+            if not pieces:
+                raise
+            interrupted = True
+        manifest = {
+            "run": str(run.folder),
+            "vocab_digest": run.info["vocab_digest"],
+            "versions": run.info["versions"],
+            "seed": seed,
+            "sample": asdict(sample or SampleConfig()),
+            "seconds": time.monotonic() - began,
+            "interrupted": interrupted,
+            "pieces": entries,
+        }
+        write_json(temporary / MARKER, manifest)
+    if interrupted:
+        raise KeyboardInterrupt
+    return Samples(folder, pieces, manifest)

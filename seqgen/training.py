@@ -1,0 +1,215 @@
+"""THE LOOP: truncated backpropagation through time over streams whose state is carried.
+
+`train` is a generator: it yields a `Report` whenever there is something to say, and the caller
+prints, saves and stops. Comes from: `seqgen.batches`. Next: `seqgen.run`, which keeps the result.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqgen.batches import IGNORE, Batch, held_out_stream, training_stream
+from seqgen.config import TrainConfig
+from seqgen.corpus import Corpus
+from seqgen.errors import SeqgenError
+from seqgen.model import SequenceLSTM, State
+
+#: Share of the budget over which the step size rises.
+WARM_UP = 0.02
+
+#: Seconds between two reports that are not evaluations.
+REPORT_EVERY = 1.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """How training stands.
+
+    Attributes
+    ----------
+    fraction : float
+        Share of the budget that is spent, 0 to 1.
+    step, tokens : int
+        Updates made and targets learned from.
+    seconds : float
+        Since the start, evaluation included.
+    loss : float
+        Mean training loss since the last report, nats per token.
+    step_size : float
+        Of the last update.
+    valid_loss : float or None
+        Validation loss, if this is an evaluation.
+    improved : bool
+        Whether it is the best so far: the moment to save the model.
+    interrupted : bool
+        Whether the user ended training before the budget was spent.
+    """
+
+    fraction: float
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    step_size: float
+    valid_loss: float | None = None
+    improved: bool = False
+    interrupted: bool = False
+
+
+def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[Report]:
+    """Train a model on a corpus until the budget is spent, and report on the way.
+
+    Ctrl-C ends the budget early: the model is evaluated and reported once more, so that the
+    caller can save it.
+
+    Parameters
+    ----------
+    model : SequenceLSTM
+        Trained in place, on the device where it is.
+    corpus : Corpus
+        Its training and validation splits are read.
+    config : TrainConfig
+
+    Yields
+    ------
+    Report
+        About once a second, and at every evaluation; the last one is an evaluation.
+
+    Raises
+    ------
+    SeqgenError
+        If the loss is no longer a number.
+    """
+    device = next(model.parameters()).device
+    began = time.monotonic()
+    stream = training_stream(corpus, config.batch, config.window, config.seed)
+    choose_threads(model, config, next(stream))
+    torch.manual_seed(config.seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.step_size, betas=(0.9, 0.99), weight_decay=config.weight_decay
+    )
+    state = model.start_state(config.batch)
+    best, next_evaluation = math.inf, 1 / config.evaluations
+    step = tokens = 0
+    reported_step, reported_at, loss_sum = 0, 0.0, torch.zeros((), device=device)
+    fraction, interrupted = 0.0, False
+    while fraction < 1 and not interrupted:
+        try:
+            batch = next(stream)
+            optimizer.param_groups[0]["lr"] = step_size(fraction, config.step_size)
+            loss, state = batch_loss(model, batch, state)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            optimizer.step()
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            step += 1
+            tokens += batch.counted
+            loss_sum += loss.detach()
+        fraction = spent(config, corpus, tokens, time.monotonic() - began)
+
+        evaluating = interrupted or fraction >= min(next_evaluation, 1)
+        if not evaluating and time.monotonic() - began - reported_at < REPORT_EVERY:
+            continue
+        mean_loss = loss_sum.item() / max(step - reported_step, 1)
+        if not math.isfinite(mean_loss):
+            raise SeqgenError(
+                f"the training loss became {mean_loss} at step {step}; "
+                f"try again with a smaller --step-size than {config.step_size}"
+            )
+        valid_loss = evaluate(model, corpus, config.batch) if evaluating else None
+        yield Report(
+            fraction=fraction,
+            step=step,
+            tokens=tokens,
+            seconds=time.monotonic() - began,
+            loss=mean_loss,
+            step_size=optimizer.param_groups[0]["lr"],
+            valid_loss=valid_loss,
+            improved=valid_loss is not None and valid_loss < best,
+            interrupted=interrupted,
+        )
+        if valid_loss is not None:
+            best = min(best, valid_loss)
+            next_evaluation = (math.floor(fraction * config.evaluations) + 1) / config.evaluations
+        reported_step, reported_at = step, time.monotonic() - began
+        loss_sum.zero_()
+
+
+def batch_loss(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the mean loss of a window, nats per token, and the state after it, detached."""
+    device = state[0].device
+    features = torch.from_numpy(batch.features).to(device)
+    logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
+    targets = torch.from_numpy(batch.targets).to(device)
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
+    return loss, (h.detach(), c.detach())
+
+
+@torch.no_grad()
+def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256) -> float:
+    """Return the loss of the validation split, nats per token, read once as `lanes` streams.
+
+    Where the split is empty, as with a corpus of a few tokens, the training split stands in.
+    """
+    was_training = model.training
+    model.eval()
+    state = model.start_state(lanes)
+    total, counted = 0.0, 0
+    for batch in held_out_stream(
+        corpus, "valid" if corpus.size("valid") else "train", lanes, window
+    ):
+        loss, state = batch_loss(model, batch, state)
+        total += loss.item() * batch.counted
+        counted += batch.counted
+    model.train(was_training)
+    return total / counted
+
+
+def spent(config: TrainConfig, corpus: Corpus, tokens: int, seconds: float) -> float:
+    """Return the share of the budget that is spent."""
+    if config.minutes:
+        return seconds / (60 * config.minutes)
+    return tokens / (config.tokens or config.epochs * corpus.size("train"))
+
+
+def step_size(fraction: float, peak: float) -> float:
+    """Return the step size after a share of the budget: up in a line, then down in a line to 0."""
+    if fraction < WARM_UP:
+        return peak * max(fraction, 1e-3) / WARM_UP
+    return peak * max(1 - fraction, 0.0) / (1 - WARM_UP)
+
+
+def choose_threads(model: SequenceLSTM, config: TrainConfig, batch: Batch) -> None:
+    """Set the number of processor threads.
+
+    Two threads on two busy cores can be many times slower than one, for they wait for each
+    other at every step; so with a budget in minutes the counts are tried out, for about a
+    second each. Otherwise it is one thread unless set, which gives the same result every time.
+    """
+    if config.threads or not config.minutes:
+        torch.set_num_threads(config.threads or 1)
+        return
+    cores = os.cpu_count() or 1
+    counts = sorted({1, *(2**power for power in range(1, 8) if 2**power <= cores), cores})
+    seconds = {}
+    for count in counts:
+        torch.set_num_threads(count)
+        batch_loss(model, batch, model.start_state(len(batch.inputs)))
+        began, rounds = time.perf_counter(), 0
+        while rounds < 2 or time.perf_counter() - began < 0.5:
+            loss, _ = batch_loss(model, batch, model.start_state(len(batch.inputs)))
+            loss.backward()  # type: ignore[no-untyped-call]
+            rounds += 1
+        seconds[count] = (time.perf_counter() - began) / rounds
+    torch.set_num_threads(min(counts, key=seconds.__getitem__))

@@ -1,0 +1,73 @@
+"""What every benchmark has in common: its arguments, and the JSON object it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+import seqgen
+
+
+class Benchmark:
+    """One run of a benchmark, from its arguments to its result.
+
+    Parameters
+    ----------
+    name, unit : str
+        Of the figure.
+    minutes : float
+        Default training time.
+    """
+
+    def __init__(self, name: str, unit: str, minutes: float) -> None:
+        parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+        parser.add_argument("--minutes", type=float, default=minutes, help="training time")
+        parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="data folder")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--json", action="store_true", help="print nothing but the result")
+        arguments = parser.parse_args()
+        self.name, self.unit = name, unit
+        self.minutes, self.data, self.seed = arguments.minutes, arguments.data, arguments.seed
+        self._quiet = arguments.json
+        self._began = time.perf_counter()
+        if not self.data.is_dir():
+            parser.error(f"no data folder {self.data}; give its place with --data")
+
+    def watch(self, report: seqgen.Report) -> None:
+        """Print an evaluation on the error stream."""
+        if report.valid_loss is not None and not self._quiet:
+            print(
+                f"{report.seconds:6.0f} s  loss {report.loss:.4f}  valid {report.valid_loss:.4f}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def finish(self, figure: float, baselines: dict[str, float], **more: Any) -> None:
+        """Print the result as one JSON object."""
+        result = {
+            "name": self.name,
+            "figure": figure,
+            "unit": self.unit,
+            "baselines": baselines,
+            **more,
+            "minutes": self.minutes,
+            "seed": self.seed,
+            "seconds": time.perf_counter() - self._began,
+            "threads": torch.get_num_threads(),
+            "machine": platform.processor() or platform.machine(),
+            "versions": {
+                "seqgen": seqgen.__version__,
+                "torch": str(torch.__version__),
+                "numpy": numpy.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        print(json.dumps(result, indent=None if self._quiet else 2))

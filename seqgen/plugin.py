@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Ids: TypeAlias = NDArray[np.int64]
+#: Token ids of a piece.
+Ids: TypeAlias = "NDArray[np.int64]"
 
 #: Number of this contract. The core loads plugins of this number only.
 CONTRACT = 1

@@ -55,7 +55,7 @@ class Raster:
         rows = []
         for voice in range(len(VOICES)):
             starts = np.flatnonzero(self.begins[:, voice])
-            stops = np.append(starts[1:], len(self.begins))
+            stops = np.append(starts, len(self.begins))[1:]
             for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
                 pitch = int(self.sounding[start, voice])
                 if pitch != REST:

@@ -1,0 +1,54 @@
+"""Fixtures: a cache of its own for the whole run, and small corpora made here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Tests measure behaviour, not speed, and on busy cores two threads wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+
+import seqgen
+
+torch.set_num_threads(1)
+
+VERSES = [
+    f"{count} green bottles hanging on the wall,\nand if one green bottle should fall,\n"
+    f"there will be {count - 1}.\n"
+    for count in range(40, 0, -1)
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["SEQGEN_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def verses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of forty short texts."""
+    folder = tmp_path_factory.mktemp("verses")
+    for number, verse in enumerate(VERSES):
+        (folder / f"{number:02}.txt").write_text(verse)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(verses: Path) -> seqgen.Corpus:
+    return seqgen.prepare("text", [verses])
+
+
+@pytest.fixture(scope="session")
+def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
+    """A small model that has read the verses for a few seconds."""
+    folder = tmp_path_factory.mktemp("run") / "verses"
+    model = seqgen.ModelConfig(hidden=64, embedding=16, dropout=0.0)
+    config = seqgen.TrainConfig(tokens=60_000, batch=8, window=32, step_size=1e-2, device="cpu")
+    made = seqgen.create_run(folder, corpus, model, config)
+    for _ in made.train(corpus):
+        pass
+    return seqgen.load(folder, "cpu")

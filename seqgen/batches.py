@@ -9,7 +9,7 @@ Comes from: `seqgen.corpus`. Next: `seqgen.training`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,40 +133,44 @@ def _rows(corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> 
 
 def _windows(corpus: Corpus, lanes: list[Iterator[_Rows]], window: int) -> Iterator[Batch]:
     """Cut lanes into windows side by side until the last lane ends; END fills the others."""
-    width = len(corpus.codec.feature_sizes)
-    readers = [_lane_reader(lane, window, width, corpus.vocab.end) for lane in lanes]
-    while True:
-        parts = [read() for read in readers]
-        if not any((targets != IGNORE).any() for _, targets, _ in parts):
-            return
+    readers = [_LaneReader(lane, corpus) for lane in lanes]
+    while any(reader.fill(window) for reader in readers):
+        parts = [reader.take(window) for reader in readers]
         inputs, targets, features = (np.stack(column) for column in zip(*parts, strict=True))
         yield Batch(inputs, targets, features)
 
 
-def _lane_reader(lane: Iterator[_Rows], window: int, width: int, end: int) -> Callable[[], _Rows]:
-    """Return a function that reads the lane's next `window` steps."""
-    buffer: _Rows = (
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int64),
-        np.zeros((0, width), np.int64),
-    )
+class _LaneReader:
+    """Regroups the chunks of a lane into windows."""
 
-    def read() -> _Rows:
-        nonlocal buffer
-        parts = [buffer]
-        missing = window - len(buffer[0])
-        while missing > 0:
-            rows = next(lane, None)
-            if rows is None:
-                rows = (
-                    np.full(missing, end),
-                    np.full(missing, IGNORE),
-                    np.zeros((missing, width), np.int64),
-                )
+    def __init__(self, lane: Iterator[_Rows], corpus: Corpus) -> None:
+        self._lane = lane
+        self._end = corpus.vocab.end
+        self._width = len(corpus.codec.feature_sizes)
+        self._buffer = self._filling(0)
+
+    def fill(self, window: int) -> bool:
+        """Read on until there are enough steps for a window; tell whether there are any."""
+        parts, count = [self._buffer], len(self._buffer[0])
+        while count < window and (rows := next(self._lane, None)) is not None:
             parts.append(rows)
-            missing -= len(rows[0])
-        inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
-        buffer = (inputs[window:], targets[window:], features[window:])
+            count += len(rows[0])
+        self._buffer = _joined(parts)
+        return count > 0
+
+    def take(self, window: int) -> _Rows:
+        """Return the next window, filled up with END."""
+        self.fill(window)
+        missing = max(window - len(self._buffer[0]), 0)
+        inputs, targets, features = _joined([self._buffer, self._filling(missing)])
+        self._buffer = (inputs[window:], targets[window:], features[window:])
         return inputs[:window], targets[:window], features[:window]
 
-    return read
+    def _filling(self, count: int) -> _Rows:
+        features = np.zeros((count, self._width), np.int64)
+        return np.full(count, self._end), np.full(count, IGNORE), features
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return inputs, targets, features

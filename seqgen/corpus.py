@@ -365,6 +365,8 @@ class _Writer:
         self._keep_duplicates = keep_duplicates
         self._duplicates: list[str] = []
         self._seen: set[bytes] = set()
+        #: A hash of each token's name: a piece keeps its digest when the vocabulary grows.
+        self._hashes = np.array([_name_hash(name) for name in self._vocab.names], "<u8")
         self._units: Counter[str] = Counter()
 
     def __enter__(self) -> _Writer:
@@ -382,8 +384,7 @@ class _Writer:
                 f"codec {type(self._codec).__name__} encoded {source} with ids {ids.min()} to "
                 f"{ids.max()}, but its vocabulary has only {len(self._vocab.names)} tokens"
             )
-        content = ids.astype(self._dtype).tobytes()
-        digest = hashlib.sha256(content).digest()
+        digest = self._digest(ids)
         if digest in self._seen and not self._keep_duplicates:
             self._duplicates.append(str(source))
             return
@@ -391,7 +392,7 @@ class _Writer:
         self.digests.append(digest)
         self.lengths.append(len(ids))
         self._units.update(self._codec.units(ids))
-        self._file.write(content)
+        self._file.write(ids.astype(self._dtype).tobytes())
 
     def finish(
         self,
@@ -426,12 +427,24 @@ class _Writer:
         }
         write_json(self._folder / MARKER, info | learned)
 
+    def _digest(self, ids: Ids) -> bytes:
+        digest = hashlib.sha256()
+        for low in range(0, len(ids), 2**20):
+            digest.update(self._hashes[ids[low : low + 2**20]].tobytes())
+        return digest.digest()
+
     def _write_header(self) -> None:
         """Write the .npy header, padded by numpy so that the final one fits in its place."""
         self._file.seek(0)
         shape = (sum(self.lengths),)
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _name_hash(name: str) -> int:
+    return int.from_bytes(
+        hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little"
+    )
 
 
 def _whole(lengths: list[int], splits: list[int]) -> NDArray[np.void]:

@@ -32,6 +32,9 @@ UPBEATS = 16
 #: From this many steps on, how long a voice has gone on makes no difference.
 LONGEST_LASTED = 31
 
+#: From this bar on, which one it is makes no difference.
+LAST_BAR = 31
+
 #: What a token means in a cell, besides pitches and `REST`.
 HOLD, NO_CELL = -2, -3
 
@@ -51,8 +54,8 @@ class ChoraleCodec(Codec):
     highest stays, and the voice's next onset ends it; dynamics, tempo, key and changes of
     metre go. The form *grid* also loses repeated notes and the metre.
 
-    Four side inputs: the slot (header or voice), the place in the bar, what the voice sang one
-    step ago and how long it has done so.
+    Five side inputs: the slot (header or voice), the place in the bar, the number of the bar,
+    what the voice sang one step ago and how long it has done so.
 
     Parameters
     ----------
@@ -89,8 +92,9 @@ class ChoraleCodec(Codec):
         self.feature_sizes = (
             self.header + len(VOICES),
             max(map(bar_steps, self.metres)),
-            self.high - self.low + 2,
+            LAST_BAR + 1,
             LONGEST_LASTED + 1,
+            *[self.high - self.low + 2] * (2 * len(VOICES) - 1),
         )
 
     @classmethod
@@ -168,8 +172,8 @@ class ChoraleCodec(Codec):
         return np.where(self.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
 
     def features(self, ids: Ids) -> Ids:
-        """Return slot, place in the bar, the voice's last pitch, and how long it has lasted."""
-        rows = np.zeros((len(ids) + 1, 4), np.int64)
+        """Return slot, place in the bar, bar, the voice's last pitch, how long it has lasted."""
+        rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         position = np.arange(len(ids) + 1)
         rows[:, 0] = np.where(
             position < self.header, position, self.header + (position - self.header) % len(VOICES)
@@ -177,11 +181,32 @@ class ChoraleCodec(Codec):
         raster = self._raster(ids)
         cells = rows[self.header :]
         step, voice = np.divmod(np.arange(len(cells)), len(VOICES))
-        cells[:, 1] = (step - raster.upbeat) % bar_steps(raster.metre)
+        bar, place = np.divmod(step - raster.upbeat, bar_steps(raster.metre))
+        cells[:, 1], cells[:, 2] = place, np.clip(bar, 0, LAST_BAR)
+        # What sounds in earlier cells; before the first step all are silent.
+        silence = np.full(2 * len(VOICES), REST)
+        flat = np.concatenate([silence, raster.sounding.ravel()])[: len(cells) + len(silence)]
+        now = np.arange(len(cells)) + len(silence)
         later = step > 0
-        before = (step[later] - 1, voice[later])
-        cells[later, 2] = self.pitch_feature(raster.sounding[before])
-        cells[later, 3] = np.minimum(raster.lasted()[before], LONGEST_LASTED)
+        lasted = raster.lasted()[step[later] - 1, voice[later]]
+        cells[later, 3] = np.minimum(lasted, LONGEST_LASTED)
+        own = flat[now - len(VOICES)]
+        for back in range(1, len(VOICES) + 1):
+            cells[:, 3 + back] = self.pitch_feature(flat[now - back])
+        for back in range(1, len(VOICES)):
+            other, before = flat[now - back], flat[now - back - len(VOICES)]
+            parallel = own + other - before
+            risky = (voice >= back) & (own != REST) & (other != REST) & (before != REST)
+            risky &= (other != before) & np.isin((before - own) % 12, (0, 7))
+            risky &= (parallel >= self.low) & (parallel <= self.high)
+            cells[:, 7 + back] = np.where(risky, parallel - self.low + 1, 0)
+        import os
+
+        off = os.environ.get("OFF", "")
+        if "p" in off:
+            rows[:, 8:] = 0
+        if "n" in off:
+            rows[:, 4:7] = 0
         return rows
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
@@ -194,7 +219,7 @@ class ChoraleCodec(Codec):
         return {"tokens": float(len(ids)), "frames": frames, "quarters": frames / STEPS}
 
     def pitch_feature(self, sounding: Ids) -> Ids:
-        """Return sounding pitches as values of the third side input; 0 is a rest."""
+        """Return sounding pitches as values of a side input; 0 is a rest."""
         return np.where(sounding == REST, 0, sounding - self.low + 1)
 
     def opening(self, ids: Ids) -> tuple[tuple[int, int], int]:
@@ -252,13 +277,14 @@ class ChoraleTracker:
     def features(self) -> Sequence[int]:
         """Return the row of `ChoraleCodec.features` for the next position."""
         if self._position < self._codec.header:
-            return (self._position, 0, 0, 0)
+            return (self._position, 0, 0, 0, 0)
         step, voice = self._step_and_voice()
-        place = (step - self._upbeat) % bar_steps(self._metre)
+        bar, place = divmod(step - self._upbeat, bar_steps(self._metre))
+        bar = min(max(bar, 0), LAST_BAR)
         sounding = self._sounding[voice]
         pitch = 0 if sounding == REST else sounding - self._codec.low + 1
         lasted = min(self._lasted[voice], LONGEST_LASTED)
-        return (self._codec.header + voice, place, pitch, lasted)
+        return (self._codec.header + voice, place, bar, pitch, lasted)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the slot: no hold of silence, no end within a step."""

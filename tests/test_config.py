@@ -1,0 +1,48 @@
+import dataclasses
+
+import pytest
+
+from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig, from_mapping
+from seqgen.errors import ConfigError
+
+
+def test_training_has_one_budget() -> None:
+    assert TrainConfig().minutes == 3
+    assert TrainConfig(tokens=100).minutes == 0
+    with pytest.raises(ConfigError, match="one budget, found minutes and epochs"):
+        TrainConfig(minutes=1, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("config", "values", "message"),
+    [
+        (ModelConfig, {"hidden": 0}, "hidden must be at least 1, found 0"),
+        (ModelConfig, {"dropout": 1.0}, "dropout must be below 1"),
+        (ModelConfig, {"tied": True, "embedding": 0}, "tied needs a learned embedding"),
+        (TrainConfig, {"step_size": 0.0}, "step_size must be above 0"),
+        (SampleConfig, {"top_p": 0.0}, "top_p must be above 0"),
+        (SampleConfig, {"min_p": 1.5}, "min_p must be at most 1"),
+        (SampleConfig, {"temperature": -1.0}, "temperature must be at least 0"),
+        (LimitConfig, {"length": -1}, "length must be at least 0"),
+    ],
+)
+def test_impossible_values_are_refused(config: type, values: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(**values)
+
+
+def test_from_mapping_converts_text_and_suggests_names() -> None:
+    values = {"hidden": "12", "dropout": "0.5", "skip": "true"}
+    assert from_mapping(ModelConfig, values, "here") == ModelConfig(
+        hidden=12, dropout=0.5, skip=True
+    )
+    with pytest.raises(ConfigError, match="here: unknown setting 'hiden'; did you mean 'hidden'"):
+        from_mapping(ModelConfig, {"hiden": 3}, "here")
+    with pytest.raises(ConfigError, match="here: hidden must be of type int, found 'many'"):
+        from_mapping(ModelConfig, {"hidden": "many"}, "here")
+
+
+@pytest.mark.parametrize("config", [ModelConfig, TrainConfig, SampleConfig, LimitConfig])
+def test_every_setting_is_a_plain_value_with_a_default(config: type) -> None:
+    for field in dataclasses.fields(config):
+        assert isinstance(field.default, (bool, int, float, str)), field.name

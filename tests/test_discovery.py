@@ -1,0 +1,126 @@
+"""Plugins of every kind, made here as fake distributions: a broken one never harms another."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from seqgen.discovery import find_domains, load_domain
+from seqgen.errors import PluginError
+
+GOOD = """
+    from seqgen.plugin import DomainSpec, hookimpl
+
+    @hookimpl
+    def seqgen_domains():
+        return [DomainSpec("NAME", "a domain", (".x",), "NAME_plugin_impl:Implementation")]
+"""
+
+BROKEN = {
+    "import_error": ("import no_such_library", "No module named 'no_such_library'"),
+    "system_exit": ("import sys; sys.exit('bye')", "SystemExit: bye"),
+    "syntax_error": ("def (", "SyntaxError"),
+    "no_hook": ("x = 1", "implements no hook seqgen_domains"),
+    "misspelt_hook": (
+        "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domain(): return []",
+        "unknown hook 'seqgen_domain'",
+    ),
+    "wrong_signature": (
+        "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(config): return []",
+        "Argument",
+    ),
+    "raises": (
+        "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): raise KeyError('x')",
+        "KeyError: 'x'",
+    ),
+    "wrong_type": (
+        "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): return ['music']",
+        "must return DomainSpec objects, found 'music'",
+    ),
+    "other_name": (GOOD.replace("NAME", "another"), "module other_name_plugin offers another"),
+}
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch):
+    """Return a function that makes an installed distribution with one entry point."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = []
+
+    def make(name: str, code: str, domain: str | None = None) -> None:
+        domain = domain or name
+        module = f"{name}_plugin"
+        made.append(module)
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+        info = tmp_path / f"seqgen_fake_{name}-2.5.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: seqgen-fake-{name}\nVersion: 2.5\n"
+        (info / "METADATA").write_text(metadata)
+        (info / "entry_points.txt").write_text(f"[seqgen]\n{domain} = {module}\n")
+
+    yield make
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+def by_name() -> dict[str, object]:
+    return {found.name: found for found in find_domains()}
+
+
+def test_a_stranger_enters_by_the_same_door(install, tmp_path: Path) -> None:
+    install("chess", GOOD.replace("NAME", "chess"))
+    (tmp_path / "chess_plugin_impl.py").write_text("class Implementation: codecs = {}")
+    found = by_name()["chess"]
+    assert (found.status, found.distribution, found.version) == ("ok", "seqgen-fake-chess", "2.5")
+    assert found.summary == "a domain"
+    implementation, _ = load_domain("chess")
+    assert type(implementation).__name__ == "Implementation"
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_reported_and_harms_nobody(kind: str, install) -> None:
+    code, cause = BROKEN[kind]
+    install(kind, code)
+    found = by_name()
+    assert found["text"].status == "ok"
+    assert found[kind].status == "broken"
+    assert cause in found[kind].problem
+    assert f"seqgen-fake-{kind} 2.5" in found[kind].problem
+    assert "upgrade" in found[kind].problem or "install" in found[kind].problem
+    load_domain("text")
+    with pytest.raises(PluginError, match=f"domain '{kind}' cannot be used: seqgen-fake-{kind}"):
+        load_domain(kind)
+
+
+@pytest.mark.parametrize(("number", "who"), [(99, "seqgen-toolkit"), (0, "seqgen-fake-old")])
+def test_another_contract_says_what_to_upgrade(number: int, who: str, install) -> None:
+    code = GOOD.replace("NAME", "old").replace('Implementation")', f'Implementation", {number})')
+    install("old", code)
+    found = by_name()["old"]
+    assert found.status == "incompatible"
+    assert f"upgrade {who}" in found.problem
+    with pytest.raises(PluginError, match=f"contract {number}"):
+        load_domain("old")
+
+
+def test_two_plugins_with_one_domain_name_are_both_named(install) -> None:
+    for name in ("left", "right"):
+        install(name, GOOD.replace("NAME", "twin"), domain="twin")
+    statuses = [found.status for found in find_domains() if found.name == "twin"]
+    assert statuses == ["conflict", "conflict"]
+    with pytest.raises(PluginError, match="seqgen-fake-left and seqgen-fake-right both offer"):
+        load_domain("twin")
+    assert by_name()["text"].status == "ok"
+
+
+def test_a_plugin_whose_implementation_is_broken_is_named_when_it_is_used(install) -> None:
+    install("hollow", GOOD.replace("NAME", "hollow"))
+    assert by_name()["hollow"].status == "ok"
+    with pytest.raises(PluginError, match=r"seqgen-fake-hollow 2.5 fails to load"):
+        load_domain("hollow")
+
+
+def test_an_unknown_domain_lists_the_known_and_suggests() -> None:
+    with pytest.raises(PluginError, match="did you mean 'music'"):
+        load_domain("musik")

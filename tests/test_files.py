@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from seqgen.errors import RunError
+from seqgen.files import free_name, new_folder, write_atomic
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "old")
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError), new_folder(path, marker="mark") as folder:
+        (folder / "mark").write_text("")
+        assert not path.exists()
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(path, marker="mark") as folder:
+        (folder / "mark").write_text("1")
+    assert (path / "mark").read_text() == "1"
+
+
+def test_only_a_folder_of_the_same_kind_is_replaced_and_only_if_asked(tmp_path: Path) -> None:
+    ours, foreign = tmp_path / "ours", tmp_path / "foreign"
+    for path, name in ((ours, "mark"), (foreign, "thesis")):
+        path.mkdir()
+        (path / name).write_text("precious")
+    with pytest.raises(RunError, match="add --overwrite"), new_folder(ours, marker="mark"):
+        pass
+    with (
+        pytest.raises(RunError, match="not made by this command"),
+        new_folder(foreign, marker="mark", overwrite=True),
+    ):
+        pass
+    assert (foreign / "thesis").read_text() == "precious"
+    with new_folder(ours, marker="mark", overwrite=True) as folder:
+        (folder / "mark").write_text("new")
+    assert (ours / "mark").read_text() == "new"
+
+
+def test_free_name_counts_up(tmp_path: Path) -> None:
+    assert free_name(tmp_path / "run") == tmp_path / "run"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run-2").mkdir()
+    assert free_name(tmp_path / "run") == tmp_path / "run-3"

@@ -1,0 +1,85 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import PluginError, RunError
+
+SMALL = ModelConfig(hidden=8, embedding=4)
+
+
+def test_generating_needs_the_run_folder_only(run, corpus, tmp_path: Path, monkeypatch) -> None:
+    shutil.copytree(run.folder, tmp_path / "moved")
+    monkeypatch.setattr("seqgen.corpus.Corpus.__init__", None)
+    one = [new.piece for new in seqgen.generate(seqgen.load(tmp_path / "moved", "cpu"), 2)]
+    assert one == [new.piece for new in seqgen.generate(run, 2)]
+
+
+def test_the_folder_tells_how_it_came_about(run, corpus) -> None:
+    info = json.loads((run.folder / "run.json").read_text())
+    assert info["domain"] == "text" and info["distribution"] == "seqgen-text"
+    assert info["vocab_digest"] == corpus.vocab.digest
+    assert info["versions"].keys() == {"seqgen", "python", "torch", "numpy"}
+    assert info["corpus"]["pieces"] == 40 and info["corpus"]["files"] == 40
+    assert info["model"]["hidden"] == 64 and info["train"]["tokens"] == 60_000
+    card = (run.folder / "README.md").read_text()
+    assert "A text model" in card and f"{info['result']['valid_loss']:.4f}" in card
+
+
+def test_nothing_in_the_folder_is_a_pickle(run) -> None:
+    names = {path.name for path in run.folder.iterdir() if path.is_file()}
+    assert names == {"run.json", "model.safetensors", "metrics.jsonl", "README.md"}
+
+
+def test_a_run_is_not_replaced_silently(corpus, tmp_path: Path) -> None:
+    seqgen.create_run(tmp_path / "run", corpus, SMALL)
+    with pytest.raises(RunError, match="already there"):
+        seqgen.create_run(tmp_path / "run", corpus, SMALL)
+    seqgen.create_run(tmp_path / "run", corpus, SMALL, overwrite=True)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")
+    with pytest.raises(RunError, match="not made by this command"):
+        seqgen.create_run(tmp_path / "thesis", corpus, SMALL, overwrite=True)
+
+
+def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is no run folder .* seqgen train"):
+        seqgen.load(tmp_path)
+    seqgen.create_run(tmp_path / "untrained", corpus, SMALL)
+    with pytest.raises(RunError, match="holds no trained model"):
+        seqgen.load(tmp_path / "untrained")
+    shutil.copytree(run.folder, tmp_path / "future")
+    info = json.loads((run.folder / "run.json").read_text())
+    (tmp_path / "future" / "run.json").write_text(json.dumps(info | {"format": 7}))
+    with pytest.raises(RunError, match="format 7, this seqgen reads format 1"):
+        seqgen.load(tmp_path / "future")
+
+
+def test_weights_that_do_not_fit_are_refused(run, corpus, tmp_path: Path) -> None:
+    seqgen.create_run(tmp_path / "other", corpus, SMALL, TrainConfig(device="cpu"))
+    weights = tmp_path / "other" / "model.safetensors"
+    weights.write_bytes((run.folder / "model.safetensors").read_bytes())
+    with pytest.raises(RunError, match=r"does not fit run.json"):
+        _ = seqgen.load(tmp_path / "other").model
+    weights.write_bytes(b"half a file")
+    with pytest.raises(RunError, match=r"does not fit run.json"):
+        _ = seqgen.load(tmp_path / "other").model
+
+
+def test_a_plugin_that_makes_another_vocabulary_is_refused(run, monkeypatch) -> None:
+    from seqgen_text.characters import CharacterCodec
+
+    def reversed_alphabet(cls, state, options):
+        return cls(state["characters"][::-1], "", options)
+
+    monkeypatch.setattr(CharacterCodec, "from_state", classmethod(reversed_alphabet))
+    with pytest.raises(PluginError, match="makes another vocabulary"):
+        _ = seqgen.load(run.folder).codec
+
+
+def test_an_unknown_device_is_refused(run) -> None:
+    with pytest.raises(RunError, match="no device 'abacus' here"):
+        _ = seqgen.load(run.folder, "abacus").model

@@ -183,7 +183,11 @@ def prepare(
     if _key_of(folder) == key:
         return Corpus(folder)
     reader = _Reader(implementation, files, jobs, progress or _silent)
-    fitted = codec_class.fit(reader.pieces(), chosen)
+    try:
+        fitted = codec_class.fit(reader.pieces(), chosen)
+        Vocab.of(fitted.vocab)
+    except DataError as error:
+        raise _nothing_left(len(files), reader.skipped, str(error)) from error
     replace = overwrite or out is None
     with (
         new_folder(folder, marker=MARKER, overwrite=replace) as temporary,
@@ -403,9 +407,7 @@ class _Writer:
     ) -> None:
         """Write what goes beside the tokens; `segments` puts every run of ids in its split."""
         if not self.lengths:
-            reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
-            more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
-            raise CorpusError(f"none of {len(info['files'])} files could be used:{reasons}{more}")
+            raise _nothing_left(len(info["files"]), skipped)
         self._write_header()
         np.save(self._folder / "offsets.npy", np.cumsum([0, *self.lengths], dtype="<i8"))
         np.save(self._folder / "segments.npy", segments)
@@ -444,6 +446,15 @@ class _Writer:
 def _name_hash(name: str) -> int:
     return int.from_bytes(
         hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little"
+    )
+
+
+def _nothing_left(files: int, skipped: list[Skipped], cause: str = "") -> CorpusError:
+    reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
+    more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
+    cause = f" ({cause})" if cause else ""
+    return CorpusError(
+        f"none of {files} files could be used{cause}{':' * bool(reasons)}{reasons}{more}"
     )
 
 

@@ -63,8 +63,9 @@ def _lines(title: str) -> Iterator[Meter]:
         nonlocal last
         now = time.monotonic()
         if remember or now - last >= LINE_EVERY:
-            left = (now - began) * (1 - fraction) / fraction if fraction else 0.0
-            stderr.print(f"{title} {fraction:4.0%}  {left:4.0f} s left  {text}", soft_wrap=True)
+            done = min(fraction, 1.0)
+            left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done else ""
+            stderr.print(f"{title} {done:4.0%}  {left}  {text}", soft_wrap=True)
             last = now
 
     yield show

@@ -35,6 +35,9 @@ LONGEST_LASTED = 31
 #: From this bar on, which one it is makes no difference.
 LAST_BAR = 31
 
+#: Number of voices, and intervals in semitones (octaves apart) that must not run in parallel.
+PARTS, PERFECT = len(VOICES), (0, 7)
+
 #: What a token means in a cell, besides pitches and `REST`.
 HOLD, NO_CELL = -2, -3
 
@@ -54,8 +57,10 @@ class ChoraleCodec(Codec):
     highest stays, and the voice's next onset ends it; dynamics, tempo, key and changes of
     metre go. The form *grid* also loses repeated notes and the metre.
 
-    Five side inputs: the slot (header or voice), the place in the bar, the number of the bar,
-    what the voice sang one step ago and how long it has done so.
+    Eleven side inputs: the slot (header or voice); the place in the bar and the number of the
+    bar; for how long the voice has gone on; what sounds in each of the four cells before, of
+    which the fourth is the voice's own last; and for each of the three others the pitch that
+    would run with it in parallel fifths, octaves or unisons.
 
     Parameters
     ----------
@@ -90,11 +95,11 @@ class ChoraleCodec(Codec):
             [value if kind in ("rest", "pitch", "hold") else NO_CELL for kind, value in self.table]
         )
         self.feature_sizes = (
-            self.header + len(VOICES),
+            self.header + PARTS,
             max(map(bar_steps, self.metres)),
             LAST_BAR + 1,
             LONGEST_LASTED + 1,
-            *[self.high - self.low + 2] * (2 * len(VOICES) - 1),
+            *[self.high - self.low + 2] * (2 * PARTS - 1),
         )
 
     @classmethod
@@ -172,41 +177,31 @@ class ChoraleCodec(Codec):
         return np.where(self.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
 
     def features(self, ids: Ids) -> Ids:
-        """Return slot, place in the bar, bar, the voice's last pitch, how long it has lasted."""
+        """Return the side inputs of every position (N + 1, 11)."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
-        position = np.arange(len(ids) + 1)
-        rows[:, 0] = np.where(
-            position < self.header, position, self.header + (position - self.header) % len(VOICES)
-        )
-        raster = self._raster(ids)
-        cells = rows[self.header :]
-        step, voice = np.divmod(np.arange(len(cells)), len(VOICES))
+        rows[: self.header, 0] = np.arange(len(rows))[: self.header]
+        raster, cells = self._raster(ids), rows[self.header :]
+        step, voice = np.divmod(np.arange(len(cells)), PARTS)
         bar, place = np.divmod(step - raster.upbeat, bar_steps(raster.metre))
-        cells[:, 1], cells[:, 2] = place, np.clip(bar, 0, LAST_BAR)
-        # What sounds in earlier cells; before the first step all are silent.
-        silence = np.full(2 * len(VOICES), REST)
-        flat = np.concatenate([silence, raster.sounding.ravel()])[: len(cells) + len(silence)]
-        now = np.arange(len(cells)) + len(silence)
         later = step > 0
         lasted = raster.lasted()[step[later] - 1, voice[later]]
+        cells[:, 0] = self.header + voice
+        cells[:, 1], cells[:, 2] = place, np.clip(bar, 0, LAST_BAR)
         cells[later, 3] = np.minimum(lasted, LONGEST_LASTED)
-        own = flat[now - len(VOICES)]
-        for back in range(1, len(VOICES) + 1):
-            cells[:, 3 + back] = self.pitch_feature(flat[now - back])
-        for back in range(1, len(VOICES)):
-            other, before = flat[now - back], flat[now - back - len(VOICES)]
-            parallel = own + other - before
-            risky = (voice >= back) & (own != REST) & (other != REST) & (before != REST)
-            risky &= (other != before) & np.isin((before - own) % 12, (0, 7))
-            risky &= (parallel >= self.low) & (parallel <= self.high)
-            cells[:, 7 + back] = np.where(risky, parallel - self.low + 1, 0)
-        import os
-
-        off = os.environ.get("OFF", "")
-        if "p" in off:
-            rows[:, 8:] = 0
-        if "n" in off:
-            rows[:, 4:7] = 0
+        # Two silent steps stand before the first one, so that every cell has cells before it.
+        silence = np.full(2 * PARTS, REST)
+        sounding = np.concatenate([silence, raster.sounding.ravel()])
+        now = np.arange(len(cells)) + len(silence)
+        own = sounding[now - PARTS]
+        for back in range(1, PARTS + 1):
+            cells[:, 3 + back] = self._pitch_feature(sounding[now - back])
+        for back in range(1, PARTS):
+            other, before = sounding[now - back], sounding[now - back - PARTS]
+            sung = (voice >= back) & (own != REST) & (other != REST) & (before != REST)
+            parallel = sung & (other != before) & np.isin((before - own) % 12, PERFECT)
+            cells[:, 3 + PARTS + back] = self._pitch_feature(
+                np.where(parallel, own + other - before, REST)
+            )
         return rows
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
@@ -215,12 +210,8 @@ class ChoraleCodec(Codec):
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, steps of the grid ("frames") and quarter notes."""
-        frames = max(len(ids) - self.header, 0) / len(VOICES)
+        frames = max(len(ids) - self.header, 0) / PARTS
         return {"tokens": float(len(ids)), "frames": frames, "quarters": frames / STEPS}
-
-    def pitch_feature(self, sounding: Ids) -> Ids:
-        """Return sounding pitches as values of a side input; 0 is a rest."""
-        return np.where(sounding == REST, 0, sounding - self.low + 1)
 
     def opening(self, ids: Ids) -> tuple[tuple[int, int], int]:
         """Return the metre and upbeat that ids open with, or the first metre and none."""
@@ -232,8 +223,8 @@ class ChoraleCodec(Codec):
     def _raster(self, ids: Ids) -> Raster:
         """Return what any ids mean; tokens where they do not belong are rests."""
         cells = self.meaning[ids[self.header :]]
-        cells = np.append(cells, np.full(-len(cells) % len(VOICES), HOLD))
-        cells = np.where(cells == NO_CELL, REST, cells).reshape(-1, len(VOICES))
+        cells = np.append(cells, np.full(-len(cells) % PARTS, HOLD))
+        cells = np.where(cells == NO_CELL, REST, cells).reshape(-1, PARTS)
         cells[:1] = np.where(cells[:1] == HOLD, REST, cells[:1])
         step = np.arange(len(cells))[:, None]
         said = np.maximum.accumulate(np.where(cells == HOLD, 0, step), axis=0)
@@ -242,6 +233,11 @@ class ChoraleCodec(Codec):
         changes[1:] = sounding[1:] != sounding[:-1]
         begins = changes | (cells >= 0) if self.held else changes
         return Raster(sounding, begins, *self.opening(ids))
+
+    def _pitch_feature(self, pitches: Ids) -> Ids:
+        """Return pitches as values of a side input; 0 is a rest, or outside the vocabulary."""
+        inside = (pitches >= self.low) & (pitches <= self.high)
+        return np.where(inside, pitches - self.low + 1, 0)
 
     def _refuse_unknown(self, raster: Raster) -> None:
         pitches = raster.sounding[raster.sounding != REST]
@@ -268,33 +264,36 @@ class ChoraleTracker:
     def __init__(self, codec: ChoraleCodec) -> None:
         self._codec = codec
         self._opening: list[int] = []
-        self._position = 0
         self._metre, self._upbeat = codec.opening(np.zeros(0, np.int64))
-        self._sounding = [REST] * len(VOICES)
-        self._lasted = [0] * len(VOICES)
-        self._masks = [self._mask(slot) for slot in range(codec.header + len(VOICES))]
+        self._sounding = [REST] * (2 * PARTS)
+        self._lasted = [0] * PARTS
+        self._cells = 0
+        self._masks = [self._mask(slot) for slot in range(codec.header + PARTS)]
 
     def features(self) -> Sequence[int]:
         """Return the row of `ChoraleCodec.features` for the next position."""
-        if self._position < self._codec.header:
-            return (self._position, 0, 0, 0, 0)
-        step, voice = self._step_and_voice()
+        if len(self._opening) < self._codec.header:
+            return (len(self._opening), *[0] * (len(self._codec.feature_sizes) - 1))
+        step, voice = divmod(self._cells, PARTS)
         bar, place = divmod(step - self._upbeat, bar_steps(self._metre))
-        bar = min(max(bar, 0), LAST_BAR)
-        sounding = self._sounding[voice]
-        pitch = 0 if sounding == REST else sounding - self._codec.low + 1
-        lasted = min(self._lasted[voice], LONGEST_LASTED)
-        return (self._codec.header + voice, place, bar, pitch, lasted)
+        return (
+            self._codec.header + voice,
+            place,
+            min(max(bar, 0), LAST_BAR),
+            min(self._lasted[voice], LONGEST_LASTED),
+            *(self._pitch_feature(self._sounding[-back]) for back in range(1, PARTS + 1)),
+            *(self._pitch_feature(self._parallel(voice, back)) for back in range(1, PARTS)),
+        )
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the slot: no hold of silence, no end within a step."""
-        if self._position < self._codec.header:
-            return self._masks[self._position]
-        step, voice = self._step_and_voice()
+        if len(self._opening) < self._codec.header:
+            return self._masks[len(self._opening)]
+        step, voice = divmod(self._cells, PARTS)
         mask = self._masks[self._codec.header + voice].copy()
         mask[-1] = voice == 0 and step > 0
         if self._codec.held:
-            mask[self._codec.ids["hold", HOLD]] = self._sounding[voice] != REST
+            mask[self._codec.ids["hold", HOLD]] = self._sounding[-PARTS] != REST
         return mask
 
     def forced(self) -> None:
@@ -302,34 +301,38 @@ class ChoraleTracker:
 
     def push(self, token: int) -> None:
         """Take note of a token."""
-        if self._position < self._codec.header:
+        if len(self._opening) < self._codec.header:
             self._opening.append(token)
             self._metre, self._upbeat = self._codec.opening(np.array(self._opening))
-        else:
-            _, voice = self._step_and_voice()
-            self._sing(voice, int(self._codec.meaning[token]))
-        self._position += 1
-
-    def _sing(self, voice: int, meaning: int) -> None:
-        before = self._sounding[voice]
+            return
+        voice, before = self._cells % PARTS, self._sounding[-PARTS]
+        meaning = int(self._codec.meaning[token])
         now = {HOLD: before, NO_CELL: REST}.get(meaning, meaning)
         begins = now != before or (self._codec.held and meaning >= 0)
-        self._sounding[voice] = now
         self._lasted[voice] = 1 if begins else self._lasted[voice] + 1
+        self._sounding = [*self._sounding[1:], now]
+        self._cells += 1
 
-    def _step_and_voice(self) -> tuple[int, int]:
-        return divmod(self._position - self._codec.header, len(VOICES))
+    def _parallel(self, voice: int, back: int) -> int:
+        """Return the pitch that would run parallel with the voice `back` cells ago, or `REST`."""
+        own, other = self._sounding[-PARTS], self._sounding[-back]
+        before = self._sounding[-back - PARTS]
+        if voice < back or REST in (own, other, before) or other == before:
+            return REST
+        return own + other - before if (before - own) % 12 in PERFECT else REST
+
+    def _pitch_feature(self, pitch: int) -> int:
+        return pitch - self._codec.low + 1 if self._codec.low <= pitch <= self._codec.high else 0
 
     def _mask(self, slot: int) -> NDArray[np.bool_]:
         """Return the ids that belong into a slot, END last."""
-        codec = self._codec
-        kinds = ["metre", "upbeat"][slot] if slot < codec.header else "cell"
-        low, high = codec.ranges[slot - codec.header] if kinds == "cell" else (0, 0)
-        mask = np.zeros(len(codec.table) + 1, bool)
-        for number, (kind, value) in enumerate(codec.table):
-            in_range = kind == "rest" or (kind == "pitch" and low <= value <= high)
-            mask[number] = in_range if kinds == "cell" else kind == kinds
-        return mask
+        codec, table = self._codec, [*self._codec.table, ("end", None)]
+        if slot < codec.header:
+            return np.array([kind == ("metre", "upbeat")[slot] for kind, _ in table])
+        low, high = codec.ranges[slot - codec.header]
+        return np.array(
+            [kind == "rest" or (kind == "pitch" and low <= value <= high) for kind, value in table]
+        )
 
 
 def _token_name(kind: str, value: Any) -> str:

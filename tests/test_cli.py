@@ -1,0 +1,201 @@
+"""The command: what it prints, writes and exits with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.cli import app
+
+TINY = ["--tokens", "3000", "--batch", "4", "--window", "16", "--hidden", "16", "--embedding", "8"]
+
+
+@pytest.fixture
+def seqgen_command(capsys):
+    """Return a function that runs the command and returns status, output and error output."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        try:
+            app.meta([str(argument) for argument in arguments])
+        except SystemExit as error:
+            status = int(error.code or 0)
+        else:
+            status = 0
+        app.config = ()
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return command
+
+
+@pytest.fixture
+def trained(seqgen_command, verses: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "trained"
+    status, out, _ = seqgen_command("train", "text", verses, "--out", folder, *TINY)
+    assert status == 0 and out.strip() == str(folder)
+    return folder
+
+
+def test_domains(seqgen_command) -> None:
+    status, out, _ = seqgen_command("domains")
+    assert status == 0 and "music" in out and "seqgen-text 0.1.0" in out
+    status, out, _ = seqgen_command("domains", "--json")
+    listed = {entry["name"]: entry for entry in json.loads(out)}
+    assert listed["text"]["status"] == "ok" and ".txt" in listed["text"]["suffixes"]
+
+
+def test_version(seqgen_command) -> None:
+    assert seqgen_command("--version")[1].strip() == f"seqgen {seqgen.__version__}"
+
+
+def test_python_m_seqgen_is_the_command() -> None:
+    command = [sys.executable, "-m", "seqgen", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout.startswith("seqgen ")
+
+
+def test_prepare_reports_what_it_left_out(seqgen_command, verses: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"\xff\xfe\xfa")
+    status, out, err = seqgen_command("prepare", "text", verses, bad, "--out", tmp_path / "c")
+    assert status == 0 and out.strip() == str(tmp_path / "c")
+    assert "40 pieces as characters tokens" in err and "left out 1 source" in err
+    assert "bad.txt: byte 0 is not UTF-8" in err
+    status, out, _ = seqgen_command("info", tmp_path / "c")
+    assert status == 0 and "bad.txt: byte 0 is not UTF-8" in out
+    assert json.loads(seqgen_command("info", tmp_path / "c", "--json")[1])["pieces"] == 40
+
+
+def test_train_reads_a_prepared_corpus_too(seqgen_command, verses: Path, tmp_path: Path) -> None:
+    seqgen_command("prepare", "text", verses, "--out", tmp_path / "c")
+    arguments = ("text", tmp_path / "c", "--out", tmp_path / "run", *TINY, "--json")
+    status, out, err = seqgen_command("train", *arguments)
+    assert status == 0 and json.loads(out)["model"]["hidden"] == 16
+    assert "best validation loss" in err and "valid" in err
+    status, _, err = seqgen_command("train", "music", tmp_path / "c", *TINY)
+    assert status == 2 and "is a corpus of text, not music" in err
+
+
+def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained: Path) -> None:
+    status, out, _ = seqgen_command("generate", trained, "-n", 2, "--length", 20)
+    first = trained / "samples" / "1"
+    assert status == 0 and str(first / "text-2.txt") in out
+    assert (first / "text-1.txt").read_text() in out
+    status, out, _ = seqgen_command("generate", trained, "-n", 2, "--length", 20, "--json")
+    manifest = json.loads(out)
+    assert (trained / "samples" / "2").is_dir() and len(manifest["pieces"]) == 2
+    status, _, err = seqgen_command("generate", trained, "--out", first)
+    assert status == 1 and "already there" in err and "--overwrite" in err
+
+
+def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("one green ")
+    _, out, _ = seqgen_command("generate", trained, "--prompt", prompt, "--length", 30)
+    assert out.startswith("one green ")
+    status, _, err = seqgen_command("generate", trained, "--prompt", tmp_path / "nowhere")
+    assert status == 4 and "nowhere does not exist" in err
+
+
+def test_info_describes_a_run(seqgen_command, trained: Path) -> None:
+    status, out, _ = seqgen_command("info", trained)
+    assert status == 0 and "# A text model" in out
+    assert json.loads(seqgen_command("info", trained, "--json")[1])["domain"] == "text"
+
+
+def test_settings_come_from_a_file_and_the_command_line_wins(
+    seqgen_command, verses: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text("[train]\nhidden = 24\ntokens = 2000\nbatch = 4\nwindow = 16\n")
+    out = tmp_path / "run"
+    arguments = ("--config", config, "train", "text", verses, "--out", out, "--batch", 2)
+    assert seqgen_command(*arguments)[0] == 0
+    info = json.loads((out / "run.json").read_text())
+    assert (info["model"]["hidden"], info["train"]["batch"], info["train"]["tokens"]) == (
+        24,
+        2,
+        2000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "text", "--hiden", "3"], 2, "Did you mean --hidden?"),
+        (["train", "text", "--hidden", "0"], 2, "hidden must be at least 1"),
+        (["trian", "text"], 2, 'Did you mean "train"'),
+        (["demo", "musik"], 3, "did you mean 'music'"),
+        (["info", "nowhere"], 1, "nowhere is no run folder"),
+        (["generate", "nowhere"], 1, "nowhere is no run folder"),
+        (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
+        (["prepare", "text", "--codec-option", "x"], 2, "wants NAME=VALUE, found 'x'"),
+    ],
+)
+def test_mistakes_are_answered(seqgen_command, arguments, status, message) -> None:
+    got, _, err = seqgen_command(*arguments)
+    assert got == status, err
+    assert message in " ".join(err.replace("│", " ").split())
+
+
+def test_an_unknown_setting_in_a_file_is_answered(seqgen_command, tmp_path: Path) -> None:
+    config = tmp_path / "typo.toml"
+    config.write_text("[train]\nhiden = 24\n")
+    status, _, err = seqgen_command("--config", config, "train", "text")
+    assert status == 2 and "Did you mean --hidden?" in " ".join(err.split())
+
+
+def test_a_folder_of_bad_and_good_music(seqgen_command, tmp_path: Path) -> None:
+    from music21 import corpus
+
+    good = (Path(corpus.__file__).parent / "bach" / "bwv10.7.mxl").read_bytes()
+    (tmp_path / "good.mxl").write_bytes(good)
+    (tmp_path / "cut.mid").write_bytes(b"MThd\x00\x00\x00\x06\x00\x01\x00\x02\x01\xe0MTrk\x00\x00")
+    (tmp_path / "empty.mid").write_bytes(b"")
+    (tmp_path / "text.mid").write_text("Dear diary, today I wrote a MIDI file.")
+    (tmp_path / "nothing").mkdir()
+    status, _, err = seqgen_command("prepare", "music", tmp_path, "--out", tmp_path / "c")
+    assert status == 0 and "1 pieces" in err and "left out 3 sources" in err
+    for name in ("cut.mid: not a readable", "empty.mid: the file is empty", "text.mid: not a"):
+        assert name in err
+    (tmp_path / "good.mxl").unlink()
+    status, _, err = seqgen_command("prepare", "music", tmp_path, "--out", tmp_path / "d")
+    assert status == 4 and "cut.mid" in err
+    status, _, err = seqgen_command("prepare", "music", tmp_path / "nothing")
+    assert status == 4 and "no file for the domain 'music'" in err and ".mid" in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_the_model(verses: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "seqgen", "train", "text", str(verses), "--out", str(run)]
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000", "--hidden", "16"], stderr=subprocess.PIPE, text=True
+    )
+    metrics = run / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert f"the best model is in {run}" in err
+    assert [new.piece for new in seqgen.generate(seqgen.load(run, "cpu"), 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("domain", "suffix"), [("text", ".txt"), ("music", ".mid")])
+def test_the_demo_writes_pieces_and_a_page(seqgen_command, domain, suffix, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    status, printed, _ = seqgen_command("demo", domain, "--minutes", 0.1, "--out", out)
+    assert status == 0
+    files = sorted((out / "samples").glob(f"*{suffix}"))
+    assert len(files) == 4
+    assert all(str(path) in printed for path in [*files, out / "index.html"])
+    page = (out / "index.html").read_text()
+    assert page.count("<figure>") == 4 and "https://" not in page and "http://" not in page

@@ -1,0 +1,164 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqgen
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.samples import write_samples
+
+LIMIT = LimitConfig(length=150)
+
+
+def texts(run: seqgen.Run, count: int, **options) -> list[str]:
+    return [new.piece for new in seqgen.generate(run, count, limit=LIMIT, **options)]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 100])
+def test_a_piece_is_the_same_whatever_the_batch(run, batch: int) -> None:
+    assert texts(run, 7, batch=batch) == texts(run, 7)
+
+
+def test_a_piece_depends_on_seed_and_index(run) -> None:
+    assert texts(run, 5)[:3] == texts(run, 3)
+    assert len(set(texts(run, 5))) == 5
+    assert texts(run, 3, seed=1) != texts(run, 3)
+
+
+def test_a_trained_model_writes_what_it_has_read(run) -> None:
+    for text in texts(run, 5, sample=SampleConfig(temperature=0.3)):
+        assert "green bottles" in text
+
+
+def test_pieces_end_by_themselves_or_at_the_limit(run) -> None:
+    free = list(seqgen.generate(run, 10))
+    assert any(new.stopped_by == "end" for new in free)
+    short = list(seqgen.generate(run, 10, limit=LimitConfig(length=5)))
+    assert all(new.stopped_by == "length" and len(new.ids) == 5 for new in short)
+
+
+def test_a_time_limit_keeps_what_is_there(run, monkeypatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("seqgen.generation.time.monotonic", lambda: float(next(clock)))
+    [new] = seqgen.generate(run, 1, limit=LimitConfig(seconds=5))
+    assert new.stopped_by == "time" and 0 < len(new.ids) < 10
+
+
+def test_the_log_probability_is_the_score(run) -> None:
+    for new in seqgen.generate(run, 4):
+        [scored] = seqgen.score(run, [new.piece])
+        ended = scored.end_nats if new.stopped_by == "end" else 0.0
+        assert -new.log_probability == pytest.approx(scored.nats + ended, rel=1e-4)
+
+
+def test_greedy_is_the_likeliest_step_by_step(run) -> None:
+    [new] = seqgen.generate(run, 1, sample=SampleConfig(temperature=0), limit=LIMIT)
+    ids = torch.tensor([[run.vocab.start, *new.ids.tolist()]])
+    with torch.no_grad():
+        logits, _ = run.model.eval()(ids, torch.zeros((*ids.shape, 0), dtype=torch.int64))
+    likeliest = logits[0].argmax(1).tolist()
+    assert likeliest[: len(new.ids)] == new.ids.tolist()
+
+
+def test_a_prompt_is_continued(run) -> None:
+    prompt = "7 green bottles hang"
+    for text in texts(run, 3, prompt=prompt, sample=SampleConfig(temperature=0.3)):
+        assert text.startswith("7 green bottles hanging on the wall")
+
+
+def test_the_prompt_is_read_as_if_it_had_been_drawn(run) -> None:
+    [whole] = seqgen.generate(run, 1, sample=SampleConfig(temperature=0), limit=LIMIT)
+    for cut in (1, 10, 30):
+        [again] = seqgen.generate(
+            run, 1, prompt=whole.piece[:cut], sample=SampleConfig(temperature=0), limit=LIMIT
+        )
+        assert again.piece == whole.piece
+
+
+def test_an_unknown_character_in_a_prompt_is_named(run) -> None:
+    with pytest.raises(DataError, match="character 'é' at position 2 is not in this model's"):
+        texts(run, 1, prompt="abé")
+
+
+class Follower:
+    """Allows a fixed word over and over, forces its first letter, and records what comes."""
+
+    def __init__(self, word: list[int], size: int) -> None:
+        self.word, self.size, self.pushed = word, size, []
+
+    def features(self) -> tuple[int, ...]:
+        return ()
+
+    def allowed(self) -> np.ndarray:
+        mask = np.zeros(self.size, bool)
+        if len(self.pushed) < 20:
+            mask[self.word[len(self.pushed) % len(self.word)]] = True
+        else:
+            mask[-1] = True
+        return mask
+
+    def forced(self) -> int | None:
+        begins = len(self.pushed) % len(self.word) == 0 and len(self.pushed) < 20
+        return self.word[0] if begins else None
+
+    def push(self, token: int) -> None:
+        self.pushed.append(token)
+
+
+def test_a_tracker_masks_forces_and_ends(run, monkeypatch) -> None:
+    word = run.codec.encode("wall").tolist()
+    trackers = []
+
+    def track(self, condition):
+        trackers.append(Follower(word, len(self.vocab) + 1))
+        return trackers[-1]
+
+    monkeypatch.setattr("seqgen_text.characters.CharacterCodec.tracker", track, raising=False)
+    for new in seqgen.generate(run, 3):
+        assert new.piece == "wall" * 5 and new.stopped_by == "end"
+    assert all(tracker.pushed == word * 5 for tracker in trackers)
+    [primed] = seqgen.generate(run, 1, prompt="wa")
+    assert primed.piece == "wall" * 5
+
+
+def test_a_mask_that_allows_nothing_names_the_codec(run, monkeypatch) -> None:
+    class Stuck(Follower):
+        def allowed(self) -> np.ndarray:
+            return np.zeros(self.size, bool)
+
+        def forced(self) -> None:
+            return None
+
+    monkeypatch.setattr(
+        "seqgen_text.characters.CharacterCodec.tracker",
+        lambda self, condition: Stuck([0], len(self.vocab) + 1),
+        raising=False,
+    )
+    with pytest.raises(DataError, match="CharacterCodec allows no token at position 0"):
+        texts(run, 1)
+
+
+def test_samples_are_files_with_a_manifest(run, tmp_path: Path) -> None:
+    samples = write_samples(run, seqgen.generate(run, 3, limit=LIMIT), tmp_path / "out")
+    assert [path.name for path in samples.paths] == ["text-1.txt", "text-2.txt", "text-3.txt"]
+    assert [path.read_text() for path in samples.paths] == texts(run, 3)
+    entry = samples.manifest["pieces"][1]
+    assert entry["index"] == 1 and entry["tokens"] == len(samples.paths[1].read_text())
+    with pytest.raises(RunError, match="already there"):
+        write_samples(run, [], tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"text is written as \.txt, not \.mid"):
+        write_samples(run, [], tmp_path / "other", "mid")
+
+
+def test_ctrl_c_keeps_the_pieces_that_exist(run, tmp_path: Path) -> None:
+    def interrupted():
+        yield from seqgen.generate(run, 2, limit=LIMIT)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_samples(run, interrupted(), tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["manifest.json", "text-1.txt", "text-2.txt"]

@@ -1,0 +1,145 @@
+"""Who may import whom, what stays unimported, and which names are public."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqgen
+
+ROOT = Path(__file__).parent.parent
+
+#: The arrows: a module may import those named, besides `errors` and `vocab`, which all may.
+ARROWS = {
+    "errors": set(),
+    "vocab": set(),
+    "config": set(),
+    "files": set(),
+    "plugin": set(),
+    "discovery": {"plugin", "config"},
+    "corpus": {"config", "discovery", "files", "plugin"},
+    "batches": {"corpus"},
+    "model": {"config"},
+    "training": {"batches", "config", "corpus", "model"},
+    "ngram": set(),
+    "run": {"config", "corpus", "discovery", "files", "model", "plugin", "training"},
+    "sampling": {"config"},
+    "stepper": {"model"},
+    "generation": {"config", "plugin", "run", "sampling", "stepper"},
+    "scoring": {"batches", "plugin", "run"},
+    "samples": {"config", "files", "generation", "run"},
+    "page": {"files", "plugin", "run", "samples"},
+    "testing": {
+        *("config", "corpus", "discovery", "files", "generation", "plugin", "run", "samples"),
+    },
+}
+TORCH = {"model", "training", "run", "stepper", "scoring"}
+HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the dotted names that a file imports anywhere, and from seqgen its modules."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            if node.module == "seqgen":
+                found |= {f"seqgen.{name.name}" for name in node.names}
+    return found
+
+
+def test_every_module_has_its_arrows() -> None:
+    modules = {path.stem for path in (ROOT / "seqgen").glob("*.py")}
+    assert modules - {"__init__", "__main__"} == ARROWS.keys()
+
+
+@pytest.mark.parametrize("module", ARROWS)
+def test_a_module_imports_only_along_its_arrows(module: str) -> None:
+    found = imports(ROOT / "seqgen" / f"{module}.py")
+    inner = {name.split(".")[1] for name in found if name.startswith("seqgen.")}
+    assert inner - {"errors", "vocab", "__version__"} <= ARROWS[module]
+    assert module in TORCH or not any(name.split(".")[0] == "torch" for name in found)
+    assert not any(name.split(".")[0].startswith("seqgen_") for name in found)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem
+)
+def test_plugins_use_public_modules_and_never_one_another(path: Path) -> None:
+    own = path.relative_to(ROOT / "plugins").parts[1]
+    allowed = {"seqgen", "seqgen.plugin", "seqgen.errors", "seqgen.files"}
+    for name in imports(path):
+        if name.startswith("seqgen"):
+            assert name in allowed or name.split(".")[0] == own, name
+    if path.name == "__init__.py":
+        assert imports(path) <= {"collections.abc", "seqgen.plugin"}
+
+
+def test_public_names_are_all_there() -> None:
+    for name in seqgen.__all__:
+        assert getattr(seqgen, name) is not None
+    homes = {name for names in seqgen._HOMES.values() for name in names}
+    assert homes | {"__version__"} == set(seqgen.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = seqgen.nothing
+
+
+def modules_after(code: str) -> set[str]:
+    """Run code in a fresh process and return the modules that it left imported."""
+    code += "\nprint('MODULES', *sorted(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split("MODULES")[1].split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["domains"], ["domains", "--json"]]
+)
+def test_listing_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+sys.argv = ["seqgen", *{arguments!r}]
+from seqgen.cli import main
+try:
+    main()
+except SystemExit as error:
+    assert not error.code, error.code
+"""
+    assert not modules_after(code) & HEAVY
+
+
+def test_help_of_a_command_does_not_import_torch() -> None:
+    code = """
+sys.argv = ["seqgen", "train", "--help"]
+from seqgen.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+    assert "torch" not in modules_after(code)
+
+
+def test_text_never_imports_music(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+import seqgen
+folder = Path({str(tmp_path)!r})
+(folder / "a.txt").write_text("to be or not to be " * 20)
+corpus = seqgen.prepare("text", [folder / "a.txt"], folder / "corpus")
+config = seqgen.TrainConfig(tokens=200, batch=2, window=8, evaluations=1, device="cpu")
+run = seqgen.create_run(folder / "run", corpus, seqgen.ModelConfig(hidden=8), config)
+for report in run.train(corpus):
+    pass
+for new in seqgen.generate(run, 1, limit=seqgen.LimitConfig(length=5)):
+    pass
+"""
+    assert not modules_after(code) & {"music21", "pretty_midi", "symusic", "seqgen_music"}
+
+
+def test_the_plugin_contract_is_light() -> None:
+    assert not modules_after("import seqgen.plugin") & HEAVY

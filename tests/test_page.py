@@ -1,0 +1,71 @@
+"""The page: everything in one file, nothing from a network."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import seqgen
+from seqgen.config import LimitConfig
+from seqgen.page import loss_curve, write_page
+from seqgen.samples import write_samples
+
+
+class Collector(HTMLParser):
+    """Collects tags, addresses and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_shows_every_piece_and_needs_no_network(run, tmp_path: Path) -> None:
+    new = list(seqgen.generate(run, 3, limit=LimitConfig(length=80)))
+    samples = write_samples(run, new, tmp_path / "samples")
+    path = write_page(run, samples, tmp_path / "index.html")
+    page = Collector()
+    page.feed(path.read_text())
+    for piece in new:
+        assert piece.piece in page.text
+    assert page.tags.count("figure") == 3 and page.tags.count("svg") == 1
+    for address in page.addresses:
+        assert address.startswith("data:") or (tmp_path / address).exists(), address
+
+
+def test_pieces_are_escaped(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "seqgen_text.domain.Text.preview", lambda self, piece: {"text/plain": "<script>"}
+    )
+    samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_binary_previews_are_embedded(run, tmp_path: Path, monkeypatch) -> None:
+    shown = {"image/png": b"\x89PNG", "audio/wav": b"RIFF", "image/svg+xml": "<svg/>"}
+    monkeypatch.setattr("seqgen_text.domain.Text.preview", lambda self, piece: shown)
+    samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    assert '<img alt="the piece" src="data:image/png;base64,' in html
+    assert '<audio controls src="data:audio/wav;base64,' in html
+    assert "<svg/>" in html
+
+
+def test_the_curve_stays_inside_its_frame() -> None:
+    metrics = [
+        {"seconds": float(at), "loss": 5.0 / (1 + at), "valid_loss": 1.0 if at % 10 == 9 else None}
+        for at in range(100)
+    ]
+    curve = loss_curve(metrics)
+    points = [tuple(map(float, p.split(","))) for p in re.findall(r"[\d.-]+,[\d.-]+", curve)]
+    assert len(points) == 110
+    assert all(48 <= x <= 720 and 0 <= y <= 228 for x, y in points)
+    assert "No training" in loss_curve([])

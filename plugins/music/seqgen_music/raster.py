@@ -97,7 +97,7 @@ def raster_of(music: Music) -> Raster:
     for voice, track in enumerate(voices):
         mine = np.flatnonzero(music.notes["track"] == track)
         mine = mine[np.lexsort((music.notes["pitch"][mine], onsets[mine]))]
-        for index, following in zip(mine, np.append(mine[1:], -1), strict=True):
+        for index, following in zip(mine, np.append(mine, -1)[1:], strict=True):
             onset, end = onsets[index], ends[index]
             if following >= 0:
                 end = min(end, onsets[following])

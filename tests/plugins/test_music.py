@@ -1,0 +1,325 @@
+"""Music: files made here, the raster, the codec, and what a listener would complain about."""
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+import symusic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
+from seqgen_music.domain import MusicDomain
+from seqgen_music.midi import _read_pretty_midi, read_midi, write_midi
+from seqgen_music.music import Music, Track, make_notes, pitch_name
+from seqgen_music.notation import read_notation
+from seqgen_music.raster import REST, Raster, raster_of
+
+from seqgen.errors import DataError
+
+HEADER = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0"
+SATB = ((72, 74), (67, 67), (60, 59), (48, 50))
+
+
+def chorale(bars: int = 2, metre: tuple[int, int] = (4, 4), upbeat: int = 0) -> Music:
+    """Return four voices in halves and quarters, two repeated notes and a rest among them."""
+    steps = upbeat + bars * 16 * metre[0] // metre[1]
+    sounding = np.zeros((steps, 4), np.int64)
+    begins = np.zeros((steps, 4), bool)
+    for voice, pitches in enumerate(SATB):
+        for step in range(steps):
+            sounding[step, voice] = pitches[step // 8 % 2]
+            begins[step, voice] = step % 8 == 0 or (voice == 0 and step % 4 == 0)
+    sounding[4:8, 3], begins[4, 3], begins[5:8, 3] = REST, True, False
+    return Raster(sounding, begins, metre, upbeat).to_music()
+
+
+def same_notes(one: Music, two: Music) -> None:
+    scale = one.ticks_per_quarter / two.ticks_per_quarter
+    assert len(one.notes) == len(two.notes)
+    for name in ("pitch", "velocity", "track"):
+        np.testing.assert_array_equal(one.notes[name], two.notes[name])
+    for name in ("onset", "duration"):
+        np.testing.assert_allclose(one.notes[name], two.notes[name] * scale, atol=1)
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def test_midi_keeps_notes_tempo_metre_key_and_instruments(tmp_path: Path) -> None:
+    notes = make_notes(
+        [(0, 240, 60, 90, 0), (240, 480, 64, 70, 0), (0, 960, 36, 100, 1), (1920, 60, 67, 33, 2)]
+    )
+    tracks = (Track("Flute", 73), Track("Kit", 0, drums=True), Track("Basso", 43))
+    music = Music(
+        notes,
+        tracks,
+        480,
+        ((0, 90.0), (960, 132.0)),
+        ((0, 3, 4), (1440, 6, 8)),
+        ((0, -3, True), (1440, 2, False)),
+    )
+    write_midi(music, tmp_path / "a.mid")
+    for again in (read_midi(tmp_path / "a.mid"), _read_pretty_midi(tmp_path / "a.mid")):
+        same_notes(music, again)
+        assert again.tracks == tracks
+        assert again.ticks_per_quarter == 480
+        assert again.metres == music.metres
+        assert [tick for tick, _ in again.tempos] == [0, 960]
+        np.testing.assert_allclose([qpm for _, qpm in again.tempos], [90, 132], rtol=1e-5)
+        assert again.keys == music.keys
+
+
+def test_every_library_reads_what_is_written(tmp_path: Path) -> None:
+    music = chorale()
+    write_midi(music, tmp_path / "a.mid")
+    count = len(music.notes)
+    assert symusic.Score(tmp_path / "a.mid").note_num() == count
+    loaded = pretty_midi.PrettyMIDI(str(tmp_path / "a.mid"))
+    assert [i.name for i in loaded.instruments] == ["Soprano", "Alto", "Tenor", "Bass"]
+    assert sum(len(i.notes) for i in loaded.instruments) == count
+    messages = [m for track in mido.MidiFile(tmp_path / "a.mid").tracks for m in track]
+    assert sum(m.type == "note_on" and m.velocity > 0 for m in messages) == count
+    same_notes(music, MusicDomain().read(tmp_path / "a.mid")[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"Dear diary", "not a readable MIDI file"),
+        (
+            b"MThd\x00\x00\x00\x06\x00\x01\x00\x02\x01\xe0MTrk\x00\x00",
+            "not a readable MIDI|no note",
+        ),
+        (
+            b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0MTrk\x00\x00\x00\x04\x00\xff\x2f\x00",
+            "no note",
+        ),
+    ],
+)
+def test_bad_midi_is_refused_with_a_reason(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.mid"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        MusicDomain().read(path)
+
+
+def test_notation_is_read_with_upbeat_metre_ties_and_key(tmp_path: Path) -> None:
+    path = tmp_path / "tune.abc"
+    path.write_text("X:1\nT:Tune\nM:3/4\nL:1/4\nQ:1/4=100\nK:G\nD|G2 B|d3-|d z2|]\n")
+    [music] = read_notation(path)
+    assert [pitch_name(int(pitch)) for pitch in music.notes["pitch"]] == ["D4", "G4", "B4", "D5"]
+    quarters = music.notes["onset"] / music.ticks_per_quarter
+    assert quarters.tolist() == [0, 1, 3, 4]
+    assert (music.notes["duration"] / music.ticks_per_quarter).tolist() == [1, 2, 1, 4]
+    assert music.metres == ((0, 1, 4), (480, 3, 4))
+    assert music.keys == ((0, 1, False),)
+    assert music.tempos == ((0, 100.0),)
+
+
+def test_a_collection_of_tunes_is_many_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "tunes.abc"
+    path.write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|\n\nX:2\nM:4/4\nL:1/4\nK:C\nGABc|\n")
+    assert [len(music.notes) for music in MusicDomain().read(path)] == [4, 4]
+
+
+def test_a_chorale_of_music21_is_read_as_four_voices(tmp_path: Path) -> None:
+    [path] = [path for path in MusicDomain().demo(tmp_path) if path.name == "bwv10.7.mxl"]
+    [music] = MusicDomain().read(path)
+    assert [track.name for track in music.tracks] == ["Soprano", "Alto", "Tenor", "Bass"]
+    assert music.metres == ((0, 4, 4),) and music.keys[0][1] == -2
+    raster = raster_of(music)
+    assert raster.sounding.shape[1] == 4 and (raster.sounding[0] != REST).all()
+
+
+def test_the_demo_has_the_chorales(tmp_path: Path) -> None:
+    assert len(MusicDomain().demo(tmp_path)) > 400
+
+
+def test_pictures_and_sounds(tmp_path: Path) -> None:
+    import wave
+
+    preview = MusicDomain().preview(chorale())
+    assert preview.keys() == {"image/png", "audio/wav"}
+    (tmp_path / "a.wav").write_bytes(preview["audio/wav"])
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        assert len(samples) / file.getframerate() == pytest.approx(8 * 60 / 76, abs=1.5)
+    assert 2**13 < np.abs(samples).max() < 2**15
+    with pytest.raises(DataError, match=r"cannot write music as '.docx'; use .mid"):
+        MusicDomain().write(chorale(), tmp_path / "a.docx")
+
+
+def test_time_follows_the_tempo_map() -> None:
+    music = Music(make_notes([(0, 480, 60, 80, 0)]), (Track(),), 480, ((0, 60.0), (480, 120.0)))
+    assert music.seconds(np.array([0, 240, 480, 960, 1440])).tolist() == [0, 0.5, 1, 1.5, 2]
+
+
+def test_bar_lines_know_the_upbeat() -> None:
+    assert chorale(2, (3, 4), upbeat=4).bar_starts() == [0, 480, 1920]
+    assert chorale(2, (4, 4)).bar_starts() == [0, 1920]
+
+
+# The raster -------------------------------------------------------------------------------------
+
+
+def test_voices_are_told_by_name_else_by_pitch() -> None:
+    music = chorale()
+    shuffled = Music(
+        make_notes(
+            [
+                (int(n["onset"]), int(n["duration"]), int(n["pitch"]), 80, 3 - int(n["track"]))
+                for n in music.notes
+            ]
+        ),
+        tuple(Track(f"part {number}") for number in range(4)),
+        480,
+    )
+    np.testing.assert_array_equal(raster_of(shuffled).sounding, raster_of(music).sounding)
+    five = (*music.tracks, Track("Horn"))
+    horn = make_notes([(0, 480, 90, 80, 4)])
+    extra = Music(np.concatenate([music.notes, horn]), five, 480, (), music.metres)
+    np.testing.assert_array_equal(raster_of(extra).sounding, raster_of(music).sounding)
+
+
+def test_other_numbers_of_voices_and_drums_are_refused() -> None:
+    for count in (1, 3, 5):
+        rows = [(0, 480, 60 + track, 80, track) for track in range(count)]
+        with pytest.raises(DataError, match=f"but {count} tracks have notes"):
+            raster_of(Music(make_notes(rows), (Track(),) * count, 480))
+    rows = [(0, 480, 60 + track, 80, track) for track in range(4)]
+    with pytest.raises(DataError, match="four voices"):
+        raster_of(Music(make_notes(rows), (Track(drums=True),) * 4, 480))
+
+
+def test_simultaneous_and_overlapping_notes_of_a_voice() -> None:
+    rows = [(0, 480, 60 - 5 * track, 80, track) for track in range(4)]
+    rows += [(0, 480, 72, 80, 0), (240, 480, 74, 80, 0)]
+    raster = raster_of(Music(make_notes(rows), (Track(),) * 4, 480))
+    assert raster.sounding[:, 0].tolist() == [72, 72, 74, 74, 74, 74]
+
+
+def test_the_upbeat_is_kept(tmp_path: Path) -> None:
+    music = chorale(2, (3, 4), upbeat=4)
+    raster = raster_of(music)
+    assert (raster.metre, raster.upbeat) == ((3, 4), 4)
+    write_midi(music, tmp_path / "a.mid")
+    again = raster_of(read_midi(tmp_path / "a.mid"))
+    assert (again.metre, again.upbeat) == ((3, 4), 4)
+
+
+# The codec --------------------------------------------------------------------------------------
+
+PIECES = [chorale(), chorale(3, (3, 4)), chorale(2, (4, 4), upbeat=4)]
+HELD = ChoraleCodec.fit(PIECES, ChoraleOptions())
+GRID = ChoraleCodec.fit(PIECES, ChoraleOptions(form="grid"))
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=str)
+def test_held_keeps_everything_on_the_grid(piece: Music) -> None:
+    again = HELD.decode(HELD.encode(piece))
+    np.testing.assert_array_equal(again.notes, piece.notes)
+    assert again.metres == piece.metres
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=str)
+def test_grid_keeps_what_sounds(piece: Music) -> None:
+    ids = GRID.encode(piece)
+    assert len(ids) == 4 * len(raster_of(piece).sounding)
+    again = GRID.decode(ids)
+    np.testing.assert_array_equal(raster_of(again).sounding, raster_of(piece).sounding)
+
+
+def test_tokens_read_like_music() -> None:
+    names = [HELD.vocab[token] for token in HELD.encode(PIECES[2])[:10]]
+    assert names == [
+        "metre 4/4",
+        "upbeat 4",
+        "C5",
+        "G4",
+        "C4",
+        "C3",
+        "hold",
+        "hold",
+        "hold",
+        "hold",
+    ]
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from([HELD, GRID]))
+def test_decoding_random_ids_is_a_fixed_point(data, codec: ChoraleCodec) -> None:
+    ids = np.array(data.draw(st.lists(st.integers(0, len(codec.vocab) - 1), max_size=60)), np.int64)
+    music = codec.decode(ids)
+    try:
+        again = codec.encode(music)
+    except DataError as error:
+        assert "voices" in str(error) or "no note" in str(error)
+        return
+    np.testing.assert_array_equal(codec.encode(codec.decode(again)), again)
+
+
+@pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
+def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) -> None:
+    wide = ChoraleCodec([(60, 84), (55, 76), (48, 70), (36, 62)], codec.metres, codec.options)
+    ids = wide.encode(PIECES[0])
+    before = raster_of(PIECES[0]).sounding
+    shifts = set()
+    for seed in range(60):
+        after = raster_of(wide.decode(wide.augment(ids, np.random.default_rng(seed)))).sounding
+        sung = before != REST
+        np.testing.assert_array_equal(after == REST, ~sung)
+        [shift] = np.unique((after - before)[sung])
+        shifts.add(int(shift))
+        for voice, (low, high) in enumerate(wide.ranges):
+            mine = after[:, voice][after[:, voice] != REST]
+            assert low <= mine.min() and mine.max() <= high
+    assert len(shifts) > 8 and min(shifts) < 0 < max(shifts)
+
+
+def test_features_tell_place_bar_and_parallels() -> None:
+    ids = HELD.encode(PIECES[2])
+    rows = HELD.features(ids)
+    assert rows[:2, 0].tolist() == [0, 1]
+    assert rows[2:10, 0].tolist() == [2, 3, 4, 5, 2, 3, 4, 5]
+    # The upbeat of four steps is the end of a bar of sixteen.
+    assert rows[2:22:4, 1].tolist() == [12, 13, 14, 15, 0]
+    assert rows[2:22:4, 2].tolist() == [0, 0, 0, 0, 0]
+    # At step 8 the soprano goes from C5 to D5, an octave over the tenor's C4.
+    tenor = rows[2 + 8 * 4 + 2]
+    assert tenor[0] == 4
+    assert HELD.vocab[HELD.ids["pitch", HELD.low] + tenor[9] - 1] == "D4"
+
+
+def test_the_tracker_keeps_order_ranges_and_steps() -> None:
+    tracker = HELD.tracker()
+    end = len(HELD.vocab)
+
+    def names() -> set[str]:
+        mask = tracker.allowed()
+        return {(*HELD.vocab, "END")[token] for token in np.flatnonzero(mask)}
+
+    assert names() == {"metre 3/4", "metre 4/4"}
+    tracker.push(HELD.ids["metre", (4, 4)])
+    assert names() == {f"upbeat {number}" for number in range(16)}
+    tracker.push(HELD.ids["upbeat", 0])
+    for low, high in HELD.ranges:
+        allowed = {pitch_name(pitch) for pitch in range(low, high + 1)}
+        assert names() == {"rest"} | allowed
+        tracker.push(HELD.ids["pitch", low])
+    assert {"hold", "END"} <= names() and tracker.allowed()[end]
+    tracker.push(HELD.ids["rest", REST])
+    assert "END" not in names() and "hold" in names()
+
+
+def test_what_the_corpus_did_not_have_is_refused() -> None:
+    high = Music(PIECES[0].notes.copy(), PIECES[0].tracks, 480, (), PIECES[0].metres)
+    high.notes["pitch"] += 30
+    with pytest.raises(DataError, match=r"is outside .* transpose the piece"):
+        HELD.encode(high)
+    with pytest.raises(DataError, match="metre 6/8 is not one of"):
+        HELD.encode(chorale(2, (6, 8)))
+    with pytest.raises(DataError, match="no piece has four voices"):
+        ChoraleCodec.fit([], ChoraleOptions())

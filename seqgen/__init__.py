@@ -18,9 +18,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-    from seqgen.corpus import Corpus, prepare, write_corpus
+    from seqgen.corpus import Corpus
     from seqgen.discovery import find_domains, load_domain
     from seqgen.generation import Generated, generate
+    from seqgen.preparation import prepare, write_corpus
     from seqgen.run import Run, create_run, load
     from seqgen.scoring import Score, score
     from seqgen.training import Report
@@ -48,9 +49,10 @@ __all__ = [
 
 _HOMES = {
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
-    "corpus": ("Corpus", "prepare", "write_corpus"),
+    "corpus": ("Corpus",),
     "discovery": ("find_domains", "load_domain"),
     "generation": ("Generated", "generate"),
+    "preparation": ("prepare", "write_corpus"),
     "run": ("Run", "create_run", "load"),
     "scoring": ("Score", "score"),
     "training": ("Report",),

@@ -20,7 +20,7 @@ from seqgen.corpus import Corpus, Segment, Split
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
 
-#: Longest run of ids that is held in memory at once, for pieces of any length.
+#: Steps that are prepared at once, so that a piece without features may be of any length.
 CHUNK = 2**16
 
 
@@ -66,7 +66,9 @@ def training_stream(corpus: Corpus, lanes: int, window: int, seed: int) -> Itera
         epoch = 0
         while True:
             order = np.random.default_rng((seed, epoch)).permutation(len(segments))
-            for segment in _shares([segments[i] for i in order], lanes)[number]:
+            shuffled = [segments[i] for i in order]
+            # With fewer tokens than lanes some have no share: they read everything.
+            for segment in _shares(shuffled, lanes)[number] or shuffled:
                 rng = np.random.default_rng((seed, epoch, segment.piece))
                 yield from _rows(corpus, segment, rng)
             epoch += 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgen.errors import ConfigError
 
@@ -33,7 +32,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _at_least(self, 1, "layers", "hidden")
         _at_least(self, 0, "embedding", "dropout")
-        if self.dropout >= 1:
+        if not self.dropout < 1:
             raise ConfigError(f"dropout must be below 1, found {self.dropout}")
         if self.tied and not self.embedding:
             raise ConfigError("tied needs a learned embedding; set embedding above 0")
@@ -41,10 +40,10 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how to train: minutes, epochs or tokens, and 3 minutes if none is given."""
+    """How long and how to train."""
 
     minutes: float = 0.0
-    """Time to spend, evaluation included."""
+    """Time to spend, evaluation included; 3 if neither epochs nor tokens are given."""
     epochs: float = 0.0
     """Passes over the training pieces."""
     tokens: int = 0
@@ -72,33 +71,36 @@ class TrainConfig:
         _at_least(self, 0, "minutes", "epochs", "tokens", "weight_decay", "threads", "seed")
         _at_least(self, 1, "batch", "window", "evaluations")
         for name in ("step_size", "clip"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, found {getattr(self, name)}")
         given = [name for name in ("minutes", "epochs", "tokens") if getattr(self, name)]
         if len(given) > 1:
             raise ConfigError(f"give one budget, found {' and '.join(given)}")
-        if not given:
-            object.__setattr__(self, "minutes", 3.0)
+
+    @property
+    def seconds(self) -> float:
+        """The budget in seconds; 0 if it is one of epochs or tokens."""
+        return 0.0 if self.epochs or self.tokens else 60 * (self.minutes or 3.0)
 
 
 @dataclass(frozen=True)
 class SampleConfig:
     """How a token is drawn from the model's distribution, in this order."""
 
-    temperature: float = 1.0
-    """Above 1 bolder, below 1 safer; 0 always takes the likeliest."""
+    temperature: float = 0.9
+    """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest."""
     top_k: int = 0
     """Keep only this many of the likeliest tokens; 0 keeps all."""
     top_p: float = 1.0
     """Keep the likeliest tokens that together have this probability (Holtzman 2020)."""
-    min_p: float = 0.0
+    min_p: float = 0.05
     """Drop tokens less likely than this share of the likeliest (Nguyen 2024)."""
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "temperature", "top_k", "min_p")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p must be above 0 and at most 1, found {self.top_p}")
-        if self.min_p > 1:
+        if not self.min_p <= 1:
             raise ConfigError(f"min_p must be at most 1, found {self.min_p}")
 
 
@@ -107,7 +109,8 @@ class LimitConfig:
     """When a piece stops that does not end by itself."""
 
     length: int = 0
-    """Most tokens in a piece; 0 allows twice the longest training piece, at most 4096."""
+    """Most tokens in a piece, the prompt's included; 0 allows twice the longest piece of the
+    corpus, but at most 4096, after the prompt."""
     seconds: float = 0.0
     """Most seconds to spend; pieces begun are kept as they are; 0 sets no limit."""
 
@@ -123,32 +126,45 @@ def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
     ConfigError
         For a name that is not a field, or a value of the wrong kind; `place` says where.
     """
-    fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
-    converted = {}
-    for name, value in values.items():
-        if name not in fields:
-            close = difflib.get_close_matches(name, fields, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(fields)}"
+    hints = get_type_hints(config)
+    for name in values:
+        if name not in hints:
+            close = difflib.get_close_matches(name, hints, 1)
+            known = ", ".join(hints) or "none"
+            hint = f"did you mean {close[0]!r}?" if close else f"known are: {known}"
             raise ConfigError(f"{place}: unknown setting {name!r}; {hint}")
-        converted[name] = _converted(value, fields[name].default, f"{place}: {name}")
-    return config(**converted)
+    return config(
+        **{
+            name: _converted(value, hints[name], f"{place}: {name}")
+            for name, value in values.items()
+        }
+    )
 
 
-def _converted(value: Any, default: Any, place: str) -> Any:
-    if isinstance(default, tuple) and isinstance(value, (list, tuple)):
-        return tuple(value)
-    if not isinstance(value, str) or isinstance(default, str):
+def _converted(value: Any, hint: Any, place: str) -> Any:
+    """Return a value as what the type hint says."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            choices = ", ".join(map(repr, get_args(hint)))
+            raise ConfigError(f"{place} must be one of {choices}, found {value!r}")
         return value
     try:
-        if isinstance(default, bool):
+        if hint is bool and isinstance(value, str):
             return {"true": True, "false": False}[value.lower()]
-        return type(default)(value)
-    except (KeyError, TypeError, ValueError):
-        wanted = type(default).__name__
-        raise ConfigError(f"{place} must be of type {wanted}, found {value!r}") from None
+        if hint in (int, float) and isinstance(value, str):
+            return hint(value)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{place} must be of type {hint.__name__}, found {value!r}") from None
+    accepted = (int, float) if hint is float else hint
+    if hint in (bool, int, float, str) and (
+        not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)
+    ):
+        raise ConfigError(f"{place} must be of type {hint.__name__}, found {value!r}")
+    return value
 
 
 def _at_least(config: object, least: float, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < least:
+        # Written so that what is not a number fails as well.
+        if not getattr(config, name) >= least:
             raise ConfigError(f"{name} must be at least {least}, found {getattr(config, name)}")

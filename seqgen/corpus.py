@@ -1,7 +1,6 @@
-"""The corpus: encoded pieces on disk, memory-mapped; docs/format.md describes the files.
+"""The corpus folder: encoded pieces on disk, memory-mapped; docs/format.md describes the files.
 
-`prepare` goes the whole way from files to a corpus; `write_corpus` starts from pieces that a
-program has already. Next: `seqgen.batches` cuts a corpus into streams.
+Comes from: `seqgen.preparation`. Next: `seqgen.batches` cuts a corpus into streams.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -19,30 +17,23 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.config import from_mapping
-from seqgen.discovery import Found, codec_type, load_codec, load_domain
+from seqgen.discovery import load_codec
 from seqgen.errors import CorpusError, DataError
-from seqgen.files import cache_folder, file_digest, new_folder, write_json
-from seqgen.plugin import Codec, Domain, Piece
+from seqgen.files import CORPUS, write_json
+from seqgen.plugin import Codec, Ids
 from seqgen.vocab import Vocab
 
 FORMAT = 1
-MARKER = "corpus.json"
 Split: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
-#: Share of the pieces (or of every piece, if there are few) kept for validation and for test.
+#: Share kept for validation and for test: of the pieces, or of each piece's tokens.
 HELD_OUT = {"valid": 0.1, "test": 0.05}
 
-#: Sources up to this many bytes together stay in memory between fitting and encoding.
-KEPT_BYTES = 64 * 2**20
+#: Pieces of more tokens are held out in part, at their end; shorter ones as a whole or not.
+LONG_PIECE = 20_000
 
 SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
-
-#: Called with the stage ("reading", "encoding"), how many sources are done and how many there are.
-Progress: TypeAlias = Callable[[str, int, int], None]
-
-Ids: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,21 +45,13 @@ class Segment:
     stop: int
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A source that was left out, and why."""
-
-    source: str
-    reason: str
-
-
 class Corpus:
     """A corpus folder, read-only.
 
     Parameters
     ----------
     folder : Path
-        What `prepare` or `write_corpus` made.
+        What `seqgen.prepare` or `seqgen.write_corpus` made.
 
     Raises
     ------
@@ -79,7 +62,7 @@ class Corpus:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         try:
-            self.info: dict[str, Any] = json.loads((self.folder / MARKER).read_text("utf-8"))
+            self.info: dict[str, Any] = json.loads((self.folder / CORPUS).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise CorpusError(
                 f"{self.folder} is no corpus folder ({error}); make one with seqgen prepare"
@@ -90,9 +73,18 @@ class Corpus:
                 f"format {FORMAT}; prepare it again"
             )
         self.vocab = Vocab.of(self.info["vocab"])
-        self._tokens = np.load(self.folder / "tokens.npy", mmap_mode="r")
-        self._offsets = np.load(self.folder / "offsets.npy", mmap_mode="r")
-        self._segments = np.load(self.folder / "segments.npy", mmap_mode="r")
+        try:
+            self._tokens, self._offsets, self._segments = (
+                np.load(self.folder / f"{name}.npy", mmap_mode="r")
+                for name in ("tokens", "offsets", "segments")
+            )
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"{self.folder} is damaged ({error}); prepare it again") from error
+        if self._offsets[-1] != len(self._tokens):
+            raise CorpusError(
+                f"{self.folder} is damaged: expected {self._offsets[-1]} tokens, "
+                f"found {len(self._tokens)}; prepare it again"
+            )
 
     @cached_property
     def codec(self) -> Codec:
@@ -118,245 +110,7 @@ class Corpus:
         return f"Corpus({str(self.folder)!r}: {self.info['codec']['name']} tokens, {sizes})"
 
 
-def prepare(
-    domain: str,
-    paths: Iterable[Path | str] = (),
-    out: Path | str | None = None,
-    *,
-    codec: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    jobs: int = -1,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Corpus:
-    """Read files, encode their pieces and store them; once for the same content.
-
-    Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
-    processes of this machine by default, or a Dask or Ray cluster.
-
-    Parameters
-    ----------
-    domain : str
-        Name of an installed domain.
-    paths : iterable of Path or str
-        Files, and folders to search; none at all means the domain's demo data.
-    out : Path or str, optional
-        The corpus folder; by default one in the cache, named by content.
-    codec : str, optional
-        Name of one of the domain's codecs; by default its first.
-    options : mapping, optional
-        Values for fields of the codec's options.
-    seed : int
-        Which pieces are held out.
-    jobs : int
-        Processes; -1 takes all cores.
-    overwrite : bool
-        Replace another corpus in `out`.
-    progress : callable, optional
-        Told how far it is.
-
-    Returns
-    -------
-    Corpus
-        Its ``info["skipped"]`` lists the files that could not be used.
-
-    Raises
-    ------
-    PluginError, ConfigError
-        For an unusable domain, codec or option.
-    CorpusError
-        If no piece is left.
-    RunError
-        If `out` is taken.
-    """
-    implementation, found = load_domain(domain)
-    name, codec_class = codec_type(implementation, domain, codec)
-    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
-    files = _find_files(implementation, found, [Path(path) for path in paths])
-    info = _description(found, name, chosen) | {
-        "seed": seed,
-        "files": [{"name": str(file), "sha256": file_digest(file)} for file in files],
-    }
-    key = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
-    folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
-    if _key_of(folder) == key:
-        return Corpus(folder)
-    reader = _Reader(implementation, files, jobs, progress or _silent)
-    try:
-        fitted = codec_class.fit(reader.pieces(), chosen)
-        Vocab.of(fitted.vocab)
-    except DataError as error:
-        raise _nothing_left(len(files), reader.skipped, str(error)) from error
-    replace = overwrite or out is None
-    with (
-        new_folder(folder, marker=MARKER, overwrite=replace) as temporary,
-        _Writer(temporary, fitted) as writer,
-    ):
-        for source, ids in reader.encoded(fitted):
-            writer.add(source, ids)
-        segments = _assign_splits(writer.digests, writer.lengths, seed)
-        writer.finish(info, key, reader.skipped, segments)
-    return Corpus(folder)
-
-
-def write_corpus(
-    folder: Path | str,
-    domain: str,
-    pieces: Mapping[Split, Iterable[Piece]],
-    *,
-    codec: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-) -> Corpus:
-    """Encode pieces that are already split and store them.
-
-    The codec is fitted on the training pieces. A piece that it refuses is an error here, and
-    nothing is removed: published splits stay as they are.
-    """
-    implementation, found = load_domain(domain)
-    name, codec_class = codec_type(implementation, domain, codec)
-    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
-    listed = {split: list(pieces.get(split, ())) for split in SPLITS}
-    fitted = codec_class.fit(listed["train"], chosen)
-    with (
-        new_folder(Path(folder), marker=MARKER, overwrite=overwrite) as temporary,
-        _Writer(temporary, fitted, keep_duplicates=True) as writer,
-    ):
-        splits = []
-        for number, split in enumerate(SPLITS):
-            for index, piece in enumerate(listed[split]):
-                writer.add(f"{split} {index}", fitted.encode(piece))
-                splits.append(number)
-        info = _description(found, name, chosen) | {"seed": None, "files": []}
-        writer.finish(info, "", [], _whole(writer.lengths, splits))
-    return Corpus(folder)
-
-
-def _description(found: Found, codec: str, options: Any) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "domain": found.name,
-        "distribution": found.distribution,
-        "version": found.version,
-        "codec": {"name": codec, "options": asdict(options)},
-    }
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass
-
-
-def _key_of(folder: Path) -> str | None:
-    try:
-        key = json.loads((folder / MARKER).read_text("utf-8"))["key"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(key)
-
-
-def _find_files(domain: Domain, found: Found, paths: list[Path]) -> list[Path]:
-    """Return the files to read, each once, sorted; a file named outright needs no known suffix."""
-    if not paths:
-        return list(domain.demo(cache_folder() / "demo" / found.name))
-    files: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.is_file())
-            files.update(file for file in inside if file.suffix.lower() in found.suffixes)
-        elif path.is_file():
-            files.add(path)
-        else:
-            raise CorpusError(f"{path} does not exist")
-    if not files:
-        raise CorpusError(
-            f"no file for the domain {found.name!r} in {', '.join(map(str, paths))}; "
-            f"it reads {', '.join(found.suffixes)}"
-        )
-    return sorted(files)
-
-
-class _Reader:
-    """Reads the pieces of files in parallel, once for fitting and once for encoding.
-
-    Small corpora stay in memory in between, so that slow formats are read only once and
-    memory still does not grow with the corpus.
-    """
-
-    def __init__(self, domain: Domain, files: list[Path], jobs: int, progress: Progress) -> None:
-        self.skipped: list[Skipped] = []
-        self._domain = domain
-        self._files = files
-        # Starting processes costs about a second: not worth it for a file or two.
-        self._jobs = jobs if len(files) > 4 else 1
-        self._progress = progress
-        self._small = sum(file.stat().st_size for file in files) <= KEPT_BYTES
-        self._kept: list[tuple[Path, list[Piece]]] | None = None
-
-    def pieces(self) -> Iterator[Piece]:
-        kept = []
-        for file, pieces in self._read("reading", None):
-            if self._small:
-                kept.append((file, pieces))
-            yield from pieces
-        # A codec that has nothing to learn does not read to the end, and nothing is kept.
-        self._kept = kept if self._small else None
-
-    def encoded(self, codec: Codec) -> Iterator[tuple[Path, Ids]]:
-        if self._kept is None:
-            for file, arrays in self._read("encoding", codec):
-                yield from ((file, ids) for ids in arrays)
-        else:
-            for file, pieces in self._kept:
-                arrays, reasons = _encode(codec, pieces)
-                self.skipped += [Skipped(str(file), reason) for reason in reasons]
-                yield from ((file, ids) for ids in arrays)
-
-    def _read(self, stage: str, codec: Codec | None) -> Iterator[tuple[Path, list[Any]]]:
-        import joblib
-
-        self.skipped = []
-        parallel = joblib.Parallel(n_jobs=self._jobs, return_as="generator")
-        task = joblib.delayed(_read_file)
-        results = parallel(task(self._domain, file, codec) for file in self._files)
-        for done, (file, (content, reasons)) in enumerate(zip(self._files, results, strict=True)):
-            self.skipped += [Skipped(str(file), reason) for reason in reasons]
-            yield file, content
-            self._progress(stage, done + 1, len(self._files))
-
-
-def _read_file(domain: Domain, file: Path, codec: Codec | None) -> tuple[list[Any], list[str]]:
-    """Return the pieces of a file, or their ids if there is a codec, and what was refused."""
-    try:
-        pieces = list(domain.read(file))
-    except Exception as error:
-        # A parser may fail in any way on a damaged file; one file never ends the others.
-        return [], [_reason(error)]
-    if not pieces:
-        return [], ["holds no piece"]
-    return (pieces, []) if codec is None else _encode(codec, pieces)
-
-
-def _encode(codec: Codec, pieces: list[Piece]) -> tuple[list[Ids], list[str]]:
-    arrays, reasons = [], []
-    for piece in pieces:
-        try:
-            ids = codec.encode(piece)
-        except DataError as error:
-            reasons.append(_reason(error))
-        else:
-            arrays.append(ids)
-            if not len(ids):
-                arrays.pop()
-                reasons.append("holds an empty piece")
-    return arrays, reasons
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
-
-
-class _Writer:
+class CorpusWriter:
     """Writes ids as they come; only lengths and digests stay in memory."""
 
     def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
@@ -373,7 +127,7 @@ class _Writer:
         self._hashes = np.array([_name_hash(name) for name in self._vocab.names], "<u8")
         self._units: Counter[str] = Counter()
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> CorpusWriter:
         self._file: BinaryIO = (self._folder / "tokens.npy").open("wb")
         self._write_header()
         return self
@@ -381,7 +135,7 @@ class _Writer:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def add(self, source: object, ids: Ids) -> None:
+    def add(self, source: str, ids: Ids) -> None:
         """Append a piece, unless the same piece is there already."""
         if len(ids) and not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
             raise DataError(
@@ -390,7 +144,7 @@ class _Writer:
             )
         digest = self._digest(ids)
         if digest in self._seen and not self._keep_duplicates:
-            self._duplicates.append(str(source))
+            self._duplicates.append(source)
             return
         self._seen.add(digest)
         self.digests.append(digest)
@@ -398,16 +152,16 @@ class _Writer:
         self._units.update(self._codec.units(ids))
         self._file.write(ids.astype(self._dtype).tobytes())
 
-    def finish(
-        self,
-        info: dict[str, Any],
-        key: str,
-        skipped: list[Skipped],
-        segments: NDArray[np.void],
-    ) -> None:
-        """Write what goes beside the tokens; `segments` puts every run of ids in its split."""
-        if not self.lengths:
-            raise _nothing_left(len(info["files"]), skipped)
+    def finish(self, info: dict[str, Any], segments: NDArray[np.void]) -> None:
+        """Write what goes beside the tokens.
+
+        Parameters
+        ----------
+        info : dict
+            What ``corpus.json`` says of where the pieces come from.
+        segments : array of `SEGMENT`
+            Which run of which piece is in which split.
+        """
         self._write_header()
         np.save(self._folder / "offsets.npy", np.cumsum([0, *self.lengths], dtype="<i8"))
         np.save(self._folder / "segments.npy", segments)
@@ -424,10 +178,8 @@ class _Writer:
             "tokens": counts,
             "units": dict(self._units),
             "duplicates": self._duplicates,
-            "skipped": [asdict(entry) for entry in skipped],
-            "key": key,
         }
-        write_json(self._folder / MARKER, info | learned)
+        write_json(self._folder / CORPUS, info | learned)
 
     def _digest(self, ids: Ids) -> bytes:
         digest = hashlib.sha256()
@@ -449,42 +201,39 @@ def _name_hash(name: str) -> int:
     )
 
 
-def _nothing_left(files: int, skipped: list[Skipped], cause: str = "") -> CorpusError:
-    reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
-    more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
-    cause = f" ({cause})" if cause else ""
-    return CorpusError(
-        f"none of {files} files could be used{cause}{':' * bool(reasons)}{reasons}{more}"
-    )
-
-
-def _whole(lengths: list[int], splits: list[int]) -> NDArray[np.void]:
+def whole(lengths: list[int], splits: list[int]) -> NDArray[np.void]:
     """Put every piece as a whole in its split."""
     pairs = enumerate(zip(lengths, splits, strict=True))
     return np.array([(index, 0, length, split) for index, (length, split) in pairs], SEGMENT)
 
 
-def _assign_splits(digests: list[bytes], lengths: list[int], seed: int) -> NDArray[np.void]:
-    """Decide piece by piece from content and seed, so that more files never move a piece.
+def assign_splits(digests: list[bytes], lengths: list[int], seed: int) -> NDArray[np.void]:
+    """Decide piece by piece, from its content and the seed.
 
-    Where that leaves a split empty, as with one long text, the end of every piece is held out.
+    A piece of at most `LONG_PIECE` tokens goes into one split as a whole, by a draw from its
+    content, so that more files never move it; of a longer one the end is held out. Where that
+    leaves a split empty, the end of every piece is held out instead.
     """
-    draws = [
-        int.from_bytes(hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()[:8], "little")
-        / 2**64
-        for digest in digests
-    ]
-    valid, test = HELD_OUT["valid"], HELD_OUT["test"]
-    splits = [1 if draw < valid else 2 if draw < valid + test else 0 for draw in draws]
-    if len(set(splits)) == len(SPLITS):
-        return _whole(lengths, splits)
     rows: list[tuple[int, int, int, int]] = []
-    for index, length in enumerate(lengths):
-        first, second = round(length * (1 - valid - test)), round(length * (1 - test))
-        cuts = (0, max(first, 1), max(second, 1), length)
-        rows += [
-            (index, start, stop, split)
-            for split, (start, stop) in enumerate(pairwise(cuts))
-            if stop > start
-        ]
+    for index, (digest, length) in enumerate(zip(digests, lengths, strict=True)):
+        drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
+        draw = int.from_bytes(drawn[:8], "little") / 2**64
+        valid, test = HELD_OUT["valid"], HELD_OUT["test"]
+        split = 1 if draw < valid else 2 if draw < valid + test else 0
+        rows += [(index, 0, length, split)] if length <= LONG_PIECE else _tails(index, length)
+    if {row[3] for row in rows} != set(range(len(SPLITS))):
+        rows = [row for index, length in enumerate(lengths) for row in _tails(index, length)]
     return np.array(rows, SEGMENT)
+
+
+def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:
+    """Cut a piece into the rows of training, validation and test, the first never empty."""
+    kept = 1 - HELD_OUT["test"]
+    cuts = (
+        0,
+        max(round(length * (kept - HELD_OUT["valid"])), 1),
+        max(round(length * kept), 1),
+        length,
+    )
+    spans = enumerate(pairwise(cuts))
+    return [(index, start, stop, split) for split, (start, stop) in spans if stop > start]

@@ -61,7 +61,7 @@ def find_domains() -> list[Found]:
 
     Plugin modules are imported, their implementations are not.
     """
-    found = [domain for point in _announcements() for domain in _look_into(point)]
+    found = [_look_into(point) for point in _announcements()]
     return sorted(_mark_conflicts(found), key=lambda domain: (domain.name, domain.distribution))
 
 
@@ -74,11 +74,9 @@ def load_domain(name: str) -> tuple[Domain, Found]:
         If there is no such domain, two plugins claim it, or its plugin cannot be loaded.
     """
     points = [point for point in _announcements() if point.name == name]
-    found = _mark_conflicts([domain for point in points for domain in _look_into(point)])
-    mine = [domain for domain in found if domain.name == name]
-    if not mine:
+    if not points:
         raise PluginError(_no_such_domain(name))
-    domain = mine[0]
+    domain = _mark_conflicts([_look_into(point) for point in points])[0]
     if domain.spec is None or domain.status != "ok":
         raise PluginError(f"the domain {name!r} cannot be used: {domain.problem}")
     try:
@@ -141,8 +139,8 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
 
 
-def _look_into(point: EntryPoint) -> list[Found]:
-    """Load one plugin module under guard and return its domains.
+def _look_into(point: EntryPoint) -> Found:
+    """Load one plugin module under guard and return the domain of the entry point's name.
 
     Every plugin gets a plugin manager of its own, so that nothing of a failed registration
     stays behind.
@@ -157,15 +155,15 @@ def _look_into(point: EntryPoint) -> list[Found]:
         answers = manager.hook.seqgen_domains()
         if not answers:
             raise PluginError(f"module {point.value} implements no hook seqgen_domains")
-        specs = [_checked(spec) for spec in answers[0]]
-        if point.name not in [spec.name for spec in specs]:
+        specs = {spec.name: spec for spec in map(_checked, answers[0])}
+        if point.name not in specs:
             raise PluginError(
                 f"its entry point is called {point.name!r}, but module {point.value} offers "
-                f"{', '.join(spec.name for spec in specs) or 'no domain'}"
+                f"{', '.join(specs) or 'no domain'}"
             )
     except (Exception, SystemExit) as error:
-        return [replace(blank, problem=_blame(blank, error))]
-    return [_judge(blank, spec) for spec in specs]
+        return replace(blank, problem=_blame(blank, error))
+    return _judge(blank, specs[point.name])
 
 
 def _checked(spec: object) -> DomainSpec:

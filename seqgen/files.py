@@ -16,6 +16,9 @@ import platformdirs
 
 from seqgen.errors import RunError
 
+#: Names of the files that say what a folder is.
+CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
+
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default."""
@@ -54,7 +57,8 @@ def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[
     path : Path
         The folder to make.
     marker : str
-        Name of a file that only such a folder holds; nothing else is ever replaced.
+        Name of the JSON file that says what the folder is, with a key ``seqgen``; a folder
+        without it is never replaced.
     overwrite : bool
         Replace a folder of this kind that is already there.
 
@@ -63,6 +67,7 @@ def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[
     RunError
         If something is there that may not be replaced.
     """
+    path = path.resolve()
     refuse_existing(path, marker=marker, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -70,8 +75,12 @@ def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            path.replace(old / path.name)
+            temporary.replace(path)
+            shutil.rmtree(old)
+        else:
+            temporary.replace(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -81,12 +90,25 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
     """Raise `RunError` if `path` holds anything that may not be replaced."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
-    if not (path / marker).exists():
+    if not _is_marked(path / marker):
         raise RunError(f"{path} is there and was not made by this command; choose another folder")
     if not overwrite:
         raise RunError(
             f"{path} is already there; choose another folder, or add --overwrite to replace it"
         )
+
+
+def is_output(folder: Path) -> bool:
+    """Tell whether a folder was written by seqgen: a corpus, a run or samples."""
+    return any(_is_marked(folder / marker) for marker in MARKERS)
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "seqgen" in content
 
 
 def free_name(path: Path) -> Path:

@@ -6,8 +6,9 @@ same whatever is generated beside it. Next: the codec's ``decode`` and the domai
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Piece, Tracker
 from seqgen.run import Run
 from seqgen.sampling import choose
@@ -105,20 +106,28 @@ def generate(
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
     sample, limit = sample or SampleConfig(), limit or LimitConfig()
+    if count < 1 or batch < 1 or seed < 0:
+        raise ConfigError(
+            f"count and batch must be at least 1, seed at least 0, found {count}, {batch}, {seed}"
+        )
     stepper = TorchStepper(run.model)
     ids = np.zeros(0, np.int64) if prompt is None else run.codec.encode(prompt)
     length = limit.length or len(ids) + min(2 * run.longest, LONGEST)
-    deadline = time.monotonic() + limit.seconds if limit.seconds else None
-    primed = _prime(stepper, run.codec, run.vocab, ids)
+    if length <= len(ids):
+        raise DataError(
+            f"the prompt has {len(ids)} tokens, and the limit is {length}; raise the limit"
+        )
+    deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
+    primed = _prime(stepper, run, ids, condition)
     drawn = 0
     for first in range(0, count, batch):
+        if time.monotonic() >= deadline:
+            return
         lanes = [
             _Lane(index, ids, _tracker(run.codec, ids, condition), seed)
             for index in range(first, min(first + batch, count))
         ]
-        for active in _write(
-            stepper, run.codec, run.vocab, primed, lanes, sample, length, deadline
-        ):
+        for active in _write(stepper, run, primed, lanes, sample, length, deadline):
             drawn += active
             if progress is not None:
                 progress(first + len(lanes) - active, drawn)
@@ -149,15 +158,21 @@ class _Primed:
     state: Any = field(repr=False)
 
 
-def _prime(stepper: Stepper, codec: Codec, vocab: Vocab, prompt: Ids) -> _Primed:
-    """Read START and the prompt in one pass."""
-    width = len(codec.feature_sizes)
-    rows = codec.features(prompt) if width else np.zeros((len(prompt) + 1, 0), np.int64)
-    ids = np.concatenate([[vocab.start], prompt]).astype(np.int64)
-    return _Primed(*stepper.read(ids[None], rows[None], stepper.start(1)))
+def _prime(stepper: Stepper, run: Run, prompt: Ids, condition: Any) -> _Primed:
+    """Read START and the prompt in one pass, with the features that a tracker gives on the way."""
+    tracker = _tracker(run.codec, prompt[:0], condition)
+    rows = [_features(tracker)]
+    for token in prompt.tolist():
+        if tracker is not None:
+            tracker.push(token)
+        rows.append(_features(tracker))
+    ids = np.concatenate([[run.vocab.start], prompt]).astype(np.int64)
+    features = np.array(rows, np.int64).reshape(1, len(ids), -1)
+    return _Primed(*stepper.read(ids[None], features, stepper.start(1)))
 
 
 def _tracker(codec: Codec, prompt: Ids, condition: Any) -> Tracker | None:
+    """Return a new tracker that has seen the prompt."""
     tracker = codec.tracker(condition)
     if tracker is None:
         if codec.feature_sizes:
@@ -168,41 +183,43 @@ def _tracker(codec: Codec, prompt: Ids, condition: Any) -> Tracker | None:
     return tracker
 
 
+def _features(tracker: Tracker | None) -> Sequence[int]:
+    return () if tracker is None else tracker.features()
+
+
 def _write(
     stepper: Stepper,
-    codec: Codec,
-    vocab: Vocab,
+    run: Run,
     primed: _Primed,
     lanes: list[_Lane],
     sample: SampleConfig,
     length: int,
-    deadline: float | None,
+    deadline: float,
 ) -> Iterator[int]:
     """Draw tokens until every lane has ended, and yield at each step how many have not.
 
     Lanes that have ended leave the batch.
     """
-    width = len(codec.feature_sizes)
     logits = np.repeat(primed.logits, len(lanes), axis=0)
     state = stepper.select(primed.state, np.zeros(len(lanes), np.int64))
     active = lanes
-    while active and (deadline is None or time.monotonic() < deadline):
+    while active:
         draws = np.array([lane.random.random() for lane in active])
-        ids, log_probabilities = choose(logits, draws, sample, _allowed(active, vocab, codec))
+        ids, log_probabilities = choose(logits, draws, sample, _allowed(active, run))
         for lane, token, log_probability in zip(
             active, ids.tolist(), log_probabilities.tolist(), strict=True
         ):
-            _take(lane, token, log_probability, vocab, length)
+            _take(lane, token, log_probability, run.vocab, length)
         going = np.flatnonzero([lane.stopped_by is None for lane in active])
         if len(going) < len(active):
             active = [active[row] for row in going]
             ids, state = ids[going], stepper.select(state, going)
-        if active:
-            rows = np.array(
-                [lane.tracker.features() if lane.tracker else () for lane in active], np.int64
-            ).reshape(len(active), 1, width)
-            logits, state = stepper.read(ids[:, None], rows, state)
-            yield len(active)
+        if not active or time.monotonic() >= deadline:
+            return
+        rows = [_features(lane.tracker) for lane in active]
+        features = np.array(rows, np.int64).reshape(len(active), 1, -1)
+        logits, state = stepper.read(ids[:, None], features, state)
+        yield len(active)
 
 
 def _take(lane: _Lane, token: int, log_probability: float, vocab: Vocab, length: int) -> None:
@@ -218,22 +235,21 @@ def _take(lane: _Lane, token: int, log_probability: float, vocab: Vocab, length:
         lane.stopped_by = "length"
 
 
-def _allowed(lanes: list[_Lane], vocab: Vocab, codec: Codec) -> NDArray[np.bool_] | None:
+def _allowed(lanes: list[_Lane], run: Run) -> NDArray[np.bool_] | None:
     """Return what each lane's tracker lets come next ``(B, V')``: a forced token is alone."""
     if lanes[0].tracker is None:
         return None
-    masks = np.ones((len(lanes), vocab.targets), bool)
-    for row, lane in enumerate(lanes):
+    masks = np.ones((len(lanes), run.vocab.targets), bool)
+    for mask, lane in zip(masks, lanes, strict=True):
         assert lane.tracker is not None
-        forced, mask = lane.tracker.forced(), lane.tracker.allowed()
+        forced, allowed = lane.tracker.forced(), lane.tracker.allowed()
         if forced is not None:
-            masks[row] = np.arange(vocab.targets) == forced
-        elif mask is not None:
-            masks[row] = mask
-    if not masks.any(axis=1).all():
-        position = len(lanes[int(np.flatnonzero(~masks.any(axis=1))[0])].ids)
-        raise DataError(
-            f"the tracker of codec {type(codec).__name__} allows no token at position {position}; "
-            f"this is a fault of the plugin"
-        )
+            mask[:] = np.arange(run.vocab.targets) == forced
+        elif allowed is not None:
+            mask[:] = allowed
+        if not mask.any():
+            raise DataError(
+                f"the tracker of codec {type(run.codec).__name__} allows no token at position "
+                f"{len(lane.ids)}; this is a fault of {run.info['distribution']}"
+            )
     return masks

@@ -43,7 +43,7 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
     """
     domain = html.escape(run.info["domain"])
     figures = "\n".join(
-        _figure(run, piece.piece, entry, samples.folder)
+        _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
     page = f"""<!doctype html>
@@ -114,7 +114,7 @@ def loss_curve(metrics: list[dict[str, Any]]) -> str:
 def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
     preview = "\n".join(_show(kind, data) for kind, data in run.domain.preview(piece).items())
     links = ", ".join(
-        f'<a href="{html.escape(f"{folder.name}/{name}")}">{html.escape(name)}</a>'
+        f'<a href="{html.escape((folder / name).as_posix())}">{html.escape(name)}</a>'
         for name in entry["files"]
     )
     ending = {
@@ -149,8 +149,7 @@ def _facts(run: Run, samples: Samples) -> dict[str, str]:
         "training": ", ".join(f"{name} {value}" for name, value in run.info["train"].items()),
         "result": f"{result['valid_loss']:.4f} nats per token on validation pieces, after "
         f"{result['tokens']:,} tokens in {result['seconds']:.0f} s",
-        "sampling": ", ".join(f"{k} {v}" for k, v in samples.manifest["sample"].items())
-        + f", seed {samples.manifest['seed']}",
+        "sampling": ", ".join(f"{k} {v}" for k, v in samples.manifest["settings"].items()),
         "versions": ", ".join(f"{name} {value}" for name, value in run.info["versions"].items()),
     }
 

@@ -76,7 +76,7 @@ class Hooks:
 
     @hookspec
     def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
-        """Return the domains that this module offers."""
+        """Return the domains that this module offers, each named like one of its entry points."""
 
 
 class Domain(Protocol):

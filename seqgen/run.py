@@ -31,14 +31,13 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
 from seqgen.errors import RunError
-from seqgen.files import new_folder, write_atomic, write_json
+from seqgen.files import RUN, new_folder, write_atomic, write_json
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.training import Report, train
 from seqgen.vocab import Vocab
 
 FORMAT = 1
-MARKER = "run.json"
 WEIGHTS = "model.safetensors"
 
 
@@ -61,7 +60,7 @@ class Run:
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         self.folder = Path(folder)
         try:
-            self.info: dict[str, Any] = json.loads((self.folder / MARKER).read_text("utf-8"))
+            self.info: dict[str, Any] = json.loads((self.folder / RUN).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(
                 f"{self.folder} is no run folder ({error}); make one with seqgen train"
@@ -73,13 +72,13 @@ class Run:
             )
         self.device = device
         self.vocab = Vocab.of(self.info["vocab"])
-        place = str(self.folder / MARKER)
+        place = str(self.folder / RUN)
         self.model_config = from_mapping(ModelConfig, self.info["model"], place)
         self.train_config = from_mapping(TrainConfig, self.info["train"], place)
 
     @property
     def longest(self) -> int:
-        """Tokens in the longest training piece."""
+        """Tokens in the longest piece of the corpus."""
         return int(self.info["corpus"]["longest"])
 
     @property
@@ -129,29 +128,37 @@ class Run:
             )
         if (self.folder / WEIGHTS).exists():
             raise RunError(f"{self.folder} is trained already; train a new run")
-        model = self.model.train()
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
-            for report in train(model, corpus, self.train_config):
-                log.write(json.dumps(asdict(report)) + "\n")
-                log.flush()
-                if report.improved:
-                    self._save(model, report)
-                yield report
-        self._load_weights(model)
-        model.eval()
+        model, saved = self.model.train(), False
+        report = None
+        try:
+            with (self.folder / "metrics.jsonl").open("w", encoding="utf-8") as log:
+                for report in train(model, corpus, self.train_config):
+                    log.write(json.dumps(asdict(report)) + "\n")
+                    log.flush()
+                    if report.improved:
+                        self._save(model, report)
+                        saved = True
+                    yield report
+        finally:
+            # Also if the caller leaves the loop: what was learned is kept.
+            if saved:
+                self._load_weights(model)
+            elif report is not None:
+                self._save(model, report)
+            model.eval()
 
     def _save(self, model: SequenceLSTM, report: Report) -> None:
         weights = {name: value.contiguous() for name, value in model.state_dict().items()}
         write_atomic(self.folder / WEIGHTS, safetensors.torch.save(weights))
         self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
-        write_json(self.folder / MARKER, self.info)
+        write_json(self.folder / RUN, self.info)
         write_atomic(self.folder / "README.md", model_card(self.info))
 
     def _load_weights(self, model: SequenceLSTM) -> None:
         try:
             model.load_state_dict(safetensors.torch.load_file(self.folder / WEIGHTS))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-            raise RunError(f"{self.folder / WEIGHTS} does not fit {MARKER}: {error}") from error
+            raise RunError(f"{self.folder / WEIGHTS} does not fit {RUN}: {error}") from error
 
     def __repr__(self) -> str:
         codec = self.info["codec"]["name"]
@@ -174,9 +181,11 @@ def create_run(
         If `folder` is taken, and is no run or may not be replaced.
     """
     train = train or TrainConfig()
+    choose_device(train.device)
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
     counts = ("key", "seed", "pieces", "longest", "tokens", "units")
     info = {
+        "seqgen": "run",
         "format": FORMAT,
         "contract": CONTRACT,
         "versions": {
@@ -192,8 +201,10 @@ def create_run(
         "train": asdict(train),
         "result": None,
     }
-    with new_folder(Path(folder), marker=MARKER, overwrite=overwrite) as temporary:
-        write_json(temporary / MARKER, info)
+    # A run that was never trained holds nothing to lose.
+    overwrite = overwrite or not (Path(folder) / WEIGHTS).exists()
+    with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
+        write_json(temporary / RUN, info)
     return Run(folder, train.device)
 
 
@@ -231,24 +242,36 @@ def choose_device(name: str) -> torch.device:
 
 def model_card(info: dict[str, Any]) -> str:
     """Return a description of a run for people, in Markdown."""
-    corpus, model, result = info["corpus"], info["model"], info["result"]
-    versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
-    shape = ", ".join(f"{name} {value}" for name, value in model.items())
+    corpus = info["corpus"]
+    facts = {
+        "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
+        "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
+        "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
+        "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
+        **_result_facts(info["result"]),
+        "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"""# A {info["domain"]} model
 
 Made with seqgen: an LSTM that writes {info["domain"]} token by token.
 
 | | |
 |---|---|
-| codec | {info["codec"]["name"]} of {info["distribution"]} {info["version"]} |
-| corpus | {corpus["pieces"]} pieces, {corpus["tokens"]["train"]:,} training tokens |
-| left out | {corpus["duplicates"]} duplicate pieces, {corpus["skipped"]} unusable |
-| model | {shape} |
-| training | {result["seconds"]:.0f} s, {result["step"]:,} updates, {result["tokens"]:,} tokens |
-| validation loss | {result["valid_loss"]:.4f} nats per token |
-| versions | {versions} |
+{rows}
 
-```
-seqgen generate . -n 4
-```
+    seqgen generate . -n 4
 """
+
+
+def _result_facts(result: dict[str, Any] | None) -> dict[str, str]:
+    if result is None:
+        return {"training": "none yet"}
+    loss, kind = result["valid_loss"], "validation"
+    if loss is None:
+        loss, kind = result["loss"], "training"
+    return {
+        "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
+        f"{result['tokens']:,} tokens",
+        f"{kind} loss": f"{loss:.4f} nats per token",
+    }

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.files import new_folder, write_json
+from seqgen.files import SAMPLES, new_folder, write_json
 from seqgen.generation import Generated
 from seqgen.run import Run
-
-MARKER = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,7 @@ def write_samples(
     folder: Path | str,
     suffix: str | None = None,
     *,
-    sample: SampleConfig | None = None,
-    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Samples:
     """Write pieces into a new folder as they come.
@@ -68,8 +64,8 @@ def write_samples(
     folder : Path or str
     suffix : str, optional
         One of the domain's formats; by default its first.
-    sample, seed
-        What `new` was made with, for the manifest.
+    settings : mapping, optional
+        What `new` was made with, as JSON, for the manifest.
     overwrite : bool
         Replace a folder of samples that is there.
 
@@ -90,7 +86,7 @@ def write_samples(
     entries: list[dict[str, Any]] = []
     interrupted = False
     began = time.monotonic()
-    with new_folder(folder, marker=MARKER, overwrite=overwrite) as temporary:
+    with new_folder(folder, marker=SAMPLES, overwrite=overwrite) as temporary:
         try:
             for piece in new:
                 path = temporary / f"{run.info['domain']}-{piece.index + 1}{suffix}"
@@ -110,16 +106,16 @@ def write_samples(
                 raise
             interrupted = True
         manifest = {
+            "seqgen": "samples",
             "run": str(run.folder),
             "vocab_digest": run.info["vocab_digest"],
             "versions": run.info["versions"],
-            "seed": seed,
-            "sample": asdict(sample or SampleConfig()),
+            "settings": dict(settings or {}),
             "seconds": time.monotonic() - began,
             "interrupted": interrupted,
             "pieces": entries,
         }
-        write_json(temporary / MARKER, manifest)
+        write_json(temporary / SAMPLES, manifest)
     if interrupted:
         raise KeyboardInterrupt
     return Samples(folder, pieces, manifest)

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
-from seqgen.corpus import write_corpus
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.generation import generate
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece, Tracker
+from seqgen.preparation import write_corpus
 from seqgen.run import create_run
 from seqgen.samples import write_samples
 from seqgen.vocab import Vocab

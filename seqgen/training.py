@@ -7,18 +7,18 @@ prints, saves and stops. Comes from: `seqgen.batches`. Next: `seqgen.run`, which
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import joblib
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from seqgen.batches import IGNORE, Batch, held_out_stream, training_stream
 from seqgen.config import TrainConfig
-from seqgen.corpus import Corpus
+from seqgen.corpus import Corpus, Split
 from seqgen.errors import SeqgenError
 from seqgen.model import SequenceLSTM, State
 
@@ -91,7 +91,8 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
     device = next(model.parameters()).device
     began = time.monotonic()
     stream = training_stream(corpus, config.batch, config.window, config.seed)
-    choose_threads(model, config, next(stream))
+    batch = next(stream)
+    choose_threads(model, config, batch)
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), config.step_size, betas=(0.9, 0.99), weight_decay=config.weight_decay
@@ -103,19 +104,19 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
     fraction, interrupted = 0.0, False
     while fraction < 1 and not interrupted:
         try:
-            batch = next(stream)
             optimizer.param_groups[0]["lr"] = step_size(fraction, config.step_size)
-            loss, state = batch_loss(model, batch, state)
+            nats, state = batch_nats(model, batch, state)
+            loss = nats / max(batch.counted, 1)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             optimizer.step()
-        except KeyboardInterrupt:
-            interrupted = True
-        else:
             step += 1
             tokens += batch.counted
             loss_sum += loss.detach()
+            batch = next(stream)
+        except KeyboardInterrupt:
+            interrupted = True
         fraction = spent(config, corpus, tokens, time.monotonic() - began)
 
         evaluating = interrupted or fraction >= min(next_evaluation, 1)
@@ -127,7 +128,13 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
                 f"the training loss became {mean_loss} at step {step}; "
                 f"try again with a smaller --step-size than {config.step_size}"
             )
-        valid_loss = evaluate(model, corpus, config.batch) if evaluating else None
+        valid_loss = None
+        if evaluating:
+            try:
+                valid_loss = evaluate(model, corpus, config.batch)
+            except KeyboardInterrupt:
+                interrupted = True
+                valid_loss = evaluate(model, corpus, config.batch)
         yield Report(
             fraction=fraction,
             step=step,
@@ -146,14 +153,14 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         loss_sum.zero_()
 
 
-def batch_loss(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the mean loss of a window, nats per token, and the state after it, detached."""
+def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats that a window's targets cost in all, and the state after it, detached."""
     device = state[0].device
     features = torch.from_numpy(batch.features).to(device)
     logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
-    targets = torch.from_numpy(batch.targets).to(device)
-    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
-    return loss, (h.detach(), c.detach())
+    targets = torch.from_numpy(batch.targets).to(device).flatten()
+    nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+    return nats, (h.detach(), c.detach())
 
 
 @torch.no_grad()
@@ -166,11 +173,10 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     model.eval()
     state = model.start_state(lanes)
     total, counted = 0.0, 0
-    for batch in held_out_stream(
-        corpus, "valid" if corpus.size("valid") else "train", lanes, window
-    ):
-        loss, state = batch_loss(model, batch, state)
-        total += loss.item() * batch.counted
+    split: Split = "valid" if corpus.size("valid") else "train"
+    for batch in held_out_stream(corpus, split, lanes, window):
+        nats, state = batch_nats(model, batch, state)
+        total += nats.item()
         counted += batch.counted
     model.train(was_training)
     return total / counted
@@ -178,8 +184,8 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
 
 def spent(config: TrainConfig, corpus: Corpus, tokens: int, seconds: float) -> float:
     """Return the share of the budget that is spent."""
-    if config.minutes:
-        return seconds / (60 * config.minutes)
+    if config.seconds:
+        return seconds / config.seconds
     return tokens / (config.tokens or config.epochs * corpus.size("train"))
 
 
@@ -194,22 +200,22 @@ def choose_threads(model: SequenceLSTM, config: TrainConfig, batch: Batch) -> No
     """Set the number of processor threads.
 
     Two threads on two busy cores can be many times slower than one, for they wait for each
-    other at every step; so with a budget in minutes the counts are tried out, for about a
-    second each. Otherwise it is one thread unless set, which gives the same result every time.
+    other at every step; so with a budget of time the counts are tried out, for half a second
+    each. Otherwise it is one thread unless set, which gives the same result every time.
     """
-    if config.threads or not config.minutes:
+    state = model.start_state(config.batch)
+    if config.threads or not config.seconds or state[0].device.type != "cpu":
         torch.set_num_threads(config.threads or 1)
         return
-    cores = os.cpu_count() or 1
-    counts = sorted({1, *(2**power for power in range(1, 8) if 2**power <= cores), cores})
+    cores = joblib.cpu_count()
+    counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
     seconds = {}
     for count in counts:
         torch.set_num_threads(count)
-        batch_loss(model, batch, model.start_state(len(batch.inputs)))
+        batch_nats(model, batch, state)
         began, rounds = time.perf_counter(), 0
         while rounds < 2 or time.perf_counter() - began < 0.5:
-            loss, _ = batch_loss(model, batch, model.start_state(len(batch.inputs)))
-            loss.backward()  # type: ignore[no-untyped-call]
+            batch_nats(model, batch, state)[0].backward()  # type: ignore[no-untyped-call]
             rounds += 1
         seconds[count] = (time.perf_counter() - began) / rounds
     torch.set_num_threads(min(counts, key=seconds.__getitem__))

@@ -16,6 +16,11 @@ from seqgen.cli import app
 TINY = ["--tokens", "3000", "--batch", "4", "--window", "16", "--hidden", "16", "--embedding", "8"]
 
 
+def unboxed(text: str) -> str:
+    """Return a message without the box around it and the line breaks in it."""
+    return " ".join(text.replace("│", " ").split())
+
+
 @pytest.fixture
 def seqgen_command(capsys):
     """Return a function that runs the command and returns status, output and error output."""
@@ -79,6 +84,9 @@ def test_train_reads_a_prepared_corpus_too(seqgen_command, verses: Path, tmp_pat
     assert "best validation loss" in err and "valid" in err
     status, _, err = seqgen_command("train", "music", tmp_path / "c", *TINY)
     assert status == 2 and "is a corpus of text, not music" in err
+    arguments = ("train", "text", tmp_path / "c", "--codec", "characters", *TINY)
+    status, _, err = seqgen_command(*arguments)
+    assert status == 2 and "is encoded already" in err
 
 
 def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained: Path) -> None:
@@ -91,6 +99,24 @@ def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained:
     assert (trained / "samples" / "2").is_dir() and len(manifest["pieces"]) == 2
     status, _, err = seqgen_command("generate", trained, "--out", first)
     assert status == 1 and "already there" in err and "--overwrite" in err
+
+
+def test_its_own_output_is_not_read_as_a_corpus(
+    seqgen_command, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("a text of mine")
+    seqgen_command("generate", trained, "-n", 2, "--length", 20)
+    _, out, _ = seqgen_command("prepare", "text", tmp_path, "--json")
+    assert [Path(file["name"]).name for file in json.loads(out)["files"]] == ["mine.txt"]
+
+
+def test_what_the_system_refuses_is_a_message(seqgen_command, trained: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "model.safetensors")
+
+    monkeypatch.setattr("seqgen.files.os.fsync", full)
+    status, _, err = seqgen_command("generate", trained, "--length", 5)
+    assert status == 1 and "No space left on device: 'model.safetensors'" in err
 
 
 def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_path: Path) -> None:
@@ -135,19 +161,22 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
         (["generate", "nowhere"], 1, "nowhere is no run folder"),
         (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
         (["prepare", "text", "--codec-option", "x"], 2, "wants NAME=VALUE, found 'x'"),
+        (["prepare", "music", "--codec-option", "form=gird"], 2, "one of 'held', 'grid'"),
+        (["prepare", "text", "--seed", "-1"], 2, "seed must be at least 0"),
+        (["prepare", "text", "--jobs", "0"], 2, "jobs not 0"),
     ],
 )
 def test_mistakes_are_answered(seqgen_command, arguments, status, message) -> None:
     got, _, err = seqgen_command(*arguments)
     assert got == status, err
-    assert message in " ".join(err.replace("│", " ").split())
+    assert message in unboxed(err)
 
 
 def test_an_unknown_setting_in_a_file_is_answered(seqgen_command, tmp_path: Path) -> None:
     config = tmp_path / "typo.toml"
     config.write_text("[train]\nhiden = 24\n")
     status, _, err = seqgen_command("--config", config, "train", "text")
-    assert status == 2 and "Did you mean --hidden?" in " ".join(err.split())
+    assert status == 2 and "Did you mean --hidden?" in unboxed(err)
 
 
 def test_a_folder_of_bad_and_good_music(seqgen_command, tmp_path: Path) -> None:
@@ -190,11 +219,17 @@ def test_ctrl_c_saves_the_model(verses: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("domain", "suffix"), [("text", ".txt"), ("music", ".mid")])
-def test_the_demo_writes_pieces_and_a_page(seqgen_command, domain, suffix, tmp_path: Path) -> None:
+def test_the_demo_writes_pieces_and_a_page(
+    seqgen_command, domain, suffix, tmp_path: Path, monkeypatch
+) -> None:
+    from seqgen_music.domain import MusicDomain
+
+    few = MusicDomain().demo(tmp_path)[:12]
+    monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: few)
     out = tmp_path / "out"
     status, printed, _ = seqgen_command("demo", domain, "--minutes", 0.1, "--out", out)
     assert status == 0
-    files = sorted((out / "samples").glob(f"*{suffix}"))
+    files = sorted((out / "samples" / "1").glob(f"*{suffix}"))
     assert len(files) == 4
     assert all(str(path) in printed for path in [*files, out / "index.html"])
     page = (out / "index.html").read_text()

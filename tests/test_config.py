@@ -1,4 +1,7 @@
 import dataclasses
+import math
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -7,8 +10,10 @@ from seqgen.errors import ConfigError
 
 
 def test_training_has_one_budget() -> None:
-    assert TrainConfig().minutes == 3
-    assert TrainConfig(tokens=100).minutes == 0
+    assert TrainConfig().seconds == 180
+    assert TrainConfig(minutes=0.5).seconds == 30
+    assert TrainConfig(tokens=100).seconds == 0
+    assert replace(TrainConfig(), epochs=2).seconds == 0
     with pytest.raises(ConfigError, match="one budget, found minutes and epochs"):
         TrainConfig(minutes=1, epochs=2)
 
@@ -24,6 +29,8 @@ def test_training_has_one_budget() -> None:
         (SampleConfig, {"min_p": 1.5}, "min_p must be at most 1"),
         (SampleConfig, {"temperature": -1.0}, "temperature must be at least 0"),
         (LimitConfig, {"length": -1}, "length must be at least 0"),
+        (SampleConfig, {"temperature": math.nan}, "temperature must be at least 0"),
+        (TrainConfig, {"step_size": math.nan}, "step_size must be above 0"),
     ],
 )
 def test_impossible_values_are_refused(config: type, values: dict, message: str) -> None:
@@ -40,6 +47,22 @@ def test_from_mapping_converts_text_and_suggests_names() -> None:
         from_mapping(ModelConfig, {"hiden": 3}, "here")
     with pytest.raises(ConfigError, match="here: hidden must be of type int, found 'many'"):
         from_mapping(ModelConfig, {"hidden": "many"}, "here")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    form: Literal["round", "square"] = "round"
+    sharp: bool = False
+
+
+def test_from_mapping_checks_choices_and_kinds() -> None:
+    assert from_mapping(Choice, {"form": "square", "sharp": "true"}, "here").sharp
+    with pytest.raises(ConfigError, match="form must be one of 'round', 'square', found 'squar'"):
+        from_mapping(Choice, {"form": "squar"}, "here")
+    with pytest.raises(ConfigError, match="sharp must be of type bool, found 1"):
+        from_mapping(Choice, {"sharp": 1}, "here")
+    with pytest.raises(ConfigError, match=r"hidden must be of type int, found 1\.5"):
+        from_mapping(ModelConfig, {"hidden": 1.5}, "here")
 
 
 @pytest.mark.parametrize("config", [ModelConfig, TrainConfig, SampleConfig, LimitConfig])

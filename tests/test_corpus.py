@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,37 @@ def test_a_new_piece_never_moves_an_old_one(verses: Path, tmp_path: Path) -> Non
     assert other != before
 
 
+def test_of_long_pieces_the_end_is_held_out(verses: Path, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("green bottles " * 2000)
+    corpus = seqgen.prepare("text", [verses, tmp_path])
+    parts = [s.piece for split in SPLITS for s in corpus.segments(split)]
+    [book] = {piece for piece in parts if parts.count(piece) == 3}
+    assert len(corpus.piece(book)) == 28_000
+    assert len(parts) == 40 + 3
+
+
+def test_one_odd_file_never_ends_the_others(verses: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.txt")
+    (tmp_path / name).write_text("a file with a name that is not UTF-8")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    corpus = seqgen.prepare("text", [verses, tmp_path])
+    assert corpus.info["pieces"] == 41
+    [skipped] = corpus.info["skipped"]
+    assert "gone.txt" in skipped["source"] and "FileNotFoundError" in skipped["reason"]
+    assert any(r"\xff.txt" in file["name"] for file in corpus.info["files"])
+
+
+def test_a_damaged_corpus_is_refused_and_made_again(verses: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corpus"
+    whole = digest(seqgen.prepare("text", [verses], out).folder)
+    tokens = out / "tokens.npy"
+    for damage in (tokens.unlink, lambda: tokens.write_bytes(b"\x93NUMPY")):
+        damage()
+        with pytest.raises(CorpusError, match="is damaged"):
+            Corpus(out)
+        assert digest(seqgen.prepare("text", [verses], out, overwrite=True).folder) == whole
+
+
 def test_one_long_piece_is_held_out_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("abcdefghij" * 100)
     corpus = seqgen.prepare("text", [tmp_path])
@@ -123,7 +155,7 @@ def test_a_parser_that_crashes_costs_one_file(tmp_path: Path, monkeypatch) -> No
 
 def test_large_corpora_are_read_twice_instead_of_kept(verses: Path, tmp_path, monkeypatch) -> None:
     kept = seqgen.prepare("text", [verses], tmp_path / "kept")
-    monkeypatch.setattr("seqgen.corpus.KEPT_BYTES", 0)
+    monkeypatch.setattr("seqgen.preparation.KEPT_BYTES", 0)
     streamed = seqgen.prepare("text", [verses], tmp_path / "streamed")
     assert digest(kept.folder) == digest(streamed.folder)
 

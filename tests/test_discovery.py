@@ -48,8 +48,7 @@ def install(tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     made = []
 
-    def make(name: str, code: str, domain: str | None = None) -> None:
-        domain = domain or name
+    def make(name: str, code: str, points: tuple[str, ...] = ()) -> None:
         module = f"{name}_plugin"
         made.append(module)
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
@@ -57,7 +56,8 @@ def install(tmp_path: Path, monkeypatch):
         info.mkdir()
         metadata = f"Metadata-Version: 2.1\nName: seqgen-fake-{name}\nVersion: 2.5\n"
         (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(f"[seqgen]\n{domain} = {module}\n")
+        lines = [f"{point} = {module}" for point in points or (name,)]
+        (info / "entry_points.txt").write_text("\n".join(["[seqgen]", *lines]))
 
     yield make
     for module in made:
@@ -104,9 +104,23 @@ def test_another_contract_says_what_to_upgrade(number: int, who: str, install) -
         load_domain("old")
 
 
+def test_a_module_may_offer_several_domains_each_with_its_entry_point(install) -> None:
+    both = (
+        GOOD.replace("NAME", "rook").replace("[Domain", "[*bishop(), Domain")
+        + """
+    def bishop():
+        return [DomainSpec("bishop", "another", (".y",), "rook_plugin_impl:Bishop")]
+"""
+    )
+    install("rook", both, points=("rook", "bishop"))
+    found = by_name()
+    assert (found["rook"].status, found["bishop"].status) == ("ok", "ok")
+    assert found["bishop"].summary == "another"
+
+
 def test_two_plugins_with_one_domain_name_are_both_named(install) -> None:
     for name in ("left", "right"):
-        install(name, GOOD.replace("NAME", "twin"), domain="twin")
+        install(name, GOOD.replace("NAME", "twin"), points=("twin",))
     statuses = [found.status for found in find_domains() if found.name == "twin"]
     assert statuses == ["conflict", "conflict"]
     with pytest.raises(PluginError, match="seqgen-fake-left and seqgen-fake-right both offer"):

@@ -47,6 +47,27 @@ def test_a_time_limit_keeps_what_is_there(run, monkeypatch) -> None:
     assert new.stopped_by == "time" and 0 < len(new.ids) < 10
 
 
+def test_after_the_time_limit_no_piece_is_begun(run, monkeypatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("seqgen.generation.time.monotonic", lambda: float(next(clock)))
+    new = list(seqgen.generate(run, 40, batch=4, limit=LimitConfig(seconds=6)))
+    assert len(new) == 4 and all(len(piece.ids) for piece in new)
+
+
+def test_the_limit_counts_the_prompt(run) -> None:
+    [new] = seqgen.generate(run, 1, prompt="green", limit=LimitConfig(length=6))
+    assert len(new.piece) == 6
+    with pytest.raises(DataError, match="the prompt has 5 tokens, and the limit is 5; raise"):
+        texts_of = seqgen.generate(run, 1, prompt="green", limit=LimitConfig(length=5))
+        next(texts_of)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"seed": -1}])
+def test_impossible_numbers_are_refused(run, wrong: dict) -> None:
+    with pytest.raises(ConfigError, match="at least"):
+        next(seqgen.generate(run, **wrong))
+
+
 def test_the_log_probability_is_the_score(run) -> None:
     for new in seqgen.generate(run, 4):
         [scored] = seqgen.score(run, [new.piece])
@@ -119,7 +140,8 @@ def test_a_tracker_masks_forces_and_ends(run, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_text.characters.CharacterCodec.tracker", track, raising=False)
     for new in seqgen.generate(run, 3):
         assert new.piece == "wall" * 5 and new.stopped_by == "end"
-    assert all(tracker.pushed == word * 5 for tracker in trackers)
+    # The first tracker only gives the features of the prompt, of which there is none.
+    assert [tracker.pushed for tracker in trackers] == [[], word * 5, word * 5, word * 5]
     [primed] = seqgen.generate(run, 1, prompt="wa")
     assert primed.piece == "wall" * 5
 
@@ -146,6 +168,7 @@ def test_samples_are_files_with_a_manifest(run, tmp_path: Path) -> None:
     assert [path.name for path in samples.paths] == ["text-1.txt", "text-2.txt", "text-3.txt"]
     assert [path.read_text() for path in samples.paths] == texts(run, 3)
     entry = samples.manifest["pieces"][1]
+    assert samples.manifest["seqgen"] == "samples"
     assert entry["index"] == 1 and entry["tokens"] == len(samples.paths[1].read_text())
     with pytest.raises(RunError, match="already there"):
         write_samples(run, [], tmp_path / "out")

@@ -18,8 +18,9 @@ ARROWS = {
     "config": set(),
     "files": set(),
     "plugin": set(),
-    "discovery": {"plugin", "config"},
-    "corpus": {"config", "discovery", "files", "plugin"},
+    "discovery": {"config", "plugin"},
+    "corpus": {"discovery", "files", "plugin"},
+    "preparation": {"config", "corpus", "discovery", "files", "plugin"},
     "batches": {"corpus"},
     "model": {"config"},
     "training": {"batches", "config", "corpus", "model"},
@@ -32,7 +33,8 @@ ARROWS = {
     "samples": {"config", "files", "generation", "run"},
     "page": {"files", "plugin", "run", "samples"},
     "testing": {
-        *("config", "corpus", "discovery", "files", "generation", "plugin", "run", "samples"),
+        *("config", "discovery", "files", "generation", "plugin", "preparation", "run"),
+        "samples",
     },
 }
 TORCH = {"model", "training", "run", "stepper", "scoring"}

@@ -7,6 +7,7 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError, RunError
+from seqgen.run import model_card
 
 SMALL = ModelConfig(hidden=8, embedding=4)
 
@@ -29,16 +30,23 @@ def test_the_folder_tells_how_it_came_about(run, corpus) -> None:
     assert "A text model" in card and f"{info['result']['valid_loss']:.4f}" in card
 
 
+def test_an_untrained_run_can_be_described(corpus, tmp_path: Path) -> None:
+    made = seqgen.create_run(tmp_path / "run", corpus, SMALL)
+    assert "| training | none yet |" in model_card(made.info)
+
+
 def test_nothing_in_the_folder_is_a_pickle(run) -> None:
     names = {path.name for path in run.folder.iterdir() if path.is_file()}
     assert names == {"run.json", "model.safetensors", "metrics.jsonl", "README.md"}
 
 
-def test_a_run_is_not_replaced_silently(corpus, tmp_path: Path) -> None:
-    seqgen.create_run(tmp_path / "run", corpus, SMALL)
+def test_a_run_is_not_replaced_silently(run, corpus, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
     with pytest.raises(RunError, match="already there"):
         seqgen.create_run(tmp_path / "run", corpus, SMALL)
     seqgen.create_run(tmp_path / "run", corpus, SMALL, overwrite=True)
+    # An untrained run holds nothing to lose.
+    seqgen.create_run(tmp_path / "run", corpus, SMALL)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")
     with pytest.raises(RunError, match="not made by this command"):
@@ -80,6 +88,9 @@ def test_a_plugin_that_makes_another_vocabulary_is_refused(run, monkeypatch) -> 
         _ = seqgen.load(run.folder).codec
 
 
-def test_an_unknown_device_is_refused(run) -> None:
+def test_an_unknown_device_is_refused_before_anything_is_made(run, corpus, tmp_path) -> None:
+    with pytest.raises(RunError, match="no device 'abacus' here"):
+        seqgen.create_run(tmp_path / "run", corpus, SMALL, TrainConfig(device="abacus"))
+    assert not (tmp_path / "run").exists()
     with pytest.raises(RunError, match="no device 'abacus' here"):
         _ = seqgen.load(run.folder, "abacus").model

@@ -16,6 +16,7 @@ LOGITS = hnp.arrays(
     st.tuples(st.integers(1, 3), st.integers(1, 12)),
     elements=st.floats(-60, 60, width=32),
 )
+PLAIN = SampleConfig(temperature=1.0, min_p=0.0)
 CONFIGS = st.builds(
     SampleConfig,
     temperature=st.sampled_from([0.0, 0.3, 1.0, 2.5]),
@@ -81,14 +82,14 @@ def test_a_mask_is_never_violated() -> None:
         allowed = rng.random((1000, 20)) < 0.2
         allowed[np.arange(1000), rng.integers(0, 20, 1000)] = True
         logits = rng.normal(0, 8, (1000, 20)).astype(np.float32)
-        ids, _ = choose(logits, rng.random(1000), SampleConfig(), allowed)
+        ids, _ = choose(logits, rng.random(1000), PLAIN, allowed)
         assert allowed[np.arange(1000), ids].all()
 
 
 def test_draws_have_the_frequencies_of_the_distribution() -> None:
     rng = np.random.default_rng(0)
     logits = np.log(np.array([[0.5, 0.25, 0.125, 0.125]], np.float32)).repeat(200_000, 0)
-    ids, log_probabilities = choose(logits, rng.random(200_000), SampleConfig())
+    ids, log_probabilities = choose(logits, rng.random(200_000), PLAIN)
     np.testing.assert_allclose(np.bincount(ids) / 200_000, [0.5, 0.25, 0.125, 0.125], atol=5e-3)
     np.testing.assert_allclose(log_probabilities[ids == 1], math.log(0.25), atol=1e-6)
 
@@ -96,7 +97,7 @@ def test_draws_have_the_frequencies_of_the_distribution() -> None:
 @pytest.mark.parametrize("draw", [0.0, 0.5, np.nextafter(1.0, 0.0)])
 def test_extreme_draws_stay_within_what_is_kept(draw: float) -> None:
     logits = np.array([[-1e4, 0.0, -1e4, 0.0, -1e4]], np.float32)
-    [token], _ = choose(logits, np.array([draw]), SampleConfig())
+    [token], _ = choose(logits, np.array([draw]), PLAIN)
     assert token in (1, 3)
 
 

@@ -11,7 +11,7 @@ from seqgen.batches import training_stream
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError, SeqgenError
 from seqgen.model import SequenceLSTM
-from seqgen.training import batch_loss, spent, step_size, train
+from seqgen.training import batch_nats, evaluate, spent, step_size, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)
 SHORT = TrainConfig(tokens=6_000, batch=4, window=16, evaluations=4, device="cpu")
@@ -62,11 +62,11 @@ def test_the_state_is_carried_from_window_to_window(corpus) -> None:
     long = next(training_stream(corpus, 2, 40, 0))
     state, total = model.start_state(2), 0.0
     for batch in short:
-        loss, state = batch_loss(model, batch, state)
-        total += loss.item() * batch.counted
+        nats, state = batch_nats(model, batch, state)
+        total += nats.item()
         assert not state[0].requires_grad and not state[1].requires_grad
-    whole, _ = batch_loss(model, long, model.start_state(2))
-    assert total == pytest.approx(whole.item() * long.counted, rel=1e-5)
+    whole, _ = batch_nats(model, long, model.start_state(2))
+    assert total == pytest.approx(whole.item(), rel=1e-5)
 
 
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
@@ -92,24 +92,86 @@ def test_a_budget_in_minutes_ends_in_time(corpus) -> None:
 
 def test_ctrl_c_ends_with_an_evaluation_that_can_be_saved(corpus, monkeypatch) -> None:
     calls = itertools.count()
-    real = batch_loss
+    real = batch_nats
 
     def interrupted(*arguments):
         if next(calls) == 3:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr("seqgen.training.batch_loss", interrupted)
+    monkeypatch.setattr("seqgen.training.batch_nats", interrupted)
     config = TrainConfig(epochs=1000, batch=4, window=16, evaluations=1)
     reports = list(train(build(corpus), corpus, config))
     assert reports[-1].interrupted and reports[-1].improved and reports[-1].step == 3
+
+
+def test_ctrl_c_during_an_evaluation_keeps_the_model(corpus, tmp_path, monkeypatch) -> None:
+    calls = itertools.count()
+    real = evaluate
+
+    def interrupted(*arguments):
+        if next(calls) == 0:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr("seqgen.training.evaluate", interrupted)
+    run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
+    reports = list(run.train(corpus))
+    assert reports[-1].interrupted and reports[-1].fraction < 1
+    assert seqgen.load(tmp_path / "run", "cpu").info["result"]["interrupted"]
+
+
+def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    run = seqgen.create_run(tmp_path / "early", corpus, SMALL, SHORT)
+    for report in run.train(corpus):
+        assert report.valid_loss is None
+        break
+    assert seqgen.load(tmp_path / "early", "cpu").info["result"]["step"] == 1
+    run = seqgen.create_run(tmp_path / "later", corpus, SMALL, SHORT)
+    for report in run.train(corpus):
+        if report.step > 60:
+            break
+    saved = seqgen.load(tmp_path / "later", "cpu").model
+    assert not run.model.training
+    for one, two in zip(run.model.parameters(), saved.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
+    seen = []
+    real = batch_nats
+
+    def watch(model, batch, state):
+        seen.append(batch.inputs)
+        return real(model, batch, state)
+
+    monkeypatch.setattr("seqgen.training.batch_nats", watch)
+    next(train(build(corpus), corpus, SHORT))
+    first = next(training_stream(corpus, SHORT.batch, SHORT.window, SHORT.seed))
+    assert (seen[0] == first.inputs).all()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 254, 255, 256, 257])
+def test_any_length_of_validation_piece_has_a_loss(length: int, tmp_path: Path) -> None:
+    pieces = {"train": ["ab" * 40], "valid": ["ab" * length]}
+    corpus = seqgen.write_corpus(tmp_path / "c", "text", pieces)
+    assert math.isfinite(evaluate(build(corpus), corpus, 1, 2 * length))
+    assert math.isfinite(evaluate(build(corpus), corpus, 3, length))
+
+
+def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("abc")
+    corpus = seqgen.prepare("text", [tmp_path / "a.txt"])
+    config = TrainConfig(tokens=500, batch=8, window=4, evaluations=2, device="cpu")
+    assert math.isfinite(list(train(build(corpus), corpus, config))[-1].valid_loss)
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(corpus, monkeypatch) -> None:
     def broken(model, batch, state):
         return sum(p.sum() for p in model.parameters()) * math.nan, state
 
-    monkeypatch.setattr("seqgen.training.batch_loss", broken)
+    monkeypatch.setattr("seqgen.training.batch_nats", broken)
     with pytest.raises(SeqgenError, match=r"became nan at step .* smaller --step-size than 0.006"):
         list(train(build(corpus), corpus, SHORT))
 

@@ -64,6 +64,11 @@ def launch(
             raise
         _complain(str(error))
         sys.exit(error.exit_status)
+    except OSError as error:
+        if traceback:
+            raise
+        _complain(f"{error}; --traceback before the command shows where")
+        sys.exit(1)
     except KeyboardInterrupt:
         if traceback:
             raise

@@ -40,6 +40,7 @@ def demo(
     from seqgen.files import free_name
     from seqgen.page import write_page
     from seqgen.run import create_run
+    from seqgen.samples import next_samples_folder
 
     corpus = prepare_corpus(domain, (), seed=seed)
     say_corpus(corpus)
@@ -47,7 +48,7 @@ def demo(
     config = TrainConfig(minutes=minutes, seed=seed)
     run = create_run(folder, corpus, train=config, overwrite=overwrite)
     train_run(run, corpus)
-    samples = generate_samples(run, folder / "samples", count, seed=seed)
+    samples = generate_samples(run, next_samples_folder(run), count, seed=seed)
     page = write_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +70,7 @@ def generate(
         loaded,
         out or next_samples_folder(loaded),
         count,
-        prompt=prompt_piece(loaded, prompt) if prompt else None,
+        prompt=prompt,
         format=format,
         sample=sample,
         limit=limit,
@@ -86,7 +87,7 @@ def generate(
         print(path)
 
 
-def prompt_piece(run: Run, path: Path) -> Piece:
+def _prompt_piece(run: Run, path: Path) -> Piece:
     """Read the piece of a prompt file."""
     if not path.is_file():
         raise DataError(f"the prompt file {path} does not exist")
@@ -101,7 +102,7 @@ def generate_samples(
     folder: Path,
     count: int,
     *,
-    prompt: Piece | None = None,
+    prompt: Path | None = None,
     format: str | None = None,
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
@@ -115,6 +116,12 @@ def generate_samples(
     from seqgen.samples import write_samples
 
     sample, limit = sample or SampleConfig(), limit or LimitConfig()
+    settings = {
+        "seed": seed,
+        "prompt": None if prompt is None else str(prompt),
+        **asdict(sample),
+        **asdict(limit),
+    }
     with meter("generate") as show:
 
         def progress(ended: int, tokens: int) -> None:
@@ -123,13 +130,11 @@ def generate_samples(
         new = generate(
             run,
             count,
-            prompt=prompt,
+            prompt=None if prompt is None else _prompt_piece(run, prompt),
             sample=sample,
             limit=limit,
             seed=seed,
             batch=batch,
             progress=progress,
         )
-        return write_samples(
-            run, new, folder, format, sample=sample, seed=seed, overwrite=overwrite
-        )
+        return write_samples(run, new, folder, format, settings=settings, overwrite=overwrite)

@@ -17,10 +17,11 @@ def info(folder: Path, *, json: bool = False) -> None:
         Print the description for programs.
     """
     from seqgen.cli.console import print_json
-    from seqgen.corpus import MARKER, Corpus
+    from seqgen.corpus import Corpus
+    from seqgen.files import CORPUS
     from seqgen.run import Run, model_card
 
-    if (folder / MARKER).exists():
+    if (folder / CORPUS).exists():
         about = Corpus(folder).info
         text = _corpus_text(about)
     else:

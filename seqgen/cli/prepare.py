@@ -72,7 +72,7 @@ def prepare_corpus(
 ) -> Corpus:
     """Prepare a corpus and show how far it is."""
     from seqgen.cli.console import meter
-    from seqgen.corpus import prepare as read_and_encode
+    from seqgen.preparation import prepare as read_and_encode
 
     with meter("prepare") as show:
         return read_and_encode(

@@ -54,14 +54,20 @@ def train(
         Print the description of the run for programs.
     """
     from seqgen.cli.console import print_json, say_corpus
-    from seqgen.corpus import MARKER, Corpus
-    from seqgen.files import free_name
+    from seqgen.corpus import Corpus
+    from seqgen.files import CORPUS, free_name
     from seqgen.run import create_run
 
-    if len(paths) == 1 and (paths[0] / MARKER).exists():
+    if len(paths) == 1 and (paths[0] / CORPUS).exists():
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
+        if codec or codec_option:
+            raise ConfigError(
+                f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
+                f"{corpus.info['codec']['options']}; leave out --codec and --codec-option, or "
+                f"prepare another corpus"
+            )
     else:
         corpus = prepare_corpus(domain, paths, None, codec, codec_option, seed=training.seed)
     say_corpus(corpus)

@@ -84,6 +84,35 @@ def test_every_library_reads_what_is_written(tmp_path: Path) -> None:
     same_notes(music, MusicDomain().read(tmp_path / "a.mid")[0])
 
 
+def test_times_come_back_to_the_tick(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    tempos = tuple((tick, float(qpm)) for tick, qpm in enumerate(rng.uniform(20, 300, 40)))
+    tempos = tuple((tick * 5000, qpm) for tick, qpm in tempos)
+    onsets = np.sort(rng.integers(0, 250_000, 300))
+    rows = [(int(at), int(rng.integers(1, 900)), 40 + n % 40, 80, 0) for n, at in enumerate(onsets)]
+    music = Music(make_notes(rows), (Track("Ünïcödé 音楽"),), 220, tempos)
+    write_midi(music, tmp_path / "a.mid")
+    again = read_midi(tmp_path / "a.mid")
+    for name in ("onset", "duration", "pitch"):
+        np.testing.assert_array_equal(np.sort(again.notes[name]), np.sort(music.notes[name]))
+    assert again.tracks == music.tracks
+
+
+def test_what_no_musician_writes_is_left_out(tmp_path: Path) -> None:
+    file = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    track.append(mido.MetaMessage("set_tempo", tempo=1))
+    track.append(mido.MetaMessage("time_signature", numerator=0, denominator=4))
+    track.append(mido.Message("note_on", note=60, velocity=80, time=960))
+    track.append(mido.Message("note_off", note=60, time=480))
+    file.tracks.append(track)
+    file.save(tmp_path / "odd.mid")
+    music = read_midi(tmp_path / "odd.mid")
+    assert music.tempos == ((0, 1000.0),) and music.metres == ()
+    MusicDomain().write(music, tmp_path / "again.mid")
+    same_notes(music, read_midi(tmp_path / "again.mid"))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -192,6 +221,44 @@ def test_other_numbers_of_voices_and_drums_are_refused() -> None:
     rows = [(0, 480, 60 + track, 80, track) for track in range(4)]
     with pytest.raises(DataError, match="four voices"):
         raster_of(Music(make_notes(rows), (Track(drums=True),) * 4, 480))
+
+
+def test_a_voice_that_is_silent_throughout_may_be_missing(tmp_path: Path) -> None:
+    rows = [(0, 480, 60, 80, 0), (0, 480, 48, 80, 3)]
+    names = ("Soprano", "Alto", "Tenor", "Bass")
+    write_midi(Music(make_notes(rows), tuple(map(Track, names)), 480), tmp_path / "a.mid")
+    raster = raster_of(read_midi(tmp_path / "a.mid"))
+    assert raster.sounding[0].tolist() == [60, REST, REST, 48]
+
+
+def test_the_raster_ends_with_its_voices() -> None:
+    music = chorale()
+    horn = make_notes([(0, 99_999, 90, 80, 4)])
+    tracks = (*music.tracks, Track("Horn"))
+    longer = Music(np.concatenate([music.notes, horn]), tracks, 480, (), music.metres)
+    np.testing.assert_array_equal(raster_of(longer).sounding, raster_of(music).sounding)
+
+
+def test_a_damaged_time_does_not_fill_the_memory() -> None:
+    rows = [(0, 480, 60 + track, 80, track) for track in range(4)] + [(2**50, 480, 60, 80, 0)]
+    with pytest.raises(DataError, match=r"sixteenths long; 1,048,576 is the most"):
+        raster_of(Music(make_notes(rows), (Track(),) * 4, 480))
+
+
+@pytest.mark.parametrize("metre", [(5, 4), (6, 4), (3, 2), (12, 8), (2, 4)])
+def test_upbeats_of_any_metre(metre: tuple[int, int]) -> None:
+    longest = 16 * metre[0] // metre[1] - 1
+    pieces = [chorale(2, metre, upbeat) for upbeat in (0, 1, longest)]
+    codec = ChoraleCodec.fit(pieces, ChoraleOptions())
+    for piece in pieces:
+        np.testing.assert_array_equal(codec.decode(codec.encode(piece)).notes, piece.notes)
+        assert codec.decode(codec.encode(piece)).metres == piece.metres
+
+
+def test_metres_may_begin_late() -> None:
+    rows = [(0, 480, 60 + track, 80, track) for track in range(4)]
+    music = Music(make_notes(rows), (Track(),) * 4, 480, (), ((3840, 3, 4),))
+    assert raster_of(music).metre == (4, 4)
 
 
 def test_simultaneous_and_overlapping_notes_of_a_voice() -> None:
@@ -304,6 +371,9 @@ def test_the_tracker_keeps_order_ranges_and_steps() -> None:
     assert names() == {"metre 3/4", "metre 4/4"}
     tracker.push(HELD.ids["metre", (4, 4)])
     assert names() == {f"upbeat {number}" for number in range(16)}
+    waltz = HELD.tracker()
+    waltz.push(HELD.ids["metre", (3, 4)])
+    assert waltz.allowed().sum() == 12
     tracker.push(HELD.ids["upbeat", 0])
     for low, high in HELD.ranges:
         allowed = {pitch_name(pitch) for pitch in range(low, high + 1)}

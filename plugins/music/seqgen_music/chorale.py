@@ -26,9 +26,6 @@ from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, raster_o
 
 Ids = NDArray[np.int64]
 
-#: Longest upbeat that has a token, in steps.
-UPBEATS = 16
-
 #: From this many steps on, how long a voice has gone on makes no difference.
 LONGEST_LASTED = 31
 
@@ -84,11 +81,13 @@ class ChoraleCodec(Codec):
         self.header = 2 if self.held else 0
         self.low, self.high = min(low for low, _ in ranges), max(high for _, high in ranges)
         # The table of tokens, (kind, value) in the order of ids; all else derives from it.
-        pitches = [("pitch", pitch) for pitch in range(self.low, self.high + 1)]
-        openings = [("metre", metre) for metre in metres] + [("upbeat", n) for n in range(UPBEATS)]
-        self.table: list[tuple[str, Any]] = [("rest", REST), *pitches]
+        longest_bar = max(map(bar_steps, self.metres))
+        self.table: list[tuple[str, Any]] = [("rest", REST)]
+        self.table += [("pitch", pitch) for pitch in range(self.low, self.high + 1)]
         if self.held:
-            self.table += [("hold", HOLD), *openings]
+            self.table.append(("hold", HOLD))
+            self.table += [("metre", metre) for metre in self.metres]
+            self.table += [("upbeat", steps) for steps in range(longest_bar)]
         self.ids = {token: number for number, token in enumerate(self.table)}
         self.vocab = tuple(_token_name(kind, value) for kind, value in self.table)
         self.meaning = np.array(
@@ -96,7 +95,7 @@ class ChoraleCodec(Codec):
         )
         self.feature_sizes = (
             self.header + PARTS,
-            max(map(bar_steps, self.metres)),
+            longest_bar,
             LAST_BAR + 1,
             LONGEST_LASTED + 1,
             *[self.high - self.low + 2] * (2 * PARTS - 1),
@@ -288,7 +287,10 @@ class ChoraleTracker:
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the slot: no hold of silence, no end within a step."""
         if len(self._opening) < self._codec.header:
-            return self._masks[len(self._opening)]
+            mask = self._masks[len(self._opening)].copy()
+            first = self._codec.ids["upbeat", 0]
+            mask[first + bar_steps(self._metre) :] = False
+            return mask
         step, voice = divmod(self._cells, PARTS)
         mask = self._masks[self._codec.header + voice].copy()
         mask[-1] = voice == 0 and step > 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqgen.errors import DataError
-from seqgen_music.music import DEFAULT_TEMPO, NOTE, Music, Track
+from seqgen_music.music import NOTE, Music, Track, changes
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -17,6 +16,12 @@ if TYPE_CHECKING:
 #: Tonics of the major keys by number of sharps, -7 to 7, as MIDI files name them.
 _MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
+
+#: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.
+SLOWEST, FASTEST = 3.6, 1000.0
+
+#: What may stand below in a metre.
+NOTE_VALUES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def read_midi(path: Path) -> Music:
@@ -56,15 +61,16 @@ def to_pretty_midi(music: Music) -> pretty_midi.PrettyMIDI:
     # pretty_midi takes a map of tempos from a file only: a file without notes is made for it.
     skeleton = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter)
     skeleton.tracks.append(_timing_track(music))
-    midi = pretty_midi.PrettyMIDI(mido_object=skeleton)
-    onsets = music.seconds(music.notes["onset"])
-    ends = music.seconds(music.notes["onset"] + music.notes["duration"])
+    midi = pretty_midi.PrettyMIDI(mido_object=skeleton, charset="utf-8")
+    # By its own map of time, in which its writer finds the ticks again.
+    second = midi.tick_to_time
     for number, track in enumerate(music.tracks):
         instrument = pretty_midi.Instrument(track.program, track.drums, track.name)
-        mine = music.notes["track"] == number
         instrument.notes = [
-            pretty_midi.Note(int(note["velocity"]), int(note["pitch"]), float(onset), float(end))
-            for note, onset, end in zip(music.notes[mine], onsets[mine], ends[mine], strict=True)
+            pretty_midi.Note(velocity, pitch, second(onset), second(onset + duration))
+            for onset, duration, pitch, velocity, _ in music.notes[
+                music.notes["track"] == number
+            ].tolist()
         ]
         midi.instruments.append(instrument)
     return midi
@@ -75,7 +81,7 @@ def _timing_track(music: Music) -> Any:
 
     messages = [
         (tick, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(qpm)))
-        for tick, qpm in music.tempos or ((0, DEFAULT_TEMPO),)
+        for tick, qpm in music.tempo_changes()
     ]
     messages += [
         (tick, mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
@@ -164,6 +170,7 @@ def _assemble(
     metres: list[tuple[int, int, int]],
     keys: list[tuple[int, int, bool]],
 ) -> Music:
+    """Put a piece together, without what no musician writes and no MIDI file can hold."""
     notes = np.concatenate(columns) if columns else np.zeros(0, NOTE)
     notes = notes[notes["duration"] > 0]
     order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
@@ -171,17 +178,10 @@ def _assemble(
         notes[order],
         tuple(tracks),
         resolution,
-        _changes(tempos),
-        _changes(metres),
-        _changes(keys),
+        changes((tick, min(max(qpm, SLOWEST), FASTEST)) for tick, qpm in tempos),
+        changes(metre for metre in metres if 0 < metre[1] < 256 and metre[2] in NOTE_VALUES),
+        changes(key for key in keys if -7 <= key[1] <= 7),
     )
-
-
-def _changes(events: list[Any]) -> tuple[Any, ...]:
-    """Drop what is overridden at the same tick, and what repeats the value before it."""
-    ordered = sorted(events, key=lambda event: event[0])
-    last = [one for one, two in pairwise(ordered) if one[0] != two[0]] + ordered[-1:]
-    return tuple(last[:1] + [two for one, two in pairwise(last) if one[1:] != two[1:]])
 
 
 def _brief(error: Exception) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +77,19 @@ class Music:
         ends = self.notes["onset"] + self.notes["duration"]
         return int(ends.max()) if len(ends) else 0
 
+    def metre_changes(self) -> list[tuple[int, int, int]]:
+        """Return the metres from tick 0 on; where none is given it is 4/4."""
+        given = list(self.metres)
+        return given if given and given[0][0] == 0 else [(0, 4, 4), *given]
+
+    def tempo_changes(self) -> list[tuple[int, float]]:
+        """Return the tempos from tick 0 on; where none is given it is `DEFAULT_TEMPO`."""
+        given = list(self.tempos)
+        return given if given and given[0][0] == 0 else [(0, DEFAULT_TEMPO), *given]
+
     def bar_starts(self) -> list[int]:
         """Return the tick of every bar line, the first at 0."""
-        changes = list(self.metres) or [(0, 4, 4)]
-        if changes[0][0] > 0:
-            changes.insert(0, (0, 4, 4))
+        changes = self.metre_changes()
         starts: list[int] = []
         stops = [change[0] for change in changes[1:]] + [max(self.length, 1)]
         for (tick, numerator, denominator), stop in zip(changes, stops, strict=True):
@@ -88,9 +99,7 @@ class Music:
 
     def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Convert ticks ``(N,)`` to seconds by the tempo map."""
-        tempos = list(self.tempos) or [(0, DEFAULT_TEMPO)]
-        if tempos[0][0] > 0:
-            tempos.insert(0, (0, DEFAULT_TEMPO))
+        tempos = self.tempo_changes()
         at = np.array([tick for tick, _ in tempos])
         per_tick = np.array([60 / (qpm * self.ticks_per_quarter) for _, qpm in tempos])
         begins = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
@@ -100,6 +109,13 @@ class Music:
     def __repr__(self) -> str:
         quarters = self.length / self.ticks_per_quarter
         return f"Music({len(self.notes)} notes, {len(self.tracks)} tracks, {quarters:g} quarters)"
+
+
+def changes(events: Iterable[Any]) -> tuple[Any, ...]:
+    """Sort events by tick; drop what is overridden there, and what repeats the one before."""
+    ordered = sorted(events, key=lambda event: event[0])
+    last = [one for one, two in pairwise(ordered) if one[0] != two[0]] + ordered[-1:]
+    return tuple(last[:1] + [two for one, two in pairwise(last) if one[1:] != two[1:]])
 
 
 def make_notes(rows: list[tuple[int, int, int, int, int]]) -> NDArray[np.void]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgen.errors import DataError
-from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.music import Music, Track, changes, make_notes
 
 #: Divides quarters into triplets, quintuplets and 128ths.
 TICKS = 480
@@ -49,7 +49,7 @@ def _music_of(score: Any) -> Music:
     for number, part in enumerate(parts):
         instrument = part.getInstrument(returnDefault=True)
         program = instrument.midiProgram if instrument is not None else None
-        tracks.append(Track(str(part.partName or part.id), program or 0))
+        tracks.append(Track(part.partName or f"Part {number + 1}", program or 0))
         for element in part.stripTies().flatten().notes:
             onset = _ticks(element.offset)
             duration = _ticks(element.offset + element.quarterLength) - onset
@@ -70,7 +70,7 @@ def _music_of(score: Any) -> Music:
         for key in flat.getElementsByClass("KeySignature")
     ]
     return Music(
-        make_notes(rows), tuple(tracks), TICKS, tuple(tempos), _metres(parts[0]), tuple(keys)
+        make_notes(rows), tuple(tracks), TICKS, changes(tempos), _metres(parts[0]), changes(keys)
     )
 
 
@@ -88,7 +88,7 @@ def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
             denominator = max(4, whole.denominator)
             upbeat = (0, int(whole * denominator), denominator)
             metres = [upbeat, (_ticks(length), *metres[0][1:]), *metres[1:]]
-    return tuple(metres)
+    return changes(metres)
 
 
 def _ticks(quarters: Any) -> int:

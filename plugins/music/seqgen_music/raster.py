@@ -19,6 +19,9 @@ STEPS, STEP_TICKS = 4, 120
 #: What sounds in a silent cell.
 REST = -1
 
+#: Most steps of a piece: a day and a half of music, or a damaged file.
+LONGEST = 2**20
+
 #: Quarters a minute, General MIDI program and velocity of the pieces that come out: a choir.
 TEMPO, CHOIR, VELOCITY = 76.0, 52, 80
 
@@ -85,16 +88,18 @@ def raster_of(music: Music) -> Raster:
     DataError
         If it has not four voices, or no note.
     """
-    voices = _voices(music)
     if not len(music.notes):
         raise DataError("the piece holds no note")
+    voices = _voices(music)
     grid = music.ticks_per_quarter / STEPS
     onsets = np.rint(music.notes["onset"] / grid).astype(np.int64)
     ends = np.rint((music.notes["onset"] + music.notes["duration"]) / grid).astype(np.int64)
     ends = np.maximum(ends, onsets + 1)
+    if ends.max() > LONGEST:
+        raise DataError(f"the piece is {ends.max():,} sixteenths long; {LONGEST:,} is the most")
     sounding = np.full((int(ends.max()), len(VOICES)), REST)
     begins = np.zeros(sounding.shape, bool)
-    for voice, track in enumerate(voices):
+    for voice, track in voices.items():
         mine = np.flatnonzero(music.notes["track"] == track)
         mine = mine[np.lexsort((music.notes["pitch"][mine], onsets[mine]))]
         for index, following in zip(mine, np.append(mine, -1)[1:], strict=True):
@@ -105,34 +110,45 @@ def raster_of(music: Music) -> Raster:
             begins[onset:end, voice] = np.arange(onset, end) == onset
     begins[0] = True
     begins[1:] |= sounding[1:] != sounding[:-1]
+    # Other tracks, or notes that were cut short, may have lasted longer than the voices.
+    length = np.flatnonzero((sounding != REST).any(axis=1))[-1] + 1
+    sounding, begins = sounding[:length], begins[:length]
     metre, upbeat = _metre_and_upbeat(music)
     return Raster(sounding, begins, metre, upbeat)
 
 
-def _voices(music: Music) -> list[int]:
-    """Return the tracks of soprano, alto, tenor and bass: by name, or four of them by pitch."""
-    names = [track.name.strip().lower() for track in music.tracks]
-    wanted = [name.lower() for name in VOICES]
-    if all(names.count(name) == 1 for name in wanted):
-        return [names.index(name) for name in wanted]
+def _voices(music: Music) -> dict[int, int]:
+    """Return the track of each voice: by name, or four of them by pitch.
+
+    A voice that is silent throughout has no track in a MIDI file, so where all tracks with
+    notes bear the names of voices, some may be missing.
+    """
     notes = music.notes
     tracks = [int(track) for track in np.unique(notes["track"])]
+    names = [track.name.strip().lower() for track in music.tracks]
+    named = {
+        voice: names.index(name.lower())
+        for voice, name in enumerate(VOICES)
+        if names.count(name.lower()) == 1
+    }
+    if len(named) == len(VOICES) or set(tracks) <= set(named.values()):
+        return named
     if len(tracks) != len(VOICES) or any(music.tracks[track].drums for track in tracks):
         raise DataError(
             f"a chorale has four voices, one track each, but {len(tracks)} tracks have notes here"
         )
-    return sorted(tracks, key=lambda track: -notes["pitch"][notes["track"] == track].mean())
+    by_pitch = sorted(tracks, key=lambda track: -notes["pitch"][notes["track"] == track].mean())
+    return dict(enumerate(by_pitch))
 
 
 def _metre_and_upbeat(music: Music) -> tuple[tuple[int, int], int]:
     """Return the first metre that fills a bar, and the steps of a shorter bar before it."""
-    metres = music.metres or ((0, 4, 4),)
-    first = (metres[0][1], metres[0][2])
+    metres = music.metre_changes()
+    first = metres[0][1:]
     if len(metres) > 1:
-        length = metres[1][0] - metres[0][0]
-        second = (metres[1][1], metres[1][2])
+        length = metres[1][0]
         short = length == 4 * music.ticks_per_quarter * first[0] // first[1]
         steps = round(length * STEPS / music.ticks_per_quarter)
-        if short and steps < bar_steps(second):
-            return second, steps
+        if short and steps < bar_steps(metres[1][1:]):
+            return metres[1][1:], steps
     return first, 0

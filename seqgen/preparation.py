@@ -1,0 +1,330 @@
+"""From files to a corpus: find, read, fit, encode, store; what cannot be used is listed.
+
+`prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
+Next: `seqgen.corpus`, where they are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import joblib
+
+from seqgen.config import from_mapping
+from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, whole
+from seqgen.discovery import Found, codec_type, load_domain
+from seqgen.errors import ConfigError, CorpusError, DataError
+from seqgen.files import (
+    CORPUS,
+    cache_folder,
+    file_digest,
+    is_output,
+    new_folder,
+    refuse_existing,
+)
+from seqgen.plugin import Codec, Domain, Ids, Piece
+from seqgen.vocab import Vocab
+
+#: Files up to this many bytes together stay in memory between fitting and encoding.
+KEPT_BYTES = 64 * 2**20
+
+#: Called with the stage ("reading", "encoding"), how many files are done and how many there are.
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A source that was left out, and why."""
+
+    source: str
+    reason: str
+
+
+def prepare(
+    domain: str,
+    paths: Iterable[Path | str] = (),
+    out: Path | str | None = None,
+    *,
+    codec: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    jobs: int = -1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Corpus:
+    """Read files, encode their pieces and store them; once for the same content.
+
+    Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
+    processes of this machine by default, or a Dask or Ray cluster.
+
+    Parameters
+    ----------
+    domain : str
+        Name of an installed domain.
+    paths : iterable of Path or str
+        Files, and folders to search; none at all means the domain's demo data.
+    out : Path or str, optional
+        The corpus folder; by default one in the cache, named by content.
+    codec : str, optional
+        Name of one of the domain's codecs; by default its first.
+    options : mapping, optional
+        Values for fields of the codec's options.
+    seed : int
+        Which pieces are held out.
+    jobs : int
+        Processes; -1 takes all cores.
+    overwrite : bool
+        Replace another corpus in `out`.
+    progress : callable, optional
+        Told how far it is.
+
+    Returns
+    -------
+    Corpus
+        Its ``info["skipped"]`` lists the files that could not be used.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        For an unusable domain, codec or option.
+    CorpusError
+        If no piece is left.
+    RunError
+        If `out` is taken.
+    """
+    if seed < 0 or jobs == 0:
+        raise ConfigError(f"seed must be at least 0 and jobs not 0, found {seed} and {jobs}")
+    implementation, found = load_domain(domain)
+    name, codec_class = codec_type(implementation, domain, codec)
+    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
+    files, unreadable = _digests(_find_files(implementation, found, [Path(p) for p in paths]))
+    info = _description(found, name, chosen) | {
+        "seed": seed,
+        "files": [{"name": _shown(file), "sha256": digest} for file, digest in files.items()],
+    }
+    key = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+    folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
+    if (ready := _finished(folder, key)) is not None:
+        return ready
+    replace = overwrite or out is None
+    refuse_existing(folder, marker=CORPUS, overwrite=replace)
+    reader = _Reader(implementation, list(files), jobs, progress or _silent)
+    try:
+        fitted = codec_class.fit(reader.pieces(), chosen)
+        Vocab.of(fitted.vocab)
+    except DataError as error:
+        skipped = unreadable + reader.skipped
+        raise _nothing_usable(len(files), skipped, str(error)) from error
+    with (
+        new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
+        CorpusWriter(temporary, fitted) as writer,
+    ):
+        for source, ids in reader.encoded(fitted):
+            writer.add(source, ids)
+        skipped = unreadable + reader.skipped
+        if not writer.lengths:
+            raise _nothing_usable(len(files), skipped)
+        info |= {"skipped": [asdict(entry) for entry in skipped], "key": key}
+        writer.finish(info, assign_splits(writer.digests, writer.lengths, seed))
+    return Corpus(folder)
+
+
+def write_corpus(
+    folder: Path | str,
+    domain: str,
+    pieces: Mapping[Split, Iterable[Piece]],
+    *,
+    codec: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Corpus:
+    """Encode pieces that are already split and store them.
+
+    The codec is fitted on the training pieces. A piece that it refuses is an error here, and
+    nothing is removed: published splits stay as they are.
+    """
+    implementation, found = load_domain(domain)
+    name, codec_class = codec_type(implementation, domain, codec)
+    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
+    listed = {split: list(pieces.get(split, ())) for split in SPLITS}
+    fitted = codec_class.fit(listed["train"], chosen)
+    with (
+        new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
+        CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
+    ):
+        splits = []
+        for number, split in enumerate(SPLITS):
+            for index, piece in enumerate(listed[split]):
+                writer.add(f"{split} {index}", fitted.encode(piece))
+                splits.append(number)
+        info = _description(found, name, chosen)
+        info |= {"seed": None, "files": [], "skipped": [], "key": ""}
+        writer.finish(info, whole(writer.lengths, splits))
+    return Corpus(folder)
+
+
+def _description(found: Found, codec: str, options: Any) -> dict[str, Any]:
+    return {
+        "seqgen": "corpus",
+        "format": FORMAT,
+        "domain": found.name,
+        "distribution": found.distribution,
+        "version": found.version,
+        "codec": {"name": codec, "options": asdict(options)},
+    }
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def _finished(folder: Path, key: str) -> Corpus | None:
+    """Return the corpus of this key if it is there, and whole."""
+    try:
+        corpus = Corpus(folder)
+    except CorpusError:
+        return None
+    return corpus if corpus.info["key"] == key else None
+
+
+def _digests(paths: list[Path]) -> tuple[dict[Path, str], list[Skipped]]:
+    """Return the content hash of every file that can be read, and the others."""
+    digests, unreadable = {}, []
+    for path in paths:
+        try:
+            digests[path] = file_digest(path)
+        except OSError as error:
+            unreadable.append(Skipped(_shown(path), _reason(error)))
+    return digests, unreadable
+
+
+def _shown(path: Path) -> str:
+    """Return a path as text that any file can hold, whatever bytes are in its name."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _find_files(domain: Domain, found: Found, paths: list[Path]) -> list[Path]:
+    """Return the files to read, each once, sorted; a file named outright needs no known suffix."""
+    if not paths:
+        return list(domain.demo(cache_folder() / "demo" / found.name))
+    files: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            files.update(_search(path, found.suffixes))
+        elif path.is_file():
+            files.add(path)
+        else:
+            raise CorpusError(f"{path} does not exist")
+    if not files:
+        raise CorpusError(
+            f"no file for the domain {found.name!r} in {', '.join(map(str, paths))}; "
+            f"it reads {', '.join(found.suffixes)}"
+        )
+    return sorted(files)
+
+
+def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files in a folder, but not hidden ones, and not what seqgen itself has written."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not is_output(Path(place, name))
+        ]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(place, name)
+
+
+class _Reader:
+    """Reads the pieces of files in parallel, once for fitting and once for encoding.
+
+    Small corpora stay in memory in between, so that slow formats are read only once and
+    memory still does not grow with the corpus.
+    """
+
+    def __init__(self, domain: Domain, files: list[Path], jobs: int, progress: Progress) -> None:
+        self.skipped: list[Skipped] = []
+        self._domain = domain
+        self._files = files
+        # Starting processes costs about a second: not worth it for a file or two.
+        self._jobs = jobs if len(files) > 4 else 1
+        self._progress = progress
+        self._small = sum(file.stat().st_size for file in files) <= KEPT_BYTES
+        self._kept: list[tuple[Path, list[Piece]]] | None = None
+
+    def pieces(self) -> Iterator[Piece]:
+        kept = []
+        for file, pieces in self._read("reading", None):
+            if self._small:
+                kept.append((file, pieces))
+            yield from pieces
+        # A codec that has nothing to learn does not read to the end, and nothing is kept.
+        self._kept = kept if self._small else None
+
+    def encoded(self, codec: Codec) -> Iterator[tuple[str, Ids]]:
+        if self._kept is None:
+            for file, arrays in self._read("encoding", codec):
+                yield from ((_shown(file), ids) for ids in arrays)
+        else:
+            for file, pieces in self._kept:
+                arrays, reasons = _encode(codec, pieces)
+                self.skipped += [Skipped(_shown(file), reason) for reason in reasons]
+                yield from ((_shown(file), ids) for ids in arrays)
+
+    def _read(self, stage: str, codec: Codec | None) -> Iterator[tuple[Path, list[Any]]]:
+        self.skipped = []
+        parallel = joblib.Parallel(n_jobs=self._jobs, return_as="generator")
+        task = joblib.delayed(_read_file)
+        results = parallel(task(self._domain, file, codec) for file in self._files)
+        for done, (file, (content, reasons)) in enumerate(zip(self._files, results, strict=True)):
+            self.skipped += [Skipped(_shown(file), reason) for reason in reasons]
+            yield file, content
+            self._progress(stage, done + 1, len(self._files))
+
+
+def _read_file(domain: Domain, file: Path, codec: Codec | None) -> tuple[list[Any], list[str]]:
+    """Return the pieces of a file, or their ids if there is a codec, and what was refused."""
+    try:
+        pieces = list(domain.read(file))
+    except Exception as error:
+        # A parser may fail in any way on a damaged file; one file never ends the others.
+        return [], [_reason(error)]
+    if not pieces:
+        return [], ["holds no piece"]
+    return (pieces, []) if codec is None else _encode(codec, pieces)
+
+
+def _encode(codec: Codec, pieces: list[Piece]) -> tuple[list[Ids], list[str]]:
+    arrays, reasons = [], []
+    for piece in pieces:
+        try:
+            ids = codec.encode(piece)
+        except Exception as error:
+            # As with reading: one odd piece never ends the others.
+            reasons.append(_reason(error))
+            continue
+        if len(ids):
+            arrays.append(ids)
+        else:
+            reasons.append("holds an empty piece")
+    return arrays, reasons
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+
+
+def _nothing_usable(files: int, skipped: list[Skipped], cause: str = "") -> CorpusError:
+    reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
+    more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
+    cause = f" ({cause})" if cause else ""
+    return CorpusError(
+        f"none of {files} files could be used{cause}{':' * bool(reasons)}{reasons}{more}"
+    )

@@ -1,0 +1,118 @@
+"""What README and docs show is run: commands, Python, and the plugin of the tutorial."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+#: Training time in the place of what the page says.
+MINUTES = "0.02"
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return [code for language, code in BLOCK.findall(page.read_text()) if language == kind]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
+    """A folder with the files that the pages speak of, and demos of a few files."""
+    from seqgen_music.domain import MusicDomain
+    from seqgen_text.domain import Text
+
+    chorales = [path for path in MusicDomain().demo(tmp_path) if path.stem.startswith("bwv1")][:8]
+    texts = list(Text().demo(tmp_path / "demo"))[:8]
+    monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: chorales)
+    monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
+    monkeypatch.chdir(tmp_path)
+    Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
+    Path("opening.txt").write_text("9 green bottles")
+    shutil.copytree(verses, "my-texts")
+    Path("my-chorales").mkdir()
+    for chorale in chorales:
+        shutil.copy(chorale, "my-chorales")
+    [piece] = MusicDomain().read(chorales[0])
+    MusicDomain().write(piece, Path("my-chorales/one.mid"))
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_shows_works(page: Path, workplace: Path, capsys) -> None:
+    for code in blocks(page, "console"):
+        for line in code.splitlines():
+            command = line.removeprefix("$ ")
+            if line.startswith("$ seqgen "):
+                run_command(command)
+    for code in blocks(page, "python"):
+        if "import seqgen" in code or "seqgen." in code:
+            if page.stem == "writing-a-plugin":
+                continue
+            short = re.sub(r"minutes=[\d.]+", f"minutes={MINUTES}", code)
+            exec(compile(short, str(page), "exec"), {})
+
+
+def run_command(command: str) -> None:
+    arguments = shlex.split(command)[1:]
+    if "--minutes" in arguments:
+        arguments[arguments.index("--minutes") + 1] = MINUTES
+    elif arguments[0] == "demo":
+        arguments += ["--minutes", MINUTES]
+    try:
+        app.meta(arguments)
+    except SystemExit as error:
+        assert not error.code, command
+    finally:
+        app.config = ()
+
+
+def test_the_readme_shows_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "python -m pip install -r examples/requirements.txt && seqgen demo music" in readme
+    assert "python -m pip install -r tests/requirements.txt && python -m pytest" in readme
+    assert len(readme.splitlines()) < 130
+
+
+def test_pages_are_linked_to_files_that_are_there() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
+    from seqgen.testing import PROMISES, check_domain
+
+    page = ROOT / "docs" / "writing-a-plugin.md"
+    hook, codec, domain, _ = blocks(page, "python")
+    package = tmp_path / "seqgen_walk"
+    package.mkdir()
+    (package / "__init__.py").write_text(hook)
+    (package / "domain.py").write_text(f"{codec}\n{domain}")
+    info = tmp_path / "seqgen_walk-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-walk\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[seqgen]\nwalk = seqgen_walk\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert check_domain("walk", tmp_path / "checks") == len(PROMISES)
+    for name in ("seqgen_walk", "seqgen_walk.domain"):
+        sys.modules.pop(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chorales", "text"])
+def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    module = __import__(name)
+    monkeypatch.setattr("seqgen.generation.LONGEST", 100)
+    module.main(0.05, workplace / "out")
+    assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
+    sys.modules.pop(name)

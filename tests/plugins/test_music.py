@@ -384,6 +384,37 @@ def test_the_tracker_keeps_order_ranges_and_steps() -> None:
     assert "END" not in names() and "hold" in names()
 
 
+@pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
+def test_a_piece_never_falls_silent_for_more_than_a_bar(codec: ChoraleCodec) -> None:
+    tracker, rest, ids = codec.tracker(), codec.ids["rest", REST], []
+    end = len(codec.vocab)
+    for _ in range(codec.header + 4 * 60):
+        mask = tracker.allowed()
+        token = rest if mask[rest] else int(np.flatnonzero(mask[:end])[-1])
+        ids.append(token)
+        tracker.push(token)
+    raster = raster_of(codec.decode(np.array(ids)))
+    assert raster.longest_silence() == 16
+    codec.encode(codec.decode(np.array(ids)))
+
+
+def test_a_piece_does_not_end_in_silence() -> None:
+    tracker = GRID.tracker()
+    for _ in range(4):
+        tracker.push(GRID.ids["rest", REST])
+    assert not tracker.allowed()[-1]
+    for low, _ in GRID.ranges:
+        tracker.push(GRID.ids["pitch", low])
+    assert tracker.allowed()[-1]
+
+
+def test_a_choir_that_waits_for_its_orchestra_is_no_chorale() -> None:
+    late = PIECES[0].notes.copy()
+    late["onset"][late["onset"] >= 1920] += 20 * 120
+    with pytest.raises(DataError, match="all voices are silent for 20 sixteenths on end"):
+        HELD.encode(Music(late, PIECES[0].tracks, 480, (), PIECES[0].metres))
+
+
 def test_what_the_corpus_did_not_have_is_refused() -> None:
     high = Music(PIECES[0].notes.copy(), PIECES[0].tracks, 480, (), PIECES[0].metres)
     high.notes["pitch"] += 30

@@ -117,6 +117,8 @@ class ChoraleCodec(Codec):
                 raster = raster_of(piece)
             except DataError:
                 continue
+            if raster.longest_silence() > bar_steps(raster.metre):
+                continue
             pitched = np.where(raster.sounding == REST, 128, raster.sounding)
             lows = np.minimum(lows, pitched.min(axis=0))
             highs = np.maximum(highs, raster.sounding.max(axis=0))
@@ -135,7 +137,8 @@ class ChoraleCodec(Codec):
         Raises
         ------
         DataError
-            If the piece has not four voices, or a pitch or metre that the corpus had not.
+            If the piece has not four voices, if they are all silent for more than a bar, or
+            for a pitch or metre that the corpus had not.
         """
         raster = raster_of(piece)
         self._refuse_unknown(raster)
@@ -239,6 +242,11 @@ class ChoraleCodec(Codec):
         return np.where(inside, pitches - self.low + 1, 0)
 
     def _refuse_unknown(self, raster: Raster) -> None:
+        if (silence := raster.longest_silence()) > bar_steps(raster.metre):
+            raise DataError(
+                f"all voices are silent for {silence} sixteenths on end, more than a bar; "
+                f"a chorale is not: are parts missing?"
+            )
         pitches = raster.sounding[raster.sounding != REST]
         outside = pitches[(pitches < self.low) | (pitches > self.high)]
         if len(outside):
@@ -267,6 +275,7 @@ class ChoraleTracker:
         self._sounding = [REST] * (2 * PARTS)
         self._lasted = [0] * PARTS
         self._cells = 0
+        self._silent_steps = 0
         self._masks = [self._mask(slot) for slot in range(codec.header + PARTS)]
 
     def features(self) -> Sequence[int]:
@@ -285,7 +294,11 @@ class ChoraleTracker:
         )
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the slot: no hold of silence, no end within a step."""
+        """Return the mask of the slot.
+
+        Nothing is held that does not sound, the voices are not all silent for more than a bar,
+        and a piece ends after a whole step in which something sounds.
+        """
         if len(self._opening) < self._codec.header:
             mask = self._masks[len(self._opening)].copy()
             first = self._codec.ids["upbeat", 0]
@@ -293,9 +306,12 @@ class ChoraleTracker:
             return mask
         step, voice = divmod(self._cells, PARTS)
         mask = self._masks[self._codec.header + voice].copy()
-        mask[-1] = voice == 0 and step > 0
+        mask[-1] = voice == 0 and step > 0 and not self._silent_steps
         if self._codec.held:
             mask[self._codec.ids["hold", HOLD]] = self._sounding[-PARTS] != REST
+        others_rest = voice == PARTS - 1 and set(self._sounding[1 - PARTS :]) == {REST}
+        if others_rest and self._silent_steps >= bar_steps(self._metre):
+            mask[self._codec.ids["rest", REST]] = False
         return mask
 
     def forced(self) -> None:
@@ -314,6 +330,9 @@ class ChoraleTracker:
         self._lasted[voice] = 1 if begins else self._lasted[voice] + 1
         self._sounding = [*self._sounding[1:], now]
         self._cells += 1
+        if voice == PARTS - 1:
+            silent = set(self._sounding[-PARTS:]) == {REST}
+            self._silent_steps = self._silent_steps + 1 if silent else 0
 
     def _parallel(self, voice: int, back: int) -> int:
         """Return the pitch that would run parallel with the voice `back` cells ago, or `REST`."""

@@ -53,6 +53,11 @@ class Raster:
         began = np.maximum.accumulate(np.where(self.begins, step, 0), axis=0)
         return np.asarray(step - began + 1)
 
+    def longest_silence(self) -> int:
+        """Return the longest run of steps in which no voice sounds."""
+        heard = np.flatnonzero((self.sounding != REST).any(axis=1))
+        return int(np.diff(heard, prepend=-1, append=len(self.sounding)).max()) - 1
+
     def to_music(self) -> Music:
         """Return one track a voice."""
         rows = []

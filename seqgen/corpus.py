@@ -6,7 +6,6 @@ Comes from: `seqgen.preparation`. Next: `seqgen.batches` cuts a corpus into stre
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqgen.discovery import load_codec
 from seqgen.errors import CorpusError, DataError
-from seqgen.files import CORPUS, write_json
+from seqgen.files import CORPUS, read_description, write_json
 from seqgen.plugin import Codec, Ids
 from seqgen.vocab import Vocab
 
@@ -62,7 +61,7 @@ class Corpus:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         try:
-            self.info: dict[str, Any] = json.loads((self.folder / CORPUS).read_text("utf-8"))
+            self.info = read_description(self.folder / CORPUS)
         except (OSError, ValueError) as error:
             raise CorpusError(
                 f"{self.folder} is no corpus folder ({error}); make one with seqgen prepare"
@@ -72,13 +71,13 @@ class Corpus:
                 f"{self.folder} has corpus format {self.info.get('format')}, this seqgen reads "
                 f"format {FORMAT}; prepare it again"
             )
-        self.vocab = Vocab.of(self.info["vocab"])
         try:
+            self.vocab = Vocab.of(self.info["vocab"])
             self._tokens, self._offsets, self._segments = (
                 np.load(self.folder / f"{name}.npy", mmap_mode="r")
                 for name in ("tokens", "offsets", "segments")
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise CorpusError(f"{self.folder} is damaged ({error}); prepare it again") from error
         if self._offsets[-1] != len(self._tokens):
             raise CorpusError(
@@ -137,7 +136,9 @@ class CorpusWriter:
 
     def add(self, source: str, ids: Ids) -> None:
         """Append a piece, unless the same piece is there already."""
-        if len(ids) and not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
+        if not len(ids):
+            raise DataError(f"{source} is empty: codec {type(self._codec).__name__} gave no token")
+        if not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
             raise DataError(
                 f"codec {type(self._codec).__name__} encoded {source} with ids {ids.min()} to "
                 f"{ids.max()}, but its vocabulary has only {len(self._vocab.names)} tokens"

@@ -169,6 +169,11 @@ def _look_into(point: EntryPoint) -> Found:
 def _checked(spec: object) -> DomainSpec:
     if not isinstance(spec, DomainSpec):
         raise PluginError(f"seqgen_domains must return DomainSpec objects, found {spec!r}")
+    for field, kind in (("name", str), ("summary", str), ("suffixes", tuple), ("contract", int)):
+        if not isinstance(value := getattr(spec, field), kind):
+            raise PluginError(
+                f"{field} of a DomainSpec must be of type {kind.__name__}, found {value!r}"
+            )
     return spec
 
 

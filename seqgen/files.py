@@ -19,6 +19,10 @@ from seqgen.errors import RunError
 #: Names of the files that say what a folder is.
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
 
+#: Temporary files are private; under their own names they get what any new file would.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default."""
@@ -36,7 +40,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(0o666 & ~_UMASK)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -73,12 +77,17 @@ def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~_UMASK)
         if path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
             path.replace(old / path.name)
-            temporary.replace(path)
-            shutil.rmtree(old)
+            try:
+                temporary.replace(path)
+            except BaseException:
+                (old / path.name).replace(path)
+                raise
+            finally:
+                shutil.rmtree(old)
         else:
             temporary.replace(path)
     except BaseException:
@@ -94,7 +103,7 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
         raise RunError(f"{path} is there and was not made by this command; choose another folder")
     if not overwrite:
         raise RunError(
-            f"{path} is already there; choose another folder, or add --overwrite to replace it"
+            f"{path} is already there; choose another folder, or allow overwriting (--overwrite)"
         )
 
 
@@ -103,12 +112,25 @@ def is_output(folder: Path) -> bool:
     return any(_is_marked(folder / marker) for marker in MARKERS)
 
 
+def read_description(path: Path) -> dict[str, Any]:
+    """Return the JSON object that describes a folder.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is none.
+    """
+    content = json.loads(path.read_text("utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds {type(content).__name__}, not an object")
+    return content
+
+
 def _is_marked(path: Path) -> bool:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        return "seqgen" in read_description(path)
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and "seqgen" in content
 
 
 def free_name(path: Path) -> Path:
@@ -124,9 +146,3 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

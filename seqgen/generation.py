@@ -17,22 +17,20 @@ from numpy.typing import NDArray
 
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError
-from seqgen.plugin import Codec, Piece, Tracker
+from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.run import Run
 from seqgen.sampling import choose
 from seqgen.stepper import Stepper, TorchStepper
 from seqgen.vocab import Vocab
 
-Ids: TypeAlias = NDArray[np.int64]
-
-#: Called with the number of pieces ended and of tokens drawn so far.
+#: Called with the number of pieces ended and of tokens drawn so far, END included.
 Progress: TypeAlias = Callable[[int, int], None]
 
 #: Pieces that are generated side by side.
 BATCH = 32
 
 #: Longest piece that the default limit allows.
-LONGEST = 4096
+LONGEST_PIECE = 4096
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def generate(
         )
     stepper = TorchStepper(run.model)
     ids = np.zeros(0, np.int64) if prompt is None else run.codec.encode(prompt)
-    length = limit.length or len(ids) + min(2 * run.longest, LONGEST)
+    length = limit.length or len(ids) + min(2 * run.longest, LONGEST_PIECE)
     if length <= len(ids):
         raise DataError(
             f"the prompt has {len(ids)} tokens, and the limit is {length}; raise the limit"
@@ -127,15 +125,24 @@ def generate(
             _Lane(index, ids, _tracker(run.codec, ids, condition), seed)
             for index in range(first, min(first + batch, count))
         ]
-        for active in _write(stepper, run, primed, lanes, sample, length, deadline):
-            drawn += active
-            if progress is not None:
-                progress(first + len(lanes) - active, drawn)
+        interrupted = False
+        try:
+            for count_drawn in _write(stepper, run, primed, lanes, sample, length, deadline):
+                drawn += count_drawn
+                if progress is not None:
+                    ended = sum(lane.stopped_by is not None for lane in lanes)
+                    progress(first + ended, drawn)
+        except KeyboardInterrupt:
+            # Pieces that have ended are handed over before the interrupt is.
+            lanes = [lane for lane in lanes if lane.stopped_by is not None]
+            interrupted = True
         for lane in lanes:
             tokens = np.array(lane.ids, np.int64)
             piece = run.codec.decode(tokens)
             stopped_by = lane.stopped_by or "time"
             yield Generated(lane.index, tokens, piece, stopped_by, lane.log_probability)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 class _Lane:
@@ -196,7 +203,7 @@ def _write(
     length: int,
     deadline: float,
 ) -> Iterator[int]:
-    """Draw tokens until every lane has ended, and yield at each step how many have not.
+    """Draw tokens until every lane has ended, and yield at each step how many were drawn.
 
     Lanes that have ended leave the batch.
     """
@@ -210,6 +217,7 @@ def _write(
             active, ids.tolist(), log_probabilities.tolist(), strict=True
         ):
             _take(lane, token, log_probability, run.vocab, length)
+        yield len(active)
         going = np.flatnonzero([lane.stopped_by is None for lane in active])
         if len(going) < len(active):
             active = [active[row] for row in going]
@@ -219,7 +227,6 @@ def _write(
         rows = [_features(lane.tracker) for lane in active]
         features = np.array(rows, np.int64).reshape(len(active), 1, -1)
         logits, state = stepper.read(ids[:, None], features, state)
-        yield len(active)
 
 
 def _take(lane: _Lane, token: int, log_probability: float, vocab: Vocab, length: int) -> None:

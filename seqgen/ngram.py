@@ -12,9 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
-
-Ids = NDArray[np.int64]
 
 #: Odd multiplier of the polynomial hash of contexts (64 bits: no collision to be expected).
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

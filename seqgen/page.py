@@ -9,7 +9,7 @@ from typing import Any
 
 from seqgen.files import write_atomic
 from seqgen.plugin import Piece
-from seqgen.run import Run
+from seqgen.run import Run, result_facts
 from seqgen.samples import Samples
 
 _STYLE = """
@@ -141,14 +141,13 @@ def _show(kind: str, data: bytes | str) -> str:
 
 
 def _facts(run: Run, samples: Samples) -> dict[str, str]:
-    corpus, result = run.info["corpus"], run.info["result"]
+    corpus = run.info["corpus"]
     return {
         "corpus": f"{corpus['pieces']:,} pieces, {corpus['tokens']['train']:,} training tokens",
         "codec": f"{run.info['codec']['name']}, vocabulary of {len(run.info['vocab'])}",
         "model": ", ".join(f"{name} {value}" for name, value in run.info["model"].items()),
-        "training": ", ".join(f"{name} {value}" for name, value in run.info["train"].items()),
-        "result": f"{result['valid_loss']:.4f} nats per token on validation pieces, after "
-        f"{result['tokens']:,} tokens in {result['seconds']:.0f} s",
+        "settings": ", ".join(f"{name} {value}" for name, value in run.info["train"].items()),
+        **result_facts(run.info["result"]),
         "sampling": ", ".join(f"{k} {v}" for k, v in samples.manifest["settings"].items()),
         "versions": ", ".join(f"{name} {value}" for name, value in run.info["versions"].items()),
     }

@@ -130,7 +130,8 @@ class Codec(Protocol):
     Attributes
     ----------
     options_type : type
-        A frozen dataclass, all fields with defaults, one sentence each.
+        A frozen dataclass; fields of type bool, int, float, str or Literal of str, all with
+        defaults, one sentence each.
     options : object
         The instance of it that this codec was fitted with.
     vocab : sequence of str

@@ -19,7 +19,7 @@ import joblib
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, whole
 from seqgen.discovery import Found, codec_type, load_domain
-from seqgen.errors import ConfigError, CorpusError, DataError
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
 from seqgen.files import (
     CORPUS,
     cache_folder,
@@ -121,6 +121,11 @@ def prepare(
     except DataError as error:
         skipped = unreadable + reader.skipped
         raise _nothing_usable(len(files), skipped, str(error)) from error
+    except Exception as error:
+        raise PluginError(
+            f"codec {name!r} of {found.distribution} {found.version} cannot be fitted on these "
+            f"files ({_reason(error)}); tell its authors"
+        ) from error
     with (
         new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
         CorpusWriter(temporary, fitted) as writer,
@@ -148,11 +153,35 @@ def write_corpus(
 
     The codec is fitted on the training pieces. A piece that it refuses is an error here, and
     nothing is removed: published splits stay as they are.
+
+    Parameters
+    ----------
+    folder : Path or str
+        The corpus folder to make.
+    domain : str
+        Name of an installed domain.
+    pieces : mapping
+        The pieces of "train", and of "valid" and "test" if there are any.
+    codec, options, overwrite
+        As for `prepare`.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        For an unusable domain, codec or option, or an unknown split.
+    DataError
+        If a piece cannot be encoded, or there is none to train on.
+    RunError
+        If `folder` is taken.
     """
+    if unknown := [split for split in pieces if split not in SPLITS]:
+        raise ConfigError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
     implementation, found = load_domain(domain)
     name, codec_class = codec_type(implementation, domain, codec)
     chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
+    if not listed["train"]:
+        raise CorpusError("there is no piece to train on")
     fitted = codec_class.fit(listed["train"], chosen)
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
@@ -215,6 +244,10 @@ def _find_files(domain: Domain, found: Found, paths: list[Path]) -> list[Path]:
         return list(domain.demo(cache_folder() / "demo" / found.name))
     files: set[Path] = set()
     for path in paths:
+        if is_output(path):
+            raise CorpusError(
+                f"{path} was written by seqgen itself; name the files that it was made from"
+            )
         if path.is_dir():
             files.update(_search(path, found.suffixes))
         elif path.is_file():

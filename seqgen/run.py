@@ -31,7 +31,7 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
 from seqgen.errors import RunError
-from seqgen.files import RUN, new_folder, write_atomic, write_json
+from seqgen.files import RUN, new_folder, read_description, write_atomic, write_json
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.training import Report, train
@@ -39,6 +39,7 @@ from seqgen.vocab import Vocab
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
+METRICS = "metrics.jsonl"
 
 
 class Run:
@@ -60,7 +61,7 @@ class Run:
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         self.folder = Path(folder)
         try:
-            self.info: dict[str, Any] = json.loads((self.folder / RUN).read_text("utf-8"))
+            self.info = read_description(self.folder / RUN)
         except (OSError, ValueError) as error:
             raise RunError(
                 f"{self.folder} is no run folder ({error}); make one with seqgen train"
@@ -71,10 +72,13 @@ class Run:
                 f"format {FORMAT}; train again, or use the seqgen {self.info.get('versions')}"
             )
         self.device = device
-        self.vocab = Vocab.of(self.info["vocab"])
         place = str(self.folder / RUN)
-        self.model_config = from_mapping(ModelConfig, self.info["model"], place)
-        self.train_config = from_mapping(TrainConfig, self.info["train"], place)
+        try:
+            self.vocab = Vocab.of(self.info["vocab"])
+            self.model_config = from_mapping(ModelConfig, self.info["model"], place)
+            self.train_config = from_mapping(TrainConfig, self.info["train"], place)
+        except KeyError as error:
+            raise RunError(f"{place} is damaged: it has no {error}; train again") from error
 
     @property
     def longest(self) -> int:
@@ -84,7 +88,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The reports of the training so far."""
-        path = self.folder / "metrics.jsonl"
+        path = self.folder / METRICS
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -131,7 +135,7 @@ class Run:
         model, saved = self.model.train(), False
         report = None
         try:
-            with (self.folder / "metrics.jsonl").open("w", encoding="utf-8") as log:
+            with (self.folder / METRICS).open("w", encoding="utf-8") as log:
                 for report in train(model, corpus, self.train_config):
                     log.write(json.dumps(asdict(report)) + "\n")
                     log.flush()
@@ -139,12 +143,15 @@ class Run:
                         self._save(model, report)
                         saved = True
                     yield report
+        except (GeneratorExit, KeyboardInterrupt):
+            # The caller left the loop before the first evaluation: what was learned is kept.
+            if report is not None and not saved:
+                self._save(model, report)
+                saved = True
+            raise
         finally:
-            # Also if the caller leaves the loop: what was learned is kept.
             if saved:
                 self._load_weights(model)
-            elif report is not None:
-                self._save(model, report)
             model.eval()
 
     def _save(self, model: SequenceLSTM, report: Report) -> None:
@@ -188,12 +195,7 @@ def create_run(
         "seqgen": "run",
         "format": FORMAT,
         "contract": CONTRACT,
-        "versions": {
-            "seqgen": seqgen.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": numpy.__version__,
-        },
+        "versions": versions(),
         **{name: corpus.info[name] for name in about},
         "corpus": {name: corpus.info[name] for name in counts}
         | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")},
@@ -201,8 +203,9 @@ def create_run(
         "train": asdict(train),
         "result": None,
     }
-    # A run that was never trained holds nothing to lose.
-    overwrite = overwrite or not (Path(folder) / WEIGHTS).exists()
+    # A run whose training never began holds nothing to lose.
+    begun = any((Path(folder) / name).exists() for name in (WEIGHTS, METRICS))
+    overwrite = overwrite or not begun
     with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
         write_json(temporary / RUN, info)
     return Run(folder, train.device)
@@ -220,6 +223,16 @@ def load(folder: Path | str, device: str = "auto") -> Run:
     if not (run.folder / WEIGHTS).exists():
         raise RunError(f"{folder} holds no trained model; its training saved nothing")
     return run
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on, besides the plugin's."""
+    return {
+        "seqgen": seqgen.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": numpy.__version__,
+    }
 
 
 def choose_device(name: str) -> torch.device:
@@ -248,7 +261,7 @@ def model_card(info: dict[str, Any]) -> str:
         "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
         "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
-        **_result_facts(info["result"]),
+        **result_facts(info["result"]),
         "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
@@ -264,7 +277,8 @@ Made with seqgen: an LSTM that writes {info["domain"]} token by token.
 """
 
 
-def _result_facts(result: dict[str, Any] | None) -> dict[str, str]:
+def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
+    """Return what came of a training, for people."""
     if result is None:
         return {"training": "none yet"}
     loss, kind = result["valid_loss"], "validation"

@@ -11,7 +11,7 @@ from typing import Any
 from seqgen.errors import ConfigError
 from seqgen.files import SAMPLES, new_folder, write_json
 from seqgen.generation import Generated
-from seqgen.run import Run
+from seqgen.run import Run, versions
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ def write_samples(
             "seqgen": "samples",
             "run": str(run.folder),
             "vocab_digest": run.info["vocab_digest"],
-            "versions": run.info["versions"],
+            "versions": versions() | {run.info["distribution"]: run.info["version"]},
+            "trained_with": run.info["versions"],
             "settings": dict(settings or {}),
             "seconds": time.monotonic() - began,
             "interrupted": interrupted,

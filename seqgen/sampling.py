@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import SampleConfig
+from seqgen.errors import SeqgenError
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +37,14 @@ def choose(
     ids : int64 array (B,)
     log_probabilities : float64 array (B,)
         Of the ids under the model itself, unfiltered: what the model thinks of its piece.
+
+    Raises
+    ------
+    SeqgenError
+        If a logit is not finite.
     """
+    if not np.isfinite(logits).all():
+        raise SeqgenError("the model predicts values that are no numbers; train it again")
     model = log_softmax(logits.astype(np.float64))
     probabilities = distribution(model, config, allowed)
     # Inverse transform: the first id whose cumulated probability exceeds the draw.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqgen.model import SequenceLSTM, State
-
-Ids: TypeAlias = NDArray[np.int64]
+from seqgen.plugin import Ids
 
 
 class Stepper(Protocol):

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import joblib
 import torch
@@ -24,6 +25,9 @@ from seqgen.model import SequenceLSTM, State
 
 #: Share of the budget over which the step size rises.
 WARM_UP = 0.02
+
+#: Most tokens of an evaluation.
+EVALUATED = 2**17
 
 #: Seconds between two reports that are not evaluations.
 REPORT_EVERY = 1.0
@@ -126,7 +130,7 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         if not math.isfinite(mean_loss):
             raise SeqgenError(
                 f"the training loss became {mean_loss} at step {step}; "
-                f"try again with a smaller --step-size than {config.step_size}"
+                f"try again with a smaller step size than {config.step_size} (--step-size)"
             )
         valid_loss = None
         if evaluating:
@@ -135,8 +139,9 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
             except KeyboardInterrupt:
                 interrupted = True
                 valid_loss = evaluate(model, corpus, config.batch)
+            fraction = spent(config, corpus, tokens, time.monotonic() - began)
         yield Report(
-            fraction=fraction,
+            fraction=min(fraction, 1.0),
             step=step,
             tokens=tokens,
             seconds=time.monotonic() - began,
@@ -146,6 +151,7 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
             improved=valid_loss is not None and valid_loss < best,
             interrupted=interrupted,
         )
+        model.train()  # the caller may have generated something, which ends training mode
         if valid_loss is not None:
             best = min(best, valid_loss)
             next_evaluation = (math.floor(fraction * config.evaluations) + 1) / config.evaluations
@@ -165,16 +171,18 @@ def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor,
 
 @torch.no_grad()
 def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256) -> float:
-    """Return the loss of the validation split, nats per token, read once as `lanes` streams.
+    """Return the loss of the validation split, nats per token, read as `lanes` streams.
 
-    Where the split is empty, as with a corpus of a few tokens, the training split stands in.
+    Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
+    split is empty, as with a corpus of a few tokens, the training split stands in.
     """
     was_training = model.training
     model.eval()
     state = model.start_state(lanes)
     total, counted = 0.0, 0
     split: Split = "valid" if corpus.size("valid") else "train"
-    for batch in held_out_stream(corpus, split, lanes, window):
+    windows = max(EVALUATED // (lanes * window), 1)
+    for batch in islice(held_out_stream(corpus, split, lanes, window), windows):
         nats, state = batch_nats(model, batch, state)
         total += nats.item()
         counted += batch.counted

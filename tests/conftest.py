@@ -43,6 +43,22 @@ def corpus(verses: Path) -> seqgen.Corpus:
 
 
 @pytest.fixture(scope="session")
+def chorales(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
+    """A small model that has seen a few chorales."""
+    from music21 import corpus
+
+    folder = tmp_path_factory.mktemp("chorales")
+    bach = Path(corpus.__file__).parent / "bach"
+    made = seqgen.prepare("music", [bach / f"bwv{number}.7.mxl" for number in (10, 101, 102, 110)])
+    model = seqgen.ModelConfig(hidden=32, embedding=16, dropout=0.0)
+    config = seqgen.TrainConfig(tokens=20_000, batch=4, window=64, device="cpu")
+    trained = seqgen.create_run(folder / "run", made, model, config)
+    for _ in trained.train(made):
+        pass
+    return trained
+
+
+@pytest.fixture(scope="session")
 def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
     """A small model that has read the verses for a few seconds."""
     folder = tmp_path_factory.mktemp("run") / "verses"

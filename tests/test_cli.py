@@ -98,7 +98,7 @@ def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained:
     manifest = json.loads(out)
     assert (trained / "samples" / "2").is_dir() and len(manifest["pieces"]) == 2
     status, _, err = seqgen_command("generate", trained, "--out", first)
-    assert status == 1 and "already there" in err and "--overwrite" in err
+    assert status == 1 and "already there" in err and "(--overwrite)" in err
 
 
 def test_its_own_output_is_not_read_as_a_corpus(
@@ -124,6 +124,8 @@ def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_pat
     prompt.write_text("one green ")
     _, out, _ = seqgen_command("generate", trained, "--prompt", prompt, "--length", 30)
     assert out.startswith("one green ")
+    arguments = ("generate", trained, "--prompt", prompt, "--prompt-tokens", 3, "--length", 30)
+    assert seqgen_command(*arguments)[1].startswith("one")
     status, _, err = seqgen_command("generate", trained, "--prompt", tmp_path / "nowhere")
     assert status == 4 and "nowhere does not exist" in err
 

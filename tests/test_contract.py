@@ -17,10 +17,6 @@ def test_contract(check: Check, tmp_path) -> None:
     check.run(tmp_path)
 
 
-def test_every_promise_is_run_for_every_codec() -> None:
-    assert len(domain_checks("music")) >= len(PROMISES) > 0
-
-
 def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
     from seqgen_text.characters import CharacterCodec
 

@@ -193,6 +193,32 @@ def test_options_reach_the_codec_and_are_kept(verses: Path) -> None:
     assert Corpus(corpus.folder).codec.options.rarest == 200
 
 
+def test_a_split_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown split 'validation'; the splits are train"):
+        seqgen.write_corpus(tmp_path / "c", "text", {"train": ["a"], "validation": ["b"]})
+    with pytest.raises(CorpusError, match="no piece to train on"):
+        seqgen.write_corpus(tmp_path / "c", "text", {"valid": ["a"]})
+    with pytest.raises(DataError, match="train 1 is empty"):
+        seqgen.write_corpus(tmp_path / "c", "text", {"train": ["a", ""]})
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_corpus_folder_is_not_read_as_files(corpus: Corpus) -> None:
+    with pytest.raises(CorpusError, match="was written by seqgen itself"):
+        seqgen.prepare("text", [corpus.folder])
+
+
+def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatch) -> None:
+    from seqgen_text.characters import CharacterCodec
+
+    def broken(cls, pieces, options):
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(CharacterCodec, "fit", classmethod(broken))
+    with pytest.raises(PluginError, match=r"of seqgen-text .* \(ZeroDivisionError: by nothing\)"):
+        seqgen.prepare("text", [verses], seed=77)
+
+
 def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     info = json.loads((corpus.folder / "corpus.json").read_text())
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))

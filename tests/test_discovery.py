@@ -38,6 +38,8 @@ BROKEN = {
         "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): return ['music']",
         "must return DomainSpec objects, found 'music'",
     ),
+    "wrong_contract": (GOOD.replace('Implementation")', 'Implementation", "1")'), "contract of a"),
+    "forgotten_comma": (GOOD.replace('(".x",)', '(".x")'), "suffixes of a DomainSpec must be"),
     "other_name": (GOOD.replace("NAME", "another"), "module other_name_plugin offers another"),
 }
 

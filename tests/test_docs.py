@@ -35,6 +35,7 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
     monkeypatch.chdir(tmp_path)
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
+    Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     Path("opening.txt").write_text("9 green bottles")
     shutil.copytree(verses, "my-texts")
     Path("my-chorales").mkdir()
@@ -45,27 +46,36 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     return tmp_path
 
 
+RUNNABLE = [
+    page
+    for page in PAGES
+    if blocks(page, "console") or (blocks(page, "python") and page.stem != "writing-a-plugin")
+]
+
+
+def test_the_pages_that_show_commands_are_known() -> None:
+    names = {page.stem for page in RUNNABLE}
+    assert names == {"README", "command", "music", "text", "tutorial"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
 def test_what_a_page_shows_works(page: Path, workplace: Path, capsys) -> None:
     for code in blocks(page, "console"):
         for line in code.splitlines():
-            command = line.removeprefix("$ ")
-            if line.startswith("$ seqgen "):
-                run_command(command)
+            assert line.startswith("$ seqgen "), line
+            run_command(line.removeprefix("$ "))
+    namespace: dict[str, object] = {}
     for code in blocks(page, "python"):
-        if "import seqgen" in code or "seqgen." in code:
-            if page.stem == "writing-a-plugin":
-                continue
-            short = re.sub(r"minutes=[\d.]+", f"minutes={MINUTES}", code)
-            exec(compile(short, str(page), "exec"), {})
+        short = re.sub(r"minutes=[\d.]+", f"minutes={MINUTES}", code)
+        exec(compile(short, str(page), "exec"), namespace)
 
 
 def run_command(command: str) -> None:
     arguments = shlex.split(command)[1:]
     if "--minutes" in arguments:
         arguments[arguments.index("--minutes") + 1] = MINUTES
-    elif arguments[0] == "demo":
+    elif arguments[0] in ("demo", "train"):
         arguments += ["--minutes", MINUTES]
     try:
         app.meta(arguments)
@@ -112,7 +122,7 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
 def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     module = __import__(name)
-    monkeypatch.setattr("seqgen.generation.LONGEST", 100)
+    monkeypatch.setattr("seqgen.generation.LONGEST_PIECE", 100)
     module.main(0.05, workplace / "out")
     assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
     sys.modules.pop(name)

@@ -1,5 +1,6 @@
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,13 @@ from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.samples import write_samples
 
 LIMIT = LimitConfig(length=150)
+
+
+def ticking(monkeypatch) -> None:
+    """Let the engine's clock go on by a second whenever it is looked at."""
+    clock = itertools.count()
+    stand_in = SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr("seqgen.generation.time", stand_in)
 
 
 def texts(run: seqgen.Run, count: int, **options) -> list[str]:
@@ -41,15 +49,13 @@ def test_pieces_end_by_themselves_or_at_the_limit(run) -> None:
 
 
 def test_a_time_limit_keeps_what_is_there(run, monkeypatch) -> None:
-    clock = itertools.count()
-    monkeypatch.setattr("seqgen.generation.time.monotonic", lambda: float(next(clock)))
+    ticking(monkeypatch)
     [new] = seqgen.generate(run, 1, limit=LimitConfig(seconds=5))
     assert new.stopped_by == "time" and 0 < len(new.ids) < 10
 
 
 def test_after_the_time_limit_no_piece_is_begun(run, monkeypatch) -> None:
-    clock = itertools.count()
-    monkeypatch.setattr("seqgen.generation.time.monotonic", lambda: float(next(clock)))
+    ticking(monkeypatch)
     new = list(seqgen.generate(run, 40, batch=4, limit=LimitConfig(seconds=6)))
     assert len(new) == 4 and all(len(piece.ids) for piece in new)
 
@@ -73,6 +79,58 @@ def test_the_log_probability_is_the_score(run) -> None:
         [scored] = seqgen.score(run, [new.piece])
         ended = scored.end_nats if new.stopped_by == "end" else 0.0
         assert -new.log_probability == pytest.approx(scored.nats + ended, rel=1e-4)
+
+
+@pytest.mark.parametrize("prompted", [False, True])
+def test_features_reach_the_model_as_in_training(chorales: seqgen.Run, prompted: bool) -> None:
+    """With a tracker and eleven features, what was drawn has the probability that scoring gives."""
+    [whole] = seqgen.generate(chorales, 1, limit=LimitConfig(length=200), seed=3)
+    prompt = chorales.codec.decode(whole.ids[: 2 + 16 * 4]) if prompted else None
+    for new in seqgen.generate(chorales, 3, prompt=prompt, limit=LimitConfig(length=202)):
+        [scored] = seqgen.score(chorales, [new.piece])
+        nats = scored.nats + (scored.end_nats if new.stopped_by == "end" else 0.0)
+        if prompt is not None:
+            nats -= next(seqgen.score(chorales, [prompt])).nats
+        assert -new.log_probability == pytest.approx(nats, rel=1e-3)
+
+
+def test_a_condition_reaches_every_tracker(run, monkeypatch) -> None:
+    given = []
+    monkeypatch.setattr(
+        "seqgen_text.characters.CharacterCodec.tracker",
+        lambda self, condition=None: given.append(condition),
+        raising=False,
+    )
+    list(seqgen.generate(run, 2, condition="a melody", limit=LimitConfig(length=3)))
+    assert given == ["a melody"] * 3
+
+
+def test_progress_counts_every_token_and_piece(run) -> None:
+    seen = []
+    limit = LimitConfig(length=4)
+    new = list(
+        seqgen.generate(run, 5, batch=2, limit=limit, progress=lambda *now: seen.append(now))
+    )
+    drawn = sum(len(piece.ids) + (piece.stopped_by == "end") for piece in new)
+    assert seen[-1] == (5, drawn)
+    assert seen == sorted(seen)
+
+
+def test_ctrl_c_hands_over_the_pieces_that_have_ended(run) -> None:
+    options = {"sample": SampleConfig(temperature=1.2, min_p=0.0), "limit": LimitConfig(length=90)}
+    free = list(seqgen.generate(run, 20, **options))
+    assert {piece.stopped_by for piece in free} == {"end", "length"}
+
+    def interrupt(ended: int, drawn: int) -> None:
+        if ended:
+            raise KeyboardInterrupt
+
+    kept = []
+    with pytest.raises(KeyboardInterrupt):
+        for piece in seqgen.generate(run, 20, progress=interrupt, **options):
+            kept.append(piece)
+    assert 0 < len(kept) < 20
+    assert all(piece.ids.tolist() == free[piece.index].ids.tolist() for piece in kept)
 
 
 def test_greedy_is_the_likeliest_step_by_step(run) -> None:

@@ -66,6 +66,23 @@ def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
         seqgen.load(tmp_path / "future")
 
 
+def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
+    for content in ("[]", "null", "{", '{"format": 1}'):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(RunError, match=r"is no run folder|is damaged"):
+            seqgen.load(tmp_path)
+
+
+def test_a_run_in_which_training_has_begun_is_not_replaced(corpus, tmp_path: Path) -> None:
+    config = TrainConfig(tokens=100_000, batch=2, window=8, device="cpu")
+    first = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
+    training = first.train(corpus)
+    next(training)
+    with pytest.raises(RunError, match="already there"):
+        seqgen.create_run(tmp_path / "run", corpus, SMALL)
+    training.close()
+
+
 def test_weights_that_do_not_fit_are_refused(run, corpus, tmp_path: Path) -> None:
     seqgen.create_run(tmp_path / "other", corpus, SMALL, TrainConfig(device="cpu"))
     weights = tmp_path / "other" / "model.safetensors"

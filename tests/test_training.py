@@ -2,7 +2,9 @@ import itertools
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,10 +86,32 @@ def test_budgets(corpus) -> None:
     assert spent(TrainConfig(epochs=2), corpus, epoch, 0.0) == 0.5
 
 
-def test_a_budget_in_minutes_ends_in_time(corpus) -> None:
-    config = TrainConfig(minutes=0.05, batch=4, window=16, evaluations=2)
+def test_a_budget_of_time_is_kept_and_slow_evaluations_leave_room_to_train(
+    corpus, monkeypatch
+) -> None:
+    """By a clock that ticks a second at a step, and thirty at an evaluation."""
+    clock = SimpleNamespace(now=0.0)
+    real_nats = batch_nats
+
+    def step(*arguments):
+        clock.now += 1
+        return real_nats(*arguments)
+
+    def slow(*arguments):
+        clock.now += 30
+        return 1.0
+
+    time = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr("seqgen.training.time", time)
+    monkeypatch.setattr("seqgen.training.batch_nats", step)
+    monkeypatch.setattr("seqgen.training.evaluate", slow)
+    config = TrainConfig(minutes=4, batch=4, window=16, threads=1)
     reports = list(train(build(corpus), corpus, config))
-    assert reports[-1].fraction >= 1 and reports[-1].step_size < config.step_size / 2
+    evaluations = [report for report in reports if report.valid_loss is not None]
+    assert evaluations[-1] is reports[-1] and reports[-1].fraction == 1
+    assert 240 <= clock.now <= 240 + 31
+    steps = np.diff([0, *(report.step for report in evaluations)])
+    assert (steps[:-1] >= 15).all(), steps
 
 
 def test_ctrl_c_ends_with_an_evaluation_that_can_be_saved(corpus, monkeypatch) -> None:
@@ -167,12 +191,48 @@ def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -
     assert math.isfinite(list(train(build(corpus), corpus, config))[-1].valid_loss)
 
 
+def test_generating_in_the_loop_does_not_end_training_mode(corpus, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    modes = []
+    real = batch_nats
+
+    def watch(model, batch, state):
+        modes.append(model.training)
+        return real(model, batch, state)
+
+    monkeypatch.setattr("seqgen.training.batch_nats", watch)
+    config = TrainConfig(tokens=600, batch=4, window=16, evaluations=1, device="cpu")
+    run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
+    for report in run.train(corpus):
+        if report.valid_loss is None:
+            next(seqgen.generate(run, 1, limit=seqgen.LimitConfig(length=3)))
+    updates = modes[: report.step]
+    assert all(updates) and len(updates) > 5
+
+
+def test_diverged_weights_are_never_saved(corpus, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    calls = itertools.count()
+    real = batch_nats
+
+    def diverging(model, batch, state):
+        nats, state = real(model, batch, state)
+        return nats * (math.nan if next(calls) else 1.0), state
+
+    monkeypatch.setattr("seqgen.training.batch_nats", diverging)
+    run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
+    with pytest.raises(SeqgenError, match="became nan"):
+        list(run.train(corpus))
+    with pytest.raises(RunError, match="holds no trained model"):
+        seqgen.load(tmp_path / "run")
+
+
 def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(corpus, monkeypatch) -> None:
     def broken(model, batch, state):
         return sum(p.sum() for p in model.parameters()) * math.nan, state
 
     monkeypatch.setattr("seqgen.training.batch_nats", broken)
-    with pytest.raises(SeqgenError, match=r"became nan at step .* smaller --step-size than 0.006"):
+    with pytest.raises(SeqgenError, match=r"became nan at step .* smaller step size than 0.006"):
         list(train(build(corpus), corpus, SHORT))
 
 

@@ -42,7 +42,7 @@ def demo(
     from seqgen.run import create_run
     from seqgen.samples import next_samples_folder
 
-    corpus = prepare_corpus(domain, (), seed=seed)
+    corpus = prepare_corpus(domain, ())
     say_corpus(corpus)
     folder = out or free_name(Path(f"demo-{domain}"))
     config = TrainConfig(minutes=minutes, seed=seed)

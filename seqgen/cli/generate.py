@@ -23,6 +23,7 @@ def generate(
     count: Annotated[int, Parameter(name=["--count", "-n"])] = 1,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     prompt: Path | None = None,
+    prompt_tokens: int = 0,
     format: str | None = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
@@ -44,6 +45,8 @@ def generate(
         A new folder for them; by default the first free of RUN/samples/1, 2 ...
     prompt
         A file whose piece every new one begins with.
+    prompt_tokens
+        Begin with only so many of its tokens; 0 takes all.
     format
         Suffix of the files, such as .mid; by default the domain's first.
     sample
@@ -71,6 +74,7 @@ def generate(
         out or next_samples_folder(loaded),
         count,
         prompt=prompt,
+        prompt_tokens=prompt_tokens,
         format=format,
         sample=sample,
         limit=limit,
@@ -87,14 +91,14 @@ def generate(
         print(path)
 
 
-def _prompt_piece(run: Run, path: Path) -> Piece:
-    """Read the piece of a prompt file."""
+def _prompt_piece(run: Run, path: Path, tokens: int) -> Piece:
+    """Read the piece of a prompt file, or the beginning of it."""
     if not path.is_file():
         raise DataError(f"the prompt file {path} does not exist")
     pieces = list(run.domain.read(path))
     if len(pieces) != 1:
         raise DataError(f"the prompt file {path} holds {len(pieces)} pieces; give a file of one")
-    return pieces[0]
+    return run.codec.decode(run.codec.encode(pieces[0])[:tokens]) if tokens else pieces[0]
 
 
 def generate_samples(
@@ -103,6 +107,7 @@ def generate_samples(
     count: int,
     *,
     prompt: Path | None = None,
+    prompt_tokens: int = 0,
     format: str | None = None,
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
@@ -119,6 +124,7 @@ def generate_samples(
     settings = {
         "seed": seed,
         "prompt": None if prompt is None else str(prompt),
+        "prompt_tokens": prompt_tokens,
         **asdict(sample),
         **asdict(limit),
     }
@@ -130,7 +136,7 @@ def generate_samples(
         new = generate(
             run,
             count,
-            prompt=None if prompt is None else _prompt_piece(run, prompt),
+            prompt=None if prompt is None else _prompt_piece(run, prompt, prompt_tokens),
             sample=sample,
             limit=limit,
             seed=seed,

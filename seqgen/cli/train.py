@@ -53,7 +53,7 @@ def train(
     json
         Print the description of the run for programs.
     """
-    from seqgen.cli.console import print_json, say_corpus
+    from seqgen.cli.console import print_json, say, say_corpus
     from seqgen.corpus import Corpus
     from seqgen.files import CORPUS, free_name
     from seqgen.run import create_run
@@ -69,8 +69,10 @@ def train(
                 f"prepare another corpus"
             )
     else:
-        corpus = prepare_corpus(domain, paths, None, codec, codec_option, seed=training.seed)
+        corpus = prepare_corpus(domain, paths, None, codec, codec_option)
     say_corpus(corpus)
+    if not corpus.size("valid"):
+        say("too little to hold anything out: 'valid' is measured on the training pieces")
     folder = out or free_name(Path("runs") / domain)
     run = create_run(folder, corpus, model, training, overwrite=overwrite)
     train_run(run, corpus)

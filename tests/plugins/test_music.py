@@ -113,6 +113,12 @@ def test_what_no_musician_writes_is_left_out(tmp_path: Path) -> None:
     same_notes(music, read_midi(tmp_path / "again.mid"))
 
 
+def test_a_piece_that_is_too_long_for_a_midi_file_is_refused(tmp_path: Path) -> None:
+    music = Music(make_notes([(20_000_000, 480, 60, 80, 0)]), (Track(),), 480)
+    with pytest.raises(DataError, match="20,000,480 ticks long; 10,000,000 is the most"):
+        write_midi(music, tmp_path / "a.mid")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -241,7 +247,7 @@ def test_the_raster_ends_with_its_voices() -> None:
 
 def test_a_damaged_time_does_not_fill_the_memory() -> None:
     rows = [(0, 480, 60 + track, 80, track) for track in range(4)] + [(2**50, 480, 60, 80, 0)]
-    with pytest.raises(DataError, match=r"sixteenths long; 1,048,576 is the most"):
+    with pytest.raises(DataError, match=r"sixteenths long; 65,536 is the most"):
         raster_of(Music(make_notes(rows), (Track(),) * 4, 480))
 
 
@@ -406,6 +412,24 @@ def test_a_piece_does_not_end_in_silence() -> None:
     for low, _ in GRID.ranges:
         tracker.push(GRID.ids["pitch", low])
     assert tracker.allowed()[-1]
+
+
+def test_the_grid_measures_silence_by_its_own_bar() -> None:
+    slow = chorale(2, (6, 4))
+    late = slow.notes.copy()
+    late["onset"][late["onset"] >= 1920] += 20 * 120
+    piece = Music(late, slow.tracks, 480, (), slow.metres)
+    codec = ChoraleCodec.fit([slow], ChoraleOptions())
+    np.testing.assert_array_equal(codec.decode(codec.encode(piece)).notes, piece.notes)
+    with pytest.raises(DataError, match="more than a bar"):
+        GRID.encode(piece)
+
+
+def test_four_silent_voices_beside_a_piano_are_refused() -> None:
+    tracks = (*map(Track, ("Soprano", "Alto", "Tenor", "Bass", "Piano")),)
+    music = Music(make_notes([(0, 480, 60, 80, 4)]), tracks, 480)
+    with pytest.raises(DataError, match="none of the four voices"):
+        raster_of(music)
 
 
 def test_a_choir_that_waits_for_its_orchestra_is_no_chorale() -> None:

@@ -20,17 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec
+from seqgen.plugin import Codec, Ids
 from seqgen_music.music import Music, pitch_name
 from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, raster_of
-
-Ids = NDArray[np.int64]
 
 #: From this many steps on, how long a voice has gone on makes no difference.
 LONGEST_LASTED = 31
 
 #: From this bar on, which one it is makes no difference.
 LAST_BAR = 31
+
+#: The metre of the form grid, which knows none.
+DEFAULT_METRE = (4, 4)
 
 #: Number of voices, and intervals in semitones (octaves apart) that must not run in parallel.
 PARTS, PERFECT = len(VOICES), (0, 7)
@@ -117,19 +118,19 @@ class ChoraleCodec(Codec):
                 raster = raster_of(piece)
             except DataError:
                 continue
-            if raster.longest_silence() > bar_steps(raster.metre):
+            metre = raster.metre if options.form == "held" else DEFAULT_METRE
+            if raster.longest_silence() > bar_steps(metre):
                 continue
             pitched = np.where(raster.sounding == REST, 128, raster.sounding)
             lows = np.minimum(lows, pitched.min(axis=0))
             highs = np.maximum(highs, raster.sounding.max(axis=0))
-            metres.add(raster.metre)
+            metres.add(metre)
         if (highs == REST).any():
             raise DataError(
                 "no piece has four voices, which the codec 'chorale' needs: one track a voice"
             )
         ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
-        # The benchmark's form knows no metre; a bar of four quarters is its best guess.
-        return cls(ranges, sorted(metres) if options.form == "held" else [(4, 4)], options)
+        return cls(ranges, sorted(metres), options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the raster as ids.
@@ -141,7 +142,7 @@ class ChoraleCodec(Codec):
             for a pitch or metre that the corpus had not.
         """
         raster = raster_of(piece)
-        self._refuse_unknown(raster)
+        self._refuse_unfit(raster)
         cells = np.where(raster.sounding == REST, self.ids["rest", REST], 0)
         cells += np.where(raster.sounding == REST, 0, raster.sounding - self.low + 1)
         if not self.held:
@@ -241,8 +242,9 @@ class ChoraleCodec(Codec):
         inside = (pitches >= self.low) & (pitches <= self.high)
         return np.where(inside, pitches - self.low + 1, 0)
 
-    def _refuse_unknown(self, raster: Raster) -> None:
-        if (silence := raster.longest_silence()) > bar_steps(raster.metre):
+    def _refuse_unfit(self, raster: Raster) -> None:
+        metre = raster.metre if self.held else DEFAULT_METRE
+        if (silence := raster.longest_silence()) > bar_steps(metre):
             raise DataError(
                 f"all voices are silent for {silence} sixteenths on end, more than a bar; "
                 f"a chorale is not: are parts missing?"
@@ -254,9 +256,9 @@ class ChoraleCodec(Codec):
                 f"pitch {pitch_name(int(outside[0]))} is outside {pitch_name(self.low)} to "
                 f"{pitch_name(self.high)}, the range of this model's corpus; transpose the piece"
             )
-        if self.held and raster.metre not in self.metres:
+        if metre not in self.metres:
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.metres)
-            beats, unit = raster.metre
+            beats, unit = metre
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
 
 

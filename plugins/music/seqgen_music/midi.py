@@ -20,6 +20,9 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 #: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.
 SLOWEST, FASTEST = 3.6, 1000.0
 
+#: Longest piece that pretty_midi can write.
+LONGEST_TICKS = 10**7
+
 #: What may stand below in a metre.
 NOTE_VALUES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -34,6 +37,8 @@ def read_midi(path: Path) -> Music:
     """
     try:
         music = _read_symusic(path)
+    except DataError:
+        raise
     except Exception as first:
         # Both libraries raise whatever their parsers run into.
         try:
@@ -54,16 +59,25 @@ def write_midi(music: Music, path: Path) -> None:
 
 
 def to_pretty_midi(music: Music) -> pretty_midi.PrettyMIDI:
-    """Return the piece as a pretty_midi object."""
+    """Return the piece as a pretty_midi object.
+
+    Raises
+    ------
+    DataError
+        If it is longer than `LONGEST_TICKS`.
+    """
     import mido
     import pretty_midi
 
+    if music.length > LONGEST_TICKS:
+        raise DataError(f"the piece is {music.length:,} ticks long; {LONGEST_TICKS:,} is the most")
     # pretty_midi takes a map of tempos from a file only: a file without notes is made for it.
     skeleton = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter)
     skeleton.tracks.append(_timing_track(music))
     midi = pretty_midi.PrettyMIDI(mido_object=skeleton, charset="utf-8")
     # By its own map of time, in which its writer finds the ticks again.
     second = midi.tick_to_time
+    second(music.length)
     for number, track in enumerate(music.tracks):
         instrument = pretty_midi.Instrument(track.program, track.drums, track.name)
         instrument.notes = [
@@ -170,7 +184,15 @@ def _assemble(
     metres: list[tuple[int, int, int]],
     keys: list[tuple[int, int, bool]],
 ) -> Music:
-    """Put a piece together, without what no musician writes and no MIDI file can hold."""
+    """Put a piece together, without what no musician writes and no MIDI file can hold.
+
+    Raises
+    ------
+    DataError
+        If the file does not say how long a quarter note is.
+    """
+    if resolution <= 0:
+        raise DataError(f"the file has {resolution} ticks per quarter note")
     notes = np.concatenate(columns) if columns else np.zeros(0, NOTE)
     notes = notes[notes["duration"] > 0]
     order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))

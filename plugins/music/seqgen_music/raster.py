@@ -19,8 +19,8 @@ STEPS, STEP_TICKS = 4, 120
 #: What sounds in a silent cell.
 REST = -1
 
-#: Most steps of a piece: a day and a half of music, or a damaged file.
-LONGEST = 2**20
+#: Most steps of a piece: over three hours of music, or a damaged file.
+LONGEST_STEPS = 2**16
 
 #: Quarters a minute, General MIDI program and velocity of the pieces that come out: a choir.
 TEMPO, CHOIR, VELOCITY = 76.0, 52, 80
@@ -100,8 +100,10 @@ def raster_of(music: Music) -> Raster:
     onsets = np.rint(music.notes["onset"] / grid).astype(np.int64)
     ends = np.rint((music.notes["onset"] + music.notes["duration"]) / grid).astype(np.int64)
     ends = np.maximum(ends, onsets + 1)
-    if ends.max() > LONGEST:
-        raise DataError(f"the piece is {ends.max():,} sixteenths long; {LONGEST:,} is the most")
+    if ends.max() > LONGEST_STEPS:
+        raise DataError(
+            f"the piece is {ends.max():,} sixteenths long; {LONGEST_STEPS:,} is the most"
+        )
     sounding = np.full((int(ends.max()), len(VOICES)), REST)
     begins = np.zeros(sounding.shape, bool)
     for voice, track in voices.items():
@@ -116,8 +118,10 @@ def raster_of(music: Music) -> Raster:
     begins[0] = True
     begins[1:] |= sounding[1:] != sounding[:-1]
     # Other tracks, or notes that were cut short, may have lasted longer than the voices.
-    length = np.flatnonzero((sounding != REST).any(axis=1))[-1] + 1
-    sounding, begins = sounding[:length], begins[:length]
+    heard = np.flatnonzero((sounding != REST).any(axis=1))
+    if not len(heard):
+        raise DataError("none of the four voices holds a note")
+    sounding, begins = sounding[: heard[-1] + 1], begins[: heard[-1] + 1]
     metre, upbeat = _metre_and_upbeat(music)
     return Raster(sounding, begins, metre, upbeat)
 

@@ -28,7 +28,7 @@ from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, raster_o
 LONGEST_LASTED = 31
 
 #: From this bar on, which one it is makes no difference.
-LAST_BAR = 31
+LAST_BAR = 8
 
 #: The metre of the form grid, which knows none.
 DEFAULT_METRE = (4, 4)

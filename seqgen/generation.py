@@ -108,7 +108,6 @@ def generate(
         raise ConfigError(
             f"count and batch must be at least 1, seed at least 0, found {count}, {batch}, {seed}"
         )
-    stepper = TorchStepper(run.model)
     ids = np.zeros(0, np.int64) if prompt is None else run.codec.encode(prompt)
     length = limit.length or len(ids) + min(2 * run.longest, LONGEST_PIECE)
     if length <= len(ids):
@@ -116,6 +115,7 @@ def generate(
             f"the prompt has {len(ids)} tokens, and the limit is {length}; raise the limit"
         )
     deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
+    stepper = TorchStepper(run.model)
     primed = _prime(stepper, run, ids, condition)
     drawn = 0
     for first in range(0, count, batch):
@@ -125,24 +125,17 @@ def generate(
             _Lane(index, ids, _tracker(run.codec, ids, condition), seed)
             for index in range(first, min(first + batch, count))
         ]
-        interrupted = False
         try:
-            for count_drawn in _write(stepper, run, primed, lanes, sample, length, deadline):
-                drawn += count_drawn
+            for step_drawn in _write(stepper, run, primed, lanes, sample, length, deadline):
+                drawn += step_drawn
                 if progress is not None:
                     ended = sum(lane.stopped_by is not None for lane in lanes)
                     progress(first + ended, drawn)
         except KeyboardInterrupt:
             # Pieces that have ended are handed over before the interrupt is.
-            lanes = [lane for lane in lanes if lane.stopped_by is not None]
-            interrupted = True
-        for lane in lanes:
-            tokens = np.array(lane.ids, np.int64)
-            piece = run.codec.decode(tokens)
-            stopped_by = lane.stopped_by or "time"
-            yield Generated(lane.index, tokens, piece, stopped_by, lane.log_probability)
-        if interrupted:
-            raise KeyboardInterrupt
+            yield from (lane.generated(run.codec) for lane in lanes if lane.stopped_by)
+            raise
+        yield from (lane.generated(run.codec) for lane in lanes)
 
 
 class _Lane:
@@ -155,6 +148,12 @@ class _Lane:
         self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
         self.log_probability = 0.0
         self.stopped_by: Literal["end", "length"] | None = None
+
+    def generated(self, codec: Codec) -> Generated:
+        """Return the piece as it is; what has not stopped by itself was stopped by time."""
+        ids = np.array(self.ids, np.int64)
+        stopped_by = self.stopped_by or "time"
+        return Generated(self.index, ids, codec.decode(ids), stopped_by, self.log_probability)
 
 
 @dataclass(frozen=True)

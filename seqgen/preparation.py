@@ -114,28 +114,17 @@ def prepare(
         return ready
     replace = overwrite or out is None
     refuse_existing(folder, marker=CORPUS, overwrite=replace)
-    reader = _Reader(implementation, list(files), jobs, progress or _silent)
-    try:
-        fitted = codec_class.fit(reader.pieces(), chosen)
-        Vocab.of(fitted.vocab)
-    except DataError as error:
-        skipped = unreadable + reader.skipped
-        raise _nothing_usable(len(files), skipped, str(error)) from error
-    except Exception as error:
-        raise PluginError(
-            f"codec {name!r} of {found.distribution} {found.version} cannot be fitted on these "
-            f"files ({_reason(error)}); tell its authors"
-        ) from error
+    reader = _Reader(implementation, list(files), unreadable, jobs, progress or _silent)
+    fitted = _fit(codec_class, chosen, reader, found)
     with (
         new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
         CorpusWriter(temporary, fitted) as writer,
     ):
         for source, ids in reader.encoded(fitted):
             writer.add(source, ids)
-        skipped = unreadable + reader.skipped
         if not writer.lengths:
-            raise _nothing_usable(len(files), skipped)
-        info |= {"skipped": [asdict(entry) for entry in skipped], "key": key}
+            raise _nothing_usable(reader)
+        info |= {"skipped": [asdict(entry) for entry in reader.skipped], "key": key}
         writer.finish(info, assign_splits(writer.digests, writer.lengths, seed))
     return Corpus(folder)
 
@@ -196,6 +185,21 @@ def write_corpus(
         info |= {"seed": None, "files": [], "skipped": [], "key": ""}
         writer.finish(info, whole(writer.lengths, splits))
     return Corpus(folder)
+
+
+def _fit(codec_class: type[Codec], options: Any, reader: _Reader, found: Found) -> Codec:
+    """Fit a codec, and say whose fault it is if that fails."""
+    try:
+        fitted = codec_class.fit(reader.pieces(), options)
+        Vocab.of(fitted.vocab)
+    except DataError as error:
+        raise _nothing_usable(reader, str(error)) from error
+    except Exception as error:
+        raise PluginError(
+            f"{codec_class.__name__} of {found.distribution} {found.version} cannot be fitted on "
+            f"these files ({_reason(error)}); tell its authors"
+        ) from error
+    return fitted
 
 
 def _description(found: Found, codec: str, options: Any) -> dict[str, Any]:
@@ -282,17 +286,31 @@ class _Reader:
     memory still does not grow with the corpus.
     """
 
-    def __init__(self, domain: Domain, files: list[Path], jobs: int, progress: Progress) -> None:
-        self.skipped: list[Skipped] = []
+    def __init__(
+        self,
+        domain: Domain,
+        files: list[Path],
+        unreadable: list[Skipped],
+        jobs: int,
+        progress: Progress,
+    ) -> None:
         self._domain = domain
         self._files = files
+        self._unreadable = unreadable
+        self._refused: list[Skipped] = []
         # Starting processes costs about a second: not worth it for a file or two.
         self._jobs = jobs if len(files) > 4 else 1
         self._progress = progress
         self._small = sum(file.stat().st_size for file in files) <= KEPT_BYTES
         self._kept: list[tuple[Path, list[Piece]]] | None = None
 
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What could not be used so far."""
+        return self._unreadable + self._refused
+
     def pieces(self) -> Iterator[Piece]:
+        """Yield all pieces, to fit a codec."""
         kept = []
         for file, pieces in self._read("reading", None):
             if self._small:
@@ -302,22 +320,24 @@ class _Reader:
         self._kept = kept if self._small else None
 
     def encoded(self, codec: Codec) -> Iterator[tuple[str, Ids]]:
+        """Yield the ids of every piece with the name of its file."""
         if self._kept is None:
             for file, arrays in self._read("encoding", codec):
                 yield from ((_shown(file), ids) for ids in arrays)
         else:
             for file, pieces in self._kept:
                 arrays, reasons = _encode(codec, pieces)
-                self.skipped += [Skipped(_shown(file), reason) for reason in reasons]
+                self._refused += [Skipped(_shown(file), reason) for reason in reasons]
                 yield from ((_shown(file), ids) for ids in arrays)
 
     def _read(self, stage: str, codec: Codec | None) -> Iterator[tuple[Path, list[Any]]]:
-        self.skipped = []
+        self._refused = []
         parallel = joblib.Parallel(n_jobs=self._jobs, return_as="generator")
         task = joblib.delayed(_read_file)
-        results = parallel(task(self._domain, file, codec) for file in self._files)
+        # Workers outlive a call and stay in the folder that they were started in.
+        results = parallel(task(self._domain, file.absolute(), codec) for file in self._files)
         for done, (file, (content, reasons)) in enumerate(zip(self._files, results, strict=True)):
-            self.skipped += [Skipped(_shown(file), reason) for reason in reasons]
+            self._refused += [Skipped(_shown(file), reason) for reason in reasons]
             yield file, content
             self._progress(stage, done + 1, len(self._files))
 
@@ -354,10 +374,11 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
 
 
-def _nothing_usable(files: int, skipped: list[Skipped], cause: str = "") -> CorpusError:
+def _nothing_usable(reader: _Reader, cause: str = "") -> CorpusError:
+    """Return the error that lists why no file could be used."""
+    skipped = reader.skipped
     reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
     more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
     cause = f" ({cause})" if cause else ""
-    return CorpusError(
-        f"none of {files} files could be used{cause}{':' * bool(reasons)}{reasons}{more}"
-    )
+    colon = ":" if reasons else ""
+    return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")

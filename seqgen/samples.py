@@ -76,31 +76,18 @@ def write_samples(
     RunError
         If the folder is taken.
     """
-    folder = Path(folder)
-    formats = run.domain.formats
-    suffix = suffix or formats[0]
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    if suffix not in formats:
-        raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
+    suffix = _suffix(run, suffix)
     pieces: list[Generated] = []
     entries: list[dict[str, Any]] = []
     interrupted = False
     began = time.monotonic()
-    with new_folder(folder, marker=SAMPLES, overwrite=overwrite) as temporary:
+    with new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite) as temporary:
         try:
             for piece in new:
                 path = temporary / f"{run.info['domain']}-{piece.index + 1}{suffix}"
-                files = [file.name for file in run.domain.write(piece.piece, path)]
+                files = run.domain.write(piece.piece, path)
                 pieces.append(piece)
-                entries.append(
-                    {
-                        "files": files,
-                        "index": piece.index,
-                        "tokens": len(piece.ids),
-                        "stopped_by": piece.stopped_by,
-                        "log_probability": piece.log_probability,
-                    }
-                )
+                entries.append(_entry(piece, files))
         except KeyboardInterrupt:
             if not pieces:
                 raise
@@ -119,4 +106,25 @@ def write_samples(
         write_json(temporary / SAMPLES, manifest)
     if interrupted:
         raise KeyboardInterrupt
-    return Samples(folder, pieces, manifest)
+    return Samples(Path(folder), pieces, manifest)
+
+
+def _suffix(run: Run, wanted: str | None) -> str:
+    """Return the suffix of the files, with its dot."""
+    formats = run.domain.formats
+    suffix = wanted or formats[0]
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    if suffix not in formats:
+        raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
+    return suffix
+
+
+def _entry(piece: Generated, files: list[Path]) -> dict[str, Any]:
+    """Return what the manifest says of a piece."""
+    return {
+        "files": [file.name for file in files],
+        "index": piece.index,
+        "tokens": len(piece.ids),
+        "stopped_by": piece.stopped_by,
+        "log_probability": piece.log_probability,
+    }

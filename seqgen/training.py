@@ -92,7 +92,6 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
     SeqgenError
         If the loss is no longer a number.
     """
-    device = next(model.parameters()).device
     began = time.monotonic()
     stream = training_stream(corpus, config.batch, config.window, config.seed)
     batch = next(stream)
@@ -102,22 +101,16 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         model.parameters(), config.step_size, betas=(0.9, 0.99), weight_decay=config.weight_decay
     )
     state = model.start_state(config.batch)
-    best, next_evaluation = math.inf, 1 / config.evaluations
-    step = tokens = 0
-    reported_step, reported_at, loss_sum = 0, 0.0, torch.zeros((), device=device)
     fraction, interrupted = 0.0, False
+    step = tokens = 0
+    best, next_evaluation = math.inf, 1 / config.evaluations
+    # Since the last report: its time, and the cost of how many tokens.
+    reported_at, reported_tokens, nats_since = 0.0, 0, torch.zeros((), device=state[0].device)
     while fraction < 1 and not interrupted:
         try:
             optimizer.param_groups[0]["lr"] = step_size(fraction, config.step_size)
-            nats, state = batch_nats(model, batch, state)
-            loss = nats / max(batch.counted, 1)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            optimizer.step()
-            step += 1
-            tokens += batch.counted
-            loss_sum += loss.detach()
+            nats, state = update(model, optimizer, batch, state, config.clip)
+            step, tokens, nats_since = step + 1, tokens + batch.counted, nats_since + nats
             batch = next(stream)
         except KeyboardInterrupt:
             interrupted = True
@@ -126,37 +119,45 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         evaluating = interrupted or fraction >= min(next_evaluation, 1)
         if not evaluating and time.monotonic() - began - reported_at < REPORT_EVERY:
             continue
-        mean_loss = loss_sum.item() / max(step - reported_step, 1)
-        if not math.isfinite(mean_loss):
-            raise SeqgenError(
-                f"the training loss became {mean_loss} at step {step}; "
-                f"try again with a smaller step size than {config.step_size} (--step-size)"
-            )
+        loss = _finite(nats_since.item() / max(tokens - reported_tokens, 1), step, config)
         valid_loss = None
         if evaluating:
-            try:
-                valid_loss = evaluate(model, corpus, config.batch)
-            except KeyboardInterrupt:
-                interrupted = True
-                valid_loss = evaluate(model, corpus, config.batch)
+            valid_loss, impatient = _evaluate_through_interrupt(model, corpus, config.batch)
+            interrupted |= impatient
+            # Evaluating takes time as well: the next one is due by what is left.
             fraction = spent(config, corpus, tokens, time.monotonic() - began)
+            next_evaluation = (math.floor(fraction * config.evaluations) + 1) / config.evaluations
         yield Report(
             fraction=min(fraction, 1.0),
             step=step,
             tokens=tokens,
             seconds=time.monotonic() - began,
-            loss=mean_loss,
+            loss=loss,
             step_size=optimizer.param_groups[0]["lr"],
             valid_loss=valid_loss,
             improved=valid_loss is not None and valid_loss < best,
             interrupted=interrupted,
         )
         model.train()  # the caller may have generated something, which ends training mode
-        if valid_loss is not None:
-            best = min(best, valid_loss)
-            next_evaluation = (math.floor(fraction * config.evaluations) + 1) / config.evaluations
-        reported_step, reported_at = step, time.monotonic() - began
-        loss_sum.zero_()
+        best = min(best, best if valid_loss is None else valid_loss)
+        reported_at, reported_tokens = time.monotonic() - began, tokens
+        nats_since.zero_()
+
+
+def update(
+    model: SequenceLSTM,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    state: State,
+    clip: float,
+) -> tuple[Tensor, State]:
+    """Learn from one window; return what its targets cost in nats, and the state after it."""
+    nats, state = batch_nats(model, batch, state)
+    optimizer.zero_grad()
+    (nats / max(batch.counted, 1)).backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    return nats.detach(), state
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
@@ -188,6 +189,26 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
         counted += batch.counted
     model.train(was_training)
     return total / counted
+
+
+def _evaluate_through_interrupt(
+    model: SequenceLSTM, corpus: Corpus, lanes: int
+) -> tuple[float, bool]:
+    """Evaluate, once more if Ctrl-C comes in between; return the loss and whether it did."""
+    try:
+        return evaluate(model, corpus, lanes), False
+    except KeyboardInterrupt:
+        return evaluate(model, corpus, lanes), True
+
+
+def _finite(loss: float, step: int, config: TrainConfig) -> float:
+    """Return the loss, if it is a number."""
+    if not math.isfinite(loss):
+        raise SeqgenError(
+            f"the training loss became {loss} at step {step}; "
+            f"try again with a smaller step size than {config.step_size} (--step-size)"
+        )
+    return loss
 
 
 def spent(config: TrainConfig, corpus: Corpus, tokens: int, seconds: float) -> float:

@@ -3,7 +3,7 @@
 import pytest
 
 from seqgen.discovery import find_domains
-from seqgen.testing import PROMISES, Check, check_domain, domain_checks
+from seqgen.testing import PROMISES, Check, NothingToCheck, check_domain, domain_checks
 
 DOMAINS = [found.name for found in find_domains()]
 
@@ -14,7 +14,10 @@ def test_the_first_party_domains_are_installed() -> None:
 
 @pytest.mark.parametrize("check", [c for name in DOMAINS for c in domain_checks(name)], ids=str)
 def test_contract(check: Check, tmp_path) -> None:
-    check.run(tmp_path)
+    try:
+        check.run(tmp_path)
+    except NothingToCheck as reason:
+        pytest.skip(str(reason))
 
 
 def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
@@ -27,5 +30,6 @@ def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
 
 def test_check_domain_counts(tmp_path, capsys) -> None:
     count = check_domain("text", tmp_path)
-    assert count == len(PROMISES)
-    assert f"{count} checks of the domain text passed" in capsys.readouterr().out
+    assert count == len(PROMISES) - 5
+    expected = f"{count} checks of the domain text passed, 5 had nothing to check"
+    assert expected in capsys.readouterr().out

@@ -35,6 +35,17 @@ def test_the_same_input_gives_the_same_bytes(verses: Path, tmp_path: Path) -> No
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 
+def test_relative_paths_are_those_of_now(tmp_path: Path, monkeypatch) -> None:
+    """Processes that were started elsewhere read them all the same."""
+    for place in ("one", "two"):
+        (tmp_path / place / "texts").mkdir(parents=True)
+        for number in range(6):
+            (tmp_path / place / "texts" / f"{number}.txt").write_text(f"{place} {number}")
+        monkeypatch.chdir(tmp_path / place)
+        corpus = seqgen.prepare("text", ["texts"], jobs=2)
+        assert corpus.info["pieces"] == 6 and not corpus.info["skipped"]
+
+
 def test_a_second_run_reads_nothing_again(verses: Path, monkeypatch) -> None:
     first = seqgen.prepare("text", [verses])
 

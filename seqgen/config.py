@@ -87,7 +87,7 @@ class TrainConfig:
 class SampleConfig:
     """How a token is drawn from the model's distribution, in this order."""
 
-    temperature: float = 0.9
+    temperature: float = 1.0
     """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest."""
     top_k: int = 0
     """Keep only this many of the likeliest tokens; 0 keeps all."""

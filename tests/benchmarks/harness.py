@@ -35,11 +35,17 @@ class Benchmark:
         parser.add_argument("--json", action="store_true", help="print nothing but the result")
         arguments = parser.parse_args()
         self.name, self.unit = name, unit
-        self.minutes, self.data, self.seed = arguments.minutes, arguments.data, arguments.seed
+        self.minutes, self.seed = arguments.minutes, arguments.seed
+        self._data = arguments.data
         self._quiet = arguments.json
         self._began = time.perf_counter()
-        if not self.data.is_dir():
-            parser.error(f"no data folder {self.data}; give its place with --data")
+
+    @property
+    def data(self) -> Path:
+        """The folder of the data sets; the program ends if it is not there."""
+        if not self._data.is_dir():
+            sys.exit(f"no data folder {self._data}; give its place with --data")
+        return self._data
 
     def watch(self, report: seqgen.Report) -> None:
         """Print an evaluation on the error stream."""

@@ -31,6 +31,7 @@ app = cyclopts.App(
     name="seqgen",
     help="Learn sequences with one LSTM engine and write new ones, step by step.",
     version=f"seqgen {seqgen.__version__}",
+    default_parameter=cyclopts.Parameter(negative_iterable=()),
 )
 for _name, _help in COMMANDS.items():
     app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)

@@ -222,7 +222,7 @@ def test_voices_are_told_by_name_else_by_pitch() -> None:
 def test_other_numbers_of_voices_and_drums_are_refused() -> None:
     for count in (1, 3, 5):
         rows = [(0, 480, 60 + track, 80, track) for track in range(count)]
-        with pytest.raises(DataError, match=f"but {count} tracks have notes"):
+        with pytest.raises(DataError, match=f"tracks with notes here: {count}"):
             raster_of(Music(make_notes(rows), (Track(),) * count, 480))
     rows = [(0, 480, 60 + track, 80, track) for track in range(4)]
     with pytest.raises(DataError, match="four voices"):

@@ -144,7 +144,7 @@ def _voices(music: Music) -> dict[int, int]:
         return named
     if len(tracks) != len(VOICES) or any(music.tracks[track].drums for track in tracks):
         raise DataError(
-            f"a chorale has four voices, one track each, but {len(tracks)} tracks have notes here"
+            f"a chorale has four voices, one track each; tracks with notes here: {len(tracks)}"
         )
     by_pitch = sorted(tracks, key=lambda track: -notes["pitch"][notes["track"] == track].mean())
     return dict(enumerate(by_pitch))

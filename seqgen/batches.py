@@ -35,7 +35,7 @@ class Batch:
     targets : int64 array (B, T)
         The id to predict at each step, or `IGNORE`.
     features : int64 array (B, T, K)
-        Side inputs that belong to the targets.
+        Features that belong to the targets.
     """
 
     inputs: NDArray[np.int64]

@@ -92,7 +92,7 @@ class SequenceLSTM(nn.Module):
     vocab : Vocab
         Its END resets the state.
     feature_sizes : sequence of int
-        Number of values of each side input (K of them).
+        Number of values of each feature (K of them).
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class SequenceLSTM(nn.Module):
         else:
             self.output = nn.Linear(top, vocab.targets)
         self.targets = vocab.targets
-        # Side inputs are added: to what the layers read, and to the logits.
+        # Features are added: to what the layers read, and to the logits.
         self.features_in = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
         self.features_out = nn.ModuleList(
             nn.Embedding(size, vocab.targets) for size in feature_sizes
@@ -141,7 +141,7 @@ class SequenceLSTM(nn.Module):
         ----------
         ids : int64 Tensor (B, T)
         features : int64 Tensor (B, T, K), optional
-            Side inputs that belong to the ids to predict; needed if the model has any.
+            Features that belong to the ids to predict; needed if the model has any.
         state : pair of Tensor (L, B, H), optional
             Where to go on; by default, the start.
 

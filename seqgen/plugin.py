@@ -125,7 +125,7 @@ class Codec(Protocol):
     """Turns a piece into token ids and ids into a piece.
 
     Ids are those of the payload, ``0 .. len(vocab) - 1``; START and END belong to the core.
-    Subclass it to get the defaults: no side inputs, no augmentation, no grammar.
+    Subclass it to get the defaults: no features, no augmentation, no grammar.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Codec(Protocol):
     vocab : sequence of str
         Names of the payload tokens in the order of their ids.
     feature_sizes : tuple of int
-        Number of values of each of the K side inputs.
+        Number of values of each of the K features.
     """
 
     options_type: ClassVar[type[Any]]
@@ -188,7 +188,7 @@ class Codec(Protocol):
         return ids
 
     def features(self, ids: Ids) -> NDArray[np.int64]:
-        """Return the side inputs ``(N + 1, K)`` of a piece's ids ``(N,)``.
+        """Return the features ``(N + 1, K)`` of a piece's ids ``(N,)``.
 
         Row i says what ``ids[:i]`` tells of position i (beat, voice, pen state), and reaches
         the model when it predicts that position; row N belongs to the END to come.
@@ -216,7 +216,7 @@ class Tracker(Protocol):
     """Follows one sequence while it is generated."""
 
     def features(self) -> Sequence[int]:
-        """Return the side inputs ``(K,)`` of the next position, as `Codec.features` would."""
+        """Return the features ``(K,)`` of the next position, as `Codec.features` would."""
         ...
 
     def allowed(self) -> NDArray[np.bool_] | None:

@@ -18,7 +18,7 @@ import joblib
 
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, whole
-from seqgen.discovery import Found, codec_type, load_domain
+from seqgen.discovery import Found, codec_type, load_codec, load_domain
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
 from seqgen.files import (
     CORPUS,
@@ -218,10 +218,11 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def _finished(folder: Path, key: str) -> Corpus | None:
-    """Return the corpus of this key if it is there, and whole."""
+    """Return the corpus of this key if it is there, whole, and its codec is still the same."""
     try:
         corpus = Corpus(folder)
-    except CorpusError:
+        load_codec(corpus.info)
+    except (CorpusError, PluginError):
         return None
     return corpus if corpus.info["key"] == key else None
 

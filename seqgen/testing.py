@@ -308,7 +308,7 @@ def augments_within_its_vocabulary(subject: Subject, folder: Path) -> None:
 
 
 def has_features_in_range(subject: Subject, folder: Path) -> None:
-    """Side inputs are (N + 1, K) and within their sizes, for any ids."""
+    """Features are (N + 1, K) and within their sizes, for any ids."""
     codec = subject.codec
     if not codec.feature_sizes:
         raise NothingToCheck("the codec has no features")
@@ -319,7 +319,7 @@ def has_features_in_range(subject: Subject, folder: Path) -> None:
 
 
 def has_features_of_the_past(subject: Subject, folder: Path) -> None:
-    """The side inputs of a position depend on the ids before it only."""
+    """The features of a position depend on the ids before it only."""
     codec = subject.codec
     if not codec.feature_sizes:
         raise NothingToCheck("the codec has no features")
@@ -330,7 +330,7 @@ def has_features_of_the_past(subject: Subject, folder: Path) -> None:
 
 
 def tracks_its_features(subject: Subject, folder: Path) -> None:
-    """The tracker gives the same side inputs, one by one, for any ids."""
+    """The tracker gives the same features, one by one, for any ids."""
     codec = subject.codec
     tracker = codec.tracker()
     assert tracker is not None or not codec.feature_sizes, "features need a tracker"

@@ -123,6 +123,7 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         valid_loss = None
         if evaluating:
             valid_loss, impatient = _evaluate_through_interrupt(model, corpus, config.batch)
+            valid_loss = _finite(valid_loss, step, config)
             interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
             fraction = spent(config, corpus, tokens, time.monotonic() - began)
@@ -205,7 +206,7 @@ def _finite(loss: float, step: int, config: TrainConfig) -> float:
     """Return the loss, if it is a number."""
     if not math.isfinite(loss):
         raise SeqgenError(
-            f"the training loss became {loss} at step {step}; "
+            f"the loss became {loss} at step {step}; "
             f"try again with a smaller step size than {config.step_size} (--step-size)"
         )
     return loss

@@ -88,6 +88,22 @@ def test_of_long_pieces_the_end_is_held_out(verses: Path, tmp_path: Path) -> Non
     assert len(parts) == 40 + 3
 
 
+def test_a_corpus_of_another_build_of_the_plugin_is_made_again(verses, monkeypatch) -> None:
+    """Under one version number, as while a plugin is being written."""
+    from seqgen_text.characters import CharacterCodec
+
+    whole = CharacterCodec.from_state.__func__
+
+    def larger(cls, state, options):
+        return whole(cls, {**state, "characters": state["characters"] + "~"}, options)
+
+    seqgen.prepare("text", [verses], seed=5)
+    reads = []
+    monkeypatch.setattr(CharacterCodec, "from_state", classmethod(larger))
+    seqgen.prepare("text", [verses], seed=5, progress=lambda *now: reads.append(now))
+    assert reads
+
+
 def test_one_odd_file_never_ends_the_others(verses: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff.txt")
     (tmp_path / name).write_text("a file with a name that is not UTF-8")

@@ -55,7 +55,7 @@ class ChoraleCodec(Codec):
     highest stays, and the voice's next onset ends it; dynamics, tempo, key and changes of
     metre go. The form *grid* also loses repeated notes and the metre.
 
-    Eleven side inputs: the slot (header or voice); the place in the bar and the number of the
+    Eleven features: the slot (header or voice); the place in the bar and the number of the
     bar; for how long the voice has gone on; what sounds in each of the four cells before, of
     which the fourth is the voice's own last; and for each of the three others the pitch that
     would run with it in parallel fifths, octaves or unisons.
@@ -111,15 +111,15 @@ class ChoraleCodec(Codec):
         DataError
             If no piece has four voices.
         """
-        lows, highs = np.full(len(VOICES), 128), np.full(len(VOICES), REST)
+        lows, highs = np.full(PARTS, 128), np.full(PARTS, REST)
         metres = set()
         for piece in pieces:
             try:
                 raster = raster_of(piece)
             except DataError:
                 continue
-            metre = raster.metre if options.form == "held" else DEFAULT_METRE
-            if raster.longest_silence() > bar_steps(metre):
+            metre = _metre_of(raster, options)
+            if _excess_silence(raster, metre):
                 continue
             pitched = np.where(raster.sounding == REST, 128, raster.sounding)
             lows = np.minimum(lows, pitched.min(axis=0))
@@ -180,7 +180,7 @@ class ChoraleCodec(Codec):
         return np.where(self.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
 
     def features(self, ids: Ids) -> Ids:
-        """Return the side inputs of every position (N + 1, 11)."""
+        """Return the features of every position (N + 1, 11)."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         rows[: self.header, 0] = np.arange(len(rows))[: self.header]
         raster, cells = self._raster(ids), rows[self.header :]
@@ -216,8 +216,8 @@ class ChoraleCodec(Codec):
         frames = max(len(ids) - self.header, 0) / PARTS
         return {"tokens": float(len(ids)), "frames": frames, "quarters": frames / STEPS}
 
-    def opening(self, ids: Ids) -> tuple[tuple[int, int], int]:
-        """Return the metre and upbeat that ids open with, or the first metre and none."""
+    def read_header(self, ids: Ids) -> tuple[tuple[int, int], int]:
+        """Return the metre and upbeat that ids begin with, or the first metre and none."""
         kinds = [self.table[token] for token in ids[: self.header].tolist()]
         metre = kinds[0][1] if kinds and kinds[0][0] == "metre" else self.metres[0]
         upbeat = kinds[1][1] if len(kinds) > 1 and kinds[1][0] == "upbeat" else 0
@@ -235,16 +235,16 @@ class ChoraleCodec(Codec):
         changes = np.ones(cells.shape, bool)
         changes[1:] = sounding[1:] != sounding[:-1]
         begins = changes | (cells >= 0) if self.held else changes
-        return Raster(sounding, begins, *self.opening(ids))
+        return Raster(sounding, begins, *self.read_header(ids))
 
     def _pitch_feature(self, pitches: Ids) -> Ids:
-        """Return pitches as values of a side input; 0 is a rest, or outside the vocabulary."""
+        """Return pitches as values of a feature; 0 is a rest, or outside the vocabulary."""
         inside = (pitches >= self.low) & (pitches <= self.high)
         return np.where(inside, pitches - self.low + 1, 0)
 
     def _refuse_unfit(self, raster: Raster) -> None:
-        metre = raster.metre if self.held else DEFAULT_METRE
-        if (silence := raster.longest_silence()) > bar_steps(metre):
+        metre = _metre_of(raster, self.options)
+        if silence := _excess_silence(raster, metre):
             raise DataError(
                 f"all voices are silent for {silence} sixteenths on end, more than a bar; "
                 f"a chorale is not: are parts missing?"
@@ -272,8 +272,8 @@ class ChoraleTracker:
 
     def __init__(self, codec: ChoraleCodec) -> None:
         self._codec = codec
-        self._opening: list[int] = []
-        self._metre, self._upbeat = codec.opening(np.zeros(0, np.int64))
+        self._header: list[int] = []
+        self._metre, self._upbeat = codec.read_header(np.zeros(0, np.int64))
         self._sounding = [REST] * (2 * PARTS)
         self._lasted = [0] * PARTS
         self._cells = 0
@@ -282,8 +282,8 @@ class ChoraleTracker:
 
     def features(self) -> Sequence[int]:
         """Return the row of `ChoraleCodec.features` for the next position."""
-        if len(self._opening) < self._codec.header:
-            return (len(self._opening), *[0] * (len(self._codec.feature_sizes) - 1))
+        if len(self._header) < self._codec.header:
+            return (len(self._header), *[0] * (len(self._codec.feature_sizes) - 1))
         step, voice = divmod(self._cells, PARTS)
         bar, place = divmod(step - self._upbeat, bar_steps(self._metre))
         return (
@@ -301,8 +301,8 @@ class ChoraleTracker:
         Nothing is held that does not sound, the voices are not all silent for more than a bar,
         and a piece ends after a whole step in which something sounds.
         """
-        if len(self._opening) < self._codec.header:
-            mask = self._masks[len(self._opening)].copy()
+        if len(self._header) < self._codec.header:
+            mask = self._masks[len(self._header)].copy()
             first = self._codec.ids["upbeat", 0]
             mask[first + bar_steps(self._metre) :] = False
             return mask
@@ -321,9 +321,9 @@ class ChoraleTracker:
 
     def push(self, token: int) -> None:
         """Take note of a token."""
-        if len(self._opening) < self._codec.header:
-            self._opening.append(token)
-            self._metre, self._upbeat = self._codec.opening(np.array(self._opening))
+        if len(self._header) < self._codec.header:
+            self._header.append(token)
+            self._metre, self._upbeat = self._codec.read_header(np.array(self._header))
             return
         voice, before = self._cells % PARTS, self._sounding[-PARTS]
         meaning = int(self._codec.meaning[token])
@@ -356,6 +356,17 @@ class ChoraleTracker:
         return np.array(
             [kind == "rest" or (kind == "pitch" and low <= value <= high) for kind, value in table]
         )
+
+
+def _metre_of(raster: Raster, options: ChoraleOptions) -> tuple[int, int]:
+    """Return the metre as far as the form knows it."""
+    return raster.metre if options.form == "held" else DEFAULT_METRE
+
+
+def _excess_silence(raster: Raster, metre: tuple[int, int]) -> int:
+    """Return the longest common silence in steps, if it is more than a bar, else 0."""
+    silence = raster.longest_silence()
+    return silence if silence > bar_steps(metre) else 0
 
 
 def _token_name(kind: str, value: Any) -> str:

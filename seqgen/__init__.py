@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqgen.beam import search
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.corpus import Corpus
     from seqgen.discovery import find_domains, load_domain
-    from seqgen.generation import Generated, generate
+    from seqgen.generation import Generated, Primed, generate, prime, stream
+    from seqgen.novelty import Novelty, measure_novelty
     from seqgen.preparation import prepare, write_corpus
     from seqgen.run import Run, create_run, load
     from seqgen.scoring import Score, score
@@ -31,6 +33,8 @@ __all__ = [
     "Generated",
     "LimitConfig",
     "ModelConfig",
+    "Novelty",
+    "Primed",
     "Report",
     "Run",
     "SampleConfig",
@@ -42,8 +46,12 @@ __all__ = [
     "generate",
     "load",
     "load_domain",
+    "measure_novelty",
     "prepare",
+    "prime",
     "score",
+    "search",
+    "stream",
     "write_corpus",
 ]
 
@@ -51,7 +59,9 @@ _HOMES = {
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
     "corpus": ("Corpus",),
     "discovery": ("find_domains", "load_domain"),
-    "generation": ("Generated", "generate"),
+    "beam": ("search",),
+    "generation": ("Generated", "Primed", "generate", "prime", "stream"),
+    "novelty": ("Novelty", "measure_novelty"),
     "preparation": ("prepare", "write_corpus"),
     "run": ("Run", "create_run", "load"),
     "scoring": ("Score", "score"),

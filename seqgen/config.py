@@ -85,32 +85,60 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How a token is drawn from the model's distribution, in this order."""
+    """How a token is drawn from the model's distribution; docs/sampling.md gives the order."""
 
     temperature: float = 1.0
     """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest."""
+    final_temperature: float | None = None
+    """Let the temperature move to this one over the piece."""
+    cooling: int = 0
+    """Tokens over which it moves; 0 takes as many as the longest piece of the corpus has."""
     top_k: int = 0
     """Keep only this many of the likeliest tokens; 0 keeps all."""
+    typical_p: float = 1.0
+    """Keep tokens about as surprising as expected that together have this probability."""
     top_p: float = 1.0
     """Keep the likeliest tokens that together have this probability (Holtzman 2020)."""
     min_p: float = 0.05
     """Drop tokens less likely than this share of the likeliest (Nguyen 2024)."""
+    repetition_penalty: float = 1.0
+    """Divide by this the probability of tokens that were there already."""
+    no_repeat_ngram: int = 0
+    """Write no sequence of so many tokens twice, as far as possible; 0 allows it."""
+    repetition_window: int = 0
+    """How many tokens back both look; 0 looks at the whole piece."""
+    bias: tuple[str, ...] = ()
+    """Add to a token's log-probability, as NAME=NUMBER; may be repeated."""
+    ban: tuple[str, ...] = ()
+    """Never draw the token of this name; <end> is the end of a piece; may be repeated."""
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "temperature", "top_k", "min_p")
-        if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p must be above 0 and at most 1, found {self.top_p}")
+        _at_least(self, 0, "temperature", "cooling", "top_k", "min_p")
+        _at_least(self, 0, "no_repeat_ngram", "repetition_window")
+        if self.final_temperature is not None:
+            _at_least(self, 0, "final_temperature")
+        for name in ("typical_p", "top_p"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"{name} must be above 0 and at most 1, found {getattr(self, name)}"
+                )
         if not self.min_p <= 1:
             raise ConfigError(f"min_p must be at most 1, found {self.min_p}")
+        if not self.repetition_penalty > 0:
+            raise ConfigError(
+                f"repetition_penalty must be above 0, found {self.repetition_penalty}"
+            )
 
 
 @dataclass(frozen=True)
 class LimitConfig:
     """When a piece stops that does not end by itself."""
 
-    length: int = 0
+    length: float = 0.0
     """Most tokens in a piece, the prompt's included; 0 allows twice the longest piece of the
     corpus, but at most 4096, after the prompt."""
+    unit: str = "tokens"
+    """What the length counts: tokens, or a unit of the codec such as characters or quarters."""
     seconds: float = 0.0
     """Most seconds to spend; pieces begun are kept as they are; 0 sets no limit."""
 

@@ -6,6 +6,8 @@ Comes from: `seqgen.preparation`. Next: `seqgen.batches` cuts a corpus into stre
 from __future__ import annotations
 
 import hashlib
+import itertools
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +25,10 @@ from seqgen.plugin import Codec, Ids
 from seqgen.vocab import Vocab
 
 FORMAT = 1
+
+#: One line of JSON a piece: where it comes from.
+SOURCES = "sources.jsonl"
+
 Split: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
@@ -95,6 +101,14 @@ class Corpus:
         ids: NDArray[Any] = self._tokens[self._offsets[index] : self._offsets[index + 1]]
         return ids
 
+    def source(self, index: int) -> str:
+        """Return where a piece comes from: a file, with the number of the piece if it has more."""
+        path = self.folder / SOURCES
+        if not path.exists():
+            return f"piece {index + 1}"
+        with path.open(encoding="utf-8") as lines:
+            return str(json.loads(next(itertools.islice(lines, index, None))))
+
     def segments(self, split: Split) -> list[Segment]:
         """Return what belongs to a split, in the order of the corpus."""
         rows = self._segments[self._segments["split"] == SPLITS.index(split)]
@@ -128,11 +142,13 @@ class CorpusWriter:
 
     def __enter__(self) -> CorpusWriter:
         self._file: BinaryIO = (self._folder / "tokens.npy").open("wb")
+        self._sources = (self._folder / SOURCES).open("w", encoding="utf-8")
         self._write_header()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        self._sources.close()
 
     def add(self, source: str, ids: Ids) -> None:
         """Append a piece, unless the same piece is there already."""
@@ -152,6 +168,7 @@ class CorpusWriter:
         self.lengths.append(len(ids))
         self._units.update(self._codec.units(ids))
         self._file.write(ids.astype(self._dtype).tobytes())
+        print(json.dumps(source), file=self._sources)
 
     def finish(self, info: dict[str, Any], segments: NDArray[np.void]) -> None:
         """Write what goes beside the tokens.

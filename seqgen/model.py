@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqgen.config import ModelConfig
+from seqgen.errors import RunError
 from seqgen.vocab import Vocab
 
 #: (h, c) of every layer, each (L, B, H).
@@ -185,3 +186,21 @@ class SequenceLSTM(nn.Module):
             assert features is not None, "this model needs features"
             logits = logits + table(features[:, :, number])
         return logits
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; auto takes cuda, mps or cpu, the first there is.
+
+    Raises
+    ------
+    RunError
+        If this machine has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise RunError(f"no device {name!r} here ({error}); try --device auto") from error

@@ -19,12 +19,14 @@ Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks them against thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 import pluggy
+
+from seqgen.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +84,8 @@ class Hooks:
 class Domain(Protocol):
     """What a plugin offers: pieces in and out of files, and codecs for them.
 
-    Built without arguments. Heavy libraries belong inside the methods that need them.
+    Built without arguments. Heavy libraries belong inside the methods that need them. Subclass
+    it to get the default: pieces come from files only.
 
     Attributes
     ----------
@@ -104,6 +107,16 @@ class Domain(Protocol):
             If the file holds nothing that can be read; preparing skips it and says why.
         """
         ...
+
+    def from_text(self, text: str) -> Piece:
+        """Return the piece that a user typed, as a prompt or a sequence to stop at.
+
+        Raises
+        ------
+        DataError
+            If pieces cannot be typed, which is the default.
+        """
+        raise DataError("pieces of this domain come from files and cannot be typed")
 
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece in the format of the path's suffix; return the files written."""
@@ -167,6 +180,16 @@ class Codec(Protocol):
         """
         ...
 
+    def adapt(self, piece: Piece, unknown: Literal["skip", "nearest"]) -> Piece:
+        """Return the piece without what `encode` does not know, or with what is nearest to it.
+
+        Raises
+        ------
+        DataError
+            If the codec cannot do that, which is the default.
+        """
+        raise DataError(f"codec {type(self).__name__} cannot mend a prompt; leave out --unknown")
+
     def decode(self, ids: Ids) -> Piece:
         """Return the piece of any ids ``(N,)``: cut short or random, never an error."""
         ...
@@ -187,6 +210,17 @@ class Codec(Protocol):
         """
         return ids
 
+    def continuation(self, ids: Ids, start: int) -> Ids:
+        """Return what follows the first `start` ids ``(N,)``, as ids of a piece of its own."""
+        return ids[start:]
+
+    def text_stream(self) -> Callable[[int], str] | None:
+        """Return a new function from each id of a piece, in turn, to the text it adds.
+
+        None, the default, means that pieces are not text to be shown while they are written.
+        """
+        return None
+
     def features(self, ids: Ids) -> NDArray[np.int64]:
         """Return the features ``(N + 1, K)`` of a piece's ids ``(N,)``.
 
@@ -201,10 +235,18 @@ class Codec(Protocol):
         Parameters
         ----------
         condition : object
-            What the user wants in the result (a melody, a sentence); None for nothing.
+            What the user wants in the result: a piece (a melody) or text (a sentence); None for
+            nothing.
 
         A codec with features has a tracker, which gives them one by one.
+
+        Raises
+        ------
+        DataError
+            If the codec can make nothing of the condition, which is the default.
         """
+        if condition is not None:
+            raise DataError(f"codec {type(self).__name__} writes freely: nothing can be given")
         return None
 
     def units(self, ids: Ids) -> dict[str, float]:

@@ -18,24 +18,27 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import safetensors
-import safetensors.torch
-import torch
+import safetensors.numpy
+from numpy.typing import NDArray
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
-from seqgen.errors import RunError
+from seqgen.errors import CorpusError, RunError
 from seqgen.files import RUN, new_folder, read_description, write_atomic, write_json
-from seqgen.model import SequenceLSTM
 from seqgen.plugin import CONTRACT, Codec, Domain
-from seqgen.training import Report, train
 from seqgen.vocab import Vocab
+
+if TYPE_CHECKING:
+    from seqgen.model import SequenceLSTM
+    from seqgen.training import Report
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
@@ -93,6 +96,26 @@ class Run:
             return []
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
+    def corpus(self) -> Corpus:
+        """Open the corpus that the run was trained on.
+
+        Raises
+        ------
+        CorpusError
+            If it is not where it was, or is another one by now.
+        """
+        about = self.info["corpus"]
+        folder = about.get("folder", "its folder")
+        try:
+            corpus = Corpus(folder)
+        except CorpusError as error:
+            raise CorpusError(
+                f"the corpus of {self.folder} is not in {folder} any more ({error})"
+            ) from error
+        if corpus.info["key"] != about["key"]:
+            raise CorpusError(f"{folder} holds another corpus than {self.folder} was trained on")
+        return corpus
+
     @cached_property
     def domain(self) -> Domain:
         """The domain that reads and writes this run's pieces."""
@@ -106,11 +129,27 @@ class Run:
     @cached_property
     def model(self) -> SequenceLSTM:
         """The best model so far; fresh weights if there was no training yet."""
+        import torch
+
+        from seqgen.model import SequenceLSTM, choose_device
+
         torch.manual_seed(self.train_config.seed)
         model = SequenceLSTM(self.model_config, self.vocab, tuple(self.codec.feature_sizes))
         if (self.folder / WEIGHTS).exists():
             self._load_weights(model)
         return model.to(choose_device(self.device))
+
+    @property
+    def weights(self) -> dict[str, NDArray[numpy.float32]]:
+        """The weights of `model` by name; PyTorch is not needed for those in the folder."""
+        path = self.folder / WEIGHTS
+        if not path.exists():
+            state = self.model.state_dict()
+            return {name: value.float().cpu().numpy() for name, value in state.items()}
+        try:
+            return safetensors.numpy.load_file(path)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise RunError(f"{path} cannot be read ({error}); train again") from error
 
     def train(self, corpus: Corpus) -> Iterator[Report]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.
@@ -125,6 +164,8 @@ class Run:
         RunError
             If the run is trained already, or the corpus has another vocabulary.
         """
+        from seqgen.training import train
+
         if corpus.vocab.digest != self.vocab.digest:
             raise RunError(
                 f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
@@ -155,16 +196,21 @@ class Run:
             model.eval()
 
     def _save(self, model: SequenceLSTM, report: Report) -> None:
-        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-        write_atomic(self.folder / WEIGHTS, safetensors.torch.save(weights))
+        import torch
+
+        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights))
         self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
         write_json(self.folder / RUN, self.info)
         write_atomic(self.folder / "README.md", model_card(self.info))
 
     def _load_weights(self, model: SequenceLSTM) -> None:
+        import torch
+
         try:
-            model.load_state_dict(safetensors.torch.load_file(self.folder / WEIGHTS))
-        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            tensors = {name: torch.from_numpy(value) for name, value in self.weights.items()}
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
             raise RunError(f"{self.folder / WEIGHTS} does not fit {RUN}: {error}") from error
 
     def __repr__(self) -> str:
@@ -187,6 +233,8 @@ def create_run(
     RunError
         If `folder` is taken, and is no run or may not be replaced.
     """
+    from seqgen.model import choose_device
+
     train = train or TrainConfig()
     choose_device(train.device)
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
@@ -198,7 +246,8 @@ def create_run(
         "versions": versions(),
         **{name: corpus.info[name] for name in about},
         "corpus": {name: corpus.info[name] for name in counts}
-        | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")},
+        | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
+        | {"folder": str(corpus.folder.resolve())},
         "model": asdict(model or ModelConfig()),
         "train": asdict(train),
         "result": None,
@@ -230,27 +279,9 @@ def versions() -> dict[str, str]:
     return {
         "seqgen": seqgen.__version__,
         "python": platform.python_version(),
-        "torch": str(torch.__version__),
+        "torch": version("torch"),
         "numpy": numpy.__version__,
     }
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of a name; auto takes cuda, mps or cpu, the first there is.
-
-    Raises
-    ------
-    RunError
-        If this machine has no such device.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise RunError(f"no device {name!r} here ({error}); try --device auto") from error
 
 
 def model_card(info: dict[str, Any]) -> str:

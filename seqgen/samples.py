@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError
 from seqgen.files import SAMPLES, new_folder, write_json
 from seqgen.generation import Generated
+from seqgen.novelty import measure_novelty
 from seqgen.run import Run, versions
 
 
@@ -51,6 +53,7 @@ def write_samples(
     suffix: str | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
+    compare: Corpus | None = None,
     overwrite: bool = False,
 ) -> Samples:
     """Write pieces into a new folder as they come.
@@ -66,6 +69,8 @@ def write_samples(
         One of the domain's formats; by default its first.
     settings : mapping, optional
         What `new` was made with, as JSON, for the manifest.
+    compare : Corpus, optional
+        Say in the manifest how much of each piece stands in this corpus's training pieces.
     overwrite : bool
         Replace a folder of samples that is there.
 
@@ -83,11 +88,12 @@ def write_samples(
     began = time.monotonic()
     with new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite) as temporary:
         try:
-            for piece in new:
-                path = temporary / f"{run.info['domain']}-{piece.index + 1}{suffix}"
-                files = run.domain.write(piece.piece, path)
+            for number, piece in enumerate(new, 1):
+                files = run.domain.write(
+                    piece.piece, temporary / f"{run.info['domain']}-{number}{suffix}"
+                )
                 pieces.append(piece)
-                entries.append(_entry(piece, files))
+                entries.append(_entry(piece, files, compare))
         except KeyboardInterrupt:
             if not pieces:
                 raise
@@ -119,12 +125,18 @@ def _suffix(run: Run, wanted: str | None) -> str:
     return suffix
 
 
-def _entry(piece: Generated, files: list[Path]) -> dict[str, Any]:
+def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:
     """Return what the manifest says of a piece."""
-    return {
+    about = {
         "files": [file.name for file in files],
         "index": piece.index,
         "tokens": len(piece.ids),
+        "prompt_tokens": piece.prompt,
         "stopped_by": piece.stopped_by,
         "log_probability": piece.log_probability,
+        "log_probability_per_token": piece.log_probability_per_token,
+        "seconds": piece.seconds,
     }
+    if compare is not None:
+        about["novelty"] = asdict(measure_novelty(compare, piece.ids[piece.prompt :]))
+    return about

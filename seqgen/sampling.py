@@ -1,99 +1,366 @@
-"""THE SAMPLER: from a model's logits to the ids drawn, one page of numpy.
+"""THE SAMPLER: from a model's logits to the id drawn, one row at a time, compiled.
 
-The order is: mask, temperature, top-k, top-p, min-p, draw. Every filter keeps at least the
-likeliest token, and what is kept is renormalised. B rows, V' ids.
+The order is: bias and bans, repetition penalty, mask, no repeated n-gram, temperature, top-k,
+typical, top-p, min-p, draw. What is kept is renormalised, every filter keeps at least one token,
+and a token that alone is allowed is taken whatever the other settings say. V' ids.
+
+All functions are NumPy code that numba compiles, so that both steppers draw alike, and the fused
+one without leaving compiled code.
 """
 
 from __future__ import annotations
 
+import difflib
+from typing import NamedTuple, TypeAlias
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from seqgen.config import SampleConfig
-from seqgen.errors import SeqgenError
+from seqgen.errors import ConfigError
+from seqgen.vocab import END_NAME, Vocab
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+Ids: TypeAlias = NDArray[np.int64]
+
+#: What `choose` returns in place of an id.
+NOT_FINITE, NOTHING_LEFT = -1, -2
+
+#: A probability that is taken for none.
+IMPOSSIBLE = 1e-300
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-def choose(
-    logits: NDArray[np.floating],
-    draws: Floats,
-    config: SampleConfig,
-    allowed: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.int64], Floats]:
-    """Draw one id for each row.
+class Rules(NamedTuple):
+    """A `SampleConfig` for one vocabulary, as the compiled functions take it.
+
+    Attributes
+    ----------
+    bias : float64 array (V',)
+        Added to the log-probabilities; minus infinity for banned tokens.
+    cooling : int
+        Tokens over which the temperature moves.
+
+    The others are as in `SampleConfig`.
+    """
+
+    temperature: float
+    final_temperature: float
+    cooling: int
+    top_k: int
+    typical_p: float
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    no_repeat_ngram: int
+    repetition_window: int
+    bias: Floats
+
+    @property
+    def look_back(self) -> int | None:
+        """How many of a piece's last tokens matter; None for all of them."""
+        if self.repetition_penalty == 1 and not self.no_repeat_ngram:
+            return 0
+        return self.repetition_window or None
+
+
+class Lanes(NamedTuple):
+    """What drawing needs to know of B pieces side by side.
+
+    Attributes
+    ----------
+    ids : int64 array (B,)
+        The last token of each, which is read next.
+    features : int64 array (B, K)
+        Of the position to come.
+    allowed : bool array (B, V')
+        Ids that may come there.
+    recent : int64 array (B, N)
+        The last tokens, as far as the rules look back, with room for those to be drawn.
+    counts : int64 array (B,)
+        How many of them there are.
+    drawn : int64 array (B,)
+        How many tokens of each piece were drawn before.
+    """
+
+    ids: Ids
+    features: Ids
+    allowed: NDArray[np.bool_]
+    recent: Ids
+    counts: Ids
+    drawn: Ids
+
+
+def rules_for(config: SampleConfig, vocab: Vocab, longest: int) -> Rules:
+    """Return the settings for a vocabulary.
 
     Parameters
     ----------
-    logits : float array (B, V')
-    draws : float64 array (B,)
-        Uniform in [0, 1); row i's id depends on row i alone.
     config : SampleConfig
-    allowed : bool array (B, V'), optional
-        Ids that may be drawn; at least one in each row.
-
-    Returns
-    -------
-    ids : int64 array (B,)
-    log_probabilities : float64 array (B,)
-        Of the ids under the model itself, unfiltered: what the model thinks of its piece.
+    vocab : Vocab
+    longest : int
+        Tokens over which the temperature moves if the settings do not say.
 
     Raises
     ------
-    SeqgenError
-        If a logit is not finite.
+    ConfigError
+        If a bias or ban names no token.
     """
-    if not np.isfinite(logits).all():
-        raise SeqgenError("the model predicts values that are no numbers; train it again")
-    model = log_softmax(logits.astype(np.float64))
-    probabilities = distribution(model, config, allowed)
+    bias = np.zeros(vocab.targets)
+    for entry in config.bias:
+        name, equals, value = entry.rpartition("=")
+        try:
+            if not equals:
+                raise ValueError
+            bias[_token(name, vocab)] += float(value)
+        except ValueError:
+            raise ConfigError(f"bias must be like NAME=NUMBER, found {entry!r}") from None
+    for name in config.ban:
+        bias[_token(name, vocab)] = -np.inf
+    final = config.temperature if config.final_temperature is None else config.final_temperature
+    return Rules(
+        float(config.temperature),
+        float(final),
+        config.cooling or longest,
+        config.top_k,
+        float(config.typical_p),
+        float(config.top_p),
+        float(config.min_p),
+        float(config.repetition_penalty),
+        config.no_repeat_ngram,
+        config.repetition_window,
+        bias,
+    )
+
+
+def _token(name: str, vocab: Vocab) -> int:
+    names = (*vocab.names, END_NAME)
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {close[0]!r}?" if close else "seqgen info RUN --json lists them"
+        raise ConfigError(f"there is no token {name!r} in this model's vocabulary; {hint}")
+    return names.index(name)
+
+
+@compiled
+def choose_each(
+    logits: NDArray[np.float32],
+    lanes: Lanes,
+    draws: Floats,
+    step: int,
+    rules: Rules,
+    new: Ids,
+    log_probabilities: Floats,
+) -> bool:
+    """Draw the id of one step in every lane that has not ended.
+
+    Parameters
+    ----------
+    logits : float32 array (B, at least V')
+    lanes : Lanes
+        Its ids, recent tokens and counts go on.
+    draws : float64 array (B, T)
+        Uniform in [0, 1).
+    step : int
+        Which of the T steps.
+    rules : Rules
+    new, log_probabilities : int64 and float64 array (B, T)
+        Filled in; an id below 0 says what is wrong, and nothing more is drawn.
+
+    Returns
+    -------
+    bool
+        Whether any lane goes on.
+    """
+    going = False
+    targets = lanes.allowed.shape[1]
+    for lane in range(len(lanes.ids)):
+        if step and lanes.ids[lane] == targets - 1:
+            continue
+        count = lanes.counts[lane]
+        first = max(count - rules.repetition_window, 0) if rules.repetition_window else 0
+        token, log_probability = choose(
+            logits[lane, :targets],
+            lanes.allowed[lane],
+            lanes.recent[lane, first:count],
+            lanes.drawn[lane] + step,
+            draws[lane, step],
+            rules,
+        )
+        lanes.ids[lane] = new[lane, step] = token
+        log_probabilities[lane, step] = log_probability
+        if token < 0:
+            return False
+        if count < lanes.recent.shape[1]:
+            lanes.recent[lane, count] = token
+            lanes.counts[lane] += 1
+        going |= token < targets - 1
+    return going
+
+
+@compiled
+def choose(
+    logits: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    recent: Ids,
+    drawn: int,
+    draw: float,
+    rules: Rules,
+) -> tuple[int, float]:
+    """Draw one id.
+
+    Parameters
+    ----------
+    logits : float32 array (V',)
+    allowed : bool array (V',)
+        Ids that may be drawn.
+    recent : int64 array
+        The last tokens of the piece, as many as `Rules.look_back` says.
+    drawn : int
+        How many tokens of the piece were drawn before.
+    draw : float
+        Uniform in [0, 1).
+    rules : Rules
+
+    Returns
+    -------
+    id : int
+        `NOT_FINITE` if a logit is no number, `NOTHING_LEFT` if everything allowed is banned.
+    log_probability : float
+        Of the id under the model itself, unfiltered: what the model thinks of its piece.
+    """
+    model = log_softmax(logits)
+    if not np.isfinite(model.sum()):
+        return NOT_FINITE, 0.0
+    if allowed.sum() == 1:
+        only = int(np.argmax(allowed))
+        return only, model[only]
+    scores = penalised(model, allowed, recent, rules)
+    if scores.max() == -np.inf:
+        return NOTHING_LEFT, 0.0
+    kept = distribution(scores, temperature_at(drawn, rules), rules)
     # Inverse transform: the first id whose cumulated probability exceeds the draw.
-    cumulated = np.cumsum(probabilities, axis=1)
-    ids = (cumulated <= draws[:, None] * cumulated[:, -1:]).sum(axis=1)
-    return ids, model[np.arange(len(ids)), ids]
+    cumulated = np.cumsum(kept)
+    chosen = np.searchsorted(cumulated, draw * cumulated[-1], side="right")
+    return int(chosen), model[chosen]
 
 
-def distribution(
-    log_probabilities: Floats, config: SampleConfig, allowed: NDArray[np.bool_] | None = None
-) -> Floats:
-    """Return the probabilities ``(B, V')`` that ids are drawn from."""
-    scores = log_probabilities
-    if allowed is not None:
-        scores = np.where(allowed, scores, -np.inf)
-    if config.temperature == 0:
-        likeliest = scores.argmax(axis=1)
-        return np.asarray(np.eye(scores.shape[1])[likeliest])
-    kept = np.exp(log_softmax(scores / config.temperature))
-    if config.top_k:
-        kept = _keep_top_k(kept, config.top_k)
-    if config.top_p < 1:
-        kept = _keep_top_p(kept, config.top_p)
-    if config.min_p:
-        kept = np.where(kept >= config.min_p * kept.max(axis=1, keepdims=True), kept, 0.0)
-    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+@compiled
+def penalised(model: Floats, allowed: NDArray[np.bool_], recent: Ids, rules: Rules) -> Floats:
+    """Return log-probabilities ``(V',)`` after all that is said of single tokens."""
+    scores = model + rules.bias
+    # Keskar et al. 2019 divide logits, whose origin is arbitrary; here the probability is divided.
+    if rules.repetition_penalty != 1:
+        for token in recent:
+            scores[token] = model[token] + rules.bias[token] - np.log(rules.repetition_penalty)
+    for token in range(len(scores)):
+        if not allowed[token]:
+            scores[token] = -np.inf
+    if rules.no_repeat_ngram:
+        remaining = without_repeats(scores, recent, rules.no_repeat_ngram)
+        if remaining.max() > -np.inf:
+            return remaining
+    return scores
 
 
-def log_softmax(scores: Floats) -> Floats:
-    """Return normalised log-probabilities along the last axis."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+@compiled
+def without_repeats(scores: Floats, recent: Ids, n: int) -> Floats:
+    """Forbid what would repeat an n-gram of the recent tokens (Paulus et al. 2018, 2.5)."""
+    remaining = scores.copy()
+    start = len(recent) - n + 1
+    for before in range(start):
+        if np.array_equal(recent[before : before + n - 1], recent[start:]):
+            remaining[recent[before + n - 1]] = -np.inf
+    return remaining
 
 
-def _keep_top_k(probabilities: Floats, k: int) -> Floats:
-    """Keep exactly the k likeliest (Fan et al. 2018); among equals the smaller id goes first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    kept = np.zeros_like(probabilities)
-    top = order[:, :k]
-    np.put_along_axis(kept, top, np.take_along_axis(probabilities, top, axis=1), axis=1)
+@compiled
+def temperature_at(drawn: int, rules: Rules) -> float:
+    """Return the temperature after some tokens: a straight line, then its end."""
+    progress = min(drawn / rules.cooling, 1.0)
+    return rules.temperature + progress * (rules.final_temperature - rules.temperature)
+
+
+@compiled
+def distribution(scores: Floats, temperature: float, rules: Rules) -> Floats:
+    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened and filtered."""
+    if temperature == 0:
+        kept = np.zeros(len(scores))
+        kept[np.argmax(scores)] = 1.0
+        return kept
+    kept = np.exp(log_softmax(scores / temperature))
+    if 0 < rules.top_k < len(kept):
+        kept = normalised(top_k(kept, rules.top_k))
+    if rules.typical_p < 1:
+        kept = normalised(typical(kept, rules.typical_p))
+    if rules.top_p < 1:
+        kept = normalised(top_p(kept, rules.top_p))
+    if rules.min_p:
+        kept = normalised(min_p(kept, rules.min_p))
     return kept
 
 
-def _keep_top_p(probabilities: Floats, p: float) -> Floats:
+@compiled
+def log_softmax(scores: NDArray[np.floating]) -> Floats:
+    """Return normalised log-probabilities ``(V',)``."""
+    shifted: Floats = scores.astype(np.float64) - scores.max()
+    normalisation: float = np.log(np.sum(np.exp(shifted)))
+    return shifted - normalisation
+
+
+@compiled
+def top_k(probabilities: Floats, k: int) -> Floats:
+    """Keep the k likeliest (Fan et al. 2018); among equals the smaller id goes first."""
+    return first_of(probabilities, np.argsort(-probabilities, kind="mergesort"), 2.0, k)
+
+
+@compiled
+def top_p(probabilities: Floats, p: float) -> Floats:
     """Keep the smallest set of likeliest ids that has probability p (Holtzman et al. 2020)."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    ordered = np.take_along_axis(probabilities, order, axis=1)
-    ordered /= ordered.sum(axis=1, keepdims=True)
-    before = np.cumsum(ordered, axis=1) - ordered
-    kept = np.zeros_like(probabilities)
-    np.put_along_axis(kept, order, np.where(before < p, ordered, 0.0), axis=1)
+    order = np.argsort(-probabilities, kind="mergesort")
+    return first_of(probabilities, order, p, len(order))
+
+
+@compiled
+def typical(probabilities: Floats, p: float) -> Floats:
+    """Keep the ids whose surprise is nearest the expected one (Meister et al. 2023).
+
+    They have probability p together.
+    """
+    surprise = -np.log(np.maximum(probabilities, IMPOSSIBLE))
+    expected = np.sum(probabilities * surprise)
+    order = np.argsort(np.abs(surprise - expected), kind="mergesort")
+    return first_of(probabilities, order, p, len(order))
+
+
+@compiled
+def min_p(probabilities: Floats, share: float) -> Floats:
+    """Keep what is not less likely than a share of the likeliest (Nguyen et al. 2024)."""
+    kept = probabilities.copy()
+    least = share * kept.max()
+    for token in range(len(kept)):
+        if kept[token] < least:
+            kept[token] = 0.0
     return kept
+
+
+@compiled
+def first_of(probabilities: Floats, order: Ids, p: float, count: int) -> Floats:
+    """Keep ids in their order until they have probability p, and at most so many."""
+    kept = np.zeros(len(probabilities))
+    mass = 0.0
+    for token in order[:count]:
+        if mass >= p:
+            break
+        kept[token] = probabilities[token]
+        mass += probabilities[token]
+    return kept
+
+
+@compiled
+def normalised(probabilities: Floats) -> Floats:
+    """Return what is kept as probabilities."""
+    total: float = probabilities.sum()
+    return probabilities / total

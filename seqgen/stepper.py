@@ -1,15 +1,26 @@
-"""One step of a trained model, behind one small interface."""
+"""A trained model that reads and writes step by step, behind one small interface.
+
+`seqgen.fused` is the one for the processor; `seqgen.torch_stepper` runs the model's own forward
+call on any device, and is the reference.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from seqgen.model import SequenceLSTM, State
+from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
+
+if TYPE_CHECKING:
+    from seqgen.run import Run
+    from seqgen.sampling import Lanes, Rules
+
+#: From this many pieces at once on, a GPU pays, if there is one.
+MANY = 64
 
 
 class Stepper(Protocol):
@@ -31,38 +42,71 @@ class Stepper(Protocol):
         """
         ...
 
+    def write(
+        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Any
+    ) -> tuple[Ids, NDArray[np.float64], Any]:
+        """Read each lane's id and draw the next, T times; features and masks stay.
+
+        Parameters
+        ----------
+        lanes : Lanes
+            Used up: its arrays are changed.
+        draws : float64 array (B, T)
+            Uniform in [0, 1).
+        rules : Rules
+        state : object
+            Before the lanes' ids.
+
+        Returns
+        -------
+        ids : int64 array (B, T)
+            After END, in each lane, only END. An id below 0 is one of `seqgen.sampling`'s
+            refusals, and what comes after it has no meaning.
+        log_probabilities : float64 array (B, T)
+            Of these ids under the model itself; 0 after END.
+        state : object
+            Before the last id of each lane.
+        """
+        ...
+
     def select(self, state: Any, rows: Ids) -> Any:
         """Return the state of some of the sequences, in the order given, repeats allowed."""
         ...
 
+    def export(self, state: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return a state as h and c, each ``(L, B, H)``, the same for every stepper."""
+        ...
 
-class TorchStepper:
-    """The reference: the model's own forward call, on whatever device it is.
+    def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> Any:
+        """Return the state that was exported."""
+        ...
 
-    Parameters
-    ----------
-    model : SequenceLSTM
-        Put into evaluation mode.
+
+def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
+    """Return the fastest stepper for so many sequences on the run's device.
+
+    Raises
+    ------
+    ConfigError
+        If 8-bit weights are wanted elsewhere than on the processor.
     """
+    if run.device == "cpu" or (run.device == "auto" and not (lanes >= MANY and _gpu_in_sight())):
+        from seqgen.fused import FusedStepper
 
-    def __init__(self, model: SequenceLSTM) -> None:
-        self._model = model.eval()
+        sizes = tuple(run.codec.feature_sizes)
+        try:
+            return FusedStepper(run.model_config, run.vocab, sizes, run.weights, int8=int8)
+        except (KeyError, ValueError) as error:
+            raise RunError(
+                f"the weights in {run.folder} do not fit its settings ({error}); train again"
+            ) from error
+    if int8:
+        raise ConfigError("8-bit weights are for the processor; add --device cpu")
+    from seqgen.torch_stepper import TorchStepper
 
-    def start(self, lanes: int) -> State:
-        """Return zeros."""
-        return self._model.start_state(lanes)
+    return TorchStepper(run.model)
 
-    @torch.inference_mode()
-    def read(self, ids: Ids, features: Ids, state: State) -> tuple[NDArray[np.float32], State]:
-        """Run the model over all ids and return its last logits."""
-        device = state[0].device
-        logits, state = self._model(
-            torch.from_numpy(ids).to(device), torch.from_numpy(features).to(device), state
-        )
-        last: NDArray[np.float32] = logits[:, -1].float().cpu().numpy()
-        return last, state
 
-    def select(self, state: State, rows: Ids) -> State:
-        """Index the lanes."""
-        index = torch.from_numpy(rows).to(state[0].device)
-        return state[0][:, index], state[1][:, index]
+def _gpu_in_sight() -> bool:
+    """Tell whether it is worth the seconds that importing torch takes to look for a GPU."""
+    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))

@@ -68,4 +68,4 @@ def test_from_mapping_checks_choices_and_kinds() -> None:
 @pytest.mark.parametrize("config", [ModelConfig, TrainConfig, SampleConfig, LimitConfig])
 def test_every_setting_is_a_plain_value_with_a_default(config: type) -> None:
     for field in dataclasses.fields(config):
-        assert isinstance(field.default, (bool, int, float, str)), field.name
+        assert isinstance(field.default, (bool, int, float, str, tuple, type(None))), field.name

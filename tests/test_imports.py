@@ -27,17 +27,21 @@ ARROWS = {
     "ngram": {"plugin"},
     "run": {"config", "corpus", "discovery", "files", "model", "plugin", "training"},
     "sampling": {"config"},
-    "stepper": {"model", "plugin"},
-    "generation": {"config", "plugin", "run", "sampling", "stepper"},
+    "fused": {"config", "plugin", "sampling"},
+    "torch_stepper": {"model", "plugin", "sampling"},
+    "stepper": {"fused", "plugin", "run", "sampling", "torch_stepper"},
+    "generation": {"config", "files", "plugin", "run", "sampling", "stepper"},
+    "beam": {"config", "generation", "plugin", "run", "sampling", "stepper"},
+    "novelty": {"corpus", "plugin"},
     "scoring": {"batches", "plugin", "run"},
-    "samples": {"config", "files", "generation", "run"},
+    "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
     "page": {"files", "plugin", "run", "samples"},
     "testing": {
         *("config", "discovery", "files", "generation", "plugin", "preparation", "run"),
         "samples",
     },
 }
-TORCH = {"model", "training", "run", "stepper", "scoring"}
+TORCH = {"model", "training", "run", "torch_stepper", "scoring"}
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
 
 
@@ -122,6 +126,19 @@ try:
     main()
 except SystemExit:
     pass
+"""
+    assert "torch" not in modules_after(code)
+
+
+def test_generating_on_the_processor_does_not_import_torch(run, tmp_path: Path) -> None:
+    code = f"""
+sys.argv = ["seqgen", "generate", {str(run.folder)!r}, "--length", "50", "--prompt", "7 green"]
+sys.argv += ["--out", {str(tmp_path / "out")!r}]
+from seqgen.cli import main
+try:
+    main()
+except SystemExit as error:
+    assert not error.code, error.code
 """
     assert "torch" not in modules_after(code)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +16,7 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 
 if TYPE_CHECKING:
+    from seqgen.generation import Generated
     from seqgen.plugin import Piece
     from seqgen.run import Run
     from seqgen.samples import Samples
@@ -22,18 +27,28 @@ def generate(
     *,
     count: Annotated[int, Parameter(name=["--count", "-n"])] = 1,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    prompt: Path | None = None,
-    prompt_tokens: int = 0,
-    format: str | None = None,
+    prompt: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
+    prompt_tokens: Annotated[int, Parameter(group="Beginning")] = 0,
+    without_prompt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
+    unknown: Annotated[Literal["error", "skip", "nearest"], Parameter(group="Beginning")] = "error",
+    given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
+    beam: Annotated[int, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
+    stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
     seed: int = 0,
     batch: int = 32,
+    int8: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
-    overwrite: bool = False,
-    json: bool = False,
+    format: Annotated[str | None, Parameter(group="Results")] = None,
+    rank: Annotated[bool, Parameter(group="Results", negative="")] = False,
+    novelty: Annotated[bool, Parameter(group="Results", negative="")] = False,
+    overwrite: Annotated[bool, Parameter(group="Results", negative="")] = False,
+    json: Annotated[bool, Parameter(group="Results", negative="")] = False,
 ) -> None:
     """Write new pieces with a trained model.
+
+    A single piece of text is shown while it is written. Ctrl-C keeps what exists.
 
     Parameters
     ----------
@@ -44,21 +59,39 @@ def generate(
     out
         A new folder for them; by default the first free of RUN/samples/1, 2 ...
     prompt
-        A file whose piece every new one begins with.
+        What every piece begins with: a file, text for domains whose pieces can be typed, or - for
+        text from standard input.
     prompt_tokens
         Begin with only so many of its tokens; 0 takes all.
-    format
-        Suffix of the files, such as .mid; by default the domain's first.
+    without_prompt
+        Leave the prompt out of the results.
+    unknown
+        What to do about symbols of a prompt that the model does not know: refuse the prompt,
+        skip them, or take the nearest known ones.
+    given
+        What the pieces are to follow, a file or text: a melody to harmonise, for example.
     sample
         How tokens are drawn.
+    beam
+        Draw nothing: search for the likeliest pieces with so many candidates.
     limit
         When to stop a piece that does not end by itself.
+    stop
+        Stop a piece after this text; may be repeated.
     seed
         With the number of a piece it fixes the piece.
     batch
         Pieces to write side by side; does not change them.
+    int8
+        Use weights rounded to 8 bits: faster, and not quite the same model.
     device
-        Where to run: cpu, cuda, mps, or auto for the best there is.
+        Where to run: cpu, cuda, mps, or auto, which is cpu but for many pieces where there is cuda.
+    format
+        Suffix of the files, such as .mid; by default the domain's first.
+    rank
+        Number the pieces by likelihood per token, likeliest first.
+    novelty
+        Say how much of each piece is copied from the training corpus, and from where.
     overwrite
         Replace the folder if it is there.
     json
@@ -69,36 +102,46 @@ def generate(
     from seqgen.samples import next_samples_folder
 
     loaded = load(run, device)
+    piece = None if prompt is None else _prompt(loaded, prompt, prompt_tokens, unknown)
+    # Ids that are not to be shown.
+    hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
+    typed = None if json or beam or count > 1 else loaded.codec.text_stream()
     samples = generate_samples(
         loaded,
         out or next_samples_folder(loaded),
         count,
-        prompt=prompt,
-        prompt_tokens=prompt_tokens,
+        typist=None if typed is None else _Typist(typed, hidden),
+        beam=beam,
         format=format,
+        rank=rank,
+        novelty=novelty,
+        overwrite=overwrite,
+        about={
+            "prompt": prompt,
+            "prompt_tokens": prompt_tokens,
+            "unknown": unknown,
+            "given": given,
+            "stop": stop,
+        },
+        prompt=piece,
+        condition=None if given is None else _condition(loaded, given),
         sample=sample,
         limit=limit,
+        stop=[loaded.codec.encode(loaded.domain.from_text(text)) for text in stop],
         seed=seed,
         batch=batch,
-        overwrite=overwrite,
+        with_prompt=not without_prompt,
+        int8=int8,
     )
     if json:
         print_json(samples.manifest)
         return
     for path in samples.paths:
-        if path.suffix == ".txt":
+        if typed is not None:
+            print("\n")
+        elif path.suffix == ".txt":
             print(path.read_text("utf-8"), end="\n\n")
         print(path)
-
-
-def _prompt_piece(run: Run, path: Path, tokens: int) -> Piece:
-    """Read the piece of a prompt file, or the beginning of it."""
-    if not path.is_file():
-        raise DataError(f"the prompt file {path} does not exist")
-    pieces = list(run.domain.read(path))
-    if len(pieces) != 1:
-        raise DataError(f"the prompt file {path} holds {len(pieces)} pieces; give a file of one")
-    return run.codec.decode(run.codec.encode(pieces[0])[:tokens]) if tokens else pieces[0]
 
 
 def generate_samples(
@@ -106,41 +149,137 @@ def generate_samples(
     folder: Path,
     count: int,
     *,
-    prompt: Path | None = None,
-    prompt_tokens: int = 0,
+    typist: _Typist | None = None,
+    beam: int = 0,
     format: str | None = None,
-    sample: SampleConfig | None = None,
-    limit: LimitConfig | None = None,
-    seed: int = 0,
-    batch: int = 32,
+    rank: bool = False,
+    novelty: bool = False,
     overwrite: bool = False,
+    about: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Samples:
-    """Generate, write and show how far it is."""
+    """Generate, write and show how far it is; the options are those of `seqgen.generate`."""
+    from seqgen.beam import search
     from seqgen.cli.console import meter
     from seqgen.generation import generate
     from seqgen.samples import write_samples
 
-    sample, limit = sample or SampleConfig(), limit or LimitConfig()
-    settings = {
-        "seed": seed,
-        "prompt": None if prompt is None else str(prompt),
-        "prompt_tokens": prompt_tokens,
-        **asdict(sample),
-        **asdict(limit),
-    }
-    with meter("generate") as show:
-
-        def progress(ended: int, tokens: int) -> None:
-            show(ended / count, f"{ended} of {count} pieces, {tokens:,} tokens")
-
-        new = generate(
-            run,
-            count,
-            prompt=None if prompt is None else _prompt_piece(run, prompt, prompt_tokens),
-            sample=sample,
-            limit=limit,
-            seed=seed,
-            batch=batch,
-            progress=progress,
+    compare = run.corpus() if novelty else None
+    settings = {"count": count, "beam": beam, "rank": rank, **(about or {})}
+    for name, value in options.items():
+        if name in ("sample", "limit"):
+            settings |= asdict(value)
+        elif name not in ("prompt", "condition", "stop"):
+            settings[name] = value
+    if beam:
+        kept = ("prompt", "condition", "limit", "with_prompt")
+        chosen = {name: options[name] for name in kept if name in options}
+        found = search(run, beam, count, **chosen)
+        return write_samples(
+            run, found, folder, format, settings=settings, compare=compare, overwrite=overwrite
         )
-        return write_samples(run, new, folder, format, settings=settings, overwrite=overwrite)
+    with nullcontext(None) if typist else meter("generate") as show:
+
+        def progress(ended: int, drawn: int, ids: Sequence[int]) -> None:
+            if show is not None:
+                show(ended / count, f"{ended} of {count} pieces, {drawn:,} tokens")
+
+        new = generate(run, count, progress=typist or progress, **options)
+        return write_samples(
+            run,
+            _ranked(new) if rank else new,
+            folder,
+            format,
+            settings=settings,
+            compare=compare,
+            overwrite=overwrite,
+        )
+
+
+class _Typist:
+    """Shows a piece of text while it is written.
+
+    Parameters
+    ----------
+    typed : callable
+        The text that each id adds.
+    hidden : int
+        How many ids are not to be shown.
+    """
+
+    def __init__(self, typed: Callable[[int], str], hidden: int) -> None:
+        self._typed, self._seen = typed, hidden
+
+    def __call__(self, ended: int, drawn: int, ids: Sequence[int]) -> None:
+        """Show what is new."""
+        text = "".join(map(self._typed, ids[self._seen :]))
+        self._seen = len(ids)
+        try:
+            print(text, end="", flush=True)
+        except BrokenPipeError:
+            # Nobody reads on; the piece is written to its file all the same.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:
+    """Yield all pieces, the likeliest per token first, also if their making is interrupted."""
+    pieces: list[Generated] = []
+    interrupt = None
+    try:
+        for piece in new:
+            pieces.append(piece)
+    except KeyboardInterrupt as error:
+        interrupt = error
+    yield from sorted(pieces, key=lambda piece: -piece.log_probability_per_token)
+    if interrupt is not None:
+        raise interrupt
+
+
+def _prompt(
+    run: Run, given: str, tokens: int, unknown: Literal["error", "skip", "nearest"]
+) -> Piece:
+    """Return the piece that a prompt means, or the beginning of it."""
+    path = _file(run, given)
+    if path is not None:
+        pieces = list(run.domain.read(path))
+        if len(pieces) != 1:
+            raise DataError(f"the prompt {path} holds {len(pieces)} pieces; give a file of one")
+        piece = pieces[0]
+    else:
+        piece = run.domain.from_text(sys.stdin.read() if given == "-" else given)
+    if unknown != "error":
+        piece = run.codec.adapt(piece, unknown)
+    return run.codec.decode(run.codec.encode(piece)[:tokens]) if tokens else piece
+
+
+def _condition(run: Run, given: str) -> Any:
+    """Return what a tracker is to follow: the piece of a file, or text as it is."""
+    path = _file(run, given)
+    if path is None:
+        return given
+    pieces = list(run.domain.read(path))
+    if len(pieces) != 1:
+        raise DataError(f"{path} holds {len(pieces)} pieces; give a file of one")
+    return pieces[0]
+
+
+def _file(run: Run, given: str) -> Path | None:
+    """Return the file that is meant, or None for text.
+
+    Raises
+    ------
+    DataError
+        If it looks like a file of the domain, and there is none.
+    """
+    from seqgen.discovery import load_domain
+
+    try:
+        if Path(given).is_file():
+            return Path(given)
+    except (OSError, ValueError):
+        return None
+    suffixes = load_domain(run.info["domain"])[1].suffixes
+    named = Path(given).suffix.lower() in suffixes and len(given.split()) == 1
+    if named or (Path(given).parent != Path() and Path(given).parent.is_dir()):
+        raise DataError(f"there is no file {given}")
+    return None

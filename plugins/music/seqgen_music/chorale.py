@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music.music import Music, pitch_name
-from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, raster_of
+from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, melody_of, raster_of
 
 #: From this many steps on, how long a voice has gone on makes no difference.
 LONGEST_LASTED = 31
@@ -141,7 +141,9 @@ class ChoraleCodec(Codec):
             If the piece has not four voices, if they are all silent for more than a bar, or
             for a pitch or metre that the corpus had not.
         """
-        raster = raster_of(piece)
+        return self._ids_of(raster_of(piece))
+
+    def _ids_of(self, raster: Raster) -> Ids:
         self._refuse_unfit(raster)
         cells = np.where(raster.sounding == REST, self.ids["rest", REST], 0)
         cells += np.where(raster.sounding == REST, 0, raster.sounding - self.low + 1)
@@ -207,9 +209,39 @@ class ChoraleCodec(Codec):
             )
         return rows
 
+    def continuation(self, ids: Ids, start: int) -> Ids:
+        """Return the steps after the first `start` ids, with the metre, on their place in it."""
+        steps = -(-max(start - self.header, 0) // PARTS)
+        if not steps:
+            return ids
+        rest = ids[self.header + PARTS * steps :].copy()
+        if not self.held:
+            return rest
+        raster = self._raster(ids)
+        # What goes on over the seam begins there.
+        for voice, token in enumerate(rest[:PARTS]):
+            pitch = int(raster.sounding[steps, voice])
+            if token == self.ids["hold", HOLD] and pitch != REST:
+                rest[voice] = self.ids["pitch", pitch]
+        upbeat = (raster.upbeat - steps) % bar_steps(raster.metre)
+        return np.concatenate([ids[:1], [self.ids["upbeat", upbeat]], rest])
+
     def tracker(self, condition: Any = None) -> ChoraleTracker:
-        """Return the follower that keeps the order of the voices and their ranges."""
-        return ChoraleTracker(self)
+        """Return the follower that keeps the order of the voices and their ranges.
+
+        Given a piece, its soprano (or its highest track) is forced, and the piece ends where the
+        given one does: the model harmonises.
+
+        Raises
+        ------
+        DataError
+            If what is given is no piece, or `encode` would refuse it.
+        """
+        if condition is None:
+            return ChoraleTracker(self)
+        if not isinstance(condition, Music):
+            raise DataError(f"a chorale is given a melody in a file, found {condition!r}")
+        return ChoraleTracker(self, self._ids_of(melody_of(condition)).tolist())
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, steps of the grid ("frames") and quarter notes."""
@@ -268,10 +300,12 @@ class ChoraleTracker:
     Parameters
     ----------
     codec : ChoraleCodec
+    given : list of int, optional
+        Ids whose header and soprano are to be kept.
     """
 
-    def __init__(self, codec: ChoraleCodec) -> None:
-        self._codec = codec
+    def __init__(self, codec: ChoraleCodec, given: list[int] | None = None) -> None:
+        self._codec, self._given = codec, given
         self._header: list[int] = []
         self._metre, self._upbeat = codec.read_header(np.zeros(0, np.int64))
         self._sounding = [REST] * (2 * PARTS)
@@ -316,8 +350,14 @@ class ChoraleTracker:
             mask[self._codec.ids["rest", REST]] = False
         return mask
 
-    def forced(self) -> None:
-        """Force nothing."""
+    def forced(self) -> int | None:
+        """Force the header and the soprano that are given, and END after them."""
+        if self._given is None:
+            return None
+        position = len(self._header) + self._cells
+        if len(self._header) == self._codec.header and self._cells % PARTS:
+            return None
+        return self._given[position] if position < len(self._given) else len(self._codec.vocab)
 
     def push(self, token: int) -> None:
         """Take note of a token."""

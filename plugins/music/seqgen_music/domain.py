@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec
+from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
 from seqgen_music.midi import read_midi, write_midi
 from seqgen_music.music import Music
@@ -17,7 +17,7 @@ from seqgen_music.notation import read_notation
 from seqgen_music.rendering import piano_roll, sound
 
 
-class MusicDomain:
+class MusicDomain(Domain):
     """Reads and writes `Music`."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"chorale": ChoraleCodec}

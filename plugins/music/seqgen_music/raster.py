@@ -93,9 +93,40 @@ def raster_of(music: Music) -> Raster:
     DataError
         If it has not four voices, or no note.
     """
+    _refuse_empty(music)
+    return _on_grid(music, _voices(music))
+
+
+def melody_of(music: Music) -> Raster:
+    """Round the soprano to the grid, or the highest track; the other voices are silent.
+
+    Raises
+    ------
+    DataError
+        If there is no note.
+    """
+    _refuse_empty(music)
+    try:
+        track = _voices(music)[0]
+    except (DataError, KeyError):
+        notes = music.notes
+        track = max(
+            (int(track) for track in np.unique(notes["track"])),
+            key=lambda track: (
+                not music.tracks[track].drums,
+                notes["pitch"][notes["track"] == track].mean(),
+            ),
+        )
+    return _on_grid(music, {0: track})
+
+
+def _refuse_empty(music: Music) -> None:
     if not len(music.notes):
         raise DataError("the piece holds no note")
-    voices = _voices(music)
+
+
+def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
+    """Round the tracks of some voices to the grid."""
     grid = music.ticks_per_quarter / STEPS
     onsets = np.rint(music.notes["onset"] / grid).astype(np.int64)
     ends = np.rint((music.notes["onset"] + music.notes["duration"]) / grid).astype(np.int64)

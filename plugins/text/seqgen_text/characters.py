@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec
+
+#: Signs that typesetting has and keyboards have not.
+PLAIN = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−×", 4 * "'" + 6 * '"' + 7 * "-" + "x")
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,37 @@ class CharacterCodec(Codec):
             position = int(unknown[0])
             raise DataError(
                 f"character {piece[position]!r} at position {position} is not in this model's "
-                f"alphabet of {len(self.vocab)}; leave it out, or train on text that has it"
+                f"alphabet of {len(self.vocab)}; use --unknown skip or --unknown nearest, or train "
+                f"on text that has it"
             )
         return ids[known]
+
+    def adapt(self, piece: str, unknown: Literal["skip", "nearest"]) -> str:
+        """Leave out unknown characters, or write them as known ones where there are any.
+
+        The nearest are plain quotes and dashes for typographic ones, what a character is made of
+        (e of é, letters of ligatures), and the other case.
+        """
+        known = set(self._characters + self._dropped)
+        stand_in = self._nearest if unknown == "nearest" else lambda _: ""
+        return "".join(each if each in known else stand_in(each) for each in piece)
+
+    def _nearest(self, character: str) -> str:
+        """Return known characters for an unknown one, or none."""
+        plain = unicodedata.normalize("NFKD", character.translate(PLAIN))
+        for candidate in (plain, plain.swapcase()):
+            kept = "".join(each for each in candidate if each in self._characters)
+            if kept:
+                return kept
+        return ""
 
     def decode(self, ids: NDArray[np.int64]) -> str:
         """Return the characters."""
         return "".join(self.vocab[token] for token in ids)
+
+    def text_stream(self) -> Callable[[int], str]:
+        """Return the character of each id."""
+        return self.vocab.__getitem__
 
     def state(self) -> dict[str, Any]:
         """Return the alphabet."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec
+from seqgen.plugin import Codec, Domain
 from seqgen_text.characters import CharacterCodec
 
 
-class Text:
+class Text(Domain):
     """Reads and writes UTF-8 text."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"characters": CharacterCodec}
@@ -38,6 +38,10 @@ class Text:
         if not text:
             raise DataError("the file is empty")
         return [text]
+
+    def from_text(self, text: str) -> str:
+        """Return the text."""
+        return text
 
     def write(self, piece: str, path: Path) -> list[Path]:
         """Write the text as UTF-8, whatever the suffix."""

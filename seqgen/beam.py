@@ -1,0 +1,93 @@
+"""Beam search: the likeliest pieces that so many candidates at a time lead to, nothing drawn.
+
+For those who score. To read or listen to, what `seqgen.generation` draws is better: the likeliest
+pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from seqgen.config import LimitConfig
+from seqgen.errors import ConfigError
+from seqgen.generation import Generated, Lane, Primed, Task
+from seqgen.plugin import Codec, Piece
+from seqgen.run import Run
+from seqgen.sampling import log_softmax
+from seqgen.stepper import choose_stepper
+
+
+def search(
+    run: Run,
+    width: int,
+    count: int = 1,
+    *,
+    prompt: Piece | Primed | None = None,
+    condition: Any = None,
+    limit: LimitConfig | None = None,
+    with_prompt: bool = True,
+) -> list[Generated]:
+    """Return the likeliest pieces found, likeliest first.
+
+    Parameters
+    ----------
+    run : Run
+    width : int
+        Beginnings that are kept at every step; 1 always takes the likeliest token.
+    count : int
+        How many pieces; at most `width`.
+    prompt, condition, limit, with_prompt
+        As for `seqgen.generate`. With a limit in tokens, pieces may be cut there.
+
+    Raises
+    ------
+    ConfigError
+        If `count` exceeds `width`.
+    """
+    if not 1 <= count <= width:
+        raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
+    stepper = choose_stepper(run, width)
+    task = Task(stepper, run, prompt, condition, None, limit, (), 0)
+    beam, found = [task.lane(0)], list[Lane]()
+    state = task.state
+    while beam and not task.is_late():
+        lanes = task.lanes(beam)
+        logits, state = stepper.read(lanes.ids[:, None], lanes.features[:, None], state)
+        scores = np.stack([log_softmax(row) for row in logits])
+        so_far = np.array([sum(lane.log_probabilities) for lane in beam])
+        totals = np.where(lanes.allowed, so_far[:, None] + scores, -np.inf)
+        order = np.argsort(-totals, axis=None, kind="stable")
+        best = [divmod(int(place), totals.shape[1]) for place in order[:width]]
+        parents = []
+        following = []
+        for row, token in best:
+            if totals[row, token] == -np.inf:
+                break
+            lane = _branch(beam[row], run.codec)
+            task.take(lane, [token], [float(scores[row, token])])
+            if lane.stopped_by is None:
+                following.append(lane)
+                parents.append(row)
+            else:
+                found.append(lane)
+        found = sorted(found, key=_unlikelihood)[:count]
+        beam, state = following, stepper.select(state, np.array(parents, np.int64))
+        # A piece only becomes less likely as it grows.
+        if len(found) == count and beam and _unlikelihood(beam[0]) >= _unlikelihood(found[-1]):
+            break
+    for lane in beam[: count - len(found)]:
+        lane.stop("time")
+        found.append(lane)
+    return [lane.generated(run.codec, with_prompt) for lane in found]
+
+
+def _unlikelihood(lane: Lane) -> float:
+    return -sum(lane.log_probabilities)
+
+
+def _branch(lane: Lane, codec: Codec) -> Lane:
+    """Return a copy that goes its own way; the codec is shared."""
+    return copy.deepcopy(lane, {id(codec): codec})

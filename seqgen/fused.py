@@ -1,0 +1,404 @@
+"""One step of a trained model on the processor, compiled: rows of tables, products, gates, draw.
+
+What a token or a feature adds to the gates and to the logits is a row of a table that is made
+once, so that a step reads a few rows and multiplies by the recurrent weights. These lie in panels
+in the order in which they are read: one piece alone advances at the speed of reading them, many
+side by side near that of a matrix product. A sum runs in one order whatever the batch, so that a
+piece is the same to the last bit whatever is written beside it.
+
+B lanes, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from seqgen.config import ModelConfig
+from seqgen.plugin import Ids
+from seqgen.sampling import Lanes, Rules, choose_each
+from seqgen.vocab import Vocab
+
+Floats: TypeAlias = NDArray[np.float32]
+
+#: Columns of weights that lie together, and rows that are added in one go.
+PANEL, ROWS = 128, 16
+
+#: Lanes whose gates stay in the processor's cache.
+TOGETHER = 64
+
+#: Hidden units are filled up to a multiple, with units that stay 0.
+UNITS = PANEL // 4
+
+HALF, ONE, TWO = np.float32(0.5), np.float32(1), np.float32(2)
+
+#: Exponents of 2 that single precision holds; the logistic function is flat beyond them.
+LARGEST = np.float32(126)
+LOG2_E = np.float32(1.4426950408889634)
+
+#: 2 ** x between -1/2 and 1/2, highest power first: the least largest relative error, 2e-9.
+COEFFICIENTS = (
+    *(np.float32(1.5345802e-4), np.float32(1.3399931e-3), np.float32(9.6184891e-3)),
+    *(np.float32(5.5503286e-2), np.float32(0.24022646), np.float32(0.69314718), ONE),
+)
+
+#: Sums keep their order, but a product and a sum may be one operation.
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+
+class Network(NamedTuple):
+    """A model's weights, laid out for stepping; all arrays are aligned and contiguous.
+
+    Attributes
+    ----------
+    hidden, layers, end : int
+        Units of a layer, filled up; layers; id of END, which resets.
+    weights : float32 or int8 array
+        Panels of every layer's recurrent weights and of the output weights.
+    scales : float32 array
+        What each column of the panels is multiplied by.
+    inputs : float32 array (rows, 4H)
+        What tokens and features add to the gates.
+    outputs : float32 array (rows, V' filled up)
+        The bias of the logits, then what features add to them.
+    starts : int64 array (L,)
+        The row of `inputs` at which each layer's begin.
+    reads : bool array (L,)
+        Whether a layer reads tokens and features; if not, its one row is the bias.
+    values : int64 array (K,)
+        Where the values of each feature begin among those of all.
+    tokens : int
+        V, after which the features' rows begin.
+    seen : int
+        How many layers the output layer sees.
+    """
+
+    hidden: int
+    layers: int
+    end: int
+    weights: NDArray[Any]
+    scales: Floats
+    inputs: Floats
+    outputs: Floats
+    starts: Ids
+    reads: NDArray[np.bool_]
+    values: Ids
+    tokens: int
+    seen: int
+
+
+class FusedStepper:
+    """Steps and draws in compiled code, on one processor core.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    vocab : Vocab
+    feature_sizes : sequence of int
+    weights : mapping of str to float32 array
+        As in the run folder.
+    int8 : bool
+        Round the recurrent and output weights to 8 bits, with a scale a unit.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocab: Vocab,
+        feature_sizes: Sequence[int],
+        weights: Mapping[str, Floats],
+        *,
+        int8: bool = False,
+    ) -> None:
+        self._hidden = config.hidden
+        self._room: tuple[Floats, Floats] | None = None
+        self._targets = vocab.targets
+        self._network = lay_out(config, vocab, feature_sizes, weights, int8=int8)
+
+    def start(self, lanes: int) -> Floats:
+        """Return zeros: h and c of B lanes, as (2, B, L * H filled up)."""
+        return _copy(np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32))
+
+    def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
+        """Read all ids; only the last logits are computed."""
+        state = _copy(state)
+        gates, logits = self._scratch(len(ids))
+        _read(self._network, ids, features, state, gates, logits)
+        return logits[:, : self._targets].copy(), state
+
+    def write(
+        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Floats
+    ) -> tuple[Ids, NDArray[np.float64], Floats]:
+        """Step and draw in one call."""
+        state = _copy(state)
+        gates, logits = self._scratch(len(draws))
+        new, log_probabilities = np.full(draws.shape, self._network.end), np.zeros(draws.shape)
+        _write(self._network, lanes, draws, rules, state, gates, logits, new, log_probabilities)
+        return new, log_probabilities, state
+
+    def select(self, state: Floats, rows: Ids) -> Floats:
+        """Copy the lanes."""
+        return _copy(state[:, rows])
+
+    def export(self, state: Floats) -> tuple[Floats, Floats]:
+        """Return h and c as (L, B, H)."""
+        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
+        h, c = layers[..., : self._hidden].swapaxes(1, 2)
+        return h.copy(), c.copy()
+
+    def restore(self, h: Floats, c: Floats) -> Floats:
+        """Fill up and align."""
+        state = self.start(h.shape[1])
+        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
+        layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
+        return state
+
+    def _scratch(self, lanes: int) -> tuple[Floats, Floats]:
+        """Return room for gates and logits."""
+        if self._room is None or len(self._room[1]) != lanes:
+            network = self._network
+            gates = np.zeros((min(lanes, TOGETHER), 4 * network.hidden), np.float32)
+            logits = np.zeros((lanes, network.outputs.shape[1]), np.float32)
+            self._room = _copy(gates), _copy(logits)
+        return self._room
+
+
+def lay_out(
+    config: ModelConfig,
+    vocab: Vocab,
+    feature_sizes: Sequence[int],
+    weights: Mapping[str, Floats],
+    *,
+    int8: bool,
+) -> Network:
+    """Make the tables and panels of a model."""
+    hidden, filled = config.hidden, _fill_up(config.hidden, UNITS)
+    one_hot = np.eye(vocab.size, dtype=np.float32)
+    tokens = weights["embedding.weight"] if config.embedding else one_hot
+    width = tokens.shape[1]
+    kinds = range(len(feature_sizes))
+    read = np.concatenate([tokens, *(weights[f"features_in.{kind}.weight"] for kind in kinds)])
+    tables, panels, scales = [], [], []
+    for layer in range(config.layers):
+        into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
+        recurrent = weights[f"layers.{layer}.weight_hh"]
+        reads = layer == 0 or config.skip
+        table = (
+            read @ into[:, into.shape[1] - width :].T
+            if reads
+            else np.zeros((1, 4 * hidden), np.float32)
+        )
+        # Every lookup adds one token's row, and with it the bias.
+        table[: len(tokens)] += bias
+        tables.append(_gates(table, hidden, filled))
+        sources = [recurrent] if layer == 0 else [into[:, :hidden], recurrent]
+        panel, scale = _panels(
+            [_filled(_gates(source.T, hidden, filled), filled) for source in sources], int8
+        )
+        panels.append(panel)
+        scales.append(scale)
+    output, bias = _output(config, vocab, weights)
+    seen = config.layers if config.skip else 1
+    columns = _fill_up(vocab.targets, PANEL)
+    sources = [_filled(part.T, filled, columns) for part in np.split(output, seen, axis=1)]
+    panel, scale = _panels(sources, int8)
+    rows = [bias[None], *(weights[f"features_out.{kind}.weight"] for kind in kinds)]
+    lengths = [len(table) for table in tables]
+    return Network(
+        hidden=filled,
+        layers=config.layers,
+        end=vocab.end,
+        weights=_copy(np.concatenate([*panels, panel])),
+        scales=_copy(np.concatenate([*scales, scale])),
+        inputs=_copy(np.concatenate(tables)),
+        outputs=_copy(_filled(np.concatenate(rows), 0, columns)),
+        starts=np.cumsum([0, *lengths[:-1]]),
+        reads=np.array([length > 1 for length in lengths]),
+        values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
+        tokens=vocab.size,
+        seen=seen,
+    )
+
+
+def _output(
+    config: ModelConfig, vocab: Vocab, weights: Mapping[str, Floats]
+) -> tuple[Floats, Floats]:
+    """Return weight (V', inputs) and bias (V',) of the output layer."""
+    if config.tied:
+        embedding = weights["embedding.weight"][: vocab.targets]
+        return embedding @ weights["project.weight"], weights["output_bias"]
+    return weights["output.weight"], weights["output.bias"]
+
+
+def _gates(table: Floats, hidden: int, filled: int) -> Floats:
+    """Fill up each of the four gates: (rows, 4 * hidden) to (rows, 4 * filled)."""
+    gates = np.zeros((len(table), 4, filled), np.float32)
+    gates[:, :, :hidden] = table.reshape(len(table), 4, hidden)
+    return gates.reshape(len(table), -1)
+
+
+def _filled(table: Floats, rows: int, columns: int = 0) -> Floats:
+    """Add rows and columns of zeros until there are so many."""
+    more = (max(rows - table.shape[0], 0), max(columns - table.shape[1], 0))
+    return np.pad(table, ((0, more[0]), (0, more[1])))
+
+
+def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
+    """Cut weights that are read together, each (rows, columns), into panels; 8 bits if wanted."""
+    table = np.concatenate(sources)
+    scale = np.ones(table.shape[1], np.float32)
+    if int8:
+        scale = np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)
+        table = np.rint(table / scale).astype(np.int8)
+    return table.reshape(len(table), -1, PANEL).swapaxes(0, 1).ravel(), scale
+
+
+def _fill_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def _copy(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that begins where a cache line does: else products take twice as long."""
+    room = np.empty(values.nbytes + 64, np.uint8)
+    skipped = -room.__array_interface__["data"][0] % 64
+    copy = room[skipped : skipped + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+@compiled
+def _write(
+    network: Network,
+    lanes: Lanes,
+    draws: NDArray[np.float64],
+    rules: Rules,
+    state: Floats,
+    gates: Floats,
+    logits: Floats,
+    new: Ids,
+    log_probabilities: NDArray[np.float64],
+) -> None:
+    """Read, predict and draw until every lane has ended or the draws are used up."""
+    for step in range(draws.shape[1]):
+        _advance(network, lanes.ids, lanes.features, state, gates)
+        _predict(network, lanes.features, state[0], logits)
+        if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
+            return
+
+
+@compiled
+def _read(
+    network: Network, ids: Ids, features: Ids, state: Floats, gates: Floats, logits: Floats
+) -> None:
+    """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
+    for step in range(ids.shape[1]):
+        _advance(network, ids[:, step], features[:, step], state, gates)
+    _predict(network, features[:, -1], state[0], logits)
+
+
+@compiled
+def _advance(network: Network, ids: Ids, features: Ids, state: Floats, gates: Floats) -> None:
+    """Read one id (B,) in every lane."""
+    hidden = network.hidden
+    h, c = state[0], state[1]
+    for low in range(0, len(ids), TOGETHER):
+        high = min(low + TOGETHER, len(ids))
+        place = 0
+        for layer in range(network.layers):
+            # A layer's input and its own last output lie side by side in h.
+            first = max(layer - 1, 0) * hidden
+            depth = (layer + 1) * hidden - first
+            panels = network.weights[place : place + 4 * hidden * depth]
+            scales = network.scales[4 * hidden * layer : 4 * hidden * (layer + 1)]
+            place += 4 * hidden * depth
+            products = gates[: high - low]
+            _multiply(h[low:high], first, panels.reshape(-1, depth, PANEL), products)
+            for lane in range(low, high):
+                row = network.starts[layer] + (ids[lane] if network.reads[layer] else 0)
+                gate = products[lane - low]
+                table = network.inputs[row]
+                for unit in range(len(gate)):
+                    gate[unit] = scales[unit] * gate[unit] + table[unit]
+                for kind in range(len(network.values) if network.reads[layer] else 0):
+                    value = network.tokens + network.values[kind] + features[lane, kind]
+                    table = network.inputs[network.starts[layer] + value]
+                    for unit in range(len(gate)):
+                        gate[unit] += table[unit]
+                mine = slice(layer * hidden, (layer + 1) * hidden)
+                if ids[lane] == network.end:
+                    h[lane, mine] = 0
+                    c[lane, mine] = 0
+                else:
+                    _gate(gate, h[lane, mine], c[lane, mine])
+
+
+@compiled
+def _predict(network: Network, features: Ids, h: Floats, logits: Floats) -> None:
+    """Compute the logits (B, V' filled up) from the layers' outputs."""
+    first = (network.layers - network.seen) * network.hidden
+    depth = network.seen * network.hidden
+    columns = logits.shape[1]
+    panels = network.weights[len(network.weights) - depth * columns :]
+    scales = network.scales[len(network.scales) - columns :]
+    for low in range(0, len(h), TOGETHER):
+        high = min(low + TOGETHER, len(h))
+        _multiply(h[low:high], first, panels.reshape(-1, depth, PANEL), logits[low:high])
+    for lane in range(len(h)):
+        row = logits[lane]
+        bias = network.outputs[0]
+        for token in range(columns):
+            row[token] = scales[token] * row[token] + bias[token]
+        for kind in range(len(network.values)):
+            table = network.outputs[1 + network.values[kind] + features[lane, kind]]
+            for token in range(columns):
+                row[token] += table[token]
+
+
+@compiled
+def _multiply(x: Floats, first: int, panels: NDArray[Any], products: Floats) -> None:
+    """Multiply columns of x (B, ...), from the first on, by panels (N / PANEL, K, PANEL)."""
+    products[:] = 0
+    for number in range(len(panels)):
+        for low in range(0, panels.shape[1], ROWS):
+            weights = panels[number, low : low + ROWS].reshape(ROWS * PANEL)
+            for lane in range(len(x)):
+                given = x[lane, first + low : first + low + ROWS]
+                sums = products[lane, number * PANEL : (number + 1) * PANEL]
+                for column in range(PANEL):
+                    total = sums[column]
+                    for row in range(ROWS):
+                        total += np.float32(weights[row * PANEL + column]) * given[row]
+                    sums[column] = total
+
+
+@compiled
+def _gate(gates: Floats, h: Floats, c: Floats) -> None:
+    """Apply input, forget, cell and output gate (4H,) to a state (Hochreiter 1997, Gers 2000)."""
+    hidden = len(c)
+    into, forget = gates[:hidden], gates[hidden : 2 * hidden]
+    cell, out = gates[2 * hidden : 3 * hidden], gates[3 * hidden :]
+    for unit in range(hidden):
+        c[unit] = _sigmoid(forget[unit]) * c[unit] + _sigmoid(into[unit]) * _tanh(cell[unit])
+        h[unit] = _sigmoid(out[unit]) * _tanh(c[unit])
+
+
+@compiled
+def _tanh(x: np.float32) -> np.float32:
+    return TWO * _sigmoid(TWO * x) - ONE
+
+
+@compiled
+def _sigmoid(x: np.float32) -> np.float32:
+    """Return the logistic function to within 1e-7, in operations that become vector ones."""
+    exponent = min(max(x * -LOG2_E, -LARGEST), LARGEST)
+    whole = np.floor(exponent + HALF)
+    rest = exponent - whole
+    power = COEFFICIENTS[0]
+    for number in range(1, len(COEFFICIENTS)):
+        power = power * rest + COEFFICIENTS[number]
+    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return np.float32(ONE / (ONE + power * scale))

@@ -1,0 +1,205 @@
+"""How much of a piece was copied from the training corpus, and from where.
+
+The piece becomes a suffix automaton (Blumer et al. 1985), through which the corpus runs once:
+time in proportion to both, memory to the piece alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from seqgen.corpus import Corpus
+from seqgen.plugin import Ids
+
+#: Lengths of the n-grams that are counted.
+LENGTHS = (4, 8, 16, 32)
+
+#: Tokens of the corpus that are looked at in one go.
+STRIDE = 2**20
+
+compiled = njit(cache=True, nogil=True)
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """What a piece has in common with the training pieces.
+
+    Attributes
+    ----------
+    longest : int
+        Tokens of the longest span that stands in a training piece as well.
+    start : int
+        Where in the piece it begins.
+    source : str
+        The training piece, by file.
+    source_start : int
+        Where in the training piece it begins.
+    copied : dict of int to float
+        The share of the piece's n-grams, for some n, that stand in a training piece.
+    """
+
+    longest: int
+    start: int
+    source: str
+    source_start: int
+    copied: dict[int, float]
+
+
+def measure_novelty(corpus: Corpus, ids: Ids) -> Novelty:
+    """Compare a piece with all training pieces.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    ids : int64 array (N,)
+        Of the corpus's vocabulary.
+    """
+    symbols, local = np.unique(ids, return_inverse=True)
+    automaton = build(local.astype(np.int64), len(symbols))
+    place = np.full(corpus.vocab.size, -1)
+    place[symbols] = np.arange(len(symbols))
+    longest, end, source, source_end = 0, 0, -1, 0
+    for segment in corpus.segments("train"):
+        tokens = corpus.piece(segment.piece)[segment.start : segment.stop]
+        state = matched = 0
+        for low in range(0, len(tokens), STRIDE):
+            some = place[np.asarray(tokens[low : low + STRIDE], np.int64)]
+            state, matched, found, at = follow(automaton, some, state, matched)
+            if found > longest:
+                longest, source = found, segment.piece
+                end, source_end = automaton.ends[at[0]], segment.start + low + at[1] + 1
+    lengths = copied_lengths(automaton, local.astype(np.int64))
+    return Novelty(
+        longest,
+        int(end - longest + 1) if longest else 0,
+        corpus.source(source) if longest else "",
+        int(source_end - longest),
+        {n: float((lengths[n - 1 :] >= n).mean()) for n in LENGTHS if n <= len(lengths)},
+    )
+
+
+class Automaton(NamedTuple):
+    """The suffix automaton of N symbols: at most 2 N states, the first of them empty.
+
+    Attributes
+    ----------
+    following : int32 array (states, symbols)
+        The state after another symbol, or -1.
+    links : int64 array (states,)
+        The state of the longest suffix that occurs elsewhere too; -1 for the first.
+    lengths : int64 array (states,)
+        Of the longest sequence that leads to a state.
+    ends : int64 array (states,)
+        Where that sequence first ends.
+    matched : int64 array (states,)
+        Of the longest sequence in the corpus that led here; filled in by `follow`.
+    """
+
+    following: NDArray[np.int32]
+    links: Ids
+    lengths: Ids
+    ends: Ids
+    matched: Ids
+
+
+def build(symbols: Ids, kinds: int) -> Automaton:
+    """Return the automaton of symbols ``0 .. kinds - 1`` ``(N,)``."""
+    most = 2 * len(symbols) + 1
+    automaton = Automaton(
+        following=np.full((most, kinds), -1, np.int32),
+        links=np.full(most, -1),
+        lengths=np.full(most, -1),
+        ends=np.full(most, -1),
+        matched=np.zeros(most, np.int64),
+    )
+    _build(automaton, symbols)
+    return automaton
+
+
+@compiled
+def _build(automaton: Automaton, symbols: Ids) -> None:
+    following, links, lengths, ends, _ = automaton
+    lengths[0] = 0
+    last, states = 0, 1
+    for position, symbol in enumerate(symbols):
+        new = states
+        states += 1
+        lengths[new], ends[new] = position + 1, position
+        state = last
+        while state >= 0 and following[state, symbol] < 0:
+            following[state, symbol] = new
+            state = links[state]
+        if state < 0:
+            links[new] = 0
+        else:
+            other = following[state, symbol]
+            if lengths[other] == lengths[state] + 1:
+                links[new] = other
+            else:
+                # The other state also ends longer sequences: its shorter ones get their own.
+                clone = states
+                states += 1
+                lengths[clone], ends[clone] = lengths[state] + 1, ends[other]
+                following[clone], links[clone] = following[other], links[other]
+                while state >= 0 and following[state, symbol] == other:
+                    following[state, symbol] = clone
+                    state = links[state]
+                links[other] = links[new] = clone
+        last = new
+
+
+@compiled
+def follow(
+    automaton: Automaton, symbols: Ids, state: int, matched: int
+) -> tuple[int, int, int, tuple[int, int]]:
+    """Run symbols, -1 for any that the piece has not, through the automaton.
+
+    Returns
+    -------
+    state, matched : int
+        Where to go on, and how many last symbols are a sequence of the piece.
+    longest : int
+        The most there were.
+    at : (int, int)
+        The state and the position at which it was so.
+    """
+    longest, at = 0, (0, 0)
+    for position, symbol in enumerate(symbols):
+        if symbol < 0:
+            state = matched = 0
+            continue
+        while state > 0 and automaton.following[state, symbol] < 0:
+            state = automaton.links[state]
+            matched = automaton.lengths[state]
+        if automaton.following[state, symbol] >= 0:
+            state = automaton.following[state, symbol]
+            matched += 1
+        automaton.matched[state] = max(automaton.matched[state], matched)
+        if matched > longest:
+            longest, at = matched, (state, position)
+    return state, matched, longest, at
+
+
+@compiled
+def copied_lengths(automaton: Automaton, symbols: Ids) -> Ids:
+    """Return for each position the longest sequence that ends there and was matched."""
+    matched = automaton.matched
+    # What was matched, was matched with all its suffixes: longest states first.
+    for state in np.argsort(-automaton.lengths):
+        link = automaton.links[state]
+        if link > 0 and matched[state]:
+            matched[link] = automaton.lengths[link]
+    lengths = np.zeros(len(symbols), np.int64)
+    state = 0
+    for position, symbol in enumerate(symbols):
+        state = automaton.following[state, symbol]
+        holder = state
+        while holder > 0 and not matched[holder]:
+            holder = automaton.links[holder]
+        lengths[position] = matched[holder] if holder > 0 else 0
+    return lengths

@@ -1,0 +1,42 @@
+import itertools
+
+import numpy as np
+import pytest
+
+import seqgen
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import ConfigError
+
+
+def test_a_beam_of_one_takes_the_likeliest(run) -> None:
+    limit = LimitConfig(length=60)
+    [found] = seqgen.search(run, 1, prompt="9", limit=limit)
+    [greedy] = seqgen.generate(run, prompt="9", sample=SampleConfig(temperature=0), limit=limit)
+    assert found.ids.tolist() == greedy.ids.tolist()
+    assert found.log_probability == pytest.approx(greedy.log_probability)
+
+
+def test_a_wide_beam_finds_what_trying_everything_finds(run) -> None:
+    """Two tokens after a prompt, each of all there are."""
+    prompt, targets = "1", run.vocab.targets
+    found = seqgen.search(run, targets**2, 5, prompt=prompt, limit=LimitConfig(length=3))
+    texts = ["".join(pair) for pair in itertools.product(run.vocab.names, repeat=2)]
+    whole = list(seqgen.score(run, [prompt, *(prompt + text for text in texts)]))
+    gained = np.array([whole[0].nats - score.nats for score in whole[1:]])
+    ended = -whole[0].end_nats
+    best = sorted([*gained, ended], reverse=True)[:3]
+    found_two = [piece.log_probability for piece in found if len(piece.ids) != 2][:3]
+    np.testing.assert_allclose(found_two, best, rtol=1e-4)
+
+
+def test_a_beam_keeps_to_the_tracker(chorales) -> None:
+    [found] = seqgen.search(chorales, 3, limit=LimitConfig(length=22))
+    tracker = chorales.codec.tracker()
+    for token in found.ids.tolist():
+        assert tracker.allowed()[token]
+        tracker.push(token)
+
+
+def test_more_pieces_than_candidates_are_refused(run) -> None:
+    with pytest.raises(ConfigError, match="a beam of 2 finds 1 to 2 pieces, not 3"):
+        seqgen.search(run, 2, 3)

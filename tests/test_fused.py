@@ -1,0 +1,202 @@
+"""The fused stepper against the reference, and a state as a value."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqgen
+from seqgen.config import LimitConfig, ModelConfig, SampleConfig
+from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.fused import FusedStepper
+from seqgen.model import SequenceLSTM
+from seqgen.sampling import Lanes, rules_for
+from seqgen.stepper import Stepper, choose_stepper
+from seqgen.torch_stepper import TorchStepper
+from seqgen.vocab import Vocab
+
+VOCAB = Vocab.of([f"t{token}" for token in range(37)])
+
+
+def steppers(
+    layers: int, sizes: tuple[int, ...] = (), *, int8: bool = False, **options
+) -> tuple[TorchStepper, FusedStepper]:
+    """Return both steppers of a random model."""
+    torch.manual_seed(layers)
+    config = ModelConfig(layers=layers, **{"hidden": 40, "embedding": 12, **options})
+    model = SequenceLSTM(config, VOCAB, sizes)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2.0)
+        for table in model.features_out:
+            table.weight.normal_()
+    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+    return TorchStepper(model), FusedStepper(config, VOCAB, sizes, weights, int8=int8)
+
+
+def sequences(lanes: int, steps: int, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return random ids, END and START among them, and features."""
+    rng = np.random.default_rng(0)
+    features = [rng.integers(0, size, (lanes, steps)) for size in sizes]
+    stacked = np.stack(features, 2) if sizes else np.zeros((lanes, steps, 0), np.int64)
+    return rng.integers(0, VOCAB.size, (lanes, steps)), stacked
+
+
+KINDS = [
+    *((layers, (), {}) for layers in (1, 2, 3, 4)),
+    (2, (5, 9), {}),
+    (3, (5,), {"skip": True}),
+    (1, (4,), {"embedding": 0}),
+    (2, (), {"tied": True, "skip": True, "hidden": 33}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layers", "sizes", "options"), KINDS, ids=str)
+def test_fused_equals_reference_over_ten_thousand_steps(layers, sizes, options) -> None:
+    reference, fused = steppers(layers, sizes, **options)
+    ids, features = sequences(1, 10_000, sizes)
+    states = reference.start(1), fused.start(1)
+    for low in range(0, 10_000, 250):
+        chosen = slice(low, low + 250)
+        wanted, one = reference.read(ids[:, chosen], features[:, chosen], states[0])
+        got, two = fused.read(ids[:, chosen], features[:, chosen], states[1])
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+        states = one, two
+    for mine, theirs in zip(fused.export(states[1]), reference.export(states[0]), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("lanes", [2, 16, 70])
+def test_a_lane_is_the_same_to_the_last_bit_whatever_is_beside_it(lanes: int) -> None:
+    _, fused = steppers(2, (5,), skip=True)
+    ids, features = sequences(lanes, 40, (5,))
+    logits, state = fused.read(ids, features, fused.start(lanes))
+    for lane in range(0, lanes, 7):
+        rows = slice(lane, lane + 1)
+        alone, alone_state = fused.read(ids[rows], features[rows], fused.start(1))
+        np.testing.assert_array_equal(alone, logits[rows])
+        np.testing.assert_array_equal(alone_state[:, 0], state[:, lane])
+
+
+def test_end_leaves_no_trace() -> None:
+    _, fused = steppers(3)
+    ids, features = sequences(2, 20, ())
+    ids[:, -1] = VOCAB.end
+    _, state = fused.read(ids, features, fused.start(2))
+    assert not state.any()
+
+
+def test_reading_at_once_is_reading_step_by_step() -> None:
+    _, fused = steppers(2)
+    ids, features = sequences(3, 30, ())
+    whole, _ = fused.read(ids, features, fused.start(3))
+    state = fused.start(3)
+    for step in range(30):
+        logits, state = fused.read(ids[:, [step]], features[:, [step]], state)
+    np.testing.assert_array_equal(logits, whole)
+
+
+def written(stepper: Stepper, lanes: int, steps: int, config: SampleConfig) -> np.ndarray:
+    """Return what a stepper writes from the start, in one call."""
+    some = Lanes(
+        np.full(lanes, VOCAB.start),
+        np.zeros((lanes, 0), np.int64),
+        np.ones((lanes, VOCAB.targets), bool),
+        np.zeros((lanes, steps), np.int64),
+        np.zeros(lanes, np.int64),
+        np.zeros(lanes, np.int64),
+    )
+    draws = np.random.default_rng(0).random((lanes, steps))
+    rules = rules_for(config, VOCAB, 100)
+    return stepper.write(some, draws, rules, stepper.start(lanes))[0]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SampleConfig(),
+        SampleConfig(temperature=0.7, final_temperature=1.2, top_k=20, top_p=0.9, typical_p=0.95),
+        SampleConfig(repetition_penalty=1.3, repetition_window=8, no_repeat_ngram=2),
+    ],
+    ids=["default", "filters", "history"],
+)
+def test_both_steppers_draw_the_same_tokens(config: SampleConfig) -> None:
+    reference, fused = steppers(2)
+    np.testing.assert_array_equal(
+        written(fused, 5, 200, config), written(reference, 5, 200, config)
+    )
+
+
+def test_a_state_may_be_used_twice_and_moved_between_steppers() -> None:
+    reference, fused = steppers(2)
+    ids, features = sequences(2, 10, ())
+    _, state = fused.read(ids, features, fused.start(2))
+    one, _ = fused.read(ids, features, state)
+    two, _ = fused.read(ids, features, state)
+    np.testing.assert_array_equal(one, two)
+    there, _ = reference.read(ids, features, reference.restore(*fused.export(state)))
+    np.testing.assert_allclose(there, one, atol=1e-5)
+    back, _ = fused.read(ids, features, fused.restore(*fused.export(state)))
+    np.testing.assert_array_equal(back, one)
+    swapped, _ = fused.read(ids[::-1], features, fused.select(state, np.array([1, 0])))
+    np.testing.assert_array_equal(swapped[::-1], one)
+
+
+def test_eight_bits_are_nearly_the_same_model() -> None:
+    reference, fused = steppers(2, int8=True)
+    ids, features = sequences(4, 100, ())
+    wanted, _ = reference.read(ids, features, reference.start(4))
+    got, _ = fused.read(ids, features, fused.start(4))
+    assert 0 < np.abs(got - wanted).max() < 0.2
+
+
+def test_the_processor_gets_the_fused_stepper(run) -> None:
+    assert isinstance(choose_stepper(run, 1), FusedStepper)
+    assert isinstance(choose_stepper(run, 1000), FusedStepper)
+    elsewhere = seqgen.Run(run.folder, "meta")
+    with pytest.raises(ConfigError, match="8-bit weights are for the processor"):
+        choose_stepper(elsewhere, 1, int8=True)
+
+
+def test_weights_that_do_not_fit_are_refused(run, monkeypatch) -> None:
+    weights = dict(run.weights)
+    del weights["output.bias"]
+    monkeypatch.setattr(type(run), "weights", weights)
+    with pytest.raises(RunError, match="do not fit its settings"):
+        choose_stepper(run, 1)
+
+
+def test_continuations_branch_from_one_reading(run, tmp_path: Path) -> None:
+    prompt = "7 green bottles hanging"
+    primed = seqgen.prime(run, prompt)
+    limit = LimitConfig(length=90)
+    branches = [new.piece for new in seqgen.generate(run, 10, prompt=primed, limit=limit)]
+    assert branches == [new.piece for new in seqgen.generate(run, 10, prompt=prompt, limit=limit)]
+    assert all(text.startswith(prompt) for text in branches)
+    primed.save(tmp_path / "primed.safetensors")
+    again = seqgen.Primed.load(tmp_path / "primed.safetensors")
+    assert branches == [new.piece for new in seqgen.generate(run, 10, prompt=again, limit=limit)]
+
+
+def test_a_primed_state_of_another_model_is_refused(run, chorales, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the primed state is of another model"):
+        next(seqgen.generate(chorales, prompt=seqgen.prime(run, "7 green")))
+    (tmp_path / "none").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="holds no primed state"):
+        seqgen.Primed.load(tmp_path / "none")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("lanes", [1, 5, 64])
+def test_a_captured_step_is_the_step(lanes: int) -> None:
+    torch.manual_seed(2)
+    model = SequenceLSTM(ModelConfig(layers=2, hidden=40, embedding=12), VOCAB, (5,))
+    captured = TorchStepper(model.cuda())
+    ids, features = sequences(lanes, 6, (5,))
+    state = captured.start(lanes)
+    for step in range(6):
+        logits, state = captured.read(ids[:, [step]], features[:, [step]], state)
+    whole, _ = captured.read(ids, features, captured.start(lanes))
+    np.testing.assert_allclose(logits, whole, atol=1e-4)

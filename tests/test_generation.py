@@ -8,7 +8,7 @@ import torch
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
 from seqgen.generation import STRIDE
 from seqgen.samples import write_samples
 
@@ -248,3 +248,94 @@ def test_ctrl_c_keeps_the_pieces_that_exist(run, tmp_path: Path) -> None:
         write_samples(run, interrupted(), tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["manifest.json", "text-1.txt", "text-2.txt"]
+
+
+def test_a_stop_sequence_ends_a_piece_and_stays_in_it(run) -> None:
+    free = texts(run, 8)
+    stop = run.codec.encode("wall")
+    stopped = list(seqgen.generate(run, 8, limit=LIMIT, stop=[stop]))
+    for whole, new in zip(free, stopped, strict=True):
+        end = whole.find("wall")
+        assert new.piece == (whole if end < 0 else whole[: end + 4])
+    assert {"stop"} <= {new.stopped_by for new in stopped}
+
+
+def test_a_stop_sequence_in_the_prompt_does_not_count(run) -> None:
+    [new] = seqgen.generate(run, prompt="on the wall", stop=[run.codec.encode("all")], limit=LIMIT)
+    assert len(new.piece) > len("on the wall")
+
+
+def test_a_length_may_be_given_in_units_of_the_codec(chorales) -> None:
+    limit = LimitConfig(length=5, unit="quarters")
+    sample = SampleConfig(ban=("<end>",))
+    for new in seqgen.generate(chorales, 3, limit=limit, sample=sample):
+        assert chorales.codec.units(new.ids)["quarters"] == 5
+        assert new.stopped_by == "length"
+    with pytest.raises(ConfigError, match="cannot be given in 'bars'; it can in tokens, frames"):
+        next(seqgen.generate(chorales, limit=LimitConfig(length=5, unit="bars")))
+
+
+def test_units_and_tokens_cut_alike(run) -> None:
+    for length in (1, 32, 33, 70):
+        by_tokens = texts_of(run, LimitConfig(length=length))
+        assert by_tokens == texts_of(run, LimitConfig(length=length, unit="characters"))
+
+
+def texts_of(run, limit: LimitConfig) -> list[tuple[str, str, float]]:
+    new = seqgen.generate(run, 6, limit=limit)
+    return [(piece.piece, piece.stopped_by, piece.log_probability) for piece in new]
+
+
+def test_streaming_writes_the_same_piece(run) -> None:
+    for index, new in enumerate(seqgen.generate(run, 4, prompt="5 ", limit=LIMIT)):
+        streamed = list(seqgen.stream(run, prompt="5 ", limit=LIMIT, index=index))
+        assert streamed == new.ids[new.prompt :].tolist()
+
+
+@pytest.mark.parametrize("window", [0, 7])
+def test_streaming_looks_back_as_far_as_it_has_to(run, window: int) -> None:
+    sample = SampleConfig(repetition_penalty=1.5, no_repeat_ngram=4, repetition_window=window)
+    [new] = seqgen.generate(run, sample=sample, limit=LIMIT)
+    assert list(seqgen.stream(run, sample=sample, limit=LIMIT)) == new.ids.tolist()
+
+
+def test_streaming_forgets_what_it_needs_no_more(run) -> None:
+    import tracemalloc
+
+    endless = seqgen.stream(run, sample=SampleConfig(ban=("<end>",)))
+    for _ in itertools.islice(endless, 10_000):
+        pass
+    tracemalloc.start()
+    for _ in itertools.islice(endless, 200_000):
+        pass
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 50_000
+
+
+def test_a_piece_may_come_without_its_prompt(run) -> None:
+    for with_prompt, without in zip(
+        seqgen.generate(run, 3, prompt="7 green", limit=LIMIT),
+        seqgen.generate(run, 3, prompt="7 green", limit=LIMIT, with_prompt=False),
+        strict=True,
+    ):
+        assert with_prompt.piece == "7 green" + without.piece
+        assert with_prompt.ids.tolist() == without.ids.tolist()
+
+
+def test_banning_everything_is_told(run) -> None:
+    everything = (*run.vocab.names, "<end>")
+    with pytest.raises(ConfigError, match="all tokens that may come at position 2 are banned"):
+        next(seqgen.generate(run, prompt="7 ", sample=SampleConfig(ban=everything)))
+
+
+def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch) -> None:
+    broken = {name: np.full_like(value, np.nan) for name, value in run.weights.items()}
+    monkeypatch.setattr(type(run), "weights", broken)
+    with pytest.raises(SeqgenError, match="no numbers; train it again"):
+        texts(run, 1)
+
+
+def test_a_codec_that_takes_no_condition_says_so(run) -> None:
+    with pytest.raises(DataError, match="CharacterCodec writes freely: nothing can be given"):
+        next(seqgen.generate(run, condition="a melody"))

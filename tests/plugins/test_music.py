@@ -16,6 +16,7 @@ from seqgen_music.music import Music, Track, make_notes, pitch_name
 from seqgen_music.notation import read_notation
 from seqgen_music.raster import REST, Raster, raster_of
 
+import seqgen
 from seqgen.errors import DataError
 
 HEADER = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0"
@@ -448,3 +449,43 @@ def test_what_the_corpus_did_not_have_is_refused() -> None:
         HELD.encode(chorale(2, (6, 8)))
     with pytest.raises(DataError, match="no piece has four voices"):
         ChoraleCodec.fit([], ChoraleOptions())
+
+
+def voice(raster: Raster, number: int) -> list[tuple[int, bool]]:
+    """Return what a voice does, step by step."""
+    return [*zip(raster.sounding[:, number], raster.begins[:, number], strict=True)]
+
+
+def test_a_given_melody_is_kept_and_harmonised(chorales, tmp_path: Path) -> None:
+    piece = chorales.codec.decode(np.asarray(chorales.corpus().piece(0), np.int64))
+    melody = Music(
+        piece.notes[piece.notes["track"] == 0],
+        piece.tracks[:1],
+        piece.ticks_per_quarter,
+        piece.tempos,
+        piece.metres,
+    )
+    write_midi(melody, tmp_path / "melody.mid")
+    [given] = MusicDomain().read(tmp_path / "melody.mid")
+    for new in seqgen.generate(chorales, 2, condition=given):
+        assert new.stopped_by == "end"
+        raster, original = raster_of(new.piece), raster_of(piece)
+        assert voice(raster, 0) == voice(original, 0)[: len(raster.sounding)]
+        assert raster.metre == original.metre and raster.upbeat == original.upbeat
+        assert (raster.sounding[:, 1:] != REST).any(axis=0).all()
+
+
+def test_only_a_piece_can_be_given(chorales) -> None:
+    with pytest.raises(DataError, match="a chorale is given a melody in a file, found 'la la'"):
+        next(seqgen.generate(chorales, condition="la la"))
+
+
+@pytest.mark.parametrize("steps", [0, 3, 5, 16])
+def test_a_continuation_is_a_piece_of_its_own(steps: int) -> None:
+    piece = chorale(bars=3, upbeat=4)
+    codec = ChoraleCodec.fit([piece], ChoraleOptions())
+    ids = codec.encode(piece)
+    whole = codec._raster(ids)
+    rest = codec._raster(codec.continuation(ids, codec.header + 4 * steps))
+    np.testing.assert_array_equal(rest.sounding, whole.sounding[steps:])
+    assert (whole.upbeat - steps - rest.upbeat) % 16 == 0

@@ -60,3 +60,10 @@ def test_the_demo_is_prose_and_source_of_this_python(tmp_path: Path) -> None:
     texts = [Text().read(path)[0] for path in files]
     assert any("import" in text for text in texts) and any("statement" in text for text in texts)
     assert sum(map(len, texts)) > 300_000
+
+
+@pytest.mark.parametrize(("unknown", "wanted"), [("skip", "te  h "), ("nearest", '"ete" - ha e')])
+def test_a_prompt_is_adapted(unknown: str, wanted: str) -> None:
+    codec = CharacterCodec.fit(['"the" - a'], CharacterOptions())
+    adapted = codec.adapt("“Ete” – hA É😀", unknown)
+    assert codec.decode(codec.encode(adapted)).strip() == wanted.strip()

@@ -87,8 +87,9 @@ class TrainConfig:
 class SampleConfig:
     """How a token is drawn from the model's distribution; docs/sampling.md gives the order."""
 
-    temperature: float = 1.0
-    """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest."""
+    temperature: float | None = None
+    """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest; by default
+    what suits the codec."""
     final_temperature: float | None = None
     """Let the temperature move to this one over the piece."""
     cooling: int = 0
@@ -113,10 +114,10 @@ class SampleConfig:
     """Never draw the token of this name; <end> is the end of a piece; may be repeated."""
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "temperature", "cooling", "top_k", "min_p")
-        _at_least(self, 0, "no_repeat_ngram", "repetition_window")
-        if self.final_temperature is not None:
-            _at_least(self, 0, "final_temperature")
+        _at_least(self, 0, "cooling", "top_k", "min_p", "no_repeat_ngram", "repetition_window")
+        for name in ("temperature", "final_temperature"):
+            if getattr(self, name) is not None:
+                _at_least(self, 0, name)
         for name in ("typical_p", "top_p"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(

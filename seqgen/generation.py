@@ -318,7 +318,9 @@ class Task:
         seed: int,
     ) -> None:
         self._stepper, self._run, self._condition, self._seed = stepper, run, condition, seed
-        self._rules = rules_for(sample or SampleConfig(), run.vocab, run.longest)
+        self._rules = rules_for(
+            sample or SampleConfig(), run.vocab, run.longest, run.codec.temperature
+        )
         self._limit = limit or LimitConfig()
         if not isinstance(prompt, Primed):
             prompt = _prime(stepper, run, prompt, condition)

@@ -151,12 +151,15 @@ class Codec(Protocol):
         Names of the payload tokens in the order of their ids.
     feature_sizes : tuple of int
         Number of values of each of the K features.
+    temperature : float
+        The sampling temperature for users who name none: what gives the best pieces.
     """
 
     options_type: ClassVar[type[Any]]
     options: Any
     vocab: Sequence[str]
     feature_sizes: tuple[int, ...] = ()
+    temperature: ClassVar[float] = 1.0
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:

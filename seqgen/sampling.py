@@ -93,7 +93,7 @@ class Lanes(NamedTuple):
     drawn: Ids
 
 
-def rules_for(config: SampleConfig, vocab: Vocab, longest: int) -> Rules:
+def rules_for(config: SampleConfig, vocab: Vocab, longest: int, temperature: float = 1.0) -> Rules:
     """Return the settings for a vocabulary.
 
     Parameters
@@ -102,6 +102,8 @@ def rules_for(config: SampleConfig, vocab: Vocab, longest: int) -> Rules:
     vocab : Vocab
     longest : int
         Tokens over which the temperature moves if the settings do not say.
+    temperature : float
+        That of the codec, for settings that name none.
 
     Raises
     ------
@@ -119,9 +121,10 @@ def rules_for(config: SampleConfig, vocab: Vocab, longest: int) -> Rules:
             raise ConfigError(f"bias must be like NAME=NUMBER, found {entry!r}") from None
     for name in config.ban:
         bias[_token(name, vocab)] = -np.inf
-    final = config.temperature if config.final_temperature is None else config.final_temperature
+    temperature = temperature if config.temperature is None else config.temperature
+    final = temperature if config.final_temperature is None else config.final_temperature
     return Rules(
-        float(config.temperature),
+        float(temperature),
         float(final),
         config.cooling or longest,
         config.top_k,

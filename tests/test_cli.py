@@ -1,5 +1,6 @@
 """The command: what it prints, writes and exits with."""
 
+import io
 import json
 import os
 import signal
@@ -236,3 +237,74 @@ def test_the_demo_writes_pieces_and_a_page(
     assert all(str(path) in printed for path in [*files, out / "index.html"])
     page = (out / "index.html").read_text()
     assert page.count("<figure>") == 4 and "https://" not in page and "http://" not in page
+
+
+def test_a_single_text_is_shown_while_it_is_written(
+    seqgen_command, trained: Path, monkeypatch
+) -> None:
+    shown = []
+    monkeypatch.setattr(
+        "seqgen.cli.generate.print", lambda *text, **_: shown.append(text[0]), raising=False
+    )
+    status, _, _ = seqgen_command("generate", trained, "--length", 100, "--ban", "<end>")
+    written = (trained / "samples" / "1" / "text-1.txt").read_text()
+    assert status == 0 and len(shown) > 4
+    assert "".join(shown[:-2]) == written
+
+
+def test_a_prompt_may_be_typed_piped_or_adapted(seqgen_command, trained: Path, monkeypatch) -> None:
+    def generate(*arguments: object) -> tuple[int, str, str]:
+        return seqgen_command("generate", trained, "--length", 30, *arguments)
+
+    assert generate("--prompt", "one green ")[1].startswith("one green ")
+    monkeypatch.setattr("sys.stdin", io.StringIO("one green"))
+    assert generate("--prompt", "-")[1].startswith("one green")
+    status, _, err = generate("--prompt", "óne")
+    assert status == 4 and "character 'ó' at position 0" in err and "--unknown" in err
+    assert generate("--prompt", "óne", "--unknown", "nearest")[1].startswith("one")
+    assert generate("--prompt", "óne", "--unknown", "skip")[1].startswith("ne")
+    status, out, _ = generate("--prompt", "one green ", "--without-prompt", "--json")
+    [path] = [Path(trained, "samples", "5", name) for name in json.loads(out)["pieces"][0]["files"]]
+    assert status == 0 and len(path.read_text()) <= 20
+
+
+def test_what_may_not_be_typed_or_given_is_told(seqgen_command, chorales, trained: Path) -> None:
+    status, _, err = seqgen_command("generate", chorales.folder, "--prompt", "C4 D4")
+    assert status == 4 and "come from files and cannot be typed" in err
+    status, _, err = seqgen_command("generate", trained, "--given", "a melody")
+    assert status == 4 and "nothing can be given" in err
+
+
+def test_a_stop_text_ends_the_piece(seqgen_command, trained: Path) -> None:
+    arguments = ("generate", trained, "--stop", "e", "--ban", "<end>", "--length", 500, "--json")
+    [entry] = json.loads(seqgen_command(*arguments)[1])["pieces"]
+    text = (trained / "samples" / "1" / entry["files"][0]).read_text()
+    assert entry["stopped_by"] == "stop" and text.find("e") == len(text) - 1
+
+
+def test_pieces_are_ranked_and_compared(seqgen_command, trained: Path) -> None:
+    arguments = ("generate", trained, "-n", 6, "--length", 60, "--rank", "--novelty", "--json")
+    manifest = json.loads(seqgen_command(*arguments)[1])
+    likelihoods = [entry["log_probability_per_token"] for entry in manifest["pieces"]]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+    assert sorted(entry["index"] for entry in manifest["pieces"]) == list(range(6))
+    for entry in manifest["pieces"]:
+        assert entry["novelty"]["longest"] > 0 and entry["novelty"]["source"].endswith(".txt")
+        assert entry["seconds"] >= 0
+    assert manifest["settings"]["temperature"] == 0.8 and manifest["settings"]["seed"] == 0
+
+
+def test_a_corpus_that_is_gone_cannot_be_compared(seqgen_command, trained: Path) -> None:
+    info = json.loads((trained / "run.json").read_text())
+    info["corpus"]["folder"] = "/nowhere"
+    (trained / "run.json").write_text(json.dumps(info))
+    status, _, err = seqgen_command("generate", trained, "--novelty")
+    assert status == 4 and "is not in /nowhere any more" in err
+
+
+def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
+    arguments = ("generate", trained, "--beam", 4, "-n", 2, "--length", 20, "--json")
+    one, two = (json.loads(seqgen_command(*arguments, "--seed", seed)[1]) for seed in (0, 1))
+    keys = ("tokens", "stopped_by", "log_probability")
+    values = [[[entry[key] for key in keys] for entry in made["pieces"]] for made in (one, two)]
+    assert values[0] == values[1] and len(values[0]) == 2

@@ -171,6 +171,8 @@ def generate_samples(
             settings |= asdict(value)
         elif name not in ("prompt", "condition", "stop"):
             settings[name] = value
+    if settings.get("temperature", 1.0) is None:
+        settings["temperature"] = run.codec.temperature
     if beam:
         kept = ("prompt", "condition", "limit", "with_prompt")
         chosen = {name: options[name] for name in kept if name in options}

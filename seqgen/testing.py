@@ -2,7 +2,7 @@
 
 >>> from seqgen.testing import check_domain
 >>> check_domain("music", tmp_path)                             # doctest: +SKIP
-21 checks of the domain music passed, 0 had nothing to check
+22 checks of the domain music passed, 1 had nothing to check
 
 or one test a check, with pytest::
 
@@ -376,6 +376,26 @@ def always_allows_something(subject: Subject, folder: Path) -> None:
         subject.codec.decode(np.array(ids, np.int64))
 
 
+def continues_pieces(subject: Subject, folder: Path) -> None:
+    """What follows any beginning of a piece is a piece of its own."""
+    codec = subject.codec
+    for ids in [*subject.ids, *_random_ids(codec)]:
+        for start in (0, 1, len(ids) // 2, len(ids)):
+            kept = codec.continuation(ids, min(start, len(ids)))
+            assert len(kept) <= len(ids) and (kept < len(codec.vocab)).all()
+            codec.decode(kept)
+
+
+def shows_text_as_it_comes(subject: Subject, folder: Path) -> None:
+    """The text of ids that come one by one is the text of all of them."""
+    if subject.codec.text_stream() is None:
+        raise NothingToCheck("pieces are not shown while they are written")
+    for ids in subject.ids:
+        typed = subject.codec.text_stream()
+        assert typed is not None
+        assert "".join(map(typed, ids.tolist())) == subject.codec.decode(ids)
+
+
 def measures_pieces(subject: Subject, folder: Path) -> None:
     """Units are finite amounts, the same names for every piece."""
     units = [subject.codec.units(ids) for ids in subject.ids]
@@ -429,6 +449,8 @@ PROMISES: tuple[Promise, ...] = (
     tracks_its_features,
     allows_real_pieces,
     always_allows_something,
+    continues_pieces,
+    shows_text_as_it_comes,
     measures_pieces,
     learns_and_writes,
 )

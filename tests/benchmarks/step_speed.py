@@ -151,9 +151,9 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
 @njit(fastmath=True)
 def read_all(numbers: np.ndarray) -> float:
     """Read an array as fast as it can be."""
-    total = numbers.dtype.type(0)
-    for number in numbers:
-        total += number
+    total = np.float32(0)
+    for place in range(numbers.size):
+        total += numbers[place]
     return total
 
 

@@ -312,11 +312,11 @@ def _advance(network: Network, ids: Ids, features: Ids, state: Floats, gates: Fl
             # A layer's input and its own last output lie side by side in h.
             first = max(layer - 1, 0) * hidden
             depth = (layer + 1) * hidden - first
-            panels = network.weights[place : place + 4 * hidden * depth]
+            panels = _cut(network.weights[place : place + 4 * hidden * depth], depth)
             scales = network.scales[4 * hidden * layer : 4 * hidden * (layer + 1)]
             place += 4 * hidden * depth
             products = gates[: high - low]
-            _multiply(h[low:high], first, panels.reshape(-1, depth, PANEL), products)
+            _multiply(h[low:high], first, panels, products)
             for lane in range(low, high):
                 row = network.starts[layer] + (ids[lane] if network.reads[layer] else 0)
                 gate = products[lane - low]
@@ -342,11 +342,11 @@ def _predict(network: Network, features: Ids, h: Floats, logits: Floats) -> None
     first = (network.layers - network.seen) * network.hidden
     depth = network.seen * network.hidden
     columns = logits.shape[1]
-    panels = network.weights[len(network.weights) - depth * columns :]
+    panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
     scales = network.scales[len(network.scales) - columns :]
     for low in range(0, len(h), TOGETHER):
         high = min(low + TOGETHER, len(h))
-        _multiply(h[low:high], first, panels.reshape(-1, depth, PANEL), logits[low:high])
+        _multiply(h[low:high], first, panels, logits[low:high])
     for lane in range(len(h)):
         row = logits[lane]
         bias = network.outputs[0]
@@ -359,14 +359,21 @@ def _predict(network: Network, features: Ids, h: Floats, logits: Floats) -> None
 
 
 @compiled
+def _cut(weights: NDArray[Any], depth: int) -> NDArray[Any]:
+    """Return panels of so many rows as (panels, rows / ROWS, ROWS * PANEL)."""
+    return weights.reshape(-1, depth // ROWS, ROWS * PANEL)
+
+
+@compiled
 def _multiply(x: Floats, first: int, panels: NDArray[Any], products: Floats) -> None:
-    """Multiply columns of x (B, ...), from the first on, by panels (N / PANEL, K, PANEL)."""
+    """Multiply columns of x (B, ...), from the first on, by panels, into products (B, N)."""
     products[:] = 0
     for number in range(len(panels)):
-        for low in range(0, panels.shape[1], ROWS):
-            weights = panels[number, low : low + ROWS].reshape(ROWS * PANEL)
+        for block in range(panels.shape[1]):
+            weights = panels[number, block]
+            low = first + block * ROWS
             for lane in range(len(x)):
-                given = x[lane, first + low : first + low + ROWS]
+                given = x[lane, low : low + ROWS]
                 sums = products[lane, number * PANEL : (number + 1) * PANEL]
                 for column in range(PANEL):
                     total = sums[column]

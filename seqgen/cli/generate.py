@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -180,13 +181,19 @@ def generate_samples(
         return write_samples(
             run, found, folder, format, settings=settings, compare=compare, overwrite=overwrite
         )
-    with nullcontext(None) if typist else meter("generate") as show:
+    with (
+        _notice_of_compiling() as begun,
+        nullcontext(None) if typist else meter("generate") as show,
+    ):
 
         def progress(ended: int, drawn: int, ids: Sequence[int]) -> None:
+            begun()
+            if typist is not None:
+                typist(ended, drawn, ids)
             if show is not None:
                 show(ended / count, f"{ended} of {count} pieces, {drawn:,} tokens")
 
-        new = generate(run, count, progress=typist or progress, **options)
+        new = generate(run, count, progress=progress, **options)
         return write_samples(
             run,
             _ranked(new) if rank else new,
@@ -196,6 +203,23 @@ def generate_samples(
             compare=compare,
             overwrite=overwrite,
         )
+
+
+@contextmanager
+def _notice_of_compiling() -> Iterator[Callable[[], None]]:
+    """Say what is going on if nothing is drawn for two seconds; yields what to call at the first."""
+    from seqgen.cli.console import say
+
+    text = (
+        "getting ready; the first time, steps are compiled for this processor, which takes a while"
+    )
+    timer = Timer(2.0, say, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield timer.cancel
+    finally:
+        timer.cancel()
 
 
 class _Typist:

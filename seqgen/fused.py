@@ -11,7 +11,9 @@ B lanes, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,8 +30,8 @@ Floats: TypeAlias = NDArray[np.float32]
 #: Columns of weights that lie together, and rows that are added in one go.
 PANEL, ROWS = 128, 16
 
-#: Lanes whose gates stay in the processor's cache.
-TOGETHER = 64
+#: Lanes whose gates stay in the processor's cache, and lanes that are worth a thread.
+TOGETHER, SHARE = 64, 16
 
 #: Hidden units are filled up to a multiple, with units that stay 0.
 UNITS = PANEL // 4
@@ -92,7 +94,7 @@ class Network(NamedTuple):
 
 
 class FusedStepper:
-    """Steps and draws in compiled code, on one processor core.
+    """Steps and draws in compiled code; many lanes are shared out among the processor's cores.
 
     Parameters
     ----------
@@ -127,7 +129,12 @@ class FusedStepper:
         """Read all ids; only the last logits are computed."""
         state = _copy(state)
         gates, logits = self._scratch(len(ids))
-        _read(self._network, ids, features, state, gates, logits)
+
+        def read(rows: slice) -> None:
+            h, c = state[:, rows]
+            _read(self._network, ids[rows], features[rows], h, c, gates[rows], logits[rows])
+
+        _share_out(len(ids), read)
         return logits[:, : self._targets].copy(), state
 
     def write(
@@ -137,7 +144,14 @@ class FusedStepper:
         state = _copy(state)
         gates, logits = self._scratch(len(draws))
         new, log_probabilities = np.full(draws.shape, self._network.end), np.zeros(draws.shape)
-        _write(self._network, lanes, draws, rules, state, gates, logits, new, log_probabilities)
+
+        def write(rows: slice) -> None:
+            some, (h, c) = Lanes._make(values[rows] for values in lanes), state[:, rows]
+            room = gates[rows], logits[rows]
+            drawn = new[rows], log_probabilities[rows]
+            _write(self._network, some, draws[rows], rules, h, c, *room, *drawn)
+
+        _share_out(len(draws), write)
         return new, log_probabilities, state
 
     def select(self, state: Floats, rows: Ids) -> Floats:
@@ -158,12 +172,11 @@ class FusedStepper:
         return state
 
     def _scratch(self, lanes: int) -> tuple[Floats, Floats]:
-        """Return room for gates and logits."""
-        if self._room is None or len(self._room[1]) != lanes:
-            network = self._network
-            gates = np.zeros((min(lanes, TOGETHER), 4 * network.hidden), np.float32)
-            logits = np.zeros((lanes, network.outputs.shape[1]), np.float32)
-            self._room = _copy(gates), _copy(logits)
+        """Return room for gates (B, 4H) and logits (B, V' filled up)."""
+        if self._room is None or len(self._room[0]) != lanes:
+            widths = 4 * self._network.hidden, self._network.outputs.shape[1]
+            gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
+            self._room = gates, logits
         return self._room
 
 
@@ -257,6 +270,26 @@ def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
     return table.reshape(len(table), -1, PANEL).swapaxes(0, 1).ravel(), scale
 
 
+def _share_out(lanes: int, call: Callable[[slice], None]) -> None:
+    """Call for all lanes, some in each thread; compiled code holds no lock."""
+    if lanes < 2 * SHARE:
+        call(slice(lanes))
+        return
+    cores, threads = _threads()
+    parts = min(cores, lanes // SHARE)
+    bounds = np.linspace(0, lanes, parts + 1, dtype=int).tolist()
+    list(threads.map(call, map(slice, bounds, bounds[1:])))
+
+
+@cache
+def _threads() -> tuple[int, ThreadPoolExecutor]:
+    """Return how many cores this process may use, and as many threads."""
+    from joblib import cpu_count
+
+    cores = cpu_count()
+    return cores, ThreadPoolExecutor(cores, thread_name_prefix="seqgen")
+
+
 def _fill_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
 
@@ -276,7 +309,8 @@ def _write(
     lanes: Lanes,
     draws: NDArray[np.float64],
     rules: Rules,
-    state: Floats,
+    h: Floats,
+    c: Floats,
     gates: Floats,
     logits: Floats,
     new: Ids,
@@ -284,27 +318,34 @@ def _write(
 ) -> None:
     """Read, predict and draw until every lane has ended or the draws are used up."""
     for step in range(draws.shape[1]):
-        _advance(network, lanes.ids, lanes.features, state, gates)
-        _predict(network, lanes.features, state[0], logits)
+        _advance(network, lanes.ids, lanes.features, h, c, gates)
+        _predict(network, lanes.features, h, logits)
         if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
             return
 
 
 @compiled
 def _read(
-    network: Network, ids: Ids, features: Ids, state: Floats, gates: Floats, logits: Floats
+    network: Network,
+    ids: Ids,
+    features: Ids,
+    h: Floats,
+    c: Floats,
+    gates: Floats,
+    logits: Floats,
 ) -> None:
     """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
     for step in range(ids.shape[1]):
-        _advance(network, ids[:, step], features[:, step], state, gates)
-    _predict(network, features[:, -1], state[0], logits)
+        _advance(network, ids[:, step], features[:, step], h, c, gates)
+    _predict(network, features[:, -1], h, logits)
 
 
 @compiled
-def _advance(network: Network, ids: Ids, features: Ids, state: Floats, gates: Floats) -> None:
+def _advance(
+    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, gates: Floats
+) -> None:
     """Read one id (B,) in every lane."""
     hidden = network.hidden
-    h, c = state[0], state[1]
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))
         place = 0
@@ -315,11 +356,10 @@ def _advance(network: Network, ids: Ids, features: Ids, state: Floats, gates: Fl
             panels = _cut(network.weights[place : place + 4 * hidden * depth], depth)
             scales = network.scales[4 * hidden * layer : 4 * hidden * (layer + 1)]
             place += 4 * hidden * depth
-            products = gates[: high - low]
-            _multiply(h[low:high], first, panels, products)
+            _multiply(h[low:high], first, panels, gates[low:high])
             for lane in range(low, high):
                 row = network.starts[layer] + (ids[lane] if network.reads[layer] else 0)
-                gate = products[lane - low]
+                gate = gates[lane]
                 table = network.inputs[row]
                 for unit in range(len(gate)):
                     gate[unit] = scales[unit] * gate[unit] + table[unit]

@@ -80,6 +80,21 @@ def test_a_lane_is_the_same_to_the_last_bit_whatever_is_beside_it(lanes: int) ->
         np.testing.assert_array_equal(alone_state[:, 0], state[:, lane])
 
 
+@pytest.mark.parametrize("cores", [2, 5])
+def test_lanes_shared_out_among_threads_write_what_one_thread_writes(
+    cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    _, fused = steppers(2)
+    drawn = []
+    for number in (1, cores):
+        with ThreadPoolExecutor(number) as pool:
+            monkeypatch.setattr("seqgen.fused._threads", lambda both=(number, pool): both)
+            drawn.append(written(fused, 90, 100, SampleConfig(no_repeat_ngram=3)))
+    np.testing.assert_array_equal(*drawn)
+
+
 def test_end_leaves_no_trace() -> None:
     _, fused = steppers(3)
     ids, features = sequences(2, 20, ())

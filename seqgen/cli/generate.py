@@ -207,7 +207,7 @@ def generate_samples(
 
 @contextmanager
 def _notice_of_compiling() -> Iterator[Callable[[], None]]:
-    """Say what is going on if nothing is drawn for two seconds; yields what to call at the first."""
+    """Say what goes on if nothing is drawn for two seconds; yields what to call at the first."""
     from seqgen.cli.console import say
 
     text = (

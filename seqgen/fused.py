@@ -17,9 +17,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled_contracting as compiled
 from seqgen.config import ModelConfig
 from seqgen.plugin import Ids
 from seqgen.sampling import Lanes, Rules, choose_each
@@ -27,11 +27,11 @@ from seqgen.vocab import Vocab
 
 Floats: TypeAlias = NDArray[np.float32]
 
-#: Columns of weights that lie together, and rows that are added in one go.
-PANEL, ROWS = 128, 16
+#: Columns of weights that lie together, and rows of them that are used while they are in the cache.
+PANEL, ROWS = 128, 32
 
 #: Lanes whose gates stay in the processor's cache, and lanes that are worth a thread.
-TOGETHER, SHARE = 64, 16
+TOGETHER, SHARE = 48, 16
 
 #: Hidden units are filled up to a multiple, with units that stay 0.
 UNITS = PANEL // 4
@@ -47,9 +47,6 @@ COEFFICIENTS = (
     *(np.float32(1.5345802e-4), np.float32(1.3399931e-3), np.float32(9.6184891e-3)),
     *(np.float32(5.5503286e-2), np.float32(0.24022646), np.float32(0.69314718), ONE),
 )
-
-#: Sums keep their order, but a product and a sum may be one operation.
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 class Network(NamedTuple):
@@ -408,18 +405,61 @@ def _cut(weights: NDArray[Any], depth: int) -> NDArray[Any]:
 def _multiply(x: Floats, first: int, panels: NDArray[Any], products: Floats) -> None:
     """Multiply columns of x (B, ...), from the first on, by panels, into products (B, N)."""
     products[:] = 0
+    fours = len(x) - len(x) % 4
     for number in range(len(panels)):
         for block in range(panels.shape[1]):
-            weights = panels[number, block]
-            low = first + block * ROWS
-            for lane in range(len(x)):
-                given = x[lane, low : low + ROWS]
-                sums = products[lane, number * PANEL : (number + 1) * PANEL]
-                for column in range(PANEL):
-                    total = sums[column]
-                    for row in range(ROWS):
-                        total += np.float32(weights[row * PANEL + column]) * given[row]
-                    sums[column] = total
+            weights, low = panels[number, block], first + block * ROWS
+            for lane in range(0, fours, 4):
+                _add_to_four(x, lane, low, weights, products, number * PANEL)
+            for lane in range(fours, len(x)):
+                _add_to_one(x, lane, low, weights, products, number * PANEL)
+
+
+@compiled
+def _add_to_one(
+    x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
+) -> None:
+    """Add a block's products to the sums of one lane, 16 rows in one go."""
+    sums = products[lane, left : left + PANEL]
+    for first in range(0, ROWS, 16):
+        given = x[lane, low + first : low + first + 16]
+        for column in range(PANEL):
+            total = sums[column]
+            for row in range(16):
+                total += np.float32(weights[(first + row) * PANEL + column]) * given[row]
+            sums[column] = total
+
+
+@compiled
+def _add_to_four(
+    x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
+) -> None:
+    """Add a block's products to the sums of four lanes, in the order of one alone.
+
+    Four rows of four lanes are as many numbers as stay in registers beside the sums. The compiler
+    makes vector operations of this only if all sums are read before one is written.
+    """
+    sums_a = products[lane, left : left + PANEL]
+    sums_b = products[lane + 1, left : left + PANEL]
+    sums_c = products[lane + 2, left : left + PANEL]
+    sums_d = products[lane + 3, left : left + PANEL]
+    for first in range(0, ROWS, 4):
+        at = low + first
+        one, two, three, four = x[lane], x[lane + 1], x[lane + 2], x[lane + 3]
+        a0, a1, a2, a3 = one[at], one[at + 1], one[at + 2], one[at + 3]
+        b0, b1, b2, b3 = two[at], two[at + 1], two[at + 2], two[at + 3]
+        c0, c1, c2, c3 = three[at], three[at + 1], three[at + 2], three[at + 3]
+        d0, d1, d2, d3 = four[at], four[at + 1], four[at + 2], four[at + 3]
+        rows = weights[first * PANEL : (first + 4) * PANEL]
+        for column in range(PANEL):
+            w0, w1 = np.float32(rows[column]), np.float32(rows[PANEL + column])
+            w2, w3 = np.float32(rows[2 * PANEL + column]), np.float32(rows[3 * PANEL + column])
+            a, b, c, d = sums_a[column], sums_b[column], sums_c[column], sums_d[column]
+            a = (((a + w0 * a0) + w1 * a1) + w2 * a2) + w3 * a3
+            b = (((b + w0 * b0) + w1 * b1) + w2 * b2) + w3 * b3
+            c = (((c + w0 * c0) + w1 * c1) + w2 * c2) + w3 * c3
+            d = (((d + w0 * d0) + w1 * d1) + w2 * d2) + w3 * d3
+            sums_a[column], sums_b[column], sums_c[column], sums_d[column] = a, b, c, d
 
 
 @compiled

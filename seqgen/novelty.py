@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.corpus import Corpus
 from seqgen.plugin import Ids
 
@@ -21,8 +21,6 @@ LENGTHS = (4, 8, 16, 32)
 
 #: Tokens of the corpus that are looked at in one go.
 STRIDE = 2**20
-
-compiled = njit(cache=True, nogil=True)
 
 
 @dataclass(frozen=True)

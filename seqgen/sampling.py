@@ -14,9 +14,9 @@ import difflib
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
 from seqgen.vocab import END_NAME, Vocab
@@ -29,8 +29,6 @@ NOT_FINITE, NOTHING_LEFT = -1, -2
 
 #: A probability that is taken for none.
 IMPOSSIBLE = 1e-300
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Rules(NamedTuple):

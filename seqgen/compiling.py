@@ -1,0 +1,30 @@
+"""How plain Python becomes machine code: compiled when first called, kept on disk, no lock held."""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding  # type: ignore[import-untyped]
+import numba
+
+
+def _use_whole_vectors() -> None:
+    """Compile for vectors of 512 bits where there are any, unless the user has settings of his own.
+
+    LLVM takes half of them on Intel's processors, for the older ones became slower in clock. The
+    products of many pieces take nearly twice as long then.
+    """
+    features = llvmlite.binding.get_host_cpu_features()
+    if "NUMBA_CPU_FEATURES" not in os.environ and features.get("avx512f"):
+        numba.config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"  # type: ignore[attr-defined]
+
+
+_use_whole_vectors()
+
+#: Errors as in NumPy: a division by zero is no exception.
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+#: The same; a product and a sum may be one operation, but sums keep their order.
+compiled_contracting = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
+)

@@ -176,3 +176,18 @@ class _LaneReader:
 def _joined(parts: list[_Rows]) -> _Rows:
     inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
     return inputs, targets, features
+
+
+class TrainingStream:
+    def __init__(self, corpus, lanes, window, seed, place=None):
+        self._stream = training_stream(corpus, lanes, window, seed)
+        self._count = 0
+        for _ in range((place or {}).get("count", 0)):
+            next(self)
+
+    def __next__(self):
+        self._count += 1
+        return next(self._stream)
+
+    def place(self):
+        return {"count": self._count}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgen.errors import ConfigError
@@ -18,22 +19,23 @@ class ModelConfig:
 
     layers: int = 1
     """LSTM layers."""
-    hidden: int = 256
-    """Units in each layer."""
+    hidden: int = 0
+    """Units in each layer; 0 chooses as many as the budget can feed."""
     embedding: int = 64
     """Width of the learned token embedding; 0 feeds one-hot vectors instead."""
     skip: bool = False
     """Feed the input to every layer and every layer to the output (Graves 2013)."""
     tied: bool = False
     """Use the token embedding as output weights as well."""
-    dropout: float = 0.2
-    """Share of every layer's outputs that training drops."""
+    dropout: float | None = None
+    """Share of every layer's outputs that training drops; by default by how often the budget
+    reads the corpus."""
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "layers", "hidden")
-        _at_least(self, 0, "embedding", "dropout")
-        if not self.dropout < 1:
-            raise ConfigError(f"dropout must be below 1, found {self.dropout}")
+        _at_least(self, 1, "layers")
+        _at_least(self, 0, "hidden", "embedding")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must be at least 0 and below 1, found {self.dropout}")
         if self.tied and not self.embedding:
             raise ConfigError("tied needs a learned embedding; set embedding above 0")
 
@@ -48,18 +50,21 @@ class TrainConfig:
     """Passes over the training pieces."""
     tokens: int = 0
     """Tokens to read."""
-    batch: int = 16
-    """Lanes: sequences that are read side by side."""
-    window: int = 128
-    """Steps between two updates; the state is carried across."""
-    step_size: float = 6e-3
-    """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0."""
+    batch: int = 0
+    """Lanes: sequences that are read side by side; 0 takes 16, or fewer of a small corpus."""
+    window: int = 0
+    """Steps between two updates; the state is carried across; 0 takes 64."""
+    step_size: float = 0.0
+    """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0;
+    0 chooses by the width."""
     weight_decay: float = 0.01
     """Weight decay of AdamW."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     evaluations: int = 10
     """How often to measure the validation loss; the best model is kept."""
+    checkpoint: float = 1.0
+    """Minutes between two checkpoints; from the last one a training that was killed goes on."""
     threads: int = 0
     """Processor threads; 0 takes the fastest for a budget in minutes and 1 otherwise."""
     seed: int = 0
@@ -68,11 +73,11 @@ class TrainConfig:
     """Where to train: cpu, cuda, mps, or auto for the best there is."""
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "minutes", "epochs", "tokens", "weight_decay", "threads", "seed")
-        _at_least(self, 1, "batch", "window", "evaluations")
-        for name in ("step_size", "clip"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be above 0, found {getattr(self, name)}")
+        _at_least(self, 0, "minutes", "epochs", "tokens", "batch", "window", "step_size")
+        _at_least(self, 0, "weight_decay", "checkpoint", "threads", "seed")
+        _at_least(self, 1, "evaluations")
+        if not self.clip > 0:
+            raise ConfigError(f"clip must be above 0, found {self.clip}")
         given = [name for name in ("minutes", "epochs", "tokens") if getattr(self, name)]
         if len(given) > 1:
             raise ConfigError(f"give one budget, found {' and '.join(given)}")
@@ -172,6 +177,10 @@ def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
 
 def _converted(value: Any, hint: Any, place: str) -> Any:
     """Return a value as what the type hint says."""
+    if isinstance(hint, UnionType):
+        if value is None:
+            return None
+        hint = next(each for each in get_args(hint) if each is not NoneType)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = ", ".join(map(repr, get_args(hint)))

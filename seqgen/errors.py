@@ -7,7 +7,8 @@
     ├── PluginError            3   a domain that is missing, broken or too new
     ├── DataError              4   a file, piece or prompt that cannot be used
     │   └── CorpusError        4   a corpus folder that is empty, damaged or another one
-    └── RunError               1   a run folder that is missing, damaged or in the way
+    ├── RunError               1   a run folder that is missing, damaged or in the way
+    └── Diverged               1   a training whose loss is no use any more
 
 A message names the place, what was expected, what was found and the way out.
 """
@@ -53,3 +54,7 @@ class CorpusError(DataError):
 
 class RunError(SeqgenError):
     """A run folder is missing, damaged, or already there."""
+
+
+class Diverged(SeqgenError):
+    """The loss of a training is no number any more, or worse than that of guessing."""

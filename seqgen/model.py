@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqgen.config import ModelConfig
-from seqgen.errors import RunError
+from seqgen.errors import ConfigError, RunError
 from seqgen.vocab import Vocab
 
 #: (h, c) of every layer, each (L, B, H).
@@ -100,6 +100,8 @@ class SequenceLSTM(nn.Module):
         self, config: ModelConfig, vocab: Vocab, feature_sizes: tuple[int, ...] = ()
     ) -> None:
         super().__init__()
+        if not config.hidden:
+            raise ConfigError("hidden must be above 0 here; seqgen.create_run chooses if it is 0")
         self.config = config
         self.end = vocab.end
         width = config.embedding or vocab.size
@@ -161,7 +163,7 @@ class SequenceLSTM(nn.Module):
             above, (h_new, c_new) = layer(below, resets, one)  # (B, T, H)
             hs.append(h_new)
             cs.append(c_new)
-            above = F.dropout(above, self.config.dropout, self.training)
+            above = F.dropout(above, self.config.dropout or 0.0, self.training)
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]

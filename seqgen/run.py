@@ -7,6 +7,7 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 ``model.safetensors``   the weights of the best model so far
 ``metrics.jsonl``       one line for each report of the training
 ``README.md``           the same for people
+``checkpoints/``        where a training that is not finished goes on
 ``samples/``            what was generated
 ======================  =================================================================
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -28,21 +29,24 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 import seqgen
+from seqgen.checkpoints import Checkpoints
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
-from seqgen.errors import CorpusError, RunError
+from seqgen.errors import CorpusError, Diverged, RunError
 from seqgen.files import RUN, new_folder, read_description, write_atomic, write_json
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.vocab import Vocab
 
 if TYPE_CHECKING:
+    from seqgen.learner import Learner
     from seqgen.model import SequenceLSTM
     from seqgen.training import Report
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
 
 
 class Run:
@@ -89,12 +93,19 @@ class Run:
         return int(self.info["corpus"]["longest"])
 
     @property
+    def is_begun(self) -> bool:
+        """Whether there is a training to go on with."""
+        return bool(Checkpoints(self.folder / CHECKPOINTS).paths)
+
+    @property
     def metrics(self) -> list[dict[str, Any]]:
         """The reports of the training so far."""
         path = self.folder / METRICS
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        # A training that was killed may leave a line that has no end.
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def corpus(self) -> Corpus:
         """Open the corpus that the run was trained on.
@@ -154,6 +165,8 @@ class Run:
     def train(self, corpus: Corpus) -> Iterator[Report]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.
 
+        A training that was killed or left goes on from its last checkpoint.
+
         Parameters
         ----------
         corpus : Corpus
@@ -163,42 +176,72 @@ class Run:
         ------
         RunError
             If the run is trained already, or the corpus has another vocabulary.
+        Diverged
+            If the loss becomes useless again and again, with ever smaller steps.
         """
-        from seqgen.training import train
+        from seqgen.learner import Learner
 
         if corpus.vocab.digest != self.vocab.digest:
             raise RunError(
                 f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
                 f"{self.folder} ({self.vocab.size} ids); train a new run on it"
             )
-        if (self.folder / WEIGHTS).exists():
+        checkpoints = Checkpoints(self.folder / CHECKPOINTS)
+        if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
             raise RunError(f"{self.folder} is trained already; train a new run")
-        model, saved = self.model.train(), False
-        report = None
+        learner = Learner(self.model, corpus, self.train_config)
+        checkpoints.restore(learner)
+        self._cut_metrics(learner.counts.step)
         try:
-            with (self.folder / METRICS).open("w", encoding="utf-8") as log:
-                for report in train(model, corpus, self.train_config):
-                    log.write(json.dumps(asdict(report)) + "\n")
-                    log.flush()
-                    if report.improved:
-                        self._save(model, report)
-                        saved = True
-                    yield report
-        except (GeneratorExit, KeyboardInterrupt):
-            # The caller left the loop before the first evaluation: what was learned is kept.
-            if report is not None and not saved:
-                self._save(model, report)
-                saved = True
-            raise
+            yield from self._learn(learner, corpus, checkpoints)
         finally:
-            if saved:
-                self._load_weights(model)
-            model.eval()
+            if (self.folder / WEIGHTS).exists():
+                self._load_weights(self.model)
+            self.model.eval()
 
-    def _save(self, model: SequenceLSTM, report: Report) -> None:
+    def _learn(
+        self, learner: Learner, corpus: Corpus, checkpoints: Checkpoints
+    ) -> Iterator[Report]:
+        """Train to the end of the budget; from a checkpoint with smaller steps if need be."""
+        from seqgen.training import train
+
+        report = None
+        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
+            while True:
+                try:
+                    checkpoints.save(learner)
+                    for report in train(learner, corpus):
+                        print(json.dumps(asdict(report)), file=log, flush=True)
+                        if report.improved:
+                            self._save(learner, report)
+                        if report.interrupted or checkpoints.are_due(self.train_config):
+                            checkpoints.save(learner)
+                        yield report
+                except Diverged as error:
+                    message = checkpoints.go_back(learner, error)
+                    if report is not None:
+                        yield replace(report, message=message, valid_loss=None, improved=False)
+                    continue
+                except (GeneratorExit, KeyboardInterrupt):
+                    # The caller left the loop: what was learned is kept.
+                    checkpoints.save(learner)
+                    if report is not None and not (self.folder / WEIGHTS).exists():
+                        self._save(learner, report)
+                    raise
+                break
+        if report is not None and not report.interrupted:
+            checkpoints.remove()
+
+    def _cut_metrics(self, step: int) -> None:
+        """Take back what was reported after a checkpoint: it will be reported again."""
+        lines = [json.dumps(row) + "\n" for row in self.metrics if row["step"] <= step]
+        write_atomic(self.folder / METRICS, "".join(lines))
+
+    def _save(self, learner: Learner, report: Report) -> None:
         import torch
 
-        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        state = learner.model.state_dict()
+        weights = {name: value.cpu().numpy() for name, value in state.items()}
         write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights))
         self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
         write_json(self.folder / RUN, self.info)
@@ -233,10 +276,12 @@ def create_run(
     RunError
         If `folder` is taken, and is no run or may not be replaced.
     """
+    from seqgen.autopilot import plan
     from seqgen.model import choose_device
 
     train = train or TrainConfig()
     choose_device(train.device)
+    chosen = plan(corpus, model or ModelConfig(), train)
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
     counts = ("key", "seed", "pieces", "longest", "tokens", "units")
     info = {
@@ -248,8 +293,9 @@ def create_run(
         "corpus": {name: corpus.info[name] for name in counts}
         | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
         | {"folder": str(corpus.folder.resolve())},
-        "model": asdict(model or ModelConfig()),
-        "train": asdict(train),
+        "model": asdict(chosen.model),
+        "train": asdict(chosen.train),
+        "plan": asdict(chosen.forecast) | {"reasons": list(chosen.reasons)},
         "result": None,
     }
     # A run whose training never began holds nothing to lose.

@@ -1,27 +1,28 @@
 """THE LOOP: truncated backpropagation through time over streams whose state is carried.
 
 `train` is a generator: it yields a `Report` whenever there is something to say, and the caller
-prints, saves and stops. Comes from: `seqgen.batches`. Next: `seqgen.run`, which keeps the result.
+prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run`, which keeps the result.
 """
 
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-import joblib
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from seqgen.batches import IGNORE, Batch, held_out_stream, training_stream
+from seqgen.batches import held_out_stream
 from seqgen.config import TrainConfig
 from seqgen.corpus import Corpus, Split
-from seqgen.errors import SeqgenError
-from seqgen.model import SequenceLSTM, State
+from seqgen.errors import Diverged
+from seqgen.learner import Counts, Learner, batch_nats
+from seqgen.model import SequenceLSTM
 
 #: Share of the budget over which the step size rises.
 WARM_UP = 0.02
@@ -55,6 +56,8 @@ class Report:
         Whether it is the best so far: the moment to save the model.
     interrupted : bool
         Whether the user ended training before the budget was spent.
+    message : str
+        What the user should know besides.
     """
 
     fraction: float
@@ -66,109 +69,96 @@ class Report:
     valid_loss: float | None = None
     improved: bool = False
     interrupted: bool = False
+    message: str = ""
 
 
-def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[Report]:
-    """Train a model on a corpus until the budget is spent, and report on the way.
+def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
+    """Let a model learn from a corpus until the budget is spent, and report on the way.
 
     Ctrl-C ends the budget early: the model is evaluated and reported once more, so that the
     caller can save it.
 
     Parameters
     ----------
-    model : SequenceLSTM
-        Trained in place, on the device where it is.
+    learner : Learner
+        New, or with a checkpoint put back: then the training goes on from there.
     corpus : Corpus
-        Its training and validation splits are read.
-    config : TrainConfig
+        Its validation split is read.
 
     Yields
     ------
     Report
-        About once a second, and at every evaluation; the last one is an evaluation.
+        About once a second, and at every evaluation; the last one is an evaluation. Between two
+        reports the learner may be saved.
 
     Raises
     ------
-    SeqgenError
-        If the loss is no longer a number.
+    Diverged
+        If the loss is no longer a number, or worse than that of guessing.
     """
-    began = time.monotonic()
-    stream = training_stream(corpus, config.batch, config.window, config.seed)
-    batch = next(stream)
-    choose_threads(model, config, batch)
-    torch.manual_seed(config.seed)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), config.step_size, betas=(0.9, 0.99), weight_decay=config.weight_decay
-    )
-    state = model.start_state(config.batch)
-    fraction, interrupted = 0.0, False
-    step = tokens = 0
-    best, next_evaluation = math.inf, 1 / config.evaluations
+    config, counts = learner.config, learner.counts
+    began = time.monotonic() - counts.seconds
+    torch.set_num_threads(config.threads or 1)
+    fraction, interrupted = spent(config, corpus, counts), False
     # Since the last report: its time, and the cost of how many tokens.
-    reported_at, reported_tokens, nats_since = 0.0, 0, torch.zeros((), device=state[0].device)
+    reported_at, reported_tokens = counts.seconds, counts.tokens
+    nats: float | torch.Tensor = 0.0
     while fraction < 1 and not interrupted:
         try:
-            optimizer.param_groups[0]["lr"] = step_size(fraction, config.step_size)
-            nats, state = update(model, optimizer, batch, state, config.clip)
-            step, tokens, nats_since = step + 1, tokens + batch.counted, nats_since + nats
-            batch = next(stream)
+            with undivided():
+                nats += learner.update(step_size(fraction, config.step_size))
         except KeyboardInterrupt:
             interrupted = True
-        fraction = spent(config, corpus, tokens, time.monotonic() - began)
+        counts.seconds = time.monotonic() - began
+        fraction = spent(config, corpus, counts)
 
-        evaluating = interrupted or fraction >= min(next_evaluation, 1)
-        if not evaluating and time.monotonic() - began - reported_at < REPORT_EVERY:
+        evaluating = interrupted or fraction >= min(counts.next_evaluation, 1)
+        if not evaluating and counts.seconds - reported_at < REPORT_EVERY:
             continue
-        loss = _finite(nats_since.item() / max(tokens - reported_tokens, 1), step, config)
+        loss = float(nats) / max(counts.tokens - reported_tokens, 1)
+        _check(loss, corpus, learner)
         valid_loss = None
         if evaluating:
-            valid_loss, impatient = _evaluate_through_interrupt(model, corpus, config.batch)
-            valid_loss = _finite(valid_loss, step, config)
+            valid_loss, impatient = _evaluate_through_interrupt(learner.model, corpus, config.batch)
+            _check(valid_loss, corpus, learner)
             interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
-            fraction = spent(config, corpus, tokens, time.monotonic() - began)
-            next_evaluation = (math.floor(fraction * config.evaluations) + 1) / config.evaluations
+            counts.seconds = time.monotonic() - began
+            fraction = spent(config, corpus, counts)
+            count = math.floor(fraction * config.evaluations) + 1
+            counts.next_evaluation = count / config.evaluations
+        improved = valid_loss is not None and valid_loss < counts.best
+        if improved and valid_loss is not None:
+            counts.best = valid_loss
         yield Report(
             fraction=min(fraction, 1.0),
-            step=step,
-            tokens=tokens,
-            seconds=time.monotonic() - began,
+            step=counts.step,
+            tokens=counts.tokens,
+            seconds=counts.seconds,
             loss=loss,
-            step_size=optimizer.param_groups[0]["lr"],
+            step_size=step_size(fraction, config.step_size) * counts.step_share,
             valid_loss=valid_loss,
-            improved=valid_loss is not None and valid_loss < best,
+            improved=improved,
             interrupted=interrupted,
         )
-        model.train()  # the caller may have generated something, which ends training mode
-        best = min(best, best if valid_loss is None else valid_loss)
-        reported_at, reported_tokens = time.monotonic() - began, tokens
-        nats_since.zero_()
+        learner.model.train()  # the caller may have generated something, which ends training mode
+        reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0
 
 
-def update(
-    model: SequenceLSTM,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    state: State,
-    clip: float,
-) -> tuple[Tensor, State]:
-    """Learn from one window; return what its targets cost in nats, and the state after it."""
-    nats, state = batch_nats(model, batch, state)
-    optimizer.zero_grad()
-    (nats / max(batch.counted, 1)).backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimizer.step()
-    return nats.detach(), state
-
-
-def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats that a window's targets cost in all, and the state after it, detached."""
-    device = state[0].device
-    features = torch.from_numpy(batch.features).to(device)
-    logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
-    targets = torch.from_numpy(batch.targets).to(device).flatten()
-    nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
-    return nats, (h.detach(), c.detach())
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block, so that a checkpoint never holds half a step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        raise KeyboardInterrupt
 
 
 @torch.no_grad()
@@ -202,21 +192,20 @@ def _evaluate_through_interrupt(
         return evaluate(model, corpus, lanes), True
 
 
-def _finite(loss: float, step: int, config: TrainConfig) -> float:
-    """Return the loss, if it is a number."""
-    if not math.isfinite(loss):
-        raise SeqgenError(
-            f"the loss became {loss} at step {step}; "
-            f"try again with a smaller step size than {config.step_size} (--step-size)"
+def _check(loss: float, corpus: Corpus, learner: Learner) -> None:
+    """Raise `Diverged` if a loss is no number, or a nat worse than knowing nothing."""
+    if not loss <= math.log(corpus.vocab.targets) + 1:
+        raise Diverged(
+            f"the loss became {loss:.4g} at step {learner.counts.step}; "
+            f"try again with a smaller step size than {learner.config.step_size} (--step-size)"
         )
-    return loss
 
 
-def spent(config: TrainConfig, corpus: Corpus, tokens: int, seconds: float) -> float:
+def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
     """Return the share of the budget that is spent."""
     if config.seconds:
-        return seconds / config.seconds
-    return tokens / (config.tokens or config.epochs * corpus.size("train"))
+        return counts.seconds / config.seconds
+    return counts.tokens / (config.tokens or config.epochs * corpus.size("train"))
 
 
 def step_size(fraction: float, peak: float) -> float:
@@ -224,28 +213,3 @@ def step_size(fraction: float, peak: float) -> float:
     if fraction < WARM_UP:
         return peak * max(fraction, 1e-3) / WARM_UP
     return peak * max(1 - fraction, 0.0) / (1 - WARM_UP)
-
-
-def choose_threads(model: SequenceLSTM, config: TrainConfig, batch: Batch) -> None:
-    """Set the number of processor threads.
-
-    Two threads on two busy cores can be many times slower than one, for they wait for each
-    other at every step; so with a budget of time the counts are tried out, for half a second
-    each. Otherwise it is one thread unless set, which gives the same result every time.
-    """
-    state = model.start_state(config.batch)
-    if config.threads or not config.seconds or state[0].device.type != "cpu":
-        torch.set_num_threads(config.threads or 1)
-        return
-    cores = joblib.cpu_count()
-    counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
-    seconds = {}
-    for count in counts:
-        torch.set_num_threads(count)
-        batch_nats(model, batch, state)
-        began, rounds = time.perf_counter(), 0
-        while rounds < 2 or time.perf_counter() - began < 0.5:
-            batch_nats(model, batch, state)[0].backward()  # type: ignore[no-untyped-call]
-            rounds += 1
-        seconds[count] = (time.perf_counter() - began) / rounds
-    torch.set_num_threads(min(counts, key=seconds.__getitem__))

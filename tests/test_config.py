@@ -21,16 +21,16 @@ def test_training_has_one_budget() -> None:
 @pytest.mark.parametrize(
     ("config", "values", "message"),
     [
-        (ModelConfig, {"hidden": 0}, "hidden must be at least 1, found 0"),
-        (ModelConfig, {"dropout": 1.0}, "dropout must be below 1"),
+        (ModelConfig, {"hidden": -1}, "hidden must be at least 0, found -1"),
+        (ModelConfig, {"dropout": 1.0}, "dropout must be at least 0 and below 1"),
         (ModelConfig, {"tied": True, "embedding": 0}, "tied needs a learned embedding"),
-        (TrainConfig, {"step_size": 0.0}, "step_size must be above 0"),
+        (TrainConfig, {"step_size": -1.0}, "step_size must be at least 0"),
         (SampleConfig, {"top_p": 0.0}, "top_p must be above 0"),
         (SampleConfig, {"min_p": 1.5}, "min_p must be at most 1"),
         (SampleConfig, {"temperature": -1.0}, "temperature must be at least 0"),
         (LimitConfig, {"length": -1}, "length must be at least 0"),
         (SampleConfig, {"temperature": math.nan}, "temperature must be at least 0"),
-        (TrainConfig, {"step_size": math.nan}, "step_size must be above 0"),
+        (TrainConfig, {"step_size": math.nan}, "step_size must be at least 0"),
     ],
 )
 def test_impossible_values_are_refused(config: type, values: dict, message: str) -> None:

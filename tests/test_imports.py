@@ -24,9 +24,15 @@ ARROWS = {
     "preparation": {"config", "corpus", "discovery", "files", "plugin"},
     "batches": {"corpus"},
     "model": {"config"},
-    "training": {"batches", "config", "corpus", "model"},
+    "learner": {"batches", "config", "corpus", "files", "model"},
+    "training": {"batches", "config", "corpus", "learner", "model"},
+    "checkpoints": {"config", "learner"},
+    "autopilot": {"config", "corpus", "learner", "model"},
     "ngram": {"plugin"},
-    "run": {"config", "corpus", "discovery", "files", "model", "plugin", "training"},
+    "run": {
+        *("autopilot", "checkpoints", "config", "corpus", "discovery", "files", "learner"),
+        *("model", "plugin", "training"),
+    },
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
     "torch_stepper": {"model", "plugin", "sampling"},
@@ -42,7 +48,7 @@ ARROWS = {
         "samples",
     },
 }
-TORCH = {"model", "training", "run", "torch_stepper", "scoring"}
+TORCH = {"autopilot", "learner", "model", "training", "run", "torch_stepper", "scoring"}
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
 
 

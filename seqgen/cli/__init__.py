@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "See a domain at work: train for a few minutes, write four pieces and a page.",
     "prepare": "Read and encode files into a corpus folder.",
     "train": "Train a model on files, folders or a corpus folder.",
+    "resume": "Go on with a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",

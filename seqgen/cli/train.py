@@ -29,7 +29,8 @@ def train(
 ) -> None:
     """Train a model on files, folders or a corpus folder, and keep the best in a run folder.
 
-    Ctrl-C ends training early and keeps the model.
+    What is left open of the network and the training is chosen for the corpus, the budget and this
+    machine. Ctrl-C ends training early and keeps the model; `seqgen resume` goes on.
 
     Parameters
     ----------
@@ -104,7 +105,13 @@ def train_run(run: Run, corpus: Corpus) -> None:
             text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
             if report.valid_loss is not None:
                 text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
-            show(report.fraction, text, remember=report.valid_loss is not None)
+            if report.message:
+                text = report.message
+            show(
+                report.fraction,
+                text,
+                remember=report.valid_loss is not None or text == report.message,
+            )
     assert report is not None
     best = run.info["result"]
     threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
@@ -114,5 +121,8 @@ def train_run(run: Run, corpus: Corpus) -> None:
         f"best validation loss {best['valid_loss']:.4f} nats per token"
     )
     if report.interrupted:
-        say(f"ended early; the best model is in {run.folder}: seqgen generate {run.folder}")
+        say(
+            f"ended early; the best model is in {run.folder}:\n"
+            f"  seqgen generate {run.folder}\n  seqgen resume {run.folder}"
+        )
         raise KeyboardInterrupt

@@ -1,0 +1,195 @@
+"""What a user leaves open is chosen here: for the corpus, the budget and this machine.
+
+The rules are few, and each was measured (docs/training.md): the largest network that the budget
+can feed, dropout by how often it will read the corpus, step size by width. Speed is tried out for
+a few seconds, on real windows. Next: `seqgen.run.create_run`, which keeps the choice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import joblib
+import torch
+
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.corpus import Corpus
+from seqgen.learner import Learner
+from seqgen.model import SequenceLSTM, choose_device
+
+#: Widths to choose from.
+WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
+
+#: Lanes and steps, on one processor.
+BATCH, WINDOW = 16, 64
+
+#: Tokens that a network has to read for each of its weights to be worth its size.
+TOKENS_PER_WEIGHT = 7
+
+#: Seconds to try out each width with each number of threads, and the most of the budget for all.
+PROBE, PROBE_SHARE = 0.3, 0.02
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a training will take, as far as can be told before.
+
+    Attributes
+    ----------
+    weights : int
+    tokens : float
+        That will be read.
+    epochs : float
+    seconds : float or None
+        None if the budget is not one of time: nothing was tried out.
+    megabytes : float
+        Memory for weights, gradients, optimizer and one window, beyond PyTorch's own.
+    """
+
+    weights: int
+    tokens: float
+    epochs: float
+    seconds: float | None
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings with nothing left open, why they are so, and what to expect."""
+
+    model: ModelConfig
+    train: TrainConfig
+    reasons: tuple[str, ...]
+    forecast: Forecast
+
+
+def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
+    """Choose what is left open; what is set stays.
+
+    With a budget of time the choice depends on the speed of this machine at this moment. With
+    one of epochs or tokens the same settings always give the same choice.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    model : ModelConfig
+    train : TrainConfig
+    """
+    reasons = []
+    size = corpus.size("train")
+    if not train.window:
+        train = replace(train, window=WINDOW)
+    if not train.batch:
+        most = max(size // (4 * train.window), 1)
+        train = replace(train, batch=min(BATCH, 1 << (most.bit_length() - 1)))
+        if train.batch < BATCH:
+            reasons.append(f"batch {train.batch}: the corpus has only {size:,} tokens to train on")
+    widths = (model.hidden,) if model.hidden else WIDTHS
+    tried: list[_Trial] = []
+    for hidden in widths:
+        trial = _try(corpus, replace(model, hidden=hidden), train, len(widths))
+        if tried and trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
+            break
+        tried.append(trial)
+    best = tried[-1]
+    if not model.hidden:
+        reasons.append(
+            f"hidden {best.hidden}: the budget feeds its {best.weights:,} weights "
+            f"{best.tokens / best.weights:.0f} tokens each; the next larger would get fewer than "
+            f"{TOKENS_PER_WEIGHT}"
+            if best.hidden < widths[-1]
+            else f"hidden {best.hidden}: the largest to choose from"
+        )
+    model = replace(model, hidden=best.hidden)
+    epochs = best.tokens / max(size, 1)
+    if model.dropout is None:
+        model = replace(model, dropout=dropout_for(epochs))
+        reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
+    if not train.step_size:
+        train = replace(train, step_size=step_size_for(best.hidden))
+        reasons.append(f"step size {train.step_size}: by the width")
+    if not train.threads:
+        train = replace(train, threads=best.threads)
+        if len(best.speeds) > 1:
+            speeds = ", ".join(f"{speed:,.0f} with {n}" for n, speed in best.speeds.items())
+            reasons.append(f"threads {best.threads}: tokens a second are {speeds}")
+    forecast = Forecast(
+        weights=best.weights,
+        tokens=best.tokens,
+        epochs=epochs,
+        seconds=train.seconds or None,
+        megabytes=memory(model, train, best.weights, corpus.vocab.targets) / 1e6,
+    )
+    return Plan(model, train, tuple(reasons), forecast)
+
+
+def dropout_for(epochs: float) -> float:
+    """Return how much to drop if the corpus is read so many times."""
+    steps = ((1.5, 0.0), (4, 0.1), (8, 0.2), (16, 0.3), (40, 0.4))
+    return next((dropout for most, dropout in steps if epochs <= most), 0.5)
+
+
+def step_size_for(hidden: int) -> float:
+    """Return the largest step size for a width: a quarter less for each doubling above 256."""
+    return round(6e-3 * math.pow(256 / max(hidden, 256), 0.4), 5)
+
+
+def memory(model: ModelConfig, train: TrainConfig, weights: int, targets: int) -> float:
+    """Return the bytes of weights, gradients, two moments, and what a window keeps for backward."""
+    kept = model.layers * 8 * model.hidden + 3 * targets
+    numbers: int = 4 * weights + train.batch * train.window * kept
+    return 4.0 * numbers
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A width: its weights, tokens a second by number of threads, and tokens in the budget."""
+
+    hidden: int
+    weights: int
+    speeds: dict[int, float]
+    tokens: float
+
+    @property
+    def threads(self) -> int:
+        return max(self.speeds, key=self.speeds.__getitem__)
+
+
+def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) -> _Trial:
+    """Find out how many tokens the budget buys with a network."""
+    tokens = train.tokens or train.epochs * corpus.size("train")
+    dropout = model.dropout if model.dropout is not None else 0.2
+    device = choose_device(train.device)
+    network = SequenceLSTM(
+        replace(model, dropout=dropout), corpus.vocab, tuple(corpus.codec.feature_sizes)
+    ).to(device)
+    weights = sum(weight.numel() for weight in network.parameters())
+    if not train.seconds:
+        return _Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens)
+    counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
+    spend = min(PROBE, PROBE_SHARE * train.seconds / (widths * len(counts)))
+    learner = Learner(network, corpus, replace(train, step_size=1e-3))
+    speeds = {count or 1: _speed(learner, count, spend) for count in counts}
+    return _Trial(model.hidden, weights, speeds, max(speeds.values()) * train.seconds)
+
+
+def _thread_counts() -> list[int]:
+    """Return one, the powers of two and all of the cores.
+
+    Two threads on two busy cores can be many times slower than one, for they wait for each other
+    at every step: so they are all tried.
+    """
+    cores = joblib.cpu_count()
+    return sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
+
+
+def _speed(learner: Learner, threads: int, spend: float) -> float:
+    """Return tokens a second, over so many seconds of learning."""
+    torch.set_num_threads(threads or 1)
+    float(learner.update(0.0))
+    before, began = learner.counts.tokens, time.perf_counter()
+    while learner.counts.tokens == before or time.perf_counter() - began < spend:
+        float(learner.update(0.0))
+    return (learner.counts.tokens - before) / (time.perf_counter() - began)

@@ -1,0 +1,32 @@
+"""``seqgen resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def resume(run: Path, *, json: bool = False) -> None:
+    """Go on with a training that was interrupted, from its last checkpoint.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    json
+        Print the description of the run for programs.
+    """
+    from seqgen.cli.console import print_json
+    from seqgen.cli.train import train_run
+    from seqgen.errors import RunError
+    from seqgen.run import Run
+
+    begun = Run(run)
+    if not begun.is_begun:
+        raise RunError(f"{run} has no checkpoint to go on from; seqgen info {run} tells more")
+    # Where a training began is where it goes on.
+    begun.device = begun.train_config.device
+    train_run(begun, begun.corpus())
+    if json:
+        print_json(begun.info)
+    else:
+        print(begun.folder)

@@ -1,0 +1,181 @@
+"""What changes while a model learns: weights, optimizer, state, place, random numbers.
+
+All of it can be taken down and put back, so that a training that was killed goes on exactly as
+if it had not been. `seqgen.training` calls `update` for every window.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqgen.batches import IGNORE, Batch, TrainingStream
+from seqgen.config import TrainConfig
+from seqgen.corpus import Corpus
+from seqgen.errors import ConfigError, RunError
+from seqgen.files import write_atomic
+from seqgen.model import SequenceLSTM, State
+
+
+@dataclass
+class Counts:
+    """How far a training is; plain numbers.
+
+    Attributes
+    ----------
+    step, tokens : int
+        Updates made and targets learned from.
+    seconds : float
+        Time spent.
+    next_evaluation : float
+        Share of the budget at which the next evaluation is due.
+    best : float
+        Lowest validation loss so far.
+    step_share : float
+        What the step size is multiplied by: halved whenever training diverged.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    next_evaluation: float = 0.0
+    best: float = math.inf
+    step_share: float = 1.0
+
+
+class Learner:
+    """A model that learns from a corpus.
+
+    Parameters
+    ----------
+    model : SequenceLSTM
+        Trained in place, on the device where it is.
+    corpus : Corpus
+        Its training split is read.
+    config : TrainConfig
+        With nothing left open.
+
+    Attributes
+    ----------
+    counts : Counts
+    """
+
+    def __init__(self, model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> None:
+        if not (config.batch and config.window and config.step_size):
+            raise ConfigError(
+                f"batch {config.batch}, window {config.window} and step size {config.step_size} must "
+                f"be above 0 here; seqgen.create_run chooses what is 0"
+            )
+        torch.manual_seed(config.seed)
+        self.model = model.train()
+        self.counts = Counts(next_evaluation=1 / config.evaluations)
+        self.config = config
+        self._corpus = corpus
+        self._stream = TrainingStream(corpus, config.batch, config.window, config.seed)
+        self._state = model.start_state(config.batch)
+        self._optimizer = torch.optim.AdamW(
+            model.parameters(),
+            config.step_size,
+            betas=(0.9, 0.99),
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+
+    def update(self, step_size: float) -> Tensor:
+        """Learn from the next window of every lane; return what its targets cost, in nats."""
+        batch = next(self._stream)
+        nats, self._state = batch_nats(self.model, batch, self._state)
+        self._optimizer.zero_grad()
+        (nats / max(batch.counted, 1)).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self._optimizer.param_groups[0]["lr"] = step_size * self.counts.step_share
+        self._optimizer.step()
+        self.counts.step += 1
+        self.counts.tokens += batch.counted
+        return nats.detach()
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint: one safetensors file, whole or not at all."""
+        facts = {"counts": vars(self.counts), "place": self._stream.place()}
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
+        content = safetensors.numpy.save(tensors, {"training": json.dumps(facts)})
+        write_atomic(path, content)
+
+    def load(self, path: Path) -> None:
+        """Put back what `save` wrote.
+
+        Raises
+        ------
+        RunError
+            If the file is damaged, or of another model.
+        """
+        try:
+            with safetensors.safe_open(path, "numpy") as file:
+                facts = json.loads(file.metadata()["training"])
+                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self._restore(saved)
+        except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+            raise RunError(f"{path} cannot be gone on from ({error}); delete it") from error
+        self.counts = Counts(**facts["counts"])
+        config = self.config
+        self._stream = TrainingStream(
+            self._corpus, config.batch, config.window, config.seed, place=facts["place"]
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that learning changes, by name."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for number, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
+        tensors["state.h"], tensors["state.c"] = self._state
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self._device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
+        return tensors
+
+    def _restore(self, saved: dict[str, NDArray[Any]]) -> None:
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in saved.items()}
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
+
+        self.model.load_state_dict(part("model."))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            number, _, key = name.partition(".")
+            moments.setdefault(int(number), {})[key] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._state = tensors["state.h"].to(self._device), tensors["state.c"].to(self._device)
+        torch.set_rng_state(tensors["random.cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._state[0].device
+
+
+def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats that a window's targets cost in all, and the state after it, detached."""
+    device = state[0].device
+    features = torch.from_numpy(batch.features).to(device)
+    logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
+    targets = torch.from_numpy(batch.targets).to(device).flatten()
+    nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+    return nats, (h.detach(), c.detach())

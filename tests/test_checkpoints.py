@@ -1,0 +1,164 @@
+import itertools
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import Diverged, RunError
+from seqgen.learner import batch_nats
+from seqgen.run import Run
+
+MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
+CONFIG = TrainConfig(
+    tokens=6_000, batch=4, window=16, evaluations=5, device="cpu", checkpoint=0, seed=3
+)
+
+
+@pytest.fixture(autouse=True)
+def report_every_step(monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+
+
+def begin(folder: Path, corpus: seqgen.Corpus, config: TrainConfig = CONFIG) -> Run:
+    return seqgen.create_run(folder, corpus, MODEL, config)
+
+
+def finish(folder: Path, corpus: seqgen.Corpus) -> bytes:
+    for _ in Run(folder, "cpu").train(corpus):
+        pass
+    return (folder / "model.safetensors").read_bytes()
+
+
+def losses(folder: Path) -> list[tuple[int, float, float | None]]:
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(row["step"], row["loss"], row["valid_loss"]) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["text", "music"])
+def test_a_killed_training_ends_as_the_unbroken_one(
+    name: str, corpus, chorales, tmp_path: Path
+) -> None:
+    """What is on the disk at some moment is all that a killed process leaves behind."""
+    data = corpus if name == "text" else chorales.corpus()
+    run = begin(tmp_path / "unbroken", data)
+    for number, report in enumerate(run.train(data)):
+        if number in (0, 1, 37, 60) or report.valid_loss is not None:
+            shutil.copytree(run.folder, tmp_path / f"killed at {report.step}")
+    unbroken = (run.folder / "model.safetensors").read_bytes()
+    killed = sorted(tmp_path.glob("killed*"))
+    assert len(killed) >= 8
+    for folder in killed:
+        assert finish(folder, data) == unbroken
+        assert losses(folder) == losses(run.folder)
+
+
+def test_the_time_spent_is_restored(corpus, tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", corpus, replace(CONFIG, tokens=0, minutes=0.05))
+    for report in run.train(corpus):
+        if report.fraction > 0.5:
+            break
+    later = list(Run(tmp_path / "run", "cpu").train(corpus))
+    assert later[0].seconds >= report.seconds and later[0].step > report.step
+    assert later[-1].fraction == 1 and later[-1].seconds < 2 * 60 * 0.05
+
+
+def test_two_checkpoints_are_kept_and_none_in_the_end(corpus, tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", corpus)
+    counts = [len(list((run.folder / "checkpoints").iterdir())) for _ in run.train(corpus)]
+    assert set(counts[1:]) == {2}
+    assert not (run.folder / "checkpoints").exists() and not run.is_begun
+    with pytest.raises(RunError, match="is trained already"):
+        next(run.train(corpus))
+
+
+def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", corpus)
+    for report in itertools.islice(run.train(corpus), 20):
+        step = report.step
+    shutil.copytree(run.folder, tmp_path / "copy")
+    whole = finish(tmp_path / "copy", corpus)
+    before, last = sorted((run.folder / "checkpoints").iterdir())
+    last.write_bytes(last.read_bytes()[:1000])
+    assert next(Run(run.folder, "cpu").train(corpus)).step == step
+    last.write_bytes(b"")
+    assert finish(run.folder, corpus) == whole
+    begin(tmp_path / "other", corpus)
+    (tmp_path / "other/checkpoints").mkdir()
+    (tmp_path / "other/checkpoints" / before.name).write_bytes(b"")
+    with pytest.raises(RunError, match=r"cannot be gone on from .* delete it"):
+        finish(tmp_path / "other", corpus)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(corpus, tmp_path: Path, monkeypatch) -> None:
+    unbroken = finish(begin(tmp_path / "unbroken", corpus).folder, corpus)
+    run = begin(tmp_path / "full", corpus)
+    training = run.train(corpus)
+    for _ in itertools.islice(training, 30):
+        pass
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seqgen.files.os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            list(training)
+    assert len(list((run.folder / "checkpoints").iterdir())) == 2
+    assert finish(run.folder, corpus) == unbroken
+
+
+def test_a_loss_that_goes_wild_goes_back_with_half_the_step(
+    corpus, tmp_path: Path, monkeypatch
+) -> None:
+    calls = itertools.count()
+
+    def wild(model, batch, state):
+        nats, state = batch_nats(model, batch, state)
+        return nats * (math.nan if next(calls) == 40 else 1.0), state
+
+    monkeypatch.setattr("seqgen.learner.batch_nats", wild)
+    run = begin(tmp_path / "run", corpus)
+    reports = list(run.train(corpus))
+    [message] = [report.message for report in reports if report.message]
+    assert message == "the loss went wild at step 41; back to step 40, with 0.5 of the step size"
+    before, after = (reports[at] for at in (39, 41))
+    assert before.step == 40 and after.step == 41
+    assert after.step_size == pytest.approx(before.step_size / 2, rel=0.05)
+    assert reports[-1].fraction == 1 and math.isfinite(reports[-1].valid_loss)
+
+
+def test_weights_that_stay_wild_are_never_saved(corpus, tmp_path: Path, monkeypatch) -> None:
+    def wild(model, batch, state):
+        nats, state = batch_nats(model, batch, state)
+        return nats * math.nan, state
+
+    monkeypatch.setattr("seqgen.learner.batch_nats", wild)
+    run = begin(tmp_path / "run", corpus)
+    with pytest.raises(Diverged, match=r"became nan at step 1; .* smaller step size"):
+        list(run.train(corpus))
+    with pytest.raises(RunError, match="holds no trained model"):
+        seqgen.load(tmp_path / "run")
+
+
+def test_ctrl_c_waits_for_the_end_of_a_step(corpus, tmp_path: Path, monkeypatch) -> None:
+    import signal
+
+    unbroken = finish(begin(tmp_path / "unbroken", corpus).folder, corpus)
+    calls = itertools.count()
+
+    def interrupted(model, batch, state):
+        if next(calls) == 50:
+            signal.raise_signal(signal.SIGINT)
+        return batch_nats(model, batch, state)
+
+    run = begin(tmp_path / "run", corpus)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqgen.learner.batch_nats", interrupted)
+        last = list(run.train(corpus))[-1]
+    assert last.interrupted and last.step == 51 and run.is_begun
+    assert finish(run.folder, corpus) == unbroken

@@ -179,7 +179,7 @@ def _joined(parts: list[_Rows]) -> _Rows:
 
 
 class TrainingStream:
-    def __init__(self, corpus, lanes, window, seed, place=None):
+    def __init__(self, corpus, lanes, window, seed, place=None, rank=0, ranks=1):
         self._stream = training_stream(corpus, lanes, window, seed)
         self._count = 0
         for _ in range((place or {}).get("count", 0)):

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqgen.config import TrainConfig
 from seqgen.errors import Diverged, RunError
 
 if TYPE_CHECKING:
     from seqgen.learner import Learner
+    from seqgen.training import Report
 
 #: How many are kept: if the last one should be damaged, there is another.
 KEPT = 2
@@ -38,14 +38,17 @@ class Checkpoints:
         """The checkpoints there are, oldest first."""
         return sorted(self.folder.glob("*.safetensors"))
 
-    def are_due(self, config: TrainConfig) -> bool:
-        """Tell whether it is time for another."""
-        return time.monotonic() - self._saved_at >= 60 * config.checkpoint
+    def are_due(self, learner: Learner, report: Report) -> bool:
+        """Tell whether it is time for another; of several processes, when all have a report."""
+        if learner.world.size > 1:
+            return report.valid_loss is not None or not learner.world.leads
+        late = time.monotonic() - self._saved_at >= 60 * learner.config.checkpoint
+        return late or report.interrupted
 
     def save(self, learner: Learner) -> None:
-        """Write a checkpoint, then delete all but the last ones."""
+        """Write a checkpoint, then delete all but the last ones; all processes take part."""
         learner.save(self.folder / f"{learner.counts.step:09}.safetensors")
-        for path in self.paths[:-KEPT]:
+        for path in self.paths[:-KEPT] if learner.world.leads else ():
             path.unlink()
         self._saved_at = time.monotonic()
 
@@ -73,8 +76,10 @@ class Checkpoints:
         Raises
         ------
         Diverged
-            If the step size is very small already.
+            If the step size is very small already, or several processes learn together.
         """
+        if learner.world.size > 1:
+            raise error
         seconds, step = learner.counts.seconds, learner.counts.step
         self.restore(learner)
         if learner.counts.step_share <= SMALLEST_SHARE:

@@ -26,6 +26,7 @@ from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
+from seqgen.parallel import World
 
 
 @dataclass
@@ -65,25 +66,35 @@ class Learner:
         Its training split is read.
     config : TrainConfig
         With nothing left open.
+    world : World
+        The processes that learn together.
 
     Attributes
     ----------
     counts : Counts
     """
 
-    def __init__(self, model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        model: SequenceLSTM,
+        corpus: Corpus,
+        config: TrainConfig,
+        world: World = World(),  # noqa: B008
+    ) -> None:
         if not (config.batch and config.window and config.step_size):
             raise ConfigError(
-                f"batch {config.batch}, window {config.window} and step size {config.step_size} must "
-                f"be above 0 here; seqgen.create_run chooses what is 0"
+                f"batch {config.batch}, window {config.window}, step size {config.step_size}: all "
+                f"must be above 0 here; seqgen.create_run chooses what is 0"
             )
-        torch.manual_seed(config.seed)
+        # Every process drops other units.
+        torch.manual_seed(config.seed + world.rank)
+        self.world = world
         self.model = model.train()
         self.counts = Counts(next_evaluation=1 / config.evaluations)
         self.config = config
         self._corpus = corpus
-        self._stream = TrainingStream(corpus, config.batch, config.window, config.seed)
-        self._state = model.start_state(config.batch)
+        self._stream = self._stream_from(None)
+        self._state = model.start_state(config.batch // world.size)
         self._optimizer = torch.optim.AdamW(
             model.parameters(),
             config.step_size,
@@ -93,22 +104,32 @@ class Learner:
         )
 
     def update(self, step_size: float) -> Tensor:
-        """Learn from the next window of every lane; return what its targets cost, in nats."""
+        """Learn from the next window of every lane; return what its targets cost, in nats.
+
+        With several processes it is the cost of this one's lanes, times their number.
+        """
         batch = next(self._stream)
         nats, self._state = batch_nats(self.model, batch, self._state)
         self._optimizer.zero_grad()
-        (nats / max(batch.counted, 1)).backward()  # type: ignore[no-untyped-call]
+        counted = self.world.total(batch.counted)
+        (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self._optimizer.param_groups[0]["lr"] = step_size * self.counts.step_share
         self._optimizer.step()
         self.counts.step += 1
-        self.counts.tokens += batch.counted
-        return nats.detach()
+        self.counts.tokens += counted
+        return nats.detach() * self.world.size
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: one safetensors file, whole or not at all."""
-        facts = {"counts": vars(self.counts), "place": self._stream.place()}
+        places: dict[str, list[int]] = {}
+        for part in self.world.gather(self._stream.place()):
+            places |= part
+        facts = {"counts": vars(self.counts), "place": places}
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
+        if not self.world.leads:
+            return
         content = safetensors.numpy.save(tensors, {"training": json.dumps(facts)})
         write_atomic(path, content)
 
@@ -128,9 +149,15 @@ class Learner:
         except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
             raise RunError(f"{path} cannot be gone on from ({error}); delete it") from error
         self.counts = Counts(**facts["counts"])
-        config = self.config
-        self._stream = TrainingStream(
-            self._corpus, config.batch, config.window, config.seed, place=facts["place"]
+        self._stream = self._stream_from(facts["place"])
+
+    def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
+        config, world = self.config, self.world
+        return TrainingStream(
+            *(self._corpus, config.batch, config.window, config.seed),
+            rank=world.rank,
+            ranks=world.size,
+            place=place,
         )
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -138,11 +165,20 @@ class Learner:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for number, moments in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
-        tensors["state.h"], tensors["state.c"] = self._state
-        tensors["random.cpu"] = torch.get_rng_state()
-        if self._device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
+        states = self.world.gather([part.cpu() for part in self._state])
+        tensors["state.h"], tensors["state.c"] = (
+            torch.cat(parts, 1) for parts in zip(*states, strict=True)
+        )
+        for rank, numbers in enumerate(self.world.gather(self._random())):
+            tensors |= {f"random.{rank}.{name}": value for name, value in numbers.items()}
         return tensors
+
+    def _random(self) -> dict[str, Tensor]:
+        """Return the state of this process's random numbers, by device."""
+        states = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return states
 
     def _restore(self, saved: dict[str, NDArray[Any]]) -> None:
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in saved.items()}
@@ -161,10 +197,12 @@ class Learner:
             moments.setdefault(int(number), {})[key] = value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        self._state = tensors["state.h"].to(self._device), tensors["state.c"].to(self._device)
-        torch.set_rng_state(tensors["random.cpu"])
+        rank, size = self.world.rank, self.world.size
+        h, c = (tensors[name].chunk(size, 1)[rank] for name in ("state.h", "state.c"))
+        self._state = h.contiguous().to(self._device), c.contiguous().to(self._device)
+        torch.set_rng_state(tensors[f"random.{rank}.cpu"])
         if self._device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
+            torch.cuda.set_rng_state(tensors[f"random.{rank}.cuda"], self._device)
 
     @property
     def _device(self) -> torch.device:

@@ -180,6 +180,7 @@ class Run:
             If the loss becomes useless again and again, with ever smaller steps.
         """
         from seqgen.learner import Learner
+        from seqgen.parallel import join
 
         if corpus.vocab.digest != self.vocab.digest:
             raise RunError(
@@ -189,13 +190,12 @@ class Run:
         checkpoints = Checkpoints(self.folder / CHECKPOINTS)
         if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
             raise RunError(f"{self.folder} is trained already; train a new run")
-        learner = Learner(self.model, corpus, self.train_config)
+        learner = Learner(self.model, corpus, self.train_config, join())
         checkpoints.restore(learner)
-        self._cut_metrics(learner.counts.step)
         try:
             yield from self._learn(learner, corpus, checkpoints)
         finally:
-            if (self.folder / WEIGHTS).exists():
+            if learner.world.leads and (self.folder / WEIGHTS).exists():
                 self._load_weights(self.model)
             self.model.eval()
 
@@ -205,37 +205,43 @@ class Run:
         """Train to the end of the budget; from a checkpoint with smaller steps if need be."""
         from seqgen.training import train
 
-        report = None
-        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
-            while True:
-                try:
-                    checkpoints.save(learner)
-                    for report in train(learner, corpus):
-                        print(json.dumps(asdict(report)), file=log, flush=True)
-                        if report.improved:
-                            self._save(learner, report)
-                        if report.interrupted or checkpoints.are_due(self.train_config):
-                            checkpoints.save(learner)
-                        yield report
-                except Diverged as error:
-                    message = checkpoints.go_back(learner, error)
-                    if report is not None:
-                        yield replace(report, message=message, valid_loss=None, improved=False)
-                    continue
-                except (GeneratorExit, KeyboardInterrupt):
-                    # The caller left the loop: what was learned is kept.
-                    checkpoints.save(learner)
-                    if report is not None and not (self.folder / WEIGHTS).exists():
+        report, leads, finished = None, learner.world.leads, False
+        if leads:
+            self._cut_metrics(learner.counts.step)
+        while not finished:
+            try:
+                checkpoints.save(learner)
+                for report in train(learner, corpus):
+                    if leads:
+                        self._record(report)
+                    if report.improved:
                         self._save(learner, report)
-                    raise
-                break
-        if report is not None and not report.interrupted:
+                    if checkpoints.are_due(learner, report):
+                        checkpoints.save(learner)
+                    yield report
+                finished = True
+            except Diverged as error:
+                message = checkpoints.go_back(learner, error)
+                if report is not None:
+                    yield replace(report, message=message, valid_loss=None, improved=False)
+            except (GeneratorExit, KeyboardInterrupt):
+                # The caller left the loop: what was learned is kept.
+                if learner.world.size == 1:
+                    checkpoints.save(learner)
+                if leads and report is not None and not (self.folder / WEIGHTS).exists():
+                    self._save(learner, report)
+                raise
+        if leads and report is not None and not report.interrupted:
             checkpoints.remove()
 
     def _cut_metrics(self, step: int) -> None:
         """Take back what was reported after a checkpoint: it will be reported again."""
         lines = [json.dumps(row) + "\n" for row in self.metrics if row["step"] <= step]
         write_atomic(self.folder / METRICS, "".join(lines))
+
+    def _record(self, report: Report) -> None:
+        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
+            print(json.dumps(asdict(report)), file=log)
 
     def _save(self, learner: Learner, report: Report) -> None:
         import torch

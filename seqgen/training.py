@@ -23,6 +23,7 @@ from seqgen.corpus import Corpus, Split
 from seqgen.errors import Diverged
 from seqgen.learner import Counts, Learner, batch_nats
 from seqgen.model import SequenceLSTM
+from seqgen.parallel import local_size
 
 #: Share of the budget over which the step size rises.
 WARM_UP = 0.02
@@ -89,17 +90,18 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
     ------
     Report
         About once a second, and at every evaluation; the last one is an evaluation. Between two
-        reports the learner may be saved.
+        reports the learner may be saved. Of several processes the first evaluates and reports; the
+        others yield at the same evaluations, without a result.
 
     Raises
     ------
     Diverged
         If the loss is no longer a number, or worse than that of guessing.
     """
-    config, counts = learner.config, learner.counts
+    config, counts, world = learner.config, learner.counts, learner.world
     began = time.monotonic() - counts.seconds
-    torch.set_num_threads(config.threads or 1)
-    fraction, interrupted = spent(config, corpus, counts), False
+    torch.set_num_threads(max((config.threads or 1) // local_size(), 1))
+    fraction, interrupted = world.agree(spent(config, corpus, counts), False)
     # Since the last report: its time, and the cost of how many tokens.
     reported_at, reported_tokens = counts.seconds, counts.tokens
     nats: float | torch.Tensor = 0.0
@@ -110,21 +112,22 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         except KeyboardInterrupt:
             interrupted = True
         counts.seconds = time.monotonic() - began
-        fraction = spent(config, corpus, counts)
+        fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
 
         evaluating = interrupted or fraction >= min(counts.next_evaluation, 1)
-        if not evaluating and counts.seconds - reported_at < REPORT_EVERY:
+        if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
         _check(loss, corpus, learner)
         valid_loss = None
         if evaluating:
-            valid_loss, impatient = _evaluate_through_interrupt(learner.model, corpus, config.batch)
-            _check(valid_loss, corpus, learner)
-            interrupted |= impatient
+            if world.leads:
+                valid_loss, impatient = _evaluate_patiently(learner.model, corpus, config.batch)
+                _check(valid_loss, corpus, learner)
+                interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
             counts.seconds = time.monotonic() - began
-            fraction = spent(config, corpus, counts)
+            fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
             count = math.floor(fraction * config.evaluations) + 1
             counts.next_evaluation = count / config.evaluations
         improved = valid_loss is not None and valid_loss < counts.best
@@ -182,9 +185,7 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     return total / counted
 
 
-def _evaluate_through_interrupt(
-    model: SequenceLSTM, corpus: Corpus, lanes: int
-) -> tuple[float, bool]:
+def _evaluate_patiently(model: SequenceLSTM, corpus: Corpus, lanes: int) -> tuple[float, bool]:
     """Evaluate, once more if Ctrl-C comes in between; return the loss and whether it did."""
     try:
         return evaluate(model, corpus, lanes), False

@@ -24,14 +24,15 @@ ARROWS = {
     "preparation": {"config", "corpus", "discovery", "files", "plugin"},
     "batches": {"corpus"},
     "model": {"config"},
-    "learner": {"batches", "config", "corpus", "files", "model"},
-    "training": {"batches", "config", "corpus", "learner", "model"},
-    "checkpoints": {"config", "learner"},
+    "parallel": set(),
+    "learner": {"batches", "config", "corpus", "files", "model", "parallel"},
+    "training": {"batches", "config", "corpus", "learner", "model", "parallel"},
+    "checkpoints": {"learner", "training"},
     "autopilot": {"config", "corpus", "learner", "model"},
     "ngram": {"plugin"},
     "run": {
         *("autopilot", "checkpoints", "config", "corpus", "discovery", "files", "learner"),
-        *("model", "plugin", "training"),
+        *("model", "parallel", "plugin", "training"),
     },
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
@@ -48,7 +49,7 @@ ARROWS = {
         "samples",
     },
 }
-TORCH = {"autopilot", "learner", "model", "training", "run", "torch_stepper", "scoring"}
+TORCH = {"autopilot", "learner", "model", "parallel", "training", "run", "torch_stepper", "scoring"}
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -54,10 +54,39 @@ def train(
     json
         Print the description of the run for programs.
     """
-    from seqgen.cli.console import print_json, say, say_corpus
+    from seqgen.cli.console import print_json, say, say_corpus, stderr
+    from seqgen.files import free_name
+    from seqgen.parallel import join
+    from seqgen.run import Run, create_run
+
+    world = join()
+    stderr.quiet = not world.leads
+    with world.leader_first():
+        corpus = _corpus(domain, paths, codec, codec_option)
+    say_corpus(corpus)
+    if not corpus.size("valid"):
+        say("too little to hold anything out: 'valid' is measured on the training pieces")
+    folder = world.share(out or free_name(Path("runs") / domain))
+    with world.leader_first():
+        if world.leads:
+            run = create_run(folder, corpus, model, training, overwrite=overwrite)
+        else:
+            run = Run(folder, training.device)
+    train_run(run, corpus)
+    if not world.leads:
+        return
+    if json:
+        print_json(run.info)
+    else:
+        print(run.folder)
+
+
+def _corpus(
+    domain: str, paths: tuple[Path, ...], codec: str | None, codec_option: tuple[str, ...]
+) -> Corpus:
+    """Open the corpus folder that is named, or prepare what is."""
     from seqgen.corpus import Corpus
-    from seqgen.files import CORPUS, free_name
-    from seqgen.run import create_run
+    from seqgen.files import CORPUS
 
     if len(paths) == 1 and (paths[0] / CORPUS).exists():
         corpus = Corpus(paths[0])
@@ -69,18 +98,8 @@ def train(
                 f"{corpus.info['codec']['options']}; leave out --codec and --codec-option, or "
                 f"prepare another corpus"
             )
-    else:
-        corpus = prepare_corpus(domain, paths, None, codec, codec_option)
-    say_corpus(corpus)
-    if not corpus.size("valid"):
-        say("too little to hold anything out: 'valid' is measured on the training pieces")
-    folder = out or free_name(Path("runs") / domain)
-    run = create_run(folder, corpus, model, training, overwrite=overwrite)
-    train_run(run, corpus)
-    if json:
-        print_json(run.info)
-    else:
-        print(run.folder)
+        return corpus
+    return prepare_corpus(domain, paths, None, codec, codec_option)
 
 
 def train_run(run: Run, corpus: Corpus) -> None:
@@ -95,9 +114,9 @@ def train_run(run: Run, corpus: Corpus) -> None:
 
     from seqgen.cli.console import meter, say
 
-    weights = sum(parameter.numel() for parameter in run.model.parameters())
     device = next(run.model.parameters()).device.type
-    say(f"training {weights:,} weights on {device}, into {run.folder}")
+    _say_plan(run.info["plan"])
+    say(f"training on {device}, into {run.folder}")
     report = None
     with meter("train") as show:
         for report in run.train(corpus):
@@ -107,12 +126,10 @@ def train_run(run: Run, corpus: Corpus) -> None:
                 text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
             if report.message:
                 text = report.message
-            show(
-                report.fraction,
-                text,
-                remember=report.valid_loss is not None or text == report.message,
-            )
-    assert report is not None
+            remember = report.valid_loss is not None or bool(report.message)
+            show(report.fraction, text, remember=remember)
+    if report is None or run.info["result"] is None:
+        return  # another process tells
     best = run.info["result"]
     threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
     epochs = report.tokens / max(corpus.size("train"), 1)
@@ -126,3 +143,15 @@ def train_run(run: Run, corpus: Corpus) -> None:
             f"  seqgen generate {run.folder}\n  seqgen resume {run.folder}"
         )
         raise KeyboardInterrupt
+
+
+def _say_plan(plan: dict[str, Any]) -> None:
+    """Tell what was chosen, why, and what to expect."""
+    from seqgen.cli.console import say
+
+    for reason in plan["reasons"]:
+        say(f"chose {reason}")
+    say(
+        f"{plan['weights']:,} weights, about {plan['tokens']:,.0f} tokens to read "
+        f"({plan['epochs']:,.1f} epochs), {plan['megabytes']:,.0f} MB"
+    )

@@ -1,0 +1,112 @@
+"""Several processes, one training: torchrun starts them, each has its lanes, the first one writes.
+
+Data-parallel: every process holds the whole model, gradients are added up before each step. On
+processors they talk by gloo, on GPUs by NCCL; several machines by torchrun's own rendezvous.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a training, as one of them sees it.
+
+    Attributes
+    ----------
+    rank, size : int
+        Which one this is, and how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that evaluates, reports and writes."""
+        return self.rank == 0
+
+    def total(self, count: int) -> int:
+        """Return the sum of all processes' counts."""
+        if self.size == 1:
+            return count
+        [total] = _reduce([float(count)], dist.ReduceOp.SUM)
+        return round(total)
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Replace every gradient by the sum of all processes' gradients, in one message."""
+        if self.size == 1:
+            return
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        together = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(together)
+        places = torch.split(together, [gradient.numel() for gradient in gradients])
+        for gradient, place in zip(gradients, places, strict=True):
+            gradient.copy_(place.view_as(gradient))
+
+    def agree(self, fraction: float, interrupted: bool) -> tuple[float, bool]:
+        """Return the first process's share of the budget, and whether any was interrupted."""
+        if self.size == 1:
+            return fraction, interrupted
+        mine = [fraction if self.leads else 0.0, float(interrupted)]
+        agreed, any_interrupted = _reduce(mine, dist.ReduceOp.MAX)
+        return agreed, bool(any_interrupted)
+
+    def gather(self, value: T) -> list[T]:
+        """Return the values of all processes, by rank."""
+        values: list[T] = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def share(self, value: T) -> T:
+        """Return the first process's value."""
+        return self.gather(value)[0]
+
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """Let the first process go through the block before the others."""
+        if self.size > 1 and not self.leads:
+            dist.barrier()
+        yield
+        if self.size > 1 and self.leads:
+            dist.barrier()
+
+
+def _reduce(numbers: list[float], operation: dist.ReduceOp.RedOpType) -> list[float]:
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    tensor = torch.tensor(numbers, dtype=torch.float64, device=device)
+    dist.all_reduce(tensor, operation)
+    values: list[float] = tensor.tolist()
+    return values
+
+
+@cache
+def join() -> World:
+    """Return the world that torchrun has made, or that of one process."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    atexit.register(dist.destroy_process_group)
+    return World(dist.get_rank(), size)
+
+
+def local_size() -> int:
+    """Return how many processes share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -1,0 +1,89 @@
+"""Two processes on one machine, as torchrun starts them, against one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import seqgen
+
+SETTINGS = (
+    *("--tokens", "20000", "--hidden", "32", "--embedding", "8", "--dropout", "0", "--batch", "8"),
+    *("--window", "16", "--device", "cpu", "--evaluations", "4"),
+)
+
+
+def command(processes: int, *arguments: object) -> str:
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    line = [sys.executable, *launch, "-m", "seqgen", *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def evaluations(folder: Path) -> list[tuple[int, int, float]]:
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(row["step"], row["tokens"], row["valid_loss"]) for row in rows if row["valid_loss"]]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(corpus: seqgen.Corpus, tmp_path: Path) -> None:
+    """To 1e-3 of a nat: gradients are added up in another order."""
+    for processes in (1, 2):
+        shown = command(
+            *(processes, "train", "text", corpus.folder, *SETTINGS),
+            *("--out", tmp_path / str(processes)),
+        )
+        assert shown.count("weights, about") == 1, "one process tells"
+    one, two = evaluations(tmp_path / "1"), evaluations(tmp_path / "2")
+    assert [row[:2] for row in one] == [row[:2] for row in two] and len(one) == 4
+    assert [row[2] for row in two] == pytest.approx([row[2] for row in one], abs=1e-3)
+    assert not (tmp_path / "2/checkpoints").exists()
+    text = next(seqgen.generate(seqgen.load(tmp_path / "2", "cpu"), 1)).piece
+    assert isinstance(text, str)
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_path: Path) -> None:
+    """Both leave after the second evaluation, and go on exactly, dropout included."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, seqgen\n"
+        "from seqgen.parallel import join\n"
+        "folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])\n"
+        "config = seqgen.TrainConfig(tokens=8000, batch=8, window=16, evaluations=4, device='cpu')\n"
+        "shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3)\n"
+        "with join().leader_first():\n"
+        "    if join().leads and stop >= 0:\n"
+        "        seqgen.create_run(folder, corpus, shape, config)\n"
+        "    run = seqgen.Run(folder, 'cpu')\n"
+        "evaluated = 0\n"
+        "for report in run.train(corpus):\n"
+        "    evaluated += report.valid_loss is not None or not join().leads\n"
+        "    if evaluated == stop:\n"
+        "        break\n"
+    )
+    for folder, stops in (("unbroken", [0]), ("broken", [2, -1])):
+        for stop in stops:
+            launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+            line = [sys.executable, *launch, script, tmp_path / folder, corpus.folder, stop]
+            done = subprocess.run(
+                [*map(str, line)],
+                capture_output=True,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                timeout=300,
+            )
+            assert done.returncode == 0, done.stderr
+    unbroken, broken = (
+        safetensors.numpy.load_file(tmp_path / folder / "model.safetensors")
+        for folder in ("unbroken", "broken")
+    )
+    assert unbroken.keys() == broken.keys()
+    assert all(np.array_equal(unbroken[name], broken[name]) for name in unbroken)

@@ -94,7 +94,9 @@ class Run:
         path = self.folder / METRICS
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        # A line without an end was being written when the training was killed.
+        whole = path.read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in whole if line.endswith(b"\n")]
 
     def corpus(self) -> Corpus:
         """Open the corpus that the run was trained on.

@@ -36,14 +36,15 @@ ARROWS = {
     "novelty": {"compiling", "corpus", "plugin"},
     "scoring": {"batches", "plugin", "run"},
     "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
-    "page": {"files", "plugin", "run", "samples"},
+    "curves": set(),
+    "page": {"curves", "files", "plugin", "run", "samples"},
     "testing": {
         *("config", "discovery", "files", "generation", "plugin", "preparation", "run"),
         "samples",
     },
 }
 TORCH = {"model", "training", "run", "torch_stepper", "scoring"}
-HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
+HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}
 
 
 def imports(path: Path) -> set[str]:

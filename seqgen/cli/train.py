@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.tensorboard import writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
     from seqgen.run import Run
+    from seqgen.training import Report
 
 
 def train(
@@ -24,6 +27,7 @@ def train(
     codec_option: tuple[str, ...] = (),
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
+    tensorboard: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -48,6 +52,8 @@ def train(
         The network.
     training
         The budget and the optimizer.
+    tensorboard
+        Write what is reported to RUN/tensorboard as well, for TensorBoard.
     overwrite
         Replace the run folder if it is there.
     json
@@ -75,15 +81,15 @@ def train(
         say("too little to hold anything out: 'valid' is measured on the training pieces")
     folder = out or free_name(Path("runs") / domain)
     run = create_run(folder, corpus, model, training, overwrite=overwrite)
-    train_run(run, corpus)
+    train_run(run, corpus, writer(run.folder / "tensorboard") if tensorboard else None)
     if json:
         print_json(run.info)
     else:
         print(run.folder)
 
 
-def train_run(run: Run, corpus: Corpus) -> None:
-    """Train and show how far it is.
+def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:
+    """Train and show how far it is; `watch` is told as well.
 
     Raises
     ------
@@ -100,6 +106,8 @@ def train_run(run: Run, corpus: Corpus) -> None:
     report = None
     with meter("train") as show:
         for report in run.train(corpus):
+            if watch is not None:
+                watch(report)
             speed = report.tokens / report.seconds
             text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
             if report.valid_loss is not None:

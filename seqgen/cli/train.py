@@ -25,6 +25,7 @@ def train(
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
+    start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
     tensorboard: bool = False,
@@ -48,6 +49,8 @@ def train(
         How pieces become tokens; by default the domain's first codec.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
+    start
+        A trained run to go on from, with its network: symbols of both corpora keep their weights.
     model
         The network.
     training
@@ -62,7 +65,7 @@ def train(
     from seqgen.cli.console import print_json, say, say_corpus
     from seqgen.corpus import Corpus
     from seqgen.files import CORPUS, free_name
-    from seqgen.run import create_run
+    from seqgen.run import create_run, load
 
     if len(paths) == 1 and (paths[0] / CORPUS).exists():
         corpus = Corpus(paths[0])
@@ -80,7 +83,19 @@ def train(
     if not corpus.size("valid"):
         say("too little to hold anything out: 'valid' is measured on the training pieces")
     folder = out or free_name(Path("runs") / domain)
-    run = create_run(folder, corpus, model, training, overwrite=overwrite)
+    if start is None:
+        run = create_run(folder, corpus, model, training, overwrite=overwrite)
+    else:
+        # Settings of the model that nobody gave are those of the run to start from.
+        given = None if model == ModelConfig() else model
+        run = create_run(
+            folder, corpus, given, training, start=load(start, training.device), overwrite=overwrite
+        )
+        origin = run.info["from"]
+        say(
+            f"starting from {start}: {origin['kept']} symbols kept, {origin['new']} new, "
+            f"{origin['dropped']} dropped"
+        )
     train_run(run, corpus, writer(run.folder / "tensorboard") if tensorboard else None)
     if json:
         print_json(run.info)

@@ -7,6 +7,7 @@ import html
 from pathlib import Path
 from typing import Any
 
+from seqgen.curves import Curves, Series, loss_curves
 from seqgen.files import write_atomic
 from seqgen.plugin import Piece
 from seqgen.run import Run, result_facts
@@ -56,7 +57,7 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
 <p>Every piece below was drawn token by token from the model in this folder.</p>
 {figures}
 <h2>How it learned</h2>
-{loss_curve(run.metrics)}
+{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}
 <h2>Settings</h2>
 {_table(_facts(run, samples))}
 </html>
@@ -65,49 +66,50 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
     return path
 
 
-def loss_curve(metrics: list[dict[str, Any]]) -> str:
-    """Draw training and validation loss over time as SVG.
+def loss_curve(curves: Curves | None) -> str:
+    """Draw training and validation loss over time, and the baseline, as SVG.
 
     Parameters
     ----------
-    metrics : list of dict
-        Lines of a run's ``metrics.jsonl``.
+    curves : Curves or None
+        None says that there was no training.
     """
-    width, height, left, bottom = 720, 260, 48, 32
-    train = [(row["seconds"], row["loss"]) for row in metrics]
-    valid = [(row["seconds"], row["valid_loss"]) for row in metrics if row["valid_loss"]]
-    if not train:
+    if curves is None:
         return "<p>No training was recorded.</p>"
-    longest = float(max(seconds for seconds, _ in train))
-    # The first losses are those of untrained weights: without them the rest can be told apart.
-    losses: list[float] = [loss for _, loss in train[len(train) // 20 :] + valid]
-    low, high = min(losses), max(losses)
-    high = high if high > low else low + 1.0
+    width, height, left, bottom = 720, 260, 48, 32
+    low, high = curves.limits
 
     def x(seconds: float) -> float:
-        return left + (width - left - 8) * seconds / max(longest, 1e-9)
+        return left + (width - left - 8) * seconds / max(curves.longest, 1e-9)
 
     def y(loss: float) -> float:
         return 8 + (height - bottom - 8) * (high - min(loss, high)) / (high - low)
 
-    def line(points: list[tuple[float, float]], colour: str) -> str:
+    def line(points: Series, colour: str, more: str = "") -> str:
         path = " ".join(f"{x(seconds):.1f},{y(loss):.1f}" for seconds, loss in points)
-        return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{more}/>'
 
     marks = "".join(
         f'<circle cx="{x(seconds):.1f}" cy="{y(loss):.1f}" r="3" fill="#d55e00"/>'
-        for seconds, loss in valid
+        for seconds, loss in curves.validation
     )
-    last = f"; {valid[-1][1]:.3f} at the end" if valid else ""
+    last = f"; {curves.validation[-1][1]:.3f} at the end" if curves.validation else ""
+    baseline = beside = ""
+    if curves.baseline is not None:
+        name, loss = curves.baseline
+        across = [(0.0, loss), (curves.longest, loss)]
+        baseline = line(across, "#888", ' stroke-dasharray="6 4"')
+        beside = f'; <tspan fill="#888">{html.escape(name)}</tspan> {loss:.3f}'
     return f"""<svg viewBox="0 0 {width} {height}" width="{width}" role="img"
  font-family="system-ui, sans-serif" font-size="12" aria-label="loss curve">
-{line(train, "#9ecae1")}{line(valid, "#d55e00")}{marks}
+{baseline}{line(curves.training, "#9ecae1")}{line(curves.validation, "#d55e00")}{marks}
 <path d="M{left} 8V{height - bottom}H{width - 8}" fill="none" stroke="#888"/>
 <text x="4" y="18">{high:.2f}</text><text x="4" y="{height - bottom}">{low:.2f}</text>
 <text x="{left}" y="{height - 12}">0 s</text>
-<text x="{width - 8}" y="{height - 12}" text-anchor="end">{longest:.0f} s</text>
+<text x="{width - 8}" y="{height - 12}" text-anchor="end">{curves.longest:.0f} s</text>
 <text x="{width - 8}" y="22" text-anchor="end">nats per token:
-<tspan fill="#6baed6">training</tspan>, <tspan fill="#d55e00">validation</tspan>{last}</text>
+<tspan fill="#6baed6">training</tspan>, <tspan fill="#d55e00">validation</tspan>{last}
+{beside}</text>
 </svg>"""
 
 

@@ -5,6 +5,7 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 ======================  =================================================================
 ``run.json``            domain, codec and its state, vocabulary hash, versions, settings
 ``model.safetensors``   the weights of the best model so far
+``initial.safetensors`` those to begin with, if the run starts from another one
 ``metrics.jsonl``       one line for each report of the training
 ``README.md``           the same for people
 ``checkpoints/``        where a training that is not finished goes on
@@ -33,9 +34,10 @@ from seqgen.checkpoints import Checkpoints
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
-from seqgen.errors import CorpusError, Diverged, RunError
+from seqgen.errors import ConfigError, CorpusError, Diverged, RunError
 from seqgen.files import RUN, new_folder, read_description, write_atomic, write_json
 from seqgen.plugin import CONTRACT, Codec, Domain
+from seqgen.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
+INITIAL = "initial.safetensors"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 
@@ -103,9 +106,9 @@ class Run:
         path = self.folder / METRICS
         if not path.exists():
             return []
-        # A training that was killed may leave a line that has no end.
-        lines = path.read_text("utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        # A line without an end was being written when the training was killed.
+        whole = path.read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in whole if line.endswith(b"\n")]
 
     def corpus(self) -> Corpus:
         """Open the corpus that the run was trained on.
@@ -139,7 +142,7 @@ class Run:
 
     @cached_property
     def model(self) -> SequenceLSTM:
-        """The best model so far; fresh weights if there was no training yet."""
+        """The best model so far; without a training yet, fresh weights or those to begin with."""
         import torch
 
         from seqgen.model import SequenceLSTM, choose_device
@@ -148,6 +151,9 @@ class Run:
         model = SequenceLSTM(self.model_config, self.vocab, tuple(self.codec.feature_sizes))
         if (self.folder / WEIGHTS).exists():
             self._load_weights(model)
+        elif (self.folder / INITIAL).exists():
+            initial = read_weights(self.folder / INITIAL)
+            model.load_state_dict({name: torch.from_numpy(initial[name]) for name in initial})
         return model.to(choose_device(self.device))
 
     @property
@@ -157,10 +163,7 @@ class Run:
         if not path.exists():
             state = self.model.state_dict()
             return {name: value.float().cpu().numpy() for name, value in state.items()}
-        try:
-            return safetensors.numpy.load_file(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise RunError(f"{path} cannot be read ({error}); train again") from error
+        return read_weights(path)
 
     def train(self, corpus: Corpus) -> Iterator[Report]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.
@@ -273,21 +276,42 @@ def create_run(
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
     *,
+    start: Run | None = None,
     overwrite: bool = False,
 ) -> Run:
     """Make a run folder for a corpus, ready to train.
+
+    Parameters
+    ----------
+    folder : Path or str
+    corpus : Corpus
+    model : ModelConfig, optional
+        The network; by default that of `start`, if there is one.
+    train : TrainConfig, optional
+    start : Run, optional
+        A trained run to go on from, of the same domain and codec. Symbols of both corpora keep
+        their weights, new ones get the mean.
+    overwrite : bool
+        Replace a run that is there.
 
     Raises
     ------
     RunError
         If `folder` is taken, and is no run or may not be replaced.
+    ConfigError
+        If `start` has another domain, codec or network.
     """
     from seqgen.autopilot import plan
     from seqgen.model import choose_device
 
     train = train or TrainConfig()
     choose_device(train.device)
-    chosen = plan(corpus, model or ModelConfig(), train)
+    model = model or ModelConfig()
+    initial, origin = None, None
+    if start is not None:
+        model = _same_network(start, model)
+        initial, origin = _transferred(start, corpus)
+    chosen = plan(corpus, model, train)
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
     counts = ("key", "seed", "pieces", "longest", "tokens", "units")
     info = {
@@ -304,12 +328,66 @@ def create_run(
         "plan": asdict(chosen.forecast) | {"reasons": list(chosen.reasons)},
         "result": None,
     }
+    if origin is not None:
+        info["from"] = origin
     # A run whose training never began holds nothing to lose.
     begun = any((Path(folder) / name).exists() for name in (WEIGHTS, METRICS))
     overwrite = overwrite or not begun
     with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
+        if initial is not None:
+            write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))
         write_json(temporary / RUN, info)
     return Run(folder, train.device)
+
+
+def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
+    """Return the network of a run; only how much it drops may be another."""
+    same = replace(start.model_config, dropout=model.dropout)
+    if model not in (ModelConfig(dropout=model.dropout), same):
+        raise ConfigError(
+            f"{start.folder} has another network ({start.model_config}) than is asked for "
+            f"({model}); leave out the settings of the model, or start afresh"
+        )
+    return same
+
+
+def _transferred(
+    start: Run, corpus: Corpus
+) -> tuple[dict[str, NDArray[numpy.float32]], dict[str, Any]]:
+    """Return the weights of a run for a corpus, and what `run.json` says of them."""
+    for what, old, new in (
+        ("domain", start.info["domain"], corpus.info["domain"]),
+        ("codec", start.info["codec"]["name"], corpus.info["codec"]["name"]),
+    ):
+        if old != new:
+            raise ConfigError(
+                f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
+                f"prepare the corpus with the {what} {old!r}, or start afresh"
+            )
+    weights, transfer = transfer_weights(
+        start.weights,
+        start.vocab,
+        corpus.vocab,
+        start.model_config,
+        tuple(start.codec.feature_sizes),
+        tuple(corpus.codec.feature_sizes),
+    )
+    counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
+    return weights, {"run": str(start.folder.resolve()), **counts}
+
+
+def read_weights(path: Path) -> dict[str, NDArray[numpy.float32]]:
+    """Return the weights in a file by name.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read.
+    """
+    try:
+        return safetensors.numpy.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path} cannot be read ({error}); train again") from error
 
 
 def load(folder: Path | str, device: str = "auto") -> Run:

@@ -137,6 +137,80 @@ def test_info_describes_a_run(seqgen_command, trained: Path) -> None:
     assert json.loads(seqgen_command("info", trained, "--json")[1])["domain"] == "text"
 
 
+def test_info_draws_how_the_loss_fell(seqgen_command, trained: Path, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = seqgen_command("info", trained)
+    assert "validation, " in out and "(seconds)" in out and "\x1b" not in out
+    assert all(len(line) <= 60 for line in out[out.index("(nats)") :].splitlines())
+    plain = io.TextIOWrapper(io.BytesIO(), "cp1252")
+    monkeypatch.setattr("sys.stdout", plain)
+    assert seqgen_command("info", trained)[0] == 0
+    plain.seek(0)
+    assert "o validation, " in plain.read()
+
+
+def test_info_draws_into_a_file(seqgen_command, trained: Path, tmp_path: Path) -> None:
+    image = tmp_path / "loss.svg"
+    status, out, _ = seqgen_command("info", trained, "--plot", image)
+    assert status == 0 and out.splitlines()[-1] == str(image)
+    written = image.read_bytes()
+    image.write_text("mine")
+    status, _, err = seqgen_command("info", trained, "--plot", image)
+    assert status == 1 and "(--overwrite)" in err and image.read_text() == "mine"
+    assert seqgen_command("info", trained, "--plot", image, "--overwrite")[0] == 0
+    assert image.read_bytes() == written
+    status, _, err = seqgen_command("info", trained, "--plot", tmp_path / "loss.gif")
+    assert status == 2 and ".png or .svg" in err
+    (trained / "metrics.jsonl").unlink()
+    status, _, err = seqgen_command("info", trained, "--plot", tmp_path / "none.svg")
+    assert status == 1 and "no record of a training" in err and not (tmp_path / "none.svg").exists()
+
+
+def test_reports_for_tensorboard_are_those_of_the_metrics(
+    seqgen_command, verses: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboardX", reason="an optional extra")
+    out = tmp_path / "run"
+    assert seqgen_command("train", "text", verses, "--out", out, "--tensorboard", *TINY)[0] == 0
+    found: dict[str, list[tuple[int, float]]] = {}
+    for event in events(out / "tensorboard"):
+        for value in event.summary.value:
+            found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    lines = seqgen.load(out, "cpu").metrics
+    for tag, name in (
+        ("loss/training", "loss"),
+        ("loss/validation", "valid_loss"),
+        ("step_size", "step_size"),
+    ):
+        wanted = [(line["step"], line[name]) for line in lines if line[name] is not None]
+        assert len(wanted) >= 10 and found[tag] == [
+            (step, pytest.approx(value)) for step, value in wanted
+        ]
+    assert len(found["tokens_per_second"]) == len(lines)
+
+
+def events(folder: Path) -> list:
+    """Return the events of a folder: a length, its checksum, an event, its checksum, and so on."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    [path] = folder.iterdir()
+    data, found = path.read_bytes(), []
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        found.append(Event.FromString(data[12 : 12 + length]))
+        data = data[16 + length :]
+    return found
+
+
+def test_a_missing_tensorboard_is_told_with_the_way_out(
+    seqgen_command, verses: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+    arguments = ("train", "text", verses, "--out", tmp_path / "run", "--tensorboard", *TINY)
+    status, _, err = seqgen_command(*arguments)
+    assert status == 1 and "pip install 'seqgen-toolkit[tensorboard]'" in err
+
+
 def test_settings_come_from_a_file_and_the_command_line_wins(
     seqgen_command, verses: Path, tmp_path: Path
 ) -> None:

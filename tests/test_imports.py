@@ -30,9 +30,10 @@ ARROWS = {
     "checkpoints": {"learner", "training"},
     "autopilot": {"config", "corpus", "learner", "model"},
     "ngram": {"plugin"},
+    "transfer": {"config"},
     "run": {
         *("autopilot", "checkpoints", "config", "corpus", "discovery", "files", "learner"),
-        *("model", "parallel", "plugin", "training"),
+        *("model", "parallel", "plugin", "training", "transfer"),
     },
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
@@ -43,14 +44,15 @@ ARROWS = {
     "novelty": {"compiling", "corpus", "plugin"},
     "scoring": {"batches", "plugin", "run"},
     "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
-    "page": {"files", "plugin", "run", "samples"},
+    "curves": set(),
+    "page": {"curves", "files", "plugin", "run", "samples"},
     "testing": {
         *("config", "discovery", "files", "generation", "plugin", "preparation", "run"),
         "samples",
     },
 }
 TORCH = {"autopilot", "learner", "model", "parallel", "training", "run", "torch_stepper", "scoring"}
-HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
+HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}
 
 
 def imports(path: Path) -> set[str]:

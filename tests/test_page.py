@@ -4,8 +4,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 import seqgen
 from seqgen.config import LimitConfig
+from seqgen.curves import loss_curves
 from seqgen.page import loss_curve, write_page
 from seqgen.samples import write_samples
 
@@ -64,8 +67,23 @@ def test_the_curve_stays_inside_its_frame() -> None:
         {"seconds": float(at), "loss": 5.0 / (1 + at), "valid_loss": 1.0 if at % 10 == 9 else None}
         for at in range(100)
     ]
-    curve = loss_curve(metrics)
-    points = [tuple(map(float, p.split(","))) for p in re.findall(r"[\d.-]+,[\d.-]+", curve)]
-    assert len(points) == 110
-    assert all(48 <= x <= 720 and 0 <= y <= 228 for x, y in points)
-    assert "No training" in loss_curve([])
+    curve = loss_curve(loss_curves(metrics))
+    assert len(points(curve)) == 110
+    assert all(48 <= x <= 720 and 0 <= y <= 228 for x, y in points(curve))
+    assert "No training" in loss_curve(loss_curves([]))
+
+
+def test_the_baseline_is_a_line_across() -> None:
+    metrics = [{"seconds": float(at), "loss": 2.0, "valid_loss": 1.0} for at in range(1, 11)]
+    plain = loss_curve(loss_curves(metrics))
+    curve = loss_curve(loss_curves(metrics, {"order": 5, "valid_loss": 1.5}))
+    [(left, level), (right, same)] = [
+        point for point in points(curve) if point not in points(plain)
+    ]
+    # Half way between the two losses.
+    assert level == same == pytest.approx((8 + 228) / 2) and (left, right) == (48, 712)
+    assert ">5-gram</tspan> 1.500" in curve and "gram" not in plain
+
+
+def points(curve: str) -> list[tuple[float, ...]]:
+    return [tuple(map(float, p.split(","))) for p in re.findall(r"[\d.-]+,[\d.-]+", curve)]

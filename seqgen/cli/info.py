@@ -2,35 +2,88 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from seqgen.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from seqgen.curves import Curves
 
 
-def info(folder: Path, *, json: bool = False) -> None:
-    """Describe a run or a corpus folder.
+def info(
+    folder: Path,
+    *,
+    plot: Path | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Describe a run or a corpus folder, and show how the loss of a run fell.
 
     Parameters
     ----------
     folder
         What `seqgen train` or `seqgen prepare` made.
+    plot
+        Draw the loss curves into this file as well, a .png or .svg.
+    overwrite
+        Replace that file if it is there.
     json
         Print the description for programs.
     """
     from seqgen.cli.console import print_json
     from seqgen.corpus import Corpus
+    from seqgen.curves import loss_curves
     from seqgen.files import CORPUS
     from seqgen.run import Run, model_card
 
+    curves = None
     if (folder / CORPUS).exists():
         about = Corpus(folder).info
         text = _corpus_text(about)
     else:
-        about = Run(folder).info
+        run = Run(folder)
+        about = run.info
         text = model_card(about)
+        curves = loss_curves(run.metrics, about.get("baseline"))
+    if plot is not None:
+        _write_plot(folder, curves, plot, overwrite)
     if json:
         print_json(about)
-    else:
-        print(text)
+        return
+    print(text)
+    if curves is not None:
+        _print_curves(curves)
+    if plot is not None:
+        print(plot)
+
+
+def _print_curves(curves: Curves) -> None:
+    """Draw as wide as the terminal is."""
+    from seqgen.curves import as_text
+
+    text = as_text(curves, shutil.get_terminal_size().columns)
+    # A pipe may take fewer characters than the terminal does.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def _write_plot(folder: Path, curves: Curves | None, path: Path, overwrite: bool) -> None:
+    """Draw the curves into a file."""
+    from seqgen.curves import IMAGES, as_image
+    from seqgen.files import write_atomic
+
+    if path.suffix.lower() not in IMAGES:
+        raise ConfigError(f"--plot writes {' or '.join(IMAGES)}, found {path}")
+    if curves is None:
+        raise RunError(f"{folder} holds no record of a training that could be drawn")
+    if path.exists() and not overwrite:
+        raise RunError(
+            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
+        )
+    write_atomic(path, as_image(curves, path.suffix.lower()))
 
 
 def _corpus_text(about: dict[str, Any]) -> str:

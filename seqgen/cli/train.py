@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.tensorboard import writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
     from seqgen.run import Run
+    from seqgen.training import Report
 
 
 def train(
@@ -22,8 +25,10 @@ def train(
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
+    start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
+    tensorboard: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -45,10 +50,14 @@ def train(
         How pieces become tokens; by default the domain's first codec.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
+    start
+        A trained run to go on from, with its network: symbols of both corpora keep their weights.
     model
         The network.
     training
         The budget and the optimizer.
+    tensorboard
+        Write what is reported to RUN/tensorboard as well, for TensorBoard.
     overwrite
         Replace the run folder if it is there.
     json
@@ -57,7 +66,7 @@ def train(
     from seqgen.cli.console import print_json, say, say_corpus, stderr
     from seqgen.files import free_name
     from seqgen.parallel import join
-    from seqgen.run import Run, create_run
+    from seqgen.run import Run, create_run, load
 
     world = join()
     stderr.quiet = not world.leads
@@ -69,10 +78,13 @@ def train(
     folder = world.share(out or free_name(Path("runs") / domain))
     with world.leader_first():
         if world.leads:
-            run = create_run(folder, corpus, model, training, overwrite=overwrite)
+            before = None if start is None else load(start, training.device)
+            run = create_run(folder, corpus, model, training, start=before, overwrite=overwrite)
         else:
             run = Run(folder, training.device)
-    train_run(run, corpus)
+    _say_origin(run)
+    watch = writer(run.folder / "tensorboard") if tensorboard and world.leads else None
+    train_run(run, corpus, watch)
     if not world.leads:
         return
     if json:
@@ -102,8 +114,8 @@ def _corpus(
     return prepare_corpus(domain, paths, None, codec, codec_option)
 
 
-def train_run(run: Run, corpus: Corpus) -> None:
-    """Train and show how far it is.
+def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:
+    """Train and show how far it is; `watch` is told as well.
 
     Raises
     ------
@@ -120,6 +132,8 @@ def train_run(run: Run, corpus: Corpus) -> None:
     report = None
     with meter("train") as show:
         for report in run.train(corpus):
+            if watch is not None:
+                watch(report)
             speed = report.tokens / report.seconds
             text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
             if report.valid_loss is not None:
@@ -143,6 +157,17 @@ def train_run(run: Run, corpus: Corpus) -> None:
             f"  seqgen generate {run.folder}\n  seqgen resume {run.folder}"
         )
         raise KeyboardInterrupt
+
+
+def _say_origin(run: Run) -> None:
+    """Tell what a run takes over from another."""
+    from seqgen.cli.console import say
+
+    if (origin := run.info.get("from")) is not None:
+        say(
+            f"starting from {origin['run']}: {origin['kept']} symbols kept, {origin['new']} new, "
+            f"{origin['dropped']} dropped"
+        )
 
 
 def _say_plan(plan: dict[str, Any]) -> None:

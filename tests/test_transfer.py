@@ -1,0 +1,221 @@
+"""Going on with a new corpus: every symbol keeps what the model knew of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqgen
+from seqgen.batches import Batch
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import ConfigError, RunError
+from seqgen.model import SequenceLSTM
+from seqgen.run import Run
+from seqgen.training import batch_nats, evaluate
+from seqgen.transfer import transfer_weights
+from seqgen.vocab import Vocab
+
+CONFIGS = {
+    "embedding": ModelConfig(hidden=8, embedding=6, dropout=0.0),
+    "one-hot": ModelConfig(hidden=8, embedding=0, layers=2, dropout=0.0),
+    "one-hot, skip": ModelConfig(hidden=8, embedding=0, layers=3, skip=True, dropout=0.0),
+    "tied": ModelConfig(hidden=8, embedding=6, tied=True, layers=2, dropout=0.0),
+    "skip": ModelConfig(hidden=8, embedding=6, layers=2, skip=True, dropout=0.0),
+    "tied, skip": ModelConfig(hidden=8, embedding=6, tied=True, layers=2, skip=True, dropout=0.0),
+}
+FEATURES = (3, 5)
+OLD = Vocab.of("abcdef")
+REORDERED = Vocab.of("fbdace")
+GROWN = Vocab.of("fxbdyaec")
+CHANGED = Vocab.of("fxbdyac")  # without e
+NEWCOMERS = [1, 4]
+SHORT = TrainConfig(tokens=4_000, batch=4, window=32, step_size=1e-3, evaluations=1, device="cpu")
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request: pytest.FixtureRequest) -> ModelConfig:
+    return CONFIGS[request.param]
+
+
+def random_model(config: ModelConfig, sizes: tuple[int, ...]) -> SequenceLSTM:
+    torch.manual_seed(1)
+    model = SequenceLSTM(config, OLD, sizes).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+    return model
+
+
+def transferred(model: SequenceLSTM, new: Vocab, sizes: tuple[int, ...]) -> SequenceLSTM:
+    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+    mapped, _ = transfer_weights(weights, OLD, new, model.config, sizes, sizes)
+    other = SequenceLSTM(model.config, new, sizes).eval()
+    other.load_state_dict({name: torch.from_numpy(value) for name, value in mapped.items()})
+    return other
+
+
+def old_ids(new: Vocab) -> list[int]:
+    """Return the old ids of END and the symbols that were kept, in the order of `kept_ids`."""
+    return [*(OLD.names.index(name) for name in new.names if name in OLD.names), OLD.end]
+
+
+def kept_ids(new: Vocab) -> list[int]:
+    return [*(number for number, name in enumerate(new.names) if name in OLD.names), new.end]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sizes", [(), FEATURES], ids=["plain", "features"])
+@pytest.mark.parametrize("new", [REORDERED, GROWN, CHANGED], ids=["reordered", "grown", "changed"])
+def test_kept_symbols_are_read_and_predicted_as_before(config, sizes, new: Vocab) -> None:
+    if new is CHANGED and not config.embedding:
+        sizes = ()  # what features add to the vector of a dropped symbol is lost with it
+    model = random_model(config, sizes)
+    other = transferred(model, new, sizes)
+    # Every kept symbol is read, START first and END in the middle.
+    order = torch.randperm(len(kept_ids(new)))
+    read_old = torch.tensor([[OLD.start, *np.take(old_ids(new), order)]])
+    read_new = torch.tensor([[new.start, *np.take(kept_ids(new), order)]])
+    features = (
+        torch.stack([torch.randint(size, read_old.shape) for size in sizes], 2) if sizes else None
+    )
+    logits, (h, c) = model(read_old, features)
+    moved, (h_moved, c_moved) = other(read_new, features)
+    torch.testing.assert_close(moved[:, :, kept_ids(new)], logits[:, :, old_ids(new)])
+    torch.testing.assert_close((h_moved, c_moved), (h, c))
+    if new is not REORDERED:
+        mean = logits[:, :, : OLD.end].mean(2, keepdim=True).expand(-1, -1, len(NEWCOMERS))
+        torch.testing.assert_close(moved[:, :, NEWCOMERS], mean)
+
+
+def test_a_new_symbol_is_read_as_the_mean_of_the_old_ones(config) -> None:
+    model = random_model(config, ())
+    before, after = model.state_dict(), transferred(model, GROWN, ()).state_dict()
+    if config.embedding:
+        mean = before["embedding.weight"][: OLD.end].mean(0)
+        for newcomer in NEWCOMERS:
+            torch.testing.assert_close(after["embedding.weight"][newcomer], mean)
+        return
+    for layer in range(config.layers if config.skip else 1):
+        name, first = f"layers.{layer}.weight_ih", config.hidden if layer else 0
+        mean = before[name][:, first : first + OLD.end].mean(1)
+        for newcomer in NEWCOMERS:
+            torch.testing.assert_close(after[name][:, first + newcomer], mean)
+
+
+@torch.no_grad()
+def test_another_order_of_the_vocabulary_costs_nothing(config) -> None:
+    model = random_model(config, ())
+    other = transferred(model, REORDERED, ())
+    ids = np.random.default_rng(0).integers(0, OLD.end, (2, 30))
+    places = np.array([REORDERED.names.index(name) for name in OLD.names])
+
+    def nats(model: SequenceLSTM, vocab: Vocab, ids: np.ndarray) -> float:
+        opening, closing = (np.full((2, 1), end) for end in (vocab.start, vocab.end))
+        steps = np.concatenate([opening, ids, closing], 1)
+        batch = Batch(steps[:, :-1], steps[:, 1:], np.zeros((2, 31, 0), np.int64))
+        return batch_nats(model, batch, model.start_state(2))[0].item()
+
+    assert nats(other, REORDERED, places[ids]) == pytest.approx(nats(model, OLD, ids), abs=1e-4)
+    # Weights that fit by their shape only would be another model.
+    assert abs(nats(model, REORDERED, places[ids]) - nats(model, OLD, ids)) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("new", "counts", "vocabulary"),
+    [
+        (OLD, (6, 0, 0), "same"),
+        (REORDERED, (6, 0, 0), "reordered"),
+        (GROWN, (6, 2, 0), "different"),
+        (CHANGED, (5, 2, 1), "different"),
+        (Vocab.of("uvwxyz"), (0, 6, 6), "different"),
+    ],
+)
+def test_symbols_are_counted_and_vocabularies_told_apart(new, counts, vocabulary) -> None:
+    config = CONFIGS["tied"]
+    weights = {name: value.numpy() for name, value in random_model(config, ()).state_dict().items()}
+    mapped, transfer = transfer_weights(weights, OLD, new, config, (), ())
+    assert (transfer.kept, transfer.new, transfer.dropped) == counts
+    assert transfer.vocabulary == vocabulary
+    assert all(value.dtype == np.float32 for value in mapped.values())
+    same = all(np.array_equal(mapped[name], weights[name]) for name in weights)
+    assert same == (vocabulary == "same")
+
+
+def test_features_of_other_sizes_are_refused() -> None:
+    with pytest.raises(RunError, match=r"sizes 3, 5, the new corpus has 3, 4;"):
+        transfer_weights({}, OLD, OLD, CONFIGS["tied"], (3, 5), (3, 4))
+
+
+def test_the_same_corpus_begins_where_the_old_run_ended(run, corpus, tmp_path: Path) -> None:
+    made = seqgen.create_run(tmp_path / "again", corpus, train=SHORT, start=run)
+    assert made.model_config == run.model_config
+    assert made.info["from"] == {
+        "run": str(run.folder.resolve()),
+        "kept": len(corpus.vocab.names),
+        "new": 0,
+        "dropped": 0,
+    }
+    wanted = evaluate(run.model, corpus, 4)
+    for opened in (made, Run(tmp_path / "again", "cpu")):
+        assert evaluate(opened.model, corpus, 4) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def barrels(verses: Path, tmp_path_factory: pytest.TempPathFactory) -> seqgen.Corpus:
+    """The verses with barrels of juice, which takes a symbol that they lack."""
+    folder = tmp_path_factory.mktemp("barrels")
+    for path in verses.iterdir():
+        text = path.read_text().replace("bottle", "BARREL").replace("green", "big")
+        (folder / path.name).write_text(text)
+    return seqgen.prepare("text", [folder])
+
+
+def test_it_goes_on_better_than_from_nothing(run, barrels, tmp_path: Path) -> None:
+    going_on = seqgen.create_run(tmp_path / "on", barrels, train=SHORT, start=run)
+    fresh = seqgen.create_run(tmp_path / "fresh", barrels, run.model_config, SHORT)
+    assert evaluate(going_on.model, barrels, 4) < evaluate(fresh.model, barrels, 4) - 0.5
+    for made in (going_on, fresh):
+        for _ in made.train(barrels):
+            pass
+    better, worse = (made.info["result"]["valid_loss"] for made in (going_on, fresh))
+    assert better < worse - 0.5
+    origin = seqgen.load(tmp_path / "on", "cpu").info["from"]
+    assert origin["new"] == len(set("BAREL")) and origin["dropped"] == 0
+    # What was trained counts from now on, not what it began with.
+    assert evaluate(seqgen.load(tmp_path / "on", "cpu").model, barrels, 4) < better + 0.1
+
+
+def test_another_network_domain_or_codec_is_refused(run, chorales, corpus, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"another network .*hidden=64.*hidden=32"):
+        seqgen.create_run(tmp_path / "run", corpus, ModelConfig(hidden=32), start=run)
+    with pytest.raises(ConfigError, match=r"domain 'music', .* has 'text'"):
+        seqgen.create_run(tmp_path / "run", corpus, start=chorales)
+    other = Run(run.folder, "cpu")
+    other.info["codec"]["name"] = "words"
+    with pytest.raises(ConfigError, match=r"codec 'words', .* has 'characters'"):
+        seqgen.create_run(tmp_path / "run", corpus, start=other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_beginning_is_told(run, corpus, tmp_path: Path) -> None:
+    made = seqgen.create_run(tmp_path / "run", corpus, start=run)
+    (made.folder / "initial.safetensors").write_bytes(b"half a file")
+    with pytest.raises(RunError, match=r"initial.safetensors cannot be read"):
+        _ = Run(made.folder, "cpu").model
+
+
+def test_the_command_goes_on_from_a_run(run, barrels, tmp_path: Path, capsys) -> None:
+    from seqgen.cli import app
+
+    out = tmp_path / "on"
+    arguments = ["train", "text", str(barrels.folder), "--from", str(run.folder), "--tokens", "500"]
+    with pytest.raises(SystemExit) as end:
+        app.meta([*arguments, "--out", str(out)])
+    assert not end.value.code
+    assert "symbols kept, 5 new, 0 dropped" in capsys.readouterr().err
+    assert json.loads((out / "run.json").read_text())["model"]["hidden"] == 64
+    with pytest.raises(SystemExit) as end:
+        app.meta([*arguments, "--out", str(tmp_path / "other"), "--hidden", "32"])
+    assert end.value.code == 2 and "another network" in capsys.readouterr().err

@@ -54,8 +54,10 @@ class Network(NamedTuple):
 
     Attributes
     ----------
-    hidden, layers, end : int
-        Units of a layer, filled up; layers; id of END, which resets.
+    hidden, layers : int
+        Units of a layer, filled up; layers.
+    resets : bool array (V,)
+        Whether the state is zero after a token: END, or a boundary.
     weights : float32 or int8 array
         Panels of every layer's recurrent weights and of the output weights.
     scales : float32 array
@@ -78,7 +80,7 @@ class Network(NamedTuple):
 
     hidden: int
     layers: int
-    end: int
+    resets: NDArray[np.bool_]
     weights: NDArray[Any]
     scales: Floats
     inputs: Floats
@@ -100,6 +102,8 @@ class FusedStepper:
     feature_sizes : sequence of int
     weights : mapping of str to float32 array
         As in the run folder.
+    boundaries : sequence of int
+        Payload ids that reset the state, as END does.
     int8 : bool
         Round the recurrent and output weights to 8 bits, with a scale a unit.
     """
@@ -110,13 +114,14 @@ class FusedStepper:
         vocab: Vocab,
         feature_sizes: Sequence[int],
         weights: Mapping[str, Floats],
+        boundaries: Sequence[int] = (),
         *,
         int8: bool = False,
     ) -> None:
         self._hidden = config.hidden
         self._room: tuple[Floats, Floats] | None = None
-        self._targets = vocab.targets
-        self._network = lay_out(config, vocab, feature_sizes, weights, int8=int8)
+        self._end, self._targets = vocab.end, vocab.targets
+        self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
 
     def start(self, lanes: int) -> Floats:
         """Return zeros: h and c of B lanes, as (2, B, L * H filled up)."""
@@ -140,7 +145,7 @@ class FusedStepper:
         """Step and draw in one call."""
         state = _copy(state)
         gates, logits = self._scratch(len(draws))
-        new, log_probabilities = np.full(draws.shape, self._network.end), np.zeros(draws.shape)
+        new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
 
         def write(rows: slice) -> None:
             some, (h, c) = Lanes._make(values[rows] for values in lanes), state[:, rows]
@@ -182,6 +187,7 @@ def lay_out(
     vocab: Vocab,
     feature_sizes: Sequence[int],
     weights: Mapping[str, Floats],
+    boundaries: Sequence[int],
     *,
     int8: bool,
 ) -> Network:
@@ -221,7 +227,7 @@ def lay_out(
     return Network(
         hidden=filled,
         layers=config.layers,
-        end=vocab.end,
+        resets=np.array(vocab.resets(boundaries)),
         weights=_copy(np.concatenate([*panels, panel])),
         scales=_copy(np.concatenate([*scales, scale])),
         inputs=_copy(np.concatenate(tables)),
@@ -366,7 +372,7 @@ def _advance(
                     for unit in range(len(gate)):
                         gate[unit] += table[unit]
                 mine = slice(layer * hidden, (layer + 1) * hidden)
-                if ids[lane] == network.end:
+                if network.resets[ids[lane]]:
                     h[lane, mine] = 0
                     c[lane, mine] = 0
                 else:

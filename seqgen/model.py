@@ -6,6 +6,7 @@ L layers, K features. Next: `seqgen.training` for the loop, `seqgen.stepper` for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import torch
@@ -94,16 +95,24 @@ class SequenceLSTM(nn.Module):
         Its END resets the state.
     feature_sizes : sequence of int
         Number of values of each feature (K of them).
+    boundaries : sequence of int
+        Payload ids that reset the state as well.
     """
 
+    resets: Tensor
+
     def __init__(
-        self, config: ModelConfig, vocab: Vocab, feature_sizes: tuple[int, ...] = ()
+        self,
+        config: ModelConfig,
+        vocab: Vocab,
+        feature_sizes: tuple[int, ...] = (),
+        boundaries: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if not config.hidden:
             raise ConfigError("hidden must be above 0 here; seqgen.create_run chooses if it is 0")
         self.config = config
-        self.end = vocab.end
+        self.register_buffer("resets", torch.tensor(vocab.resets(boundaries)), persistent=False)
         width = config.embedding or vocab.size
         if config.embedding:
             self.embedding = nn.Embedding(vocab.size, width)
@@ -138,7 +147,7 @@ class SequenceLSTM(nn.Module):
     def forward(
         self, ids: Tensor, features: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Read ids and predict the one after each; after END the state is zero.
+        """Read ids and predict the one after each; after END and boundaries the state is zero.
 
         Parameters
         ----------
@@ -155,7 +164,7 @@ class SequenceLSTM(nn.Module):
         """
         h, c = state if state is not None else self.start_state(ids.shape[0])
         x = self._read(ids, features)  # (B, T, E)
-        resets = (ids == self.end).unsqueeze(2).to(x.dtype)  # (B, T, 1)
+        resets = self.resets[ids].unsqueeze(2).to(x.dtype)  # (B, T, 1)
         outputs, hs, cs = [], [], []
         below = x
         for number, layer in enumerate(self.layers):

@@ -151,6 +151,10 @@ class Codec(Protocol):
         Names of the payload tokens in the order of their ids.
     feature_sizes : tuple of int
         Number of values of each of the K features.
+    boundaries : sequence of int
+        Payload ids (paragraph, page, chapter) after which the model forgets everything, in
+        training, scoring and generating alike: what follows such a token is predicted from the
+        zero state. It is a token like any other otherwise. They derive from options and state.
     temperature : float
         The sampling temperature for users who name none: what gives the best pieces.
     """
@@ -159,6 +163,7 @@ class Codec(Protocol):
     options: Any
     vocab: Sequence[str]
     feature_sizes: tuple[int, ...] = ()
+    boundaries: Sequence[int] = ()
     temperature: ClassVar[float] = 1.0
 
     @classmethod

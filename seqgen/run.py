@@ -148,7 +148,8 @@ class Run:
         from seqgen.model import SequenceLSTM, choose_device
 
         torch.manual_seed(self.train_config.seed)
-        model = SequenceLSTM(self.model_config, self.vocab, tuple(self.codec.feature_sizes))
+        sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
+        model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
         if (self.folder / WEIGHTS).exists():
             self._load_weights(model)
         elif (self.folder / INITIAL).exists():

@@ -93,9 +93,11 @@ def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
     if run.device == "cpu" or (run.device == "auto" and not (lanes >= MANY and _gpu_in_sight())):
         from seqgen.fused import FusedStepper
 
-        sizes = tuple(run.codec.feature_sizes)
+        sizes, boundaries = tuple(run.codec.feature_sizes), run.codec.boundaries
         try:
-            return FusedStepper(run.model_config, run.vocab, sizes, run.weights, int8=int8)
+            return FusedStepper(
+                run.model_config, run.vocab, sizes, run.weights, boundaries, int8=int8
+            )
         except (KeyError, ValueError) as error:
             raise RunError(
                 f"the weights in {run.folder} do not fit its settings ({error}); train again"

@@ -2,7 +2,7 @@
 
 >>> from seqgen.testing import check_domain
 >>> check_domain("music", tmp_path)                             # doctest: +SKIP
-22 checks of the domain music passed, 1 had nothing to check
+22 checks of the domain music passed, 2 had nothing to check
 
 or one test a check, with pytest::
 
@@ -94,7 +94,7 @@ class Check:
         AssertionError
             If the promise is broken.
         NothingToCheck
-            If the codec does not make it, having no features or no tracker.
+            If the codec does not make it, having no features, tracker or boundaries.
         """
         self.promise(_subject(self.domain, self.codec), folder)
 
@@ -236,6 +236,17 @@ def names_its_tokens(subject: Subject, folder: Path) -> None:
     assert all(isinstance(name, str) for name in subject.codec.vocab)
 
 
+def names_its_boundaries(subject: Subject, folder: Path) -> None:
+    """Boundaries are ids within the vocabulary, each named once, the same for every fit."""
+    codec = subject.codec
+    if not codec.boundaries:
+        raise NothingToCheck("the codec has no boundaries")
+    assert len(set(codec.boundaries)) == len(codec.boundaries), codec.boundaries
+    Vocab.of(codec.vocab).resets(codec.boundaries)
+    again = type(codec).fit(subject.pieces[::-1], codec.options)
+    assert tuple(again.boundaries) == tuple(codec.boundaries)
+
+
 def encodes_into_its_vocabulary(subject: Subject, folder: Path) -> None:
     """Ids are whole numbers within the vocabulary."""
     for piece in subject.pieces:
@@ -292,6 +303,7 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
     again = type(codec).from_state(state, options)
     assert tuple(again.vocab) == tuple(codec.vocab)
     assert tuple(again.feature_sizes) == tuple(codec.feature_sizes)
+    assert tuple(again.boundaries) == tuple(codec.boundaries)
     np.testing.assert_array_equal(again.encode(subject.pieces[0]), codec.encode(subject.pieces[0]))
 
 
@@ -437,6 +449,7 @@ PROMISES: tuple[Promise, ...] = (
     shows_pieces,
     fits_in_any_order,
     names_its_tokens,
+    names_its_boundaries,
     encodes_into_its_vocabulary,
     round_trips,
     survives_files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,6 +51,29 @@ class Vocab:
     def end(self) -> int:
         """Id of END; as an input it means: forget everything."""
         return len(self.names)
+
+    def resets(self, boundaries: Iterable[int]) -> list[bool]:
+        """Tell of every id that can be read whether the state is zero after it.
+
+        Parameters
+        ----------
+        boundaries : iterable of int
+            Payload ids that reset the state, as END does anyway.
+
+        Raises
+        ------
+        DataError
+            If one of them is no payload id.
+        """
+        resets = [token == self.end for token in range(self.size)]
+        for token in boundaries:
+            if not 0 <= token < self.end:
+                raise DataError(
+                    f"the codec names the boundary {token}, but its tokens have ids from 0 to "
+                    f"{self.end - 1}; upgrade its plugin, or tell its authors"
+                )
+            resets[token] = True
+        return resets
 
     @property
     def start(self) -> int:

@@ -20,19 +20,25 @@ VOCAB = Vocab.of([f"t{token}" for token in range(37)])
 
 
 def steppers(
-    layers: int, sizes: tuple[int, ...] = (), *, int8: bool = False, **options
+    layers: int,
+    sizes: tuple[int, ...] = (),
+    *,
+    boundaries: tuple[int, ...] = (),
+    int8: bool = False,
+    **options,
 ) -> tuple[TorchStepper, FusedStepper]:
     """Return both steppers of a random model."""
     torch.manual_seed(layers)
     config = ModelConfig(layers=layers, **{"hidden": 40, "embedding": 12, **options})
-    model = SequenceLSTM(config, VOCAB, sizes)
+    model = SequenceLSTM(config, VOCAB, sizes, boundaries)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2.0)
         for table in model.features_out:
             table.weight.normal_()
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
-    return TorchStepper(model), FusedStepper(config, VOCAB, sizes, weights, int8=int8)
+    fused = FusedStepper(config, VOCAB, sizes, weights, boundaries, int8=int8)
+    return TorchStepper(model), fused
 
 
 def sequences(lanes: int, steps: int, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +55,9 @@ KINDS = [
     (3, (5,), {"skip": True}),
     (1, (4,), {"embedding": 0}),
     (2, (), {"tied": True, "skip": True, "hidden": 33}),
+    (1, (), {"boundaries": (5,)}),
+    (2, (5, 9), {"boundaries": (0, 17, 36)}),
+    (3, (), {"boundaries": (36, 2), "skip": True}),
 ]
 
 
@@ -95,11 +104,12 @@ def test_lanes_shared_out_among_threads_write_what_one_thread_writes(
     np.testing.assert_array_equal(*drawn)
 
 
-def test_end_leaves_no_trace() -> None:
-    _, fused = steppers(3)
-    ids, features = sequences(2, 20, ())
-    ids[:, -1] = VOCAB.end
-    _, state = fused.read(ids, features, fused.start(2))
+@pytest.mark.parametrize("int8", [False, True])
+def test_end_and_boundaries_leave_no_trace(int8: bool) -> None:
+    _, fused = steppers(3, boundaries=(0, 8), int8=int8)
+    ids, features = sequences(3, 20, ())
+    ids[:, -1] = VOCAB.end, 0, 8
+    _, state = fused.read(ids, features, fused.start(3))
     assert not state.any()
 
 
@@ -128,6 +138,7 @@ def written(stepper: Stepper, lanes: int, steps: int, config: SampleConfig) -> n
     return stepper.write(some, draws, rules, stepper.start(lanes))[0]
 
 
+@pytest.mark.parametrize("boundaries", [(), (3, 30)], ids=str)
 @pytest.mark.parametrize(
     "config",
     [
@@ -137,8 +148,10 @@ def written(stepper: Stepper, lanes: int, steps: int, config: SampleConfig) -> n
     ],
     ids=["default", "filters", "history"],
 )
-def test_both_steppers_draw_the_same_tokens(config: SampleConfig) -> None:
-    reference, fused = steppers(2)
+def test_both_steppers_draw_the_same_tokens(
+    config: SampleConfig, boundaries: tuple[int, ...]
+) -> None:
+    reference, fused = steppers(2, boundaries=boundaries)
     np.testing.assert_array_equal(
         written(fused, 5, 200, config), written(reference, 5, 200, config)
     )
@@ -207,9 +220,10 @@ def test_a_primed_state_of_another_model_is_refused(run, chorales, tmp_path: Pat
 @pytest.mark.parametrize("lanes", [1, 5, 64])
 def test_a_captured_step_is_the_step(lanes: int) -> None:
     torch.manual_seed(2)
-    model = SequenceLSTM(ModelConfig(layers=2, hidden=40, embedding=12), VOCAB, (5,))
+    model = SequenceLSTM(ModelConfig(layers=2, hidden=40, embedding=12), VOCAB, (5,), (3, 30))
     captured = TorchStepper(model.cuda())
     ids, features = sequences(lanes, 6, (5,))
+    ids[:, 3] = 30
     state = captured.start(lanes)
     for step in range(6):
         logits, state = captured.read(ids[:, [step]], features[:, [step]], state)

@@ -1,16 +1,19 @@
 """The network against a plain reference, step by step."""
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from seqgen.config import ModelConfig
-from seqgen.model import SequenceLSTM
+from seqgen.model import ResetLSTM, SequenceLSTM, State
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{number}" for number in range(9)])
 SIZES = (4, 6)
+BOUNDARIES = (2, 7)
+RESETS = (*BOUNDARIES, VOCAB.end)
 
 SHAPES = [
     ModelConfig(layers=layers, hidden=24, embedding=embedding, skip=skip, tied=tied, dropout=0.0)
@@ -23,14 +26,14 @@ SHAPES = [
 
 def build(config: ModelConfig, sizes: tuple[int, ...] = SIZES) -> SequenceLSTM:
     torch.manual_seed(1)
-    model = SequenceLSTM(config, VOCAB, sizes).eval()
+    model = SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
     for table in model.features_out:
         torch.nn.init.normal_(table.weight)
     return model
 
 
 def sequence(length: int, lanes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ids with START and END strewn in, and features."""
+    """Return ids with START, END and boundaries strewn in, and features."""
     generator = torch.Generator().manual_seed(2)
     ids = torch.randint(VOCAB.size, (lanes, length), generator=generator)
     features = torch.stack(
@@ -56,49 +59,76 @@ def test_stepping_equals_the_full_pass(config: ModelConfig) -> None:
 
 @pytest.mark.parametrize("config", SHAPES[::3], ids=str)
 @torch.no_grad()
-def test_the_state_after_end_is_exactly_zero(config: ModelConfig) -> None:
+def test_the_state_after_end_and_boundaries_is_exactly_zero(config: ModelConfig) -> None:
     model = build(config)
     ids, features = sequence(20)
-    ids[:, -1] = VOCAB.end
+    ids[:, -1] = torch.tensor(RESETS)
     _, (h, c) = model(ids, features)
     assert h.shape == (config.layers, 3, config.hidden)
     assert not h.any() and not c.any()
 
 
 @torch.no_grad()
-def test_what_follows_end_does_not_know_what_was_before() -> None:
+def test_what_follows_end_or_a_boundary_does_not_know_what_was_before() -> None:
     model = build(ModelConfig(layers=2, hidden=24, embedding=8))
     ids, features = sequence(30)
-    ids[:, 14] = VOCAB.end
+    ids[:, 14] = torch.tensor(RESETS)
     after, _ = model(ids, features)
     alone, _ = model(ids[:, 15:], features[:, 15:])
     torch.testing.assert_close(after[:, 15:], alone, atol=1e-6, rtol=0)
 
 
-@torch.no_grad()
-def test_the_fused_reset_equals_a_plain_lstm_that_is_reset_by_hand() -> None:
-    model = build(ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.0), ())
-    cells = []
-    for layer in model.layers:
-        cell = torch.nn.LSTMCell(layer.weight_ih.shape[1], 24)
-        cell.weight_ih.copy_(layer.weight_ih)
-        cell.weight_hh.copy_(layer.weight_hh)
-        cell.bias_ih.copy_(layer.bias)
-        cell.bias_hh.zero_()
-        cells.append(cell)
-    ids, _ = sequence(50)
-    logits, _ = model(ids)
-    states = [(torch.zeros(3, 24), torch.zeros(3, 24)) for _ in cells]
-    for at in range(50):
-        x = model.embedding(ids[:, at])
+def cell_of(layer: ResetLSTM) -> torch.nn.LSTMCell:
+    cell = torch.nn.LSTMCell(layer.weight_ih.shape[1], layer.weight_hh.shape[1])
+    cell.weight_ih.copy_(layer.weight_ih)
+    cell.weight_hh.copy_(layer.weight_hh)
+    cell.bias_ih.copy_(layer.bias)
+    cell.bias_hh.zero_()
+    return cell
+
+
+def reset_by_hand(
+    model: SequenceLSTM, ids: torch.Tensor, features: torch.Tensor
+) -> Iterator[tuple[torch.Tensor, State]]:
+    """Yield logits and state after each step of plain cells, zeroed where the model resets."""
+    cells = [cell_of(layer) for layer in model.layers]
+    states = [(torch.zeros(len(ids), 24), torch.zeros(len(ids), 24)) for _ in cells]
+    for at in range(ids.shape[1]):
+        kept = ~torch.isin(ids[:, at], torch.tensor(RESETS))[:, None]
+        kinds = features[:, at].unbind(1)
+        tables = zip(model.features_in, kinds, strict=True)
+        read = model.embedding(ids[:, at]) + sum(table(kind) for table, kind in tables)
+        below = read
         for number, cell in enumerate(cells):
-            states[number] = cell(x, states[number])
-            x = states[number][0]
-        ends = ids[:, at] == VOCAB.end
-        expected = model.output(x)
-        # The output at END is nothing that anybody uses: its own state is gone.
-        torch.testing.assert_close(logits[~ends, at], expected[~ends], atol=1e-5, rtol=0)
-        states = [tuple(part * ~ends[:, None] for part in state) for state in states]
+            states[number] = tuple(part * kept for part in cell(below, states[number]))
+            below = states[number][0]
+            below = torch.cat([below, read], 1) if model.config.skip else below
+        outputs = [h for h, _ in states]
+        tables = zip(model.features_out, kinds, strict=True)
+        top = torch.cat(outputs, 1) if model.config.skip else outputs[-1]
+        logits = model.output(top) + sum(table(kind) for table, kind in tables)
+        yield logits, tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("sizes", [(), SIZES], ids=str)
+@pytest.mark.parametrize("skip", [False, True], ids=["plain", "skip"])
+@pytest.mark.parametrize("layers", [1, 2])
+@torch.no_grad()
+def test_the_fused_reset_equals_a_plain_lstm_that_is_reset_by_hand(layers, skip, sizes) -> None:
+    model = build(ModelConfig(layers=layers, hidden=24, embedding=8, skip=skip), sizes)
+    window, orders = 10, torch.tensor(list(itertools.permutations(RESETS)))
+    ids, features = sequence(window * len(orders))
+    features = features[:, :, : len(sizes)]
+    # END and both boundaries in every order, at the first, a middle and the last place.
+    ids[0].view(-1, window)[:, [0, 4, 9]] = orders
+    expected, state = reset_by_hand(model, ids, features), None
+    for low in range(0, ids.shape[1], window):
+        part = slice(low, low + window)
+        logits, state = model(ids[:, part], features[:, part], state)
+        for at in range(window):
+            wanted, wanted_state = next(expected)
+            torch.testing.assert_close(logits[:, at], wanted, atol=1e-5, rtol=0)
+        torch.testing.assert_close(state, wanted_state, atol=1e-5, rtol=0)
 
 
 def test_training_never_touches_the_closed_gates() -> None:
@@ -114,7 +144,7 @@ def test_training_never_touches_the_closed_gates() -> None:
         loss.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
         optimizer.step()
-    ids[:, -1] = VOCAB.end
+    ids[:, -1] = torch.tensor(RESETS)
     with torch.no_grad():
         _, (h, c) = model.eval()(ids, features)
     assert not h.any() and not c.any()

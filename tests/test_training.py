@@ -27,7 +27,8 @@ def learn(corpus: seqgen.Corpus, config: TrainConfig, model: ModelConfig = SMALL
 
 def build(corpus: seqgen.Corpus, config: ModelConfig = SMALL) -> SequenceLSTM:
     torch.manual_seed(0)
-    return SequenceLSTM(config, corpus.vocab, tuple(corpus.codec.feature_sizes))
+    sizes, boundaries = tuple(corpus.codec.feature_sizes), corpus.codec.boundaries
+    return SequenceLSTM(config, corpus.vocab, sizes, boundaries)
 
 
 def test_fifty_tokens_can_be_memorised(tmp_path: Path) -> None:

@@ -27,6 +27,18 @@ def test_the_digest_tells_order_and_names(names: list[str], random) -> None:
     assert same == (names == shuffled)
 
 
+def test_the_state_is_reset_after_end_and_boundaries() -> None:
+    vocab = Vocab.of(["a", "b", "c"])
+    assert vocab.resets(()) == [False, False, False, True, False]
+    assert vocab.resets([2, 0]) == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize("boundary", [-1, 3, 4, 5])
+def test_a_boundary_that_is_no_payload_id_is_refused(boundary: int) -> None:
+    with pytest.raises(DataError, match=f"the boundary {boundary}, .* ids from 0 to 2"):
+        Vocab.of(["a", "b", "c"]).resets([0, boundary])
+
+
 def test_a_name_that_stands_twice_is_refused() -> None:
     with pytest.raises(DataError, match="'b' twice"):
         Vocab.of(["a", "b", "b"])

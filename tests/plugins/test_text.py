@@ -1,15 +1,26 @@
+import json
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import example, given
 from hypothesis import strategies as st
-from seqgen_text.characters import CharacterCodec, CharacterOptions
+from seqgen_text.characters import BOUNDARIES, CharacterCodec, CharacterOptions
 from seqgen_text.domain import Text
 
+import seqgen
+from seqgen.discovery import load_domain
 from seqgen.errors import DataError
+from seqgen.testing import PROMISES, NothingToCheck, Subject, learns_and_writes
+from seqgen.torch_stepper import TorchStepper
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]
 ANY_TEXT = st.text(st.characters(codec="utf-8"))
+
+#: Text of what boundaries are made of, and of what might be taken for them.
+LINES = st.text(st.sampled_from("\n\r\f\v\x85\u2028\u2029a\ud800\udc00") | st.characters())
 
 
 @given(st.lists(ANY_TEXT, min_size=1))
@@ -67,3 +78,162 @@ def test_a_prompt_is_adapted(unknown: str, wanted: str) -> None:
     codec = CharacterCodec.fit(['"the" - a'], CharacterOptions())
     adapted = codec.adapt("“Ete” – hA É😀", unknown)
     assert codec.decode(codec.encode(adapted)).strip() == wanted.strip()
+
+
+@given(st.lists(LINES, min_size=1), LINES, st.sampled_from(sorted(BOUNDARIES)))
+@example(["\n\n\n"], "\n\n\n\n\n", "paragraph")
+@example(["\r\n\r\n\u2029\n\n\u2029"], "\u2029\n\n", "paragraph")
+@example(["\ud83d\n\n\n\ude00"], "\n\n\ude00\ud83d", "paragraph")
+@example([""], "\n\n\f\n", "none")
+def test_text_with_boundaries_comes_back(pieces: list[str], other: str, boundary: str) -> None:
+    codec = CharacterCodec.fit([*pieces, other], CharacterOptions(boundary=boundary))
+    for piece in [*pieces, other, "".join(pieces)]:
+        ids = codec.encode(piece)
+        assert codec.decode(ids) == piece
+        assert "".join(map(codec.text_stream(), ids.tolist())) == piece
+        assert codec.units(ids) == {
+            "characters": len(piece),
+            "bytes": len(piece.encode("utf-8", "surrogatepass")),
+        }
+        if boundary != "none":
+            assert int(np.isin(ids, codec.boundaries).sum()) == piece.count(BOUNDARIES[boundary])
+
+
+@given(st.lists(st.integers(0, 4), max_size=30), st.integers(1, 3))
+def test_what_any_ids_with_paragraphs_mean_is_kept(tokens: list[int], rarest: int) -> None:
+    options = CharacterOptions(boundary="paragraph", rarest=rarest)
+    codec = CharacterCodec.fit(["aaa\u2029\u2029\u2029\n\nb"], options)
+    text = codec.decode(np.array(tokens, np.int64) % len(codec.vocab))
+    assert codec.decode(codec.encode(text)) == text
+    # A character that is dropped may leave two newlines in a row.
+    again = codec.encode(text.replace("\n", "\nb"))
+    np.testing.assert_array_equal(codec.encode(codec.decode(again)), again)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "boundaries", "ids"),
+    [
+        ("none", (), [2, 0, 0, 0, 2, 1, 3]),
+        ("line", (0,), [2, 0, 0, 0, 2, 1, 3]),
+        ("page", (1,), [2, 0, 0, 0, 2, 1, 3]),
+        ("paragraph", (4,), [2, 4, 0, 2, 1, 3]),
+    ],
+)
+def test_a_boundary_is_a_token(boundary: str, boundaries: tuple[int, ...], ids: list[int]) -> None:
+    codec = CharacterCodec.fit(["a\n\n\na\f\u2029"], CharacterOptions(boundary=boundary))
+    assert codec.vocab[:4] == ("\n", "\f", "a", "\u2029")
+    assert codec.vocab[4:] == (("\n\n",) if boundary == "paragraph" else ())
+    assert codec.boundaries == boundaries
+    assert codec.encode("a\n\n\na\f\u2029").tolist() == ids
+
+
+@pytest.mark.parametrize("boundary", ["line", "paragraph", "page"])
+@pytest.mark.parametrize("pieces", [["ab"], ["aa\n\f"], []], ids=["none", "rare", "no piece"])
+def test_the_boundary_is_in_the_alphabet_however_rare(boundary: str, pieces: list[str]) -> None:
+    codec = CharacterCodec.fit(pieces, CharacterOptions(rarest=2, boundary=boundary))
+    text = 3 * BOUNDARIES[boundary]
+    assert codec.encode(text).tolist() == 3 * list(codec.boundaries)
+    again = CharacterCodec.from_state(json.loads(json.dumps(codec.state())), codec.options)
+    assert (again.vocab, again.boundaries) == (codec.vocab, codec.boundaries)
+
+
+def test_positions_of_unknown_characters_are_those_of_the_user() -> None:
+    codec = CharacterCodec.fit(["abc\n\n"], CharacterOptions(boundary="paragraph"))
+    with pytest.raises(DataError, match=r"character 'é' at position 7 .* alphabet of 4"):
+        codec.encode("a\n\nb\n\n\né\n\n")
+    assert codec.adapt("a\n\né\n\u2029\n", "skip") == "a\n\n\n\n"
+    assert codec.adapt("a\n\nÁ", "nearest") == "a\n\na"
+
+
+@pytest.mark.parametrize("boundary", ["line", "paragraph", "page"])
+def test_codecs_with_boundaries_keep_the_contract(boundary: str, tmp_path: Path) -> None:
+    pieces = ["one\n\n\ntwo\n\f\nthree\n\n" * 20, "\n\n\n\n\nfour\u2029five\f\f" * 20]
+    codec = CharacterCodec.fit(pieces, CharacterOptions(boundary=boundary))
+    ids = [codec.encode(piece) for piece in pieces]
+    domain, found = load_domain("text")
+    subject = Subject("text", found.spec, domain, "characters", codec, pieces, ids)
+    # The model of that promise is trained with the default options.
+    for promise in set(PROMISES) - {learns_and_writes}:
+        place = tmp_path / promise.__name__
+        place.mkdir()
+        with suppress(NothingToCheck):
+            promise(subject, place)
+
+
+PARAGRAPHS = [
+    f"{count} green bottles hanging on the wall,\nand if one green bottle should fall,\n"
+    f"there will be {count - 1}."
+    for count in range(30, 0, -1)
+]
+
+
+@pytest.fixture(scope="module")
+def paragraphs(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
+    """A small model of a text whose paragraphs it reads each on its own."""
+    folder = tmp_path_factory.mktemp("paragraphs")
+    pieces = {"train": ["\n\n".join(PARAGRAPHS)], "valid": ["\n\n".join(PARAGRAPHS[:3])]}
+    corpus = seqgen.write_corpus(
+        folder / "corpus", "text", pieces, options={"boundary": "paragraph"}
+    )
+    config = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, step_size=1e-2, device="cpu")
+    model = seqgen.ModelConfig(hidden=32, embedding=16, layers=2, dropout=0.0)
+    for _ in seqgen.create_run(folder / "run", corpus, model, config).train(corpus):
+        pass
+    return seqgen.load(folder / "run", "cpu")
+
+
+def test_a_run_keeps_its_boundaries(paragraphs: seqgen.Run) -> None:
+    [boundary] = paragraphs.codec.boundaries
+    assert paragraphs.vocab.names[boundary] == "\n\n"
+    # More than 256 steps: the resets of a piece lie in several windows.
+    assert len(paragraphs.codec.encode("\n\n".join(PARAGRAPHS[:4]))) > 256
+
+
+@torch.no_grad()
+def test_a_text_scores_what_its_paragraphs_score_from_the_zero_state(paragraphs) -> None:
+    ids = paragraphs.codec.encode("\n\n".join(PARAGRAPHS[:4]))
+    beginnings = [paragraphs.codec.decode(ids[:length]) for length in range(1, len(ids) + 1)]
+    scores = list(seqgen.score(paragraphs, beginnings))
+    losses = np.diff([0.0, *(score.nats for score in scores)])
+    [boundary] = paragraphs.codec.boundaries
+    alone: list[float] = []
+    for first, part in enumerate(np.split(ids, np.flatnonzero(ids == boundary) + 1)):
+        # The boundary itself is read first, whose state is zero like that before START.
+        read = [boundary if first else paragraphs.vocab.start, *part[:-1]]
+        nothing = torch.zeros((1, len(part), 0), dtype=torch.int64)
+        logits, _ = paragraphs.model(torch.tensor([read]), nothing, None)
+        chosen = torch.log_softmax(logits[0].double(), 1)[range(len(part)), part]
+        alone += (-chosen).tolist()
+    np.testing.assert_allclose(losses, alone, atol=1e-4)
+
+
+WAYS = {
+    "generate": lambda run, prompt, limit: [
+        new.ids[new.prompt :].tolist()
+        for new in seqgen.generate(run, 3, prompt=prompt, limit=limit)
+    ],
+    "stream": lambda run, prompt, limit: list(seqgen.stream(run, prompt=prompt, limit=limit)),
+    "prime": lambda run, prompt, limit: list(
+        seqgen.stream(run, prompt=seqgen.prime(run, prompt), limit=limit)
+    ),
+    "search": lambda run, prompt, limit: [
+        new.ids[new.prompt :].tolist()
+        for new in seqgen.search(run, 3, 2, prompt=prompt, limit=limit)
+    ],
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_follows_a_boundary_does_not_depend_on_what_came_before(
+    paragraphs, way: str, device: str, monkeypatch
+) -> None:
+    if device == "reference":
+        stepper = TorchStepper(paragraphs.model)
+        for module in ("generation", "beam"):
+            monkeypatch.setattr(f"seqgen.{module}.choose_stepper", lambda *_, **__: stepper)
+    limit = seqgen.LimitConfig(length=60)
+    prompts = ["9 green bottles", "there will be 7", "\n\n\n" + 13 * "w"]
+    one, *others = (WAYS[way](paragraphs, f"{prompt}\n\n", limit) for prompt in prompts)
+    assert others == [one, one]
+    assert WAYS[way](paragraphs, f"{prompts[0]}\n", limit) != one

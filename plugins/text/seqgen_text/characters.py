@@ -1,4 +1,4 @@
-"""The codec `characters`: one token a Unicode character."""
+"""The codec `characters`: one token a Unicode character, and one a blank line if wanted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from seqgen.plugin import Codec
 #: Signs that typesetting has and keyboards have not.
 PLAIN = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−×", 4 * "'" + 6 * '"' + 7 * "-" + "x")
 
+#: What each kind of boundary is written as.
+BOUNDARIES = {"none": "", "line": "\n", "paragraph": "\n\n", "page": "\f"}
+
 
 @dataclass(frozen=True)
 class CharacterOptions:
@@ -24,12 +27,18 @@ class CharacterOptions:
 
     rarest: int = 1
     """Characters that occur less often than this in the corpus are left out of it."""
+    boundary: Literal["none", "line", "paragraph", "page"] = "none"
+    """The model forgets everything after a line, a blank line (two newlines in a row, which become
+    one token), a form feed, or nothing of these."""
 
 
 class CharacterCodec(Codec):
     """Text as the characters that occur in the corpus, in the order of their code points.
 
-    Lossless, but for characters rarer than the option `rarest`, which are dropped.
+    Lossless, but for characters rarer than the option `rarest`, which are dropped. The option
+    `boundary` brings its characters with it, however rare. With "paragraph", the last token stands
+    for two newlines, from the left in every run of them, and is named so: no character has that
+    name.
 
     Parameters
     ----------
@@ -44,12 +53,15 @@ class CharacterCodec(Codec):
     temperature: ClassVar[float] = 0.8
 
     def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
+        boundary = BOUNDARIES[options.boundary]
         self.options = options
-        self.vocab = tuple(characters)
+        self.vocab = (*characters, boundary) if len(boundary) > 1 else tuple(characters)
+        self.boundaries = (self.vocab.index(boundary),) if boundary else ()
         self._characters = characters
         self._dropped = dropped
         self._points = np.array([ord(character) for character in characters], np.int64)
-        sizes = [len(character.encode("utf-8", "surrogatepass")) for character in characters]
+        self._lengths = np.array([len(text) for text in self.vocab], np.int64)
+        sizes = [len(text.encode("utf-8", "surrogatepass")) for text in self.vocab]
         self._bytes = np.array(sizes, np.int64)
 
     @classmethod
@@ -58,12 +70,13 @@ class CharacterCodec(Codec):
         counts: Counter[str] = Counter()
         for piece in pieces:
             counts.update(piece)
-        kept = sorted(character for character, count in counts.items() if count >= options.rarest)
-        dropped = sorted(counts.keys() - set(kept))
-        return cls("".join(kept), "".join(dropped), options)
+        kept = {character for character, count in counts.items() if count >= options.rarest}
+        kept.update(BOUNDARIES[options.boundary])
+        dropped = counts.keys() - kept
+        return cls("".join(sorted(kept)), "".join(sorted(dropped)), options)
 
     def encode(self, piece: str) -> NDArray[np.int64]:
-        """Return one id a character.
+        """Return one id a character, or for two newlines if they are the boundary.
 
         Raises
         ------
@@ -79,10 +92,22 @@ class CharacterCodec(Codec):
             position = int(unknown[0])
             raise DataError(
                 f"character {piece[position]!r} at position {position} is not in this model's "
-                f"alphabet of {len(self.vocab)}; use --unknown skip or --unknown nearest, or train "
-                f"on text that has it"
+                f"alphabet of {len(self._characters)}; use --unknown skip or --unknown nearest, or "
+                f"train on text that has it"
             )
-        return ids[known]
+        ids = ids[known]
+        return self._paired(ids) if self.options.boundary == "paragraph" else ids
+
+    def _paired(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return ids with one in the place of two newlines, from the left in every run of them."""
+        newline = np.append(ids == self._characters.index("\n"), False)
+        places = np.arange(len(newline))
+        # How many newlines come directly before each place.
+        before = places - np.maximum.accumulate(np.where(newline, -1, places)) - 1
+        first = np.flatnonzero(newline[:-1] & newline[1:] & (before[:-1] % 2 == 0))
+        paired = ids.copy()
+        paired[first] = self.boundaries[0]
+        return np.delete(paired, first + 1)
 
     def adapt(self, piece: str, unknown: Literal["skip", "nearest"]) -> str:
         """Leave out unknown characters, or write them as known ones where there are any.
@@ -104,11 +129,11 @@ class CharacterCodec(Codec):
         return ""
 
     def decode(self, ids: NDArray[np.int64]) -> str:
-        """Return the characters."""
+        """Return the text of all tokens."""
         return "".join(self.vocab[token] for token in ids)
 
     def text_stream(self) -> Callable[[int], str]:
-        """Return the character of each id."""
+        """Return the text of each id."""
         return self.vocab.__getitem__
 
     def state(self) -> dict[str, Any]:
@@ -122,4 +147,7 @@ class CharacterCodec(Codec):
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count characters and, for losses per byte, UTF-8 bytes."""
-        return {"characters": float(len(ids)), "bytes": float(self._bytes[ids].sum())}
+        return {
+            "characters": float(self._lengths[ids].sum()),
+            "bytes": float(self._bytes[ids].sum()),
+        }

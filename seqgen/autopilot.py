@@ -18,6 +18,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.corpus import Corpus
 from seqgen.learner import Learner
 from seqgen.model import SequenceLSTM, choose_device
+from seqgen.plugin import Codec
 
 #: Widths to choose from.
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -27,6 +28,9 @@ BATCH, WINDOW = 16, 64
 
 #: Tokens that a network has to read for each of its weights to be worth its size.
 TOKENS_PER_WEIGHT = 7
+
+#: Passes over a corpus after which it would only be learned by heart; more if its codec varies it.
+EPOCHS, VARIED_EPOCHS = 16, 160
 
 #: Seconds to try out each width with each number of threads, and the most of the budget for all.
 PROBE, PROBE_SHARE = 0.3, 0.02
@@ -42,8 +46,6 @@ class Forecast:
     tokens : float
         That will be read.
     epochs : float
-    seconds : float or None
-        None if the budget is not one of time: nothing was tried out.
     megabytes : float
         Memory for weights, gradients, optimizer and one window, beyond PyTorch's own.
     """
@@ -51,7 +53,6 @@ class Forecast:
     weights: int
     tokens: float
     epochs: float
-    seconds: float | None
     megabytes: float
 
 
@@ -103,9 +104,14 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
             else f"hidden {best.hidden}: the largest to choose from"
         )
     model = replace(model, hidden=best.hidden)
-    epochs = best.tokens / max(size, 1)
+    tokens, varied = best.tokens, type(corpus.codec).augment is not Codec.augment
+    most = VARIED_EPOCHS if varied else EPOCHS
+    if train.seconds and not (train.epochs or train.tokens) and tokens > most * size:
+        train, tokens = replace(train, epochs=most), most * size
+        reasons.append(f"epochs {most}: after that the corpus would only be learned by heart")
+    epochs = tokens / max(size, 1)
     if model.dropout is None:
-        model = replace(model, dropout=dropout_for(epochs))
+        model = replace(model, dropout=dropout_for(epochs * EPOCHS / most))
         reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
     if not train.step_size:
         train = replace(train, step_size=step_size_for(best.hidden))
@@ -117,9 +123,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
             reasons.append(f"threads {best.threads}: tokens a second are {speeds}")
     forecast = Forecast(
         weights=best.weights,
-        tokens=best.tokens,
+        tokens=tokens,
         epochs=epochs,
-        seconds=train.seconds or None,
         megabytes=memory(model, train, best.weights, corpus.vocab.targets) / 1e6,
     )
     return Plan(model, train, tuple(reasons), forecast)
@@ -127,8 +132,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
 
 def dropout_for(epochs: float) -> float:
     """Return how much to drop if the corpus is read so many times."""
-    steps = ((1.5, 0.0), (4, 0.1), (8, 0.2), (16, 0.3), (40, 0.4))
-    return next((dropout for most, dropout in steps if epochs <= most), 0.5)
+    steps = ((1.5, 0.0), (3, 0.1), (6, 0.2), (9, 0.3), (12, 0.4), (15, 0.5))
+    return next((dropout for most, dropout in steps if epochs <= most), 0.6)
 
 
 def step_size_for(hidden: int) -> float:
@@ -159,11 +164,13 @@ class _Trial:
 
 def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) -> _Trial:
     """Find out how many tokens the budget buys with a network."""
-    tokens = train.tokens or train.epochs * corpus.size("train")
+    tokens = train.tokens or train.epochs * corpus.size("train") or math.inf
     dropout = model.dropout if model.dropout is not None else 0.2
     device = choose_device(train.device)
+    codec = corpus.codec
     network = SequenceLSTM(
-        replace(model, dropout=dropout), corpus.vocab, tuple(corpus.codec.feature_sizes)
+        *(replace(model, dropout=dropout), corpus.vocab),
+        *(tuple(codec.feature_sizes), codec.boundaries),
     ).to(device)
     weights = sum(weight.numel() for weight in network.parameters())
     if not train.seconds:
@@ -172,7 +179,7 @@ def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) ->
     spend = min(PROBE, PROBE_SHARE * train.seconds / (widths * len(counts)))
     learner = Learner(network, corpus, replace(train, step_size=1e-3))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
-    return _Trial(model.hidden, weights, speeds, max(speeds.values()) * train.seconds)
+    return _Trial(model.hidden, weights, speeds, min(tokens, max(speeds.values()) * train.seconds))
 
 
 def _thread_counts() -> list[int]:

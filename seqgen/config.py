@@ -45,9 +45,10 @@ class TrainConfig:
     """How long and how to train."""
 
     minutes: float = 0.0
-    """Time to spend, evaluation included; 3 if neither epochs nor tokens are given."""
+    """Time to spend, evaluation included; 3 if no budget is given. Of several budgets, the one that
+    is spent first ends the training."""
     epochs: float = 0.0
-    """Passes over the training pieces."""
+    """Passes over the training pieces; if only minutes are given, as many as a corpus bears."""
     tokens: int = 0
     """Tokens to read."""
     batch: int = 0
@@ -78,14 +79,11 @@ class TrainConfig:
         _at_least(self, 1, "evaluations")
         if not self.clip > 0:
             raise ConfigError(f"clip must be above 0, found {self.clip}")
-        given = [name for name in ("minutes", "epochs", "tokens") if getattr(self, name)]
-        if len(given) > 1:
-            raise ConfigError(f"give one budget, found {' and '.join(given)}")
 
     @property
     def seconds(self) -> float:
-        """The budget in seconds; 0 if it is one of epochs or tokens."""
-        return 0.0 if self.epochs or self.tokens else 60 * (self.minutes or 3.0)
+        """The budget in seconds; 0 if there is none of time."""
+        return 60 * self.minutes if self.minutes or self.epochs or self.tokens else 180.0
 
 
 @dataclass(frozen=True)

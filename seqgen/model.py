@@ -172,11 +172,17 @@ class SequenceLSTM(nn.Module):
             above, (h_new, c_new) = layer(below, resets, one)  # (B, T, H)
             hs.append(h_new)
             cs.append(c_new)
-            above = F.dropout(above, self.config.dropout or 0.0, self.training)
+            above = self._drop(above)
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]
         return self._predict(top, features), (torch.cat(hs), torch.cat(cs))
+
+    def _drop(self, above: Tensor) -> Tensor:
+        """Drop outputs (B, T, H) in training, the same at all steps (Gal and Ghahramani 2016)."""
+        if not self.training or not self.config.dropout:
+            return above
+        return above * F.dropout(torch.ones_like(above[:, :1]), self.config.dropout)
 
     def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
         """Look up ids and features and add them: (B, T) and (B, T, K) to (B, T, E)."""

@@ -203,10 +203,12 @@ def _check(loss: float, corpus: Corpus, learner: Learner) -> None:
 
 
 def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
-    """Return the share of the budget that is spent."""
-    if config.seconds:
-        return counts.seconds / config.seconds
-    return counts.tokens / (config.tokens or config.epochs * corpus.size("train"))
+    """Return the share of the budget that is spent; of several, of the one nearest to its end."""
+    return max(
+        counts.seconds / (config.seconds or math.inf),
+        counts.tokens / (config.tokens or math.inf),
+        counts.tokens / (config.epochs * corpus.size("train") or math.inf),
+    )
 
 
 def step_size(fraction: float, peak: float) -> float:

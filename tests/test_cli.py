@@ -231,7 +231,7 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
     ("arguments", "status", "message"),
     [
         (["train", "text", "--hiden", "3"], 2, "Did you mean --hidden?"),
-        (["train", "text", "--hidden", "0"], 2, "hidden must be at least 1"),
+        (["train", "text", "--hidden", "-1"], 2, "hidden must be at least 0"),
         (["trian", "text"], 2, 'Did you mean "train"'),
         (["demo", "musik"], 3, "did you mean 'music'"),
         (["info", "nowhere"], 1, "nowhere is no run folder"),

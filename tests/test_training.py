@@ -91,6 +91,9 @@ def test_budgets(corpus) -> None:
     assert spent(TrainConfig(tokens=100), corpus, Counts(tokens=25)) == 0.25
     epoch = corpus.size("train")
     assert spent(TrainConfig(epochs=2), corpus, Counts(tokens=epoch)) == 0.5
+    both = TrainConfig(minutes=1, epochs=2)
+    assert spent(both, corpus, Counts(seconds=15.0, tokens=epoch)) == 0.5
+    assert spent(both, corpus, Counts(seconds=45.0, tokens=epoch)) == 0.75
 
 
 def test_a_budget_of_time_is_kept_and_slow_evaluations_leave_room_to_train(

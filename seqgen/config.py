@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgen.errors import ConfigError
 
 T = TypeVar("T")
+
+#: Keys of `seqgen.batches.FRAMINGS`.
+FramingName: TypeAlias = Literal["carried", "windows", "many-to-one", "one-to-many", "one-to-one"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,10 @@ class TrainConfig:
     batch: int = 16
     """Lanes: sequences that are read side by side."""
     window: int = 128
-    """Steps between two updates; the state is carried across."""
+    """Steps between two updates."""
+    framing: FramingName = "carried"
+    """What the model sees of a window: the state carried over from the one before, or windows
+    that begin with nothing; docs/framings.md explains each."""
     step_size: float = 6e-3
     """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0."""
     weight_decay: float = 0.01
@@ -70,6 +76,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least(self, 0, "minutes", "epochs", "tokens", "weight_decay", "threads", "seed")
         _at_least(self, 1, "batch", "window", "evaluations")
+        if self.framing not in get_args(FramingName):
+            choices = ", ".join(map(repr, get_args(FramingName)))
+            raise ConfigError(f"framing must be one of {choices}, found {self.framing!r}")
         for name in ("step_size", "clip"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, found {getattr(self, name)}")

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgen.batches import IGNORE, Batch, held_out_stream, training_stream
+from seqgen.batches import (
+    CARRIED,
+    FRAMINGS,
+    IGNORE,
+    Batch,
+    Framing,
+    TrainingStream,
+    held_out_stream,
+)
 from seqgen.config import TrainConfig
 from seqgen.corpus import Corpus, Split
 from seqgen.errors import SeqgenError
@@ -50,7 +58,9 @@ class Report:
     step_size : float
         Of the last update.
     valid_loss : float or None
-        Validation loss, if this is an evaluation.
+        Validation loss under the framing that is trained, if this is an evaluation.
+    carried_loss : float or None
+        Validation loss with the state carried on, as in generating, if this is an evaluation.
     improved : bool
         Whether it is the best so far: the moment to save the model.
     interrupted : bool
@@ -64,6 +74,7 @@ class Report:
     loss: float
     step_size: float
     valid_loss: float | None = None
+    carried_loss: float | None = None
     improved: bool = False
     interrupted: bool = False
 
@@ -93,7 +104,8 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         If the loss is no longer a number.
     """
     began = time.monotonic()
-    stream = training_stream(corpus, config.batch, config.window, config.seed)
+    framing = FRAMINGS[config.framing]
+    stream = TrainingStream(corpus, config.batch, config.window, config.seed, framing)
     batch = next(stream)
     choose_threads(model, config, batch)
     torch.manual_seed(config.seed)
@@ -120,9 +132,9 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
         if not evaluating and time.monotonic() - began - reported_at < REPORT_EVERY:
             continue
         loss = _finite(nats_since.item() / max(tokens - reported_tokens, 1), step, config)
-        valid_loss = None
+        valid_loss = carried_loss = None
         if evaluating:
-            valid_loss, impatient = _evaluate_through_interrupt(model, corpus, config.batch)
+            (valid_loss, carried_loss), impatient = _losses_through_interrupt(model, corpus, config)
             valid_loss = _finite(valid_loss, step, config)
             interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
@@ -136,6 +148,7 @@ def train(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> Iterator[
             loss=loss,
             step_size=optimizer.param_groups[0]["lr"],
             valid_loss=valid_loss,
+            carried_loss=carried_loss,
             improved=valid_loss is not None and valid_loss < best,
             interrupted=interrupted,
         )
@@ -162,17 +175,28 @@ def update(
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats that a window's targets cost in all, and the state after it, detached."""
+    """Return the nats that a window's targets cost in all, and the state after it, detached.
+
+    The state before counts only where the batch carries it on.
+    """
     device = state[0].device
+    before = state if batch.carried else None
     features = torch.from_numpy(batch.features).to(device)
-    logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
+    inputs = torch.from_numpy(batch.inputs).to(device)
+    logits, (h, c) = model(inputs, features, before)  # (B, T, V')
     targets = torch.from_numpy(batch.targets).to(device).flatten()
     nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
     return nats, (h.detach(), c.detach())
 
 
 @torch.no_grad()
-def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256) -> float:
+def evaluate(
+    model: SequenceLSTM,
+    corpus: Corpus,
+    lanes: int,
+    window: int = 256,
+    framing: Framing = CARRIED,
+) -> float:
     """Return the loss of the validation split, nats per token, read as `lanes` streams.
 
     Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
@@ -184,7 +208,7 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     total, counted = 0.0, 0
     split: Split = "valid" if corpus.size("valid") else "train"
     windows = max(EVALUATED // (lanes * window), 1)
-    for batch in islice(held_out_stream(corpus, split, lanes, window), windows):
+    for batch in islice(held_out_stream(corpus, split, lanes, window, framing), windows):
         nats, state = batch_nats(model, batch, state)
         total += nats.item()
         counted += batch.counted
@@ -192,14 +216,23 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     return total / counted
 
 
-def _evaluate_through_interrupt(
-    model: SequenceLSTM, corpus: Corpus, lanes: int
-) -> tuple[float, bool]:
-    """Evaluate, once more if Ctrl-C comes in between; return the loss and whether it did."""
+def _losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:
+    """Return the loss of the validation split under the run's framing, and with carried state."""
+    carried = evaluate(model, corpus, config.batch)
+    framing = FRAMINGS[config.framing]
+    if framing == CARRIED:
+        return carried, carried
+    return evaluate(model, corpus, config.batch, config.window, framing), carried
+
+
+def _losses_through_interrupt(
+    model: SequenceLSTM, corpus: Corpus, config: TrainConfig
+) -> tuple[tuple[float, float], bool]:
+    """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
     try:
-        return evaluate(model, corpus, lanes), False
+        return _losses(model, corpus, config), False
     except KeyboardInterrupt:
-        return evaluate(model, corpus, lanes), True
+        return _losses(model, corpus, config), True
 
 
 def _finite(loss: float, step: int, config: TrainConfig) -> float:

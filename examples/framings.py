@@ -18,7 +18,7 @@ RUNS = {
 
 
 def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
-    corpus = seqgen.prepare("text", paths or None)
+    corpus = seqgen.prepare("text", paths)
     print(corpus)
     print("| trained as | its own loss | carried loss | targets a second | what it writes |")
     print("|---|---|---|---|---|")

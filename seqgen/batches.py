@@ -1,27 +1,26 @@
-"""Streams: the corpus as B parallel lanes, cut into windows of T steps.
+"""Batches: lanes cut into windows of T steps, and how a window is framed.
 
-Every piece is read as START, its ids, END. The target of a step is the next id; the target of
-END is nothing, for END as an input only means: forget. That also serves where a lane takes
-over in the middle of a piece, so the state is clean at every seam.
+A framing says which inputs of a window the model is shown, which targets count, and whether its
+state goes on into the next window; docs/framings.md explains each.
 
-Comes from: `seqgen.corpus`. Next: `seqgen.training`.
+Comes from: `seqgen.lanes`. Next: `seqgen.training`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus import Corpus, Segment, Split
-
-#: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
-IGNORE = -100
-
-#: Steps that are prepared at once, so that a piece without features may be of any length.
-CHUNK = 2**16
+from seqgen.errors import ConfigError, RunError
+from seqgen.lanes import IGNORE as IGNORE
+from seqgen.lanes import Lane, Place, Steps, forgetting, joined, shares
+from seqgen.vocab import Vocab
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,14 @@ class Batch:
         The id to predict at each step, or `IGNORE`.
     features : int64 array (B, T, K)
         Features that belong to the targets.
+    carried : bool
+        Whether the state goes on from the window before; otherwise it is zero at first.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
     features: NDArray[np.int64]
+    carried: bool = True
 
     @property
     def counted(self) -> int:
@@ -48,146 +50,206 @@ class Batch:
         return int((self.targets != IGNORE).sum())
 
 
-def training_stream(corpus: Corpus, lanes: int, window: int, seed: int) -> Iterator[Batch]:
-    """Yield windows for ever; order and augmentation are drawn afresh for every epoch.
+@dataclass(frozen=True)
+class Framing:
+    """How windows are shown to the model.
+
+    Attributes
+    ----------
+    carried : bool
+        Whether the state goes on into the next window, or each begins with the zero state.
+    inputs : all or first
+        Which inputs are shown: all, or the first of a window (and of a piece that begins in it).
+        The others are blank: START stands there, with features 0. START is an id that every
+        model reads, that none predicts and that forgets nothing.
+    targets : all or last
+        Which targets count. If it is the last of a window, windows lie at drawn places, so that
+        every token is as often a target as any other.
+    single : bool
+        Whether every step of a window is a window of its own.
+    """
+
+    carried: bool = False
+    inputs: Literal["all", "first"] = "all"
+    targets: Literal["all", "last"] = "all"
+    single: bool = False
+
+    def frame(self, steps: Steps, vocab: Vocab) -> Batch:
+        """Return steps of B lanes as the model is to see them.
+
+        Parameters
+        ----------
+        steps : Steps (B, T)
+        vocab : Vocab
+        """
+        inputs, targets, features = steps
+        if self.inputs == "first":
+            forgets = inputs == vocab.end
+            opens = np.roll(forgets, 1, axis=1)
+            opens[:, 0] = True
+            blank = ~opens & ~forgets
+            inputs = np.where(blank, vocab.start, inputs)
+            # Features may tell tokens as well: which voice sang what.
+            features = np.where(blank[:, :, None], 0, features)
+        if self.targets == "last":
+            targets = np.where(np.arange(targets.shape[1]) < targets.shape[1] - 1, IGNORE, targets)
+        if self.single:
+            inputs, targets = inputs.reshape(-1, 1), targets.reshape(-1, 1)
+            features = features.reshape(len(inputs), 1, -1)
+        return Batch(inputs, targets, features, self.carried)
+
+
+#: The framings by the names that `TrainConfig.framing` takes.
+FRAMINGS = {
+    "carried": Framing(carried=True),
+    "windows": Framing(),
+    "many-to-one": Framing(targets="last"),
+    "one-to-many": Framing(inputs="first"),
+    "one-to-one": Framing(single=True),
+}
+CARRIED = FRAMINGS["carried"]
+
+
+class TrainingStream:
+    """Windows of the training split for ever; an iterator of `Batch`.
+
+    Order and augmentation are drawn afresh for every epoch, by the seed: a stream that is built
+    in the same way, or from the `place` of another, goes on with the same batches.
 
     Parameters
     ----------
     corpus : Corpus
         Its training split is read.
     lanes, window : int
-        B and T.
+        B, and the T of `next`.
     seed : int
         With the epoch and the piece it fixes every draw.
-    """
-    segments = corpus.segments("train")
+    framing : Framing
+    rank, ranks : int
+        Read the rank-th of so many equal groups of lanes: the batches of all ranks, one below
+        the other, are the batch of a stream that reads all lanes.
+    place : mapping, optional
+        Where to go on: what `place` returned, or the places of all ranks in one mapping.
 
-    def lane(number: int) -> Iterator[_Rows]:
-        epoch = 0
-        while True:
+    Raises
+    ------
+    ConfigError
+        If the lanes cannot be shared out among the ranks.
+    RunError
+        If the place is that of other lanes, or of another corpus.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        lanes: int,
+        window: int,
+        seed: int,
+        framing: Framing = CARRIED,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        place: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        if lanes % ranks:
+            raise ConfigError(
+                f"a batch of {lanes} lanes cannot be shared out among {ranks} processes; "
+                f"take a multiple of {ranks}, such as {-(-lanes // ranks) * ranks}"
+            )
+        if not 0 <= rank < ranks:
+            raise ConfigError(f"rank must be from 0 to {ranks - 1}, found {rank}")
+        self.window = window
+        self._corpus, self._seed, self._framing = corpus, seed, framing
+        segments = corpus.segments("train")
+
+        # Lanes begin an epoch at about the same time.
+        @lru_cache(maxsize=2)
+        def epoch_shares(epoch: int) -> list[list[Segment]]:
             order = np.random.default_rng((seed, epoch)).permutation(len(segments))
             shuffled = [segments[i] for i in order]
             # With fewer tokens than lanes some have no share: they read everything.
-            for segment in _shares(shuffled, lanes)[number] or shuffled:
-                rng = np.random.default_rng((seed, epoch, segment.piece))
-                yield from _rows(corpus, segment, rng)
-            epoch += 1
+            return [share or shuffled for share in shares(shuffled, lanes)]
 
-    return _windows(corpus, [lane(number) for number in range(lanes)], window)
+        def share(number: int, epoch: int) -> list[Segment]:
+            return epoch_shares(epoch)[number]
+
+        own = range(rank * lanes // ranks, (rank + 1) * lanes // ranks)
+        self._lanes: dict[int, Lane] = {}
+        for number, at in _places(place, own, lanes).items():
+            lane = self._lanes[number] = Lane(corpus, partial(share, number), seed, at)
+            if not lane.place[1] < lane.segments:
+                raise RunError(
+                    f"the saved place of lane {number} is segment {lane.place[1]} of "
+                    f"{lane.segments}; it belongs to another corpus, batch or seed: train a new run"
+                )
+
+    def place(self) -> dict[str, list[int]]:
+        """Return where the stream stands, as plain JSON: the `Place` of each lane by number."""
+        return {str(number): [*lane.place] for number, lane in self._lanes.items()}
+
+    def read(self, window: int) -> Batch:
+        """Return the next window of so many steps."""
+        parts = []
+        for number, lane in self._lanes.items():
+            passed = 0
+            if self._framing.targets == "last":
+                # Drawn by the place, so that the place is all there is to keep.
+                rng = np.random.default_rng((self._seed, number, *lane.place))
+                passed = int(rng.integers(window))
+            parts.append(_read_window(lane, window, self._framing, passed))
+        return _stacked(self._corpus, parts, window, self._framing)
+
+    def __iter__(self) -> TrainingStream:
+        return self
+
+    def __next__(self) -> Batch:
+        return self.read(self.window)
 
 
-def held_out_stream(corpus: Corpus, split: Split, lanes: int, window: int) -> Iterator[Batch]:
+def held_out_stream(
+    corpus: Corpus, split: Split, lanes: int, window: int, framing: Framing = CARRIED
+) -> Iterator[Batch]:
     """Yield windows that pass over a split once, in order and as it is."""
-
-    def lane(segments: list[Segment]) -> Iterator[_Rows]:
-        for segment in segments:
-            yield from _rows(corpus, segment, None)
-
-    shares = _shares(corpus.segments(split), lanes)
-    return _windows(corpus, [lane(share) for share in shares], window)
-
-
-#: Inputs, targets and features of consecutive steps: (n,), (n,), (n, K).
-_Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    once = [[share, []] for share in shares(corpus.segments(split), lanes)]
+    rows = [Lane(corpus, epochs.__getitem__) for epochs in once]
+    while True:
+        parts = [_read_window(lane, window, framing) for lane in rows]
+        if not any(len(part.inputs) for part in parts):
+            return
+        yield _stacked(corpus, parts, window, framing)
 
 
-def _shares(segments: list[Segment], lanes: int) -> list[list[Segment]]:
-    """Cut the concatenated segments into one share of equal length for every lane."""
-    total = sum(segment.stop - segment.start for segment in segments)
-    shares: list[list[Segment]] = []
-    remaining = iter(segments)
-    current: Segment | None = next(remaining, None)
-    taken = 0
-    for lane in range(lanes):
-        share: list[Segment] = []
-        wanted = total * (lane + 1) // lanes - taken
-        while wanted and current is not None:
-            stop = min(current.stop, current.start + wanted)
-            share.append(Segment(current.piece, current.start, stop))
-            wanted -= stop - current.start
-            taken += stop - current.start
-            rest = Segment(current.piece, stop, current.stop)
-            current = rest if stop < current.stop else next(remaining, None)
-        shares.append(share)
-    return shares
+def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -> dict[int, Place]:
+    """Return the place of each of a rank's own lanes."""
+    if place is None:
+        return dict.fromkeys(own, (0, 0, 0))
+    if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
+        raise RunError(
+            f"the saved place is that of lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
+            f"go on with the batch and the processes that it was saved with"
+        )
+    found = {}
+    for number in own:
+        epoch, segment, step = place[str(number)]
+        found[number] = (epoch, segment, step)
+    return found
 
 
-def _rows(corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> Iterator[_Rows]:
-    """Yield the steps of a segment in chunks, and END after them."""
-    codec, vocab = corpus.codec, corpus.vocab
-    raw = corpus.piece(segment.piece)
-    ids = raw if rng is None else codec.augment(raw, rng)
-    width = len(codec.feature_sizes)
-    features = codec.features(ids) if width else None
-    # An augmentation may stretch the piece: the same share of it is read.
-    start, stop = (round(at * len(ids) / len(raw)) for at in (segment.start, segment.stop))
-    # Steps are counted in START ids END, where step 0 is START and row i of features belongs.
-    first = 0 if start == 0 else start + 1
-    for low in range(first, stop + 1, CHUNK):
-        high = min(low + CHUNK, stop + 1)
-        opening = [vocab.start] if low == 0 else []
-        closing = [vocab.end] if high > len(ids) else []
-        steps = np.concatenate([opening, ids[max(low - 1, 0) : high], closing]).astype(np.int64)
-        rows = np.zeros((high - low, 0), np.int64) if features is None else features[low:high]
-        yield steps[:-1], steps[1:], rows
-    yield np.array([vocab.end]), np.array([IGNORE]), np.zeros((1, width), np.int64)
+def _read_window(lane: Lane, window: int, framing: Framing, passed: int = 0) -> Steps:
+    """Return a lane's next window, or what is left of it; pass over some targets before."""
+    if framing.targets == "all":
+        return lane.read(window)
+    steps = lane.read_targets(passed + window)
+    return Steps(*(column[-window:] for column in steps))
 
 
-def _windows(corpus: Corpus, lanes: list[Iterator[_Rows]], window: int) -> Iterator[Batch]:
-    """Cut lanes into windows side by side until the last lane ends; END fills the others."""
-    readers = [_LaneReader(lane, corpus) for lane in lanes]
-    while any(reader.fill(window) for reader in readers):
-        parts = [reader.take(window) for reader in readers]
-        inputs, targets, features = (np.stack(column) for column in zip(*parts, strict=True))
-        yield Batch(inputs, targets, features)
-
-
-class _LaneReader:
-    """Regroups the chunks of a lane into windows."""
-
-    def __init__(self, lane: Iterator[_Rows], corpus: Corpus) -> None:
-        self._lane = lane
-        self._end = corpus.vocab.end
-        self._width = len(corpus.codec.feature_sizes)
-        self._buffer = self._filling(0)
-
-    def fill(self, window: int) -> bool:
-        """Read on until there are enough steps for a window; tell whether there are any."""
-        parts, count = [self._buffer], len(self._buffer[0])
-        while count < window and (rows := next(self._lane, None)) is not None:
-            parts.append(rows)
-            count += len(rows[0])
-        self._buffer = _joined(parts)
-        return count > 0
-
-    def take(self, window: int) -> _Rows:
-        """Return the next window, filled up with END."""
-        self.fill(window)
-        missing = max(window - len(self._buffer[0]), 0)
-        inputs, targets, features = _joined([self._buffer, self._filling(missing)])
-        self._buffer = (inputs[window:], targets[window:], features[window:])
-        return inputs[:window], targets[:window], features[:window]
-
-    def _filling(self, count: int) -> _Rows:
-        features = np.zeros((count, self._width), np.int64)
-        return np.full(count, self._end), np.full(count, IGNORE), features
-
-
-def _joined(parts: list[_Rows]) -> _Rows:
-    inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return inputs, targets, features
-
-
-class TrainingStream:
-    def __init__(self, corpus, lanes, window, seed, place=None, rank=0, ranks=1):
-        self._stream = training_stream(corpus, lanes, window, seed)
-        self._count = 0
-        for _ in range((place or {}).get("count", 0)):
-            next(self)
-
-    def __next__(self):
-        self._count += 1
-        return next(self._stream)
-
-    def place(self):
-        return {"count": self._count}
+def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) -> Batch:
+    """Put the windows of all lanes side by side, filled up with END, and frame them."""
+    filled = []
+    for steps in parts:
+        missing = forgetting(corpus, window - len(steps.inputs))
+        # What counts is last in its window, and END in front of it changes nothing.
+        order = [missing, steps] if framing.targets == "last" else [steps, missing]
+        filled.append(joined(order))
+    columns = (np.stack(column) for column in zip(*filled, strict=True))
+    return framing.frame(Steps(*columns), corpus.vocab)

@@ -6,11 +6,14 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgen.errors import ConfigError
 
 T = TypeVar("T")
+
+#: Keys of `seqgen.batches.FRAMINGS`.
+FramingName: TypeAlias = Literal["carried", "windows", "many-to-one", "one-to-many", "one-to-one"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ class TrainConfig:
     batch: int = 0
     """Lanes: sequences that are read side by side; 0 takes 16, or fewer of a small corpus."""
     window: int = 0
-    """Steps between two updates; the state is carried across; 0 takes 64."""
+    """Steps between two updates; 0 takes 64."""
+    framing: FramingName = "carried"
+    """What the model sees of a window: the state carried over from the one before, or windows
+    that begin with nothing; docs/framings.md explains each."""
     step_size: float = 0.0
     """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0;
     0 chooses by the width."""
@@ -79,6 +85,9 @@ class TrainConfig:
         _at_least(self, 1, "evaluations")
         if not self.clip > 0:
             raise ConfigError(f"clip must be above 0, found {self.clip}")
+        if self.framing not in get_args(FramingName):
+            choices = ", ".join(map(repr, get_args(FramingName)))
+            raise ConfigError(f"framing must be one of {choices}, found {self.framing!r}")
 
     @property
     def seconds(self) -> float:

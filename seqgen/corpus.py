@@ -1,6 +1,6 @@
 """The corpus folder: encoded pieces on disk, memory-mapped; docs/format.md describes the files.
 
-Comes from: `seqgen.preparation`. Next: `seqgen.batches` cuts a corpus into streams.
+Comes from: `seqgen.preparation`. Next: `seqgen.lanes` reads it step by step.
 """
 
 from __future__ import annotations

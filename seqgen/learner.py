@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgen.batches import IGNORE, Batch, TrainingStream
+from seqgen.batches import FRAMINGS, IGNORE, Batch, TrainingStream
 from seqgen.config import TrainConfig
 from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
@@ -154,7 +154,7 @@ class Learner:
     def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
         config, world = self.config, self.world
         return TrainingStream(
-            *(self._corpus, config.batch, config.window, config.seed),
+            *(self._corpus, config.batch, config.window, config.seed, FRAMINGS[config.framing]),
             rank=world.rank,
             ranks=world.size,
             place=place,
@@ -210,10 +210,15 @@ class Learner:
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats that a window's targets cost in all, and the state after it, detached."""
+    """Return the nats that a window's targets cost in all, and the state after it, detached.
+
+    The state before counts only where the batch carries it on.
+    """
     device = state[0].device
+    before = state if batch.carried else None
     features = torch.from_numpy(batch.features).to(device)
-    logits, (h, c) = model(torch.from_numpy(batch.inputs).to(device), features, state)  # (B, T, V')
+    inputs = torch.from_numpy(batch.inputs).to(device)
+    logits, (h, c) = model(inputs, features, before)  # (B, T, V')
     targets = torch.from_numpy(batch.targets).to(device).flatten()
     nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
     return nats, (h.detach(), c.detach())

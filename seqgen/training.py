@@ -17,7 +17,7 @@ from itertools import islice
 
 import torch
 
-from seqgen.batches import held_out_stream
+from seqgen.batches import CARRIED, FRAMINGS, Framing, held_out_stream
 from seqgen.config import TrainConfig
 from seqgen.corpus import Corpus, Split
 from seqgen.errors import Diverged
@@ -52,7 +52,9 @@ class Report:
     step_size : float
         Of the last update.
     valid_loss : float or None
-        Validation loss, if this is an evaluation.
+        Validation loss under the framing that is trained, if this is an evaluation.
+    carried_loss : float or None
+        Validation loss with the state carried on, as in generating, if this is an evaluation.
     improved : bool
         Whether it is the best so far: the moment to save the model.
     interrupted : bool
@@ -68,6 +70,7 @@ class Report:
     loss: float
     step_size: float
     valid_loss: float | None = None
+    carried_loss: float | None = None
     improved: bool = False
     interrupted: bool = False
     message: str = ""
@@ -119,10 +122,11 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
         _check(loss, corpus, learner)
-        valid_loss = None
+        valid_loss = carried_loss = None
         if evaluating:
             if world.leads:
-                valid_loss, impatient = _evaluate_patiently(learner.model, corpus, config.batch)
+                losses, impatient = _losses_patiently(learner.model, corpus, config)
+                valid_loss, carried_loss = losses
                 _check(valid_loss, corpus, learner)
                 interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
@@ -141,6 +145,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             loss=loss,
             step_size=step_size(fraction, config.step_size) * counts.step_share,
             valid_loss=valid_loss,
+            carried_loss=carried_loss,
             improved=improved,
             interrupted=interrupted,
         )
@@ -165,7 +170,13 @@ def undivided() -> Iterator[None]:
 
 
 @torch.no_grad()
-def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256) -> float:
+def evaluate(
+    model: SequenceLSTM,
+    corpus: Corpus,
+    lanes: int,
+    window: int = 256,
+    framing: Framing = CARRIED,
+) -> float:
     """Return the loss of the validation split, nats per token, read as `lanes` streams.
 
     Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
@@ -177,7 +188,7 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     total, counted = 0.0, 0
     split: Split = "valid" if corpus.size("valid") else "train"
     windows = max(EVALUATED // (lanes * window), 1)
-    for batch in islice(held_out_stream(corpus, split, lanes, window), windows):
+    for batch in islice(held_out_stream(corpus, split, lanes, window, framing), windows):
         nats, state = batch_nats(model, batch, state)
         total += nats.item()
         counted += batch.counted
@@ -185,12 +196,23 @@ def evaluate(model: SequenceLSTM, corpus: Corpus, lanes: int, window: int = 256)
     return total / counted
 
 
-def _evaluate_patiently(model: SequenceLSTM, corpus: Corpus, lanes: int) -> tuple[float, bool]:
-    """Evaluate, once more if Ctrl-C comes in between; return the loss and whether it did."""
+def _losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:
+    """Return the loss of the validation split under the run's framing, and with carried state."""
+    carried = evaluate(model, corpus, config.batch)
+    framing = FRAMINGS[config.framing]
+    if framing == CARRIED:
+        return carried, carried
+    return evaluate(model, corpus, config.batch, config.window, framing), carried
+
+
+def _losses_patiently(
+    model: SequenceLSTM, corpus: Corpus, config: TrainConfig
+) -> tuple[tuple[float, float], bool]:
+    """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
     try:
-        return evaluate(model, corpus, lanes), False
+        return _losses(model, corpus, config), False
     except KeyboardInterrupt:
-        return evaluate(model, corpus, lanes), True
+        return _losses(model, corpus, config), True
 
 
 def _check(loss: float, corpus: Corpus, learner: Learner) -> None:

@@ -24,6 +24,7 @@ def test_training_has_a_budget() -> None:
         (ModelConfig, {"dropout": 1.0}, "dropout must be at least 0 and below 1"),
         (ModelConfig, {"tied": True, "embedding": 0}, "tied needs a learned embedding"),
         (TrainConfig, {"step_size": -1.0}, "step_size must be at least 0"),
+        (TrainConfig, {"framing": "loose"}, "framing must be one of 'carried', 'windows'.*'loose'"),
         (SampleConfig, {"top_p": 0.0}, "top_p must be above 0"),
         (SampleConfig, {"min_p": 1.5}, "min_p must be at most 1"),
         (SampleConfig, {"temperature": -1.0}, "temperature must be at least 0"),

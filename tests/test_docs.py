@@ -55,7 +55,7 @@ RUNNABLE = [
 
 def test_the_pages_that_show_commands_are_known() -> None:
     names = {page.stem for page in RUNNABLE}
-    assert names == {"README", "command", "music", "sampling", "text", "tutorial"}
+    assert names == {"README", "command", "framings", "music", "sampling", "text", "tutorial"}
 
 
 @pytest.mark.slow
@@ -116,6 +116,20 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 2
     for name in ("seqgen_walk", "seqgen_walk.domain"):
         sys.modules.pop(name)
+
+
+@pytest.mark.slow
+def test_the_example_of_framings_runs(workplace: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    module = __import__("framings")
+    module.main(0.02, workplace / "out", [workplace / "book.txt"], "9 green")
+    sys.modules.pop("framings")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][1:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [row[0] for row in cells] == list(module.RUNS)
+    for name, own, carried, speed, line in cells:
+        assert own == carried or not name.startswith("carried"), name
+        assert float(speed.replace(",", "")) > 0 and line.startswith("9 green")
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.batches import training_stream
+from seqgen.batches import FRAMINGS, TrainingStream
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError, SeqgenError
+from seqgen.lanes import Steps
 from seqgen.learner import Counts, Learner, batch_nats
 from seqgen.model import SequenceLSTM
 from seqgen.training import evaluate, spent, step_size, train
@@ -67,8 +68,8 @@ def test_the_same_seed_gives_the_same_weights(corpus) -> None:
 def test_the_state_is_carried_from_window_to_window(corpus) -> None:
     """Two windows with the carried state give the losses of one window twice as long."""
     model = build(corpus).eval()
-    short = list(itertools.islice(training_stream(corpus, 2, 20, 0), 2))
-    long = next(training_stream(corpus, 2, 40, 0))
+    short = list(itertools.islice(TrainingStream(corpus, 2, 20, 0), 2))
+    long = next(TrainingStream(corpus, 2, 40, 0))
     state, total = model.start_state(2), 0.0
     for batch in short:
         nats, state = batch_nats(model, batch, state)
@@ -76,6 +77,54 @@ def test_the_state_is_carried_from_window_to_window(corpus) -> None:
         assert not state[0].requires_grad and not state[1].requires_grad
     whole, _ = batch_nats(model, long, model.start_state(2))
     assert total == pytest.approx(whole.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in FRAMINGS if name != "carried"])
+def test_a_cold_window_does_not_depend_on_the_state_before(name: str, corpus) -> None:
+    model = build(corpus).eval()
+    batch = next(TrainingStream(corpus, 2, 20, 0, FRAMINGS[name]))
+    dirty = tuple(torch.randn(1, 2, SMALL.hidden) for _ in range(2))
+    cold, _ = batch_nats(model, batch, model.start_state(2))
+    assert batch_nats(model, batch, dirty)[0] == cold
+    warm = next(TrainingStream(corpus, 2, 20, 0))
+    assert batch_nats(model, warm, dirty)[0] != batch_nats(model, warm, model.start_state(2))[0]
+
+
+@pytest.mark.parametrize("name", FRAMINGS)
+def test_every_framing_learns_and_is_evaluated_as_it_is_and_carried(name: str, corpus) -> None:
+    tokens = 400 if name == "many-to-one" else 6_000
+    config = replace(SHORT, tokens=tokens, framing=name)
+    model = build(corpus)
+    learner = Learner(model, corpus, config)
+    reports = [r for r in train(learner, corpus) if r.valid_loss is not None]
+    assert reports[-1].valid_loss < reports[0].valid_loss < math.log(corpus.vocab.targets)
+    assert reports[-1].carried_loss == evaluate(model, corpus, 4)
+    own = evaluate(model, corpus, 4, *((16, FRAMINGS[name]) if name != "carried" else ()))
+    assert reports[-1].valid_loss == own
+    assert (reports[-1].valid_loss == reports[-1].carried_loss) == (name == "carried")
+
+
+@pytest.mark.parametrize("name", FRAMINGS)
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17])
+def test_any_length_of_validation_piece_has_a_loss_under_any_framing(
+    name: str, length: int, tmp_path: Path
+) -> None:
+    pieces = {"train": ["ab" * 40], "valid": ["ab" * length]}
+    corpus = seqgen.write_corpus(tmp_path / "c", "text", pieces)
+    assert math.isfinite(evaluate(build(corpus), corpus, 3, 16, FRAMINGS[name]))
+
+
+def test_one_to_one_is_a_bigram_model(corpus) -> None:
+    """What it predicts depends on the last token only, as its loss does."""
+    model = build(corpus).eval()
+    inputs = torch.tensor([[3, 5], [4, 5]])
+    windows = FRAMINGS["one-to-one"].frame(
+        Steps(inputs.numpy(), inputs.numpy(), np.zeros((2, 2, 0), np.int64)), corpus.vocab
+    )
+    logits, _ = model(torch.from_numpy(windows.inputs), torch.from_numpy(windows.features))
+    assert torch.equal(logits[1], logits[3]) and not torch.equal(logits[0], logits[2])
+    carried, _ = model(inputs)
+    assert not torch.equal(carried[0, 1], carried[1, 1])
 
 
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
@@ -182,7 +231,7 @@ def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
 
     monkeypatch.setattr("seqgen.learner.batch_nats", watch)
     next(learn(corpus, SHORT))
-    first = next(training_stream(corpus, SHORT.batch, SHORT.window, SHORT.seed))
+    first = next(TrainingStream(corpus, SHORT.batch, SHORT.window, SHORT.seed))
     assert (seen[0] == first.inputs).all()
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus import Corpus, Segment, Split
+from seqgen.vocab import Vocab
 
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
@@ -176,3 +178,13 @@ class _LaneReader:
 def _joined(parts: list[_Rows]) -> _Rows:
     inputs, targets, features = (np.concatenate(column) for column in zip(*parts, strict=True))
     return inputs, targets, features
+
+
+def piece_steps(
+    vocab: Vocab, ids: NDArray[Any], low: int, high: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return inputs and targets of the steps ``low .. high`` of a whole piece: START, ids, END."""
+    opening = [vocab.start] if low == 0 else []
+    closing = [vocab.end] if high > len(ids) else []
+    steps = np.concatenate([opening, ids[max(low - 1, 0) : high], closing]).astype(np.int64)
+    return steps[:-1], steps[1:]

@@ -13,6 +13,7 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ class Run:
                 f"format {FORMAT}; train again, or use the seqgen {self.info.get('versions')}"
             )
         self.device = device
+        self._has_own_model = False
         place = str(self.folder / RUN)
         try:
             self.vocab = Vocab.of(self.info["vocab"])
@@ -143,13 +145,20 @@ class Run:
     def weights(self) -> dict[str, NDArray[numpy.float32]]:
         """The weights of `model` by name; PyTorch is not needed for those in the folder."""
         path = self.folder / WEIGHTS
-        if not path.exists():
+        if self._has_own_model or not path.exists():
             state = self.model.state_dict()
             return {name: value.float().cpu().numpy() for name, value in state.items()}
         try:
             return safetensors.numpy.load_file(path)
         except (OSError, safetensors.SafetensorError) as error:
             raise RunError(f"{path} cannot be read ({error}); train again") from error
+
+    def with_model(self, model: SequenceLSTM) -> Run:
+        """Return this run with another model of the same shape; the folder stays as it is."""
+        other = copy.copy(self)
+        other._has_own_model = True
+        other.model = model
+        return other
 
     def train(self, corpus: Corpus) -> Iterator[Report]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.

@@ -25,7 +25,7 @@ ARROWS = {
     "batches": {"corpus"},
     "model": {"config"},
     "training": {"batches", "config", "corpus", "model"},
-    "ngram": {"plugin"},
+    "ngram": {"batches", "compiling", "corpus", "plugin"},
     "run": {"config", "corpus", "discovery", "files", "model", "plugin", "training"},
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
@@ -34,7 +34,8 @@ ARROWS = {
     "generation": {"config", "files", "plugin", "run", "sampling", "stepper"},
     "beam": {"config", "generation", "plugin", "run", "sampling", "stepper"},
     "novelty": {"compiling", "corpus", "plugin"},
-    "scoring": {"batches", "plugin", "run"},
+    "scoring": {"batches", "model", "plugin", "run"},
+    "adaptive": {"batches", "compiling", "corpus", "ngram", "plugin", "run", "scoring"},
     "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
     "page": {"files", "plugin", "run", "samples"},
     "testing": {
@@ -42,7 +43,7 @@ ARROWS = {
         "samples",
     },
 }
-TORCH = {"model", "training", "run", "torch_stepper", "scoring"}
+TORCH = {"model", "training", "run", "torch_stepper", "scoring", "adaptive"}
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "joblib"}
 
 

@@ -55,7 +55,7 @@ RUNNABLE = [
 
 def test_the_pages_that_show_commands_are_known() -> None:
     names = {page.stem for page in RUNNABLE}
-    assert names == {"README", "command", "music", "sampling", "text", "tutorial"}
+    assert names == {"README", "command", "music", "sampling", "scoring", "text", "tutorial"}
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ COMMANDS = {
     "prepare": "Read and encode files into a corpus folder.",
     "train": "Train a model on files, folders or a corpus folder.",
     "generate": "Write new pieces with a trained model.",
+    "score": "Say how well a trained model predicts given pieces, beside a baseline.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",
 }

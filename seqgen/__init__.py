@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqgen.adaptive import adapt, score_adaptively
     from seqgen.beam import search
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.corpus import Corpus
@@ -41,6 +42,7 @@ __all__ = [
     "Score",
     "TrainConfig",
     "__version__",
+    "adapt",
     "create_run",
     "find_domains",
     "generate",
@@ -50,12 +52,14 @@ __all__ = [
     "prepare",
     "prime",
     "score",
+    "score_adaptively",
     "search",
     "stream",
     "write_corpus",
 ]
 
 _HOMES = {
+    "adaptive": ("adapt", "score_adaptively"),
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
     "corpus": ("Corpus",),
     "discovery": ("find_domains", "load_domain"),

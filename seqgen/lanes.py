@@ -10,12 +10,13 @@ Comes from: `seqgen.corpus`. Next: `seqgen.batches` cuts lanes into windows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus import Corpus, Segment
+from seqgen.vocab import Vocab
 
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
@@ -51,6 +52,16 @@ def forgetting(corpus: Corpus, count: int) -> Steps:
     """Return END so many times: steps that forget and count for nothing."""
     features = np.zeros((count, len(corpus.codec.feature_sizes)), np.int64)
     return Steps(np.full(count, corpus.vocab.end), np.full(count, IGNORE), features)
+
+
+def piece_steps(
+    vocab: Vocab, ids: NDArray[Any], low: int, high: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return inputs and targets of the steps ``low .. high`` of a whole piece: START, ids, END."""
+    opening = [vocab.start] if low == 0 else []
+    closing = [vocab.end] if high > len(ids) else []
+    steps = np.concatenate([opening, ids[max(low - 1, 0) : high], closing]).astype(np.int64)
+    return steps[:-1], steps[1:]
 
 
 def shares(segments: Sequence[Segment], lanes: int) -> list[list[Segment]]:
@@ -179,14 +190,10 @@ class _Opened:
 
     def cut(self, low: int, high: int) -> Steps:
         """Return steps ``low .. high`` of this segment."""
-        vocab = self._corpus.vocab
         first, end = self._first + low, min(self._first + high, self._end)
-        opening = [vocab.start] if first == 0 else []
-        closing = [vocab.end] if end > len(self._ids) else []
-        ids = np.concatenate([opening, self._ids[max(first - 1, 0) : end], closing])
-        ids = ids.astype(np.int64)
+        inputs, targets = piece_steps(self._corpus.vocab, self._ids, first, end)
         after = forgetting(self._corpus, high - low - (end - first))
         features = np.zeros((end - first, 0), np.int64)
         if self._features is not None:
             features = self._features[first:end]
-        return joined([Steps(ids[:-1], ids[1:], features), after])
+        return joined([Steps(inputs, targets, features), after])

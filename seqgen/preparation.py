@@ -187,6 +187,49 @@ def write_corpus(
     return Corpus(folder)
 
 
+def encode_files(
+    domain: str,
+    paths: Iterable[Path | str],
+    codec: Codec,
+    *,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Iterator[tuple[str, Ids] | Skipped]:
+    """Yield the pieces of files as a codec encodes them, then what could not be used.
+
+    Parameters
+    ----------
+    domain : str
+        Name of an installed domain.
+    paths : iterable of Path or str
+        Files, and folders to search, as for `prepare`.
+    codec : Codec
+        A fitted one of this domain.
+    jobs, progress
+        As for `prepare`.
+
+    Yields
+    ------
+    tuple of str and int64 array, or Skipped
+        The name of the file and the ids of a piece.
+
+    Raises
+    ------
+    CorpusError
+        If there is no file, or no piece in any.
+    """
+    implementation, found = load_domain(domain)
+    files, unreadable = _digests(_find_files(implementation, found, [Path(p) for p in paths]))
+    reader = _Reader(implementation, list(files), unreadable, jobs, progress or _silent)
+    usable = False
+    for source, ids in reader.encoded(codec):
+        usable = True
+        yield source, ids
+    if not usable:
+        raise _nothing_usable(reader)
+    yield from reader.skipped
+
+
 def _fit(codec_class: type[Codec], options: Any, reader: _Reader, found: Found) -> Codec:
     """Fit a codec, and say whose fault it is if that fails."""
     try:

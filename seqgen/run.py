@@ -15,6 +15,7 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 from collections.abc import Iterator
@@ -82,6 +83,7 @@ class Run:
                 f"format {FORMAT}; train again, or use the seqgen {self.info.get('versions')}"
             )
         self.device = device
+        self._has_own_model = False
         place = str(self.folder / RUN)
         try:
             self.vocab = Vocab.of(self.info["vocab"])
@@ -161,10 +163,35 @@ class Run:
     def weights(self) -> dict[str, NDArray[numpy.float32]]:
         """The weights of `model` by name; PyTorch is not needed for those in the folder."""
         path = self.folder / WEIGHTS
-        if not path.exists():
+        if self._has_own_model or not path.exists():
             state = self.model.state_dict()
             return {name: value.float().cpu().numpy() for name, value in state.items()}
         return read_weights(path)
+
+    def with_model(self, model: SequenceLSTM) -> Run:
+        """Return this run with another model of the same shape; the folder stays as it is."""
+        other = copy.copy(self)
+        other._has_own_model = True
+        other.model = model
+        return other
+
+    def measure_baseline(self, corpus: Corpus) -> dict[str, Any]:
+        """Measure what n-grams of the corpus reach on its validation split, once, and keep it.
+
+        Returns
+        -------
+        dict
+            ``order`` of the best n-gram model, and its ``valid_loss`` in nats per token.
+        """
+        from seqgen.ngram import baseline
+
+        if "baseline" not in self.info:
+            found = baseline(corpus)
+            kept = {"order": found.order, "valid_loss": found.nats_per_token}
+            self.info["baseline"] = kept
+            write_json(self.folder / RUN, self.info)
+        measured: dict[str, Any] = self.info["baseline"]
+        return measured
 
     def train(self, corpus: Corpus) -> Iterator[Report]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.
@@ -235,7 +262,7 @@ class Run:
                 if leads and report is not None and not (self.folder / WEIGHTS).exists():
                     self._save(learner, report)
                 raise
-        if leads and report is not None and not report.interrupted:
+        if leads and (report is None or not report.interrupted):
             checkpoints.remove()
 
     def _cut_metrics(self, step: int) -> None:

@@ -90,6 +90,77 @@ def test_train_reads_a_prepared_corpus_too(seqgen_command, verses: Path, tmp_pat
     assert status == 2 and "is encoded already" in err
 
 
+def test_score_lists_the_worst_first_beside_the_baseline(
+    seqgen_command, trained: Path, verses: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.txt"
+    odd.write_text("gnigd nno bltoe")
+    (tmp_path / "unknown.txt").write_text("naïve green")
+    arguments = ("score", trained, verses / "03.txt", odd, tmp_path / "unknown.txt")
+    status, out, err = seqgen_command(*arguments, "--adaptive")
+    head, worst, best, total = out.splitlines()
+    assert status == 0 and head.split() == [
+        *("network", "baseline", "adaptive", "bits/character", "bits/byte", "tokens", "piece"),
+    ]
+    assert worst.endswith(str(odd)) and best.endswith("03.txt") and "all 2 pieces" in total
+    assert "left out 1 source" in err and "character 'ï' at position 2" in err
+    status, out, _ = seqgen_command(*arguments, "--json")
+    found = json.loads(out)
+    first, second = found["pieces"]
+    assert first["tokens"] == 15 and first["units"] == {"characters": 15, "bytes": 15}
+    piece = (verses / "03.txt").read_text()
+    [scored] = seqgen.score(seqgen.load(trained, "cpu"), [piece])
+    assert second["nats"]["network"] == pytest.approx(scored.nats, rel=1e-5)
+    assert found["total"]["nats"]["baseline"] == pytest.approx(
+        first["nats"]["baseline"] + second["nats"]["baseline"]
+    )
+    assert found["skipped"][0]["source"].endswith("unknown.txt")
+
+
+def test_score_reads_splits_of_a_corpus(seqgen_command, trained: Path, tmp_path: Path) -> None:
+    run = seqgen.load(trained)
+    for options, split in (([], "test"), (["--split", "valid"], "valid")):
+        status, out, err = seqgen_command("score", trained, "--json", *options)
+        assert status == 0 and f"scoring the split '{split}'" in err
+        assert json.loads(out)["total"]["tokens"] == run.corpus().size(split)
+    status, out, _ = seqgen_command("score", trained, run.corpus().folder, "--json")
+    assert json.loads(out)["total"]["tokens"] == run.corpus().size("test")
+    (tmp_path / "a.txt").write_text("xyz " * 30)
+    seqgen_command("prepare", "text", tmp_path / "a.txt", "--out", tmp_path / "other")
+    status, _, err = seqgen_command("score", trained, tmp_path / "other")
+    assert status == 4 and "another vocabulary" in err
+    status, _, err = seqgen_command("score", trained, tmp_path / "a.txt", "--split", "test")
+    assert status == 2 and "--split is for a corpus" in err
+
+
+def test_score_says_whether_the_network_is_worth_having(seqgen_command, trained: Path, run) -> None:
+    assert "does not beat the" in seqgen_command("score", trained)[2]
+    assert "the network beats the" in seqgen_command("score", run.folder, "--split", "train")[2]
+
+
+def test_score_does_without_a_baseline_where_the_corpus_is_gone(
+    seqgen_command, verses: Path, tmp_path: Path
+) -> None:
+    seqgen_command("prepare", "text", verses, "--out", tmp_path / "c")
+    seqgen_command("train", "text", tmp_path / "c", "--out", tmp_path / "run", *TINY)
+    (tmp_path / "c" / "corpus.json").unlink()
+    status, out, err = seqgen_command("score", tmp_path / "run", verses / "03.txt")
+    assert status == 0 and "no baseline" in err and "baseline" not in out
+
+
+def test_generate_adapts_to_the_prompt(seqgen_command, trained: Path, tmp_path: Path) -> None:
+    arguments = ("generate", trained, "--length", 200, "--json", "--prompt", "2 green " * 20)
+    texts = []
+    for options in ([], ["--adapt"]):
+        folder = tmp_path / str(len(texts))
+        status, out, _ = seqgen_command(*arguments, *options, "--out", folder)
+        assert status == 0 and json.loads(out)["settings"]["adapt"] == bool(options)
+        texts.append((folder / "text-1.txt").read_text())
+    assert texts[0] != texts[1]
+    status, _, err = seqgen_command("generate", trained, "--adapt")
+    assert status == 2 and "nothing to adapt to" in err
+
+
 def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained: Path) -> None:
     status, out, _ = seqgen_command("generate", trained, "-n", 2, "--length", 20)
     first = trained / "samples" / "1"

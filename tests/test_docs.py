@@ -55,7 +55,9 @@ RUNNABLE = [
 
 def test_the_pages_that_show_commands_are_known() -> None:
     names = {page.stem for page in RUNNABLE}
-    assert names == {"README", "command", "framings", "music", "sampling", "text", "tutorial"}
+    assert names == {
+        *("README", "command", "framings", "music", "sampling", "scoring", "text", "tutorial")
+    }
 
 
 @pytest.mark.slow

@@ -30,11 +30,11 @@ ARROWS = {
     "training": {"batches", "config", "corpus", "learner", "model", "parallel"},
     "checkpoints": {"learner", "training"},
     "autopilot": {"config", "corpus", "learner", "model", "plugin"},
-    "ngram": {"plugin"},
+    "ngram": {"batches", "compiling", "corpus", "lanes", "plugin"},
     "transfer": {"config"},
     "run": {
         *("autopilot", "checkpoints", "config", "corpus", "discovery", "files", "learner"),
-        *("model", "parallel", "plugin", "training", "transfer"),
+        *("model", "ngram", "parallel", "plugin", "training", "transfer"),
     },
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
@@ -43,7 +43,20 @@ ARROWS = {
     "generation": {"config", "files", "plugin", "run", "sampling", "stepper"},
     "beam": {"config", "generation", "plugin", "run", "sampling", "stepper"},
     "novelty": {"compiling", "corpus", "plugin"},
-    "scoring": {"batches", "plugin", "run"},
+    "scoring": {"batches", "lanes", "model", "plugin", "run"},
+    "adaptive": {
+        *(
+            "batches",
+            "compiling",
+            "corpus",
+            "lanes",
+            "learner",
+            "ngram",
+            "plugin",
+            "run",
+            "scoring",
+        ),
+    },
     "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
     "curves": set(),
     "page": {"curves", "files", "plugin", "run", "samples"},
@@ -52,7 +65,10 @@ ARROWS = {
         "samples",
     },
 }
-TORCH = {"autopilot", "learner", "model", "parallel", "training", "run", "torch_stepper", "scoring"}
+TORCH = {
+    *("adaptive", "autopilot", "learner", "model", "parallel", "training", "run", "torch_stepper"),
+    "scoring",
+}
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}
 
 

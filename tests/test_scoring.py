@@ -1,14 +1,9 @@
-import math
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import seqgen
-from seqgen.ngram import NgramModel
-from seqgen.vocab import Vocab
+from seqgen import scoring
 
 
 def test_scores_are_the_losses_step_by_step(run) -> None:
@@ -38,34 +33,41 @@ def test_what_was_read_scores_better_than_noise(run) -> None:
     assert known.nats < noise.nats
 
 
-VOCAB = Vocab.of("abc")
-PIECES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=4)
+def test_windows_and_batches_change_no_score(run, chorales, monkeypatch) -> None:
+    notes = chorales.corpus()
+    bach = [chorales.codec.decode(np.asarray(notes.piece(i), np.int64)) for i in range(3)]
+    for trained, pieces in ((run, ["wall " * 70, "a", "green " * 9]), (chorales, bach)):
+        whole = list(seqgen.score(trained, pieces))
+        monkeypatch.setattr(scoring, "WINDOW", 7)
+        monkeypatch.setattr(scoring, "LANES", 2)
+        for one, other in zip(whole, seqgen.score(trained, pieces), strict=True):
+            assert one.nats == pytest.approx(other.nats, rel=1e-5)
+            assert one.end_nats == pytest.approx(other.end_nats, rel=1e-4)
+        monkeypatch.undo()
 
 
-def reference(train: list[list[int]], order: int, context: list[int], target: int) -> float:
-    """Interpolate Witten-Bell counts, one n-gram at a time."""
-    if order == 0:
-        return 1 / VOCAB.targets
-    followers = []
-    for piece in train:
-        padded = [VOCAB.start] * (order - 1) + piece + [VOCAB.end]
-        for at in range(order - 1, len(padded)):
-            if padded[at - order + 1 : at] == context:
-                followers.append(padded[at])
-    shorter = reference(train, order - 1, context[1:], target)
-    if not followers:
-        return shorter
-    different = len(set(followers))
-    return (followers.count(target) + different * shorter) / (len(followers) + different)
+def test_no_call_has_more_logits_than_allowed(run, monkeypatch) -> None:
+    seen = []
+    real = scoring.token_nats
+
+    def watched(model, batch, state):
+        seen.append(batch.inputs.size * run.vocab.targets)
+        return real(model, batch, state)
+
+    monkeypatch.setattr(scoring, "token_nats", watched)
+    monkeypatch.setattr(scoring, "LOGITS", 5000)
+    (scored,) = seqgen.score(run, ["wall " * 400])
+    assert scored.tokens == 2000 and len(seen) > 1 and max(seen) <= 5000
 
 
-@given(PIECES, PIECES, st.integers(1, 4))
-def test_the_ngram_model_is_the_reference(train, held_out, order) -> None:
-    model = NgramModel(VOCAB, order).fit([np.array(piece) for piece in train])
-    for piece in held_out:
-        got = model.log_probabilities(np.array(piece))
-        padded = [VOCAB.start] * (order - 1) + piece + [VOCAB.end]
-        for at, log_probability in enumerate(got):
-            context = padded[at : at + order - 1]
-            wanted = reference(train, order, context, padded[at + order - 1])
-            assert math.exp(log_probability) == pytest.approx(wanted)
+def test_pieces_that_have_ended_are_not_read_on(run, monkeypatch) -> None:
+    steps = []
+    real = scoring.token_nats
+
+    def watched(model, batch, state):
+        steps.append(batch.inputs.size)
+        return real(model, batch, state)
+
+    monkeypatch.setattr(scoring, "token_nats", watched)
+    list(seqgen.score(run, ["green"] * 31 + ["wall " * 400]))
+    assert sum(steps) < 2001 + 32 * 256

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "Train a model on files, folders or a corpus folder.",
     "resume": "Go on with a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
+    "score": "Say how well a trained model predicts given pieces, beside a baseline.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from seqgen.generation import Generated
@@ -32,6 +32,7 @@ def generate(
     prompt_tokens: Annotated[int, Parameter(group="Beginning")] = 0,
     without_prompt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     unknown: Annotated[Literal["error", "skip", "nearest"], Parameter(group="Beginning")] = "error",
+    adapt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
     beam: Annotated[int, Parameter(group="Sampling")] = 0,
@@ -69,6 +70,8 @@ def generate(
     unknown
         What to do about symbols of a prompt that the model does not know: refuse the prompt,
         skip them, or take the nearest known ones.
+    adapt
+        Let the model learn from the prompt before it continues it; the run stays as it is.
     given
         What the pieces are to follow, a file or text: a melody to harmonise, for example.
     sample
@@ -104,6 +107,12 @@ def generate(
 
     loaded = load(run, device)
     piece = None if prompt is None else _prompt(loaded, prompt, prompt_tokens, unknown)
+    if adapt:
+        from seqgen.adaptive import adapt as learn_from
+
+        if piece is None:
+            raise ConfigError("there is nothing to adapt to; give a prompt (--prompt)")
+        loaded = learn_from(loaded, piece)
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     typed = None if json or beam or count > 1 else loaded.codec.text_stream()
@@ -121,6 +130,7 @@ def generate(
             "prompt": prompt,
             "prompt_tokens": prompt_tokens,
             "unknown": unknown,
+            "adapt": adapt,
             "given": given,
             "stop": stop,
         },

@@ -125,9 +125,13 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     import torch
 
     from seqgen.cli.console import meter, say
+    from seqgen.parallel import join
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])
+    if leads := join().leads:
+        baseline = run.measure_baseline(corpus)
+        say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
     say(f"training on {device}, into {run.folder}")
     report = None
     with meter("train") as show:
@@ -142,8 +146,8 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
                 text = report.message
             remember = report.valid_loss is not None or bool(report.message)
             show(report.fraction, text, remember=remember)
-    if report is None or run.info["result"] is None:
-        return  # another process tells
+    if not leads or report is None:
+        return  # another process tells, or there was nothing left to do
     best = run.info["result"]
     threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
     epochs = report.tokens / max(corpus.size("train"), 1)
@@ -151,6 +155,11 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s{threads}; "
         f"best validation loss {best['valid_loss']:.4f} nats per token"
     )
+    if best["valid_loss"] is not None and best["valid_loss"] >= baseline["valid_loss"]:
+        say(
+            f"counting {baseline['order']}-grams predicts better than this network: "
+            f"train for longer, or on more"
+        )
     if report.interrupted:
         say(
             f"ended early; the best model is in {run.folder}:\n"

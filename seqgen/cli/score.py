@@ -1,0 +1,211 @@
+"""``seqgen score``."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from seqgen.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from seqgen.corpus import Corpus
+    from seqgen.plugin import Ids
+    from seqgen.preparation import Skipped
+    from seqgen.run import Run
+
+#: Units that losses are quoted for in bits, as is the custom with text.
+IN_BITS = {"characters", "bytes"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A piece, its length in tokens and in units, and its nats in each column; END is left out."""
+
+    source: str
+    tokens: int
+    units: dict[str, float]
+    nats: dict[str, float]
+
+    @property
+    def loss(self) -> float:
+        """The network's nats per token."""
+        return self.nats["network"] / max(self.tokens, 1)
+
+
+def score(
+    run: Path,
+    *paths: Path,
+    split: Literal["train", "valid", "test"] | None = None,
+    adaptive: bool = False,
+    device: str = "auto",
+    json: bool = False,
+) -> None:
+    """Say how well a trained model predicts given pieces, beside a baseline of n-gram counts.
+
+    Every piece is read from its own start; the worst comes first. Files that cannot be used are
+    skipped, counted and listed.
+
+    Parameters
+    ----------
+    run
+        The run folder that `seqgen train` made.
+    paths
+        Files, folders to search, or one folder made by `seqgen prepare`; none at all means the
+        corpus of the run.
+    split
+        What to read of a corpus; by default test, or valid if that is empty.
+    adaptive
+        Give a column as well for a model that learns from every token after predicting it.
+    device
+        Where to run: cpu, cuda, mps, or auto for the best there is.
+    json
+        Print the result for programs.
+    """
+    from seqgen.adaptive import score_ids_adaptively
+    from seqgen.cli.console import print_json, say
+    from seqgen.ngram import baseline
+    from seqgen.run import load
+    from seqgen.scoring import score_ids
+
+    loaded = load(run, device)
+    corpus = _corpus(loaded)
+    counts = None if corpus is None else baseline(corpus)
+    if counts is not None:
+        say(f"baseline: {counts.order}-gram counts of {counts.tokens:,} training tokens")
+        if counts.tokens < loaded.info["corpus"]["tokens"]["train"]:
+            say("  which are the first ones of the training pieces, not all")
+    skipped: list[Skipped] = []
+    sources, *copies = itertools.tee(_pieces(loaded, paths, split, skipped), 4)
+    encoded = [_ids(copy) for copy in copies]
+    columns: dict[str, Iterator[float]] = {}
+    if counts is not None:
+        columns["baseline"] = (counts.model.nats(ids) for ids in encoded[1])
+    if adaptive:
+        adapted = score_ids_adaptively(loaded, encoded[2], corpus)
+        columns["adaptive"] = (scored.nats for scored in adapted)
+    scores, rows = score_ids(loaded, encoded[0]), []
+    for (source, _), scored, *others in zip(sources, scores, *columns.values(), strict=True):
+        nats = {"network": scored.nats, **dict(zip(columns, others, strict=True))}
+        rows.append(Row(source, scored.tokens, scored.units, nats))
+    rows.sort(key=lambda row: -row.loss)
+    total = _total(rows)
+    if json:
+        print_json(
+            {
+                "order": None if counts is None else counts.order,
+                "pieces": [asdict(row) for row in rows],
+                "total": asdict(total),
+                "skipped": [asdict(entry) for entry in skipped],
+            }
+        )
+    else:
+        print_table([*rows, total])
+    if skipped:
+        say(f"left out {len(skipped)} sources that could not be used:")
+        for entry in skipped:
+            say(f"  {entry.source}: {entry.reason}")
+    if counts is not None:
+        say(verdict(total, counts.order))
+
+
+def _corpus(run: Run) -> Corpus | None:
+    """Return the corpus of a run, or None, with a remark, where it is gone."""
+    from seqgen.cli.console import say
+
+    try:
+        return run.corpus()
+    except CorpusError as error:
+        say(f"no baseline: {error}")
+        return None
+
+
+def _pieces(
+    run: Run, paths: tuple[Path, ...], split: str | None, skipped: list[Skipped]
+) -> Iterator[tuple[str, Ids]]:
+    """Yield the ids of the pieces that are meant, with where they come from."""
+    from seqgen.corpus import Corpus
+    from seqgen.files import CORPUS
+    from seqgen.preparation import Skipped, encode_files
+
+    if not paths:
+        yield from _split(run.corpus(), split)
+        return
+    if len(paths) == 1 and (paths[0] / CORPUS).exists():
+        corpus = Corpus(paths[0])
+        if corpus.vocab.digest != run.vocab.digest:
+            raise CorpusError(
+                f"{corpus.folder} has another vocabulary than {run.folder}; score the files that "
+                f"it was made from"
+            )
+        yield from _split(corpus, split)
+        return
+    if split is not None:
+        raise ConfigError("--split is for a corpus; files are read as they are")
+    for found in encode_files(run.info["domain"], paths, run.codec):
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        else:
+            yield found
+
+
+def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Ids]]:
+    """Yield what belongs to a split; a part of a long piece as a piece of its own."""
+    from seqgen.cli.console import say
+    from seqgen.corpus import SPLITS
+
+    chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]
+    if not chosen:
+        raise CorpusError(f"the split {split!r} of {corpus.folder} is empty; choose another")
+    say(f"scoring the split {chosen[0]!r} of {corpus.folder}")
+    for segment in corpus.segments(chosen[0]):
+        ids, source = corpus.piece(segment.piece), corpus.source(segment.piece)
+        if segment.stop - segment.start < len(ids):
+            source += f", tokens {segment.start:,} to {segment.stop:,}"
+        yield source, ids[segment.start : segment.stop]
+
+
+def _ids(pieces: Iterable[tuple[str, Ids]]) -> Iterator[Ids]:
+    return (ids for _, ids in pieces)
+
+
+def _total(rows: list[Row]) -> Row:
+    units, nats = Counter[str](), Counter[str]()
+    for row in rows:
+        units.update(row.units)
+        nats.update(row.nats)
+    tokens = sum(row.tokens for row in rows)
+    return Row(f"all {len(rows):,} pieces", tokens, dict(units), dict(nats))
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print nats per token in each column, the network's loss per unit, the length and the name."""
+    columns = list(rows[0].nats)
+    units = [name for name in rows[0].units if name != "tokens"]
+    per_unit = [f"{'bits' if u in IN_BITS else 'nats'}/{u.removesuffix('s')}" for u in units]
+    heads = [*columns, *per_unit, "tokens"]
+    print(*(head.rjust(9) for head in heads), "piece", sep="  ")
+    for row in rows:
+        cells = [f"{row.nats[name] / max(row.tokens, 1):.4f}" for name in columns]
+        for unit in units:
+            scale = row.units[unit] * (math.log(2) if unit in IN_BITS else 1)
+            cells.append(f"{row.nats['network'] / scale:.4f}" if scale else "-")
+        cells.append(f"{row.tokens:,}")
+        widths = [max(len(head), 9) for head in heads]
+        print(*(cell.rjust(w) for cell, w in zip(cells, widths, strict=True)), row.source, sep="  ")
+
+
+def verdict(total: Row, order: int) -> str:
+    """Say in plain words whether the network is worth having."""
+    network, counts = (total.nats[name] / total.tokens for name in ("network", "baseline"))
+    compared = f"{network:.4f} against {counts:.4f} nats per token"
+    if network < counts:
+        return f"the network beats the {order}-gram baseline: {compared}"
+    return (
+        f"the network does not beat the {order}-gram baseline: {compared}; "
+        f"train longer, or on more pieces"
+    )

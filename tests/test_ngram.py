@@ -1,0 +1,131 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import seqgen
+from seqgen import ngram
+from seqgen.batches import IGNORE, held_out_stream
+from seqgen.ngram import NgramModel, baseline
+from seqgen.vocab import Vocab
+
+VOCAB = Vocab.of("abc")
+PIECE = st.lists(st.integers(0, 2), min_size=1, max_size=12)
+PIECES = st.lists(PIECE, min_size=1, max_size=4)
+
+
+def reference(train: list[list[int]], order: int, context: list[int], target: int) -> float:
+    """Interpolate Witten-Bell counts, one n-gram at a time."""
+    if order == 0:
+        return 1 / VOCAB.targets
+    followers = []
+    for piece in train:
+        padded = [VOCAB.start] * (order - 1) + piece + [VOCAB.end]
+        for at in range(order - 1, len(padded)):
+            if padded[at - order + 1 : at] == context:
+                followers.append(padded[at])
+    shorter = reference(train, order - 1, context[1:], target)
+    if not followers:
+        return shorter
+    different = len(set(followers))
+    return (followers.count(target) + different * shorter) / (len(followers) + different)
+
+
+# The first call compiles.
+@settings(deadline=None)
+@given(PIECES, PIECES, st.integers(1, 4))
+def test_the_ngram_model_is_the_reference(train, held_out, order) -> None:
+    model = NgramModel(VOCAB, order).fit([np.array(piece) for piece in train])
+    for piece in held_out:
+        got = model.log_probabilities(np.array(piece))
+        padded = [VOCAB.start] * (order - 1) + piece + [VOCAB.end]
+        for at, log_probability in enumerate(got):
+            context = padded[at : at + order - 1]
+            wanted = reference(train, order, context, padded[at + order - 1])
+            assert math.exp(log_probability) == pytest.approx(wanted)
+        assert model.nats(np.array(piece)) == pytest.approx(-got[:-1].sum())
+
+
+@settings(deadline=None)
+@given(PIECES, PIECE)
+def test_lower_orders_come_from_the_same_tables(train, piece) -> None:
+    train, piece = [np.array(each) for each in train], np.array(piece)
+    largest = NgramModel(VOCAB, 5).fit(train)
+    for order in (4, 2, 1):
+        largest.shorten(order)
+        alone = NgramModel(VOCAB, order).fit(train)
+        assert np.array_equal(largest.log_probabilities(piece), alone.log_probabilities(piece))
+
+
+@settings(deadline=None)
+@given(PIECES, st.lists(st.integers(0, 3), max_size=8))
+def test_every_context_gives_a_distribution(train, before) -> None:
+    model = NgramModel(VOCAB, 3).fit([np.array(piece) for piece in train])
+    inputs = np.array([VOCAB.start, *before])
+    targets = np.full(len(inputs), IGNORE)
+    total = np.zeros(3)
+    for target in range(VOCAB.targets):
+        targets[-1] = target
+        total += model.read(inputs, targets, learn=False)[-1]
+    assert total == pytest.approx(np.ones(3))
+
+
+def test_reading_in_parts_and_after_growing_is_the_same(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    vocab = Vocab.of([str(number) for number in range(50)])
+    piece = rng.integers(0, 50, 4000)
+    whole = NgramModel(vocab, 4).fit([piece])
+    monkeypatch.setattr(ngram, "CHUNK", 37)
+    parts = NgramModel(vocab, 4).fit([piece])
+    assert np.array_equal(whole.log_probabilities(piece), parts.log_probabilities(piece))
+
+
+def test_a_token_is_counted_after_it_is_predicted() -> None:
+    model, fresh = NgramModel(VOCAB, 2), 1 / VOCAB.targets
+    first, second = (model.read(np.array([0, 0]), np.array([1, 1]), learn=True)[:, 1]).tolist()
+    assert first == fresh and second > fresh
+    before = model.log_probabilities(np.array([0, 1]))
+    assert np.array_equal(model.log_probabilities(np.array([0, 1])), before)
+
+
+def test_the_baseline_is_the_best_order_on_validation(corpus) -> None:
+    found = baseline(corpus)
+    losses = {}
+    for order in range(1, ngram.LONGEST + 1):
+        train = [corpus.piece(segment.piece) for segment in corpus.segments("train")]
+        model = NgramModel(corpus.vocab, order).fit(train)
+        held_out = [corpus.piece(segment.piece) for segment in corpus.segments("valid")]
+        costs = np.concatenate([-model.log_probabilities(piece) for piece in held_out])
+        losses[order] = costs.mean()
+    assert found.order == min(losses, key=losses.__getitem__) == found.model.order
+    assert found.nats_per_token == pytest.approx(losses[found.order])
+    assert found.tokens == corpus.size("train")
+
+
+def test_the_baseline_counts_parts_of_pieces_as_training_does(tmp_path) -> None:
+    text = "one thing and another thing and one more thing. " * 20
+    (tmp_path / "a.txt").write_text(text)
+    corpus = seqgen.prepare("text", [tmp_path / "a.txt"], tmp_path / "corpus")
+    found = baseline(corpus)
+    nats = counted = 0.0
+    for batch in held_out_stream(corpus, "valid", 1, 16):
+        read = found.model.read(batch.inputs[0], batch.targets[0], learn=False)[:, -1]
+        nats, counted = nats - np.log(read).sum(), counted + batch.counted
+    assert counted == corpus.size("valid")
+    assert found.nats_per_token == pytest.approx(nats / counted)
+
+
+def test_the_baseline_reads_no_more_than_it_may(corpus, monkeypatch) -> None:
+    monkeypatch.setattr(ngram, "CHUNK", 100)
+    monkeypatch.setattr(ngram, "COUNTED", 200)
+    found = baseline(corpus)
+    assert found.tokens == 200
+    steps = list(ngram._steps(corpus, "train"))
+    assert sum(len(inputs) for inputs, _ in steps) == 200
+
+
+def test_where_nothing_is_held_out_training_pieces_stand_in(tmp_path) -> None:
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "text", {"train": ["abcabc"]})
+    assert baseline(corpus).nats_per_token > 0

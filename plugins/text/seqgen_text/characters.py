@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,6 +14,12 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec
+
+#: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
+CHUNK = 2**16
+
+#: Stand in for the id of a character that is left out, or that the corpus did not have.
+DROPPED, UNKNOWN = -1, -2
 
 #: Signs that typesetting has and keyboards have not.
 PLAIN = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−×", 4 * "'" + 6 * '"' + 7 * "-" + "x")
@@ -48,19 +55,30 @@ class CharacterCodec(Codec):
         self.vocab = tuple(characters)
         self._characters = characters
         self._dropped = dropped
-        self._points = np.array([ord(character) for character in characters], np.int64)
         sizes = [len(character.encode("utf-8", "surrogatepass")) for character in characters]
         self._bytes = np.array(sizes, np.int64)
 
     @classmethod
     def fit(cls, pieces: Iterable[str], options: CharacterOptions) -> Self:
         """Collect the alphabet."""
-        counts: Counter[str] = Counter()
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
         for piece in pieces:
-            counts.update(piece)
-        kept = sorted(character for character, count in counts.items() if count >= options.rarest)
-        dropped = sorted(counts.keys() - set(kept))
-        return cls("".join(kept), "".join(dropped), options)
+            for low in range(0, len(piece), CHUNK):
+                points, amounts = np.unique(_points(piece[low : low + CHUNK]), return_counts=True)
+                counts[points] += amounts
+        common = counts >= max(options.rarest, 1)
+        kept, dropped = (np.flatnonzero(each).tolist() for each in (common, ~common & (counts > 0)))
+        return cls("".join(map(chr, kept)), "".join(map(chr, dropped)), options)
+
+    @cached_property
+    def _table(self) -> NDArray[np.int64]:
+        """The id of every code point up to the highest that is known, and `UNKNOWN` after it."""
+        points = [ord(character) for character in self._characters]
+        dropped = [ord(character) for character in self._dropped]
+        table = np.full(max([*points, *dropped], default=0) + 2, UNKNOWN)
+        table[points] = np.arange(len(points))
+        table[dropped] = DROPPED
+        return table
 
     def encode(self, piece: str) -> NDArray[np.int64]:
         """Return one id a character.
@@ -70,19 +88,19 @@ class CharacterCodec(Codec):
         DataError
             For a character that the corpus did not have, with its position.
         """
-        points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
-        ids = np.searchsorted(self._points, points)
-        known = self._points[np.minimum(ids, len(self._points) - 1)] == points
-        dropped = np.isin(points, [ord(character) for character in self._dropped])
-        unknown = np.flatnonzero(~known & ~dropped)
-        if len(unknown):
-            position = int(unknown[0])
+        ids = np.empty(len(piece), np.int64)
+        for low in range(0, len(piece), CHUNK):
+            points = _points(piece[low : low + CHUNK])
+            ids[low : low + CHUNK] = self._table[np.minimum(points, len(self._table) - 1)]
+        lowest = ids.min(initial=0)
+        if lowest == UNKNOWN:
+            position = int(np.argmax(ids == UNKNOWN))
             raise DataError(
                 f"character {piece[position]!r} at position {position} is not in this model's "
                 f"alphabet of {len(self.vocab)}; use --unknown skip or --unknown nearest, or train "
                 f"on text that has it"
             )
-        return ids[known]
+        return ids[ids >= 0] if lowest == DROPPED else ids
 
     def adapt(self, piece: str, unknown: Literal["skip", "nearest"]) -> str:
         """Leave out unknown characters, or write them as known ones where there are any.
@@ -122,4 +140,10 @@ class CharacterCodec(Codec):
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count characters and, for losses per byte, UTF-8 bytes."""
-        return {"characters": float(len(ids)), "bytes": float(self._bytes[ids].sum())}
+        counts = np.bincount(ids, minlength=len(self._bytes))
+        return {"characters": float(len(ids)), "bytes": float(counts @ self._bytes)}
+
+
+def _points(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

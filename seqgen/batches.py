@@ -9,19 +9,21 @@ Comes from: `seqgen.corpus`. Next: `seqgen.training`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Segment, Split
+from seqgen.corpus import Corpus, Segment, Segments, Split
 
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
 
 #: Steps that are prepared at once, so that a piece without features may be of any length.
-CHUNK = 2**16
+CHUNK = 2**12
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,18 @@ def training_stream(corpus: Corpus, lanes: int, window: int, seed: int) -> Itera
     """
     segments = corpus.segments("train")
 
+    # Lanes begin an epoch at about the same time.
+    @lru_cache(maxsize=2)
+    def epoch_shares(epoch: int) -> list[Segments]:
+        shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
+        # With fewer tokens than lanes some have no share: they read everything.
+        return [share or shuffled for share in shuffled.shares(lanes)]
+
     def lane(number: int) -> Iterator[_Rows]:
-        epoch = 0
-        while True:
-            order = np.random.default_rng((seed, epoch)).permutation(len(segments))
-            shuffled = [segments[i] for i in order]
-            # With fewer tokens than lanes some have no share: they read everything.
-            for segment in _shares(shuffled, lanes)[number] or shuffled:
+        for epoch in itertools.count():
+            for segment in epoch_shares(epoch)[number]:
                 rng = np.random.default_rng((seed, epoch, segment.piece))
                 yield from _rows(corpus, segment, rng)
-            epoch += 1
 
     return _windows(corpus, [lane(number) for number in range(lanes)], window)
 
@@ -79,37 +83,16 @@ def training_stream(corpus: Corpus, lanes: int, window: int, seed: int) -> Itera
 def held_out_stream(corpus: Corpus, split: Split, lanes: int, window: int) -> Iterator[Batch]:
     """Yield windows that pass over a split once, in order and as it is."""
 
-    def lane(segments: list[Segment]) -> Iterator[_Rows]:
+    def lane(segments: Segments) -> Iterator[_Rows]:
         for segment in segments:
             yield from _rows(corpus, segment, None)
 
-    shares = _shares(corpus.segments(split), lanes)
+    shares = corpus.segments(split).shares(lanes)
     return _windows(corpus, [lane(share) for share in shares], window)
 
 
 #: Inputs, targets and features of consecutive steps: (n,), (n,), (n, K).
 _Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-
-
-def _shares(segments: list[Segment], lanes: int) -> list[list[Segment]]:
-    """Cut the concatenated segments into one share of equal length for every lane."""
-    total = sum(segment.stop - segment.start for segment in segments)
-    shares: list[list[Segment]] = []
-    remaining = iter(segments)
-    current: Segment | None = next(remaining, None)
-    taken = 0
-    for lane in range(lanes):
-        share: list[Segment] = []
-        wanted = total * (lane + 1) // lanes - taken
-        while wanted and current is not None:
-            stop = min(current.stop, current.start + wanted)
-            share.append(Segment(current.piece, current.start, stop))
-            wanted -= stop - current.start
-            taken += stop - current.start
-            rest = Segment(current.piece, stop, current.stop)
-            current = rest if stop < current.stop else next(remaining, None)
-        shares.append(share)
-    return shares
 
 
 def _rows(corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> Iterator[_Rows]:

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Segment, Split
+from seqgen.corpus import Corpus, Segment, Segments, Split
 from seqgen.errors import ConfigError, RunError
 from seqgen.lanes import IGNORE as IGNORE
-from seqgen.lanes import Lane, Place, Steps, forgetting, joined, shares
+from seqgen.lanes import Lane, Place, Steps, forgetting, joined
 from seqgen.vocab import Vocab
 
 
@@ -164,13 +164,12 @@ class TrainingStream:
 
         # Lanes begin an epoch at about the same time.
         @lru_cache(maxsize=2)
-        def epoch_shares(epoch: int) -> list[list[Segment]]:
-            order = np.random.default_rng((seed, epoch)).permutation(len(segments))
-            shuffled = [segments[i] for i in order]
+        def epoch_shares(epoch: int) -> list[Segments]:
+            shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
             # With fewer tokens than lanes some have no share: they read everything.
-            return [share or shuffled for share in shares(shuffled, lanes)]
+            return [share or shuffled for share in shuffled.shares(lanes)]
 
-        def share(number: int, epoch: int) -> list[Segment]:
+        def share(number: int, epoch: int) -> Segments:
             return epoch_shares(epoch)[number]
 
         own = range(rank * lanes // ranks, (rank + 1) * lanes // ranks)
@@ -210,7 +209,8 @@ def held_out_stream(
     corpus: Corpus, split: Split, lanes: int, window: int, framing: Framing = CARRIED
 ) -> Iterator[Batch]:
     """Yield windows that pass over a split once, in order and as it is."""
-    once = [[share, []] for share in shares(corpus.segments(split), lanes)]
+    once: list[list[Sequence[Segment]]]
+    once = [[share, ()] for share in corpus.segments(split).shares(lanes)]
     rows = [Lane(corpus, epochs.__getitem__) for epochs in once]
     while True:
         parts = [_read_window(lane, window, framing) for lane in rows]

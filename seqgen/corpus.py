@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from array import array
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,12 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqgen.discovery import load_codec
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, read_description, write_json
-from seqgen.plugin import Codec, Ids
+from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
 FORMAT = 1
@@ -41,13 +43,48 @@ LONG_PIECE = 20_000
 SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A run of one piece's ids, ``start .. stop``, that belongs to one split."""
 
     piece: int
     start: int
     stop: int
+
+
+class Segments(Sequence[Segment]):
+    """Segments, held as rows of an array: a million take 25 MB.
+
+    Parameters
+    ----------
+    rows : array of `SEGMENT`
+    """
+
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the segment of a number, or those of a slice or an array of numbers."""
+        chosen = self._rows[index]
+        return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
+
+    def shares(self, lanes: int) -> list[Segments]:
+        """Cut all, one after the other, into one share of equal length for every lane."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        ends, total = np.cumsum(lengths), int(lengths.sum())
+        cut = []
+        for lane in range(lanes):
+            low, high = total * lane // lanes, total * (lane + 1) // lanes
+            first, last = np.searchsorted(ends, low, "right"), np.searchsorted(ends, high)
+            rows = self._rows[first : last + 1 if high > low else first].copy()
+            if len(rows):
+                rows["start"][0] += low - (ends[first] - lengths[first])
+                rows["stop"][-1] -= ends[last] - high
+            cut.append(Segments(rows))
+        return cut
 
 
 class Corpus:
@@ -102,17 +139,16 @@ class Corpus:
         return ids
 
     def source(self, index: int) -> str:
-        """Return where a piece comes from: a file, with the number of the piece if it has more."""
+        """Return where a piece comes from: a file, and which of its pieces but for the first."""
         path = self.folder / SOURCES
         if not path.exists():
             return f"piece {index + 1}"
         with path.open(encoding="utf-8") as lines:
             return str(json.loads(next(itertools.islice(lines, index, None))))
 
-    def segments(self, split: Split) -> list[Segment]:
+    def segments(self, split: Split) -> Segments:
         """Return what belongs to a split, in the order of the corpus."""
-        rows = self._segments[self._segments["split"] == SPLITS.index(split)]
-        return [Segment(int(row["piece"]), int(row["start"]), int(row["stop"])) for row in rows]
+        return Segments(self._segments[self._segments["split"] == SPLITS.index(split)])
 
     def size(self, split: Split) -> int:
         """Return the number of tokens in a split, START and END not counted."""
@@ -124,18 +160,17 @@ class Corpus:
 
 
 class CorpusWriter:
-    """Writes ids as they come; only lengths and digests stay in memory."""
+    """Writes ids as they come; of a piece only its length and a short digest stay in memory."""
 
     def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
-        self.lengths: list[int] = []
-        self.digests: list[bytes] = []
+        self.lengths = array("q")
         self._folder = folder
         self._codec = codec
         self._vocab = Vocab.of(codec.vocab)
         self._dtype = np.dtype(self._vocab.dtype).newbyteorder("<")
         self._keep_duplicates = keep_duplicates
         self._duplicates: list[str] = []
-        self._seen: set[bytes] = set()
+        self._seen: set[int] = set()
         #: A hash of each token's name: a piece keeps its digest when the vocabulary grows.
         self._hashes = np.array([_name_hash(name) for name in self._vocab.names], "<u8")
         self._units: Counter[str] = Counter()
@@ -150,8 +185,26 @@ class CorpusWriter:
         self._file.close()
         self._sources.close()
 
-    def add(self, source: str, ids: Ids) -> None:
-        """Append a piece, unless the same piece is there already."""
+    def add(self, source: str, ids: NDArray[Any]) -> bytes | None:
+        """Append a piece, unless the same piece is there already.
+
+        Parameters
+        ----------
+        source : str
+            Where it comes from.
+        ids : integer array (N,)
+            Its ids, of any dtype.
+
+        Returns
+        -------
+        bytes or None
+            The digest of its tokens' names, if it was appended.
+
+        Raises
+        ------
+        DataError
+            If there is no id, or one that is not in the vocabulary.
+        """
         if not len(ids):
             raise DataError(f"{source} is empty: codec {type(self._codec).__name__} gave no token")
         if not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
@@ -160,15 +213,18 @@ class CorpusWriter:
                 f"{ids.max()}, but its vocabulary has only {len(self._vocab.names)} tokens"
             )
         digest = self._digest(ids)
-        if digest in self._seen and not self._keep_duplicates:
-            self._duplicates.append(source)
-            return
-        self._seen.add(digest)
-        self.digests.append(digest)
+        if not self._keep_duplicates:
+            # Sixty-four bits tell even a hundred million pieces apart, in half the memory.
+            short = int.from_bytes(digest[:8], "little")
+            if short in self._seen:
+                self._duplicates.append(source)
+                return None
+            self._seen.add(short)
         self.lengths.append(len(ids))
-        self._units.update(self._codec.units(ids))
-        self._file.write(ids.astype(self._dtype).tobytes())
+        self._units.update(self._codec.units(ids.astype(np.int64, copy=False)))
+        self._file.write(np.ascontiguousarray(ids, self._dtype).data)
         print(json.dumps(source), file=self._sources)
+        return digest
 
     def finish(self, info: dict[str, Any], segments: NDArray[np.void]) -> None:
         """Write what goes beside the tokens.
@@ -181,7 +237,9 @@ class CorpusWriter:
             Which run of which piece is in which split.
         """
         self._write_header()
-        np.save(self._folder / "offsets.npy", np.cumsum([0, *self.lengths], dtype="<i8"))
+        offsets = np.zeros(len(self.lengths) + 1, "<i8")
+        np.cumsum(self.lengths, out=offsets[1:])
+        np.save(self._folder / "offsets.npy", offsets)
         np.save(self._folder / "segments.npy", segments)
         counts = {
             name: int((segments["stop"] - segments["start"])[segments["split"] == number].sum())
@@ -199,10 +257,10 @@ class CorpusWriter:
         }
         write_json(self._folder / CORPUS, info | learned)
 
-    def _digest(self, ids: Ids) -> bytes:
+    def _digest(self, ids: NDArray[Any]) -> bytes:
         digest = hashlib.sha256()
-        for low in range(0, len(ids), 2**20):
-            digest.update(self._hashes[ids[low : low + 2**20]].tobytes())
+        for low in range(0, len(ids), 2**16):
+            digest.update(self._hashes[ids[low : low + 2**16]].data)
         return digest.digest()
 
     def _write_header(self) -> None:
@@ -219,29 +277,42 @@ def _name_hash(name: str) -> int:
     )
 
 
-def whole(lengths: list[int], splits: list[int]) -> NDArray[np.void]:
+def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
     """Put every piece as a whole in its split."""
-    pairs = enumerate(zip(lengths, splits, strict=True))
-    return np.array([(index, 0, length, split) for index, (length, split) in pairs], SEGMENT)
+    rows = np.zeros(len(lengths), SEGMENT)
+    rows["piece"] = np.arange(len(lengths))
+    rows["stop"], rows["split"] = lengths, splits
+    return rows
 
 
-def assign_splits(digests: list[bytes], lengths: list[int], seed: int) -> NDArray[np.void]:
-    """Decide piece by piece, from its content and the seed.
+def draw(digest: bytes, seed: int) -> float:
+    """Return the number from 0 to 1 by which a piece of this digest falls into its split."""
+    drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
+    return int.from_bytes(drawn[:8], "little") / 2**64
 
-    A piece of at most `LONG_PIECE` tokens goes into one split as a whole, by a draw from its
-    content, so that more files never move it; of a longer one the end is held out. Where that
-    leaves a split empty, the end of every piece is held out instead.
+
+def assign_splits(draws: Sequence[float], lengths: Sequence[int]) -> NDArray[np.void]:
+    """Decide piece by piece, from its content and the seed, which `draw` has made a number of.
+
+    A piece of at most `LONG_PIECE` tokens goes into one split as a whole, by its draw, so that
+    more files never move it; of a longer one the end is held out. Where that leaves a split
+    empty, the end of every piece is held out instead.
     """
-    rows: list[tuple[int, int, int, int]] = []
-    for index, (digest, length) in enumerate(zip(digests, lengths, strict=True)):
-        drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
-        draw = int.from_bytes(drawn[:8], "little") / 2**64
-        valid, test = HELD_OUT["valid"], HELD_OUT["test"]
-        split = 1 if draw < valid else 2 if draw < valid + test else 0
-        rows += [(index, 0, length, split)] if length <= LONG_PIECE else _tails(index, length)
-    if {row[3] for row in rows} != set(range(len(SPLITS))):
-        rows = [row for index, length in enumerate(lengths) for row in _tails(index, length)]
-    return np.array(rows, SEGMENT)
+    bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
+    rows = whole(lengths, np.array([1, 2, 0])[np.searchsorted(bounds, draws, side="right")])
+    rows = _hold_out_ends(rows, rows["stop"] > LONG_PIECE)
+    if len(np.unique(rows["split"])) < len(SPLITS):
+        rows = _hold_out_ends(whole(lengths, 0), np.ones(len(lengths), bool))
+    return rows
+
+
+def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Put the rows of training, validation and test in the place of chosen whole pieces."""
+    tails = [
+        row for piece in rows[chosen] for row in _tails(int(piece["piece"]), int(piece["stop"]))
+    ]
+    mixed = np.concatenate([rows[~chosen], np.array(tails, SEGMENT)])
+    return mixed[np.argsort(mixed["piece"], kind="stable")]
 
 
 def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:

@@ -64,27 +64,6 @@ def piece_steps(
     return steps[:-1], steps[1:]
 
 
-def shares(segments: Sequence[Segment], lanes: int) -> list[list[Segment]]:
-    """Cut the concatenated segments into one share of equal length for every lane."""
-    total = sum(segment.stop - segment.start for segment in segments)
-    cut: list[list[Segment]] = []
-    remaining = iter(segments)
-    current: Segment | None = next(remaining, None)
-    taken = 0
-    for lane in range(lanes):
-        share: list[Segment] = []
-        wanted = total * (lane + 1) // lanes - taken
-        while wanted and current is not None:
-            stop = min(current.stop, current.start + wanted)
-            share.append(Segment(current.piece, current.start, stop))
-            wanted -= stop - current.start
-            taken += stop - current.start
-            rest = Segment(current.piece, stop, current.stop)
-            current = rest if stop < current.stop else next(remaining, None)
-        cut.append(share)
-    return cut
-
-
 class Lane:
     """Reads segment after segment and epoch after epoch, from any place on.
 

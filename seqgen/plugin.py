@@ -99,7 +99,7 @@ class Domain(Protocol):
     formats: ClassVar[tuple[str, ...]]
 
     def read(self, path: Path) -> Iterable[Piece]:
-        """Read the pieces of one file.
+        """Read the pieces of one file, one after the other if it may be larger than memory.
 
         Raises
         ------

@@ -1,5 +1,8 @@
 """From files to a corpus: find, read, fit, encode, store; what cannot be used is listed.
 
+A corpus may be larger than memory: files are read twice, once to fit the codec and once to
+encode, a few at a time, and a large one piece by piece.
+
 `prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
 Next: `seqgen.corpus`, where they are stored.
 """
@@ -9,15 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import joblib
+import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.config import from_mapping
-from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, whole
+from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
 from seqgen.discovery import Found, codec_type, load_codec, load_domain
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
 from seqgen.files import (
@@ -28,14 +34,18 @@ from seqgen.files import (
     new_folder,
     refuse_existing,
 )
-from seqgen.plugin import Codec, Domain, Ids, Piece
+from seqgen.plugin import Codec, Domain, Piece
 from seqgen.vocab import Vocab
 
-#: Files up to this many bytes together stay in memory between fitting and encoding.
+#: Bytes of files whose content is in memory at once. Up to this many together stay there
+#: between fitting and encoding; of more, as many at a time are shared out among processes.
 KEPT_BYTES = 64 * 2**20
 
-#: Called with the stage ("reading", "encoding"), how many files are done and how many there are.
+#: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
 Progress: TypeAlias = Callable[[str, int, int], None]
+
+#: Steps in which progress is told.
+STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,8 @@ def prepare(
     """Read files, encode their pieces and store them; once for the same content.
 
     Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
-    processes of this machine by default, or a Dask or Ray cluster.
+    processes of this machine by default, or a Dask or Ray cluster. A file of more than
+    `KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
 
     Parameters
     ----------
@@ -120,12 +131,15 @@ def prepare(
         new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
         CorpusWriter(temporary, fitted) as writer,
     ):
+        draws = array("d")
         for source, ids in reader.encoded(fitted):
-            writer.add(source, ids)
-        if not writer.lengths:
+            digest = writer.add(source, ids)
+            if digest is not None:
+                draws.append(draw(digest, seed))
+        if not draws:
             raise _nothing_usable(reader)
         info |= {"skipped": [asdict(entry) for entry in reader.skipped], "key": key}
-        writer.finish(info, assign_splits(writer.digests, writer.lengths, seed))
+        writer.finish(info, assign_splits(draws, writer.lengths))
     return Corpus(folder)
 
 
@@ -194,7 +208,7 @@ def encode_files(
     *,
     jobs: int = -1,
     progress: Progress | None = None,
-) -> Iterator[tuple[str, Ids] | Skipped]:
+) -> Iterator[tuple[str, NDArray[Any]] | Skipped]:
     """Yield the pieces of files as a codec encodes them, then what could not be used.
 
     Parameters
@@ -210,8 +224,8 @@ def encode_files(
 
     Yields
     ------
-    tuple of str and int64 array, or Skipped
-        The name of the file and the ids of a piece.
+    tuple of str and integer array, or Skipped
+        The source and the ids of a piece.
 
     Raises
     ------
@@ -323,6 +337,10 @@ def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
                 yield Path(place, name)
 
 
+#: The source of a piece with the piece or its ids, or what was refused.
+_Content: TypeAlias = tuple[str, Any] | Skipped
+
+
 class _Reader:
     """Reads the pieces of files in parallel, once for fitting and once for encoding.
 
@@ -339,14 +357,14 @@ class _Reader:
         progress: Progress,
     ) -> None:
         self._domain = domain
-        self._files = files
+        self._sizes = {file: file.stat().st_size for file in files}
+        self._total = max(sum(self._sizes.values()), 1)
         self._unreadable = unreadable
         self._refused: list[Skipped] = []
         # Starting processes costs about a second: not worth it for a file or two.
         self._jobs = jobs if len(files) > 4 else 1
         self._progress = progress
-        self._small = sum(file.stat().st_size for file in files) <= KEPT_BYTES
-        self._kept: list[tuple[Path, list[Piece]]] | None = None
+        self._kept: list[tuple[str, Piece]] | None = None
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -355,63 +373,114 @@ class _Reader:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield all pieces, to fit a codec."""
-        kept = []
-        for file, pieces in self._read("reading", None):
-            if self._small:
-                kept.append((file, pieces))
-            yield from pieces
+        small, kept = self._total <= KEPT_BYTES, []
+        for source, piece in self._accepted(self._read("reading", None)):
+            if small:
+                kept.append((source, piece))
+            yield piece
         # A codec that has nothing to learn does not read to the end, and nothing is kept.
-        self._kept = kept if self._small else None
+        self._kept = kept if small else None
 
-    def encoded(self, codec: Codec) -> Iterator[tuple[str, Ids]]:
-        """Yield the ids of every piece with the name of its file."""
+    def encoded(self, codec: Codec) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the ids of every piece with its source, in the smallest dtype that holds them."""
         if self._kept is None:
-            for file, arrays in self._read("encoding", codec):
-                yield from ((_shown(file), ids) for ids in arrays)
-        else:
-            for file, pieces in self._kept:
-                arrays, reasons = _encode(codec, pieces)
-                self._refused += [Skipped(_shown(file), reason) for reason in reasons]
-                yield from ((_shown(file), ids) for ids in arrays)
+            return self._accepted(self._read("encoding", codec))
+        return self._accepted(_encode(codec, source, piece) for source, piece in self._kept)
 
-    def _read(self, stage: str, codec: Codec | None) -> Iterator[tuple[Path, list[Any]]]:
+    def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
+        """Yield what can be used, and take note of the rest."""
+        for content in contents:
+            if isinstance(content, Skipped):
+                self._refused.append(content)
+            else:
+                yield content
+
+    def _read(self, stage: str, codec: Codec | None) -> Iterator[_Content]:
+        """Yield the contents of all files in order, and tell how far that is."""
         self._refused = []
-        parallel = joblib.Parallel(n_jobs=self._jobs, return_as="generator")
-        task = joblib.delayed(_read_file)
-        # Workers outlive a call and stay in the folder that they were started in.
-        results = parallel(task(self._domain, file.absolute(), codec) for file in self._files)
-        for done, (file, (content, reasons)) in enumerate(zip(self._files, results, strict=True)):
-            self._refused += [Skipped(_shown(file), reason) for reason in reasons]
-            yield file, content
-            self._progress(stage, done + 1, len(self._files))
+        done, due = 0, 0.0
+        for size, contents in self._opened(codec):
+            end = done + size
+            for content in contents:
+                yield content
+                # What a piece holds is at least a byte each: an estimate that is never too high.
+                done = min(done + _length(content), end)
+                if done >= due:
+                    self._progress(stage, done, self._total)
+                    due = done + self._total / STEPS
+            done = end
+        self._progress(stage, self._total, self._total)
+
+    def _opened(self, codec: Codec | None) -> Iterator[tuple[int, Iterable[_Content]]]:
+        """Yield the size and the contents of every file, in order."""
+        with joblib.Parallel(n_jobs=self._jobs, return_as="generator") as parallel:
+            for files in self._groups():
+                # Workers outlive a call and stay in the folder that they were started in.
+                tasks = [(self._domain, file.absolute(), _shown(file), codec) for file in files]
+                results: Iterable[Iterable[_Content]]
+                if self._jobs == 1 or len(files) == 1:
+                    results = (_read_file(*task) for task in tasks)
+                else:
+                    results = parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks)
+                yield from zip((self._sizes[file] for file in files), results, strict=True)
+
+    def _groups(self) -> Iterator[list[Path]]:
+        """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
+
+        Processes send all that they have read, however slowly it is taken, so what they are
+        given at once is bounded.
+        """
+        group: list[Path] = []
+        held = 0
+        for file, size in self._sizes.items():
+            if group and held + size > KEPT_BYTES:
+                yield group
+                group, held = [], 0
+            group.append(file)
+            held += size
+        if group:
+            yield group
 
 
-def _read_file(domain: Domain, file: Path, codec: Codec | None) -> tuple[list[Any], list[str]]:
-    """Return the pieces of a file, or their ids if there is a codec, and what was refused."""
+def _read_whole_file(*task: Any) -> list[_Content]:
+    """Return all that `_read_file` yields, for another process."""
+    return list(_read_file(*task))
+
+
+def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> Iterator[_Content]:
+    """Yield the pieces of a file, or their ids if there is a codec, and what is refused."""
+    number = 0
     try:
-        pieces = list(domain.read(file))
+        for number, piece in enumerate(domain.read(file), 1):
+            source = name if number == 1 else f"{name}, piece {number}"
+            yield (source, piece) if codec is None else _encode(codec, source, piece)
     except Exception as error:
         # A parser may fail in any way on a damaged file; one file never ends the others.
-        return [], [_reason(error)]
-    if not pieces:
-        return [], ["holds no piece"]
-    return (pieces, []) if codec is None else _encode(codec, pieces)
+        place = f"after piece {number}: " if number else ""
+        yield Skipped(name, place + _reason(error))
+        return
+    if not number:
+        yield Skipped(name, "holds no piece")
 
 
-def _encode(codec: Codec, pieces: list[Piece]) -> tuple[list[Ids], list[str]]:
-    arrays, reasons = [], []
-    for piece in pieces:
-        try:
-            ids = codec.encode(piece)
-        except Exception as error:
-            # As with reading: one odd piece never ends the others.
-            reasons.append(_reason(error))
-            continue
-        if len(ids):
-            arrays.append(ids)
-        else:
-            reasons.append("holds an empty piece")
-    return arrays, reasons
+def _encode(codec: Codec, source: str, piece: Piece) -> _Content:
+    """Return the ids of a piece with its source, or why there are none."""
+    try:
+        ids = codec.encode(piece)
+    except Exception as error:
+        # As with reading: one odd piece never ends the others.
+        return Skipped(source, _reason(error))
+    if not len(ids):
+        return Skipped(source, "holds an empty piece")
+    small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
+    # An id that does not fit is left as it is, for the writer to say what is wrong.
+    return source, small if np.array_equal(small, ids) else ids
+
+
+def _length(content: _Content) -> int:
+    """Return how many characters, notes, ids ... there are, as far as one can tell."""
+    held = content[1] if isinstance(content, tuple) else None
+    return len(held) if isinstance(held, Sized) else 0
 
 
 def _reason(error: Exception) -> str:

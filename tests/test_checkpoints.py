@@ -76,6 +76,17 @@ def test_two_checkpoints_are_kept_and_none_in_the_end(corpus, tmp_path: Path) ->
         next(run.train(corpus))
 
 
+def test_a_training_killed_at_its_very_end_is_finished(corpus, tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", corpus)
+    training = run.train(corpus)
+    while next(training).fraction < 1:
+        pass
+    shutil.copytree(run.folder, tmp_path / "killed")
+    list(training)
+    assert finish(tmp_path / "killed", corpus) == (run.folder / "model.safetensors").read_bytes()
+    assert not Run(tmp_path / "killed").is_begun
+
+
 def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
     for report in itertools.islice(run.train(corpus), 20):

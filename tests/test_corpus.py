@@ -1,14 +1,35 @@
 import hashlib
+import itertools
 import json
 import os
+import tracemalloc
+from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import seqgen
-from seqgen.corpus import SPLITS, Corpus
+from seqgen.corpus import SEGMENT, SPLITS, Corpus, CorpusWriter, Segments, assign_splits, draw
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, RunError
+
+
+def peak_of(function: Callable[[], object]) -> int:
+    """Return the most bytes that Python and numpy had allocated in a call."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def large_text(size: int) -> str:
+    """Return lines of digits, no two alike."""
+    return "".join(f"line {number:08} of a large file\n" for number in range(size // 30))
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -33,6 +54,102 @@ def test_the_same_input_gives_the_same_bytes(verses: Path, tmp_path: Path) -> No
     for jobs in (1, 2):
         seqgen.prepare("text", [verses], tmp_path / str(jobs), jobs=jobs)
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
+
+
+def test_a_large_file_gives_the_same_bytes_however_it_is_read(
+    verses: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """In one piece of work or many, by this process or another, between files or last."""
+    (tmp_path / "texts").mkdir()
+    for name in ("a", "zz"):
+        (tmp_path / "texts" / f"{name}.txt").write_text(name + large_text(9_000_000))
+    paths, folders = [verses, tmp_path / "texts"], []
+    for jobs, kept in itertools.product((1, 2), (2**26, 2**20)):
+        monkeypatch.setattr("seqgen.preparation.KEPT_BYTES", kept)
+        folder = tmp_path / f"{jobs} {kept}"
+        folders.append(seqgen.prepare("text", paths, folder, jobs=jobs).folder)
+    assert all(digest(folder) == digest(folders[0]) for folder in folders)
+
+
+def test_a_source_is_a_file_and_which_of_its_pieces(verses: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    path = tmp_path / "large.txt"
+    path.write_text(large_text(900))
+    corpus = seqgen.prepare("text", [path, verses], tmp_path / "corpus", jobs=1)
+    sources = [corpus.source(index) for index in range(corpus.info["pieces"])]
+    assert sources[:3] == [str(path), f"{path}, piece 2", f"{path}, piece 3"]
+    assert all(source.endswith(".txt") for source in sources[3:])
+    texts = [corpus.codec.decode(corpus.piece(index)) for index in range(3)]
+    assert "".join(texts) == path.read_text()
+
+
+def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen_text.domain.CHUNK", 100)
+    (tmp_path / "large.txt").write_bytes(large_text(900).encode() + b"\xff")
+    corpus = seqgen.prepare("text", [tmp_path])
+    assert corpus.info["pieces"] == 2
+    [skipped] = corpus.info["skipped"]
+    assert skipped["reason"].startswith("after piece 2: byte 900 is not UTF-8")
+
+
+def test_memory_does_not_grow_with_a_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.LONGEST", 2**18)
+    monkeypatch.setattr("seqgen.preparation.KEPT_BYTES", 2**20)
+    peaks = []
+    for size in (6_000_000, 30_000_000):
+        path = tmp_path / f"{size}.txt"
+        path.write_text(large_text(size))
+        peaks.append(peak_of(lambda path=path: seqgen.prepare("text", [path])))
+    # The alphabet is counted in a table of 9 MB; a piece has 2 MB of ids.
+    assert peaks[1] < 16_000_000
+    assert peaks[1] < peaks[0] + 1_000_000
+
+
+def test_small_pieces_leave_little_in_memory(corpus: Corpus, tmp_path: Path) -> None:
+    pieces = 20_000
+
+    def write() -> None:
+        draws = array("d")
+        with CorpusWriter(tmp_path, corpus.codec) as writer:
+            for number in range(pieces):
+                digest = writer.add("a file", corpus.codec.encode(f"{number} green bottles"))
+                assert digest is not None
+                draws.append(draw(digest, 0))
+        assert len(assign_splits(draws, writer.lengths)) == pieces
+
+    assert peak_of(write) / pieces < 280
+
+
+def test_progress_moves_within_a_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen.preparation.KEPT_BYTES", 0)
+    (tmp_path / "large.txt").write_text(large_text(3_000))
+    told: list[tuple[str, int, int]] = []
+    seqgen.prepare("text", [tmp_path], progress=lambda *now: told.append(now))
+    for stage in ("reading", "encoding"):
+        done = [now for name, now, total in told if name == stage and total == 3_000]
+        assert done == sorted(done) and len(set(done)) >= 10 and done[-1] == 3_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=9), st.integers(1, 20))
+def test_shares_are_equal_and_all_there_is(spans: list[tuple[int, int]], lanes: int) -> None:
+    rows = [(piece, low, low + length, 0) for piece, (low, length) in enumerate(spans)]
+    shares = Segments(np.array(rows, SEGMENT)).shares(lanes)
+
+    def tokens(segments) -> list[tuple[int, int]]:
+        return [(s.piece, at) for s in segments for at in range(s.start, s.stop)]
+
+    parts = [tokens(share) for share in shares]
+    assert [token for part in parts for token in part] == tokens(Segments(np.array(rows, SEGMENT)))
+    assert len(parts) == lanes
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_many_segments_take_little_memory() -> None:
+    segments = Segments(np.ones(200_000, SEGMENT))
+    order = np.arange(200_000)[::-1]
+    assert peak_of(lambda: segments[order].shares(64)) < 100 * 200_000
 
 
 def test_relative_paths_are_those_of_now(tmp_path: Path, monkeypatch) -> None:
@@ -216,7 +333,7 @@ def test_wrong_names_are_answered_with_the_right_ones(verses: Path) -> None:
 
 def test_options_reach_the_codec_and_are_kept(verses: Path) -> None:
     corpus = seqgen.prepare("text", [verses], options={"rarest": "200"})
-    assert corpus.info["codec"]["options"] == {"rarest": 200}
+    assert corpus.info["codec"]["options"]["rarest"] == 200
     assert Corpus(corpus.folder).codec.options.rarest == 200
 
 

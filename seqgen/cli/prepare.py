@@ -84,7 +84,9 @@ def prepare_corpus(
             seed=seed,
             jobs=jobs,
             overwrite=overwrite,
-            progress=lambda stage, done, total: show(done / total, f"{stage} {done} of {total}"),
+            progress=lambda stage, done, total: show(
+                done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
+            ),
         )
 
 

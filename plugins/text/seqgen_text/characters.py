@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,6 +14,12 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec
+
+#: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
+CHUNK = 2**16
+
+#: Stand in for the id of a character that is left out, or that the corpus did not have.
+DROPPED, UNKNOWN = -1, -2
 
 #: Signs that typesetting has and keyboards have not.
 PLAIN = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−×", 4 * "'" + 6 * '"' + 7 * "-" + "x")
@@ -59,7 +66,6 @@ class CharacterCodec(Codec):
         self.boundaries = (self.vocab.index(boundary),) if boundary else ()
         self._characters = characters
         self._dropped = dropped
-        self._points = np.array([ord(character) for character in characters], np.int64)
         self._lengths = np.array([len(text) for text in self.vocab], np.int64)
         sizes = [len(text.encode("utf-8", "surrogatepass")) for text in self.vocab]
         self._bytes = np.array(sizes, np.int64)
@@ -67,13 +73,25 @@ class CharacterCodec(Codec):
     @classmethod
     def fit(cls, pieces: Iterable[str], options: CharacterOptions) -> Self:
         """Collect the alphabet."""
-        counts: Counter[str] = Counter()
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
         for piece in pieces:
-            counts.update(piece)
-        kept = {character for character, count in counts.items() if count >= options.rarest}
-        kept.update(BOUNDARIES[options.boundary])
-        dropped = counts.keys() - kept
-        return cls("".join(sorted(kept)), "".join(sorted(dropped)), options)
+            for low in range(0, len(piece), CHUNK):
+                points, amounts = np.unique(_points(piece[low : low + CHUNK]), return_counts=True)
+                counts[points] += amounts
+        common = counts >= max(options.rarest, 1)
+        common[[ord(character) for character in BOUNDARIES[options.boundary]]] = True
+        kept, dropped = (np.flatnonzero(each).tolist() for each in (common, ~common & (counts > 0)))
+        return cls("".join(map(chr, kept)), "".join(map(chr, dropped)), options)
+
+    @cached_property
+    def _table(self) -> NDArray[np.int64]:
+        """The id of every code point up to the highest that is known, and `UNKNOWN` after it."""
+        points = [ord(character) for character in self._characters]
+        dropped = [ord(character) for character in self._dropped]
+        table = np.full(max([*points, *dropped], default=0) + 2, UNKNOWN)
+        table[points] = np.arange(len(points))
+        table[dropped] = DROPPED
+        return table
 
     def encode(self, piece: str) -> NDArray[np.int64]:
         """Return one id a character, or for two newlines if they are the boundary.
@@ -83,28 +101,29 @@ class CharacterCodec(Codec):
         DataError
             For a character that the corpus did not have, with its position.
         """
-        points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
-        ids = np.searchsorted(self._points, points)
-        known = self._points[np.minimum(ids, len(self._points) - 1)] == points
-        dropped = np.isin(points, [ord(character) for character in self._dropped])
-        unknown = np.flatnonzero(~known & ~dropped)
-        if len(unknown):
-            position = int(unknown[0])
+        ids = np.empty(len(piece), np.int64)
+        for low in range(0, len(piece), CHUNK):
+            points = _points(piece[low : low + CHUNK])
+            ids[low : low + CHUNK] = self._table[np.minimum(points, len(self._table) - 1)]
+        lowest = ids.min(initial=0)
+        if lowest == UNKNOWN:
+            position = int(np.argmax(ids == UNKNOWN))
             raise DataError(
                 f"character {piece[position]!r} at position {position} is not in this model's "
                 f"alphabet of {len(self._characters)}; use --unknown skip or --unknown nearest, or "
                 f"train on text that has it"
             )
-        ids = ids[known]
+        ids = ids[ids >= 0] if lowest == DROPPED else ids
         return self._paired(ids) if self.options.boundary == "paragraph" else ids
 
     def _paired(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return ids with one in the place of two newlines, from the left in every run of them."""
-        newline = np.append(ids == self._characters.index("\n"), False)
-        places = np.arange(len(newline))
-        # How many newlines come directly before each place.
-        before = places - np.maximum.accumulate(np.where(newline, -1, places)) - 1
-        first = np.flatnonzero(newline[:-1] & newline[1:] & (before[:-1] % 2 == 0))
+        places = np.flatnonzero(ids == self._characters.index("\n"))
+        numbers = np.arange(len(places))
+        begins = np.diff(places, prepend=-2) > 1
+        # How many newlines come directly before each.
+        before = numbers - np.maximum.accumulate(np.where(begins, numbers, 0))
+        first = places[(before % 2 == 0) & (np.diff(places, append=-2) == 1)]
         paired = ids.copy()
         paired[first] = self.boundaries[0]
         return np.delete(paired, first + 1)
@@ -147,7 +166,13 @@ class CharacterCodec(Codec):
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count characters and, for losses per byte, UTF-8 bytes."""
+        counts = np.bincount(ids, minlength=len(self._bytes))
         return {
-            "characters": float(self._lengths[ids].sum()),
-            "bytes": float(self._bytes[ids].sum()),
+            "characters": float(counts @ self._lengths),
+            "bytes": float(counts @ self._bytes),
         }
+
+
+def _points(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

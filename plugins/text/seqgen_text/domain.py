@@ -1,18 +1,26 @@
-"""The text domain: a piece is a `str`, a file is one piece."""
+"""The text domain: a piece is a `str`, a file is one piece, a large one several."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import pydoc_data.topics
 import statistics
 import string
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Domain
 from seqgen_text.characters import CharacterCodec
+
+#: Most characters of a piece that is read; a file of more comes as several pieces.
+LONGEST = 2**23
+
+#: Bytes that are decoded at once.
+CHUNK = 2**20
 
 
 class Text(Domain):
@@ -21,23 +29,32 @@ class Text(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"characters": CharacterCodec}
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 
-    def read(self, path: Path) -> list[str]:
+    def read(self, path: Path) -> Iterator[str]:
         """Read a file as one piece; line ends become newlines and a byte-order mark goes.
+
+        A file of more than `LONGEST` characters (8 million) comes as several pieces, one after
+        the other, so that it may be larger than memory. Each ends where a paragraph does, or
+        else a line, if one does so in the second half of what it may be; joined, they are the
+        text of the file.
 
         Raises
         ------
         DataError
             If it is not UTF-8, or empty.
         """
-        try:
-            text = path.read_text("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"byte {error.start} is not UTF-8 ({error.reason}); convert the file to UTF-8"
-            ) from error
-        if not text:
+        held: list[str] = []
+        for decoded in _decoded(path):
+            held.append(decoded)
+            if sum(map(len, held)) > LONGEST:
+                text = "".join(held)
+                while len(text) > LONGEST:
+                    seam = _seam(text)
+                    yield text[:seam]
+                    text = text[seam:]
+                held = [text]
+        if not any(held):
             raise DataError("the file is empty")
-        return [text]
+        yield "".join(held)
 
     def from_text(self, text: str) -> str:
         """Return the text."""
@@ -66,3 +83,29 @@ class Text(Domain):
             topics.append(path)
         sources = [Path(str(module.__file__)) for module in (statistics, string, textwrap)]
         return [*topics, *sources]
+
+
+def _decoded(path: Path) -> Iterator[str]:
+    """Yield the text of a file in chunks."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")(), translate=True)
+    with path.open("rb") as file:
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            file.seek(0)
+        try:
+            while data := file.read(CHUNK):
+                yield decoder.decode(data)
+            yield decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            # What the decoder was at is the end of what was read, whatever it held back before.
+            position = file.tell() - len(error.object) + error.start
+            raise DataError(
+                f"byte {position} is not UTF-8 ({error.reason}); convert the file to UTF-8"
+            ) from error
+
+
+def _seam(text: str) -> int:
+    """Return where the first piece of a text that is too long ends."""
+    for end in ("\n\n", "\n"):
+        if (at := text.rfind(end, LONGEST // 2, LONGEST)) >= 0:
+            return at + len(end)
+    return LONGEST

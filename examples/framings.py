@@ -5,8 +5,10 @@ from pathlib import Path
 
 import seqgen
 
-LEARNED = seqgen.ModelConfig()
-ONE_HOT = seqgen.ModelConfig(embedding=0)
+# Set by hand, so that all runs are the same but for their framing.
+LEARNED = seqgen.ModelConfig(hidden=256, dropout=0.2)
+ONE_HOT = seqgen.ModelConfig(hidden=256, dropout=0.2, embedding=0)
+SETTINGS = {"batch": 16, "window": 128, "step_size": 6e-3, "epochs": 1e6, "threads": 1}
 RUNS = {
     "carried": ("carried", LEARNED),
     "carried, one-hot": ("carried", ONE_HOT),
@@ -24,7 +26,9 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
     print("|---|---|---|---|---|")
     for name, (framing, model) in RUNS.items():
         # One evaluation, at the end: it takes time from the budget.
-        config = seqgen.TrainConfig(minutes=minutes, framing=framing, evaluations=1, threads=1)
+        config = seqgen.TrainConfig(
+            minutes=minutes, framing=framing, evaluations=1, **SETTINGS
+        )
         run = seqgen.create_run(out / name.replace(", ", "-"), corpus, model, config)
         *_, last = run.train(corpus)
         limit = seqgen.LimitConfig(length=len(prompt) + 70)

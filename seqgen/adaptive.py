@@ -46,7 +46,7 @@ CHUNK = 200 * SEGMENT
 RATE = 2e-3
 
 
-class Learner:
+class Follower:
     """A copy of a run's network that learns from each segment after predicting it.
 
     An update is the gradient divided by its usual size and the mean of that over all weights, and
@@ -122,7 +122,7 @@ class AdaptiveReader:
 
     def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
         self._run = run
-        self._learner = Learner(run, corpus)
+        self._follower = Follower(run, corpus)
         self._counts = NgramModel(run.vocab, LONGEST) if corpus is None else count(corpus)
         self._read = 0
         self.weights = np.full(2 + LONGEST, 1 / (2 + LONGEST))
@@ -132,14 +132,14 @@ class AdaptiveReader:
         model = self._run.model.eval()
         state = model.start_state(1)
         features = piece_features(self._run.codec, ids)
-        self._learner.open()
+        self._follower.open()
         for low in range(0, len(ids) + 1, CHUNK):
             high = min(low + CHUNK, len(ids) + 1)
             inputs, targets = piece_steps(self._run.vocab, ids, low, high)
             batch = Batch(inputs[None], targets[None], features[None, low:high])
             with torch.inference_mode():
                 trained, state = token_nats(model, batch, state)
-            networks = np.stack([trained[0].cpu().numpy(), self._learner.read(batch)], axis=1)
+            networks = np.stack([trained[0].cpu().numpy(), self._follower.read(batch)], axis=1)
             counted = self._counts.read(inputs, targets, learn=True)
             probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
             yield _mix(probabilities, self.weights, self._read)
@@ -191,7 +191,7 @@ def adapt(run: Run, piece: Piece) -> Run:
     DataError
         If the codec cannot encode the piece.
     """
-    learner = Learner(run)
+    learner = Follower(run)
     ids = run.codec.encode(piece)
     features = piece_features(run.codec, ids)
     for low in range(0, len(ids), CHUNK):

@@ -30,7 +30,7 @@ BATCH, WINDOW = 16, 64
 TOKENS_PER_WEIGHT = 7
 
 #: Passes over a corpus after which it would only be learned by heart; more if its codec varies it.
-EPOCHS, VARIED_EPOCHS = 16, 160
+EPOCHS, VARIED_EPOCHS = 16, 96
 
 #: Seconds to try out each width with each number of threads, and the most of the budget for all.
 PROBE, PROBE_SHARE = 0.3, 0.02
@@ -78,56 +78,68 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     model : ModelConfig
     train : TrainConfig
     """
-    reasons = []
-    size = corpus.size("train")
-    if not train.window:
-        train = replace(train, window=WINDOW)
-    if not train.batch:
-        most = max(size // (4 * train.window), 1)
-        train = replace(train, batch=min(BATCH, 1 << (most.bit_length() - 1)))
-        if train.batch < BATCH:
-            reasons.append(f"batch {train.batch}: the corpus has only {size:,} tokens to train on")
-    widths = (model.hidden,) if model.hidden else WIDTHS
-    tried: list[_Trial] = []
-    for hidden in widths:
-        trial = _try(corpus, replace(model, hidden=hidden), train, len(widths))
-        if tried and trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
-            break
-        tried.append(trial)
-    best = tried[-1]
-    if not model.hidden:
-        reasons.append(
-            f"hidden {best.hidden}: the budget feeds its {best.weights:,} weights "
-            f"{best.tokens / best.weights:.0f} tokens each; the next larger would get fewer than "
-            f"{TOKENS_PER_WEIGHT}"
-            if best.hidden < widths[-1]
-            else f"hidden {best.hidden}: the largest to choose from"
-        )
-    model = replace(model, hidden=best.hidden)
-    tokens, varied = best.tokens, type(corpus.codec).augment is not Codec.augment
-    most = VARIED_EPOCHS if varied else EPOCHS
-    if train.seconds and not (train.epochs or train.tokens) and tokens > most * size:
-        train, tokens = replace(train, epochs=most), most * size
+    reasons: list[str] = []
+    train = _cut(corpus, train, reasons)
+    trial = _widest(corpus, model, train, reasons)
+    model = replace(model, hidden=trial.hidden)
+    size, most = corpus.size("train"), _most_epochs(corpus)
+    epochs = trial.tokens / size
+    if train.seconds and not (train.epochs or train.tokens) and epochs > most:
+        epochs, train = most, replace(train, epochs=most)
         reasons.append(f"epochs {most}: after that the corpus would only be learned by heart")
-    epochs = tokens / max(size, 1)
     if model.dropout is None:
         model = replace(model, dropout=dropout_for(epochs * EPOCHS / most))
         reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
     if not train.step_size:
-        train = replace(train, step_size=step_size_for(best.hidden))
+        train = replace(train, step_size=step_size_for(trial.hidden))
         reasons.append(f"step size {train.step_size}: by the width")
     if not train.threads:
-        train = replace(train, threads=best.threads)
-        if len(best.speeds) > 1:
-            speeds = ", ".join(f"{speed:,.0f} with {n}" for n, speed in best.speeds.items())
-            reasons.append(f"threads {best.threads}: tokens a second are {speeds}")
+        train = replace(train, threads=trial.threads)
+        if len(trial.speeds) > 1:
+            speeds = ", ".join(f"{speed:,.0f} with {n}" for n, speed in trial.speeds.items())
+            reasons.append(f"threads {trial.threads}: tokens a second are {speeds}")
     forecast = Forecast(
-        weights=best.weights,
-        tokens=tokens,
+        weights=trial.weights,
+        tokens=epochs * size,
         epochs=epochs,
-        megabytes=memory(model, train, best.weights, corpus.vocab.targets) / 1e6,
+        megabytes=memory(model, train, trial.weights, corpus.vocab.targets) / 1e6,
     )
     return Plan(model, train, tuple(reasons), forecast)
+
+
+def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
+    """Choose window and lanes: of a small corpus no more than it has windows for."""
+    window, size = train.window or WINDOW, corpus.size("train")
+    if train.batch:
+        return replace(train, window=window)
+    most = max(size // (4 * window), 1)
+    batch = min(BATCH, 1 << (most.bit_length() - 1))
+    if batch < BATCH:
+        reasons.append(f"batch {batch}: the corpus has only {size:,} tokens to train on")
+    return replace(train, window=window, batch=batch)
+
+
+def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: list[str]) -> _Trial:
+    """Try networks from the smallest on; return the last one that the budget can feed."""
+    widths = (model.hidden,) if model.hidden else WIDTHS
+    best = _try(corpus, replace(model, hidden=widths[0]), train, len(widths))
+    for hidden in widths[1:]:
+        trial = _try(corpus, replace(model, hidden=hidden), train, len(widths))
+        if trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
+            break
+        best = trial
+    if not model.hidden:
+        each = best.tokens / best.weights
+        reasons.append(
+            f"hidden {best.hidden}: the budget buys {each:.1f} tokens for each of its "
+            f"{best.weights:,} weights; {TOKENS_PER_WEIGHT} are wanted"
+        )
+    return best
+
+
+def _most_epochs(corpus: Corpus) -> int:
+    varied = type(corpus.codec).augment is not Codec.augment
+    return VARIED_EPOCHS if varied else EPOCHS
 
 
 def dropout_for(epochs: float) -> float:

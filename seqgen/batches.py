@@ -20,7 +20,6 @@ from seqgen.corpus import Corpus, Segment, Segments, Split
 from seqgen.errors import ConfigError, RunError
 from seqgen.lanes import IGNORE as IGNORE
 from seqgen.lanes import Lane, Place, Steps, forgetting, joined
-from seqgen.vocab import Vocab
 
 
 @dataclass(frozen=True)
@@ -74,21 +73,21 @@ class Framing:
     targets: Literal["all", "last"] = "all"
     single: bool = False
 
-    def frame(self, steps: Steps, vocab: Vocab) -> Batch:
+    def frame(self, steps: Steps, corpus: Corpus) -> Batch:
         """Return steps of B lanes as the model is to see them.
 
         Parameters
         ----------
         steps : Steps (B, T)
-        vocab : Vocab
+        corpus : Corpus
         """
         inputs, targets, features = steps
         if self.inputs == "first":
-            forgets = inputs == vocab.end
+            forgets = np.array(corpus.vocab.resets(corpus.codec.boundaries))[inputs]
             opens = np.roll(forgets, 1, axis=1)
             opens[:, 0] = True
             blank = ~opens & ~forgets
-            inputs = np.where(blank, vocab.start, inputs)
+            inputs = np.where(blank, corpus.vocab.start, inputs)
             # Features may tell tokens as well: which voice sang what.
             features = np.where(blank[:, :, None], 0, features)
         if self.targets == "last":
@@ -252,4 +251,4 @@ def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) 
         order = [missing, steps] if framing.targets == "last" else [steps, missing]
         filled.append(joined(order))
     columns = (np.stack(column) for column in zip(*filled, strict=True))
-    return framing.frame(Steps(*columns), corpus.vocab)
+    return framing.frame(Steps(*columns), corpus)

@@ -29,6 +29,11 @@ from seqgen.model import SequenceLSTM, State
 from seqgen.parallel import World
 
 
+#: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
+#: pieces are long a network that never sees it may come to need a state that has grown.
+FORGETTING = 0.01
+
+
 @dataclass
 class Counts:
     """How far a training is; plain numbers.
@@ -109,7 +114,9 @@ class Learner:
         With several processes it is the cost of this one's lanes, times their number.
         """
         batch = next(self._stream)
-        nats, self._state = batch_nats(self.model, batch, self._state)
+        kept = (torch.rand(1, self._state[0].shape[1], 1) >= FORGETTING).to(self._state[0])
+        h, c = self._state
+        nats, self._state = batch_nats(self.model, batch, (h * kept, c * kept))
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]

@@ -4,7 +4,7 @@ import torch
 
 import seqgen
 from seqgen import adaptive
-from seqgen.adaptive import AdaptiveReader, Learner
+from seqgen.adaptive import AdaptiveReader, Follower
 
 OTHERS = "Two plump ducks waddle home. "
 
@@ -66,7 +66,7 @@ def test_the_run_stays_as_it_is(run) -> None:
 
 def test_an_update_is_what_it_says(run, monkeypatch) -> None:
     monkeypatch.setattr(adaptive, "DECAY", 0.0)
-    learner, names = Learner(run), [name for name, _ in run.model.named_parameters()]
+    learner, names = Follower(run), [name for name, _ in run.model.named_parameters()]
     ids = encoded(run, "green bottles hangin")
     inputs, targets = adaptive.piece_steps(run.vocab, ids, 0, adaptive.SEGMENT)
     model = seqgen.load(run.folder, "cpu").model
@@ -84,7 +84,7 @@ def test_an_update_is_what_it_says(run, monkeypatch) -> None:
 
 
 def test_weights_return_to_the_trained_ones(run, monkeypatch) -> None:
-    learner = Learner(run)
+    learner = Follower(run)
     ids = encoded(run, OTHERS * 4)
     inputs, targets = adaptive.piece_steps(run.vocab, ids, 0, len(ids))
     batch = adaptive.Batch(inputs[None], targets[None], np.zeros((1, len(inputs), 0), np.int64))

@@ -56,7 +56,17 @@ RUNNABLE = [
 def test_the_pages_that_show_commands_are_known() -> None:
     names = {page.stem for page in RUNNABLE}
     assert names == {
-        *("README", "command", "framings", "music", "sampling", "scoring", "text", "tutorial")
+        *(
+            "README",
+            "command",
+            "framings",
+            "music",
+            "sampling",
+            "scoring",
+            "text",
+            "training",
+            "tutorial",
+        )
     }
 
 

@@ -221,6 +221,24 @@ def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeyp
         assert torch.equal(one, two)
 
 
+def test_some_lanes_begin_a_window_with_nothing(corpus, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.learner.FORGETTING", 0.3)
+    states = []
+    real = batch_nats
+
+    def watch(model, batch, state):
+        states.append(state)
+        return real(model, batch, state)
+
+    monkeypatch.setattr("seqgen.learner.batch_nats", watch)
+    learner = Learner(build(corpus), corpus, replace(SHORT, batch=64))
+    for _ in range(5):
+        learner.update(1e-3)
+    h, c = (torch.cat(parts, 1) for parts in zip(*states[1:], strict=True))
+    zero = (h == 0).all(2) & (c == 0).all(2)
+    assert ((h == 0).all(2) == (c == 0).all(2)).all() and 0.15 < zero.float().mean() < 0.45
+
+
 def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
     seen = []
     real = batch_nats

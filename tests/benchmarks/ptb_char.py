@@ -1,0 +1,32 @@
+"""Penn Treebank as characters: bits per character on the test text.
+
+Data: ``text/ptb-char/*.txt.xz``, the usual split of about 5.0, 0.4 and 0.4 million characters.
+Training by the clock, everything else chosen by the engine; the best of ten evaluations is kept.
+The test text is one stream whose state is carried; the figure is static, adaptive beside it.
+"""
+
+from __future__ import annotations
+
+import lzma
+import math
+
+from characters import losses
+from harness import Benchmark
+
+
+def main() -> None:
+    benchmark = Benchmark("ptb_char", "bits per character, test", minutes=10.0)
+    texts = {}
+    for split in ("train", "valid", "test"):
+        with lzma.open(benchmark.data / f"text/ptb-char/{split}.txt.xz", "rt") as file:
+            # Characters stand between spaces; an underscore is a space.
+            texts[split] = file.read().replace(" ", "")
+    found = losses(benchmark, texts, "test")
+    baseline = found.pop("baseline")
+    name = f"{baseline['order']}-gram, bits on the validation text"
+    bits = baseline["valid_loss"] / math.log(2)
+    benchmark.finish(found.pop("bits"), baselines={name: bits}, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,6 @@ from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
 from seqgen.parallel import World
 
-
 #: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
 #: pieces are long a network that never sees it may come to need a state that has grown.
 FORGETTING = 0.01

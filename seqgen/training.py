@@ -121,13 +121,14 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
-        _check(loss, corpus, learner)
+        # A nat worse than knowing nothing.
+        _check(loss, math.log(corpus.vocab.targets) + 1, learner)
         valid_loss = carried_loss = None
         if evaluating:
             if world.leads:
                 losses, impatient = _losses_patiently(learner.model, corpus, config)
                 valid_loss, carried_loss = losses
-                _check(valid_loss, corpus, learner)
+                _check(valid_loss, math.inf, learner)
                 interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
             counts.seconds = time.monotonic() - began
@@ -215,9 +216,9 @@ def _losses_patiently(
         return _losses(model, corpus, config), True
 
 
-def _check(loss: float, corpus: Corpus, learner: Learner) -> None:
-    """Raise `Diverged` if a loss is no number, or a nat worse than knowing nothing."""
-    if not loss <= math.log(corpus.vocab.targets) + 1:
+def _check(loss: float, most: float, learner: Learner) -> None:
+    """Raise `Diverged` if a loss is no number, or too large."""
+    if not math.isfinite(loss) or loss > most:
         raise Diverged(
             f"the loss became {loss:.4g} at step {learner.counts.step}; "
             f"try again with a smaller step size than {learner.config.step_size} (--step-size)"

@@ -282,6 +282,34 @@ def test_a_missing_tensorboard_is_told_with_the_way_out(
     assert status == 1 and "pip install 'seqgen-toolkit[tensorboard]'" in err
 
 
+def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shape = seqgen.ModelConfig(hidden=16, embedding=8)
+    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
+    for report in seqgen.create_run(folder, corpus, shape, config).train(corpus):
+        if report.valid_loss is not None:
+            break
+    status, out, err = seqgen_command("resume", folder)
+    assert status == 0 and out.strip() == str(folder) and "best validation loss" in err
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
+    assert rows[-1]["fraction"] == 1
+    status, _, err = seqgen_command("resume", folder)
+    assert status == 1 and "has no checkpoint to go on from" in err
+
+
+def test_what_is_chosen_is_told_with_its_reasons(
+    seqgen_command, verses: Path, tmp_path: Path
+) -> None:
+    arguments = ("train", "text", verses, "--out", tmp_path / "run", "--tokens", 20_000)
+    status, _, err = seqgen_command(*arguments)
+    info = json.loads((tmp_path / "run/run.json").read_text())
+    assert status == 0 and info["plan"]["reasons"]
+    assert all(f"chose {reason}" in err for reason in info["plan"]["reasons"])
+    assert f"to beat: {info['baseline']['order']}-grams" in err
+    assert "predicts better than this network" in err, "a network of one second is told so"
+
+
 def test_settings_come_from_a_file_and_the_command_line_wins(
     seqgen_command, verses: Path, tmp_path: Path
 ) -> None:

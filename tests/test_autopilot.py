@@ -1,0 +1,78 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen import autopilot
+from seqgen.autopilot import dropout_for, plan, step_size_for
+from seqgen.config import ModelConfig, TrainConfig
+
+
+def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
+    chosen = plan(corpus, ModelConfig(), TrainConfig(tokens=50_000, device="cpu"))
+    assert chosen.model.hidden and chosen.model.dropout is not None
+    assert chosen.train.batch and chosen.train.window and chosen.train.step_size
+    assert chosen.train.threads == 1
+    model = ModelConfig(hidden=24, dropout=0.1)
+    train = TrainConfig(tokens=500, batch=3, window=7, step_size=1e-3, threads=2, device="cpu")
+    chosen = plan(corpus, model, train)
+    assert (chosen.model, chosen.train, chosen.reasons) == (model, train, ())
+
+
+def test_without_a_budget_of_time_the_choice_is_always_the_same(corpus) -> None:
+    train = TrainConfig(tokens=400_000, device="cpu")
+    first, second = (plan(corpus, ModelConfig(), train) for _ in range(2))
+    assert first == second
+
+
+def test_more_tokens_buy_a_wider_network_and_more_dropout(corpus) -> None:
+    chosen = [
+        plan(corpus, ModelConfig(), TrainConfig(tokens=tokens, device="cpu")).model
+        for tokens in (3_000, 300_000, 3_000_000, 30_000_000)
+    ]
+    widths = [model.hidden for model in chosen]
+    assert widths == sorted(widths) and widths[0] < widths[-1]
+    drops = [model.dropout for model in chosen]
+    assert drops == sorted(drops) and drops[0] == 0
+
+
+def test_the_fastest_number_of_threads_is_taken_and_time_ends_before_learning_by_heart(
+    corpus, monkeypatch
+) -> None:
+    speeds = {1: 1_000.0, 2: 3_000.0, 8: 2_000.0}
+    monkeypatch.setattr(autopilot, "_thread_counts", lambda: list(speeds))
+    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: speeds[threads])
+    train = TrainConfig(minutes=1, device="cpu")
+    chosen = plan(corpus, ModelConfig(), train)
+    assert chosen.train.threads == 2
+    assert (
+        "threads 2: tokens a second are 1,000 with 1, 3,000 with 2, 2,000 with 8" in chosen.reasons
+    )
+    assert 16 * corpus.size("train") < 60 * 3_000
+    assert chosen.train.epochs == chosen.forecast.epochs == 16
+    assert plan(corpus, ModelConfig(), replace(train, epochs=99)).train.epochs == 99
+
+
+def test_a_corpus_of_a_few_tokens_has_fewer_lanes(tmp_path: Path) -> None:
+    few = seqgen.write_corpus(tmp_path / "c", "text", {"train": ["ab" * 300], "valid": ["ab"]})
+    chosen = plan(few, ModelConfig(), TrainConfig(tokens=1_000, device="cpu"))
+    assert chosen.train.batch == 2
+    assert any(reason.startswith("batch 2: ") for reason in chosen.reasons)
+
+
+def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeypatch) -> None:
+    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 1e6)
+    data = chorales.corpus()
+    chosen = plan(data, ModelConfig(hidden=16), TrainConfig(minutes=3, device="cpu"))
+    assert chosen.train.epochs == autopilot.VARIED_EPOCHS
+
+
+@pytest.mark.parametrize(("hidden", "size"), [(64, 6e-3), (256, 6e-3), (512, 4.55e-3)])
+def test_wide_networks_take_smaller_steps(hidden: int, size: float) -> None:
+    assert step_size_for(hidden) == pytest.approx(size, rel=1e-2)
+
+
+def test_dropout_grows_with_the_epochs() -> None:
+    drops = [dropout_for(epochs / 4) for epochs in range(100)]
+    assert drops == sorted(drops) and drops[0] == 0 and drops[-1] == 0.6

@@ -26,9 +26,7 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
     print("|---|---|---|---|---|")
     for name, (framing, model) in RUNS.items():
         # One evaluation, at the end: it takes time from the budget.
-        config = seqgen.TrainConfig(
-            minutes=minutes, framing=framing, evaluations=1, **SETTINGS
-        )
+        config = seqgen.TrainConfig(minutes=minutes, framing=framing, evaluations=1, **SETTINGS)
         run = seqgen.create_run(out / name.replace(", ", "-"), corpus, model, config)
         *_, last = run.train(corpus)
         limit = seqgen.LimitConfig(length=len(prompt) + 70)

@@ -113,9 +113,8 @@ class Learner:
         With several processes it is the cost of this one's lanes, times their number.
         """
         batch = next(self._stream)
-        kept = (torch.rand(1, self._state[0].shape[1], 1) >= FORGETTING).to(self._state[0])
-        h, c = self._state
-        nats, self._state = batch_nats(self.model, batch, (h * kept, c * kept))
+        state = self._forgetful() if batch.carried else self._state
+        nats, self._state = batch_nats(self.model, batch, state)
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
@@ -126,6 +125,15 @@ class Learner:
         self.counts.step += 1
         self.counts.tokens += counted
         return nats.detach() * self.world.size
+
+    def _forgetful(self) -> State:
+        """Return the state, zero in a few lanes; the same ones however many processes there are."""
+        rng = np.random.default_rng((self.config.seed, self.counts.step))
+        kept = rng.random(self.config.batch) >= FORGETTING
+        mine = np.array_split(kept, self.world.size)[self.world.rank]
+        factor = torch.from_numpy(mine).to(self._state[0])[:, None]  # (B, 1)
+        h, c = self._state
+        return h * factor, c * factor
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: one safetensors file, whole or not at all."""

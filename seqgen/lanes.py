@@ -44,7 +44,10 @@ class Steps(NamedTuple):
 
 
 def joined(parts: Sequence[Steps]) -> Steps:
-    """Return one row of steps after another as one."""
+    """Return one row of steps after another as one; rows without a step need not be copied."""
+    parts = [part for part in parts if len(part.inputs)] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
     return Steps(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -359,8 +359,9 @@ def create_run(
     if origin is not None:
         info["from"] = origin
     # A run whose training never began holds nothing to lose.
-    begun = any((Path(folder) / name).exists() for name in (WEIGHTS, METRICS))
-    overwrite = overwrite or not begun
+    trained = (Path(folder) / WEIGHTS).exists()
+    begun = bool(Checkpoints(Path(folder) / CHECKPOINTS).paths)
+    overwrite = overwrite or not (trained or begun)
     with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
         if initial is not None:
             write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness import Benchmark
 
-KILLS, TOKENS = 20, 1_500_000
+KILLS, TOKENS = 20, 4_000_000
 SETTINGS = (
     *("--tokens", str(TOKENS), "--hidden", "96", "--layers", "2", "--dropout", "0.2"),
     *("--checkpoint", "0.02", "--seed", "5", "--device", "cpu"),
@@ -61,8 +61,11 @@ def main() -> None:
             kills += 1
             moments.append(round(moment, 2))
             begun = any(killed.glob("checkpoints/*.safetensors"))
+            if not begun and (killed / "model.safetensors").exists():
+                break  # it was at its end
             process = start("resume", str(killed)) if begun else start(*train, str(killed))
-        finish(process)
+        if process.returncode is None:
+            finish(process)
         weights = [
             (path / "model.safetensors").read_bytes() for path in (folder / "unbroken", killed)
         ]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness import Benchmark
 
-KILLS, TOKENS = 20, 4_000_000
+KILLS, TOKENS = 20, 2_500_000
 SETTINGS = (
     *("--tokens", str(TOKENS), "--hidden", "96", "--layers", "2", "--dropout", "0.2"),
     *("--checkpoint", "0.02", "--seed", "5", "--device", "cpu"),
@@ -51,7 +51,7 @@ def main() -> None:
         process, moments, kills = start(*train, str(killed)), [], 0
         while kills < KILLS:
             # Beginning takes a few seconds; most moments lie in the training after it.
-            moment = chance.uniform(1, 4 + 2 * seconds / KILLS)
+            moment = chance.uniform(1, 3 + 2 * seconds / KILLS)
             try:
                 process.wait(moment)
                 break

@@ -53,34 +53,35 @@ class ResetLSTM(nn.Module):
         with torch.no_grad():
             self.bias[hidden : 2 * hidden] = 1.0  # remember by default (Jozefowicz et al. 2015)
 
-    def forward(self, x: Tensor, resets: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, resets: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Run all steps.
 
         Parameters
         ----------
-        x : Tensor (B, T, inputs)
-        resets : Tensor (B, T, 1)
-            1 where the state is to be zero afterwards, else 0; same dtype as `x`.
+        x : Tensor (T, B, inputs)
+        resets : Tensor (T, B, 1) or None
+            1 where the state is to be zero afterwards, else 0; same dtype as `x`. None is nowhere.
         state : pair of Tensor (1, B, H)
 
         Returns
         -------
-        outputs : Tensor (B, T, H)
+        outputs : Tensor (T, B, H)
         state : pair of Tensor (1, B, H)
         """
-        weight_ih = torch.cat([self.weight_ih, self.reset_column], 1)
-        weights = [weight_ih, self.weight_hh, self.bias, self.no_bias]
-        marked = torch.cat([x, resets], 2)  # (B, T, inputs + 1)
+        weight_ih: Tensor = self.weight_ih
+        if resets is not None:
+            weight_ih = torch.cat([weight_ih, self.reset_column], 1)
+            x = torch.cat([x, resets], 2)  # (T, B, inputs + 1)
         outputs, h, c = torch.lstm(
-            marked,
+            x,
             state,
-            weights,
+            [weight_ih, self.weight_hh, self.bias, self.no_bias],
             has_biases=True,
             num_layers=1,
             dropout=0.0,
             train=self.training,
             bidirectional=False,
-            batch_first=True,
+            batch_first=False,
         )
         return outputs, (h, c)
 
@@ -163,29 +164,44 @@ class SequenceLSTM(nn.Module):
         state : pair of Tensor (L, B, H)
         """
         h, c = state if state is not None else self.start_state(ids.shape[0])
-        x = self._read(ids, features)  # (B, T, E)
-        resets = self.resets[ids].unsqueeze(2).to(x.dtype)  # (B, T, 1)
+        # Steps come first inside, as the LSTM computes them: nothing is copied between layers.
+        ids = ids.transpose(0, 1)
+        features = None if features is None else features.transpose(0, 1)
+        x = self._read(ids, features)  # (T, B, E)
+        resets = self._marks(ids, x.dtype)
         outputs, hs, cs = [], [], []
         below = x
         for number, layer in enumerate(self.layers):
             one = (h[number : number + 1].contiguous(), c[number : number + 1].contiguous())
-            above, (h_new, c_new) = layer(below, resets, one)  # (B, T, H)
+            above, (h_new, c_new) = layer(below, resets, one)  # (T, B, H)
             hs.append(h_new)
             cs.append(c_new)
             above = self._drop(above)
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]
-        return self._predict(top, features), (torch.cat(hs), torch.cat(cs))
+        logits = self._predict(top, features).transpose(0, 1)  # (B, T, V')
+        return logits, (torch.cat(hs), torch.cat(cs))
+
+    def _marks(self, ids: Tensor, dtype: torch.dtype) -> Tensor | None:
+        """Return 1 where ids (T, B) reset the state, as (T, B, 1), or None if it is known none do.
+
+        In long pieces few windows hold a reset, and its column costs up to a tenth of the time. To
+        look for one on a GPU would cost more, for the program would have to wait for the answer.
+        """
+        marks = self.resets[ids]
+        if marks.device.type == "cpu" and not marks.any():
+            return None
+        return marks.unsqueeze(2).to(dtype)
 
     def _drop(self, above: Tensor) -> Tensor:
-        """Drop outputs (B, T, H) in training, the same at all steps (Gal and Ghahramani 2016)."""
+        """Drop outputs (T, B, H) in training, the same at all steps (Gal and Ghahramani 2016)."""
         if not self.training or not self.config.dropout:
             return above
-        return above * F.dropout(torch.ones_like(above[:, :1]), self.config.dropout)
+        return above * F.dropout(torch.ones_like(above[:1]), self.config.dropout)
 
     def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
-        """Look up ids and features and add them: (B, T) and (B, T, K) to (B, T, E)."""
+        """Look up ids and features and add them: (T, B) and (T, B, K) to (T, B, E)."""
         x: Tensor = self.embedding(ids) if self.config.embedding else self.one_hot[ids]  # type: ignore[index]
         for number, table in enumerate(self.features_in):
             assert features is not None, "this model needs features"
@@ -193,7 +209,7 @@ class SequenceLSTM(nn.Module):
         return x
 
     def _predict(self, top: Tensor, features: Tensor | None) -> Tensor:
-        """Turn the layers' outputs (B, T, H) into logits (B, T, V')."""
+        """Turn the layers' outputs (T, B, H) into logits (T, B, V')."""
         if self.config.tied:
             weight = self.embedding.weight[: self.targets]
             logits = F.linear(self.project(top), weight, self.output_bias)

@@ -28,3 +28,8 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 compiled_contracting = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
 )
+
+#: The same; a sum may also be taken in the order that is fastest, which is always the same one.
+compiled_summing = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"}
+)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
+from seqgen.compiling import compiled_summing
 from seqgen.config import ModelConfig
 from seqgen.plugin import Ids
 from seqgen.sampling import Lanes, Rules, choose_each
@@ -38,6 +39,9 @@ UNITS = PANEL // 4
 
 HALF, ONE, TWO = np.float32(0.5), np.float32(1), np.float32(2)
 
+#: Added to the variance of outputs, as PyTorch does.
+EPSILON = np.float32(1e-5)
+
 #: Exponents of 2 that single precision holds; the logistic function is flat beyond them.
 LARGEST = np.float32(126)
 LOG2_E = np.float32(1.4426950408889634)
@@ -54,8 +58,8 @@ class Network(NamedTuple):
 
     Attributes
     ----------
-    hidden, layers : int
-        Units of a layer, filled up; layers.
+    units, hidden, layers : int
+        Units of a layer; the same, filled up; layers.
     resets : bool array (V,)
         Whether the state is zero after a token: END, or a boundary.
     weights : float32 or int8 array
@@ -78,6 +82,7 @@ class Network(NamedTuple):
         How many layers the output layer sees.
     """
 
+    units: int
     hidden: int
     layers: int
     resets: NDArray[np.bool_]
@@ -119,7 +124,7 @@ class FusedStepper:
         int8: bool = False,
     ) -> None:
         self._hidden = config.hidden
-        self._room: tuple[Floats, Floats] | None = None
+        self._room: tuple[Floats, Floats, Floats] | None = None
         self._end, self._targets = vocab.end, vocab.targets
         self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
 
@@ -130,11 +135,12 @@ class FusedStepper:
     def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
         """Read all ids; only the last logits are computed."""
         state = _copy(state)
-        gates, logits = self._scratch(len(ids))
+        x, gates, logits = self._scratch(len(ids))
 
         def read(rows: slice) -> None:
             h, c = state[:, rows]
-            _read(self._network, ids[rows], features[rows], h, c, gates[rows], logits[rows])
+            room = x[rows], gates[rows], logits[rows]
+            _read(self._network, ids[rows], features[rows], h, c, *room)
 
         _share_out(len(ids), read)
         return logits[:, : self._targets].copy(), state
@@ -144,12 +150,12 @@ class FusedStepper:
     ) -> tuple[Ids, NDArray[np.float64], Floats]:
         """Step and draw in one call."""
         state = _copy(state)
-        gates, logits = self._scratch(len(draws))
+        x, gates, logits = self._scratch(len(draws))
         new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
 
         def write(rows: slice) -> None:
             some, (h, c) = Lanes._make(values[rows] for values in lanes), state[:, rows]
-            room = gates[rows], logits[rows]
+            room = x[rows], gates[rows], logits[rows]
             drawn = new[rows], log_probabilities[rows]
             _write(self._network, some, draws[rows], rules, h, c, *room, *drawn)
 
@@ -173,12 +179,17 @@ class FusedStepper:
         layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
         return state
 
-    def _scratch(self, lanes: int) -> tuple[Floats, Floats]:
-        """Return room for gates (B, 4H) and logits (B, V' filled up)."""
+    def _scratch(self, lanes: int) -> tuple[Floats, Floats, Floats]:
+        """Return room for what is multiplied, gates (B, 4H) and logits (B, V' filled up)."""
         if self._room is None or len(self._room[0]) != lanes:
-            widths = 4 * self._network.hidden, self._network.outputs.shape[1]
-            gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
-            self._room = gates, logits
+            network = self._network
+            widths = (
+                max(network.seen, 2) * network.hidden,
+                4 * network.hidden,
+                network.outputs.shape[1],
+            )
+            x, gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
+            self._room = x, gates, logits
         return self._room
 
 
@@ -225,6 +236,7 @@ def lay_out(
     rows = [bias[None], *(weights[f"features_out.{kind}.weight"] for kind in kinds)]
     lengths = [len(table) for table in tables]
     return Network(
+        units=hidden,
         hidden=filled,
         layers=config.layers,
         resets=np.array(vocab.resets(boundaries)),
@@ -314,6 +326,7 @@ def _write(
     rules: Rules,
     h: Floats,
     c: Floats,
+    x: Floats,
     gates: Floats,
     logits: Floats,
     new: Ids,
@@ -321,8 +334,8 @@ def _write(
 ) -> None:
     """Read, predict and draw until every lane has ended or the draws are used up."""
     for step in range(draws.shape[1]):
-        _advance(network, lanes.ids, lanes.features, h, c, gates)
-        _predict(network, lanes.features, h, logits)
+        _advance(network, lanes.ids, lanes.features, h, c, x, gates)
+        _predict(network, lanes.features, h, x, logits)
         if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
             return
 
@@ -334,18 +347,19 @@ def _read(
     features: Ids,
     h: Floats,
     c: Floats,
+    x: Floats,
     gates: Floats,
     logits: Floats,
 ) -> None:
     """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
     for step in range(ids.shape[1]):
-        _advance(network, ids[:, step], features[:, step], h, c, gates)
-    _predict(network, features[:, -1], h, logits)
+        _advance(network, ids[:, step], features[:, step], h, c, x, gates)
+    _predict(network, features[:, -1], h, x, logits)
 
 
 @compiled
 def _advance(
-    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, gates: Floats
+    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, x: Floats, gates: Floats
 ) -> None:
     """Read one id (B,) in every lane."""
     hidden = network.hidden
@@ -353,13 +367,18 @@ def _advance(
         high = min(low + TOGETHER, len(ids))
         place = 0
         for layer in range(network.layers):
-            # A layer's input and its own last output lie side by side in h.
-            first = max(layer - 1, 0) * hidden
-            depth = (layer + 1) * hidden - first
+            mine = slice(layer * hidden, (layer + 1) * hidden)
+            depth = hidden if layer == 0 else 2 * hidden
+            if layer > 0:
+                # What the layer below gives, and beside it the layer's own last output.
+                for lane in range(low, high):
+                    below = h[lane, (layer - 1) * hidden : layer * hidden]
+                    _normalise(network.units, below, x[lane, :hidden])
+                    x[lane, hidden : 2 * hidden] = h[lane, mine]
             panels = _cut(network.weights[place : place + 4 * hidden * depth], depth)
             scales = network.scales[4 * hidden * layer : 4 * hidden * (layer + 1)]
             place += 4 * hidden * depth
-            _multiply(h[low:high], first, panels, gates[low:high])
+            _multiply(h[low:high] if layer == 0 else x[low:high], panels, gates[low:high])
             for lane in range(low, high):
                 row = network.starts[layer] + (ids[lane] if network.reads[layer] else 0)
                 gate = gates[lane]
@@ -371,7 +390,6 @@ def _advance(
                     table = network.inputs[network.starts[layer] + value]
                     for unit in range(len(gate)):
                         gate[unit] += table[unit]
-                mine = slice(layer * hidden, (layer + 1) * hidden)
                 if network.resets[ids[lane]]:
                     h[lane, mine] = 0
                     c[lane, mine] = 0
@@ -380,16 +398,21 @@ def _advance(
 
 
 @compiled
-def _predict(network: Network, features: Ids, h: Floats, logits: Floats) -> None:
+def _predict(network: Network, features: Ids, h: Floats, x: Floats, logits: Floats) -> None:
     """Compute the logits (B, V' filled up) from the layers' outputs."""
-    first = (network.layers - network.seen) * network.hidden
-    depth = network.seen * network.hidden
+    hidden, first = network.hidden, network.layers - network.seen
+    depth = network.seen * hidden
     columns = logits.shape[1]
     panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
     scales = network.scales[len(network.scales) - columns :]
     for low in range(0, len(h), TOGETHER):
         high = min(low + TOGETHER, len(h))
-        _multiply(h[low:high], first, panels, logits[low:high])
+        for lane in range(low, high):
+            for layer in range(network.seen):
+                mine = slice(layer * hidden, (layer + 1) * hidden)
+                above = h[lane, (first + layer) * hidden : (first + layer + 1) * hidden]
+                _normalise(network.units, above, x[lane, mine])
+        _multiply(x[low:high], panels, logits[low:high])
     for lane in range(len(h)):
         row = logits[lane]
         bias = network.outputs[0]
@@ -408,13 +431,13 @@ def _cut(weights: NDArray[Any], depth: int) -> NDArray[Any]:
 
 
 @compiled
-def _multiply(x: Floats, first: int, panels: NDArray[Any], products: Floats) -> None:
-    """Multiply columns of x (B, ...), from the first on, by panels, into products (B, N)."""
+def _multiply(x: Floats, panels: NDArray[Any], products: Floats) -> None:
+    """Multiply the first columns of x (B, ...) by panels, into products (B, N)."""
     products[:] = 0
     fours = len(x) - len(x) % 4
     for number in range(len(panels)):
         for block in range(panels.shape[1]):
-            weights, low = panels[number, block], first + block * ROWS
+            weights, low = panels[number, block], block * ROWS
             for lane in range(0, fours, 4):
                 _add_to_four(x, lane, low, weights, products, number * PANEL)
             for lane in range(fours, len(x)):
@@ -477,6 +500,20 @@ def _gate(gates: Floats, h: Floats, c: Floats) -> None:
     for unit in range(hidden):
         c[unit] = _sigmoid(forget[unit]) * c[unit] + _sigmoid(into[unit]) * _tanh(cell[unit])
         h[unit] = _sigmoid(out[unit]) * _tanh(c[unit])
+
+
+@compiled_summing
+def _normalise(units: int, outputs: Floats, normal: Floats) -> None:
+    """Shift and scale a layer's outputs to mean 0 and variance 1; the filling becomes anything."""
+    mean = variance = np.float32(0)
+    for unit in range(units):
+        mean += outputs[unit]
+    mean /= np.float32(units)
+    for unit in range(units):
+        variance += (outputs[unit] - mean) * (outputs[unit] - mean)
+    factor = ONE / np.sqrt(variance / np.float32(units) + EPSILON)
+    for unit in range(len(outputs)):
+        normal[unit] = (outputs[unit] - mean) * factor
 
 
 @compiled

@@ -176,7 +176,9 @@ class SequenceLSTM(nn.Module):
             above, (h_new, c_new) = layer(below, resets, one)  # (T, B, H)
             hs.append(h_new)
             cs.append(c_new)
-            above = self._drop(above)
+            # Normalised, without weights of its own (Ba et al. 2016): logits and the layer above
+            # get numbers of one size from the start, while h is small at first.
+            above = self._drop(F.layer_norm(above, above.shape[2:]))
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]

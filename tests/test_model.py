@@ -87,6 +87,11 @@ def cell_of(layer: ResetLSTM) -> torch.nn.LSTMCell:
     return cell
 
 
+def normal(outputs: torch.Tensor) -> torch.Tensor:
+    centred = outputs - outputs.mean(1, keepdim=True)
+    return centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt()
+
+
 def reset_by_hand(
     model: SequenceLSTM, ids: torch.Tensor, features: torch.Tensor
 ) -> Iterator[tuple[torch.Tensor, State]]:
@@ -101,9 +106,9 @@ def reset_by_hand(
         below = read
         for number, cell in enumerate(cells):
             states[number] = tuple(part * kept for part in cell(below, states[number]))
-            below = states[number][0]
+            below = normal(states[number][0])
             below = torch.cat([below, read], 1) if model.config.skip else below
-        outputs = [h for h, _ in states]
+        outputs = [normal(h) for h, _ in states]
         tables = zip(model.features_out, kinds, strict=True)
         top = torch.cat(outputs, 1) if model.config.skip else outputs[-1]
         logits = model.output(top) + sum(table(kind) for table, kind in tables)

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
     from seqgen.training import Report
 
-FORMAT = 1
+#: 2: layers give normalised outputs; the weights have the same names and shapes as before.
+FORMAT = 2
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
 METRICS = "metrics.jsonl"

@@ -271,12 +271,27 @@ class _Choice:
 def _choice(
     domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
 ) -> _Choice | None:
-    """Return the codec that is named, or the only one; None if one has to be suggested."""
-    if codec is None and len(domain.codecs) > 1:
-        return None
-    name, codec_class = codec_type(domain, domain_name, codec)
-    place = f"options of codec {name!r}"
-    return _Choice(name, codec_class, from_mapping(codec_class.options_type, options or {}, place))
+    """Return the codec that is named, or the only one; None if one has to be suggested.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If there is no such codec, or none that has these options.
+    """
+    refusals = []
+    for candidate in domain.codecs if codec is None else [codec]:
+        name, codec_class = codec_type(domain, domain_name, candidate)
+        place = f"options of codec {name!r}"
+        try:
+            chosen = from_mapping(codec_class.options_type, options or {}, place)
+        except ConfigError as error:
+            refusals.append(error)
+            continue
+        if candidate == codec or len(domain.codecs) == 1:
+            return _Choice(name, codec_class, chosen)
+    if codec is not None or len(refusals) == len(domain.codecs):
+        raise refusals[0]
+    return None
 
 
 def _suggestion(

@@ -95,10 +95,10 @@ def say_corpus(corpus: Corpus) -> None:
         say(f"left out {len(info['duplicates'])} pieces that were there already")
     if info.get("twins"):
         across = info["twins_across_splits"]
-        kept = f"{across:,} held-out ones with training pieces" if across else "none across splits"
         say(
-            f"{info['twins']:,} pieces share passages with others ({info['twin_groups']:,} groups): "
-            f"{kept}"
+            f"{info['twins']:,} pieces have twins that share passages with them, in "
+            f"{info['twin_groups']:,} groups; "
+            + (f"{across:,} held-out pieces have one in training" if across else "none is split")
         )
     if info["skipped"]:
         say(f"left out {len(info['skipped'])} sources that could not be used:")

@@ -36,8 +36,8 @@ def chorale_on(line: tuple[np.ndarray, np.ndarray], shift: int = 0, seed: int = 
     begins = np.zeros((steps, 4), bool)
     begins[onsets, 0], begins[0] = True, True
     sounding[onsets[0] :, 0] = np.repeat(pitches, np.diff(onsets, append=steps)) + shift
-    lower = np.random.default_rng(seed).integers(0, 5, (steps // 8 + 1, 3))
-    sounding[:, 1:] = np.repeat(lower, 8, axis=0)[:steps] + (57 + shift, 50 + shift, 40 + shift)
+    lower = np.random.default_rng(seed).integers((57, 50, 40), (62, 55, 45), (steps // 8 + 1, 3))
+    sounding[:, 1:] = np.repeat(lower, 8, axis=0)[:steps] + shift
     begins[::8, 1:] = True
     return Raster(sounding, begins, (4, 4), 0).to_music()
 

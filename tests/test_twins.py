@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_text.characters import CharacterCodec
 from seqgen_text.domain import Text
@@ -61,6 +61,7 @@ def splits_of(pieces: Sequence[frozenset[int]], seed: int = 0) -> dict[frozenset
 SOME_PIECES = st.sets(st.frozensets(st.integers(0, 40), max_size=4), max_size=40).map(list)
 
 
+@settings(deadline=None)
 @given(SOME_PIECES, st.randoms(use_true_random=False))
 def test_the_lowest_rank_of_a_group_leads_it(pieces, random) -> None:
     ranks = random.sample(range(1000), len(pieces))
@@ -69,6 +70,7 @@ def test_the_lowest_rank_of_a_group_leads_it(pieces, random) -> None:
         assert {leaders[piece] for piece in group} == {min(group, key=lambda piece: ranks[piece])}
 
 
+@settings(deadline=None)
 @given(SOME_PIECES)
 def test_no_group_straddles_splits(pieces) -> None:
     splits = splits_of(pieces + LONERS)
@@ -78,6 +80,7 @@ def test_no_group_straddles_splits(pieces) -> None:
         assert len(group) <= LARGE_GROUP or found == {0}
 
 
+@settings(deadline=None)
 @given(SOME_PIECES, SOME_PIECES)
 def test_more_pieces_move_only_what_gains_a_twin(old, new) -> None:
     new = [piece for piece in new if piece not in old]
@@ -87,6 +90,7 @@ def test_more_pieces_move_only_what_gains_a_twin(old, new) -> None:
             assert all(before[old[number]] == after[old[number]] for number in group)
 
 
+@settings(deadline=None)
 @given(SOME_PIECES, st.randoms(use_true_random=False))
 def test_the_order_of_pieces_makes_no_difference(pieces, random) -> None:
     shuffled = random.sample(pieces + LONERS, len(pieces) + len(LONERS))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
@@ -45,6 +45,7 @@ def chorale_on(line: tuple[np.ndarray, np.ndarray], shift: int = 0, seed: int = 
 # Passages ---------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(-24, 24), st.integers(0, 100))
 def test_transposing_and_shifting_change_no_passage(seed: int, interval: int, steps: int) -> None:
     pitches, onsets = tune(seed)
@@ -53,6 +54,7 @@ def test_transposing_and_shifting_change_no_passage(seed: int, interval: int, st
     np.testing.assert_array_equal(passages(pitches + interval, onsets + steps), found)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 100), st.integers(0, 100))
 def test_lines_that_share_enough_notes_share_a_passage(seed: int, before: int, after: int) -> None:
     """However much stands before and after in each, and in another key."""

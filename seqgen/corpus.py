@@ -24,6 +24,7 @@ from seqgen.discovery import load_codec
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, read_description, write_json
 from seqgen.plugin import Codec
+from seqgen.twins import Twins
 from seqgen.vocab import Vocab
 
 FORMAT = 1
@@ -39,6 +40,9 @@ HELD_OUT = {"valid": 0.1, "test": 0.05}
 
 #: Pieces of more tokens are held out in part, at their end; shorter ones as a whole or not.
 LONG_PIECE = 20_000
+
+#: Larger groups of twins are trained on: too much of a corpus to be held out by chance.
+LARGE_GROUP = 20
 
 SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
 
@@ -160,10 +164,19 @@ class Corpus:
 
 
 class CorpusWriter:
-    """Writes ids as they come; of a piece only its length and a short digest stay in memory."""
+    """Writes ids as they come; of a piece its length, a short digest and passages stay in memory.
+
+    Attributes
+    ----------
+    lengths : array of int
+        Tokens of each piece so far.
+    twins : Twins
+        What passages they have.
+    """
 
     def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
         self.lengths = array("q")
+        self.twins = Twins()
         self._folder = folder
         self._codec = codec
         self._vocab = Vocab.of(codec.vocab)
@@ -220,13 +233,17 @@ class CorpusWriter:
                 self._duplicates.append(source)
                 return None
             self._seen.add(short)
+        whole = ids.astype(np.int64, copy=False)
+        self.twins.add(len(self.lengths), self._codec.passages(whole))
+        self._units.update(self._codec.units(whole))
         self.lengths.append(len(ids))
-        self._units.update(self._codec.units(ids.astype(np.int64, copy=False)))
         self._file.write(np.ascontiguousarray(ids, self._dtype).data)
         print(json.dumps(source), file=self._sources)
         return digest
 
-    def finish(self, info: dict[str, Any], segments: NDArray[np.void]) -> None:
+    def finish(
+        self, info: dict[str, Any], segments: NDArray[np.void], leaders: NDArray[np.int64]
+    ) -> None:
         """Write what goes beside the tokens.
 
         Parameters
@@ -235,6 +252,8 @@ class CorpusWriter:
             What ``corpus.json`` says of where the pieces come from.
         segments : array of `SEGMENT`
             Which run of which piece is in which split.
+        leaders : int64 array (pieces,)
+            The groups of twins, as `Twins.leaders` gives them.
         """
         self._write_header()
         offsets = np.zeros(len(self.lengths) + 1, "<i8")
@@ -254,6 +273,7 @@ class CorpusWriter:
             "tokens": counts,
             "units": dict(self._units),
             "duplicates": self._duplicates,
+            **_count_twins(leaders, segments),
         }
         write_json(self._folder / CORPUS, info | learned)
 
@@ -291,19 +311,39 @@ def draw(digest: bytes, seed: int) -> float:
     return int.from_bytes(drawn[:8], "little") / 2**64
 
 
-def assign_splits(draws: Sequence[float], lengths: Sequence[int]) -> NDArray[np.void]:
-    """Decide piece by piece, from its content and the seed, which `draw` has made a number of.
+def assign_splits(
+    draws: Sequence[float], lengths: Sequence[int], leaders: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """Decide group by group, from its content and the seed, which `draw` has made a number of.
 
-    A piece of at most `LONG_PIECE` tokens goes into one split as a whole, by its draw, so that
-    more files never move it; of a longer one the end is held out. Where that leaves a split
-    empty, the end of every piece is held out instead.
+    A group of twins, or a piece without, goes into one split as a whole, by the draw of its
+    leader; a group of more than `LARGE_GROUP` is trained on. So more files move a piece only if
+    its group gains a twin. Of a piece of more than `LONG_PIECE` tokens without a twin the end
+    is held out. Where that leaves a split empty, the end of every piece is held out instead.
     """
     bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
-    rows = whole(lengths, np.array([1, 2, 0])[np.searchsorted(bounds, draws, side="right")])
-    rows = _hold_out_ends(rows, rows["stop"] > LONG_PIECE)
+    drawn = np.searchsorted(bounds, np.asarray(draws)[leaders], side="right")
+    size = np.bincount(leaders)[leaders]
+    splits = np.where(size > LARGE_GROUP, 0, np.array([1, 2, 0])[drawn])
+    rows = whole(lengths, splits)
+    rows = _hold_out_ends(rows, (rows["stop"] > LONG_PIECE) & (size == 1))
     if len(np.unique(rows["split"])) < len(SPLITS):
         rows = _hold_out_ends(whole(lengths, 0), np.ones(len(lengths), bool))
     return rows
+
+
+def _count_twins(leaders: NDArray[np.int64], segments: NDArray[np.void]) -> dict[str, int]:
+    """Count pieces with twins, their groups, and held-out pieces with a twin in training."""
+    trained, held_out = np.zeros((2, len(leaders)), bool)
+    trained[segments["piece"][segments["split"] == 0]] = True
+    held_out[segments["piece"][segments["split"] != 0]] = True
+    size = np.bincount(leaders)[leaders]
+    others_trained = np.bincount(leaders, trained)[leaders] - trained
+    return {
+        "twins": int((size > 1).sum()),
+        "twin_groups": len(np.unique(leaders[size > 1])),
+        "twins_across_splits": int((held_out & (others_trained > 0)).sum()),
+    }
 
 
 def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:

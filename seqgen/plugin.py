@@ -90,7 +90,7 @@ class Domain(Protocol):
     Attributes
     ----------
     codecs : mapping of str to Codec class
-        By name; the first is the default.
+        By name; the first is the default where `suggest` does not say otherwise.
     formats : tuple of str
         Suffixes that `write` understands; the first is the default.
     """
@@ -118,6 +118,15 @@ class Domain(Protocol):
         """
         raise DataError("pieces of this domain come from files and cannot be typed")
 
+    def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
+        """Return the name of the codec that fits these pieces, and why, for users who name none.
+
+        The reason goes on after "chose codec NAME:", as in "352 of 371 pieces have four voices".
+        By default it is the first codec, without a reason. `pieces` is read once; of a large
+        corpus it is a sample.
+        """
+        return next(iter(self.codecs)), ""
+
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece in the format of the path's suffix; return the files written."""
         ...
@@ -138,7 +147,7 @@ class Codec(Protocol):
     """Turns a piece into token ids and ids into a piece.
 
     Ids are those of the payload, ``0 .. len(vocab) - 1``; START and END belong to the core.
-    Subclass it to get the defaults: no features, no augmentation, no grammar.
+    Subclass it to get the defaults: no features, no augmentation, no twins, no grammar.
 
     Attributes
     ----------
@@ -260,6 +269,18 @@ class Codec(Protocol):
     def units(self, ids: Ids) -> dict[str, float]:
         """Return what a loss may be quoted per, with its amount in `ids`, by name."""
         return {"tokens": float(len(ids))}
+
+    def passages(self, ids: Ids) -> NDArray[np.int64]:
+        """Return hashes ``(P,)`` of passages of a piece's ids ``(N,)``, by which twins are known.
+
+        Pieces that share a passage are kept on one side of the split. A passage is long enough
+        not to be shared by chance, and its hash is the same in every variation of `augment` and
+        for every fit of the codec. Hashes are spread evenly over 64 bits; a handful to some tens
+        are enough. None, the default, means that no piece has a twin.
+        """
+        import numpy as np
+
+        return np.zeros(0, np.int64)
 
 
 class Tracker(Protocol):

@@ -1,7 +1,8 @@
 """From files to a corpus: find, read, fit, encode, store; what cannot be used is listed.
 
 A corpus may be larger than memory: files are read twice, once to fit the codec and once to
-encode, a few at a time, and a large one piece by piece.
+encode, a few at a time, and a large one piece by piece. If nobody names a codec, the domain
+suggests one after a look at some pieces.
 
 `prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
 Next: `seqgen.corpus`, where they are stored.
@@ -14,7 +15,8 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,6 +42,9 @@ from seqgen.vocab import Vocab
 #: Bytes of files whose content is in memory at once. Up to this many together stay there
 #: between fitting and encoding; of more, as many at a time are shared out among processes.
 KEPT_BYTES = 64 * 2**20
+
+#: A codec is chosen by so many files of a larger corpus, and by so many pieces of each.
+SAMPLED_FILES, SAMPLED_PIECES = 50, 4
 
 #: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -83,7 +88,7 @@ def prepare(
     out : Path or str, optional
         The corpus folder; by default one in the cache, named by content.
     codec : str, optional
-        Name of one of the domain's codecs; by default its first.
+        Name of one of the domain's codecs; by default the one that it suggests for these pieces.
     options : mapping, optional
         Values for fields of the codec's options.
     seed : int
@@ -112,34 +117,38 @@ def prepare(
     if seed < 0 or jobs == 0:
         raise ConfigError(f"seed must be at least 0 and jobs not 0, found {seed} and {jobs}")
     implementation, found = load_domain(domain)
-    name, codec_class = codec_type(implementation, domain, codec)
-    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
+    choice = _choice(implementation, domain, codec, options)
     files, unreadable = _digests(_find_files(implementation, found, [Path(p) for p in paths]))
-    info = _description(found, name, chosen) | {
+    info = _description(found) | {
+        "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "seed": seed,
         "files": [{"name": _shown(file), "sha256": digest} for file, digest in files.items()],
     }
-    key = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode()).hexdigest()
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
         return ready
     replace = overwrite or out is None
     refuse_existing(folder, marker=CORPUS, overwrite=replace)
     reader = _Reader(implementation, list(files), unreadable, jobs, progress or _silent)
-    fitted = _fit(codec_class, chosen, reader, found)
+    choice = choice or _suggestion(implementation, found, options, reader.sample())
+    fitted = _fit(choice, reader, found)
     with (
         new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
         CorpusWriter(temporary, fitted) as writer,
     ):
-        draws = array("d")
+        draws, ranks = array("d"), array("Q")
         for source, ids in reader.encoded(fitted):
             digest = writer.add(source, ids)
             if digest is not None:
                 draws.append(draw(digest, seed))
+                ranks.append(int.from_bytes(digest[:8], "little"))
         if not draws:
             raise _nothing_usable(reader)
-        info |= {"skipped": [asdict(entry) for entry in reader.skipped], "key": key}
-        writer.finish(info, assign_splits(draws, writer.lengths))
+        info |= {"codec": choice.description, "reason": choice.reason, "key": key}
+        info["skipped"] = [asdict(entry) for entry in reader.skipped]
+        leaders = writer.twins.leaders(ranks)
+        writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
     return Corpus(folder)
 
 
@@ -155,7 +164,7 @@ def write_corpus(
     """Encode pieces that are already split and store them.
 
     The codec is fitted on the training pieces. A piece that it refuses is an error here, and
-    nothing is removed: published splits stay as they are.
+    nothing is removed or moved: published splits stay as they are. Twins across them are counted.
 
     Parameters
     ----------
@@ -180,12 +189,12 @@ def write_corpus(
     if unknown := [split for split in pieces if split not in SPLITS]:
         raise ConfigError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
     implementation, found = load_domain(domain)
-    name, codec_class = codec_type(implementation, domain, codec)
-    chosen = from_mapping(codec_class.options_type, options or {}, f"options of codec {name!r}")
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
     if not listed["train"]:
         raise CorpusError("there is no piece to train on")
-    fitted = codec_class.fit(listed["train"], chosen)
+    choice = _choice(implementation, domain, codec, options)
+    choice = choice or _suggestion(implementation, found, options, listed["train"])
+    fitted = choice.codec_class.fit(listed["train"], choice.options)
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
@@ -195,9 +204,10 @@ def write_corpus(
             for index, piece in enumerate(listed[split]):
                 writer.add(f"{split} {index}", fitted.encode(piece))
                 splits.append(number)
-        info = _description(found, name, chosen)
+        info = _description(found) | {"codec": choice.description, "reason": choice.reason}
         info |= {"seed": None, "files": [], "skipped": [], "key": ""}
-        writer.finish(info, whole(writer.lengths, splits))
+        leaders = writer.twins.leaders(range(len(splits)))
+        writer.finish(info, whole(writer.lengths, splits), leaders)
     return Corpus(folder)
 
 
@@ -244,29 +254,84 @@ def encode_files(
     yield from reader.skipped
 
 
-def _fit(codec_class: type[Codec], options: Any, reader: _Reader, found: Found) -> Codec:
+@dataclass(frozen=True)
+class _Choice:
+    """A codec with its options, and why it was chosen if nobody named it."""
+
+    name: str
+    codec_class: type[Codec]
+    options: Any
+    reason: str = ""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, "options": asdict(self.options)}
+
+
+def _choice(
+    domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
+) -> _Choice | None:
+    """Return the codec that is named, or the only one; None if one has to be suggested.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If there is no such codec, or none that has these options.
+    """
+    refusals = []
+    for candidate in domain.codecs if codec is None else [codec]:
+        name, codec_class = codec_type(domain, domain_name, candidate)
+        place = f"options of codec {name!r}"
+        try:
+            chosen = from_mapping(codec_class.options_type, options or {}, place)
+        except ConfigError as error:
+            refusals.append(error)
+            continue
+        if candidate == codec or len(domain.codecs) == 1:
+            return _Choice(name, codec_class, chosen)
+    if codec is not None or len(refusals) == len(domain.codecs):
+        raise refusals[0]
+    return None
+
+
+def _suggestion(
+    domain: Domain, found: Found, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
+) -> _Choice:
+    """Return the codec that the domain suggests, and say whose fault it is if that fails."""
+    try:
+        name, reason = domain.suggest(pieces)
+    except Exception as error:
+        raise PluginError(
+            f"{found.distribution} {found.version} cannot choose a codec for these files "
+            f"({_reason(error)}); name one of {', '.join(domain.codecs)}, and tell its authors"
+        ) from error
+    choice = _choice(domain, found.name, name, options)
+    assert choice is not None  # for a codec is named
+    return replace(choice, reason=reason)
+
+
+def _fit(choice: _Choice, reader: _Reader, found: Found) -> Codec:
     """Fit a codec, and say whose fault it is if that fails."""
     try:
-        fitted = codec_class.fit(reader.pieces(), options)
+        fitted = choice.codec_class.fit(reader.pieces(), choice.options)
         Vocab.of(fitted.vocab)
     except DataError as error:
         raise _nothing_usable(reader, str(error)) from error
     except Exception as error:
         raise PluginError(
-            f"{codec_class.__name__} of {found.distribution} {found.version} cannot be fitted on "
-            f"these files ({_reason(error)}); tell its authors"
+            f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
+            f"fitted on these files ({_reason(error)}); tell its authors"
         ) from error
     return fitted
 
 
-def _description(found: Found, codec: str, options: Any) -> dict[str, Any]:
+def _description(found: Found) -> dict[str, Any]:
     return {
         "seqgen": "corpus",
         "format": FORMAT,
         "domain": found.name,
         "distribution": found.distribution,
         "version": found.version,
-        "codec": {"name": codec, "options": asdict(options)},
     }
 
 
@@ -371,8 +436,25 @@ class _Reader:
         """What could not be used so far."""
         return self._unreadable + self._refused
 
+    def sample(self) -> Iterator[Piece]:
+        """Yield pieces to choose a codec by: all of a small corpus, which then stays, or some."""
+        if self._total <= KEPT_BYTES:
+            self._kept = list(self._accepted(self._read("reading", None)))
+            yield from self.pieces()
+            return
+        files = list(self._sizes)
+        spread = np.linspace(0, len(files) - 1, min(SAMPLED_FILES, len(files)))
+        for file in [files[round(at)] for at in spread]:
+            contents = _read_file(self._domain, file, _shown(file), None)
+            for content in islice(contents, SAMPLED_PIECES):
+                if not isinstance(content, Skipped):
+                    yield content[1]
+
     def pieces(self) -> Iterator[Piece]:
         """Yield all pieces, to fit a codec."""
+        if self._kept is not None:
+            yield from (piece for _, piece in self._kept)
+            return
         small, kept = self._total <= KEPT_BYTES, []
         for source, piece in self._accepted(self._read("reading", None)):
             if small:

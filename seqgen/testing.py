@@ -94,7 +94,7 @@ class Check:
         AssertionError
             If the promise is broken.
         NothingToCheck
-            If the codec does not make it, having no features, tracker or boundaries.
+            If the codec does not make it, having no features, passages, tracker or boundaries.
         """
         self.promise(_subject(self.domain, self.codec), folder)
 
@@ -319,6 +319,25 @@ def augments_within_its_vocabulary(subject: Subject, folder: Path) -> None:
         codec.decode(one)
 
 
+def recognises_variations(subject: Subject, folder: Path) -> None:
+    """Some passage of a piece is in every variation, and in every fit of the codec."""
+    codec = subject.codec
+    found = [codec.passages(ids) for ids in subject.ids]
+    if not any(map(len, found)):
+        raise NothingToCheck("the codec finds no passages")
+    alone = type(codec).fit(subject.pieces[:1], codec.options)
+    ids = np.asarray(alone.encode(subject.pieces[0]), np.int64)[:TOKENS]
+    np.testing.assert_array_equal(alone.passages(ids), found[0])
+    for ids, passages in zip(subject.ids, found, strict=True):
+        assert passages.ndim == 1 and passages.dtype == np.int64, (passages.shape, passages.dtype)
+        np.testing.assert_array_equal(codec.passages(ids), passages)
+        for seed in range(5):
+            varied = codec.augment(ids, np.random.default_rng(seed))
+            assert not len(passages) or np.isin(codec.passages(varied), passages).any()
+    for ids in _random_ids(codec):
+        codec.passages(ids)
+
+
 def has_features_in_range(subject: Subject, folder: Path) -> None:
     """Features are (N + 1, K) and within their sizes, for any ids."""
     codec = subject.codec
@@ -457,6 +476,7 @@ PROMISES: tuple[Promise, ...] = (
     decodes_all_of_its_tokens,
     saves_its_state,
     augments_within_its_vocabulary,
+    recognises_variations,
     has_features_in_range,
     has_features_of_the_past,
     tracks_its_features,

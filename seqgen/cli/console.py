@@ -84,6 +84,8 @@ def print_json(value: Any) -> None:
 def say_corpus(corpus: Corpus) -> None:
     """Tell what became of the files."""
     info = corpus.info
+    if info.get("reason"):
+        say(f"chose codec {info['codec']['name']}: {info['reason']}")
     tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
     say(
         f"{info['pieces']:,} pieces as {info['codec']['name']} tokens ({tokens}); "
@@ -91,6 +93,13 @@ def say_corpus(corpus: Corpus) -> None:
     )
     if info["duplicates"]:
         say(f"left out {len(info['duplicates'])} pieces that were there already")
+    if info.get("twins"):
+        across = info["twins_across_splits"]
+        say(
+            f"{info['twins']:,} pieces have twins that share passages with them, in "
+            f"{info['twin_groups']:,} groups; "
+            + (f"{across:,} held-out pieces have one in training" if across else "none is split")
+        )
     if info["skipped"]:
         say(f"left out {len(info['skipped'])} sources that could not be used:")
         for entry in info["skipped"][:10]:

@@ -92,12 +92,14 @@ def _corpus_text(about: dict[str, Any]) -> str:
     lines = [
         f"corpus of {about['domain']}, {about['distribution']} {about['version']}",
         f"codec       {about['codec']['name']} {about['codec']['options']}",
+        *([f"chosen for  {about['reason']}"] if about.get("reason") else []),
         f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
         f"pieces      {about['pieces']:,} of {len(about['files']):,} files",
         f"tokens      {tokens}; longest piece {about['longest']:,}",
         f"that is     {units}",
         f"duplicates  {len(about['duplicates'])}",
         *(f"  {source}" for source in about["duplicates"]),
+        f"twins       {about.get('twins', 0)}, in {about.get('twin_groups', 0)} groups",
         f"skipped     {len(about['skipped'])}",
         *(f"  {entry['source']}: {entry['reason']}" for entry in about["skipped"]),
     ]

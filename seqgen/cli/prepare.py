@@ -35,7 +35,7 @@ def prepare(
     out
         The corpus folder; by default one in the cache.
     codec
-        How pieces become tokens; by default the domain's first codec.
+        How pieces become tokens; by default one that fits the files.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     seed

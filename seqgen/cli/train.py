@@ -47,7 +47,7 @@ def train(
     out
         The run folder; by default the first free of runs/DOMAIN, runs/DOMAIN-2 ...
     codec
-        How pieces become tokens; by default the domain's first codec.
+        How pieces become tokens; by default one that fits the files.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     start

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
+from seqgen_music import twins
 from seqgen_music.music import Music, pitch_name
 from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, melody_of, raster_of
 
@@ -180,6 +181,12 @@ class ChoraleCodec(Codec):
             return ids
         interval = int(rng.integers(down, up + 1))
         return np.where(self.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
+
+    def passages(self, ids: Ids) -> Ids:
+        """Return hashes of stretches of the soprano: chorales on one tune are twins."""
+        raster = self._raster(ids)
+        onsets = np.flatnonzero(raster.begins[:, 0] & (raster.sounding[:, 0] != REST))
+        return twins.passages(raster.sounding[onsets, 0], onsets)
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position (N + 1, 11)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +15,7 @@ from seqgen_music.midi import read_midi, write_midi
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
 from seqgen_music.rendering import piano_roll, sound
+from seqgen_music.suggestion import suggest
 
 
 class MusicDomain(Domain):
@@ -36,6 +37,10 @@ class MusicDomain(Domain):
         if path.suffix.lower() in (".mid", ".midi"):
             return [read_midi(path)]
         return read_notation(path)
+
+    def suggest(self, pieces: Iterable[Music]) -> tuple[str, str]:
+        """Return the codec for most of the pieces, by their parts, drums and rhythm."""
+        return suggest(pieces, self.codecs)
 
     def write(self, piece: Music, path: Path) -> list[Path]:
         """Write MIDI, WAV or a piano roll in PNG, by suffix.

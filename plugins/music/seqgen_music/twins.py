@@ -1,0 +1,100 @@
+"""Passages that stay the same when music is transposed: by them twins are known.
+
+Two pieces are twins if they share a stretch of a tune: a chorale harmonised twice, a song in
+another key, two arrangements of it. A codec takes the line that bears the tune, its soprano or the
+`skyline` of all its notes, and gives `passages` of it to the core.
+
+A passage is a run of `NOTES` notes: their intervals and the times between their onsets, hashed.
+Of all the hashes of a line only local minima are kept (*winnowing*, Schleimer, Wilkerson and
+Aiken, 2003), so that two lines that share `NOTES` + `SPAN` - 1 notes are sure to share a hash.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen_music.music import Music
+
+#: Notes of a passage. Sixteen are about two lines of a hymn.
+NOTES = 16
+
+#: Of so many passages that follow each other the one of the smallest hash is kept.
+SPAN = 4
+
+#: Passages of fewer different moves than this are scales, arpeggios and drones, not tunes.
+FEWEST_MOVES = 5
+
+#: Moves of pitch and time are hashed by these odd numbers (those of splitmix64).
+_MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
+
+
+def passages(pitches: NDArray[np.int64], onsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the hashes of passages of a line.
+
+    Parameters
+    ----------
+    pitches : int array (N,)
+        MIDI pitches of its notes in the order of time.
+    onsets : int array (N,)
+        When they begin, in steps of a grid that is the same for all pieces.
+
+    Returns
+    -------
+    int64 array (P,)
+        Sorted, none twice, about two for every five notes. Transposing the line or moving it in
+        time changes none of them.
+    """
+    moves = _mixed(_mixed(np.diff(pitches)) + np.diff(onsets).astype(np.uint64))
+    if len(moves) < NOTES - 1:
+        return np.zeros(0, np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(moves, NOTES - 1)
+    weights = _mixed(np.arange(NOTES - 1)) | np.uint64(1)
+    hashes = _mixed((windows * weights).sum(axis=1, dtype=np.uint64))
+    ordered = np.sort(windows, axis=1)
+    varied = 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) >= FEWEST_MOVES
+    return _winnowed(hashes[varied])
+
+
+def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the line that is heard on top: pitches and onsets ``(N,)``.
+
+    A note belongs to it unless a higher one begins with it or still sounds. Drums do not count.
+
+    Parameters
+    ----------
+    music : Music
+    step : int
+        Ticks of a step of the grid to which onsets are rounded.
+    """
+    drums = np.array([track.drums for track in music.tracks], bool)
+    notes = music.notes[~drums[music.notes["track"]]]
+    starts = np.rint(notes["onset"] / step).astype(np.int64)
+    ends = np.rint((notes["onset"] + notes["duration"]) / step).astype(np.int64)
+    order = np.lexsort((-notes["pitch"].astype(np.int64), starts))
+    pitches, onsets = [], []
+    top, until = -1, -1
+    columns = (column[order].tolist() for column in (starts, ends, notes["pitch"]))
+    for start, end, pitch in zip(*columns, strict=True):
+        if (onsets and start == onsets[-1]) or (start < until and pitch < top):
+            continue
+        pitches.append(pitch)
+        onsets.append(start)
+        top, until = pitch, end
+    return np.array(pitches, np.int64), np.array(onsets, np.int64)
+
+
+def _mixed(values: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Spread integers over all 64 bits, each value in its own way (splitmix64)."""
+    mixed = values.astype(np.int64).view(np.uint64) + _MIX[0]
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX[1]
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX[2]
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _winnowed(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Keep the smallest of every `SPAN` neighbours; of fewer, the smallest."""
+    if not len(hashes):
+        return np.zeros(0, np.int64)
+    spans = np.lib.stride_tricks.sliding_window_view(hashes, min(SPAN, len(hashes)))
+    return np.unique(spans.min(axis=1).view(np.int64))

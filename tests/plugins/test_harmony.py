@@ -197,11 +197,13 @@ def test_the_model_writes_as_many_bars_as_are_asked_for(chorales) -> None:
 
 
 def test_the_command_takes_bars(chorales, tmp_path: Path, capsys) -> None:
-    with pytest.raises(SystemExit) as exit:
-        app.meta(
-            ["generate", str(chorales.folder), "--given", "bars=2", "--out", str(tmp_path / "new")]
-        )
-    assert not exit.value.code
+    given, out = ["--given", "bars=2, metre=4/4"], ["--out", str(tmp_path / "new")]
+    try:
+        app.meta(["generate", str(chorales.folder), *given, *out])
+    except SystemExit as error:
+        assert not error.code
+    finally:
+        app.config = ()
     [path] = (tmp_path / "new").glob("*.mid")
     [piece] = MusicDomain().read(path)
     assert len(raster_of(piece).sounding) == 2 * 16

@@ -271,8 +271,8 @@ def test_a_length_may_be_given_in_units_of_the_codec(chorales) -> None:
     for new in seqgen.generate(chorales, 3, limit=limit, sample=sample):
         assert chorales.codec.units(new.ids)["quarters"] == 5
         assert new.stopped_by == "length"
-    with pytest.raises(ConfigError, match="cannot be given in 'bars'; it can in tokens, frames"):
-        next(seqgen.generate(chorales, limit=LimitConfig(length=5, unit="bars")))
+    with pytest.raises(ConfigError, match="cannot be given in 'pages'; it can in tokens, frames"):
+        next(seqgen.generate(chorales, limit=LimitConfig(length=5, unit="pages")))
 
 
 def test_units_and_tokens_cut_alike(run) -> None:

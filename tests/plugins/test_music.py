@@ -364,7 +364,7 @@ def test_features_tell_place_bar_and_parallels() -> None:
     # At step 8 the soprano goes from C5 to D5, an octave over the tenor's C4.
     tenor = rows[2 + 8 * 4 + 2]
     assert tenor[0] == 4
-    assert HELD.vocab[HELD.ids["pitch", HELD.low] + tenor[9] - 1] == "D4"
+    assert HELD.vocab[HELD.table.id("pitch", HELD.low) + tenor[9] - 1] == "D4"
 
 
 def test_the_tracker_keeps_order_ranges_and_steps() -> None:
@@ -376,24 +376,24 @@ def test_the_tracker_keeps_order_ranges_and_steps() -> None:
         return {(*HELD.vocab, "END")[token] for token in np.flatnonzero(mask)}
 
     assert names() == {"metre 3/4", "metre 4/4"}
-    tracker.push(HELD.ids["metre", (4, 4)])
+    tracker.push(HELD.table.id("metre", (4, 4)))
     assert names() == {f"upbeat {number}" for number in range(16)}
     waltz = HELD.tracker()
-    waltz.push(HELD.ids["metre", (3, 4)])
+    waltz.push(HELD.table.id("metre", (3, 4)))
     assert waltz.allowed().sum() == 12
-    tracker.push(HELD.ids["upbeat", 0])
+    tracker.push(HELD.table.id("upbeat", 0))
     for low, high in HELD.ranges:
         allowed = {pitch_name(pitch) for pitch in range(low, high + 1)}
         assert names() == {"rest"} | allowed
-        tracker.push(HELD.ids["pitch", low])
+        tracker.push(HELD.table.id("pitch", low))
     assert {"hold", "END"} <= names() and tracker.allowed()[end]
-    tracker.push(HELD.ids["rest", REST])
+    tracker.push(HELD.table.id("rest"))
     assert "END" not in names() and "hold" in names()
 
 
 @pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
 def test_a_piece_never_falls_silent_for_more_than_a_bar(codec: ChoraleCodec) -> None:
-    tracker, rest, ids = codec.tracker(), codec.ids["rest", REST], []
+    tracker, rest, ids = codec.tracker(), codec.table.id("rest"), []
     end = len(codec.vocab)
     for _ in range(codec.header + 4 * 60):
         mask = tracker.allowed()
@@ -408,10 +408,10 @@ def test_a_piece_never_falls_silent_for_more_than_a_bar(codec: ChoraleCodec) -> 
 def test_a_piece_does_not_end_in_silence() -> None:
     tracker = GRID.tracker()
     for _ in range(4):
-        tracker.push(GRID.ids["rest", REST])
+        tracker.push(GRID.table.id("rest"))
     assert not tracker.allowed()[-1]
     for low, _ in GRID.ranges:
-        tracker.push(GRID.ids["pitch", low])
+        tracker.push(GRID.table.id("pitch", low))
     assert tracker.allowed()[-1]
 
 

@@ -13,7 +13,7 @@ The raster runs step by step through soprano, alto, tenor and bass. Two forms:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music import twins
+from seqgen_music import twins, wishes
 from seqgen_music.music import Music, pitch_name
-from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, melody_of, raster_of
+from seqgen_music.raster import REST, STEPS, VOICES, Raster, bar_steps, given_voices, raster_of
+from seqgen_music.tokens import TokenTable
 
 #: From this many steps on, how long a voice has gone on makes no difference.
 LONGEST_LASTED = 31
@@ -36,6 +37,9 @@ DEFAULT_METRE = (4, 4)
 
 #: Number of voices, and intervals in semitones (octaves apart) that must not run in parallel.
 PARTS, PERFECT = len(VOICES), (0, 7)
+
+#: What can be asked of a chorale in words.
+WISHES = {"bars": wishes.count, "metre": wishes.metre}
 
 #: What a token means in a cell, besides pitches and `REST`.
 HOLD, NO_CELL = -2, -3
@@ -82,19 +86,18 @@ class ChoraleCodec(Codec):
         self.held = options.form == "held"
         self.header = 2 if self.held else 0
         self.low, self.high = min(low for low, _ in ranges), max(high for _, high in ranges)
-        # The table of tokens, (kind, value) in the order of ids; all else derives from it.
         longest_bar = max(map(bar_steps, self.metres))
-        self.table: list[tuple[str, Any]] = [("rest", REST)]
-        self.table += [("pitch", pitch) for pitch in range(self.low, self.high + 1)]
+        pitches = range(self.low, self.high + 1)
+        kinds: dict[str, Sequence[Any]] = {"rest": (None,), "pitch": pitches}
         if self.held:
-            self.table.append(("hold", HOLD))
-            self.table += [("metre", metre) for metre in self.metres]
-            self.table += [("upbeat", steps) for steps in range(longest_bar)]
-        self.ids = {token: number for number, token in enumerate(self.table)}
-        self.vocab = tuple(_token_name(kind, value) for kind, value in self.table)
-        self.meaning = np.array(
-            [value if kind in ("rest", "pitch", "hold") else NO_CELL for kind, value in self.table]
-        )
+            kinds |= {"hold": (None,), "metre": self.metres, "upbeat": range(longest_bar)}
+        self.table = TokenTable(kinds, bare=("pitch",))
+        self.vocab = self.table.names
+        self.meaning = np.full(len(self.table), NO_CELL)
+        self.meaning[self.table.id("rest")] = REST
+        self.meaning[self.table.mask("pitch")[:-1]] = pitches
+        if self.held:
+            self.meaning[self.table.id("hold")] = HOLD
         self.feature_sizes = (
             self.header + PARTS,
             longest_bar,
@@ -142,17 +145,24 @@ class ChoraleCodec(Codec):
             If the piece has not four voices, if they are all silent for more than a bar, or
             for a pitch or metre that the corpus had not.
         """
-        return self._ids_of(raster_of(piece))
+        raster = raster_of(piece)
+        if silence := _excess_silence(raster, _metre_of(raster, self.options)):
+            raise DataError(
+                f"all voices are silent for {silence} sixteenths on end, more than a bar; "
+                f"a chorale is not: are parts missing?"
+            )
+        return self._ids_of(raster)
 
     def _ids_of(self, raster: Raster) -> Ids:
-        self._refuse_unfit(raster)
-        cells = np.where(raster.sounding == REST, self.ids["rest", REST], 0)
-        cells += np.where(raster.sounding == REST, 0, raster.sounding - self.low + 1)
+        self._refuse_unknown_pitch(raster)
+        self._refuse_unknown_metre(_metre_of(raster, self.options))
+        pitched = self.table.start("pitch") + raster.sounding - self.low
+        cells = np.where(raster.sounding == REST, self.table.id("rest"), pitched)
         if not self.held:
             return cells.ravel()
         goes_on = ~raster.begins & (raster.sounding != REST)
-        cells = np.where(goes_on, self.ids["hold", HOLD], cells)
-        header = [self.ids["metre", raster.metre], self.ids["upbeat", raster.upbeat]]
+        cells = np.where(goes_on, self.table.id("hold"), cells)
+        header = [self.table.id("metre", raster.metre), self.table.id("upbeat", raster.upbeat)]
         return np.concatenate([header, cells.ravel()])
 
     def decode(self, ids: Ids) -> Music:
@@ -228,36 +238,68 @@ class ChoraleCodec(Codec):
         # What goes on over the seam begins there.
         for voice, token in enumerate(rest[:PARTS]):
             pitch = int(raster.sounding[steps, voice])
-            if token == self.ids["hold", HOLD] and pitch != REST:
-                rest[voice] = self.ids["pitch", pitch]
+            if self.meaning[token] == HOLD and pitch != REST:
+                rest[voice] = self.table.id("pitch", pitch)
         upbeat = (raster.upbeat - steps) % bar_steps(raster.metre)
-        return np.concatenate([ids[:1], [self.ids["upbeat", upbeat]], rest])
+        return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], rest])
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
         """Return the follower that keeps the order of the voices and their ranges.
 
-        Given a piece, its soprano (or its highest track) is forced, and the piece ends where the
-        given one does: the model harmonises.
+        Parameters
+        ----------
+        condition : Music or str, optional
+            A piece whose voices are kept note for note, with its metre; the model writes the
+            others, and ends where the given piece does. Tracks named Soprano, Alto, Tenor and
+            Bass are these voices. Without such names, a piece of one track is the voice whose
+            range fits it best, outer voices before inner ones; of several tracks the highest is
+            the soprano. A piece of all four voices gives its soprano.
+            In words: ``bars=8`` (the piece is as long as so many whole bars, an upbeat and the
+            bar that it is taken from counting as one), ``metre=3/4``, or both.
 
         Raises
         ------
         DataError
-            If what is given is no piece, or `encode` would refuse it.
+            If what is given is neither, or has a pitch or metre that the corpus had not.
         """
         if condition is None:
             return ChoraleTracker(self)
-        if not isinstance(condition, Music):
-            raise DataError(f"a chorale is given a melody in a file, found {condition!r}")
-        return ChoraleTracker(self, self._ids_of(melody_of(condition)).tolist())
+        if isinstance(condition, Music):
+            raster, voices = given_voices(condition, self.ranges)
+            ids = self._ids_of(raster).tolist()
+            steps = len(raster.sounding)
+            given = {voice: ids[self.header + voice :: PARTS] for voice in voices}
+            return ChoraleTracker(self, Wish(ids[: self.header], given, steps=steps))
+        if isinstance(condition, str) and "=" in condition:
+            return ChoraleTracker(self, self._wish(condition))
+        raise DataError(
+            f"a chorale is given a melody in a file, found {condition!r}; in words, bars and metre "
+            f"can be given: 'bars=8, metre=3/4'"
+        )
+
+    def _wish(self, text: str) -> Wish:
+        wished = wishes.parse(text, WISHES)
+        header = []
+        if "metre" in wished:
+            if not self.held:
+                raise DataError(
+                    "the form 'grid' of chorales knows no metre: leave out metre, or take a model "
+                    "that was trained with form=held"
+                )
+            self._refuse_unknown_metre(wished["metre"])
+            header = [self.table.id("metre", wished["metre"])]
+        return Wish(header, bars=wished.get("bars"))
 
     def units(self, ids: Ids) -> dict[str, float]:
-        """Count tokens, steps of the grid ("frames") and quarter notes."""
+        """Count tokens, steps of the grid ("frames"), quarter notes and bars."""
         frames = max(len(ids) - self.header, 0) / PARTS
-        return {"tokens": float(len(ids)), "frames": frames, "quarters": frames / STEPS}
+        bars = frames / bar_steps(self.read_header(ids)[0])
+        amounts = {"frames": frames, "quarters": frames / STEPS, "bars": bars}
+        return {"tokens": float(len(ids)), **amounts}
 
     def read_header(self, ids: Ids) -> tuple[tuple[int, int], int]:
         """Return the metre and upbeat that ids begin with, or the first metre and none."""
-        kinds = [self.table[token] for token in ids[: self.header].tolist()]
+        kinds = [self.table.token(token) for token in ids[: self.header].tolist()]
         metre = kinds[0][1] if kinds and kinds[0][0] == "metre" else self.metres[0]
         upbeat = kinds[1][1] if len(kinds) > 1 and kinds[1][0] == "upbeat" else 0
         return metre, upbeat % bar_steps(metre)
@@ -281,13 +323,7 @@ class ChoraleCodec(Codec):
         inside = (pitches >= self.low) & (pitches <= self.high)
         return np.where(inside, pitches - self.low + 1, 0)
 
-    def _refuse_unfit(self, raster: Raster) -> None:
-        metre = _metre_of(raster, self.options)
-        if silence := _excess_silence(raster, metre):
-            raise DataError(
-                f"all voices are silent for {silence} sixteenths on end, more than a bar; "
-                f"a chorale is not: are parts missing?"
-            )
+    def _refuse_unknown_pitch(self, raster: Raster) -> None:
         pitches = raster.sounding[raster.sounding != REST]
         outside = pitches[(pitches < self.low) | (pitches > self.high)]
         if len(outside):
@@ -295,10 +331,32 @@ class ChoraleCodec(Codec):
                 f"pitch {pitch_name(int(outside[0]))} is outside {pitch_name(self.low)} to "
                 f"{pitch_name(self.high)}, the range of this model's corpus; transpose the piece"
             )
+
+    def _refuse_unknown_metre(self, metre: tuple[int, int]) -> None:
         if metre not in self.metres:
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.metres)
             beats, unit = metre
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a new chorale is to follow.
+
+    Attributes
+    ----------
+    header : sequence of int
+        Its first ids, at most those before the voices.
+    voices : mapping of int to sequence of int
+        The ids of the voices that are given, one a step.
+    steps, bars : int, optional
+        Its length; bars are whole ones in its metre.
+    """
+
+    header: Sequence[int] = ()
+    voices: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    steps: int | None = None
+    bars: int | None = None
 
 
 class ChoraleTracker:
@@ -307,12 +365,12 @@ class ChoraleTracker:
     Parameters
     ----------
     codec : ChoraleCodec
-    given : list of int, optional
-        Ids whose header and soprano are to be kept.
+    wish : Wish, optional
+        What is forced.
     """
 
-    def __init__(self, codec: ChoraleCodec, given: list[int] | None = None) -> None:
-        self._codec, self._given = codec, given
+    def __init__(self, codec: ChoraleCodec, wish: Wish | None = None) -> None:
+        self._codec, self._wish = codec, wish or Wish()
         self._header: list[int] = []
         self._metre, self._upbeat = codec.read_header(np.zeros(0, np.int64))
         self._sounding = [REST] * (2 * PARTS)
@@ -320,6 +378,8 @@ class ChoraleTracker:
         self._cells = 0
         self._silent_steps = 0
         self._masks = [self._mask(slot) for slot in range(codec.header + PARTS)]
+        # The last voice that is not given sounds where all would be silent for too long.
+        self._keeper = max(voice for voice in range(PARTS) if voice not in self._wish.voices)
 
     def features(self) -> Sequence[int]:
         """Return the row of `ChoraleCodec.features` for the next position."""
@@ -342,32 +402,48 @@ class ChoraleTracker:
         Nothing is held that does not sound, the voices are not all silent for more than a bar,
         and a piece ends after a whole step in which something sounds.
         """
+        table = self._codec.table
         if len(self._header) < self._codec.header:
             mask = self._masks[len(self._header)].copy()
-            first = self._codec.ids["upbeat", 0]
-            mask[first + bar_steps(self._metre) :] = False
+            mask[table.start("upbeat") + bar_steps(self._metre) :] = False
             return mask
         step, voice = divmod(self._cells, PARTS)
         mask = self._masks[self._codec.header + voice].copy()
-        mask[-1] = voice == 0 and step > 0 and not self._silent_steps
+        length = self._length()
+        mask[-1] = voice == 0 and step > 0 and not self._silent_steps and length is None
         if self._codec.held:
-            mask[self._codec.ids["hold", HOLD]] = self._sounding[-PARTS] != REST
-        others_rest = voice == PARTS - 1 and set(self._sounding[1 - PARTS :]) == {REST}
-        if others_rest and self._silent_steps >= bar_steps(self._metre):
-            mask[self._codec.ids["rest", REST]] = False
+            mask[table.id("hold")] = self._sounding[-PARTS] != REST
+        enough = self._silent_steps >= bar_steps(self._metre) or step + 1 == length
+        if voice == self._keeper and enough and self._others_rest():
+            mask[table.id("rest")] = False
         return mask
 
     def forced(self) -> int | None:
-        """Force the header and the soprano that are given, and END after them."""
-        if self._given is None:
-            return None
-        position = len(self._header) + self._cells
-        if len(self._header) == self._codec.header and self._cells % PARTS:
-            return None
-        return self._given[position] if position < len(self._given) else len(self._codec.vocab)
+        """Force what is given, and END after it."""
+        position = len(self._header)
+        if position < self._codec.header:
+            return self._wish.header[position] if position < len(self._wish.header) else None
+        step, voice = divmod(self._cells, PARTS)
+        if voice == 0 and step == self._length():
+            return len(self._codec.vocab)
+        return self._wish.voices[voice][step] if voice in self._wish.voices else None
 
     def push(self, token: int) -> None:
-        """Take note of a token."""
+        """Take note of a token.
+
+        Raises
+        ------
+        DataError
+            If another is forced, as with a prompt that is not what is given.
+        """
+        forced = self.forced()
+        if forced not in (None, token):
+            names = (*self._codec.vocab, "the end")
+            raise DataError(
+                f"the prompt does not agree with what is given: after "
+                f"{self._cells // PARTS / STEPS:g} quarters it has {names[token]!r} in the place "
+                f"of {names[forced]!r}; leave out the one or the other"
+            )
         if len(self._header) < self._codec.header:
             self._header.append(token)
             self._metre, self._upbeat = self._codec.read_header(np.array(self._header))
@@ -383,6 +459,19 @@ class ChoraleTracker:
             silent = set(self._sounding[-PARTS:]) == {REST}
             self._silent_steps = self._silent_steps + 1 if silent else 0
 
+    def _length(self) -> int | None:
+        """Return the steps of the piece if they are given."""
+        bars = self._wish.bars
+        return self._wish.steps if bars is None else bars * bar_steps(self._metre)
+
+    def _others_rest(self) -> bool:
+        """Tell whether all voices but the next are silent in its step."""
+        step, voice = divmod(self._cells, PARTS)
+        before = self._sounding[len(self._sounding) - voice :]
+        # Whatever comes after the last voice that is not given is given.
+        after = [self._wish.voices[later][step] for later in range(voice + 1, PARTS)]
+        return set(before) <= {REST} and set(after) <= {self._codec.table.id("rest")}
+
     def _parallel(self, voice: int, back: int) -> int:
         """Return the pitch that would run parallel with the voice `back` cells ago, or `REST`."""
         own, other = self._sounding[-PARTS], self._sounding[-back]
@@ -396,13 +485,15 @@ class ChoraleTracker:
 
     def _mask(self, slot: int) -> NDArray[np.bool_]:
         """Return the ids that belong into a slot, END last."""
-        codec, table = self._codec, [*self._codec.table, ("end", None)]
+        codec, table = self._codec, self._codec.table
         if slot < codec.header:
-            return np.array([kind == ("metre", "upbeat")[slot] for kind, _ in table])
-        low, high = codec.ranges[slot - codec.header]
-        return np.array(
-            [kind == "rest" or (kind == "pitch" and low <= value <= high) for kind, value in table]
+            return table.mask(("metre", "upbeat")[slot])
+        mask = table.mask("rest")
+        low, high = (
+            table.start("pitch") + pitch - codec.low for pitch in codec.ranges[slot - codec.header]
         )
+        mask[low : high + 1] = True
+        return mask
 
 
 def _metre_of(raster: Raster, options: ChoraleOptions) -> tuple[int, int]:
@@ -414,15 +505,3 @@ def _excess_silence(raster: Raster, metre: tuple[int, int]) -> int:
     """Return the longest common silence in steps, if it is more than a bar, else 0."""
     silence = raster.longest_silence()
     return silence if silence > bar_steps(metre) else 0
-
-
-def _token_name(kind: str, value: Any) -> str:
-    match kind:
-        case "pitch":
-            return pitch_name(value)
-        case "metre":
-            return f"metre {value[0]}/{value[1]}"
-        case "upbeat":
-            return f"upbeat {value}"
-        case _:
-            return kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -97,8 +98,25 @@ def raster_of(music: Music) -> Raster:
     return _on_grid(music, _voices(music))
 
 
-def melody_of(music: Music) -> Raster:
-    """Round the soprano to the grid, or the highest track; the other voices are silent.
+def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raster, tuple[int, ...]]:
+    """Round the voices that a piece has to the grid; the others are silent.
+
+    Tracks that bear the names of voices are these. Else a piece of one track is the voice whose
+    range it leaves least, of several such the first of soprano, bass, alto and tenor; and of
+    several tracks the highest is the soprano. All four voices leave nothing to write: then the
+    soprano is what is given.
+
+    Parameters
+    ----------
+    music : Music
+    ranges : sequence of (int, int)
+        Lowest and highest pitch of every voice, soprano first.
+
+    Returns
+    -------
+    raster : Raster
+    voices : tuple of int
+        Which are given, ascending.
 
     Raises
     ------
@@ -106,18 +124,36 @@ def melody_of(music: Music) -> Raster:
         If there is no note.
     """
     _refuse_empty(music)
-    try:
-        track = _voices(music)[0]
-    except (DataError, KeyError):
-        notes = music.notes
-        track = max(
-            (int(track) for track in np.unique(notes["track"])),
-            key=lambda track: (
-                not music.tracks[track].drums,
-                notes["pitch"][notes["track"] == track].mean(),
-            ),
+    pitches = {
+        int(track): music.notes["pitch"][music.notes["track"] == track]
+        for track in np.unique(music.notes["track"])
+    }
+    tracks = {voice: track for voice, track in _named_voices(music).items() if track in pitches}
+    if not tracks:
+        highest = max(
+            pitches, key=lambda track: (not music.tracks[track].drums, pitches[track].mean())
         )
-    return _on_grid(music, {0: track})
+        voice = 0 if len(pitches) > 1 else _fitting_voice(pitches[highest], ranges)
+        tracks = {voice: highest}
+    if len(tracks) == len(VOICES):
+        tracks = {0: tracks[0]}
+    return _on_grid(music, tracks), tuple(sorted(tracks))
+
+
+def _named_voices(music: Music) -> dict[int, int]:
+    """Return the track of each voice whose name one track bears."""
+    names = [track.name.strip().lower() for track in music.tracks]
+    return {
+        voice: names.index(name.lower())
+        for voice, name in enumerate(VOICES)
+        if names.count(name.lower()) == 1
+    }
+
+
+def _fitting_voice(pitches: NDArray[np.uint8], ranges: Sequence[tuple[int, int]]) -> int:
+    """Return the voice whose range the pitches leave least; outer voices before inner ones."""
+    outside = [int(((pitches < low) | (pitches > high)).sum()) for low, high in ranges]
+    return min((0, len(VOICES) - 1, 1, 2), key=outside.__getitem__)
 
 
 def _refuse_empty(music: Music) -> None:
@@ -165,12 +201,7 @@ def _voices(music: Music) -> dict[int, int]:
     """
     notes = music.notes
     tracks = [int(track) for track in np.unique(notes["track"])]
-    names = [track.name.strip().lower() for track in music.tracks]
-    named = {
-        voice: names.index(name.lower())
-        for voice, name in enumerate(VOICES)
-        if names.count(name.lower()) == 1
-    }
+    named = _named_voices(music)
     if len(named) == len(VOICES) or set(tracks) <= set(named.values()):
         return named
     if len(tracks) != len(VOICES) or any(music.tracks[track].drums for track in tracks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ class TokenTable:
     ----------
     kinds : mapping of str to sequence
         The values of every kind; those of one kind have consecutive ids.
+    bare : collection of str
+        Kinds whose values are named without the kind: ``C4``, not ``pitch C4``.
 
     Attributes
     ----------
@@ -29,7 +31,7 @@ class TokenTable:
         Index of each token's value among those of its kind.
     """
 
-    def __init__(self, kinds: Mapping[str, Sequence[Hashable]]) -> None:
+    def __init__(self, kinds: Mapping[str, Sequence[Hashable]], bare: Collection[str] = ()) -> None:
         self.kinds = tuple(kinds)
         self._values = {kind: tuple(values) for kind, values in kinds.items()}
         self._numbers = {
@@ -38,11 +40,13 @@ class TokenTable:
         }
         counts = [len(values) for values in self._values.values()]
         starts = np.cumsum([0, *counts])
-        self._starts = dict(zip(self.kinds, starts.tolist(), strict=False))
+        self._starts: dict[str, int] = dict(zip(self.kinds, starts.tolist(), strict=False))
         self.kind_of = np.repeat(np.arange(len(counts)), counts)
         self.number_of = np.arange(starts[-1]) - starts[self.kind_of]
         self.names = tuple(
-            _name(kind, value) for kind, values in self._values.items() for value in values
+            _name(kind, value).removeprefix(f"{kind} " if kind in bare else "")
+            for kind, values in self._values.items()
+            for value in values
         )
 
     def __len__(self) -> int:
@@ -60,7 +64,7 @@ class TokenTable:
         """Tell whether there is such a token."""
         return value in self._numbers[kind]
 
-    def id(self, kind: str, value: Hashable) -> int:
+    def id(self, kind: str, value: Hashable = None) -> int:
         """Return the id of a token.
 
         Raises

@@ -1,0 +1,82 @@
+"""What a user asks of a new piece in words: ``bars=8, metre=3/4``.
+
+Each codec says which names it knows and how the text after each is read: `count`, `metre`,
+`number` and `names` are such readers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seqgen.errors import DataError
+
+
+def parse(text: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Return the wishes by name.
+
+    Parameters
+    ----------
+    text : str
+        ``NAME=VALUE``, several separated by commas.
+    known : mapping of str to callable
+        How the value of each name is read; a ValueError says what is expected.
+
+    Raises
+    ------
+    DataError
+        If a part is no wish, its name is not known or comes twice, or its value cannot be read.
+    """
+    wishes: dict[str, Any] = {}
+    for part in text.split(","):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not sign or name not in known:
+            raise DataError(
+                f"cannot follow {part.strip()!r} in {text!r}: expected NAME=VALUE, where NAME is "
+                f"one of {', '.join(known)}"
+            )
+        if name in wishes:
+            raise DataError(f"{name} is given twice in {text!r}; give it once")
+        try:
+            wishes[name] = known[name](value)
+        except ValueError as error:
+            raise DataError(f"cannot follow {part.strip()!r} in {text!r}: {error}") from error
+    return wishes
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not (text.isascii() and text.isdigit()) or not int(text):
+        raise ValueError(f"expected a whole number of at least 1, such as 8, found {text!r}")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Read a number above 0, such as a tempo, or seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ValueError(f"expected a number above 0, such as 90, found {text!r}")
+    return value
+
+
+def metre(text: str) -> tuple[int, int]:
+    """Read a metre such as 3/4; its unit is a power of 2."""
+    beats, _, unit = text.partition("/")
+    parts = [part.strip() for part in (beats, unit)]
+    if all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
+        above, below = map(int, parts)
+        if above and below.bit_count() == 1:
+            return above, below
+    raise ValueError(f"expected a metre such as 3/4, found {text!r}")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names that are joined by +, such as ``piano+bass``."""
+    found = tuple(name.strip() for name in text.split("+"))
+    if not all(found):
+        raise ValueError(f"expected names joined by +, such as piano+bass, found {text!r}")
+    return found

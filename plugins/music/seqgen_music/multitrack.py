@@ -36,7 +36,6 @@ from seqgen_music.score import (
     program_name,
     score_of,
     settle,
-    tempo_of,
 )
 from seqgen_music.tokens import TokenTable
 
@@ -171,7 +170,7 @@ class MultitrackCodec(Codec):
             known["pitches"].update(np.unique(score.pitch[~drums]).tolist())
             nearest = lengths[_nearest(lengths, score.duration[~drums])]
             known["durations"].update(np.unique(nearest).tolist())
-            known["tempos"].update(np.unique(_tempo_numbers(score.tempo)).tolist())
+            known["tempos"].update(_tempo_numbers(score.tempos).tolist())
             known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
         if not known["programs"]:
             raise DataError("no piece has a note, which the codec 'multitrack' needs")
@@ -189,18 +188,18 @@ class MultitrackCodec(Codec):
         """
         score = score_of(piece, self.options.steps)
         numbers, table = self._numbers, self.table
-        starts = score.bar_starts()
-        bar = np.searchsorted(starts, score.step, side="right") - 1
+        bar = np.searchsorted(score.starts, score.step, side="right") - 1
         drums = score.program == DRUMS
         program = numbers.program[score.program]
         pitch = numbers.pitch[drums.astype(np.intp), score.pitch]
         self._refuse_unknown(score, program, pitch)
-        tempo = numbers.tempo(score.tempo)
+        part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
+        tempo = numbers.tempo(score.tempos)[part]
         velocity = numbers.velocity[score.velocity]
         # A row a note: every token that it may need, and which of them it does.
         rows = np.empty((len(score.step), 6), np.int64)
         needed = np.ones(rows.shape, bool)
-        rows[:, 0] = table.start("position") + score.step - starts[bar]
+        rows[:, 0] = table.start("position") + score.step - score.starts[bar]
         rows[:, 1] = table.start("tempo") + tempo
         rows[:, 2] = table.start("program") + program
         rows[:, 3] = table.start("velocity") + velocity
@@ -212,9 +211,10 @@ class MultitrackCodec(Codec):
         needed[:, 3] = _changed(program, velocity)
         needed[:, 5] = ~drums
         # Before the first note of a bar stand its line and those of empty bars before it.
-        first = np.searchsorted(bar, np.arange(len(starts)))
-        before = np.concatenate([[0], np.cumsum(needed.sum(axis=1))])[first]
-        ids = np.insert(rows[needed], before, self._lines(score.metres))
+        first = np.searchsorted(bar, np.arange(len(score.starts)))
+        chosen = np.flatnonzero(needed)
+        before = np.searchsorted(chosen, first * rows.shape[1])
+        ids = np.insert(rows.ravel()[chosen], before, self._lines(score.metres))
         return np.concatenate([[table.start("tempo") + tempo[0]], ids])
 
     def _lines(self, metres: Sequence[tuple[int, int]]) -> list[int]:
@@ -261,9 +261,9 @@ class MultitrackCodec(Codec):
         velocity = loudness * VELOCITIES + VELOCITIES // 2
         step, steps = states.step[notes], self.options.steps
         settled = settle(step, program[notes], pitch, duration, velocity, steps)
-        tempo = tempo_of(settled[0], *self._tempos(ids, states))
         metres = [learned.metres[number] for number in states.metres.tolist()]
-        return Score(steps, metres, *settled, tempo).to_music()
+        starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
+        return Score(steps, starts, metres, *tempos, *settled).to_music()
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
@@ -420,6 +420,7 @@ class MultitrackCodec(Codec):
             program_at=program_at,
             velocity_at=velocity_at,
             metres=metres,
+            starts=starts,
         )
 
     def _tempos(self, ids: Ids, states: _States) -> tuple[Ids, NDArray[np.float64]]:
@@ -465,6 +466,8 @@ class _States:
     program_at, velocity_at : where the token is that says so, or -1
     metres : int64 array (B,)
         Number of the metre of every bar.
+    starts : int64 array
+        Its first step; one where there is no bar.
     """
 
     place: Ids
@@ -478,6 +481,7 @@ class _States:
     program_at: Ids
     velocity_at: Ids
     metres: Ids
+    starts: Ids
 
 
 class _Numbers:

@@ -43,28 +43,27 @@ class Score:
     ----------
     steps : int
         Steps of the grid in a quarter.
+    starts : int64 array (B,)
+        First step of every bar.
     metres : sequence of (int, int)
-        Of every bar, B of them.
+        Of every bar.
+    tempo_steps, tempos : array (T,)
+        Where tempos begin to hold, the first at 0, and quarters a minute.
     step, program, pitch, duration, velocity : int64 array (N,)
         Of every note, sorted by step, program and pitch; a program is one of General MIDI, or
         `DRUMS`.
-    tempo : float64 array (N,)
-        Quarters a minute when the note begins.
     """
 
     steps: int
+    starts: NDArray[np.int64]
     metres: Sequence[tuple[int, int]]
+    tempo_steps: NDArray[np.int64]
+    tempos: NDArray[np.float64]
     step: NDArray[np.int64]
     program: NDArray[np.int64]
     pitch: NDArray[np.int64]
     duration: NDArray[np.int64]
     velocity: NDArray[np.int64]
-    tempo: NDArray[np.float64]
-
-    def bar_starts(self) -> NDArray[np.int64]:
-        """Return the first step of every bar (B,)."""
-        lengths = [bar_steps(metre, self.steps) for metre in self.metres]
-        return np.cumsum([0, *lengths[:-1]])
 
     def to_music(self) -> Music:
         """Return one track a program."""
@@ -76,13 +75,15 @@ class Score:
             Track(program_name(program), max(program, 0), program == DRUMS)
             for program in programs.tolist()
         )
-        at = np.flatnonzero(np.diff(self.tempo, prepend=0.0))
-        tempos = zip((self.step[at] * STEP_TICKS).tolist(), self.tempo[at].tolist(), strict=True)
-        starts = (self.bar_starts() * STEP_TICKS).tolist()
-        metres = changes((start, *metre) for start, metre in zip(starts, self.metres, strict=True))
-        # What the piece begins with holds from its beginning on.
-        begun = [(0 if number == 0 else tick, tempo) for number, (tick, tempo) in enumerate(tempos)]
-        return Music(notes, tracks, self.steps * STEP_TICKS, tuple(begun), metres)
+        tempos = zip((self.tempo_steps * STEP_TICKS).tolist(), self.tempos.tolist(), strict=True)
+        metres = zip((self.starts * STEP_TICKS).tolist(), self.metres, strict=True)
+        return Music(
+            notes,
+            tracks,
+            self.steps * STEP_TICKS,
+            changes(tempos),
+            changes((start, *metre) for start, metre in metres),
+        )
 
 
 def program_name(program: int) -> str:
@@ -115,17 +116,18 @@ def score_of(music: Music, steps: int) -> Score:
         raise DataError(
             f"the piece is {last // steps:,} quarters long; {LONGEST_STEPS // steps:,} is the most"
         )
-    tempos = music.tempo_changes()
-    tempo_at = _rounded(np.array([tick for tick, _ in tempos]), steps, quarter)
-    starts, metres = _bars(music, steps, last)
-    step, starts, metres, tempo_at = _without_silence(onset, starts, metres, tempo_at)
+    changes_of_tempo = music.tempo_changes()
+    moments = np.array([tick for tick, _ in changes_of_tempo])
+    step, starts, metres, moments = _without_silence(
+        onset, *_bars(music, steps, last), _rounded(moments, steps, quarter)
+    )
     duration = _rounded(notes["onset"] + notes["duration"], steps, quarter) - onset
     programs = np.array([DRUMS if track.drums else track.program for track in music.tracks])
     program = programs[notes["track"]]
     duration[program == DRUMS] = 1
     settled = settle(step, program, notes["pitch"], duration, notes["velocity"], steps)
-    tempo = tempo_of(settled[0], tempo_at, [tempo for _, tempo in tempos])
-    return Score(steps, metres, *settled, tempo)
+    tempos = np.array([tempo for _, tempo in changes_of_tempo])
+    return Score(steps, starts, metres, moments, tempos, *settled)
 
 
 def settle(
@@ -147,12 +149,12 @@ def settle(
     """
     # Notes packed into one number each are sorted several times faster than by an index.
     voice = ((program + 1) << _PITCH) | pitch
-    length = np.clip(duration, 1, LONGEST_NOTE * steps)
+    length = np.minimum(np.maximum(duration, 1), LONGEST_NOTE * steps)
     tail = (length << _VELOCITY) | velocity
     tail_bits = _DURATION + _VELOCITY
     packed = np.sort((((voice << _STEP) | step) << tail_bits) | tail)
     place = packed >> tail_bits
-    kept = np.append(place[1:] != place[:-1], [True] * bool(len(place)))
+    kept = np.flatnonzero(np.diff(place, append=-1))
     packed, place = packed[kept], place[kept]
     length = (packed >> _VELOCITY) & ((1 << _DURATION) - 1)
     # From one voice to the next it is farther than any note is long.
@@ -168,13 +170,6 @@ def settle(
         (packed >> _VELOCITY) & ((1 << _DURATION) - 1),
         packed & ((1 << _VELOCITY) - 1),
     )
-
-
-def tempo_of(
-    step: NDArray[np.int64], at: NDArray[np.int64], tempos: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return the tempo at steps (N,), where tempos begin at some steps, the first at 0."""
-    return np.asarray(tempos, np.float64)[np.searchsorted(at, step, side="right") - 1]
 
 
 def _rounded(ticks: NDArray[np.int64], steps: int, quarter: int) -> NDArray[np.int64]:

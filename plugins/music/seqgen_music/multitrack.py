@@ -174,9 +174,16 @@ class MultitrackCodec(Codec):
             known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
         if not known["programs"]:
             raise DataError("no piece has a note, which the codec 'multitrack' needs")
-        lists = {name: sorted(known[name]) for name in ("metres", "programs", "drums", "durations")}
-        ranges = {name: _ends(known[name]) for name in ("pitches", "tempos", "velocities")}
-        return cls(Learned(**lists, **ranges), options)
+        learned = Learned(
+            metres=sorted(known["metres"]),
+            programs=sorted(known["programs"]),
+            drums=sorted(known["drums"]),
+            durations=sorted(known["durations"]),
+            pitches=_ends(known["pitches"]),
+            tempos=_ends(known["tempos"]),
+            velocities=_ends(known["velocities"]),
+        )
+        return cls(learned, options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the notes bar by bar.

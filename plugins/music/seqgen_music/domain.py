@@ -12,6 +12,7 @@ from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
 from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.multitrack import MultitrackCodec
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
 from seqgen_music.rendering import piano_roll, sound
@@ -21,7 +22,10 @@ from seqgen_music.suggestion import suggest
 class MusicDomain(Domain):
     """Reads and writes `Music`."""
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {"chorale": ChoraleCodec}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "chorale": ChoraleCodec,
+        "multitrack": MultitrackCodec,
+    }
     formats: ClassVar[tuple[str, ...]] = (".mid", ".wav", ".png")
 
     def read(self, path: Path) -> list[Music]:

@@ -1,0 +1,588 @@
+"""The codec `multitrack`: any number of instruments and drums, note by note through the bars.
+
+A piece is its tempo, and then bar after bar. A metre token opens the first bar and every bar of
+another metre, a bar token all others. In a bar come places where notes begin, each followed by
+its notes, sorted by instrument (drums first) and pitch. What a token says holds until another
+one says otherwise: the instrument for all notes to come, the velocity for those of its
+instrument, the tempo for all. So a note is a pitch and a duration, and a stroke of a drum one
+token, unless the instrument or the loudness change::
+
+    tempo 120 | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
+    | program 33 | velocity 20 | pitch E2 | duration 12 | position 6 | program drums | drum 42
+    | bar | ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import ConfigError, DataError
+from seqgen.plugin import Codec, Ids
+from seqgen_music.conditions import Condition, read_condition
+from seqgen_music.multitrack_tracker import MultitrackTracker
+from seqgen_music.music import DEFAULT_TEMPO, Music, pitch_name
+from seqgen_music.score import (
+    DRUMS,
+    FINEST,
+    LONGEST_NOTE,
+    LONGEST_STEPS,
+    Score,
+    bar_steps,
+    program_name,
+    score_of,
+    settle,
+)
+from seqgen_music.tokens import TokenTable
+
+#: Tempos in quarters a minute, a sixteenth of an octave to either side of 120 and so on: 40 to 254.
+TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
+
+#: MIDI velocities in one token.
+VELOCITIES = 4
+
+#: Bars in a phrase, and phrases that are told apart.
+PHRASE, PHRASES = 8, 8
+
+#: Semitones by which a piece is transposed at most, down and up.
+DOWN, UP = -5, 6
+
+
+@dataclass(frozen=True)
+class MultitrackOptions:
+    """How time becomes tokens."""
+
+    steps: int = 12
+    """Places in a quarter: 12 keep sixteenths and triplets exactly, 24 thirty-seconds too."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the codec knows of its corpus.
+
+    Attributes
+    ----------
+    metres : list of (int, int)
+    programs : list of int
+        `DRUMS` among them.
+    drums : list of int
+        Their pitches.
+    durations : list of int
+        In steps.
+    pitches, tempos, velocities : (int, int)
+        Lowest and highest pitch, number in `TEMPOS`, and velocity in `VELOCITIES`.
+    """
+
+    metres: list[tuple[int, int]]
+    programs: list[int]
+    drums: list[int]
+    durations: list[int]
+    pitches: tuple[int, int]
+    tempos: tuple[int, int]
+    velocities: tuple[int, int]
+
+
+class MultitrackCodec(Codec):
+    """Many instruments, note by note through the bars.
+
+    Lossy: times are rounded to the grid; durations of more than four quarters to quarters, of
+    more than eight to halves, and always to the nearest one of the corpus, of `LONGEST_NOTE`
+    quarters at most; drums have none. All tracks of a program become one, in which a note ends
+    where the next one of its pitch begins, and of notes that begin together the longest stays.
+    Velocities are rounded to fours, tempos to `TEMPOS`, and a tempo begins with the next note.
+    A change of metre is rounded to a sixteenth, a metre of more than eight quarters is
+    taken for 4/4. Bars before the first note and after the last go, and of more than
+    four bars on end in which no note begins the others. Keys, pedals, bends and the
+    names of tracks go.
+
+    Eight features: the place in the bar; the number of the bar in its phrase of eight, and of
+    the phrase; metre and instrument; its velocity and its last pitch; and what came the last
+    time that the same token stood here: at the same place of a bar, with the same instrument,
+    after the same note.
+
+    Parameters
+    ----------
+    learned : Learned
+    options : MultitrackOptions
+    """
+
+    options_type: ClassVar[type[Any]] = MultitrackOptions
+
+    def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
+        self.options, self.learned = options, learned
+        self.bars = [bar_steps(metre, options.steps) for metre in learned.metres]
+        self.table = TokenTable(
+            {
+                "tempo": TEMPOS[slice(*_span(learned.tempos))],
+                "metre": learned.metres,
+                "bar": (None,),
+                "position": range(max(self.bars)),
+                "program": ["drums" if one == DRUMS else one for one in learned.programs],
+                "velocity": range(*_span(learned.velocities)),
+                "pitch": range(*_span(learned.pitches)),
+                "drum": learned.drums,
+                "duration": learned.durations,
+            }
+        )
+        self.vocab = self.table.names
+        self.programs = np.array(learned.programs)
+        self.keys = len(self.table.values("pitch")) + len(learned.drums)
+        self.feature_sizes = (
+            max(self.bars) + 1,
+            PHRASE,
+            PHRASES,
+            len(learned.metres) + 1,
+            len(learned.programs) + 1,
+            len(self.table.values("velocity")) + 1,
+            self.keys + 1,
+            len(self.table) + 1,
+        )
+        self._numbers = _Numbers(learned, options.steps)
+
+    @classmethod
+    def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
+        """Learn which metres, instruments, drums and durations there are, and the ranges.
+
+        Raises
+        ------
+        ConfigError
+            If the grid cannot be.
+        DataError
+            If no piece has a note.
+        """
+        if not 1 <= options.steps <= FINEST:
+            raise ConfigError(f"steps must be 1 to {FINEST} a quarter, found {options.steps}")
+        known: dict[str, set[Any]] = {name: set() for name in Learned.__annotations__}
+        lengths = _durations(options.steps)
+        for piece in pieces:
+            try:
+                score = score_of(piece, options.steps)
+            except DataError:
+                continue
+            drums = score.program == DRUMS
+            known["metres"].update(score.metres)
+            known["programs"].update(np.unique(score.program).tolist())
+            known["drums"].update(np.unique(score.pitch[drums]).tolist())
+            known["pitches"].update(np.unique(score.pitch[~drums]).tolist())
+            nearest = lengths[_nearest(lengths, score.duration[~drums])]
+            known["durations"].update(np.unique(nearest).tolist())
+            known["tempos"].update(_tempo_numbers(score.tempos).tolist())
+            known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
+        if not known["programs"]:
+            raise DataError("no piece has a note, which the codec 'multitrack' needs")
+        learned = Learned(
+            metres=sorted(known["metres"]),
+            programs=sorted(known["programs"]),
+            drums=sorted(known["drums"]),
+            durations=sorted(known["durations"]),
+            pitches=_ends(known["pitches"]),
+            tempos=_ends(known["tempos"]),
+            velocities=_ends(known["velocities"]),
+        )
+        return cls(learned, options)
+
+    def encode(self, piece: Music) -> Ids:
+        """Return the notes bar by bar.
+
+        Raises
+        ------
+        DataError
+            If there is no note, or for a pitch, instrument or metre that the corpus had not.
+        """
+        score = score_of(piece, self.options.steps)
+        numbers, table = self._numbers, self.table
+        bar = np.searchsorted(score.starts, score.step, side="right") - 1
+        drums = score.program == DRUMS
+        program = numbers.program[score.program]
+        pitch = numbers.pitch[drums.astype(np.intp), score.pitch]
+        self._refuse_unknown(score, program, pitch)
+        part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
+        tempo = numbers.tempo(score.tempos)[part]
+        velocity = numbers.velocity[score.velocity]
+        # A row a note: every token that it may need, and which of them it does.
+        rows = np.empty((len(score.step), 6), np.int64)
+        needed = np.ones(rows.shape, bool)
+        rows[:, 0] = table.start("position") + score.step - score.starts[bar]
+        rows[:, 1] = table.start("tempo") + tempo
+        rows[:, 2] = table.start("program") + program
+        rows[:, 3] = table.start("velocity") + velocity
+        rows[:, 4] = table.start("pitch") + pitch
+        rows[:, 5] = table.start("duration") + numbers.duration[score.duration]
+        needed[1:, 0] = score.step[1:] != score.step[:-1]
+        needed[0, 1], needed[1:, 1] = False, tempo[1:] != tempo[:-1]
+        needed[1:, 2] = program[1:] != program[:-1]
+        needed[:, 3] = _changed(program, velocity)
+        needed[:, 5] = ~drums
+        # Before the first note of a bar stand its line and those of empty bars before it.
+        first = np.searchsorted(bar, np.arange(len(score.starts)))
+        chosen = np.flatnonzero(needed)
+        before = np.searchsorted(chosen, first * rows.shape[1])
+        ids = np.insert(rows.ravel()[chosen], before, self._lines(score.metres))
+        return np.concatenate([[table.start("tempo") + tempo[0]], ids])
+
+    def _lines(self, metres: Sequence[tuple[int, int]]) -> list[int]:
+        """Return the tokens that open bars: the metre where it is another one."""
+        bar, last, lines = self.table.start("bar"), None, []
+        for metre in metres:
+            lines.append(bar if metre == last else self.table.id("metre", metre))
+            last = metre
+        return lines
+
+    def _refuse_unknown(self, score: Score, program: Ids, pitch: Ids) -> None:
+        if len(unknown := np.flatnonzero(program < 0)):
+            raise DataError(
+                f"{program_name(int(score.program[unknown[0]]))} is no instrument of this model's "
+                f"corpus: {', '.join(map(program_name, self.learned.programs))}"
+            )
+        if len(unknown := np.flatnonzero(pitch < 0)):
+            note = int(score.pitch[unknown[0]])
+            if score.program[unknown[0]] == DRUMS:
+                raise DataError(f"this model's corpus has no drum {note}")
+            low, high = self.learned.pitches
+            raise DataError(
+                f"pitch {pitch_name(note)} is outside {pitch_name(low)} to {pitch_name(high)}, the "
+                f"range of this model's corpus; transpose the piece"
+            )
+        for beats, unit in set(score.metres).difference(self.learned.metres):
+            known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
+            raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
+
+    def decode(self, ids: Ids) -> Music:
+        """Return one track an instrument; what does not fit is passed over."""
+        learned, states, number = self.learned, self._states(ids), self.table.number_of[ids]
+        # Without an instrument it is the first one.
+        program = self.programs[np.maximum(states.program[:-1] - 1, 0)]
+        drums, lasts = program == DRUMS, self._is(np.append(ids[1:], -1), "duration")[: len(ids)]
+        sounds = (self._is(ids, "drum") & drums) | (self._is(ids, "pitch") & ~drums & lasts)
+        notes = np.flatnonzero(sounds & (states.step[:-1] < LONGEST_STEPS))
+        struck = drums[notes]
+        pitch, duration = number[notes], np.full(len(notes), max(self.options.steps // 4, 1))
+        pitch[~struck] += learned.pitches[0]
+        pitch[struck] = np.array(learned.drums, np.int64)[pitch[struck]]
+        duration[~struck] = np.array(learned.durations, np.int64)[number[notes[~struck] + 1]]
+        loudness = learned.velocities[0] + np.maximum(states.velocity[notes] - 1, 0)
+        velocity = loudness * VELOCITIES + VELOCITIES // 2
+        step, steps = states.step[notes], self.options.steps
+        settled = settle(step, program[notes], pitch, duration, velocity, steps)
+        metres = [learned.metres[number] for number in states.metres.tolist()]
+        starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
+        return Score(steps, starts, metres, *tempos, *settled).to_music()
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned."""
+        return asdict(self.learned)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
+        """Rebuild the codec."""
+        metres = [(beats, unit) for beats, unit in state["metres"]]
+        ranges = {name: tuple(state[name]) for name in ("pitches", "tempos", "velocities")}
+        return cls(Learned(**{**state, "metres": metres, **ranges}), options)
+
+    def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
+        """Transpose all but drums, and make the piece a step faster or slower, louder or softer.
+
+        All stays within the ranges of the corpus, so the order of tokens is kept.
+        """
+        number, varied = self.table.number_of[ids], ids.astype(np.int64)
+        for name, down, up in (("pitch", DOWN, UP), ("tempo", -1, 1), ("velocity", -1, 1)):
+            mine = self._is(ids, name)
+            if mine.any():
+                highest = len(self.table.values(name)) - 1
+                lowest_shift = max(down, -int(number[mine].min()))
+                highest_shift = min(up, highest - int(number[mine].max()))
+                varied[mine] += rng.integers(lowest_shift, highest_shift + 1)
+        return varied
+
+    def continuation(self, ids: Ids, start: int) -> Ids:
+        """Return the rest from the bar line before it on, told again all that still holds.
+
+        The bar is the one in which the rest begins. Notes keep their places in it, and a note
+        whose duration is cut off belongs to the rest.
+        """
+        if start and self._is(ids, "pitch")[start - 1]:
+            start -= 1
+        states, rest = self._states(ids), ids[start:]
+        if not states.lines[start]:
+            return ids
+        if not len(rest):
+            return rest
+        last = {
+            kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
+            for kind in ("tempo", "metre", "bar metre", "position")
+        }
+        head = [last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
+        next_kind = self.table.token(int(rest[0]))[0]
+        if next_kind == "metre":
+            del head[1]
+        elif next_kind == "bar":
+            rest = rest[1:]
+        elif next_kind != "position" and states.place[start]:
+            head.append(last["position"])
+        told = self._told_again(ids, states, start, len(ids) - len(rest))
+        return np.concatenate([ids[np.concatenate(head)], told])
+
+    def _told_again(self, ids: Ids, states: _States, start: int, begin: int) -> Ids:
+        """Return the ids from `begin` on, with instrument and velocities as told before `start`."""
+        later = np.arange(len(ids)) >= begin
+        told, places = [], []
+        uses = np.flatnonzero(later & self._is(ids, "program", "velocity", "pitch", "drum"))[:1]
+        if len(uses) and states.program[start] and not self._is(ids[uses], "program")[0]:
+            places.append(int(uses[0]))
+            told.append(int(states.program_at[start]))
+        notes = np.flatnonzero(later & self._is(ids, "pitch", "drum"))
+        at = states.velocity_at[notes]
+        old = (at >= 0) & (at < start)
+        at, firsts = np.unique(at[old], return_index=True)
+        places += notes[old][firsts].tolist()
+        told += at.tolist()
+        return np.insert(ids, places, ids[told])[begin:]
+
+    def features(self, ids: Ids) -> Ids:
+        """Return the features of every position (N + 1, 8)."""
+        states = self._states(ids)
+        bar = np.maximum(states.lines - 1, 0)
+        return np.stack(
+            [
+                states.place,
+                bar % PHRASE,
+                np.minimum(bar // PHRASE, PHRASES - 1),
+                states.metre,
+                states.program,
+                states.velocity,
+                states.key,
+                self._before(ids, states),
+            ],
+            axis=1,
+        )
+
+    def tracker(self, condition: Any = None) -> MultitrackTracker:
+        """Return the follower that keeps the order of tokens, notes and bars.
+
+        A condition is text such as ``tempo=120, metre=3/4, bars=16, instruments=piano+drums``.
+        Tempo and metre then hold throughout, the piece ends in the last of these bars, and
+        other instruments are not played.
+
+        Raises
+        ------
+        DataError
+            If the text cannot be read, or asks for what the corpus had not.
+        """
+        if condition is None:
+            return MultitrackTracker(self, Condition())
+        known = self.learned
+        return MultitrackTracker(self, read_condition(condition, known.metres, known.programs))
+
+    def tempo_token(self, tempo: float) -> int:
+        """Return the token of the nearest tempo, in quarters a minute."""
+        return self.table.start("tempo") + int(self._numbers.tempo(np.array([tempo]))[0])
+
+    def units(self, ids: Ids) -> dict[str, float]:
+        """Count tokens and notes, and in bars begun: bars, quarters and seconds."""
+        states = self._states(ids)
+        lengths = np.array(self.bars)[states.metres]
+        end = int(lengths.sum())
+        at, tempos = self._tempos(ids, states)
+        seconds = np.diff(np.minimum(at, end), append=end) * 60 / tempos
+        return {
+            "tokens": float(len(ids)),
+            "notes": float(self._is(ids, "pitch", "drum").sum()),
+            "bars": float(len(lengths)),
+            "quarters": end / self.options.steps,
+            "seconds": float(seconds.sum()) / self.options.steps,
+        }
+
+    def _is(self, ids: Ids, *kinds: str) -> NDArray[np.bool_]:
+        """Return which ids are of these kinds; -1 is of none."""
+        return self.table.mask(*kinds)[ids]
+
+    def _states(self, ids: Ids) -> _States:
+        """Return what holds before every token, and after the last one."""
+        number = np.append(self.table.number_of[ids], -1)
+        line = self._is(ids, "bar", "metre")
+        metre, program = (number[_latest(self._is(ids, kind))] + 1 for kind in ("metre", "program"))
+        program_at = _latest(self._is(ids, "program"))
+        velocity_at = _latest(self._is(ids, "velocity"), program)
+        note, position = self._is(ids, "pitch", "drum"), self._is(ids, "position")
+        key_at, place_at = _latest(note, program), _latest(position | line)
+        keys = np.append(ids - self.table.start("pitch"), -1)
+        place = np.where(np.append(position, False)[place_at], number[place_at] + 1, 0)
+        here = _latest(note | position | line)
+        lines = np.append(0, np.cumsum(line))
+        metres = np.maximum(metre[1:][line] - 1, 0)
+        starts = np.append(0, np.cumsum(np.array(self.bars)[metres]))[: max(len(metres), 1)]
+        return _States(
+            place=place,
+            lines=lines,
+            metre=metre,
+            program=program,
+            velocity=number[velocity_at] + 1,
+            key=keys[key_at] + 1,
+            here=np.where(np.append(note, False)[here], keys[here] + 1, 0),
+            step=starts[np.maximum(lines - 1, 0)] + np.maximum(place - 1, 0),
+            program_at=program_at,
+            velocity_at=velocity_at,
+            metres=metres,
+            starts=starts,
+        )
+
+    def _tempos(self, ids: Ids, states: _States) -> tuple[Ids, NDArray[np.float64]]:
+        """Return the steps from which tempos hold, and the tempos; the first holds from 0."""
+        said = self._is(ids, "tempo")
+        values = np.array(self.table.values("tempo"), np.float64)
+        tempos = values[self.table.number_of[ids[said]]]
+        at = np.maximum.accumulate(states.step[:-1][said])
+        return np.append(0, at), np.append(tempos[0] if len(tempos) else DEFAULT_TEMPO, tempos)
+
+    def _before(self, ids: Ids, states: _States) -> Ids:
+        """Return the token after the last like place before every place, plus one, or 0."""
+        token = np.append(len(self.table), ids)
+        place = np.zeros(len(token), np.int64)
+        for size, value in (
+            (self.feature_sizes[0], states.place),
+            (self.feature_sizes[4], states.program),
+            (self.keys + 1, states.here),
+            (len(self.table) + 1, token),
+        ):
+            place = place * size + value
+        order = np.argsort(place, kind="stable")
+        same = place[order[1:]] == place[order[:-1]]
+        before = np.zeros(len(token), np.int64)
+        before[order[1:][same]] = ids[order[:-1][same]] + 1
+        return before
+
+
+@dataclass(frozen=True)
+class _States:
+    """What holds before every token of a piece, and after the last one: int64 arrays (N + 1,).
+
+    Values are numbers within their kind plus one; 0 is none.
+
+    Attributes
+    ----------
+    place : position in the bar
+    lines : how many bars have begun
+    metre, program
+    velocity, key : of the instrument; a key is a pitch or a drum
+    here : last key at this place
+    step : of the piece
+    program_at, velocity_at : where the token is that says so, or -1
+    metres : int64 array (B,)
+        Number of the metre of every bar.
+    starts : int64 array
+        Its first step; one where there is no bar.
+    """
+
+    place: Ids
+    lines: Ids
+    metre: Ids
+    program: Ids
+    velocity: Ids
+    key: Ids
+    here: Ids
+    step: Ids
+    program_at: Ids
+    velocity_at: Ids
+    metres: Ids
+    starts: Ids
+
+
+class _Numbers:
+    """Numbers of values within their kind: arrays that are looked up, -1 for what is unknown.
+
+    Attributes
+    ----------
+    program : int64 array (129,)
+        By program; that of `DRUMS` is last.
+    pitch : int64 array (2, 128)
+        By pitch, and whether it is a drum; drums follow pitches.
+    velocity, duration : int64 array
+        The nearest one.
+    """
+
+    def __init__(self, learned: Learned, steps: int) -> None:
+        self.program = np.full(129, -1)
+        self.program[learned.programs] = np.arange(len(learned.programs))
+        self.pitch = np.full((2, 128), -1)
+        pitches = np.arange(*_span(learned.pitches))
+        self.pitch[0, pitches] = np.arange(len(pitches))
+        self.pitch[1, learned.drums] = len(pitches) + np.arange(len(learned.drums))
+        low, high = learned.velocities
+        self.velocity = np.clip(np.arange(256) // VELOCITIES, low, high) - low
+        lengths = np.array(learned.durations, np.int64)
+        self.duration = _nearest(lengths, np.arange(LONGEST_NOTE * steps + 1))
+        self._tempos = learned.tempos
+
+    def tempo(self, tempos: NDArray[np.float64]) -> Ids:
+        """Return the number of the nearest tempo."""
+        low, high = self._tempos
+        return np.clip(_tempo_numbers(tempos), low, high) - low
+
+
+def _latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
+    """Return where the latest event of the same group was before each token, -1 for nowhere.
+
+    Parameters
+    ----------
+    event : bool array (N,)
+    group : int64 array (N + 1,), optional
+        Of every place, of which the one after an event is the event's.
+
+    Returns
+    -------
+    int64 array (N + 1,)
+    """
+    happened = np.append(-1, np.where(event, np.arange(len(event)), -1))
+    if group is None:
+        return np.maximum.accumulate(happened)
+    order = np.argsort(group, kind="stable")
+    # Groups are sorted one after the other: what came before the first place is another's.
+    first = np.searchsorted(group[order], group[order])
+    row = np.arange(len(order))
+    latest = np.maximum.accumulate(np.where(happened[order] >= 0, row, -1))
+    found = np.empty(len(order), np.int64)
+    found[order] = np.where(latest >= first, happened[order][latest], -1)
+    return found
+
+
+def _changed(group: Ids, value: Ids) -> NDArray[np.bool_]:
+    """Return where a value is not the one before in its group."""
+    # Numbers of one byte are sorted in linear time.
+    order = np.argsort(group.astype(np.uint8), kind="stable")
+    group, value = group[order], value[order]
+    changed = np.ones(len(order), bool)
+    changed[order[1:]] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
+    return changed
+
+
+def _durations(steps: int) -> Ids:
+    """Return all durations that may be learned, in steps."""
+    quarters = [range(1, 4 * steps), range(4 * steps, 8 * steps, steps)]
+    halves = range(8 * steps, LONGEST_NOTE * steps + 1, 2 * steps)
+    return np.concatenate([*quarters, halves]).astype(np.int64)
+
+
+def _nearest(values: Ids, wanted: Ids) -> Ids:
+    """Return the number of the nearest of some ascending values, the lower of two."""
+    middles = values[:-1] + values[1:]
+    return np.searchsorted(middles, 2 * wanted)
+
+
+def _tempo_numbers(tempos: NDArray[np.float64]) -> Ids:
+    """Return the numbers of the nearest `TEMPOS`."""
+    logs = np.log(TEMPOS)
+    return np.searchsorted((logs[1:] + logs[:-1]) / 2, np.log(tempos))
+
+
+def _ends(numbers: set[int]) -> tuple[int, int]:
+    """Return the lowest and the highest; of no number, ends that enclose none."""
+    return (min(numbers), max(numbers)) if numbers else (0, -1)
+
+
+def _span(ends: tuple[int, int]) -> tuple[int, int]:
+    """Return the ends of a range, as Python counts."""
+    return ends[0], ends[1] + 1

@@ -1,0 +1,172 @@
+"""The tracker of the codec `multitrack`: which token may come next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen_music.conditions import Condition
+from seqgen_music.score import DRUMS, EMPTY_BARS
+
+if TYPE_CHECKING:
+    from seqgen_music.multitrack import MultitrackCodec
+
+
+class MultitrackTracker:
+    """Knows where in a bar and a note the piece is, and what holds there.
+
+    Numbers are those within a kind plus one, as in the features; 0 is none.
+
+    Parameters
+    ----------
+    codec : MultitrackCodec
+    condition : Condition
+    """
+
+    def __init__(self, codec: MultitrackCodec, condition: Condition) -> None:
+        self._codec, self._table, self._condition = codec, codec.table, condition
+        self._masks = {kind: codec.table.mask(kind) for kind in codec.table.kinds}
+        self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
+        self._wanted = self._wanted_mask()
+        self._kind, self._last = "", len(codec.table)
+        self._lines = self._metre = self._tempo = self._program = 0
+        # The last key at this place, and the one above which its instrument's next one is.
+        self._place = self._here = self._floor = 0
+        self._velocities: dict[int, int] = {}
+        self._keys: dict[int, int] = {}
+        self._seen: dict[tuple[int, int, int, int], int] = {}
+        # Bars without a note, the present one among them, and whether there was a note before.
+        self._empty, self._begun = 0, False
+
+    def features(self) -> Sequence[int]:
+        """Return the row of `MultitrackCodec.features` for the next position."""
+        phrase, bar = divmod(max(self._lines - 1, 0), self._codec.feature_sizes[1])
+        return (
+            self._place,
+            bar,
+            min(phrase, self._codec.feature_sizes[2] - 1),
+            self._metre,
+            self._program,
+            self._velocities.get(self._program, 0),
+            self._keys.get(self._program, 0),
+            self._seen.get(self._context(), 0),
+        )
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Return the mask of what the order of tokens, the bar and the condition allow."""
+        match self._kind:
+            case "":
+                mask = self._masks["tempo"].copy()
+            case "tempo" if not self._lines:
+                mask = self._masks["metre"].copy()
+            case "bar" | "metre":
+                mask = self._positions() | self._line()
+            case "position":
+                mask = self._other("tempo", self._tempo) | self._notes()
+            case "tempo":
+                mask = self._notes()
+            case "program" | "velocity":
+                mask = self._note()
+            case "pitch":
+                mask = self._masks["duration"].copy()
+            case _:
+                mask = self._positions() | self._notes() | self._line()
+                mask[-1] = self._may_end()
+        return mask & self._wanted
+
+    def forced(self) -> int | None:
+        """Return nothing: what a condition forces is all that `allowed` leaves."""
+        return None
+
+    def push(self, token: int) -> None:
+        """Take note of a token."""
+        kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
+        self._seen[self._context()] = token + 1
+        match kind:
+            case "bar" | "metre":
+                self._empty += 1
+                self._lines += 1
+                self._place = self._here = self._floor = 0
+                self._metre = number if kind == "metre" else self._metre
+            case "position":
+                self._place, self._here, self._floor = number, 0, 0
+            case "tempo":
+                self._tempo = number
+            case "program":
+                self._program, self._floor = number, 0
+            case "velocity":
+                self._velocities[self._program] = number
+            case "pitch" | "drum":
+                self._here = self._floor = token - self._table.start("pitch") + 1
+                self._keys[self._program] = self._here
+                self._empty, self._begun = 0, True
+        self._kind, self._last = kind, token
+
+    def _context(self) -> tuple[int, int, int, int]:
+        return self._place, self._program, self._here, self._last
+
+    def _wanted_mask(self) -> NDArray[np.bool_]:
+        """Return what the condition allows anywhere."""
+        codec, wanted = self._codec, self._condition
+        mask = np.ones(len(self._table) + 1, bool)
+        if wanted.tempo is not None:
+            mask &= ~self._masks["tempo"]
+            mask[codec.tempo_token(wanted.tempo)] = True
+        if wanted.metre is not None:
+            mask &= ~self._masks["metre"]
+            mask[self._table.id("metre", wanted.metre)] = True
+        if wanted.programs is not None:
+            unwanted = [program not in wanted.programs for program in codec.learned.programs]
+            mask[:-1][self._masks["program"][:-1]] = ~np.array(unwanted)
+        return mask
+
+    def _positions(self) -> NDArray[np.bool_]:
+        """Return the places that are left in the bar."""
+        first = self._table.start("position")
+        mask = np.zeros(len(self._table) + 1, bool)
+        mask[first + self._place : first + self._codec.bars[max(self._metre - 1, 0)]] = True
+        return mask
+
+    def _line(self) -> NDArray[np.bool_]:
+        """Return what opens the next bar, if there may be one."""
+        bars = self._condition.bars
+        full = bars is not None and self._lines >= bars
+        if full or not self._begun or self._empty > EMPTY_BARS:
+            return np.zeros(len(self._table) + 1, bool)
+        return self._masks["bar"] | self._other("metre", self._metre)
+
+    def _notes(self) -> NDArray[np.bool_]:
+        """Return what goes on at this place: instruments in their order, or the present one."""
+        programs = self._other("program", self._program)
+        if self._here:
+            programs[: self._table.start("program") + self._program] = False
+        return programs | self._note()
+
+    def _note(self) -> NDArray[np.bool_]:
+        """Return the keys that are left to the present instrument, and velocities for them."""
+        mask = np.zeros(len(self._table) + 1, bool)
+        program = self._table.start("program") + self._program - 1
+        if not self._program or not self._wanted[program]:
+            return mask
+        drums = self._codec.learned.programs[self._program - 1] == DRUMS
+        keys = self._masks["drum" if drums else "pitch"].copy()
+        keys[: self._table.start("pitch") + self._floor] = False
+        velocity = self._velocities.get(self._program, 0)
+        if velocity:
+            mask |= keys
+        if self._kind != "velocity" and keys.any():
+            mask |= self._other("velocity", velocity)
+        return mask
+
+    def _other(self, kind: str, number: int) -> NDArray[np.bool_]:
+        """Return the tokens of a kind but the one that holds."""
+        mask = self._masks[kind].copy()
+        if number:
+            mask[self._table.start(kind) + number - 1] = False
+        return mask
+
+    def _may_end(self) -> bool:
+        return self._condition.bars is None or self._lines >= self._condition.bars

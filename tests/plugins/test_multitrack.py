@@ -1,0 +1,454 @@
+"""The codec multitrack: grid, tokens, grammar, conditions, and MidiTok as a second opinion."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import miditok
+import numpy as np
+import pytest
+import symusic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
+from seqgen_music.multitrack_tracker import MultitrackTracker
+from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
+
+from seqgen.errors import ConfigError, DataError
+
+BAND = (Track("Kit", 0, drums=True), Track("Bass", 33), Track("Piano", 0), Track("Sax", 65))
+
+
+def song(bars: int = 4) -> Music:
+    """Return drums, bass and piano: bars of 4/4 that repeat, then one of 3/4 that is faster."""
+    rows = []
+    for bar in range(bars):
+        at = 1920 * bar
+        rows += [(at + 480 * beat, 120, 36 + 2 * (beat % 2), 100, 0) for beat in range(4)]
+        rows += [(at, 960, 40, 80, 1), (at + 960, 960, 43, 80, 1)]
+        rows += [(at + 160 * third, 160, 60 + third, 70, 2) for third in range(3)]
+        rows += [(at + 960, 480, pitch, 90, 2) for pitch in (60, 64, 67)]
+    rows.append((1920 * bars, 1440, 45, 80, 1))
+    tempos = ((0, 120.0), (1920 * bars, 160.0))
+    return Music(make_notes(rows), BAND[:3], 480, tempos, ((0, 4, 4), (1920 * bars, 3, 4)))
+
+
+def keyed(music: Music) -> dict[tuple[int, int, int], int]:
+    """Return durations by onset, program and pitch."""
+    programs = [DRUMS if track.drums else track.program for track in music.tracks]
+    return {
+        (onset, programs[track], pitch): duration
+        for onset, duration, pitch, _, track in music.notes.tolist()
+    }
+
+
+def names(codec: MultitrackCodec, ids: Any) -> list[str]:
+    return [codec.vocab[token] for token in ids]
+
+
+@st.composite
+def nasty(draw: st.DrawFn) -> Music:
+    """Draw pieces off the grid: overlaps, long notes, silence, and changes anywhere."""
+    quarter = draw(st.sampled_from([96, 220, 480]))
+    tick = st.integers(0, 20 * quarter)
+    row = st.tuples(
+        *(tick | st.just(60 * quarter), st.integers(1, 40 * quarter), st.integers(0, 127)),
+        *(st.integers(1, 127), st.integers(0, 3)),
+    )
+    few = st.tuples(
+        *(tick, st.integers(1, 300), st.sampled_from([36, 60]), st.integers(1, 127)),
+        st.integers(0, 3),
+    )
+    rows = draw(st.lists(row | few, min_size=1, max_size=40))
+    metre = st.tuples(tick, st.integers(1, 20), st.sampled_from([1, 2, 4, 8, 16, 32, 64]))
+    tempo = st.tuples(tick, st.floats(10, 400))
+    programs = st.lists(st.integers(0, 127), min_size=3, max_size=3)
+    tracks = (BAND[0], *(Track("", program) for program in draw(programs)))
+    changes = [sorted(draw(st.lists(kind, max_size=4))) for kind in (tempo, metre)]
+    tempos, metres = ({change[0]: change for change in kind}.values() for kind in changes)
+    return Music(make_notes(rows), tracks, quarter, tuple(tempos), tuple(metres))
+
+
+SONG = song()
+CODEC = MultitrackCodec.fit([SONG], MultitrackOptions())
+
+
+# The grid ---------------------------------------------------------------------------------------
+
+
+def test_what_is_on_the_grid_is_kept(tmp_path: Path) -> None:
+    write_midi(CODEC.decode(CODEC.encode(SONG)), tmp_path / "song.mid")
+    again = read_midi(tmp_path / "song.mid")
+    expected = keyed(SONG)
+    for key in expected:
+        expected[key] = 120 if key[1] == DRUMS else expected[key]
+    assert keyed(again) == expected
+    assert [(track.program, track.drums) for track in again.tracks] == [(0, 1), (0, 0), (33, 0)]
+    assert [track.name for track in again.tracks][1:] == [
+        "Acoustic Grand Piano",
+        "Electric Bass (finger)",
+    ]
+    assert again.metres == SONG.metres
+    assert [tick for tick, _ in again.tempos] == [0, 7680]
+    np.testing.assert_allclose([tempo for _, tempo in again.tempos], [120, 160], rtol=1e-4)
+    np.testing.assert_allclose(np.unique(again.notes["velocity"]), [70, 82, 90, 102])
+
+
+@settings(deadline=None)
+@given(nasty(), st.sampled_from([5, 8, 12, 24]))
+def test_any_piece_comes_back_as_it_was_encoded(piece: Music, steps: int) -> None:
+    codec = MultitrackCodec.fit([piece], MultitrackOptions(steps=steps))
+    ids = codec.encode(piece)
+    again = codec.decode(ids)
+    np.testing.assert_array_equal(codec.encode(again), ids)
+    programs = [DRUMS if track.drums else track.program for track in piece.tracks]
+    quarter = piece.ticks_per_quarter
+    begun = {
+        ((2 * row[0] * steps + quarter) // (2 * quarter), programs[row[4]], row[2])
+        for row in piece.notes.tolist()
+    }
+    found = {(onset // STEP_TICKS, *rest) for (onset, *rest) in keyed(again)}
+    old, new = (sorted({onset for onset, *_ in notes}) for notes in (begun, found))
+    moved = dict(zip(old, new, strict=True))
+    assert {(moved[onset], *rest) for onset, *rest in begun} == found
+    # Only silence is cut, of more bars than are kept.
+    shortest = min(4 * steps * beats / unit for _, beats, unit in again.metre_changes())
+    for was, now in zip(np.diff(old), np.diff(new), strict=True):
+        assert now == was or EMPTY_BARS * shortest < now < was
+
+
+def test_tracks_of_a_program_are_one_in_which_a_note_ends_the_one_before() -> None:
+    tracks = (Track("one", 5), Track("two", 5))
+    rows = [(0, 960, 60, 80, 0), (480, 240, 60, 90, 1), (0, 480, 60, 100, 1), (0, 480, 64, 80, 1)]
+    piece = Music(make_notes(rows), tracks, 480)
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    again = codec.decode(codec.encode(piece))
+    assert keyed(again) == {(0, 5, 60): 480, (480, 5, 60): 240, (0, 5, 64): 480}
+    assert again.notes["velocity"][0] // 4 == 80 // 4
+
+
+def test_long_silence_is_cut_and_long_notes_are_not() -> None:
+    rows = [(1920, 3840, 60, 80, 2), (1920 * 21, 480, 62, 80, 2)]
+    piece = Music(make_notes(rows), BAND, 480)
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    assert names(codec, codec.encode(piece)).count("bar") == EMPTY_BARS + 1
+    again = codec.decode(codec.encode(piece))
+    assert keyed(again) == {(0, 0, 60): 3840, (1920 * (EMPTY_BARS + 1), 0, 62): 480}
+
+
+def test_a_bar_that_a_metre_cuts_short_has_its_own() -> None:
+    rows = [(240 * number, 240, 60, 80, 2) for number in range(24)]
+    metres = ((0, 4, 4), (720, 3, 4), (2160, 255, 4), (4200, 7, 64))
+    piece = Music(make_notes(rows), BAND, 480, (), metres)
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    again = codec.decode(codec.encode(piece))
+    assert keyed(again) == keyed(piece)
+    assert again.metres[:4] == ((0, 3, 8), (720, 3, 4), (2160, 4, 4), (4080, 1, 16))
+    assert again.metres[4:] == ((4200, 1, 8),)
+
+
+def test_steps_make_a_finer_grid() -> None:
+    piece = Music(make_notes([(0, 60, 60, 80, 2), (60, 60, 61, 80, 2)]), BAND, 480)
+    fine = MultitrackCodec.fit([piece], MultitrackOptions(steps=24))
+    assert keyed(fine.decode(fine.encode(piece))) == {(0, 0, 60): 120, (120, 0, 61): 120}
+    with pytest.raises(ConfigError, match="steps must be 1 to 96 a quarter, found 0"):
+        MultitrackCodec.fit([piece], MultitrackOptions(steps=0))
+
+
+# Tokens -----------------------------------------------------------------------------------------
+
+
+def test_tokens_read_like_music() -> None:
+    assert names(CODEC, CODEC.encode(SONG)[:24]) == [
+        *("tempo 120", "metre 4/4", "position 0", "program drums", "velocity 25", "drum 36"),
+        *("program 0", "velocity 17", "pitch C4", "duration 4"),
+        *("program 33", "velocity 20", "pitch E2", "duration 24"),
+        *("position 4", "program 0", "pitch C#4", "duration 4"),
+        *("position 8", "pitch D4", "duration 4", "position 12", "program drums", "drum 38"),
+    ]
+    assert names(CODEC, CODEC.encode(SONG)[-6:]) == [
+        *("metre 3/4", "position 0", "tempo 160", "program 33", "pitch A2", "duration 36"),
+    ]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, len(CODEC.vocab) - 1), max_size=120))
+def test_any_ids_give_a_piece(tokens: list[int]) -> None:
+    music = CODEC.decode(np.array(tokens, np.int64))
+    try:
+        ids = CODEC.encode(music)
+    except DataError as error:
+        assert "no note" in str(error)
+        return
+    np.testing.assert_array_equal(CODEC.encode(CODEC.decode(ids)), ids)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pitch": 61}, None),
+        ({"pitch": 90}, r"pitch F#6 is outside .* transpose the piece"),
+        ({"track": 3}, "Alto Sax is no instrument of this model's corpus: Drums, Acoustic"),
+        ({"track": 0, "pitch": 50}, "has no drum 50"),
+    ],
+)
+def test_what_the_corpus_had_not_is_refused(change: dict[str, int], message: str | None) -> None:
+    notes = SONG.notes.copy()
+    place = int(np.flatnonzero(notes["track"] == 2)[0])
+    for field, value in change.items():
+        notes[field][place] = value
+    piece = Music(notes, BAND, 480, SONG.tempos, SONG.metres)
+    if message is None:
+        CODEC.encode(piece)
+        return
+    with pytest.raises(DataError, match=message):
+        CODEC.encode(piece)
+
+
+def test_another_metre_and_no_note_are_refused() -> None:
+    with pytest.raises(DataError, match="metre 5/4 is not one of this model's corpus: 3/4, 4/4"):
+        CODEC.encode(Music(SONG.notes, SONG.tracks, 480, (), ((0, 5, 4),)))
+    silent = Music(make_notes([]), (), 480)
+    with pytest.raises(DataError, match="no note"):
+        CODEC.encode(silent)
+    with pytest.raises(DataError, match="no piece has a note"):
+        MultitrackCodec.fit([silent], MultitrackOptions())
+
+
+def test_units_are_counted_in_bars_begun() -> None:
+    units = CODEC.units(CODEC.encode(SONG))
+    assert units["notes"] == len(SONG.notes) and units["bars"] == 5
+    assert units["quarters"] == 19
+    assert units["seconds"] == pytest.approx(16 / 2 + 3 * 60 / 160)
+
+
+# Variations and continuations -------------------------------------------------------------------
+
+
+def test_a_variation_is_the_piece_in_another_key_and_the_same_drums() -> None:
+    wide = MultitrackCodec.fit([SONG, transposed(SONG, 9), transposed(SONG, -9)], CODEC.options)
+    ids, before, intervals = wide.encode(SONG), keyed(SONG), set()
+    for seed in range(60):
+        varied = wide.augment(ids, np.random.default_rng(seed))
+        follow(wide.tracker(), varied.tolist())
+        after = keyed(wide.decode(varied))
+        # Sorted alike, since an interval keeps the order.
+        pairs = [
+            (old, new)
+            for old, new in zip(sorted(before), sorted(after), strict=True)
+            if not (old[1] == DRUMS and old == new)
+        ]
+        [interval] = {new[2] - old[2] for old, new in pairs}
+        assert all(old[:2] == new[:2] != DRUMS for old, new in pairs)
+        intervals.add(interval)
+    assert intervals == set(range(-5, 7))
+
+
+def transposed(piece: Music, interval: int) -> Music:
+    notes = piece.notes.copy()
+    pitched = notes["track"] != 0
+    notes["pitch"][pitched] = notes["pitch"][pitched].astype(int) + interval
+    return Music(notes, piece.tracks, piece.ticks_per_quarter, piece.tempos, piece.metres)
+
+
+def test_a_variation_stays_in_the_range_of_the_corpus() -> None:
+    ids = CODEC.encode(SONG)
+    low, high = CODEC.learned.pitches
+    for seed in range(20):
+        varied = CODEC.augment(ids, np.random.default_rng(seed))
+        pitches = [key[2] for key in keyed(CODEC.decode(varied)) if key[1] != DRUMS]
+        assert low <= min(pitches) and max(pitches) <= high
+
+
+def test_a_prompt_and_its_continuation_are_the_piece() -> None:
+    ids = CODEC.encode(SONG)
+    whole = CODEC.decode(ids)
+    lines = whole.bar_starts()
+    for start in range(len(ids) + 1):
+        rest = CODEC.continuation(ids, start)
+        assert len(rest) <= len(ids)
+        if not len(rest):
+            continue
+        follow(CODEC.tracker(), rest.tolist())
+        prompt, music = keyed(CODEC.decode(ids[:start])), CODEC.decode(rest)
+        bars = sum(name.startswith(("bar", "metre")) for name in names(CODEC, ids[:start]))
+        if names(CODEC, ids[start : start + 1])[0].startswith(("bar", "metre")):
+            bars += 1
+        seam = lines[max(bars - 1, 0)]
+        later = {(onset + seam, *rest): value for (onset, *rest), value in keyed(music).items()}
+        assert not prompt.keys() & later.keys(), start
+        assert prompt | later == keyed(whole), start
+        last = max(later)[0]
+        tempo = tempo_at(music.tempo_changes(), last - seam)
+        assert tempo == tempo_at(whole.tempo_changes(), last)
+
+
+def tempo_at(changes: list[tuple[int, float]], tick: int) -> float:
+    return [tempo for at, tempo in changes if at <= tick][-1]
+
+
+# Grammar and features ---------------------------------------------------------------------------
+
+
+def follow(tracker: MultitrackTracker, tokens: list[int]) -> list[tuple[int, ...]]:
+    """Push tokens, all of which must be allowed, and END; return the features."""
+    rows = [tuple(tracker.features())]
+    for token in tokens:
+        assert tracker.allowed()[token], token
+        tracker.push(token)
+        rows.append(tuple(tracker.features()))
+    assert tracker.allowed()[-1]
+    return rows
+
+
+@settings(deadline=None)
+@given(nasty())
+def test_the_tracker_allows_pieces_and_knows_their_features(piece: Music) -> None:
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    ids = codec.encode(piece)
+    np.testing.assert_array_equal(follow(codec.tracker(), ids.tolist()), codec.features(ids))
+
+
+def test_features_tell_what_holds_and_what_came_here_before() -> None:
+    ids = CODEC.encode(SONG)
+    rows, tokens = CODEC.features(ids), names(CODEC, ids)
+    second = tokens.index("bar", tokens.index("bar") + 1)
+    third = tokens.index("bar", second + 1)
+    # From the third bar on, which repeats the second, the last feature is the token to come.
+    np.testing.assert_array_equal(rows[second + 1 : third, 7], ids[second + 1 : third] + 1)
+    stroke = second + tokens[second:].index("position 24") + 1
+    assert tokens[stroke : stroke + 2] == ["drum 36", "program 0"]
+    place, bar, phrase, metre, program, _, key, _ = rows[stroke]
+    assert (place, bar, phrase) == (25, 2, 0)
+    assert CODEC.learned.metres[metre - 1] == (4, 4)
+    assert CODEC.learned.programs[program - 1] == DRUMS
+    assert CODEC.vocab[CODEC.table.start("pitch") + key - 1] == "drum 38"
+
+
+def walk(codec: MultitrackCodec, condition: Any, seed: int, length: int = 600) -> list[int]:
+    """Take allowed steps at random, any kind of token as likely as any other."""
+    tracker, rng, ids = codec.tracker(condition), np.random.default_rng(seed), []
+    while len(ids) < length:
+        allowed = np.flatnonzero(tracker.allowed())
+        kinds = [
+            codec.table.token(token)[0] if token < len(codec.vocab) else "end" for token in allowed
+        ]
+        kind = rng.choice(sorted(set(kinds)))
+        token = int(rng.choice([t for t, k in zip(allowed, kinds, strict=True) if k == kind]))
+        if token == len(codec.vocab):
+            break
+        tracker.push(token)
+        ids.append(token)
+    return ids
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_walks_are_music(seed: int) -> None:
+    ids = np.array(walk(CODEC, None, seed))
+    tokens = names(CODEC, ids)
+    notes = sum(token.startswith(("pitch", "drum ")) for token in tokens)
+    music = CODEC.decode(ids)
+    # Every note that was written sounds, but for one that was cut off at the end.
+    assert notes - tokens[-1].startswith("pitch") == len(music.notes)
+    for onset, program, pitch in keyed(music):
+        assert program != DRUMS or pitch in (36, 38)
+        assert onset >= 0 and program in (DRUMS, 0, 33)
+    length, place, empty = 0, -1, 0
+    for token in tokens:
+        kind, _, value = token.partition(" ")
+        if kind in ("bar", "metre"):
+            length = {"4/4": 48, "3/4": 36}.get(value, length)
+            place, empty = -1, empty + 1
+            assert empty <= EMPTY_BARS + 1
+        if kind == "position":
+            assert place < int(value) < length
+            place, empty = int(value), 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_condition_is_kept(seed: int) -> None:
+    condition = "tempo=158, metre=3/4, bars=6, instruments=drums+electric bass (finger)"
+    ids = np.array(walk(CODEC, condition, seed, 5000))
+    music = CODEC.decode(ids)
+    assert CODEC.units(ids)["bars"] == 6
+    assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
+    assert music.metre_changes() == [(0, 3, 4)]
+    assert music.tempo_changes() == [(0, 160.0)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("loud=yes", "'loud' cannot be wanted; what can is tempo, metre, bars, instruments"),
+        ("tempo=fast", "'tempo=fast' cannot be read; write it like 'tempo=120, metre=3/4"),
+        ("tempo=-3", "'tempo=-3' cannot be read"),
+        ("bars=0", "'bars=0' cannot be read"),
+        ("metre=4", "'metre=4' cannot be read"),
+        ("metre=5/4", "metre 5/4 is not one of this model's corpus: 3/4, 4/4"),
+        ("instruments=piano+zither", r"'zither' is no instrument .*\(drums, piano, bass\)"),
+        (SONG, "is given words, such as 'tempo=120"),
+    ],
+)
+def test_a_condition_that_cannot_be_says_why(condition: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        CODEC.tracker(condition)
+
+
+def test_tempos_have_twelve_to_the_octave() -> None:
+    assert {60, 120, 240} <= set(TEMPOS) and len(set(TEMPOS)) == len(TEMPOS)
+    assert TEMPOS[0] == 40 and TEMPOS[-1] == 254
+
+
+# MidiTok ----------------------------------------------------------------------------------------
+
+
+def band_file(seed: int, path: Path) -> None:
+    """Write a piece on a grid of eighths of a quarter, in which no note touches its own pitch."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(len(BAND)):
+        for pitch in rng.choice(np.arange(40, 80), 8, replace=False).tolist():
+            at = int(rng.integers(0, 8))
+            while at < 8 * 14:
+                duration = 8 if number == 0 else int(rng.integers(1, 33))
+                rows.append((at * 60, duration * 60, pitch, int(rng.integers(1, 128)), number))
+                at += duration + int(rng.integers(0, 60))
+    # A first note at the beginning: both cut silence before it, each in its own way.
+    rows.append((0, 480, 39, 80, 0))
+    metres = ((0, 3, 4), (3 * 1440, 4, 4))
+    write_midi(Music(make_notes(rows), BAND, 480, ((0, 120.0),), metres), path)
+
+
+def heard(score: symusic.Score) -> Iterator[tuple[int, int, float, float]]:
+    """Yield program, pitch, onset and duration in quarters; drums have no duration."""
+    for track in score.tracks:
+        for note in track.notes:
+            span = (note.time / score.ticks_per_quarter, note.duration / score.ticks_per_quarter)
+            if track.is_drum:
+                yield DRUMS, note.pitch, span[0], 0.0
+            else:
+                yield track.program, note.pitch, *span
+
+
+@pytest.mark.parametrize("kind", ["REMI", "TSD"])
+@pytest.mark.parametrize("seed", range(4))
+def test_miditok_keeps_the_same_notes(kind: str, seed: int, tmp_path: Path) -> None:
+    band_file(seed, tmp_path / "band.mid")
+    config = miditok.TokenizerConfig(
+        pitch_range=(0, 127),
+        beat_res={(0, 16): 8},
+        use_programs=True,
+        use_tempos=True,
+        use_time_signatures=True,
+        time_signature_range={4: [3, 4]},
+    )
+    tokenizer = getattr(miditok, kind)(config)
+    theirs = sorted(heard(tokenizer.decode(tokenizer.encode(tmp_path / "band.mid"))))
+    piece = read_midi(tmp_path / "band.mid")
+    codec = MultitrackCodec.fit([piece], MultitrackOptions(steps=8))
+    ids = codec.encode(piece)
+    write_midi(codec.decode(ids), tmp_path / "again.mid")
+    assert sorted(heard(symusic.Score(tmp_path / "again.mid"))) == theirs
+    assert len(ids) < len(tokenizer.encode(tmp_path / "band.mid").ids)

@@ -10,10 +10,8 @@ import pytest
 import symusic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seqgen_music.midi_writing import channels, playable, write_midi
+from seqgen_music.midi_writing import playable, write_midi
 from seqgen_music.music import Music, Track, make_notes
-
-from seqgen.errors import DataError
 
 #: Onset, duration, pitch and velocity of a note, as a file has it.
 Notes = list[tuple[int, int, int, int]]

@@ -17,10 +17,7 @@ from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
 from seqgen_music.notation_writing import write_notation
 from seqgen_music.piano_roll import png_roll, svg_roll
-from seqgen_music.synthesis import sound
-
-#: Samples a second in a preview: small enough to put several pieces into one page.
-PREVIEW_RATE = 16_000
+from seqgen_music.synthesis import PREVIEW_RATE, sound
 
 
 class MusicDomain(Domain):

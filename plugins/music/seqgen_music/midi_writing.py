@@ -88,7 +88,7 @@ def channels(music: Music) -> list[int]:
     programs = {number: music.tracks[number].program for number in numbers}
     groupings: list[dict[int, Hashable]] = [
         {number: number for number in numbers},
-        {number: program for number, program in programs.items()},
+        dict(programs),
         {number: program // FAMILY for number, program in programs.items()},
     ]
     for grouping in groupings:

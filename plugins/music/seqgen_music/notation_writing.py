@@ -179,9 +179,9 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
 
     metres = {tick: (beats, unit) for tick, beats, unit in music.metre_changes()}
     keys = {tick: (sharps, minor) for tick, sharps, minor in music.keys}
-    upbeat = lines[1] in metres and lines[1] < _length(*metres[lines[1]])
+    upbeat = music.upbeat
     if upbeat:
-        metres[0] = metres.pop(lines[1])
+        metres[0] = metres.pop(upbeat)
     measures = []
     for number, start in enumerate(lines[:-1], 0 if upbeat else 1):
         measure = stream.Measure(number=number)
@@ -194,16 +194,12 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
             measure.keySignature = key.KeySignature(sharps).asKey("minor" if minor else "major")
         measures.append(measure)
     if upbeat:
-        measures[0].paddingLeft = Fraction(_length(*metres[0]) - lines[1], GRID)
+        beats, unit = metres[0]
+        measures[0].paddingLeft = 4 * Fraction(beats, unit) - Fraction(upbeat, GRID)
     for tick, qpm in music.tempos if leads else ():
         mark = tempo.MetronomeMark(number=round(qpm, 2), referent=1)
         measures[lines.index(tick)].insert(0, mark)
     return measures
-
-
-def _length(beats: int, unit: int) -> int:
-    """Return the length of a bar on the grid."""
-    return 4 * GRID * beats // unit
 
 
 def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:

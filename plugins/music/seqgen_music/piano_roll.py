@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from itertools import pairwise
+from collections.abc import Callable
 from html import escape
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.music import Music, pitch_name
+from seqgen_music.music import Music, Track, pitch_name
 
 #: Okabe and Ito's colours, told apart by everybody.
 COLOURS = ("#D55E00", "#009E73", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -21,8 +23,11 @@ BAR, BEAT, OCTAVE = "#aaa", "#e4e4e4", "#eee"
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 34, 8, 42, 8
 PITCH, DRUM = 5, 7
 
-#: Lines nearer than these are left out, and so are numbers of bars.
-LEAST_BEAT, LEAST_BAR, LEAST_NUMBER = 5.0, 2.0, 28.0
+#: Bars and beats that are drawn as lines; of more bars every second, fourth ... is.
+MOST_BARS, MOST_BEATS = 80, 160
+
+#: Least distance between the numbers of bars.
+NUMBER_WIDTH = 28.0
 
 #: Tracks that the legend names.
 NAMED = 10
@@ -38,6 +43,17 @@ def beat_starts(music: Music) -> NDArray[np.int64]:
         notes = 3 if unit >= 8 and count > 3 and count % 3 == 0 else 1
         beats.extend(range(start, stop, max(notes * 4 * music.ticks_per_quarter // unit, 1)))
     return np.array(beats)
+
+
+def bar_lines(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ticks of bar lines to be drawn, and their numbers; an upbeat is bar 0."""
+    bars = np.array(music.bar_starts())
+    numbers = np.arange(len(bars)) + (0 if music.upbeat else 1)
+    step = 1
+    while len(bars) > MOST_BARS * step:
+        step *= 2
+    drawn = (numbers - 1) % step == 0
+    return bars[drawn], numbers[drawn]
 
 
 def svg_roll(music: Music) -> str:
@@ -56,7 +72,7 @@ def svg_roll(music: Music) -> str:
     def x(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         return LEFT + music.seconds(ticks) * scale
 
-    parts = [*_legend(music), *_grid(music, x(beat_starts(music)), x(_bars(music)), height)]
+    parts = [*_legend(music), *_grid(music, x, height - BOTTOM)]
     for pitch in range(low + -low % 12, high + 1, 12):
         y = TOP + (high - pitch + 0.5) * PITCH
         parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="{OCTAVE}"/>')
@@ -95,42 +111,37 @@ def svg_roll(music: Music) -> str:
 
 
 def _legend(music: Music) -> list[str]:
-    """Return a coloured name for each of the first tracks."""
+    """Return a coloured name for each track, as far as there is room."""
     parts, at = [], LEFT
-    for number, track in enumerate(music.tracks[:NAMED]):
-        name = track.name or f"track {number + 1}"
-        name = name if len(name) <= 18 else f"{name[:17]}…"
+    for number, track in enumerate(music.tracks):
+        name = _name(track, number)
+        if at + 30 + 7 * len(name) > WIDTH - 80 or number == NAMED:
+            parts.append(f'<text x="{at}" y="15">and {len(music.tracks) - number} more</text>')
+            break
         parts.append(f'<rect x="{at}" y="6" width="10" height="10" fill="{_colour(number)}"/>')
         parts.append(f'<text x="{at + 14}" y="15">{escape(name)}</text>')
         at += 30 + 7 * len(name)
-    if len(music.tracks) > NAMED:
-        parts.append(f'<text x="{at}" y="15">and {len(music.tracks) - NAMED} more</text>')
     return parts
 
 
-def _bars(music: Music) -> NDArray[np.int64]:
-    return np.array(music.bar_starts())
-
-
-def _grid(
-    music: Music, beats: NDArray[np.float64], bars: NDArray[np.float64], height: float
-) -> list[str]:
+def _grid(music: Music, x: Callable[[NDArray[np.int64]], Any], below: float) -> list[str]:
     """Return lines of beats and, darker, of bars, with their numbers."""
-    below = height - BOTTOM
+    beats, (bars, numbers) = beat_starts(music), bar_lines(music)
     parts = []
-    for places, colour, least in ((beats, BEAT, LEAST_BEAT), (bars, BAR, LEAST_BAR)):
-        if len(places) < 2 or np.median(np.diff(places)) >= least:
-            lines = "".join(f"M{x:.1f} {TOP}V{below}" for x in places)
-            parts.append(f'<path d="{lines}" stroke="{colour}"/>')
-    metres = music.metre_changes()
-    # An upbeat is bar 0, as musicians count.
-    upbeat = len(metres) > 1 and len(bars) > 1 and metres[1][0] == music.bar_starts()[1]
-    last = -LEAST_NUMBER
-    for number, x in enumerate(bars, 0 if upbeat else 1):
-        if number and x - last >= LEAST_NUMBER:
-            parts.append(f'<text x="{x + 2:.1f}" y="{TOP - 4}">{number}</text>')
-            last = x
+    for ticks, colour in ((beats if len(beats) <= MOST_BEATS else bars[:0], BEAT), (bars, BAR)):
+        lines = "".join(f"M{at:.1f} {TOP}V{below:g}" for at in x(ticks))
+        parts.append(f'<path d="{lines}" stroke="{colour}" stroke-width="0.7"/>')
+    last = -NUMBER_WIDTH
+    for at, number in zip(x(bars), numbers, strict=True):
+        if number and at - last >= NUMBER_WIDTH:
+            parts.append(f'<text x="{at + 2:.1f}" y="{TOP - 4}">{number}</text>')
+            last = at
     return parts
+
+
+def _name(track: Track, number: int) -> str:
+    name = track.name.strip() or f"track {number + 1}"
+    return name if len(name) <= 18 else f"{name[:17]}…"
 
 
 def _colour(number: int) -> str:
@@ -167,10 +178,9 @@ def png_roll(music: Music) -> bytes:
     figure = Figure(figsize=(12, 3.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.vlines(
-        beat_starts(music) / quarter, 0, 1, BEAT, lw=0.6, transform=axes.get_xaxis_transform()
-    )
-    axes.vlines(_bars(music) / quarter, 0, 1, BAR, lw=0.8, transform=axes.get_xaxis_transform())
+    beats, bars = beat_starts(music), bar_lines(music)[0]
+    for ticks, colour in ((beats if len(beats) <= MOST_BEATS else bars, BEAT), (bars, BAR)):
+        axes.vlines(ticks / quarter, 0, 1, colour, lw=0.7, transform=axes.get_xaxis_transform())
     for number, track in enumerate(music.tracks):
         notes = music.notes[music.notes["track"] == number]
         begins = notes["onset"] / quarter
@@ -187,7 +197,7 @@ def png_roll(music: Music) -> bytes:
     axes.set_xlabel("quarter notes")
     axes.spines[["top", "right"]].set_visible(False)
     handles = [
-        Patch(color=_colour(number), label=track.name or f"track {number + 1}")
+        Patch(color=_colour(number), label=_name(track, number))
         for number, track in enumerate(music.tracks[:NAMED])
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)

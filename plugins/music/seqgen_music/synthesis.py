@@ -19,6 +19,9 @@ from seqgen.errors import DataError
 from seqgen_music.midi_writing import FAMILY
 from seqgen_music.music import Music, Track
 
+#: Samples a second in a preview: small enough to put several pieces into one page.
+PREVIEW_RATE = 16_000
+
 #: Longest piece that is made, in seconds: a good half gigabyte of samples.
 LONGEST_SECONDS = 3600
 

@@ -324,11 +324,11 @@ def test_the_grid_takes_sixteenths_and_triplets() -> None:
 
 @pytest.mark.parametrize("sharps", range(-7, 8))
 def test_pitches_are_spelled_in_the_key(sharps: int) -> None:
-    names = [spelled(pitch, sharps) for pitch in range(128)]
-    assert [music21.pitch.Pitch(name).midi for name in names] == list(range(128))
-    key = music21.key.KeySignature(sharps)
-    scale = {pitch.name for pitch in key.asKey("major").pitches}
-    assert scale <= {music21.pitch.Pitch(name).name for name in names}
+    pitches = [spelled(pitch, sharps) for pitch in range(128)]
+    midi = [music21.pitch.Pitch(name, octave=octave).midi for name, octave in pitches]
+    assert midi == list(range(128))
+    scale = music21.key.KeySignature(sharps).asKey("major").pitches
+    assert {pitch.name for pitch in scale} <= {name for name, _ in pitches}
 
 
 # Sound ------------------------------------------------------------------------------------------

@@ -266,6 +266,7 @@ def _fill(measure: Any, voices: list[list[Segment]], sharps: int) -> None:
 
 def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -> Any:
     from music21 import chord, note
+    from music21.pitch import Pitch
     from music21.tie import Tie
 
     quarters = Fraction(length, GRID)
@@ -273,19 +274,19 @@ def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -
         return note.Rest(quarterLength=quarters)
     notes = []
     for pitch, velocity in sound:
-        single = note.Note(spelled(pitch, sharps), quarterLength=quarters)
+        name, octave = spelled(pitch, sharps)
+        single = note.Note(Pitch(name, octave=octave), quarterLength=quarters)
         single.volume.velocity = velocity
         single.tie = Tie(tie) if tie else None
         notes.append(single)
     return notes[0] if len(notes) == 1 else chord.Chord(notes, quarterLength=quarters)
 
 
-def spelled(pitch: int, sharps: int) -> str:
-    """Return a MIDI pitch as music21 writes it, spelled near a key on the circle of fifths.
+def spelled(pitch: int, sharps: int) -> tuple[str, int]:
+    """Return a MIDI pitch as name and octave, spelled near a key on the circle of fifths.
 
     In C major, black keys are B-, E-, F#, C# and G#.
     """
     fifths = (pitch * 7 + 3 - sharps) % 12 - 3 + sharps
     step, accidentals = "FCGDAEB"[(fifths + 1) % 7], (fifths + 1) // 7
-    octave = (pitch - accidentals) // 12 - 1
-    return f"{step}{'#' * accidentals}{'-' * -accidentals}{octave}"
+    return f"{step}{'#' * accidentals}{'-' * -accidentals}", (pitch - accidentals) // 12 - 1

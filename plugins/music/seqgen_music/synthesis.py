@@ -175,7 +175,7 @@ def synthesise(music: Music, rate: int, channels: int) -> Samples:
             f"the piece lasts {seconds:,.0f} seconds; sound is made of {LONGEST_SECONDS:,} at most"
         )
     mixed = np.zeros((channels, int(seconds * rate) + 2), np.float32)
-    places = np.linspace(0.25, 0.75, len(music.tracks)) if len(music.tracks) > 1 else [0.5]
+    places = np.linspace(0.25, 0.75, len(music.tracks)) if len(music.tracks) != 1 else [0.5]
     for number, (track, place) in enumerate(zip(music.tracks, places, strict=True)):
         notes = music.notes[music.notes["track"] == number]
         if not len(notes):

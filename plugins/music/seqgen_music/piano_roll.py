@@ -83,7 +83,7 @@ def svg_roll(music: Music) -> str:
             continue
         begins, ends = x(notes["onset"]), x(notes["onset"] + notes["duration"])
         if track.drums:
-            rows = floor + 3 + DRUM * np.searchsorted(drums, notes["pitch"]).astype(float)
+            rows = floor + 3 + DRUM * _rows_above(drums, notes).astype(float)
             strokes = (f"M{b:.1f} {y:g}v5" for b, y in zip(begins, rows, strict=True))
             width = 2.0
         else:
@@ -155,6 +155,11 @@ def _pitches(music: Music, *, drums: bool) -> NDArray[np.uint8]:
     return pitches[are[music.notes["track"]] == drums]
 
 
+def _rows_above(drums: list[int], notes: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return how many drums are drawn above each of the notes ``(N,)``; low ones lie below."""
+    return np.asarray(len(drums) - 1 - np.searchsorted(drums, notes["pitch"]))
+
+
 def _range(music: Music) -> tuple[int, int]:
     """Return the lowest and the highest pitch that are drawn, two octaves apart at least."""
     pitches = _pitches(music, drums=False).astype(int)
@@ -179,13 +184,14 @@ def png_roll(music: Music) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     beats, bars = beat_starts(music), bar_lines(music)[0]
+    across = axes.get_xaxis_transform()
     for ticks, colour in ((beats if len(beats) <= MOST_BEATS else bars, BEAT), (bars, BAR)):
-        axes.vlines(ticks / quarter, 0, 1, colour, lw=0.7, transform=axes.get_xaxis_transform())
+        axes.vlines(ticks / quarter, 0, 1, colour, lw=0.7, zorder=0.5, transform=across)
     for number, track in enumerate(music.tracks):
         notes = music.notes[music.notes["track"] == number]
         begins = notes["onset"] / quarter
         if track.drums:
-            rows = low - 2 - np.searchsorted(drums, notes["pitch"])
+            rows = low - 2 - _rows_above(drums, notes)
             axes.vlines(begins, rows - 0.4, rows + 0.4, _colour(number), lw=1.5)
         else:
             lengths = np.maximum(notes["duration"] / quarter - 0.06, 0.05)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
-from seqgen_music.midi import _read_pretty_midi, read_midi, write_midi
+from seqgen_music.midi import _read_pretty_midi, read_midi
+from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes, pitch_name
 from seqgen_music.notation import read_notation
 from seqgen_music.raster import REST, Raster, raster_of
@@ -178,7 +179,7 @@ def test_pictures_and_sounds(tmp_path: Path) -> None:
     import wave
 
     preview = MusicDomain().preview(chorale())
-    assert preview.keys() == {"image/png", "audio/wav"}
+    assert preview.keys() == {"image/svg+xml", "audio/wav"}
     (tmp_path / "a.wav").write_bytes(preview["audio/wav"])
     with wave.open(str(tmp_path / "a.wav")) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")

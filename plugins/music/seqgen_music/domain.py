@@ -11,12 +11,15 @@ from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
-from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.midi import read_midi
+from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import MultitrackCodec
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
-from seqgen_music.rendering import piano_roll, sound
+from seqgen_music.notation_writing import write_notation
+from seqgen_music.piano_roll import png_roll, svg_roll
 from seqgen_music.suggestion import suggest
+from seqgen_music.synthesis import PREVIEW_RATE, sound
 
 
 class MusicDomain(Domain):
@@ -26,7 +29,7 @@ class MusicDomain(Domain):
         "chorale": ChoraleCodec,
         "multitrack": MultitrackCodec,
     }
-    formats: ClassVar[tuple[str, ...]] = (".mid", ".wav", ".png")
+    formats: ClassVar[tuple[str, ...]] = (".mid", ".musicxml", ".mxl", ".wav", ".svg", ".png")
 
     def read(self, path: Path) -> list[Music]:
         """Read MIDI by symusic or pretty_midi, notation by music21.
@@ -47,7 +50,7 @@ class MusicDomain(Domain):
         return suggest(pieces, self.codecs)
 
     def write(self, piece: Music, path: Path) -> list[Path]:
-        """Write MIDI, WAV or a piano roll in PNG, by suffix.
+        """Write MIDI, MusicXML, sound or a piano roll, by suffix.
 
         Raises
         ------
@@ -57,17 +60,24 @@ class MusicDomain(Domain):
         match path.suffix.lower():
             case ".mid" | ".midi":
                 write_midi(piece, path)
+            case ".musicxml" | ".mxl" | ".xml":
+                write_notation(piece, path)
             case ".wav":
                 write_atomic(path, sound(piece))
+            case ".svg":
+                write_atomic(path, svg_roll(piece))
             case ".png":
-                write_atomic(path, piano_roll(piece))
+                write_atomic(path, png_roll(piece))
             case other:
                 raise DataError(f"cannot write music as {other!r}; use {', '.join(self.formats)}")
         return [path]
 
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and a sound."""
-        return {"image/png": piano_roll(piece), "audio/wav": sound(piece)}
+        return {
+            "image/svg+xml": svg_roll(piece),
+            "audio/wav": sound(piece, PREVIEW_RATE, channels=1),
+        }
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return the four-part chorales of J. S. Bach that music21 ships."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -87,6 +88,18 @@ class Music:
         given = list(self.tempos)
         return given if given and given[0][0] == 0 else [(0, DEFAULT_TEMPO), *given]
 
+    @property
+    def upbeat(self) -> int:
+        """Ticks of the bar in front that is shorter than the next one; 0 if there is none."""
+        metres = self.metre_changes()
+        if len(metres) < 2:
+            return 0
+        (_, *short), (tick, *whole) = metres[:2]
+        short_bar, whole_bar = (
+            4 * self.ticks_per_quarter * beats // unit for beats, unit in (short, whole)
+        )
+        return tick if tick == short_bar < whole_bar else 0
+
     def bar_starts(self) -> list[int]:
         """Return the tick of every bar line, the first at 0."""
         changes = self.metre_changes()
@@ -109,6 +122,16 @@ class Music:
     def __repr__(self) -> str:
         quarters = self.length / self.ticks_per_quarter
         return f"Music({len(self.notes)} notes, {len(self.tracks)} tracks, {quarters:g} quarters)"
+
+    def _repr_html_(self) -> str:
+        """Return the piano roll and the sound, as a notebook shows them."""
+        # Only who looks at a piece needs them.
+        from seqgen_music.piano_roll import svg_roll
+        from seqgen_music.synthesis import PREVIEW_RATE, sound
+
+        heard = base64.b64encode(sound(self, PREVIEW_RATE, channels=1)).decode()
+        audio = f'<audio controls src="data:audio/wav;base64,{heard}"></audio>'
+        return f"<div>{svg_roll(self)}{audio}</div>"
 
 
 def changes(events: Iterable[Any]) -> tuple[Any, ...]:

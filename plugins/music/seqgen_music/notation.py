@@ -50,15 +50,7 @@ def _music_of(score: Any) -> Music:
         instrument = part.getInstrument(returnDefault=True)
         program = instrument.midiProgram if instrument is not None else None
         tracks.append(Track(part.partName or f"Part {number + 1}", program or 0))
-        for element in part.stripTies().flatten().notes:
-            onset = _ticks(element.offset)
-            duration = _ticks(element.offset + element.quarterLength) - onset
-            if duration > 0:
-                velocity = element.volume.velocity or VELOCITY
-                rows += [
-                    (onset, duration, pitch.midi, velocity, number)
-                    for pitch in getattr(element, "pitches", ())
-                ]
+        rows += _notes(part, number)
     flat = parts[0].flatten()
     tempos = [
         (_ticks(start), float(mark.getQuarterBPM()))
@@ -72,6 +64,32 @@ def _music_of(score: Any) -> Music:
     return Music(
         make_notes(rows), tuple(tracks), TICKS, changes(tempos), _metres(parts[0]), changes(keys)
     )
+
+
+def _notes(part: Any, number: int) -> list[tuple[int, int, int, int, int]]:
+    """Return the notes of a part as rows, those that are tied as one.
+
+    music21 can join them itself, but not where voices cross a bar line.
+    """
+    rows: list[tuple[int, int, int, int, int]] = []
+    # The row of what a tie goes on from, by pitch and end.
+    tied: dict[tuple[int, int], int] = {}
+    for element in part.flatten().notes:
+        onset, end = _ticks(element.offset), _ticks(element.offset + element.quarterLength)
+        for note in getattr(element, "notes", (element,)) if end > onset else ():
+            if not hasattr(note, "pitch"):
+                continue
+            pitch, kind = note.pitch.midi, note.tie.type if note.tie else ""
+            row = tied.pop((pitch, onset), None) if kind in ("continue", "stop") else None
+            if row is None:
+                velocity = note.volume.velocity or element.volume.velocity or VELOCITY
+                rows.append((onset, end - onset, pitch, velocity, number))
+                row = len(rows) - 1
+            else:
+                rows[row] = (rows[row][0], end - rows[row][0], *rows[row][2:])
+            if kind in ("start", "continue"):
+                tied[pitch, end] = row
+    return rows
 
 
 def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:

@@ -11,7 +11,8 @@ from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
-from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.midi import write_midi
+from seqgen_music.midi_reading import read_pieces
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
 from seqgen_music.rendering import piano_roll, sound
@@ -23,8 +24,8 @@ class MusicDomain(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"chorale": ChoraleCodec}
     formats: ClassVar[tuple[str, ...]] = (".mid", ".wav", ".png")
 
-    def read(self, path: Path) -> list[Music]:
-        """Read MIDI by symusic or pretty_midi, notation by music21.
+    def read(self, path: Path) -> list[Music | DataError]:
+        """Read MIDI by an own reader, notation by music21.
 
         Raises
         ------
@@ -34,7 +35,7 @@ class MusicDomain(Domain):
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
         if path.suffix.lower() in (".mid", ".midi"):
-            return [read_midi(path)]
+            return read_pieces(path)
         return read_notation(path)
 
     def write(self, piece: Music, path: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -463,7 +464,7 @@ def _survivors(tasks: list[Any], jobs: int) -> Iterator[list[_Content]]:
         for contents in parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks):
             yield contents
             done += 1
-    except (BrokenProcessPool, TimeoutError):
+    except (BrokenProcessPool, TakesTooLong):
         yield from map(_read_alone, tasks[done:])
 
 
@@ -471,12 +472,12 @@ def _read_alone(task: Any) -> list[_Content]:
     """Return what one file holds, read in a process that may die."""
     try:
         # With one job joblib would read it in this process.
-        [contents] = joblib.Parallel(n_jobs=2, timeout=PATIENCE)([
-            joblib.delayed(_read_whole_file)(*task)
-        ])
+        [contents] = joblib.Parallel(n_jobs=2, timeout=PATIENCE)(
+            [joblib.delayed(_read_whole_file)(*task)]
+        )
     except BrokenProcessPool:
         return [Skipped(task[2], "its parser crashed")]
-    except TimeoutError:
+    except TakesTooLong:
         return [Skipped(task[2], f"its parser had not ended after {PATIENCE:g} seconds")]
     return list(contents)
 

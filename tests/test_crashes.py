@@ -30,9 +30,7 @@ def make_fragile(monkeypatch, fail) -> None:
             return super().read(path)
 
     whole = seqgen.discovery.load_domain
-    monkeypatch.setattr(
-        "seqgen.preparation.load_domain", lambda name: (Fragile(), whole(name)[1])
-    )
+    monkeypatch.setattr("seqgen.preparation.load_domain", lambda name: (Fragile(), whole(name)[1]))
 
 
 def skipped(corpus: seqgen.Corpus) -> list[tuple[str, str]]:

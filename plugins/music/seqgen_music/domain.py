@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
@@ -56,6 +58,15 @@ class MusicDomain(Domain):
             case other:
                 raise DataError(f"cannot write music as {other!r}; use {', '.join(self.formats)}")
         return [path]
+
+    def describe(self, piece: Music) -> dict[str, str | int | float]:
+        """Return how many tracks play, for how long, and in which metres."""
+        metres = dict.fromkeys(f"{above}/{below}" for _, above, below in piece.metre_changes())
+        return {
+            "tracks": len(np.unique(piece.notes["track"])),
+            "seconds": round(float(piece.seconds(np.array([piece.length]))[0]), 1),
+            "metre": " ".join(metres),
+        }
 
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and a sound."""

@@ -29,7 +29,7 @@ from seqgen_music.midi_events import (
     TOO_MANY_PARTS,
     scan,
 )
-from seqgen_music.music import NOTE, Music, Track, changes
+from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, NOTE, Music, Track, changes
 
 #: Bytes of the largest file that is read; a symphony has half a million.
 MOST_BYTES = 2**23
@@ -39,17 +39,11 @@ MOST_NOTES = 2**20
 #: Tracks of a file, and what they make when each channel and program is one of its own.
 MOST_TRACKS = 1024
 
-#: Length of the longest piece, seven hours at 120 quarters a minute.
-LONGEST_QUARTERS = 50_000
-
 #: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.
 SLOWEST, FASTEST = 3.6, 1000.0
 
 #: Powers of two that may stand below in a metre: a whole note to a 64th.
 NOTE_VALUES = range(7)
-
-#: The channel, counted from 0, on which pitches are drums.
-DRUMS = 9
 
 #: Where the header is looked for: files wrapped for other systems have something before it.
 HEADER_WITHIN = 1024
@@ -188,7 +182,7 @@ def _piece(data: bytes, played: Any, parts: Any, marks: Any, division: int) -> M
         for mark in marks[marks["kind"] == NAME]
     }
     tracks = tuple(
-        Track(names.get(track, ""), program, channel == DRUMS)
+        Track(names.get(track, ""), program, channel == DRUM_CHANNEL)
         for track, channel, program in parts.tolist()
     )
     return Music(notes, tracks, division, *_timing(marks))
@@ -203,7 +197,7 @@ def _sustained(notes: NDArray[np.void], pedal: NDArray[np.void]) -> NDArray[np.i
     pedal = pedal[np.argsort(pedal["tick"], kind="stable")]
     for channel in np.unique(pedal["first"]):
         mine = np.flatnonzero(notes["channel"] == channel)
-        if channel == DRUMS or not len(mine):
+        if channel == DRUM_CHANNEL or not len(mine):
             continue
         moves = pedal[pedal["first"] == channel]
         moved = np.diff(moves["second"], prepend=0) != 0

@@ -256,7 +256,7 @@ def test_too_much_is_refused_before_it_is_read(tmp_path: Path, monkeypatch) -> N
     path = tmp_path / "a.mid"
     path.write_bytes(HEADER + chunk(NOTE_BYTES * 100))
     monkeypatch.setattr(midi_reading, "MOST_NOTES", 99)
-    with pytest.raises(DataError, match="track 1 has more than .* notes"):
+    with pytest.raises(DataError, match=r"track 1 has more than .* notes"):
         read_pieces(path)
     monkeypatch.setattr(midi_reading, "MOST_BYTES", 800)
     with pytest.raises(DataError, match="the file has 822 bytes; 800 is the most"):

@@ -27,7 +27,7 @@ class MusicDomain(Domain):
     formats: ClassVar[tuple[str, ...]] = (".mid", ".wav", ".png")
 
     def read(self, path: Path) -> list[Music | DataError]:
-        """Read MIDI by an own reader, notation by music21.
+        """Read MIDI, or notation by music21.
 
         Raises
         ------

@@ -24,8 +24,18 @@ MOST_BYTES = 2**26
 
 #: What stands where in a staff for drums, as General MIDI numbers it.
 DRUM_STAFF = {
-    **{"D4": 44, "E4": 35, "F4": 36, "G4": 43, "A4": 45, "B4": 47},
-    **{"C5": 38, "D5": 48, "E5": 50, "F5": 51, "G5": 42, "A5": 49},
+    "D4": 44,
+    "E4": 35,
+    "F4": 36,
+    "G4": 43,
+    "A4": 45,
+    "B4": 47,
+    "C5": 38,
+    "D5": 48,
+    "E5": 50,
+    "F5": 51,
+    "G5": 42,
+    "A5": 49,
 }
 
 SNARE = 38

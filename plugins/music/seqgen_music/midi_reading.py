@@ -169,14 +169,22 @@ _REFUSED = {
 
 
 def _piece(data: bytes, played: Any, parts: Any, marks: Any, division: int) -> Music:
+    empty = played["end"] == played["onset"]
+    played = played[~empty] if empty.any() else played
     key = (played["onset"] << 17) + (played["part"] << 7) + played["pitch"]
-    played = played[np.argsort(key, kind="stable")]
-    played["end"] = _sustained(played, marks[marks["kind"] == PEDAL])
-    played = played[played["end"] > played["onset"]]
-    notes = np.empty(len(played), NOTE)
-    notes["onset"], notes["duration"] = played["onset"], played["end"] - played["onset"]
-    notes["pitch"], notes["velocity"] = played["pitch"], played["velocity"]
-    notes["track"] = played["part"]
+    order = np.argsort(key, kind="stable")
+    notes = np.empty(len(order), NOTE)
+    # One column after the other: rows cost three times as much.
+    onsets, pitches = played["onset"][order], played["pitch"][order]
+    ends = _sustained(
+        onsets,
+        played["end"][order],
+        pitches,
+        played["channel"][order],
+        marks[marks["kind"] == PEDAL],
+    )
+    notes["onset"], notes["duration"], notes["pitch"] = onsets, ends - onsets, pitches
+    notes["velocity"], notes["track"] = played["velocity"][order], played["part"][order]
     names = {
         int(mark["track"]): _text(data[mark["first"] : mark["first"] + mark["second"]])
         for mark in marks[marks["kind"] == NAME]
@@ -188,25 +196,30 @@ def _piece(data: bytes, played: Any, parts: Any, marks: Any, division: int) -> M
     return Music(notes, tracks, division, *_timing(marks))
 
 
-def _sustained(notes: NDArray[np.void], pedal: NDArray[np.void]) -> NDArray[np.int64]:
+def _sustained(
+    onsets: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    pitches: NDArray[np.uint8],
+    channels: NDArray[np.uint8],
+    pedal: NDArray[np.void],
+) -> NDArray[np.int64]:
     """Return where notes ``(N,)``, sorted by onset, end if the pedals of their channels count.
 
     A pedal that never comes up does so when the last note of its channel ends.
     """
-    ends = notes["end"].copy()
     pedal = pedal[np.argsort(pedal["tick"], kind="stable")]
     for channel in np.unique(pedal["first"]):
-        mine = np.flatnonzero(notes["channel"] == channel)
-        if channel == DRUM_CHANNEL or not len(mine):
+        playing = channels == channel
+        if channel == DRUM_CHANNEL or not playing.any():
             continue
+        mine: Any = slice(None) if playing.all() else np.flatnonzero(playing)
         moves = pedal[pedal["first"] == channel]
         moved = np.diff(moves["second"], prepend=0) != 0
-        ticks = moves["tick"][moved]
-        down, up = ticks[0::2], np.append(ticks[1::2], ends[mine].max())
-        own = ends[mine]
+        ticks, own = moves["tick"][moved], ends[mine]
+        down, up = ticks[0::2], np.append(ticks[1::2], own.max())
         last = np.searchsorted(down, own, side="right") - 1
         released = np.where(last >= 0, up[last], own)
-        again = _played_again(notes["onset"][mine], notes["pitch"][mine])
+        again = _played_again(onsets[mine], pitches[mine])
         ends[mine] = np.maximum(own, np.minimum(released, again))
     return ends
 

@@ -17,7 +17,7 @@ def described(tmp_path: Path, monkeypatch) -> Corpus:
 
     monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
     monkeypatch.setattr(
-        Text, "describe", lambda self, piece: {"words": len(piece.split()), "first": piece[0]}
+        Text, "describe", lambda self, piece: {"ends": piece.count("\n"), "first": piece[0]}
     )
     folder = tmp_path / "texts"
     folder.mkdir()
@@ -30,14 +30,15 @@ def described(tmp_path: Path, monkeypatch) -> Corpus:
 
 def test_every_file_has_a_row(described: Corpus) -> None:
     names, *rows = table(file_reports(described))
-    assert names == ["file", "pieces", "tokens", "words", "first", "left out"]
-    files = [Path(row[0]).name for row in rows]
-    assert files == ["a.txt", "b.txt", "c.txt", "d.txt"]
-    a, b, c, d = (row[1:] for row in rows)
-    assert a[:2] == ["2", "500"] and " to " in a[2] and a[4] == ""
-    assert b == ["1", "11", "3", "[", ""]
-    assert c == ["0", "0", "", "", "the same piece is there already"]
-    assert d[0] == "0" and "not UTF-8" in d[4]
+    assert names[:3] == ["file", "pieces", "tokens"]
+    assert names[-3:] == ["ends", "first", "left out"]
+    assert [Path(row[0]).name for row in rows] == ["a.txt", "b.txt", "c.txt", "d.txt"]
+    a, b, c, d = (dict(zip(names[1:], row[1:], strict=True)) for row in rows)
+    assert (a["pieces"], a["tokens"], a["left out"]) == ("2", "450", "")
+    assert " to " in a["ends"] and a["characters"] == "450"
+    assert (b["pieces"], b["tokens"], b["ends"], b["first"]) == ("1", "11", "0", "[")
+    assert set(c.values()) == {"0", "", "the same piece is there already"}
+    assert d["pieces"] == "0" and "not UTF-8" in d["left out"]
 
 
 def test_the_command_prints_the_report(described: Corpus, capsys) -> None:
@@ -48,10 +49,10 @@ def test_the_command_prints_the_report(described: Corpus, capsys) -> None:
     prepare.prepare(*arguments, out=folder / "corpus", report=True)
     *lines, last = capsys.readouterr().out.splitlines()
     assert last == str(folder / "corpus") and len(lines) == 5
-    assert "[b]" not in lines[2] and lines[2].split()[1:] == ["1", "11", "3", "["]
+    assert lines[2].split()[1:3] == ["1", "11"] and lines[2].split()[-1] == "["
     prepare.prepare(*arguments, out=folder / "corpus", report=True, json=True)
     report = json.loads(capsys.readouterr().out)["report"]
-    assert report[1]["pieces"][0]["facts"] == {"words": 3, "first": "["}
+    assert report[1]["pieces"][0]["facts"] == {"ends": 0, "first": "["}
     prepare.prepare(*arguments, out=folder / "corpus", json=True)
     assert "report" not in json.loads(capsys.readouterr().out)
 

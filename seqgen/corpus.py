@@ -10,8 +10,8 @@ import itertools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from seqgen.vocab import Vocab
 
 FORMAT = 1
 
-#: One line of JSON a piece: where it comes from.
+#: One line of JSON a piece: where it comes from, and what it is.
 SOURCES = "sources.jsonl"
 
 Split: TypeAlias = Literal["train", "valid", "test"]
@@ -91,6 +91,27 @@ class Segments(Sequence[Segment]):
         return cut
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a piece comes from, and what it is.
+
+    Attributes
+    ----------
+    source : str
+        A file, and which of its pieces but for the first.
+    tokens : int
+    units : mapping of str to float
+        What `Codec.units` counts in it; empty in a corpus made before that was written down.
+    facts : mapping of str to str, int or float
+        What `Domain.describe` says of it.
+    """
+
+    source: str
+    tokens: int = 0
+    units: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
 class Corpus:
     """A corpus folder, read-only.
 
@@ -148,7 +169,18 @@ class Corpus:
         if not path.exists():
             return f"piece {index + 1}"
         with path.open(encoding="utf-8") as lines:
-            return str(json.loads(next(itertools.islice(lines, index, None))))
+            return _origin(next(itertools.islice(lines, index, None))).source
+
+    def origins(self) -> Iterator[Origin]:
+        """Yield where each piece comes from and what it is, in the order of the corpus."""
+        lengths = np.diff(self._offsets).tolist()
+        path = self.folder / SOURCES
+        if not path.exists():
+            yield from (Origin(f"piece {index}", tokens) for index, tokens in enumerate(lengths, 1))
+            return
+        with path.open(encoding="utf-8") as lines:
+            for line, tokens in zip(lines, lengths, strict=True):
+                yield replace(_origin(line), tokens=tokens)
 
     def segments(self, split: Split) -> Segments:
         """Return what belongs to a split, in the order of the corpus."""
@@ -198,7 +230,9 @@ class CorpusWriter:
         self._file.close()
         self._sources.close()
 
-    def add(self, source: str, ids: NDArray[Any]) -> bytes | None:
+    def add(
+        self, source: str, ids: NDArray[Any], facts: Mapping[str, str | int | float] | None = None
+    ) -> bytes | None:
         """Append a piece, unless the same piece is there already.
 
         Parameters
@@ -207,6 +241,8 @@ class CorpusWriter:
             Where it comes from.
         ids : integer array (N,)
             Its ids, of any dtype.
+        facts : mapping, optional
+            What `Domain.describe` says of it.
 
         Returns
         -------
@@ -235,10 +271,12 @@ class CorpusWriter:
             self._seen.add(short)
         whole = ids.astype(np.int64, copy=False)
         self.twins.add(len(self.lengths), self._codec.passages(whole))
-        self._units.update(self._codec.units(whole))
         self.lengths.append(len(ids))
+        units = self._codec.units(whole)
+        self._units.update(units)
         self._file.write(np.ascontiguousarray(ids, self._dtype).data)
-        print(json.dumps(source), file=self._sources)
+        line = {"source": source, "units": units, "facts": facts or {}}
+        print(json.dumps(line), file=self._sources)
         return digest
 
     def finish(
@@ -289,6 +327,12 @@ class CorpusWriter:
         shape = (sum(self.lengths),)
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _origin(line: str) -> Origin:
+    """Return what a line of `SOURCES` says; in older corpora it is only a source."""
+    content = json.loads(line)
+    return Origin(**content) if isinstance(content, dict) else Origin(content)
 
 
 def _name_hash(name: str) -> int:

@@ -101,6 +101,9 @@ class Domain(Protocol):
     def read(self, path: Path) -> Iterable[Piece]:
         """Read the pieces of one file, one after the other if it may be larger than memory.
 
+        A `DataError` that is returned in the place of a piece says why this one cannot be used;
+        preparing lists it and goes on.
+
         Raises
         ------
         DataError
@@ -134,6 +137,13 @@ class Domain(Protocol):
     def preview(self, piece: Piece) -> dict[str, bytes | str]:
         """Return the piece for eyes and ears, by MIME type (``image/png``, ``audio/wav`` ...)."""
         ...
+
+    def describe(self, piece: Piece) -> Mapping[str, str | int | float]:
+        """Return what ``seqgen prepare --report`` says of a piece: its length, its parts ...
+
+        Few facts with short names, beside what `Codec.units` counts; none by default.
+        """
+        return {}
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return files to learn from, without a network.

@@ -15,8 +15,10 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,6 +47,8 @@ KEPT_BYTES = 64 * 2**20
 
 #: A codec is chosen by so many files of a larger corpus, and by so many pieces of each.
 SAMPLED_FILES, SAMPLED_PIECES = 50, 4
+#: Seconds that a file may take another process before it counts as hanging.
+PATIENCE = 600.0
 
 #: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -78,6 +82,10 @@ def prepare(
     Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
     processes of this machine by default, or a Dask or Ray cluster. A file of more than
     `KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
+
+    A file whose parser crashes its process, or takes longer than `PATIENCE`, is skipped as any
+    other bad one. Nothing protects from that where this process reads itself: a large file, up to
+    four files, and any with ``jobs=1``.
 
     Parameters
     ----------
@@ -138,8 +146,8 @@ def prepare(
         CorpusWriter(temporary, fitted) as writer,
     ):
         draws, ranks = array("d"), array("Q")
-        for source, ids in reader.encoded(fitted):
-            digest = writer.add(source, ids)
+        for source, (ids, facts) in reader.encoded(fitted):
+            digest = writer.add(source, ids, facts)
             if digest is not None:
                 draws.append(draw(digest, seed))
                 ranks.append(int.from_bytes(digest[:8], "little"))
@@ -202,7 +210,8 @@ def write_corpus(
         splits = []
         for number, split in enumerate(SPLITS):
             for index, piece in enumerate(listed[split]):
-                writer.add(f"{split} {index}", fitted.encode(piece))
+                facts = dict(implementation.describe(piece))
+                writer.add(f"{split} {index}", fitted.encode(piece), facts)
                 splits.append(number)
         info = _description(found) | {"codec": choice.description, "reason": choice.reason}
         info |= {"seed": None, "files": [], "skipped": [], "key": ""}
@@ -246,7 +255,7 @@ def encode_files(
     files, unreadable = _digests(_find_files(implementation, found, [Path(p) for p in paths]))
     reader = _Reader(implementation, list(files), unreadable, jobs, progress or _silent)
     usable = False
-    for source, ids in reader.encoded(codec):
+    for source, (ids, _) in reader.encoded(codec):
         usable = True
         yield source, ids
     if not usable:
@@ -402,7 +411,7 @@ def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-#: The source of a piece with the piece or its ids, or what was refused.
+#: The source of a piece with the piece, or with its ids and facts, or what was refused.
 _Content: TypeAlias = tuple[str, Any] | Skipped
 
 
@@ -463,11 +472,13 @@ class _Reader:
         # A codec that has nothing to learn does not read to the end, and nothing is kept.
         self._kept = kept if small else None
 
-    def encoded(self, codec: Codec) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Yield the ids of every piece with its source, in the smallest dtype that holds them."""
+    def encoded(self, codec: Codec) -> Iterator[tuple[str, tuple[NDArray[Any], dict[str, Any]]]]:
+        """Yield the source, ids and facts of every piece; ids in the smallest dtype that fits."""
         if self._kept is None:
             return self._accepted(self._read("encoding", codec))
-        return self._accepted(_encode(codec, source, piece) for source, piece in self._kept)
+        return self._accepted(
+            _encode(self._domain, codec, source, piece) for source, piece in self._kept
+        )
 
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
         """Yield what can be used, and take note of the rest."""
@@ -495,16 +506,15 @@ class _Reader:
 
     def _opened(self, codec: Codec | None) -> Iterator[tuple[int, Iterable[_Content]]]:
         """Yield the size and the contents of every file, in order."""
-        with joblib.Parallel(n_jobs=self._jobs, return_as="generator") as parallel:
-            for files in self._groups():
-                # Workers outlive a call and stay in the folder that they were started in.
-                tasks = [(self._domain, file.absolute(), _shown(file), codec) for file in files]
-                results: Iterable[Iterable[_Content]]
-                if self._jobs == 1 or len(files) == 1:
-                    results = (_read_file(*task) for task in tasks)
-                else:
-                    results = parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks)
-                yield from zip((self._sizes[file] for file in files), results, strict=True)
+        for files in self._groups():
+            # Workers outlive a call and stay in the folder that they were started in.
+            tasks = [(self._domain, file.absolute(), _shown(file), codec) for file in files]
+            results: Iterable[Iterable[_Content]]
+            if self._jobs == 1 or len(files) == 1:
+                results = (_read_file(*task) for task in tasks)
+            else:
+                results = _survivors(tasks, self._jobs)
+            yield from zip((self._sizes[file] for file in files), results, strict=True)
 
     def _groups(self) -> Iterator[list[Path]]:
         """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
@@ -524,6 +534,35 @@ class _Reader:
             yield group
 
 
+def _survivors(tasks: list[Any], jobs: int) -> Iterator[list[_Content]]:
+    """Yield what other processes read, in order; one that dies costs the file that killed it.
+
+    Which file that was is found by reading those whose result has not come yet one at a time.
+    """
+    done = 0
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", timeout=PATIENCE)
+    try:
+        for contents in parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks):
+            yield contents
+            done += 1
+    except (BrokenProcessPool, TakesTooLong):
+        yield from map(_read_alone, tasks[done:])
+
+
+def _read_alone(task: Any) -> list[_Content]:
+    """Return what one file holds, read in a process that may die."""
+    try:
+        # With one job joblib would read it in this process.
+        [contents] = joblib.Parallel(n_jobs=2, timeout=PATIENCE)(
+            [joblib.delayed(_read_whole_file)(*task)]
+        )
+    except BrokenProcessPool:
+        return [Skipped(task[2], "its parser crashed")]
+    except TakesTooLong:
+        return [Skipped(task[2], f"its parser had not ended after {PATIENCE:g} seconds")]
+    return list(contents)
+
+
 def _read_whole_file(*task: Any) -> list[_Content]:
     """Return all that `_read_file` yields, for another process."""
     return list(_read_file(*task))
@@ -535,7 +574,10 @@ def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> It
     try:
         for number, piece in enumerate(domain.read(file), 1):
             source = name if number == 1 else f"{name}, piece {number}"
-            yield (source, piece) if codec is None else _encode(codec, source, piece)
+            if isinstance(piece, DataError):
+                yield Skipped(source, str(piece))
+            else:
+                yield (source, piece) if codec is None else _encode(domain, codec, source, piece)
     except Exception as error:
         # A parser may fail in any way on a damaged file; one file never ends the others.
         place = f"after piece {number}: " if number else ""
@@ -545,10 +587,11 @@ def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> It
         yield Skipped(name, "holds no piece")
 
 
-def _encode(codec: Codec, source: str, piece: Piece) -> _Content:
-    """Return the ids of a piece with its source, or why there are none."""
+def _encode(domain: Domain, codec: Codec, source: str, piece: Piece) -> _Content:
+    """Return the source of a piece with its ids and facts, or why there are none."""
     try:
         ids = codec.encode(piece)
+        facts = dict(domain.describe(piece))
     except Exception as error:
         # As with reading: one odd piece never ends the others.
         return Skipped(source, _reason(error))
@@ -556,12 +599,14 @@ def _encode(codec: Codec, source: str, piece: Piece) -> _Content:
         return Skipped(source, "holds an empty piece")
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
     # An id that does not fit is left as it is, for the writer to say what is wrong.
-    return source, small if np.array_equal(small, ids) else ids
+    return source, (small if np.array_equal(small, ids) else ids, facts)
 
 
 def _length(content: _Content) -> int:
     """Return how many characters, notes, ids ... there are, as far as one can tell."""
     held = content[1] if isinstance(content, tuple) else None
+    # Of what is encoded, the ids.
+    held = held[0] if isinstance(held, tuple) else held
     return len(held) if isinstance(held, Sized) else 0
 
 

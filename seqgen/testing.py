@@ -2,7 +2,7 @@
 
 >>> from seqgen.testing import check_domain
 >>> check_domain("music", tmp_path)                             # doctest: +SKIP
-22 checks of the domain music passed, 2 had nothing to check
+23 checks of the domain music passed, 2 had nothing to check
 
 or one test a check, with pytest::
 
@@ -150,12 +150,17 @@ def _subject(name: str, codec_name: str) -> Subject:
     files = domain.demo(cache_folder() / "demo" / name)
     chosen = [files[round(at)] for at in np.linspace(0, len(files) - 1, min(FILES, len(files)))]
     codec_class = domain.codecs[codec_name]
-    pieces = [piece for file in chosen for piece in domain.read(file)]
+    pieces = [piece for file in chosen for piece in _read(domain, file)]
     codec = codec_class.fit(pieces, codec_class.options_type())
     pieces = [piece for piece in pieces if _encodes(codec, piece)]
     assert pieces, f"the codec {codec_name} can encode none of {len(chosen)} demo files"
     ids = [np.asarray(codec.encode(piece), np.int64)[:TOKENS] for piece in pieces]
     return Subject(name, found.spec, domain, codec_name, codec, pieces, ids)
+
+
+def _read(domain: Domain, path: Path) -> list[Piece]:
+    """Return the pieces of a file without those that cannot be used."""
+    return [piece for piece in domain.read(path) if not isinstance(piece, DataError)]
 
 
 def _encodes(codec: Codec, piece: Piece) -> bool:
@@ -195,7 +200,7 @@ def refuses_bad_files(subject: Subject, folder: Path) -> None:
             path = folder / f"{name}{suffix}"
             path.write_bytes(content)
             try:
-                pieces = list(subject.domain.read(path))
+                pieces = _read(subject.domain, path)
             except DataError as error:
                 assert str(error), "the message is empty"
             else:
@@ -209,6 +214,13 @@ def writes_every_format(subject: Subject, folder: Path) -> None:
     for suffix in subject.domain.formats:
         paths = subject.domain.write(piece, folder / f"piece{suffix}")
         assert paths and all(path.stat().st_size > 0 for path in paths), suffix
+
+
+def describes_pieces(subject: Subject, folder: Path) -> None:
+    """What is said of a piece are few plain values with names."""
+    facts = subject.domain.describe(subject.pieces[0])
+    assert all(isinstance(name, str) and name for name in facts), facts
+    assert all(isinstance(value, str | int | float) for value in facts.values()), facts
 
 
 def shows_pieces(subject: Subject, folder: Path) -> None:
@@ -465,6 +477,7 @@ PROMISES: tuple[Promise, ...] = (
     reads_its_demo,
     refuses_bad_files,
     writes_every_format,
+    describes_pieces,
     shows_pieces,
     fits_in_any_order,
     names_its_tokens,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from seqgen.corpus import Corpus
 
 #: Progress, tables and remarks; results of a command are printed on standard output.
 stderr = Console(stderr=True, highlight=False)
+
+#: Characters that no row of a table has.
+WHOLE_LINE = 10_000
 
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
@@ -79,6 +85,20 @@ def say(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print a result for programs."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Print rows of text as a result, names of the columns first; the first and last are words."""
+    # In a pipe every row is one line, however long.
+    stdout = Console(highlight=False, width=None if sys.stdout.isatty() else WHOLE_LINE)
+    names, *content = rows
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, name in enumerate(names):
+        words = number in (0, len(names) - 1)
+        drawn.add_column(name, justify="left" if words else "right", overflow="fold")
+    for row in content:
+        drawn.add_row(*map(escape, row))
+    stdout.print(drawn)
 
 
 def say_corpus(corpus: Corpus) -> None:

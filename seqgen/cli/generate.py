@@ -277,10 +277,7 @@ def _prompt(
     """Return the piece that a prompt means, or the beginning of it."""
     path = _file(run, given)
     if path is not None:
-        pieces = list(run.domain.read(path))
-        if len(pieces) != 1:
-            raise DataError(f"the prompt {path} holds {len(pieces)} pieces; give a file of one")
-        piece = pieces[0]
+        piece = _only_piece(run, path)
     else:
         piece = run.domain.from_text(sys.stdin.read() if given == "-" else given)
     if unknown != "error":
@@ -293,7 +290,14 @@ def _condition(run: Run, given: str) -> Any:
     path = _file(run, given)
     if path is None:
         return given
+    return _only_piece(run, path)
+
+
+def _only_piece(run: Run, path: Path) -> Piece:
     pieces = list(run.domain.read(path))
+    for piece in pieces:
+        if isinstance(piece, DataError):
+            raise DataError(f"{path}: {piece}") from piece
     if len(pieces) != 1:
         raise DataError(f"{path} holds {len(pieces)} pieces; give a file of one")
     return pieces[0]

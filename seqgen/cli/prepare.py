@@ -20,6 +20,7 @@ def prepare(
     seed: int = 0,
     jobs: int = -1,
     overwrite: bool = False,
+    report: bool = False,
     json: bool = False,
 ) -> None:
     """Read and encode files into a corpus folder.
@@ -44,18 +45,23 @@ def prepare(
         Processes to read with; -1 takes all cores.
     overwrite
         Replace another corpus in the folder.
+    report
+        Print a table of the files: what was kept, what it is, and what was left out and why.
     json
         Print the description of the corpus for programs.
     """
-    from seqgen.cli.console import print_json, say_corpus
+    from seqgen.cli.console import print_json, print_table, say_corpus
+    from seqgen.cli.report import file_reports, table
 
     corpus = prepare_corpus(
         domain, paths, out, codec, codec_option, seed=seed, jobs=jobs, overwrite=overwrite
     )
     if json:
-        print_json(corpus.info)
+        print_json(corpus.info | ({"report": file_reports(corpus)} if report else {}))
     else:
         say_corpus(corpus)
+        if report:
+            print_table(table(file_reports(corpus)))
         print(corpus.folder)
 
 

@@ -9,7 +9,7 @@ import pytest
 from seqgen_music import wishes
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
-from seqgen_music.midi import write_midi
+from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.raster import REST, VOICES, Raster, given_voices, raster_of
 

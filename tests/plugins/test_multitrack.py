@@ -10,7 +10,8 @@ import pytest
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.midi_reading import read_midi
+from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
 from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import Music, Track, make_notes

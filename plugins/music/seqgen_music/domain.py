@@ -7,11 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
-from seqgen_music.midi import read_midi
+from seqgen_music.midi_reading import read_pieces
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import MultitrackCodec
 from seqgen_music.music import Music
@@ -31,8 +33,8 @@ class MusicDomain(Domain):
     }
     formats: ClassVar[tuple[str, ...]] = (".mid", ".musicxml", ".mxl", ".wav", ".svg", ".png")
 
-    def read(self, path: Path) -> list[Music]:
-        """Read MIDI by symusic or pretty_midi, notation by music21.
+    def read(self, path: Path) -> list[Music | DataError]:
+        """Read MIDI, or notation by music21.
 
         Raises
         ------
@@ -42,7 +44,7 @@ class MusicDomain(Domain):
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
         if path.suffix.lower() in (".mid", ".midi"):
-            return [read_midi(path)]
+            return read_pieces(path)
         return read_notation(path)
 
     def suggest(self, pieces: Iterable[Music]) -> tuple[str, str]:
@@ -71,6 +73,15 @@ class MusicDomain(Domain):
             case other:
                 raise DataError(f"cannot write music as {other!r}; use {', '.join(self.formats)}")
         return [path]
+
+    def describe(self, piece: Music) -> dict[str, str | int | float]:
+        """Return how many tracks play, for how long, and in which metres."""
+        metres = dict.fromkeys(f"{above}/{below}" for _, above, below in piece.metre_changes())
+        return {
+            "tracks": len(np.unique(piece.notes["track"])),
+            "seconds": round(float(piece.seconds(np.array([piece.length]))[0]), 1),
+            "metre": " ".join(metres),
+        }
 
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and a sound."""

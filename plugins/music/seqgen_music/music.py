@@ -22,6 +22,12 @@ NOTE = np.dtype(
     ]
 )
 
+#: Length of the longest piece that is read, seven hours at 120 quarters a minute.
+LONGEST_QUARTERS = 50_000
+
+#: The MIDI channel, counted from 0, on which pitches are drums.
+DRUM_CHANNEL = 9
+
 #: Quarter notes a minute where a piece does not say.
 DEFAULT_TEMPO = 120.0
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.midi import LONGEST_TICKS
+from seqgen_music.midi_writing import LONGEST_TICKS
 from seqgen_music.music import NOTE, Music, Track, changes
 
 #: The program of drums, which stand before all others.

@@ -1,0 +1,87 @@
+"""What became of each file: the table and the JSON of ``seqgen prepare --report``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from seqgen.corpus import Corpus
+
+#: Different words that are listed of one file.
+LISTED = 3
+
+
+def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
+    """Return for every file its pieces, and what was left out of it and why.
+
+    Returns
+    -------
+    list of dict
+        ``file``, ``pieces`` (each with source, tokens, units and facts) and ``left_out`` (each
+        with source and reason), in the order in which files were read.
+    """
+    reports: dict[str, dict[str, Any]] = {
+        name: {"file": name, "pieces": [], "left_out": []}
+        for name in (file["name"] for file in corpus.info["files"])
+    }
+
+    def report(source: str) -> dict[str, Any]:
+        name = source if source in reports else re.sub(r", piece \d+$", "", source)
+        return reports.setdefault(name, {"file": name, "pieces": [], "left_out": []})
+
+    for origin in corpus.origins():
+        report(origin.source)["pieces"].append(asdict(origin))
+    for source in corpus.info["duplicates"]:
+        again = {"source": source, "reason": "the same piece is there already"}
+        report(source)["left_out"].append(again)
+    for entry in corpus.info["skipped"]:
+        report(entry["source"])["left_out"].append(entry)
+    return list(reports.values())
+
+
+def table(reports: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the reports as rows of text, names of the columns first."""
+    pieces = [piece for report in reports for piece in report["pieces"]]
+    units = [unit for unit in _names(piece["units"] for piece in pieces) if unit != "tokens"]
+    facts = _names(piece["facts"] for piece in pieces)
+    rows = [["file", "pieces", "tokens", *units, *facts, "left out"]]
+    for report in reports:
+        kept = report["pieces"]
+        rows.append(
+            [
+                report["file"],
+                str(len(kept)),
+                f"{sum(piece['tokens'] for piece in kept):,}",
+                *(_sum([piece["units"].get(unit) for piece in kept]) for unit in units),
+                *(_range([piece["facts"].get(fact) for piece in kept]) for fact in facts),
+                _reasons(report["left_out"]),
+            ]
+        )
+    return rows
+
+
+def _names(mappings: Iterable[dict[str, Any]]) -> list[str]:
+    """Return all keys, in the order in which they first come."""
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def _sum(amounts: list[float | None]) -> str:
+    known = [amount for amount in amounts if amount is not None]
+    return f"{sum(known):,.0f}" if known else ""
+
+
+def _range(values: list[Any]) -> str:
+    """Return one value, or from where to where several go, or the words that there are."""
+    known = list(dict.fromkeys(value for value in values if value is not None))
+    if len(known) > 1 and all(isinstance(value, int | float) for value in known):
+        return f"{min(known):,} to {max(known):,}"
+    more = ", ..." if len(known) > LISTED else ""
+    return ", ".join(f"{v:,}" if isinstance(v, int | float) else v for v in known[:LISTED]) + more
+
+
+def _reasons(left_out: list[dict[str, str]]) -> str:
+    reasons = list(dict.fromkeys(entry["reason"] for entry in left_out))
+    more = f", and {len(left_out) - 1} pieces more" if len(left_out) > 1 else ""
+    return reasons[0] + more if reasons else ""

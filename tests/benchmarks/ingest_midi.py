@@ -1,0 +1,133 @@
+"""Reading MIDI: how many times less processor time than pretty_midi, and whether notes agree.
+
+Data: all MIDI files under ``music/``. The figure is the time of pretty_midi's own constructor
+divided by that of reading and encoding, the latter with the first of `CODECS` that is
+installed; it must be at least 100. Both are taken file by file in turn, and the best of `RUNS` is
+kept. Without the pedal, notes are compared with pretty_midi's: same pitch, velocity and drums,
+onset within a millisecond, and the same end, or it is said why not.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pretty_midi
+from harness import Benchmark
+from seqgen_music import midi_reading
+from seqgen_music.domain import MusicDomain
+from seqgen_music.music import Music
+
+from seqgen.errors import DataError
+
+CODECS = ("multitrack", "performance")
+
+RUNS = 3
+
+MILLISECOND = 1e-3
+
+
+def seconds(function: Callable[[], object]) -> float:
+    began = time.process_time()
+    function()
+    return time.process_time() - began
+
+
+def pieces(path: Path) -> list[Music]:
+    return [piece for piece in midi_reading.read_pieces(path) if isinstance(piece, Music)]
+
+
+def fitted(files: list[Path]) -> tuple[str, Any]:
+    """Return a codec for any music and its name, or none."""
+    for name in CODECS:
+        if (codec := MusicDomain.codecs.get(name)) is not None:
+            return name, codec.fit(
+                (p for file in files for p in pieces(file)), codec.options_type()
+            )
+    return "none", None
+
+
+def encode(codec: Any, music: list[Music]) -> None:
+    for piece in music:
+        try:
+            codec.encode(piece)
+        except DataError:
+            continue
+
+
+def times(files: list[Path], codec: Any) -> dict[str, float]:
+    """Return processor seconds of each library over all files, the best of `RUNS` for each file."""
+    best: dict[str, float] = defaultdict(float)
+    for file in files:
+        runs: dict[str, list[float]] = defaultdict(list)
+        for _ in range(RUNS):
+            runs["pretty_midi"].append(seconds(lambda file=file: pretty_midi.PrettyMIDI(str(file))))
+            runs["reading"].append(seconds(lambda file=file: pieces(file)))
+            if codec is not None:
+                music = pieces(file)
+                runs["encoding"].append(seconds(lambda music=music: encode(codec, music)))
+        for name, taken in runs.items():
+            best[name] += min(taken)
+    return dict(best)
+
+
+def differences(file: Path) -> Counter[str]:
+    """Count notes that agree with pretty_midi's, and the others by what is different."""
+    music = pieces(file)[0]
+    starts = music.seconds(music.notes["onset"])
+    stops = music.seconds(music.notes["onset"] + music.notes["duration"])
+    ours = defaultdict(list)
+    for note, start, stop in zip(music.notes, starts, stops, strict=True):
+        key = int(note["pitch"]), int(note["velocity"]), music.tracks[note["track"]].drums
+        ours[key].append((float(start), float(stop)))
+    counts: Counter[str] = Counter()
+    for instrument in pretty_midi.PrettyMIDI(str(file)).instruments:
+        for note in instrument.notes:
+            near = ours[note.pitch, note.velocity, instrument.is_drum]
+            found = [n for n, one in enumerate(near) if abs(one[0] - note.start) < MILLISECOND]
+            if not found:
+                counts["only pretty_midi's"] += 1
+                continue
+            start, stop = near.pop(min(found, key=lambda n: abs(near[n][1] - note.end)))
+            if abs(stop - note.end) < MILLISECOND:
+                counts["the same"] += 1
+            elif stop > note.end:
+                # pretty_midi ends all notes of a pitch at a note-off, we the one that began first.
+                counts["longer: overlaps the same pitch"] += 1
+            else:
+                counts["shorter"] += 1
+    left = sum(map(len, ours.values()))
+    counts["only ours: without end, or ended by pretty_midi when it began"] += left
+    return counts
+
+
+def main() -> None:
+    benchmark = Benchmark("ingest_midi", "times less processor time than pretty_midi", minutes=0.0)
+    files = sorted(benchmark.data.joinpath("music").rglob("*.mid"))
+    warnings.simplefilter("ignore")
+    name, codec = fitted(files)
+    pieces(files[0])
+    taken = times(files, codec)
+    whole = midi_reading._sustained
+    midi_reading._sustained = lambda onsets, ends, *rest: ends
+    compared = sum(map(differences, files), Counter())
+    midi_reading._sustained = whole
+    notes = sum(len(piece.notes) for file in files for piece in pieces(file))
+    benchmark.finish(
+        taken["pretty_midi"] / (taken["reading"] + taken.get("encoding", 0.0)),
+        baselines={"pretty_midi": 1.0},
+        reading_ratio=taken["pretty_midi"] / taken["reading"],
+        processor_seconds=taken,
+        codec=name,
+        files=len(files),
+        notes=notes,
+        compared=dict(compared),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -138,5 +138,5 @@ def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[
         "seconds": piece.seconds,
     }
     if compare is not None:
-        about["novelty"] = asdict(measure_novelty(compare, piece.ids[piece.prompt :]))
+        about["novelty"] = asdict(measure_novelty(compare, piece.ids, piece.prompt))
     return about

@@ -243,6 +243,13 @@ class ChoraleCodec(Codec):
             raise DataError(f"a chorale is given a melody in a file, found {condition!r}")
         return ChoraleTracker(self, self._ids_of(melody_of(condition)).tolist())
 
+    def place(self, ids: Ids, position: int) -> str:
+        """Return the bar, the first full one being 1."""
+        metre, upbeat = self.read_header(ids)
+        step = max(position - self.header, 0) // PARTS
+        bar = (step - upbeat) // bar_steps(metre) + 1
+        return f"bar {bar}" if bar else "upbeat"
+
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, steps of the grid ("frames") and quarter notes."""
         frames = max(len(ids) - self.header, 0) / PARTS

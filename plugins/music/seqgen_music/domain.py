@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, Metric
 from seqgen_music.chorale import ChoraleCodec
+from seqgen_music.metrics import measure
 from seqgen_music.midi import read_midi, write_midi
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
@@ -68,3 +69,9 @@ class MusicDomain(Domain):
             raise PluginError("music21 is not installed; try: python -m pip install seqgen-music")
         bach = Path(music21.origin).parent / "corpus" / "bach"
         return sorted(path for path in bach.iterdir() if path.suffix in (".mxl", ".xml"))
+
+    def metrics(
+        self, generated: Sequence[Music], reference: Iterable[Music]
+    ) -> Mapping[str, Metric]:
+        """Return what `seqgen_music.metrics` measures."""
+        return measure(generated, reference)

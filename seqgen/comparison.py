@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus import Corpus, Split
-from seqgen.errors import DataError, PluginError
+from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.run import Run
 
@@ -55,6 +54,21 @@ class Comparison:
     metric: Metric
     overlap: float | None
     divergence: float | None
+
+    def sides_as_text(self) -> tuple[str, str]:
+        """Return mean and deviation of what is new and of the corpus, or the fullest bins."""
+        new, corpus = (
+            self._fullest(values)
+            if self.metric.bins
+            else f"{values.mean():.3g} ± {values.std():.2g}"
+            for values in (self.metric.generated, self.metric.reference)
+        )
+        return new, corpus
+
+    def _fullest(self, values: Floats) -> str:
+        """Return the bin that holds most, with its share."""
+        mean = values.mean(axis=0)
+        return f"{self.metric.bins[mean.argmax()]} {mean.max():.0%}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures and the values as plain JSON."""
@@ -205,23 +219,3 @@ def density(values: Floats, points: Floats) -> Floats:
     width = max(float(values.std()) * len(values) ** -0.2, 2 * float(points[1] - points[0]))
     kernels = np.exp(-0.5 * np.square((points[:, None] - values[None]) / width))
     return np.asarray(kernels.sum(axis=1) / (len(values) * width * np.sqrt(2 * np.pi)))
-
-
-def read_samples(run: Run, folder: Path, files: Iterable[str]) -> list[Piece]:
-    """Read generated pieces back from their files.
-
-    Raises
-    ------
-    DataError
-        If they are of a format that the domain only writes.
-    """
-    pieces: list[Piece] = []
-    for name in files:
-        try:
-            pieces.extend(run.domain.read(folder / name))
-        except (DataError, OSError) as error:
-            raise DataError(
-                f"{folder / name} cannot be read back ({error}); generate pieces as "
-                f"{run.domain.formats[0]}"
-            ) from error
-    return pieces

@@ -23,9 +23,17 @@ Floats: TypeAlias = NDArray[np.float64]
 
 #: Lengths of notes in quarters, with their names: a note counts as the nearest, by ratio.
 LENGTHS = {
-    **{"32nd": 1 / 8, "16th": 1 / 4, "triplet 8th": 1 / 3, "8th": 1 / 2, "dotted 8th": 3 / 4},
-    **{"quarter": 1, "dotted quarter": 3 / 2, "half": 2, "dotted half": 3, "whole": 4},
-    "longer": 6,
+    "32nd": 1 / 8,
+    "16th": 1 / 4,
+    "triplet 8th": 1 / 3,
+    "8th": 1 / 2,
+    "dotted 8th": 3 / 4,
+    "quarter": 1.0,
+    "dotted quarter": 3 / 2,
+    "half": 2.0,
+    "dotted half": 3.0,
+    "whole": 4.0,
+    "longer": 6.0,
 }
 
 #: Melodic intervals of more semitones count as so many.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music import metrics, voice_leading
+from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.metrics import LENGTHS, MEASURES, VOICE_MEASURES, four_voices
 from seqgen_music.music import Music, Track, make_notes
@@ -198,3 +199,15 @@ def test_every_measure_has_a_row_a_piece_and_nothing_where_there_is_nothing() ->
     lonely = MusicDomain().metrics([empty], [empty])
     assert lonely["notes per bar"].generated[0] == 0
     assert np.isnan(lonely["polyphony"].generated[0])
+
+
+def test_the_chorale_codec_says_in_which_bar_a_token_is() -> None:
+    notes = [[(at, 1, 72 - 8 * voice) for at in range(9)] for voice in range(4)]
+    piece = music(*notes, names=VOICES, metres=((0, 1, 4), (QUARTER, 4, 4)))
+    codec = ChoraleCodec.fit([piece], ChoraleOptions())
+    ids = codec.encode(piece)
+    steps = {"upbeat": range(4), "bar 1": range(4, 20), "bar 2": range(20, 36)}
+    for words, inside in steps.items():
+        for step in inside:
+            assert {codec.place(ids, 2 + 4 * step + voice) for voice in range(4)} == {words}
+    assert codec.place(ids, 0) == "upbeat"

@@ -160,7 +160,7 @@ def measure(
                     f"expected {wanted}; the plugin is broken"
                 )
             sides.append(values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)])
-        kept[name] = Metric(metric.unit, *sides, metric.bins)
+        kept[name] = Metric(metric.unit, sides[0], sides[1], metric.bins)
     return kept
 
 

@@ -69,12 +69,12 @@ def _densities(one: Comparison) -> tuple[str, str, str]:
     # A property that is the same in all pieces is drawn as a peak in the middle.
     margin = 0.0 if high > low else 1.0
     points = np.linspace(low - margin, high + margin, POINTS)
-    heights = [density(values, points) for values in (corpus, new)]
-    top = max(float(height.max()) for height in heights)
     across = np.linspace(LEFT, RIGHT, len(points))
+    # Each is as high as the chart: shapes are compared, not numbers of pieces.
+    heights = [density(values, points) for values in (corpus, new)]
     paths = [
         " ".join(
-            f"{x:.1f},{BOTTOM - (BOTTOM - TOP) * y / top:.1f}"
+            f"{x:.1f},{BOTTOM - (BOTTOM - TOP) * y / height.max():.1f}"
             for x, y in zip(across, height, strict=True)
         )
         for height in heights

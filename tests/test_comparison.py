@@ -122,7 +122,7 @@ def test_pieces_are_read_back(run, tmp_path: Path) -> None:
     folder = write_samples(run, new, tmp_path / "new").folder
     assert read_samples(run, folder) == [piece.piece for piece in new]
     (folder / "text-2.txt").unlink()
-    with pytest.raises(DataError, match="text-2.txt cannot be read back"):
+    with pytest.raises(DataError, match=r"text-2\.txt cannot be read back"):
         read_samples(run, folder)
     with pytest.raises(RunError, match="no folder of samples"):
         read_samples(run, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from seqgen.comparison import Comparison
     from seqgen.plugin import Piece
     from seqgen.run import Run
+
+#: Columns of a table that goes into a pipe.
+WIDTH = 110
 
 #: With fewer new pieces than this the figures say little.
 FEW = 20
@@ -93,4 +97,5 @@ def print_table(compared: Sequence[Comparison]) -> None:
             *("-" if value is None else f"{value:.2f}" for value in alike),
             one.metric.unit,
         )
-    Console(highlight=False, soft_wrap=True).print(table)
+    # What is piped has no width of its own.
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(table)

@@ -40,7 +40,8 @@ _PLAYER = """
 for (const figure of document.querySelectorAll("figure")) {
   const picture = figure.querySelector("svg"), sound = figure.querySelector("audio");
   if (!picture || !sound) continue;
-  const box = picture.viewBox.baseVal, has = picture.dataset;
+  const view = picture.viewBox.baseVal, has = picture.dataset;
+  const box = view?.width ? view : picture.getBBox();
   const first = Number(has.x0 ?? box.x), last = Number(has.x1 ?? box.x + box.width);
   const seconds = () => Number(has.seconds ?? sound.duration) || 1;
   const cursor = document.createElementNS(picture.namespaceURI, "path");
@@ -199,11 +200,8 @@ def _novelty(found: dict[str, Any]) -> str:
     """Say what was copied, and from where."""
     if not found["longest"]:
         return "Nothing of it stands in the training pieces."
-    shares = "".join(
-        f"; {share:.0%} of its {length}-grams stand there too"
-        for length, share in found["copied"].items()
-        if int(length) == NGRAM
-    )
+    share = found["copied"].get(NGRAM)
+    shares = "" if share is None else f"; {share:.0%} of its {NGRAM}-grams stand there too"
     return (
         f"Longest copied span: {found['longest']:,} tokens from {found['place']} on, as in "
         f"{found['source']}, {found['source_place']}{shares}."
@@ -265,9 +263,5 @@ def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
     """Return cells as a table."""
     lines = [("th", heads)] if heads else []
     lines += [("td", row) for row in rows]
-    return "<table>{}</table>".format(
-        "".join(
-            f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in row)}</tr>"
-            for tag, row in lines
-        )
-    )
+    cells = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in lines)
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

@@ -48,7 +48,9 @@ def lengths(self, generated, reference) -> dict[str, Metric]:
         "length": Metric(
             "characters", *(np.array([len(t) or np.nan for t in side]) for side in sides)
         ),
-        "vowels": Metric("", *(v / v.sum(axis=1, keepdims=True) for v in vowels), ("yes", "no")),
+        "vowels": Metric(
+            "", *(v / np.maximum(v.sum(axis=1, keepdims=True), 1) for v in vowels), ("yes", "no")
+        ),
     }
 
 

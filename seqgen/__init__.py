@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from seqgen.adaptive import adapt, score_adaptively
     from seqgen.beam import search
+    from seqgen.comparison import Comparison, compare
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.corpus import Corpus
     from seqgen.discovery import find_domains, load_domain
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from seqgen.training import Report
 
 __all__ = [
+    "Comparison",
     "Corpus",
     "Generated",
     "LimitConfig",
@@ -43,6 +45,7 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "adapt",
+    "compare",
     "create_run",
     "find_domains",
     "generate",
@@ -60,6 +63,7 @@ __all__ = [
 
 _HOMES = {
     "adaptive": ("adapt", "score_adaptively"),
+    "comparison": ("Comparison", "compare"),
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
     "corpus": ("Corpus",),
     "discovery": ("find_domains", "load_domain"),

@@ -33,22 +33,28 @@ class Novelty:
         Tokens of the longest span that stands in a training piece as well.
     start : int
         Where in the piece it begins.
+    place : str
+        The same in words of the codec, such as a bar.
     source : str
         The training piece, by file.
     source_start : int
         Where in the training piece it begins.
+    source_place : str
+        The same in words.
     copied : dict of int to float
         The share of the piece's n-grams, for some n, that stand in a training piece.
     """
 
     longest: int
     start: int
+    place: str
     source: str
     source_start: int
+    source_place: str
     copied: dict[int, float]
 
 
-def measure_novelty(corpus: Corpus, ids: Ids) -> Novelty:
+def measure_novelty(corpus: Corpus, ids: Ids, prompt: int = 0) -> Novelty:
     """Compare a piece with all training pieces.
 
     Parameters
@@ -56,8 +62,10 @@ def measure_novelty(corpus: Corpus, ids: Ids) -> Novelty:
     corpus : Corpus
     ids : int64 array (N,)
         Of the corpus's vocabulary.
+    prompt : int
+        How many ids at the beginning were given, and are not compared.
     """
-    symbols, local = np.unique(ids, return_inverse=True)
+    symbols, local = np.unique(ids[prompt:], return_inverse=True)
     automaton = build(local.astype(np.int64), len(symbols))
     place = np.full(corpus.vocab.size, -1)
     place[symbols] = np.arange(len(symbols))
@@ -72,12 +80,19 @@ def measure_novelty(corpus: Corpus, ids: Ids) -> Novelty:
                 longest, source = found, segment.piece
                 end, source_end = automaton.ends[at[0]], segment.start + low + at[1] + 1
     lengths = copied_lengths(automaton, local.astype(np.int64))
+    copied = {n: float((lengths[n - 1 :] >= n).mean()) for n in LENGTHS if n <= len(lengths)}
+    if not longest:
+        return Novelty(0, 0, "", "", 0, "", copied)
+    start, source_start = prompt + int(end) - longest + 1, int(source_end) - longest
+    original = np.asarray(corpus.piece(source), np.int64)
     return Novelty(
         longest,
-        int(end - longest + 1) if longest else 0,
-        corpus.source(source) if longest else "",
-        int(source_end - longest),
-        {n: float((lengths[n - 1 :] >= n).mean()) for n in LENGTHS if n <= len(lengths)},
+        start,
+        corpus.codec.place(ids, start),
+        corpus.source(source),
+        source_start,
+        corpus.codec.place(original, source_start),
+        copied,
     )
 
 

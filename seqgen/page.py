@@ -1,13 +1,18 @@
-"""One self-contained HTML page of a run: its pieces, its loss curve and its settings."""
+"""One self-contained HTML page of a run: its pieces, to be seen and heard, and what is known of
+them and of the model. It needs no network, and without JavaScript lacks only the cursor.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqgen.comparison import Comparison
 from seqgen.curves import Curves, Series, loss_curves
+from seqgen.drawing import as_svg
 from seqgen.files import write_atomic
 from seqgen.plugin import Piece
 from seqgen.run import Run, result_facts
@@ -17,16 +22,79 @@ _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 figure { margin: 2rem 0; }
-figcaption { color: GrayText; }
-img, svg { max-width: 100%; height: auto; background: white; border-radius: 6px; }
+figcaption { opacity: .8; }
+img, svg { max-width: 100%; height: auto; background: white; color: black; border-radius: 6px; }
+figure svg { width: 100%; }
 audio { width: 100%; margin: .4rem 0; }
 pre { white-space: pre-wrap; border-left: 3px solid #0072b2; padding-left: 1rem; }
 table { border-collapse: collapse; }
-td { padding: .15rem 1.2rem .15rem 0; vertical-align: top; }
+th, td { padding: .15rem 1.2rem .15rem 0; vertical-align: top; text-align: left; }
+td { overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+.wide td { overflow-wrap: normal; }
+@media (max-width: 45rem) { .wide svg { max-width: none; width: 45rem; } }
 """
 
+#: A cursor runs over each picture that has a sound, by the sound's clock; clicks and keys move it.
+_PLAYER = """
+for (const figure of document.querySelectorAll("figure")) {
+  const picture = figure.querySelector("svg"), sound = figure.querySelector("audio");
+  if (!picture || !sound) continue;
+  const view = picture.viewBox.baseVal, has = picture.dataset;
+  const box = view?.width ? view : picture.getBBox();
+  const first = Number(has.x0 ?? box.x), last = Number(has.x1 ?? box.x + box.width);
+  const seconds = () => Number(has.seconds ?? sound.duration) || 1;
+  const cursor = document.createElementNS(picture.namespaceURI, "path");
+  cursor.setAttribute("stroke", "black");
+  cursor.setAttribute("stroke-width", "2");
+  cursor.setAttribute("vector-effect", "non-scaling-stroke");
+  picture.append(cursor);
+  const show = () => {
+    const x = Math.min(first + (last - first) * sound.currentTime / seconds(), last);
+    cursor.setAttribute("d", `M${x.toFixed(1)} ${box.y}v${box.height}`);
+    if (!sound.paused) requestAnimationFrame(show);
+  };
+  const seek = (time) => {
+    sound.currentTime = Math.max(0, Math.min(time, seconds()));
+  };
+  const toggle = () => sound.paused ? sound.play() : sound.pause();
+  sound.addEventListener("play", () => {
+    for (const other of document.querySelectorAll("audio")) if (other !== sound) other.pause();
+    show();
+  });
+  for (const change of ["seeked", "timeupdate"]) sound.addEventListener(change, show);
+  picture.addEventListener("click", (event) => {
+    const point = new DOMPoint(event.clientX, event.clientY);
+    const x = point.matrixTransform(picture.getScreenCTM().inverse()).x;
+    seek(seconds() * (x - first) / (last - first));
+  });
+  picture.tabIndex = 0;
+  picture.style.cursor = "pointer";
+  picture.setAttribute("aria-label", "the piece; a click or an arrow key moves, space plays");
+  picture.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: -2, ArrowRight: 2 };
+    if (event.key in moves) seek(sound.currentTime + moves[event.key]);
+    else if (event.key === " ") toggle();
+    else return;
+    event.preventDefault();
+  });
+}
+"""
 
-def write_page(run: Run, samples: Samples, path: Path) -> Path:
+#: Length of the n-grams whose copied share is told.
+NGRAM = 16
+
+#: How a piece came to its end, by the manifest's word.
+_ENDINGS = {
+    "end": "ended by itself",
+    "stop": "stopped where it was asked to",
+    "length": "stopped at the length limit",
+    "time": "stopped at the time limit",
+    "interrupt": "interrupted",
+}
+
+
+def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Comparison] = ()) -> Path:
     """Write the page.
 
     Parameters
@@ -36,6 +104,8 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
         Each piece is shown by its domain's preview, and linked.
     path : Path
         Where to.
+    compared : sequence of Comparison
+        What `seqgen.comparison.compare` found.
 
     Returns
     -------
@@ -47,6 +117,7 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
         _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
+    player = f"<script>{_PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
     page = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -56,11 +127,11 @@ def write_page(run: Run, samples: Samples, path: Path) -> Path:
 <h1>New {domain}, by an LSTM</h1>
 <p>Every piece below was drawn token by token from the model in this folder.</p>
 {figures}
-<h2>How it learned</h2>
-{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}
+{_metrics(compared)}<h2>How it learned</h2>
+<div class="wide">{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}</div>
 <h2>Settings</h2>
-{_table(_facts(run, samples))}
-</html>
+{_table(_facts(run, samples).items())}
+{player}</html>
 """
     write_atomic(path, page)
     return path
@@ -119,21 +190,54 @@ def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
         f'<a href="{html.escape((folder / name).as_posix())}">{html.escape(name)}</a>'
         for name in entry["files"]
     )
-    ending = {
-        "end": "ended by itself",
-        "length": "stopped at the length limit",
-        "time": "stopped at the time limit",
-    }[entry["stopped_by"]]
+    about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
+    if "novelty" in entry:
+        about += f". {_novelty(entry['novelty'])}"
+    return f"<figure>\n{preview}\n<figcaption>{links}: {html.escape(about)}</figcaption>\n</figure>"
+
+
+def _novelty(found: dict[str, Any]) -> str:
+    """Say what was copied, and from where."""
+    if not found["longest"]:
+        return "Nothing of it stands in the training pieces."
+    share = found["copied"].get(NGRAM)
+    shares = "" if share is None else f"; {share:.0%} of its {NGRAM}-grams stand there too"
     return (
-        f"<figure>\n{preview}\n<figcaption>{links}: {entry['tokens']:,} tokens, {ending}"
-        f"</figcaption>\n</figure>"
+        f"Longest copied span: {found['longest']:,} tokens from {found['place']} on, as in "
+        f"{found['source']}, {found['source_place']}{shares}."
     )
+
+
+def _metrics(compared: Sequence[Comparison]) -> str:
+    """Return the section of what was measured, or nothing."""
+    if not compared:
+        return ""
+    rows = (
+        (
+            one.name,
+            *one.sides_as_text(),
+            "-" if one.overlap is None else f"{one.overlap:.2f}",
+            one.metric.unit,
+        )
+        for one in compared
+    )
+    heads = ("", "new", "corpus", "overlap", "unit")
+    count = max(len(one.metric.generated) for one in compared)
+    return f"""<h2>Beside the corpus</h2>
+<p>Measured on these {count} pieces and on held-out ones of the corpus: mean and deviation, or the
+fullest bin. An overlap of 1 means that a new piece is no further from the corpus than its own
+pieces are.</p>
+<div class="wide">{as_svg(compared)}</div>
+<div class="wide">{_table(rows, heads)}</div>
+"""
 
 
 def _show(kind: str, data: bytes | str) -> str:
     """Return one form of a piece as HTML."""
+    if kind == "image/svg+xml":
+        return f'<div class="wide">{data if isinstance(data, str) else data.decode()}</div>'
     if isinstance(data, str):
-        return data if kind in ("text/html", "image/svg+xml") else f"<pre>{html.escape(data)}</pre>"
+        return data if kind == "text/html" else f"<pre>{html.escape(data)}</pre>"
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     if kind.startswith("image/"):
         return f'<img alt="the piece" src="{source}">'
@@ -155,9 +259,9 @@ def _facts(run: Run, samples: Samples) -> dict[str, str]:
     }
 
 
-def _table(facts: dict[str, str]) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
-        for name, value in facts.items()
-    )
-    return f"<table>{rows}</table>"
+def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Return cells as a table."""
+    lines = [("th", heads)] if heads else []
+    lines += [("td", row) for row in rows]
+    cells = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in lines)
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

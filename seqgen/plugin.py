@@ -81,6 +81,28 @@ class Hooks:
         """Return the domains that this module offers, each named like one of its entry points."""
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A property of pieces, measured on each new one and on each of a corpus.
+
+    Attributes
+    ----------
+    unit : str
+        What a value counts ("bits", "notes"); empty for a share.
+    generated : float64 array (G,) or (G, K)
+        Of each new piece a value, or the shares of K bins; NaN where a piece has none.
+    reference : float64 array (R,) or (R, K)
+        The same of the corpus.
+    bins : tuple of str
+        Names of the K bins; empty for a value.
+    """
+
+    unit: str
+    generated: NDArray[np.float64]
+    reference: NDArray[np.float64]
+    bins: tuple[str, ...] = ()
+
+
 class Domain(Protocol):
     """What a plugin offers: pieces in and out of files, and codecs for them.
 
@@ -151,6 +173,19 @@ class Domain(Protocol):
         A domain that has to make its data writes it into `folder`, which is kept.
         """
         ...
+
+    def metrics(
+        self, generated: Sequence[Piece], reference: Iterable[Piece]
+    ) -> Mapping[str, Metric]:
+        """Return what can be measured on pieces, by name; nothing is the default.
+
+        Parameters
+        ----------
+        generated : sequence of G pieces
+        reference : iterable of R pieces
+            Of a corpus; read once.
+        """
+        return {}
 
 
 class Codec(Protocol):
@@ -275,6 +310,10 @@ class Codec(Protocol):
         if condition is not None:
             raise DataError(f"codec {type(self).__name__} writes freely: nothing can be given")
         return None
+
+    def place(self, ids: Ids, position: int) -> str:
+        """Return in words where in the piece of ids ``(N,)`` a position is ("bar 12")."""
+        return f"token {position + 1:,}"
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Return what a loss may be quoted per, with its amount in `ids`, by name."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from seqgen.corpus import Corpus
-from seqgen.errors import ConfigError
-from seqgen.files import SAMPLES, new_folder, write_json
+from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.files import SAMPLES, new_folder, read_description, write_json
 from seqgen.generation import Generated
 from seqgen.novelty import measure_novelty
+from seqgen.plugin import Piece
 from seqgen.run import Run, versions
 
 
@@ -44,6 +45,48 @@ def next_samples_folder(run: Run) -> Path:
     while (run.folder / "samples" / str(number)).exists():
         number += 1
     return run.folder / "samples" / str(number)
+
+
+def newest_samples_folder(run: Run) -> Path:
+    """Return the last made of RUN/samples/1, 2 ...
+
+    Raises
+    ------
+    RunError
+        If there is none.
+    """
+    folder = next_samples_folder(run)
+    if folder.name == "1":
+        raise RunError(
+            f"{run.folder} has no samples yet; write some with seqgen generate {run.folder} -n 20"
+        )
+    return folder.with_name(str(int(folder.name) - 1))
+
+
+def read_samples(run: Run, folder: Path) -> list[Piece]:
+    """Read the pieces of a folder of samples back from their files.
+
+    Raises
+    ------
+    RunError
+        If it is no such folder.
+    DataError
+        If the files are of a format that the domain only writes.
+    """
+    try:
+        entries = read_description(folder / SAMPLES)["pieces"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{folder} is no folder of samples ({error})") from error
+    pieces: list[Piece] = []
+    for name in (name for entry in entries for name in entry["files"]):
+        try:
+            pieces.extend(run.domain.read(folder / name))
+        except (DataError, OSError) as error:
+            raise DataError(
+                f"{folder / name} cannot be read back ({error}); "
+                f"generate pieces as {run.domain.formats[0]}"
+            ) from error
+    return pieces
 
 
 def write_samples(
@@ -138,5 +181,5 @@ def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[
         "seconds": piece.seconds,
     }
     if compare is not None:
-        about["novelty"] = asdict(measure_novelty(compare, piece.ids[piece.prompt :]))
+        about["novelty"] = asdict(measure_novelty(compare, piece.ids, piece.prompt))
     return about

@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from seqgen.comparison import measure
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
@@ -243,9 +244,11 @@ def fits_in_any_order(subject: Subject, folder: Path) -> None:
 
 
 def names_its_tokens(subject: Subject, folder: Path) -> None:
-    """The vocabulary has at least one token, and no name twice."""
+    """The vocabulary has at least one token, and no name twice; every place has words."""
     Vocab.of(subject.codec.vocab)
     assert all(isinstance(name, str) for name in subject.codec.vocab)
+    for ids in subject.ids:
+        assert all(subject.codec.place(ids, at) for at in (0, len(ids) // 2, len(ids) - 1))
 
 
 def names_its_boundaries(subject: Subject, folder: Path) -> None:
@@ -440,10 +443,12 @@ def shows_text_as_it_comes(subject: Subject, folder: Path) -> None:
 
 
 def measures_pieces(subject: Subject, folder: Path) -> None:
-    """Units are finite amounts, the same names for every piece."""
+    """Units are finite amounts, the same names for every piece; metrics have one row a piece."""
     units = [subject.codec.units(ids) for ids in subject.ids]
     assert units[0] and all(each.keys() == units[0].keys() for each in units)
     assert all(math.isfinite(amount) and amount > 0 for each in units for amount in each.values())
+    new = [subject.codec.decode(ids) for ids in subject.ids[:2]]
+    measure(subject.domain, new, subject.pieces)
 
 
 def learns_and_writes(subject: Subject, folder: Path) -> None:

@@ -46,12 +46,14 @@ ARROWS = {
     "novelty": {"compiling", "corpus", "plugin"},
     "scoring": {"batches", "lanes", "model", "plugin", "run"},
     "adaptive": {"batches", "compiling", "corpus", "lanes", "ngram", "plugin", "run", "scoring"},
-    "samples": {"config", "corpus", "files", "generation", "novelty", "run"},
+    "samples": {"config", "corpus", "files", "generation", "novelty", "plugin", "run"},
+    "comparison": {"corpus", "plugin", "run"},
+    "drawing": {"comparison"},
     "curves": set(),
-    "page": {"curves", "files", "plugin", "run", "samples"},
+    "page": {"comparison", "curves", "drawing", "files", "plugin", "run", "samples"},
     "testing": {
-        *("config", "discovery", "files", "generation", "plugin", "preparation", "run"),
-        "samples",
+        *("comparison", "config", "discovery", "files", "generation", "plugin", "preparation"),
+        *("run", "samples"),
     },
 }
 TORCH = {

@@ -45,6 +45,19 @@ def test_a_copied_span_is_found_with_its_source(corpus) -> None:
     assert found.copied[32] == pytest.approx((found.longest - 31) / 129)
 
 
+def test_places_are_told_in_words_of_the_codec(corpus) -> None:
+    segment = corpus.segments("train")[3]
+    ids = np.asarray(corpus.piece(segment.piece), np.int64)
+    text = corpus.codec.decode(ids)
+    copied = ids[text.index("\nand") + 1 :]
+    found = seqgen.measure_novelty(corpus, copied)
+    assert (found.place, found.source_place) == ("line 1", "line 2")
+    # What was given is not compared, and the place is that in the whole piece.
+    whole = seqgen.measure_novelty(corpus, ids, prompt=len(ids) - len(copied))
+    assert (whole.longest, whole.place) == (found.longest, "line 2")
+    assert whole.start == len(ids) - len(copied)
+
+
 def test_a_training_piece_is_copied_throughout(corpus) -> None:
     segment = corpus.segments("train")[0]
     ids = np.asarray(corpus.piece(segment.piece), np.int64)

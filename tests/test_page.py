@@ -62,6 +62,58 @@ def test_binary_previews_are_embedded(run, tmp_path: Path, monkeypatch) -> None:
     assert "<svg/>" in html
 
 
+@pytest.fixture
+def heard(monkeypatch) -> None:
+    roll = '<svg viewBox="0 0 100 50" data-x0="10" data-x1="90" data-seconds="4"></svg>'
+    shown = {"image/svg+xml": roll, "audio/wav": b"RIFF"}
+    monkeypatch.setattr("seqgen_text.domain.Text.preview", lambda self, piece: shown)
+
+
+def test_pieces_that_are_seen_and_heard_get_a_player(run, tmp_path: Path, heard) -> None:
+    samples = write_samples(run, seqgen.generate(run, 2), tmp_path / "samples")
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    page = Collector()
+    page.feed(html)
+    # Picture and sound are plain elements, there without the script.
+    assert page.tags.count("audio") == 2 and html.count('data-seconds="4"') == 2
+    assert page.tags.count("script") == 1 and "src" not in html.split("<script", 1)[1]
+
+
+def test_every_ending_has_words(run, tmp_path: Path) -> None:
+    from typing import get_args
+
+    from seqgen.generation import StoppedBy
+
+    new = list(seqgen.generate(run, 1, limit=LimitConfig(length=30)))
+    for ending in get_args(StoppedBy):
+        samples = write_samples(run, new, tmp_path / ending)
+        samples.manifest["pieces"][0]["stopped_by"] = ending
+        write_page(run, samples, tmp_path / f"{ending}.html")
+
+
+def test_the_page_says_what_was_copied(run, corpus, tmp_path: Path) -> None:
+    new = list(seqgen.generate(run, 1, limit=LimitConfig(length=80)))
+    samples = write_samples(run, new, tmp_path / "samples", compare=corpus)
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    found = samples.manifest["pieces"][0]["novelty"]
+    assert f"Longest copied span: {found['longest']:,} tokens from {found['place']} on" in html
+    assert f"{found['source']}, {found['source_place']}" in html
+
+
+def test_the_page_shows_what_was_measured(run, tmp_path: Path) -> None:
+    import numpy as np
+
+    from seqgen.comparison import Comparison
+    from seqgen.plugin import Metric
+
+    samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
+    one = Comparison("height", Metric("cm", np.array([3.0]), np.array([2.0, 4.0, 6.0])), 0.25, 1.0)
+    page = Collector()
+    page.feed(write_page(run, samples, tmp_path / "index.html", [one]).read_text())
+    assert page.tags.count("svg") == 2 and "height" in page.text
+    assert "4 ± 1.6" in page.text and "0.25" in page.text
+
+
 def test_the_curve_stays_inside_its_frame() -> None:
     metrics = [
         {"seconds": float(at), "loss": 5.0 / (1 + at), "valid_loss": 1.0 if at % 10 == 9 else None}

@@ -25,6 +25,7 @@ COMMANDS = {
     "resume": "Go on with a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
     "score": "Say how well a trained model predicts given pieces, beside a baseline.",
+    "compare": "Measure generated pieces beside those of the corpus.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqgen.cli.generate import generate_samples
+from seqgen.cli.generate import generate_samples, write_samples_page
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.train import train_run
 from seqgen.config import TrainConfig
@@ -38,7 +38,6 @@ def demo(
     """
     from seqgen.cli.console import say, say_corpus
     from seqgen.files import free_name
-    from seqgen.page import write_page
     from seqgen.run import create_run
     from seqgen.samples import next_samples_folder
 
@@ -48,13 +47,14 @@ def demo(
     config = TrainConfig(minutes=minutes, seed=seed)
     run = create_run(folder, corpus, train=config, overwrite=overwrite)
     train_run(run, corpus)
-    samples = generate_samples(run, next_samples_folder(run), count, seed=seed)
-    page = write_page(run, samples, folder / "index.html")
+    samples = generate_samples(run, next_samples_folder(run), count, seed=seed, novelty=True)
+    page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         print(path)
     say(
         f"\nOpen {page} in a browser. What to try next:\n"
         f"  seqgen generate {folder} -n 10 --seed 1        more pieces of this model\n"
+        f"  seqgen compare {folder}                       how like the corpus they are\n"
         f"  seqgen train {domain} MY-FILES --minutes 10     a model of your own\n"
         f"  seqgen train --help                           every setting"
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError, DataError
+from seqgen.errors import ConfigError, CorpusError, DataError
 
 if TYPE_CHECKING:
     from seqgen.generation import Generated
@@ -45,6 +45,7 @@ def generate(
     format: Annotated[str | None, Parameter(group="Results")] = None,
     rank: Annotated[bool, Parameter(group="Results", negative="")] = False,
     novelty: Annotated[bool, Parameter(group="Results", negative="")] = False,
+    page: Annotated[bool, Parameter(group="Results", negative="")] = False,
     overwrite: Annotated[bool, Parameter(group="Results", negative="")] = False,
     json: Annotated[bool, Parameter(group="Results", negative="")] = False,
 ) -> None:
@@ -96,6 +97,9 @@ def generate(
         Number the pieces by likelihood per token, likeliest first.
     novelty
         Say how much of each piece is copied from the training corpus, and from where.
+    page
+        Write index.html beside the pieces, to look and to listen: with novelty and with what the
+        domain measures, if the corpus is at hand.
     overwrite
         Replace the folder if it is there.
     json
@@ -115,6 +119,7 @@ def generate(
         loaded = learn_from(loaded, piece)
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
+    novelty = novelty or (page and _has_corpus(loaded))
     typed = None if json or beam or count > 1 else loaded.codec.text_stream()
     samples = generate_samples(
         loaded,
@@ -144,6 +149,7 @@ def generate(
         with_prompt=not without_prompt,
         int8=int8,
     )
+    written = [write_samples_page(loaded, samples, samples.folder / "index.html")] if page else []
     if json:
         print_json(samples.manifest)
         return
@@ -153,6 +159,31 @@ def generate(
         elif path.suffix == ".txt":
             print(path.read_text("utf-8"), end="\n\n")
         print(path)
+    for path in written:
+        print(path)
+
+
+def _has_corpus(run: Run) -> bool:
+    """Tell whether the corpus of a run is at hand, with a remark where it is not."""
+    from seqgen.cli.console import say
+
+    try:
+        run.corpus()
+    except CorpusError as error:
+        say(f"the page is without novelty and metrics: {error}")
+        return False
+    return True
+
+
+def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:
+    """Write the page of some pieces; if they were compared with the corpus, with metrics too."""
+    from seqgen.cli.compare import compare_samples
+    from seqgen.page import write_page
+
+    known = any("novelty" in entry for entry in samples.manifest["pieces"])
+    pieces = [new.piece for new in samples.pieces]
+    compared = compare_samples(run, samples.folder, pieces) if known else []
+    return write_page(run, samples, path, compared)
 
 
 def generate_samples(

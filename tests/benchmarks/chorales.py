@@ -9,13 +9,13 @@ of the validation pieces; the figure is the share of chords with the default set
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
 from seqgen_music.raster import REST, STEPS, Raster, raster_of
+from seqgen_music.voice_leading import beats, crossed, on_chord, parallels
 
 import seqgen
 
@@ -28,54 +28,24 @@ SETTINGS = {
     "temperature 0.9, min_p 0.05": seqgen.SampleConfig(temperature=0.9, min_p=0.05),
 }
 
-#: Major, minor, diminished and augmented triads, and the common seventh chords.
-KINDS = (
-    *((0, 4, 7), (0, 3, 7), (0, 3, 6), (0, 4, 8)),
-    *((0, 4, 7, 10), (0, 3, 7, 10), (0, 4, 7, 11), (0, 3, 6, 9), (0, 3, 6, 10)),
-)
-CHORDS = [{(root + step) % 12 for step in kind} for root in range(12) for kind in KINDS]
-
-
-def is_chord(pitches: np.ndarray) -> bool:
-    """Tell whether the pitches that sound belong to one chord."""
-    classes = {int(pitch) % 12 for pitch in pitches if pitch != REST}
-    return bool(classes) and any(classes <= chord for chord in CHORDS)
-
-
-def parallels(before: np.ndarray, after: np.ndarray) -> int:
-    """Count pairs of voices that move alike from one perfect interval to the same."""
-    count = 0
-    for high, low in itertools.combinations(range(4), 2):
-        pitches = (before[high], before[low], after[high], after[low])
-        moved = before[high] != after[high] and before[low] != after[low]
-        interval = (before[high] - before[low]) % 12
-        same = interval == (after[high] - after[low]) % 12
-        alike = (after[high] - before[high]) * (after[low] - before[low]) > 0
-        count += bool(REST not in pitches and moved and alike and same and interval in (0, 7))
-    return count
-
 
 def judge(rasters: list[Raster]) -> dict[str, float]:
     """Return the measures over all pieces."""
-    beats = [raster.sounding[::STEPS] for raster in rasters]
-    count = sum(map(len, beats))
-    ends = [raster.sounding[-1] for raster in rasters]
+    quarters = [beats(raster) for raster in rasters]
+    count = sum(map(len, quarters))
+    ends = np.stack([raster.sounding[-1] for raster in rasters])
+    full = on_chord(ends) & (ends != REST).all(axis=1)
     return {
-        "chords": sum(is_chord(beat) for piece in beats for beat in piece) / count,
+        "chords": sum(int(on_chord(piece).sum()) for piece in quarters) / count,
         "parallels per 100 quarters": 100
-        * sum(parallels(*pair) for piece in beats for pair in itertools.pairwise(piece))
+        * sum(int(parallels(piece).sum()) for piece in quarters)
         / count,
-        "crossings": sum(
-            bool(((beat[:-1] < beat[1:]) & (beat[:-1] != REST)).any())
-            for piece in beats
-            for beat in piece
-        )
-        / count,
+        "crossings": sum(int(crossed(piece).sum()) for piece in quarters) / count,
         "notes per quarter": sum(
             int((raster.begins & (raster.sounding != REST)).sum()) for raster in rasters
         )
         / count,
-        "last chord of four": sum(is_chord(end) and REST not in end for end in ends) / len(ends),
+        "last chord of four": float(full.mean()),
         "last chord lasts": sum(bool(raster.lasted()[-1].min() >= STEPS) for raster in rasters)
         / len(ends),
         "median quarters": float(np.median([len(raster.sounding) / STEPS for raster in rasters])),

@@ -290,6 +290,13 @@ class ChoraleCodec(Codec):
             header = [self.table.id("metre", wished["metre"])]
         return Wish(header, bars=wished.get("bars"))
 
+    def place(self, ids: Ids, position: int) -> str:
+        """Return the bar, the first full one being 1."""
+        metre, upbeat = self.read_header(ids)
+        step = max(position - self.header, 0) // PARTS
+        bar = (step - upbeat) // bar_steps(metre) + 1
+        return f"bar {bar}" if bar else "upbeat"
+
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, steps of the grid ("frames"), quarter notes and bars."""
         frames = max(len(ids) - self.header, 0) / PARTS

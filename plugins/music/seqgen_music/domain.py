@@ -11,8 +11,9 @@ import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, Metric
 from seqgen_music.chorale import ChoraleCodec
+from seqgen_music.metrics import measure
 from seqgen_music.midi_reading import read_pieces
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import MultitrackCodec
@@ -98,3 +99,9 @@ class MusicDomain(Domain):
             raise PluginError("music21 is not installed; try: python -m pip install seqgen-music")
         bach = Path(music21.origin).parent / "corpus" / "bach"
         return sorted(path for path in bach.iterdir() if path.suffix in (".mxl", ".xml"))
+
+    def metrics(
+        self, generated: Sequence[Music], reference: Iterable[Music]
+    ) -> Mapping[str, Metric]:
+        """Return what `seqgen_music.metrics` measures."""
+        return measure(generated, reference)

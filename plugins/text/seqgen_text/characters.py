@@ -164,6 +164,11 @@ class CharacterCodec(Codec):
         """Rebuild the codec."""
         return cls(state["characters"], state["dropped"], options)
 
+    def place(self, ids: NDArray[np.int64], position: int) -> str:
+        """Return the line."""
+        newlines = self.decode(ids[:position]).count("\n")
+        return f"line {newlines + 1:,}"
+
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count characters and, for losses per byte, UTF-8 bytes."""
         counts = np.bincount(ids, minlength=len(self._bytes))

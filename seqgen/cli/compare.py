@@ -1,0 +1,101 @@
+"""``seqgen compare``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqgen.comparison import Comparison
+    from seqgen.plugin import Piece
+    from seqgen.run import Run
+
+#: Columns of a table that goes into a pipe.
+WIDTH = 110
+
+#: With fewer new pieces than this the figures say little.
+FEW = 20
+
+
+def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> None:
+    """Compare generated pieces with those of the corpus by what the domain measures.
+
+    Writes metrics.json and the picture metrics.svg into the folder of the samples. An overlap
+    of 1 means that a new piece is no further from the corpus than its own pieces are.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    samples
+        A folder of samples; by default the newest of RUN/samples/1, 2 ...
+    json
+        Print what is in metrics.json for programs.
+    """
+    from seqgen.cli.console import print_json, say
+    from seqgen.files import read_description
+    from seqgen.run import load
+    from seqgen.samples import newest_samples_folder, read_samples
+
+    loaded = load(run, "cpu")
+    folder = samples or newest_samples_folder(loaded)
+    pieces = read_samples(loaded, folder)
+    compared = compare_samples(loaded, folder, pieces)
+    if not compared:
+        raise ConfigError(
+            f"nothing is measured on pieces of {loaded.info['domain']}; "
+            f"seqgen score says how well a model predicts them"
+        )
+    if json:
+        print_json(read_description(folder / "metrics.json"))
+        return
+    if len(pieces) < FEW:
+        say(f"{len(pieces)} new pieces are few to judge by; seqgen generate {run} -n 50")
+    print_table(compared)
+    print(folder / "metrics.json", folder / "metrics.svg", sep="\n")
+
+
+def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
+    """Compare the pieces of a folder with the run's corpus; write the figures and the picture."""
+    from seqgen.comparison import compare as measure_and_compare
+    from seqgen.comparison import reference_split
+    from seqgen.drawing import as_svg
+    from seqgen.files import write_atomic, write_json
+
+    corpus = run.corpus()
+    compared = measure_and_compare(run, pieces, corpus)
+    if compared:
+        about: dict[str, Any] = {
+            "seqgen": "metrics",
+            "run": str(run.folder),
+            "corpus": str(corpus.folder),
+            "split": reference_split(corpus),
+            "metrics": {one.name: one.as_json() for one in compared},
+        }
+        write_json(folder / "metrics.json", about)
+        write_atomic(folder / "metrics.svg", as_svg(compared))
+    return compared
+
+
+def print_table(compared: Sequence[Comparison]) -> None:
+    """Print the mean and deviation of both sides, and how alike they are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "new", "corpus", "overlap", "KL", "unit", box=None, pad_edge=False)
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for one in compared:
+        alike = (one.overlap, one.divergence)
+        table.add_row(
+            one.name,
+            *one.sides_as_text(),
+            *("-" if value is None else f"{value:.2f}" for value in alike),
+            one.metric.unit,
+        )
+    # What is piped has no width of its own.
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(table)

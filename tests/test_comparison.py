@@ -1,0 +1,161 @@
+"""New pieces beside those of a corpus: likeness, the command, the picture."""
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqgen
+from seqgen.cli.compare import compare as command
+from seqgen.cli.generate import generate
+from seqgen.comparison import Comparison, compare, likeness, measure
+from seqgen.config import LimitConfig
+from seqgen.drawing import as_svg
+from seqgen.errors import ConfigError, DataError, PluginError, RunError
+from seqgen.plugin import Metric
+from seqgen.samples import newest_samples_folder, read_samples, write_samples
+
+
+def normal(middle: float, count: int = 2000, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(middle, 1.0, count)
+
+
+def test_likeness_is_that_of_normal_distributions() -> None:
+    assert likeness(normal(0), normal(0)) == (pytest.approx(1), pytest.approx(0, abs=1e-9))
+    overlap, divergence = likeness(normal(0), normal(2, seed=1))
+    # Two normal densities two deviations apart share 2 Phi(-1); their divergence is 2.
+    assert overlap == pytest.approx(0.317, abs=0.05) and divergence == pytest.approx(2, abs=0.5)
+    overlap, divergence = likeness(normal(0), normal(100))
+    assert overlap < 0.01 and divergence > 5
+
+
+def test_values_that_are_all_the_same_are_alike() -> None:
+    assert likeness(np.zeros(5), np.zeros(3)) == (1.0, 0.0)
+    assert likeness(np.zeros(5), np.ones(3))[0] < 0.01
+
+
+def lengths(self, generated, reference) -> dict[str, Metric]:
+    """Measure texts: their length, and the shares of vowels and other characters."""
+    sides = [list(generated), list(reference)]
+    vowels = [
+        np.array([[sum(c in "aeiou" for c in t), sum(c not in "aeiou" for c in t)] for t in side])
+        for side in sides
+    ]
+    return {
+        "length": Metric(
+            "characters", *(np.array([len(t) or np.nan for t in side]) for side in sides)
+        ),
+        "vowels": Metric(
+            "", *(v / np.maximum(v.sum(axis=1, keepdims=True), 1) for v in vowels), ("yes", "no")
+        ),
+    }
+
+
+@pytest.fixture
+def measured(monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.Text.metrics", lengths, raising=False)
+
+
+def test_corpus_pieces_are_like_the_corpus_and_others_are_not(run, corpus, measured) -> None:
+    held_out = [
+        corpus.codec.decode(np.asarray(corpus.piece(segment.piece), np.int64))
+        for segment in corpus.segments("valid")
+    ]
+    by_name = {one.name: one for one in compare(run, held_out)}
+    assert by_name.keys() == {"length", "vowels"}
+    for one in by_name.values():
+        assert np.array_equal(one.metric.generated, one.metric.reference)
+    strange = {one.name: one for one in compare(run, ["a" * 1000, "e" * 2000])}
+    assert strange["length"].overlap < 0.1 < by_name["length"].overlap
+    assert strange["vowels"].sides_as_text()[0] == "yes 100%"
+
+
+def test_pieces_without_a_value_are_left_out(run, measured) -> None:
+    found = measure(run.domain, ["", "abc"], ["de", "f"])
+    assert found["length"].generated.tolist() == [3] and len(found["length"].reference) == 2
+
+
+def test_arrays_of_another_shape_are_the_plugins_fault(run, monkeypatch) -> None:
+    wrong = {"odd": Metric("", np.zeros(3), np.zeros(1))}
+    monkeypatch.setattr(
+        "seqgen_text.domain.Text.metrics", lambda self, one, two: wrong, raising=False
+    )
+    with pytest.raises(PluginError, match=r"'odd' of shape \(3,\), expected \(1,\)"):
+        measure(run.domain, ["a"], ["b"])
+
+
+def test_the_picture_is_xml_with_a_chart_for_each_property() -> None:
+    few = [
+        Comparison("a <b>", Metric("bits", np.arange(3.0), np.arange(9.0)), 0.5, 0.1),
+        Comparison("same", Metric("", np.ones(2), np.ones(2)), None, None),
+        Comparison("bins", Metric("", np.eye(2), np.eye(2), ("x", "y")), 1.0, 0.0),
+    ]
+    picture = ET.fromstring(as_svg(few))
+    groups = [element for element in picture if element.tag.endswith("}g")]
+    assert [group[0].text for group in groups] == ["a <b>", "same", "bins"]
+    numbers = [
+        float(number)
+        for shape in picture.iter()
+        for pair in shape.get("points", "").split()
+        for number in pair.split(",")
+    ]
+    assert numbers and all(0 <= number <= 190 for number in numbers)
+
+
+def test_the_command_writes_figures_and_picture(run, measured, tmp_path: Path, capsys) -> None:
+    new = seqgen.generate(run, 4, limit=LimitConfig(length=60))
+    folder = write_samples(run, new, tmp_path / "new").folder
+    command(run.folder, folder)
+    out = capsys.readouterr().out
+    assert "length" in out and "characters" in out and str(folder / "metrics.svg") in out
+    written = json.loads((folder / "metrics.json").read_text())
+    assert written["split"] == "valid" and written["metrics"]["vowels"]["bins"] == ["yes", "no"]
+    assert written["metrics"]["length"]["generated"]["pieces"] == 4
+    ET.fromstring((folder / "metrics.svg").read_text())
+    command(run.folder, folder, json=True)
+    assert json.loads(capsys.readouterr().out) == written
+
+
+def test_pieces_are_read_back(run, tmp_path: Path) -> None:
+    new = list(seqgen.generate(run, 3, limit=LimitConfig(length=60)))
+    folder = write_samples(run, new, tmp_path / "new").folder
+    assert read_samples(run, folder) == [piece.piece for piece in new]
+    (folder / "text-2.txt").unlink()
+    with pytest.raises(DataError, match=r"text-2\.txt cannot be read back"):
+        read_samples(run, folder)
+    with pytest.raises(RunError, match="no folder of samples"):
+        read_samples(run, tmp_path)
+
+
+def test_what_cannot_be_compared_is_told(run, tmp_path: Path) -> None:
+    folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
+    with pytest.raises(ConfigError, match="nothing is measured on pieces of text"):
+        command(run.folder, folder)
+
+
+def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> None:
+    ignored = shutil.ignore_patterns("samples")
+    run = seqgen.load(shutil.copytree(run.folder, tmp_path / "run", ignore=ignored), "cpu")
+    with pytest.raises(RunError, match="has no samples yet"):
+        newest_samples_folder(run)
+    for number in (1, 2):
+        generate(run.folder, count=number, page=True, limit=LimitConfig(length=60))
+        newest = newest_samples_folder(run)
+        assert newest.name == str(number)
+        page = (newest / "index.html").read_text()
+        assert page.count("<figure>") == number and "Beside the corpus" in page
+        assert "Longest copied span" in page and (newest / "metrics.json").exists()
+    command(run.folder)
+    assert str(newest / "metrics.json") in capsys.readouterr().out
+
+
+def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(run.info["corpus"], "folder", "/nowhere")
+    monkeypatch.setattr("seqgen.run.load", lambda folder, device: run)
+    generate(run.folder, page=True, out=tmp_path / "new", limit=LimitConfig(length=30))
+    assert "without novelty and metrics" in capsys.readouterr().err
+    page = (tmp_path / "new" / "index.html").read_text()
+    assert "Beside the corpus" not in page and "copied span" not in page

@@ -11,16 +11,22 @@ from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_music.chorale import ChoraleCodec
+from seqgen_music.melody import MelodyCodec
 from seqgen_music.midi import read_midi, write_midi
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
+from seqgen_music.performance import PerformanceCodec
 from seqgen_music.rendering import piano_roll, sound
 
 
 class MusicDomain(Domain):
     """Reads and writes `Music`."""
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {"chorale": ChoraleCodec}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "chorale": ChoraleCodec,
+        "melody": MelodyCodec,
+        "performance": PerformanceCodec,
+    }
     formats: ClassVar[tuple[str, ...]] = (".mid", ".wav", ".png")
 
     def read(self, path: Path) -> list[Music]:

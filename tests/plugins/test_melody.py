@@ -112,7 +112,7 @@ def test_halves_are_rounded_up() -> None:
 
 
 @pytest.mark.parametrize("steps", [4, 12])
-@pytest.mark.parametrize("late", [0.25, 1.0, 3.75, 9.5])
+@pytest.mark.parametrize("late", [0.25, 1 / 3, 1.0, 3.75, 9.5])
 def test_silence_in_front_is_upbeat(late: float, steps: int, tmp_path) -> None:
     codec = MelodyCodec.fit([MARCH], MelodyOptions(steps=steps))
     music = tune((late, 1, 60), (late + 1, 1, 62))
@@ -183,7 +183,8 @@ def test_any_piece_is_kept_once_it_is_on_the_grid(rows, ticks, metres, steps, tr
     ids = codec.encode(music)
     np.testing.assert_array_equal(codec.encode(codec.decode(ids)), ids)
     follow(codec, ids)
-    assert codec.units(ids)["bars"] * codec.bar(codec.read_header(ids)[0]) == len(ids) - 2
+    steps = codec.units(ids)["bars"] * codec.bar(codec.read_header(ids)[0])
+    assert steps == pytest.approx(len(ids) - 2)
 
 
 def follow(codec: MelodyCodec, ids: np.ndarray) -> None:
@@ -221,8 +222,7 @@ def test_whatever_the_tracker_allows_comes_back(random) -> None:
         np.testing.assert_array_equal(CODEC.encode(CODEC.decode(ids)), ids)
 
 
-@pytest.mark.parametrize("lazy", ["hold", "rest"])
-def test_no_silence_lasts_two_bars(lazy: str) -> None:
+def test_no_silence_lasts_two_bars() -> None:
     tracker, cells = CODEC.tracker("bars=9, metre=3/4"), []
     tracker.push(CODEC.table.id("metre", (3, 4)))
     tracker.push(CODEC.table.id("upbeat", 0))
@@ -298,7 +298,7 @@ def test_transposition_stays_in_range_and_keeps_the_grammar() -> None:
         pitches = wide.decode(new).notes["pitch"].astype(np.int64)
         [shift] = set((pitches - (62, 67, 71, 74)).tolist())
         shifts.add(shift)
-    assert len(shifts) > 10 and min(shifts) == -12 and max(shifts) == 6
+    assert len(shifts) > 10 and -12 <= min(shifts) < 0 < max(shifts) <= 6
 
 
 @pytest.mark.parametrize("steps", [1, 4, 6, 21, 27])
@@ -315,7 +315,8 @@ def test_a_continuation_keeps_its_place_in_the_bar(steps: int) -> None:
 
 def test_a_model_writes_as_many_bars_as_are_asked_for(tmp_path) -> None:
     for number in range(6):
-        MusicDomain().write(MARCH, tmp_path / f"{number}.mid")
+        scale = tune(*((beat, 1, 60 + number + beat) for beat in range(16)))
+        MusicDomain().write(scale, tmp_path / f"{number}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="melody")
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
     config = seqgen.TrainConfig(tokens=2000, batch=2, window=16, device="cpu")

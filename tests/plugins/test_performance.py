@@ -360,7 +360,8 @@ def test_a_continuation_begins_what_sounds_over_the_seam() -> None:
 
 def test_a_model_plays_for_as_long_as_it_is_asked_to(tmp_path) -> None:
     for number in range(6):
-        MusicDomain().write(PIECE, tmp_path / f"{number}.mid")
+        scale = played(*((beat / 2, 0.4, 60 + number, 40 + 5 * beat) for beat in range(16)))
+        MusicDomain().write(scale, tmp_path / f"{number}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="performance")
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
     config = seqgen.TrainConfig(tokens=2000, batch=2, window=16, device="cpu")

@@ -393,7 +393,7 @@ class PerformanceCodec(Codec):
         depth = np.cumsum(np.where(is_on, 1, -1))
         first = np.searchsorted(pitch, pitch)
         depth -= np.append(0, depth)[first]
-        # Where the pitch changes `lowest` begins anew, for the next multiple of `room` is below all.
+        # Where the pitch changes `lowest` begins anew: the next multiple of `room` is below all.
         room = len(notes) + 1
         lowest = np.minimum.accumulate(np.minimum(depth, 0) - pitch * room) + pitch * room
         before = np.where(np.arange(len(notes)) == first, 0, np.append(0, lowest)[:-1])

@@ -252,13 +252,12 @@ def test_whatever_the_tracker_allows_comes_back_and_nothing_gets_stuck(random, m
     for token in ids.tolist():
         tracker.push(token)
     # From wherever it is, ending what may be ended leads to the end.
-    rest = []
+    rest: list[int] = []
+    table, order = CODEC.table, ("note off", "shift", "note on", "velocity")
     while not tracker.allowed()[END]:
-        mask = tracker.allowed()
-        off, on = (CODEC.table.start(kind) for kind in ("note off", "note on"))
-        ends = off + np.flatnonzero(mask[off : CODEC.table.start("velocity")])
-        begins = on + np.flatnonzero(mask[on:off])
-        rest.append(int((ends if len(ends) else begins if len(begins) else mask.nonzero()[0])[0]))
+        mask = tracker.allowed()[:END]
+        kinds = (np.flatnonzero(mask & table.mask(kind)[:END]) for kind in order)
+        rest.append(next(int(tokens[0]) for tokens in kinds if len(tokens)))
         tracker.push(rest[-1])
         assert len(rest) < 100
     whole = np.concatenate([ids, rest]).astype(np.int64)

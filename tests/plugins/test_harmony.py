@@ -240,7 +240,9 @@ def test_wishes_are_read_by_name() -> None:
         "tempo": wishes.number,
         "instruments": wishes.names,
     }
-    found = wishes.parse("tempo = 92.5,bars=8, instruments=piano + alto sax,metre=12/8", known)
+    found = wishes.parse(
+        "tempo = 92.5,bars=8, instruments=piano + alto sax,metre=12/8", known, "bars=8"
+    )
     assert found == {
         "bars": 8,
         "metre": (12, 8),
@@ -251,7 +253,7 @@ def test_wishes_are_read_by_name() -> None:
         with pytest.raises(
             DataError, match=f"cannot follow '{bad}' in '{bad}': expected".replace("+", r"\+")
         ):
-            wishes.parse(bad, known)
+            wishes.parse(bad, known, "bars=8")
 
 
 # The example ------------------------------------------------------------------------------------

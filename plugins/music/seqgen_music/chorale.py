@@ -39,7 +39,7 @@ DEFAULT_METRE = (4, 4)
 PARTS, PERFECT = len(VOICES), (0, 7)
 
 #: What can be asked of a chorale in words.
-WISHES = {"bars": wishes.count, "metre": wishes.metre}
+WISHES, WISH = {"bars": wishes.count, "metre": wishes.metre}, "bars=8, metre=3/4"
 
 #: What a token means in a cell, besides pitches and `REST`.
 HOLD, NO_CELL = -2, -3
@@ -278,7 +278,7 @@ class ChoraleCodec(Codec):
         )
 
     def _wish(self, text: str) -> Wish:
-        wished = wishes.parse(text, WISHES)
+        wished = wishes.parse(text, WISHES, WISH)
         header = []
         if "metre" in wished:
             if not self.held:

@@ -13,6 +13,7 @@ from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain, Metric
 from seqgen_music.chorale import ChoraleCodec
+from seqgen_music.melody import MelodyCodec
 from seqgen_music.metrics import measure
 from seqgen_music.midi_reading import read_pieces
 from seqgen_music.midi_writing import write_midi
@@ -20,6 +21,7 @@ from seqgen_music.multitrack import MultitrackCodec
 from seqgen_music.music import Music
 from seqgen_music.notation import read_notation
 from seqgen_music.notation_writing import write_notation
+from seqgen_music.performance import PerformanceCodec
 from seqgen_music.piano_roll import png_roll, svg_roll
 from seqgen_music.suggestion import suggest
 from seqgen_music.synthesis import PREVIEW_RATE, sound
@@ -31,6 +33,8 @@ class MusicDomain(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {
         "chorale": ChoraleCodec,
         "multitrack": MultitrackCodec,
+        "melody": MelodyCodec,
+        "performance": PerformanceCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (".mid", ".musicxml", ".mxl", ".wav", ".svg", ".png")
 

@@ -29,7 +29,15 @@ from seqgen_music.midi_events import (
     TOO_MANY_PARTS,
     scan,
 )
-from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, NOTE, Music, Track, changes
+from seqgen_music.music import (
+    DRUM_CHANNEL,
+    LONGEST_QUARTERS,
+    NOTE,
+    NOTE_VALUES,
+    Music,
+    Track,
+    changes,
+)
 
 #: Bytes of the largest file that is read; a symphony has half a million.
 MOST_BYTES = 2**23
@@ -41,9 +49,6 @@ MOST_TRACKS = 1024
 
 #: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.
 SLOWEST, FASTEST = 3.6, 1000.0
-
-#: Powers of two that may stand below in a metre: a whole note to a 64th.
-NOTE_VALUES = range(7)
 
 #: Where the header is looked for: files wrapped for other systems have something before it.
 HEADER_WITHIN = 1024
@@ -245,9 +250,9 @@ def _timing(marks: NDArray[np.void]) -> tuple[Any, Any, Any]:
     return (
         _tempos(marks[marks["kind"] == TEMPO]),
         changes(
-            (tick, above, 2**below)
+            (tick, above, NOTE_VALUES[below])
             for tick, _, _, above, below in metres.tolist()
-            if above > 0 and below in NOTE_VALUES
+            if above > 0 and below < len(NOTE_VALUES)
         ),
         changes(
             (tick, sharps - 128, bool(minor))

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music.conditions import Condition, read_condition
-from seqgen_music.multitrack_tracker import MultitrackTracker
+from seqgen_music import twins, wishes
+from seqgen_music.instruments import programs_named
+from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
 from seqgen_music.music import DEFAULT_TEMPO, Music, pitch_name
 from seqgen_music.score import (
     DRUMS,
@@ -47,6 +48,15 @@ VELOCITIES = 4
 
 #: Bars in a phrase, and phrases that are told apart.
 PHRASE, PHRASES = 8, 8
+
+#: What may be asked of a new piece, and an example.
+WISHES = {
+    "tempo": wishes.number,
+    "metre": wishes.metre,
+    "bars": wishes.count,
+    "instruments": wishes.names,
+}
+WISH = "tempo=120, metre=3/4, bars=16, instruments=piano+bass+drums"
 
 #: Semitones by which a piece is transposed at most, down and up.
 DOWN, UP = -5, 6
@@ -373,9 +383,20 @@ class MultitrackCodec(Codec):
             If the text cannot be read, or asks for what the corpus had not.
         """
         if condition is None:
-            return MultitrackTracker(self, Condition())
-        known = self.learned
-        return MultitrackTracker(self, read_condition(condition, known.metres, known.programs))
+            return MultitrackTracker(self, Wish())
+        wished = wishes.parse(condition, WISHES, WISH)
+        if "metre" in wished and wished["metre"] not in self.learned.metres:
+            known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
+            beats, unit = wished["metre"]
+            raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
+        if (words := wished.pop("instruments", None)) is not None:
+            wished["programs"] = programs_named(words, self.learned.programs)
+        return MultitrackTracker(self, Wish(**wished))
+
+    def passages(self, ids: Ids) -> Ids:
+        """Return the passages of what is heard on top, its onsets rounded to sixteenths."""
+        music = self.decode(ids)
+        return twins.passages(*twins.skyline(music, music.ticks_per_quarter // 4))
 
     def tempo_token(self, tempo: float) -> int:
         """Return the token of the nearest tempo, in quarters a minute."""

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.conditions import Condition
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
     from seqgen_music.multitrack import MultitrackCodec
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks of a piece; None where nothing is asked.
+
+    Attributes
+    ----------
+    tempo : float
+        Quarters a minute.
+    metre : (int, int)
+    bars : int
+    programs : frozenset of int
+        The only ones that may play.
+    """
+
+    tempo: float | None = None
+    metre: tuple[int, int] | None = None
+    bars: int | None = None
+    programs: frozenset[int] | None = None
 
 
 class MultitrackTracker:
@@ -23,11 +43,11 @@ class MultitrackTracker:
     Parameters
     ----------
     codec : MultitrackCodec
-    condition : Condition
+    wish : Wish
     """
 
-    def __init__(self, codec: MultitrackCodec, condition: Condition) -> None:
-        self._codec, self._table, self._condition = codec, codec.table, condition
+    def __init__(self, codec: MultitrackCodec, wish: Wish) -> None:
+        self._codec, self._table, self._wish = codec, codec.table, wish
         self._masks = {kind: codec.table.mask(kind) for kind in codec.table.kinds}
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
@@ -110,7 +130,7 @@ class MultitrackTracker:
 
     def _wanted_mask(self) -> NDArray[np.bool_]:
         """Return what the condition allows anywhere."""
-        codec, wanted = self._codec, self._condition
+        codec, wanted = self._codec, self._wish
         mask = np.ones(len(self._table) + 1, bool)
         if wanted.tempo is not None:
             mask &= ~self._masks["tempo"]
@@ -132,7 +152,7 @@ class MultitrackTracker:
 
     def _line(self) -> NDArray[np.bool_]:
         """Return what opens the next bar, if there may be one."""
-        bars = self._condition.bars
+        bars = self._wish.bars
         full = bars is not None and self._lines >= bars
         if full or not self._begun or self._empty > EMPTY_BARS:
             return np.zeros(len(self._table) + 1, bool)
@@ -169,4 +189,4 @@ class MultitrackTracker:
         return mask
 
     def _may_end(self) -> bool:
-        return self._condition.bars is None or self._lines >= self._condition.bars
+        return self._wish.bars is None or self._lines >= self._wish.bars

@@ -28,6 +28,9 @@ LONGEST_QUARTERS = 50_000
 #: The MIDI channel, counted from 0, on which pitches are drums.
 DRUM_CHANNEL = 9
 
+#: What may stand below in a metre: a whole note to a 64th.
+NOTE_VALUES = (1, 2, 4, 8, 16, 32, 64)
+
 #: Quarter notes a minute where a piece does not say.
 DEFAULT_TEMPO = 120.0
 

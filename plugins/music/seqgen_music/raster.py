@@ -80,10 +80,10 @@ class Raster:
         return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))
 
 
-def bar_steps(metre: tuple[int, int]) -> int:
-    """Return the steps in a bar."""
+def bar_steps(metre: tuple[int, int], per_quarter: int = STEPS) -> int:
+    """Return the steps in a bar, with so many in a quarter."""
     beats, unit = metre
-    return max(4 * STEPS * beats // unit, 1)
+    return max(4 * per_quarter * beats // unit, 1)
 
 
 def raster_of(music: Music) -> Raster:
@@ -189,7 +189,7 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
     if not len(heard):
         raise DataError("none of the four voices holds a note")
     sounding, begins = sounding[: heard[-1] + 1], begins[: heard[-1] + 1]
-    metre, upbeat = _metre_and_upbeat(music)
+    metre, upbeat = metre_and_upbeat(music)
     return Raster(sounding, begins, metre, upbeat)
 
 
@@ -212,14 +212,14 @@ def _voices(music: Music) -> dict[int, int]:
     return dict(enumerate(by_pitch))
 
 
-def _metre_and_upbeat(music: Music) -> tuple[tuple[int, int], int]:
+def metre_and_upbeat(music: Music, per_quarter: int = STEPS) -> tuple[tuple[int, int], int]:
     """Return the first metre that fills a bar, and the steps of a shorter bar before it."""
     metres = music.metre_changes()
     first = metres[0][1:]
     if len(metres) > 1:
         length = metres[1][0]
         short = length == 4 * music.ticks_per_quarter * first[0] // first[1]
-        steps = round(length * STEPS / music.ticks_per_quarter)
-        if short and steps < bar_steps(metres[1][1:]):
+        steps = round(length * per_quarter / music.ticks_per_quarter)
+        if short and steps < bar_steps(metres[1][1:], per_quarter):
             return metres[1][1:], steps
     return first, 0

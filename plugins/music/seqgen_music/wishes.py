@@ -13,35 +13,42 @@ from typing import Any
 from seqgen.errors import DataError
 
 
-def parse(text: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+def parse(
+    condition: Any, known: Mapping[str, Callable[[str], Any]], example: str
+) -> dict[str, Any]:
     """Return the wishes by name.
 
     Parameters
     ----------
-    text : str
-        ``NAME=VALUE``, several separated by commas.
+    condition : object
+        Text: ``NAME=VALUE``, several separated by commas.
     known : mapping of str to callable
         How the value of each name is read; a ValueError says what is expected.
+    example : str
+        Wishes that can be followed, for messages.
 
     Raises
     ------
     DataError
-        If a part is no wish, its name is not known or comes twice, or its value cannot be read.
+        If it is no text, a part of it is no wish, or its name is not known or comes twice, or its
+        value cannot be read.
     """
+    if not isinstance(condition, str):
+        raise DataError(f"what is given is words here, such as {example!r}; found {condition!r}")
     wishes: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in condition.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))
         if not sign or name not in known:
             raise DataError(
-                f"cannot follow {part.strip()!r} in {text!r}: expected NAME=VALUE, where NAME is "
-                f"one of {', '.join(known)}"
+                f"cannot follow {part.strip()!r} in {condition!r}: expected NAME=VALUE, where "
+                f"NAME is one of {', '.join(known)}, such as {example!r}"
             )
         if name in wishes:
-            raise DataError(f"{name} is given twice in {text!r}; give it once")
+            raise DataError(f"{name} is given twice in {condition!r}; give it once")
         try:
             wishes[name] = known[name](value)
         except ValueError as error:
-            raise DataError(f"cannot follow {part.strip()!r} in {text!r}: {error}") from error
+            raise DataError(f"cannot follow {part.strip()!r} in {condition!r}: {error}") from error
     return wishes
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.domain import MusicDomain
 from seqgen_music.melody import HOLD, Line, MelodyCodec, MelodyOptions, line_of
-from seqgen_music.midi import read_midi, write_midi
+from seqgen_music.midi_reading import read_midi
+from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.raster import REST
 

@@ -206,6 +206,10 @@ def test_any_piece_is_read_alike(tmp_path: Path, music: Music) -> None:
 @settings(UNHURRIED, max_examples=5)
 @given(pieces())
 def test_any_piece_is_read_alike_by_music21(tmp_path: Path, music: Music) -> None:
+    # music21 lets notes begin together that are less than a 64th apart.
+    apart = max(music.ticks_per_quarter // 8, 1)
+    for name in ("onset", "duration"):
+        music.notes[name] *= apart
     read_alike(music, tmp_path / "a.mid")
 
 

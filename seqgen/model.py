@@ -222,6 +222,17 @@ class SequenceLSTM(nn.Module):
             logits = logits + table(features[:, :, number])
         return logits
 
+    @torch.no_grad()
+    def temper(self, temperature: float) -> None:
+        """Divide the logits by a temperature from now on, in the weights that they come from."""
+        last = (
+            (self.project.weight, self.output_bias)
+            if self.config.tied
+            else self.output.parameters()
+        )
+        for weight in (*last, *self.features_out.parameters()):
+            weight /= temperature
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device of a name; auto takes cuda, mps or cpu, the first there is.

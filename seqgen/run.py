@@ -264,7 +264,28 @@ class Run:
                     self._save(learner, report)
                 raise
         if leads and (report is None or not report.interrupted):
+            self._calibrate(corpus)
             checkpoints.remove()
+
+    def _calibrate(self, corpus: Corpus) -> None:
+        """Make the best model as sure of itself as it is right on the validation split, once."""
+        from seqgen.calibration import fit_temperature
+        from seqgen.training import evaluate
+
+        if not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
+            return
+        self._load_weights(self.model)
+        lanes = self.train_config.batch
+        temperature = read_temperature(self.folder / WEIGHTS)
+        if temperature is None:
+            temperature = fit_temperature(self.model, corpus, lanes)
+            self.model.temper(temperature)
+            self._write_weights(self.model, {"temperature": str(temperature)})
+        found = {"temperature": temperature, "carried_loss": evaluate(self.model, corpus, lanes)}
+        if self.train_config.framing == "carried":
+            found["valid_loss"] = found["carried_loss"]
+        self.info["result"] |= found
+        write_json(self.folder / RUN, self.info)
 
     def _cut_metrics(self, step: int) -> None:
         """Take back what was reported after a checkpoint: it will be reported again."""
@@ -278,12 +299,14 @@ class Run:
     def _save(self, learner: Learner, report: Report) -> None:
         import torch
 
-        state = learner.model.state_dict()
-        weights = {name: value.cpu().numpy() for name, value in state.items()}
-        write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights))
+        self._write_weights(learner.model)
         self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
         write_json(self.folder / RUN, self.info)
         write_atomic(self.folder / "README.md", model_card(self.info))
+
+    def _write_weights(self, model: SequenceLSTM, about: dict[str, str] | None = None) -> None:
+        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights, about))
 
     def _load_weights(self, model: SequenceLSTM) -> None:
         import torch
@@ -418,6 +441,13 @@ def read_weights(path: Path) -> dict[str, NDArray[numpy.float32]]:
         return safetensors.numpy.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{path} cannot be read ({error}); train again") from error
+
+
+def read_temperature(path: Path) -> float | None:
+    """Return the temperature that weights in a file were divided by, or None if by none."""
+    with safetensors.safe_open(path, "numpy") as file:
+        about = file.metadata() or {}
+    return float(about["temperature"]) if "temperature" in about else None
 
 
 def load(folder: Path | str, device: str = "auto") -> Run:

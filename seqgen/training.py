@@ -17,7 +17,7 @@ from itertools import islice
 
 import torch
 
-from seqgen.batches import CARRIED, FRAMINGS, Framing, held_out_stream
+from seqgen.batches import CARRIED, FRAMINGS, Batch, Framing, held_out_stream
 from seqgen.config import TrainConfig
 from seqgen.corpus import Corpus, Split
 from seqgen.errors import Diverged
@@ -178,23 +178,30 @@ def evaluate(
     window: int = 256,
     framing: Framing = CARRIED,
 ) -> float:
-    """Return the loss of the validation split, nats per token, read as `lanes` streams.
-
-    Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
-    split is empty, as with a corpus of a few tokens, the training split stands in.
-    """
+    """Return the loss of `validation_windows`, nats per token."""
     was_training = model.training
     model.eval()
     state = model.start_state(lanes)
     total, counted = 0.0, 0
-    split: Split = "valid" if corpus.size("valid") else "train"
-    windows = max(EVALUATED // (lanes * window), 1)
-    for batch in islice(held_out_stream(corpus, split, lanes, window, framing), windows):
+    for batch in validation_windows(corpus, lanes, window, framing):
         nats, state = batch_nats(model, batch, state)
         total += nats.item()
         counted += batch.counted
     model.train(was_training)
     return total / counted
+
+
+def validation_windows(
+    corpus: Corpus, lanes: int, window: int = 256, framing: Framing = CARRIED
+) -> Iterator[Batch]:
+    """Yield the windows of the validation split, read as `lanes` streams.
+
+    Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
+    split is empty, as with a corpus of a few tokens, the training split stands in.
+    """
+    split: Split = "valid" if corpus.size("valid") else "train"
+    windows = max(EVALUATED // (lanes * window), 1)
+    return islice(held_out_stream(corpus, split, lanes, window, framing), windows)
 
 
 def _losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:

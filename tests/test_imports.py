@@ -30,12 +30,13 @@ ARROWS = {
     "learner": {"batches", "config", "corpus", "files", "model", "parallel"},
     "training": {"batches", "config", "corpus", "learner", "model", "parallel"},
     "checkpoints": {"learner", "training"},
+    "calibration": {"batches", "corpus", "model", "training"},
     "autopilot": {"config", "corpus", "learner", "model", "plugin"},
     "ngram": {"batches", "compiling", "corpus", "lanes", "plugin"},
     "transfer": {"config"},
     "run": {
-        *("autopilot", "checkpoints", "config", "corpus", "discovery", "files", "learner"),
-        *("model", "ngram", "parallel", "plugin", "training", "transfer"),
+        *("autopilot", "calibration", "checkpoints", "config", "corpus", "discovery", "files"),
+        *("learner", "model", "ngram", "parallel", "plugin", "training", "transfer"),
     },
     "sampling": {"compiling", "config"},
     "fused": {"compiling", "config", "plugin", "sampling"},
@@ -57,7 +58,17 @@ ARROWS = {
     },
 }
 TORCH = {
-    *("adaptive", "autopilot", "learner", "model", "parallel", "training", "run", "torch_stepper"),
+    *(
+        "adaptive",
+        "autopilot",
+        "calibration",
+        "learner",
+        "model",
+        "parallel",
+        "training",
+        "run",
+        "torch_stepper",
+    ),
     "scoring",
 }
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}

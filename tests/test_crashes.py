@@ -41,7 +41,7 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
     """The same when what was read is kept in between, and when all is read twice."""
     make_fragile(monkeypatch, os.abort)
     for kept in (2**26, 40):
-        monkeypatch.setattr("seqgen.preparation.KEPT_BYTES", kept)
+        monkeypatch.setattr("seqgen.reading.KEPT_BYTES", kept)
         corpus = seqgen.prepare("text", [texts], tmp_path / f"corpus {kept}", jobs=2)
         assert skipped(corpus) == [("3.txt", "its parser crashed")]
         names = [Path(corpus.source(index)).name for index in range(corpus.info["pieces"])]
@@ -51,7 +51,7 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
 @pytest.mark.slow
 def test_a_parser_that_never_ends_costs_one_file(texts: Path, tmp_path, monkeypatch) -> None:
     make_fragile(monkeypatch, lambda: time.sleep(1e6))
-    monkeypatch.setattr("seqgen.preparation.PATIENCE", 20.0)
+    monkeypatch.setattr("seqgen.reading.PATIENCE", 20.0)
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
     assert skipped(corpus) == [("3.txt", "its parser had not ended after 20 seconds")]
     assert corpus.info["pieces"] == 7

@@ -15,7 +15,7 @@ from seqgen.errors import ConfigError, CorpusError
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
     from seqgen.plugin import Ids
-    from seqgen.preparation import Skipped
+    from seqgen.reading import Skipped
     from seqgen.run import Run
 
 #: Units that losses are quoted for in bits, as is the custom with text.
@@ -130,7 +130,8 @@ def _pieces(
     """Yield the ids of the pieces that are meant, with where they come from."""
     from seqgen.corpus import Corpus
     from seqgen.files import CORPUS
-    from seqgen.preparation import Skipped, encode_files
+    from seqgen.preparation import encode_files
+    from seqgen.reading import Skipped
 
     if not paths:
         yield from _split(run.corpus(), split)

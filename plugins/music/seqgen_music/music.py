@@ -121,8 +121,9 @@ class Music:
 
     def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Convert ticks ``(N,)`` to seconds by the tempo map."""
-        at, qpm = map(np.array, zip(*self.tempo_changes(), strict=True))
-        per_tick = 60 / (qpm * self.ticks_per_quarter)
+        tempos = self.tempo_changes()
+        at = np.array([tick for tick, _ in tempos])
+        per_tick = np.array([60 / (qpm * self.ticks_per_quarter) for _, qpm in tempos])
         begins = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
         part = np.searchsorted(at, ticks, side="right") - 1
         return np.asarray(begins[part] + (ticks - at[part]) * per_tick[part])

@@ -116,7 +116,8 @@ def score_of(music: Music, steps: int) -> Score:
         raise DataError(
             f"the piece is {last // steps:,} quarters long; {LONGEST_STEPS // steps:,} is the most"
         )
-    moments, tempos = map(np.array, zip(*music.tempo_changes(), strict=True))
+    changes_of_tempo = music.tempo_changes()
+    moments = np.array([tick for tick, _ in changes_of_tempo])
     step, starts, metres, moments = _without_silence(
         onset, *_bars(music, steps, last), _rounded(moments, steps, quarter)
     )
@@ -125,6 +126,7 @@ def score_of(music: Music, steps: int) -> Score:
     program = programs[notes["track"]]
     duration[program == DRUMS] = 1
     settled = settle(step, program, notes["pitch"], duration, notes["velocity"], steps)
+    tempos = np.array([tempo for _, tempo in changes_of_tempo])
     return Score(steps, starts, metres, moments, tempos, *settled)
 
 

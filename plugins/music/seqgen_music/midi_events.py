@@ -1,7 +1,8 @@
 """One track of a MIDI file as notes and marks, in one compiled pass over its bytes.
 
 It is lenient: bytes that are too large are cut to 127, and damage ends a track, with all that
-came before it kept. Next: `midi_reading` makes a piece of it.
+came before it kept. The pedal counts when all tracks are known, in passes over their notes.
+Next: `midi_reading` makes a piece of it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ SHORTEST_EVENT = 3
 
 #: How a pass ended.
 WHOLE, DAMAGED, TOO_LONG, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
+
+#: When a pitch is played again that is not.
+NEVER = np.iinfo(np.int64).max
 
 _compiled = numba.njit(cache=True, nogil=True)
 
@@ -184,6 +188,61 @@ def scan(
         if notes[number].end < 0:
             notes[number].end = tick
     return result, at
+
+
+@_compiled
+def sustain(played: Any, order: Any, ticks: Any, channels: Any, downs: Any) -> None:
+    """Let notes last while the pedal is down, or until their pitch is played again.
+
+    A pedal that never comes up does so when the last note of its channel ends.
+
+    Parameters
+    ----------
+    played : array of `PLAYED`
+        Their ends are changed.
+    order : int64 array
+        The notes that count, sorted by onset.
+    ticks, channels, downs : int array (P,)
+        When pedals move, sorted, which, and whether it is down then.
+    """
+    for channel in np.unique(channels):
+        moves = np.empty(len(ticks) + 1, np.int64)
+        count = 0
+        for number in range(len(ticks)):
+            # Down and up by turns: what repeats the one before is no move.
+            if channels[number] == channel and downs[number] != count % 2:
+                moves[count] = ticks[number]
+                count += 1
+        last = 0
+        for number in order:
+            if played[number].channel == channel:
+                last = max(last, played[number].end)
+        # When each pitch is next played, and when after that.
+        following = np.full(128, NEVER)
+        later = np.full(128, NEVER)
+        for number in order[::-1]:
+            note = played[number]
+            if note.channel != channel:
+                continue
+            if note.onset != following[note.pitch]:
+                later[note.pitch] = following[note.pitch]
+                following[note.pitch] = note.onset
+            moved = np.searchsorted(moves[:count], note.end, side="right")
+            if moved % 2:
+                released = moves[moved] if moved < count else last
+                note.end = max(note.end, min(released, later[note.pitch]))
+
+
+@_compiled
+def arrange(played: Any, order: Any, notes: Any) -> None:
+    """Write the played notes in this order as those of a piece."""
+    for row in range(len(order)):
+        one, note = played[order[row]], notes[row]
+        note.onset = one.onset
+        note.duration = one.end - one.onset
+        note.pitch = one.pitch
+        note.velocity = one.velocity
+        note.track = one.part
 
 
 @_compiled

@@ -27,7 +27,9 @@ from seqgen_music.midi_events import (
     TOO_LONG,
     TOO_MANY_NOTES,
     TOO_MANY_PARTS,
+    arrange,
     scan,
+    sustain,
 )
 from seqgen_music.music import (
     DRUM_CHANNEL,
@@ -174,22 +176,14 @@ _REFUSED = {
 
 
 def _piece(data: bytes, played: Any, parts: Any, marks: Any, division: int) -> Music:
-    empty = played["end"] == played["onset"]
-    played = played[~empty] if empty.any() else played
     key = (played["onset"] << 17) + (played["part"] << 7) + played["pitch"]
     order = np.argsort(key, kind="stable")
+    sounding = played["end"] > played["onset"]
+    if not sounding.all():
+        order = order[sounding[order]]
+    _sustain(played, order, marks[marks["kind"] == PEDAL])
     notes = np.empty(len(order), NOTE)
-    # One column after the other: rows cost three times as much.
-    onsets, pitches = played["onset"][order], played["pitch"][order]
-    ends = _sustained(
-        onsets,
-        played["end"][order],
-        pitches,
-        played["channel"][order],
-        marks[marks["kind"] == PEDAL],
-    )
-    notes["onset"], notes["duration"], notes["pitch"] = onsets, ends - onsets, pitches
-    notes["velocity"], notes["track"] = played["velocity"][order], played["part"][order]
+    arrange(played, order, notes)
     names = {
         int(mark["track"]): _text(data[mark["first"] : mark["first"] + mark["second"]])
         for mark in marks[marks["kind"] == NAME]
@@ -201,47 +195,12 @@ def _piece(data: bytes, played: Any, parts: Any, marks: Any, division: int) -> M
     return Music(notes, tracks, division, *_timing(marks))
 
 
-def _sustained(
-    onsets: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    pitches: NDArray[np.uint8],
-    channels: NDArray[np.uint8],
-    pedal: NDArray[np.void],
-) -> NDArray[np.int64]:
-    """Return where notes ``(N,)``, sorted by onset, end if the pedals of their channels count.
-
-    A pedal that never comes up does so when the last note of its channel ends.
-    """
-    pedal = pedal[np.argsort(pedal["tick"], kind="stable")]
-    for channel in np.unique(pedal["first"]):
-        playing = channels == channel
-        if channel == DRUM_CHANNEL or not playing.any():
-            continue
-        mine: Any = slice(None) if playing.all() else np.flatnonzero(playing)
-        moves = pedal[pedal["first"] == channel]
-        moved = np.diff(moves["second"], prepend=0) != 0
-        ticks, own = moves["tick"][moved], ends[mine]
-        down, up = ticks[0::2], np.append(ticks[1::2], own.max())
-        last = np.searchsorted(down, own, side="right") - 1
-        released = np.where(last >= 0, up[last], own)
-        again = _played_again(onsets[mine], pitches[mine])
-        ends[mine] = np.maximum(own, np.minimum(released, again))
-    return ends
-
-
-def _played_again(onsets: NDArray[np.int64], pitches: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return when the pitch of each note ``(N,)``, sorted by onset, is next played after it."""
-    never = np.iinfo(np.int64).max
-    order = np.argsort(pitches, kind="stable")
-    pitch, onset = pitches[order], onsets[order]
-    # Notes of one pitch that begin together have the same next one.
-    firsts = np.flatnonzero(np.append(True, (np.diff(onset) != 0) | (np.diff(pitch) != 0)))
-    following = np.append(firsts[1:], 0)
-    later = np.where(pitch[following] == pitch[firsts], onset[following], never)
-    later[-1] = never
-    again = np.empty(len(onsets), np.int64)
-    again[order] = np.repeat(later, np.diff(np.append(firsts, len(onsets))))
-    return again
+def _sustain(played: NDArray[np.void], order: NDArray[np.int64], pedal: NDArray[np.void]) -> None:
+    """Let the notes of channels with a pedal last as long as it is down; drums have none."""
+    pedal = pedal[pedal["first"] != DRUM_CHANNEL]
+    if len(pedal):
+        pedal = pedal[np.argsort(pedal["tick"], kind="stable")]
+        sustain(played, order, pedal["tick"], pedal["first"], pedal["second"])
 
 
 def _timing(marks: NDArray[np.void]) -> tuple[Any, Any, Any]:

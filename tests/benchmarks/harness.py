@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,25 @@ class Benchmark:
         Of the figure.
     minutes : float
         Default training time.
+    options : mapping, optional
+        What else may be given, in `given` then: settings of ``add_argument`` by name.
     """
 
-    def __init__(self, name: str, unit: str, minutes: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        unit: str,
+        minutes: float,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
         parser.add_argument("--minutes", type=float, default=minutes, help="training time")
         parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="data folder")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true", help="print nothing but the result")
-        arguments = parser.parse_args()
+        for option, settings in (options or {}).items():
+            parser.add_argument(f"--{option}", **settings)
+        arguments = self.given = parser.parse_args()
         self.name, self.unit = name, unit
         self.minutes, self.seed = arguments.minutes, arguments.seed
         self._data = arguments.data

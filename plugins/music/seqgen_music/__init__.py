@@ -11,5 +11,5 @@ __version__ = "0.1.0"
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
     suffixes = (".mid", ".midi", ".mxl", ".musicxml", ".xml", ".abc", ".krn")
-    summary = "four-part chorales from MIDI, MusicXML, ABC or kern; writes MIDI"
+    summary = "music from MIDI, MusicXML, ABC or kern; writes MIDI, MusicXML, sound and pictures"
     return [DomainSpec("music", summary, suffixes, "seqgen_music.domain:MusicDomain")]

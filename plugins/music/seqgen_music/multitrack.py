@@ -402,6 +402,10 @@ class MultitrackCodec(Codec):
         """Return the token of the nearest tempo, in quarters a minute."""
         return self.table.start("tempo") + int(self._numbers.tempo(np.array([tempo]))[0])
 
+    def place(self, ids: Ids, position: int) -> str:
+        """Return the bar; what stands before the first line belongs to bar 1."""
+        return f"bar {max(int(self._is(ids[: position + 1], 'bar', 'metre').sum()), 1)}"
+
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens and notes, and in bars begun: bars, quarters and seconds."""
         states = self._states(ids)

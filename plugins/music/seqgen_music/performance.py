@@ -314,6 +314,11 @@ class PerformanceCodec(Codec):
         wanted = wishes.parse(condition, {"seconds": wishes.number}, "seconds=30")
         return PerformanceTracker(self, wanted["seconds"])
 
+    def place(self, ids: Ids, position: int) -> str:
+        """Return the time, in minutes and seconds."""
+        minutes, seconds = divmod(int(self._shifts(ids[:position]).sum()) // STEPS, 60)
+        return f"{minutes}:{seconds:02}"
+
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, notes and seconds."""
         return {

@@ -1,0 +1,35 @@
+"""Learn a folder of music of any kind, write new pieces as MIDI, and a page to see and hear them.
+
+Say which folder, and for how many minutes: ``python examples/midi_folder.py my-midi 10``.
+"""
+
+import sys
+from pathlib import Path
+
+import seqgen
+from seqgen.page import write_page
+from seqgen.samples import next_samples_folder, write_samples
+
+
+def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> None:
+    corpus = seqgen.prepare("music", [folder])
+    print(corpus)
+    print(f"chose codec {corpus.info['codec']['name']}: {corpus.info['reason']}")
+    for left_out in corpus.info["skipped"]:
+        print(f"left out {left_out['source']}: {left_out['reason']}")
+
+    run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
+    for report in run.train(corpus):
+        if report.valid_loss is not None:
+            print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
+
+    # What `seqgen generate --page` does: what of a piece was copied, and how like the corpus it is.
+    new = seqgen.generate(run, 4)
+    samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
+    compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)
+    page = write_page(run, samples, out / "index.html", compared)
+    print(*samples.paths, page, sep="\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:3]))

@@ -1,0 +1,150 @@
+"""Three codecs of music: loss on held-out pieces, per token, note and time, and eight new pieces.
+
+Data: ``music/maestro`` and ``music/piano-midi`` for `performance`, ``music/multitrack`` (Freedoom)
+for `multitrack`, ``music/abc/nottingham`` for `melody`. Each is trained for a third of the time,
+or one alone (``--only``) for all of it; everything else is chosen by the engine. Scored are the
+validation and the test split together, END left out, beside the n-gram model that predicts the
+validation split best; what is held out of a long piece is read as a piece of its own. Then eight
+pieces are written: how many end by themselves, how like the corpus they are, what is copied.
+The figure is the network's nats per note of `multitrack`, or of the one codec that is trained.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from harness import Benchmark
+
+import seqgen
+from seqgen.ngram import baseline
+from seqgen.page import write_page
+from seqgen.samples import next_samples_folder, write_samples
+from seqgen.scoring import score_ids
+
+#: Where the pieces for each codec are, below the data folder.
+DATA = {
+    "performance": ("music/maestro", "music/piano-midi"),
+    "multitrack": ("music/multitrack",),
+    "melody": ("music/abc/nottingham/*.abc",),
+}
+
+HEADLINE = "multitrack"
+
+PIECES = 8
+
+#: What is reported of all that is measured on new pieces and on those of the corpus.
+METRICS = (
+    *("length", "notes per bar", "polyphony", "pitch range", "pitch class entropy"),
+    *("scale consistency", "groove consistency", "repeated bars"),
+)
+
+
+def prepare(benchmark: Benchmark, codec: str, folder: Path) -> seqgen.Corpus:
+    """Encode the pieces for a codec; the program ends if some are not there."""
+    paths: list[Path] = []
+    for pattern in DATA[codec]:
+        found = sorted(benchmark.data.glob(pattern))
+        if not found:
+            sys.exit(f"there is no {pattern} in {benchmark.data}, which {codec} is trained on")
+        paths += found
+    return seqgen.prepare("music", paths, folder, codec=codec)
+
+
+def losses(run: seqgen.Run, corpus: seqgen.Corpus) -> dict[str, dict[str, float]]:
+    """Return nats per token, note and second (or quarter) of each model on what is held out."""
+    counts = baseline(corpus)
+    held_out = [
+        np.asarray(corpus.piece(segment.piece)[segment.start : segment.stop], np.int64)
+        for split in ("valid", "test")
+        for segment in corpus.segments(split)
+    ]
+    amounts: Counter[str] = Counter()
+    nats: Counter[str] = Counter()
+    for ids, scored in zip(held_out, score_ids(run, held_out), strict=True):
+        amounts.update(scored.units)
+        nats.update({"network": scored.nats, f"{counts.order}-gram": counts.model.nats(ids)})
+    units = ("tokens", "notes", "seconds" if "seconds" in amounts else "quarters")
+    per = {
+        model: {unit.removesuffix("s"): nats[model] / amounts[unit] for unit in units}
+        for model in nats
+    }
+    return per | {"held out": {unit: amounts[unit] for unit in units}}
+
+
+def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dict[str, Any]:
+    """Write new pieces into the run's folder; return what is known of them."""
+    new = seqgen.generate(run, PIECES, seed=seed)
+    samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
+    compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)
+    if page:
+        write_page(run, samples, run.folder / "index.html", compared)
+    copied = [entry["novelty"]["longest"] for entry in samples.manifest["pieces"]]
+    return {
+        "ended": sum(piece.stopped_by == "end" for piece in samples.pieces) / PIECES,
+        "tokens": [len(piece.ids) for piece in samples.pieces],
+        "seconds": samples.manifest["seconds"],
+        "copied tokens, longest": max(copied),
+        "copied tokens, median": median(copied),
+        "metrics": {
+            one.name: {
+                "new": float(one.metric.generated.mean()),
+                "corpus": float(one.metric.reference.mean()),
+                "overlap": one.overlap,
+            }
+            for one in compared
+            if one.name in METRICS
+        },
+    }
+
+
+def measure(benchmark: Benchmark, codec: str, minutes: float, folder: Path) -> dict[str, Any]:
+    """Train a codec, score what is held out and write pieces; return all that is reported."""
+    corpus = prepare(benchmark, codec, folder / f"{codec}-corpus")
+    keep = benchmark.given.out
+    config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
+    run = seqgen.create_run((keep or folder) / codec, corpus, train=config)
+    run.measure_baseline(corpus)
+    for report in run.train(corpus):
+        benchmark.watch(report)
+    return {
+        "minutes": minutes,
+        "pieces": corpus.info["pieces"],
+        "left out": len(corpus.info["skipped"]),
+        "training tokens": corpus.size("train"),
+        "weights": sum(weights.numel() for weights in run.model.parameters()),
+        "chosen": run.info["plan"],
+        "tokens_per_second": report.tokens / report.seconds,
+        "nats per": losses(run, corpus),
+        "generated": pieces(run, corpus, benchmark.seed, page=keep is not None),
+    }
+
+
+def main() -> None:
+    options = {
+        "only": {"choices": tuple(DATA), "help": "train this codec alone"},
+        "out": {"type": Path, "help": "folder to keep the runs in, with a page each"},
+    }
+    benchmark = Benchmark("music_codecs", "nats per note, held out", 15.0, options)
+    chosen = (benchmark.given.only,) if benchmark.given.only else tuple(DATA)
+    with tempfile.TemporaryDirectory() as folder:
+        results = {
+            codec: measure(benchmark, codec, benchmark.minutes / len(chosen), Path(folder))
+            for codec in chosen
+        }
+    headline = HEADLINE if HEADLINE in chosen else chosen[0]
+    per_note = {
+        model: amounts["note"]
+        for model, amounts in results[headline]["nats per"].items()
+        if "note" in amounts
+    }
+    benchmark.finish(per_note.pop("network"), baselines=per_note, codec=headline, codecs=results)
+
+
+if __name__ == "__main__":
+    main()

@@ -48,9 +48,9 @@ def prepare(
     processes of this machine by default, or a Dask or Ray cluster. A file of more than
     `seqgen.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
 
-    A file whose parser crashes its process, or takes longer than `seqgen.reading.PATIENCE`, is skipped as any
-    other bad one. Nothing protects from that where this process reads itself: a large file, up to
-    four files, and any with ``jobs=1``.
+    A file whose parser crashes its process, or takes longer than `seqgen.reading.PATIENCE`, is
+    skipped as any other bad one. Nothing protects from that where this process reads itself: a
+    large file, up to four files, and any with ``jobs=1``.
 
     Parameters
     ----------

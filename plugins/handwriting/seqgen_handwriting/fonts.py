@@ -11,6 +11,7 @@ import pydoc_data.topics
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -27,7 +28,10 @@ WRITERS, LONGEST = 40, 18
 #: Height of a small letter, and the way from one point to the next, in the units of the ink.
 HEIGHT, WAY = 20.0, 4.0
 
-#: What fonts and the lines have.
+#: Height of a small letter in the units of the fonts.
+SMALL_LETTER = 14
+
+#: Words that the lines are made of.
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 
 Points = NDArray[np.float64]
@@ -102,31 +106,22 @@ def _resampled(points: Points, way: float) -> Points:
     return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
 
 
+@cache
 def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
-    """Return the strokes of every letter, from its left edge, and its width; kept."""
-    if font not in _KEPT:
-        # Only the demo needs it.
-        from HersheyFonts import HersheyFonts
+    """Return the strokes of every letter, from its left edge, and its width."""
+    # Only the demo needs it.
+    from HersheyFonts import HersheyFonts
 
-        source = HersheyFonts()
-        source.load_default_font(font)
-        letters = [chr(code) for code in range(ord(" "), ord("~") + 1)]
-        found = [(letter, next(iter(source.glyphs_for_text(letter)))) for letter in letters]
-        scale = HEIGHT / 14  # of small letters in these fonts
-        _KEPT[font] = {
-            letter: (
-                [
-                    (np.array(stroke, np.float64) - (glyph.left_offset, 0)) * scale
-                    for stroke in glyph.strokes
-                ],
-                glyph.char_width * scale,
-            )
-            for letter, glyph in found
-        }
-    return _KEPT[font]
-
-
-_KEPT: dict[str, dict[str, tuple[list[Points], float]]] = {}
+    source = HersheyFonts()
+    source.load_default_font(font)
+    scale = HEIGHT / SMALL_LETTER
+    glyphs = {}
+    for letter in map(chr, range(ord(" "), ord("~") + 1)):
+        [glyph] = source.glyphs_for_text(letter)
+        strokes = [np.array(stroke, np.float64) for stroke in glyph.strokes]
+        moved = [(stroke - (glyph.left_offset, 0.0)) * scale for stroke in strokes]
+        glyphs[letter] = (moved, glyph.char_width * scale)
+    return glyphs
 
 
 def _texts() -> Iterator[str]:

@@ -5,7 +5,7 @@ Only the scale comes from the corpus, so that two corpora of any kind share thei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -54,11 +54,6 @@ class GridCodec(PointsCodec):
         draw, draw_spread = _grid(options.draw, *DRAW_WAYS)
         move, move_spread = _grid(options.move, *MOVE_WAYS)
         return Books(draw, move, np.concatenate([draw_spread, move_spread]))
-
-    @classmethod
-    def rebuild(cls, state: Mapping[str, Any]) -> Steps:
-        """Rebuild the books."""
-        return Books.from_state(state)
 
 
 def _grid(

@@ -119,10 +119,18 @@ def ink_nats(codec: PointsCodec, ink: Ink, predict: Predictor) -> InkNats:
     steps, rows = ids[is_step], log_probabilities[:-1][is_step]
     over, lifted = _steps_to_code(codec, ink, steps)
     soft = -mixture(books, rows[:, : len(books.spread)], over, lifted) - 2 * np.log(D)
-    cells = np.maximum(12 * np.sqrt(_determinants(books.spread)), D**2)
-    hard = -own[:-1][is_step] + np.log(cells[steps] / D**2)
+    hard = cell_nats(books)[steps] - own[:-1][is_step]
     others = -own[np.append(kinds > LETTER, True)].sum()
     return InkNats(1, len(steps), float(soft.sum() + others), float(hard.sum() + others))
+
+
+def cell_nats(books: Books) -> NDArray[np.float64]:
+    """Return what each code leaves open, in nats: its cell in squares of D, one at least.
+
+    A cell whose points are spread evenly has 12 times the root of their covariance's determinant.
+    """
+    cells = 12 * np.sqrt(_determinants(books.spread))
+    return np.log(np.maximum(cells, D**2) / D**2)
 
 
 def mixture(

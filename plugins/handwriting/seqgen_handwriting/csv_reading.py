@@ -29,7 +29,8 @@ def read_csv(path: Path) -> Iterator[Ink | DataError]:
             names = set(rows.fieldnames or ())
             if missing := [name for name in ("drawing", "stroke", "x", "y") if name not in names]:
                 raise DataError(
-                    f"it has no column {', '.join(missing)}; the first line is 'drawing,stroke,x,y' "
+                    f"it has no column {', '.join(missing)}; the first line is "
+                    f"'drawing,stroke,x,y' "
                     f"or 'drawing,stroke,x,y,t'"
                 )
             for name, drawing in groupby(rows, key=lambda row: row["drawing"]):
@@ -38,7 +39,9 @@ def read_csv(path: Path) -> Iterator[Ink | DataError]:
                 except DataError as error:
                     yield DataError(f"drawing {name!r}, up to line {rows.line_num}: {error}")
         except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"it cannot be read from line {rows.line_num + 1} on: {error}") from error
+            raise DataError(
+                f"it cannot be read from line {rows.line_num + 1} on: {error}"
+            ) from error
 
 
 def _ink(rows: Iterator[dict[str, str]], timed: bool) -> Ink:

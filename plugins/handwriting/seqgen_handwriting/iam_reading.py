@@ -28,7 +28,11 @@ def ink_of_session(root: Element, path: Path) -> Ink:
     for stroke in root.iterfind("StrokeSet/Stroke"):
         try:
             rows = [
-                (float(point.attrib["x"]), float(point.attrib["y"]), float(point.get("time", "nan")))
+                (
+                    float(point.attrib["x"]),
+                    float(point.attrib["y"]),
+                    float(point.get("time", "nan")),
+                )
                 for point in stroke.iterfind("Point")
             ]
         except (KeyError, ValueError) as error:
@@ -41,7 +45,7 @@ def ink_of_session(root: Element, path: Path) -> Ink:
     return Ink(
         tuple(strokes),
         _transcription(root) or _line_of_ascii(path),
-        writer=next((one.attrib["writerID"] for one in root.iter() if "writerID" in one.keys()), ""),
+        writer=next((name for one in root.iter() if (name := one.get("writerID"))), ""),
         times=tuple(times) if timed else None,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def without_jumps(ink: Ink) -> tuple[Ink, int]:
         cuts = (np.flatnonzero(lengths > most) + 1).tolist()
         jumps += len(cuts)
         bounds = [0, *cuts, len(lengths) + 1]
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             inside = begin > 0 and end <= len(lengths)
             if end - begin > 1 or not inside:
                 kept.append((number, slice(begin, end)))

@@ -51,4 +51,3 @@ def on_paper(ink: Ink) -> Sheet:
     strokes = tuple((stroke - corner) * scale + MARGIN for stroke in ink.strokes)
     width, height = ((end - begin) * scale for begin, end in ((left, right), (top, bottom)))
     return Sheet(strokes, width + 2 * MARGIN, height + 2 * MARGIN)
-

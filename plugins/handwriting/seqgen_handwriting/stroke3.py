@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,7 +108,7 @@ def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
 
 def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
     rows, offsets = arrays["rows"].astype(np.float64), arrays["offsets"].astype(np.int64)
-    for number, (begin, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for number, (begin, end) in enumerate(pairwise(offsets.tolist())):
         try:
             if not 0 <= begin <= end <= len(rows):
                 raise DataError(f"its offsets {begin} and {end} are not within {len(rows)} rows")

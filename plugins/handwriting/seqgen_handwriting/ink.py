@@ -125,4 +125,6 @@ def checked(ink: Ink) -> Ink:
                 f"point {at + 1} of stroke {number + 1} is ({x:g}, {y:g}); coordinates are "
                 f"numbers from -{FARTHEST:g} to {FARTHEST:g}"
             )
+    if any("\ud800" <= sign <= "\udfff" for sign in ink.text + ink.writer):
+        raise DataError("its text or writer holds half a character (a lone surrogate)")
     return ink

@@ -1,0 +1,121 @@
+"""SVG in: paths, lines and shapes as strokes, curves as short lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen_handwriting.ink import MOST_POINTS, Ink
+from seqgen_handwriting.xml_files import kind
+
+#: Lines that stand for a curve or arc.
+CURVE_LINES = 16
+
+#: Elements whose content is not drawn where it stands.
+APART = {"defs", "symbol", "clipPath", "mask", "marker", "pattern"}
+
+#: Shapes, with their attributes.
+SHAPES = {
+    "path": ("d",),
+    "line": ("x1", "y1", "x2", "y2"),
+    "polyline": ("points",),
+    "polygon": ("points",),
+    "rect": ("x", "y", "width", "height", "rx", "ry"),
+    "circle": ("cx", "cy", "r"),
+    "ellipse": ("cx", "cy", "rx", "ry"),
+}
+
+
+def ink_of_svg(root: Element) -> Ink:
+    """Return the strokes of an SVG drawing in the order of the document; its title is the text.
+
+    Transforms are applied. What ``use`` repeats, text, images and styles are left out: a shape
+    that is only filled is read as its outline.
+
+    Raises
+    ------
+    DataError
+        If a shape cannot be read.
+    """
+    strokes: list[NDArray[np.float64]] = []
+    count = 0
+    for shape, transforms in _shapes(root, ()):
+        for stroke in _strokes(shape, transforms):
+            strokes.append(stroke)
+            count += len(stroke)
+            if count > MOST_POINTS:
+                raise DataError(f"it has more than {MOST_POINTS:,} points")
+    title = next((one.text or "" for one in root if kind(one) == "title"), "")
+    return Ink(tuple(strokes), title.strip())
+
+
+def _shapes(element: Element, above: tuple[str, ...]) -> Iterator[tuple[Element, tuple[str, ...]]]:
+    """Yield the shapes that are drawn, each with the transforms that hold for it, inner last."""
+    # Without recursion, which a deep document would exhaust.
+    waiting = [(element, above)]
+    while waiting:
+        current, transforms = waiting.pop()
+        if not isinstance(current.tag, str) or kind(current) in APART:
+            continue
+        if current.get("display") == "none":
+            continue
+        own = current.get("transform")
+        inner = (*transforms, own) if own else transforms
+        if kind(current) in SHAPES:
+            yield current, inner
+        waiting += [(child, inner) for child in reversed(current)]
+
+
+def _strokes(shape: Element, transforms: tuple[str, ...]) -> Iterator[NDArray[np.float64]]:
+    import svgelements
+
+    name = kind(shape)
+    values = {key: shape.get(key) for key in SHAPES[name] if shape.get(key) is not None}
+    kinds: dict[str, Any] = {
+        "path": svgelements.Path,
+        "line": svgelements.SimpleLine,
+        "polyline": svgelements.Polyline,
+        "polygon": svgelements.Polygon,
+        "rect": svgelements.Rect,
+        "circle": svgelements.Circle,
+        "ellipse": svgelements.Ellipse,
+    }
+    try:
+        path = svgelements.Path(kinds[name](**values))
+        for transform in reversed(transforms):
+            path *= svgelements.Matrix(transform)
+        path.reify()
+        yield from _flattened(path)
+    except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as error:
+        raise DataError(f"cannot read a {name} ({type(error).__name__}: {error})") from error
+
+
+def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:
+    """Yield the lines of a path; each move of the pen begins a new one."""
+    import svgelements
+
+    shares = np.linspace(0, 1, CURVE_LINES + 1)[1:]
+    points: list[tuple[float, float]] = []
+    for segment in path:
+        if isinstance(segment, svgelements.Move):
+            if points:
+                yield _stroke(points)
+            points = [(segment.end.x, segment.end.y)]
+        elif isinstance(segment, svgelements.Line | svgelements.Close):
+            if segment.end is not None:
+                points.append((segment.end.x, segment.end.y))
+        else:
+            points += [(at.x, at.y) for at in map(segment.point, shares)]
+    if points:
+        yield _stroke(points)
+
+
+def _stroke(points: list[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return points as an array; a line that goes nowhere is a dot."""
+    stroke = np.array(points, np.float64)
+    return stroke[:1] if (stroke == stroke[0]).all() else stroke

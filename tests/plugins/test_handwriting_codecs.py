@@ -9,10 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_handwriting import fonts
 from seqgen_handwriting.codebook import Books, k_means
 from seqgen_handwriting.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.grid import GridCodec, GridOptions
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.json_files import read_json
 from seqgen_handwriting.likelihood import (
     Bigram,
     D,
@@ -48,7 +50,7 @@ PROMISES = [
     *(testing.always_allows_something, testing.continues_pieces),
 ]
 
-LINES = list(demo_lines(8))
+LINES = list(demo_lines(40))[::5]
 
 
 def drawings(count: int) -> list[Ink]:
@@ -375,14 +377,22 @@ def test_counting_beats_knowing_nothing() -> None:
 
 
 def test_lines_are_english_by_several_made_up_writers() -> None:
-    again = list(demo_lines(8))
-    assert len({line.writer for line in again}) == 8
+    again = list(demo_lines(40))[::5]
+    assert len({line.writer for line in again}) == 4
     for line, same in zip(LINES, again, strict=True):
         assert line.text == same.text
         for one, two in zip(line.strokes, same.strokes, strict=True):
             np.testing.assert_array_equal(one, two)
         inked = {int(letter) for part in line.letters for letter in part}
         assert inked == {at for at, letter in enumerate(line.text) if letter != " "}
+
+
+def test_pages_hold_the_lines(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(fonts, "PAGES", 2)
+    first, second = fonts.write_pages(tmp_path)
+    texts = [line.text for line in (*read_json(first), *read_json(second))]
+    assert texts == [line.text for line in demo_lines(2 * fonts.LINES)]
+    assert fonts.write_pages(tmp_path) == [first, second]
 
 
 def test_the_same_writer_never_writes_twice_alike() -> None:

@@ -13,17 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.files import write_atomic
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.json_files import as_json
 
 #: The fonts, two of which join their letters.
 FONTS = ("scripts", "scriptc", "futural", "cursive")
 
-#: Writers, and most letters of a line.
-WRITERS, LONGEST = 40, 18
+#: Pages, lines of each, writers, and most letters of a line.
+PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
 
 #: Height of a small letter, and the way from one point to the next, in the units of the ink.
 HEIGHT, WAY = 20.0, 4.0
@@ -64,13 +67,27 @@ class Writer:
         )
 
 
+def write_pages(folder: Path) -> list[Path]:
+    """Write the lines into JSON files, a page of one writer each, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = demo_lines(PAGES * LINES)
+    paths = []
+    for number in range(PAGES):
+        page = list(islice(lines, LINES))
+        path = folder / f"page-{number + 1:03}.json"
+        if not path.exists():
+            write_atomic(path, f"[{','.join(map(as_json, page))}]")
+        paths.append(path)
+    return paths
+
+
 def demo_lines(count: int) -> Iterator[Ink]:
-    """Yield lines of English by all writers in turn, with the letter of every point.
+    """Yield lines of English with the letter of every point, a page by each writer in turn.
 
     The words are those of the reference behind Python's ``help()``.
     """
     for number, text in enumerate(islice(_texts(), count)):
-        yield write_line(text, Writer.number(number % WRITERS), number)
+        yield write_line(text, Writer.number(number // LINES % WRITERS), number)
 
 
 def write_line(text: str, writer: Writer, seed: int) -> Ink:

@@ -10,12 +10,16 @@ from seqgen.errors import DataError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_handwriting.csv_reading import read_csv
+from seqgen_handwriting.fonts import write_pages
 from seqgen_handwriting.gcode_writing import gcode
+from seqgen_handwriting.grid import GridCodec
 from seqgen_handwriting.iam_reading import ink_of_session
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.inkml_reading import ink_of_inkml
 from seqgen_handwriting.inkml_writing import inkml
 from seqgen_handwriting.json_files import as_json, read_json
+from seqgen_handwriting.points import PointsCodec
+from seqgen_handwriting.polar import PolarCodec
 from seqgen_handwriting.quickdraw_reading import read_quickdraw
 from seqgen_handwriting.stroke3 import read_stroke3, write_stroke3
 from seqgen_handwriting.svg_reading import ink_of_svg
@@ -27,7 +31,11 @@ from seqgen_handwriting.xml_files import kind, root_of
 class Handwriting(Domain):
     """Reads and writes `Ink`."""
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "points": PointsCodec,
+        "grid": GridCodec,
+        "polar": PolarCodec,
+    }
     formats: ClassVar[tuple[str, ...]] = (
         *(".svg", ".anim.svg", ".png", ".gif", ".inkml", ".npz", ".json", ".gcode"),
     )
@@ -91,8 +99,8 @@ class Handwriting(Domain):
         return {"image/svg+xml": svg(piece)}
 
     def demo(self, folder: Path) -> Sequence[Path]:
-        """Return files to learn from."""
-        raise NotImplementedError
+        """Return pages of short lines in a single-line font, by made-up writers."""
+        return write_pages(folder)
 
 
 def _pieces(path: Path) -> Iterable[Ink | DataError]:

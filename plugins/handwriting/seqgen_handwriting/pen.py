@@ -198,7 +198,9 @@ class Pen:
         text = condition.text if isinstance(condition, Ink) else str(condition)
         if not text.strip():
             raise DataError("the text to be written is empty")
-        return PenTracker(self, [token for word in WORD.findall(text) for token in self.announce(word)])
+        return PenTracker(
+            self, [token for word in WORD.findall(text) for token in self.announce(word)]
+        )
 
 
 class PenTracker:

@@ -101,7 +101,7 @@ def write_line(text: str, writer: Writer, seed: int) -> Ink:
         outlines, width = glyphs[letter]
         lift = rng.normal(0, writer.unsteadiness, 2) * (0.5, 1.0)
         for outline in outlines:
-            points = _resampled(outline + (left, 0.0) + lift, writer.way)
+            points = _resampled(outline + np.add((left, 0.0), lift), writer.way)
             points = points + rng.normal(0, writer.unsteadiness * 0.4, points.shape)
             strokes.append(_in_hand(points, writer))
             letters.append(np.full(len(points), index))
@@ -118,7 +118,7 @@ def _in_hand(points: Points, writer: Writer) -> Points:
 def _resampled(points: Points, way: float) -> Points:
     """Return points of a polyline that are about so far from one another, with its ends."""
     lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
-    count = max(int(round(lengths[-1] / way)), 1)
+    count = max(round(float(lengths[-1]) / way), 1)
     at = np.linspace(0.0, lengths[-1], count + 1)
     return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
 

@@ -290,7 +290,7 @@ def _push(
     elif kind == ANGLE:
         state[COSINE], state[SINE], state[AIMED] = x, y, 1.0
     else:
-        if kind == DRAW_FAR or kind == MOVE_FAR:
+        if kind in (DRAW_FAR, MOVE_FAR):
             x, y = x * state[COSINE], x * state[SINE]
         state[X] += x
         state[Y] += y
@@ -300,7 +300,7 @@ def _push(
         state[IN_LETTER] += 1
         state[FOUND] = 1.0
         state[DRAWN] += 1
-        if kind == MOVE or kind == MOVE_FAR:
+        if kind in (MOVE, MOVE_FAR):
             state[STROKES] += 1
             state[STROKE_X], state[STROKE_Y], state[DRAWN] = state[X], state[Y], 0.0
 

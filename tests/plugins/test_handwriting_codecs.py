@@ -304,7 +304,7 @@ def test_a_mixture_of_one_is_the_normal_distribution() -> None:
 def test_a_mixture_is_a_density() -> None:
     books = FITTED[PointsCodec, "drawings"].steps
     codes = len(books.spread)
-    axis = np.linspace(-3, 3, 601)
+    axis = np.linspace(-3, 3, 301)
     grid = np.stack(np.meshgrid(axis, axis), 2).reshape(-1, 2)
     rng = np.random.default_rng(0)
     total = 0.0
@@ -378,7 +378,7 @@ def test_counting_beats_knowing_nothing() -> None:
 
 def test_lines_are_english_by_several_made_up_writers() -> None:
     again = list(demo_lines(40))[::5]
-    assert len({line.writer for line in again}) == 4
+    assert len({line.writer for line in again}) == 3
     for line, same in zip(LINES, again, strict=True):
         assert line.text == same.text
         for one, two in zip(line.strokes, same.strokes, strict=True):

@@ -70,14 +70,12 @@ class Writer:
 def write_pages(folder: Path) -> list[Path]:
     """Write the lines into JSON files, a page of one writer each, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = demo_lines(PAGES * LINES)
-    paths = []
-    for number in range(PAGES):
-        page = list(islice(lines, LINES))
-        path = folder / f"page-{number + 1:03}.json"
-        if not path.exists():
-            write_atomic(path, f"[{','.join(map(as_json, page))}]")
-        paths.append(path)
+    paths = [folder / f"page-{number:03}.json" for number in range(1, PAGES + 1)]
+    if not all(path.exists() for path in paths):
+        lines = demo_lines(PAGES * LINES)
+        for path in paths:
+            page = map(as_json, islice(lines, LINES))
+            write_atomic(path, f"[{','.join(page)}]")
     return paths
 
 

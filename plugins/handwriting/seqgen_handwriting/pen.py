@@ -227,7 +227,7 @@ class PenTracker:
 
     def features(self) -> Sequence[int]:
         """Return the row of the codec's features for the next position."""
-        return self._pen.row(self._state, self._text).tolist()  # type: ignore[no-any-return]
+        return self._pen.row(self._state, self._text).tolist()
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the position.

@@ -34,8 +34,8 @@ SHAPES = {
 def ink_of_svg(root: Element) -> Ink:
     """Return the strokes of an SVG drawing in the order of the document; its title is the text.
 
-    Transforms are applied. What ``use`` repeats, text, images and styles are left out: a shape
-    that is only filled is read as its outline.
+    Transforms are applied. What ``use`` repeats, text, images, styles and shapes in percent of
+    the page are left out; a shape that is only filled is read as its outline.
 
     Raises
     ------
@@ -66,9 +66,14 @@ def _shapes(element: Element, above: tuple[str, ...]) -> Iterator[tuple[Element,
             continue
         own = current.get("transform")
         inner = (*transforms, own) if own else transforms
-        if kind(current) in SHAPES:
+        if kind(current) in SHAPES and not _background(current):
             yield current, inner
         waiting += [(child, inner) for child in reversed(current)]
+
+
+def _background(shape: Element) -> bool:
+    """Tell whether a shape is as large as the page is: in percent of it."""
+    return any("%" in shape.get(name, "") for name in SHAPES[kind(shape)])
 
 
 def _strokes(shape: Element, transforms: tuple[str, ...]) -> Iterator[NDArray[np.float64]]:

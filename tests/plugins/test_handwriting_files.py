@@ -442,13 +442,17 @@ def test_a_segment_of_strokes_that_are_not_there_is_told(tmp_path: Path) -> None
 # Stroke-3
 
 
+def objects(*items) -> np.ndarray:
+    """Return an array of objects."""
+    array = np.empty(len(items), object)
+    for number, item in enumerate(items):
+        array[number] = item
+    return array
+
+
 def pickled(path: Path, **drawings: list[np.ndarray]) -> Path:
     """Write drawings as sketch-rnn does: arrays of objects."""
-    arrays = {}
-    for name, rows in drawings.items():
-        arrays[name] = np.empty(len(rows), object)
-        arrays[name][:] = rows
-    np.savez(path, allow_pickle=True, **arrays)
+    np.savez(path, **{name: objects(*rows) for name, rows in drawings.items()})
     return path
 
 
@@ -467,8 +471,8 @@ def test_stroke3_of_sketch_rnn_is_read_without_pickle(dtype, tmp_path: Path) -> 
 
 def test_a_pickle_of_protocol_2_is_read() -> None:
     """Python 2 wrote the files that go round."""
-    arrays = np.empty(2, object)
-    arrays[:] = [np.arange(6.0).reshape(2, 3), np.arange(3, dtype=np.int16).reshape(1, 3)]
+    rows = np.arange(6.0).reshape(2, 3)
+    arrays = objects(rows, rows[:1].astype(np.int16))
     one, two = arrays_of(pickle.dumps(arrays, protocol=2))
     assert one.tolist() == [[0, 1, 2], [3, 4, 5]] and two.tolist() == [[0, 1, 2]]
 
@@ -496,15 +500,13 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inner", [["a", "b"], [np.array(["a"])], [np.array([1j])], [None]])
 def test_a_pickle_of_other_things_is_refused(inner: list) -> None:
-    outer = np.empty(len(inner), object)
-    outer[:] = inner
+    outer = objects(*inner)
     with pytest.raises(DataError, match="its pickle"):
         arrays_of(pickle.dumps(outer))
 
 
 def test_a_pickle_cut_short_is_refused_at_every_byte() -> None:
-    arrays = np.empty(1, object)
-    arrays[0] = np.arange(6).reshape(2, 3)
+    arrays = objects(np.arange(6).reshape(2, 3))
     whole = pickle.dumps(arrays)
     for end in range(len(whole) - 1):
         with pytest.raises(DataError):
@@ -514,8 +516,7 @@ def test_a_pickle_cut_short_is_refused_at_every_byte() -> None:
 @settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_a_damaged_pickle_never_does_more_than_fail(at: int, byte: int) -> None:
-    arrays = np.empty(1, object)
-    arrays[0] = np.arange(6).reshape(2, 3)
+    arrays = objects(np.arange(6).reshape(2, 3))
     damaged = bytearray(pickle.dumps(arrays))
     damaged[at % len(damaged)] = byte
     with contextlib.suppress(DataError):

@@ -53,7 +53,7 @@ class Handwriting(Domain):
         some = False
         for piece in _pieces(path):
             some = True
-            yield piece if isinstance(piece, DataError) else checked(piece)
+            yield piece
         if not some:
             raise DataError("there is no drawing in it")
 
@@ -104,7 +104,7 @@ class Handwriting(Domain):
 
 
 def _pieces(path: Path) -> Iterable[Ink | DataError]:
-    """Choose the reader; a suffix that is not known may still be XML."""
+    """Choose the reader; what has no other is XML."""
     match path.suffix.lower():
         case ".npz":
             return read_stroke3(path)
@@ -119,11 +119,11 @@ def _pieces(path: Path) -> Iterable[Ink | DataError]:
     root = root_of(path)
     match kind(root):
         case "ink":
-            return [ink_of_inkml(root)]
+            return [checked(ink_of_inkml(root))]
         case "svg":
-            return [ink_of_svg(root)]
+            return [checked(ink_of_svg(root))]
         case "WhiteboardCaptureSession":
-            return [ink_of_session(root, path)]
+            return [checked(ink_of_session(root, path))]
         case other:
             raise DataError(
                 f"its root is <{other}>; expected <ink> (InkML), <WhiteboardCaptureSession> "

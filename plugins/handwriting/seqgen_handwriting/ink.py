@@ -56,9 +56,9 @@ class Ink:
                 raise DataError(
                     f"stroke {number + 1} has the shape {stroke.shape}; expected (N, 2), N > 0"
                 )
-        lengths = [len(stroke) for stroke in self.strokes]
+        lengths = [stroke.shape[:1] for stroke in self.strokes]
         for name, values in (("letters", self.letters), ("times", self.times)):
-            if values is not None and [len(part) for part in values] != lengths:
+            if values is not None and [part.shape for part in values] != lengths:
                 raise DataError(f"{name} are not one for every point of every stroke")
 
     @property
@@ -109,7 +109,7 @@ def checked(ink: Ink) -> Ink:
     ------
     DataError
         If it has no point or more than `MOST_POINTS`, or one that is no number or farther from
-        the origin than `FARTHEST`.
+        the origin than `FARTHEST`, or a time or a text that is none.
     """
     if not ink.points:
         raise DataError("there is no stroke in it")
@@ -125,6 +125,8 @@ def checked(ink: Ink) -> Ink:
                 f"point {at + 1} of stroke {number + 1} is ({x:g}, {y:g}); coordinates are "
                 f"numbers from -{FARTHEST:g} to {FARTHEST:g}"
             )
+    if ink.times is not None and not all(np.isfinite(part).all() for part in ink.times):
+        raise DataError("a time in it is no number")
     if any("\ud800" <= sign <= "\udfff" for sign in ink.text + ink.writer):
         raise DataError("its text or writer holds half a character (a lone surrogate)")
     return ink

@@ -87,11 +87,14 @@ def ink_of_inkml(root: Element) -> Ink:
 def _annotated(root: Element, names: tuple[str, ...]) -> str:
     """Return the first annotation of one of these names that belongs to the whole document."""
     found = {
-        element.get("type", "").lower(): (element.text or "").strip()
+        element.get("type", "").lower(): element.text or ""
         for element in reversed(root)
         if kind(element) == "annotation"
     }
-    text = next((found[name] for name in names if found.get(name)), "")
+    name = next((name for name in names if found.get(name, "").strip()), "")
+    if name != "truth":
+        return found.get(name, "")
+    text = found[name].strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] == "$" else text
 
 

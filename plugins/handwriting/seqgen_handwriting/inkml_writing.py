@@ -28,7 +28,7 @@ def inkml(ink: Ink) -> str:
     if ink.letters is not None:
         ElementTree.SubElement(form, "channel", name=LETTER, type="integer")
         columns.append(ink.letters)
-    for name, text in (("truth", ink.text), ("writer", ink.writer)):
+    for name, text in (("transcription", ink.text), ("writer", ink.writer)):
         if text:
             ElementTree.SubElement(root, "annotation", type=name).text = _allowed(text)
     for number, parts in enumerate(zip(*columns, strict=True)):

@@ -40,7 +40,7 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
     for number, drawing in enumerate(drawings, 1):
         try:
             yield checked(_ink(drawing))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             yield DataError(
                 f"drawing {number}: expected an object with strokes, lists of [x, y] or [x, y, t] "
                 f"({type(error).__name__}: {error})"

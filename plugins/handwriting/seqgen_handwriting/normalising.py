@@ -105,16 +105,14 @@ def without_jumps(ink: Ink) -> tuple[Ink, int]:
 
 
 def levelled(ink: Ink) -> Ink:
-    """Turn one written line so that it neither rises nor falls, by the line through its points."""
+    """Turn one written line so that it neither rises nor falls, by the main axis of its points."""
     points = np.concatenate([*ink.strokes, np.zeros((0, 2))])
     spread = points - points.mean(axis=0) if len(points) else points
-    across = float((spread[:, 0] ** 2).sum())
-    if not across:
+    (across, both), (_, down) = (spread.T @ spread).tolist()
+    angle = np.arctan2(2 * both, across - down) / 2
+    if not both or abs(np.tan(angle)) > STEEPEST:
         return ink
-    rise = float((spread[:, 0] * spread[:, 1]).sum()) / across
-    if abs(rise) > STEEPEST:
-        return ink
-    cosine, sine = np.cos(np.arctan(rise)), np.sin(np.arctan(rise))
+    cosine, sine = np.cos(angle), np.sin(angle)
     return _turned(ink, np.array([[cosine, -sine], [sine, cosine]]))
 
 
@@ -151,12 +149,11 @@ def _equal_places(stroke: Stroke, step: float) -> NDArray[np.float64]:
     if not along[-1]:
         return np.zeros(1)
     count = max(round(along[-1] / step), 1)
-    # Points in one place have no distance to divide.
-    new = np.concatenate([[True], np.diff(along) > 0])
-    wanted = np.linspace(0, along[-1], count + 1)
-    places = np.interp(wanted, along[new], np.flatnonzero(new).astype(float))
-    places[-1] = len(stroke) - 1
-    return places
+    inner = np.linspace(0, along[-1], count + 1)[1:-1]
+    # The last of several points in one place, from which there is a way to the next.
+    before = np.searchsorted(along, inner, side="right") - 1
+    places = before + (inner - along[before]) / (along[before + 1] - along[before])
+    return np.concatenate([[0.0], places, [len(stroke) - 1.0]])
 
 
 def _corners(stroke: Stroke, tolerance: float) -> NDArray[np.bool_]:

@@ -59,7 +59,8 @@ _KNOWN = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+# The one of plain Python: in the other a few bytes can claim any amount of memory.
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _KNOWN[module, name]

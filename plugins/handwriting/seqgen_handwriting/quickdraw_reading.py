@@ -42,7 +42,7 @@ def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
 def _drawing(line: str, number: int) -> Ink | DataError:
     try:
         return checked(_ink(json.loads(line)))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         return DataError(
             f"line {number}: expected an object with word and drawing, a list of strokes "
             f"[[x, ...], [y, ...]] ({type(error).__name__}: {error})"

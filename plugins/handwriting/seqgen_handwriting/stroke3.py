@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,12 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.numeric_pickle import arrays_of
+
+#: What zipfile, zlib and numpy raise for bytes that are not what they should be.
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
+    *(ValueError, TypeError, MemoryError),
+)
 
 #: Bytes of the arrays of the largest file that is read, once unpacked.
 MOST_BYTES = 2**29
@@ -47,7 +54,7 @@ def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
                 return
             for name in sorted(names.values()):
                 yield from _pickled(archive, name)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise DataError(f"the file is no npz file, or is damaged ({error})") from error
 
 
@@ -68,7 +75,7 @@ def write_stroke3(ink: Ink) -> bytes:
         if values:
             arrays[name] = np.concatenate(values)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -108,7 +115,7 @@ def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
 
 def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
     rows, offsets = arrays["rows"].astype(np.float64), arrays["offsets"].astype(np.int64)
-    for number, (begin, end) in enumerate(pairwise(offsets.tolist())):
+    for number, (begin, end) in enumerate(pairwise(offsets.ravel().tolist())):
         try:
             if not 0 <= begin <= end <= len(rows):
                 raise DataError(f"its offsets {begin} and {end} are not within {len(rows)} rows")

@@ -34,8 +34,8 @@ SHAPES = {
 def ink_of_svg(root: Element) -> Ink:
     """Return the strokes of an SVG drawing in the order of the document; its title is the text.
 
-    Transforms are applied. What ``use`` repeats, text, images and styles are left out: a shape
-    that is only filled is read as its outline.
+    Transforms are applied. What ``use`` repeats, text, images, styles and shapes in percent of
+    the page are left out; a shape that is only filled is read as its outline.
 
     Raises
     ------
@@ -44,34 +44,48 @@ def ink_of_svg(root: Element) -> Ink:
     """
     strokes: list[NDArray[np.float64]] = []
     count = 0
-    for shape, transforms in _shapes(root, ()):
-        for stroke in _strokes(shape, transforms):
-            strokes.append(stroke)
-            count += len(stroke)
-            if count > MOST_POINTS:
-                raise DataError(f"it has more than {MOST_POINTS:,} points")
+    shape = root
+    try:
+        for shape, transform in _shapes(root):
+            for stroke in _strokes(shape, transform):
+                strokes.append(stroke)
+                count += len(stroke)
+                if count > MOST_POINTS:
+                    raise DataError(f"it has more than {MOST_POINTS:,} points")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # svgelements raises whatever its numbers run into.
+        raise DataError(
+            f"cannot read <{kind(shape)}> or what follows ({type(error).__name__}: {error})"
+        ) from error
     title = next((one.text or "" for one in root if kind(one) == "title"), "")
     return Ink(tuple(strokes), title.strip())
 
 
-def _shapes(element: Element, above: tuple[str, ...]) -> Iterator[tuple[Element, tuple[str, ...]]]:
-    """Yield the shapes that are drawn, each with the transforms that hold for it, inner last."""
+def _shapes(root: Element) -> Iterator[tuple[Element, Any]]:
+    """Yield the shapes that are drawn, each with the transform that holds for it."""
+    from svgelements import Matrix
+
     # Without recursion, which a deep document would exhaust.
-    waiting = [(element, above)]
+    waiting = [(root, Matrix())]
     while waiting:
-        current, transforms = waiting.pop()
+        current, transform = waiting.pop()
         if not isinstance(current.tag, str) or kind(current) in APART:
             continue
         if current.get("display") == "none":
             continue
-        own = current.get("transform")
-        inner = (*transforms, own) if own else transforms
-        if kind(current) in SHAPES:
-            yield current, inner
-        waiting += [(child, inner) for child in reversed(current)]
+        if own := current.get("transform"):
+            transform = Matrix(own) * transform
+        if kind(current) in SHAPES and not _background(current):
+            yield current, transform
+        waiting += [(child, transform) for child in reversed(current)]
 
 
-def _strokes(shape: Element, transforms: tuple[str, ...]) -> Iterator[NDArray[np.float64]]:
+def _background(shape: Element) -> bool:
+    """Tell whether a shape is as large as the page is: in percent of it."""
+    return any("%" in shape.get(name, "") for name in SHAPES[kind(shape)])
+
+
+def _strokes(shape: Element, transform: Any) -> Iterator[NDArray[np.float64]]:
     import svgelements
 
     name = kind(shape)
@@ -85,14 +99,11 @@ def _strokes(shape: Element, transforms: tuple[str, ...]) -> Iterator[NDArray[np
         "circle": svgelements.Circle,
         "ellipse": svgelements.Ellipse,
     }
-    try:
-        path = svgelements.Path(kinds[name](**values))
-        for transform in reversed(transforms):
-            path *= svgelements.Matrix(transform)
-        path.reify()
-        yield from _flattened(path)
-    except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as error:
-        raise DataError(f"cannot read a {name} ({type(error).__name__}: {error})") from error
+    drawn = kinds[name](**values)
+    path = drawn if name == "path" else svgelements.Path(drawn)
+    path *= transform
+    path.reify()
+    yield from _flattened(path)
 
 
 def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from seqgen_handwriting.ink import Ink, Stroke
-from seqgen_handwriting.paper import on_paper
+from seqgen_handwriting.paper import Sheet, on_paper
 
 #: Width of the pen in millimetres.
 PEN = 0.5
@@ -26,7 +26,9 @@ path, path.dot { animation: none; stroke-dasharray: none; visibility: visible; }
 def svg(ink: Ink) -> str:
     """Return the drawing as SVG: a path a stroke, in the order of the pen, nothing filled."""
     sheet = on_paper(ink)
-    return _document(ink, "".join(f'<path d="{_path(stroke)}"/>\n' for stroke in sheet.strokes))
+    return _document(
+        sheet, ink.text, "".join(f'<path d="{_path(stroke)}"/>\n' for stroke in sheet.strokes)
+    )
 
 
 def animated_svg(ink: Ink) -> str:
@@ -42,7 +44,7 @@ def animated_svg(ink: Ink) -> str:
             f'<path {kind} style="animation-delay:{begin:.2f}s;animation-duration:{last:.2f}s" '
             f'd="{_path(stroke)}"/>\n'
         )
-    return _document(ink, STYLE + "".join(paths))
+    return _document(sheet, ink.text, STYLE + "".join(paths))
 
 
 def _path(stroke: Stroke) -> str:
@@ -51,11 +53,10 @@ def _path(stroke: Stroke) -> str:
     return f"M{points[0]}L{' '.join(points[1:] or points)}"
 
 
-def _document(ink: Ink, inner: str) -> str:
-    sheet = on_paper(ink)
+def _document(sheet: Sheet, text: str, inner: str) -> str:
     size = f'width="{sheet.width:.2f}mm" height="{sheet.height:.2f}mm"'
     box = f"0 0 {sheet.width:.2f} {sheet.height:.2f}"
-    title = escape("".join(sign for sign in ink.text if sign.isprintable() or sign.isspace()))
+    title = escape("".join(sign for sign in text if sign.isprintable() or sign.isspace()))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{box}" role="img" fill="none" '
         f'stroke="#000" stroke-width="{PEN}" stroke-linecap="round" stroke-linejoin="round">\n'

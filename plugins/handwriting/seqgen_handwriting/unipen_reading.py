@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.xml_files import content_of
 
 #: Part of a segment: from a stroke, or a point of it, to another, both included.
@@ -54,11 +54,11 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     order = [*page.levels, *sorted(named - set(page.levels))]
     highest = next((level for level in order if level in named), None)
     if highest is None:
-        yield _ink(page, page.strokes, "")
+        yield checked(_ink(page, page.strokes, ""))
     for level, places, label in page.segments:
         if level == highest:
             try:
-                yield _ink(page, _chosen(page.strokes, places), label)
+                yield checked(_ink(page, _chosen(page.strokes, places), label))
             except DataError as error:
                 yield DataError(f"segment {label!r}: {error}")
 
@@ -77,7 +77,8 @@ def _page(text: str) -> _Page:
             if down and line.strip():
                 rows.append(_row(line, page, number))
             continue
-        keyword, _, rest = line[1:].strip().partition(" ")
+        keyword, *found = line[1:].split(None, 1) or [""]
+        rest = found[0] if found else ""
         if keyword in ("PEN_DOWN", "PEN_UP"):
             lift()
             down = keyword == "PEN_DOWN"

@@ -1,0 +1,131 @@
+"""The handwriting domain: which file goes to which reader and writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from seqgen.errors import DataError
+from seqgen.files import write_atomic
+from seqgen.plugin import Codec, Domain
+from seqgen_handwriting.csv_reading import read_csv
+from seqgen_handwriting.fonts import write_pages
+from seqgen_handwriting.gcode_writing import gcode
+from seqgen_handwriting.grid import GridCodec
+from seqgen_handwriting.iam_reading import ink_of_session
+from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.inkml_reading import ink_of_inkml
+from seqgen_handwriting.inkml_writing import inkml
+from seqgen_handwriting.json_files import as_json, read_json
+from seqgen_handwriting.points import PointsCodec
+from seqgen_handwriting.polar import PolarCodec
+from seqgen_handwriting.quickdraw_reading import read_quickdraw
+from seqgen_handwriting.stroke3 import read_stroke3, write_stroke3
+from seqgen_handwriting.svg_reading import ink_of_svg
+from seqgen_handwriting.svg_writing import animated_svg, svg
+from seqgen_handwriting.unipen_reading import read_unipen
+from seqgen_handwriting.xml_files import kind, root_of
+
+
+class Handwriting(Domain):
+    """Reads and writes `Ink`."""
+
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "points": PointsCodec,
+        "grid": GridCodec,
+        "polar": PolarCodec,
+    }
+    formats: ClassVar[tuple[str, ...]] = (
+        *(".svg", ".anim.svg", ".png", ".gif", ".inkml", ".npz", ".json", ".gcode"),
+    )
+
+    def read(self, path: Path) -> Iterator[Ink | DataError]:
+        """Yield the drawings of a file by its suffix; XML by its root.
+
+        A `DataError` stands in the place of a drawing that cannot be used.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, or holds no drawing.
+        """
+        some = False
+        for piece in _pieces(path):
+            some = True
+            yield piece
+        if not some:
+            raise DataError("there is no drawing in it")
+
+    def write(self, piece: Ink, path: Path) -> list[Path]:
+        """Write a drawing in the format of the path's suffix; ``.anim.svg`` moves.
+
+        Raises
+        ------
+        DataError
+            For any other suffix.
+        """
+        if path.name.lower().endswith(".anim.svg"):
+            write_atomic(path, animated_svg(piece))
+            return [path]
+        match path.suffix.lower():
+            case ".svg":
+                write_atomic(path, svg(piece))
+            case ".png" | ".gif" as suffix:
+                # Only pictures need Pillow.
+                from seqgen_handwriting.pictures import gif, png
+
+                write_atomic(path, png(piece) if suffix == ".png" else gif(piece))
+            case ".inkml":
+                write_atomic(path, inkml(piece))
+            case ".npz":
+                write_atomic(path, write_stroke3(piece))
+            case ".json":
+                write_atomic(path, as_json(piece))
+            case ".gcode":
+                write_atomic(path, gcode(piece))
+            case other:
+                raise DataError(f"cannot write ink as {other!r}; use {', '.join(self.formats)}")
+        return [path]
+
+    def describe(self, piece: Ink) -> dict[str, str | int | float]:
+        """Return how many strokes and points it has, and who wrote what."""
+        about: dict[str, str | int | float] = {"strokes": len(piece.strokes)}
+        about["points"] = piece.points
+        return about | {name: text for name in ("text", "writer") if (text := getattr(piece, name))}
+
+    def preview(self, piece: Ink) -> dict[str, bytes | str]:
+        """Return the drawing."""
+        return {"image/svg+xml": svg(piece)}
+
+    def demo(self, folder: Path) -> Sequence[Path]:
+        """Return pages of short lines in a single-line font, by made-up writers."""
+        return write_pages(folder)
+
+
+def _pieces(path: Path) -> Iterable[Ink | DataError]:
+    """Choose the reader; what has no other is XML."""
+    match path.suffix.lower():
+        case ".npz":
+            return read_stroke3(path)
+        case ".ndjson":
+            return read_quickdraw(path)
+        case ".json":
+            return read_json(path)
+        case ".csv":
+            return read_csv(path)
+        case ".unp" | ".dat":
+            return read_unipen(path)
+    root = root_of(path)
+    match kind(root):
+        case "ink":
+            return [checked(ink_of_inkml(root))]
+        case "svg":
+            return [checked(ink_of_svg(root))]
+        case "WhiteboardCaptureSession":
+            return [checked(ink_of_session(root, path))]
+        case other:
+            raise DataError(
+                f"its root is <{other}>; expected <ink> (InkML), <WhiteboardCaptureSession> "
+                f"(IAM-OnDB) or <svg>"
+            )

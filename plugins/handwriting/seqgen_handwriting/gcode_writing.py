@@ -1,0 +1,34 @@
+"""G-code out, for pen plotters and converted 3D printers."""
+
+from __future__ import annotations
+
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.paper import on_paper
+
+#: Heights in millimetres of a pen that is lifted and of one that writes.
+UP, DOWN = 5, 0
+
+#: Millimetres a minute, writing and lowering the pen.
+FEED, PLUNGE = 2000, 600
+
+HEAD = f"""\
+; millimetres, absolute, origin at the lower left corner of the paper
+; pen up: G0 Z{UP}, pen down: G1 Z{DOWN} (for a servo replace these lines by M5 and M3)
+G21
+G90
+G0 Z{UP}
+"""
+
+
+def gcode(ink: Ink) -> str:
+    """Return the drawing as moves: G0 with the pen up, G1 with the pen down, y up."""
+    sheet = on_paper(ink)
+    lines = [f"; {' '.join(ink.text.split())}\n"] if ink.text.strip() else []
+    lines.append(HEAD)
+    lines.append(f"; paper {sheet.width:.1f} x {sheet.height:.1f}\n")
+    for stroke in sheet.strokes:
+        (x, y), *others = [(x, sheet.height - y) for x, y in stroke.tolist()]
+        lines.append(f"G0 X{x:.3f} Y{y:.3f}\nG1 Z{DOWN} F{PLUNGE}\n")
+        lines += [f"G1 X{x:.3f} Y{y:.3f} F{FEED}\n" for x, y in others]
+        lines.append(f"G0 Z{UP}\n")
+    return "".join([*lines, "G0 X0 Y0\nM2\n"])

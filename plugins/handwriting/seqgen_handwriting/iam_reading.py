@@ -1,0 +1,72 @@
+"""The XML of the IAM on-line handwriting database (IAM-OnDB) in: lines and whole forms."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from seqgen.errors import DataError
+from seqgen_handwriting.ink import Ink
+
+
+def ink_of_session(root: Element, path: Path) -> Ink:
+    """Return the strokes of a ``WhiteboardCaptureSession``.
+
+    The text is that of its transcription, a line each. A file of one line (``lineStrokes``) has
+    none: its text comes from the database's folder ``ascii`` beside it, if that is there.
+
+    Raises
+    ------
+    DataError
+        If a point has no place.
+    """
+    strokes, times = [], []
+    for stroke in root.iterfind("StrokeSet/Stroke"):
+        try:
+            rows = [
+                (
+                    float(point.attrib["x"]),
+                    float(point.attrib["y"]),
+                    float(point.get("time", "nan")),
+                )
+                for point in stroke.iterfind("Point")
+            ]
+        except (KeyError, ValueError) as error:
+            raise DataError(f"a point of stroke {len(strokes) + 1} has no x or y") from error
+        if rows:
+            values = np.array(rows)
+            strokes.append(values[:, :2])
+            times.append(values[:, 2])
+    timed = all(np.isfinite(part).all() for part in times)
+    return Ink(
+        tuple(strokes),
+        _transcription(root) or _line_of_ascii(path),
+        writer=next((name for one in root.iter() if (name := one.get("writerID"))), ""),
+        times=tuple(times) if timed else None,
+    )
+
+
+def _transcription(root: Element) -> str:
+    # The texts were escaped twice.
+    lines = [html.unescape(line.get("text", "")) for line in root.iterfind(".//TextLine")]
+    return "\n".join(lines).strip()
+
+
+def _line_of_ascii(path: Path) -> str:
+    """Return the text of ``lineStrokes/a01/a01-000/a01-000u-02.xml``, the second of its form."""
+    form, _, number = path.stem.rpartition("-")
+    folders = path.parts
+    if not number.isdigit() or "lineStrokes" not in folders[:-1]:
+        return ""
+    at = len(folders) - 1 - folders[::-1].index("lineStrokes")
+    text = Path(*folders[:at], "ascii", *folders[at + 1 : -1], f"{form}.txt")
+    if not text.is_file():
+        return ""
+    # First what a recogniser made of it (OCR), then what was copied (CSR), a line each.
+    copied = re.split(r"(?m)^CSR:\s*$", text.read_text("utf-8", errors="replace"))[-1]
+    lines = [line.strip() for line in copied.splitlines() if line.strip()]
+    return lines[int(number) - 1] if 0 < int(number) <= len(lines) else ""

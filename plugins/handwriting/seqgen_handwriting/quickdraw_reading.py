@@ -1,0 +1,62 @@
+"""Quick, Draw! in: a drawing a line of JSON, raw or simplified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqgen.errors import DataError
+from seqgen_handwriting.ink import Ink, checked
+
+#: Characters of the longest line that is read.
+LONGEST_LINE = 2**24
+
+
+def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
+    """Yield the drawings of a file, one after the other; its word is the text of each.
+
+    A `DataError` stands in the place of a line that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If the file is not UTF-8.
+    """
+    with path.open(encoding="utf-8") as file:
+        number = 0
+        try:
+            while line := file.readline(LONGEST_LINE):
+                number += 1
+                if len(line) == LONGEST_LINE:
+                    raise DataError(f"line {number} is longer than {LONGEST_LINE:,} characters")
+                if line.strip():
+                    yield _drawing(line, number)
+        except UnicodeDecodeError as error:
+            raise DataError(f"what follows line {number} is not UTF-8 ({error.reason})") from error
+
+
+def _drawing(line: str, number: int) -> Ink | DataError:
+    try:
+        return checked(_ink(json.loads(line)))
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        return DataError(
+            f"line {number}: expected an object with word and drawing, a list of strokes "
+            f"[[x, ...], [y, ...]] ({type(error).__name__}: {error})"
+        )
+    except DataError as error:
+        return DataError(f"line {number}: {error}")
+
+
+def _ink(found: Any) -> Ink:
+    drawn = [[np.array(column, np.float64) for column in part] for part in found["drawing"]]
+    drawn = [columns for columns in drawn if len(columns[0])]
+    strokes = tuple(np.stack(columns[:2], axis=1) for columns in drawn)
+    times = None
+    if drawn and all(len(columns) > 2 for columns in drawn):
+        # Milliseconds.
+        times = tuple(columns[2] / 1000 for columns in drawn)
+    return Ink(strokes, str(found.get("word", "")), times=times)

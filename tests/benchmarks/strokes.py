@@ -1,0 +1,73 @@
+"""What the benchmarks of drawings have in common: stroke-3 data of sketch-rnn, and the figure.
+
+The figure is soft nats a point at 1 % of the median side, on the test split: where the next point
+is, whether the pen was lifted, and the end of the drawing; the first point is given.
+docs/handwriting.md says how it is counted. Baselines are counts of the same tokens.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from harness import Benchmark
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.likelihood import Bigram, cell_nats, ngram_nats, soft_nats
+
+import seqgen
+from seqgen.ngram import baseline
+
+SPLITS = ("train", "valid", "test")
+
+
+def drawings(path: Path) -> dict[str, list[Ink]]:
+    """Read the splits. The files are of 2017 and hold pickled arrays; they are trusted here."""
+    with np.load(path, allow_pickle=True, encoding="latin1") as arrays:
+        return {split: [to_ink(rows) for rows in arrays[split]] for split in SPLITS}
+
+
+def to_ink(rows: np.ndarray) -> Ink:
+    """Turn offsets and pen lifts into strokes."""
+    points = np.cumsum(rows[:, :2].astype(np.float64), axis=0)
+    ends = np.flatnonzero(rows[:, 2]) + 1
+    return Ink(tuple(part for part in np.split(points, ends) if len(part)))
+
+
+def measure(name: str, file: str) -> None:
+    """Train on one of the data sets and print the result."""
+    benchmark = Benchmark(name, "soft nats a point at 1 % of the side, test", minutes=10.0)
+    data = drawings(benchmark.data / "strokes/sketch-rnn" / file)
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = seqgen.write_corpus(Path(folder) / "corpus", "handwriting", data, codec="points")
+        config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
+        run = seqgen.create_run(Path(folder) / "run", corpus, None, config)
+        for report in run.train(corpus):
+            benchmark.watch(report)
+        found = soft_nats(run, data["test"])
+        benchmark.finish(
+            found.soft_per_point,
+            baselines=floors(corpus, data["test"]),
+            hard=found.hard_per_point,
+            per_drawing=found.soft_per_drawing,
+            points_per_drawing=found.points / found.drawings,
+            error_percent=corpus.codec.error,
+            chosen=run.info["plan"],
+            tokens_per_second=report.tokens / report.seconds,
+        )
+
+
+def floors(corpus: seqgen.Corpus, test: list[Ink]) -> dict[str, float]:
+    """Return what counting achieves on the test split, in nats a point."""
+    codec = corpus.codec
+    train = [np.asarray(corpus.piece(each.piece), np.int64) for each in corpus.segments("train")]
+    soft = ngram_nats(codec, Bigram(train, len(codec.vocab)), test)
+    best, cells = baseline(corpus), cell_nats(codec.steps)
+    hard = 0.0
+    for ids in map(codec.encode, test):
+        hard += cells[ids].sum() - best.model.log_probabilities(ids).sum()
+    return {
+        "bigram, soft": soft.soft_per_point,
+        "bigram, hard": soft.hard_per_point,
+        f"{best.order}-gram, hard": float(hard) / soft.points,
+    }

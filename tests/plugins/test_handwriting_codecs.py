@@ -1,0 +1,401 @@
+"""Codecs of pen strokes, dictation, and likelihoods."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_handwriting import fonts
+from seqgen_handwriting.codebook import Books, k_means
+from seqgen_handwriting.fonts import Writer, demo_lines, write_line
+from seqgen_handwriting.grid import GridCodec, GridOptions
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.json_files import read_json
+from seqgen_handwriting.likelihood import (
+    Bigram,
+    D,
+    cell_nats,
+    ink_nats,
+    mixture,
+    ngram_nats,
+    soft_nats,
+)
+from seqgen_handwriting.points import PointOptions, PointsCodec, reconstruction_error
+from seqgen_handwriting.polar import PolarCodec, PolarOptions
+
+from seqgen import testing
+from seqgen.config import ModelConfig
+from seqgen.errors import ConfigError, DataError
+from seqgen.model import SequenceLSTM
+from seqgen.plugin import DomainSpec
+from seqgen.vocab import Vocab
+
+SMALL = {
+    PointsCodec: PointOptions(draw=60, move=20),
+    GridCodec: GridOptions(),
+    PolarCodec: PolarOptions(directions=48, ways=32),
+}
+CODECS = pytest.mark.parametrize("kind", SMALL, ids=lambda kind: kind.__name__)
+
+#: What of the contract concerns a codec alone.
+PROMISES = [
+    *(testing.fits_in_any_order, testing.names_its_tokens, testing.encodes_into_its_vocabulary),
+    *(testing.round_trips, testing.decodes_all_of_its_tokens, testing.saves_its_state),
+    *(testing.augments_within_its_vocabulary, testing.has_features_in_range),
+    *(testing.has_features_of_the_past, testing.tracks_its_features, testing.allows_real_pieces),
+    *(testing.always_allows_something, testing.continues_pieces),
+]
+
+LINES = list(demo_lines(40))[::5]
+
+
+def drawings(count: int) -> list[Ink]:
+    """Make drawings of a wavy line, an arc and a dot."""
+    rng = np.random.default_rng(3)
+    made = []
+    for _ in range(count):
+        steps = rng.normal([6, 0], 4, (30, 2)).cumsum(axis=0)
+        angles = np.linspace(0, rng.uniform(2, 6), 20)
+        arc = rng.uniform(20, 60) * np.stack([np.cos(angles), np.sin(angles)], 1)
+        made.append(Ink((steps, arc + rng.normal(0, 50, 2), rng.normal(0, 50, (1, 2)))))
+    return made
+
+
+DRAWINGS = drawings(12)
+FITTED = {
+    (kind, corpus): kind.fit(pieces, options)
+    for kind, options in SMALL.items()
+    for corpus, pieces in (("lines", LINES), ("drawings", DRAWINGS))
+}
+
+
+@CODECS
+@pytest.mark.parametrize("corpus", ["lines", "drawings"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_contract(kind, corpus: str, promise, tmp_path: Path) -> None:
+    pieces = LINES[:3] if corpus == "lines" else DRAWINGS[:3]
+    codec = FITTED[kind, corpus]
+    spec = DomainSpec("handwriting", "ink", (".json",), "no:module")
+    ids = [codec.encode(piece) for piece in pieces]
+    promise(testing.Subject("handwriting", spec, None, "any", codec, pieces, ids), tmp_path)
+
+
+@CODECS
+def test_text_and_letters_come_back(kind) -> None:
+    codec = FITTED[kind, "lines"]
+    for line in LINES:
+        again = codec.decode(codec.encode(line))
+        assert again.text == line.text
+        assert [len(stroke) for stroke in again.strokes] == [len(each) for each in line.strokes]
+        for found, expected in zip(again.letters, line.letters, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@CODECS
+@pytest.mark.parametrize("corpus", ["lines", "drawings"])
+def test_what_any_ids_draw_is_kept_by_the_next_encoding(kind, corpus: str) -> None:
+    codec = FITTED[kind, corpus]
+    rng = np.random.default_rng(5)
+    for length in (40, 80, 300):
+        for _ in range(5):
+            ids = codec.encode(codec.decode(rng.integers(0, len(codec.vocab), length)))
+            np.testing.assert_array_equal(codec.encode(codec.decode(ids)), ids)
+
+
+coordinates = st.one_of(
+    st.integers(-3, 3).map(float),
+    st.floats(-1e8, 1e8),
+    st.floats(-1e-9, 1e-9),
+)
+strokes = st.lists(
+    st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=6).map(np.array),
+    min_size=1,
+    max_size=5,
+)
+
+
+@CODECS
+@settings(max_examples=60, deadline=None)
+@given(parts=strokes)
+def test_nasty_ink_keeps_its_strokes(kind, parts: list[np.ndarray]) -> None:
+    codec, ink = FITTED[kind, "drawings"], Ink(tuple(parts))
+    if ink.points < 2:
+        with pytest.raises(DataError, match="two points"):
+            codec.encode(ink)
+        return
+    ids = codec.encode(ink)
+    again = codec.decode(ids)
+    assert [len(stroke) for stroke in again.strokes] == [len(part) for part in parts]
+    np.testing.assert_array_equal(codec.encode(again), ids)
+    varied = codec.augment(ids, np.random.default_rng(0))
+    assert len(varied) <= len(ids) and (varied < len(codec.vocab)).all()
+    tracker = codec.tracker()
+    for token in ids:
+        assert tracker.allowed()[token]
+        tracker.push(int(token))
+
+
+@CODECS
+def test_errors_do_not_add_up(kind) -> None:
+    rng = np.random.default_rng(1)
+    turns = rng.normal(0, 0.4, 3000).cumsum()
+    way = 0.05 * np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
+    # Small steps in a codebook for a drawing of side 1: many of them, and far from home.
+    ink = Ink((np.concatenate([[[0.0, 0.0]], way]),))
+    codec = kind.fit([ink], SMALL[kind])
+    off = np.hypot(*(codec.decode(codec.encode(ink)).strokes[0] - ink.strokes[0]).T)
+    assert off[2000:].max() < 2 * off[1:1000].max()
+
+
+def test_errors_are_those_of_the_pieces_it_was_fitted_on() -> None:
+    codec = FITTED[PointsCodec, "drawings"]
+    assert codec.error == reconstruction_error(codec, DRAWINGS)
+    fine = PointsCodec.fit(DRAWINGS, PointOptions(draw=240, move=24))
+    assert fine.error[0] < codec.error[0] < codec.error[1]
+    assert FITTED[PolarCodec, "drawings"].error[0] < FITTED[GridCodec, "drawings"].error[0]
+
+
+def test_the_median_side_counts_as_one() -> None:
+    pieces = [Ink((np.array([[0.0, 0.0], [side, 1.0]]),)) for side in (4.0, 5.0, 900.0)]
+    assert PointsCodec.fit(pieces, PointOptions()).scale == 5.0
+
+
+def test_there_are_no_more_codes_than_steps() -> None:
+    square = Ink((np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]),))
+    codec = PointsCodec.fit([square], PointOptions())
+    assert len(codec.steps.draw) == 4
+    assert codec.error == (0.0, 0.0)
+    # The pen was never lifted; it can be all the same.
+    again = codec.decode(codec.encode(Ink((square.strokes[0], square.strokes[0] + 1))))
+    assert [len(stroke) for stroke in again.strokes] == [5, 5]
+
+
+def test_centres_are_where_the_points_are() -> None:
+    rng = np.random.default_rng(0)
+    middles = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    points = np.repeat(middles, 200, axis=0) + rng.normal(0, 0.01, (800, 2))
+    centres = k_means(points, 4)
+    assert np.abs(centres - middles[np.lexsort(middles.T[::-1])]).max() < 0.01
+    np.testing.assert_array_equal(k_means(rng.permutation(points), 4), centres)
+
+
+def test_variations_keep_strokes_letters_and_text() -> None:
+    codec = FITTED[PointsCodec, "lines"]
+    lengths = set()
+    for seed in range(10):
+        line = LINES[seed % len(LINES)]
+        varied = codec.decode(codec.augment(codec.encode(line), np.random.default_rng(seed)))
+        assert varied.text == line.text and len(varied.strokes) == len(line.strokes)
+        lengths.add(line.points - varied.points)
+    assert min(lengths) >= 0 and len(lengths) > 1
+
+
+def test_no_variation_is_wanted() -> None:
+    codec = PointsCodec.fit(DRAWINGS, replace(SMALL[PointsCodec], vary=0.0))
+    ids = codec.encode(DRAWINGS[0])
+    np.testing.assert_array_equal(codec.augment(ids, np.random.default_rng(0)), ids)
+    with pytest.raises(ConfigError, match="vary"):
+        PointOptions(vary=-1)
+
+
+def write_at_random(codec, tracker, seed: int, hurry: bool = False) -> list[int]:
+    """Draw what the tracker lets come, until the end; ADVANCE whenever it may come, if wanted."""
+    rng, ids, end = np.random.default_rng(seed), [], len(codec.vocab)
+    while len(ids) < 5000:
+        token = tracker.forced()
+        if token is None:
+            allowed = np.flatnonzero(tracker.allowed())
+            token = int(rng.choice(allowed))
+            if codec.pen.advance in allowed and (hurry or rng.random() < 0.2):
+                token = codec.pen.advance
+        if token == end:
+            return ids
+        tracker.push(token)
+        ids.append(token)
+    raise AssertionError("there is no end")
+
+
+@CODECS
+@pytest.mark.parametrize("hurry", [False, True])
+def test_a_sentence_is_spelled_to_its_end(kind, hurry: bool) -> None:
+    codec = FITTED[kind, "lines"]
+    letters = [letter for letter in codec.pen.alphabet if letter != " "]
+    for seed in range(4):
+        words = np.random.default_rng(seed).choice(letters, (4, 3))
+        text = " ".join(map("".join, words))
+        ids = write_at_random(codec, codec.tracker(text), seed, hurry)
+        written = codec.decode(np.array(ids))
+        assert written.text == text
+        inked = {int(letter) for part in written.letters for letter in part}
+        assert inked == {at for at, letter in enumerate(text) if letter != " "}
+
+
+def test_what_is_given_comes_after_the_prompt() -> None:
+    codec = FITTED[PointsCodec, "lines"]
+    prompt, given = codec.encode(LINES[0]), LINES[1]
+    tracker = codec.tracker(given)
+    for token in prompt.tolist():
+        tracker.push(token)
+    ids = np.append(prompt, write_at_random(codec, tracker, 0))
+    assert codec.decode(ids).text == LINES[0].text + given.text
+    assert codec.decode(codec.continuation(ids, len(prompt))).text == given.text
+
+
+def test_a_continuation_says_the_letters_that_are_left() -> None:
+    codec = FITTED[PointsCodec, "lines"]
+    ids = codec.encode(LINES[0])
+    middle = len(ids) // 2
+    left = codec.decode(codec.continuation(ids, middle)).text
+    begun = codec.decode(ids[:middle]).text
+    # The letter in the making is in both.
+    assert begun[-1] == left[0] and begun[:-1] + left == LINES[0].text
+
+
+def test_what_cannot_be_written_is_refused() -> None:
+    writing, drawing = FITTED[PointsCodec, "lines"], FITTED[PointsCodec, "drawings"]
+    with pytest.raises(DataError, match=r"letter '€'"):
+        writing.tracker("€ 5")
+    with pytest.raises(DataError, match="empty"):
+        writing.tracker("  ")
+    with pytest.raises(DataError, match="draws freely"):
+        drawing.tracker("sheep")
+    with pytest.raises(DataError, match="belong to which letter"):
+        writing.encode(replace(LINES[0], letters=None))
+    with pytest.raises(DataError, match="two points"):
+        PointsCodec.fit([Ink((np.zeros((1, 2)),))], PointOptions())
+    with pytest.raises(DataError, match="different places"):
+        PointsCodec.fit([Ink((np.zeros((3, 2)),))], PointOptions())
+
+
+def test_text_can_be_left_out() -> None:
+    codec = PointsCodec.fit(LINES, replace(SMALL[PointsCodec], text="off"))
+    assert not codec.pen.alphabet and len(codec.feature_sizes) == 5
+    assert codec.decode(codec.encode(LINES[0])).text == ""
+
+
+def test_a_dot_goes_with_the_letter_that_the_pen_had_got_to() -> None:
+    parts = (np.array([[0.0, 0], [0, 9]]), np.array([[5.0, 0], [5, 9]]), np.array([[0.0, -5]]))
+    ink = Ink(parts, "in", (np.array([0, 0]), np.array([1, 1]), np.array([0])))
+    codec = PointsCodec.fit([ink], PointOptions())
+    again = codec.decode(codec.encode(ink))
+    assert [part.tolist() for part in again.letters] == [[0, 0], [1, 1], [1]]
+
+
+def test_a_mixture_of_one_is_the_normal_distribution() -> None:
+    spread = np.array([[4e-4, 1e-4, 2e-4], [9e-4, 0.0, 9e-4]])
+    books = Books(np.array([[0.1, -0.2]]), np.array([[1.0, 0.5]]), spread)
+    over = np.array([[0.12, -0.19], [1.05, 0.45]])
+    log_weights = np.log([[0.7, 0.3], [0.2, 0.8]])
+    found = mixture(books, log_weights, over, np.array([False, True]))
+    for row, (mean, (xx, xy, yy), weight) in enumerate(
+        [(books.draw[0], spread[0], 0.7), (books.move[0], spread[1], 0.8)]
+    ):
+        covariance = np.array([[xx, xy], [xy, yy]]) + np.eye(2) * D**2 / 12
+        off = over[row] - mean
+        expected = -off @ np.linalg.solve(covariance, off) / 2
+        expected -= np.log(2 * np.pi * np.sqrt(np.linalg.det(covariance)))
+        assert found[row] == pytest.approx(expected + np.log(weight), abs=1e-12)
+
+
+def test_a_mixture_is_a_density() -> None:
+    books = FITTED[PointsCodec, "drawings"].steps
+    codes = len(books.spread)
+    axis = np.linspace(-3, 3, 301)
+    grid = np.stack(np.meshgrid(axis, axis), 2).reshape(-1, 2)
+    rng = np.random.default_rng(0)
+    total = 0.0
+    log_weights = np.log(rng.dirichlet(np.ones(codes)))
+    # Wide enough for the grid that adds it up.
+    books = replace(books, spread=np.maximum(books.spread, [1e-3, 0.0, 1e-3]))
+    for lifted in (False, True):
+        rows = np.broadcast_to(log_weights, (len(grid), codes))
+        density = np.exp(mixture(books, rows, grid, np.full(len(grid), lifted)))
+        total += density.sum() * (axis[1] - axis[0]) ** 2
+    assert total == pytest.approx(1, abs=0.01)
+
+
+def test_hard_nats_are_those_of_codes_and_cells() -> None:
+    codec = FITTED[PointsCodec, "drawings"]
+    size = len(codec.vocab)
+    ids = codec.encode(DRAWINGS[0])
+    uniform = np.full((len(ids) + 1, size + 1), -np.log(size + 1))
+    found = ink_nats(codec, DRAWINGS[0], lambda _: uniform)
+    expected = (len(ids) + 1) * np.log(size + 1) + cell_nats(codec.steps)[ids].sum()
+    assert found.hard == pytest.approx(expected)
+    assert (found.drawings, found.points) == (1, DRAWINGS[0].points - 1)
+
+
+def test_announced_letters_are_given_and_advancing_counts() -> None:
+    codec = FITTED[PointsCodec, "lines"]
+    line, size = LINES[0], len(codec.vocab)
+    ids = codec.encode(line)
+    known = np.full((len(ids) + 1, size + 1), -1.0)
+    rows = known.copy()
+    rows[:-1][codec.pen.kinds[ids] == codec.pen.kinds[codec.pen.first_letter]] = -9.0
+    one, other = (ink_nats(codec, line, lambda _, each=each: each) for each in (known, rows))
+    assert one.soft == other.soft
+    rows[:-1][ids == codec.pen.advance] = -2.0
+    more = ink_nats(codec, line, lambda _: rows)
+    assert more.soft - one.soft == pytest.approx(float((ids == codec.pen.advance).sum()))
+
+
+def test_a_network_is_scored_alike_in_any_company() -> None:
+    torch.manual_seed(0)
+    codec = FITTED[PointsCodec, "drawings"]
+    vocab = Vocab.of(codec.vocab)
+    model = SequenceLSTM(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
+    run = SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
+    pieces = [replace(ink, strokes=ink.strokes[:count]) for count in (1, 2, 3) for ink in DRAWINGS]
+    together = soft_nats(run, pieces)
+    alone = [soft_nats(run, [ink]) for ink in pieces]
+    assert together.soft == pytest.approx(sum(each.soft for each in alone), rel=1e-5)
+    assert together.hard == pytest.approx(sum(each.hard for each in alone), rel=1e-5)
+    assert together.points == sum(ink.points - 1 for ink in pieces)
+    with pytest.raises(DataError, match="one token a point"):
+        ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], lambda ids: ids)
+
+
+def test_the_floor_counts_pairs() -> None:
+    table = Bigram([np.array([0, 1, 0, 1])], 3)
+    assert np.exp(table(np.array([0, 1]))).sum(axis=1) == pytest.approx(1)
+    # After 0 came 1, twice; of five in all, two were 1, and three were different.
+    below = (2 + 3 / 4) / (5 + 3)
+    assert np.exp(table(np.array([0]))[1, 1]) == pytest.approx((2 + below) / 3)
+
+
+def test_counting_beats_knowing_nothing() -> None:
+    codec = FITTED[PointsCodec, "drawings"]
+    size = len(codec.vocab)
+    counted = Bigram([codec.encode(ink) for ink in DRAWINGS[:8]], size)
+    nothing = Bigram([], size)
+    test = DRAWINGS[8:]
+    assert ngram_nats(codec, counted, test).soft < ngram_nats(codec, nothing, test).soft
+
+
+def test_lines_are_english_by_several_made_up_writers() -> None:
+    again = list(demo_lines(40))[::5]
+    assert len({line.writer for line in again}) == 3
+    for line, same in zip(LINES, again, strict=True):
+        assert line.text == same.text
+        for one, two in zip(line.strokes, same.strokes, strict=True):
+            np.testing.assert_array_equal(one, two)
+        inked = {int(letter) for part in line.letters for letter in part}
+        assert inked == {at for at, letter in enumerate(line.text) if letter != " "}
+
+
+def test_pages_hold_the_lines(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(fonts, "PAGES", 2)
+    first, second = fonts.write_pages(tmp_path)
+    texts = [line.text for line in (*read_json(first), *read_json(second))]
+    assert texts == [line.text for line in demo_lines(2 * fonts.LINES)]
+    assert fonts.write_pages(tmp_path) == [first, second]
+
+
+def test_the_same_writer_never_writes_twice_alike() -> None:
+    first, second = (write_line("to be", Writer.number(0), seed) for seed in (0, 1))
+    assert first.text == second.text
+    assert not np.array_equal(first.strokes[0], second.strokes[0])

@@ -189,8 +189,8 @@ def advice_for(best: dict[str, Any], tokens: int) -> str:
     epochs = best["tokens"] / max(tokens, 1)
     return (
         f"held-out pieces were predicted best after {epochs:.1f} epochs, {best['fraction']:.0%} of "
-        f"this training, before the corpus was learned by heart: try --epochs {max(epochs, 1):.0f}, "
-        f"or more --dropout"
+        f"this training, before the corpus was learned by heart: try "
+        f"--epochs {max(epochs, 1):.0f}, or more --dropout"
     )
 
 

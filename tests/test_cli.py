@@ -90,6 +90,14 @@ def test_train_reads_a_prepared_corpus_too(seqgen_command, verses: Path, tmp_pat
     assert status == 2 and "is encoded already" in err
 
 
+def test_a_training_that_was_too_long_is_told_so() -> None:
+    from seqgen.cli.train import advice_for
+
+    assert advice_for({"fraction": 0.9, "tokens": 9_000}, 1_000) == ""
+    advice = advice_for({"fraction": 0.1, "tokens": 4_900}, 1_000)
+    assert "best after 4.9 epochs, 10% of this training" in advice and "--epochs 5" in advice
+
+
 def test_score_lists_the_worst_first_beside_the_baseline(
     seqgen_command, trained: Path, verses: Path, tmp_path: Path
 ) -> None:

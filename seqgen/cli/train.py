@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from seqgen.training import Report
 
 
+#: If the best model comes before this share of the budget, the budget was too large.
+TOO_EARLY = 0.5
+
+
 def train(
     domain: str,
     *paths: Path,
@@ -160,12 +164,34 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
             f"counting {baseline['order']}-grams predicts better than this network: "
             f"train for longer, or on more"
         )
+    if not report.interrupted and (advice := advice_for(best, corpus.size("train"))):
+        say(advice)
     if report.interrupted:
         say(
             f"ended early; the best model is in {run.folder}:\n"
             f"  seqgen generate {run.folder}\n  seqgen resume {run.folder}"
         )
         raise KeyboardInterrupt
+
+
+def advice_for(best: dict[str, Any], tokens: int) -> str:
+    """Return what to do about a training that went on for too long, if it did.
+
+    Parameters
+    ----------
+    best : dict
+        The result of the run.
+    tokens : int
+        In the training split.
+    """
+    if best["fraction"] > TOO_EARLY:
+        return ""
+    epochs = best["tokens"] / max(tokens, 1)
+    return (
+        f"held-out pieces were predicted best after {epochs:.1f} epochs, {best['fraction']:.0%} of "
+        f"this training, before the corpus was learned by heart: try "
+        f"--epochs {max(epochs, 1):.0f}, or more --dropout"
+    )
 
 
 def _say_origin(run: Run) -> None:

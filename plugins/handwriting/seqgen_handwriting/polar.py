@@ -88,8 +88,8 @@ class Rays:
 class PolarCodec(PointsCodec):
     """As `PointsCodec`, with two tokens a point: the direction, then how far.
 
-    Nothing but the scale and the alphabet is learned. Points are off by a fifth of what they are
-    with `points`, for twice as many tokens. A feature knows the direction when the way is due.
+    Nothing but the scale and the alphabet is learned. Points are off by a quarter of what they
+    are with `points`, for twice as many tokens. A feature knows the direction when the way is due.
     """
 
     options_type: ClassVar[type[Any]] = PolarOptions

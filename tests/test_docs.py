@@ -26,6 +26,7 @@ def blocks(page: Path, kind: str) -> list[str]:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     """A folder with the files that the pages speak of, and demos of a few files."""
+    from seqgen_handwriting import fonts
     from seqgen_music.domain import MusicDomain
     from seqgen_text.domain import Text
 
@@ -33,7 +34,9 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     texts = list(Text().demo(tmp_path / "demo"))[:8]
     monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: chorales)
     monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
+    monkeypatch.setattr(fonts, "PAGES", 3)
     monkeypatch.chdir(tmp_path)
+    fonts.write_pages(Path("my-ink"))
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     Path("opening.txt").write_text("9 green bottles")
@@ -60,6 +63,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
             "README",
             "command",
             "framings",
+            "handwriting",
             "music",
             "sampling",
             "scoring",

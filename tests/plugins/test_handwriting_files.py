@@ -513,6 +513,14 @@ def test_a_pickle_cut_short_is_refused_at_every_byte() -> None:
             arrays_of(whole[:end])
 
 
+def test_a_pickle_that_claims_much_memory_is_refused() -> None:
+    """Where to note what it read, and how long a string is, are numbers that it names itself."""
+    note, length = b"\x80\x02]r\xff\xff\xff\x7f.", b"\x80\x04\x8e" + b"\xff" * 6 + b"\x00\x00."
+    for content in (note, length):
+        with pytest.raises(DataError, match="its pickle"):
+            arrays_of(content)
+
+
 @settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_a_damaged_pickle_never_does_more_than_fail(at: int, byte: int) -> None:
@@ -735,10 +743,10 @@ def test_drawings_have_a_limit_of_points(tmp_path: Path, monkeypatch) -> None:
 def test_files_have_a_limit_of_bytes(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_handwriting.xml_files.MOST_BYTES", 10)
     for suffix in (".inkml", ".json", ".svg", ".unp"):
-        DOMAIN_PATH = tmp_path / f"a{suffix}"
-        DOMAIN_PATH.write_text("x" * 11)
+        path = tmp_path / f"a{suffix}"
+        path.write_text("x" * 11)
         with pytest.raises(DataError, match="holds 11 bytes; 10 is the most"):
-            read(DOMAIN_PATH)
+            read(path)
 
 
 # Normalising

@@ -70,8 +70,9 @@ def _draw(canvas: Any, stroke: Stroke, scale: int) -> None:
     """Draw a line with round ends."""
     pen = ImageDraw.Draw(canvas)
     pixels = (stroke * scale * FINER).tolist()
-    radius = PEN * scale * FINER / 2
+    width = round(PEN * scale * FINER)
+    radius = (width - 1) / 2
     if len(pixels) > 1:
-        pen.line([tuple(pixel) for pixel in pixels], 0, round(2 * radius), joint="curve")
+        pen.line([tuple(pixel) for pixel in pixels], 0, width, joint="curve")
     for x, y in (pixels[0], pixels[-1]):
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)

@@ -176,7 +176,7 @@ def test_every_format_is_written_for_every_drawing(suffix: str, tmp_path: Path) 
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot write ink as '\.doc'; use \.svg"):
+    with pytest.raises(DataError, match=r"cannot write ink as '\.doc'; use \.json"):
         DOMAIN.write(SAMPLE, tmp_path / "ink.doc")
 
 

@@ -37,7 +37,7 @@ class Handwriting(Domain):
         "polar": PolarCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (
-        *(".svg", ".anim.svg", ".png", ".gif", ".inkml", ".npz", ".json", ".gcode"),
+        *(".json", ".svg", ".anim.svg", ".png", ".gif", ".inkml", ".npz", ".gcode"),
     )
 
     def read(self, path: Path) -> Iterator[Ink | DataError]:

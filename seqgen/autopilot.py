@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 
 import joblib
+import numpy as np
 import torch
 
 from seqgen.config import ModelConfig, TrainConfig
@@ -29,8 +30,12 @@ BATCH, WINDOW = 16, 64
 #: Tokens that a network has to read for each of its weights to be worth its size.
 TOKENS_PER_WEIGHT = 7
 
-#: Passes over a corpus after which it would only be learned by heart; more if its codec varies it.
+#: Passes over a corpus after which it would only be learned by heart: as it is, and if its codec
+#: varies every token of it.
 EPOCHS, VARIED_EPOCHS = 16, 96
+
+#: Pieces of which it is found out how much the codec varies.
+VARIED = 8
 
 #: Seconds to try out each width with each number of threads, and the most of the budget for all.
 PROBE, PROBE_SHARE = 0.3, 0.02
@@ -138,8 +143,25 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
 
 
 def _most_epochs(corpus: Corpus) -> int:
-    varied = type(corpus.codec).augment is not Codec.augment
-    return VARIED_EPOCHS if varied else EPOCHS
+    return EPOCHS + round((VARIED_EPOCHS - EPOCHS) * _variety(corpus))
+
+
+def _variety(corpus: Corpus) -> float:
+    """Return the share of tokens that the codec's variations change; all if their number changes.
+
+    What stays the same, such as a rhythm when music is transposed, is learned by heart as fast as
+    ever.
+    """
+    if type(corpus.codec).augment is Codec.augment:
+        return 0.0
+    rng = np.random.default_rng(0)
+    changed = total = 0
+    for segment in corpus.segments("train")[:VARIED]:
+        ids = np.asarray(corpus.piece(segment.piece), np.int64)
+        varied = corpus.codec.augment(ids, rng)
+        changed += len(ids) if len(varied) != len(ids) else int((varied != ids).sum())
+        total += len(ids)
+    return changed / total
 
 
 def dropout_for(epochs: float) -> float:

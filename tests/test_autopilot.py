@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seqgen
@@ -64,8 +65,15 @@ def test_a_corpus_of_a_few_tokens_has_fewer_lanes(tmp_path: Path) -> None:
 def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeypatch) -> None:
     monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 1e6)
     data = chorales.corpus()
-    chosen = plan(data, ModelConfig(hidden=16), TrainConfig(minutes=3, device="cpu"))
-    assert chosen.train.epochs == autopilot.VARIED_EPOCHS
+
+    def epochs(varied) -> float:
+        monkeypatch.setattr(type(data.codec), "augment", lambda self, ids, rng: varied(ids))
+        config = TrainConfig(minutes=3, device="cpu")
+        return plan(data, ModelConfig(hidden=16), config).train.epochs
+
+    assert epochs(lambda ids: ids) == 16
+    assert epochs(lambda ids: ids + (np.arange(len(ids)) % 4 == 0)) == pytest.approx(36, abs=1)
+    assert epochs(lambda ids: ids + 1) == epochs(lambda ids: ids[1:]) == 96
 
 
 @pytest.mark.parametrize(("hidden", "size"), [(64, 6e-3), (256, 6e-3), (512, 4.55e-3)])

@@ -32,16 +32,21 @@ ROUNDS, SECONDS = 5, 2.0
 def bare_loop(layers: int, hidden: int) -> Iterator[int]:
     """Learn for ever; yield how many tokens each update read."""
     embedding, output = nn.Embedding(SYMBOLS + 2, EMBEDDING), nn.Linear(hidden, SYMBOLS + 1)
-    lstm = nn.LSTM(EMBEDDING, hidden, layers, batch_first=True)
-    weights = [*embedding.parameters(), *lstm.parameters(), *output.parameters()]
+    lstms = [nn.LSTM(EMBEDDING if n == 0 else hidden, hidden) for n in range(layers)]
+    weights = [*embedding.parameters(), *output.parameters()]
+    weights += [weight for lstm in lstms for weight in lstm.parameters()]
     optimizer = torch.optim.AdamW(weights, 1e-3, fused=True)
     ids = torch.randint(SYMBOLS, (LANES, 1_000_000 // LANES))
-    state = None
+    ids = ids.t().contiguous()
+    states: list[tuple[torch.Tensor, torch.Tensor] | None] = [None] * layers
     while True:
-        for low in range(0, ids.shape[1] - WINDOW - 1, WINDOW):
-            above, (h, c) = lstm(embedding(ids[:, low : low + WINDOW]), state)
-            state = h.detach(), c.detach()
-            targets = ids[:, low + 1 : low + WINDOW + 1].flatten()
+        for low in range(0, len(ids) - WINDOW - 1, WINDOW):
+            above = embedding(ids[low : low + WINDOW])
+            for number, lstm in enumerate(lstms):
+                above, (h, c) = lstm(above, states[number])
+                states[number] = h.detach(), c.detach()
+                above = F.layer_norm(above, above.shape[2:])
+            targets = ids[low + 1 : low + WINDOW + 1].flatten()
             loss = F.cross_entropy(output(above).flatten(0, 1), targets)
             optimizer.zero_grad()
             loss.backward()

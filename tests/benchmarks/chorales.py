@@ -25,7 +25,7 @@ SETTINGS = {
     "default": seqgen.SampleConfig(),
     "model as it is": seqgen.SampleConfig(temperature=1.0, min_p=0.0),
     "temperature 0.9": seqgen.SampleConfig(temperature=0.9, min_p=0.0),
-    "temperature 0.9, min_p 0.05": seqgen.SampleConfig(temperature=0.9, min_p=0.05),
+    "min_p 0.05": seqgen.SampleConfig(temperature=1.0, min_p=0.05),
 }
 
 

@@ -74,6 +74,7 @@ class ChoraleCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
+    temperature: ClassVar[float] = 0.9
 
     def __init__(
         self,

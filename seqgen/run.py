@@ -266,6 +266,8 @@ class Run:
         if leads and (report is None or not report.interrupted):
             self._calibrate(corpus)
             checkpoints.remove()
+        # A process that ends while another one works takes their connection with it.
+        learner.world.gather(None)
 
     def _calibrate(self, corpus: Corpus) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
@@ -284,8 +286,7 @@ class Run:
         found = {"temperature": temperature, "carried_loss": evaluate(self.model, corpus, lanes)}
         if self.train_config.framing == "carried":
             found["valid_loss"] = found["carried_loss"]
-        self.info["result"] |= found
-        write_json(self.folder / RUN, self.info)
+        self._describe(self.info["result"] | found)
 
     def _cut_metrics(self, step: int) -> None:
         """Take back what was reported after a checkpoint: it will be reported again."""
@@ -300,7 +301,11 @@ class Run:
         import torch
 
         self._write_weights(learner.model)
-        self.info["result"] = asdict(report) | {"threads": torch.get_num_threads()}
+        self._describe(asdict(report) | {"threads": torch.get_num_threads()})
+
+    def _describe(self, result: dict[str, Any]) -> None:
+        """Write down what was reached, for programs and for people."""
+        self.info["result"] = result
         write_json(self.folder / RUN, self.info)
         write_atomic(self.folder / "README.md", model_card(self.info))
 

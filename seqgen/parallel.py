@@ -76,6 +76,15 @@ class World:
         """Return the first process's value."""
         return self.gather(value)[0]
 
+    def leave(self) -> None:
+        """End a process that does not lead, at once, when all is done.
+
+        It has nothing left to write, and PyTorch's own threads may abort a process that ends in
+        the ordinary way right after it has talked to others (pytorch/pytorch#179291).
+        """
+        if not self.leads:
+            os._exit(0)
+
     @contextmanager
     def leader_first(self) -> Iterator[None]:
         """Let the first process go through the block before the others."""

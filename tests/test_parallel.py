@@ -69,6 +69,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
         "    evaluated += report.valid_loss is not None or not join().leads\n"
         "    if evaluated == stop:\n"
         "        break\n"
+        "join().leave()\n"
     )
     for folder, stops in (("unbroken", [0]), ("broken", [2, -1])):
         for stop in stops:

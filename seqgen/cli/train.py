@@ -133,7 +133,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])
-    if leads := join().leads:
+    if join().leads:
         baseline = run.measure_baseline(corpus)
         say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
     say(f"training on {device}, into {run.folder}")
@@ -150,8 +150,9 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
                 text = report.message
             remember = report.valid_loss is not None or bool(report.message)
             show(report.fraction, text, remember=remember)
-    if not leads or report is None:
-        return  # another process tells, or there was nothing left to do
+    join().leave()  # another process tells
+    if report is None:
+        return  # there was nothing left to do
     best = run.info["result"]
     threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
     epochs = report.tokens / max(corpus.size("train"), 1)

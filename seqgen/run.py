@@ -266,8 +266,6 @@ class Run:
         if leads and (report is None or not report.interrupted):
             self._calibrate(corpus)
             checkpoints.remove()
-        # A process that ends while another one works takes their connection with it.
-        learner.world.gather(None)
 
     def _calibrate(self, corpus: Corpus) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""

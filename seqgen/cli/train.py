@@ -89,8 +89,6 @@ def train(
     _say_origin(run)
     watch = writer(run.folder / "tensorboard") if tensorboard and world.leads else None
     train_run(run, corpus, watch)
-    if not world.leads:
-        return
     if json:
         print_json(run.info)
     else:

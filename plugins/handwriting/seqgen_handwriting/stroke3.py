@@ -53,7 +53,7 @@ def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
                 yield from _plain({key: _array(archive, name) for key, name in names.items()})
                 return
             for name in sorted(names.values()):
-                yield from _pickled(archive, name)
+                yield from drawings_in(archive, name)
     except DAMAGE as error:
         raise DataError(f"the file is no npz file, or is damaged ({error})") from error
 
@@ -140,8 +140,14 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise DataError(f"its array {name} cannot be read ({error})") from error
 
 
-def _pickled(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError]:
-    """Yield the drawings of an array of objects, such as ``train.npy``."""
+def drawings_in(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError]:
+    """Yield the drawings of an array of objects, such as ``train.npy``.
+
+    Raises
+    ------
+    DataError
+        If it holds anything but arrays of numbers.
+    """
     with archive.open(name) as file:
         if not _holds_objects(file, name):
             raise DataError(

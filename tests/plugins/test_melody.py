@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from seqgen_music.domain import MusicDomain
-from seqgen_music.melody import HOLD, Line, MelodyCodec, MelodyOptions, line_of
+from seqgen_music.melody import MelodyCodec
+from seqgen_music.melody_line import HOLD, Line, MelodyOptions, line_of
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
@@ -171,6 +172,7 @@ NOTES = st.lists(
     st.sampled_from([1, 4, 12]),
     st.sampled_from(["highest", "first"]),
 )
+@example([(492, 1, 0, 80, 0)], 96, ((0, 1, 8), (48, 6, 8)), 12, "highest")  # an upbeat of a third
 def test_any_piece_is_kept_once_it_is_on_the_grid(rows, ticks, metres, steps, track) -> None:
     music = Music(
         make_notes(rows), (Track(), Track("b"), Track("c", drums=True)), ticks, (), metres

@@ -1,5 +1,6 @@
 """Music: files made here, the raster, the codec, and what a listener would complain about."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import mido
@@ -13,7 +14,7 @@ from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
-from seqgen_music.music import Music, Track, make_notes, pitch_name
+from seqgen_music.music import Music, Track, make_notes, metre_of, pitch_name
 from seqgen_music.notation import read_notation
 from seqgen_music.raster import REST, Raster, raster_of
 
@@ -44,6 +45,12 @@ def same_notes(one: Music, two: Music) -> None:
         np.testing.assert_array_equal(one.notes[name], two.notes[name])
     for name in ("onset", "duration"):
         np.testing.assert_allclose(one.notes[name], two.notes[name] * scale, atol=1)
+
+
+def test_a_bar_has_the_plainest_metre_of_its_length() -> None:
+    lengths = [Fraction(1, 4), Fraction(1, 2), Fraction(3, 8), Fraction(5, 16), Fraction(1)]
+    assert [*map(metre_of, lengths)] == [(1, 4), (2, 4), (3, 8), (5, 16), (4, 4)]
+    assert metre_of(Fraction(1, 3)) is metre_of(Fraction(1, 128)) is None
 
 
 # Files ------------------------------------------------------------------------------------------

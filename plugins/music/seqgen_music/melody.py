@@ -7,180 +7,32 @@ filled with silence to the bar line, so that a piece is a whole number of bars a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from math import gcd
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError, DataError
+from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
-from seqgen_music.music import NOTE_VALUES, Music, Track, make_notes, pitch_name
+from seqgen_music.melody_line import HOLD, Line, MelodyOptions, line_of
+from seqgen_music.melody_tracker import (
+    FIRST_PITCH,
+    HEADER,
+    HOLD_ID,
+    LAST_PHRASE,
+    LONGEST_LASTED,
+    LOOK_BACK,
+    PHRASE,
+    REST_ID,
+    MelodyTracker,
+)
+from seqgen_music.music import Music, pitch_name
 from seqgen_music.raster import (
-    LONGEST_STEPS,
     REST,
-    STEP_TICKS,
-    VELOCITY,
     bar_steps,
-    metre_and_upbeat,
 )
 from seqgen_music.tokens import TokenTable
-
-#: Most steps in a quarter: more ticks than a MIDI file can count otherwise.
-FINEST = 24
-
-#: Longest bar in quarters: an embedding has a row for every place in it.
-LONGEST_BAR = 12
-
-#: A silence lasts less than so many bars.
-SILENT_BARS = 2
-
-#: Quarters after which how long something has gone on, or repeats itself, makes no difference.
-LONGEST_LASTED = 8
-
-#: Bars in a phrase, and the phrase from which on its number makes no difference.
-PHRASE, LAST_PHRASE = 4, 8
-
-#: So many bars back the model is shown what came then.
-LOOK_BACK = (1, 2, 4, 8)
-
-#: The voice of the pieces that come out, and its General MIDI program: a flute.
-VOICE = Track("Melody", 73)
-
-#: An event that is no pitch and not `REST`: what was goes on.
-HOLD = -2
-
-#: Tokens before the first event, and the ids of events: those of pitches follow.
-HEADER, REST_ID, HOLD_ID, FIRST_PITCH = 2, 0, 1, 2
-
-
-@dataclass(frozen=True)
-class MelodyOptions:
-    """How a line is found and cut into steps."""
-
-    steps: int = 4
-    """Steps in a quarter: 4 are sixteenths, 12 have triplets as well."""
-    track: Literal["highest", "first"] = "highest"
-    """Which track is the melody: the highest in the mean, or the first; never drums."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.steps <= FINEST:
-            raise ConfigError(f"steps must be from 1 to {FINEST}, found {self.steps}")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One voice on a grid.
-
-    Attributes
-    ----------
-    events : int64 array (steps,)
-        A pitch that begins, `REST`, or `HOLD`, which is never the first.
-    metre : (int, int)
-        Such as (3, 4).
-    upbeat : int
-        Steps before the first bar line.
-    """
-
-    events: NDArray[np.int64]
-    metre: tuple[int, int]
-    upbeat: int
-
-    def to_music(self, per_quarter: int, tempo: float) -> Music:
-        """Return one track, with so many steps in a quarter and quarters in a minute."""
-        metres, late = self._metres(per_quarter)
-        starts = np.flatnonzero(self.events != HOLD)
-        stops = np.append(starts, len(self.events))[1:]
-        rows = [
-            ((start + late) * STEP_TICKS, (stop - start) * STEP_TICKS, pitch, VELOCITY, 0)
-            for start, stop, pitch in zip(
-                starts.tolist(), stops.tolist(), self.events[starts].tolist(), strict=True
-            )
-            if pitch != REST
-        ]
-        ticks = per_quarter * STEP_TICKS
-        return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres)
-
-    def _metres(self, per_quarter: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
-        """Return the metres, and how many silent steps come first.
-
-        The upbeat is a short bar. Where no metre is that short, it is the end of a whole one.
-        """
-        if not self.upbeat:
-            return ((0, *self.metre),), 0
-        length = Fraction(self.upbeat, 4 * per_quarter)
-        unit = max(4, length.denominator)
-        if unit not in NOTE_VALUES:
-            return ((0, *self.metre),), bar_steps(self.metre, per_quarter) - self.upbeat
-        return ((0, int(length * unit), unit), (self.upbeat * STEP_TICKS, *self.metre)), 0
-
-
-def line_of(music: Music, options: MelodyOptions) -> Line:
-    """Round a track to the grid; at every onset its highest note goes on.
-
-    Raises
-    ------
-    DataError
-        If there is no note but drums, or the metre does not fit the grid.
-    """
-    notes = music.notes[music.notes["track"] == _track(music, options.track)]
-    metre, upbeat = metre_and_upbeat(music, options.steps)
-    _refuse_metre(metre, options.steps)
-    bar = bar_steps(metre, options.steps)
-    onsets, ends = (
-        _on_grid(ticks, options.steps, music.ticks_per_quarter)
-        for ticks in (notes["onset"], notes["onset"] + notes["duration"])
-    )
-    order = np.lexsort((ends, notes["pitch"], onsets))
-    highest = order[np.append(np.diff(onsets[order]) > 0, True)]
-    starts, stops = onsets[highest], np.maximum(ends, onsets + 1)[highest]
-    stops[:-1] = np.minimum(stops[:-1], starts[1:])
-    # Silence in front becomes upbeat, a long one loses whole bars: each note keeps its place.
-    upbeat = int(upbeat - starts[0]) % bar
-    silences = starts[1:] - stops[:-1]
-    excess = np.where(silences >= SILENT_BARS * bar, (silences // bar - SILENT_BARS + 1) * bar, 0)
-    earlier = starts[0] + np.cumsum(np.append(0, excess))
-    starts, stops = starts - earlier, stops - earlier
-    if stops[-1] > LONGEST_STEPS:
-        raise DataError(f"the melody is {stops[-1]:,} steps long; {LONGEST_STEPS:,} is the most")
-    length = int(stops[-1]) + int(upbeat - stops[-1]) % bar
-    events = np.full(length, HOLD)
-    events[starts] = notes["pitch"][highest]
-    events[stops[stops < np.append(starts[1:], length)]] = REST
-    return Line(events, metre, upbeat)
-
-
-def _on_grid(ticks: Ids, per_quarter: int, ticks_per_quarter: int) -> Ids:
-    """Round ticks to steps, halves up."""
-    return (2 * ticks * per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
-
-
-def _track(music: Music, wanted: str) -> int:
-    notes = music.notes
-    tracks = [
-        int(track) for track in np.unique(notes["track"]) if not music.tracks[int(track)].drums
-    ]
-    if not tracks:
-        raise DataError("the piece has no note besides drums, and a melody needs one")
-    if wanted == "first":
-        return tracks[0]
-    return max(tracks, key=lambda track: float(notes["pitch"][notes["track"] == track].mean()))
-
-
-def _refuse_metre(metre: tuple[int, int], per_quarter: int) -> None:
-    beats, unit = metre
-    if 4 * per_quarter * beats % unit:
-        raise DataError(
-            f"a bar of {beats}/{unit} is no whole number of steps at {per_quarter} a quarter; "
-            f"set the codec option steps to a multiple of {unit // gcd(unit, 4 * beats)}"
-        )
-    if 4 * beats > LONGEST_BAR * unit:
-        raise DataError(f"a bar of {beats}/{unit} is longer than {LONGEST_BAR} quarters")
 
 
 class MelodyCodec(Codec):
@@ -431,113 +283,6 @@ class MelodyCodec(Codec):
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.metres)
             beats, unit = line.metre
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
-
-
-class MelodyTracker:
-    """Knows the place in the bar, what came some bars ago, and when the piece may end.
-
-    Parameters
-    ----------
-    codec : MelodyCodec
-    metre : (int, int), optional
-        To be forced.
-    bars : int, optional
-        At which bar line after the upbeat the piece ends; after a longer prompt, at the next.
-    """
-
-    def __init__(
-        self,
-        codec: MelodyCodec,
-        metre: tuple[int, int] | None = None,
-        bars: int | None = None,
-    ) -> None:
-        self._codec, self._wanted, self._bars = codec, metre, bars
-        self._header: list[int] = []
-        self._metre, self._upbeat = codec.read_header(np.zeros(0, np.int64))
-        self._bar = codec.bar(self._metre)
-        self._steps = 0
-        self._recent: deque[int] = deque(maxlen=codec.longest_look)
-        self._repeated = [0] * len(LOOK_BACK)
-        self._sounds, self._lasted = False, 0
-        self._pitches = (0, 0)
-        table = codec.table
-        self._headers = (table.mask("metre"), table.mask("upbeat"))
-        self._events = table.mask("pitch", "hold", "rest")
-
-    def features(self) -> Sequence[int]:
-        """Return the row of `MelodyCodec.features` for the next position."""
-        if len(self._header) < HEADER:
-            return (len(self._header), *[0] * (len(self._codec.feature_sizes) - 1))
-        bar, place = divmod(self._steps - self._upbeat, self._bar)
-        longest = self._codec.longest_lasted
-        silence = 0 if self._sounds or not self._steps else longest
-        looked = []
-        for bars, repeated in zip(LOOK_BACK, self._repeated, strict=True):
-            looked += [self._event_before(bars), min(repeated, longest)]
-        return (
-            *(HEADER + place, self._codec.metres.index(self._metre)),
-            *(bar % PHRASE, min(max(bar // PHRASE, 0), LAST_PHRASE)),
-            *(silence + min(self._lasted, longest), *self._pitches[::-1], *looked),
-        )
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the position.
-
-        A piece begins with a note, no silence lasts two bars, and the end is at a bar line after
-        a bar in which something sounds.
-        """
-        if len(self._header) < HEADER:
-            mask = self._headers[len(self._header)].copy()
-            mask[self._codec.table.start("upbeat") + self._bar :] = False
-            return mask
-        mask = self._events.copy()
-        silence = 0 if self._sounds else self._lasted
-        # Silence in all of the last bar would not be part of the piece.
-        most = self._bar * (1 if self._steps + 1 == self._last_step() else SILENT_BARS)
-        mask[HOLD_ID] = self._sounds or 0 < silence < most - 1
-        mask[REST_ID] = self._sounds and most > 1
-        mask[-1] = self._at_bar_line() and silence < self._bar and self._bars is None
-        return mask
-
-    def forced(self) -> int | None:
-        """Force the metre that is wanted, and END after as many bars as are."""
-        table = self._codec.table
-        if not self._header:
-            return None if self._wanted is None else table.id("metre", self._wanted)
-        if self._bars is None or not self._at_bar_line() or self._steps < self._last_step():
-            return None
-        return len(table)
-
-    def push(self, token: int) -> None:
-        """Take note of a token."""
-        codec = self._codec
-        if len(self._header) < HEADER:
-            self._header.append(token)
-            self._metre, self._upbeat = codec.read_header(np.array(self._header))
-            self._bar = codec.bar(self._metre)
-            return
-        event = codec.event_id(token, is_first=not self._steps)
-        for number, bars in enumerate(LOOK_BACK):
-            same = self._event_before(bars) == event + 1
-            self._repeated[number] = self._repeated[number] + 1 if same else 0
-        self._lasted = self._lasted + 1 if event == HOLD_ID else 1
-        if event >= FIRST_PITCH:
-            self._pitches = (self._pitches[1], event - FIRST_PITCH + 1)
-        if event != HOLD_ID:
-            self._sounds = event >= FIRST_PITCH
-        self._recent.append(event)
-        self._steps += 1
-
-    def _event_before(self, bars: int) -> int:
-        """Return what came so many bars before the next position, plus 1, or 0 for nothing."""
-        distance = bars * self._bar
-        return self._recent[-distance] + 1 if distance <= len(self._recent) else 0
-
-    def _at_bar_line(self) -> bool:
-        return self._steps > 0 and (self._steps - self._upbeat) % self._bar == 0
-
-    def _last_step(self) -> int:
-        return -1 if self._bars is None else self._upbeat + self._bars * self._bar
 
 
 def _looking_back(events: Ids, distance: int, most: int) -> Ids:

@@ -26,11 +26,21 @@ from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.instruments import programs_named
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
+from seqgen_music.multitrack_values import (
+    TEMPOS,
+    VELOCITIES,
+    Learned,
+    Numbers,
+    durations_of,
+    ends_of,
+    nearest_of,
+    span_of,
+    tempo_numbers,
+)
 from seqgen_music.music import DEFAULT_TEMPO, Music, pitch_name
 from seqgen_music.score import (
     DRUMS,
     FINEST,
-    LONGEST_NOTE,
     LONGEST_STEPS,
     Score,
     bar_steps,
@@ -39,12 +49,6 @@ from seqgen_music.score import (
     settle,
 )
 from seqgen_music.tokens import TokenTable
-
-#: Tempos in quarters a minute, a sixteenth of an octave to either side of 120 and so on: 40 to 254.
-TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
-
-#: MIDI velocities in one token.
-VELOCITIES = 4
 
 #: Bars in a phrase, and phrases that are told apart.
 PHRASE, PHRASES = 8, 8
@@ -68,32 +72,6 @@ class MultitrackOptions:
 
     steps: int = 12
     """Places in a quarter: 12 keep sixteenths and triplets exactly, 24 thirty-seconds too."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What the codec knows of its corpus.
-
-    Attributes
-    ----------
-    metres : list of (int, int)
-    programs : list of int
-        `DRUMS` among them.
-    drums : list of int
-        Their pitches.
-    durations : list of int
-        In steps.
-    pitches, tempos, velocities : (int, int)
-        Lowest and highest pitch, number in `TEMPOS`, and velocity in `VELOCITIES`.
-    """
-
-    metres: list[tuple[int, int]]
-    programs: list[int]
-    drums: list[int]
-    durations: list[int]
-    pitches: tuple[int, int]
-    tempos: tuple[int, int]
-    velocities: tuple[int, int]
 
 
 class MultitrackCodec(Codec):
@@ -127,13 +105,13 @@ class MultitrackCodec(Codec):
         self.bars = [bar_steps(metre, options.steps) for metre in learned.metres]
         self.table = TokenTable(
             {
-                "tempo": TEMPOS[slice(*_span(learned.tempos))],
+                "tempo": TEMPOS[slice(*span_of(learned.tempos))],
                 "metre": learned.metres,
                 "bar": (None,),
                 "position": range(max(self.bars)),
                 "program": ["drums" if one == DRUMS else one for one in learned.programs],
-                "velocity": range(*_span(learned.velocities)),
-                "pitch": range(*_span(learned.pitches)),
+                "velocity": range(*span_of(learned.velocities)),
+                "pitch": range(*span_of(learned.pitches)),
                 "drum": learned.drums,
                 "duration": learned.durations,
             }
@@ -151,7 +129,7 @@ class MultitrackCodec(Codec):
             self.keys + 1,
             len(self.table) + 1,
         )
-        self._numbers = _Numbers(learned, options.steps)
+        self._numbers = Numbers(learned, options.steps)
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
@@ -167,7 +145,7 @@ class MultitrackCodec(Codec):
         if not 1 <= options.steps <= FINEST:
             raise ConfigError(f"steps must be 1 to {FINEST} a quarter, found {options.steps}")
         known: dict[str, set[Any]] = {name: set() for name in Learned.__annotations__}
-        lengths = _durations(options.steps)
+        lengths = durations_of(options.steps)
         for piece in pieces:
             try:
                 score = score_of(piece, options.steps)
@@ -178,9 +156,9 @@ class MultitrackCodec(Codec):
             known["programs"].update(np.unique(score.program).tolist())
             known["drums"].update(np.unique(score.pitch[drums]).tolist())
             known["pitches"].update(np.unique(score.pitch[~drums]).tolist())
-            nearest = lengths[_nearest(lengths, score.duration[~drums])]
+            nearest = lengths[nearest_of(lengths, score.duration[~drums])]
             known["durations"].update(np.unique(nearest).tolist())
-            known["tempos"].update(_tempo_numbers(score.tempos).tolist())
+            known["tempos"].update(tempo_numbers(score.tempos).tolist())
             known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
         if not known["programs"]:
             raise DataError("no piece has a note, which the codec 'multitrack' needs")
@@ -189,9 +167,9 @@ class MultitrackCodec(Codec):
             programs=sorted(known["programs"]),
             drums=sorted(known["drums"]),
             durations=sorted(known["durations"]),
-            pitches=_ends(known["pitches"]),
-            tempos=_ends(known["tempos"]),
-            velocities=_ends(known["velocities"]),
+            pitches=ends_of(known["pitches"]),
+            tempos=ends_of(known["tempos"]),
+            velocities=ends_of(known["velocities"]),
         )
         return cls(learned, options)
 
@@ -516,38 +494,6 @@ class _States:
     starts: Ids
 
 
-class _Numbers:
-    """Numbers of values within their kind: arrays that are looked up, -1 for what is unknown.
-
-    Attributes
-    ----------
-    program : int64 array (129,)
-        By program; that of `DRUMS` is last.
-    pitch : int64 array (2, 128)
-        By pitch, and whether it is a drum; drums follow pitches.
-    velocity, duration : int64 array
-        The nearest one.
-    """
-
-    def __init__(self, learned: Learned, steps: int) -> None:
-        self.program = np.full(129, -1)
-        self.program[learned.programs] = np.arange(len(learned.programs))
-        self.pitch = np.full((2, 128), -1)
-        pitches = np.arange(*_span(learned.pitches))
-        self.pitch[0, pitches] = np.arange(len(pitches))
-        self.pitch[1, learned.drums] = len(pitches) + np.arange(len(learned.drums))
-        low, high = learned.velocities
-        self.velocity = np.clip(np.arange(256) // VELOCITIES, low, high) - low
-        lengths = np.array(learned.durations, np.int64)
-        self.duration = _nearest(lengths, np.arange(LONGEST_NOTE * steps + 1))
-        self._tempos = learned.tempos
-
-    def tempo(self, tempos: NDArray[np.float64]) -> Ids:
-        """Return the number of the nearest tempo."""
-        low, high = self._tempos
-        return np.clip(_tempo_numbers(tempos), low, high) - low
-
-
 def _latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
     """Return where the latest event of the same group was before each token, -1 for nowhere.
 
@@ -582,32 +528,3 @@ def _changed(group: Ids, value: Ids) -> NDArray[np.bool_]:
     changed = np.ones(len(order), bool)
     changed[order[1:]] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
     return changed
-
-
-def _durations(steps: int) -> Ids:
-    """Return all durations that may be learned, in steps."""
-    quarters = [range(1, 4 * steps), range(4 * steps, 8 * steps, steps)]
-    halves = range(8 * steps, LONGEST_NOTE * steps + 1, 2 * steps)
-    return np.concatenate([*quarters, halves]).astype(np.int64)
-
-
-def _nearest(values: Ids, wanted: Ids) -> Ids:
-    """Return the number of the nearest of some ascending values, the lower of two."""
-    middles = values[:-1] + values[1:]
-    return np.searchsorted(middles, 2 * wanted)
-
-
-def _tempo_numbers(tempos: NDArray[np.float64]) -> Ids:
-    """Return the numbers of the nearest `TEMPOS`."""
-    logs = np.log(TEMPOS)
-    return np.searchsorted((logs[1:] + logs[:-1]) / 2, np.log(tempos))
-
-
-def _ends(numbers: set[int]) -> tuple[int, int]:
-    """Return the lowest and the highest; of no number, ends that enclose none."""
-    return (min(numbers), max(numbers)) if numbers else (0, -1)
-
-
-def _span(ends: tuple[int, int]) -> tuple[int, int]:
-    """Return the ends of a range, as Python counts."""
-    return ends[0], ends[1] + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -141,6 +142,17 @@ class Music:
         heard = base64.b64encode(sound(self, PREVIEW_RATE, channels=1)).decode()
         audio = f'<audio controls src="data:audio/wav;base64,{heard}"></audio>'
         return f"<div>{svg_roll(self)}{audio}</div>"
+
+
+def metre_of(length: Fraction) -> tuple[int, int] | None:
+    """Return the metre of a bar that is so many whole notes long, in quarters or shorter notes.
+
+    None says that there is none: no bar is a third of a whole note.
+    """
+    for unit in NOTE_VALUES:
+        if unit >= 4 and (length * unit).denominator == 1:
+            return int(length * unit), unit
+    return None
 
 
 def changes(events: Iterable[Any]) -> tuple[Any, ...]:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from seqgen.errors import DataError
-from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
+from seqgen_music.music import (
+    DRUM_CHANNEL,
+    LONGEST_QUARTERS,
+    Music,
+    Track,
+    changes,
+    make_notes,
+    metre_of,
+)
 
 #: Divides quarters into triplets, quintuplets and 128ths.
 TICKS = 480
@@ -220,10 +228,9 @@ def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
     if metres and len(measures) > 1:
         length = Fraction(measures[1].offset)
         if 0 < length < Fraction(measures[0].barDuration.quarterLength):
-            whole = length / 4
-            denominator = max(4, whole.denominator)
-            upbeat = (0, int(whole * denominator), denominator)
-            metres = [upbeat, (_ticks(length), *metres[0][1:]), *metres[1:]]
+            short = metre_of(length / 4)
+            if short is not None:
+                metres = [(0, *short), (_ticks(length), *metres[0][1:]), *metres[1:]]
     return changes(metres)
 
 

@@ -12,7 +12,7 @@ Tokens are "note on" and "note off" for every pitch, "shift" for 1 to 100 steps 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -23,13 +23,24 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
+from seqgen_music.performance_tracker import (
+    BIN_WIDTH,
+    BINS,
+    DEFAULT_BIN,
+    FULL_SHIFT,
+    LONGEST_SHIFT,
+    LONGEST_SOUND,
+    MOST_SOUNDING,
+    OFF,
+    ON,
+    SHIFT,
+    SPANS,
+    STEPS,
+    VELOCITY,
+    PerformanceTracker,
+    span_number,
+)
 from seqgen_music.tokens import TokenTable
-
-#: Steps in a second, and in the longest shift.
-STEPS, LONGEST_SHIFT = 100, 100
-
-#: Steps that a note, or a silence, lasts at most.
-LONGEST_SOUND = 10 * STEPS
 
 #: Steps that a note lasts at most which nothing ends.
 LONGEST_OPEN = 5 * STEPS
@@ -37,23 +48,12 @@ LONGEST_OPEN = 5 * STEPS
 #: Most steps of a piece: what fits into a MIDI file.
 LONGEST_PIECE = 10**6
 
-#: Bins of velocity, velocities in each, and the bin where none is said.
-BINS, BIN_WIDTH, DEFAULT_BIN = 32, 4, 20
 
 #: Ticks of a step, and in a quarter, in the pieces that come out: a tick is a millisecond.
 STEP_TICKS, QUARTER_TICKS, TEMPO = 10, 500, 120.0
 
 #: Intervals, stretches of time and bins of velocity by which augmenting changes a piece at most.
 TRANSPOSE, STRETCHES, LOUDER = 3, (0.95, 0.975, 1.0, 1.025, 1.05), 1
-
-#: Steps from which on a span of time counts as longer, as a feature.
-SPANS = np.array([1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85, 113, 150, 200, 300, 500])
-
-#: From this number of sounding notes on, more make no difference.
-MOST_SOUNDING = 15
-
-#: What came last, as a feature: nothing, or one of these.
-BEGIN, ON, OFF, VELOCITY, SHIFT, FULL_SHIFT = range(6)
 
 
 @dataclass(frozen=True)
@@ -270,8 +270,8 @@ class PerformanceCodec(Codec):
         moments = np.unique(notes.start)
         moment = np.append(-1, np.searchsorted(moments, notes.start))[count] + 2
         moments = np.concatenate([[0, 0], moments])
-        rows[:, 1] = _span(time - moments[moment])
-        rows[:, 2] = _span(moments[moment] - moments[moment - 1])
+        rows[:, 1] = span_number(time - moments[moment])
+        rows[:, 2] = span_number(moments[moment] - moments[moment - 1])
         ended = np.searchsorted(np.sort(closed), position)
         rows[:, 3] = np.minimum(count - ended, MOST_SOUNDING)
         rows[1:, 4] = self._bins(ids)
@@ -282,7 +282,7 @@ class PerformanceCodec(Codec):
         sounds = np.flatnonzero(oldest < count)
         oldest = oldest[sounds]
         rows[sounds, 7] = pitches[oldest + 2]
-        rows[sounds, 8] = _span(time[sounds] - notes.start[oldest])
+        rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
         return rows
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -403,117 +403,3 @@ class PerformanceCodec(Codec):
         lowest = np.minimum.accumulate(np.minimum(depth, 0) - pitch * room) + pitch * room
         before = np.where(np.arange(len(notes)) == first, 0, np.append(0, lowest)[:-1])
         return np.sort(notes[~is_on & (depth >= before)])
-
-
-class PerformanceTracker:
-    """Knows the time, what sounds, and what may come next.
-
-    Parameters
-    ----------
-    codec : PerformanceCodec
-    seconds : float, optional
-        From here on no note begins, and before it the piece does not end.
-    """
-
-    def __init__(self, codec: PerformanceCodec, seconds: float | None = None) -> None:
-        self._codec = codec
-        self._limit = None if seconds is None else seconds * STEPS
-        self._time, self._last, self._bin = 0, BEGIN, 0
-        #: Start and number of the pitch of every note that sounds, in the order of beginnings.
-        self._sounding: list[tuple[int, int]] = []
-        #: Since when nothing has sounded, if nothing does.
-        self._silent_since = 0
-        self._moments, self._pitches = (0, 0), (0, 0)
-        #: What was last at this moment: a note that ended, and the pitch of one that began.
-        self._last_end, self._last_begun = (-1, -1), -1
-
-    def features(self) -> Sequence[int]:
-        """Return the row of `PerformanceCodec.features` for the next position."""
-        oldest = (0, 0)
-        if self._sounding:
-            start, pitch = self._sounding[0]
-            oldest = (pitch + 1, int(_span(self._time - start)))
-        return (
-            *(self._last, int(_span(self._time - self._moments[1]))),
-            int(_span(self._moments[1] - self._moments[0])),
-            *(min(len(self._sounding), MOST_SOUNDING), self._bin, *self._pitches[::-1], *oldest),
-        )
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of what may come.
-
-        Nothing begins that sounds, nothing ends that does not, no note and no silence lasts more
-        than ten seconds, and the piece ends with its last note.
-        """
-        table = self._codec.table
-        mask = np.zeros(len(table) + 1, bool)
-        if self._sounding and self._left() == 0:
-            mask[table.start("note off") + min(self._sounding)[1]] = True
-            return mask
-        begins = mask[table.start("note on") : table.start("note off")]
-        if not self._is_over():
-            begins[self._last_begun + 1 :] = True
-            begins[[pitch for _, pitch in self._sounding]] = False
-        if self._last == VELOCITY:
-            return mask
-        louder = mask[table.start("velocity") : table.start("shift")]
-        louder[:] = begins.any()
-        if self._bin:
-            louder[self._bin - 1] = False
-        else:
-            begins[:] = False
-        if self._last_begun < 0:
-            ends = [pitch for start, pitch in self._sounding if (start, pitch) > self._last_end]
-            mask[table.start("note off") :][ends] = True
-        if self._last != SHIFT:
-            first = table.start("shift")
-            mask[first : first + min(self._left(), LONGEST_SHIFT)] = True
-        early = self._limit is not None and not self._is_over()
-        mask[-1] = self._last == OFF and not self._sounding and not early
-        return mask
-
-    def forced(self) -> int | None:
-        """Force END after the time that is wanted, when nothing sounds any more."""
-        return len(self._codec.table) if self._is_over() and not self._sounding else None
-
-    def push(self, token: int) -> None:
-        """Take note of a token."""
-        self._last = int(self._codec.kind_of[token])
-        number = int(self._codec.number_of[token])
-        if self._last == ON:
-            self._begin(number)
-        elif self._last == OFF:
-            self._end(number)
-        elif self._last == VELOCITY:
-            self._bin = number + 1
-        else:
-            self._time += number + 1
-            self._last_end, self._last_begun = (-1, -1), -1
-
-    def _begin(self, pitch: int) -> None:
-        self._sounding.append((self._time, pitch))
-        self._pitches = (self._pitches[1], pitch + 1)
-        self._last_begun = pitch
-        if self._time != self._moments[1]:
-            self._moments = (self._moments[1], self._time)
-
-    def _end(self, pitch: int) -> None:
-        """End the earliest note of the pitch, if there is one."""
-        for note in self._sounding:
-            if note[1] == pitch:
-                self._sounding.remove(note)
-                self._last_end, self._silent_since = note, self._time
-                return
-
-    def _left(self) -> int:
-        """Return for how many steps the oldest note, or the silence, may go on."""
-        since = self._sounding[0][0] if self._sounding else self._silent_since
-        return max(since + LONGEST_SOUND - self._time, 0)
-
-    def _is_over(self) -> bool:
-        return self._limit is not None and self._time >= self._limit
-
-
-def _span(steps: Any) -> Ids:
-    """Return which of the spans of time so many steps are in."""
-    return np.asarray(np.searchsorted(SPANS, steps, side="right"))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.music import Music, Track, make_notes, metre_of
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 
@@ -72,9 +72,9 @@ class Raster:
                     rows.append((*span, pitch, VELOCITY, voice))
         metres = [(self.upbeat * STEP_TICKS, *self.metre)]
         if self.upbeat:
-            length = Fraction(self.upbeat, 4 * STEPS)
-            unit = max(4, length.denominator)
-            metres.insert(0, (0, int(length * unit), unit))
+            short = metre_of(Fraction(self.upbeat, 4 * STEPS))
+            assert short is not None, "sixteenths always make a bar"
+            metres.insert(0, (0, *short))
         tracks = tuple(Track(name, CHOIR) for name in VOICES)
         ticks = STEPS * STEP_TICKS
         return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))

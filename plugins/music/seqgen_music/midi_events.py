@@ -44,6 +44,12 @@ MARK = np.dtype(
 #: two. Key: sharps, minor. Pedal: channel, whether it is down.
 NAME, TEMPO, METRE, KEY, PEDAL = 0x03, 0x51, 0x58, 0x59, 0x40
 
+#: The first status byte of events that belong to no channel, that of meta events, and their last.
+SYSTEM, META, END_OF_TRACK = 0xF0, 0xFF, 0x2F
+
+#: Upper half of the status byte of the events of a channel that count.
+NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x8, 0x9, 0xB, 0xC
+
 #: Bytes that a note or a mark takes at least.
 SHORTEST_EVENT = 3
 
@@ -101,68 +107,33 @@ def scan(
     following = np.full((stop - start) // SHORTEST_EVENT + 1, -1, np.int32)
     base, tick, at, running, result = counts[0], 0, start, 0, WHOLE
     while at < stop:
-        place = at
-        delta, at = _number(data, at, stop)
-        if at < 0 or at >= stop:
-            at, result = place, DAMAGED
-            break
+        delta, event, kind, data_at, size = _event(data, at, stop, running)
         tick += delta
         if tick > longest:
-            return TOO_LONG, place
-        event = int(data[at])
-        if event >= 0x80:
-            at += 1
-        else:
-            event = running
-        if event >= 0xF0:
-            size = 0
-            kind = 0
-            if event == 0xFF:
-                if at >= stop:
-                    at, result = place, DAMAGED
-                    break
-                kind = int(data[at])
-                at += 1
-            if event == 0xFF or event == 0xF0 or event == 0xF7:
-                size, at = _number(data, at, stop)
-            elif event == 0xF2:
-                size = 2
-            elif event == 0xF1 or event == 0xF3:
-                size = 1
-            if at < 0 or at + size > stop:
-                at, result = place, DAMAGED
+            return TOO_LONG, at
+        if data_at < 0:
+            result = DAMAGED
+            break
+        place, at = at, data_at + size
+        if event == META:
+            if kind == END_OF_TRACK:
                 break
-            if event == 0xFF:
-                if kind == 0x2F:
-                    break
-                one, two = _meta(data, at, size, kind)
-                if one >= 0:
-                    _mark(marks, counts, tick, track, kind, one, two)
-            at += size
+            one, two = _meta(data, data_at, size, kind)
+            if one >= 0:
+                _mark(marks, counts, tick, track, kind, one, two)
+        if event >= SYSTEM:
             continue
         running = event
         channel, kind = event & 15, event >> 4
-        size = 1 if kind == 0xC or kind == 0xD else 2
-        if event < 0x80 or at + size > stop:
-            at, result = place, DAMAGED
-            break
-        pitch = min(int(data[at]), 127)
-        velocity = min(int(data[at + size - 1]), 127)
-        at += size
-        if kind == 9 and velocity > 0:
+        pitch = min(int(data[data_at]), 127)
+        velocity = min(int(data[at - 1]), 127)
+        if kind == NOTE_ON and velocity > 0:
             number = counts[0]
             if number == len(notes):
                 return TOO_MANY_NOTES, place
-            part = part_of[channel, program[channel]]
+            part = _part(parts, part_of, counts, track, channel, program[channel])
             if part < 0:
-                part = counts[1]
-                if part == len(parts):
-                    return TOO_MANY_PARTS, place
-                parts[part].track = track
-                parts[part].channel = channel
-                parts[part].program = program[channel]
-                part_of[channel, program[channel]] = part
-                counts[1] += 1
+                return TOO_MANY_PARTS, place
             notes[number].onset = tick
             notes[number].end = -1
             notes[number].part = part
@@ -175,19 +146,67 @@ def scan(
             else:
                 following[last[channel, pitch]] = number - base
             last[channel, pitch] = number - base
-        elif kind == 8 or kind == 9:
+        elif kind in (NOTE_OFF, NOTE_ON):
             opened = first[channel, pitch]
             if opened >= 0:
                 notes[base + opened].end = tick
                 first[channel, pitch] = following[opened]
-        elif kind == 0xC:
+        elif kind == PROGRAM:
             program[channel] = pitch
-        elif kind == 0xB and pitch == PEDAL:
+        elif kind == CONTROL and pitch == PEDAL:
             _mark(marks, counts, tick, track, PEDAL, channel, 1 if velocity >= 64 else 0)
     for number in range(base, counts[0]):
         if notes[number].end < 0:
             notes[number].end = tick
     return result, at
+
+
+@_compiled
+def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, int, int]:
+    """Return the event at a byte: ticks before it, status, and if it is meta its kind.
+
+    Then come where its data begin, or -1 if there is no whole event, and how many bytes they are.
+    """
+    delta, at = _number(data, at, stop)
+    if at < 0 or at >= stop:
+        return 0, 0, 0, -1, 0
+    event = int(data[at])
+    if event >= 0x80:
+        at += 1
+    else:
+        event = running
+    kind = 0
+    if event == META:
+        if at >= stop:
+            return delta, event, kind, -1, 0
+        kind = int(data[at])
+        at += 1
+    if event == META or event == 0xF0 or event == 0xF7:
+        size, at = _number(data, at, stop)
+    elif event >= SYSTEM:
+        size = 2 if event == 0xF2 else 1 if event == 0xF1 or event == 0xF3 else 0
+    else:
+        size = 1 if event >> 4 == PROGRAM or event >> 4 == 0xD else 2
+    if event < 0x80 or at < 0 or at + size > stop:
+        return delta, event, kind, -1, 0
+    return delta, event, kind, at, size
+
+
+@_compiled
+def _part(parts: Any, part_of: Any, counts: Any, track: int, channel: int, program: int) -> int:
+    """Return the number of the part that a channel and program are, a new one if need be.
+
+    -1 says that there is no room for it.
+    """
+    part = part_of[channel, program]
+    if part < 0 and counts[1] < len(parts):
+        part = counts[1]
+        parts[part].track = track
+        parts[part].channel = channel
+        parts[part].program = program
+        part_of[channel, program] = part
+        counts[1] += 1
+    return int(part)
 
 
 @_compiled

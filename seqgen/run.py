@@ -508,8 +508,9 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
     loss, kind = result["valid_loss"], "validation"
     if loss is None:
         loss, kind = result["loss"], "training"
+    fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
     return {
         "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
         f"{result['tokens']:,} tokens",
-        f"{kind} loss": f"{loss:.4f} nats per token",
+        f"{kind} loss": f"{loss:.4f} nats per token{fitted}",
     }

@@ -81,10 +81,11 @@ class MusicDomain(Domain):
 
     def describe(self, piece: Music) -> dict[str, str | int | float]:
         """Return how many tracks play, for how long, and in which metres."""
+        minutes, seconds = divmod(round(float(piece.seconds(np.array([piece.length]))[0])), 60)
         metres = dict.fromkeys(f"{above}/{below}" for _, above, below in piece.metre_changes())
         return {
             "tracks": len(np.unique(piece.notes["track"])),
-            "seconds": round(float(piece.seconds(np.array([piece.length]))[0]), 1),
+            "length": f"{minutes}:{seconds:02}",
             "metre": " ".join(metres),
         }
 

@@ -376,7 +376,7 @@ def test_a_condition_is_kept(seed: int) -> None:
     assert CODEC.units(ids)["bars"] == 6
     assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
     assert music.metre_changes() == [(0, 3, 4)]
-    assert music.tempo_changes() == [(0, 160.0)]
+    assert music.tempo_changes().tolist() == [(0, 160.0)]
 
 
 @pytest.mark.parametrize(

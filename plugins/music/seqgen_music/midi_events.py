@@ -170,7 +170,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
         np.empty(len(data) // TEMPO_BYTES + 1, TEMPO_EVENT),
         np.empty(len(data) // SHORTEST_MARK + 1, MARK),
     )
-    # The open notes of a channel and pitch are a queue; this links each one to the next.
+    # The open notes of a channel and pitch are a queue: each note is linked to the next.
     following = np.empty(most_notes, np.int32)
     counts = np.zeros(5, np.int64)
     for number in range(len(tracks)):
@@ -191,15 +191,16 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
 def _read_track(
     data: Any, track: Any, number: int, longest: int, events: Events, following: Any, counts: Any
 ) -> None:
-    played, ended = events.played, events.ended
+    """Append the events of a track, and say how it ended."""
+    played, ended, parts, pedals, tempos, marks = events
     part_of = np.full((16, 128), -1, np.int32)
     program = np.zeros(16, np.int32)
     first = np.full((16, 128), -1, np.int32)
     last = np.empty((16, 128), np.int32)
-    before = count = count_ended = counts[NOTES]
-    tick, at, running = 0, track.start, 0
-    while at < track.stop:
-        delta, event, kind, data_at, size = _event(data, at, track.stop, running)
+    count = count_ended = counts[NOTES]
+    tick, at, stop, running = 0, track.start, track.stop, 0
+    while at < stop:
+        delta, event, kind, data_at, size = _event(data, at, stop, running)
         tick += delta
         if tick > longest:
             track.ending = TOO_LONG
@@ -211,19 +212,22 @@ def _read_track(
         if event == META:
             if kind == END_OF_TRACK:
                 break
-            _meta(data, data_at, size, kind, tick, number, events, counts)
+            _meta(data, data_at, size, kind, tick, number, tempos, marks, counts)
         if event >= SYSTEM:
             continue
         running = event
         channel, kind = event & 15, event >> 4
         pitch, value = min(int(data[data_at]), 127), min(int(data[at - 1]), 127)
         if kind == NOTE_ON and value > 0:
+            if count == len(played):
+                track.ending = TOO_MANY_NOTES
+                return
             part = part_of[channel, program[channel]]
             if part < 0:
-                part = part_of[channel, program[channel]] = counts[PARTS]
-                _part(number, channel, program[channel], events, counts)
-            if count == len(played) or counts[PARTS] > len(events.parts):
-                track.ending = TOO_MANY_NOTES if count == len(played) else TOO_MANY_PARTS
+                part = _part(number, channel, program[channel], parts, counts)
+                part_of[channel, program[channel]] = part
+            if part < 0:
+                track.ending = TOO_MANY_PARTS
                 return
             note = played[count]
             note.onset, note.end, note.part = tick, -1, part
@@ -245,16 +249,20 @@ def _read_track(
         elif kind == PROGRAM:
             program[channel] = pitch
         elif kind == CONTROL and pitch == PEDAL and channel != DRUM_CHANNEL:
-            move = events.pedals[counts[PEDALS]]
-            move.tick, move.channel, move.down = tick, channel, value >= 64
-            counts[PEDALS] += 1
+            _move(pedals, counts, tick, channel, value)
     track.at = at
-    for opened in range(before, count):
-        if played[opened].end < 0:
-            played[opened].end = tick
-            ended[count_ended] = opened
-            count_ended += 1
+    _end_open(played, ended, counts[NOTES], count, count_ended, tick)
     counts[NOTES] = count
+
+
+@compiled
+def _end_open(played: Any, ended: Any, first: int, stop: int, count: int, tick: int) -> None:
+    """End the notes of a track that are open at its end."""
+    for number in range(first, stop):
+        if played[number].end < 0:
+            played[number].end = tick
+            ended[count] = number
+            count += 1
 
 
 @compiled
@@ -301,16 +309,32 @@ def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
 
 
 @compiled
+def _move(pedals: Any, counts: Any, tick: int, channel: int, value: int) -> None:
+    """Keep what a pedal does."""
+    move = pedals[counts[PEDALS]]
+    move.tick, move.channel, move.down = tick, channel, 1 if value >= 64 else 0
+    counts[PEDALS] += 1
+
+
+@compiled
 def _meta(
-    data: Any, at: int, size: int, kind: int, tick: int, track: int, events: Events, counts: Any
+    data: Any,
+    at: int,
+    size: int,
+    kind: int,
+    tick: int,
+    track: int,
+    tempos: Any,
+    marks: Any,
+    counts: Any,
 ) -> None:
     """Keep a tempo or a mark."""
     if kind == TEMPO_CHANGE and size == 3:
-        tempo = events.tempos[counts[TEMPOS]]
+        tempo = tempos[counts[TEMPOS]]
         tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | _word(data, at + 1)
         counts[TEMPOS] += 1
         return
-    mark = events.marks[counts[MARKS]]
+    mark = marks[counts[MARKS]]
     mark.tick, mark.track, mark.kind = tick, track, kind
     if kind == NAME:
         mark.first, mark.second = at, size
@@ -322,9 +346,12 @@ def _meta(
 
 
 @compiled
-def _part(track: int, channel: int, program: int, events: Events, counts: Any) -> None:
-    """Keep a part; count it even if there is no room."""
-    if counts[PARTS] < len(events.parts):
-        part = events.parts[counts[PARTS]]
-        part.track, part.channel, part.program = track, channel, program
+def _part(track: int, channel: int, program: int, parts: Any, counts: Any) -> int:
+    """Keep a part and return its number; -1 says that there is no room for it."""
+    number = counts[PARTS]
+    if number == len(parts):
+        return -1
+    part = parts[number]
+    part.track, part.channel, part.program = track, channel, program
     counts[PARTS] += 1
+    return int(number)

@@ -132,6 +132,8 @@ class Learner:
         rng = np.random.default_rng((self.config.seed, self.counts.step))
         kept = rng.random(self.config.batch) >= FORGETTING
         mine = np.array_split(kept, self.world.size)[self.world.rank]
+        if mine.all():
+            return self._state
         factor = torch.from_numpy(mine).to(self._state[0])[:, None]  # (B, 1)
         h, c = self._state
         return h * factor, c * factor

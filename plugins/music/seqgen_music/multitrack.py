@@ -15,7 +15,7 @@ token, unless the instrument or the loudness change::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,8 +23,17 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music import twins, wishes
+from seqgen_music import keys, twins, wishes
 from seqgen_music.instruments import programs_named
+from seqgen_music.multitrack_harmony import HARMONY_SIZES, SOUNDS, heard
+from seqgen_music.multitrack_header import (
+    DENSITIES,
+    LOWEST,
+    WRITTEN,
+    Header,
+    density_number,
+    header_of,
+)
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
 from seqgen_music.multitrack_values import (
     TEMPOS,
@@ -37,7 +46,7 @@ from seqgen_music.multitrack_values import (
     span_of,
     tempo_numbers,
 )
-from seqgen_music.music import DEFAULT_TEMPO, Music, pitch_name
+from seqgen_music.music import DEFAULT_TEMPO, Music
 from seqgen_music.score import (
     DRUMS,
     FINEST,
@@ -59,11 +68,10 @@ WISHES = {
     "metre": wishes.metre,
     "bars": wishes.count,
     "instruments": wishes.names,
+    "key": keys.named,
+    "density": wishes.number,
 }
-WISH = "tempo=120, metre=3/4, bars=16, instruments=piano+bass+drums"
-
-#: Semitones by which a piece is transposed at most, down and up.
-DOWN, UP = -5, 6
+WISH = "key=C minor, tempo=120, bars=16, instruments=piano+bass+drums"
 
 
 @dataclass(frozen=True)
@@ -105,20 +113,23 @@ class MultitrackCodec(Codec):
         self.bars = [bar_steps(metre, options.steps) for metre in learned.metres]
         self.table = TokenTable(
             {
+                "key": keys.NAMES,
+                "density": DENSITIES[slice(*span_of(learned.densities))],
+                "instrument": learned.programs_named(),
                 "tempo": TEMPOS[slice(*span_of(learned.tempos))],
                 "metre": learned.metres,
                 "bar": (None,),
                 "position": range(max(self.bars)),
-                "program": ["drums" if one == DRUMS else one for one in learned.programs],
+                "program": learned.programs_named(),
                 "velocity": range(*span_of(learned.velocities)),
-                "pitch": range(*span_of(learned.pitches)),
+                "pitch": WRITTEN,
                 "drum": learned.drums,
                 "duration": learned.durations,
             }
         )
         self.vocab = self.table.names
         self.programs = np.array(learned.programs)
-        self.keys = len(self.table.values("pitch")) + len(learned.drums)
+        self.sounds = len(self.table.values("pitch")) + len(learned.drums)
         self.feature_sizes = (
             max(self.bars) + 1,
             PHRASE,
@@ -126,8 +137,12 @@ class MultitrackCodec(Codec):
             len(learned.metres) + 1,
             len(learned.programs) + 1,
             len(self.table.values("velocity")) + 1,
-            self.keys + 1,
+            self.sounds + 1,
             len(self.table) + 1,
+            len(keys.MODES) + 1,
+            len(self.table.values("density")) + 1,
+            len(learned.programs) + 1,
+            *HARMONY_SIZES,
         )
         self._numbers = Numbers(learned, options.steps)
 
@@ -151,11 +166,11 @@ class MultitrackCodec(Codec):
                 score = score_of(piece, options.steps)
             except DataError:
                 continue
-            drums = score.program == DRUMS
+            header, drums = header_of(score), score.program == DRUMS
+            known["densities"].add(header.density)
             known["metres"].update(score.metres)
-            known["programs"].update(np.unique(score.program).tolist())
+            known["programs"].update(header.programs.tolist())
             known["drums"].update(np.unique(score.pitch[drums]).tolist())
-            known["pitches"].update(np.unique(score.pitch[~drums]).tolist())
             nearest = lengths[nearest_of(lengths, score.duration[~drums])]
             known["durations"].update(np.unique(nearest).tolist())
             known["tempos"].update(tempo_numbers(score.tempos).tolist())
@@ -167,7 +182,7 @@ class MultitrackCodec(Codec):
             programs=sorted(known["programs"]),
             drums=sorted(known["drums"]),
             durations=sorted(known["durations"]),
-            pitches=ends_of(known["pitches"]),
+            densities=ends_of(known["densities"]),
             tempos=ends_of(known["tempos"]),
             velocities=ends_of(known["velocities"]),
         )
@@ -182,11 +197,11 @@ class MultitrackCodec(Codec):
             If there is no note, or for a pitch, instrument or metre that the corpus had not.
         """
         score = score_of(piece, self.options.steps)
-        numbers, table = self._numbers, self.table
+        header, numbers, table = header_of(score), self._numbers, self.table
         bar = np.searchsorted(score.starts, score.step, side="right") - 1
         drums = score.program == DRUMS
         program = numbers.program[score.program]
-        pitch = numbers.pitch[drums.astype(np.intp), score.pitch]
+        pitch = np.where(drums, numbers.drum[score.pitch], score.pitch - header.shift - LOWEST)
         self._refuse_unknown(score, program, pitch)
         part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
         tempo = numbers.tempo(score.tempos)[part]
@@ -210,7 +225,15 @@ class MultitrackCodec(Codec):
         chosen = np.flatnonzero(needed)
         before = np.searchsorted(chosen, first * rows.shape[1])
         ids = np.insert(rows.ravel()[chosen], before, self._lines(score.metres))
-        return np.concatenate([[table.start("tempo") + tempo[0]], ids])
+        return np.concatenate([self._header(header), [table.start("tempo") + tempo[0]], ids])
+
+    def _header(self, header: Header) -> Ids:
+        """Return key, density and instruments."""
+        table, low = self.table, self.learned.densities[0]
+        density = np.clip(header.density - low, 0, len(table.values("density")) - 1)
+        programs = self._numbers.program[header.programs]
+        opening = [table.start("key") + header.key, table.start("density") + density]
+        return np.concatenate([opening, table.start("instrument") + programs])
 
     def _lines(self, metres: Sequence[tuple[int, int]]) -> list[int]:
         """Return the tokens that open bars: the metre where it is another one."""
@@ -227,14 +250,7 @@ class MultitrackCodec(Codec):
                 f"corpus: {', '.join(map(program_name, self.learned.programs))}"
             )
         if len(unknown := np.flatnonzero(pitch < 0)):
-            note = int(score.pitch[unknown[0]])
-            if score.program[unknown[0]] == DRUMS:
-                raise DataError(f"this model's corpus has no drum {note}")
-            low, high = self.learned.pitches
-            raise DataError(
-                f"pitch {pitch_name(note)} is outside {pitch_name(low)} to {pitch_name(high)}, the "
-                f"range of this model's corpus; transpose the piece"
-            )
+            raise DataError(f"this model's corpus has no drum {score.pitch[unknown[0]]}")
         for beats, unit in set(score.metres).difference(self.learned.metres):
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
@@ -249,7 +265,10 @@ class MultitrackCodec(Codec):
         notes = np.flatnonzero(sounds & (states.step[:-1] < LONGEST_STEPS))
         struck = drums[notes]
         pitch, duration = number[notes], np.full(len(notes), max(self.options.steps // 4, 1))
-        pitch[~struck] += learned.pitches[0]
+        key = number[self._is(ids, "key")][:1]
+        pitch[~struck] += LOWEST + keys.SHIFTS[key].sum()
+        # What no key of MIDI is sounds an octave nearer.
+        pitch += np.where(pitch < 0, 12, 0) - np.where(pitch > 127, 12, 0)
         pitch[struck] = np.array(learned.drums, np.int64)[pitch[struck]]
         duration[~struck] = np.array(learned.durations, np.int64)[number[notes[~struck] + 1]]
         loudness = learned.velocities[0] + np.maximum(states.velocity[notes] - 1, 0)
@@ -258,7 +277,8 @@ class MultitrackCodec(Codec):
         settled = settle(step, program[notes], pitch, duration, velocity, steps)
         metres = [learned.metres[number] for number in states.metres.tolist()]
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
-        return Score(steps, starts, metres, *tempos, *settled).to_music()
+        music = Score(steps, starts, metres, *tempos, *settled).to_music()
+        return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
@@ -268,16 +288,19 @@ class MultitrackCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        ranges = {name: tuple(state[name]) for name in ("pitches", "tempos", "velocities")}
+        ranges = {name: tuple(state[name]) for name in ("densities", "tempos", "velocities")}
         return cls(Learned(**{**state, "metres": metres, **ranges}), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Transpose all but drums, and make the piece a step faster or slower, louder or softer.
+        """Put the piece into another key, and make it a step faster or slower, louder or softer.
 
-        All stays within the ranges of the corpus, so the order of tokens is kept.
+        Tempo and velocities stay within the ranges of the corpus. Since pitches are written
+        without the key, only its token changes.
         """
         number, varied = self.table.number_of[ids], ids.astype(np.int64)
-        for name, down, up in (("pitch", DOWN, UP), ("tempo", -1, 1), ("velocity", -1, 1)):
+        key = self._is(ids, "key")
+        varied[key] += rng.integers(0, 12) - number[key] % 12
+        for name, down, up in (("tempo", -1, 1), ("velocity", -1, 1)):
             mine = self._is(ids, name)
             if mine.any():
                 highest = len(self.table.values(name)) - 1
@@ -303,10 +326,11 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        head = [last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
+        header = np.arange(np.argmax(self._is(ids, "tempo")))
+        head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]
         if next_kind == "metre":
-            del head[1]
+            del head[-1]
         elif next_kind == "bar":
             rest = rest[1:]
         elif next_kind != "position" and states.place[start]:
@@ -342,11 +366,24 @@ class MultitrackCodec(Codec):
                 states.metre,
                 states.program,
                 states.velocity,
-                states.key,
+                states.sound,
                 self._before(ids, states),
+                *self._told(ids, states),
             ],
             axis=1,
         )
+
+    def _told(self, ids: Ids, states: _States) -> list[Ids]:
+        """Return mode, density, the instrument that comes next, and what sounds."""
+        number = np.append(self.table.number_of[ids], -1)
+        key, density = (number[_latest(self._is(ids, kind))] for kind in ("key", "density"))
+        mode = np.where(key < 0, 0, key // 12 + 1)
+        kind = np.array([SOUNDS.get(kind, 0) for kind in self.table.kinds])[self.table.kind_of[ids]]
+        lengths = np.array(self.learned.durations)
+        following, *harmony = heard(
+            kind, number, states.program, states.step, lengths, len(self.programs)
+        ).T
+        return [mode, density + 1, following, *harmony]
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return the follower that keeps the order of tokens, notes and bars.
@@ -360,15 +397,13 @@ class MultitrackCodec(Codec):
         DataError
             If the text cannot be read, or asks for what the corpus had not.
         """
-        if condition is None:
-            return MultitrackTracker(self, Wish())
-        wished = wishes.parse(condition, WISHES, WISH)
-        if "metre" in wished and wished["metre"] not in self.learned.metres:
+        wished = {} if condition is None else wishes.parse(condition, WISHES, WISH)
+        if wished.get("metre") not in (None, *self.learned.metres):
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
             beats, unit = wished["metre"]
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
-        if (words := wished.pop("instruments", None)) is not None:
-            wished["programs"] = programs_named(words, self.learned.programs)
+        if "instruments" in wished:
+            wished["instruments"] = programs_named(wished["instruments"], self.learned.programs)
         return MultitrackTracker(self, Wish(**wished))
 
     def passages(self, ids: Ids) -> Ids:
@@ -379,6 +414,11 @@ class MultitrackCodec(Codec):
     def tempo_token(self, tempo: float) -> int:
         """Return the token of the nearest tempo, in quarters a minute."""
         return self.table.start("tempo") + int(self._numbers.tempo(np.array([tempo]))[0])
+
+    def density_token(self, notes: float) -> int:
+        """Return the token of the nearest density, in notes a bar."""
+        low, high = self.learned.densities
+        return self.table.start("density") + min(max(density_number(notes), low), high) - low
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; what stands before the first line belongs to bar 1."""
@@ -411,8 +451,8 @@ class MultitrackCodec(Codec):
         program_at = _latest(self._is(ids, "program"))
         velocity_at = _latest(self._is(ids, "velocity"), program)
         note, position = self._is(ids, "pitch", "drum"), self._is(ids, "position")
-        key_at, place_at = _latest(note, program), _latest(position | line)
-        keys = np.append(ids - self.table.start("pitch"), -1)
+        sound_at, place_at = _latest(note, program), _latest(position | line)
+        sounds = np.append(ids - self.table.start("pitch"), -1)
         place = np.where(np.append(position, False)[place_at], number[place_at] + 1, 0)
         here = _latest(note | position | line)
         lines = np.append(0, np.cumsum(line))
@@ -424,8 +464,8 @@ class MultitrackCodec(Codec):
             metre=metre,
             program=program,
             velocity=number[velocity_at] + 1,
-            key=keys[key_at] + 1,
-            here=np.where(np.append(note, False)[here], keys[here] + 1, 0),
+            sound=sounds[sound_at] + 1,
+            here=np.where(np.append(note, False)[here], sounds[here] + 1, 0),
             step=starts[np.maximum(lines - 1, 0)] + np.maximum(place - 1, 0),
             program_at=program_at,
             velocity_at=velocity_at,
@@ -448,7 +488,7 @@ class MultitrackCodec(Codec):
         for size, value in (
             (self.feature_sizes[0], states.place),
             (self.feature_sizes[4], states.program),
-            (self.keys + 1, states.here),
+            (self.sounds + 1, states.here),
             (len(self.table) + 1, token),
         ):
             place = place * size + value
@@ -470,8 +510,8 @@ class _States:
     place : position in the bar
     lines : how many bars have begun
     metre, program
-    velocity, key : of the instrument; a key is a pitch or a drum
-    here : last key at this place
+    velocity, sound : of the instrument; a sound is a pitch or a drum
+    here : last sound at this place
     step : of the piece
     program_at, velocity_at : where the token is that says so, or -1
     metres : int64 array (B,)
@@ -485,7 +525,7 @@ class _States:
     metre: Ids
     program: Ids
     velocity: Ids
-    key: Ids
+    sound: Ids
     here: Ids
     step: Ids
     program_at: Ids

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.multitrack_header import LOWEST
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
@@ -17,22 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks of a piece; None where nothing is asked.
+    """What a user asks of a piece; None, or nothing, where nothing is asked.
 
     Attributes
     ----------
+    key : int
+        As in `seqgen_music.keys`.
+    density : float
+        Notes a bar.
+    instruments : sequence of frozenset of int
+        Programs of which one plays at least, and no others do.
     tempo : float
         Quarters a minute.
     metre : (int, int)
     bars : int
-    programs : frozenset of int
-        The only ones that may play.
     """
 
+    key: int | None = None
+    density: float | None = None
+    instruments: Sequence[frozenset[int]] = ()
     tempo: float | None = None
     metre: tuple[int, int] | None = None
     bars: int | None = None
-    programs: frozenset[int] | None = None
 
 
 class MultitrackTracker:
@@ -52,11 +59,17 @@ class MultitrackTracker:
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
         self._kind, self._last = "", len(codec.table)
+        self._mode = self._density = 0
         self._lines = self._metre = self._tempo = self._program = 0
-        # The last key at this place, and the one above which its instrument's next one is.
+        # By number: which instruments were told of.
+        self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
+        # The step at which the bar begins, and until when each pitch sounds.
+        self._bar, self._length, self._pitch = 0, 0, 0
+        self._ends: dict[int, int] = {}
+        # The last sound at this place, and the one above which its instrument's next one is.
         self._place = self._here = self._floor = 0
         self._velocities: dict[int, int] = {}
-        self._keys: dict[int, int] = {}
+        self._sounds: dict[int, int] = {}
         self._seen: dict[tuple[int, int, int, int], int] = {}
         # Bars without a note, the present one among them, and whether there was a note before.
         self._empty, self._begun = 0, False
@@ -71,15 +84,36 @@ class MultitrackTracker:
             self._metre,
             self._program,
             self._velocities.get(self._program, 0),
-            self._keys.get(self._program, 0),
+            self._sounds.get(self._program, 0),
             self._seen.get(self._context(), 0),
+            self._mode,
+            self._density,
+            self._following(),
+            *self._harmony(),
         )
+
+    def _following(self) -> int:
+        later = np.flatnonzero(self._plays[self._program + 1 :])
+        return self._program + 1 + int(later[0]) if len(later) else 0
+
+    def _harmony(self) -> list[int]:
+        sounding = sorted(pitch for pitch, end in self._ends.items() if end > self._step())
+        tones = {(pitch + LOWEST) % 12 for pitch in sounding}
+        bits = [sum(1 << tone // 3 for tone in tones if tone % 3 == third) for third in range(3)]
+        return [(sounding[0] + LOWEST) % 12 + 1 if sounding else 0, *bits]
+
+    def _step(self) -> int:
+        return self._bar + max(self._place - 1, 0)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of what the order of tokens, the bar and the condition allow."""
         match self._kind:
             case "":
-                mask = self._masks["tempo"].copy()
+                mask = self._masks["key"].copy()
+            case "key":
+                mask = self._masks["density"].copy()
+            case "density" | "instrument":
+                mask = self._instruments()
             case "tempo" if not self._lines:
                 mask = self._masks["metre"].copy()
             case "bar" | "metre":
@@ -106,24 +140,44 @@ class MultitrackTracker:
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
         self._seen[self._context()] = token + 1
         match kind:
+            case "key":
+                self._mode = (number - 1) // 12 + 1
+            case "density":
+                self._density = number
+            case "instrument":
+                self._plays[number] = True
             case "bar" | "metre":
                 self._empty += 1
                 self._lines += 1
                 self._place = self._here = self._floor = 0
                 self._metre = number if kind == "metre" else self._metre
+                self._bar, self._length = (
+                    self._bar + self._length,
+                    self._codec.bars[max(self._metre - 1, 0)],
+                )
             case "position":
                 self._place, self._here, self._floor = number, 0, 0
             case "tempo":
                 self._tempo = number
+                if not self._lines:
+                    self._close_header()
             case "program":
                 self._program, self._floor = number, 0
             case "velocity":
                 self._velocities[self._program] = number
             case "pitch" | "drum":
                 self._here = self._floor = token - self._table.start("pitch") + 1
-                self._keys[self._program] = self._here
+                self._sounds[self._program] = self._here
                 self._empty, self._begun = 0, True
+                if kind == "pitch":
+                    self._pitch = number - 1
+                    self._sound_until(self._step() + 1)
+            case "duration":
+                self._sound_until(self._step() + self._codec.learned.durations[number - 1])
         self._kind, self._last = kind, token
+
+    def _sound_until(self, end: int) -> None:
+        self._ends[self._pitch] = max(self._ends.get(self._pitch, 0), end)
 
     def _context(self) -> tuple[int, int, int, int]:
         return self._place, self._program, self._here, self._last
@@ -138,10 +192,40 @@ class MultitrackTracker:
         if wanted.metre is not None:
             mask &= ~self._masks["metre"]
             mask[self._table.id("metre", wanted.metre)] = True
-        if wanted.programs is not None:
-            unwanted = [program not in wanted.programs for program in codec.learned.programs]
-            mask[:-1][self._masks["program"][:-1]] = ~np.array(unwanted)
+        if wanted.key is not None:
+            mask &= ~self._masks["key"]
+            mask[self._table.start("key") + wanted.key] = True
+        if wanted.density is not None:
+            mask &= ~self._masks["density"]
+            mask[codec.density_token(wanted.density)] = True
+        if wanted.instruments:
+            programs = frozenset.union(*wanted.instruments)
+            playing = [program in programs for program in codec.learned.programs]
+            for kind in ("instrument", "program"):
+                mask[self._masks[kind]] = playing
         return mask
+
+    def _instruments(self) -> NDArray[np.bool_]:
+        """Return the instruments that may be told of next, and tempos after one of each wish."""
+        programs = self._codec.learned.programs
+        told = {program for program, plays in zip(programs, self._plays[1:], strict=True) if plays}
+        missing = [max(wish) for wish in self._wish.instruments if not wish & told]
+        mask = self._masks["instrument"].copy()
+        start = self._table.start("instrument")
+        first = self._last + 1 if self._kind == "instrument" else start
+        mask[start:first] = False
+        if missing:
+            mask[start + programs.index(min(missing)) + 1 : start + len(programs)] = False
+        elif told:
+            mask |= self._masks["tempo"]
+        return mask
+
+    def _close_header(self) -> None:
+        """Allow from now on the instruments that were told of, as far as they are wanted."""
+        programs = self._masks["program"]
+        playing = self._wanted[programs] & self._plays[1:]
+        if playing.any():
+            self._wanted[programs] = playing
 
     def _positions(self) -> NDArray[np.bool_]:
         """Return the places that are left in the bar."""

@@ -1,15 +1,18 @@
 """The codec `multitrack`: any number of instruments and drums, note by note through the bars.
 
-A piece is its tempo, and then bar after bar. A metre token opens the first bar and every bar of
-another metre, a bar token all others. In a bar come places where notes begin, each followed by
-its notes, sorted by instrument (drums first) and pitch. What a token says holds until another
-one says otherwise: the instrument for all notes to come, the velocity for those of its
-instrument, the tempo for all. So a note is a pitch and a duration, and a stroke of a drum one
-token, unless the instrument or the loudness change::
+A piece opens with a header (`seqgen_music.multitrack_header`) and its tempo. Then it goes bar after
+bar. A metre token opens the first bar and every bar of another metre, a bar token all others. In
+a bar come places where notes begin, each followed by its notes, sorted by instrument (drums
+first) and pitch. What a token says holds until another one says otherwise: the instrument for all
+notes to come, the velocity for those of its instrument, the tempo for all. So a note is a pitch
+and a duration, and a stroke of a drum one token, unless the instrument or the loudness change::
 
-    tempo 120 | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
+    key D minor | density 16 | instrument drums | instrument 33 | tempo 120
+    | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
     | program 33 | velocity 20 | pitch E2 | duration 12 | position 6 | program drums | drum 42
     | bar | ...
+
+Pitches are written as if the piece were in C major or A minor: this E sounds as an A.
 """
 
 from __future__ import annotations
@@ -24,8 +27,8 @@ from numpy.typing import NDArray
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import keys, twins, wishes
+from seqgen_music import multitrack_harmony as harmony
 from seqgen_music.instruments import programs_named
-from seqgen_music.multitrack_harmony import HARMONY_SIZES, SOUNDS, heard
 from seqgen_music.multitrack_header import (
     DENSITIES,
     LOWEST,
@@ -64,14 +67,14 @@ PHRASE, PHRASES = 8, 8
 
 #: What may be asked of a new piece, and an example.
 WISHES = {
+    "key": keys.named,
+    "density": wishes.number,
+    "instruments": wishes.names,
     "tempo": wishes.number,
     "metre": wishes.metre,
     "bars": wishes.count,
-    "instruments": wishes.names,
-    "key": keys.named,
-    "density": wishes.number,
 }
-WISH = "key=C minor, tempo=120, bars=16, instruments=piano+bass+drums"
+WISH = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,15 @@ class MultitrackCodec(Codec):
     Velocities are rounded to fours, tempos to `TEMPOS`, and a tempo begins with the next note.
     A change of metre is rounded to a sixteenth, a metre of more than eight quarters is
     taken for 4/4. Bars before the first note and after the last go, and of more than
-    four bars on end in which no note begins the others. Keys, pedals, bends and the
-    names of tracks go.
+    four bars on end in which no note begins the others. Signatures of keys, pedals,
+    bends and the names of tracks go; a piece comes back with the signature of the one key that its
+    header has.
 
-    Eight features: the place in the bar; the number of the bar in its phrase of eight, and of
-    the phrase; metre and instrument; its velocity and its last pitch; and what came the last
+    Fifteen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note.
+    after the same note; of the header the mode, the density and the next instrument; and of what
+    sounds the lowest pitch class, and which others there are, in three columns.
 
     Parameters
     ----------
@@ -142,7 +147,7 @@ class MultitrackCodec(Codec):
             len(keys.MODES) + 1,
             len(self.table.values("density")) + 1,
             len(learned.programs) + 1,
-            *HARMONY_SIZES,
+            *harmony.SIZES,
         )
         self._numbers = Numbers(learned, options.steps)
 
@@ -194,7 +199,7 @@ class MultitrackCodec(Codec):
         Raises
         ------
         DataError
-            If there is no note, or for a pitch, instrument or metre that the corpus had not.
+            If there is no note, or for a drum, instrument or metre that the corpus had not.
         """
         score = score_of(piece, self.options.steps)
         header, numbers, table = header_of(score), self._numbers, self.table
@@ -251,7 +256,10 @@ class MultitrackCodec(Codec):
             )
         if len(unknown := np.flatnonzero(pitch < 0)):
             raise DataError(f"this model's corpus has no drum {score.pitch[unknown[0]]}")
-        for beats, unit in set(score.metres).difference(self.learned.metres):
+        self._refuse_metres(score.metres)
+
+    def _refuse_metres(self, metres: Iterable[tuple[int, int]]) -> None:
+        for beats, unit in set(metres).difference(self.learned.metres):
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
 
@@ -300,13 +308,13 @@ class MultitrackCodec(Codec):
         number, varied = self.table.number_of[ids], ids.astype(np.int64)
         key = self._is(ids, "key")
         varied[key] += rng.integers(0, 12) - number[key] % 12
-        for name, down, up in (("tempo", -1, 1), ("velocity", -1, 1)):
+        for name in ("tempo", "velocity"):
             mine = self._is(ids, name)
             if mine.any():
                 highest = len(self.table.values(name)) - 1
-                lowest_shift = max(down, -int(number[mine].min()))
-                highest_shift = min(up, highest - int(number[mine].max()))
-                varied[mine] += rng.integers(lowest_shift, highest_shift + 1)
+                down = min(1, int(number[mine].min()))
+                up = min(1, highest - int(number[mine].max()))
+                varied[mine] += rng.integers(-down, up + 1)
         return varied
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -355,10 +363,10 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 8)."""
+        """Return the features of every position (N + 1, 15)."""
         states = self._states(ids)
         bar = np.maximum(states.lines - 1, 0)
-        return np.stack(
+        told = np.stack(
             [
                 states.place,
                 bar % PHRASE,
@@ -372,25 +380,32 @@ class MultitrackCodec(Codec):
             ],
             axis=1,
         )
+        return np.concatenate([told, self._harmony(ids, states)], axis=1)
 
     def _told(self, ids: Ids, states: _States) -> list[Ids]:
-        """Return mode, density, the instrument that comes next, and what sounds."""
+        """Return the mode, the density, and the next instrument after the present one."""
         number = np.append(self.table.number_of[ids], -1)
         key, density = (number[_latest(self._is(ids, kind))] for kind in ("key", "density"))
-        mode = np.where(key < 0, 0, key // 12 + 1)
-        kind = np.array([SOUNDS.get(kind, 0) for kind in self.table.kinds])[self.table.kind_of[ids]]
-        lengths = np.array(self.learned.durations)
-        following, *harmony = heard(
-            kind, number, states.program, states.step, lengths, len(self.programs)
-        ).T
-        return [mode, density + 1, following, *harmony]
+        told = np.flatnonzero(self._is(ids, "instrument"))
+        programs, firsts = np.unique(number[told], return_index=True)
+        following = np.zeros(len(number), np.int64)
+        for program, at in zip(programs[::-1].tolist(), told[firsts][::-1].tolist(), strict=True):
+            later = slice(at + 1, None)
+            following[later][states.program[later] <= program] = program + 1
+        return [np.where(key < 0, 0, key // 12 + 1), density + 1, following]
+
+    def _harmony(self, ids: Ids, states: _States) -> Ids:
+        """Return what sounds."""
+        kind = self._is(ids, "pitch") * harmony.PITCH + self._is(ids, "duration") * harmony.DURATION
+        lengths = np.array(self.learned.durations, np.int64)
+        return harmony.harmony(kind, self.table.number_of[ids], states.step, lengths)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return the follower that keeps the order of tokens, notes and bars.
 
-        A condition is text such as ``tempo=120, metre=3/4, bars=16, instruments=piano+drums``.
-        Tempo and metre then hold throughout, the piece ends in the last of these bars, and
-        other instruments are not played.
+        A condition is text such as ``key=C minor, tempo=120, bars=16, instruments=piano+drums``.
+        Tempo and metre then hold throughout, the piece ends in the last of these bars, of every
+        instrument one is in the header, and others are not played.
 
         Raises
         ------
@@ -398,13 +413,17 @@ class MultitrackCodec(Codec):
             If the text cannot be read, or asks for what the corpus had not.
         """
         wished = {} if condition is None else wishes.parse(condition, WISHES, WISH)
-        if wished.get("metre") not in (None, *self.learned.metres):
-            known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
-            beats, unit = wished["metre"]
-            raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
-        if "instruments" in wished:
-            wished["instruments"] = programs_named(wished["instruments"], self.learned.programs)
-        return MultitrackTracker(self, Wish(**wished))
+        if "metre" in wished:
+            self._refuse_metres([wished["metre"]])
+        token_of = {
+            "key": lambda key: self.table.start("key") + key,
+            "density": self.density_token,
+            "tempo": self.tempo_token,
+            "metre": lambda metre: self.table.id("metre", metre),
+        }
+        tokens = [token_of[name](value) for name, value in wished.items() if name in token_of]
+        instruments = programs_named(wished.get("instruments", ()), self.learned.programs)
+        return MultitrackTracker(self, Wish(tokens, instruments, wished.get("bars")))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of what is heard on top, its onsets rounded to sixteenths."""

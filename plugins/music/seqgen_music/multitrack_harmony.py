@@ -1,7 +1,11 @@
-"""What sounds at every token of `multitrack`, as features."""
+"""What sounds at every token of `multitrack`, as features: once compiled, once note by note.
+
+Pitches are numbers of those that are written, and a note sounds from its pitch on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -9,56 +13,69 @@ import numpy as np
 
 from seqgen_music.multitrack_header import LOWEST, WRITTEN
 
-#: Kinds of tokens that matter here.
-PITCH, DURATION, INSTRUMENT = 1, 2, 3
-SOUNDS = {"pitch": PITCH, "duration": DURATION, "instrument": INSTRUMENT}
+#: Numbers of values: of the lowest pitch class plus one, and of the sets of pitch classes that
+#: are a third of an octave apart, as bits.
+SIZES = (13, 16, 16, 16)
 
-#: Numbers of values: of the lowest pitch class, and of the pitch classes, four at a time.
-HARMONY_SIZES = (13, 16, 16, 16)
+#: Kinds of tokens that begin notes and say how long they last.
+PITCH, DURATION = 1, 2
 
 PITCHES = len(WRITTEN)
 
-_compiled = numba.njit(cache=True, nogil=True)
 
-
-@_compiled
-def heard(kind: Any, number: Any, program: Any, step: Any, lengths: Any, programs: int) -> Any:
-    """Return for every place in a piece which instrument is next, and what sounds ``(N + 1, 5)``.
+@numba.njit(cache=True, nogil=True)
+def harmony(kind: Any, number: Any, step: Any, lengths: Any) -> Any:
+    """Return what sounds at every place of a piece ``(N + 1, 4)``.
 
     Parameters
     ----------
     kind : int64 array (N,)
-        `PITCH`, `DURATION`, `INSTRUMENT` or 0.
+        `PITCH`, `DURATION`, or 0 for all others.
     number : int64 array (N,)
         Of each token within its kind.
-    program, step : int64 array (N + 1,)
-        Number of the present instrument plus one, and step of the piece.
+    step : int64 array (N + 1,)
+        Of the piece, at each place.
     lengths : int64 array
         Durations in steps.
-    programs : int
-        Number of instruments.
     """
-    rows = np.zeros((len(kind) + 1, 5), np.int64)
+    rows = np.zeros((len(kind) + 1, 4), np.int64)
     ends = np.zeros(PITCHES, np.int64)
-    plays = np.zeros(programs + 1, np.bool_)
     pitch = 0
-    for at in range(len(kind) + 1):
-        if at:
-            token = kind[at - 1]
-            if token == PITCH:
-                pitch = number[at - 1]
-                ends[pitch] = max(ends[pitch], step[at] + 1)
-            elif token == DURATION:
-                ends[pitch] = max(ends[pitch], step[at] + lengths[number[at - 1]])
-            elif token == INSTRUMENT:
-                plays[number[at - 1] + 1] = True
-        for later in range(program[at] + 1, programs + 1):
-            if plays[later]:
-                rows[at, 0] = later
-                break
-        for one in range(len(ends) - 1, -1, -1):
+    for at in range(1, len(rows)):
+        if kind[at - 1] == PITCH:
+            pitch = number[at - 1]
+            ends[pitch] = max(ends[pitch], step[at] + 1)
+        elif kind[at - 1] == DURATION:
+            ends[pitch] = max(ends[pitch], step[at] + lengths[number[at - 1]])
+        for one in range(PITCHES - 1, -1, -1):
             if ends[one] > step[at]:
                 tone = (one + LOWEST) % 12
-                rows[at, 1] = tone + 1
-                rows[at, 2 + tone % 3] |= 1 << (tone // 3)
+                rows[at, 0] = tone + 1
+                rows[at, 1 + tone % 3] |= 1 << (tone // 3)
     return rows
+
+
+class Sounding:
+    """The same, followed note by note."""
+
+    def __init__(self) -> None:
+        self._pitch = 0
+        self._ends: dict[int, int] = {}
+
+    def begin(self, pitch: int, step: int) -> None:
+        """Take note of a pitch."""
+        self._pitch = pitch
+        self.last(step + 1)
+
+    def last(self, end: int) -> None:
+        """Let the latest pitch sound until a step at least."""
+        self._ends[self._pitch] = max(self._ends.get(self._pitch, 0), end)
+
+    def features(self, step: int) -> Sequence[int]:
+        """Return the row of `harmony`."""
+        sounding = sorted(pitch for pitch, end in self._ends.items() if end > step)
+        tones = [(pitch + LOWEST) % 12 for pitch in sounding]
+        bits = [0, 0, 0]
+        for tone in tones:
+            bits[tone % 3] |= 1 << tone // 3
+        return (tones[0] + 1 if tones else 0, *bits)

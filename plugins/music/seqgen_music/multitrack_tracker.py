@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.multitrack_header import LOWEST
+from seqgen_music.multitrack_harmony import Sounding
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
@@ -18,27 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks of a piece; None, or nothing, where nothing is asked.
+    """What a user asks of a piece.
 
     Attributes
     ----------
-    key : int
-        As in `seqgen_music.keys`.
-    density : float
-        Notes a bar.
+    tokens : sequence of int
+        Each the only one of its kind: a key, a density, a tempo, a metre.
     instruments : sequence of frozenset of int
-        Programs of which one plays at least, and no others do.
-    tempo : float
-        Quarters a minute.
-    metre : (int, int)
-    bars : int
+        Programs of which one is told at least, and no others are.
+    bars : int or None
     """
 
-    key: int | None = None
-    density: float | None = None
+    tokens: Sequence[int] = ()
     instruments: Sequence[frozenset[int]] = ()
-    tempo: float | None = None
-    metre: tuple[int, int] | None = None
     bars: int | None = None
 
 
@@ -63,9 +55,9 @@ class MultitrackTracker:
         self._lines = self._metre = self._tempo = self._program = 0
         # By number: which instruments were told of.
         self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
-        # The step at which the bar begins, and until when each pitch sounds.
-        self._bar, self._length, self._pitch = 0, 0, 0
-        self._ends: dict[int, int] = {}
+        # The step at which the bar begins, and its length.
+        self._bar = self._length = 0
+        self._sounding = Sounding()
         # The last sound at this place, and the one above which its instrument's next one is.
         self._place = self._here = self._floor = 0
         self._velocities: dict[int, int] = {}
@@ -89,21 +81,8 @@ class MultitrackTracker:
             self._mode,
             self._density,
             self._following(),
-            *self._harmony(),
+            *self._sounding.features(self._step()),
         )
-
-    def _following(self) -> int:
-        later = np.flatnonzero(self._plays[self._program + 1 :])
-        return self._program + 1 + int(later[0]) if len(later) else 0
-
-    def _harmony(self) -> list[int]:
-        sounding = sorted(pitch for pitch, end in self._ends.items() if end > self._step())
-        tones = {(pitch + LOWEST) % 12 for pitch in sounding}
-        bits = [sum(1 << tone // 3 for tone in tones if tone % 3 == third) for third in range(3)]
-        return [(sounding[0] + LOWEST) % 12 + 1 if sounding else 0, *bits]
-
-    def _step(self) -> int:
-        return self._bar + max(self._place - 1, 0)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of what the order of tokens, the bar and the condition allow."""
@@ -151,10 +130,8 @@ class MultitrackTracker:
                 self._lines += 1
                 self._place = self._here = self._floor = 0
                 self._metre = number if kind == "metre" else self._metre
-                self._bar, self._length = (
-                    self._bar + self._length,
-                    self._codec.bars[max(self._metre - 1, 0)],
-                )
+                self._bar += self._length
+                self._length = self._codec.bars[max(self._metre - 1, 0)]
             case "position":
                 self._place, self._here, self._floor = number, 0, 0
             case "tempo":
@@ -170,62 +147,64 @@ class MultitrackTracker:
                 self._sounds[self._program] = self._here
                 self._empty, self._begun = 0, True
                 if kind == "pitch":
-                    self._pitch = number - 1
-                    self._sound_until(self._step() + 1)
+                    self._sounding.begin(number - 1, self._step())
             case "duration":
-                self._sound_until(self._step() + self._codec.learned.durations[number - 1])
+                self._sounding.last(self._step() + self._codec.learned.durations[number - 1])
         self._kind, self._last = kind, token
 
-    def _sound_until(self, end: int) -> None:
-        self._ends[self._pitch] = max(self._ends.get(self._pitch, 0), end)
+    def _following(self) -> int:
+        """Return the next instrument after the present one of those that were told of."""
+        later = np.flatnonzero(self._plays[self._program + 1 :])
+        return self._program + 1 + int(later[0]) if len(later) else 0
+
+    def _step(self) -> int:
+        return self._bar + max(self._place - 1, 0)
 
     def _context(self) -> tuple[int, int, int, int]:
         return self._place, self._program, self._here, self._last
 
     def _wanted_mask(self) -> NDArray[np.bool_]:
         """Return what the condition allows anywhere."""
-        codec, wanted = self._codec, self._wish
         mask = np.ones(len(self._table) + 1, bool)
-        if wanted.tempo is not None:
-            mask &= ~self._masks["tempo"]
-            mask[codec.tempo_token(wanted.tempo)] = True
-        if wanted.metre is not None:
-            mask &= ~self._masks["metre"]
-            mask[self._table.id("metre", wanted.metre)] = True
-        if wanted.key is not None:
-            mask &= ~self._masks["key"]
-            mask[self._table.start("key") + wanted.key] = True
-        if wanted.density is not None:
-            mask &= ~self._masks["density"]
-            mask[codec.density_token(wanted.density)] = True
-        if wanted.instruments:
-            programs = frozenset.union(*wanted.instruments)
-            playing = [program in programs for program in codec.learned.programs]
+        for token in self._wish.tokens:
+            mask &= ~self._masks[self._tokens[token]]
+            mask[token] = True
+        if self._wish.instruments:
+            programs = frozenset.union(*self._wish.instruments)
+            playing = [program in programs for program in self._codec.learned.programs]
             for kind in ("instrument", "program"):
                 mask[self._masks[kind]] = playing
         return mask
 
     def _instruments(self) -> NDArray[np.bool_]:
-        """Return the instruments that may be told of next, and tempos after one of each wish."""
-        programs = self._codec.learned.programs
-        told = {program for program, plays in zip(programs, self._plays[1:], strict=True) if plays}
-        missing = [max(wish) for wish in self._wish.instruments if not wish & told]
+        """Return the instruments that may be told of next; tempos after one of each wish."""
         mask = self._masks["instrument"].copy()
         start = self._table.start("instrument")
-        first = self._last + 1 if self._kind == "instrument" else start
-        mask[start:first] = False
-        if missing:
-            mask[start + programs.index(min(missing)) + 1 : start + len(programs)] = False
-        elif told:
+        mask[start : self._last + 1 if self._kind == "instrument" else start] = False
+        if missing := self._missing():
+            # The first wish that is not met is not passed over.
+            programs = self._codec.learned.programs
+            first = min(programs.index(max(wish)) for wish in missing)
+            mask[start + first + 1 : start + len(programs)] = False
+        elif self._plays.any():
             mask |= self._masks["tempo"]
         return mask
 
+    def _missing(self) -> list[frozenset[int]]:
+        """Return the wishes of which no instrument was told."""
+        programs = self._codec.learned.programs
+        told = {program for program, plays in zip(programs, self._plays[1:], strict=True) if plays}
+        return [wish for wish in self._wish.instruments if not wish & told]
+
     def _close_header(self) -> None:
-        """Allow from now on the instruments that were told of, as far as they are wanted."""
-        programs = self._masks["program"]
-        playing = self._wanted[programs] & self._plays[1:]
-        if playing.any():
-            self._wanted[programs] = playing
+        """Allow from now on the instruments that were told of.
+
+        If these are not those that are wanted, they are a prompt's; then the wanted ones play.
+        """
+        programs, told = self._masks["program"], self._plays[1:]
+        wanted = self._wanted[programs]
+        if told.any() and not (told & ~wanted).any() and not self._missing():
+            self._wanted[programs] = told
 
     def _positions(self) -> NDArray[np.bool_]:
         """Return the places that are left in the bar."""

@@ -14,6 +14,7 @@ from seqgen_music.keys import SHIFTS
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
+from seqgen_music.multitrack_features import REPEATED
 from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
@@ -335,9 +336,13 @@ def test_features_tell_what_holds_and_what_came_here_before() -> None:
     third = tokens.index("bar", second + 1)
     # From the third bar on, which repeats the second, the last feature is the token to come.
     np.testing.assert_array_equal(rows[second + 1 : third, 7], ids[second + 1 : third] + 1)
+    lengths = rows[second + 1 : third, 8]
+    assert (np.diff(lengths) >= 0).all() and lengths[-1] == np.searchsorted(
+        REPEATED, third - second
+    )
     stroke = second + tokens[second:].index("position 24") + 1
     assert tokens[stroke : stroke + 2] == ["drum 36", "program 0"]
-    place, bar, phrase, metre, program, _, sound, _, mode, density, following, *_ = rows[stroke]
+    place, bar, phrase, metre, program, _, sound, _, _, mode, density, following, *_ = rows[stroke]
     assert (place, bar, phrase) == (25, 2, 0)
     assert CODEC.learned.metres[metre - 1] == (4, 4)
     assert CODEC.learned.programs[program - 1] == DRUMS

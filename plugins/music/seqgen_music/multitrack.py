@@ -17,7 +17,7 @@ Pitches are written as if the piece were in C major or A minor: this E sounds as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import keys, twins, wishes
-from seqgen_music import multitrack_harmony as harmony
 from seqgen_music.instruments import programs_named
+from seqgen_music.multitrack_features import feature_sizes, features_of
 from seqgen_music.multitrack_header import (
     DENSITIES,
     LOWEST,
@@ -36,7 +36,9 @@ from seqgen_music.multitrack_header import (
     Header,
     density_number,
     header_of,
+    written,
 )
+from seqgen_music.multitrack_states import States, states_of
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
 from seqgen_music.multitrack_values import (
     TEMPOS,
@@ -61,9 +63,6 @@ from seqgen_music.score import (
     settle,
 )
 from seqgen_music.tokens import TokenTable
-
-#: Bars in a phrase, and phrases that are told apart.
-PHRASE, PHRASES = 8, 8
 
 #: What may be asked of a new piece, and an example.
 WISHES = {
@@ -99,11 +98,12 @@ class MultitrackCodec(Codec):
     bends and the names of tracks go; a piece comes back with the signature of the one key that its
     header has.
 
-    Fifteen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    Sixteen features: the place in the bar; the number of the bar in its phrase of eight, and of
     the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note; of the header the mode, the density and the next instrument; and of what
-    sounds the lowest pitch class, and which others there are, in three columns.
+    after the same note; for how many tokens the piece has gone on as it did then; of the header
+    the mode, the density and the next instrument; and of what sounds the lowest pitch class, and
+    which others there are, in three columns.
 
     Parameters
     ----------
@@ -134,21 +134,7 @@ class MultitrackCodec(Codec):
         )
         self.vocab = self.table.names
         self.programs = np.array(learned.programs)
-        self.sounds = len(self.table.values("pitch")) + len(learned.drums)
-        self.feature_sizes = (
-            max(self.bars) + 1,
-            PHRASE,
-            PHRASES,
-            len(learned.metres) + 1,
-            len(learned.programs) + 1,
-            len(self.table.values("velocity")) + 1,
-            self.sounds + 1,
-            len(self.table) + 1,
-            len(keys.MODES) + 1,
-            len(self.table.values("density")) + 1,
-            len(learned.programs) + 1,
-            *harmony.SIZES,
-        )
+        self.feature_sizes = feature_sizes(self.table)
         self._numbers = Numbers(learned, options.steps)
 
     @classmethod
@@ -206,7 +192,7 @@ class MultitrackCodec(Codec):
         bar = np.searchsorted(score.starts, score.step, side="right") - 1
         drums = score.program == DRUMS
         program = numbers.program[score.program]
-        pitch = np.where(drums, numbers.drum[score.pitch], score.pitch - header.shift - LOWEST)
+        pitch = numbers.pitch[drums.astype(np.intp), written(score, header)]
         self._refuse_unknown(score, program, pitch)
         part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
         tempo = numbers.tempo(score.tempos)[part]
@@ -346,7 +332,7 @@ class MultitrackCodec(Codec):
         told = self._told_again(ids, states, start, len(ids) - len(rest))
         return np.concatenate([ids[np.concatenate(head)], told])
 
-    def _told_again(self, ids: Ids, states: _States, start: int, begin: int) -> Ids:
+    def _told_again(self, ids: Ids, states: States, start: int, begin: int) -> Ids:
         """Return the ids from `begin` on, with instrument and velocities as told before `start`."""
         later = np.arange(len(ids)) >= begin
         told, places = [], []
@@ -363,42 +349,8 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 15)."""
-        states = self._states(ids)
-        bar = np.maximum(states.lines - 1, 0)
-        told = np.stack(
-            [
-                states.place,
-                bar % PHRASE,
-                np.minimum(bar // PHRASE, PHRASES - 1),
-                states.metre,
-                states.program,
-                states.velocity,
-                states.sound,
-                self._before(ids, states),
-                *self._told(ids, states),
-            ],
-            axis=1,
-        )
-        return np.concatenate([told, self._harmony(ids, states)], axis=1)
-
-    def _told(self, ids: Ids, states: _States) -> list[Ids]:
-        """Return the mode, the density, and the next instrument after the present one."""
-        number = np.append(self.table.number_of[ids], -1)
-        key, density = (number[_latest(self._is(ids, kind))] for kind in ("key", "density"))
-        told = np.flatnonzero(self._is(ids, "instrument"))
-        programs, firsts = np.unique(number[told], return_index=True)
-        following = np.zeros(len(number), np.int64)
-        for program, at in zip(programs[::-1].tolist(), told[firsts][::-1].tolist(), strict=True):
-            later = slice(at + 1, None)
-            following[later][states.program[later] <= program] = program + 1
-        return [np.where(key < 0, 0, key // 12 + 1), density + 1, following]
-
-    def _harmony(self, ids: Ids, states: _States) -> Ids:
-        """Return what sounds."""
-        kind = self._is(ids, "pitch") * harmony.PITCH + self._is(ids, "duration") * harmony.DURATION
-        lengths = np.array(self.learned.durations, np.int64)
-        return harmony.harmony(kind, self.table.number_of[ids], states.step, lengths)
+        """Return the features of every position (N + 1, 16)."""
+        return features_of(ids, self._states(ids), self.table)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return the follower that keeps the order of tokens, notes and bars.
@@ -415,7 +367,7 @@ class MultitrackCodec(Codec):
         wished = {} if condition is None else wishes.parse(condition, WISHES, WISH)
         if "metre" in wished:
             self._refuse_metres([wished["metre"]])
-        token_of = {
+        token_of: dict[str, Callable[[Any], int]] = {
             "key": lambda key: self.table.start("key") + key,
             "density": self.density_token,
             "tempo": self.tempo_token,
@@ -462,121 +414,16 @@ class MultitrackCodec(Codec):
         """Return which ids are of these kinds; -1 is of none."""
         return self.table.mask(*kinds)[ids]
 
-    def _states(self, ids: Ids) -> _States:
-        """Return what holds before every token, and after the last one."""
-        number = np.append(self.table.number_of[ids], -1)
-        line = self._is(ids, "bar", "metre")
-        metre, program = (number[_latest(self._is(ids, kind))] + 1 for kind in ("metre", "program"))
-        program_at = _latest(self._is(ids, "program"))
-        velocity_at = _latest(self._is(ids, "velocity"), program)
-        note, position = self._is(ids, "pitch", "drum"), self._is(ids, "position")
-        sound_at, place_at = _latest(note, program), _latest(position | line)
-        sounds = np.append(ids - self.table.start("pitch"), -1)
-        place = np.where(np.append(position, False)[place_at], number[place_at] + 1, 0)
-        here = _latest(note | position | line)
-        lines = np.append(0, np.cumsum(line))
-        metres = np.maximum(metre[1:][line] - 1, 0)
-        starts = np.append(0, np.cumsum(np.array(self.bars)[metres]))[: max(len(metres), 1)]
-        return _States(
-            place=place,
-            lines=lines,
-            metre=metre,
-            program=program,
-            velocity=number[velocity_at] + 1,
-            sound=sounds[sound_at] + 1,
-            here=np.where(np.append(note, False)[here], sounds[here] + 1, 0),
-            step=starts[np.maximum(lines - 1, 0)] + np.maximum(place - 1, 0),
-            program_at=program_at,
-            velocity_at=velocity_at,
-            metres=metres,
-            starts=starts,
-        )
+    def _states(self, ids: Ids) -> States:
+        return states_of(ids, self.table, np.array(self.bars))
 
-    def _tempos(self, ids: Ids, states: _States) -> tuple[Ids, NDArray[np.float64]]:
+    def _tempos(self, ids: Ids, states: States) -> tuple[Ids, NDArray[np.float64]]:
         """Return the steps from which tempos hold, and the tempos; the first holds from 0."""
         said = self._is(ids, "tempo")
         values = np.array(self.table.values("tempo"), np.float64)
         tempos = values[self.table.number_of[ids[said]]]
         at = np.maximum.accumulate(states.step[:-1][said])
         return np.append(0, at), np.append(tempos[0] if len(tempos) else DEFAULT_TEMPO, tempos)
-
-    def _before(self, ids: Ids, states: _States) -> Ids:
-        """Return the token after the last like place before every place, plus one, or 0."""
-        token = np.append(len(self.table), ids)
-        place = np.zeros(len(token), np.int64)
-        for size, value in (
-            (self.feature_sizes[0], states.place),
-            (self.feature_sizes[4], states.program),
-            (self.sounds + 1, states.here),
-            (len(self.table) + 1, token),
-        ):
-            place = place * size + value
-        order = np.argsort(place, kind="stable")
-        same = place[order[1:]] == place[order[:-1]]
-        before = np.zeros(len(token), np.int64)
-        before[order[1:][same]] = ids[order[:-1][same]] + 1
-        return before
-
-
-@dataclass(frozen=True)
-class _States:
-    """What holds before every token of a piece, and after the last one: int64 arrays (N + 1,).
-
-    Values are numbers within their kind plus one; 0 is none.
-
-    Attributes
-    ----------
-    place : position in the bar
-    lines : how many bars have begun
-    metre, program
-    velocity, sound : of the instrument; a sound is a pitch or a drum
-    here : last sound at this place
-    step : of the piece
-    program_at, velocity_at : where the token is that says so, or -1
-    metres : int64 array (B,)
-        Number of the metre of every bar.
-    starts : int64 array
-        Its first step; one where there is no bar.
-    """
-
-    place: Ids
-    lines: Ids
-    metre: Ids
-    program: Ids
-    velocity: Ids
-    sound: Ids
-    here: Ids
-    step: Ids
-    program_at: Ids
-    velocity_at: Ids
-    metres: Ids
-    starts: Ids
-
-
-def _latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
-    """Return where the latest event of the same group was before each token, -1 for nowhere.
-
-    Parameters
-    ----------
-    event : bool array (N,)
-    group : int64 array (N + 1,), optional
-        Of every place, of which the one after an event is the event's.
-
-    Returns
-    -------
-    int64 array (N + 1,)
-    """
-    happened = np.append(-1, np.where(event, np.arange(len(event)), -1))
-    if group is None:
-        return np.maximum.accumulate(happened)
-    order = np.argsort(group, kind="stable")
-    # Groups are sorted one after the other: what came before the first place is another's.
-    first = np.searchsorted(group[order], group[order])
-    row = np.arange(len(order))
-    latest = np.maximum.accumulate(np.where(happened[order] >= 0, row, -1))
-    found = np.empty(len(order), np.int64)
-    found[order] = np.where(latest >= first, happened[order][latest], -1)
-    return found
 
 
 def _changed(group: Ids, value: Ids) -> NDArray[np.bool_]:

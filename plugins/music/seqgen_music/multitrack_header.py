@@ -50,6 +50,11 @@ def header_of(score: Score) -> Header:
     return Header(key, density, np.unique(score.program))
 
 
+def written(score: Score, header: Header) -> Ids:
+    """Return the number in `WRITTEN` of every pitch, without the key; of a drum its pitch."""
+    return np.where(score.program == DRUMS, score.pitch, score.pitch - header.shift - LOWEST)
+
+
 def density_number(notes: float) -> int:
     """Return the number of the nearest of `DENSITIES`, by ratio, to so many notes a bar."""
     return int(np.abs(np.log(DENSITIES) - np.log(notes)).argmin())

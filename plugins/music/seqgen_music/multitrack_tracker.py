@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.multitrack_features import REPEATED
 from seqgen_music.multitrack_harmony import Sounding
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
@@ -63,6 +65,7 @@ class MultitrackTracker:
         self._velocities: dict[int, int] = {}
         self._sounds: dict[int, int] = {}
         self._seen: dict[tuple[int, int, int, int], int] = {}
+        self._repeated = 0
         # Bars without a note, the present one among them, and whether there was a note before.
         self._empty, self._begun = 0, False
 
@@ -78,6 +81,7 @@ class MultitrackTracker:
             self._velocities.get(self._program, 0),
             self._sounds.get(self._program, 0),
             self._seen.get(self._context(), 0),
+            bisect_right(REPEATED, self._repeated),
             self._mode,
             self._density,
             self._following(),
@@ -117,7 +121,9 @@ class MultitrackTracker:
     def push(self, token: int) -> None:
         """Take note of a token."""
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
-        self._seen[self._context()] = token + 1
+        context = self._context()
+        self._repeated = self._repeated + 1 if self._seen.get(context) == token + 1 else 0
+        self._seen[context] = token + 1
         match kind:
             case "key":
                 self._mode = (number - 1) // 12 + 1

@@ -55,8 +55,8 @@ class Numbers:
     ----------
     program : int64 array (129,)
         By program; that of `DRUMS` is last.
-    drum : int64 array (128,)
-        By pitch; drums follow pitches.
+    pitch : int64 array (2, 139)
+        By whether it is a drum, and what `written` gives; drums follow pitches.
     velocity, duration : int64 array
         The nearest one.
     """
@@ -64,8 +64,9 @@ class Numbers:
     def __init__(self, learned: Learned, steps: int) -> None:
         self.program = np.full(129, -1)
         self.program[learned.programs] = np.arange(len(learned.programs))
-        self.drum = np.full(128, -1)
-        self.drum[learned.drums] = len(WRITTEN) + np.arange(len(learned.drums))
+        self.pitch = np.full((2, len(WRITTEN)), -1)
+        self.pitch[0] = np.arange(len(WRITTEN))
+        self.pitch[1, learned.drums] = len(WRITTEN) + np.arange(len(learned.drums))
         low, high = learned.velocities
         self.velocity = np.clip(np.arange(256) // VELOCITIES, low, high) - low
         lengths = np.array(learned.durations, np.int64)

@@ -14,7 +14,6 @@ from seqgen_music.keys import SHIFTS
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
-from seqgen_music.multitrack_features import REPEATED
 from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
@@ -336,13 +335,9 @@ def test_features_tell_what_holds_and_what_came_here_before() -> None:
     third = tokens.index("bar", second + 1)
     # From the third bar on, which repeats the second, the last feature is the token to come.
     np.testing.assert_array_equal(rows[second + 1 : third, 7], ids[second + 1 : third] + 1)
-    lengths = rows[second + 1 : third, 8]
-    assert (np.diff(lengths) >= 0).all() and lengths[-1] == np.searchsorted(
-        REPEATED, third - second
-    )
     stroke = second + tokens[second:].index("position 24") + 1
     assert tokens[stroke : stroke + 2] == ["drum 36", "program 0"]
-    place, bar, phrase, metre, program, _, sound, _, _, mode, density, following, *_ = rows[stroke]
+    place, bar, phrase, metre, program, _, sound, _, mode, density, following, *_ = rows[stroke]
     assert (place, bar, phrase) == (25, 2, 0)
     assert CODEC.learned.metres[metre - 1] == (4, 4)
     assert CODEC.learned.programs[program - 1] == DRUMS
@@ -434,11 +429,23 @@ def test_a_condition_is_kept(seed: int) -> None:
         *("key F# minor", "density 11", "instrument drums", "instrument 33", "tempo 160"),
     ]
     music = CODEC.decode(ids)
-    assert CODEC.units(ids)["bars"] == 6
+    # The last bar may be closed by a line, with which the piece is over.
+    assert CODEC.units(ids)["bars"] - (names(CODEC, ids[-1:]) == ["bar"]) == 6
+    assert music.notes["onset"].max() // (3 * music.ticks_per_quarter) == 5
     assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
     assert music.metre_changes() == [(0, 3, 4)]
     assert music.tempo_changes() == [(0, 160.0)]
     assert music.keys == ((0, 3, True),)
+
+
+def test_where_the_model_would_go_on_after_the_last_bar_the_piece_is_over() -> None:
+    tracker, ids = CODEC.tracker("bars=1"), CODEC.encode(SONG)
+    bar = names(CODEC, ids).index("bar")
+    for token in ids[:bar]:
+        tracker.push(int(token))
+    assert tracker.allowed()[[ids[bar], -1]].all()
+    tracker.push(int(ids[bar]))
+    np.testing.assert_array_equal(np.flatnonzero(tracker.allowed()), [len(CODEC.vocab)])
 
 
 def test_of_every_instrument_that_is_wanted_one_is_told() -> None:

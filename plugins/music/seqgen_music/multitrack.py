@@ -98,12 +98,11 @@ class MultitrackCodec(Codec):
     bends and the names of tracks go; a piece comes back with the signature of the one key that its
     header has.
 
-    Sixteen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    Fifteen features: the place in the bar; the number of the bar in its phrase of eight, and of
     the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note; for how many tokens the piece has gone on as it did then; of the header
-    the mode, the density and the next instrument; and of what sounds the lowest pitch class, and
-    which others there are, in three columns.
+    after the same note; of the header the mode, the density and the next instrument; and of what
+    sounds the lowest pitch class, and which others there are, in three columns.
 
     Parameters
     ----------
@@ -112,6 +111,7 @@ class MultitrackCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
+    temperature: ClassVar[float] = 0.8
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned
@@ -349,7 +349,7 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 16)."""
+        """Return the features of every position (N + 1, 15)."""
         return features_of(ids, self._states(ids), self.table)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:

@@ -13,9 +13,6 @@ from seqgen_music.tokens import TokenTable
 #: Bars in a phrase, and phrases that are told apart.
 PHRASE, PHRASES = 8, 8
 
-#: Tokens of a repetition from which on it counts as longer.
-REPEATED = (1, 2, 4, 8, 16, 32, 64, 128)
-
 
 def feature_sizes(table: TokenTable) -> tuple[int, ...]:
     """Return the number of values of every feature."""
@@ -25,16 +22,14 @@ def feature_sizes(table: TokenTable) -> tuple[int, ...]:
     )
     return (
         *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
-        *(pitch + drum + 1, len(table) + 1, len(REPEATED) + 1),
-        *(len(keys.MODES) + 1, density + 1, program + 1),
+        *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, program + 1),
         *harmony.SIZES,
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the features of every position (N + 1, 16)."""
-    bar, before = np.maximum(states.lines - 1, 0), _before(ids, states, table)
-    repeated = np.arange(len(before)) - 1 - latest(before[:-1] != ids + 1)
+    """Return the features of every position (N + 1, 15)."""
+    bar = np.maximum(states.lines - 1, 0)
     told = [
         states.place,
         bar % PHRASE,
@@ -43,8 +38,7 @@ def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
         states.program,
         states.velocity,
         states.sound,
-        before,
-        np.searchsorted(REPEATED, repeated, side="right"),
+        _before(ids, states, table),
         *_header(ids, states, table),
     ]
     kind = table.mask("pitch")[ids] * harmony.PITCH + table.mask("duration")[ids] * harmony.DURATION

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.multitrack_features import REPEATED
 from seqgen_music.multitrack_harmony import Sounding
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
@@ -65,7 +63,6 @@ class MultitrackTracker:
         self._velocities: dict[int, int] = {}
         self._sounds: dict[int, int] = {}
         self._seen: dict[tuple[int, int, int, int], int] = {}
-        self._repeated = 0
         # Bars without a note, the present one among them, and whether there was a note before.
         self._empty, self._begun = 0, False
 
@@ -81,7 +78,6 @@ class MultitrackTracker:
             self._velocities.get(self._program, 0),
             self._sounds.get(self._program, 0),
             self._seen.get(self._context(), 0),
-            bisect_right(REPEATED, self._repeated),
             self._mode,
             self._density,
             self._following(),
@@ -101,6 +97,8 @@ class MultitrackTracker:
                 mask = self._masks["metre"].copy()
             case "bar" | "metre":
                 mask = self._positions() | self._line()
+                if self._is_over():
+                    mask[:-1], mask[-1] = False, True
             case "position":
                 mask = self._other("tempo", self._tempo) | self._notes()
             case "tempo":
@@ -121,9 +119,7 @@ class MultitrackTracker:
     def push(self, token: int) -> None:
         """Take note of a token."""
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
-        context = self._context()
-        self._repeated = self._repeated + 1 if self._seen.get(context) == token + 1 else 0
-        self._seen[context] = token + 1
+        self._seen[self._context()] = token + 1
         match kind:
             case "key":
                 self._mode = (number - 1) // 12 + 1
@@ -221,9 +217,10 @@ class MultitrackTracker:
 
     def _line(self) -> NDArray[np.bool_]:
         """Return what opens the next bar, if there may be one."""
-        bars = self._wish.bars
-        full = bars is not None and self._lines >= bars
-        if full or not self._begun or self._empty > EMPTY_BARS:
+        if self._may_end() and self._wish.bars is not None:
+            # At the line where the model would go on the piece is over, not before.
+            return self._masks["bar"] if not self._empty else np.zeros(len(self._table) + 1, bool)
+        if not self._begun or self._empty > EMPTY_BARS:
             return np.zeros(len(self._table) + 1, bool)
         return self._masks["bar"] | self._other("metre", self._metre)
 
@@ -256,6 +253,10 @@ class MultitrackTracker:
         if number:
             mask[self._table.start(kind) + number - 1] = False
         return mask
+
+    def _is_over(self) -> bool:
+        """Tell whether the line after the last bar that is wanted was written."""
+        return self._wish.bars is not None and self._lines > self._wish.bars
 
     def _may_end(self) -> bool:
         return self._wish.bars is None or self._lines >= self._wish.bars

@@ -135,6 +135,17 @@ def test_no_note_lasts_more_than_ten_seconds() -> None:
     assert columns(CODEC.decode(CODEC.encode(played((0, 25, 60, 61))))) == [(0, 10_000, 60, 61)]
 
 
+def test_what_sounds_where_a_piece_is_cut_rings_on() -> None:
+    """Also what has just begun; but no note lasts for more than ten seconds."""
+    ids = CODEC.encode(played((0, 9.9, 58, 61), (8.5, 3, 60, 61), (9.5, 2, 64, 61)))
+    cut = ids[: np.flatnonzero(CODEC.kind_of[ids] == 1)[-1] + 1]
+    assert columns(CODEC.decode(cut)) == [
+        *((0, 10_000, 58, 61), (8500, 3000, 60, 61), (9500, 2000, 64, 61)),
+    ]
+    again = CODEC.encode(CODEC.decode(cut))
+    np.testing.assert_array_equal(again[: len(cut)], cut)
+
+
 def test_tracks_but_drums_become_one() -> None:
     notes = make_notes([(0, 500, 60, 61, 0), (0, 500, 65, 61, 1), (0, 500, 38, 61, 2)])
     tracks = (Track("Right", 6), Track("Left", 6), Track("Kit", drums=True))
@@ -223,7 +234,7 @@ def test_decoding_is_a_queue_for_every_pitch(tokens: list[int]) -> None:
             start, loudness = sounding[value].pop(0)
             expected.append((start, now, value, loudness))
     for pitch, queue in sounding.items():
-        expected += [(start, min(now, start + 500), pitch, loud) for start, loud in queue]
+        expected += [(start, min(now + 200, start + 1000), pitch, loud) for start, loud in queue]
     music = CODEC.decode(ids)
     assert sorted(columns(music)) == sorted(
         (10 * start, 10 * (end - start), pitch, loudness)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music import wishes
+from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
@@ -42,8 +42,11 @@ from seqgen_music.performance_tracker import (
 )
 from seqgen_music.tokens import TokenTable
 
-#: Steps that a note lasts at most which nothing ends.
-LONGEST_OPEN = 5 * STEPS
+#: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
+RING = 2 * STEPS
+
+#: Notes of one chord begin at most so many steps apart, when performances are compared.
+CHORD_SPREAD = 3
 
 #: Most steps of a piece: what fits into a MIDI file.
 LONGEST_PIECE = 10**6
@@ -217,8 +220,9 @@ class PerformanceCodec(Codec):
     def decode(self, ids: Ids) -> Music:
         """Return one track.
 
-        A note ends at the first "note off" that no earlier note of its pitch has taken, else with
-        the piece, after five seconds at most; ids that mean nothing here are passed over.
+        A note ends at the first "note off" that no earlier note of its pitch has taken. Where there
+        is none, as in a piece that was cut, it rings on for two seconds after the last token, but
+        no note lasts more than ten. Ids that mean nothing here are passed over.
         """
         notes, _, _ = self._notes_of(ids)
         rows = np.zeros(len(notes.start), NOTE)
@@ -314,6 +318,11 @@ class PerformanceCodec(Codec):
         wanted = wishes.parse(condition, {"seconds": wishes.number}, "seconds=30")
         return PerformanceTracker(self, wanted["seconds"])
 
+    def passages(self, ids: Ids) -> Ids:
+        """Return passages of all notes in their order, whatever their time and loudness."""
+        notes, _, _ = self._notes_of(ids)
+        return twins.played_passages(notes.pitch, notes.start, CHORD_SPREAD)
+
     def place(self, ids: Ids, position: int) -> str:
         """Return the time, in minutes and seconds."""
         minutes, seconds = divmod(int(self._shifts(ids[:position]).sum()) // STEPS, 60)
@@ -382,7 +391,7 @@ class PerformanceCodec(Codec):
         has_end = match < np.searchsorted(end_pitches, pitches, side="right")
         closed[ons[has_end]] = ended[offs][match[has_end]]
         start, end = time[began], time[closed]
-        end = np.where(closed == len(ids), np.minimum(end, start + LONGEST_OPEN), end)
+        end = np.where(closed == len(ids), np.minimum(end + RING, start + LONGEST_SOUND), end)
         bins = np.append(self._bins(ids), 0)[began]
         bins = np.where(bins == 0, DEFAULT_BIN, bins)
         return Played(start, end, pitch + self.low, bins), began, closed

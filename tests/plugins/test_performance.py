@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music import performance_memory
 from seqgen_music.domain import MusicDomain
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
+from seqgen_music.performance_memory import Memory, Place, due_number
 
 import seqgen
 from seqgen.errors import DataError
@@ -357,8 +359,52 @@ def test_features_tell_what_sounds_and_since_when() -> None:
     assert rows[2:8, 4].tolist() == [16, 16, 16, 16, 23, 23]
     assert rows[3:8, 5:7].tolist() == [[c, 0], [e, c], [e, c], [e, c], [g, e]]
     assert rows[3:12, 7].tolist() == [c, c, c, c, c, c, e, e, e], "the oldest"
-    assert rows[0].tolist() == [0] * 9
+    assert rows[0].tolist() == [0] * 13
     assert (np.diff(rows[4:10, 8]) >= 0).all() and rows[3, 8] == 0 < rows[5, 8]
+
+
+def test_features_tell_how_a_motive_went_on_before() -> None:
+    """Pitch, steps to go, velocity, and how many notes on end came as they did before."""
+    motive = [(60, 0.5, 61), (62, 0.25, 65), (64, 0.5, 69), (67, 1.0, 73)]
+    notes, at = [], 0.0
+    for pitch, gap, velocity in [*motive, (58, 0.5, 61), *motive]:
+        notes.append((at, 0.1, pitch, velocity))
+        at += gap
+    ids = CODEC.encode(played(*notes))
+    rows = CODEC.features(ids)
+    begins = np.flatnonzero(CODEC.kind_of[ids] == 1)
+    assert not rows[: begins[6] + 1, 9:].any(), "nothing was there before"
+    e, g = 64 - 57, 67 - 57
+    steps = due_number(np.array([25, 50]))
+    assert rows[begins[6] + 1, 9:].tolist() == [e, steps[0], 18, 0], "after C and D"
+    assert rows[begins[7] + 1, 9:].tolist() == [g, steps[1], 19, 1]
+    assert rows[begins[8], 9:].tolist() == [g, due_number(0), 19, 1], "it is due"
+    assert rows[begins[8] + 1, 9:].tolist() == [1, due_number(100), 16, 2]
+
+
+def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
+    memory = Memory()
+    for step, pitch in enumerate([1, 2, 3, 9, 2, 3, 8, 1, 2, 3]):
+        memory.begin(10 * step, pitch, 5)
+    assert memory.expected == Place(9, 10, 5), "after 1 2 3, though 8 came last after 2 3"
+    assert memory.due == 100
+    for step, pitch in enumerate([7, 2, 3]):
+        memory.begin(100 + 20 * step, pitch, step)
+    assert memory.expected.pitch == 7, "after 2 3 the last time"
+
+
+def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
+    monkeypatch.setattr(performance_memory, "MOST_PLACES", 100)
+    memory = Memory()
+    for step in range(500):
+        memory.begin(step, step * step % 83, 1)
+        assert len(memory._places) <= 100
+
+
+def test_a_note_is_due_until_it_is_overdue() -> None:
+    assert due_number(np.array([-(10**9), -9, -8, 0, 100, 101, 5000])).tolist() == [
+        *(0, 0, 1, 9, 109, 110, 110),
+    ]
 
 
 def test_a_continuation_begins_what_sounds_over_the_seam() -> None:

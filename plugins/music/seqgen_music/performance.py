@@ -23,6 +23,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
+from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, due_number
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
     BINS,
@@ -174,6 +175,7 @@ class PerformanceCodec(Codec):
         self.feature_sizes = (
             *(FULL_SHIFT + 1, len(SPANS) + 1, len(SPANS) + 1, MOST_SOUNDING + 1, BINS + 1),
             *(len(pitches) + 1, len(pitches) + 1, len(pitches) + 1, len(SPANS) + 1),
+            *(len(pitches) + 1, FARTHEST + LATEST + 2, BINS + 1, LONGEST_RUN + 1),
         )
 
     @classmethod
@@ -263,7 +265,7 @@ class PerformanceCodec(Codec):
         return self._ids_of(varied.cleaned())
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 9)."""
+        """Return the features of every position (N + 1, 13)."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         notes, began, closed = self._notes_of(ids)
         position = np.arange(len(rows))
@@ -287,6 +289,9 @@ class PerformanceCodec(Codec):
         oldest = oldest[sounds]
         rows[sounds, 7] = pitches[oldest + 2]
         rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
+        remembered = self._remembered(notes)[count]
+        rows[:, 9:] = remembered
+        rows[:, 10] = due_number(remembered[:, 1] - time)
         return rows
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -335,6 +340,23 @@ class PerformanceCodec(Codec):
             "notes": float((self.kind_of[ids] == ON).sum()),
             "seconds": float(self._shifts(ids).sum()) / STEPS,
         }
+
+    def _remembered(self, notes: Played) -> Ids:
+        """Return what a `Memory` says after every number of notes (notes + 1, 4).
+
+        That is pitch, due step and velocity of what is expected, and the run.
+        """
+        memory = Memory()
+        said = [(0, memory.due, 0, 0)]
+        for start, pitch, loud in zip(
+            notes.start.tolist(),
+            (notes.pitch - self.low + 1).tolist(),
+            notes.bin.tolist(),
+            strict=True,
+        ):
+            memory.begin(start, pitch, loud)
+            said.append((memory.expected.pitch, memory.due, memory.expected.bin, memory.run))
+        return np.array(said)
 
     def _shifts(self, ids: Ids) -> Ids:
         """Return the steps of time that each id adds."""

@@ -142,9 +142,10 @@ class PerformanceCodec(Codec):
     and silences of more than ten seconds are cut to ten. Metre, key and tempo go: time is in
     seconds.
 
-    Nine features: what came last; how long ago a note began, and how long before that another
-    one did; how many notes sound; the velocity; the last two pitches; and the pitch that has
-    sounded longest, and for how long.
+    Thirteen features: what came last; how long ago a note began, and how long before that another
+    one did; how many notes sound; the velocity; the last two pitches; the pitch that has sounded
+    longest, and for how long; and how it went on when the same pitches came before: the pitch,
+    when it is due, its velocity, and how many notes on end came as they did then.
 
     Parameters
     ----------
@@ -155,6 +156,7 @@ class PerformanceCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
+    temperature: ClassVar[float] = 0.9
 
     def __init__(self, low: int, high: int, program: int, options: PerformanceOptions) -> None:
         self.options, self.low, self.high, self.program = options, low, high, program

@@ -12,7 +12,7 @@ from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_memory import Memory, Place, due_number
+from seqgen_music.performance_memory import NEVER, Memory, Place, seen_from
 
 import seqgen
 from seqgen.errors import DataError
@@ -359,7 +359,7 @@ def test_features_tell_what_sounds_and_since_when() -> None:
     assert rows[2:8, 4].tolist() == [16, 16, 16, 16, 23, 23]
     assert rows[3:8, 5:7].tolist() == [[c, 0], [e, c], [e, c], [e, c], [g, e]]
     assert rows[3:12, 7].tolist() == [c, c, c, c, c, c, e, e, e], "the oldest"
-    assert rows[0].tolist() == [0] * 13
+    assert rows[0].tolist() == [0] * 15
     assert (np.diff(rows[4:10, 8]) >= 0).all() and rows[3, 8] == 0 < rows[5, 8]
 
 
@@ -375,11 +375,11 @@ def test_features_tell_how_a_motive_went_on_before() -> None:
     begins = np.flatnonzero(CODEC.kind_of[ids] == 1)
     assert not rows[: begins[6] + 1, 9:].any(), "nothing was there before"
     e, g = 64 - 57, 67 - 57
-    steps = due_number(np.array([25, 50]))
-    assert rows[begins[6] + 1, 9:].tolist() == [e, steps[0], 18, 0], "after C and D"
-    assert rows[begins[7] + 1, 9:].tolist() == [g, steps[1], 19, 1]
-    assert rows[begins[8], 9:].tolist() == [g, due_number(0), 19, 1], "it is due"
-    assert rows[begins[8] + 1, 9:].tolist() == [1, due_number(100), 16, 2]
+    assert rows[begins[6] + 1, 9:13].tolist() == [e, 9 + 25, 18, 0], "after C and D"
+    assert rows[begins[7] + 1, 9:].tolist() == [g, 9 + 50, 19, 1, e, 9 + 10], "E lasts 100 ms again"
+    assert rows[begins[7] + 2, 13:].tolist() == [e, 9], "its end is due"
+    assert rows[begins[8], 9:].tolist() == [g, 9, 19, 1, 0, 0], "the note is due, nothing sounds"
+    assert rows[begins[8] + 1, 9:].tolist() == [1, 9 + 100, 16, 2, g, 9 + 10]
 
 
 def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
@@ -401,10 +401,9 @@ def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
         assert len(memory._places) <= 100
 
 
-def test_a_note_is_due_until_it_is_overdue() -> None:
-    assert due_number(np.array([-(10**9), -9, -8, 0, 100, 101, 5000])).tolist() == [
-        *(0, 0, 1, 9, 109, 110, 110),
-    ]
+def test_what_is_due_is_told_until_it_is_overdue() -> None:
+    for ahead, number in ((-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)):
+        assert seen_from((3, 70 + ahead, 1, 0, 4, NEVER), 70).tolist() == [3, number, 1, 0, 4, 0]
 
 
 def test_a_continuation_begins_what_sounds_over_the_seam() -> None:

@@ -23,7 +23,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
-from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, due_number
+from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, seen_from
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
     BINS,
@@ -142,10 +142,11 @@ class PerformanceCodec(Codec):
     and silences of more than ten seconds are cut to ten. Metre, key and tempo go: time is in
     seconds.
 
-    Thirteen features: what came last; how long ago a note began, and how long before that another
+    Fifteen features: what came last; how long ago a note began, and how long before that another
     one did; how many notes sound; the velocity; the last two pitches; the pitch that has sounded
-    longest, and for how long; and how it went on when the same pitches came before: the pitch,
-    when it is due, its velocity, and how many notes on end came as they did then.
+    longest, and for how long; how it went on when the same pitches came before: the pitch, when it
+    is due, its velocity, and how many notes on end came as they did then; and which note is to end
+    first if notes last as they did then, and when.
 
     Parameters
     ----------
@@ -177,7 +178,8 @@ class PerformanceCodec(Codec):
         self.feature_sizes = (
             *(FULL_SHIFT + 1, len(SPANS) + 1, len(SPANS) + 1, MOST_SOUNDING + 1, BINS + 1),
             *(len(pitches) + 1, len(pitches) + 1, len(pitches) + 1, len(SPANS) + 1),
-            *(len(pitches) + 1, FARTHEST + LATEST + 2, BINS + 1, LONGEST_RUN + 1),
+            *(len(pitches) + 1, LATEST + FARTHEST + 2, BINS + 1, LONGEST_RUN + 1),
+            *(len(pitches) + 1, LATEST + FARTHEST + 2),
         )
 
     @classmethod
@@ -267,7 +269,7 @@ class PerformanceCodec(Codec):
         return self._ids_of(varied.cleaned())
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 13)."""
+        """Return the features of every position (N + 1, 15)."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         notes, began, closed = self._notes_of(ids)
         position = np.arange(len(rows))
@@ -291,9 +293,8 @@ class PerformanceCodec(Codec):
         oldest = oldest[sounds]
         rows[sounds, 7] = pitches[oldest + 2]
         rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
-        remembered = self._remembered(notes)[count]
-        rows[:, 9:] = remembered
-        rows[:, 10] = due_number(remembered[:, 1] - time)
+        at, said = self._remembered(notes, began, closed, len(ids))
+        rows[:, 9:] = seen_from(said[np.searchsorted(at, position)], time)
         return rows
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -343,22 +344,39 @@ class PerformanceCodec(Codec):
             "seconds": float(self._shifts(ids).sum()) / STEPS,
         }
 
-    def _remembered(self, notes: Played) -> Ids:
-        """Return what a `Memory` says after every number of notes (notes + 1, 4).
+    def _remembered(self, notes: Played, began: Ids, closed: Ids, end: int) -> tuple[Ids, Ids]:
+        """Return what a `Memory` says before the notes, and after every beginning and end of one.
 
-        That is pitch, due step and velocity of what is expected, and the run.
+        Parameters
+        ----------
+        notes, began, closed
+            As of `_notes_of`.
+        end : int
+            What `closed` is for notes that nothing ends.
+
+        Returns
+        -------
+        at : int64 array (events,)
+            Where in the ids each beginning and end is.
+        said : int64 array (events + 1, 6)
         """
+        ended = np.flatnonzero(closed < end)
+        at = np.concatenate([began, closed[ended]])
+        order = np.argsort(at)
+        numbers = np.concatenate([np.arange(len(began)), ended])[order]
+        begins = (order < len(began)).tolist()
+        steps = np.concatenate([notes.start, notes.end[ended]])[order].tolist()
+        pitches = (notes.pitch - self.low + 1)[numbers].tolist()
         memory = Memory()
-        said = [(0, memory.due, 0, 0)]
-        for start, pitch, loud in zip(
-            notes.start.tolist(),
-            (notes.pitch - self.low + 1).tolist(),
-            notes.bin.tolist(),
-            strict=True,
-        ):
-            memory.begin(start, pitch, loud)
-            said.append((memory.expected.pitch, memory.due, memory.expected.bin, memory.run))
-        return np.array(said)
+        said = [memory.said()]
+        bins = notes.bin[numbers].tolist()
+        for is_begin, step, pitch, loud in zip(begins, steps, pitches, bins, strict=True):
+            if is_begin:
+                memory.begin(step, pitch, loud)
+            else:
+                memory.end(step, pitch)
+            said.append(memory.said())
+        return at[order], np.array(said)
 
     def _shifts(self, ids: Ids) -> Ids:
         """Return the steps of time that each id adds."""

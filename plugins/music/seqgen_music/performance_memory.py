@@ -7,7 +7,7 @@ among all that was played, the longest motive first; what followed it then is wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,11 +22,15 @@ MOST_PLACES = 2**16
 #: From here on it makes no difference how many notes on end came as expected.
 LONGEST_RUN = 15
 
-#: Steps by which an expected note may be late, and the most to it that are told apart.
+#: Steps by which a note or an end may be late, and the most to it that are told apart.
 LATEST, FARTHEST = 8, 101
 
 
-@dataclass(frozen=True, slots=True)
+#: Which of the values that a `Memory` says are steps.
+DUE = [1, 5]
+
+
+@dataclass(slots=True)
 class Place:
     """A note as it followed others.
 
@@ -38,19 +42,33 @@ class Place:
         Steps since the note before it began.
     bin : int
         Bin of the velocity.
+    length : int
+        Steps that it lasted; 0 while it sounds.
     """
 
     pitch: int
     gap: int
     bin: int
+    length: int = 0
 
+
+#: A step that is long past: nothing is due.
+NEVER = -(10**9)
 
 #: Nothing is expected.
-NOWHERE = Place(0, -(10**9), 0)
+NOWHERE = Place(0, NEVER, 0)
+
+
+class Sounding(NamedTuple):
+    """A note that sounds: where it is remembered, its start, and its end if it lasts as before."""
+
+    place: Place
+    start: int
+    end: int
 
 
 class Memory:
-    """Follows the notes as they begin.
+    """Follows the notes as they begin and end.
 
     Attributes
     ----------
@@ -63,7 +81,8 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.expected, self.due, self.run = NOWHERE, NOWHERE.gap, 0
+        self.expected, self.due, self.run = NOWHERE, NEVER, 0
+        self._sounding: list[Sounding] = []
         self._places: dict[tuple[int, ...], Place] = {}
         self._motives: list[tuple[int, ...]] = []
         self._recent: tuple[int, ...] = ()
@@ -71,8 +90,11 @@ class Memory:
 
     def begin(self, step: int, pitch: int, bin: int) -> None:
         """Take note of a note: when it begins, and what `Place` says of it."""
-        self.run = min(self.run + 1, LONGEST_RUN) if pitch == self.expected.pitch else 0
+        known = self.expected if pitch == self.expected.pitch else NOWHERE
+        self.run = 0 if known is NOWHERE else min(self.run + 1, LONGEST_RUN)
         place = Place(pitch, step - self._start, bin)
+        end = step + known.length if known.length else NEVER
+        self._sounding.append(Sounding(place, step, end))
         for motive in self._motives:
             self._places[motive] = place
         while len(self._places) > MOST_PLACES:
@@ -84,8 +106,30 @@ class Memory:
         self.expected = next(known, NOWHERE)
         self.due = step + self.expected.gap
 
+    def end(self, step: int, pitch: int) -> None:
+        """Take note that the earliest note of a pitch that sounds ends."""
+        for note in self._sounding:
+            if note.place.pitch == pitch:
+                note.place.length = step - note.start
+                self._sounding.remove(note)
+                return
 
-def due_number(steps: Any) -> Ids:
-    """Return the feature of so many steps to an expected note: 0 if it is overdue, or none is."""
-    near = np.minimum(steps, FARTHEST) + LATEST + 1
-    return np.asarray(np.maximum(near, 0), np.int64)
+    def said(self) -> tuple[int, int, int, int, int, int]:
+        """Return pitch, due step and velocity of what is expected, and the run.
+
+        Then pitch and due step of the end that is expected first, or 0 and `NEVER`.
+        """
+        known = [(note.end, note.place.pitch) for note in self._sounding if note.end != NEVER]
+        end, pitch = min(known, default=(NEVER, 0))
+        return self.expected.pitch, self.due, self.expected.bin, self.run, pitch, end
+
+
+def seen_from(said: Any, now: Any) -> Ids:
+    """Return as features ``(..., 6)`` what a `Memory` has said, at a step.
+
+    Steps to what is due, cut at `FARTHEST`; 0 if it is overdue, or nothing is due.
+    """
+    rows = np.array(said, np.int64)
+    ahead = rows[..., DUE] - np.asarray(now)[..., None]
+    rows[..., DUE] = np.maximum(np.minimum(ahead, FARTHEST) + LATEST + 1, 0)
+    return rows

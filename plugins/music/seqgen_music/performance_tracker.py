@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
-from seqgen_music.performance_memory import Memory, due_number
+from seqgen_music.performance_memory import Memory, seen_from
 
 if TYPE_CHECKING:
     from seqgen_music.performance import PerformanceCodec
@@ -58,7 +58,6 @@ class PerformanceTracker:
 
     def features(self) -> Sequence[int]:
         """Return the row of `PerformanceCodec.features` for the next position."""
-        expected, due = self._memory.expected, self._memory.due
         oldest = (0, 0)
         if self._sounding:
             start, pitch = self._sounding[0]
@@ -67,7 +66,7 @@ class PerformanceTracker:
             *(self._last, int(span_number(self._time - self._moments[1]))),
             int(span_number(self._moments[1] - self._moments[0])),
             *(min(len(self._sounding), MOST_SOUNDING), self._bin, *self._pitches[::-1], *oldest),
-            *(expected.pitch, int(due_number(due - self._time)), expected.bin, self._memory.run),
+            *seen_from(self._memory.said(), self._time).tolist(),
         )
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -135,6 +134,7 @@ class PerformanceTracker:
             if note[1] == pitch:
                 self._sounding.remove(note)
                 self._last_end, self._silent_since = note, self._time
+                self._memory.end(self._time, pitch + 1)
                 return
 
     def _left(self) -> int:

@@ -12,7 +12,7 @@ from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_memory import NEVER, Memory, Place, seen_from
+from seqgen_music.performance_memory import NEVER, Memory, Place, features_of
 
 import seqgen
 from seqgen.errors import DataError
@@ -401,9 +401,18 @@ def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
         assert len(memory._places) <= 100
 
 
-def test_what_is_due_is_told_until_it_is_overdue() -> None:
-    for ahead, number in ((-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)):
-        assert seen_from((3, 70 + ahead, 1, 0, 4, NEVER), 70).tolist() == [3, number, 1, 0, 4, 0]
+@pytest.mark.parametrize(
+    ("ahead", "number"), [(-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)]
+)
+def test_what_is_due_is_told_until_it_is_overdue(ahead: int, number: int) -> None:
+    memory = Memory()
+    for step, pitch in ((0, 3), (10, 4), (20, 5), (10_000, 3), (10_010, 4)):
+        memory.begin(step, pitch, 1)
+    assert memory.said() == (5, 10_020, 1, 0, 0, NEVER)
+    now = 10_020 - ahead
+    assert memory.features(now) == (5, number, 1, 0, 0, 0)
+    rows = features_of(np.array([memory.said()]), np.array([now]))
+    assert rows.tolist() == [[5, number, 1, 0, 0, 0]]
 
 
 def test_a_continuation_begins_what_sounds_over_the_seam() -> None:

@@ -23,7 +23,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
-from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, seen_from
+from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, features_of
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
     BINS,
@@ -294,7 +294,7 @@ class PerformanceCodec(Codec):
         rows[sounds, 7] = pitches[oldest + 2]
         rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
         at, said = self._remembered(notes, began, closed, len(ids))
-        rows[:, 9:] = seen_from(said[np.searchsorted(at, position)], time)
+        rows[:, 9:] = features_of(said[np.searchsorted(at, position)], time)
         return rows
 
     def continuation(self, ids: Ids, start: int) -> Ids:

@@ -7,7 +7,7 @@ among all that was played, the longest motive first; what followed it then is wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,8 @@ MOST_PLACES = 2**16
 #: From here on it makes no difference how many notes on end came as expected.
 LONGEST_RUN = 15
 
-#: Steps by which a note or an end may be late, and the most to it that are told apart.
+#: Steps by which a note or an end may be late, and the most to it that are told apart. As a
+#: feature 0 is later than that, or nothing due.
 LATEST, FARTHEST = 8, 101
 
 
@@ -123,13 +124,15 @@ class Memory:
         end, pitch = min(known, default=(NEVER, 0))
         return self.expected.pitch, self.due, self.expected.bin, self.run, pitch, end
 
+    def features(self, now: int) -> tuple[int, int, int, int, int, int]:
+        """Return the features that a step sees: what is said, but how far ahead it is due."""
+        pitch, due, loud, run, ending, end = self.said()
+        due, end = (max(min(at - now, FARTHEST) + LATEST + 1, 0) for at in (due, end))
+        return pitch, due, loud, run, ending, end
 
-def seen_from(said: Any, now: Any) -> Ids:
-    """Return as features ``(..., 6)`` what a `Memory` has said, at a step.
 
-    Steps to what is due, cut at `FARTHEST`; 0 if it is overdue, or nothing is due.
-    """
-    rows = np.array(said, np.int64)
-    ahead = rows[..., DUE] - np.asarray(now)[..., None]
-    rows[..., DUE] = np.maximum(np.minimum(ahead, FARTHEST) + LATEST + 1, 0)
+def features_of(said: Ids, now: Ids) -> Ids:
+    """Return the features ``(N, 6)`` of what was said ``(N, 6)`` at steps ``(N,)``."""
+    rows = said.copy()
+    rows[:, DUE] = np.clip(said[:, DUE] - now[:, None], -LATEST - 1, FARTHEST) + LATEST + 1
     return rows

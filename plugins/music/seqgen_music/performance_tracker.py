@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
-from seqgen_music.performance_memory import Memory, seen_from
+from seqgen_music.performance_memory import Memory
 
 if TYPE_CHECKING:
     from seqgen_music.performance import PerformanceCodec
@@ -66,7 +66,7 @@ class PerformanceTracker:
             *(self._last, int(span_number(self._time - self._moments[1]))),
             int(span_number(self._moments[1] - self._moments[0])),
             *(min(len(self._sounding), MOST_SOUNDING), self._bin, *self._pitches[::-1], *oldest),
-            *seen_from(self._memory.said(), self._time).tolist(),
+            *self._memory.features(self._time),
         )
 
     def allowed(self) -> NDArray[np.bool_]:

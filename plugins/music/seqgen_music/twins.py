@@ -88,7 +88,9 @@ def _hashes(moves: NDArray[np.uint64], count: int, fewest: int) -> NDArray[np.ui
     weights = _mixed(np.arange(count)) | np.uint64(1)
     hashes = _mixed((windows * weights).sum(axis=1, dtype=np.uint64))
     ordered = np.sort(windows, axis=1)
-    return hashes[1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) >= fewest]
+    varied = 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) >= fewest
+    kept: NDArray[np.uint64] = hashes[varied]
+    return kept
 
 
 def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -107,7 +109,8 @@ def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int6
     starts = np.rint(notes["onset"] / step).astype(np.int64)
     ends = np.rint((notes["onset"] + notes["duration"]) / step).astype(np.int64)
     order = np.lexsort((-notes["pitch"].astype(np.int64), starts))
-    pitches, onsets = [], []
+    pitches: list[int] = []
+    onsets: list[int] = []
     top, until = -1, -1
     columns = (column[order].tolist() for column in (starts, ends, notes["pitch"]))
     for start, end, pitch in zip(*columns, strict=True):

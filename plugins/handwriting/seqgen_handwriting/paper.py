@@ -11,6 +11,12 @@ from seqgen_handwriting.ink import Ink, Stroke
 #: Millimetres of the longer side of a drawing, and around it.
 SIDE, MARGIN = 150.0, 10.0
 
+#: A4, what stays white on each side of it, and from one line to the next, in millimetres.
+WIDTH, HEIGHT, WHITE, LINE = 210.0, 297.0, 20.0, 10.0
+
+#: Width of the writing on a page.
+COLUMN = WIDTH - 2 * WHITE
+
 #: Millimetres a second of a pen that is watched; seconds that it takes from stroke to stroke.
 SPEED, LIFT = 120.0, 0.12
 

@@ -58,7 +58,7 @@ def _lines_of_strokes(ink: Ink, count: int) -> list[tuple[NDArray[np.float64], .
 
 
 def _spread_line(across: NDArray[np.float64], text: str) -> Ids:
-    """Return the letter of every point of a line (N,), whose places from left to right are given."""
+    """Return the letter of every point of a line (N,) from how far to the right each is."""
     widths = np.array([0.5 if sign in NARROW else 1.5 if sign in WIDE else 1.0 for sign in text])
     inked = np.array([at for at, sign in enumerate(text) if not sign.isspace()])
     if len(across) < len(inked):

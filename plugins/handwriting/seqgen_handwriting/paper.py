@@ -1,4 +1,4 @@
-"""Ink on paper: in millimetres, on pages if it is a longer text, and with a pace for who watches."""
+"""Ink on paper: in millimetres, a longer text on pages, with a pace for who watches it written."""
 
 from __future__ import annotations
 

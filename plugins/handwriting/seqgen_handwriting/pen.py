@@ -186,7 +186,11 @@ class Pen:
         opening = [self.advance] * int(states[-1, OPEN])
         again = (self.first_letter + text[done:announced]).tolist()
         rest = self._come_down(np.asarray(ids[start:], np.int64), bool(states[-1, AIMED]))
-        if self.alphabet and not again and rest[:3].tolist() == [*self.announce("\n"), self.advance]:
+        if (
+            self.alphabet
+            and not again
+            and rest[:3].tolist() == [*self.announce("\n"), self.advance]
+        ):
             # The line break between a prompt and what was given.
             rest = rest[3:]
         return np.concatenate([np.array([*again, *opening], np.int64), rest])
@@ -264,6 +268,7 @@ class PenTracker:
         angles = pen.mask(ANGLE)
         self._step = angles if angles.any() else pen.mask(DRAW, MOVE)
         self._far = pen.mask(DRAW_FAR, MOVE_FAR)
+        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_FAR))
         self._letters, self._advance = pen.mask(LETTER), pen.mask(ADVANCE)
         self._end = np.zeros(len(pen.vocab) + 1, bool)
         self._end[-1] = True
@@ -275,9 +280,12 @@ class PenTracker:
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the position.
 
-        No letter that has ink is passed over, and nothing ends within a word.
+        No letter that has ink is passed over, nothing ends within a word, and no line is drawn to
+        the next line of a text that is dictated.
         """
         state = self._state
+        if self._dictated is not None and self._begins_a_line():
+            return self._lift[int(state[AIMED])]
         if state[AIMED]:
             return self._far
         if state[OPEN]:
@@ -317,6 +325,17 @@ class PenTracker:
         if self._given < len(self._dictated):
             return self._dictated[self._given]
         return len(self._pen.vocab)
+
+    def _begins_a_line(self) -> bool:
+        """Tell whether the next point is the first one of a line after another."""
+        at = int(self._state[DONE])
+        if not self._state[OPEN] or self._state[IN_LETTER] or self._pen.blank[self._text[at]]:
+            return False
+        while at and self._pen.blank[self._text[at - 1]]:
+            at -= 1
+            if self._pen.alphabet[self._text[at]] == "\n":
+                return True
+        return False
 
     def _is_after_a_word(self) -> bool:
         """Tell whether the last letter that was announced leaves ink."""

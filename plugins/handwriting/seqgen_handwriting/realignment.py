@@ -184,9 +184,7 @@ class _Ways:
             expected, (h, c) = self._predict([tokens for _, tokens in group], rows, memory)
             for row, (at, state) in enumerate(zip(chosen, states, strict=True)):
                 own = (h[:, row : row + 1], c[:, row : row + 1])
-                result[at] = replace(
-                    group[row][0], pen=state, memory=own, expected=expected[row]
-                )
+                result[at] = replace(group[row][0], pen=state, memory=own, expected=expected[row])
         return [way for way in result if way is not None]
 
     def _predict(

@@ -34,7 +34,8 @@ SHAPES = {
 def ink_of_svg(root: Element) -> Ink:
     """Return the strokes of an SVG drawing in the order of the document; its title is the text.
 
-    What `seqgen_handwriting.svg_writing` wrote comes back whole, in its own unit. Transforms are applied. What ``use`` repeats, text, images, styles and shapes in percent of
+    What `seqgen_handwriting.svg_writing` wrote comes back whole, in its own unit. Transforms are
+    applied. What ``use`` repeats, text, images, styles and shapes in percent of
     the page are left out; a shape that is only filled is read as its outline, and a line that goes
     nowhere as a dot.
 
@@ -51,7 +52,9 @@ def ink_of_svg(root: Element) -> Ink:
     try:
         for shape, transform in _shapes(root):
             for stroke in _strokes(shape, transform):
-                is_dot = shape.get("class") == "dot" if is_ours else bool(np.all(stroke == stroke[0]))
+                is_dot = (
+                    shape.get("class") == "dot" if is_ours else bool(np.all(stroke == stroke[0]))
+                )
                 strokes.append(stroke[:1] if is_dot else stroke)
                 shapes.append(shape)
                 count += len(strokes[-1])

@@ -277,6 +277,26 @@ def test_a_prompt_of_other_letters_is_refused(run: seqgen.Run, tmp_path: Path, c
     assert "letter '€' is not one of this model's" in re.sub(r"\s+", " ", capsys.readouterr().err)
 
 
+def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
+    line = LINES[7]
+    large = tuple(stroke * 7 + 300 for stroke in line.strokes)
+    assert line.text[2] != " " and line.letters is not None
+    odd = replace(line, strokes=large, text=f"{line.text[:2]}€{line.text[3:]}")
+    fit = run.codec.adapt(odd, "skip")
+    assert fit.text == line.text[:2] + line.text[3:]
+    assert fit.points == line.points - letters_of(line).count(2)
+    assert letters_of(fit) == [at - (at > 2) for at in letters_of(line) if at != 2]
+    heights = np.ptp(np.concatenate(fit.strokes)[:, 1])
+    assert heights == pytest.approx(run.codec.scale)
+    (tmp_path / "a.json").write_text(as_json(odd))
+    arguments = ("--prompt", tmp_path / "a.json", "--unknown", "skip", "--given", "to")
+    assert command("generate", run.folder, *arguments, "-o", tmp_path / "out") == 0
+    with pytest.raises(DataError, match="no ink"):
+        run.codec.adapt(replace(line, text="€" * len(line.text)), "skip")
+    drawing = replace(line, text="", letters=None)
+    assert run.codec.adapt(drawing, "nearest") is drawing
+
+
 def test_pages_are_files_of_their_own(run: seqgen.Run, tmp_path: Path) -> None:
     text = "\n".join(["to the end"] * 30)
     assert command("generate", run.folder, "--given", text, "-o", tmp_path / "out") == 0

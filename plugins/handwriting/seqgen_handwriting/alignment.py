@@ -6,6 +6,7 @@ width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -46,6 +47,27 @@ def spread(ink: Ink) -> Ink:
         return ink
     seams = np.cumsum([len(stroke) for stroke in ink.strokes])[:-1]
     return replace(ink, letters=tuple(np.split(np.concatenate(letters), seams)))
+
+
+def without_letters(ink: Ink, left_out: Sequence[int]) -> Ink:
+    """Return ink whose letters are known without some of them, by their place, and their points."""
+    assert ink.letters is not None
+    kept = ~np.isin(np.arange(len(ink.text)), left_out)
+    places = np.cumsum(kept) - 1
+    strokes, letters, times = [], [], []
+    for number, (stroke, own) in enumerate(zip(ink.strokes, ink.letters, strict=True)):
+        stays = kept[np.clip(own, 0, len(kept) - 1)]
+        if stays.any():
+            strokes.append(stroke[stays])
+            letters.append(places[np.clip(own, 0, len(kept) - 1)][stays])
+            times.append(None if ink.times is None else ink.times[number][stays])
+    return replace(
+        ink,
+        strokes=tuple(strokes),
+        text="".join(letter for letter, stays in zip(ink.text, kept, strict=True) if stays),
+        letters=tuple(letters),
+        times=None if ink.times is None else tuple(part for part in times if part is not None),
+    )
 
 
 def _lines_of_strokes(ink: Ink, count: int) -> list[tuple[NDArray[np.float64], ...]]:

@@ -76,9 +76,10 @@ class Handwriting(Domain):
         if on_a_sheet is None:
             raise DataError(f"cannot write ink as {path.suffix!r}; use {', '.join(self.formats)}")
         written = []
+        suffix = max(filter(path.name.lower().endswith, self.formats), key=len)
+        name = path.name[: -len(suffix)]
         for number, sheet in enumerate(pages(piece), 1):
-            name, dot, suffixes = path.name.partition(".")
-            file = path if number == 1 else path.with_name(f"{name}-page-{number}{dot}{suffixes}")
+            file = path if number == 1 else path.with_name(f"{name}-page-{number}{suffix}")
             write_atomic(file, on_a_sheet(sheet))
             written.append(file)
         return written

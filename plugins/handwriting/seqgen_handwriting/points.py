@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codebook import MOVE, Books
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import COLUMN, LINE
@@ -186,6 +186,29 @@ class PointsCodec(Codec):
             If there are fewer points than letters, and it is not known which belong to which.
         """
         return _trace(piece, bool(self.pen.alphabet)).scaled(1 / self.scale).joined()
+
+    def adapt(self, piece: Ink, unknown: Literal["skip", "nearest"]) -> Ink:
+        """Return a line as high as those of the corpus, without letters that it had not.
+
+        A sample of a hand may come in any unit. There is no letter nearest to another.
+
+        Raises
+        ------
+        DataError
+            If nothing is left.
+        """
+        if not self.pen.alphabet or not piece.text:
+            return piece
+        known = without_letters(
+            spread(piece) if piece.letters is None else piece,
+            [at for at, letter in enumerate(piece.text) if letter not in self.pen.alphabet],
+        )
+        side = trace_of(known).side() if known.points else 0.0
+        if not side:
+            raise DataError(f"no ink of the prompt {piece.text!r} is left to write on from")
+        return replace(
+            known, strokes=tuple(stroke * (self.scale / side) for stroke in known.strokes)
+        )
 
     def decode(self, ids: Ids) -> Ink:
         """Return the strokes, and the text of the letters that were begun."""

@@ -63,6 +63,8 @@ def _realigned(run: seqgen.Run, codec: PointsCodec, ink: Ink) -> Ink:
     trace, pen = codec.trace(ink), codec.pen
     inked = np.array([at for at, one in enumerate(trace.text) if one in pen.alphabet])
     inked = inked[[not pen.blank[pen.alphabet.index(trace.text[at])] for at in inked]]
+    if not len(inked):
+        return ink
     before = np.clip(np.searchsorted(inked, trace.letters), 0, len(inked) - 1)
     ways = _Ways(run, pen, _between(pen, trace.text))
     last = ways.follow(codec.steps.quantise(trace), before)

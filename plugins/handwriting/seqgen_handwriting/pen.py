@@ -218,23 +218,22 @@ class Pen:
         if not self.alphabet:
             raise DataError(
                 "this model draws freely and cannot write a given text: its corpus does not say "
-                "which points belong to which letter"
+                "which points belong to which letter; train with the codec option text=spread if "
+                "its texts are what is written"
             )
-        return PenTracker(
-            self, [token for word in self._words(condition) for token in self.announce(word)]
-        )
+        return PenTracker(self, self._dictation(condition))
 
     def most_tokens(self, condition: Any, of_a_step: int) -> int | None:
         """Return how many tokens the text of a condition takes at most, a step taking so many."""
         if condition is None or not self.alphabet:
             return None
-        letters = "".join(self._words(condition))
-        points = sum(int(self.most[self.alphabet.index(each)]) for each in letters)
+        said = np.array(self._dictation(condition), np.int64)
+        letters = said[said != self.advance] - self.first_letter
         # A letter is said, put to and left; so is the line break after a prompt.
-        return 3 * (len(letters) + 1) + of_a_step * points
+        return 3 * (len(letters) + 1) + of_a_step * int(self.most[letters].sum())
 
-    def _words(self, condition: Any) -> list[str]:
-        """Return the words of a text, with the blanks after them; its lines are not too long."""
+    def _dictation(self, condition: Any) -> list[int]:
+        """Return the tokens that say the words of a text, whose lines are not too long."""
         text = condition.text if isinstance(condition, Ink) else str(condition)
         if not text.strip():
             raise DataError("the text to be written is empty")
@@ -246,8 +245,8 @@ class Pen:
                 )
             else:
                 lines.append(line)
-        words: list[str] = WORD.findall("\n".join(lines))
-        return words
+        words = WORD.findall("\n".join(lines))
+        return [token for word in words for token in self.announce(word)]
 
 
 class PenTracker:

@@ -61,12 +61,13 @@ def _realigned(run: seqgen.Run, codec: PointsCodec, ink: Ink) -> Ink:
     """Return one piece with its likeliest letters, or as it is where no way leads to the end."""
     ink = ink if ink.letters is not None else spread(ink)
     trace, pen = codec.trace(ink), codec.pen
-    inked = np.array([at for at, one in enumerate(trace.text) if one in pen.alphabet])
-    inked = inked[[not pen.blank[pen.alphabet.index(trace.text[at])] for at in inked]]
+    between = _between(pen, trace.text)
+    signs = enumerate(trace.text)
+    inked = np.array([at for at, sign in signs if not pen.blank[pen.alphabet.index(sign)]])
     if not len(inked):
         return ink
     before = np.clip(np.searchsorted(inked, trace.letters), 0, len(inked) - 1)
-    ways = _Ways(run, pen, _between(pen, trace.text))
+    ways = _Ways(run, pen, between)
     last = ways.follow(codec.steps.quantise(trace), before)
     if last is None:
         return ink

@@ -150,8 +150,8 @@ class LimitConfig:
     """When a piece stops that does not end by itself."""
 
     length: float = 0.0
-    """Most tokens in a piece, the prompt's included; 0 allows twice the longest piece of the
-    corpus, but at most 4096, after the prompt."""
+    """Most tokens in a piece, the prompt's included; 0 allows, after the prompt, twice the longest
+    piece of the corpus, but at most 4096, or what a given text calls for."""
     unit: str = "tokens"
     """What the length counts: tokens, or a unit of the codec such as characters or quarters."""
     seconds: float = 0.0

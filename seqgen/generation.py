@@ -329,7 +329,7 @@ class Task:
         self._prompt = prompt.ids
         self.state = stepper.restore(prompt.h, prompt.c)
         self._stops = [ids.tolist() for ids in stop if len(ids)]
-        self._most = _most_tokens(run, self._limit, prompt.ids)
+        self._most = _most_tokens(run, self._limit, prompt.ids, condition)
         seconds = self._limit.seconds
         self._deadline = time.monotonic() + seconds if seconds else math.inf
         # A tracker has to see every token before the next one is drawn.
@@ -495,14 +495,15 @@ def _state_shape(run: Run) -> tuple[int, int, int]:
     return run.model_config.layers, 1, run.model_config.hidden
 
 
-def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids) -> float:
+def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: Any) -> float:
     """Return how many tokens a piece may have, the prompt's among them."""
     units = run.codec.units(prompt)
     if limit.unit != "tokens" and limit.unit not in units:
         names = ", ".join(dict.fromkeys(["tokens", *units]))
         raise ConfigError(f"the length cannot be given in {limit.unit!r}; it can in {names}")
     if not limit.length:
-        return len(prompt) + min(2 * run.longest, LONGEST_PIECE)
+        called_for = run.codec.most_tokens(condition)
+        return len(prompt) + (called_for or min(2 * run.longest, LONGEST_PIECE))
     length = len(prompt) if limit.unit == "tokens" else units[limit.unit]
     if length >= limit.length:
         raise DataError(

@@ -311,6 +311,14 @@ class Codec(Protocol):
             raise DataError(f"codec {type(self).__name__} writes freely: nothing can be given")
         return None
 
+    def most_tokens(self, condition: Any) -> int | None:
+        """Return how many tokens a condition calls for at most, where no limit is set.
+
+        None, the default, means that the codec does not know: the engine sets a limit by the
+        pieces of the corpus.
+        """
+        return None
+
     def place(self, ids: Ids, position: int) -> str:
         """Return in words where in the piece of ids ``(N,)`` a position is ("bar 12")."""
         return f"token {position + 1:,}"

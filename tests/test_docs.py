@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def blocks(page: Path, kind: str) -> list[str]:
 def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     """A folder with the files that the pages speak of, and demos of a few files."""
     from seqgen_handwriting import fonts
+    from seqgen_handwriting.domain import Handwriting
+    from seqgen_handwriting.json_files import as_json
     from seqgen_music.domain import MusicDomain
     from seqgen_text.domain import Text
 
@@ -37,6 +40,10 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     monkeypatch.setattr(fonts, "PAGES", 3)
     monkeypatch.chdir(tmp_path)
     fonts.write_pages(Path("my-ink"))
+    [*lines] = Handwriting().read(Path("my-ink/page-001.json"))
+    Handwriting().write(lines[0], Path("sample.svg"))
+    unmarked = ",".join(as_json(replace(line, letters=None)) for line in lines)
+    Path("my-lines.json").write_text(f"[{unmarked}]")
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     Path("opening.txt").write_text("9 green bottles")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.inkml_reading import ink_of_inkml
 from seqgen_handwriting.inkml_writing import inkml
 from seqgen_handwriting.json_files import as_json, read_json
+from seqgen_handwriting.paper import Sheet, on_paper, pages
 from seqgen_handwriting.points import PointsCodec
 from seqgen_handwriting.polar import PolarCodec
 from seqgen_handwriting.quickdraw_reading import read_quickdraw
@@ -37,7 +38,7 @@ class Handwriting(Domain):
         "polar": PolarCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (
-        *(".json", ".svg", ".anim.svg", ".png", ".gif", ".inkml", ".npz", ".gcode"),
+        *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
     )
 
     def read(self, path: Path) -> Iterator[Ink | DataError]:
@@ -60,33 +61,28 @@ class Handwriting(Domain):
     def write(self, piece: Ink, path: Path) -> list[Path]:
         """Write a drawing in the format of the path's suffix; ``.anim.svg`` moves.
 
+        What is to be looked at or plotted is written page by page, into files of their own.
+
         Raises
         ------
         DataError
             For any other suffix.
         """
-        if path.name.lower().endswith(".anim.svg"):
-            write_atomic(path, animated_svg(piece))
+        whole = {".inkml": inkml, ".npz": write_stroke3, ".json": as_json}
+        if path.suffix.lower() in whole:
+            write_atomic(path, whole[path.suffix.lower()](piece))
             return [path]
-        match path.suffix.lower():
-            case ".svg":
-                write_atomic(path, svg(piece))
-            case ".png" | ".gif" as suffix:
-                # Only pictures need Pillow.
-                from seqgen_handwriting.pictures import gif, png
-
-                write_atomic(path, png(piece) if suffix == ".png" else gif(piece))
-            case ".inkml":
-                write_atomic(path, inkml(piece))
-            case ".npz":
-                write_atomic(path, write_stroke3(piece))
-            case ".json":
-                write_atomic(path, as_json(piece))
-            case ".gcode":
-                write_atomic(path, gcode(piece))
-            case other:
-                raise DataError(f"cannot write ink as {other!r}; use {', '.join(self.formats)}")
-        return [path]
+        on_a_sheet = _sheet_writer(path)
+        if on_a_sheet is None:
+            raise DataError(f"cannot write ink as {path.suffix!r}; use {', '.join(self.formats)}")
+        written = []
+        suffix = max(filter(path.name.lower().endswith, self.formats), key=len)
+        name = path.name[: -len(suffix)]
+        for number, sheet in enumerate(pages(piece), 1):
+            file = path if number == 1 else path.with_name(f"{name}-page-{number}{suffix}")
+            write_atomic(file, on_a_sheet(sheet))
+            written.append(file)
+        return written
 
     def describe(self, piece: Ink) -> dict[str, str | int | float]:
         """Return how many strokes and points it has, and who wrote what."""
@@ -95,12 +91,29 @@ class Handwriting(Domain):
         return about | {name: text for name in ("text", "writer") if (text := getattr(piece, name))}
 
     def preview(self, piece: Ink) -> dict[str, bytes | str]:
-        """Return the drawing."""
-        return {"image/svg+xml": svg(piece)}
+        """Return the drawing, written while one looks."""
+        return {"image/svg+xml": animated_svg(on_paper(piece))}
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return pages of short lines in a single-line font, by made-up writers."""
         return write_pages(folder)
+
+
+def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
+    """Choose the writer of sheets by the suffix."""
+    if path.name.lower().endswith(".anim.svg"):
+        return animated_svg
+    match path.suffix.lower():
+        case ".svg":
+            return svg
+        case ".png" | ".gif" as suffix:
+            # Only pictures need Pillow.
+            from seqgen_handwriting.pictures import gif, png
+
+            return png if suffix == ".png" else gif
+        case ".gcode":
+            return gcode
+    return None
 
 
 def _pieces(path: Path) -> Iterable[Ink | DataError]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.paper import on_paper
+from seqgen_handwriting.paper import Sheet
 
 #: Heights in millimetres of a pen that is lifted and of one that writes.
 UP, DOWN = 5, 0
@@ -20,10 +19,9 @@ G0 Z{UP}
 """
 
 
-def gcode(ink: Ink) -> str:
-    """Return the drawing as moves: G0 with the pen up, G1 with the pen down, y up."""
-    sheet = on_paper(ink)
-    lines = [f"; {' '.join(ink.text.split())}\n"] if ink.text.strip() else []
+def gcode(sheet: Sheet) -> str:
+    """Return a sheet as moves: G0 with the pen up, G1 with the pen down, y up."""
+    lines = [f"; {' '.join(sheet.ink.text.split())}\n"] if sheet.ink.text.strip() else []
     lines.append(HEAD)
     lines.append(f"; paper {sheet.width:.1f} x {sheet.height:.1f}\n")
     for stroke in sheet.strokes:

@@ -29,7 +29,7 @@ class GridOptions:
     """Ways along each half of an axis on the paper; 9 make 19 times 19 codes."""
     move: int = 5
     """Ways along each half of an axis in the air."""
-    text: Literal["auto", "off"] = "auto"
+    text: Literal["auto", "spread", "off"] = "auto"
     """Learn to write given text, if the corpus says which points belong to which letter."""
     vary: float = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""

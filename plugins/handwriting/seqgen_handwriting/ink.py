@@ -97,9 +97,10 @@ class Ink:
     def _repr_html_(self) -> str:
         """Return the drawing, as a notebook shows it."""
         # Only who looks at a piece needs it.
+        from seqgen_handwriting.paper import on_paper
         from seqgen_handwriting.svg_writing import svg
 
-        return svg(self)
+        return svg(on_paper(self))
 
 
 def checked(ink: Ink) -> Ink:

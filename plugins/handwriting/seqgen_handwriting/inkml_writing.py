@@ -8,6 +8,7 @@ import numpy as np
 
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.inkml_reading import LETTER
+from seqgen_handwriting.xml_files import allowed
 
 NAMESPACE = "http://www.w3.org/2003/InkML"
 
@@ -30,7 +31,7 @@ def inkml(ink: Ink) -> str:
         columns.append(ink.letters)
     for name, text in (("transcription", ink.text), ("writer", ink.writer)):
         if text:
-            ElementTree.SubElement(root, "annotation", type=name).text = _allowed(text)
+            ElementTree.SubElement(root, "annotation", type=name).text = allowed(text)
     for number, parts in enumerate(zip(*columns, strict=True)):
         rows = np.column_stack(parts).tolist()
         points = (" ".join(f"{value:.10g}" for value in row) for row in rows)
@@ -38,8 +39,3 @@ def inkml(ink: Ink) -> str:
     ElementTree.indent(root)
     document = ElementTree.tostring(root, "unicode", xml_declaration=False)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'
-
-
-def _allowed(text: str) -> str:
-    """Return text without what XML cannot hold."""
-    return "".join(sign for sign in text if sign.isprintable() or sign in "\t\n")

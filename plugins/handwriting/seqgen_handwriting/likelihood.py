@@ -22,7 +22,6 @@ from seqgen_handwriting.codebook import Books
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.pen import LETTER
 from seqgen_handwriting.points import PointsCodec
-from seqgen_handwriting.trace import trace_of
 
 if TYPE_CHECKING:
     import seqgen
@@ -206,7 +205,7 @@ def _steps_to_code(
     codec: PointsCodec, ink: Ink, steps: Ids
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return what the closed loop had to code at every point but the first, in sides."""
-    trace = trace_of(ink).scaled(1 / codec.scale)
+    trace = codec.trace(ink)
     led = codec.pen.trace(steps).points
     return trace.points[1:] - led[:-1], trace.lifted[1:]
 

@@ -4,12 +4,14 @@ A piece of known text is written word by word: the letters of a word, a token ea
 is to be written; ADVANCE, which puts the pen to the first of them; its points; ADVANCE and the
 next letter's points; and after the last letter ADVANCE once more. A blank belongs to the word
 before it. So the letter being written and the one after it are known from the past, as features.
+A line break is a blank like any other: to the pen all writing is one endless line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,10 @@ ANGLE, DRAW_FAR, MOVE_FAR, LETTER, ADVANCE = range(2, 7)
 
 #: Fields of a state: where the pen is, where its stroke and its letter began, what came so far.
 X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, DIRECTION = range(9)
-COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, FIELDS = range(9, 18)
+COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
 
-#: From here on numbers of strokes, of points of a stroke and of points of a letter are one.
+#: From here on numbers of strokes of a letter or of a drawing, of points of a stroke and of points
+#: of a letter are one.
 MOST_STROKES, MOST_DRAWN, MOST_IN_LETTER = 23, 23, 31
 
 #: The place of the pen: cells of 1 / CELL sides, PLACES of them each way.
@@ -39,6 +42,9 @@ NEAR, WAYS = 0.02, 13
 
 #: Directions told apart.
 DIRECTIONS = 16
+
+#: The height above the last MEMORY points: cells of 1 / FINE sides, HEIGHTS of them.
+MEMORY, FINE, HEIGHTS = 48, 25, 40
 
 #: A word and the blanks after it.
 WORD = re.compile(r"\S+\s*|\s+")
@@ -58,8 +64,10 @@ class Pen:
         The step of DRAW and MOVE, cosine and sine of ANGLE, the way of the others in column 0.
     alphabet : str
         Letters that can be written; empty if nothing is known of text.
-    blank : str
-        Those that leave no ink.
+    most : mapping of str to int
+        Of every letter the most points that it was written with; 0 of those without ink.
+    line : int
+        How many letters go on a line of a page.
     """
 
     def __init__(
@@ -68,9 +76,10 @@ class Pen:
         kinds: Ids,
         values: NDArray[np.float64],
         alphabet: str,
-        blank: str,
+        most: Mapping[str, int],
+        line: int,
     ) -> None:
-        self.alphabet = alphabet
+        self.alphabet, self.line = alphabet, line
         written = [LETTER] * len(alphabet) + [ADVANCE] * bool(alphabet)
         letters = [*(f"letter {letter}" for letter in alphabet), *["advance"] * bool(alphabet)]
         self.vocab = (*names, *letters)
@@ -78,10 +87,12 @@ class Pen:
         self.kinds = np.concatenate([kinds, np.array(written, np.int64)])
         self.values = np.zeros((len(self.kinds), 2))
         self.values[: len(values)] = values
-        self.blank = np.array([letter in blank for letter in alphabet], bool)
+        self.most = np.array([most[letter] for letter in alphabet], np.int64)
+        self.blank = self.most == 0
         self.feature_sizes: tuple[int, ...] = (
             *(MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, WAYS**2, 2 * DIRECTIONS + 1),
-            *((len(alphabet) + 1, len(alphabet) + 1, MOST_IN_LETTER + 1) if alphabet else ()),
+            *((len(alphabet) + 1, len(alphabet) + 1) if alphabet else ()),
+            *((MOST_IN_LETTER + 1, HEIGHTS) if alphabet else ()),
         )
 
     def mask(self, *kinds: int) -> NDArray[np.bool_]:
@@ -173,12 +184,26 @@ class Pen:
         states, _, text = self.follow(ids[:start])
         done, announced = int(states[-1, DONE]), int(states[-1, ANNOUNCED])
         opening = [self.advance] * int(states[-1, OPEN])
-        rest = np.asarray(ids[start:], np.int64)
-        # What comes through the air begins where it comes down.
-        stays = np.isin(self.kinds[rest], (DRAW, ANGLE, LETTER, ADVANCE))
-        rest = rest[int(np.argmax(stays)) if stays.any() else len(rest) :]
         again = (self.first_letter + text[done:announced]).tolist()
+        rest = self._come_down(np.asarray(ids[start:], np.int64), bool(states[-1, AIMED]))
+        if (
+            self.alphabet
+            and not again
+            and rest[:3].tolist() == [*self.announce("\n"), self.advance]
+        ):
+            # The line break between a prompt and what was given.
+            rest = rest[3:]
         return np.concatenate([np.array([*again, *opening], np.int64), rest])
+
+    def _come_down(self, ids: Ids, aimed: bool) -> Ids:
+        """Return ids that begin where the pen comes down, if they come through the air."""
+        kinds = self.kinds[ids]
+        steps = np.flatnonzero(np.isin(kinds, (DRAW, MOVE, DRAW_FAR, MOVE_FAR)))
+        if not len(steps) or (kinds[steps[0]] in (DRAW, DRAW_FAR) and not aimed):
+            return ids
+        first = int(steps[0])
+        aim = first - 1 if first and kinds[first - 1] == ANGLE else first
+        return np.delete(ids, [aim, first])
 
     def tracker(self, condition: Any) -> PenTracker:
         """Return a new follower, of a sentence or a piece with text if one is given.
@@ -193,14 +218,35 @@ class Pen:
         if not self.alphabet:
             raise DataError(
                 "this model draws freely and cannot write a given text: its corpus does not say "
-                "which points belong to which letter"
+                "which points belong to which letter; train with the codec option text=spread if "
+                "its texts are what is written"
             )
+        return PenTracker(self, self._dictation(condition))
+
+    def most_tokens(self, condition: Any, of_a_step: int) -> int | None:
+        """Return how many tokens the text of a condition takes at most, a step taking so many."""
+        if condition is None or not self.alphabet:
+            return None
+        said = np.array(self._dictation(condition), np.int64)
+        letters = said[said != self.advance] - self.first_letter
+        # A letter is said, put to and left; so is the line break after a prompt.
+        return 3 * (len(letters) + 1) + of_a_step * int(self.most[letters].sum())
+
+    def _dictation(self, condition: Any) -> list[int]:
+        """Return the tokens that say the words of a text, whose lines are not too long."""
         text = condition.text if isinstance(condition, Ink) else str(condition)
         if not text.strip():
             raise DataError("the text to be written is empty")
-        return PenTracker(
-            self, [token for word in WORD.findall(text) for token in self.announce(word)]
-        )
+        lines = []
+        for line in text.splitlines():
+            if len(line) > self.line:
+                lines += textwrap.wrap(
+                    line, self.line, break_long_words=False, break_on_hyphens=False
+                )
+            else:
+                lines.append(line)
+        words = WORD.findall("\n".join(lines))
+        return [token for word in words for token in self.announce(word)]
 
 
 class PenTracker:
@@ -210,8 +256,8 @@ class PenTracker:
     ----------
     pen : Pen
     dictated : sequence of int, optional
-        Letters and ADVANCE of every word to be written. END comes after the last and not before.
-        A prompt comes first, with the letters that it has.
+        Letters and ADVANCE of every word to be written. END comes after the last and not before,
+        and no letter has more points than it ever had. A prompt comes first, on a line of its own.
     """
 
     def __init__(self, pen: Pen, dictated: Sequence[int] | None = None) -> None:
@@ -221,6 +267,7 @@ class PenTracker:
         angles = pen.mask(ANGLE)
         self._step = angles if angles.any() else pen.mask(DRAW, MOVE)
         self._far = pen.mask(DRAW_FAR, MOVE_FAR)
+        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_FAR))
         self._letters, self._advance = pen.mask(LETTER), pen.mask(ADVANCE)
         self._end = np.zeros(len(pen.vocab) + 1, bool)
         self._end[-1] = True
@@ -232,9 +279,12 @@ class PenTracker:
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the position.
 
-        No letter that has ink is passed over, and nothing ends within a word.
+        No letter that has ink is passed over, nothing ends within a word, and no line is drawn to
+        the next line of a text that is dictated.
         """
         state = self._state
+        if self._dictated is not None and self._begins_a_line():
+            return self._lift[int(state[AIMED])]
         if state[AIMED]:
             return self._far
         if state[OPEN]:
@@ -245,7 +295,7 @@ class PenTracker:
         return mask | self._end if state[STEPS] else mask
 
     def forced(self) -> int | None:
-        """Pass over a blank, dictate the next word, and end after the last."""
+        """Pass over a blank, leave a letter that is full, dictate the next word, and end."""
         self._asked = self._due()
         return self._asked
 
@@ -263,13 +313,33 @@ class PenTracker:
         if state[AIMED]:
             return None
         if state[OPEN]:
-            is_blank = self._pen.blank[self._text[int(state[DONE])]]
-            return self._pen.advance if is_blank else None
+            letter = self._text[int(state[DONE])]
+            is_full = self._dictated is not None and state[IN_LETTER] >= self._pen.most[letter]
+            return self._pen.advance if is_full or self._pen.blank[letter] else None
         if self._dictated is None:
             return None
+        line_break = self._pen.announce("\n")
+        if not self._given and self._is_after_a_word() and self._dictated[0] != line_break[0]:
+            self._dictated = [*line_break, *self._dictated]
         if self._given < len(self._dictated):
             return self._dictated[self._given]
         return len(self._pen.vocab)
+
+    def _begins_a_line(self) -> bool:
+        """Tell whether the next point is the first one of a line after another."""
+        at = int(self._state[DONE])
+        if not self._state[OPEN] or self._state[IN_LETTER] or self._pen.blank[self._text[at]]:
+            return False
+        while at and self._pen.blank[self._text[at - 1]]:
+            at -= 1
+            if self._pen.alphabet[self._text[at]] == "\n":
+                return True
+        return False
+
+    def _is_after_a_word(self) -> bool:
+        """Tell whether the last letter that was announced leaves ink."""
+        announced = int(self._state[ANNOUNCED])
+        return announced > 0 and not self._pen.blank[self._text[announced - 1]]
 
 
 @compiled
@@ -283,7 +353,7 @@ def _push(
     elif kind == ADVANCE:
         state[DONE] += state[OPEN]
         state[OPEN] = 1.0 if state[DONE] < state[ANNOUNCED] else 0.0
-        state[LETTER_X], state[IN_LETTER] = state[X], 0.0
+        state[LETTER_X], state[IN_LETTER], state[STROKES] = state[X], 0.0, 0.0
         if state[OPEN] and not state[FOUND] and not blank[text[int(state[DONE])]]:
             # The first point of all belongs to the first letter that has ink.
             state[FOUND] = state[IN_LETTER] = 1.0
@@ -297,6 +367,7 @@ def _push(
         state[DIRECTION] = _direction(x, y)
         state[AIMED] = 0.0
         state[STEPS] += 1
+        state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
         state[IN_LETTER] += 1
         state[FOUND] = 1.0
         state[DRAWN] += 1
@@ -340,6 +411,8 @@ def _describe(state: State, text: Ids, row: Ids) -> None:
         row[5] = text[done] + 1 if state[OPEN] else 0
         row[6] = text[following] + 1 if following < state[ANNOUNCED] else 0
         row[7] = min(state[IN_LETTER], MOST_IN_LETTER)
+        height = np.floor((state[Y] - state[LEVEL]) * FINE) + HEIGHTS // 2
+        row[8] = int(min(max(height, 0), HEIGHTS - 1))
 
 
 @compiled

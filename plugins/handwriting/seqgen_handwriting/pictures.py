@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seqgen_handwriting.ink import Ink, Stroke
-from seqgen_handwriting.paper import on_paper
+from seqgen_handwriting.ink import Stroke
+from seqgen_handwriting.paper import Sheet
 from seqgen_handwriting.svg_writing import PEN
 
 #: Pixels a millimetre of a picture and of a moving one; drawn larger by `FINER`, then reduced.
@@ -19,9 +19,8 @@ PICTURE, MOVING, FINER = 7, 4, 3
 FRAME, LAST, MOST_FRAMES = 60, 2500, 120
 
 
-def png(ink: Ink) -> bytes:
-    """Return the drawing in black on white."""
-    sheet = on_paper(ink)
+def png(sheet: Sheet) -> bytes:
+    """Return a sheet in black on white."""
     canvas = _canvas(sheet.width, sheet.height, PICTURE)
     for stroke in sheet.strokes:
         _draw(canvas, stroke, PICTURE)
@@ -30,9 +29,8 @@ def png(ink: Ink) -> bytes:
     return buffer.getvalue()
 
 
-def gif(ink: Ink) -> bytes:
-    """Return the drawing while it is written, over and over."""
-    sheet = on_paper(ink)
+def gif(sheet: Sheet) -> bytes:
+    """Return a sheet while it is written, over and over."""
     begins, lasts = sheet.pace()
     seconds = begins[-1] + lasts[-1] if begins else 0.0
     count = min(max(int(1000 * seconds / FRAME), 1), MOST_FRAMES)

@@ -6,8 +6,9 @@ step, of the book of steps on the paper or of that of steps in the air.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -15,10 +16,15 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
+from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codebook import MOVE, Books
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.paper import COLUMN, LINE
 from seqgen_handwriting.pen import ANGLE, LETTER, MOVE_FAR, Pen, PenTracker
-from seqgen_handwriting.trace import Trace, ink_of, trace_of
+from seqgen_handwriting.trace import PITCH, Trace, ink_of, trace_of
+
+#: The width of a page's writing in sides.
+WIDTH = COLUMN / LINE * PITCH
 
 
 class Steps(Protocol):
@@ -50,8 +56,9 @@ class PointOptions:
     """Codes of steps on the paper."""
     move: int = 128
     """Codes of steps in the air."""
-    text: Literal["auto", "off"] = "auto"
-    """Learn to write given text, if the corpus says which points belong to which letter."""
+    text: Literal["auto", "spread", "off"] = "auto"
+    """Learn to write given text: auto does if the corpus says which points belong to which letter;
+    spread takes the letters of every text as spread evenly over the ink."""
     vary: float = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
 
@@ -78,13 +85,15 @@ class PointsCodec(Codec):
 
     Lossy: a step becomes the nearest of its book; what is left over goes into the next, so that
     errors do not add up. Place and size go: drawings begin at the origin and keep their size
-    relative to one another. Times and the writer go, and text whose letters are not known. Points
-    that go back to an earlier letter, for its dot, go with the one that the pen had got to.
+    relative to one another; lines of writing come to be `PITCH` sides apart. Times and the writer
+    go, and text if no piece of the corpus says which points belong to which letter; if some do,
+    the letters of the others are spread over their ink. Points that go back to an earlier letter,
+    for its dot, go with the one that the pen had got to.
 
-    Five features: the number of the stroke; of points in it; the place of the pen, from the
-    first point, sideways from where the letter began; the way from the beginning of the stroke;
-    the direction of the last step. With text three more: the letter being written, the next one,
-    and how many points the letter has.
+    Five features: the number of the stroke, in the drawing or the letter; of points in it; the
+    place of the pen, from the first point, sideways from where the letter began; the way from the
+    beginning of the stroke; the direction of the last step. With text four more: the letter being
+    written, the next one, how many points the letter has, and the height above the line so far.
 
     Parameters
     ----------
@@ -92,26 +101,31 @@ class PointsCodec(Codec):
     scale : float
         The median side of the corpus's drawings, which counts as 1: the height of pieces whose
         letters are known, the longer side of others.
-    alphabet, blank : str
-        Letters of the corpus, and those of them without ink.
+    most : mapping of str to int
+        Letters of the corpus, and the most points that each had.
+    letter : float
+        The median width of a letter in sides.
     error : (float, float)
         How far points are off, in % of their drawing's side: mean and 95th percentile.
     """
 
     options_type: ClassVar[type[Any]] = PointOptions
+    temperature: ClassVar[float] = 0.7
+    of_a_step: ClassVar[int] = 1
 
     def __init__(
         self,
         steps: Steps,
         scale: float,
-        alphabet: str,
-        blank: str,
+        most: Mapping[str, int],
+        letter: float,
         error: tuple[float, float],
         options: Any,
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
-        self.blank = blank
-        self.pen = Pen(steps.names, *steps.tables(), alphabet, blank)
+        self.most, self.letter = dict(most), letter
+        line = max(int(WIDTH / letter), 1)
+        self.pen = Pen(steps.names, *steps.tables(), "".join(sorted(most)), most, line)
         self.vocab = self.pen.vocab
         self.feature_sizes = self.pen.feature_sizes
 
@@ -129,23 +143,24 @@ class PointsCodec(Codec):
     def fit(cls, pieces: Iterable[Ink], options: Any) -> Self:
         """Learn the scale, the steps and the alphabet.
 
-        All points are held in memory, 25 bytes each.
+        All pieces are held in memory.
 
         Raises
         ------
         DataError
             If no piece has two points in different places.
         """
-        traces = [_written(trace_of(ink), options) for ink in pieces if ink.points > 1]
+        inks = [ink for ink in pieces if ink.points > 1]
+        told = any(ink.text and ink.letters is not None for ink in inks)
+        told = told if options.text == "auto" else options.text == "spread"
+        traces = list(_traces(inks, told))
         sides = np.array([trace.side() for trace in traces])
         if not (sides > 0).any():
             raise DataError("no drawing has two points in different places")
         scale = float(np.median(sides[sides > 0]))
-        traces = [trace.scaled(1 / scale) for trace in traces]
-        letters = {letter for trace in traces for letter in trace.text}
-        inked = {trace.text[at] for trace in traces if trace.text for at in set(trace.letters)}
-        alphabet, blank = ("".join(sorted(each)) for each in (letters, letters - inked))
-        codec = cls(cls.learn(traces, options), scale, alphabet, blank, (0.0, 0.0), options)
+        traces = [trace.scaled(1 / scale).joined() for trace in traces]
+        steps = cls.learn(traces, options)
+        codec = cls(steps, scale, _most_points(traces), _width(traces), (0.0, 0.0), options)
         codec.error = codec._error(traces)
         return codec
 
@@ -155,29 +170,57 @@ class PointsCodec(Codec):
         Raises
         ------
         DataError
-            If there are no two points; for a letter that the corpus had not; for text of which
-            it is not known which points belong to which letter, if the corpus tells that.
+            If there are no two points, or fewer than letters whose points are not known; for a
+            letter that the corpus had not.
         """
         if piece.points < 2:
             raise DataError(f"a drawing has two points at least, found {piece.points}")
-        if self.pen.alphabet and piece.text and piece.letters is None:
-            raise DataError(
-                f"it is not known which points of {piece.text!r} belong to which letter, and this "
-                f"corpus tells; set the codec option text to off to learn without text"
-            )
-        return self._ids(_written(trace_of(piece), self.options).scaled(1 / self.scale))
+        return self._ids(self.trace(piece))
+
+    def trace(self, piece: Ink) -> Trace:
+        """Return the points of a piece in sides, its lines joined, with text if it is learned.
+
+        Raises
+        ------
+        DataError
+            If there are fewer points than letters, and it is not known which belong to which.
+        """
+        return _trace(piece, bool(self.pen.alphabet)).scaled(1 / self.scale).joined()
+
+    def adapt(self, piece: Ink, unknown: Literal["skip", "nearest"]) -> Ink:
+        """Return a line as high as those of the corpus, without letters that it had not.
+
+        A sample of a hand may come in any unit. There is no letter nearest to another.
+
+        Raises
+        ------
+        DataError
+            If nothing is left.
+        """
+        if not self.pen.alphabet or not piece.text:
+            return piece
+        known = without_letters(
+            spread(piece) if piece.letters is None else piece,
+            [at for at, letter in enumerate(piece.text) if letter not in self.pen.alphabet],
+        )
+        side = trace_of(known).side() if known.points else 0.0
+        if not side:
+            raise DataError(f"no ink of the prompt {piece.text!r} is left to write on from")
+        return replace(
+            known, strokes=tuple(stroke * (self.scale / side) for stroke in known.strokes)
+        )
 
     def decode(self, ids: Ids) -> Ink:
         """Return the strokes, and the text of the letters that were begun."""
-        return ink_of(self.pen.trace(ids).scaled(self.scale))
+        return ink_of(self.pen.trace(ids).broken().scaled(self.scale))
 
     def state(self) -> dict[str, Any]:
-        """Return scale, steps, alphabet and error."""
+        """Return scale, steps, letters and error."""
         return {
             "scale": self.scale,
             "error": list(self.error),
-            "alphabet": self.pen.alphabet,
-            "blank": self.blank,
+            "most": self.most,
+            "letter": self.letter,
             "steps": self.steps.state(),
         }
 
@@ -185,8 +228,8 @@ class PointsCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Rebuild the codec."""
         mean, most = state["error"]
-        texts = state["alphabet"], state["blank"]
-        return cls(cls.rebuild(state["steps"]), state["scale"], *texts, (mean, most), options)
+        letters = state["most"], state["letter"]
+        return cls(cls.rebuild(state["steps"]), state["scale"], *letters, (mean, most), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Stretch, slant and turn the drawing a little, and leave out some points."""
@@ -200,7 +243,7 @@ class PointsCodec(Codec):
         return self.pen.continuation(ids, start)
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 5), or (N + 1, 8) with text."""
+        """Return the features of every position (N + 1, 5), or (N + 1, 9) with text."""
         return self.pen.follow(ids)[1]
 
     def tracker(self, condition: Any = None) -> PenTracker:
@@ -209,7 +252,8 @@ class PointsCodec(Codec):
         Parameters
         ----------
         condition : str or Ink, optional
-            The text to be written, after that of a prompt; the piece ends after it.
+            The text to be written, after that of a prompt; the piece ends after it. Lines longer
+            than a page is wide are broken between words.
 
         Raises
         ------
@@ -217,6 +261,10 @@ class PointsCodec(Codec):
             If the corpus had no text or not all of its letters.
         """
         return self.pen.tracker(condition)
+
+    def most_tokens(self, condition: Any) -> int | None:
+        """Return how many tokens a given text takes at most."""
+        return self.pen.most_tokens(condition, self.of_a_step)
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the stroke and the point, from 1 on."""
@@ -256,12 +304,35 @@ def reconstruction_error(codec: PointsCodec, pieces: Iterable[Ink]) -> tuple[flo
 
     In % of the drawing's side: mean and 95th percentile over all points but the first.
     """
-    traces = [_written(trace_of(ink), codec.options) for ink in pieces if ink.points > 1]
-    return codec._error([trace.scaled(1 / codec.scale) for trace in traces])
+    return codec._error([codec.trace(ink) for ink in pieces if ink.points > 1])
 
 
-def _written(trace: Trace, options: Any) -> Trace:
-    """Return the trace with its text, or without if text is not to be learned."""
-    if options.text == "auto" or not trace.text:
-        return trace
-    return Trace(trace.points, trace.lifted, np.zeros_like(trace.letters))
+def _trace(ink: Ink, told: bool) -> Trace:
+    """Return the points of a piece, with its text if that is to be learned."""
+    if not told:
+        return trace_of(replace(ink, text=""))
+    return trace_of(spread(ink) if ink.text and ink.letters is None else ink)
+
+
+def _traces(inks: Iterable[Ink], told: bool) -> Iterator[Trace]:
+    """Yield the traces of pieces that can be encoded."""
+    for ink in inks:
+        # Text on fewer points than it has letters is refused.
+        with suppress(DataError):
+            yield _trace(ink, told)
+
+
+def _most_points(traces: Iterable[Trace]) -> dict[str, int]:
+    """Return the letters of all texts, and a line break, with the most points that each has."""
+    most: dict[str, int] = {}
+    for trace in traces:
+        counts = np.bincount(trace.letters, minlength=len(trace.text)).tolist()
+        for letter, count in zip(trace.text, counts, strict=False):
+            most[letter] = max(most.get(letter, 0), count)
+    return dict(sorted(({"\n": 0} | most).items())) if most else {}
+
+
+def _width(traces: Iterable[Trace]) -> float:
+    """Return the median width of a letter in texts; 1 if there are none."""
+    widths = [float(np.ptp(each.points[:, 0])) / len(each.text) for each in traces if each.text]
+    return float(np.median(widths)) or 1.0 if widths else 1.0

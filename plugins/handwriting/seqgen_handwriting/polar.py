@@ -29,7 +29,7 @@ class PolarOptions:
     """Directions."""
     ways: int = 96
     """Ways on the paper, and as many in the air."""
-    text: Literal["auto", "off"] = "auto"
+    text: Literal["auto", "spread", "off"] = "auto"
     """Learn to write given text, if the corpus says which points belong to which letter."""
     vary: float = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
@@ -103,6 +103,7 @@ class PolarCodec(PointsCodec):
     """
 
     options_type: ClassVar[type[Any]] = PolarOptions
+    of_a_step: ClassVar[int] = 2
 
     @classmethod
     def learn(cls, traces: Sequence[Trace], options: PolarOptions) -> Steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -34,8 +34,10 @@ SHAPES = {
 def ink_of_svg(root: Element) -> Ink:
     """Return the strokes of an SVG drawing in the order of the document; its title is the text.
 
-    Transforms are applied. What ``use`` repeats, text, images, styles and shapes in percent of
-    the page are left out; a shape that is only filled is read as its outline.
+    What `seqgen_handwriting.svg_writing` wrote comes back whole, in its own unit. Transforms are
+    applied. What ``use`` repeats, text, images, styles and shapes in percent of
+    the page are left out; a shape that is only filled is read as its outline, and a line that goes
+    nowhere as a dot.
 
     Raises
     ------
@@ -43,13 +45,19 @@ def ink_of_svg(root: Element) -> Ink:
         If a shape cannot be read.
     """
     strokes: list[NDArray[np.float64]] = []
+    shapes: list[Element] = []
+    is_ours = root.get("data-seqgen") == "ink"
     count = 0
     shape = root
     try:
         for shape, transform in _shapes(root):
             for stroke in _strokes(shape, transform):
-                strokes.append(stroke)
-                count += len(stroke)
+                is_dot = (
+                    shape.get("class") == "dot" if is_ours else bool(np.all(stroke == stroke[0]))
+                )
+                strokes.append(stroke[:1] if is_dot else stroke)
+                shapes.append(shape)
+                count += len(strokes[-1])
                 if count > MOST_POINTS:
                     raise DataError(f"it has more than {MOST_POINTS:,} points")
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -58,7 +66,34 @@ def ink_of_svg(root: Element) -> Ink:
             f"cannot read <{kind(shape)}> or what follows ({type(error).__name__}: {error})"
         ) from error
     title = next((one.text or "" for one in root if kind(one) == "title"), "")
-    return Ink(tuple(strokes), title.strip())
+    if not is_ours:
+        return Ink(tuple(strokes), title.strip())
+    letters = _of_points(shapes, "data-letters", strokes, np.dtype(np.int64))
+    times = _of_points(shapes, "data-times", strokes, np.dtype(np.float64))
+    return Ink(tuple(strokes), title, letters, root.get("data-writer", ""), times)
+
+
+def _of_points(
+    shapes: Sequence[Element],
+    name: str,
+    strokes: Sequence[NDArray[np.float64]],
+    kind_of_number: np.dtype[Any],
+) -> tuple[NDArray[Any], ...] | None:
+    """Return the numbers that go with the points of every stroke, if they still do.
+
+    Raises
+    ------
+    DataError
+        If they are no numbers.
+    """
+    found = [shape.get(name, "").split() for shape in shapes]
+    if [len(part) for part in found] != [len(stroke) for stroke in strokes]:
+        # There are none, or somebody edited the paths.
+        return None
+    try:
+        return tuple(np.array(part).astype(kind_of_number) for part in found)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"cannot read {name} ({error})") from error
 
 
 def _shapes(root: Element) -> Iterator[tuple[Element, Any]]:
@@ -127,6 +162,4 @@ def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:
 
 
 def _stroke(points: list[tuple[float, float]]) -> NDArray[np.float64]:
-    """Return points as an array; a line that goes nowhere is a dot."""
-    stroke = np.array(points, np.float64)
-    return stroke[:1] if (stroke == stroke[0]).all() else stroke
+    return np.array(points, np.float64)

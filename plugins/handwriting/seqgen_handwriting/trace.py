@@ -1,8 +1,13 @@
-"""A drawing as codecs see it: one row a point, and which points begin a stroke."""
+"""A drawing as codecs see it: one row a point, and which points begin a stroke.
+
+Writing of several lines has two forms. On the page each line begins at the left, below the one
+before. Codecs see them `joined`: one endless line, so that to the pen a line break is a blank.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +18,12 @@ from seqgen_handwriting.ink import Ink
 #: Largest changes of a variation: of the logarithm of width and height, slant, rotation in
 #: radians, and share of points left out.
 SCALING, SLANT, ROTATION, THINNING = 0.15, 0.15, 0.05, 0.1
+
+#: Share of blanks that become line breaks in a variation: most corpora are of single lines.
+BREAKS = 0.1
+
+#: From one line of a page to the next, and how far from the left edge it begins, in sides.
+PITCH, INDENT = 1.5, -0.3
 
 
 @dataclass(frozen=True)
@@ -38,15 +49,19 @@ class Trace:
 
     def side(self) -> float:
         """Return the unit of errors: the height of writing, the longer side of a drawing."""
-        extent = np.ptp(self.points, axis=0)
-        return float(extent[1] if self.text else extent.max())
+        if not self.text:
+            return float(np.ptp(self.points, axis=0).max())
+        return float(np.median([np.ptp(self.points[part, 1]) for part in self._lines()[1]]))
 
     def scaled(self, factor: float) -> Trace:
         """Return the trace with all points multiplied."""
         return replace(self, points=self.points * factor)
 
     def varied(self, rng: np.random.Generator, strength: float) -> Trace:
-        """Return the trace stretched, slanted, turned a little and without some inner points."""
+        """Return the trace stretched, slanted, turned a little and without some inner points.
+
+        Some of its blanks are line breaks.
+        """
         draws = rng.uniform(-strength, strength, 4) * (SCALING, SCALING, SLANT, ROTATION)
         width, height = np.exp(draws[:2])
         cosine, sine = np.cos(draws[3]), np.sin(draws[3])
@@ -57,7 +72,47 @@ class Trace:
         dropped &= ~self.lifted & ~np.append(self.lifted[1:], True)
         kept = ~dropped
         points = self.points[kept] @ (stretched @ turned)
-        return Trace(points, self.lifted[kept], self.letters[kept], self.text)
+        breaks = rng.random(len(self.text)) < BREAKS * strength
+        text = "".join(
+            "\n" if letter == " " and breaks[at] else letter for at, letter in enumerate(self.text)
+        )
+        return Trace(points, self.lifted[kept], self.letters[kept], text)
+
+    def joined(self) -> Trace:
+        """Return the lines of a page, in sides, as one endless line."""
+        return self._moved(1.0)
+
+    def broken(self) -> Trace:
+        """Return an endless line, in sides, as the lines of a page: the inverse of `joined`."""
+        return self._moved(-1.0)
+
+    def _moved(self, sign: float) -> Trace:
+        """Add to the points of a page what makes it endless, or take it away again.
+
+        How a line is moved follows from the endless line before it, which both ways know: its end
+        becomes the left edge, its height one line lower.
+        """
+        numbers, parts = self._lines()
+        if len(parts) < 2:
+            return self
+        points = self.points.copy()
+        endless = points if sign > 0 else self.points
+        move, first = np.zeros(2), float(np.median(endless[parts[0], 1]))
+        for part, following in pairwise(parts):
+            points[part] += sign * move
+            height = float(np.median(endless[part, 1])) - first
+            below = int(numbers[following.start] - numbers[0]) * PITCH
+            move = np.array([endless[part, 0].max() - INDENT, height - below])
+        points[parts[-1]] += sign * move
+        return replace(self, points=points)
+
+    def _lines(self) -> tuple[Ids, list[slice]]:
+        """Return the number of every point's line (P,), and which points are of one line."""
+        breaks = np.array([letter == "\n" for letter in self.text], np.int64)
+        # A line break is the end of its line.
+        numbers = np.append(0, np.cumsum(breaks))[self.letters]
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+        return numbers, [slice(*bounds) for bounds in pairwise(cuts)]
 
 
 def trace_of(ink: Ink) -> Trace:

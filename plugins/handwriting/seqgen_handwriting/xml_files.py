@@ -56,3 +56,8 @@ def root_of(path: Path) -> Element:
 def kind(element: Element) -> str:
     """Return the name of an element without its namespace."""
     return str(element.tag).rpartition("}")[2]
+
+
+def allowed(text: str) -> str:
+    """Return text without what XML cannot hold."""
+    return "".join(sign for sign in text if sign.isprintable() or sign in "\t\n")

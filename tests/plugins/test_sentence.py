@@ -1,0 +1,318 @@
+"""From lines with text to any sentence: letters found, long texts, prompts, the command."""
+
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.fonts import Writer, demo_lines, write_line
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.json_files import as_json
+from seqgen_handwriting.points import PointOptions, PointsCodec
+from seqgen_handwriting.polar import PolarCodec, PolarOptions
+from seqgen_handwriting.realignment import realigned
+from seqgen_handwriting.trace import PITCH, Trace
+
+import seqgen
+from seqgen.cli import app
+from seqgen.errors import DataError
+
+DOMAIN = Handwriting()
+LINES = list(demo_lines(120))[::3]
+CODEC = PointsCodec.fit(LINES, PointOptions(draw=60, move=20))
+SMALL = seqgen.ModelConfig(hidden=16, embedding=8)
+
+
+def letters_of(ink: Ink) -> list[int]:
+    assert ink.letters is not None
+    return np.concatenate(ink.letters).tolist()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
+    """A model that has hardly learned anything."""
+    folder = tmp_path_factory.mktemp("sentence")
+    options = {"draw": 60, "move": 20}
+    corpus = seqgen.write_corpus(
+        folder / "corpus", "handwriting", {"train": LINES}, options=options
+    )
+    train = seqgen.TrainConfig(tokens=2000, evaluations=1, threads=1)
+    made = seqgen.create_run(folder / "run", corpus, SMALL, train)
+    for _ in made.train(corpus):
+        pass
+    return seqgen.load(made.folder, "cpu")
+
+
+# Lines and pages
+
+
+def test_lines_of_a_text_stand_below_one_another() -> None:
+    line = next(line for line in LINES if line.text.count(" ") == 2)
+    text = line.text.replace(" ", "\n")
+    ids = CODEC.encode(line)
+    # To the pen a line break is a blank.
+    blank, line_break = (CODEC.pen.announce(sign)[0] for sign in " \n")
+    ids[ids == blank] = line_break
+    page = CODEC.decode(ids)
+    assert page.text == text
+    np.testing.assert_array_equal(CODEC.encode(page), ids)
+    lines = [[] for _ in range(3)]
+    assert page.letters is not None
+    for stroke, letters in zip(page.strokes, page.letters, strict=True):
+        lines[text[: letters[0]].count("\n")].append(stroke / CODEC.scale)
+    heights = [np.median(np.concatenate(part)[:, 1]) for part in lines]
+    assert np.diff(heights) == pytest.approx([PITCH, PITCH], abs=0.4)
+    lefts = [np.concatenate(part)[:, 0].min() for part in lines]
+    assert np.ptp(lefts) < 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    points=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=12),
+    text=st.text("a \n", min_size=1, max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_a_page_and_an_endless_line_are_the_same(points: list, text: str, seed: int) -> None:
+    letters = np.sort(np.random.default_rng(seed).integers(0, len(text), len(points)))
+    trace = Trace(np.array(points), np.ones(len(points), bool), letters, text)
+    np.testing.assert_allclose(trace.joined().broken().points, trace.points, atol=1e-9)
+    np.testing.assert_allclose(trace.broken().joined().points, trace.points, atol=1e-9)
+
+
+def test_long_texts_are_broken_between_words() -> None:
+    words = ["the", "rest", "of", "it"] * 40
+    given_text = " ".join(words) + "\nand an end\n\n  with  blanks"
+    tracker, ids = CODEC.tracker(given_text), []
+    while (token := tracker.forced()) != len(CODEC.vocab):
+        # Letters of as few points as may be.
+        token = int(np.flatnonzero(tracker.allowed())[-1]) if token is None else token
+        tracker.push(token)
+        ids.append(token)
+    text = CODEC.decode(np.array(ids)).text
+    *long, end, empty, blanks = text.split("\n")
+    assert (end, empty, blanks) == ("and an end", "", "  with  blanks")
+    assert " ".join(long).split() == words and len(long) > 3
+    assert all(CODEC.pen.line - 5 < len(line) <= CODEC.pen.line for line in long[:-1])
+
+
+@pytest.mark.parametrize("kind", [PointsCodec, PolarCodec])
+def test_a_letter_that_does_not_end_is_left(kind: type[PointsCodec]) -> None:
+    options = {PointsCodec: PointOptions(60, 20), PolarCodec: PolarOptions(48, 32)}[kind]
+    codec = kind.fit(LINES, options)
+    text = "the rest of it " * 6
+    tracker, ids = codec.tracker(text), []
+    rng, end = np.random.default_rng(0), len(codec.vocab)
+    while (token := tracker.forced()) != end:
+        if token is None:
+            # Never on its own.
+            allowed = np.flatnonzero(tracker.allowed())
+            token = int(rng.choice(allowed[allowed != codec.pen.advance]))
+        tracker.push(token)
+        ids.append(token)
+    most = codec.most_tokens(text)
+    assert most is not None and 0.8 * most < len(ids) <= most
+    counts = np.bincount(letters_of(codec.decode(np.array(ids))))
+    assert counts[0] == codec.most["t"] and codec.decode(np.array(ids)).text.split() == text.split()
+
+
+def test_a_long_text_is_written_to_its_end(run: seqgen.Run) -> None:
+    text = "all of a long text " * 8
+    [new] = seqgen.generate(run, 1, condition=text)
+    assert new.stopped_by == "end" and len(new.ids) > 2 * run.longest
+    assert new.piece.text.split() == text.split() and "\n" in new.piece.text
+    [short] = seqgen.generate(run, 1, condition=text, limit=seqgen.LimitConfig(length=50))
+    assert short.stopped_by == "length" and len(short.ids) == 50
+
+
+# Letters that nobody told
+
+
+def test_letters_are_spread_by_their_width() -> None:
+    across = np.arange(61.0)
+    ink = Ink((np.stack([across, np.zeros(61)], 1),), "ab mi")
+    found = spread(ink)
+    # Widths are 1, 1, 0.5, 1.5 and 0.5: of 60, 13.3 each.
+    starts = [letters_of(found).index(at) for at in (0, 1, 3, 4)]
+    assert starts == [0, 14, 30, 54] and 2 not in letters_of(found)
+    assert found.text == ink.text and found.strokes is ink.strokes
+
+
+def test_lines_are_spread_one_by_one() -> None:
+    stroke = np.stack([np.arange(10.0), np.zeros(10)], 1)
+    places = [(0, 0), (11, 0), (0, 20), (11, 20), (22, 20)]
+    ink = Ink(tuple(stroke + place for place in places), "xo\n\nabc")
+    found = spread(ink)
+    assert found.letters is not None
+    assert [set(part.tolist()) for part in found.letters] == [{0}, {1}, {4}, {5}, {6}]
+    with pytest.raises(DataError, match="text of 9 lines"):
+        spread(replace(ink, text="\n".join("abcdefghi")))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    across=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30),
+    text=st.text("ail mW,", max_size=12),
+)
+def test_every_letter_has_a_point(across: list[float], text: str) -> None:
+    ink = Ink((np.stack([across, np.zeros(len(across))], 1),), text)
+    inked = [at for at, letter in enumerate(text) if letter != " "]
+    if len(inked) > len(across):
+        with pytest.raises(DataError, match="fewer points"):
+            spread(ink)
+    elif inked:
+        found = letters_of(spread(ink))
+        assert found == sorted(found) and sorted(set(found)) == inked
+
+
+def test_text_without_letters_is_learned_if_it_is_wanted() -> None:
+    hidden = [replace(line, letters=None) for line in LINES]
+    small = PointOptions(60, 20)
+    assert not PointsCodec.fit(hidden, small).pen.alphabet
+    codec = PointsCodec.fit(hidden, replace(small, text="spread"))
+    again = codec.decode(codec.encode(hidden[0]))
+    assert again.text == hidden[0].text
+    assert letters_of(again) == letters_of(spread(hidden[0]))
+    # Where some letters are known, the others are spread; too few points are left out.
+    few = Ink((np.zeros((2, 2)),), "some")
+    mixed = PointsCodec.fit([LINES[1], hidden[0], few], small)
+    assert mixed.encode(hidden[0]).tolist() == mixed.encode(spread(hidden[0])).tolist()
+    with pytest.raises(DataError, match="fewer"):
+        mixed.encode(few)
+
+
+def distance(found: list[Ink], truth: list[Ink]) -> float:
+    """Return by how many points letters begin too early or too late, on average."""
+    off = []
+    for one, other in zip(found, truth, strict=True):
+        mine, real = np.array(letters_of(one)), np.array(letters_of(other))
+        for letter in np.unique(real)[1:]:
+            off.append(abs(int(np.argmax(mine >= letter)) - int(np.argmax(real >= letter))))
+    return float(np.mean(off))
+
+
+def test_a_model_finds_letters_that_nobody_told(tmp_path: Path) -> None:
+    texts = ["to be", "or not", "toe root", "bore", "not to", "bet on", "note", "to bet"] * 5
+    truth = [write_line(text, Writer.number(2), seed) for seed, text in enumerate(texts)]
+    inks = [spread(replace(line, letters=None)) for line in truth]
+    before = distance(inks, truth)
+    corpus = seqgen.write_corpus(
+        tmp_path / "corpus", "handwriting", {"train": inks}, options={"draw": 60, "move": 20}
+    )
+    train = seqgen.TrainConfig(epochs=20, batch=4, evaluations=1, threads=1)
+    run = seqgen.create_run(
+        tmp_path / "run", corpus, seqgen.ModelConfig(hidden=32, embedding=16), train
+    )
+    for _ in run.train(corpus):
+        pass
+    found = list(realigned(run, inks[:16]))
+    assert distance(found, truth[:16]) < 0.7 * before
+    for one, other in zip(found, inks, strict=False):
+        assert one.text == other.text and one.strokes is other.strokes
+        assert sorted(set(letters_of(one))) == sorted(set(letters_of(other)))
+
+
+def test_what_cannot_be_realigned_says_so(run: seqgen.Run, tmp_path: Path) -> None:
+    wordless = replace(LINES[0], text="", letters=None)
+    assert list(realigned(run, [wordless])) == [wordless]
+    with pytest.raises(DataError, match="letter '€'"):
+        list(realigned(run, [replace(LINES[0], text="€" + LINES[0].text[1:])]))
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "handwriting", {"train": [wordless]})
+    free = seqgen.create_run(tmp_path / "run", corpus, SMALL, seqgen.TrainConfig(tokens=100))
+    with pytest.raises(DataError, match="no run of ink with text"):
+        list(realigned(free, LINES))
+
+
+# The command
+
+
+def command(*arguments: object) -> int:
+    try:
+        app.meta([str(argument) for argument in arguments])
+    except SystemExit as error:
+        return int(error.code or 0)
+    finally:
+        app.config = ()
+    return 0
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".json", ".inkml"])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_text_is_written_in_the_hand_of_a_prompt(
+    run: seqgen.Run, tmp_path: Path, suffix: str, told: bool
+) -> None:
+    sample = LINES[7] if told else replace(LINES[7], letters=None)
+    [path] = DOMAIN.write(sample, tmp_path / f"sample{suffix}")
+    arguments = ("generate", run.folder, "--prompt", path, "--given", "to the end")
+    assert command(*arguments, "-o", tmp_path / "out", "--page") == 0
+    [ink] = DOMAIN.read(tmp_path / "out" / "handwriting-1.svg")
+    assert ink.text == f"{sample.text}\nto the end"
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count('class="written"') == 1 and "animation-delay" in page
+    assert command(*arguments, "-o", tmp_path / "own", "--without-prompt") == 0
+    [own] = DOMAIN.read(tmp_path / "own" / "handwriting-1.svg")
+    assert own.text == "to the end"
+    # It begins with ink of its own, not with the end of the prompt.
+    assert len(own.strokes) == len(ink.strokes) - len(sample.strokes)
+
+
+def test_a_prompt_without_text_is_ink_all_the_same(run: seqgen.Run) -> None:
+    sample = replace(LINES[7], text="", letters=None)
+    [new] = seqgen.generate(run, 1, prompt=sample, condition="to the end")
+    assert new.piece.text == "to the end" and new.stopped_by == "end"
+
+
+def test_a_prompt_of_other_letters_is_refused(run: seqgen.Run, tmp_path: Path, capsys) -> None:
+    (tmp_path / "a.json").write_text(as_json(Ink((np.arange(20.0).reshape(10, 2),), "a€")))
+    arguments = ("generate", run.folder, "--prompt", tmp_path / "a.json", "--given", "to")
+    assert command(*arguments, "-o", tmp_path / "out") != 0
+    assert "letter '€' is not one of this model's" in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
+    line = LINES[7]
+    large = tuple(stroke * 7 + 300 for stroke in line.strokes)
+    assert line.text[2] != " " and line.letters is not None
+    odd = replace(line, strokes=large, text=f"{line.text[:2]}€{line.text[3:]}")
+    fit = run.codec.adapt(odd, "skip")
+    assert fit.text == line.text[:2] + line.text[3:]
+    assert fit.points == line.points - letters_of(line).count(2)
+    assert letters_of(fit) == [at - (at > 2) for at in letters_of(line) if at != 2]
+    heights = np.ptp(np.concatenate(fit.strokes)[:, 1])
+    assert heights == pytest.approx(run.codec.scale)
+    (tmp_path / "a.json").write_text(as_json(odd))
+    arguments = ("--prompt", tmp_path / "a.json", "--unknown", "skip", "--given", "to")
+    assert command("generate", run.folder, *arguments, "-o", tmp_path / "out") == 0
+    with pytest.raises(DataError, match="no ink"):
+        run.codec.adapt(replace(line, text="€" * len(line.text)), "skip")
+    drawing = replace(line, text="", letters=None)
+    assert run.codec.adapt(drawing, "nearest") is drawing
+
+
+def test_pages_are_files_of_their_own(run: seqgen.Run, tmp_path: Path) -> None:
+    text = "\n".join(["to"] * 60)
+    assert command("generate", run.folder, "--given", text, "-o", tmp_path / "out") == 0
+    more = sorted(path.name for path in (tmp_path / "out").glob("*-page-*.svg"))
+    assert more[0] == "handwriting-1-page-2.svg"
+    parts = [DOMAIN.read(tmp_path / "out" / name) for name in ("handwriting-1.svg", *more)]
+    assert "\n".join(ink.text for inks in parts for ink in inks) == text
+
+
+@pytest.mark.slow
+def test_the_example_writes_in_a_given_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent.parent / "examples"))
+    main: Callable[..., None] = importlib.import_module("sentence").main
+    lines = [as_json(replace(line, letters=None)) for line in LINES[:12]]
+    (tmp_path / "lines.json").write_text(f"[{','.join(lines)}]")
+    main(tmp_path / "lines.json", "the end", 0.02, 2, tmp_path / "out")
+    for number in (1, 2, 3):
+        [ink] = DOMAIN.read(tmp_path / "out" / f"sentence-{number}.svg")
+        assert ink.text == "the end"

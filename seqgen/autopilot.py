@@ -32,7 +32,7 @@ TOKENS_PER_WEIGHT = 7
 
 #: Passes over a corpus after which it would only be learned by heart: as it is, and if its codec
 #: varies every token of it.
-EPOCHS, VARIED_EPOCHS = 16, 96
+EPOCHS, VARIED_EPOCHS = 16, 300
 
 #: Pieces of which it is found out how much the codec varies.
 VARIED = 8
@@ -152,7 +152,9 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
 
 
 def _most_epochs(corpus: Corpus) -> int:
-    return EPOCHS + round((VARIED_EPOCHS - EPOCHS) * _variety(corpus))
+    """Return the passes that a corpus bears; what is not varied is learned by heart first."""
+    varied = _variety(corpus)
+    return round(1 / ((1 - varied) / EPOCHS + varied / VARIED_EPOCHS))
 
 
 def _variety(corpus: Corpus) -> float:

@@ -17,7 +17,7 @@ from seqgen_handwriting.ink import Ink
 
 #: Largest changes of a variation: of the logarithm of width and height, slant, rotation in
 #: radians, and share of points left out.
-SCALING, SLANT, ROTATION, THINNING = 0.15, 0.15, 0.05, 0.1
+SCALING, SLANT, ROTATION, THINNING = 0.08, 0.08, 0.03, 0.05
 
 #: Share of blanks that become line breaks in a variation: most corpora are of single lines.
 BREAKS = 0.1

@@ -60,12 +60,15 @@ class Benchmark:
 
     def watch(self, report: seqgen.Report) -> None:
         """Print an evaluation on the error stream."""
-        if report.valid_loss is not None and not self._quiet:
-            print(
-                f"{report.seconds:6.0f} s  loss {report.loss:.4f}  valid {report.valid_loss:.4f}",
-                file=sys.stderr,
-                flush=True,
+        if report.valid_loss is not None:
+            self.say(
+                f"{report.seconds:6.0f} s  loss {report.loss:.4f}  valid {report.valid_loss:.4f}"
             )
+
+    def say(self, text: str) -> None:
+        """Print a line on the error stream, unless nothing but the result is wanted."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
 
     def finish(self, figure: float, baselines: dict[str, float], **more: Any) -> None:
         """Print the result as one JSON object."""

@@ -16,6 +16,9 @@ import torch
 
 import seqgen
 
+#: The option that makes `Benchmark.budget` one of tokens.
+BY_TOKENS = {"tokens": {"type": int, "default": 0, "help": "train by tokens, not by time"}}
+
 
 class Benchmark:
     """One run of a benchmark, from its arguments to its result.
@@ -57,6 +60,12 @@ class Benchmark:
         if not self._data.is_dir():
             sys.exit(f"no data folder {self._data}; give its place with --data")
         return self._data
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What to train for, as settings of `seqgen.TrainConfig`."""
+        tokens = getattr(self.given, "tokens", 0)
+        return {"tokens": tokens} if tokens else {"minutes": self.minutes}
 
     def watch(self, report: seqgen.Report) -> None:
         """Print an evaluation on the error stream."""

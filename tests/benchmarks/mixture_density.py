@@ -4,9 +4,9 @@ First the token model is trained, with the codec `points`; then an LSTM of as ma
 input is the last step as numbers, and whose output a mixture of bivariate normal densities over
 the next one and the shares of drawing on, lifting the pen and ending. It is the same stack of
 layers with the same normalisation, dropout and features (those that the codec computes of the
-past), with the same optimizer, schedule, lanes and window, for the same number of updates; of both the
-best of ten evaluations is kept. Its pieces are varied in the same way, each time afresh, but never
-rounded to codes. It has no temperature fitted in the end, as the token model has.
+past), with the same optimizer, schedule, lanes and window, for the same number of updates; of both
+the best of ten evaluations is kept. Its pieces are varied in the same way, each time afresh, but
+never rounded to codes. It has no temperature fitted in the end, as the token model has.
 
 The figure is nats a point of the mixture density minus those of the tokens: above 0, tokens are
 better. Both are densities of the next point itself, counted per square of d = 1 % of the median
@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from harness import Benchmark
+from harness import BY_TOKENS, Benchmark
 from numpy.typing import NDArray
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.likelihood import D, LANES, soft_nats
+from seqgen_handwriting.likelihood import LANES, D, soft_nats
 from seqgen_handwriting.points import PointsCodec
 from seqgen_handwriting.trace import Trace, ink_of, trace_of
 from strokes import drawings
@@ -183,7 +183,10 @@ def stream(
     lanes = [lane(number) for number in range(config.batch)]
     while True:
         windows = [
-            [np.stack(column) for column in zip(*(next(one) for _ in range(config.window)), strict=True)]
+            [
+                np.stack(column)
+                for column in zip(*(next(one) for _ in range(config.window)), strict=True)
+            ]
             for one in lanes
         ]
         yield Steps(*(np.stack(column) for column in zip(*windows, strict=True)))
@@ -234,7 +237,9 @@ def train(
         fused=True,
     )
     state, best, kept = network.start_state(config.batch), math.inf, network.state_dict()
-    due = {math.ceil(updates * part / config.evaluations) for part in range(1, config.evaluations + 1)}
+    due = {
+        math.ceil(updates * part / config.evaluations) for part in range(1, config.evaluations + 1)
+    }
     rng = np.random.default_rng(config.seed)
     for update in range(1, updates + 1):
         batch = next(windows)
@@ -281,15 +286,12 @@ def traces_of(inks: Iterable[Ink], codec: PointsCodec) -> list[Trace]:
 def main() -> None:
     options = {
         "set": {"choices": list(FILES), "default": "omniglot", "help": "which drawings"},
-        "tokens": {"type": int, "default": 0, "help": "train by tokens, not by minutes"},
-    }
+    } | BY_TOKENS
     benchmark = Benchmark("mixture_density", "nats a point, mixture minus tokens", 10.0, options)
     data = drawings(benchmark.data / "strokes/sketch-rnn" / FILES[benchmark.given.set])
     with tempfile.TemporaryDirectory() as folder:
         corpus = seqgen.write_corpus(Path(folder) / "corpus", "handwriting", data, codec="points")
-        budget = {"tokens": benchmark.given.tokens or 0} if benchmark.given.tokens else {}
-        budget = budget or {"minutes": benchmark.minutes}
-        settings = seqgen.TrainConfig(seed=benchmark.seed, device="cpu", **budget)
+        settings = seqgen.TrainConfig(seed=benchmark.seed, device="cpu", **benchmark.budget)
         run = seqgen.create_run(Path(folder) / "run", corpus, None, settings)
         for report in run.train(corpus):
             benchmark.watch(report)

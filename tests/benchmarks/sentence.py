@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness import Benchmark
+from harness import BY_TOKENS, Benchmark
 from seqgen_handwriting.fonts import Writer, write_line
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.legibility import Reader
@@ -124,8 +124,10 @@ def keep(run: seqgen.Run, new: list[Generated], reader: Reader, out: Path) -> No
 
 
 def main() -> None:
-    option = {"type": Path, "help": "keep run, pictures and page in this folder"}
-    benchmark = Benchmark("sentence", "share of letters read as intended", 10.0, {"out": option})
+    options = {"out": {"type": Path, "help": "keep run, pictures and page in this folder"}}
+    benchmark = Benchmark(
+        "sentence", "share of letters read as intended", 10.0, options | BY_TOKENS
+    )
     with tempfile.TemporaryDirectory() as temporary:
         out = benchmark.given.out or Path(temporary)
         splits = demo_splits(Path(temporary) / "demo")
@@ -133,7 +135,7 @@ def main() -> None:
             assert not any(sentence in line.text for lines in splits.values() for line in lines)
         reader = Reader.learn(splits["train"])
         corpus = seqgen.write_corpus(out / "corpus", "handwriting", splits, codec="points")
-        config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
+        config = seqgen.TrainConfig(seed=benchmark.seed, **benchmark.budget)
         run = seqgen.create_run(out / "run", corpus, None, config)
         for report in run.train(corpus):
             benchmark.watch(report)

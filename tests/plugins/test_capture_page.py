@@ -1,6 +1,6 @@
 """The page on which to write, in a real browser: what was written there is what is read here.
 
-Chromium is driven through its chromedriver by the W3C's WebDriver protocol, which is JSON over HTTP.
+Chromium is driven by the W3C's WebDriver protocol, which is JSON over HTTP, through chromedriver.
 """
 
 from __future__ import annotations

@@ -61,11 +61,13 @@ def test_only_the_ink_counts() -> None:
 
 def test_the_line_tells_large_letters_from_small_ones() -> None:
     ring = 10 * np.stack([np.cos(np.linspace(0, 6.3, 30)), np.sin(np.linspace(0, 6.3, 30))], 1)
-    rings = [ring + (30 * number, 0) for number in range(4)]
+    rings = [ring + np.array([30 * number, 0]) for number in range(4)]
     large = 2 * ring + (-60, -10)
     letters = tuple(np.full(30, number) for number in range(5))
     [first, second, *_], _ = pictures(Ink((large, *rings), "Ooooo", letters))
-    tall = [(each.reshape(-1, GRID, GRID).sum(axis=(0, 2)) > 0.05).sum() for each in (first, second)]
+    tall = [
+        (each.reshape(-1, GRID, GRID).sum(axis=(0, 2)) > 0.05).sum() for each in (first, second)
+    ]
     assert tall[0] > 1.5 * tall[1]
 
 

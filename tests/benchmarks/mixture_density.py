@@ -159,10 +159,13 @@ class MixtureLSTM(nn.Module):
         x, y = steps[..., :1] - x, steps[..., 1:] - y
         # Sizes beyond e^7 deviations are no use and no numbers.
         x_size, y_size = x_size.clamp(max=7).exp(), y_size.clamp(max=7).exp()
-        xx, yy = x_size.square() + self.floor, y_size.square() + self.floor
-        xy = tilt.tanh() * x_size * y_size
-        determinant = xx * yy - xy.square()
-        distance = (yy * x.square() - 2 * xy * x * y + xx * y.square()) / determinant
+        tilt, floor = tilt.tanh(), self.floor
+        apart = 1 - tilt.square()
+        # With the floor multiplied out nothing is a difference of large numbers.
+        squares = x_size.square() + y_size.square()
+        determinant = apart * (x_size * y_size).square() + floor * squares + floor**2
+        distance = (y_size * x - tilt * x_size * y).square() + apart * (x_size * y).square()
+        distance = (distance + floor * (x.square() + y.square())) / determinant
         terms = weights.log_softmax(2) - distance / 2 - determinant.log() / 2
         return terms.logsumexp(2) - math.log(2 * math.pi)
 

@@ -37,6 +37,10 @@ EPOCHS, VARIED_EPOCHS = 16, 96
 #: Pieces of which it is found out how much the codec varies.
 VARIED = 8
 
+#: How far weight decay alone would shrink the weights over a training, as an exponent of e: for
+#: each pass over the corpus, and at most.
+SHRINKING, MOST_SHRINKING = 1 / 8, 1.3
+
 #: Seconds to try out each width with each number of threads, and the most of the budget for all.
 PROBE, PROBE_SHARE = 0.3, 0.02
 
@@ -98,6 +102,11 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     if not train.step_size:
         train = replace(train, step_size=step_size_for(trial.hidden))
         reasons.append(f"step size {train.step_size}: by the width")
+    if train.weight_decay is None:
+        steps = epochs * size / (train.batch * train.window)
+        decay = weight_decay_for(epochs, train.step_size, steps)
+        train = replace(train, weight_decay=decay)
+        reasons.append(f"weight decay {decay}: the corpus is read {epochs:.1f} times")
     if not train.threads:
         train = replace(train, threads=trial.threads)
         if len(trial.speeds) > 1:
@@ -175,6 +184,16 @@ def step_size_for(hidden: int) -> float:
     return round(6e-3 * math.pow(256 / max(hidden, 256), 0.4), 5)
 
 
+def weight_decay_for(epochs: float, step_size: float, steps: float) -> float:
+    """Return what shrinks the weights as much as reading the corpus so many times asks for.
+
+    In AdamW weights shrink by step size times decay at every step, and step sizes are half the
+    largest in the mean: what counts is the product over the training (Wang and Aitchison 2024).
+    """
+    shrinking = min(SHRINKING * epochs, MOST_SHRINKING)
+    return float(f"{shrinking / max(step_size / 2 * steps, shrinking):.2g}")
+
+
 def memory(model: ModelConfig, train: TrainConfig, weights: int, targets: int) -> float:
     """Return the bytes of weights, gradients, two moments, and what a window keeps for backward."""
     kept = model.layers * 8 * model.hidden + 3 * targets
@@ -211,7 +230,7 @@ def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) ->
         return _Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens)
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
     spend = min(PROBE, PROBE_SHARE * train.seconds / (widths * len(counts)))
-    learner = Learner(network, corpus, replace(train, step_size=1e-3))
+    learner = Learner(network, corpus, replace(train, step_size=1e-3, weight_decay=0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
     return _Trial(model.hidden, weights, speeds, min(tokens, max(speeds.values()) * train.seconds))
 

@@ -246,9 +246,10 @@ def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) 
     """Put the windows of all lanes side by side, filled up with END, and frame them."""
     filled = []
     for steps in parts:
-        missing = forgetting(corpus, window - len(steps.inputs))
-        # What counts is last in its window, and END in front of it changes nothing.
-        order = [missing, steps] if framing.targets == "last" else [steps, missing]
-        filled.append(joined(order))
+        if missing := window - len(steps.inputs):
+            ends = forgetting(corpus, missing)
+            # What counts is last in its window, and END in front of it changes nothing.
+            steps = joined([ends, steps] if framing.targets == "last" else [steps, ends])
+        filled.append(steps)
     columns = (np.stack(column) for column in zip(*filled, strict=True))
     return framing.frame(Steps(*columns), corpus)

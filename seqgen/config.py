@@ -64,8 +64,8 @@ class TrainConfig:
     step_size: float = 0.0
     """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0;
     0 chooses by the width."""
-    weight_decay: float = 0.01
-    """Weight decay of AdamW."""
+    weight_decay: float | None = None
+    """Weight decay of AdamW; by default by how often the budget reads the corpus."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     evaluations: int = 10
@@ -81,7 +81,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "minutes", "epochs", "tokens", "batch", "window", "step_size")
-        _at_least(self, 0, "weight_decay", "checkpoint", "threads", "seed")
+        _at_least(self, 0, "checkpoint", "threads", "seed")
+        if self.weight_decay is not None:
+            _at_least(self, 0, "weight_decay")
         _at_least(self, 1, "evaluations")
         if not self.clip > 0:
             raise ConfigError(f"clip must be above 0, found {self.clip}")

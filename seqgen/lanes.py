@@ -44,8 +44,7 @@ class Steps(NamedTuple):
 
 
 def joined(parts: Sequence[Steps]) -> Steps:
-    """Return one row of steps after another as one; rows without a step need not be copied."""
-    parts = [part for part in parts if len(part.inputs)] or parts[:1]
+    """Return one row of steps after another as one."""
     if len(parts) == 1:
         return parts[0]
     return Steps(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -61,9 +60,11 @@ def piece_steps(
     vocab: Vocab, ids: NDArray[Any], low: int, high: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return inputs and targets of the steps ``low .. high`` of a whole piece: START, ids, END."""
-    opening = [vocab.start] if low == 0 else []
-    closing = [vocab.end] if high > len(ids) else []
-    steps = np.concatenate([opening, ids[max(low - 1, 0) : high], closing]).astype(np.int64)
+    steps = ids[max(low - 1, 0) : high].astype(np.int64)
+    if low == 0:
+        steps = np.insert(steps, 0, vocab.start)
+    if high > len(ids):
+        steps = np.append(steps, vocab.end)
     return steps[:-1], steps[1:]
 
 
@@ -108,13 +109,13 @@ class Lane:
 
     def read(self, count: int) -> Steps:
         """Return the next steps, fewer only where the lane ends."""
-        parts = [forgetting(self._corpus, 0)]
+        parts = []
         while count and (opened := self._current()) is not None:
             stop = min(self._read + count, len(opened))
             parts.append(opened.cut(self._read, stop))
             count -= stop - self._read
             self._read = stop
-        return joined(parts)
+        return joined(parts) if parts else forgetting(self._corpus, 0)
 
     def read_targets(self, count: int) -> Steps:
         """Return the steps up to the one with the count-th target from here.
@@ -158,7 +159,8 @@ class _Opened:
     def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
         codec, raw = corpus.codec, corpus.piece(segment.piece)
         self._corpus = corpus
-        self._ids = raw if rng is None else codec.augment(raw, rng)
+        # A plain array, for slices of a memory map take several times as long.
+        self._ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
         self._features = codec.features(self._ids) if codec.feature_sizes else None
         # An augmentation may stretch the piece: the same share of it is read.
         share = len(self._ids) / len(raw)
@@ -174,8 +176,9 @@ class _Opened:
         """Return steps ``low .. high`` of this segment."""
         first, end = self._first + low, min(self._first + high, self._end)
         inputs, targets = piece_steps(self._corpus.vocab, self._ids, first, end)
-        after = forgetting(self._corpus, high - low - (end - first))
         features = np.zeros((end - first, 0), np.int64)
         if self._features is not None:
             features = self._features[first:end]
-        return joined([Steps(inputs, targets, features), after])
+        steps = Steps(inputs, targets, features)
+        missing = high - low - len(inputs)
+        return joined([steps, forgetting(self._corpus, missing)]) if missing else steps

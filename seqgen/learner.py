@@ -85,10 +85,11 @@ class Learner:
         config: TrainConfig,
         world: World = World(),  # noqa: B008
     ) -> None:
-        if not (config.batch and config.window and config.step_size):
+        decay = config.weight_decay
+        if not (config.batch and config.window and config.step_size) or decay is None:
             raise ConfigError(
-                f"batch {config.batch}, window {config.window}, step size {config.step_size}: all "
-                f"must be above 0 here; seqgen.create_run chooses what is 0"
+                f"batch {config.batch}, window {config.window}, step size {config.step_size}, "
+                f"weight decay {decay}: all must be set here; seqgen.create_run chooses them"
             )
         # Every process drops other units.
         torch.manual_seed(config.seed + world.rank)
@@ -103,7 +104,7 @@ class Learner:
             model.parameters(),
             config.step_size,
             betas=(0.9, 0.99),
-            weight_decay=config.weight_decay,
+            weight_decay=decay,
             fused=True,
         )
 
@@ -131,6 +132,8 @@ class Learner:
         rng = np.random.default_rng((self.config.seed, self.counts.step))
         kept = rng.random(self.config.batch) >= FORGETTING
         mine = np.array_split(kept, self.world.size)[self.world.rank]
+        if mine.all():
+            return self._state
         factor = torch.from_numpy(mine).to(self._state[0])[:, None]  # (B, 1)
         h, c = self._state
         return h * factor, c * factor

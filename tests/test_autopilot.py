@@ -6,7 +6,7 @@ import pytest
 
 import seqgen
 from seqgen import autopilot
-from seqgen.autopilot import dropout_for, plan, step_size_for
+from seqgen.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.config import ModelConfig, TrainConfig
 
 
@@ -14,9 +14,17 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     chosen = plan(corpus, ModelConfig(), TrainConfig(tokens=50_000, device="cpu"))
     assert chosen.model.hidden and chosen.model.dropout is not None
     assert chosen.train.batch and chosen.train.window and chosen.train.step_size
-    assert chosen.train.threads == 1
+    assert chosen.train.weight_decay and chosen.train.threads == 1
     model = ModelConfig(hidden=24, dropout=0.1)
-    train = TrainConfig(tokens=500, batch=3, window=7, step_size=1e-3, threads=2, device="cpu")
+    train = TrainConfig(
+        tokens=500,
+        batch=3,
+        window=7,
+        step_size=1e-3,
+        weight_decay=0.0,
+        threads=2,
+        device="cpu",
+    )
     chosen = plan(corpus, model, train)
     assert (chosen.model, chosen.train, chosen.reasons) == (model, train, ())
 
@@ -84,3 +92,15 @@ def test_wide_networks_take_smaller_steps(hidden: int, size: float) -> None:
 def test_dropout_grows_with_the_epochs() -> None:
     drops = [dropout_for(epochs / 4) for epochs in range(100)]
     assert drops == sorted(drops) and drops[0] == 0 and drops[-1] == 0.6
+
+
+def test_weights_shrink_by_how_often_the_corpus_is_read() -> None:
+    def shrinking(epochs: float, step_size: float, steps: int) -> float:
+        return weight_decay_for(epochs, step_size, steps) * step_size / 2 * steps
+
+    # In the mean steps are half the largest, so this holds for trainings of all lengths.
+    for step_size, steps in ((6e-3, 1_500), (2e-3, 90_000)):
+        assert shrinking(2, step_size, steps) == pytest.approx(0.25, rel=0.05)
+        assert shrinking(8, step_size, steps) == pytest.approx(1, rel=0.05)
+        assert shrinking(96, step_size, steps) == pytest.approx(1.3, rel=0.05)
+    assert weight_decay_for(16, 6e-3, 2) == 1

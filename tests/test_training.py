@@ -19,7 +19,15 @@ from seqgen.model import SequenceLSTM
 from seqgen.training import evaluate, spent, step_size, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)
-SHORT = TrainConfig(tokens=6_000, batch=4, window=16, step_size=6e-3, evaluations=4, device="cpu")
+SHORT = TrainConfig(
+    tokens=6_000,
+    batch=4,
+    window=16,
+    step_size=6e-3,
+    weight_decay=0.01,
+    evaluations=4,
+    device="cpu",
+)
 
 
 def learn(corpus: seqgen.Corpus, config: TrainConfig, model: ModelConfig = SMALL):
@@ -35,7 +43,7 @@ def build(corpus: seqgen.Corpus, config: ModelConfig = SMALL) -> SequenceLSTM:
 def test_fifty_tokens_can_be_memorised(tmp_path: Path) -> None:
     text = "the quick brown fox jumps over the lazy dog 0123456"
     corpus = seqgen.write_corpus(tmp_path / "c", "text", {"train": [text], "valid": [text]})
-    config = TrainConfig(tokens=30_000, batch=1, window=26, step_size=1e-2)
+    config = TrainConfig(tokens=30_000, batch=1, window=26, step_size=1e-2, weight_decay=0.01)
     reports = list(learn(corpus, config))
     assert reports[-1].valid_loss < 0.02
 

@@ -59,6 +59,21 @@ def test_only_the_ink_counts() -> None:
     np.testing.assert_allclose(shown, again, atol=1e-3)
 
 
+def test_letters_below_one_another_are_read_on_their_own_lines(reader: Reader) -> None:
+    line = HELD_OUT[1]
+    assert line.letters is not None
+    word = line.text.split(" ")[0]
+    first = [at for at, part in enumerate(line.letters) if part[0] < len(word)]
+    strokes = [line.strokes[at] for at in first]
+    parts = [line.letters[at] for at in first]
+    rows = range(4)
+    lines = [stroke + np.array([0, 100 * row]) for row in rows for stroke in strokes]
+    letters = [part + row * len(word) for row in rows for part in parts]
+    page = Ink(tuple(lines), 4 * word, tuple(letters))
+    one = Ink(tuple(strokes), word, tuple(parts))
+    assert reader.read(page) == 4 * reader.read(one)
+
+
 def test_the_line_tells_large_letters_from_small_ones() -> None:
     ring = 10 * np.stack([np.cos(np.linspace(0, 6.3, 30)), np.sin(np.linspace(0, 6.3, 30))], 1)
     rings = [ring + np.array([30 * number, 0]) for number in range(4)]
@@ -127,5 +142,5 @@ def test_drawings_are_measured_without_letters() -> None:
     assert found["letters read as intended"].generated.size == 0
     assert found["strokes"].reference.tolist() == [1, 2, 1]
     assert found["points per stroke"].generated.tolist() == [5, 3]
-    assert found["length of the line"].reference.tolist() == [3, 3]
+    assert found["length of the ink"].reference.tolist() == [3, 3]
     assert found["width over height"].reference.tolist() == [2, 2]

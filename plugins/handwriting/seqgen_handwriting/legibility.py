@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,15 @@ STEP = 0.05
 #: of the letters of a text are small, and its marks are smaller.
 SMALL = 40.0
 
-#: Where a line runs at a letter, the feet of so many letters on each side of it say.
-BESIDE = 5
+#: Where a line runs at a letter, the feet of so many letters on each side of it say, unless they
+#: are so many heights of small letters away: those are of another line.
+BESIDE, ANOTHER_LINE = 5, 2.0
 
-#: Units of the reader's hidden layer, updates, letters of each, and its largest step size.
-HIDDEN, UPDATES, BATCH, STEP_SIZE = 128, 1000, 64, 3e-3
+#: Units of the reader's hidden layer, letters of an update, and its largest step size.
+HIDDEN, BATCH, STEP_SIZE = 128, 64, 3e-3
+
+#: Updates: so many passes over the letters of a small corpus, and the most of a large one.
+PASSES, UPDATES = 40, 1000
 
 #: Groups of a corpus's lines, each of which is read by a reader that learned from the others.
 FOLDS = 4
@@ -51,7 +55,7 @@ FOLDS = 4
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reader:
     """Reads letters by their shape, one at a time.
 
@@ -170,10 +174,12 @@ def pictures(ink: Ink) -> tuple[Floats, list[int]]:
     tops = np.array([each[:, [1, 3]].min() for each in own])
     feet = np.array([each[:, [1, 3]].max() for each in own])
     for row, each in enumerate(own):
-        beside = slice(max(row - BESIDE, 0), row + BESIDE + 1)
+        height = _small_height(tops, feet)
+        beside = feet[max(row - BESIDE, 0) : row + BESIDE + 1]
+        beside = beside[np.abs(beside - feet[row]) <= ANOTHER_LINE * height]
         middle = (each[:, [0, 2]].min() + each[:, [0, 2]].max()) / 2
-        origin = np.array([middle, np.median(feet[beside])])
-        _draw((each - np.tile(origin, 2)) / _small_height(tops, feet), shown[row])
+        origin = np.array([middle, np.median(beside)])
+        _draw((each - np.tile(origin, 2)) / height, shown[row])
     # The root, for ink that is gone over twice is hardly blacker.
     return np.sqrt(shown).reshape(len(places), DIRECTIONS * GRID * GRID), places.tolist()
 
@@ -233,7 +239,7 @@ def _scores(seen: Floats, weights: Sequence[Floats]) -> tuple[Floats, Floats]:
     return hidden, hidden @ out + out_bias
 
 
-def _learned(seen: Floats, wanted: NDArray[Any], letters: int) -> tuple[Floats, ...]:
+def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Floats, ...]:
     """Return weights that tell letters apart: cross-entropy, Adam, a step size that falls to 0."""
     rng = np.random.default_rng(0)
     size, batch = seen.shape[1], min(BATCH, len(seen))
@@ -242,7 +248,8 @@ def _learned(seen: Floats, wanted: NDArray[Any], letters: int) -> tuple[Floats, 
     weights[0] += rng.normal(0, size**-0.5, shapes[0])
     means = [np.zeros_like(weight) for weight in weights]
     squares = [np.zeros_like(weight) for weight in weights]
-    for update in range(1, UPDATES + 1):
+    updates = min(PASSES * -(-len(seen) // batch), UPDATES)
+    for update in range(1, updates + 1):
         rows = rng.integers(len(seen), size=batch)
         hidden, scores = _scores(seen[rows], weights)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -251,7 +258,7 @@ def _learned(seen: Floats, wanted: NDArray[Any], letters: int) -> tuple[Floats, 
         off /= batch
         back = np.where(hidden > 0, off @ weights[2].T, 0)
         gradients = (seen[rows].T @ back, back.sum(axis=0), hidden.T @ off, off.sum(axis=0))
-        rate = STEP_SIZE * (1 - (update - 1) / UPDATES)
+        rate = STEP_SIZE * (1 - (update - 1) / updates)
         for weight, mean, square, gradient in zip(weights, means, squares, gradients, strict=True):
             mean += 0.1 * (gradient - mean)
             square += 0.01 * (gradient**2 - square)

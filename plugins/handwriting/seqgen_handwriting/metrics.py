@@ -44,6 +44,6 @@ def length_over_size(ink: Ink) -> float:
 MEASURES: dict[str, tuple[str, Callable[[Ink], float]]] = {
     "strokes": ("strokes", lambda ink: len(ink.strokes)),
     "points per stroke": ("points", points_per_stroke),
-    "length of the line": ("longer sides", length_over_size),
+    "length of the ink": ("longer sides", length_over_size),
     "width over height": ("", width_over_height),
 }

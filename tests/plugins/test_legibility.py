@@ -103,6 +103,8 @@ def test_letters_without_ink_are_not_read_and_unknown_ones_do_not_count(reader: 
     assert len(reader.right(line)) == 7
     assert reader.read(without)[3] == " " and not reader.right(without)[3]
     assert len(reader.right(replace(line, text="ann€ ran"))) == 6
+    # Ink of a blank, as in lines whose letters were spread over them.
+    assert len(reader.right(replace(line, text="an a ran"))) == 6
 
 
 @pytest.mark.parametrize(

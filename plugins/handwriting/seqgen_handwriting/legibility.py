@@ -145,7 +145,7 @@ def shares_read(
         NaN everywhere if fewer than two pieces of the reference know their letters.
     """
     new, real = np.full(len(generated), np.nan), np.full(len(reference), np.nan)
-    known = [row for row, ink in enumerate(reference) if ink.letters is not None and ink.text]
+    known = [row for row, ink in enumerate(reference) if pictures(ink)[1]]
     if len(known) < 2:
         return new, real
     reader = Reader.learn(reference[row] for row in known)
@@ -165,10 +165,10 @@ def _share(right: NDArray[np.bool_]) -> float:
 def pictures(ink: Ink) -> tuple[Floats, list[int]]:
     """Return letters as pictures ``(N, P)``, and which of the text they are; none without ink.
 
-    Ink belongs to the letter that the pen comes to with it.
+    Ink belongs to the letter that the pen comes to with it; that of blanks is left out.
     """
     lines, letters = _pieces_of_line(ink)
-    places = np.unique(letters)
+    places = [place for place in np.unique(letters).tolist() if not ink.text[place].isspace()]
     shown = np.zeros((len(places), DIRECTIONS, GRID, GRID), np.float32)
     own = [lines[letters == place] for place in places]
     tops = np.array([each[:, [1, 3]].min() for each in own])
@@ -181,7 +181,7 @@ def pictures(ink: Ink) -> tuple[Floats, list[int]]:
         origin = np.array([middle, np.median(beside)])
         _draw((each - np.tile(origin, 2)) / height, shown[row])
     # The root, for ink that is gone over twice is hardly blacker.
-    return np.sqrt(shown).reshape(len(places), DIRECTIONS * GRID * GRID), places.tolist()
+    return np.sqrt(shown).reshape(len(places), DIRECTIONS * GRID * GRID), places
 
 
 def _small_height(tops: NDArray[np.float64], feet: NDArray[np.float64]) -> float:

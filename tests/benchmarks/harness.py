@@ -16,6 +16,9 @@ import torch
 
 import seqgen
 
+#: The option that makes `Benchmark.budget` one of tokens.
+BY_TOKENS = {"tokens": {"type": int, "default": 0, "help": "train by tokens, not by time"}}
+
 
 class Benchmark:
     """One run of a benchmark, from its arguments to its result.
@@ -58,14 +61,23 @@ class Benchmark:
             sys.exit(f"no data folder {self._data}; give its place with --data")
         return self._data
 
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What to train for, as settings of `seqgen.TrainConfig`."""
+        tokens = getattr(self.given, "tokens", 0)
+        return {"tokens": tokens} if tokens else {"minutes": self.minutes}
+
     def watch(self, report: seqgen.Report) -> None:
         """Print an evaluation on the error stream."""
-        if report.valid_loss is not None and not self._quiet:
-            print(
-                f"{report.seconds:6.0f} s  loss {report.loss:.4f}  valid {report.valid_loss:.4f}",
-                file=sys.stderr,
-                flush=True,
+        if report.valid_loss is not None:
+            self.say(
+                f"{report.seconds:6.0f} s  loss {report.loss:.4f}  valid {report.valid_loss:.4f}"
             )
+
+    def say(self, text: str) -> None:
+        """Print a line on the error stream, unless nothing but the result is wanted."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
 
     def finish(self, figure: float, baselines: dict[str, float], **more: Any) -> None:
         """Print the result as one JSON object."""

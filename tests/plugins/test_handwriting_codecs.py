@@ -197,6 +197,20 @@ def test_variations_keep_strokes_letters_and_text() -> None:
     assert min(lengths) >= 0 and len(lengths) > 1 and broken
 
 
+@CODECS
+def test_places_are_strokes_and_points_of_them(kind) -> None:
+    codec, ink = FITTED[kind, "drawings"], DRAWINGS[0]
+    ids = codec.encode(ink)
+    # Of two tokens a point the second makes it.
+    made = range(1 if kind is PolarCodec else 0, len(ids), len(ids) // (ink.points - 1))
+    expected = [
+        f"stroke {stroke}, point {point}"
+        for stroke, part in enumerate(ink.strokes, 1)
+        for point in range(1, len(part) + 1)
+    ]
+    assert [codec.place(ids, at) for at in made] == expected[1:]
+
+
 def test_no_variation_is_wanted() -> None:
     codec = PointsCodec.fit(DRAWINGS, replace(SMALL[PointsCodec], vary=0.0))
     ids = codec.encode(DRAWINGS[0])

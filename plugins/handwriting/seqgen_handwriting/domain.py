@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, Metric
 from seqgen_handwriting.csv_reading import read_csv
 from seqgen_handwriting.fonts import write_pages
 from seqgen_handwriting.gcode_writing import gcode
@@ -97,6 +97,13 @@ class Handwriting(Domain):
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return pages of short lines in a single-line font, by made-up writers."""
         return write_pages(folder)
+
+    def metrics(self, generated: Sequence[Ink], reference: Iterable[Ink]) -> Mapping[str, Metric]:
+        """Measure how legible text is, and strokes, points and proportions."""
+        # Only comparing needs it.
+        from seqgen_handwriting.metrics import measure
+
+        return measure(generated, reference)
 
 
 def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:

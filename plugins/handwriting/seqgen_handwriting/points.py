@@ -267,10 +267,13 @@ class PointsCodec(Codec):
         return self.pen.most_tokens(condition, self.of_a_step)
 
     def place(self, ids: Ids, position: int) -> str:
-        """Return the stroke and the point, from 1 on."""
-        kinds = self.pen.kinds[ids[:position]]
-        stroke = int(np.isin(kinds, (MOVE, MOVE_FAR)).sum()) + 1
-        return f"stroke {stroke:,}, point {int(self._are_points(kinds).sum()) + 2:,}"
+        """Return the stroke and the point of it, both from 1 on."""
+        kinds = self.pen.kinds[ids[: position + 1]]
+        points = kinds[self._are_points(kinds)]
+        lifts = np.flatnonzero(np.isin(points, (MOVE, MOVE_FAR)))
+        # The first point of a drawing is given and has no token.
+        of_stroke = len(points) - lifts[-1] if len(lifts) else len(points) + 1
+        return f"stroke {len(lifts) + 1:,}, point {of_stroke:,}"
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, points but the first, and drawings."""

@@ -1,0 +1,39 @@
+"""Learn drawings, and draw new ones, as single lines in SVG and on a page.
+
+Say which file or folder (Quick, Draw!'s ndjson, sketch-rnn's npz, SVG and others), and for how many
+minutes: ``python examples/sketches.py cat.ndjson 10``.
+"""
+
+import sys
+from pathlib import Path
+
+import seqgen
+from seqgen.page import write_page
+from seqgen.samples import next_samples_folder, write_samples
+
+
+def main(path: Path, minutes: float = 5.0, out: Path = Path("out/sketches")) -> None:
+    corpus = seqgen.prepare("handwriting", [path])
+    print(corpus)
+    mean, most = corpus.codec.error
+    print(
+        f"as tokens, points are off by {mean:.2f} % of a drawing's side; 5 % by over {most:.2f} %"
+    )
+
+    run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
+    for report in run.train(corpus):
+        if report.valid_loss is not None:
+            print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
+
+    # What was copied of each drawing, and how like the corpus they all are.
+    new = seqgen.generate(run, 12)
+    samples = write_samples(run, new, next_samples_folder(run), ".svg", compare=corpus)
+    compared = seqgen.compare(run, [drawing.piece for drawing in samples.pieces], corpus)
+    for one in compared:
+        drawn, learned = one.sides_as_text()
+        print(f"{one.name}: new {drawn}, corpus {learned} {one.metric.unit}")
+    print(*samples.paths, write_page(run, samples, out / "index.html", compared), sep="\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:3]))

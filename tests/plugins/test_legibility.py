@@ -1,0 +1,148 @@
+"""The reader that says how legible writing is, and what the domain measures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.fonts import Writer, demo_lines, write_line
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.legibility import GRID, Reader, pictures, shares_read
+
+from seqgen.comparison import measure
+from seqgen.errors import DataError
+
+#: Lines by forty writers, and others of theirs.
+LINES = list(demo_lines(960))
+LEARNED, HELD_OUT = LINES[::4], LINES[2::12]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader.learn(LEARNED)
+
+
+def share(reader: Reader, inks: list[Ink]) -> float:
+    return float(np.concatenate([reader.right(ink) for ink in inks]).mean())
+
+
+def test_letters_that_it_has_not_seen_are_read(reader: Reader) -> None:
+    assert share(reader, HELD_OUT) > 0.95
+
+
+def test_what_was_not_written_is_not_read(reader: Reader) -> None:
+    other = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
+    wrong = [replace(ink, text=ink.text.translate(other)) for ink in HELD_OUT]
+    assert share(reader, wrong) < 0.2
+
+
+def test_scribbles_are_not_read(reader: Reader) -> None:
+    rng = np.random.default_rng(0)
+    scribbled = [
+        replace(ink, strokes=tuple(each + rng.normal(0, 9, each.shape) for each in ink.strokes))
+        for ink in HELD_OUT[:20]
+    ]
+    assert share(reader, scribbled) < 0.6 < share(reader, HELD_OUT[:20])
+
+
+def test_only_the_ink_counts() -> None:
+    """Neither place nor size, nor in which order and direction strokes were written."""
+    line = HELD_OUT[0]
+    assert line.letters is not None
+    backwards = Ink(
+        tuple(3.0 * stroke[::-1] + (1000.0, -50.0) for stroke in line.strokes[::-1]),
+        line.text,
+        tuple(part[::-1] for part in line.letters[::-1]),
+    )
+    (shown, places), (again, others) = pictures(line), pictures(backwards)
+    assert places == others
+    np.testing.assert_allclose(shown, again, atol=1e-3)
+
+
+def test_letters_below_one_another_are_read_on_their_own_lines(reader: Reader) -> None:
+    line = HELD_OUT[1]
+    assert line.letters is not None
+    word = line.text.split(" ")[0]
+    first = [at for at, part in enumerate(line.letters) if part[0] < len(word)]
+    strokes = [line.strokes[at] for at in first]
+    parts = [line.letters[at] for at in first]
+    rows = range(4)
+    lines = [stroke + np.array([0, 100 * row]) for row in rows for stroke in strokes]
+    letters = [part + row * len(word) for row in rows for part in parts]
+    page = Ink(tuple(lines), 4 * word, tuple(letters))
+    one = Ink(tuple(strokes), word, tuple(parts))
+    assert reader.read(page) == 4 * reader.read(one)
+
+
+def test_the_line_tells_large_letters_from_small_ones() -> None:
+    ring = 10 * np.stack([np.cos(np.linspace(0, 6.3, 30)), np.sin(np.linspace(0, 6.3, 30))], 1)
+    rings = [ring + np.array([30 * number, 0]) for number in range(4)]
+    large = 2 * ring + (-60, -10)
+    letters = tuple(np.full(30, number) for number in range(5))
+    [first, second, *_], _ = pictures(Ink((large, *rings), "Ooooo", letters))
+    tall = [
+        (each.reshape(-1, GRID, GRID).sum(axis=(0, 2)) > 0.05).sum() for each in (first, second)
+    ]
+    assert tall[0] > 1.5 * tall[1]
+
+
+def test_learning_gives_the_same_reader_twice() -> None:
+    one, two = (Reader.learn(LEARNED[:20]) for _ in range(2))
+    assert one.letters == two.letters
+    for left, right in zip(one.weights, two.weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_letters_without_ink_are_not_read_and_unknown_ones_do_not_count(reader: Reader) -> None:
+    line = write_line("anna ran", Writer.number(2), 5)
+    assert line.letters is not None
+    kept = [at for at, part in enumerate(line.letters) if part[0] != 3]
+    without = Ink(
+        tuple(line.strokes[at] for at in kept), line.text, tuple(line.letters[at] for at in kept)
+    )
+    assert len(reader.right(line)) == 7
+    assert reader.read(without)[3] == " " and not reader.right(without)[3]
+    assert len(reader.right(replace(line, text="ann€ ran"))) == 6
+    # Ink of a blank, as in lines whose letters were spread over them.
+    assert len(reader.right(replace(line, text="an a ran"))) == 6
+
+
+@pytest.mark.parametrize(
+    "ink",
+    [
+        Ink(()),
+        Ink((np.zeros((1, 2)),)),
+        Ink((np.zeros((3, 2)),), "a", (np.zeros(3, np.int64),)),
+        Ink((np.array([[-1e9, -1e9], [1e9, 1e9]]),), "ab", (np.array([0, 1]),)),
+    ],
+    ids=["nothing", "no text", "a dot", "far away"],
+)
+def test_any_ink_can_be_looked_at(reader: Reader, ink: Ink) -> None:
+    shown, places = pictures(ink)
+    assert np.isfinite(shown).all() and len(shown) == len(places)
+    assert len(reader.read(ink)) == (len(ink.text) if ink.letters else 0)
+
+
+def test_there_is_nothing_to_learn_without_letters() -> None:
+    with pytest.raises(DataError, match="which letter"):
+        Reader.learn([replace(LINES[0], letters=None)])
+
+
+def test_new_lines_are_compared_with_real_ones() -> None:
+    real = LINES[::8]
+    new = [replace(ink, text=ink.text[::-1]) for ink in HELD_OUT[:5]] + HELD_OUT[5:10]
+    generated, reference = shares_read([*new, Ink((np.zeros((2, 2)),))], real)
+    assert reference.shape == (len(real),) and reference.mean() > 0.85
+    assert generated[:5].mean() < 0.5 < 0.85 < generated[5:10].mean()
+    assert np.isnan(generated[10])
+
+
+def test_drawings_are_measured_without_letters() -> None:
+    square = np.array([[0.0, 0], [2, 0], [2, 1], [0, 1], [0, 0]])
+    drawn = [Ink((square,)), Ink((square, square[:1]))]
+    found = measure(Handwriting(), drawn, [*drawn, Ink((square[:1],))])
+    assert found["letters read as intended"].generated.size == 0
+    assert found["strokes"].reference.tolist() == [1, 2, 1]
+    assert found["points per stroke"].generated.tolist() == [5, 3]
+    assert found["length of the ink"].reference.tolist() == [3, 3]
+    assert found["width over height"].reference.tolist() == [2, 2]

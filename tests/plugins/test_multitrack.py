@@ -434,7 +434,7 @@ def test_a_condition_is_kept(seed: int) -> None:
     assert music.notes["onset"].max() // (3 * music.ticks_per_quarter) == 5
     assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
     assert music.metre_changes() == [(0, 3, 4)]
-    assert music.tempo_changes() == [(0, 160.0)]
+    assert music.tempo_changes().tolist() == [(0, 160.0)]
     assert music.keys == ((0, 3, True),)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music import performance_memory
 from seqgen_music.domain import MusicDomain
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
+from seqgen_music.performance_memory import NEVER, Memory, Place, features_of
 
 import seqgen
 from seqgen.errors import DataError
@@ -135,6 +137,17 @@ def test_no_note_lasts_more_than_ten_seconds() -> None:
     assert columns(CODEC.decode(CODEC.encode(played((0, 25, 60, 61))))) == [(0, 10_000, 60, 61)]
 
 
+def test_what_sounds_where_a_piece_is_cut_rings_on() -> None:
+    """Also what has just begun; but no note lasts for more than ten seconds."""
+    ids = CODEC.encode(played((0, 9.9, 58, 61), (8.5, 3, 60, 61), (9.5, 2, 64, 61)))
+    cut = ids[: np.flatnonzero(CODEC.kind_of[ids] == 1)[-1] + 1]
+    assert columns(CODEC.decode(cut)) == [
+        *((0, 10_000, 58, 61), (8500, 3000, 60, 61), (9500, 2000, 64, 61)),
+    ]
+    again = CODEC.encode(CODEC.decode(cut))
+    np.testing.assert_array_equal(again[: len(cut)], cut)
+
+
 def test_tracks_but_drums_become_one() -> None:
     notes = make_notes([(0, 500, 60, 61, 0), (0, 500, 65, 61, 1), (0, 500, 38, 61, 2)])
     tracks = (Track("Right", 6), Track("Left", 6), Track("Kit", drums=True))
@@ -223,7 +236,7 @@ def test_decoding_is_a_queue_for_every_pitch(tokens: list[int]) -> None:
             start, loudness = sounding[value].pop(0)
             expected.append((start, now, value, loudness))
     for pitch, queue in sounding.items():
-        expected += [(start, min(now, start + 500), pitch, loud) for start, loud in queue]
+        expected += [(start, min(now + 200, start + 1000), pitch, loud) for start, loud in queue]
     music = CODEC.decode(ids)
     assert sorted(columns(music)) == sorted(
         (10 * start, 10 * (end - start), pitch, loudness)
@@ -346,8 +359,60 @@ def test_features_tell_what_sounds_and_since_when() -> None:
     assert rows[2:8, 4].tolist() == [16, 16, 16, 16, 23, 23]
     assert rows[3:8, 5:7].tolist() == [[c, 0], [e, c], [e, c], [e, c], [g, e]]
     assert rows[3:12, 7].tolist() == [c, c, c, c, c, c, e, e, e], "the oldest"
-    assert rows[0].tolist() == [0] * 9
+    assert rows[0].tolist() == [0] * 15
     assert (np.diff(rows[4:10, 8]) >= 0).all() and rows[3, 8] == 0 < rows[5, 8]
+
+
+def test_features_tell_how_a_motive_went_on_before() -> None:
+    """Pitch, steps to go, velocity, and how many notes on end came as they did before."""
+    motive = [(60, 0.5, 61), (62, 0.25, 65), (64, 0.5, 69), (67, 1.0, 73)]
+    notes, at = [], 0.0
+    for pitch, gap, velocity in [*motive, (58, 0.5, 61), *motive]:
+        notes.append((at, 0.1, pitch, velocity))
+        at += gap
+    ids = CODEC.encode(played(*notes))
+    rows = CODEC.features(ids)
+    begins = np.flatnonzero(CODEC.kind_of[ids] == 1)
+    assert not rows[: begins[6] + 1, 9:].any(), "nothing was there before"
+    e, g = 64 - 57, 67 - 57
+    assert rows[begins[6] + 1, 9:13].tolist() == [e, 9 + 25, 18, 0], "after C and D"
+    assert rows[begins[7] + 1, 9:].tolist() == [g, 9 + 50, 19, 1, e, 9 + 10], "E lasts 100 ms again"
+    assert rows[begins[7] + 2, 13:].tolist() == [e, 9], "its end is due"
+    assert rows[begins[8], 9:].tolist() == [g, 9, 19, 1, 0, 0], "the note is due, nothing sounds"
+    assert rows[begins[8] + 1, 9:].tolist() == [1, 9 + 100, 16, 2, g, 9 + 10]
+
+
+def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
+    memory = Memory()
+    for step, pitch in enumerate([1, 2, 3, 9, 2, 3, 8, 1, 2, 3]):
+        memory.begin(10 * step, pitch, 5)
+    assert memory.expected == Place(9, 10, 5), "after 1 2 3, though 8 came last after 2 3"
+    assert memory.due == 100
+    for step, pitch in enumerate([7, 2, 3]):
+        memory.begin(100 + 20 * step, pitch, step)
+    assert memory.expected.pitch == 7, "after 2 3 the last time"
+
+
+def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
+    monkeypatch.setattr(performance_memory, "MOST_PLACES", 100)
+    memory = Memory()
+    for step in range(500):
+        memory.begin(step, step * step % 83, 1)
+        assert len(memory._places) <= 100
+
+
+@pytest.mark.parametrize(
+    ("ahead", "number"), [(-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)]
+)
+def test_what_is_due_is_told_until_it_is_overdue(ahead: int, number: int) -> None:
+    memory = Memory()
+    for step, pitch in ((0, 3), (10, 4), (20, 5), (10_000, 3), (10_010, 4)):
+        memory.begin(step, pitch, 1)
+    assert memory.said() == (5, 10_020, 1, 0, 0, NEVER)
+    now = 10_020 - ahead
+    assert memory.features(now) == (5, number, 1, 0, 0, 0)
+    rows = features_of(np.array([memory.said()]), np.array([now]))
+    assert rows.tolist() == [[5, number, 1, 0, 0, 0]]
 
 
 def test_a_continuation_begins_what_sounds_over_the_seam() -> None:

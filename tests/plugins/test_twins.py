@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.performance import PerformanceCodec, PerformanceOptions
 from seqgen_music.raster import REST, Raster
 from seqgen_music.suggestion import kind_of, suggest
-from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, skyline
+from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
 
 import seqgen
 from seqgen.corpus import SPLITS
@@ -106,6 +107,10 @@ def test_hashes_stay_what_they_are() -> None:
     """They decide the split, which must not change with a version of Python or numpy."""
     scale = np.array([60, 62, 64, 65, 67, 69, 71, 72, 69, 65, 60, 67, 64, 60, 62, 59])
     assert passages(scale, np.arange(16) * 4).tolist() == [-4606396575454574652]
+    notes = np.concatenate([scale, scale[::-1] - 5])
+    assert played_passages(notes, np.arange(32) * 12, 3).tolist() == [
+        *(2401897234212820217, 4787143811695701353),
+    ]
 
 
 def test_the_skyline_is_what_is_heard_on_top() -> None:
@@ -163,6 +168,57 @@ def test_harmonisations_of_a_tune_stay_on_one_side(tmp_path) -> None:
     rows = [(s.piece, split) for split in SPLITS for s in corpus.segments(split)]
     assert [piece for piece, _ in sorted(rows)] == list(range(90))
     assert len({(piece // 3, split) for piece, split in rows}) == 30
+
+
+# Performances ------------------------------------------------------------------------------------
+
+
+def recital(seed: int, **how: float) -> Music:
+    """Return chords and single notes, as a player of this `key`, `pace` and `care` plays them."""
+    rng, hand = np.random.default_rng(seed), np.random.default_rng(round(1000 * how["pace"]))
+    sizes = rng.choice([1, 1, 2, 3, 4], 150)
+    onsets = np.repeat(np.cumsum(rng.choice([120, 240, 480], 150)), sizes) * how["pace"]
+    onsets += hand.uniform(0, how["care"], len(onsets))
+    pitches = np.concatenate([rng.choice(np.arange(36, 84), size, False) for size in sizes])
+    loud = hand.integers(30, 100, len(pitches))
+    rows = zip(np.rint(onsets).astype(int).tolist(), pitches.tolist(), loud.tolist(), strict=True)
+    notes = [(at, 200, pitch + int(how["key"]), velocity, 0) for at, pitch, velocity in rows]
+    return Music(make_notes(sorted(notes)), (Track("piano"),), 500)
+
+
+def heard(music: Music) -> np.ndarray:
+    codec = PerformanceCodec(20, 100, 0, PerformanceOptions())
+    return codec.passages(codec.encode(music))
+
+
+def test_a_performance_is_known_in_another_key_and_by_another_player() -> None:
+    """Chords that one player breaks a little the other strikes at once."""
+    found = heard(recital(0, key=0, pace=1, care=0))
+    np.testing.assert_array_equal(heard(recital(0, key=-7, pace=1, care=0)), found)
+    other = heard(recital(0, key=3, pace=0.8, care=25))
+    assert np.isin(found, other).mean() > 0.5
+    dropped = recital(0, key=0, pace=1.2, care=25)
+    kept = np.arange(len(dropped.notes)) % 60 != 30
+    wrong = Music(dropped.notes[kept], dropped.tracks, 500)
+    assert 0.1 < np.isin(found, heard(wrong)).mean() < 0.8
+
+
+def test_other_performances_share_nothing() -> None:
+    lists = [heard(recital(seed, key=0, pace=1, care=20)) for seed in range(40)]
+    found = np.concatenate(lists)
+    assert len(np.unique(found)) == len(found) > 40 * 40
+    figure = np.tile([48, 55, 52, 55], 100)
+    assert not len(played_passages(figure, np.arange(400) * 12, 3))
+    assert not len(played_passages(figure[:0], figure[:0], 3))
+
+
+def test_recordings_of_a_piece_stay_on_one_side(tmp_path) -> None:
+    for number in range(60):
+        music = recital(number // 2, key=number % 5, pace=1 + number % 2 / 10, care=20)
+        MusicDomain().write(music, tmp_path / f"{number:02}.mid")
+    corpus = seqgen.prepare("music", [tmp_path], codec="performance", jobs=1)
+    counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
+    assert counts == [60, 30, 0]
 
 
 # Which codec fits -------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from seqgen_music.multitrack_header import (
     header_of,
     written,
 )
+from seqgen_music.multitrack_spelling import spell, tokens_of
 from seqgen_music.multitrack_states import States, states_of
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
 from seqgen_music.multitrack_values import (
@@ -136,6 +137,7 @@ class MultitrackCodec(Codec):
         self.programs = np.array(learned.programs)
         self.feature_sizes = feature_sizes(self.table)
         self._numbers = Numbers(learned, options.steps)
+        self._tokens = tokens_of(self._numbers, self.table)
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
@@ -188,35 +190,21 @@ class MultitrackCodec(Codec):
             If there is no note, or for a drum, instrument or metre that the corpus had not.
         """
         score = score_of(piece, self.options.steps)
-        header, numbers, table = header_of(score), self._numbers, self.table
-        bar = np.searchsorted(score.starts, score.step, side="right") - 1
-        drums = score.program == DRUMS
-        program = numbers.program[score.program]
-        pitch = numbers.pitch[drums.astype(np.intp), written(score, header)]
-        self._refuse_unknown(score, program, pitch)
-        part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
-        tempo = numbers.tempo(score.tempos)[part]
-        velocity = numbers.velocity[score.velocity]
-        # A row a note: every token that it may need, and which of them it does.
-        rows = np.empty((len(score.step), 6), np.int64)
-        needed = np.ones(rows.shape, bool)
-        rows[:, 0] = table.start("position") + score.step - score.starts[bar]
-        rows[:, 1] = table.start("tempo") + tempo
-        rows[:, 2] = table.start("program") + program
-        rows[:, 3] = table.start("velocity") + velocity
-        rows[:, 4] = table.start("pitch") + pitch
-        rows[:, 5] = table.start("duration") + numbers.duration[score.duration]
-        needed[1:, 0] = score.step[1:] != score.step[:-1]
-        needed[0, 1], needed[1:, 1] = False, tempo[1:] != tempo[:-1]
-        needed[1:, 2] = program[1:] != program[:-1]
-        needed[:, 3] = _changed(program, velocity)
-        needed[:, 5] = ~drums
-        # Before the first note of a bar stand its line and those of empty bars before it.
-        first = np.searchsorted(bar, np.arange(len(score.starts)))
-        chosen = np.flatnonzero(needed)
-        before = np.searchsorted(chosen, first * rows.shape[1])
-        ids = np.insert(rows.ravel()[chosen], before, self._lines(score.metres))
-        return np.concatenate([self._header(header), [table.start("tempo") + tempo[0]], ids])
+        header = header_of(score)
+        notes = (
+            *(score.step, score.program, written(score, header)),
+            *(score.duration, score.velocity),
+        )
+        tempos = self._numbers.tempo(score.tempos) + self.table.start("tempo")
+        ids = spell(
+            notes,
+            (score.starts, self._lines(score.metres)),
+            (score.tempo_steps, tempos),
+            self._tokens,
+        )
+        if not len(ids):
+            self._refuse_unknown(score)
+        return np.concatenate([self._header(header), ids])
 
     def _header(self, header: Header) -> Ids:
         """Return key, density and instruments."""
@@ -226,15 +214,19 @@ class MultitrackCodec(Codec):
         opening = [table.start("key") + header.key, table.start("density") + density]
         return np.concatenate([opening, table.start("instrument") + programs])
 
-    def _lines(self, metres: Sequence[tuple[int, int]]) -> list[int]:
-        """Return the tokens that open bars: the metre where it is another one."""
-        bar, last, lines = self.table.start("bar"), None, []
-        for metre in metres:
-            lines.append(bar if metre == last else self.table.id("metre", metre))
+    def _lines(self, metres: Sequence[tuple[int, int]]) -> Ids:
+        """Return the tokens that open bars, the metre where it is another one; -1 if unknown."""
+        lines, last = np.full(len(metres), self.table.start("bar")), None
+        for bar, metre in enumerate(metres):
+            if metre != last:
+                known = self.table.has("metre", metre)
+                lines[bar] = self.table.id("metre", metre) if known else -1
             last = metre
         return lines
 
-    def _refuse_unknown(self, score: Score, program: Ids, pitch: Ids) -> None:
+    def _refuse_unknown(self, score: Score) -> None:
+        program = self._numbers.program[score.program]
+        pitch = self._numbers.pitch[(score.program == DRUMS).astype(np.intp), score.pitch]
         if len(unknown := np.flatnonzero(program < 0)):
             raise DataError(
                 f"{program_name(int(score.program[unknown[0]]))} is no instrument of this model's "
@@ -425,13 +417,3 @@ class MultitrackCodec(Codec):
         tempos = values[self.table.number_of[ids[said]]]
         at = np.maximum.accumulate(states.step[:-1][said])
         return np.append(0, at), np.append(tempos[0] if len(tempos) else DEFAULT_TEMPO, tempos)
-
-
-def _changed(group: Ids, value: Ids) -> NDArray[np.bool_]:
-    """Return where a value is not the one before in its group."""
-    # Numbers of one byte are sorted in linear time.
-    order = np.argsort(group.astype(np.uint8), kind="stable")
-    group, value = group[order], value[order]
-    changed = np.ones(len(order), bool)
-    changed[order[1:]] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
-    return changed

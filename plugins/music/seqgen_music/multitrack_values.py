@@ -14,6 +14,9 @@ from seqgen_music.score import DRUMS, LONGEST_NOTE
 #: Tempos in quarters a minute, a sixteenth of an octave to either side of 120 and so on: 40 to 254.
 TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
 
+#: Logarithms half way between them.
+_MIDDLES = (np.log(TEMPOS[1:]) + np.log(TEMPOS[:-1])) / 2
+
 #: MIDI velocities in one token.
 VELOCITIES = 4
 
@@ -94,8 +97,7 @@ def nearest_of(values: Ids, wanted: Ids) -> Ids:
 
 def tempo_numbers(tempos: NDArray[np.float64]) -> Ids:
     """Return the numbers of the nearest `TEMPOS`."""
-    logs = np.log(TEMPOS)
-    return np.searchsorted((logs[1:] + logs[:-1]) / 2, np.log(tempos))
+    return np.searchsorted(_MIDDLES, np.log(tempos))
 
 
 def ends_of(numbers: set[int]) -> tuple[int, int]:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music import wishes
+from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
+from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, features_of
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
     BINS,
@@ -42,8 +43,11 @@ from seqgen_music.performance_tracker import (
 )
 from seqgen_music.tokens import TokenTable
 
-#: Steps that a note lasts at most which nothing ends.
-LONGEST_OPEN = 5 * STEPS
+#: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
+RING = 2 * STEPS
+
+#: Notes of one chord begin at most so many steps apart, when performances are compared.
+CHORD_SPREAD = 3
 
 #: Most steps of a piece: what fits into a MIDI file.
 LONGEST_PIECE = 10**6
@@ -138,9 +142,11 @@ class PerformanceCodec(Codec):
     and silences of more than ten seconds are cut to ten. Metre, key and tempo go: time is in
     seconds.
 
-    Nine features: what came last; how long ago a note began, and how long before that another
-    one did; how many notes sound; the velocity; the last two pitches; and the pitch that has
-    sounded longest, and for how long.
+    Fifteen features: what came last; how long ago a note began, and how long before that another
+    one did; how many notes sound; the velocity; the last two pitches; the pitch that has sounded
+    longest, and for how long; how it went on when the same pitches came before: the pitch, when it
+    is due, its velocity, and how many notes on end came as they did then; and which note is to end
+    first if notes last as they did then, and when.
 
     Parameters
     ----------
@@ -151,6 +157,7 @@ class PerformanceCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
+    temperature: ClassVar[float] = 0.9
 
     def __init__(self, low: int, high: int, program: int, options: PerformanceOptions) -> None:
         self.options, self.low, self.high, self.program = options, low, high, program
@@ -171,6 +178,8 @@ class PerformanceCodec(Codec):
         self.feature_sizes = (
             *(FULL_SHIFT + 1, len(SPANS) + 1, len(SPANS) + 1, MOST_SOUNDING + 1, BINS + 1),
             *(len(pitches) + 1, len(pitches) + 1, len(pitches) + 1, len(SPANS) + 1),
+            *(len(pitches) + 1, LATEST + FARTHEST + 2, BINS + 1, LONGEST_RUN + 1),
+            *(len(pitches) + 1, LATEST + FARTHEST + 2),
         )
 
     @classmethod
@@ -217,8 +226,9 @@ class PerformanceCodec(Codec):
     def decode(self, ids: Ids) -> Music:
         """Return one track.
 
-        A note ends at the first "note off" that no earlier note of its pitch has taken, else with
-        the piece, after five seconds at most; ids that mean nothing here are passed over.
+        A note ends at the first "note off" that no earlier note of its pitch has taken. Where there
+        is none, as in a piece that was cut, it rings on for two seconds after the last token, but
+        no note lasts more than ten. Ids that mean nothing here are passed over.
         """
         notes, _, _ = self._notes_of(ids)
         rows = np.zeros(len(notes.start), NOTE)
@@ -259,7 +269,7 @@ class PerformanceCodec(Codec):
         return self._ids_of(varied.cleaned())
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 9)."""
+        """Return the features of every position (N + 1, 15)."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         notes, began, closed = self._notes_of(ids)
         position = np.arange(len(rows))
@@ -283,6 +293,8 @@ class PerformanceCodec(Codec):
         oldest = oldest[sounds]
         rows[sounds, 7] = pitches[oldest + 2]
         rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
+        at, said = self._remembered(notes, began, closed, len(ids))
+        rows[:, 9:] = features_of(said[np.searchsorted(at, position)], time)
         return rows
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -314,6 +326,11 @@ class PerformanceCodec(Codec):
         wanted = wishes.parse(condition, {"seconds": wishes.number}, "seconds=30")
         return PerformanceTracker(self, wanted["seconds"])
 
+    def passages(self, ids: Ids) -> Ids:
+        """Return passages of all notes in their order, whatever their time and loudness."""
+        notes, _, _ = self._notes_of(ids)
+        return twins.played_passages(notes.pitch, notes.start, CHORD_SPREAD)
+
     def place(self, ids: Ids, position: int) -> str:
         """Return the time, in minutes and seconds."""
         minutes, seconds = divmod(int(self._shifts(ids[:position]).sum()) // STEPS, 60)
@@ -326,6 +343,40 @@ class PerformanceCodec(Codec):
             "notes": float((self.kind_of[ids] == ON).sum()),
             "seconds": float(self._shifts(ids).sum()) / STEPS,
         }
+
+    def _remembered(self, notes: Played, began: Ids, closed: Ids, end: int) -> tuple[Ids, Ids]:
+        """Return what a `Memory` says before the notes, and after every beginning and end of one.
+
+        Parameters
+        ----------
+        notes, began, closed
+            As of `_notes_of`.
+        end : int
+            What `closed` is for notes that nothing ends.
+
+        Returns
+        -------
+        at : int64 array (events,)
+            Where in the ids each beginning and end is.
+        said : int64 array (events + 1, 6)
+        """
+        ended = np.flatnonzero(closed < end)
+        at = np.concatenate([began, closed[ended]])
+        order = np.argsort(at)
+        numbers = np.concatenate([np.arange(len(began)), ended])[order]
+        begins = (order < len(began)).tolist()
+        steps = np.concatenate([notes.start, notes.end[ended]])[order].tolist()
+        pitches = (notes.pitch - self.low + 1)[numbers].tolist()
+        memory = Memory()
+        said = [memory.said()]
+        bins = notes.bin[numbers].tolist()
+        for is_begin, step, pitch, loud in zip(begins, steps, pitches, bins, strict=True):
+            if is_begin:
+                memory.begin(step, pitch, loud)
+            else:
+                memory.end(step, pitch)
+            said.append(memory.said())
+        return at[order], np.array(said)
 
     def _shifts(self, ids: Ids) -> Ids:
         """Return the steps of time that each id adds."""
@@ -382,7 +433,7 @@ class PerformanceCodec(Codec):
         has_end = match < np.searchsorted(end_pitches, pitches, side="right")
         closed[ons[has_end]] = ended[offs][match[has_end]]
         start, end = time[began], time[closed]
-        end = np.where(closed == len(ids), np.minimum(end, start + LONGEST_OPEN), end)
+        end = np.where(closed == len(ids), np.minimum(end + RING, start + LONGEST_SOUND), end)
         bins = np.append(self._bins(ids), 0)[began]
         bins = np.where(bins == 0, DEFAULT_BIN, bins)
         return Played(start, end, pitch + self.low, bins), began, closed

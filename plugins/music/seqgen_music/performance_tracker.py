@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
+from seqgen_music.performance_memory import Memory
 
 if TYPE_CHECKING:
     from seqgen_music.performance import PerformanceCodec
@@ -51,6 +52,7 @@ class PerformanceTracker:
         #: Since when nothing has sounded, if nothing does.
         self._silent_since = 0
         self._moments, self._pitches = (0, 0), (0, 0)
+        self._memory = Memory()
         #: What was last at this moment: a note that ended, and the pitch of one that began.
         self._last_end, self._last_begun = (-1, -1), -1
 
@@ -64,6 +66,7 @@ class PerformanceTracker:
             *(self._last, int(span_number(self._time - self._moments[1]))),
             int(span_number(self._moments[1] - self._moments[0])),
             *(min(len(self._sounding), MOST_SOUNDING), self._bin, *self._pitches[::-1], *oldest),
+            *self._memory.features(self._time),
         )
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -119,6 +122,7 @@ class PerformanceTracker:
 
     def _begin(self, pitch: int) -> None:
         self._sounding.append((self._time, pitch))
+        self._memory.begin(self._time, pitch + 1, self._bin or DEFAULT_BIN)
         self._pitches = (self._pitches[1], pitch + 1)
         self._last_begun = pitch
         if self._time != self._moments[1]:
@@ -130,6 +134,7 @@ class PerformanceTracker:
             if note[1] == pitch:
                 self._sounding.remove(note)
                 self._last_end, self._silent_since = note, self._time
+                self._memory.end(self._time, pitch + 1)
                 return
 
     def _left(self) -> int:

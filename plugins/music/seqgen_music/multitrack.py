@@ -312,7 +312,8 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        header = np.arange(np.argmax(self._is(ids, "tempo")))
+        opening = self._is(ids[:start], "key", "density", "instrument")
+        header = np.arange(np.argmin(np.append(opening, False)))
         head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]
         if next_kind == "metre":

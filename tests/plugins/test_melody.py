@@ -73,7 +73,7 @@ def test_what_is_on_the_grid_comes_back(piece: Music, tmp_path) -> None:
     for name in ("onset", "duration", "pitch"):
         np.testing.assert_array_equal(again.notes[name], piece.notes[name])
     assert again.metres == piece.metres
-    assert again.tempos == ((0, 125.0),), "the median of 100 and 150"
+    assert again.tempos.tolist() == [(0, 125.0)], "the median of 100 and 150"
     assert again.tracks == (Track("Melody", 73),)
 
 

@@ -79,7 +79,7 @@ def test_all_tracks_are_read_and_tempo_and_metre_of_any(tmp_path: Path) -> None:
     first = [mido.MetaMessage("set_tempo", tempo=1_000_000), on(0, 60), off(30, 60)]
     music = read_midi(saved(tmp_path / "a.mid", first, second))
     assert rows(music) == [(0, 30, 60, 0), (60, 10, 72, 1)]
-    assert music.tempos == ((0, 60.0), (50, 150.0)) and music.metres == ((60, 3, 8),)
+    assert music.tempos.tolist() == [(0, 60.0), (50, 150.0)] and music.metres == ((60, 3, 8),)
 
 
 def test_each_track_of_type_2_is_a_piece(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_a_score_sounds_as_it_is_played(tmp_path: Path) -> None:
         ("Drums", True),
     ]
     assert music.metres == ((0, 4, 4), (1920, 3, 4))
-    assert music.tempos == ((0, 90.0), (1920, 132.0))
+    assert music.tempos.tolist() == [(0, 90.0), (1920, 132.0)]
 
 
 TUNE = "M:4/4\nL:1/4\nK:C\nCDEF|\n"

@@ -10,11 +10,12 @@ import pytest
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music.keys import SHIFTS
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
 from seqgen_music.multitrack_tracker import MultitrackTracker
-from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
 
 from seqgen.errors import ConfigError, DataError
@@ -91,7 +92,7 @@ def test_what_is_on_the_grid_is_kept(tmp_path: Path) -> None:
         "Acoustic Grand Piano",
         "Electric Bass (finger)",
     ]
-    assert again.metres == SONG.metres
+    assert again.metres == SONG.metres and again.keys == ((0, 0, False),)
     assert [tick for tick, _ in again.tempos] == [0, 7680]
     np.testing.assert_allclose([tempo for _, tempo in again.tempos], [120, 160], rtol=1e-4)
     np.testing.assert_allclose(np.unique(again.notes["velocity"]), [70, 82, 90, 102])
@@ -162,7 +163,8 @@ def test_steps_make_a_finer_grid() -> None:
 
 
 def test_tokens_read_like_music() -> None:
-    assert names(CODEC, CODEC.encode(SONG)[:24]) == [
+    assert names(CODEC, CODEC.encode(SONG)[:29]) == [
+        *("key C major", "density 11", "instrument drums", "instrument 0", "instrument 33"),
         *("tempo 120", "metre 4/4", "position 0", "program drums", "velocity 25", "drum 36"),
         *("program 0", "velocity 17", "pitch C4", "duration 4"),
         *("program 33", "velocity 20", "pitch E2", "duration 24"),
@@ -172,6 +174,27 @@ def test_tokens_read_like_music() -> None:
     assert names(CODEC, CODEC.encode(SONG)[-6:]) == [
         *("metre 3/4", "position 0", "tempo 160", "program 33", "pitch A2", "duration 36"),
     ]
+
+
+@pytest.mark.parametrize("interval", range(-5, 7))
+def test_a_piece_in_another_key_differs_in_the_key_alone(interval: int) -> None:
+    ids, other = CODEC.encode(SONG), CODEC.encode(transposed(SONG, interval))
+    np.testing.assert_array_equal(ids[1:], other[1:])
+    assert CODEC.table.token(int(other[0])) == ("key", f"{PITCH_NAMES[interval % 12]} major")
+    assert keyed(CODEC.decode(other)) == keyed(
+        CODEC.decode(CODEC.encode(transposed(SONG, interval)))
+    )
+
+
+def test_a_pitch_that_midi_has_not_sounds_an_octave_nearer() -> None:
+    ids = CODEC.encode(SONG)
+    first = names(CODEC, ids).index("pitch C4")
+    high = ids.copy()
+    high[first] = CODEC.table.id("pitch", 130)
+    low = np.append(CODEC.table.id("key", "G major"), high[1:])
+    low[first] = CODEC.table.id("pitch", 3)
+    assert {118} == {key[2] for key in keyed(CODEC.decode(high))} - {*range(33, 80)}
+    assert {10} == {key[2] for key in keyed(CODEC.decode(low))} - {*range(28, 80)}
 
 
 @settings(deadline=None)
@@ -190,7 +213,7 @@ def test_any_ids_give_a_piece(tokens: list[int]) -> None:
     ("change", "message"),
     [
         ({"pitch": 61}, None),
-        ({"pitch": 90}, r"pitch F#6 is outside .* transpose the piece"),
+        ({"pitch": 90}, None),
         ({"track": 3}, "Alto Sax is no instrument of this model's corpus: Drums, Acoustic"),
         ({"track": 0, "pitch": 50}, "has no drum 50"),
     ],
@@ -229,12 +252,13 @@ def test_units_are_counted_in_bars_begun() -> None:
 
 
 def test_a_variation_is_the_piece_in_another_key_and_the_same_drums() -> None:
-    wide = MultitrackCodec.fit([SONG, transposed(SONG, 9), transposed(SONG, -9)], CODEC.options)
-    ids, before, intervals = wide.encode(SONG), keyed(SONG), set()
+    ids, before, intervals = CODEC.encode(SONG), keyed(CODEC.decode(CODEC.encode(SONG))), set()
     for seed in range(60):
-        varied = wide.augment(ids, np.random.default_rng(seed))
-        follow(wide.tracker(), varied.tolist())
-        after = keyed(wide.decode(varied))
+        varied = CODEC.augment(ids, np.random.default_rng(seed))
+        follow(CODEC.tracker(), varied.tolist())
+        music = CODEC.decode(varied)
+        assert CODEC.encode(music)[0] == varied[0]
+        after = keyed(music)
         # Sorted alike, since an interval keeps the order.
         pairs = [
             (old, new)
@@ -254,15 +278,6 @@ def transposed(piece: Music, interval: int) -> Music:
     return Music(notes, piece.tracks, piece.ticks_per_quarter, piece.tempos, piece.metres)
 
 
-def test_a_variation_stays_in_the_range_of_the_corpus() -> None:
-    ids = CODEC.encode(SONG)
-    low, high = CODEC.learned.pitches
-    for seed in range(20):
-        varied = CODEC.augment(ids, np.random.default_rng(seed))
-        pitches = [key[2] for key in keyed(CODEC.decode(varied)) if key[1] != DRUMS]
-        assert low <= min(pitches) and max(pitches) <= high
-
-
 def test_a_prompt_and_its_continuation_are_the_piece() -> None:
     ids = CODEC.encode(SONG)
     whole = CODEC.decode(ids)
@@ -273,6 +288,7 @@ def test_a_prompt_and_its_continuation_are_the_piece() -> None:
         if not len(rest):
             continue
         follow(CODEC.tracker(), rest.tolist())
+        assert names(CODEC, rest[:5]) == names(CODEC, ids[:5])
         prompt, music = keyed(CODEC.decode(ids[:start])), CODEC.decode(rest)
         bars = sum(name.startswith(("bar", "metre")) for name in names(CODEC, ids[:start]))
         if names(CODEC, ids[start : start + 1])[0].startswith(("bar", "metre")):
@@ -321,11 +337,37 @@ def test_features_tell_what_holds_and_what_came_here_before() -> None:
     np.testing.assert_array_equal(rows[second + 1 : third, 7], ids[second + 1 : third] + 1)
     stroke = second + tokens[second:].index("position 24") + 1
     assert tokens[stroke : stroke + 2] == ["drum 36", "program 0"]
-    place, bar, phrase, metre, program, _, key, _ = rows[stroke]
+    place, bar, phrase, metre, program, _, sound, _, mode, density, following, *_ = rows[stroke]
     assert (place, bar, phrase) == (25, 2, 0)
     assert CODEC.learned.metres[metre - 1] == (4, 4)
     assert CODEC.learned.programs[program - 1] == DRUMS
-    assert CODEC.vocab[CODEC.table.start("pitch") + key - 1] == "drum 38"
+    assert CODEC.vocab[CODEC.table.start("pitch") + sound - 1] == "drum 38"
+    assert (mode, CODEC.table.values("density")[density - 1]) == (1, 11)
+    assert CODEC.learned.programs[following - 1] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_features_tell_what_sounds(seed: int, tmp_path: Path) -> None:
+    band_file(seed, tmp_path / "band.mid")
+    piece = read_midi(tmp_path / "band.mid")
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    ids = codec.encode(piece)
+    rows, music = codec.features(ids), codec.decode(ids)
+    notes = music.notes[[not music.tracks[track].drums for track in music.notes["track"]]]
+    shift, lines, found = int(SHIFTS[codec.table.number_of[ids[0]]]), music.bar_starts(), set()
+    for at, token in enumerate(names(codec, ids)):
+        if not token.startswith("position"):
+            continue
+        bar = sum(name.startswith(("bar", "metre")) for name in names(codec, ids[:at])) - 1
+        tick = lines[bar] + STEP_TICKS * int(token.split()[1])
+        sounds = notes[(notes["onset"] < tick) & (notes["onset"] + notes["duration"] > tick)]
+        written = sorted(sounds["pitch"].astype(int) - shift)
+        told = rows[at + 1, -3:]
+        tones = {tone for tone in range(12) if told[tone % 3] >> (tone // 3) & 1}
+        assert tones == {pitch % 12 for pitch in written}
+        assert rows[at + 1, -4] == (written[0] % 12 + 1 if written else 0)
+        found.add(len(tones))
+    assert len(found) > 4
 
 
 def walk(codec: MultitrackCodec, condition: Any, seed: int, length: int = 600) -> list[int]:
@@ -369,27 +411,77 @@ def test_random_walks_are_music(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
+def test_only_instruments_of_the_header_play(seed: int) -> None:
+    tokens = names(CODEC, walk(CODEC, None, seed))
+    told = [token.split()[1] for token in tokens if token.startswith("instrument")]
+    assert told and len(set(told)) == len(told)
+    assert {token.split()[1] for token in tokens if token.startswith("program")} <= {*told}
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_a_condition_is_kept(seed: int) -> None:
-    condition = "tempo=158, metre=3/4, bars=6, instruments=drums+electric bass (finger)"
+    condition = (
+        "key=f# minor, density=10, tempo=158, metre=3/4, bars=6, "
+        "instruments=drums+electric bass (finger)"
+    )
     ids = np.array(walk(CODEC, condition, seed, 5000))
+    assert names(CODEC, ids[:5]) == [
+        *("key F# minor", "density 11", "instrument drums", "instrument 33", "tempo 160"),
+    ]
     music = CODEC.decode(ids)
-    assert CODEC.units(ids)["bars"] == 6
+    # The last bar may be closed by a line, with which the piece is over.
+    assert CODEC.units(ids)["bars"] - (names(CODEC, ids[-1:]) == ["bar"]) == 6
+    assert music.notes["onset"].max() // (3 * music.ticks_per_quarter) == 5
     assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
     assert music.metre_changes() == [(0, 3, 4)]
-    assert music.tempo_changes() == [(0, 160.0)]
+    assert music.tempo_changes().tolist() == [(0, 160.0)]
+    assert music.keys == ((0, 3, True),)
+
+
+def test_where_the_model_would_go_on_after_the_last_bar_the_piece_is_over() -> None:
+    tracker, ids = CODEC.tracker("bars=1"), CODEC.encode(SONG)
+    bar = names(CODEC, ids).index("bar")
+    for token in ids[:bar]:
+        tracker.push(int(token))
+    assert tracker.allowed()[[ids[bar], -1]].all()
+    tracker.push(int(ids[bar]))
+    np.testing.assert_array_equal(np.flatnonzero(tracker.allowed()), [len(CODEC.vocab)])
+
+
+def test_of_every_instrument_that_is_wanted_one_is_told() -> None:
+    pianos = Music(SONG.notes, (BAND[0], Track("", 2), Track("", 5)), 480, SONG.tempos, SONG.metres)
+    codec, seen = MultitrackCodec.fit([SONG, pianos], MultitrackOptions()), set()
+    for seed in range(20):
+        tokens = names(codec, walk(codec, "instruments=piano+drums", seed, 8))
+        told = [token.split()[1] for token in tokens if token.startswith("instrument")]
+        assert told[0] == "drums" and {*told[1:]} <= {"0", "2", "5"} and len(told) > 1
+        seen.add(tuple(told))
+    assert len(seen) > 3
+
+
+def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
+    tracker, ids = CODEC.tracker("instruments=bass"), CODEC.encode(SONG)
+    header = names(CODEC, ids).index("tempo 120")
+    for token in [*ids[: header - 1], *ids[header : header + 2]]:
+        tracker.push(int(token))
+    tracker.push(CODEC.table.id("position", 0))
+    allowed = names(CODEC, np.flatnonzero(tracker.allowed()[:-1]))
+    assert [name for name in allowed if name.startswith("program")] == ["program 33"]
 
 
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("loud=yes", "cannot follow 'loud=yes' .* one of tempo, metre, bars, instruments"),
+        ("loud=yes", "cannot follow 'loud=yes' .* one of key, density, instruments, tempo"),
+        ("key=H minor", "cannot follow 'key=H minor' .*: expected a key such as C minor"),
+        ("density=0", "cannot follow 'density=0' .*: expected a number above 0"),
         ("tempo=fast", "cannot follow 'tempo=fast' .*: expected a number above 0"),
         ("tempo=-3", "cannot follow 'tempo=-3'"),
         ("bars=0", "cannot follow 'bars=0' .*: expected a whole number"),
         ("metre=4", "cannot follow 'metre=4' .*: expected a metre such as 3/4"),
         ("metre=5/4", "metre 5/4 is not one of this model's corpus: 3/4, 4/4"),
         ("instruments=piano+zither", r"'zither' is no instrument .*\(drums, piano, bass\)"),
-        (SONG, "what is given is words here, such as 'tempo=120"),
+        (SONG, "what is given is words here, such as 'key=C minor"),
     ],
 )
 def test_a_condition_that_cannot_be_says_why(condition: Any, message: str) -> None:

@@ -22,7 +22,7 @@ def test_a_place_in_a_multitrack_piece_is_a_bar() -> None:
     assert set(bars.tolist()) == {1, 3, 4}
     lines = [at for at, kind in enumerate(kinds) if kind in ("metre", "bar")]
     assert [codec.place(ids, at) for at in lines] == ["bar 1", "bar 2", "bar 3", "bar 4"]
-    assert names[0] == "tempo 120" and codec.place(ids, 0) == "bar 1"
+    assert kinds[0] == "key" and codec.place(ids, 0) == "bar 1"
 
 
 def test_a_place_in_a_performance_is_a_time() -> None:

@@ -15,8 +15,8 @@ FAMILIES = (
 )
 
 
-def programs_named(words: Sequence[str], known: Sequence[int]) -> frozenset[int]:
-    """Return the programs of families, names or numbers of General MIDI.
+def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset[int]]:
+    """Return the programs of each family, name or number of General MIDI.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> frozenset[int]
     DataError
         If a word is none of these.
     """
-    found: set[int] = set()
+    found = []
     for word in words:
         mine = [program for program in known if word.lower() in _names(program)]
         if not mine:
@@ -39,8 +39,8 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> frozenset[int]
                 f"{word!r} is no instrument of this model's corpus; name a family "
                 f"({names}), or an instrument or number of General MIDI that it had"
             )
-        found.update(mine)
-    return frozenset(found)
+        found.append(frozenset(mine))
+    return found
 
 
 def _names(program: int) -> tuple[str, ...]:

@@ -1,16 +1,23 @@
-"""One track of a MIDI file as notes and marks, in one compiled pass over its bytes.
+"""The tracks of a MIDI file as notes and marks, in one compiled pass over its bytes.
 
 It is lenient: bytes that are too large are cut to 127, and damage ends a track, with all that
-came before it kept. The pedal counts when all tracks are known, in passes over their notes.
-Next: `midi_reading` makes a piece of it.
+came before it kept. Next: `midi_notes` makes of it what is heard.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
+
+from seqgen_music.compiling import compiled
+from seqgen_music.music import DRUM_CHANNEL
+
+#: Where the events of a track are, how its reading ended, and at which byte.
+TRACK = np.dtype([(name, np.int64) for name in ("start", "stop", "ending", "at")])
+
+#: How a track ends.
+WHOLE, DAMAGED, TOO_LONG, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
 
 #: A note as it was played, in ticks; `part` counts what one channel plays with one program.
 PLAYED = np.dtype(
@@ -28,53 +35,116 @@ PLAYED = np.dtype(
 #: The track, channel and program of a part.
 PART = np.dtype([("track", np.int32), ("channel", np.int32), ("program", np.int32)], align=True)
 
+#: The pedal of a channel goes down or up.
+PEDAL_MOVE = np.dtype([("tick", np.int64), ("channel", np.int32), ("down", np.int32)], align=True)
+
+#: A tempo in microseconds a quarter.
+TEMPO_EVENT = np.dtype([("tick", np.int64), ("microseconds", np.int64)])
+
 #: Another event that matters: one of the kinds below and its two values.
-MARK = np.dtype(
-    [
-        ("tick", np.int64),
-        ("track", np.int32),
-        ("kind", np.int32),
-        ("first", np.int32),
-        ("second", np.int32),
-    ],
-    align=True,
-)
+MARK = np.dtype([(name, np.int64) for name in ("tick", "track", "kind", "first", "second")])
 
-#: Name: place and length of its bytes. Tempo: microseconds a quarter. Metre: numerator, power of
-#: two. Key: sharps, minor. Pedal: channel, whether it is down.
-NAME, TEMPO, METRE, KEY, PEDAL = 0x03, 0x51, 0x58, 0x59, 0x40
+#: Kinds of marks. Name: place and length of its bytes. Metre: numerator, power of two. Key: sharps
+#: in a byte, minor.
+NAME, METRE, KEY = 0x03, 0x58, 0x59
 
-#: The first status byte of events that belong to no channel, that of meta events, and their last.
-SYSTEM, META, END_OF_TRACK = 0xF0, 0xFF, 0x2F
+#: Kinds of meta events that are no marks.
+END_OF_TRACK, TEMPO_CHANGE = 0x2F, 0x51
 
-#: Upper half of the status byte of the events of a channel that count.
+#: The first status byte of events that belong to no channel, and that of meta events.
+SYSTEM, META = 0xF0, 0xFF
+
+#: Upper half of the status byte of the events of a channel that count, and the pedal's control.
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x8, 0x9, 0xB, 0xC
+PEDAL = 0x40
 
-#: Bytes that a note or a mark takes at least.
-SHORTEST_EVENT = 3
+#: Bytes that a note or a move of a pedal takes at least, a tempo, and a mark.
+SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 4
 
-#: How a pass ended.
-WHOLE, DAMAGED, TOO_LONG, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
+#: The four letters before a track.
+TRACK_MARK = int.from_bytes(b"MTrk")
 
-#: When a pitch is played again that is not.
-NEVER = np.iinfo(np.int64).max
-
-_compiled = numba.njit(cache=True, nogil=True)
+#: Of what there are counts.
+NOTES, PARTS, PEDALS, TEMPOS, MARKS = range(5)
 
 
-@_compiled
-def scan(
-    data: Any,
-    start: int,
-    stop: int,
-    track: int,
-    longest: int,
-    notes: Any,
-    parts: Any,
-    marks: Any,
-    counts: Any,
-) -> tuple[int, int]:
-    """Append the events of one track to arrays.
+class Events(NamedTuple):
+    """What the tracks of a file hold.
+
+    Attributes
+    ----------
+    played : array (N,) of `PLAYED`
+        Track by track, by onset.
+    ended : int32 array (N,)
+        Their numbers, track by track in the order in which they end.
+    parts : array (P,) of `PART`
+        In the order of their first notes.
+    pedals : array of `PEDAL_MOVE`
+        Track by track; without drums, which have none.
+    tempos : array of `TEMPO_EVENT`
+        Track by track.
+    marks : array of `MARK`
+    """
+
+    played: Any
+    ended: Any
+    parts: Any
+    pedals: Any
+    tempos: Any
+    marks: Any
+
+
+@compiled
+def find_tracks(data: Any, tracks: Any) -> int:
+    """Find the tracks of a file by their mark, so that a wrong length costs one of them at most.
+
+    Parameters
+    ----------
+    data : uint8 array
+        The file.
+    tracks : array of `TRACK`
+        Written as far as it goes; a track whose end is missing counts as damaged.
+
+    Returns
+    -------
+    int
+        How many there are.
+    """
+    count, at = 0, _next_track(data, 0)
+    while at + 8 <= len(data):
+        start = at + 8
+        stop = start + (_word(data, at + 4) << 16 | _word(data, at + 6))
+        ending = WHOLE
+        if stop > len(data):
+            stop, ending = _next_track(data, start), DAMAGED
+        if count < len(tracks):
+            track = tracks[count]
+            track.start, track.stop, track.ending, track.at = start, stop, ending, start
+        count += 1
+        at = _next_track(data, stop)
+    return count
+
+
+@compiled
+def _next_track(data: Any, start: int) -> int:
+    """Return where the next mark of a track is; the end of the file if there is none."""
+    letters = 0
+    for at in range(start, len(data)):
+        letters = (letters << 8 | int(data[at])) & 0xFFFFFFFF
+        if letters == TRACK_MARK:
+            return at - 3
+    return len(data)
+
+
+@compiled
+def _word(data: Any, at: int) -> int:
+    """Return a number of two bytes."""
+    return int(data[at]) << 8 | int(data[at + 1])
+
+
+@compiled
+def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_parts: int) -> Events:
+    """Return the `Events` of tracks, up to the first that is refused.
 
     A note-off ends the note of its channel and pitch that began first; what is open at the end of
     the track ends there. A note belongs to the program with which it began.
@@ -83,85 +153,119 @@ def scan(
     ----------
     data : uint8 array
         The file.
-    start, stop : int
-        Where the events of the track are.
-    track : int
-        Its number.
+    tracks : array of `TRACK`
+        How they end is written into it.
     longest : int
-        Ticks that it may have.
-    notes, parts, marks : arrays of `PLAYED`, `PART`, `MARK`
-        Written from `counts` on; `marks` has room for an event every `SHORTEST_EVENT` bytes.
-    counts : int64 array (3,)
-        How much of the three is filled.
-
-    Returns
-    -------
-    tuple of int
-        How it ended, and at which byte.
+        Ticks that a track may have.
+    most_notes, most_parts : int
+        Of all tracks together.
     """
+    room = len(data) // SHORTEST_EVENT + 1
+    most_notes = min(most_notes, room)
+    events = Events(
+        np.empty(most_notes, PLAYED),
+        np.empty(most_notes, np.int32),
+        np.empty(most_parts, PART),
+        np.empty(room, PEDAL_MOVE),
+        np.empty(len(data) // TEMPO_BYTES + 1, TEMPO_EVENT),
+        np.empty(len(data) // SHORTEST_MARK + 1, MARK),
+    )
+    # The open notes of a channel and pitch are a queue: each note is linked to the next.
+    following = np.empty(most_notes, np.int32)
+    counts = np.zeros(5, np.int64)
+    for number in range(len(tracks)):
+        _read_track(data, tracks[number], number, longest, events, following, counts)
+        if tracks[number].ending > DAMAGED:
+            break
+    return Events(
+        events.played[: counts[NOTES]],
+        events.ended[: counts[NOTES]],
+        events.parts[: counts[PARTS]],
+        events.pedals[: counts[PEDALS]],
+        events.tempos[: counts[TEMPOS]],
+        events.marks[: counts[MARKS]],
+    )
+
+
+@compiled
+def _read_track(
+    data: Any, track: Any, number: int, longest: int, events: Events, following: Any, counts: Any
+) -> None:
+    """Append the events of a track, and say how it ended."""
+    played, ended, parts, pedals, tempos, marks = events
     part_of = np.full((16, 128), -1, np.int32)
     program = np.zeros(16, np.int32)
-    # The open notes of a channel and pitch are a queue, linked through `following`.
     first = np.full((16, 128), -1, np.int32)
-    last = np.full((16, 128), -1, np.int32)
-    following = np.full((stop - start) // SHORTEST_EVENT + 1, -1, np.int32)
-    base, tick, at, running, result = counts[0], 0, start, 0, WHOLE
+    last = np.empty((16, 128), np.int32)
+    count = count_ended = counts[NOTES]
+    tick, at, stop, running = 0, track.start, track.stop, 0
     while at < stop:
         delta, event, kind, data_at, size = _event(data, at, stop, running)
         tick += delta
         if tick > longest:
-            return TOO_LONG, at
+            track.ending = TOO_LONG
+            return
         if data_at < 0:
-            result = DAMAGED
+            track.ending = DAMAGED
             break
-        place, at = at, data_at + size
+        at = data_at + size
         if event == META:
             if kind == END_OF_TRACK:
                 break
-            one, two = _meta(data, data_at, size, kind)
-            if one >= 0:
-                _mark(marks, counts, tick, track, kind, one, two)
+            _meta(data, data_at, size, kind, tick, number, tempos, marks, counts)
         if event >= SYSTEM:
             continue
         running = event
         channel, kind = event & 15, event >> 4
-        pitch = min(int(data[data_at]), 127)
-        velocity = min(int(data[at - 1]), 127)
-        if kind == NOTE_ON and velocity > 0:
-            number = counts[0]
-            if number == len(notes):
-                return TOO_MANY_NOTES, place
-            part = _part(parts, part_of, counts, track, channel, program[channel])
+        pitch, value = min(int(data[data_at]), 127), min(int(data[at - 1]), 127)
+        if kind == NOTE_ON and value > 0:
+            if count == len(played):
+                track.ending = TOO_MANY_NOTES
+                return
+            part = part_of[channel, program[channel]]
             if part < 0:
-                return TOO_MANY_PARTS, place
-            notes[number].onset = tick
-            notes[number].end = -1
-            notes[number].part = part
-            notes[number].channel = channel
-            notes[number].pitch = pitch
-            notes[number].velocity = velocity
-            counts[0] += 1
+                part = _part(number, channel, program[channel], parts, counts)
+                part_of[channel, program[channel]] = part
+            if part < 0:
+                track.ending = TOO_MANY_PARTS
+                return
+            note = played[count]
+            note.onset, note.end, note.part = tick, -1, part
+            note.channel, note.pitch, note.velocity = channel, pitch, value
+            following[count] = -1
             if first[channel, pitch] < 0:
-                first[channel, pitch] = number - base
+                first[channel, pitch] = count
             else:
-                following[last[channel, pitch]] = number - base
-            last[channel, pitch] = number - base
+                following[last[channel, pitch]] = count
+            last[channel, pitch] = count
+            count += 1
         elif kind in (NOTE_OFF, NOTE_ON):
             opened = first[channel, pitch]
             if opened >= 0:
-                notes[base + opened].end = tick
+                played[opened].end = tick
+                ended[count_ended] = opened
+                count_ended += 1
                 first[channel, pitch] = following[opened]
         elif kind == PROGRAM:
             program[channel] = pitch
-        elif kind == CONTROL and pitch == PEDAL:
-            _mark(marks, counts, tick, track, PEDAL, channel, 1 if velocity >= 64 else 0)
-    for number in range(base, counts[0]):
-        if notes[number].end < 0:
-            notes[number].end = tick
-    return result, at
+        elif kind == CONTROL and pitch == PEDAL and channel != DRUM_CHANNEL:
+            _move(pedals, counts, tick, channel, value)
+    track.at = at
+    _end_open(played, ended, counts[NOTES], count, count_ended, tick)
+    counts[NOTES] = count
 
 
-@_compiled
+@compiled
+def _end_open(played: Any, ended: Any, first: int, stop: int, count: int, tick: int) -> None:
+    """End the notes of a track that are open at its end."""
+    for number in range(first, stop):
+        if played[number].end < 0:
+            played[number].end = tick
+            ended[count] = number
+            count += 1
+
+
+@compiled
 def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, int, int]:
     """Return the event at a byte: ticks before it, status, and if it is meta its kind.
 
@@ -192,79 +296,7 @@ def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, 
     return delta, event, kind, at, size
 
 
-@_compiled
-def _part(parts: Any, part_of: Any, counts: Any, track: int, channel: int, program: int) -> int:
-    """Return the number of the part that a channel and program are, a new one if need be.
-
-    -1 says that there is no room for it.
-    """
-    part = part_of[channel, program]
-    if part < 0 and counts[1] < len(parts):
-        part = counts[1]
-        parts[part].track = track
-        parts[part].channel = channel
-        parts[part].program = program
-        part_of[channel, program] = part
-        counts[1] += 1
-    return int(part)
-
-
-@_compiled
-def sustain(played: Any, order: Any, ticks: Any, channels: Any, downs: Any) -> None:
-    """Let notes last while the pedal is down, or until their pitch is played again.
-
-    A pedal that never comes up does so when the last note of its channel ends.
-
-    Parameters
-    ----------
-    played : array of `PLAYED`
-        Their ends are changed.
-    order : int64 array
-        The notes that count, sorted by onset.
-    ticks, channels, downs : int array (P,)
-        When pedals move, sorted, which, and whether it is down then.
-    """
-    for channel in np.unique(channels):
-        moves = np.empty(len(ticks) + 1, np.int64)
-        count = 0
-        for number in range(len(ticks)):
-            # Down and up by turns: what repeats the one before is no move.
-            if channels[number] == channel and downs[number] != count % 2:
-                moves[count] = ticks[number]
-                count += 1
-        last = 0
-        for number in order:
-            if played[number].channel == channel:
-                last = max(last, played[number].end)
-        # When each pitch is next played, and when after that.
-        following = np.full(128, NEVER)
-        later = np.full(128, NEVER)
-        for number in order[::-1]:
-            note = played[number]
-            if note.channel != channel:
-                continue
-            if note.onset != following[note.pitch]:
-                later[note.pitch] = following[note.pitch]
-                following[note.pitch] = note.onset
-            moved = np.searchsorted(moves[:count], note.end, side="right")
-            if moved % 2:
-                released = moves[moved] if moved < count else last
-                note.end = max(note.end, min(released, later[note.pitch]))
-
-
-@_compiled
-def arrange(played: Any, order: Any, notes: Any) -> None:
-    """Write the played notes in this order as those of a piece."""
-    for row in range(len(order)):
-        one, note = played[order[row]], notes[row]
-        note.onset = one.onset
-        note.duration = one.end - one.onset
-        note.pitch = one.pitch
-        note.velocity = one.velocity
-        note.track = one.part
-
-
-@_compiled
+@compiled
 def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
     """Return a number of variable length and where it ends, or -1 if it does not."""
     value = 0
@@ -276,29 +308,50 @@ def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
     return 0, -1
 
 
-@_compiled
-def _meta(data: Any, at: int, size: int, kind: int) -> tuple[int, int]:
-    """Return the values of a mark, -1 first if it is none."""
-    if kind == NAME:
-        return at, size
-    if kind == TEMPO and size == 3:
-        return int(data[at]) << 16 | int(data[at + 1]) << 8 | int(data[at + 2]), 0
-    if kind == METRE and size >= 2:
-        return int(data[at]), int(data[at + 1])
-    if kind == KEY and size == 2:
-        # Flats are negative bytes; 128 is added so that -1 still means none.
-        return (int(data[at]) + 128) % 256, int(data[at + 1])
-    return -1, 0
+@compiled
+def _move(pedals: Any, counts: Any, tick: int, channel: int, value: int) -> None:
+    """Keep what a pedal does."""
+    move = pedals[counts[PEDALS]]
+    move.tick, move.channel, move.down = tick, channel, 1 if value >= 64 else 0
+    counts[PEDALS] += 1
 
 
-@_compiled
-def _mark(
-    marks: Any, counts: Any, tick: int, track: int, kind: int, first: int, second: int
+@compiled
+def _meta(
+    data: Any,
+    at: int,
+    size: int,
+    kind: int,
+    tick: int,
+    track: int,
+    tempos: Any,
+    marks: Any,
+    counts: Any,
 ) -> None:
-    mark = marks[counts[2]]
-    mark.tick = tick
-    mark.track = track
-    mark.kind = kind
-    mark.first = first
-    mark.second = second
-    counts[2] += 1
+    """Keep a tempo or a mark."""
+    if kind == TEMPO_CHANGE and size == 3:
+        tempo = tempos[counts[TEMPOS]]
+        tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | _word(data, at + 1)
+        counts[TEMPOS] += 1
+        return
+    mark = marks[counts[MARKS]]
+    mark.tick, mark.track, mark.kind = tick, track, kind
+    if kind == NAME:
+        mark.first, mark.second = at, size
+    elif (kind == METRE and size >= 2) or (kind == KEY and size == 2):
+        mark.first, mark.second = data[at], data[at + 1]
+    else:
+        return
+    counts[MARKS] += 1
+
+
+@compiled
+def _part(track: int, channel: int, program: int, parts: Any, counts: Any) -> int:
+    """Keep a part and return its number; -1 says that there is no room for it."""
+    number = counts[PARTS]
+    if number == len(parts):
+        return -1
+    part = parts[number]
+    part.track, part.channel, part.program = track, channel, program
+    counts[PARTS] += 1
+    return int(number)

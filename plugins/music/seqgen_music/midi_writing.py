@@ -123,7 +123,7 @@ def _timing(music: Music) -> list[Timed]:
 
     messages: list[Timed] = [
         (tick, mido.MetaMessage("set_tempo", tempo=_quarter(qpm)))
-        for tick, qpm in music.tempo_changes()
+        for tick, qpm in music.tempo_changes().tolist()
     ]
     messages += [
         (tick, mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))

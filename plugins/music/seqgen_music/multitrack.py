@@ -1,21 +1,24 @@
 """The codec `multitrack`: any number of instruments and drums, note by note through the bars.
 
-A piece is its tempo, and then bar after bar. A metre token opens the first bar and every bar of
-another metre, a bar token all others. In a bar come places where notes begin, each followed by
-its notes, sorted by instrument (drums first) and pitch. What a token says holds until another
-one says otherwise: the instrument for all notes to come, the velocity for those of its
-instrument, the tempo for all. So a note is a pitch and a duration, and a stroke of a drum one
-token, unless the instrument or the loudness change::
+A piece opens with a header (`seqgen_music.multitrack_header`) and its tempo. Then it goes bar after
+bar. A metre token opens the first bar and every bar of another metre, a bar token all others. In
+a bar come places where notes begin, each followed by its notes, sorted by instrument (drums
+first) and pitch. What a token says holds until another one says otherwise: the instrument for all
+notes to come, the velocity for those of its instrument, the tempo for all. So a note is a pitch
+and a duration, and a stroke of a drum one token, unless the instrument or the loudness change::
 
-    tempo 120 | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
+    key D minor | density 16 | instrument drums | instrument 33 | tempo 120
+    | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
     | program 33 | velocity 20 | pitch E2 | duration 12 | position 6 | program drums | drum 42
     | bar | ...
+
+Pitches are written as if the piece were in C major or A minor: this E sounds as an A.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,8 +26,20 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music import twins, wishes
+from seqgen_music import keys, twins, wishes
 from seqgen_music.instruments import programs_named
+from seqgen_music.multitrack_features import feature_sizes, features_of
+from seqgen_music.multitrack_header import (
+    DENSITIES,
+    LOWEST,
+    WRITTEN,
+    Header,
+    density_number,
+    header_of,
+    written,
+)
+from seqgen_music.multitrack_spelling import spell, tokens_of
+from seqgen_music.multitrack_states import States, states_of
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
 from seqgen_music.multitrack_values import (
     TEMPOS,
@@ -37,7 +52,7 @@ from seqgen_music.multitrack_values import (
     span_of,
     tempo_numbers,
 )
-from seqgen_music.music import DEFAULT_TEMPO, Music, pitch_name
+from seqgen_music.music import DEFAULT_TEMPO, Music
 from seqgen_music.score import (
     DRUMS,
     FINEST,
@@ -50,20 +65,16 @@ from seqgen_music.score import (
 )
 from seqgen_music.tokens import TokenTable
 
-#: Bars in a phrase, and phrases that are told apart.
-PHRASE, PHRASES = 8, 8
-
 #: What may be asked of a new piece, and an example.
 WISHES = {
+    "key": keys.named,
+    "density": wishes.number,
+    "instruments": wishes.names,
     "tempo": wishes.number,
     "metre": wishes.metre,
     "bars": wishes.count,
-    "instruments": wishes.names,
 }
-WISH = "tempo=120, metre=3/4, bars=16, instruments=piano+bass+drums"
-
-#: Semitones by which a piece is transposed at most, down and up.
-DOWN, UP = -5, 6
+WISH = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
 
 
 @dataclass(frozen=True)
@@ -84,13 +95,15 @@ class MultitrackCodec(Codec):
     Velocities are rounded to fours, tempos to `TEMPOS`, and a tempo begins with the next note.
     A change of metre is rounded to a sixteenth, a metre of more than eight quarters is
     taken for 4/4. Bars before the first note and after the last go, and of more than
-    four bars on end in which no note begins the others. Keys, pedals, bends and the
-    names of tracks go.
+    four bars on end in which no note begins the others. Signatures of keys, pedals,
+    bends and the names of tracks go; a piece comes back with the signature of the one key that its
+    header has.
 
-    Eight features: the place in the bar; the number of the bar in its phrase of eight, and of
-    the phrase; metre and instrument; its velocity and its last pitch; and what came the last
+    Fifteen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note.
+    after the same note; of the header the mode, the density and the next instrument; and of what
+    sounds the lowest pitch class, and which others there are, in three columns.
 
     Parameters
     ----------
@@ -99,37 +112,32 @@ class MultitrackCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
+    temperature: ClassVar[float] = 0.8
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned
         self.bars = [bar_steps(metre, options.steps) for metre in learned.metres]
         self.table = TokenTable(
             {
+                "key": keys.NAMES,
+                "density": DENSITIES[slice(*span_of(learned.densities))],
+                "instrument": learned.programs_named(),
                 "tempo": TEMPOS[slice(*span_of(learned.tempos))],
                 "metre": learned.metres,
                 "bar": (None,),
                 "position": range(max(self.bars)),
-                "program": ["drums" if one == DRUMS else one for one in learned.programs],
+                "program": learned.programs_named(),
                 "velocity": range(*span_of(learned.velocities)),
-                "pitch": range(*span_of(learned.pitches)),
+                "pitch": WRITTEN,
                 "drum": learned.drums,
                 "duration": learned.durations,
             }
         )
         self.vocab = self.table.names
         self.programs = np.array(learned.programs)
-        self.keys = len(self.table.values("pitch")) + len(learned.drums)
-        self.feature_sizes = (
-            max(self.bars) + 1,
-            PHRASE,
-            PHRASES,
-            len(learned.metres) + 1,
-            len(learned.programs) + 1,
-            len(self.table.values("velocity")) + 1,
-            self.keys + 1,
-            len(self.table) + 1,
-        )
+        self.feature_sizes = feature_sizes(self.table)
         self._numbers = Numbers(learned, options.steps)
+        self._tokens = tokens_of(self._numbers, self.table)
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
@@ -151,11 +159,11 @@ class MultitrackCodec(Codec):
                 score = score_of(piece, options.steps)
             except DataError:
                 continue
-            drums = score.program == DRUMS
+            header, drums = header_of(score), score.program == DRUMS
+            known["densities"].add(header.density)
             known["metres"].update(score.metres)
-            known["programs"].update(np.unique(score.program).tolist())
+            known["programs"].update(header.programs.tolist())
             known["drums"].update(np.unique(score.pitch[drums]).tolist())
-            known["pitches"].update(np.unique(score.pitch[~drums]).tolist())
             nearest = lengths[nearest_of(lengths, score.duration[~drums])]
             known["durations"].update(np.unique(nearest).tolist())
             known["tempos"].update(tempo_numbers(score.tempos).tolist())
@@ -167,7 +175,7 @@ class MultitrackCodec(Codec):
             programs=sorted(known["programs"]),
             drums=sorted(known["drums"]),
             durations=sorted(known["durations"]),
-            pitches=ends_of(known["pitches"]),
+            densities=ends_of(known["densities"]),
             tempos=ends_of(known["tempos"]),
             velocities=ends_of(known["velocities"]),
         )
@@ -179,63 +187,57 @@ class MultitrackCodec(Codec):
         Raises
         ------
         DataError
-            If there is no note, or for a pitch, instrument or metre that the corpus had not.
+            If there is no note, or for a drum, instrument or metre that the corpus had not.
         """
         score = score_of(piece, self.options.steps)
-        numbers, table = self._numbers, self.table
-        bar = np.searchsorted(score.starts, score.step, side="right") - 1
-        drums = score.program == DRUMS
-        program = numbers.program[score.program]
-        pitch = numbers.pitch[drums.astype(np.intp), score.pitch]
-        self._refuse_unknown(score, program, pitch)
-        part = np.searchsorted(score.tempo_steps, score.step, side="right") - 1
-        tempo = numbers.tempo(score.tempos)[part]
-        velocity = numbers.velocity[score.velocity]
-        # A row a note: every token that it may need, and which of them it does.
-        rows = np.empty((len(score.step), 6), np.int64)
-        needed = np.ones(rows.shape, bool)
-        rows[:, 0] = table.start("position") + score.step - score.starts[bar]
-        rows[:, 1] = table.start("tempo") + tempo
-        rows[:, 2] = table.start("program") + program
-        rows[:, 3] = table.start("velocity") + velocity
-        rows[:, 4] = table.start("pitch") + pitch
-        rows[:, 5] = table.start("duration") + numbers.duration[score.duration]
-        needed[1:, 0] = score.step[1:] != score.step[:-1]
-        needed[0, 1], needed[1:, 1] = False, tempo[1:] != tempo[:-1]
-        needed[1:, 2] = program[1:] != program[:-1]
-        needed[:, 3] = _changed(program, velocity)
-        needed[:, 5] = ~drums
-        # Before the first note of a bar stand its line and those of empty bars before it.
-        first = np.searchsorted(bar, np.arange(len(score.starts)))
-        chosen = np.flatnonzero(needed)
-        before = np.searchsorted(chosen, first * rows.shape[1])
-        ids = np.insert(rows.ravel()[chosen], before, self._lines(score.metres))
-        return np.concatenate([[table.start("tempo") + tempo[0]], ids])
+        header = header_of(score)
+        notes = (
+            *(score.step, score.program, written(score, header)),
+            *(score.duration, score.velocity),
+        )
+        tempos = self._numbers.tempo(score.tempos) + self.table.start("tempo")
+        ids = spell(
+            notes,
+            (score.starts, self._lines(score.metres)),
+            (score.tempo_steps, tempos),
+            self._tokens,
+        )
+        if not len(ids):
+            self._refuse_unknown(score)
+        return np.concatenate([self._header(header), ids])
 
-    def _lines(self, metres: Sequence[tuple[int, int]]) -> list[int]:
-        """Return the tokens that open bars: the metre where it is another one."""
-        bar, last, lines = self.table.start("bar"), None, []
-        for metre in metres:
-            lines.append(bar if metre == last else self.table.id("metre", metre))
+    def _header(self, header: Header) -> Ids:
+        """Return key, density and instruments."""
+        table, low = self.table, self.learned.densities[0]
+        density = np.clip(header.density - low, 0, len(table.values("density")) - 1)
+        programs = self._numbers.program[header.programs]
+        opening = [table.start("key") + header.key, table.start("density") + density]
+        return np.concatenate([opening, table.start("instrument") + programs])
+
+    def _lines(self, metres: Sequence[tuple[int, int]]) -> Ids:
+        """Return the tokens that open bars, the metre where it is another one; -1 if unknown."""
+        lines, last = np.full(len(metres), self.table.start("bar")), None
+        for bar, metre in enumerate(metres):
+            if metre != last:
+                known = self.table.has("metre", metre)
+                lines[bar] = self.table.id("metre", metre) if known else -1
             last = metre
         return lines
 
-    def _refuse_unknown(self, score: Score, program: Ids, pitch: Ids) -> None:
+    def _refuse_unknown(self, score: Score) -> None:
+        program = self._numbers.program[score.program]
+        pitch = self._numbers.pitch[(score.program == DRUMS).astype(np.intp), score.pitch]
         if len(unknown := np.flatnonzero(program < 0)):
             raise DataError(
                 f"{program_name(int(score.program[unknown[0]]))} is no instrument of this model's "
                 f"corpus: {', '.join(map(program_name, self.learned.programs))}"
             )
         if len(unknown := np.flatnonzero(pitch < 0)):
-            note = int(score.pitch[unknown[0]])
-            if score.program[unknown[0]] == DRUMS:
-                raise DataError(f"this model's corpus has no drum {note}")
-            low, high = self.learned.pitches
-            raise DataError(
-                f"pitch {pitch_name(note)} is outside {pitch_name(low)} to {pitch_name(high)}, the "
-                f"range of this model's corpus; transpose the piece"
-            )
-        for beats, unit in set(score.metres).difference(self.learned.metres):
+            raise DataError(f"this model's corpus has no drum {score.pitch[unknown[0]]}")
+        self._refuse_metres(score.metres)
+
+    def _refuse_metres(self, metres: Iterable[tuple[int, int]]) -> None:
+        for beats, unit in set(metres).difference(self.learned.metres):
             known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
             raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
 
@@ -249,7 +251,10 @@ class MultitrackCodec(Codec):
         notes = np.flatnonzero(sounds & (states.step[:-1] < LONGEST_STEPS))
         struck = drums[notes]
         pitch, duration = number[notes], np.full(len(notes), max(self.options.steps // 4, 1))
-        pitch[~struck] += learned.pitches[0]
+        key = number[self._is(ids, "key")][:1]
+        pitch[~struck] += LOWEST + keys.SHIFTS[key].sum()
+        # What no key of MIDI is sounds an octave nearer.
+        pitch += np.where(pitch < 0, 12, 0) - np.where(pitch > 127, 12, 0)
         pitch[struck] = np.array(learned.drums, np.int64)[pitch[struck]]
         duration[~struck] = np.array(learned.durations, np.int64)[number[notes[~struck] + 1]]
         loudness = learned.velocities[0] + np.maximum(states.velocity[notes] - 1, 0)
@@ -258,7 +263,8 @@ class MultitrackCodec(Codec):
         settled = settle(step, program[notes], pitch, duration, velocity, steps)
         metres = [learned.metres[number] for number in states.metres.tolist()]
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
-        return Score(steps, starts, metres, *tempos, *settled).to_music()
+        music = Score(steps, starts, metres, *tempos, *settled).to_music()
+        return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
@@ -268,22 +274,25 @@ class MultitrackCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        ranges = {name: tuple(state[name]) for name in ("pitches", "tempos", "velocities")}
+        ranges = {name: tuple(state[name]) for name in ("densities", "tempos", "velocities")}
         return cls(Learned(**{**state, "metres": metres, **ranges}), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Transpose all but drums, and make the piece a step faster or slower, louder or softer.
+        """Put the piece into another key, and make it a step faster or slower, louder or softer.
 
-        All stays within the ranges of the corpus, so the order of tokens is kept.
+        Tempo and velocities stay within the ranges of the corpus. Since pitches are written
+        without the key, only its token changes.
         """
         number, varied = self.table.number_of[ids], ids.astype(np.int64)
-        for name, down, up in (("pitch", DOWN, UP), ("tempo", -1, 1), ("velocity", -1, 1)):
+        key = self._is(ids, "key")
+        varied[key] += rng.integers(0, 12) - number[key] % 12
+        for name in ("tempo", "velocity"):
             mine = self._is(ids, name)
             if mine.any():
                 highest = len(self.table.values(name)) - 1
-                lowest_shift = max(down, -int(number[mine].min()))
-                highest_shift = min(up, highest - int(number[mine].max()))
-                varied[mine] += rng.integers(lowest_shift, highest_shift + 1)
+                down = min(1, int(number[mine].min()))
+                up = min(1, highest - int(number[mine].max()))
+                varied[mine] += rng.integers(-down, up + 1)
         return varied
 
     def continuation(self, ids: Ids, start: int) -> Ids:
@@ -303,10 +312,11 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        head = [last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
+        header = np.arange(np.argmax(self._is(ids, "tempo")))
+        head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]
         if next_kind == "metre":
-            del head[1]
+            del head[-1]
         elif next_kind == "bar":
             rest = rest[1:]
         elif next_kind != "position" and states.place[start]:
@@ -314,7 +324,7 @@ class MultitrackCodec(Codec):
         told = self._told_again(ids, states, start, len(ids) - len(rest))
         return np.concatenate([ids[np.concatenate(head)], told])
 
-    def _told_again(self, ids: Ids, states: _States, start: int, begin: int) -> Ids:
+    def _told_again(self, ids: Ids, states: States, start: int, begin: int) -> Ids:
         """Return the ids from `begin` on, with instrument and velocities as told before `start`."""
         later = np.arange(len(ids)) >= begin
         told, places = [], []
@@ -331,45 +341,33 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 8)."""
-        states = self._states(ids)
-        bar = np.maximum(states.lines - 1, 0)
-        return np.stack(
-            [
-                states.place,
-                bar % PHRASE,
-                np.minimum(bar // PHRASE, PHRASES - 1),
-                states.metre,
-                states.program,
-                states.velocity,
-                states.key,
-                self._before(ids, states),
-            ],
-            axis=1,
-        )
+        """Return the features of every position (N + 1, 15)."""
+        return features_of(ids, self._states(ids), self.table)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return the follower that keeps the order of tokens, notes and bars.
 
-        A condition is text such as ``tempo=120, metre=3/4, bars=16, instruments=piano+drums``.
-        Tempo and metre then hold throughout, the piece ends in the last of these bars, and
-        other instruments are not played.
+        A condition is text such as ``key=C minor, tempo=120, bars=16, instruments=piano+drums``.
+        Tempo and metre then hold throughout, the piece ends in the last of these bars, of every
+        instrument one is in the header, and others are not played.
 
         Raises
         ------
         DataError
             If the text cannot be read, or asks for what the corpus had not.
         """
-        if condition is None:
-            return MultitrackTracker(self, Wish())
-        wished = wishes.parse(condition, WISHES, WISH)
-        if "metre" in wished and wished["metre"] not in self.learned.metres:
-            known = ", ".join(f"{beats}/{unit}" for beats, unit in self.learned.metres)
-            beats, unit = wished["metre"]
-            raise DataError(f"metre {beats}/{unit} is not one of this model's corpus: {known}")
-        if (words := wished.pop("instruments", None)) is not None:
-            wished["programs"] = programs_named(words, self.learned.programs)
-        return MultitrackTracker(self, Wish(**wished))
+        wished = {} if condition is None else wishes.parse(condition, WISHES, WISH)
+        if "metre" in wished:
+            self._refuse_metres([wished["metre"]])
+        token_of: dict[str, Callable[[Any], int]] = {
+            "key": lambda key: self.table.start("key") + key,
+            "density": self.density_token,
+            "tempo": self.tempo_token,
+            "metre": lambda metre: self.table.id("metre", metre),
+        }
+        tokens = [token_of[name](value) for name, value in wished.items() if name in token_of]
+        instruments = programs_named(wished.get("instruments", ()), self.learned.programs)
+        return MultitrackTracker(self, Wish(tokens, instruments, wished.get("bars")))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of what is heard on top, its onsets rounded to sixteenths."""
@@ -379,6 +377,11 @@ class MultitrackCodec(Codec):
     def tempo_token(self, tempo: float) -> int:
         """Return the token of the nearest tempo, in quarters a minute."""
         return self.table.start("tempo") + int(self._numbers.tempo(np.array([tempo]))[0])
+
+    def density_token(self, notes: float) -> int:
+        """Return the token of the nearest density, in notes a bar."""
+        low, high = self.learned.densities
+        return self.table.start("density") + min(max(density_number(notes), low), high) - low
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; what stands before the first line belongs to bar 1."""
@@ -403,128 +406,13 @@ class MultitrackCodec(Codec):
         """Return which ids are of these kinds; -1 is of none."""
         return self.table.mask(*kinds)[ids]
 
-    def _states(self, ids: Ids) -> _States:
-        """Return what holds before every token, and after the last one."""
-        number = np.append(self.table.number_of[ids], -1)
-        line = self._is(ids, "bar", "metre")
-        metre, program = (number[_latest(self._is(ids, kind))] + 1 for kind in ("metre", "program"))
-        program_at = _latest(self._is(ids, "program"))
-        velocity_at = _latest(self._is(ids, "velocity"), program)
-        note, position = self._is(ids, "pitch", "drum"), self._is(ids, "position")
-        key_at, place_at = _latest(note, program), _latest(position | line)
-        keys = np.append(ids - self.table.start("pitch"), -1)
-        place = np.where(np.append(position, False)[place_at], number[place_at] + 1, 0)
-        here = _latest(note | position | line)
-        lines = np.append(0, np.cumsum(line))
-        metres = np.maximum(metre[1:][line] - 1, 0)
-        starts = np.append(0, np.cumsum(np.array(self.bars)[metres]))[: max(len(metres), 1)]
-        return _States(
-            place=place,
-            lines=lines,
-            metre=metre,
-            program=program,
-            velocity=number[velocity_at] + 1,
-            key=keys[key_at] + 1,
-            here=np.where(np.append(note, False)[here], keys[here] + 1, 0),
-            step=starts[np.maximum(lines - 1, 0)] + np.maximum(place - 1, 0),
-            program_at=program_at,
-            velocity_at=velocity_at,
-            metres=metres,
-            starts=starts,
-        )
+    def _states(self, ids: Ids) -> States:
+        return states_of(ids, self.table, np.array(self.bars))
 
-    def _tempos(self, ids: Ids, states: _States) -> tuple[Ids, NDArray[np.float64]]:
+    def _tempos(self, ids: Ids, states: States) -> tuple[Ids, NDArray[np.float64]]:
         """Return the steps from which tempos hold, and the tempos; the first holds from 0."""
         said = self._is(ids, "tempo")
         values = np.array(self.table.values("tempo"), np.float64)
         tempos = values[self.table.number_of[ids[said]]]
         at = np.maximum.accumulate(states.step[:-1][said])
         return np.append(0, at), np.append(tempos[0] if len(tempos) else DEFAULT_TEMPO, tempos)
-
-    def _before(self, ids: Ids, states: _States) -> Ids:
-        """Return the token after the last like place before every place, plus one, or 0."""
-        token = np.append(len(self.table), ids)
-        place = np.zeros(len(token), np.int64)
-        for size, value in (
-            (self.feature_sizes[0], states.place),
-            (self.feature_sizes[4], states.program),
-            (self.keys + 1, states.here),
-            (len(self.table) + 1, token),
-        ):
-            place = place * size + value
-        order = np.argsort(place, kind="stable")
-        same = place[order[1:]] == place[order[:-1]]
-        before = np.zeros(len(token), np.int64)
-        before[order[1:][same]] = ids[order[:-1][same]] + 1
-        return before
-
-
-@dataclass(frozen=True)
-class _States:
-    """What holds before every token of a piece, and after the last one: int64 arrays (N + 1,).
-
-    Values are numbers within their kind plus one; 0 is none.
-
-    Attributes
-    ----------
-    place : position in the bar
-    lines : how many bars have begun
-    metre, program
-    velocity, key : of the instrument; a key is a pitch or a drum
-    here : last key at this place
-    step : of the piece
-    program_at, velocity_at : where the token is that says so, or -1
-    metres : int64 array (B,)
-        Number of the metre of every bar.
-    starts : int64 array
-        Its first step; one where there is no bar.
-    """
-
-    place: Ids
-    lines: Ids
-    metre: Ids
-    program: Ids
-    velocity: Ids
-    key: Ids
-    here: Ids
-    step: Ids
-    program_at: Ids
-    velocity_at: Ids
-    metres: Ids
-    starts: Ids
-
-
-def _latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
-    """Return where the latest event of the same group was before each token, -1 for nowhere.
-
-    Parameters
-    ----------
-    event : bool array (N,)
-    group : int64 array (N + 1,), optional
-        Of every place, of which the one after an event is the event's.
-
-    Returns
-    -------
-    int64 array (N + 1,)
-    """
-    happened = np.append(-1, np.where(event, np.arange(len(event)), -1))
-    if group is None:
-        return np.maximum.accumulate(happened)
-    order = np.argsort(group, kind="stable")
-    # Groups are sorted one after the other: what came before the first place is another's.
-    first = np.searchsorted(group[order], group[order])
-    row = np.arange(len(order))
-    latest = np.maximum.accumulate(np.where(happened[order] >= 0, row, -1))
-    found = np.empty(len(order), np.int64)
-    found[order] = np.where(latest >= first, happened[order][latest], -1)
-    return found
-
-
-def _changed(group: Ids, value: Ids) -> NDArray[np.bool_]:
-    """Return where a value is not the one before in its group."""
-    # Numbers of one byte are sorted in linear time.
-    order = np.argsort(group.astype(np.uint8), kind="stable")
-    group, value = group[order], value[order]
-    changed = np.ones(len(order), bool)
-    changed[order[1:]] = (group[1:] != group[:-1]) | (value[1:] != value[:-1])
-    return changed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.multitrack_harmony import Sounding
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
@@ -17,22 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks of a piece; None where nothing is asked.
+    """What a user asks of a piece.
 
     Attributes
     ----------
-    tempo : float
-        Quarters a minute.
-    metre : (int, int)
-    bars : int
-    programs : frozenset of int
-        The only ones that may play.
+    tokens : sequence of int
+        Each the only one of its kind: a key, a density, a tempo, a metre.
+    instruments : sequence of frozenset of int
+        Programs of which one is told at least, and no others are.
+    bars : int or None
     """
 
-    tempo: float | None = None
-    metre: tuple[int, int] | None = None
+    tokens: Sequence[int] = ()
+    instruments: Sequence[frozenset[int]] = ()
     bars: int | None = None
-    programs: frozenset[int] | None = None
 
 
 class MultitrackTracker:
@@ -52,11 +51,17 @@ class MultitrackTracker:
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
         self._kind, self._last = "", len(codec.table)
+        self._mode = self._density = 0
         self._lines = self._metre = self._tempo = self._program = 0
-        # The last key at this place, and the one above which its instrument's next one is.
+        # By number: which instruments were told of.
+        self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
+        # The step at which the bar begins, and its length.
+        self._bar = self._length = 0
+        self._sounding = Sounding()
+        # The last sound at this place, and the one above which its instrument's next one is.
         self._place = self._here = self._floor = 0
         self._velocities: dict[int, int] = {}
-        self._keys: dict[int, int] = {}
+        self._sounds: dict[int, int] = {}
         self._seen: dict[tuple[int, int, int, int], int] = {}
         # Bars without a note, the present one among them, and whether there was a note before.
         self._empty, self._begun = 0, False
@@ -71,19 +76,29 @@ class MultitrackTracker:
             self._metre,
             self._program,
             self._velocities.get(self._program, 0),
-            self._keys.get(self._program, 0),
+            self._sounds.get(self._program, 0),
             self._seen.get(self._context(), 0),
+            self._mode,
+            self._density,
+            self._following(),
+            *self._sounding.features(self._step()),
         )
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of what the order of tokens, the bar and the condition allow."""
         match self._kind:
             case "":
-                mask = self._masks["tempo"].copy()
+                mask = self._masks["key"].copy()
+            case "key":
+                mask = self._masks["density"].copy()
+            case "density" | "instrument":
+                mask = self._instruments()
             case "tempo" if not self._lines:
                 mask = self._masks["metre"].copy()
             case "bar" | "metre":
                 mask = self._positions() | self._line()
+                if self._is_over():
+                    mask[:-1], mask[-1] = False, True
             case "position":
                 mask = self._other("tempo", self._tempo) | self._notes()
             case "tempo":
@@ -106,42 +121,92 @@ class MultitrackTracker:
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
         self._seen[self._context()] = token + 1
         match kind:
+            case "key":
+                self._mode = (number - 1) // 12 + 1
+            case "density":
+                self._density = number
+            case "instrument":
+                self._plays[number] = True
             case "bar" | "metre":
                 self._empty += 1
                 self._lines += 1
                 self._place = self._here = self._floor = 0
                 self._metre = number if kind == "metre" else self._metre
+                self._bar += self._length
+                self._length = self._codec.bars[max(self._metre - 1, 0)]
             case "position":
                 self._place, self._here, self._floor = number, 0, 0
             case "tempo":
                 self._tempo = number
+                if not self._lines:
+                    self._close_header()
             case "program":
                 self._program, self._floor = number, 0
             case "velocity":
                 self._velocities[self._program] = number
             case "pitch" | "drum":
                 self._here = self._floor = token - self._table.start("pitch") + 1
-                self._keys[self._program] = self._here
+                self._sounds[self._program] = self._here
                 self._empty, self._begun = 0, True
+                if kind == "pitch":
+                    self._sounding.begin(number - 1, self._step())
+            case "duration":
+                self._sounding.last(self._step() + self._codec.learned.durations[number - 1])
         self._kind, self._last = kind, token
+
+    def _following(self) -> int:
+        """Return the next instrument after the present one of those that were told of."""
+        later = np.flatnonzero(self._plays[self._program + 1 :])
+        return self._program + 1 + int(later[0]) if len(later) else 0
+
+    def _step(self) -> int:
+        return self._bar + max(self._place - 1, 0)
 
     def _context(self) -> tuple[int, int, int, int]:
         return self._place, self._program, self._here, self._last
 
     def _wanted_mask(self) -> NDArray[np.bool_]:
         """Return what the condition allows anywhere."""
-        codec, wanted = self._codec, self._wish
         mask = np.ones(len(self._table) + 1, bool)
-        if wanted.tempo is not None:
-            mask &= ~self._masks["tempo"]
-            mask[codec.tempo_token(wanted.tempo)] = True
-        if wanted.metre is not None:
-            mask &= ~self._masks["metre"]
-            mask[self._table.id("metre", wanted.metre)] = True
-        if wanted.programs is not None:
-            unwanted = [program not in wanted.programs for program in codec.learned.programs]
-            mask[:-1][self._masks["program"][:-1]] = ~np.array(unwanted)
+        for token in self._wish.tokens:
+            mask &= ~self._masks[self._tokens[token]]
+            mask[token] = True
+        if self._wish.instruments:
+            programs = frozenset.union(*self._wish.instruments)
+            playing = [program in programs for program in self._codec.learned.programs]
+            for kind in ("instrument", "program"):
+                mask[self._masks[kind]] = playing
         return mask
+
+    def _instruments(self) -> NDArray[np.bool_]:
+        """Return the instruments that may be told of next; tempos after one of each wish."""
+        mask = self._masks["instrument"].copy()
+        start = self._table.start("instrument")
+        mask[start : self._last + 1 if self._kind == "instrument" else start] = False
+        if missing := self._missing():
+            # The first wish that is not met is not passed over.
+            programs = self._codec.learned.programs
+            first = min(programs.index(max(wish)) for wish in missing)
+            mask[start + first + 1 : start + len(programs)] = False
+        elif self._plays.any():
+            mask |= self._masks["tempo"]
+        return mask
+
+    def _missing(self) -> list[frozenset[int]]:
+        """Return the wishes of which no instrument was told."""
+        programs = self._codec.learned.programs
+        told = {program for program, plays in zip(programs, self._plays[1:], strict=True) if plays}
+        return [wish for wish in self._wish.instruments if not wish & told]
+
+    def _close_header(self) -> None:
+        """Allow from now on the instruments that were told of.
+
+        If these are not those that are wanted, they are a prompt's; then the wanted ones play.
+        """
+        programs, told = self._masks["program"], self._plays[1:]
+        wanted = self._wanted[programs]
+        if told.any() and not (told & ~wanted).any() and not self._missing():
+            self._wanted[programs] = told
 
     def _positions(self) -> NDArray[np.bool_]:
         """Return the places that are left in the bar."""
@@ -152,9 +217,10 @@ class MultitrackTracker:
 
     def _line(self) -> NDArray[np.bool_]:
         """Return what opens the next bar, if there may be one."""
-        bars = self._wish.bars
-        full = bars is not None and self._lines >= bars
-        if full or not self._begun or self._empty > EMPTY_BARS:
+        if self._may_end() and self._wish.bars is not None:
+            # At the line where the model would go on the piece is over, not before.
+            return self._masks["bar"] if not self._empty else np.zeros(len(self._table) + 1, bool)
+        if not self._begun or self._empty > EMPTY_BARS:
             return np.zeros(len(self._table) + 1, bool)
         return self._masks["bar"] | self._other("metre", self._metre)
 
@@ -187,6 +253,10 @@ class MultitrackTracker:
         if number:
             mask[self._table.start(kind) + number - 1] = False
         return mask
+
+    def _is_over(self) -> bool:
+        """Tell whether the line after the last bar that is wanted was written."""
+        return self._wish.bars is not None and self._lines > self._wish.bars
 
     def _may_end(self) -> bool:
         return self._wish.bars is None or self._lines >= self._wish.bars

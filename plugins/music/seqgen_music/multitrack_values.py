@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
-from seqgen_music.score import (
-    LONGEST_NOTE,
-)
+from seqgen_music.multitrack_header import WRITTEN
+from seqgen_music.score import DRUMS, LONGEST_NOTE
 
 #: Tempos in quarters a minute, a sixteenth of an octave to either side of 120 and so on: 40 to 254.
 TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
+
+#: Logarithms half way between them.
+_MIDDLES = (np.log(TEMPOS[1:]) + np.log(TEMPOS[:-1])) / 2
 
 #: MIDI velocities in one token.
 VELOCITIES = 4
@@ -32,17 +34,21 @@ class Learned:
         Their pitches.
     durations : list of int
         In steps.
-    pitches, tempos, velocities : (int, int)
-        Lowest and highest pitch, number in `TEMPOS`, and velocity in `VELOCITIES`.
+    densities, tempos, velocities : (int, int)
+        Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
     """
 
     metres: list[tuple[int, int]]
     programs: list[int]
     drums: list[int]
     durations: list[int]
-    pitches: tuple[int, int]
+    densities: tuple[int, int]
     tempos: tuple[int, int]
     velocities: tuple[int, int]
+
+    def programs_named(self) -> list[int | str]:
+        """Return the programs as their tokens name them."""
+        return ["drums" if program == DRUMS else program for program in self.programs]
 
 
 class Numbers:
@@ -52,8 +58,8 @@ class Numbers:
     ----------
     program : int64 array (129,)
         By program; that of `DRUMS` is last.
-    pitch : int64 array (2, 128)
-        By pitch, and whether it is a drum; drums follow pitches.
+    pitch : int64 array (2, 139)
+        By whether it is a drum, and what `written` gives; drums follow pitches.
     velocity, duration : int64 array
         The nearest one.
     """
@@ -61,10 +67,9 @@ class Numbers:
     def __init__(self, learned: Learned, steps: int) -> None:
         self.program = np.full(129, -1)
         self.program[learned.programs] = np.arange(len(learned.programs))
-        self.pitch = np.full((2, 128), -1)
-        pitches = np.arange(*span_of(learned.pitches))
-        self.pitch[0, pitches] = np.arange(len(pitches))
-        self.pitch[1, learned.drums] = len(pitches) + np.arange(len(learned.drums))
+        self.pitch = np.full((2, len(WRITTEN)), -1)
+        self.pitch[0] = np.arange(len(WRITTEN))
+        self.pitch[1, learned.drums] = len(WRITTEN) + np.arange(len(learned.drums))
         low, high = learned.velocities
         self.velocity = np.clip(np.arange(256) // VELOCITIES, low, high) - low
         lengths = np.array(learned.durations, np.int64)
@@ -92,8 +97,7 @@ def nearest_of(values: Ids, wanted: Ids) -> Ids:
 
 def tempo_numbers(tempos: NDArray[np.float64]) -> Ids:
     """Return the numbers of the nearest `TEMPOS`."""
-    logs = np.log(TEMPOS)
-    return np.searchsorted((logs[1:] + logs[:-1]) / 2, np.log(tempos))
+    return np.searchsorted(_MIDDLES, np.log(tempos))
 
 
 def ends_of(numbers: set[int]) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -22,6 +22,9 @@ NOTE = np.dtype(
         ("track", np.uint16),
     ]
 )
+
+#: A tempo: the tick from which it holds, and quarters a minute.
+TEMPO = np.dtype([("tick", np.int64), ("qpm", np.float64)])
 
 #: Length of the longest piece that is read, seven hours at 120 quarters a minute.
 LONGEST_QUARTERS = 50_000
@@ -67,8 +70,8 @@ class Music:
     tracks : tuple of Track
     ticks_per_quarter : int
         Length of a quarter note in ticks.
-    tempos : tuple of (tick, quarters a minute)
-        Sorted by tick; empty means `DEFAULT_TEMPO`.
+    tempos : structured array (T,) of `TEMPO`
+        Sorted by tick; empty means `DEFAULT_TEMPO`. May be given as pairs of tick and tempo.
     metres : tuple of (tick, numerator, denominator)
         Sorted by tick; empty means 4/4. An upbeat is a short bar of its own.
     keys : tuple of (tick, sharps, minor)
@@ -78,9 +81,13 @@ class Music:
     notes: NDArray[np.void]
     tracks: tuple[Track, ...]
     ticks_per_quarter: int
-    tempos: tuple[tuple[int, float], ...] = ()
+    tempos: NDArray[np.void] | Sequence[tuple[int, float]] = ()
     metres: tuple[tuple[int, int, int], ...] = ()
     keys: tuple[tuple[int, int, bool], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tempos, np.ndarray):
+            object.__setattr__(self, "tempos", np.array(list(self.tempos), TEMPO))
 
     @property
     def length(self) -> int:
@@ -93,10 +100,12 @@ class Music:
         given = list(self.metres)
         return given if given and given[0][0] == 0 else [(0, 4, 4), *given]
 
-    def tempo_changes(self) -> list[tuple[int, float]]:
+    def tempo_changes(self) -> NDArray[np.void]:
         """Return the tempos from tick 0 on; where none is given it is `DEFAULT_TEMPO`."""
-        given = list(self.tempos)
-        return given if given and given[0][0] == 0 else [(0, DEFAULT_TEMPO), *given]
+        given = np.asarray(self.tempos)
+        if len(given) and given["tick"][0] == 0:
+            return given
+        return np.concatenate([np.array([(0, DEFAULT_TEMPO)], TEMPO), given])
 
     @property
     def upbeat(self) -> int:
@@ -123,8 +132,7 @@ class Music:
     def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Convert ticks ``(N,)`` to seconds by the tempo map."""
         tempos = self.tempo_changes()
-        at = np.array([tick for tick, _ in tempos])
-        per_tick = np.array([60 / (qpm * self.ticks_per_quarter) for _, qpm in tempos])
+        at, per_tick = tempos["tick"], 60 / (tempos["qpm"] * self.ticks_per_quarter)
         begins = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
         part = np.searchsorted(at, ticks, side="right") - 1
         return np.asarray(begins[part] + (ticks - at[part]) * per_tick[part])

@@ -88,7 +88,7 @@ def on_grid(music: Music) -> Music:
         notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))],
         music.tracks,
         GRID,
-        moved(music.tempos),
+        moved(np.asarray(music.tempos).tolist()),
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
     )
@@ -196,7 +196,7 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
     if upbeat:
         beats, unit = metres[0]
         measures[0].paddingLeft = 4 * Fraction(beats, unit) - Fraction(upbeat, GRID)
-    for tick, qpm in music.tempos if leads else ():
+    for tick, qpm in np.asarray(music.tempos).tolist() if leads else ():
         mark = tempo.MetronomeMark(number=round(qpm, 2), referent=1)
         measures[lines.index(tick)].insert(0, mark)
     return measures

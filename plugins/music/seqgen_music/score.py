@@ -1,27 +1,37 @@
-"""Notes of many instruments on a grid of bars: between a piece of music and a codec's tokens."""
+"""Notes of many instruments on a grid of bars: between a piece of music and a codec's tokens.
+
+Comes from: `grid`, which goes through the notes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import compress
 from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen_music.grid import (
+    DRUMS,
+    LONGEST_NOTE,
+    cut_silence,
+    on_grid,
+    packed,
+    rounded,
+    unpacked,
+)
 from seqgen_music.midi_writing import LONGEST_TICKS
 from seqgen_music.music import NOTE, Music, Track, changes
-
-#: The program of drums, which stand before all others.
-DRUMS = -1
 
 #: Ticks of a step in the pieces that come out.
 STEP_TICKS = 40
 
-#: Longest note and longest bar, in quarters.
-LONGEST_NOTE, LONGEST_BAR = 32, 8
+#: Longest bar, in quarters.
+LONGEST_BAR = 8
 
 #: Bars on end in which nothing begins.
 EMPTY_BARS = 4
@@ -29,10 +39,6 @@ EMPTY_BARS = 4
 #: Steps of the finest grid in a quarter, and of the longest piece.
 FINEST = 96
 LONGEST_STEPS = LONGEST_TICKS // STEP_TICKS - LONGEST_NOTE * FINEST
-
-#: Bits in which a note is packed to be sorted: the part that is a voice is program and pitch.
-_STEP, _VOICE, _DURATION, _VELOCITY = 18, 15, 12, 7
-_PITCH = 7
 
 
 @dataclass(frozen=True)
@@ -110,24 +116,23 @@ def score_of(music: Music, steps: int) -> Score:
     notes, quarter = music.notes, music.ticks_per_quarter
     if not len(notes):
         raise DataError("the piece holds no note")
-    onset = _rounded(notes["onset"], steps, quarter)
-    last = int(onset.max())
+    last = rounded(int(notes["onset"][-1]), steps, quarter)
     if last >= LONGEST_STEPS:
         raise DataError(
             f"the piece is {last // steps:,} quarters long; {LONGEST_STEPS // steps:,} is the most"
         )
-    changes_of_tempo = music.tempo_changes()
-    moments = np.array([tick for tick, _ in changes_of_tempo])
-    step, starts, metres, moments = _without_silence(
-        onset, *_bars(music, steps, last), _rounded(moments, steps, quarter)
-    )
-    duration = _rounded(notes["onset"] + notes["duration"], steps, quarter) - onset
+    starts, metres = _bars(music, steps, last)
+    tempos = music.tempo_changes()
+    moments = rounded(tempos["tick"], steps, quarter)
     programs = np.array([DRUMS if track.drums else track.program for track in music.tracks])
     program = programs[notes["track"]]
+    step, duration = on_grid(notes, steps, quarter)
     duration[program == DRUMS] = 1
+    kept = cut_silence(step, starts, moments, EMPTY_BARS)
+    if not kept.all():
+        starts, metres = starts[kept], list(compress(metres, kept.tolist()))
     settled = settle(step, program, notes["pitch"], duration, notes["velocity"], steps)
-    tempos = np.array([tempo for _, tempo in changes_of_tempo])
-    return Score(steps, starts, metres, moments, tempos, *settled)
+    return Score(steps, starts, metres, moments, tempos["qpm"], *settled)
 
 
 def settle(
@@ -147,34 +152,8 @@ def settle(
     -------
     step, program, pitch, duration, velocity : int64 array (M,)
     """
-    # Notes packed into one number each are sorted several times faster than by an index.
-    voice = ((program + 1) << _PITCH) | pitch
-    length = np.minimum(np.maximum(duration, 1), LONGEST_NOTE * steps)
-    tail = (length << _VELOCITY) | velocity
-    tail_bits = _DURATION + _VELOCITY
-    packed = np.sort((((voice << _STEP) | step) << tail_bits) | tail)
-    place = packed >> tail_bits
-    kept = np.flatnonzero(np.diff(place, append=-1))
-    packed, place = packed[kept], place[kept]
-    length = (packed >> _VELOCITY) & ((1 << _DURATION) - 1)
-    # From one voice to the next it is farther than any note is long.
-    length[:-1] = np.minimum(length[:-1], np.diff(place))
-    voice, step = place >> _STEP, place & ((1 << _STEP) - 1)
-    tail = (length << _VELOCITY) | (packed & ((1 << _VELOCITY) - 1))
-    packed = np.sort((((step << _VOICE) | voice) << tail_bits) | tail)
-    voice = (packed >> tail_bits) & ((1 << _VOICE) - 1)
-    return (
-        packed >> (tail_bits + _VOICE),
-        (voice >> _PITCH) - 1,
-        voice & ((1 << _PITCH) - 1),
-        (packed >> _VELOCITY) & ((1 << _DURATION) - 1),
-        packed & ((1 << _VELOCITY) - 1),
-    )
-
-
-def _rounded(ticks: NDArray[np.int64], steps: int, quarter: int) -> NDArray[np.int64]:
-    """Return the nearest steps, the later one of two."""
-    return np.asarray((2 * steps * ticks + quarter) // (2 * quarter))
+    numbers = packed(step, program, pitch, duration, velocity, LONGEST_NOTE * steps)
+    return tuple(unpacked(np.sort(numbers)))
 
 
 def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
@@ -186,7 +165,7 @@ def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[
     unit = 4 * steps // per_whole
     segments = []
     for tick, beats, value in music.metre_changes():
-        at = int(_rounded(np.array(tick), per_whole // 4, music.ticks_per_quarter)) * unit
+        at = rounded(tick, per_whole // 4, music.ticks_per_quarter) * unit
         segments.append((at, _metre_on_grid(beats, value, per_whole)))
     ends = [start for start, _ in segments[1:]] + [last + 1]
     starts: list[NDArray[np.int64]] = []
@@ -217,29 +196,3 @@ def _metre_of_length(wholes: Fraction) -> tuple[int, int]:
     """Return the metre in quarters or shorter whose bar is so long."""
     value = max(4, wholes.denominator)
     return int(wholes * value), value
-
-
-def _without_silence(
-    onset: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    metres: list[tuple[int, int]],
-    moments: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[tuple[int, int]], NDArray[np.int64]]:
-    """Cut the bars before the first note, and of many empty bars on end all but `EMPTY_BARS`."""
-    bar = np.searchsorted(starts, onset, side="right") - 1
-    filled = np.zeros(len(starts), bool)
-    filled[bar] = True
-    number = np.arange(len(starts))
-    since = number - np.maximum.accumulate(np.where(filled, number, -EMPTY_BARS - 1))
-    kept = since <= EMPTY_BARS
-    if kept.all():
-        return onset, starts, metres, moments
-    ends = np.append(starts[1:], onset.max() + 1)
-    # How much is cut before each bar.
-    lost = np.cumsum(np.where(kept, 0, ends - starts))
-    moment_bar = np.searchsorted(starts, moments, side="right") - 1
-    moved = np.where(
-        kept[moment_bar], moments - lost[moment_bar], ends[moment_bar] - lost[moment_bar]
-    )
-    metres = [metre for metre, keep in zip(metres, kept.tolist(), strict=True) if keep]
-    return onset - lost[bar], (starts - lost)[kept], metres, moved

@@ -1,0 +1,59 @@
+"""Keys of music: their names, their signatures, and the one that a piece is in.
+
+A key is a number: the pitch class of its tonic, plus 12 if it is minor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqgen.plugin import Ids
+from seqgen_music.music import PITCH_NAMES
+
+#: How much each degree belongs to a major and to a minor key, in thousandths: counts in the
+#: examples of Kostka and Payne's textbook (Temperley, Music and Probability, 2007, chapter 6).
+PROFILES = (
+    (748, 60, 488, 82, 670, 460, 96, 715, 104, 366, 57, 400),
+    (712, 84, 474, 618, 49, 460, 105, 747, 404, 67, 133, 330),
+)
+
+MODES = ("major", "minor")
+
+#: By number.
+NAMES = tuple(f"{tonic} {mode}" for mode in MODES for tonic in PITCH_NAMES)
+
+#: Semitones from C major or A minor to each key: those on the white keys of a piano.
+SHIFTS = (np.arange(24) % 12 + 3 * (np.arange(24) // 12) + 5) % 12 - 5
+
+#: Profiles of all keys, with a mean of 0 and the lengths of those.
+_CENTRED = np.array([np.roll(PROFILES[key // 12], key % 12) for key in range(24)])
+_CENTRED = 12 * _CENTRED - _CENTRED.sum(axis=1, keepdims=True)
+_LENGTHS = np.sqrt((_CENTRED**2).sum(axis=1))
+
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+def key_of(counts: Ids) -> int:
+    """Return the key whose profile correlates best with the notes (Krumhansl and Schmuckler).
+
+    Parameters
+    ----------
+    counts : int64 array (12,)
+        Notes on each pitch class, C first; C major if there are none.
+    """
+    return int(np.argmax(_CENTRED @ counts / _LENGTHS))
+
+
+def signature(key: int) -> tuple[int, bool]:
+    """Return the sharps of a key, flats negative, and whether it is minor."""
+    return int(7 * SHIFTS[key] + 5) % 12 - 5, key >= 12
+
+
+def named(text: str) -> int:
+    """Read a key such as "C minor", "F# major" or "Bb minor"."""
+    tonic, _, mode = text.partition(" ")
+    letter, accidental = tonic[:1].upper(), tonic[1:]
+    change = {"": 0, "#": 1, "b": -1}.get(accidental)
+    if letter not in _LETTERS or change is None or mode.strip().lower() not in MODES:
+        raise ValueError(f"expected a key such as C minor or F# major, found {text!r}")
+    return (_LETTERS[letter] + change) % 12 + 12 * MODES.index(mode.strip().lower())

@@ -1,0 +1,60 @@
+"""What opens a piece of the codec `multitrack`: its key, its density and its instruments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqgen.plugin import Ids
+from seqgen_music.keys import SHIFTS, key_of
+from seqgen_music.score import DRUMS, Score
+
+#: Notes a bar, two to an octave: 1, 2, 3, 4, 6, 8, 11 ... 1,024.
+DENSITIES = (1, *(round(2 ** (number / 2)) for number in range(2, 21)))
+
+#: Pitches as they are written, without the key, of all that MIDI has in any key.
+LOWEST = -int(SHIFTS.max())
+WRITTEN = range(LOWEST, 128 - int(SHIFTS.min()))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is told of a piece before its first bar.
+
+    Attributes
+    ----------
+    key : int
+        As in `seqgen_music.keys`.
+    density : int
+        Number of the nearest of `DENSITIES`.
+    programs : int64 array
+        Those that play, ascending.
+    """
+
+    key: int
+    density: int
+    programs: Ids
+
+    @property
+    def shift(self) -> int:
+        """Semitones from the white keys to the key: a pitch is written without them."""
+        return int(SHIFTS[self.key])
+
+
+def header_of(score: Score) -> Header:
+    """Return what a piece tells of itself."""
+    pitches = score.pitch[score.program != DRUMS]
+    key = key_of(np.bincount(pitches % 12, minlength=12))
+    density = density_number(len(score.step) / len(score.starts))
+    return Header(key, density, np.unique(score.program))
+
+
+def written(score: Score, header: Header) -> Ids:
+    """Return the number in `WRITTEN` of every pitch, without the key; of a drum its pitch."""
+    return np.where(score.program == DRUMS, score.pitch, score.pitch - header.shift - LOWEST)
+
+
+def density_number(notes: float) -> int:
+    """Return the number of the nearest of `DENSITIES`, by ratio, to so many notes a bar."""
+    return int(np.abs(np.log(DENSITIES) - np.log(notes)).argmin())

@@ -152,9 +152,7 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
 
 
 def _most_epochs(corpus: Corpus) -> int:
-    """Return the passes that a corpus bears; what is not varied is learned by heart first."""
-    varied = _variety(corpus)
-    return round(1 / ((1 - varied) / EPOCHS + varied / VARIED_EPOCHS))
+    return EPOCHS + round((VARIED_EPOCHS - EPOCHS) * _variety(corpus))
 
 
 def _variety(corpus: Corpus) -> float:

@@ -178,7 +178,7 @@ def recital(seed: int, **how: float) -> Music:
     rng, hand = np.random.default_rng(seed), np.random.default_rng(round(1000 * how["pace"]))
     sizes = rng.choice([1, 1, 2, 3, 4], 150)
     onsets = np.repeat(np.cumsum(rng.choice([120, 240, 480], 150)), sizes) * how["pace"]
-    onsets += hand.uniform(0, how["care"], len(onsets))
+    onsets = onsets + hand.uniform(0, how["care"], len(onsets))
     pitches = np.concatenate([rng.choice(np.arange(36, 84), size, False) for size in sizes])
     loud = hand.integers(30, 100, len(pitches))
     rows = zip(np.rint(onsets).astype(int).tolist(), pitches.tolist(), loud.tolist(), strict=True)

@@ -47,7 +47,8 @@ def header_of(score: Score) -> Header:
     pitches = score.pitch[score.program != DRUMS]
     key = key_of(np.bincount(pitches % 12, minlength=12))
     density = density_number(len(score.step) / len(score.starts))
-    return Header(key, density, np.unique(score.program))
+    programs = np.flatnonzero(np.bincount(score.program - DRUMS)) + DRUMS
+    return Header(key, density, programs)
 
 
 def written(score: Score, header: Header) -> Ids:

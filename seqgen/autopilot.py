@@ -194,6 +194,7 @@ def weight_decay_for(epochs: float, step_size: float, steps: float) -> float:
     largest in the mean: what counts is the product over the training (Wang and Aitchison 2024).
     """
     shrinking = min(SHRINKING * epochs, MOST_SHRINKING)
+    # Of a training of a few steps it is 1, however little that shrinks.
     return float(f"{shrinking / max(step_size / 2 * steps, shrinking):.2g}")
 
 

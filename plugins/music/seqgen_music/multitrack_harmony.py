@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 
+from seqgen_music.compiling import compiled
 from seqgen_music.multitrack_header import LOWEST, WRITTEN
 
 #: Numbers of values: of the lowest pitch class plus one, and of the sets of pitch classes that
@@ -23,7 +23,7 @@ PITCH, DURATION = 1, 2
 PITCHES = len(WRITTEN)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def harmony(kind: Any, number: Any, step: Any, lengths: Any) -> Any:
     """Return what sounds at every place of a piece ``(N + 1, 4)``.
 

@@ -24,8 +24,8 @@ class Tokens(NamedTuple):
         Of the first place in a bar.
     program : array (256,)
         By program; that of `DRUMS` is last.
-    pitch : array (2, 128)
-        By pitch, and whether it is a drum.
+    pitch : array (2, 139)
+        By whether it is a drum, and what `seqgen_music.multitrack_header.written` gives.
     velocity, duration : array
     """
 
@@ -61,7 +61,7 @@ def spell(notes: Any, bars: Any, tempos: Any, tokens: Tokens) -> Any:
     Parameters
     ----------
     notes : tuple of int64 array (N,)
-        Step, program, pitch, duration and velocity, as in a `Score`.
+        Step, program, pitch as it is written, duration and velocity of a `Score`.
     bars, tempos : tuple of two int64 arrays
         The steps from which they hold, and their tokens.
     tokens : Tokens

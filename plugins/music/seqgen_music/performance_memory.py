@@ -26,6 +26,8 @@ LONGEST_RUN = 15
 #: feature 0 is later than that, or nothing due.
 LATEST, FARTHEST = 8, 101
 
+#: A step that is long past: nothing is due.
+NEVER = -(10**9)
 
 #: Which of the values that a `Memory` says are steps.
 DUE = [1, 5]
@@ -52,9 +54,6 @@ class Place:
     bin: int
     length: int = 0
 
-
-#: A step that is long past: nothing is due.
-NEVER = -(10**9)
 
 #: Nothing is expected.
 NOWHERE = Place(0, NEVER, 0)
@@ -103,8 +102,8 @@ class Memory:
         self._recent, self._start = (*self._recent[1 - LONGEST :], pitch), step
         count = len(self._recent)
         self._motives = [self._recent[-size:] for size in range(count, SHORTEST - 1, -1)]
-        known = (self._places[motive] for motive in self._motives if motive in self._places)
-        self.expected = next(known, NOWHERE)
+        before = (self._places[motive] for motive in self._motives if motive in self._places)
+        self.expected = next(before, NOWHERE)
         self.due = step + self.expected.gap
 
     def end(self, step: int, pitch: int) -> None:

@@ -34,8 +34,14 @@ def prose(benchmark: Benchmark, folder: Path, most: int | None = None) -> seqgen
 
 def music(benchmark: Benchmark, folder: Path) -> seqgen.Corpus:
     """Return the chorales as `jsb` trains on them."""
-    pieces = chorales(benchmark.data / "music/jsb/Jsb16thSeparated.json")
-    return seqgen.write_corpus(folder, "music", pieces, codec="chorale", options={"form": "grid"})
+    splits = chorales(benchmark.data / "music/jsb/Jsb16thSeparated.json")
+    return seqgen.write_corpus(
+        folder,
+        "music",
+        {"train": splits["train"], "valid": splits["valid"]},
+        codec="chorale",
+        options={"form": "grid"},
+    )
 
 
 CORPORA: dict[str, Callable[[Benchmark, Path], seqgen.Corpus]] = {

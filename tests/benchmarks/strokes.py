@@ -2,7 +2,8 @@
 
 The figure is soft nats a point at 1 % of the median side, on the test split: where the next point
 is, whether the pen was lifted, and the end of the drawing; the first point is given.
-docs/handwriting.md says how it is counted. Baselines are counts of the same tokens.
+docs/handwriting.md says how it is counted. Baselines are counts of the same tokens. ``--out`` keeps
+the run, and thirty new drawings as pictures and on a page.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from seqgen_handwriting.stroke3 import drawings_in
 
 import seqgen
 from seqgen.ngram import baseline
+from seqgen.page import write_page
+from seqgen.samples import write_samples
 
 SPLITS = ("train", "valid", "test")
+
+#: New drawings to look at.
+NEW = 30
 
 
 def drawings(path: Path) -> dict[str, list[Ink]]:
@@ -38,14 +44,19 @@ def drawings(path: Path) -> dict[str, list[Ink]]:
 
 def measure(name: str, file: str) -> None:
     """Train on one of the data sets and print the result."""
-    benchmark = Benchmark(name, "soft nats a point at 1 % of the side, test", minutes=10.0)
+    options = {"out": {"type": Path, "help": "keep run, pictures and page in this folder"}}
+    benchmark = Benchmark(name, "soft nats a point at 1 % of the side, test", 10.0, options)
     data = drawings(benchmark.data / "strokes/sketch-rnn" / file)
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = seqgen.write_corpus(Path(folder) / "corpus", "handwriting", data, codec="points")
+    with tempfile.TemporaryDirectory() as temporary:
+        out = benchmark.given.out or Path(temporary)
+        corpus = seqgen.write_corpus(out / "corpus", "handwriting", data, codec="points")
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
-        run = seqgen.create_run(Path(folder) / "run", corpus, None, config)
+        run = seqgen.create_run(out / "run", corpus, None, config)
         for report in run.train(corpus):
             benchmark.watch(report)
+        if benchmark.given.out:
+            new = list(seqgen.generate(run, NEW, seed=benchmark.seed))
+            write_page(run, write_samples(run, new, out / "drawings", ".svg"), out / "index.html")
         found = soft_nats(run, data["test"])
         benchmark.finish(
             found.soft_per_point,

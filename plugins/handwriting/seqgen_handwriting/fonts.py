@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pydoc_data.topics
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,12 @@ SMALL_LETTER = 14
 
 #: Words that the lines are made of.
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
+
+#: One in so many words is followed by practice: signs in any order, of one of these kinds, and one
+#: that may follow them.
+PRACTICE = 3
+KINDS = (string.ascii_lowercase,) * 2 + (string.ascii_uppercase, string.digits)
+FOLLOWING = ("", *".,;:?!")
 
 Points = NDArray[np.float64]
 
@@ -82,7 +89,7 @@ def write_pages(folder: Path) -> list[Path]:
 def demo_lines(count: int) -> Iterator[Ink]:
     """Yield lines of English with the letter of every point, a page by each writer in turn.
 
-    The words are those of the reference behind Python's ``help()``.
+    The words are those of the reference behind Python's ``help()``, and made-up ones for practice.
     """
     for number, text in enumerate(islice(_texts(), count)):
         yield write_line(text, Writer.number(number // LINES % WRITERS), number)
@@ -140,14 +147,27 @@ def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
 
 
 def _texts() -> Iterator[str]:
-    """Yield short lines of the prose that comes with every Python, each once."""
+    """Yield short lines of the prose that comes with every Python and of practice, each once."""
     seen = set()
+    rng = np.random.default_rng(13)
     for _, topic in sorted(pydoc_data.topics.topics.items()):
         line = ""
-        for word in WORD.findall(topic):
+        for word in _with_practice(WORD.findall(topic), rng):
             if line and len(line) + len(word) >= LONGEST:
                 if line not in seen:
                     yield line
                 seen.add(line)
                 line = ""
             line = f"{line} {word}".strip()
+
+
+def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
+    """Yield the words, between them now and then letters or digits in any order.
+
+    Prose alone has too few of q, x, z and the capitals to learn them in every hand, and no digits.
+    """
+    for word in words:
+        yield word
+        if rng.integers(PRACTICE) == 0:
+            signs = rng.choice([*KINDS[rng.integers(len(KINDS))]], rng.integers(2, 6))
+            yield "".join([*signs, rng.choice(FOLLOWING)])

@@ -41,7 +41,12 @@ from seqgen.vocab import Vocab
 FILES, TOKENS = 6, 600
 
 #: What a binary preview begins with, by MIME type.
-SIGNATURES = {"image/png": b"\x89PNG", "audio/wav": b"RIFF", "image/gif": b"GIF8"}
+SIGNATURES = {
+    "image/png": b"\x89PNG",
+    "image/gif": b"GIF8",
+    "audio/wav": b"RIFF",
+    "audio/mpeg": b"\xff",
+}
 
 
 @dataclass(frozen=True)

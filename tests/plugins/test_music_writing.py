@@ -1,7 +1,9 @@
 """What is written is read by others: MIDI and MusicXML by every library, sound, pictures."""
 
+import io
 import re
 import wave
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +12,7 @@ import music21
 import numpy as np
 import pretty_midi
 import pytest
+import soundfile
 import symusic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -206,11 +209,12 @@ def test_any_piece_is_read_alike(tmp_path: Path, music: Music) -> None:
 @settings(UNHURRIED, max_examples=5)
 @given(pieces())
 def test_any_piece_is_read_alike_by_music21(tmp_path: Path, music: Music) -> None:
-    # music21 lets notes begin together that are less than a 64th apart.
+    # music21 lets notes begin together that are less than a 64th apart, and misplaces some that
+    # go on over a bar line: all are in one bar.
     apart = max(music.ticks_per_quarter // 8, 1)
     for name in ("onset", "duration"):
         music.notes[name] *= apart
-    read_alike(music, tmp_path / "a.mid")
+    read_alike(replace(music, metres=((0, 99, 4),)), tmp_path / "a.mid")
 
 
 def test_channels_run_out_gracefully() -> None:
@@ -390,6 +394,17 @@ def test_tracks_are_spread_from_left_to_right(tmp_path: Path) -> None:
         assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (2, 44_100, 2)
 
 
+def test_flac_is_the_same_sound_and_mp3_a_small_one() -> None:
+    music = hand_made()["drums"]
+    found = {form: sound(music, form) for form in ("wav", "flac", "mp3")}
+    wav, flac, mp3 = (soundfile.read(io.BytesIO(each))[0] for each in found.values())
+    assert np.abs(wav - flac).max() <= 2**-15 and len(found["flac"]) < len(found["wav"])
+    assert found["mp3"] == sound(music, "mp3") and len(found["mp3"]) < len(found["wav"]) / 5
+    late = np.correlate(mp3[:RATE, 0], wav[: RATE // 2, 0]).argmax()
+    near = mp3[late : late + len(wav) - RATE, 0]
+    assert late < RATE / 10 and np.corrcoef(near, wav[: len(near), 0])[0, 1] > 0.9
+
+
 def test_silence_is_a_sound_and_an_hour_is_not() -> None:
     assert not synthesise(Music(make_notes([]), (), 480), RATE, 1).any()
     with pytest.raises(DataError, match=r"lasts 5,000 seconds; sound is made of 3,600 at most"):
@@ -432,7 +447,7 @@ def test_every_piece_has_its_pictures(music: Music) -> None:
 
 def test_a_notebook_shows_and_plays_a_piece() -> None:
     html = hand_made()["drums"]._repr_html_()
-    assert "<svg" in html and '<audio controls src="data:audio/wav;base64,UklGR' in html
+    assert "<svg" in html and '<audio controls src="data:audio/mpeg;base64,/' in html
 
 
 def test_every_format_is_written(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from seqgen_music.notation_writing import write_notation
 from seqgen_music.performance import PerformanceCodec
 from seqgen_music.piano_roll import png_roll, svg_roll
 from seqgen_music.suggestion import suggest
-from seqgen_music.synthesis import PREVIEW_RATE, sound
+from seqgen_music.synthesis import preview, sound
 
 
 class MusicDomain(Domain):
@@ -36,7 +36,10 @@ class MusicDomain(Domain):
         "melody": MelodyCodec,
         "performance": PerformanceCodec,
     }
-    formats: ClassVar[tuple[str, ...]] = (".mid", ".musicxml", ".mxl", ".wav", ".svg", ".png")
+    formats: ClassVar[tuple[str, ...]] = (
+        *(".mid", ".musicxml", ".mxl"),
+        *(".wav", ".flac", ".mp3", ".svg", ".png"),
+    )
 
     def read(self, path: Path) -> list[Music | DataError]:
         """Read MIDI, or notation by music21.
@@ -69,8 +72,8 @@ class MusicDomain(Domain):
                 write_midi(piece, path)
             case ".musicxml" | ".mxl" | ".xml":
                 write_notation(piece, path)
-            case ".wav":
-                write_atomic(path, sound(piece))
+            case ".wav" | ".flac" | ".mp3" as form:
+                write_atomic(path, sound(piece, form[1:]))
             case ".svg":
                 write_atomic(path, svg_roll(piece))
             case ".png":
@@ -91,10 +94,7 @@ class MusicDomain(Domain):
 
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and a sound."""
-        return {
-            "image/svg+xml": svg_roll(piece),
-            "audio/wav": sound(piece, PREVIEW_RATE, channels=1),
-        }
+        return {"image/svg+xml": svg_roll(piece), "audio/mpeg": preview(piece)}
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return the four-part chorales of J. S. Bach that music21 ships."""

@@ -145,10 +145,10 @@ class Music:
         """Return the piano roll and the sound, as a notebook shows them."""
         # Only who looks at a piece needs them.
         from seqgen_music.piano_roll import svg_roll
-        from seqgen_music.synthesis import PREVIEW_RATE, sound
+        from seqgen_music.synthesis import preview
 
-        heard = base64.b64encode(sound(self, PREVIEW_RATE, channels=1)).decode()
-        audio = f'<audio controls src="data:audio/wav;base64,{heard}"></audio>'
+        heard = base64.b64encode(preview(self)).decode()
+        audio = f'<audio controls src="data:audio/mpeg;base64,{heard}"></audio>'
         return f"<div>{svg_roll(self)}{audio}</div>"
 
 

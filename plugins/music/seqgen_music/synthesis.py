@@ -8,7 +8,6 @@ notes that share it, each with its own end.
 from __future__ import annotations
 
 import io
-import wave
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -19,8 +18,8 @@ from seqgen.errors import DataError
 from seqgen_music.midi_writing import FAMILY
 from seqgen_music.music import Music, Track
 
-#: Samples a second in a preview: small enough to put several pieces into one page.
-PREVIEW_RATE = 16_000
+#: Samples a second: of a file, and of a preview, several of which share a page.
+RATE, PREVIEW_RATE = 44_100, 22_050
 
 #: Longest piece that is made, in seconds: a good half gigabyte of samples.
 LONGEST_SECONDS = 3600
@@ -139,12 +138,14 @@ DRUMS = (
 )
 
 
-def sound(music: Music, rate: int = 44_100, channels: int = 2) -> bytes:
-    """Return the piece as a WAV file of 16 bits.
+def sound(music: Music, form: str = "wav", rate: int = RATE, channels: int = 2) -> bytes:
+    """Return the piece as a sound file.
 
     Parameters
     ----------
     music : Music
+    form : {"wav", "flac", "mp3"}
+        WAV and FLAC have 16 bits a sample.
     rate : int
         Samples a second.
     channels : int
@@ -155,14 +156,17 @@ def sound(music: Music, rate: int = 44_100, channels: int = 2) -> bytes:
     DataError
         If it is longer than `LONGEST_SECONDS`.
     """
-    pcm = np.rint(synthesise(music, rate, channels) * (2**15 - 1)).astype("<i2")
+    # Only who wants to hear something needs it.
+    import soundfile
+
     buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(pcm.T.tobytes())
+    soundfile.write(buffer, synthesise(music, rate, channels).T, rate, format=form)
     return buffer.getvalue()
+
+
+def preview(music: Music) -> bytes:
+    """Return the piece as a small MP3 file."""
+    return sound(music, "mp3", PREVIEW_RATE, channels=1)
 
 
 def synthesise(music: Music, rate: int, channels: int) -> Samples:

@@ -237,6 +237,13 @@ def test_long_texts_are_written_on_pages(tmp_path: Path) -> None:
         assert sheet.strokes[2][0, 1] - sheet.strokes[0][0, 1] == pytest.approx(LINE)
 
 
+def test_a_text_that_fits_on_a_page_takes_no_more_paper_than_it_needs() -> None:
+    [sheet] = pages(page_of(3))
+    corners = [np.concatenate(sheet.strokes).min(0), np.concatenate(sheet.strokes).max(0)]
+    assert np.allclose(corners[0], WHITE) and sheet.height < HEIGHT / 3
+    assert np.allclose(corners[1], [sheet.width - WHITE, sheet.height - WHITE])
+
+
 def test_wide_lines_are_made_to_fit() -> None:
     ink = page_of(2)
     wide = Ink(tuple(stroke * (20, 1) for stroke in ink.strokes), ink.text, ink.letters)

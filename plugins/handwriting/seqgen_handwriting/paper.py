@@ -67,29 +67,27 @@ def on_paper(ink: Ink) -> Sheet:
     """Lay ink on a sheet of its own.
 
     The longer side of a drawing is `SIDE` long, with `MARGIN` around it. Lines of a text whose
-    letters are known are `LINE` apart, or less if they would not fit into `COLUMN`, on paper as
-    wide as a page and as long as it takes.
+    letters are known are `LINE` apart, or less if they would not fit into `COLUMN`, with `WHITE`
+    around them.
     """
     left, top, right, bottom = ink.bounds
     pitch = _pitch(ink)
     if pitch is None:
         scale, margin = SIDE / ink.size if ink.size else 1.0, MARGIN
-        width = (right - left) * scale + 2 * margin
     else:
         scale, margin = min(LINE / pitch, COLUMN / (right - left)), WHITE
-        width = WIDTH
-    height = (bottom - top) * scale + 2 * margin
-    return Sheet(ink, np.array([left, top]) - margin / scale, scale, width, height)
+    width, height = np.array([right - left, bottom - top]) * scale + 2 * margin
+    return Sheet(ink, np.array([left, top]) - margin / scale, scale, float(width), float(height))
 
 
 def pages(ink: Ink) -> list[Sheet]:
-    """Lay ink on pages: a text of several lines whose letters are known on A4.
+    """Lay ink on A4 if it is a text of more lines than one page takes, and they are known.
 
     All else is one sheet of its own. A page takes up to a line; strokes go with the line in which
     they begin.
     """
     whole = on_paper(ink)
-    if _pitch(ink) is None:
+    if whole.height <= HEIGHT or _pitch(ink) is None:
         return [whole]
     sheets = []
     for part in _parts(ink, (HEIGHT - 2 * WHITE) / whole.scale):

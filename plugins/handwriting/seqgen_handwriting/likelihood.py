@@ -20,7 +20,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_handwriting.codebook import Books
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.pen import LETTER
+from seqgen_handwriting.pen_states import LETTER
 from seqgen_handwriting.points import PointsCodec
 
 if TYPE_CHECKING:

@@ -19,37 +19,39 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_handwriting.codebook import DRAW, MOVE, compiled
+from seqgen_handwriting.codebook import DRAW, MOVE
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.pen_states import (
+    ADVANCE,
+    AIMED,
+    ANGLE,
+    ANNOUNCED,
+    DIRECTIONS,
+    DONE,
+    DRAW_FAR,
+    FIELDS,
+    FOUND,
+    HEIGHTS,
+    LETTER,
+    MOST_DRAWN,
+    MOST_IN_LETTER,
+    MOST_STROKES,
+    MOVE_FAR,
+    OPEN,
+    PLACES,
+    WAYS,
+    State,
+    X,
+    Y,
+    describe,
+    follow,
+    push,
+)
+from seqgen_handwriting.pen_tracker import PenTracker
 from seqgen_handwriting.trace import Trace
-
-#: Kinds of tokens beside DRAW and MOVE; FAR is how far to go at the ANGLE before it.
-ANGLE, DRAW_FAR, MOVE_FAR, LETTER, ADVANCE = range(2, 7)
-
-#: Fields of a state: where the pen is, where its stroke and its letter began, what came so far.
-X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, DIRECTION = range(9)
-COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
-
-#: From here on numbers of strokes of a letter or of a drawing, of points of a stroke and of points
-#: of a letter are one.
-MOST_STROKES, MOST_DRAWN, MOST_IN_LETTER = 23, 23, 31
-
-#: The place of the pen: cells of 1 / CELL sides, PLACES of them each way.
-CELL, PLACES = 8, 20
-
-#: The way from the beginning of the stroke: cells of doubling width, the first NEAR sides wide.
-NEAR, WAYS = 0.02, 13
-
-#: Directions told apart.
-DIRECTIONS = 16
-
-#: The height above the last MEMORY points: cells of 1 / FINE sides, HEIGHTS of them.
-MEMORY, FINE, HEIGHTS = 48, 25, 40
 
 #: A word and the blanks after it.
 WORD = re.compile(r"\S+\s*|\s+")
-
-State = NDArray[np.float64]
 
 
 class Pen:
@@ -107,12 +109,12 @@ class Pen:
         """Change a state by a token; `text` has room for one more letter."""
         x, y = self.values[token]
         letter = token - self.first_letter
-        _push(state, text, self.kinds[token], x, y, letter, self.blank)
+        push(state, text, self.kinds[token], x, y, letter, self.blank)
 
     def row(self, state: State, text: Ids) -> Ids:
         """Return the features of a state ``(K,)``."""
         row = np.zeros(len(self.feature_sizes), np.int64)
-        _describe(state, text, row)
+        describe(state, text, row)
         return row
 
     def follow(self, ids: Ids) -> tuple[State, Ids, Ids]:
@@ -121,7 +123,7 @@ class Pen:
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
         text = np.zeros(len(ids) + 1, np.int64)
         ids = np.asarray(ids, np.int64)
-        _follow(ids, self.kinds, self.values, self.first_letter, self.blank, states, rows, text)
+        follow(ids, self.kinds, self.values, self.first_letter, self.blank, states, rows, text)
         return states, rows, text
 
     def trace(self, ids: Ids) -> Trace:
@@ -247,190 +249,3 @@ class Pen:
                 lines.append(line)
         words = WORD.findall("\n".join(lines))
         return [token for word in words for token in self.announce(word)]
-
-
-class PenTracker:
-    """Knows what the pen may do next, and dictates a text word by word.
-
-    Parameters
-    ----------
-    pen : Pen
-    dictated : sequence of int, optional
-        Letters and ADVANCE of every word to be written. END comes after the last and not before,
-        and no letter has more points than it ever had. A prompt comes first, on a line of its own.
-    """
-
-    def __init__(self, pen: Pen, dictated: Sequence[int] | None = None) -> None:
-        self._pen, self._dictated, self._given = pen, dictated, 0
-        self._asked: int | None = None
-        self._state, self._text = pen.new_state(), np.zeros(64, np.int64)
-        angles = pen.mask(ANGLE)
-        self._step = angles if angles.any() else pen.mask(DRAW, MOVE)
-        self._far = pen.mask(DRAW_FAR, MOVE_FAR)
-        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_FAR))
-        self._letters, self._advance = pen.mask(LETTER), pen.mask(ADVANCE)
-        self._end = np.zeros(len(pen.vocab) + 1, bool)
-        self._end[-1] = True
-
-    def features(self) -> Sequence[int]:
-        """Return the row of the codec's features for the next position."""
-        return self._pen.row(self._state, self._text).tolist()
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the position.
-
-        No letter that has ink is passed over, nothing ends within a word, and no line is drawn to
-        the next line of a text that is dictated.
-        """
-        state = self._state
-        if self._dictated is not None and self._begins_a_line():
-            return self._lift[int(state[AIMED])]
-        if state[AIMED]:
-            return self._far
-        if state[OPEN]:
-            return self._step | self._advance if state[IN_LETTER] else self._step
-        if state[ANNOUNCED] > state[DONE]:
-            return self._letters | self._advance
-        mask = self._step | self._letters
-        return mask | self._end if state[STEPS] else mask
-
-    def forced(self) -> int | None:
-        """Pass over a blank, leave a letter that is full, dictate the next word, and end."""
-        self._asked = self._due()
-        return self._asked
-
-    def push(self, token: int) -> None:
-        """Take note of a token. One that was not asked for is a prompt's."""
-        if self._asked == token and not self._state[OPEN]:
-            self._given += 1
-        self._asked = None
-        if self._state[ANNOUNCED] == len(self._text):
-            self._text = np.concatenate([self._text, np.zeros_like(self._text)])
-        self._pen.push(self._state, self._text, token)
-
-    def _due(self) -> int | None:
-        state = self._state
-        if state[AIMED]:
-            return None
-        if state[OPEN]:
-            letter = self._text[int(state[DONE])]
-            is_full = self._dictated is not None and state[IN_LETTER] >= self._pen.most[letter]
-            return self._pen.advance if is_full or self._pen.blank[letter] else None
-        if self._dictated is None:
-            return None
-        line_break = self._pen.announce("\n")
-        if not self._given and self._is_after_a_word() and self._dictated[0] != line_break[0]:
-            self._dictated = [*line_break, *self._dictated]
-        if self._given < len(self._dictated):
-            return self._dictated[self._given]
-        return len(self._pen.vocab)
-
-    def _begins_a_line(self) -> bool:
-        """Tell whether the next point is the first one of a line after another."""
-        at = int(self._state[DONE])
-        if not self._state[OPEN] or self._state[IN_LETTER] or self._pen.blank[self._text[at]]:
-            return False
-        while at and self._pen.blank[self._text[at - 1]]:
-            at -= 1
-            if self._pen.alphabet[self._text[at]] == "\n":
-                return True
-        return False
-
-    def _is_after_a_word(self) -> bool:
-        """Tell whether the last letter that was announced leaves ink."""
-        announced = int(self._state[ANNOUNCED])
-        return announced > 0 and not self._pen.blank[self._text[announced - 1]]
-
-
-@compiled
-def _push(
-    state: State, text: Ids, kind: int, x: float, y: float, letter: int, blank: NDArray[np.bool_]
-) -> None:
-    """Change a state by a token."""
-    if kind == LETTER:
-        text[int(state[ANNOUNCED])] = letter
-        state[ANNOUNCED] += 1
-    elif kind == ADVANCE:
-        state[DONE] += state[OPEN]
-        state[OPEN] = 1.0 if state[DONE] < state[ANNOUNCED] else 0.0
-        state[LETTER_X], state[IN_LETTER], state[STROKES] = state[X], 0.0, 0.0
-        if state[OPEN] and not state[FOUND] and not blank[text[int(state[DONE])]]:
-            # The first point of all belongs to the first letter that has ink.
-            state[FOUND] = state[IN_LETTER] = 1.0
-    elif kind == ANGLE:
-        state[COSINE], state[SINE], state[AIMED] = x, y, 1.0
-    else:
-        if kind in (DRAW_FAR, MOVE_FAR):
-            x, y = x * state[COSINE], x * state[SINE]
-        state[X] += x
-        state[Y] += y
-        state[DIRECTION] = _direction(x, y)
-        state[AIMED] = 0.0
-        state[STEPS] += 1
-        state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
-        state[IN_LETTER] += 1
-        state[FOUND] = 1.0
-        state[DRAWN] += 1
-        if kind in (MOVE, MOVE_FAR):
-            state[STROKES] += 1
-            state[STROKE_X], state[STROKE_Y], state[DRAWN] = state[X], state[Y], 0.0
-
-
-@compiled
-def _direction(x: float, y: float) -> int:
-    """Return the sector of a step from 1 on."""
-    return int(np.round(np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS)) % DIRECTIONS + 1
-
-
-@compiled
-def _place(value: float) -> int:
-    """Return the cell of a place: all of them are of one size."""
-    return int(min(max(np.floor(value * CELL) + PLACES // 2, 0), PLACES - 1))
-
-
-@compiled
-def _way(value: float) -> int:
-    """Return the cell of a way: they grow with the distance."""
-    size = min(np.round(np.log2(1 + np.abs(value) / NEAR)), WAYS // 2)
-    return int(WAYS // 2 + (size if value > 0 else -size))
-
-
-@compiled
-def _describe(state: State, text: Ids, row: Ids) -> None:
-    """Write the features of a state into a row."""
-    row[0] = min(state[STROKES], MOST_STROKES)
-    row[1] = min(state[DRAWN], MOST_DRAWN)
-    row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
-    row[3] = _way(state[X] - state[STROKE_X]) * WAYS + _way(state[Y] - state[STROKE_Y])
-    row[4] = state[DIRECTION]
-    if state[AIMED]:
-        row[4] = DIRECTIONS + _direction(state[COSINE], state[SINE])
-    if len(row) > 5:
-        done = int(state[DONE])
-        following = done + int(state[OPEN])
-        row[5] = text[done] + 1 if state[OPEN] else 0
-        row[6] = text[following] + 1 if following < state[ANNOUNCED] else 0
-        row[7] = min(state[IN_LETTER], MOST_IN_LETTER)
-        height = np.floor((state[Y] - state[LEVEL]) * FINE) + HEIGHTS // 2
-        row[8] = int(min(max(height, 0), HEIGHTS - 1))
-
-
-@compiled
-def _follow(
-    ids: Ids,
-    kinds: Ids,
-    values: NDArray[np.float64],
-    first_letter: int,
-    blank: NDArray[np.bool_],
-    states: State,
-    rows: Ids,
-    text: Ids,
-) -> None:
-    """Write the state before and after every token, and its features."""
-    _describe(states[0], text, rows[0])
-    for step in range(len(ids)):
-        token, state = ids[step], states[step + 1]
-        state[:] = states[step]
-        letter = token - first_letter
-        _push(state, text, kinds[token], values[token, 0], values[token, 1], letter, blank)
-        _describe(state, text, rows[step + 1])

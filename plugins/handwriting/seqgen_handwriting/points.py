@@ -20,7 +20,9 @@ from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codebook import MOVE, Books
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import COLUMN, LINE
-from seqgen_handwriting.pen import ANGLE, LETTER, MOVE_FAR, Pen, PenTracker
+from seqgen_handwriting.pen import Pen
+from seqgen_handwriting.pen_states import ANGLE, LETTER, MOVE_FAR
+from seqgen_handwriting.pen_tracker import PenTracker
 from seqgen_handwriting.trace import PITCH, Trace, ink_of, trace_of
 
 #: The width of a page's writing in sides.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqgen.errors import ConfigError
 from seqgen.plugin import Ids
 from seqgen_handwriting.codebook import Points, compiled
-from seqgen_handwriting.pen import ANGLE, DRAW_FAR, MOVE_FAR
+from seqgen_handwriting.pen_states import ANGLE, DRAW_FAR, MOVE_FAR
 from seqgen_handwriting.points import PointsCodec, Steps, check_vary
 from seqgen_handwriting.trace import Trace
 

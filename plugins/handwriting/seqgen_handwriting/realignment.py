@@ -19,7 +19,8 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_handwriting.alignment import spread
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.pen import WORD, Pen, State
+from seqgen_handwriting.pen import WORD, Pen
+from seqgen_handwriting.pen_states import State
 from seqgen_handwriting.points import PointsCodec
 
 if TYPE_CHECKING:

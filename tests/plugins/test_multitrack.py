@@ -10,10 +10,12 @@ import pytest
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music import multitrack_memory
 from seqgen_music.keys import SHIFTS
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
+from seqgen_music.multitrack_memory import SIZES, Memory, expectations
 from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
@@ -346,6 +348,32 @@ def test_features_tell_what_holds_and_what_came_here_before() -> None:
     assert CODEC.learned.programs[following - 1] == 0
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2), max_size=60), st.integers(0, 4), st.integers(1, 99))
+def test_the_longest_stretch_that_came_before_says_what_is_expected(
+    tokens: list[int], repeats: int, farthest: int
+) -> None:
+    ids = tokens * repeats + tokens[::-1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multitrack_memory, "FARTHEST", farthest)
+        memory, rows = Memory(), [(0, 0)]
+        for token in ids:
+            memory.push(token)
+            rows.append(memory.said)
+        found = expectations(np.array(ids, np.int64))
+    assert found.tolist() == [list(row) for row in rows]
+    for at, row in enumerate(rows):
+        wanted = (0, 0)
+        for number, size in enumerate(SIZES, 1):
+            before = [
+                place
+                for place in range(max(size, at - farthest), at)
+                if size <= at and ids[place - size : place] == ids[at - size : at]
+            ]
+            wanted = (ids[before[-1]] + 1, number) if before else wanted
+        assert row == wanted
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_features_tell_what_sounds(seed: int, tmp_path: Path) -> None:
     band_file(seed, tmp_path / "band.mid")
@@ -362,10 +390,10 @@ def test_features_tell_what_sounds(seed: int, tmp_path: Path) -> None:
         tick = lines[bar] + STEP_TICKS * int(token.split()[1])
         sounds = notes[(notes["onset"] < tick) & (notes["onset"] + notes["duration"] > tick)]
         written = sorted(sounds["pitch"].astype(int) - shift)
-        told = rows[at + 1, -3:]
+        told = rows[at + 1, -5:-2]
         tones = {tone for tone in range(12) if told[tone % 3] >> (tone // 3) & 1}
         assert tones == {pitch % 12 for pitch in written}
-        assert rows[at + 1, -4] == (written[0] % 12 + 1 if written else 0)
+        assert rows[at + 1, -6] == (written[0] % 12 + 1 if written else 0)
         found.add(len(tones))
     assert len(found) > 4
 

@@ -99,11 +99,12 @@ class MultitrackCodec(Codec):
     bends and the names of tracks go; a piece comes back with the signature of the one key that its
     header has.
 
-    Fifteen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    Seventeen features: the place in the bar; the number of the bar in its phrase of eight, and of
     the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note; of the header the mode, the density and the next instrument; and of what
-    sounds the lowest pitch class, and which others there are, in three columns.
+    after the same note; of the header the mode, the density and the next instrument; of what
+    sounds the lowest pitch class, and which others there are, in three columns; and what came
+    after the longest stretch of last tokens that came before, and how long that is.
 
     Parameters
     ----------
@@ -342,7 +343,7 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 15)."""
+        """Return the features of every position (N + 1, 17)."""
         return features_of(ids, self._states(ids), self.table)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:

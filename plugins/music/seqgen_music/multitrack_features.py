@@ -7,6 +7,7 @@ import numpy as np
 from seqgen.plugin import Ids
 from seqgen_music import keys
 from seqgen_music import multitrack_harmony as harmony
+from seqgen_music.multitrack_memory import SIZES, expectations
 from seqgen_music.multitrack_states import States, latest
 from seqgen_music.tokens import TokenTable
 
@@ -24,11 +25,12 @@ def feature_sizes(table: TokenTable) -> tuple[int, ...]:
         *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
         *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, program + 1),
         *harmony.SIZES,
+        *(len(table) + 1, len(SIZES) + 1),
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the features of every position (N + 1, 15)."""
+    """Return the features of every position (N + 1, 17)."""
     bar = np.maximum(states.lines - 1, 0)
     told = [
         states.place,
@@ -44,7 +46,7 @@ def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
     kind = table.mask("pitch")[ids] * harmony.PITCH + table.mask("duration")[ids] * harmony.DURATION
     lengths = np.array(table.values("duration"), np.int64)
     heard = harmony.harmony(kind, table.number_of[ids], states.step, lengths)
-    return np.concatenate([np.stack(told, axis=1), heard], axis=1)
+    return np.concatenate([np.stack(told, axis=1), heard, expectations(ids)], axis=1)
 
 
 def _before(ids: Ids, states: States, table: TokenTable) -> Ids:

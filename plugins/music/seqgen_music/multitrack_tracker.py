@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.multitrack_harmony import Sounding
+from seqgen_music.multitrack_memory import Memory
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MultitrackTracker:
         self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
         # The step at which the bar begins, and its length.
         self._bar = self._length = 0
-        self._sounding = Sounding()
+        self._sounding, self._memory = Sounding(), Memory()
         # The last sound at this place, and the one above which its instrument's next one is.
         self._place = self._here = self._floor = 0
         self._velocities: dict[int, int] = {}
@@ -82,6 +83,7 @@ class MultitrackTracker:
             self._density,
             self._following(),
             *self._sounding.features(self._step()),
+            *self._memory.said,
         )
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -120,6 +122,7 @@ class MultitrackTracker:
         """Take note of a token."""
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
         self._seen[self._context()] = token + 1
+        self._memory.push(token)
         match kind:
             case "key":
                 self._mode = (number - 1) // 12 + 1

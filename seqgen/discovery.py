@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
@@ -85,6 +89,20 @@ def load_domain(name: str) -> tuple[Domain, Found]:
     except (Exception, SystemExit) as error:
         raise PluginError(f"the domain {name!r} cannot be used: {_blame(domain, error)}") from error
     return implementation, domain
+
+
+def source_digest(domain: Domain) -> str:
+    """Return the SHA-256 of the package, or single file, that implements a domain.
+
+    Who writes a plugin changes it often, and its version seldom.
+    """
+    package = sys.modules[type(domain).__module__.partition(".")[0]]
+    places = [Path(place) for place in getattr(package, "__path__", ())]
+    files = sorted(file for place in places for file in place.rglob("*.py"))
+    digest = hashlib.sha256()
+    for file in files or [Path(getattr(package, "__file__", None) or os.devnull)]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str, type[Codec]]:

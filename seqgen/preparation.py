@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
-from seqgen.discovery import Found, codec_type, load_codec, load_domain
+from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
 from seqgen.files import CORPUS, cache_folder, new_folder, refuse_existing
 from seqgen.plugin import Codec, Domain, Piece
@@ -97,7 +97,8 @@ def prepare(
         "seed": seed,
         "files": [{"name": shown(file), "sha256": digest} for file, digest in files.items()],
     }
-    key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode()).hexdigest()
+    keyed = info | {"source": source_digest(implementation)}
+    key = hashlib.sha256(json.dumps(keyed, sort_keys=True, default=str).encode()).hexdigest()
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
         return ready

@@ -233,6 +233,12 @@ def test_one_odd_file_never_ends_the_others(verses: Path, tmp_path: Path) -> Non
     assert any(r"\xff.txt" in file["name"] for file in corpus.info["files"])
 
 
+def test_a_corpus_of_an_edited_plugin_is_made_again(verses: Path, monkeypatch) -> None:
+    first = seqgen.prepare("text", [verses])
+    monkeypatch.setattr("seqgen.preparation.source_digest", lambda _: "edited")
+    assert seqgen.prepare("text", [verses]).folder != first.folder
+
+
 def test_a_damaged_corpus_is_refused_and_made_again(verses: Path, tmp_path: Path) -> None:
     out = tmp_path / "corpus"
     whole = digest(seqgen.prepare("text", [verses], out).folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqgen.discovery import find_domains, load_domain
+from seqgen.discovery import find_domains, load_domain, source_digest
 from seqgen.errors import PluginError
 
 GOOD = """
@@ -78,6 +78,19 @@ def test_a_stranger_enters_by_the_same_door(install, tmp_path: Path) -> None:
     assert found.summary == "a domain"
     implementation, _ = load_domain("chess")
     assert type(implementation).__name__ == "Implementation"
+
+
+def test_a_change_of_its_source_is_noticed(install, tmp_path: Path) -> None:
+    install("go", GOOD.replace("NAME", "go"))
+    (tmp_path / "go_plugin_impl").mkdir()
+    for name, code in (("__init__", "from go_plugin_impl.a import Implementation"), ("b", "")):
+        (tmp_path / "go_plugin_impl" / f"{name}.py").write_text(code)
+    (tmp_path / "go_plugin_impl" / "a.py").write_text("class Implementation: codecs = {}")
+    implementation, _ = load_domain("go")
+    before = source_digest(implementation)
+    assert source_digest(implementation) == before
+    (tmp_path / "go_plugin_impl" / "b.py").write_text("changed = True")
+    assert source_digest(implementation) != before
 
 
 @pytest.mark.parametrize("kind", BROKEN)

@@ -178,8 +178,8 @@ def _variety(corpus: Corpus) -> float:
 
 def dropout_for(epochs: float) -> float:
     """Return how much to drop if the corpus is read so many times."""
-    steps = ((1.5, 0.0), (3, 0.1), (6, 0.2), (9, 0.3), (12, 0.4), (15, 0.5))
-    return next((dropout for most, dropout in steps if epochs <= most), 0.6)
+    steps = ((1.5, 0.0), (4, 0.1), (8, 0.2), (11, 0.3), (14, 0.4))
+    return next((dropout for most, dropout in steps if epochs <= most), 0.5)
 
 
 def step_size_for(hidden: int) -> float:

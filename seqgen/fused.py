@@ -1,7 +1,7 @@
 """One step of a trained model on the processor, compiled: rows of tables, products, gates, draw.
 
-What a token or a feature adds to the gates and to the logits is a row of a table that is made
-once, so that a step reads a few rows and multiplies by the recurrent weights. These lie in panels
+What a token or a feature adds to the gates is a row of a table that is made once, so that a step
+reads a few rows and multiplies by the recurrent weights. These lie in panels
 in the order in which they are read: one piece alone advances at the speed of reading them, many
 side by side near that of a matrix product. A sum runs in one order whatever the batch, so that a
 piece is the same to the last bit whatever is written beside it.
@@ -68,8 +68,8 @@ class Network(NamedTuple):
         What each column of the panels is multiplied by.
     inputs : float32 array (rows, 4H)
         What tokens and features add to the gates.
-    outputs : float32 array (rows, V' filled up)
-        The bias of the logits, then what features add to them.
+    bias : float32 array (V' filled up,)
+        Of the logits.
     starts : int64 array (L,)
         The row of `inputs` at which each layer's begin.
     reads : bool array (L,)
@@ -89,7 +89,7 @@ class Network(NamedTuple):
     weights: NDArray[Any]
     scales: Floats
     inputs: Floats
-    outputs: Floats
+    bias: Floats
     starts: Ids
     reads: NDArray[np.bool_]
     values: Ids
@@ -186,7 +186,7 @@ class FusedStepper:
             widths = (
                 max(network.seen, 2) * network.hidden,
                 4 * network.hidden,
-                network.outputs.shape[1],
+                len(network.bias),
             )
             x, gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
             self._room = x, gates, logits
@@ -208,7 +208,7 @@ def lay_out(
     tokens = weights["embedding.weight"] if config.embedding else one_hot
     width = tokens.shape[1]
     kinds = range(len(feature_sizes))
-    read = np.concatenate([tokens, *(weights[f"features_in.{kind}.weight"] for kind in kinds)])
+    read = np.concatenate([tokens, *(weights[f"features.{kind}.weight"] for kind in kinds)])
     tables, panels, scales = [], [], []
     for layer in range(config.layers):
         into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
@@ -233,7 +233,6 @@ def lay_out(
     columns = _fill_up(vocab.targets, PANEL)
     sources = [_filled(part.T, filled, columns) for part in np.split(output, seen, axis=1)]
     panel, scale = _panels(sources, int8)
-    rows = [bias[None], *(weights[f"features_out.{kind}.weight"] for kind in kinds)]
     lengths = [len(table) for table in tables]
     return Network(
         units=hidden,
@@ -243,7 +242,7 @@ def lay_out(
         weights=_copy(np.concatenate([*panels, panel])),
         scales=_copy(np.concatenate([*scales, scale])),
         inputs=_copy(np.concatenate(tables)),
-        outputs=_copy(_filled(np.concatenate(rows), 0, columns)),
+        bias=_copy(np.pad(bias, (0, columns - len(bias)))),
         starts=np.cumsum([0, *lengths[:-1]]),
         reads=np.array([length > 1 for length in lengths]),
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
@@ -335,7 +334,7 @@ def _write(
     """Read, predict and draw until every lane has ended or the draws are used up."""
     for step in range(draws.shape[1]):
         _advance(network, lanes.ids, lanes.features, h, c, x, gates)
-        _predict(network, lanes.features, h, x, logits)
+        _predict(network, h, x, logits)
         if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
             return
 
@@ -354,7 +353,7 @@ def _read(
     """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
     for step in range(ids.shape[1]):
         _advance(network, ids[:, step], features[:, step], h, c, x, gates)
-    _predict(network, features[:, -1], h, x, logits)
+    _predict(network, h, x, logits)
 
 
 @compiled
@@ -398,7 +397,7 @@ def _advance(
 
 
 @compiled
-def _predict(network: Network, features: Ids, h: Floats, x: Floats, logits: Floats) -> None:
+def _predict(network: Network, h: Floats, x: Floats, logits: Floats) -> None:
     """Compute the logits (B, V' filled up) from the layers' outputs."""
     hidden, first = network.hidden, network.layers - network.seen
     depth = network.seen * hidden
@@ -415,13 +414,8 @@ def _predict(network: Network, features: Ids, h: Floats, x: Floats, logits: Floa
         _multiply(x[low:high], panels, logits[low:high])
     for lane in range(len(h)):
         row = logits[lane]
-        bias = network.outputs[0]
         for token in range(columns):
-            row[token] = scales[token] * row[token] + bias[token]
-        for kind in range(len(network.values)):
-            table = network.outputs[1 + network.values[kind] + features[lane, kind]]
-            for token in range(columns):
-                row[token] += table[token]
+            row[token] = scales[token] * row[token] + network.bias[token]
 
 
 @compiled

@@ -131,13 +131,7 @@ class SequenceLSTM(nn.Module):
         else:
             self.output = nn.Linear(top, vocab.targets)
         self.targets = vocab.targets
-        # Features are added: to what the layers read, and to the logits.
-        self.features_in = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
-        self.features_out = nn.ModuleList(
-            nn.Embedding(size, vocab.targets) for size in feature_sizes
-        )
-        for table in self.features_out:
-            nn.init.zeros_(table.weight)  # type: ignore[arg-type]
+        self.features = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
 
     def start_state(self, lanes: int) -> State:
         """Return the state before anything was read: zeros."""
@@ -182,7 +176,7 @@ class SequenceLSTM(nn.Module):
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]
-        logits = self._predict(top, features).transpose(0, 1)  # (B, T, V')
+        logits = self._predict(top).transpose(0, 1)  # (B, T, V')
         return logits, (torch.cat(hs), torch.cat(cs))
 
     def _marks(self, ids: Tensor, dtype: torch.dtype) -> Tensor | None:
@@ -205,21 +199,19 @@ class SequenceLSTM(nn.Module):
     def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
         """Look up ids and features and add them: (T, B) and (T, B, K) to (T, B, E)."""
         x: Tensor = self.embedding(ids) if self.config.embedding else self.one_hot[ids]  # type: ignore[index]
-        for number, table in enumerate(self.features_in):
+        for number, table in enumerate(self.features):
             assert features is not None, "this model needs features"
             x = x + table(features[:, :, number])
         return x
 
-    def _predict(self, top: Tensor, features: Tensor | None) -> Tensor:
+    def _predict(self, top: Tensor) -> Tensor:
         """Turn the layers' outputs (T, B, H) into logits (T, B, V')."""
+        logits: Tensor
         if self.config.tied:
             weight = self.embedding.weight[: self.targets]
             logits = F.linear(self.project(top), weight, self.output_bias)
         else:
             logits = self.output(top)
-        for number, table in enumerate(self.features_out):
-            assert features is not None, "this model needs features"
-            logits = logits + table(features[:, :, number])
         return logits
 
     @torch.no_grad()
@@ -230,7 +222,7 @@ class SequenceLSTM(nn.Module):
             if self.config.tied
             else self.output.parameters()
         )
-        for weight in (*last, *self.features_out.parameters()):
+        for weight in last:
             weight /= temperature
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from seqgen.training import Report
 
 #: 2: layers give normalised outputs; the weights have the same names and shapes as before.
-FORMAT = 2
+FORMAT = 3
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
 METRICS = "metrics.jsonl"

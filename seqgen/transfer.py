@@ -100,9 +100,7 @@ def _mapped(
             return _moved(value, 0, sources, old.end)
         case ["output", "weight" | "bias"] | ["output_bias"]:
             return _moved(value, 0, targets, old.end)
-        case ["features_out", _, "weight"]:
-            return _moved(value, 1, targets, old.end)
-        case ["features_in", _, "weight"] if one_hot:
+        case ["features", _, "weight"] if one_hot:
             moved = _moved(value, 1, sources, old.end)
             # Here a feature adds to the vector of every symbol: new ones would change its effect.
             moved[:, sources == NEW] = 0

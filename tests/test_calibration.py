@@ -19,8 +19,6 @@ CONFIG = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, device="cpu")
 def test_a_temperature_divides_all_logits(tied: bool, corpus) -> None:
     config = seqgen.ModelConfig(hidden=16, embedding=8, tied=tied)
     model = SequenceLSTM(config, corpus.vocab, (3, 2)).eval()
-    for table in model.features_out:
-        table.weight.normal_()
     ids, features = torch.randint(9, (2, 30)), torch.randint(2, (2, 30, 2))
     before, _ = model(ids, features)
     model.temper(1.7)

@@ -26,10 +26,7 @@ SHAPES = [
 
 def build(config: ModelConfig, sizes: tuple[int, ...] = SIZES) -> SequenceLSTM:
     torch.manual_seed(1)
-    model = SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
-    for table in model.features_out:
-        torch.nn.init.normal_(table.weight)
-    return model
+    return SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
 
 
 def sequence(length: int, lanes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,7 +98,7 @@ def reset_by_hand(
     for at in range(ids.shape[1]):
         kept = ~torch.isin(ids[:, at], torch.tensor(RESETS))[:, None]
         kinds = features[:, at].unbind(1)
-        tables = zip(model.features_in, kinds, strict=True)
+        tables = zip(model.features, kinds, strict=True)
         read = model.embedding(ids[:, at]) + sum(table(kind) for table, kind in tables)
         below = read
         for number, cell in enumerate(cells):
@@ -109,10 +106,8 @@ def reset_by_hand(
             below = normal(states[number][0])
             below = torch.cat([below, read], 1) if model.config.skip else below
         outputs = [normal(h) for h, _ in states]
-        tables = zip(model.features_out, kinds, strict=True)
         top = torch.cat(outputs, 1) if model.config.skip else outputs[-1]
-        logits = model.output(top) + sum(table(kind) for table, kind in tables)
-        yield logits, tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+        yield model.output(top), tuple(torch.stack(parts) for parts in zip(*states, strict=True))
 
 
 @pytest.mark.parametrize("sizes", [(), SIZES], ids=str)

@@ -114,10 +114,7 @@ class MixtureLSTM(nn.Module):
             ResetLSTM(hidden if layer else width, hidden) for layer in range(config.layers)
         )
         self.output = nn.Linear(hidden, outputs)
-        self.features_in = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
-        self.features_out = nn.ModuleList(nn.Embedding(size, outputs) for size in feature_sizes)
-        for table in self.features_out:
-            nn.init.zeros_(table.weight)
+        self.features = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
 
     def start_state(self, lanes: int) -> State:
         shape = (self.config.layers, lanes, self.config.hidden)
@@ -132,7 +129,7 @@ class MixtureLSTM(nn.Module):
             torch.from_numpy(array).transpose(0, 1) for array in batch
         )
         x = self.read(inputs)  # (T, B, E)
-        for number, table in enumerate(self.features_in):
+        for number, table in enumerate(self.features):
             x = x + table(features[:, :, number])
         hs, cs = [], []
         for number, layer in enumerate(self.layers):
@@ -144,8 +141,6 @@ class MixtureLSTM(nn.Module):
             if self.training and self.config.dropout:
                 x = x * F.dropout(torch.ones_like(x[:1]), self.config.dropout)
         given = self.output(x)  # (T, B, 6 M + 3)
-        for number, table in enumerate(self.features_out):
-            given = given + table(features[:, :, number])
         nats = F.cross_entropy(
             given[..., :3].flatten(0, 1), kinds.flatten(), ignore_index=IGNORE, reduction="none"
         ).view(kinds.shape)

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -443,6 +444,24 @@ def test_bars_and_beats_follow_the_metre() -> None:
 def test_every_piece_has_its_pictures(music: Music) -> None:
     ElementTree.fromstring(svg_roll(music))
     assert png_roll(music).startswith(b"\x89PNG")
+
+
+def test_a_score_is_engraved_page_by_page(tmp_path: Path) -> None:
+    notes = make_notes([(480 * at, 480, 60 + at % 12, 80, 0) for at in range(800)])
+    music, domain = Music(notes, (Track("Flute", 73),), 480), MusicDomain()
+    pages = domain.write(music, tmp_path / "a.score.svg")
+    assert [page.name for page in pages[:2]] == ["a.score.svg", "a-page-2.score.svg"]
+    roots = [ElementTree.parse(page).getroot() for page in pages]
+    kinds = [element.get("class") for root in roots for element in root.iter()]
+    assert kinds.count("note") == 800
+    again = domain.write(music, tmp_path / "b.score.svg")
+    assert [page.read_bytes() for page in again] == [page.read_bytes() for page in pages]
+
+
+def test_without_verovio_it_is_said_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "verovio", None)
+    with pytest.raises(DataError, match=r'pip install "seqgen-music\[score\]"'):
+        MusicDomain().write(hand_made()["drums"], tmp_path / "a.score.svg")
 
 
 def test_a_notebook_shows_and_plays_a_piece() -> None:

@@ -13,6 +13,7 @@ from seqgen.errors import DataError, PluginError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain, Metric
 from seqgen_music.chorale import ChoraleCodec
+from seqgen_music.engraving import engraved, page_path
 from seqgen_music.melody import MelodyCodec
 from seqgen_music.metrics import measure
 from seqgen_music.midi_reading import read_pieces
@@ -38,7 +39,7 @@ class MusicDomain(Domain):
     }
     formats: ClassVar[tuple[str, ...]] = (
         *(".mid", ".musicxml", ".mxl"),
-        *(".wav", ".flac", ".mp3", ".svg", ".png"),
+        *(".wav", ".flac", ".mp3", ".svg", ".png", ".score.svg"),
     )
 
     def read(self, path: Path) -> list[Music | DataError]:
@@ -60,13 +61,15 @@ class MusicDomain(Domain):
         return suggest(pieces, self.codecs)
 
     def write(self, piece: Music, path: Path) -> list[Path]:
-        """Write MIDI, MusicXML, sound or a piano roll, by suffix.
+        """Write MIDI, MusicXML, sound, a piano roll or the pages of a score, by suffix.
 
         Raises
         ------
         DataError
-            For any other suffix.
+            For any other suffix; for a score, as `engraved` says.
         """
+        if path.name.lower().endswith(".score.svg"):
+            return _write_score(piece, path)
         match path.suffix.lower():
             case ".mid" | ".midi":
                 write_midi(piece, path)
@@ -110,3 +113,12 @@ class MusicDomain(Domain):
     ) -> Mapping[str, Metric]:
         """Return what `seqgen_music.metrics` measures."""
         return measure(generated, reference)
+
+
+def _write_score(piece: Music, path: Path) -> list[Path]:
+    """Write a score, every page into a file of its own."""
+    written = []
+    for number, page in enumerate(engraved(piece), 1):
+        written.append(page_path(path, number))
+        write_atomic(written[-1], page)
+    return written

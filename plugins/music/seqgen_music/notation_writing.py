@@ -49,9 +49,7 @@ def write_notation(music: Music, path: Path) -> None:
     Written are the notes of `on_grid`, metre, key, tempo, and name and instrument of every
     track; notes that overlap in a track become voices of its staff.
     """
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    content = GeneralObjectExporter().parseWellformedObject(_score(music))
+    content = musicxml(music)
     if path.suffix.lower() == ".mxl":
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -63,6 +61,14 @@ def write_notation(music: Music, path: Path) -> None:
                 archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
         content = buffer.getvalue()
     write_atomic(path, content)
+
+
+def musicxml(music: Music) -> bytes:
+    """Return the score as MusicXML."""
+    # Imported late: it takes half a second.
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    return bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
 
 
 def on_grid(music: Music) -> Music:

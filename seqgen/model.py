@@ -132,6 +132,9 @@ class SequenceLSTM(nn.Module):
             self.output = nn.Linear(top, vocab.targets)
         self.targets = vocab.targets
         self.features = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
+        # A value that training never shows must not be noise in generating.
+        for table in self.features:
+            nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
     def start_state(self, lanes: int) -> State:
         """Return the state before anything was read: zeros."""

@@ -34,6 +34,8 @@ def steppers(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2.0)
+        for table in model.features:
+            table.weight.normal_()
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     fused = FusedStepper(config, VOCAB, sizes, weights, boundaries, int8=int8)
     return TorchStepper(model), fused

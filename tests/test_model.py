@@ -26,7 +26,10 @@ SHAPES = [
 
 def build(config: ModelConfig, sizes: tuple[int, ...] = SIZES) -> SequenceLSTM:
     torch.manual_seed(1)
-    return SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
+    model = SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
+    for table in model.features:
+        torch.nn.init.normal_(table.weight)
+    return model
 
 
 def sequence(length: int, lanes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

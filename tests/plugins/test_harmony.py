@@ -20,8 +20,8 @@ from seqgen.errors import DataError
 ROOT = Path(__file__).parent.parent.parent
 RANGES = ((60, 79), (55, 72), (48, 67), (36, 60))
 
-HELD = ChoraleCodec(RANGES, ((3, 4), (4, 4)), ChoraleOptions())
-GRID = ChoraleCodec(RANGES, ((4, 4),), ChoraleOptions(form="grid"))
+HELD = ChoraleCodec(RANGES, ((3, 4), (4, 4)), 64, ChoraleOptions())
+GRID = ChoraleCodec(RANGES, ((4, 4),), 64, ChoraleOptions(form="grid"))
 SUBSETS = [given for size in (1, 2, 3) for given in itertools.combinations(range(4), size)]
 
 

@@ -13,6 +13,7 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
+from seqgen_music.chorale_tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
@@ -343,7 +344,7 @@ def test_decoding_random_ids_is_a_fixed_point(data, codec: ChoraleCodec) -> None
 
 @pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
 def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) -> None:
-    wide = ChoraleCodec([(60, 84), (55, 76), (48, 70), (36, 62)], codec.metres, codec.options)
+    wide = ChoraleCodec([(60, 84), (55, 76), (48, 70), (36, 62)], codec.metres, 16, codec.options)
     ids = wide.encode(PIECES[0])
     before = raster_of(PIECES[0]).sounding
     shifts = set()
@@ -409,6 +410,31 @@ def test_a_piece_never_falls_silent_for_more_than_a_bar(codec: ChoraleCodec) -> 
     raster = raster_of(codec.decode(np.array(ids)))
     assert raster.longest_silence() == 16
     codec.encode(codec.decode(np.array(ids)))
+
+
+def longest_stillness(codec: ChoraleCodec, tracker: ChoraleTracker) -> int:
+    """Hold whatever may be held, for many steps."""
+    hold, end, ids = codec.table.id("hold"), len(codec.vocab), []
+    while len(ids) < codec.header + 4 * 60:
+        mask, token = tracker.allowed(), tracker.forced()
+        if token is None:
+            token = hold if mask[hold] else int(np.flatnonzero(mask[:end])[-1])
+        ids.append(token)
+        tracker.push(token)
+    return raster_of(codec.decode(np.array(ids))).longest_stillness()
+
+
+def test_not_all_voices_go_on_for_longer_than_in_the_corpus() -> None:
+    longest = max(raster_of(piece).longest_stillness() for piece in PIECES)
+    assert HELD.stillest == longest
+    assert longest_stillness(HELD, HELD.tracker()) == longest
+
+
+def test_a_voice_begins_anew_below_given_ones_that_are_held() -> None:
+    rows = [(0, 120 * 60, pitch, 80, track) for track, pitch in enumerate((70, 65))]
+    long = Music(make_notes(rows), (Track("Soprano"), Track("Tenor")), 480, (), ((0, 4, 4),))
+    codec = ChoraleCodec(HELD.ranges, HELD.metres, 16, HELD.options)
+    assert longest_stillness(codec, codec.tracker(long)) == 16
 
 
 def test_a_piece_does_not_end_in_silence() -> None:

@@ -69,6 +69,8 @@ class ChoraleCodec(Codec):
         Lowest and highest pitch of every voice, soprano first.
     metres : sequence of (int, int)
         Metres of the corpus; the first stands in where ids have none.
+    stillest : int
+        The most steps of the corpus in which something sounds and all goes on as it is.
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
@@ -78,9 +80,10 @@ class ChoraleCodec(Codec):
         self,
         ranges: Sequence[tuple[int, int]],
         metres: Sequence[tuple[int, int]],
+        stillest: int,
         options: ChoraleOptions,
     ) -> None:
-        self.options = options
+        self.options, self.stillest = options, stillest
         self.ranges, self.metres = tuple(ranges), tuple(metres)
         self.held = options.form == "held"
         self.header = 2 if self.held else 0
@@ -107,7 +110,7 @@ class ChoraleCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: ChoraleOptions) -> Self:
-        """Learn the range of every voice, and the metres.
+        """Learn the range of every voice, the metres, and for how long all may go on.
 
         Raises
         ------
@@ -115,7 +118,7 @@ class ChoraleCodec(Codec):
             If no piece has four voices.
         """
         lows, highs = np.full(PARTS, 128), np.full(PARTS, REST)
-        metres = set()
+        metres, stillest = set(), 0
         for piece in pieces:
             try:
                 raster = raster_of(piece)
@@ -128,12 +131,13 @@ class ChoraleCodec(Codec):
             lows = np.minimum(lows, pitched.min(axis=0))
             highs = np.maximum(highs, raster.sounding.max(axis=0))
             metres.add(metre)
+            stillest = max(stillest, raster.longest_stillness())
         if (highs == REST).any():
             raise DataError(
                 "no piece has four voices, which the codec 'chorale' needs: one track a voice"
             )
         ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
-        return cls(ranges, sorted(metres), options)
+        return cls(ranges, sorted(metres), stillest, options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the raster as ids.
@@ -169,14 +173,19 @@ class ChoraleCodec(Codec):
         return self._raster(ids).to_music()
 
     def state(self) -> dict[str, Any]:
-        """Return ranges and metres."""
-        return {"ranges": [*map(list, self.ranges)], "metres": [*map(list, self.metres)]}
+        """Return ranges, metres and the longest stillness."""
+        return {
+            "ranges": [*map(list, self.ranges)],
+            "metres": [*map(list, self.metres)],
+            "stillest": self.stillest,
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: ChoraleOptions) -> Self:
         """Rebuild the codec."""
         ranges = [(low, high) for low, high in state["ranges"]]
-        return cls(ranges, [(beats, unit) for beats, unit in state["metres"]], options)
+        metres = [(beats, unit) for beats, unit in state["metres"]]
+        return cls(ranges, metres, state["stillest"], options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose all voices by one interval that keeps each in its range."""

@@ -67,7 +67,7 @@ class ChoraleTracker:
         self._cells = 0
         self._silent_steps = 0
         self._masks = [self._mask(slot) for slot in range(codec.header + PARTS)]
-        # The last voice that is not given sounds where all would be silent for too long.
+        # The last voice that is not given begins where all would be silent or still for too long.
         self._keeper = max(voice for voice in range(PARTS) if voice not in self._wish.voices)
 
     def features(self) -> Sequence[int]:
@@ -88,8 +88,9 @@ class ChoraleTracker:
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the slot.
 
-        Nothing is held that does not sound, the voices are not all silent for more than a bar,
-        and a piece ends after a whole step in which something sounds.
+        Nothing is held that does not sound, the voices are not all silent for more than a bar, nor
+        do all go on for longer than in the corpus, and a piece ends after a whole step in which
+        something sounds.
         """
         table = self._codec.table
         if len(self._header) < self._codec.header:
@@ -100,11 +101,17 @@ class ChoraleTracker:
         mask = self._masks[self._codec.header + voice].copy()
         length = self._length()
         mask[-1] = voice == 0 and step > 0 and not self._silent_steps and length is None
+        sounds = self._sounding[-PARTS] != REST
         if self._codec.held:
-            mask[table.id("hold")] = self._sounding[-PARTS] != REST
+            mask[table.id("hold")] = sounds
+        if voice != self._keeper:
+            return mask
+        others_rest = self._others_rest()
         enough = self._silent_steps >= bar_steps(self._metre) or step + 1 == length
-        if voice == self._keeper and enough and self._others_rest():
+        if enough and others_rest:
             mask[table.id("rest")] = False
+        if self._codec.held and self._is_still() and (sounds or not others_rest):
+            mask[table.id("hold" if sounds else "rest")] = False
         return mask
 
     def forced(self) -> int | None:
@@ -138,15 +145,32 @@ class ChoraleTracker:
             self._metre, self._upbeat = self._codec.read_header(np.array(self._header))
             return
         voice, before = self._cells % PARTS, self._sounding[-PARTS]
-        meaning = int(self._codec.meaning[token])
-        now = {HOLD: before, NO_CELL: REST}.get(meaning, meaning)
-        begins = now != before or (self._codec.held and meaning >= 0)
+        now, begins = self._sung(token, before)
         self._lasted[voice] = 1 if begins else self._lasted[voice] + 1
         self._sounding = [*self._sounding[1:], now]
         self._cells += 1
         if voice == PARTS - 1:
             silent = set(self._sounding[-PARTS:]) == {REST}
             self._silent_steps = self._silent_steps + 1 if silent else 0
+
+    def _sung(self, token: int, before: int) -> tuple[int, bool]:
+        """Return what a token lets sound after what sounded before, and whether it begins."""
+        meaning = int(self._codec.meaning[token])
+        now = {HOLD: before, NO_CELL: REST}.get(meaning, meaning)
+        return now, now != before or (self._codec.held and meaning >= 0)
+
+    def _is_still(self) -> bool:
+        """Tell whether nothing else begins in this step, nor did for as long as may be."""
+        step, voice = divmod(self._cells, PARTS)
+        # Voices before the next one have this step behind them already.
+        lasted = [*(steps - 1 for steps in self._lasted[:voice]), *self._lasted[voice:]]
+        if min(lasted) < self._codec.stillest:
+            return False
+        # Whatever comes after the last voice that is not given is given.
+        return not any(
+            self._sung(self._wish.voices[later][step], self._sounding[later - voice - PARTS])[1]
+            for later in range(voice + 1, PARTS)
+        )
 
     def _length(self) -> int | None:
         """Return the steps of the piece if they are given."""

@@ -59,6 +59,12 @@ class Raster:
         heard = np.flatnonzero((self.sounding != REST).any(axis=1))
         return int(np.diff(heard, prepend=-1, append=len(self.sounding)).max()) - 1
 
+    def longest_stillness(self) -> int:
+        """Return the longest run of steps in which something sounds and all goes on as it is."""
+        begun = np.flatnonzero(self.begins.any(axis=1))
+        heard = (self.sounding[begun] != REST).any(axis=1)
+        return int(np.diff(begun, append=len(self.begins))[heard].max(initial=0))
+
     def to_music(self) -> Music:
         """Return one track a voice."""
         rows = []

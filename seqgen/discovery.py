@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -97,10 +96,12 @@ def source_digest(domain: Domain) -> str:
     Who writes a plugin changes it often, and its version seldom.
     """
     package = sys.modules[type(domain).__module__.partition(".")[0]]
-    places = [Path(place) for place in getattr(package, "__path__", ())]
-    files = sorted(file for place in places for file in place.rglob("*.py"))
+    file = getattr(package, "__file__", None)
+    files = [Path(file)] if file else []
+    for place in getattr(package, "__path__", ()):
+        files += sorted(Path(place).rglob("*.py"))
     digest = hashlib.sha256()
-    for file in files or [Path(getattr(package, "__file__", None) or os.devnull)]:
+    for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -142,6 +142,13 @@ def free_name(path: Path) -> Path:
     return candidate
 
 
+def page_name(path: Path, suffix: str, number: int) -> Path:
+    """Return the file of a page of what is written to a path: ``a.svg``, ``a-page-2.svg`` ..."""
+    if number == 1:
+        return path
+    return path.with_name(f"{path.name[: -len(suffix)]}-page-{number}{path.name[-len(suffix) :]}")
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:

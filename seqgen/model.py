@@ -209,12 +209,10 @@ class SequenceLSTM(nn.Module):
 
     def _predict(self, top: Tensor) -> Tensor:
         """Turn the layers' outputs (T, B, H) into logits (T, B, V')."""
-        logits: Tensor
         if self.config.tied:
             weight = self.embedding.weight[: self.targets]
-            logits = F.linear(self.project(top), weight, self.output_bias)
-        else:
-            logits = self.output(top)
+            return F.linear(self.project(top), weight, self.output_bias)
+        logits: Tensor = self.output(top)
         return logits
 
     @torch.no_grad()

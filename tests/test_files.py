@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from seqgen.errors import RunError
-from seqgen.files import free_name, new_folder, write_atomic
+from seqgen.files import free_name, new_folder, page_name, write_atomic
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
@@ -51,6 +51,12 @@ def test_only_a_folder_of_the_same_kind_is_replaced_and_only_if_asked(tmp_path: 
     with new_folder(ours, marker="mark", overwrite=True) as folder:
         (folder / "mark").write_text("new")
     assert (ours / "mark").read_text() == "new"
+
+
+def test_pages_are_numbered_before_the_suffix() -> None:
+    path = Path("pieces/no.1.score.svg")
+    assert page_name(path, ".score.svg", 1) == path
+    assert page_name(path, ".score.svg", 2) == Path("pieces/no.1-page-2.score.svg")
 
 
 def test_free_name_counts_up(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
-from seqgen.files import write_atomic
+from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
 from seqgen_handwriting.csv_reading import read_csv
 from seqgen_handwriting.fonts import write_pages
@@ -77,9 +77,8 @@ class Handwriting(Domain):
             raise DataError(f"cannot write ink as {path.suffix!r}; use {', '.join(self.formats)}")
         written = []
         suffix = max(filter(path.name.lower().endswith, self.formats), key=len)
-        name = path.name[: -len(suffix)]
         for number, sheet in enumerate(pages(piece), 1):
-            file = path if number == 1 else path.with_name(f"{name}-page-{number}{suffix}")
+            file = page_name(path, suffix, number)
             write_atomic(file, on_a_sheet(sheet))
             written.append(file)
         return written

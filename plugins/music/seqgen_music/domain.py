@@ -10,10 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from seqgen.errors import DataError, PluginError
-from seqgen.files import write_atomic
+from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
 from seqgen_music.chorale import ChoraleCodec
-from seqgen_music.engraving import engraved, page_path
+from seqgen_music.engraving import engraved
 from seqgen_music.melody import MelodyCodec
 from seqgen_music.metrics import measure
 from seqgen_music.midi_reading import read_pieces
@@ -27,6 +27,9 @@ from seqgen_music.piano_roll import png_roll, svg_roll
 from seqgen_music.suggestion import suggest
 from seqgen_music.synthesis import preview, sound
 
+#: The suffix of an engraved score; a plain ``.svg`` is a piano roll.
+SCORE = ".score.svg"
+
 
 class MusicDomain(Domain):
     """Reads and writes `Music`."""
@@ -39,7 +42,7 @@ class MusicDomain(Domain):
     }
     formats: ClassVar[tuple[str, ...]] = (
         *(".mid", ".musicxml", ".mxl"),
-        *(".wav", ".flac", ".mp3", ".svg", ".png", ".score.svg"),
+        *(".wav", ".flac", ".mp3", ".svg", ".png", SCORE),
     )
 
     def read(self, path: Path) -> list[Music | DataError]:
@@ -68,7 +71,7 @@ class MusicDomain(Domain):
         DataError
             For any other suffix; for a score, as `engraved` says.
         """
-        if path.name.lower().endswith(".score.svg"):
+        if path.name.lower().endswith(SCORE):
             return _write_score(piece, path)
         match path.suffix.lower():
             case ".mid" | ".midi":
@@ -119,6 +122,6 @@ def _write_score(piece: Music, path: Path) -> list[Path]:
     """Write a score, every page into a file of its own."""
     written = []
     for number, page in enumerate(engraved(piece), 1):
-        written.append(page_path(path, number))
+        written.append(page_name(path, SCORE, number))
         write_atomic(written[-1], page)
     return written

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from seqgen.errors import DataError
 from seqgen_music.music import Music
@@ -42,9 +41,3 @@ def engraved(music: Music) -> Iterator[str]:
         raise DataError("Verovio cannot engrave this piece; write it as .musicxml and look there")
     for page in range(1, toolkit.getPageCount() + 1):
         yield toolkit.renderToSVG(page)
-
-
-def page_path(path: Path, page: int) -> Path:
-    """Return where a page goes: the first to the path itself."""
-    name = path.name.partition(".")[0]
-    return path if page == 1 else path.with_name(path.name.replace(name, f"{name}-page-{page}", 1))

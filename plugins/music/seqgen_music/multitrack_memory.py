@@ -22,6 +22,9 @@ FARTHEST = 2**15
 #: Stretches are told apart by polynomials, modulo a prime that makes equal ones improbable.
 BASE, PRIME = 1_000_003, 2**61 - 1
 
+#: The weight of the token that leaves a stretch, by size.
+LEAVING = [pow(BASE, size - 1, PRIME) for size in SIZES]
+
 
 def expectations(ids: Ids) -> Ids:
     """Return the token expected at every place and after the last one, and why.
@@ -79,7 +82,7 @@ class Memory:
                 # Moved to the end: the first one is always the oldest.
                 known.pop(stretch, None)
                 known[stretch] = token, self._count
-            gone = self._recent[-size] * _POWERS[number] if self._count >= size else 0
+            gone = self._recent[-size] * LEAVING[number] if self._count >= size else 0
             stretch = ((stretch - gone) * BASE + token + 1) % PRIME
             self._stretches[number] = stretch
             while known and self._count + 1 - next(iter(known.values()))[1] > FARTHEST:
@@ -88,7 +91,3 @@ class Memory:
                 self.said = known[stretch][0] + 1, number + 1
         self._recent.append(token + 1)
         self._count += 1
-
-
-#: The weight of the token that leaves a stretch.
-_POWERS = [pow(BASE, size - 1, PRIME) for size in SIZES]

@@ -8,8 +8,8 @@ from seqgen.errors import DataError
 from seqgen_music.music import Music
 from seqgen_music.notation_writing import musicxml
 
-#: What Verovio is asked for: A4 with staves of 6 mm, the last page as high as it takes, no title,
-#: and the same names inside the file every time.
+#: What Verovio is asked for: A4 at two fifths of its size on a screen, no page higher than its
+#: music, no title, and the same names inside the file every time.
 OPTIONS = {
     "scale": 40,
     "adjustPageHeight": True,

@@ -24,8 +24,14 @@ from seqgen.plugin import Codec
 #: Widths to choose from.
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
-#: Lanes and steps, on one processor.
+#: Lanes and steps.
 BATCH, WINDOW = 16, 64
+
+#: Numbers of lanes to try on a GPU, which reads many of them in little more time than few.
+LANE_TRIALS = 5
+
+#: What twice the lanes must gain in speed, for they learn less from each token.
+WORTHWHILE = 1.3
 
 #: Tokens that a network has to read for each of its weights to be worth its size.
 TOKENS_PER_WEIGHT = 7
@@ -88,10 +94,13 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     train : TrainConfig
     """
     reasons: list[str] = []
+    size, most = corpus.size("train"), _most_epochs(corpus)
+    lanes_are_open = not train.batch
     train = _cut(corpus, train, reasons)
+    if lanes_are_open and train.seconds and _is_on_gpu(train):
+        train = _more_lanes(corpus, model, train, most * size, reasons)
     trial = _widest(corpus, model, train, reasons)
     model = replace(model, hidden=trial.hidden)
-    size, most = corpus.size("train"), _most_epochs(corpus)
     epochs = trial.tokens / size
     if train.seconds and not (train.epochs or train.tokens) and epochs > most:
         epochs, train = most, replace(train, epochs=most)
@@ -133,6 +142,24 @@ def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
     return replace(train, window=window, batch=batch)
 
 
+def _more_lanes(
+    corpus: Corpus, model: ModelConfig, train: TrainConfig, enough: int, reasons: list[str]
+) -> TrainConfig:
+    """Double the lanes until a GPU reads enough tokens in time, or gains too little by it."""
+    model = replace(model, hidden=model.hidden or WIDTHS[-1])
+    tokens = _try(corpus, model, train, trials=LANE_TRIALS).tokens
+    for _ in range(LANE_TRIALS - 1):
+        more = replace(train, batch=2 * train.batch)
+        if tokens >= enough or more.batch > corpus.size("train") // (4 * train.window):
+            break
+        bought = _try(corpus, model, more, trials=LANE_TRIALS).tokens
+        if bought < WORTHWHILE * tokens:
+            break
+        train, tokens = more, bought
+    reasons.append(f"batch {train.batch}: with so many lanes this GPU reads {tokens:,.0f} tokens")
+    return train
+
+
 def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: list[str]) -> _Trial:
     """Try networks from the smallest on; return the last one that the budget can feed."""
     widths = (model.hidden,) if model.hidden else WIDTHS
@@ -149,6 +176,10 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
             f"{best.weights:,} weights; {TOKENS_PER_WEIGHT} are wanted"
         )
     return best
+
+
+def _is_on_gpu(train: TrainConfig) -> bool:
+    return choose_device(train.device).type == "cuda"
 
 
 def _most_epochs(corpus: Corpus) -> int:
@@ -219,7 +250,7 @@ class _Trial:
         return max(self.speeds, key=self.speeds.__getitem__)
 
 
-def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) -> _Trial:
+def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: int) -> _Trial:
     """Find out how many tokens the budget buys with a network."""
     tokens = train.tokens or train.epochs * corpus.size("train") or math.inf
     dropout = model.dropout if model.dropout is not None else 0.2
@@ -233,7 +264,7 @@ def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, widths: int) ->
     if not train.seconds:
         return _Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens)
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
-    spend = min(PROBE, PROBE_SHARE * train.seconds / (widths * len(counts)))
+    spend = min(PROBE, PROBE_SHARE * train.seconds / (trials * len(counts)))
     learner = Learner(network, corpus, replace(train, step_size=1e-3, weight_decay=0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
     return _Trial(model.hidden, weights, speeds, min(tokens, max(speeds.values()) * train.seconds))

@@ -6,6 +6,7 @@ L layers, K features. Next: `seqgen.training` for the loop, `seqgen.stepper` for
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -19,6 +20,10 @@ from seqgen.vocab import Vocab
 
 #: (h, c) of every layer, each (L, B, H).
 State: TypeAlias = tuple[Tensor, Tensor]
+
+# On a GPU weights that lie apart are put together at every call. It has to be: with the reset
+# column they are others each time.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 #: A closed gate: the logistic function of this is exactly 0 in single precision.
 CLOSED = -200.0

@@ -71,6 +71,24 @@ def test_a_corpus_of_a_few_tokens_has_fewer_lanes(tmp_path: Path) -> None:
     assert any(reason.startswith("batch 2: ") for reason in chosen.reasons)
 
 
+def test_a_gpu_gets_as_many_lanes_as_it_takes_to_read_enough(tmp_path, monkeypatch) -> None:
+    data = {"train": ["ab" * 100_000], "valid": ["ab"]}
+    large = seqgen.write_corpus(tmp_path / "large", "text", data)
+    monkeypatch.setattr(autopilot, "_is_on_gpu", lambda train: True)
+
+    def lanes(speed, minutes: float = 1.0) -> int:
+        monkeypatch.setattr(autopilot, "_speed", lambda learner, *_: speed(learner.config.batch))
+        config = TrainConfig(minutes=minutes, device="cpu", threads=1)
+        return plan(large, ModelConfig(hidden=16), config).train.batch
+
+    # 16 epochs of 200,000 tokens are wanted.
+    assert lanes(lambda batch: 100_000) == 16
+    assert lanes(lambda batch: 1_000 * batch) == 64
+    assert lanes(lambda batch: 10 * batch) == 256
+    assert lanes(lambda batch: 1_000 * min(batch, 40)) == 32
+    assert lanes(lambda batch: 1_000 * batch, minutes=5) == 16
+
+
 def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeypatch) -> None:
     monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 1e6)
     data = chorales.corpus()

@@ -214,18 +214,3 @@ def test_a_primed_state_of_another_model_is_refused(run, chorales, tmp_path: Pat
     (tmp_path / "none").write_bytes(b"nothing")
     with pytest.raises(DataError, match="holds no primed state"):
         seqgen.Primed.load(tmp_path / "none")
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("lanes", [1, 5, 64])
-def test_a_captured_step_is_the_step(lanes: int) -> None:
-    torch.manual_seed(2)
-    model = SequenceLSTM(ModelConfig(layers=2, hidden=40, embedding=12), VOCAB, (5,), (3, 30))
-    captured = TorchStepper(model.cuda())
-    ids, features = sequences(lanes, 6, (5,))
-    ids[:, 3] = 30
-    state = captured.start(lanes)
-    for step in range(6):
-        logits, state = captured.read(ids[:, [step]], features[:, [step]], state)
-    whole, _ = captured.read(ids, features, captured.start(lanes))
-    np.testing.assert_allclose(logits, whole, atol=1e-4)

@@ -92,6 +92,7 @@ class Benchmark:
             "seconds": time.perf_counter() - self._began,
             "threads": torch.get_num_threads(),
             "machine": platform.processor() or platform.machine(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "versions": {
                 "seqgen": seqgen.__version__,
                 "torch": str(torch.__version__),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -64,7 +63,7 @@ class Follower:
     def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
         self.model = copy.deepcopy(run.model)
         # Dropout would be noise here. Training mode is what cuDNN wants to compute gradients in.
-        self.model.config = replace(self.model.config, dropout=0.0)
+        self.model.dropout = 0.0
         self.model.train()
         self._parameters = list(self.model.parameters())
         # All weights as one vector, of which the parameters become views.

@@ -36,6 +36,12 @@ WORTHWHILE = 1.3
 #: Tokens that a network has to read for each of its weights to be worth its size.
 TOKENS_PER_WEIGHT = 7
 
+#: How far dropout may rise in the course of a training, where it is not set.
+MOST_DROPOUT = 0.6
+
+#: Weights that a corpus bears, times the root of its tokens: more would only learn it by heart.
+WEIGHTS_BORNE = 2_700
+
 #: Passes over a corpus after which it would only be learned by heart: as it is, and if its codec
 #: varies every token of it.
 EPOCHS, VARIED_EPOCHS = 16, 96
@@ -105,6 +111,10 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     if train.seconds and not (train.epochs or train.tokens) and epochs > most:
         epochs, train = most, replace(train, epochs=most)
         reasons.append(f"epochs {most}: after that the corpus would only be learned by heart")
+    if train.most_dropout is None:
+        train = replace(
+            train, most_dropout=MOST_DROPOUT if model.dropout is None else model.dropout
+        )
     if model.dropout is None:
         model = replace(model, dropout=dropout_for(epochs * EPOCHS / most))
         reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
@@ -162,19 +172,24 @@ def _more_lanes(
 
 def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: list[str]) -> _Trial:
     """Try networks from the smallest on; return the last one that the budget can feed."""
-    widths = (model.hidden,) if model.hidden else WIDTHS
-    best = _try(corpus, replace(model, hidden=widths[0]), train, len(widths))
-    for hidden in widths[1:]:
-        trial = _try(corpus, replace(model, hidden=hidden), train, len(widths))
+    if model.hidden:
+        return _try(corpus, model, train, trials=1)
+    best = _try(corpus, replace(model, hidden=WIDTHS[0]), train, len(WIDTHS))
+    most = WEIGHTS_BORNE * math.sqrt(corpus.size("train"))
+    limit = f"{TOKENS_PER_WEIGHT} are wanted"
+    for hidden in WIDTHS[1:]:
+        trial = _try(corpus, replace(model, hidden=hidden), train, len(WIDTHS))
         if trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
             break
+        if trial.weights > most:
+            limit = f"with more it would only learn {corpus.size('train'):,} tokens by heart"
+            break
         best = trial
-    if not model.hidden:
-        each = best.tokens / best.weights
-        reasons.append(
-            f"hidden {best.hidden}: the budget buys {each:.1f} tokens for each of its "
-            f"{best.weights:,} weights; {TOKENS_PER_WEIGHT} are wanted"
-        )
+    each = best.tokens / best.weights
+    reasons.append(
+        f"hidden {best.hidden}: the budget buys {each:.1f} tokens for each of its "
+        f"{best.weights:,} weights; {limit}"
+    )
     return best
 
 

@@ -68,6 +68,9 @@ class TrainConfig:
     """Weight decay of AdamW; by default by how often the budget reads the corpus."""
     clip: float = 1.0
     """Largest norm of the gradient."""
+    most_dropout: float | None = None
+    """How far dropout rises while validation costs half as much again as training; by default 0.6,
+    or not at all where dropout is set."""
     evaluations: int = 10
     """How often to measure the validation loss; the best model is kept."""
     checkpoint: float = 1.0
@@ -84,6 +87,10 @@ class TrainConfig:
         _at_least(self, 0, "checkpoint", "threads", "seed")
         if self.weight_decay is not None:
             _at_least(self, 0, "weight_decay")
+        if self.most_dropout is not None and not 0 <= self.most_dropout < 1:
+            raise ConfigError(
+                f"most_dropout must be at least 0 and below 1, found {self.most_dropout}"
+            )
         _at_least(self, 1, "evaluations")
         if not self.clip > 0:
             raise ConfigError(f"clip must be above 0, found {self.clip}")

@@ -32,6 +32,10 @@ from seqgen.parallel import World
 #: pieces are long a network that never sees it may come to need a state that has grown.
 FORGETTING = 0.01
 
+#: What validation costs, in training losses, when a model recites its pieces; how much more is
+#: dropped then.
+RECITING, MORE_DROPOUT = 1.5, 0.1
+
 
 @dataclass
 class Counts:
@@ -49,6 +53,10 @@ class Counts:
         Lowest validation loss so far.
     step_share : float
         What the step size is multiplied by: halved whenever training diverged.
+    dropout : float
+        At present.
+    evaluated : int
+        Tokens when the last evaluation was made.
     """
 
     step: int = 0
@@ -57,6 +65,8 @@ class Counts:
     next_evaluation: float = 0.0
     best: float = math.inf
     step_share: float = 1.0
+    dropout: float = 0.0
+    evaluated: int = 0
 
 
 class Learner:
@@ -95,11 +105,13 @@ class Learner:
         torch.manual_seed(config.seed + world.rank)
         self.world = world
         self.model = model.train()
-        self.counts = Counts(next_evaluation=1 / config.evaluations)
+        self.counts = Counts(next_evaluation=1 / config.evaluations, dropout=model.dropout)
         self.config = config
         self._corpus = corpus
         self._stream = self._stream_from(None)
         self._state = model.start_state(config.batch // world.size)
+        #: What training cost since the last evaluation.
+        self._nats = torch.zeros((), device=self._device)
         self._optimizer = torch.optim.AdamW(
             model.parameters(),
             config.step_size,
@@ -125,7 +137,25 @@ class Learner:
         self._optimizer.step()
         self.counts.step += 1
         self.counts.tokens += counted
-        return nats.detach() * self.world.size
+        nats = nats.detach() * self.world.size
+        self._nats += nats
+        return nats
+
+    def drop_more(self, valid_loss: float | None) -> str:
+        """Drop more from now on if training pieces are recited; return what to tell the user.
+
+        Called at every evaluation, by all processes, of which the first knows its loss.
+        """
+        counts = self.counts
+        loss = float(self._nats) / max(counts.tokens - counts.evaluated, 1)
+        recites = self.world.share(valid_loss is not None and valid_loss > RECITING * loss)
+        counts.evaluated = counts.tokens
+        self._nats.zero_()
+        most = min(self.config.most_dropout or 0.0, round(counts.dropout + MORE_DROPOUT, 2))
+        if not recites or most <= counts.dropout:
+            return ""
+        self.model.dropout = counts.dropout = most
+        return f"training pieces are known by heart: dropout {most} from now on"
 
     def _forgetful(self) -> State:
         """Return the state, zero in a few lanes; the same ones however many processes there are."""
@@ -166,6 +196,7 @@ class Learner:
         except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
             raise RunError(f"{path} cannot be gone on from ({error}); delete it") from error
         self.counts = Counts(**facts["counts"])
+        self.model.dropout = self.counts.dropout
         self._stream = self._stream_from(facts["place"])
 
     def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
@@ -183,6 +214,7 @@ class Learner:
         for number, moments in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
         states = self.world.gather([part.cpu() for part in self._state])
+        tensors["nats"] = self._nats
         tensors["state.h"], tensors["state.c"] = (
             torch.cat(parts, 1) for parts in zip(*states, strict=True)
         )
@@ -214,6 +246,7 @@ class Learner:
             moments.setdefault(int(number), {})[key] = value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._nats = tensors["nats"].to(self._device)
         rank, size = self.world.rank, self.world.size
         h, c = (tensors[name].chunk(size, 1)[rank] for name in ("state.h", "state.c"))
         self._state = h.contiguous().to(self._device), c.contiguous().to(self._device)

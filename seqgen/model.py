@@ -136,6 +136,8 @@ class SequenceLSTM(nn.Module):
         else:
             self.output = nn.Linear(top, vocab.targets)
         self.targets = vocab.targets
+        #: Share that is dropped in training at present.
+        self.dropout = config.dropout or 0.0
         self.features = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
         # A value that training never shows must not be noise in generating.
         for table in self.features:
@@ -200,9 +202,9 @@ class SequenceLSTM(nn.Module):
 
     def _drop(self, above: Tensor) -> Tensor:
         """Drop outputs (T, B, H) in training, the same at all steps (Gal and Ghahramani 2016)."""
-        if not self.training or not self.config.dropout:
+        if not self.training or not self.dropout:
             return above
-        return above * F.dropout(torch.ones_like(above[:1]), self.config.dropout)
+        return above * F.dropout(torch.ones_like(above[:1]), self.dropout)
 
     def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
         """Look up ids and features and add them: (T, B) and (T, B, K) to (T, B, E)."""

@@ -123,7 +123,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
         # A nat worse than knowing nothing.
         _check(loss, math.log(corpus.vocab.targets) + 1, learner)
-        valid_loss = carried_loss = None
+        valid_loss, carried_loss, message = None, None, ""
         if evaluating:
             if world.leads:
                 losses, impatient = _losses_patiently(learner.model, corpus, config)
@@ -133,6 +133,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             # Evaluating takes time as well: the next one is due by what is left.
             counts.seconds = time.monotonic() - began
             fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
+            message = learner.drop_more(valid_loss)
             count = math.floor(fraction * config.evaluations) + 1
             counts.next_evaluation = count / config.evaluations
         improved = valid_loss is not None and valid_loss < counts.best
@@ -149,6 +150,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             carried_loss=carried_loss,
             improved=improved,
             interrupted=interrupted,
+            message=message,
         )
         learner.model.train()  # the caller may have generated something, which ends training mode
         reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0

@@ -23,6 +23,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
         window=7,
         step_size=1e-3,
         weight_decay=0.0,
+        most_dropout=0.1,
         threads=2,
         device="cpu",
     )
@@ -45,6 +46,18 @@ def test_more_tokens_buy_a_wider_network_and_more_dropout(corpus) -> None:
     assert widths == sorted(widths) and widths[0] < widths[-1]
     drops = [model.dropout for model in chosen]
     assert drops == sorted(drops) and drops[0] == 0
+
+
+def test_a_small_corpus_bears_no_wide_network_however_long_the_training(corpus) -> None:
+    def chosen(tokens: int) -> autopilot.Plan:
+        return plan(corpus, ModelConfig(), TrainConfig(tokens=tokens, device="cpu"))
+
+    size = corpus.size("train")
+    most = autopilot.WEIGHTS_BORNE * size**0.5
+    assert chosen(10**8).model == chosen(10**9).model
+    assert most / 3 < chosen(10**9).forecast.weights < most
+    assert f"with more it would only learn {size:,} tokens by heart" in chosen(10**9).reasons[1]
+    assert "7 are wanted" in chosen(10**5).reasons[1]
 
 
 def test_the_fastest_number_of_threads_is_taken_and_time_ends_before_learning_by_heart(

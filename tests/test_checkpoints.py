@@ -39,13 +39,15 @@ def losses(folder: Path) -> list[tuple[int, float, float | None]]:
     return [(row["step"], row["loss"], row["valid_loss"]) for row in rows]
 
 
-@pytest.mark.parametrize("name", ["text", "music"])
+@pytest.mark.parametrize("name", ["text", "music", "rising dropout"])
 def test_a_killed_training_ends_as_the_unbroken_one(
-    name: str, corpus, chorales, tmp_path: Path
+    name: str, corpus, chorales, tmp_path: Path, monkeypatch
 ) -> None:
     """What is on the disk at some moment is all that a killed process leaves behind."""
-    data = corpus if name == "text" else chorales.corpus()
-    run = begin(tmp_path / "unbroken", data)
+    data = chorales.corpus() if name == "music" else corpus
+    if name == "rising dropout":
+        monkeypatch.setattr("seqgen.learner.RECITING", 0.0)
+    run = begin(tmp_path / "unbroken", data, replace(CONFIG, most_dropout=0.5))
     for number, report in enumerate(run.train(data)):
         if number in (0, 1, 37, 60) or report.valid_loss is not None:
             shutil.copytree(run.folder, tmp_path / f"killed at {report.step}")

@@ -135,6 +135,27 @@ def test_one_to_one_is_a_bigram_model(corpus) -> None:
     assert not torch.equal(carried[0, 1], carried[1, 1])
 
 
+def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_path) -> None:
+    """Noise can only be learned by heart: then it costs nothing, and other noise very much."""
+    noise = np.random.default_rng(0).choice(list("abcdefgh"), (2, 400))
+    train, valid = ("".join(row) for row in noise)
+    data = seqgen.write_corpus(tmp_path / "c", "text", {"train": [train], "valid": [valid]})
+
+    def messages(most: float) -> list[str]:
+        config = TrainConfig(
+            epochs=100, batch=2, window=16, device="cpu", step_size=1e-2, most_dropout=most
+        )
+        model = ModelConfig(hidden=64, embedding=16, dropout=0.0)
+        run = seqgen.create_run(tmp_path / f"run {most}", data, model, config)
+        return [report.message for report in run.train(data) if report.message]
+
+    assert messages(0.25) == [
+        f"training pieces are known by heart: dropout {rate} from now on"
+        for rate in (0.1, 0.2, 0.25)
+    ]
+    assert messages(0.0) == []
+
+
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
     sizes = [step_size(fraction / 1000, 1.0) for fraction in range(1001)]
     top = sizes.index(max(sizes))

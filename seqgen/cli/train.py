@@ -145,7 +145,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
             if report.valid_loss is not None:
                 text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
             if report.message:
-                text = report.message
+                text = report.message if report.valid_loss is None else f"{text}  {report.message}"
             remember = report.valid_loss is not None or bool(report.message)
             show(report.fraction, text, remember=remember)
     join().leave()  # another process tells

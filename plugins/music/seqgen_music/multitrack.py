@@ -76,6 +76,9 @@ WISHES = {
 }
 WISH = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
 
+#: How often a piece loses instruments when it is varied, and each of them then.
+THINNED, LEFT_OUT = 0.75, 0.25
+
 
 @dataclass(frozen=True)
 class MultitrackOptions:
@@ -279,11 +282,14 @@ class MultitrackCodec(Codec):
         return cls(Learned(**{**state, "metres": metres, **ranges}), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Put the piece into another key, and make it a step faster or slower, louder or softer.
+        """Leave out instruments, change the key, the tempo and the loudness.
 
-        Tempo and velocities stay within the ranges of the corpus. Since pitches are written
-        without the key, only its token changes.
+        Tempo and velocities go up or down by a step at most, within the ranges of the corpus.
+        Pitches are written without the key, so only its token changes; but of fewer instruments the
+        key may be found to be another one.
         """
+        if rng.random() < THINNED:
+            ids = self._thinned(ids, rng)
         number, varied = self.table.number_of[ids], ids.astype(np.int64)
         key = self._is(ids, "key")
         varied[key] += rng.integers(0, 12) - number[key] % 12
@@ -295,6 +301,14 @@ class MultitrackCodec(Codec):
                 up = min(1, highest - int(number[mine].max()))
                 varied[mine] += rng.integers(-down, up + 1)
         return varied
+
+    def _thinned(self, ids: Ids, rng: np.random.Generator) -> Ids:
+        """Leave out some instruments of a piece, and all that follows from them."""
+        piece = self.decode(ids)
+        stays = (rng.random(len(piece.tracks)) >= LEFT_OUT)[piece.notes["track"]]
+        if stays.all() or not stays.any():
+            return ids
+        return self.encode(replace(piece, notes=piece.notes[stays]))
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the rest from the bar line before it on, told again all that still holds.

@@ -32,9 +32,9 @@ from seqgen.parallel import World
 #: pieces are long a network that never sees it may come to need a state that has grown.
 FORGETTING = 0.01
 
-#: What validation costs, in training losses, when a model recites its pieces; how much more is
-#: dropped then.
-RECITING, MORE_DROPOUT = 1.5, 0.1
+#: By how many training losses more validation costs when a model recites its pieces, and how much
+#: more is dropped then: for twice that twice as much.
+RECITING, MORE_DROPOUT = 0.5, 0.1
 
 
 @dataclass
@@ -148,11 +148,12 @@ class Learner:
         """
         counts = self.counts
         loss = float(self._nats) / max(counts.tokens - counts.evaluated, 1)
-        recites = self.world.share(valid_loss is not None and valid_loss > RECITING * loss)
+        steps = int((valid_loss - loss) / (RECITING * loss)) if valid_loss and loss else 0
         counts.evaluated = counts.tokens
         self._nats.zero_()
-        most = min(self.config.most_dropout or 0.0, round(counts.dropout + MORE_DROPOUT, 2))
-        if not recites or most <= counts.dropout:
+        wanted = round(counts.dropout + MORE_DROPOUT * self.world.share(steps), 2)
+        most = min(wanted, self.config.most_dropout or 0.0)
+        if most <= counts.dropout:
             return ""
         self.model.dropout = counts.dropout = most
         return f"training pieces are known by heart: dropout {most} from now on"

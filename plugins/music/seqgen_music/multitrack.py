@@ -12,7 +12,8 @@ and a duration, and a stroke of a drum one token, unless the instrument or the l
     | program 33 | velocity 20 | pitch E2 | duration 12 | position 6 | program drums | drum 42
     | bar | ...
 
-Pitches are written as if the piece were in C major or A minor: this E sounds as an A.
+Pitches are written as if the piece were in C major or A minor: this E sounds as an A. A piece from
+which training leaves out instruments has a token for that after the density, and no new piece has.
 """
 
 from __future__ import annotations
@@ -102,12 +103,13 @@ class MultitrackCodec(Codec):
     bends and the names of tracks go; a piece comes back with the signature of the one key that its
     header has.
 
-    Seventeen features: the place in the bar; the number of the bar in its phrase of eight, and of
+    Eighteen features: the place in the bar; the number of the bar in its phrase of eight, and of
     the phrase; metre and instrument; its velocity and its last pitch; what came the last
     time that the same token stood here: at the same place of a bar, with the same instrument,
-    after the same note; of the header the mode, the density and the next instrument; of what
-    sounds the lowest pitch class, and which others there are, in three columns; and what came
-    after the longest stretch of last tokens that came before, and how long that is.
+    after the same note; of the header the mode, the density, whether instruments were left out,
+    and the next one; of what sounds the lowest pitch class, and which others there are, in three
+    columns; and what came after the longest stretch of last tokens that came before, and how long
+    that is.
 
     Parameters
     ----------
@@ -135,6 +137,7 @@ class MultitrackCodec(Codec):
                 "pitch": WRITTEN,
                 "drum": learned.drums,
                 "duration": learned.durations,
+                "thinned": (None,),
             }
         )
         self.vocab = self.table.names
@@ -303,12 +306,14 @@ class MultitrackCodec(Codec):
         return varied
 
     def _thinned(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Leave out some instruments of a piece, and all that follows from them."""
+        """Leave out some instruments of a piece, and say so: no new piece is to lack any."""
         piece = self.decode(ids)
         stays = (rng.random(len(piece.tracks)) >= LEFT_OUT)[piece.notes["track"]]
         if stays.all() or not stays.any():
             return ids
-        return self.encode(replace(piece, notes=piece.notes[stays]))
+        thinned = self.encode(replace(piece, notes=piece.notes[stays]))
+        told = np.argmax(self._is(thinned, "instrument"))
+        return np.insert(thinned, told, self.table.start("thinned"))
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the rest from the bar line before it on, told again all that still holds.
@@ -327,7 +332,7 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        opening = self._is(ids[:start], "key", "density", "instrument")
+        opening = self._is(ids[:start], "key", "density", "thinned", "instrument")
         header = np.arange(np.argmin(np.append(opening, False)))
         head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]

@@ -23,14 +23,14 @@ def feature_sizes(table: TokenTable) -> tuple[int, ...]:
     )
     return (
         *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
-        *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, program + 1),
+        *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, 2, program + 1),
         *harmony.SIZES,
         *(len(table) + 1, len(SIZES) + 1),
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the features of every position (N + 1, 17)."""
+    """Return the features of every position (N + 1, 18)."""
     bar = np.maximum(states.lines - 1, 0)
     told = [
         states.place,
@@ -68,8 +68,8 @@ def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
     return before
 
 
-def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids]:
-    """Return the mode, the density, and the next instrument after the present one."""
+def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids, Ids]:
+    """Return the mode, the density, whether some instruments are missing, and which is next."""
     number = np.append(table.number_of[ids], -1)
     key, density = (number[latest(table.mask(kind)[ids])] for kind in ("key", "density"))
     told = np.flatnonzero(table.mask("instrument")[ids])
@@ -78,4 +78,5 @@ def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids]
     for program, at in zip(programs[::-1].tolist(), told[firsts][::-1].tolist(), strict=True):
         later = slice(at + 1, None)
         following[later][states.program[later] <= program] = program + 1
-    return np.where(key < 0, 0, key // 12 + 1), density + 1, following
+    thinned = latest(table.mask("thinned")[ids]) >= 0
+    return np.where(key < 0, 0, key // 12 + 1), density + 1, thinned.astype(np.int64), following

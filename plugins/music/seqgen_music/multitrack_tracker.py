@@ -52,7 +52,7 @@ class MultitrackTracker:
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
         self._kind, self._last = "", len(codec.table)
-        self._mode = self._density = 0
+        self._mode = self._density = self._thinned = 0
         self._lines = self._metre = self._tempo = self._program = 0
         # By number: which instruments were told of.
         self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
@@ -81,6 +81,7 @@ class MultitrackTracker:
             self._seen.get(self._context(), 0),
             self._mode,
             self._density,
+            self._thinned,
             self._following(),
             *self._sounding.features(self._step()),
             *self._memory.said,
@@ -93,7 +94,7 @@ class MultitrackTracker:
                 mask = self._masks["key"].copy()
             case "key":
                 mask = self._masks["density"].copy()
-            case "density" | "instrument":
+            case "density" | "thinned" | "instrument":
                 mask = self._instruments()
             case "tempo" if not self._lines:
                 mask = self._masks["metre"].copy()
@@ -128,6 +129,8 @@ class MultitrackTracker:
                 self._mode = (number - 1) // 12 + 1
             case "density":
                 self._density = number
+            case "thinned":
+                self._thinned = 1
             case "instrument":
                 self._plays[number] = True
             case "bar" | "metre":

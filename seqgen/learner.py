@@ -270,6 +270,8 @@ def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor,
     features = torch.from_numpy(batch.features).to(device)
     inputs = torch.from_numpy(batch.inputs).to(device)
     logits, (h, c) = model(inputs, features, before)  # (B, T, V')
-    targets = torch.from_numpy(batch.targets).to(device).flatten()
-    nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+    targets = torch.from_numpy(batch.targets).to(device)
+    # Steps first, as the network made them: nothing is copied.
+    rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()
+    nats = F.cross_entropy(rows, targets, ignore_index=IGNORE, reduction="sum")
     return nats, (h.detach(), c.detach())

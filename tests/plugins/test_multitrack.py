@@ -17,9 +17,10 @@ from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.multitrack import TEMPOS, MultitrackCodec, MultitrackOptions
 from seqgen_music.multitrack_memory import SIZES, Memory, expectations
+from seqgen_music.multitrack_repeats import longest_runs, usual_runs
 from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
-from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS
+from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS, score_of
 
 from seqgen.errors import ConfigError, DataError
 
@@ -284,6 +285,41 @@ def test_a_variation_is_the_piece_in_another_key_with_some_instruments_and_the_s
     assert intervals >= set(range(-5, 7))
     programs = frozenset(program for _, program, _ in before)
     assert programs in bands and bands >= {programs - {program} for program in programs}
+
+
+def bars_of(*shapes: int) -> Music:
+    """Return a piece with a bar of 4/4 for each shape: a note of the bass, of that pitch."""
+    notes = [(1920 * bar, 480, 40 + shape, 80, 0) for bar, shape in enumerate(shapes)]
+    return Music(make_notes(notes), BAND[1:2], 480)
+
+
+def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
+    def runs(*shapes: int) -> tuple[int, ...]:
+        return longest_runs(score_of(bars_of(*shapes), 12))
+
+    assert runs(0, 0, 0, 0, 5, 0, 0) == (3, 2, 2)
+    assert runs(0, 5, 0, 5, 0, 5) == (0, 4, 2)
+    assert runs(0, 1, 2, 3, 0, 1, 2, 5) == (0, 0, 3)
+    assert runs(0) == (0, 0, 0)
+    # One piece in forty that goes on and on is not what the others do.
+    assert usual_runs([(1, 2, 3)] * 39 + [(15, 14, 12)]) == (1, 2, 3)
+    assert usual_runs([(0, 0, 0)]) == (1, 1, 1)
+
+
+def test_a_bar_is_not_repeated_for_ever() -> None:
+    corpus = [bars_of(0, 0, 0, 5, 7, 0, 3), bars_of(0, 0, 0, 7, 5, 3)]
+    codec = MultitrackCodec.fit(corpus, MultitrackOptions())
+    assert codec.learned.runs[0] == 2
+    follow(codec.tracker(), codec.encode(corpus[0]).tolist())
+    # What holds is not said again, so the first bar is another one.
+    loop, tracker = codec.encode(bars_of(0, 0, 0, 0, 0)).tolist(), codec.tracker()
+    sound = codec.table.mask("pitch")
+    for token in loop[:-2]:
+        assert tracker.allowed()[token]
+        tracker.push(token)
+    allowed = tracker.allowed()
+    assert sound[loop[-2]] and not allowed[loop[-2]]
+    assert allowed[:-1][sound].sum() > 1
 
 
 def transposed(piece: Music, interval: int) -> Music:

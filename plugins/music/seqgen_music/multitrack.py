@@ -39,6 +39,7 @@ from seqgen_music.multitrack_header import (
     header_of,
     written,
 )
+from seqgen_music.multitrack_repeats import longest_runs, usual_runs
 from seqgen_music.multitrack_spelling import spell, tokens_of
 from seqgen_music.multitrack_states import States, states_of
 from seqgen_music.multitrack_tracker import MultitrackTracker, Wish
@@ -118,7 +119,7 @@ class MultitrackCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
-    temperature: ClassVar[float] = 0.8
+    temperature: ClassVar[float] = 0.9
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned
@@ -160,6 +161,7 @@ class MultitrackCodec(Codec):
         if not 1 <= options.steps <= FINEST:
             raise ConfigError(f"steps must be 1 to {FINEST} a quarter, found {options.steps}")
         known: dict[str, set[Any]] = {name: set() for name in Learned.__annotations__}
+        runs: list[tuple[int, ...]] = []
         lengths = durations_of(options.steps)
         for piece in pieces:
             try:
@@ -167,6 +169,7 @@ class MultitrackCodec(Codec):
             except DataError:
                 continue
             header, drums = header_of(score), score.program == DRUMS
+            runs.append(longest_runs(score))
             known["densities"].add(header.density)
             known["metres"].update(score.metres)
             known["programs"].update(header.programs.tolist())
@@ -185,6 +188,7 @@ class MultitrackCodec(Codec):
             densities=ends_of(known["densities"]),
             tempos=ends_of(known["tempos"]),
             velocities=ends_of(known["velocities"]),
+            runs=usual_runs(runs),
         )
         return cls(learned, options)
 
@@ -281,7 +285,8 @@ class MultitrackCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        ranges = {name: tuple(state[name]) for name in ("densities", "tempos", "velocities")}
+        tuples = ("densities", "tempos", "velocities", "runs")
+        ranges = {name: tuple(state[name]) for name in tuples}
         return cls(Learned(**{**state, "metres": metres, **ranges}), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqgen_music.multitrack_harmony import Sounding
 from seqgen_music.multitrack_memory import Memory
+from seqgen_music.multitrack_repeats import Repeats
 from seqgen_music.score import DRUMS, EMPTY_BARS
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class MultitrackTracker:
         # The step at which the bar begins, and its length.
         self._bar = self._length = 0
         self._sounding, self._memory = Sounding(), Memory()
+        self._repeats = Repeats(codec.learned.runs)
         # The last sound at this place, and the one above which its instrument's next one is.
         self._place = self._here = self._floor = 0
         self._velocities: dict[int, int] = {}
@@ -113,7 +115,16 @@ class MultitrackTracker:
             case _:
                 mask = self._positions() | self._notes() | self._line()
                 mask[-1] = self._may_end()
-        return mask & self._wanted
+        return self._without_loops(mask & self._wanted)
+
+    def _without_loops(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Forbid the first sound of a bar that has come often enough, if there is another one."""
+        looping = [
+            token for token in self._repeats.too_often() if self._tokens[token] in ("pitch", "drum")
+        ]
+        different = mask.copy()
+        different[looping] = False
+        return different if different.any() else mask
 
     def forced(self) -> int | None:
         """Return nothing: what a condition forces is all that `allowed` leaves."""
@@ -124,6 +135,10 @@ class MultitrackTracker:
         kind, number = self._tokens[token], int(self._table.number_of[token]) + 1
         self._seen[self._context()] = token + 1
         self._memory.push(token)
+        if kind in ("bar", "metre"):
+            self._repeats.line()
+        else:
+            self._repeats.push(token)
         match kind:
             case "key":
                 self._mode = (number - 1) // 12 + 1

@@ -36,6 +36,8 @@ class Learned:
         In steps.
     densities, tempos, velocities : (int, int)
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
+    runs : tuple of int
+        How many bars in a row may come again, as in `seqgen_music.multitrack_repeats`.
     """
 
     metres: list[tuple[int, int]]
@@ -45,6 +47,7 @@ class Learned:
     densities: tuple[int, int]
     tempos: tuple[int, int]
     velocities: tuple[int, int]
+    runs: tuple[int, ...]
 
     def programs_named(self) -> list[int | str]:
         """Return the programs as their tokens name them."""

@@ -1,0 +1,85 @@
+"""How often bars come again at once in `multitrack`: no new piece is to get stuck in a loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from seqgen_music.score import Score
+
+#: After how many bars the same one may come again and again.
+PERIODS = (1, 2, 4)
+
+#: Share of a corpus's pieces that go no further than a new one may.
+USUAL = 0.95
+
+
+def longest_runs(score: Score) -> tuple[int, ...]:
+    """Return how many bars in a row are at most the same as those so many `PERIODS` before."""
+    first = np.searchsorted(score.step, score.starts)
+    notes = np.stack([score.program, score.pitch, score.duration, score.velocity], axis=1)
+    bars: list[Hashable] = [
+        (metre, (steps - start).tobytes(), rows.tobytes())
+        for metre, start, steps, rows in zip(
+            score.metres,
+            score.starts.tolist(),
+            np.split(score.step, first[1:]),
+            np.split(notes, first[1:]),
+            strict=True,
+        )
+    ]
+    return tuple(_longest_run(bars, period) for period in PERIODS)
+
+
+def usual_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return how far all but a few pieces of a corpus go, by period; at least one bar."""
+    usual = np.quantile(np.array(longest), USUAL, axis=0, method="higher")
+    return tuple(np.maximum(usual, 1).tolist())
+
+
+def _longest_run(bars: Sequence[Hashable], period: int) -> int:
+    run = longest = 0
+    for old, new in zip(bars, bars[period:], strict=False):
+        run = run + 1 if old == new else 0
+        longest = max(longest, run)
+    return longest
+
+
+class Repeats:
+    """Follows the bars of a new piece.
+
+    Parameters
+    ----------
+    most : tuple of int
+        How many bars in a row may be the same as those a period before, by period.
+    """
+
+    def __init__(self, most: tuple[int, ...]) -> None:
+        self._most = most
+        self._runs = [0] * len(PERIODS)
+        self._bars: deque[list[int]] = deque(maxlen=PERIODS[-1])
+        self._bar: list[int] = []
+
+    def line(self) -> None:
+        """Take note that a bar is over."""
+        for place, period in enumerate(PERIODS):
+            again = len(self._bars) >= period and self._bars[-period] == self._bar
+            self._runs[place] = self._runs[place] + 1 if again else 0
+        self._bars.append(self._bar)
+        self._bar = []
+
+    def push(self, token: int) -> None:
+        """Take note of a token within a bar."""
+        self._bar.append(token)
+
+    def too_often(self) -> list[int]:
+        """Return the tokens that would begin to repeat a bar that has come often enough."""
+        return [
+            self._bars[-period][len(self._bar)]
+            for period, run, most in zip(PERIODS, self._runs, self._most, strict=True)
+            if run >= most
+            and len(self._bar) < len(self._bars[-period])
+            and self._bars[-period][: len(self._bar)] == self._bar
+        ]

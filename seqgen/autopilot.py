@@ -224,7 +224,7 @@ def _variety(corpus: Corpus) -> float:
 
 def dropout_for(epochs: float) -> float:
     """Return how much to drop if the corpus is read so many times."""
-    steps = ((1.5, 0.0), (5, 0.1), (9, 0.2), (12, 0.3), (15, 0.4))
+    steps = ((1.5, 0.0), (6, 0.1), (9, 0.2), (12, 0.3), (15, 0.4))
     return next((dropout for most, dropout in steps if epochs <= most), 0.5)
 
 

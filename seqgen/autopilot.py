@@ -27,7 +27,7 @@ WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 #: Lanes and steps.
 BATCH, WINDOW = 16, 64
 
-#: Numbers of lanes to try on a GPU, which reads many of them in little more time than few.
+#: How many numbers of lanes are tried on a GPU, which reads many in little more time than few.
 LANE_TRIALS = 5
 
 #: What twice the lanes must gain in speed, for they learn less from each token.
@@ -111,13 +111,12 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     if train.seconds and not (train.epochs or train.tokens) and epochs > most:
         epochs, train = most, replace(train, epochs=most)
         reasons.append(f"epochs {most}: after that the corpus would only be learned by heart")
-    if train.most_dropout is None:
-        train = replace(
-            train, most_dropout=MOST_DROPOUT if model.dropout is None else model.dropout
-        )
+    most_dropout = MOST_DROPOUT if model.dropout is None else model.dropout
     if model.dropout is None:
         model = replace(model, dropout=dropout_for(epochs * EPOCHS / most))
         reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
+    if train.most_dropout is None:
+        train = replace(train, most_dropout=most_dropout)
     if not train.step_size:
         train = replace(train, step_size=step_size_for(trial.hidden))
         reasons.append(f"step size {train.step_size}: by the width")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Learned:
         In steps.
     densities, tempos, velocities : (int, int)
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
+    composers : list of str
+        None where all pieces are of one.
     """
 
     metres: list[tuple[int, int]]
@@ -45,6 +47,7 @@ class Learned:
     densities: tuple[int, int]
     tempos: tuple[int, int]
     velocities: tuple[int, int]
+    composers: list[str] = field(default_factory=list)
 
     def programs_named(self) -> list[int | str]:
         """Return the programs as their tokens name them."""

@@ -1,7 +1,9 @@
 """The codec multitrack: grid, tokens, grammar, conditions, and MidiTok as a second opinion."""
 
+import json
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music import multitrack_memory
+from seqgen_music.domain import MusicDomain
 from seqgen_music.keys import SHIFTS
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
@@ -22,6 +25,7 @@ from seqgen_music.multitrack_tracker import MultitrackTracker
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.score import DRUMS, EMPTY_BARS, STEP_TICKS, score_of
 
+import seqgen
 from seqgen.errors import ConfigError, DataError
 
 BAND = (Track("Kit", 0, drums=True), Track("Bass", 33), Track("Piano", 0), Track("Sax", 65))
@@ -549,7 +553,7 @@ def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("loud=yes", "cannot follow 'loud=yes' .* one of key, density, instruments, tempo"),
+        ("loud=yes", "cannot follow 'loud=yes' .* one of composer, key, density, instruments"),
         ("key=H minor", "cannot follow 'key=H minor' .*: expected a key such as C minor"),
         ("density=0", "cannot follow 'density=0' .*: expected a number above 0"),
         ("tempo=fast", "cannot follow 'tempo=fast' .*: expected a number above 0"),
@@ -557,6 +561,7 @@ def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
         ("bars=0", "cannot follow 'bars=0' .*: expected a whole number"),
         ("metre=4", "cannot follow 'metre=4' .*: expected a metre such as 3/4"),
         ("metre=5/4", "metre 5/4 is not one of this model's corpus: 3/4, 4/4"),
+        ("composer=bach", "'bach' is no composer .*: all its files came from one folder"),
         ("instruments=piano+zither", r"'zither' is no instrument .*\(drums, piano, bass\)"),
         (SONG, "what is given is words here, such as 'key=C minor"),
     ],
@@ -564,6 +569,121 @@ def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
 def test_a_condition_that_cannot_be_says_why(condition: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         CODEC.tracker(condition)
+
+
+# Composers --------------------------------------------------------------------------------------
+
+
+def collections(folder: Path) -> Path:
+    """Write a piece of Bach, an octave higher one of Mozart, and return the folder of both."""
+    for name, interval in (("bach", 0), ("Mozart, W. A.", 12)):
+        (folder / name).mkdir()
+        write_midi(transposed(SONG, interval), folder / name / "one.mid")
+        write_midi(transposed(song(5), interval), folder / name / "two.mid")
+    return folder
+
+
+COMPOSERS = ["Mozart W. A.", "bach"]
+PIECES = [
+    replace(song(bars), composer=name)
+    for name, lengths in zip(COMPOSERS, ((4, 6), (5, 7)), strict=True)
+    for bars in lengths
+]
+KNOWS = MultitrackCodec.fit(PIECES, MultitrackOptions())
+
+
+def test_folders_are_composers(tmp_path: Path) -> None:
+    corpus = seqgen.prepare("music", [collections(tmp_path)], codec="multitrack", jobs=1)
+    codec = corpus.codec
+    assert codec.learned.composers == COMPOSERS
+    for number, origin in enumerate(corpus.origins()):
+        told = names(codec, corpus.piece(number)[:2])
+        composer = COMPOSERS["bach" in origin.source]
+        assert told == [f"composer {composer}", "key C major"]
+
+
+def test_one_folder_is_no_composer(tmp_path: Path) -> None:
+    folder = collections(tmp_path) / "bach"
+    corpus = seqgen.prepare("music", [folder], codec="multitrack", jobs=1)
+    assert not [name for name in corpus.vocab.names if name.startswith("composer")]
+    assert corpus.codec.vocab == CODEC.vocab
+    assert corpus.codec.feature_sizes == CODEC.feature_sizes
+    # Nor are a folder beside pieces of none, and folders of one piece each.
+    for few in ([SONG, PIECES[0], PIECES[1]], [PIECES[0], PIECES[2]]):
+        assert not MultitrackCodec.fit(few, MultitrackOptions()).learned.composers
+
+
+def test_the_folder_is_found_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(collections(tmp_path) / "Mozart, W. A.")
+    [piece] = MusicDomain().read(Path("one.mid"))
+    assert isinstance(piece, Music) and piece.composer == COMPOSERS[0]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_the_composer_comes_back_and_is_a_feature(piece: Music) -> None:
+    ids = KNOWS.encode(piece)
+    assert KNOWS.decode(ids).composer == piece.composer
+    np.testing.assert_array_equal(KNOWS.encode(KNOWS.decode(ids)), ids)
+    rows = KNOWS.features(ids)
+    np.testing.assert_array_equal(follow(KNOWS.tracker(), ids.tolist()), rows)
+    assert rows[0, -1] == 0 and set(rows[1:, -1]) == {COMPOSERS.index(piece.composer) + 1}
+    assert (rows < KNOWS.feature_sizes).all()
+    np.testing.assert_array_equal(KNOWS.passages(ids), CODEC.passages(CODEC.encode(piece)))
+
+
+@pytest.mark.parametrize("composer", ["", "liszt"])
+def test_a_composer_that_is_not_known_is_not_told(composer: str) -> None:
+    ids = KNOWS.encode(replace(SONG, composer=composer))
+    assert names(KNOWS, ids) == names(CODEC, CODEC.encode(SONG))
+    follow(KNOWS.tracker(), ids.tolist())
+    assert KNOWS.decode(ids).composer == ""
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, len(KNOWS.vocab) - 1), max_size=60))
+def test_any_ids_have_one_composer_or_none(tokens: list[int]) -> None:
+    ids, tracker = np.array(tokens, np.int64), KNOWS.tracker()
+    assert KNOWS.decode(ids).composer in ["", *COMPOSERS]
+    rows = [tracker.features()]
+    for token in tokens:
+        tracker.push(token)
+        rows.append(tracker.features())
+    np.testing.assert_array_equal(rows, KNOWS.features(ids))
+
+
+def test_variations_and_continuations_keep_the_composer() -> None:
+    ids = KNOWS.encode(PIECES[0])
+    thinned = 0
+    for seed in range(50):
+        varied = KNOWS.augment(ids, np.random.default_rng(seed))
+        assert varied[0] == ids[0] and names(KNOWS, varied[1:2])[0].startswith("key")
+        thinned += KNOWS.table.start("thinned") in varied
+    assert thinned
+    for start in range(1, len(ids)):
+        assert KNOWS.continuation(ids, start)[0] == ids[0]
+
+
+@pytest.mark.parametrize("name", COMPOSERS)
+def test_a_wanted_composer_is_told(name: str) -> None:
+    for seed in range(5):
+        ids = np.array(walk(KNOWS, f"composer={name}, bars=2", seed))
+        assert names(KNOWS, ids[:2])[0] == f"composer {name}"
+        assert KNOWS.decode(ids).composer == name
+
+
+def test_without_a_wish_any_composer_or_none_is_told() -> None:
+    firsts = {names(KNOWS, walk(KNOWS, "key=C major", seed, 1))[0] for seed in range(20)}
+    assert firsts == {*(f"composer {name}" for name in COMPOSERS), "key C major"}
+
+
+def test_a_composer_that_the_corpus_had_not_is_refused() -> None:
+    with pytest.raises(DataError, match=r"'liszt' is no composer .*: Mozart W. A., bach"):
+        KNOWS.tracker("composer=liszt")
+
+
+def test_composers_are_kept_with_the_codec() -> None:
+    state = json.loads(json.dumps(KNOWS.state()))
+    assert MultitrackCodec.from_state(state, KNOWS.options).vocab == KNOWS.vocab
 
 
 def test_tempos_have_twelve_to_the_octave() -> None:

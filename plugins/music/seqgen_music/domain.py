@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -46,7 +48,7 @@ class MusicDomain(Domain):
     )
 
     def read(self, path: Path) -> list[Music | DataError]:
-        """Read MIDI, or notation by music21.
+        """Read MIDI, or notation by music21; the composer is the folder that the file lies in.
 
         Raises
         ------
@@ -55,9 +57,12 @@ class MusicDomain(Domain):
         """
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
-        if path.suffix.lower() in (".mid", ".midi"):
-            return read_pieces(path)
-        return read_notation(path)
+        midi = path.suffix.lower() in (".mid", ".midi")
+        pieces, composer = read_pieces(path) if midi else read_notation(path), _composer(path)
+        return [
+            replace(piece, composer=composer) if isinstance(piece, Music) else piece
+            for piece in pieces
+        ]
 
     def suggest(self, pieces: Iterable[Music]) -> tuple[str, str]:
         """Return the codec for most of the pieces, by their parts, drums and rhythm."""
@@ -116,6 +121,14 @@ class MusicDomain(Domain):
     ) -> Mapping[str, Metric]:
         """Return what `seqgen_music.metrics` measures."""
         return measure(generated, reference)
+
+
+def _composer(path: Path) -> str:
+    """Return the name of the folder that a file lies in, as it can be written and asked for."""
+    # A name may hold bytes that no text has.
+    name = os.fsencode(path.absolute().parent.name).decode("utf-8", "backslashreplace")
+    # Wishes are separated by commas.
+    return " ".join(name.replace(",", " ").split())
 
 
 def _write_score(piece: Music, path: Path) -> list[Path]:

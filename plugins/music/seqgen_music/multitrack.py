@@ -14,10 +14,12 @@ and a duration, and a stroke of a drum one token, unless the instrument or the l
 
 Pitches are written as if the piece were in C major or A minor: this E sounds as an A. A piece from
 which training leaves out instruments has a token for that after the density, and no new piece has.
+Where pieces are of several composers, the composer's name comes first in the header.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
@@ -69,6 +71,7 @@ from seqgen_music.tokens import TokenTable
 
 #: What may be asked of a new piece, and an example.
 WISHES = {
+    "composer": str,
     "key": keys.named,
     "density": wishes.number,
     "instruments": wishes.names,
@@ -77,6 +80,9 @@ WISHES = {
     "bars": wishes.count,
 }
 WISH = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
+
+#: Pieces of a composer who is told of: folders of one piece each are not of composers.
+FEWEST_PIECES = 2
 
 #: How often a piece loses instruments when it is varied, and each of them then.
 THINNED, LEFT_OUT = 0.75, 0.25
@@ -109,8 +115,8 @@ class MultitrackCodec(Codec):
     time that the same token stood here: at the same place of a bar, with the same instrument,
     after the same note; of the header the mode, the density, whether instruments were left out,
     and the next one; of what sounds the lowest pitch class, and which others there are, in three
-    columns; and what came after the longest stretch of last tokens that came before, and how long
-    that is.
+    columns; what came after the longest stretch of last tokens that came before, and how long
+    that is. Where composers are known there is one more, the composer.
 
     Parameters
     ----------
@@ -126,6 +132,7 @@ class MultitrackCodec(Codec):
         self.bars = [bar_steps(metre, options.steps) for metre in learned.metres]
         self.table = TokenTable(
             {
+                "composer": learned.composers,
                 "key": keys.NAMES,
                 "density": DENSITIES[slice(*span_of(learned.densities))],
                 "instrument": learned.programs_named(),
@@ -149,7 +156,7 @@ class MultitrackCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
-        """Learn which metres, instruments, drums and durations there are, and the ranges.
+        """Learn which composers, metres, instruments, drums and durations there are, and ranges.
 
         Raises
         ------
@@ -162,6 +169,7 @@ class MultitrackCodec(Codec):
             raise ConfigError(f"steps must be 1 to {FINEST} a quarter, found {options.steps}")
         known: dict[str, set[Any]] = {name: set() for name in Learned.__annotations__}
         runs: list[tuple[int, ...]] = []
+        pieces_of: Counter[str] = Counter()
         lengths = durations_of(options.steps)
         for piece in pieces:
             try:
@@ -171,6 +179,7 @@ class MultitrackCodec(Codec):
             header, drums = header_of(score), score.program == DRUMS
             runs.append(longest_runs(score))
             known["densities"].add(header.density)
+            pieces_of[piece.composer] += 1
             known["metres"].update(score.metres)
             known["programs"].update(header.programs.tolist())
             known["drums"].update(np.unique(score.pitch[drums]).tolist())
@@ -180,6 +189,9 @@ class MultitrackCodec(Codec):
             known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
         if not known["programs"]:
             raise DataError("no piece has a note, which the codec 'multitrack' needs")
+        composers = sorted(
+            name for name, count in pieces_of.items() if name and count >= FEWEST_PIECES
+        )
         learned = Learned(
             metres=sorted(known["metres"]),
             programs=sorted(known["programs"]),
@@ -189,6 +201,7 @@ class MultitrackCodec(Codec):
             tempos=ends_of(known["tempos"]),
             velocities=ends_of(known["velocities"]),
             runs=usual_runs(runs),
+            composers=composers if len(composers) > 1 else [],
         )
         return cls(learned, options)
 
@@ -215,14 +228,16 @@ class MultitrackCodec(Codec):
         )
         if not len(ids):
             self._refuse_unknown(score)
-        return np.concatenate([self._header(header), ids])
+        return np.concatenate([self._header(header, piece.composer), ids])
 
-    def _header(self, header: Header) -> Ids:
-        """Return key, density and instruments."""
+    def _header(self, header: Header, composer: str) -> Ids:
+        """Return the composer, if it is known, key, density and instruments."""
         table, low = self.table, self.learned.densities[0]
         density = np.clip(header.density - low, 0, len(table.values("density")) - 1)
         programs = self._numbers.program[header.programs]
         opening = [table.start("key") + header.key, table.start("density") + density]
+        if table.has("composer", composer):
+            opening.insert(0, table.id("composer", composer))
         return np.concatenate([opening, table.start("instrument") + programs])
 
     def _lines(self, metres: Sequence[tuple[int, int]]) -> Ids:
@@ -275,7 +290,12 @@ class MultitrackCodec(Codec):
         metres = [learned.metres[number] for number in states.metres.tolist()]
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
         music = Score(steps, starts, metres, *tempos, *settled).to_music()
-        return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
+        composer = number[self._is(ids, "composer")][:1].tolist()
+        return replace(
+            music,
+            keys=tuple((0, *keys.signature(one)) for one in key.tolist()),
+            composer=learned.composers[composer[0]] if composer else "",
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
@@ -337,7 +357,7 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(self._is(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        opening = self._is(ids[:start], "key", "density", "thinned", "instrument")
+        opening = self._is(ids[:start], "composer", "key", "density", "thinned", "instrument")
         header = np.arange(np.argmin(np.append(opening, False)))
         head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]
@@ -367,7 +387,7 @@ class MultitrackCodec(Codec):
         return np.insert(ids, places, ids[told])[begin:]
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position (N + 1, 17)."""
+        """Return the features of every position (N + 1, K)."""
         return features_of(ids, self._states(ids), self.table)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
@@ -386,6 +406,7 @@ class MultitrackCodec(Codec):
         if "metre" in wished:
             self._refuse_metres([wished["metre"]])
         token_of: dict[str, Callable[[Any], int]] = {
+            "composer": self.composer_token,
             "key": lambda key: self.table.start("key") + key,
             "density": self.density_token,
             "tempo": self.tempo_token,
@@ -399,6 +420,20 @@ class MultitrackCodec(Codec):
         """Return the passages of what is heard on top, its onsets rounded to sixteenths."""
         music = self.decode(ids)
         return twins.passages(*twins.skyline(music, music.ticks_per_quarter // 4))
+
+    def composer_token(self, name: str) -> int:
+        """Return the token of a composer.
+
+        Raises
+        ------
+        DataError
+            If the corpus had none of this name.
+        """
+        if not self.table.has("composer", name):
+            known = ", ".join(self.learned.composers)
+            none = "all its files came from one folder, so none can be given"
+            raise DataError(f"{name!r} is no composer of this model's corpus: {known or none}")
+        return self.table.id("composer", name)
 
     def tempo_token(self, tempo: float) -> int:
         """Return the token of the nearest tempo, in quarters a minute."""

@@ -17,20 +17,25 @@ PHRASE, PHRASES = 8, 8
 
 def feature_sizes(table: TokenTable) -> tuple[int, ...]:
     """Return the number of values of every feature."""
-    position, metre, program, velocity, pitch, drum, density = (
+    position, metre, program, velocity, pitch, drum, density, composer = (
         len(table.values(kind))
-        for kind in ("position", "metre", "program", "velocity", "pitch", "drum", "density")
+        for kind in (
+            *("position", "metre", "program", "velocity", "pitch", "drum", "density"),
+            "composer",
+        )
     )
     return (
         *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
         *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, 2, program + 1),
         *harmony.SIZES,
         *(len(table) + 1, len(SIZES) + 1),
+        # Where no composer is known the model has no table for it.
+        *([composer + 1] if composer else []),
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the features of every position (N + 1, 18)."""
+    """Return the features of every position (N + 1, K)."""
     bar = np.maximum(states.lines - 1, 0)
     told = [
         states.place,
@@ -46,7 +51,9 @@ def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
     kind = table.mask("pitch")[ids] * harmony.PITCH + table.mask("duration")[ids] * harmony.DURATION
     lengths = np.array(table.values("duration"), np.int64)
     heard = harmony.harmony(kind, table.number_of[ids], states.step, lengths)
-    return np.concatenate([np.stack(told, axis=1), heard, expectations(ids)], axis=1)
+    composer = _composer(ids, table)[:, None]
+    columns = np.concatenate([np.stack(told, axis=1), heard, expectations(ids), composer], axis=1)
+    return columns[:, : len(feature_sizes(table))]
 
 
 def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
@@ -66,6 +73,11 @@ def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
     before = np.zeros(len(token), np.int64)
     before[order[1:][same]] = ids[order[:-1][same]] + 1
     return before
+
+
+def _composer(ids: Ids, table: TokenTable) -> Ids:
+    """Return the number of the composer that was told of, plus one, or 0."""
+    return np.append(table.number_of[ids], -1)[latest(table.mask("composer")[ids])] + 1
 
 
 def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids, Ids]:

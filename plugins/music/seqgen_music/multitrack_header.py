@@ -1,4 +1,7 @@
-"""What opens a piece of the codec `multitrack`: its key, its density and its instruments."""
+"""What opens a piece of the codec `multitrack`: its key, its density and its instruments.
+
+Its composer, where one is known, comes before them: notes do not tell it.
+"""
 
 from __future__ import annotations
 

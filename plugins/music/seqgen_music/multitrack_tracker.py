@@ -25,7 +25,7 @@ class Wish:
     Attributes
     ----------
     tokens : sequence of int
-        Each the only one of its kind: a key, a density, a tempo, a metre.
+        Each the only one of its kind: a composer, a key, a density, a tempo, a metre.
     instruments : sequence of frozenset of int
         Programs of which one is told at least, and no others are.
     bars : int or None
@@ -53,7 +53,7 @@ class MultitrackTracker:
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
         self._kind, self._last = "", len(codec.table)
-        self._mode = self._density = self._thinned = 0
+        self._composer = self._mode = self._density = self._thinned = 0
         self._lines = self._metre = self._tempo = self._program = 0
         # By number: which instruments were told of.
         self._plays = np.zeros(len(codec.learned.programs) + 1, bool)
@@ -72,7 +72,7 @@ class MultitrackTracker:
     def features(self) -> Sequence[int]:
         """Return the row of `MultitrackCodec.features` for the next position."""
         phrase, bar = divmod(max(self._lines - 1, 0), self._codec.feature_sizes[1])
-        return (
+        features = (
             self._place,
             bar,
             min(phrase, self._codec.feature_sizes[2] - 1),
@@ -87,12 +87,16 @@ class MultitrackTracker:
             self._following(),
             *self._sounding.features(self._step()),
             *self._memory.said,
+            self._composer,
         )
+        return features[: len(self._codec.feature_sizes)]
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of what the order of tokens, the bar and the condition allow."""
         match self._kind:
             case "":
+                mask = self._opening()
+            case "composer":
                 mask = self._masks["key"].copy()
             case "key":
                 mask = self._masks["density"].copy()
@@ -140,6 +144,8 @@ class MultitrackTracker:
         else:
             self._repeats.push(token)
         match kind:
+            case "composer":
+                self._composer = number
             case "key":
                 self._mode = (number - 1) // 12 + 1
             case "density":
@@ -198,6 +204,12 @@ class MultitrackTracker:
             for kind in ("instrument", "program"):
                 mask[self._masks[kind]] = playing
         return mask
+
+    def _opening(self) -> NDArray[np.bool_]:
+        """Return composers and keys; composers alone if one is wanted."""
+        composers = self._masks["composer"]
+        wanted = composers[list(self._wish.tokens)].any()
+        return composers.copy() if wanted else composers | self._masks["key"]
 
     def _instruments(self) -> NDArray[np.bool_]:
         """Return the instruments that may be told of next; tempos after one of each wish."""

@@ -38,6 +38,8 @@ class Learned:
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
     runs : tuple of int
         How many bars in a row may come again, as in `seqgen_music.multitrack_repeats`.
+    composers : list of str
+        None where all pieces are of one.
     """
 
     metres: list[tuple[int, int]]
@@ -48,6 +50,7 @@ class Learned:
     tempos: tuple[int, int]
     velocities: tuple[int, int]
     runs: tuple[int, ...]
+    composers: list[str]
 
     def programs_named(self) -> list[int | str]:
         """Return the programs as their tokens name them."""

@@ -76,6 +76,8 @@ class Music:
         Sorted by tick; empty means 4/4. An upbeat is a short bar of its own.
     keys : tuple of (tick, sharps, minor)
         Key signatures; flats are negative sharps.
+    composer : str
+        Name of the collection that it comes from; empty if that is not known.
     """
 
     notes: NDArray[np.void]
@@ -84,6 +86,7 @@ class Music:
     tempos: NDArray[np.void] | Sequence[tuple[int, float]] = ()
     metres: tuple[tuple[int, int, int], ...] = ()
     keys: tuple[tuple[int, int, bool], ...] = ()
+    composer: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.tempos, np.ndarray):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    import seqgen
+
 #: Token ids of a piece.
 Ids: TypeAlias = "NDArray[np.int64]"
 
@@ -184,6 +186,21 @@ class Domain(Protocol):
         generated : sequence of G pieces
         reference : iterable of R pieces
             Of a corpus; read once.
+        """
+        return {}
+
+    def likelihoods(self, run: seqgen.Run, pieces: Iterable[Piece]) -> Mapping[str, float]:
+        """Return how well a run predicts pieces in measures that no loss per token gives, by name.
+
+        For all pieces together, as in nats a point of a drawing; none by default.
+
+        Parameters
+        ----------
+        run : Run
+            Of this domain.
+        pieces : iterable of piece
+            As they were read, all of them such as the run's codec encodes; there may be more than
+            memory holds. Read once.
         """
         return {}
 

@@ -217,9 +217,7 @@ def encode_files(
     CorpusError
         If there is no file, or no piece in any.
     """
-    implementation, found = load_domain(domain)
-    files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))
-    reader = Reader(implementation, list(files), unreadable, jobs, progress or _silent)
+    reader = _reader(domain, paths, jobs, progress)
     usable = False
     for source, (ids, _) in reader.encoded(codec):
         usable = True
@@ -227,6 +225,34 @@ def encode_files(
     if not usable:
         raise _nothing_usable(reader)
     yield from reader.skipped
+
+
+def original_pieces(
+    domain: str,
+    paths: Iterable[Path | str],
+    codec: Codec,
+    *,
+    jobs: int = -1,
+    progress: Progress | None = None,
+) -> Iterator[Piece]:
+    """Yield the pieces that `encode_files` encodes, as they were read, with all that codes lose.
+
+    Nothing is read before the first is asked for. Parameters are those of `encode_files`.
+
+    Raises
+    ------
+    CorpusError
+        If there is no file.
+    """
+    yield from _reader(domain, paths, jobs, progress).originals(codec)
+
+
+def _reader(
+    domain: str, paths: Iterable[Path | str], jobs: int, progress: Progress | None
+) -> Reader:
+    implementation, found = load_domain(domain)
+    files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))
+    return Reader(implementation, list(files), unreadable, jobs, progress or _silent)
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,12 @@ class Reader:
             _encode(self._domain, codec, source, piece) for source, piece in self._kept
         )
 
+    def originals(self, codec: Codec) -> Iterator[Piece]:
+        """Yield the pieces that a codec encodes, as they were read; none is kept."""
+        for source, piece in self._accepted(self._read("reading", None)):
+            if not isinstance(_encode(self._domain, codec, source, piece), Skipped):
+                yield piece
+
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
         """Yield what can be used, and take note of the rest."""
         for content in contents:

@@ -457,7 +457,7 @@ def measures_pieces(subject: Subject, folder: Path) -> None:
 
 
 def learns_and_writes(subject: Subject, folder: Path) -> None:
-    """A small model learns a demo piece, and what it generates is written."""
+    """A small model learns a demo piece, is rated on it, and what it generates is written."""
     pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1], "valid": subject.pieces[:1]}
     corpus = write_corpus(folder / "corpus", subject.name, pieces, codec=subject.codec_name)
     model = ModelConfig(hidden=32, embedding=8, dropout=0)
@@ -465,6 +465,8 @@ def learns_and_writes(subject: Subject, folder: Path) -> None:
     run = create_run(folder / "run", corpus, model, replace(config, device="cpu"))
     losses = [report.valid_loss for report in run.train(corpus) if report.valid_loss is not None]
     assert losses[-1] < losses[0], losses
+    rated = run.domain.likelihoods(run, iter(subject.pieces[:1]))
+    assert all(name and math.isfinite(value) for name, value in rated.items()), rated
     new = list(generate(run, 2, limit=LimitConfig(length=60)))
     samples = write_samples(run, new, folder / "samples")
     assert len(samples.paths) >= 2 and all(path.exists() for path in samples.paths)

@@ -123,6 +123,7 @@ def test_score_lists_the_worst_first_beside_the_baseline(
         first["nats"]["baseline"] + second["nats"]["baseline"]
     )
     assert found["skipped"][0]["source"].endswith("unknown.txt")
+    assert found["likelihoods"] == {}
 
 
 def test_score_reads_splits_of_a_corpus(seqgen_command, trained: Path, tmp_path: Path) -> None:
@@ -154,6 +155,40 @@ def test_score_does_without_a_baseline_where_the_corpus_is_gone(
     (tmp_path / "c" / "corpus.json").unlink()
     status, out, err = seqgen_command("score", tmp_path / "run", verses / "03.txt")
     assert status == 0 and "no baseline" in err and "baseline" not in out
+
+
+def test_score_says_what_a_domain_says_of_files(seqgen_command, tmp_path: Path) -> None:
+    import numpy as np
+    from seqgen_handwriting.domain import Handwriting
+    from seqgen_handwriting.ink import Ink
+    from seqgen_handwriting.likelihood import soft_nats
+
+    rng, folder = np.random.default_rng(0), tmp_path / "ink"
+    folder.mkdir()
+    for number in range(20):
+        steps = rng.normal([4, 0], 3, (2, 12, 2)).cumsum(axis=1)
+        Handwriting().write(Ink(tuple(steps)), folder / f"{number:02}.json")
+    trained = tmp_path / "run"
+    few = ("--codec-option", "draw=12", "--codec-option", "move=4", "--out", trained, *TINY)
+    status, _, err = seqgen_command("train", "handwriting", folder, *few)
+    assert status == 0, err
+    files, dot = [folder / "03.json", folder / "07.json"], tmp_path / "dot.json"
+    Handwriting().write(Ink((np.zeros((1, 2)),)), dot)
+    status, out, err = seqgen_command("score", trained, *files, dot, "--json")
+    assert status == 0 and "left out 1 source" in err
+    run = seqgen.load(trained)
+    nats = soft_nats(run, [ink for file in files for ink in Handwriting().read(file)])
+    side = "at 1 % of the side"
+    assert json.loads(out)["likelihoods"] == {
+        f"soft nats a point {side}": pytest.approx(nats.soft_per_point),
+        f"soft nats a drawing {side}": pytest.approx(nats.soft_per_drawing),
+    }
+    out = seqgen_command("score", trained, *files)[1]
+    assert f"soft nats a point {side}: {nats.soft_per_point:.4f}\n" in out
+    # What a corpus keeps lies on the codes.
+    for corpus in ([], [run.corpus().folder]):
+        out = seqgen_command("score", trained, *corpus, "--json")[1]
+        assert json.loads(out)["likelihoods"] == {}
 
 
 def test_generate_adapts_to_the_prompt(seqgen_command, trained: Path, tmp_path: Path) -> None:

@@ -93,18 +93,21 @@ def score(
         nats = {"network": scored.nats, **dict(zip(columns, others, strict=True))}
         rows.append(Row(source, scored.tokens, scored.units, nats))
     rows.sort(key=lambda row: -row.loss)
-    total = _total(rows)
+    total, likelihoods = _total(rows), _likelihoods(loaded, paths)
     if json:
         print_json(
             {
                 "order": None if counts is None else counts.order,
                 "pieces": [asdict(row) for row in rows],
                 "total": asdict(total),
+                "likelihoods": likelihoods,
                 "skipped": [asdict(entry) for entry in skipped],
             }
         )
     else:
         print_table([*rows, total])
+        for name, value in likelihoods.items():
+            print(f"{name}: {value:.4f}")
     if skipped:
         say(f"left out {len(skipped)} sources that could not be used:")
         for entry in skipped:
@@ -129,14 +132,13 @@ def _pieces(
 ) -> Iterator[tuple[str, Ids]]:
     """Yield the ids of the pieces that are meant, with where they come from."""
     from seqgen.corpus import Corpus
-    from seqgen.files import CORPUS
     from seqgen.preparation import encode_files
     from seqgen.reading import Skipped
 
     if not paths:
         yield from _split(run.corpus(), split)
         return
-    if len(paths) == 1 and (paths[0] / CORPUS).exists():
+    if not _are_files(paths):
         corpus = Corpus(paths[0])
         if corpus.vocab.digest != run.vocab.digest:
             raise CorpusError(
@@ -152,6 +154,26 @@ def _pieces(
             skipped.append(found)
         else:
             yield found
+
+
+def _are_files(paths: tuple[Path, ...]) -> bool:
+    """Return whether pieces are read from files, and not from a corpus."""
+    from seqgen.files import CORPUS
+
+    return bool(paths) and not (len(paths) == 1 and (paths[0] / CORPUS).exists())
+
+
+def _likelihoods(run: Run, paths: tuple[Path, ...]) -> dict[str, float]:
+    """Return what the domain says of how well pieces of files are predicted.
+
+    A corpus holds ids alone. What they decode to lies where the codes are, which flatters.
+    """
+    from seqgen.preparation import original_pieces
+
+    if not _are_files(paths):
+        return {}
+    pieces = original_pieces(run.info["domain"], paths, run.codec)
+    return dict(run.domain.likelihoods(run, pieces))
 
 
 def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Ids]]:

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from weakref import ref
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_handwriting import fonts
+from seqgen_handwriting import fonts, likelihood
 from seqgen_handwriting.codebook import Books, k_means
+from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.grid import GridCodec, GridOptions
 from seqgen_handwriting.ink import Ink
@@ -361,20 +363,52 @@ def test_announced_letters_are_given_and_advancing_counts() -> None:
     assert more.soft - one.soft == pytest.approx(float((ids == codec.pen.advance).sum()))
 
 
-def test_a_network_is_scored_alike_in_any_company() -> None:
+def untrained(codec: PointsCodec) -> SimpleNamespace:
+    """Return a run with a small network."""
     torch.manual_seed(0)
-    codec = FITTED[PointsCodec, "drawings"]
     vocab = Vocab.of(codec.vocab)
     model = SequenceLSTM(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
-    run = SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
+    return SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
+
+
+def test_a_network_is_scored_alike_in_any_company(monkeypatch) -> None:
+    run = untrained(FITTED[PointsCodec, "drawings"])
     pieces = [replace(ink, strokes=ink.strokes[:count]) for count in (1, 2, 3) for ink in DRAWINGS]
     together = soft_nats(run, pieces)
     alone = [soft_nats(run, [ink]) for ink in pieces]
     assert together.soft == pytest.approx(sum(each.soft for each in alone), rel=1e-5)
     assert together.hard == pytest.approx(sum(each.hard for each in alone), rel=1e-5)
     assert together.points == sum(ink.points - 1 for ink in pieces)
+    monkeypatch.setattr(likelihood, "LOGITS", 10_000)
+    assert soft_nats(run, pieces).soft == pytest.approx(together.soft, rel=1e-5)
     with pytest.raises(DataError, match="one token a point"):
         ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], lambda ids: ids)
+
+
+def test_drawings_are_scored_while_they_come(monkeypatch) -> None:
+    monkeypatch.setattr(likelihood, "LANES", 4)
+    given: list[ref[Ink]] = []
+
+    def pieces():
+        for ink in DRAWINGS * 3:
+            copy = replace(ink)
+            given.append(ref(copy))
+            # Those before, and those that are read now.
+            assert sum(each() is not None for each in given) <= 2 * 4
+            yield copy
+
+    assert soft_nats(untrained(FITTED[PointsCodec, "drawings"]), pieces()).drawings == 36
+
+
+@CODECS
+def test_codecs_of_one_token_a_point_have_likelihoods(kind) -> None:
+    run = untrained(FITTED[kind, "drawings"])
+    found = Handwriting().likelihoods(run, iter(DRAWINGS))
+    if kind is PolarCodec:
+        assert found == {}
+    else:
+        nats = soft_nats(run, DRAWINGS)
+        assert list(found.values()) == [nats.soft_per_point, nats.soft_per_drawing]
 
 
 def test_the_floor_counts_pairs() -> None:

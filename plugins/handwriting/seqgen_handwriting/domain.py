@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
@@ -27,6 +27,9 @@ from seqgen_handwriting.svg_reading import ink_of_svg
 from seqgen_handwriting.svg_writing import animated_svg, svg
 from seqgen_handwriting.unipen_reading import read_unipen
 from seqgen_handwriting.xml_files import kind, root_of
+
+if TYPE_CHECKING:
+    import seqgen
 
 
 class Handwriting(Domain):
@@ -103,6 +106,19 @@ class Handwriting(Domain):
         from seqgen_handwriting.metrics import measure
 
         return measure(generated, reference)
+
+    def likelihoods(self, run: seqgen.Run, pieces: Iterable[Ink]) -> Mapping[str, float]:
+        """Return soft nats a point and a drawing; none where a point takes several tokens."""
+        # Only scoring needs it.
+        from seqgen_handwriting.likelihood import D, has_density, soft_nats
+
+        if not has_density(run.codec):
+            return {}
+        found, known = soft_nats(run, pieces), f"at {100 * D:g} % of the side"
+        return {
+            f"soft nats a point {known}": found.soft_per_point,
+            f"soft nats a drawing {known}": found.soft_per_drawing,
+        }
 
 
 def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:

@@ -9,15 +9,16 @@ give no nats for free: D^2 / 12 is added to each variance, and a density is coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Ids
+from seqgen.plugin import Codec, Ids
 from seqgen_handwriting.codebook import Books
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.pen_states import LETTER
@@ -31,6 +32,9 @@ D = 0.01
 
 #: Drawings that a network reads side by side.
 LANES = 32
+
+#: Most log-probabilities of one call: of long drawings fewer are read side by side.
+LOGITS = 2**24
 
 #: Log-probabilities of a piece's ids ``(N,)``: of every id at every position ``(N + 1, V')``.
 Predictor: TypeAlias = Callable[[Ids], NDArray[np.float64]]
@@ -71,8 +75,13 @@ class InkNats:
         return self.soft / self.drawings
 
 
+def has_density(codec: Codec) -> bool:
+    """Return whether a codec has one token a point, by which the next point has a density."""
+    return isinstance(codec, PointsCodec) and isinstance(codec.steps, Books)
+
+
 def soft_nats(run: seqgen.Run, inks: Iterable[Ink]) -> InkNats:
-    """Score drawings with the network of a run.
+    """Score drawings with the network of a run; a few at a time are in memory.
 
     Raises
     ------
@@ -82,11 +91,10 @@ def soft_nats(run: seqgen.Run, inks: Iterable[Ink]) -> InkNats:
     codec = run.codec
     if not isinstance(codec, PointsCodec):
         raise DataError(f"{run.folder} is no run of a codec for ink")
-    inks = list(inks)
-    total = InkNats(0, 0, 0.0, 0.0)
-    for low in range(0, len(inks), LANES):
-        group = [codec.encode(ink) for ink in inks[low : low + LANES]]
-        for ink, log_probabilities in zip(inks[low:], _predicted(run, group), strict=False):
+    remaining, total = iter(inks), InkNats(0, 0, 0.0, 0.0)
+    while group := list(islice(remaining, LANES)):
+        predicted = _predicted(run, [codec.encode(ink) for ink in group])
+        for ink, log_probabilities in zip(group, predicted, strict=True):
             total = _plus(total, ink_nats(codec, ink, lambda _, known=log_probabilities: known))
     return total
 
@@ -224,12 +232,17 @@ def _plus(one: InkNats, other: InkNats) -> InkNats:
     )
 
 
-def _predicted(run: seqgen.Run, group: list[Ids]) -> list[NDArray[np.float64]]:
-    """Return the network's log-probabilities of pieces ``(N + 1, V')``, side by side."""
+def _predicted(run: seqgen.Run, group: list[Ids]) -> Iterator[NDArray[np.float64]]:
+    """Yield the network's log-probabilities of pieces ``(N + 1, V')``, read side by side."""
     # Only scoring needs it.
     import torch
 
     longest = max(map(len, group))
+    if len(group) > 1 and len(group) * (longest + 1) * run.vocab.targets > LOGITS:
+        half = len(group) // 2
+        yield from _predicted(run, group[:half])
+        yield from _predicted(run, group[half:])
+        return
     inputs = np.full((len(group), longest + 1), run.vocab.end)
     features = np.zeros((*inputs.shape, len(run.codec.feature_sizes)), np.int64)
     for row, ids in enumerate(group):
@@ -241,4 +254,4 @@ def _predicted(run: seqgen.Run, group: list[Ids]) -> list[NDArray[np.float64]]:
         read = (torch.from_numpy(array).to(device) for array in (inputs, features))
         logits, _ = model(*read)
         result = logits.double().log_softmax(-1).cpu().numpy()
-    return [result[row, : len(ids) + 1] for row, ids in enumerate(group)]
+    yield from (result[row, : len(ids) + 1] for row, ids in enumerate(group))

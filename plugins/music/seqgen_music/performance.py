@@ -157,7 +157,7 @@ class PerformanceCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
-    temperature: ClassVar[float] = 0.9
+    temperature: ClassVar[float] = 1.0
 
     def __init__(self, low: int, high: int, program: int, options: PerformanceOptions) -> None:
         self.options, self.low, self.high, self.program = options, low, high, program

@@ -238,7 +238,9 @@ def _survivors(tasks: list[Any], jobs: int) -> Iterator[list[_Content]]:
     Which file that was is found by reading those whose result has not come yet one at a time.
     """
     done = 0
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", timeout=PATIENCE)
+    # With one process, as on a machine of one core, joblib would read in this one.
+    processes = max(joblib.effective_n_jobs(jobs), 2)
+    parallel = joblib.Parallel(n_jobs=processes, return_as="generator", timeout=PATIENCE)
     try:
         for contents in parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks):
             yield contents

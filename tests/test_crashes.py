@@ -48,6 +48,13 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
         assert names == [f"{number}.txt" for number in (0, 1, 2, 4, 5, 6, 7)]
 
 
+def test_a_machine_of_one_core_survives_as_well(texts: Path, tmp_path: Path, monkeypatch) -> None:
+    make_fragile(monkeypatch, os.abort)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    corpus = seqgen.prepare("text", [texts], tmp_path / "corpus")
+    assert skipped(corpus) == [("3.txt", "its parser crashed")]
+
+
 @pytest.mark.slow
 def test_a_parser_that_never_ends_costs_one_file(texts: Path, tmp_path, monkeypatch) -> None:
     make_fragile(monkeypatch, lambda: time.sleep(1e6))

@@ -305,6 +305,10 @@ def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
     assert runs(0, 5, 0, 5, 0, 5) == (0, 4, 2)
     assert runs(0, 1, 2, 3, 0, 1, 2, 5) == (0, 0, 3)
     assert runs(0) == (0, 0, 0)
+    # The last bar begins like the one before.
+    alike = bars_of(0, 0, 0)
+    notes = np.concatenate([alike.notes, make_notes([(5000, 100, 60, 80, 0)])])
+    assert longest_runs(score_of(replace(alike, notes=notes), 12))[0] == 2
     # One piece in forty that goes on and on is not what the others do.
     assert usual_runs([(1, 2, 3)] * 39 + [(15, 14, 12)]) == (1, 2, 3)
     assert usual_runs([(0, 0, 0)]) == (1, 1, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,16 +17,18 @@ USUAL = 0.95
 
 
 def longest_runs(score: Score) -> tuple[int, ...]:
-    """Return how many bars in a row are at most the same as those so many `PERIODS` before."""
-    first = np.searchsorted(score.step, score.starts)
-    notes = np.stack([score.program, score.pitch, score.duration, score.velocity], axis=1)
-    bars: list[Hashable] = [
-        (metre, (steps - start).tobytes(), rows.tobytes())
-        for metre, start, steps, rows in zip(
-            score.metres,
+    """Return how many bars in a row are at most the same as those so many `PERIODS` before.
+
+    The last of them need only begin in the same way, for that is what a new piece is kept from. A
+    bar is where its notes begin and their pitches: whatever has the same tokens is the same.
+    """
+    first = np.searchsorted(score.step, score.starts)[1:]
+    bars = [
+        list(zip((steps - start).tolist(), pitches.tolist(), strict=True))
+        for start, steps, pitches in zip(
             score.starts.tolist(),
-            np.split(score.step, first[1:]),
-            np.split(notes, first[1:]),
+            np.split(score.step, first),
+            np.split(score.pitch, first),
             strict=True,
         )
     ]
@@ -39,11 +41,12 @@ def usual_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(np.maximum(usual, 1).tolist())
 
 
-def _longest_run(bars: Sequence[Hashable], period: int) -> int:
+def _longest_run(bars: Sequence[list[tuple[int, int]]], period: int) -> int:
     run = longest = 0
     for old, new in zip(bars, bars[period:], strict=False):
+        if old[:1] == new[:1]:
+            longest = max(longest, run + 1)
         run = run + 1 if old == new else 0
-        longest = max(longest, run)
     return longest
 
 

@@ -117,7 +117,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         counts.seconds = time.monotonic() - began
         fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
 
-        evaluating = interrupted or fraction >= min(counts.next_evaluation, 1)
+        due = fraction >= min(counts.next_evaluation, 1)
+        evaluating = interrupted or due
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
@@ -133,7 +134,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             # Evaluating takes time as well: the next one is due by what is left.
             counts.seconds = time.monotonic() - began
             fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
-            message = learner.drop_more(valid_loss)
+            if due:  # what Ctrl-C brings about must change nothing of what is learned later
+                message = learner.drop_more(valid_loss)
             count = math.floor(fraction * config.evaluations) + 1
             counts.next_evaluation = count / config.evaluations
         improved = valid_loss is not None and valid_loss < counts.best

@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,32 @@ def test_a_killed_training_ends_as_the_unbroken_one(
     for folder in killed:
         assert finish(folder, data) == unbroken
         assert losses(folder) == losses(run.folder)
+
+
+def test_ctrl_c_changes_nothing_of_what_is_learned_later(
+    chorales, tmp_path: Path, monkeypatch
+) -> None:
+    """The evaluation that it brings about is no occasion to drop more."""
+    data, config = chorales.corpus(), replace(CONFIG, most_dropout=0.9)
+    begin(tmp_path / "unbroken", data, config)
+    unbroken = finish(tmp_path / "unbroken", data)
+    run, calls = begin(tmp_path / "broken", data, config), itertools.count()
+
+    def interrupted(*arguments):
+        # Two thirds of the way to an evaluation, when pieces have been recited for long.
+        if next(calls) == 68:
+            signal.raise_signal(signal.SIGINT)
+        return batch_nats(*arguments)
+
+    monkeypatch.setattr("seqgen.learner.batch_nats", interrupted)
+    reports = list(run.train(data))
+    assert reports[-1].interrupted and reports[-1].valid_loss is not None
+    assert finish(run.folder, data) == unbroken
+    rises = {
+        folder: [row["step"] for row in Run(folder, "cpu").metrics if row["message"]]
+        for folder in (tmp_path / "unbroken", run.folder)
+    }
+    assert rises[run.folder] == rises[tmp_path / "unbroken"] != []
 
 
 def test_the_time_spent_is_restored(corpus, tmp_path: Path) -> None:

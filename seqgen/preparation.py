@@ -227,28 +227,21 @@ def encode_files(
     yield from reader.skipped
 
 
-def original_pieces(
-    domain: str,
-    paths: Iterable[Path | str],
-    codec: Codec,
-    *,
-    jobs: int = -1,
-    progress: Progress | None = None,
-) -> Iterator[Piece]:
+def original_pieces(domain: str, paths: Iterable[Path | str], codec: Codec) -> Iterator[Piece]:
     """Yield the pieces that `encode_files` encodes, as they were read, with all that codes lose.
 
-    Nothing is read before the first is asked for. Parameters are those of `encode_files`.
+    Nothing is read before the first is asked for.
 
     Raises
     ------
     CorpusError
         If there is no file.
     """
-    yield from _reader(domain, paths, jobs, progress).originals(codec)
+    yield from _reader(domain, paths).originals(codec)
 
 
 def _reader(
-    domain: str, paths: Iterable[Path | str], jobs: int, progress: Progress | None
+    domain: str, paths: Iterable[Path | str], jobs: int = -1, progress: Progress | None = None
 ) -> Reader:
     implementation, found = load_domain(domain)
     files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))

@@ -126,6 +126,8 @@ class MultitrackTracker:
         looping = [
             token for token in self._repeats.too_often() if self._tokens[token] in ("pitch", "drum")
         ]
+        if not looping:
+            return mask
         different = mask.copy()
         different[looping] = False
         return different if different.any() else mask

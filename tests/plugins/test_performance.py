@@ -13,6 +13,7 @@ from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
 from seqgen_music.performance_memory import NEVER, Memory, Place, features_of
+from seqgen_music.performance_variety import LENGTHS, fewest_pitches, usual_fewest
 
 import seqgen
 from seqgen.errors import DataError
@@ -25,7 +26,7 @@ def played(*notes: tuple[float, float, int, int]) -> Music:
 
 
 PIECE = played((0.5, 0.5, 60, 64), (0.5, 1.0, 64, 64), (0.75, 0.5, 67, 90), (2.0, 0.3, 60, 90))
-CODEC = PerformanceCodec(58, 69, 0, PerformanceOptions())
+CODEC = PerformanceCodec(58, 69, 0, (1, 1, 1), PerformanceOptions())
 END = len(CODEC.vocab)
 
 
@@ -299,6 +300,52 @@ def test_the_tracker_keeps_to_one_way_of_writing() -> None:
     two = (*begun, "note on D4", "shift 5")
     assert "note off C4" not in allowed(*two, "note off D4")
     assert not any(name.startswith("shift") for name in allowed(*["shift 100"] * 10))
+
+
+# Variety ----------------------------------------------------------------------------------------
+
+
+def windows(pitches: list[int], size: int) -> list[list[int]]:
+    return [pitches[start : start + size] for start in range(len(pitches) - size + 1)]
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 30))
+def test_the_different_pitches_of_every_stretch_are_counted(pitches, stretch: int) -> None:
+    different = [len({*part}) for part in windows(pitches, stretch)]
+    assert fewest_pitches(np.array(pitches, int), stretch) == min(different, default=None)
+
+
+def test_one_piece_in_forty_that_stays_on_few_pitches_is_not_what_the_others_do() -> None:
+    assert usual_fewest([(3, 7, 17)] * 39 + [(1, 1, 1)]) == (3, 7, 17)
+    # What is too short tells nothing.
+    assert usual_fewest([(2, 5, None), (2, None, None), (None, None, None)]) == (2, 5, 1)
+
+
+def scale_and(trill: int) -> Music:
+    """Return a piece that goes up a scale between two trills of so many notes."""
+    notes = [69, 67] * (trill // 2)
+    pitches = [*notes, 57, 59, 60, 62, 64, 65, *notes]
+    return played(*((at / 10, 0.1, pitch, 64) for at, pitch in enumerate(pitches)))
+
+
+def test_a_trill_does_not_last_for_ever() -> None:
+    corpus = [scale_and(14)] * 2
+    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
+    assert codec.fewest == (4, 1, 1)
+    follow(codec, codec.encode(corpus[0]))
+    tracker, struck = codec.tracker(), 0
+    for token in codec.encode(scale_and(40)).tolist():
+        if not tracker.allowed()[token]:
+            break
+        tracker.push(token)
+        struck += codec.table.token(token)[0] == "note on"
+    assert struck == LENGTHS[0] - 1
+    possible = {codec.vocab[token] for token in np.flatnonzero(tracker.allowed()) if token < END}
+    assert {"note on D4", "note on A3"} <= possible
+    assert not {"note on A4", "note on G4"} & possible
+    # If there are no other pitches it goes on.
+    only = PerformanceCodec(67, 69, 0, (9, 1, 1), PerformanceOptions())
+    follow(only, only.encode(played(*((at / 10, 0.1, 67 + at % 3, 64) for at in range(40)))))
 
 
 # Conditions, variations, features ---------------------------------------------------------------

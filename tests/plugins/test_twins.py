@@ -187,7 +187,7 @@ def recital(seed: int, **how: float) -> Music:
 
 
 def heard(music: Music) -> np.ndarray:
-    codec = PerformanceCodec(20, 100, 0, PerformanceOptions())
+    codec = PerformanceCodec(20, 100, 0, (1, 1, 1), PerformanceOptions())
     return codec.passages(codec.encode(music))
 
 

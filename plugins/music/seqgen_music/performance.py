@@ -41,6 +41,7 @@ from seqgen_music.performance_tracker import (
     PerformanceTracker,
     span_number,
 )
+from seqgen_music.performance_variety import LENGTHS, fewest_pitches, usual_fewest
 from seqgen_music.tokens import TokenTable
 
 #: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
@@ -154,13 +155,23 @@ class PerformanceCodec(Codec):
         Lowest and highest pitch of the corpus.
     program : int
         General MIDI program of the pieces that come out.
+    fewest : tuple of int
+        How many different pitches new pieces have in each of `performance_variety.LENGTHS`.
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
     temperature: ClassVar[float] = 1.0
 
-    def __init__(self, low: int, high: int, program: int, options: PerformanceOptions) -> None:
+    def __init__(
+        self,
+        low: int,
+        high: int,
+        program: int,
+        fewest: tuple[int, ...],
+        options: PerformanceOptions,
+    ) -> None:
         self.options, self.low, self.high, self.program = options, low, high, program
+        self.fewest = fewest
         pitches = range(low, high + 1)
         self.table = TokenTable(
             {
@@ -184,7 +195,7 @@ class PerformanceCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: PerformanceOptions) -> Self:
-        """Learn the range, and the program that plays most notes.
+        """Learn the range, the program that plays most notes, and how few pitches are usual.
 
         Raises
         ------
@@ -192,19 +203,21 @@ class PerformanceCodec(Codec):
             If no piece has a note besides drums.
         """
         low, high, programs = 128, -1, Counter[int]()
+        fewest = []
         for piece in pieces:
             try:
                 pitches = played(piece).pitch
             except DataError:
                 continue
             low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
+            fewest.append([fewest_pitches(pitches, length) for length in LENGTHS])
             counts = np.bincount(piece.notes["track"], minlength=len(piece.tracks)).tolist()
             for track, count in zip(piece.tracks, counts, strict=True):
                 programs[track.program] += 0 if track.drums else count
         if not programs:
             raise DataError("no piece can be performed: none has a note besides drums")
         program = min(programs, key=lambda program: (-programs[program], program))
-        return cls(low, high, program, options)
+        return cls(low, high, program, usual_fewest(fewest), options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the notes as ids.
@@ -241,13 +254,19 @@ class PerformanceCodec(Codec):
         return Music(rows, (track,), QUARTER_TICKS, ((0, TEMPO),))
 
     def state(self) -> dict[str, Any]:
-        """Return range and program."""
-        return {"low": self.low, "high": self.high, "program": self.program}
+        """Return what `fit` has learned."""
+        return {
+            "low": self.low,
+            "high": self.high,
+            "program": self.program,
+            "fewest": list(self.fewest),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: PerformanceOptions) -> Self:
         """Rebuild the codec."""
-        return cls(state["low"], state["high"], state["program"], options)
+        low, high, program = state["low"], state["high"], state["program"]
+        return cls(low, high, program, tuple(state["fewest"]), options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose by at most three semitones, stretch by at most a twentieth, play it louder."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
 from seqgen_music.performance_memory import Memory
+from seqgen_music.performance_variety import Variety
 
 if TYPE_CHECKING:
     from seqgen_music.performance import PerformanceCodec
@@ -53,6 +54,7 @@ class PerformanceTracker:
         self._silent_since = 0
         self._moments, self._pitches = (0, 0), (0, 0)
         self._memory = Memory()
+        self._variety = Variety(codec.fewest)
         #: What was last at this moment: a note that ended, and the pitch of one that began.
         self._last_end, self._last_begun = (-1, -1), -1
 
@@ -73,7 +75,8 @@ class PerformanceTracker:
         """Return the mask of what may come.
 
         Nothing begins that sounds, nothing ends that does not, no note and no silence lasts more
-        than ten seconds, and the piece ends with its last note.
+        than ten seconds, and the piece ends with its last note. Where a new piece has stayed on few
+        pitches for longer than the corpus does, another pitch comes next.
         """
         table = self._codec.table
         mask = np.zeros(len(table) + 1, bool)
@@ -84,6 +87,10 @@ class PerformanceTracker:
         if not self._is_over():
             begins[self._last_begun + 1 :] = True
             begins[[pitch for _, pitch in self._sounding]] = False
+            fresh = begins.copy()
+            fresh[self._variety.worn()] = False
+            if fresh.any():
+                begins[:] = fresh
         if self._last == VELOCITY:
             return mask
         louder = mask[table.start("velocity") : table.start("shift")]
@@ -122,6 +129,7 @@ class PerformanceTracker:
 
     def _begin(self, pitch: int) -> None:
         self._sounding.append((self._time, pitch))
+        self._variety.push(pitch)
         self._memory.begin(self._time, pitch + 1, self._bin or DEFAULT_BIN)
         self._pitches = (self._pitches[1], pitch + 1)
         self._last_begun = pitch

@@ -42,12 +42,11 @@ MOST_DROPOUT = 0.6
 #: Weights that a corpus bears, times the root of its tokens: more would only learn it by heart.
 WEIGHTS_BORNE = 2_700
 
-#: Passes over a corpus after which it would only be learned by heart: as it is, and if its codec
-#: varies every token of it.
-EPOCHS, VARIED_EPOCHS = 16, 96
+#: Passes over a corpus after which it would only be learned by heart, for each of its versions.
+EPOCHS = 16
 
-#: Pieces of which it is found out how much the codec varies, and how often each is varied.
-VARIED, VARIATIONS = 8, 4
+#: Pieces of which it is found out in how many versions the codec shows them, out of how many.
+VARIED, VARIATIONS = 8, 8
 
 #: How far weight decay alone would shrink the weights over a training, as an exponent of e: for
 #: each pass over the corpus, and at most.
@@ -197,28 +196,29 @@ def _is_on_gpu(train: TrainConfig) -> bool:
 
 
 def _most_epochs(corpus: Corpus) -> int:
-    return EPOCHS + round((VARIED_EPOCHS - EPOCHS) * _variety(corpus))
+    return round(EPOCHS * _versions(corpus))
 
 
-def _variety(corpus: Corpus) -> float:
-    """Return the share of tokens that the codec's variations change, now or then.
+def _versions(corpus: Corpus) -> float:
+    """Return in how many versions a token is seen among some variations of its piece, in the mean.
 
-    All count as changed where their number changes. What always stays the same, such as a rhythm
-    when music is transposed, is learned by heart as fast as ever.
+    What always stays the same, such as a rhythm when music is transposed, is learned by heart as
+    fast as ever. All may change where the number of tokens does.
     """
     if type(corpus.codec).augment is Codec.augment:
-        return 0.0
+        return 1.0
     rng = np.random.default_rng(0)
-    changed = total = 0
+    seen = total = 0
     for segment in corpus.segments("train")[:VARIED]:
         ids = np.asarray(corpus.piece(segment.piece), np.int64)
-        ever = np.zeros(len(ids), bool)
-        for _ in range(VARIATIONS):
-            varied = corpus.codec.augment(ids, rng)
-            ever |= len(varied) != len(ids) or varied != ids
-        changed += int(ever.sum())
+        varied = [corpus.codec.augment(ids, rng) for _ in range(VARIATIONS)]
+        versions = len({variation.tobytes() for variation in varied})
+        changed = len(ids)
+        if len({len(variation) for variation in varied}) == 1:
+            changed = int((np.array(varied) != varied[0]).any(axis=0).sum())
+        seen += len(ids) + changed * (versions - 1)
         total += len(ids)
-    return changed / total
+    return seen / total
 
 
 def dropout_for(epochs: float) -> float:

@@ -28,8 +28,11 @@ from seqgen.vocab import Vocab
 #: Length of the longest n-grams among which `baseline` chooses.
 LONGEST = 8
 
-#: Most tokens that `baseline` counts: what 32-bit counts and a few hundred megabytes hold.
+#: Most tokens that `baseline` counts.
 COUNTED = 2**22
+
+#: Slots of the largest table: 336 MB, and half as much again while it is made.
+MOST_SLOTS = 2**24
 
 #: Multiplier of the polynomial hash of sequences, and the hash of the empty one.
 _MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
@@ -55,10 +58,15 @@ class NgramModel:
     vocab : Vocab
     order : int
         Length of the longest n-gram.
+
+    Attributes
+    ----------
+    counted : int
+        Ids counted so far, START and END not among them.
     """
 
     def __init__(self, vocab: Vocab, order: int) -> None:
-        self.order = order
+        self.order, self.counted = order, 0
         self._vocab = vocab
         self._used = 0
         self._keys = np.zeros(2**12, np.uint64)
@@ -92,7 +100,7 @@ class NgramModel:
         targets : int64 array (N,)
             The id to predict after each, or `seqgen.batches.IGNORE`.
         learn : bool
-            Whether to count as well.
+            Whether to count as well, while the table has room.
 
         Returns
         -------
@@ -100,13 +108,14 @@ class NgramModel:
             Column n is the probability of each target given the n ids before it; 1 where it is
             to be ignored.
         """
-        if learn:
-            self._make_room(len(inputs) * (self.order + 1))
+        learn = learn and self._has_room(len(inputs) * (self.order + 1))
         probabilities = np.ones((len(inputs), self.order))
         ends = (self._vocab.start, self._vocab.end)
         self._used += _read(
             *(inputs, targets, ends, learn, self._keys, self._table, self._context, probabilities)
         )
+        if learn:
+            self.counted += int(((targets != IGNORE) & (targets != self._vocab.end)).sum())
         return probabilities
 
     def shorten(self, order: int) -> None:
@@ -122,15 +131,16 @@ class NgramModel:
             result[low : low + CHUNK] = np.log(predicted)
         return result
 
-    def _make_room(self, entries: int) -> None:
-        """Double the table until no more than half of it will be taken."""
+    def _has_room(self, entries: int) -> bool:
+        """Double the table until half of it is enough; return whether it is."""
         slots = len(self._keys)
-        while self._used + entries > slots // 2:
+        while self._used + entries > slots // 2 and slots < MOST_SLOTS:
             slots *= 2
         if slots > len(self._keys):
             keys, table = np.zeros(slots, np.uint64), np.zeros((slots, 3), np.uint32)
             _copy(self._keys, self._table, keys, table)
             self._keys, self._table = keys, table
+        return self._used + entries <= slots // 2
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ class Baseline:
     nats_per_token : float
         Their loss there, counted as `seqgen.training.evaluate` does: END is a token.
     tokens : int
-        Training tokens that were counted, START and END not among them.
+        Training tokens that were counted.
     model : NgramModel
         The counts, of this order.
     """
@@ -168,12 +178,14 @@ def baseline(corpus: Corpus) -> Baseline:
         nats -= np.log(model.read(inputs, targets, learn=False)).sum(axis=0)
         counted += int((targets != IGNORE).sum())
     model.shorten(int(nats.argmin()) + 1)
-    tokens = min(corpus.size("train"), COUNTED)
-    return Baseline(model.order, float(nats.min()) / counted, tokens, model)
+    return Baseline(model.order, float(nats.min()) / counted, model.counted, model)
 
 
 def count(corpus: Corpus) -> NgramModel:
-    """Count the first `COUNTED` tokens of the training split as they are: without augmentation."""
+    """Count the first `COUNTED` tokens of the training split, or as many as the table takes.
+
+    They are counted as they are: without augmentation.
+    """
     model = NgramModel(corpus.vocab, LONGEST)
     for inputs, targets in _steps(corpus, "train"):
         model.read(inputs, targets, learn=True)

@@ -121,9 +121,21 @@ def test_the_baseline_reads_no_more_than_it_may(corpus, monkeypatch) -> None:
     monkeypatch.setattr(ngram, "CHUNK", 100)
     monkeypatch.setattr(ngram, "COUNTED", 200)
     found = baseline(corpus)
-    assert found.tokens == 200
     steps = list(ngram._steps(corpus, "train"))
     assert sum(len(inputs) for inputs, _ in steps) == 200
+    targets = np.concatenate([targets for _, targets in steps])
+    assert found.tokens == np.isin(targets, range(len(corpus.vocab.names))).sum()
+
+
+def test_a_full_table_counts_no_more_and_still_predicts(monkeypatch) -> None:
+    monkeypatch.setattr(ngram, "MOST_SLOTS", 2**13)
+    model = NgramModel(Vocab.of([str(number) for number in range(1000)]), 3)
+    pieces = np.random.default_rng(0).integers(0, 1000, (100, 100))
+    model.fit(pieces)
+    taken, rest = divmod(model.counted, 100)
+    assert 0 < taken < len(pieces) and not rest
+    costs = [-model.log_probabilities(piece).mean() for piece in pieces]
+    assert max(costs[:taken]) < min(costs[taken:])
 
 
 def test_where_nothing_is_held_out_training_pieces_stand_in(tmp_path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_handwriting import fonts, likelihood
+from seqgen_handwriting import fonts, likelihood, sample
 from seqgen_handwriting.codebook import Books, k_means
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.fonts import Writer, demo_lines, write_line
@@ -288,6 +288,23 @@ def test_what_cannot_be_written_is_refused() -> None:
         PointsCodec.fit([Ink((np.zeros((1, 2)),))], PointOptions())
     with pytest.raises(DataError, match="different places"):
         PointsCodec.fit([Ink((np.zeros((3, 2)),))], PointOptions())
+
+
+def test_a_large_corpus_is_learned_from_a_sample_but_for_its_letters(monkeypatch) -> None:
+    monkeypatch.setattr(sample, "ENOUGH", 200)
+    forth, back = sample.Sample(), sample.Sample()
+    for line in LINES:
+        forth.add(line)
+    for line in LINES[::-1]:
+        back.add(line)
+    kept = forth.inks()
+    assert kept == back.inks() and set(kept) < set(LINES)
+    assert 200 <= sum(line.points for line in kept) < 200 + max(line.points for line in kept)
+    codec = PointsCodec.fit(iter(LINES), SMALL[PointsCodec])
+    assert codec.state() == PointsCodec.fit(LINES[::-1], SMALL[PointsCodec]).state()
+    assert set(codec.most) == {"\n", *"".join(line.text for line in LINES)}
+    for line in LINES:
+        assert codec.decode(codec.encode(line)).text == line.text
 
 
 def test_text_can_be_left_out() -> None:

@@ -23,6 +23,7 @@ from seqgen_handwriting.paper import COLUMN, LINE
 from seqgen_handwriting.pen import Pen
 from seqgen_handwriting.pen_states import ANGLE, LETTER, MOVE_FAR
 from seqgen_handwriting.pen_tracker import PenTracker
+from seqgen_handwriting.sample import Sample
 from seqgen_handwriting.trace import PITCH, Trace, ink_of, trace_of
 
 #: The width of a page's writing in sides.
@@ -145,24 +146,28 @@ class PointsCodec(Codec):
     def fit(cls, pieces: Iterable[Ink], options: Any) -> Self:
         """Learn the scale, the steps and the alphabet.
 
-        All pieces are held in memory.
+        The alphabet is of all pieces, the rest of a `Sample` of them, so that memory does not grow
+        with a corpus.
 
         Raises
         ------
         DataError
             If no piece has two points in different places.
         """
-        inks = [ink for ink in pieces if ink.points > 1]
-        told = any(ink.text and ink.letters is not None for ink in inks)
-        told = told if options.text == "auto" else options.text == "spread"
-        traces = list(_traces(inks, told))
+        sample, most, told = Sample(), dict[str, int](), options.text == "spread"
+        for ink in pieces:
+            if ink.points > 1:
+                sample.add(ink)
+                _count_points(ink, most)
+                told |= options.text == "auto" and bool(ink.text) and ink.letters is not None
+        traces = list(_traces(sample.inks(), told))
         sides = np.array([trace.side() for trace in traces])
         if not (sides > 0).any():
             raise DataError("no drawing has two points in different places")
         scale = float(np.median(sides[sides > 0]))
         traces = [trace.scaled(1 / scale).joined() for trace in traces]
-        steps = cls.learn(traces, options)
-        codec = cls(steps, scale, _most_points(traces), _width(traces), (0.0, 0.0), options)
+        most = dict(sorted(({"\n": 0} | most).items())) if told and most else {}
+        codec = cls(cls.learn(traces, options), scale, most, _width(traces), (0.0, 0.0), options)
         codec.error = codec._error(traces)
         return codec
 
@@ -327,14 +332,12 @@ def _traces(inks: Iterable[Ink], told: bool) -> Iterator[Trace]:
             yield _trace(ink, told)
 
 
-def _most_points(traces: Iterable[Trace]) -> dict[str, int]:
-    """Return the letters of all texts, and a line break, with the most points that each has."""
-    most: dict[str, int] = {}
-    for trace in traces:
+def _count_points(ink: Ink, most: dict[str, int]) -> None:
+    """Take note of the letters of a piece, and of the most points that each has."""
+    for trace in _traces([ink], told=True):
         counts = np.bincount(trace.letters, minlength=len(trace.text)).tolist()
         for letter, count in zip(trace.text, counts, strict=False):
             most[letter] = max(most.get(letter, 0), count)
-    return dict(sorted(({"\n": 0} | most).items())) if most else {}
 
 
 def _width(traces: Iterable[Trace]) -> float:

@@ -13,11 +13,11 @@ import numpy as np
 
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
-from seqgen.generation import Generated, Lane, Primed, Task
 from seqgen.plugin import Codec, Piece
 from seqgen.run import Run
 from seqgen.sampling import log_softmax
 from seqgen.stepper import choose_stepper
+from seqgen.task import Generated, Lane, Primed, Task
 
 
 def search(

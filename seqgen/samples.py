@@ -11,10 +11,10 @@ from typing import Any
 from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import SAMPLES, new_folder, read_description, write_json
-from seqgen.generation import Generated
 from seqgen.novelty import measure_novelty
 from seqgen.plugin import Piece
 from seqgen.run import Run, versions
+from seqgen.task import Generated
 
 
 @dataclass(frozen=True)

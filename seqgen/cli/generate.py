@@ -17,10 +17,10 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, CorpusError, DataError
 
 if TYPE_CHECKING:
-    from seqgen.generation import Generated
     from seqgen.plugin import Piece
     from seqgen.run import Run
     from seqgen.samples import Samples
+    from seqgen.task import Generated
 
 
 def generate(

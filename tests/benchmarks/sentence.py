@@ -21,9 +21,9 @@ from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.legibility import Reader
 
 import seqgen
-from seqgen.generation import Generated
 from seqgen.page import write_page
 from seqgen.samples import write_samples
+from seqgen.task import Generated
 
 #: Pangrams, and others in which letters are as common as in English; the demo has no more signs.
 SENTENCES = (

@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import torch
 
+from seqgen.batches import FRAMINGS
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.corpus import Corpus
 from seqgen.learner import Learner
@@ -99,6 +100,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     train : TrainConfig
     """
     reasons: list[str] = []
+    # What is chosen below may be a budget, too; the one of time stays beside it.
+    train = replace(train, minutes=train.seconds / 60)
     size, most = corpus.size("train"), _most_epochs(corpus)
     lanes_are_open = not train.batch
     train = _cut(corpus, train, reasons)
@@ -120,7 +123,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         train = replace(train, step_size=step_size_for(trial.hidden))
         reasons.append(f"step size {train.step_size}: by the width")
     if train.weight_decay is None:
-        steps = epochs * size / (train.batch * train.window)
+        targets = 1 if FRAMINGS[train.framing].targets == "last" else train.window
+        steps = epochs * size / (train.batch * targets)
         decay = weight_decay_for(epochs, train.step_size, steps)
         train = replace(train, weight_decay=decay)
         reasons.append(f"weight decay {decay}: the corpus is read {epochs:.1f} times")

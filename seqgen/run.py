@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
     from seqgen.training import Report
 
-#: 2: layers give normalised outputs; the weights have the same names and shapes as before.
+#: Of 2 features were added to the logits as well; of 1 outputs were not normalised.
 FORMAT = 3
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
@@ -270,7 +270,7 @@ class Run:
     def _calibrate(self, corpus: Corpus) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
         from seqgen.calibration import fit_temperature
-        from seqgen.training import evaluate
+        from seqgen.training import losses
 
         if not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
             return
@@ -281,9 +281,8 @@ class Run:
             temperature = fit_temperature(self.model, corpus, lanes)
             self.model.temper(temperature)
             self._write_weights(self.model, {"temperature": str(temperature)})
-        found = {"temperature": temperature, "carried_loss": evaluate(self.model, corpus, lanes)}
-        if self.train_config.framing == "carried":
-            found["valid_loss"] = found["carried_loss"]
+        loss, carried = losses(self.model, corpus, self.train_config)
+        found = {"temperature": temperature, "valid_loss": loss, "carried_loss": carried}
         self._describe(self.info["result"] | found)
 
     def _cut_metrics(self, step: int) -> None:

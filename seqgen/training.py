@@ -127,8 +127,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         valid_loss, carried_loss, message = None, None, ""
         if evaluating:
             if world.leads:
-                losses, impatient = _losses_patiently(learner.model, corpus, config)
-                valid_loss, carried_loss = losses
+                measured, impatient = _losses_patiently(learner.model, corpus, config)
+                valid_loss, carried_loss = measured
                 _check(valid_loss, math.inf, learner)
                 interrupted |= impatient
             # Evaluating takes time as well: the next one is due by what is left.
@@ -208,7 +208,7 @@ def validation_windows(
     return islice(held_out_stream(corpus, split, lanes, window, framing), windows)
 
 
-def _losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:
+def losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:
     """Return the loss of the validation split under the run's framing, and with carried state."""
     carried = evaluate(model, corpus, config.batch)
     framing = FRAMINGS[config.framing]
@@ -222,9 +222,9 @@ def _losses_patiently(
 ) -> tuple[tuple[float, float], bool]:
     """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
     try:
-        return _losses(model, corpus, config), False
+        return losses(model, corpus, config), False
     except KeyboardInterrupt:
-        return _losses(model, corpus, config), True
+        return losses(model, corpus, config), True
 
 
 def _check(loss: float, most: float, learner: Learner) -> None:

@@ -32,7 +32,7 @@ ARROWS = {
     "training": {"batches", "config", "corpus", "learner", "model", "parallel"},
     "checkpoints": {"learner", "training"},
     "calibration": {"batches", "corpus", "model", "training"},
-    "autopilot": {"config", "corpus", "learner", "model", "plugin"},
+    "autopilot": {"batches", "config", "corpus", "learner", "model", "plugin"},
     "ngram": {"batches", "compiling", "corpus", "lanes", "plugin"},
     "transfer": {"config"},
     "run": {

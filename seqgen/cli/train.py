@@ -158,7 +158,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s{threads}; "
         f"best validation loss {best['valid_loss']:.4f} nats per token"
     )
-    if best["valid_loss"] is not None and best["valid_loss"] >= baseline["valid_loss"]:
+    if best["valid_loss"] >= baseline["valid_loss"]:
         say(
             f"counting {baseline['order']}-grams predicts better than this network: "
             f"train for longer, or on more"

@@ -7,16 +7,17 @@ pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
-from seqgen.plugin import Codec, Piece
+from seqgen.plugin import Codec, Ids, Piece
 from seqgen.run import Run
 from seqgen.sampling import log_softmax
-from seqgen.stepper import choose_stepper
+from seqgen.stepper import Stepper, choose_stepper
 from seqgen.task import Generated, Lane, Primed, Task
 
 
@@ -28,9 +29,11 @@ def search(
     prompt: Piece | Primed | None = None,
     condition: Any = None,
     limit: LimitConfig | None = None,
+    stop: Sequence[Ids] = (),
     with_prompt: bool = True,
-) -> list[Generated]:
-    """Return the likeliest pieces found, likeliest first.
+    int8: bool = False,
+) -> Iterator[Generated]:
+    """Search for the likeliest pieces.
 
     Parameters
     ----------
@@ -39,8 +42,14 @@ def search(
         Beginnings that are kept at every step; 1 always takes the likeliest token.
     count : int
         How many pieces; at most `width`.
-    prompt, condition, limit, with_prompt
+    prompt, condition, limit, stop, with_prompt, int8
         As for `seqgen.generate`. With a limit in tokens, pieces may be cut there.
+
+    Yields
+    ------
+    Generated
+        What was found, likeliest first. When Ctrl-C interrupts, the candidates come as they are
+        before it is raised again.
 
     Raises
     ------
@@ -49,8 +58,29 @@ def search(
     """
     if not 1 <= count <= width:
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
-    stepper = choose_stepper(run, width)
-    task = Task(stepper, run, prompt, condition, None, limit, (), 0)
+    stepper = choose_stepper(run, width, int8=int8)
+    task = Task(stepper, run, prompt, condition, None, limit, stop, 0)
+    beam, found = [task.lane(0)], list[Lane]()
+    interrupt = None
+    try:
+        for step in _steps(task, stepper, run, width, count):
+            beam, found = step
+    except KeyboardInterrupt as error:
+        interrupt = error
+    for lane in beam[: count - len(found)]:
+        lane.stop("time" if interrupt is None else "interrupt")
+        found.append(lane)
+    for number, lane in enumerate(found):
+        lane.index = number
+        yield lane.generated(run.codec, with_prompt)
+    if interrupt is not None:
+        raise interrupt
+
+
+def _steps(
+    task: Task, stepper: Stepper, run: Run, width: int, count: int
+) -> Iterator[tuple[list[Lane], list[Lane]]]:
+    """Yield after each step the candidates, likeliest first, and the best that have ended."""
     beam, found = [task.lane(0)], list[Lane]()
     state = task.state
     while beam and not task.is_late():
@@ -61,8 +91,7 @@ def search(
         totals = np.where(lanes.allowed, so_far[:, None] + scores, -np.inf)
         order = np.argsort(-totals, axis=None, kind="stable")
         best = [divmod(int(place), totals.shape[1]) for place in order[:width]]
-        parents = []
-        following = []
+        parents, following, ended = [], [], []
         for row, token in best:
             if totals[row, token] == -np.inf:
                 break
@@ -72,16 +101,13 @@ def search(
                 following.append(lane)
                 parents.append(row)
             else:
-                found.append(lane)
-        found = sorted(found, key=_unlikelihood)[:count]
+                ended.append(lane)
+        found = sorted([*found, *ended], key=_unlikelihood)[:count]
         beam, state = following, stepper.select(state, np.array(parents, np.int64))
+        yield beam, found
         # A piece only becomes less likely as it grows.
         if len(found) == count and beam and _unlikelihood(beam[0]) >= _unlikelihood(found[-1]):
-            break
-    for lane in beam[: count - len(found)]:
-        lane.stop("time")
-        found.append(lane)
-    return [lane.generated(run.codec, with_prompt) for lane in found]
+            return
 
 
 def _unlikelihood(lane: Lane) -> float:

@@ -174,7 +174,7 @@ class Learner:
         places: dict[str, list[int]] = {}
         for part in self.world.gather(self._stream.place()):
             places |= part
-        facts = {"counts": vars(self.counts), "place": places}
+        facts = {"counts": vars(self.counts), "place": places, **self._circumstances}
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         if not self.world.leads:
             return
@@ -187,15 +187,22 @@ class Learner:
         Raises
         ------
         RunError
-            If the file is damaged, or of another model.
+            If the file is damaged, of another model, or saved elsewhere.
         """
         try:
             with safetensors.safe_open(path, "numpy") as file:
                 facts = json.loads(file.metadata()["training"])
                 saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            self._restore(saved)
+            before = {name: facts[name] for name in self._circumstances}
+            if before == self._circumstances:
+                self._restore(saved)
         except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
             raise RunError(f"{path} cannot be gone on from ({error}); delete it") from error
+        if before != self._circumstances:
+            raise RunError(
+                f"{path} was saved by {before['processes']} processes on {before['device']}, "
+                f"this is {self.world.size} on {self._device.type}; go on as it was begun"
+            )
         self.counts = Counts(**facts["counts"])
         self.model.dropout = self.counts.dropout
         self._stream = self._stream_from(facts["place"])
@@ -254,6 +261,11 @@ class Learner:
         torch.set_rng_state(tensors[f"random.{rank}.cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors[f"random.{rank}.cuda"], self._device)
+
+    @property
+    def _circumstances(self) -> dict[str, Any]:
+        """On what random numbers depend besides the seed."""
+        return {"device": self._device.type, "processes": self.world.size}
 
     @property
     def _device(self) -> torch.device:

@@ -173,14 +173,16 @@ def write_corpus(
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
     ):
+        info = _description(found) | {"codec": choice.description, "seed": None, "files": []}
+        key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode())
         splits = []
         for number, split in enumerate(SPLITS):
             for index, piece in enumerate(listed[split]):
                 facts = dict(implementation.describe(piece))
-                writer.add(f"{split} {index}", fitted.encode(piece), facts)
+                digest = writer.add(f"{split} {index}", fitted.encode(piece), facts)
+                key.update(f"{split} {digest!r}".encode())
                 splits.append(number)
-        info = _description(found) | {"codec": choice.description, "reason": choice.reason}
-        info |= {"seed": None, "files": [], "skipped": [], "key": ""}
+        info |= {"reason": choice.reason, "skipped": [], "key": key.hexdigest()}
         leaders = writer.twins.leaders(range(len(splits)))
         writer.finish(info, whole(writer.lengths, splits), leaders)
     return Corpus(folder)

@@ -145,8 +145,7 @@ class Reader:
             return
         files = list(self._sizes)
         spread = np.linspace(0, len(files) - 1, min(SAMPLED_FILES, len(files)))
-        for file in [files[round(at)] for at in spread]:
-            contents = _read_file(self._domain, file, shown(file), None)
+        for _, contents in self._opened([files[round(at)] for at in spread], None):
             for content in islice(contents, SAMPLED_PIECES):
                 if not isinstance(content, Skipped):
                     yield content[1]
@@ -190,7 +189,7 @@ class Reader:
         """Yield the contents of all files in order, and tell how far that is."""
         self._refused = []
         done, due = 0, 0.0
-        for size, contents in self._opened(codec):
+        for size, contents in self._opened(self._sizes, codec):
             end = done + size
             for content in contents:
                 yield content
@@ -202,9 +201,11 @@ class Reader:
             done = end
         self._progress(stage, self._total, self._total)
 
-    def _opened(self, codec: Codec | None) -> Iterator[tuple[int, Iterable[_Content]]]:
-        """Yield the size and the contents of every file, in order."""
-        for files in self._groups():
+    def _opened(
+        self, chosen: Iterable[Path], codec: Codec | None
+    ) -> Iterator[tuple[int, Iterable[_Content]]]:
+        """Yield the size and the contents of some files, in order."""
+        for files in self._groups(chosen):
             # Workers outlive a call and stay in the folder that they were started in.
             tasks = [(self._domain, file.absolute(), shown(file), codec) for file in files]
             results: Iterable[Iterable[_Content]]
@@ -214,7 +215,7 @@ class Reader:
                 results = _survivors(tasks, self._jobs)
             yield from zip((self._sizes[file] for file in files), results, strict=True)
 
-    def _groups(self) -> Iterator[list[Path]]:
+    def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
         """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
 
         Processes send all that they have read, however slowly it is taken, so what they are
@@ -222,7 +223,8 @@ class Reader:
         """
         group: list[Path] = []
         held = 0
-        for file, size in self._sizes.items():
+        for file in files:
+            size = self._sizes[file]
             if group and held + size > KEPT_BYTES:
                 yield group
                 group, held = [], 0

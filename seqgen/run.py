@@ -359,7 +359,9 @@ def create_run(
     from seqgen.model import choose_device
 
     train = train or TrainConfig()
-    choose_device(train.device)
+    # Where a training begins it has to go on.
+    device = choose_device(train.device).type
+    train = replace(train, device=device if train.device == "auto" else train.device)
     model = model or ModelConfig()
     initial, origin = None, None
     if start is not None:

@@ -110,5 +110,9 @@ def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
 
 
 def _gpu_in_sight() -> bool:
-    """Tell whether it is worth the seconds that importing torch takes to look for a GPU."""
-    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
+    """Tell whether there is a GPU that PyTorch can use; it is asked only where there may be one."""
+    if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -6,6 +6,7 @@ import pytest
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
+from seqgen.fused import FusedStepper
 
 
 def test_a_beam_of_one_takes_the_likeliest(run) -> None:
@@ -39,4 +40,32 @@ def test_a_beam_keeps_to_the_tracker(chorales) -> None:
 
 def test_more_pieces_than_candidates_are_refused(run) -> None:
     with pytest.raises(ConfigError, match="a beam of 2 finds 1 to 2 pieces, not 3"):
-        seqgen.search(run, 2, 3)
+        list(seqgen.search(run, 2, 3))
+
+
+def test_what_is_found_is_numbered_and_stops_where_it_is_asked_to(run) -> None:
+    limit, letter = LimitConfig(length=60), run.codec.encode("e")
+    found = list(seqgen.search(run, 4, 3, prompt="9", limit=limit, stop=[letter]))
+    assert [piece.index for piece in found] == [0, 1, 2]
+    stopped = [piece for piece in found if piece.stopped_by == "stop"]
+    assert stopped and all(
+        piece.ids.tolist().index(letter[0]) + 1 == len(piece.ids) for piece in stopped
+    )
+
+
+def test_ctrl_c_keeps_the_candidates(run, monkeypatch) -> None:
+    steps = itertools.count()
+    read = FusedStepper.read
+
+    def interrupted(self, *arguments):
+        if next(steps) == 5:
+            raise KeyboardInterrupt
+        return read(self, *arguments)
+
+    monkeypatch.setattr(FusedStepper, "read", interrupted)
+    found = []
+    with pytest.raises(KeyboardInterrupt):
+        for piece in seqgen.search(run, 3, 2, prompt="9", limit=LimitConfig(length=60)):
+            found.append(piece)
+    assert len(found) == 2
+    assert any(piece.stopped_by == "interrupt" and len(piece.ids) == 5 for piece in found)

@@ -90,7 +90,8 @@ def generate(
     int8
         Use weights rounded to 8 bits: faster, and not quite the same model.
     device
-        Where to run: cpu, cuda, mps, or auto, which is cpu but for many pieces where there is cuda.
+        Where to run: cpu, cuda, mps, or auto, which is cpu but for a --batch of 64 or more where
+        there is cuda.
     format
         Suffix of the files, such as .mid; by default the domain's first.
     rank
@@ -216,7 +217,9 @@ def generate_samples(
     if settings.get("temperature", 1.0) is None:
         settings["temperature"] = run.codec.temperature
     if beam:
-        kept = ("prompt", "condition", "limit", "with_prompt")
+        if options["sample"] != SampleConfig():
+            raise ConfigError("--beam draws nothing; leave out the options for sampling")
+        kept = ("prompt", "condition", "limit", "stop", "with_prompt", "int8")
         chosen = {name: options[name] for name in kept if name in options}
         found = search(run, beam, count, **chosen)
         return write_samples(
@@ -350,7 +353,8 @@ def _file(run: Run, given: str) -> Path | None:
     except (OSError, ValueError):
         return None
     suffixes = load_domain(run.info["domain"])[1].suffixes
-    named = Path(given).suffix.lower() in suffixes and len(given.split()) == 1
-    if named or (Path(given).parent != Path() and Path(given).parent.is_dir()):
-        raise DataError(f"there is no file {given}")
+    is_named = Path(given).suffix.lower() in suffixes
+    is_placed = Path(given).parent != Path() and Path(given).parent.is_dir()
+    if len(given.split()) == 1 and (is_named or is_placed):
+        raise DataError(f"there is no file {given}; text that looks like one can be piped in (-)")
     return None

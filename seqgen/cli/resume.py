@@ -15,17 +15,22 @@ def resume(run: Path, *, json: bool = False) -> None:
     json
         Print the description of the run for programs.
     """
-    from seqgen.cli.console import print_json
+    from seqgen.cli.console import print_json, stderr
+    from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
+    from seqgen.parallel import join
     from seqgen.run import Run
 
     begun = Run(run)
     if not begun.is_begun:
         raise RunError(f"{run} has no checkpoint to go on from; seqgen info {run} tells more")
+    world, reports = join(), begun.folder / REPORTS
+    stderr.quiet = not world.leads
     # Where a training began is where it goes on.
     begun.device = begun.train_config.device
-    train_run(begun, begun.corpus())
+    watch = writer(reports) if world.leads and reports.exists() else None
+    train_run(begun, begun.corpus(), watch)
     if json:
         print_json(begun.info)
     else:

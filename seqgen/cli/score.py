@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -79,18 +80,22 @@ def score(
         say(f"baseline: {counts.order}-gram counts of {counts.tokens:,} training tokens")
         if counts.tokens < loaded.info["corpus"]["tokens"]["train"]:
             say("  which are the first ones of the training pieces, not all")
-    skipped: list[Skipped] = []
-    sources, *copies = itertools.tee(_pieces(loaded, paths, split, skipped), 4)
-    encoded = [_ids(copy) for copy in copies]
-    columns: dict[str, Iterator[float]] = {}
+    beside: dict[str, Callable[[Iterator[Ids]], Iterator[float]]] = {}
     if counts is not None:
-        columns["baseline"] = (counts.model.nats(ids) for ids in encoded[1])
+        beside["baseline"] = partial(map, counts.model.nats)
     if adaptive:
-        adapted = score_ids_adaptively(loaded, encoded[2], corpus)
-        columns["adaptive"] = (scored.nats for scored in adapted)
-    scores, rows = score_ids(loaded, encoded[0]), []
-    for (source, _), scored, *others in zip(sources, scores, *columns.values(), strict=True):
-        nats = {"network": scored.nats, **dict(zip(columns, others, strict=True))}
+        beside["adaptive"] = lambda encoded: (
+            scored.nats for scored in score_ids_adaptively(loaded, encoded, corpus)
+        )
+    skipped: list[Skipped] = []
+    # As many copies as are read: one that is not would keep all pieces in memory.
+    pieces, read, *copies = itertools.tee(_pieces(loaded, paths, split, skipped), 2 + len(beside))
+    columns = [column(_ids(copy)) for column, copy in zip(beside.values(), copies, strict=True)]
+    rows = []
+    for (source, _), scored, *others in zip(
+        pieces, score_ids(loaded, _ids(read)), *columns, strict=True
+    ):
+        nats = {"network": scored.nats, **dict(zip(beside, others, strict=True))}
         rows.append(Row(source, scored.tokens, scored.units, nats))
     rows.sort(key=lambda row: -row.loss)
     total, likelihoods = _total(rows), _likelihoods(loaded, paths)
@@ -185,8 +190,13 @@ def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Ids]]:
     if not chosen:
         raise CorpusError(f"the split {split!r} of {corpus.folder} is empty; choose another")
     say(f"scoring the split {chosen[0]!r} of {corpus.folder}")
+    origins = enumerate(corpus.origins())
+    index, origin = next(origins)
     for segment in corpus.segments(chosen[0]):
-        ids, source = corpus.piece(segment.piece), corpus.source(segment.piece)
+        # Segments are in the order of the pieces.
+        if index != segment.piece:
+            index, origin = next(item for item in origins if item[0] == segment.piece)
+        ids, source = corpus.piece(segment.piece), origin.source
         if segment.stop - segment.start < len(ids):
             source += f", tokens {segment.start:,} to {segment.stop:,}"
         yield source, ids[segment.start : segment.stop]

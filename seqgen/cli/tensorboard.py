@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from seqgen.training import Report
 
 
+#: Where reports lie in a run folder.
+REPORTS = "tensorboard"
+
+
 def writer(folder: Path) -> Callable[[Report], None]:
     """Return what writes each report into a folder of event files, which is made.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from seqgen.cli.prepare import prepare_corpus
-from seqgen.cli.tensorboard import writer
+from seqgen.cli.tensorboard import REPORTS, writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 
@@ -87,7 +87,7 @@ def train(
         else:
             run = Run(folder, training.device)
     _say_origin(run)
-    watch = writer(run.folder / "tensorboard") if tensorboard and world.leads else None
+    watch = writer(run.folder / REPORTS) if tensorboard and world.leads else None
     train_run(run, corpus, watch)
     if json:
         print_json(run.info)

@@ -40,11 +40,8 @@ class Samples:
 
 
 def next_samples_folder(run: Run) -> Path:
-    """Return the first free of RUN/samples/1, 2 ..."""
-    number = 1
-    while (run.folder / "samples" / str(number)).exists():
-        number += 1
-    return run.folder / "samples" / str(number)
+    """Return RUN/samples/N for a new N: 1, or one more than the highest there is."""
+    return run.folder / "samples" / str(_highest(run) + 1)
 
 
 def newest_samples_folder(run: Run) -> Path:
@@ -55,38 +52,66 @@ def newest_samples_folder(run: Run) -> Path:
     RunError
         If there is none.
     """
-    folder = next_samples_folder(run)
-    if folder.name == "1":
+    number = _highest(run)
+    if not number:
         raise RunError(
             f"{run.folder} has no samples yet; write some with seqgen generate {run.folder} -n 20"
         )
-    return folder.with_name(str(int(folder.name) - 1))
+    return run.folder / "samples" / str(number)
 
 
-def read_samples(run: Run, folder: Path) -> list[Piece]:
+def _highest(run: Run) -> int:
+    """Return the highest number of a folder of samples, or 0."""
+    places = (run.folder / "samples").glob("[0-9]*")
+    return max((int(place.name) for place in places if place.name.isdecimal()), default=0)
+
+
+def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
     """Read the pieces of a folder of samples back from their files.
+
+    Returns
+    -------
+    pieces : list of piece
+    refused : list of str
+        What is wrong with files that hold no usable piece, such as one without a note.
 
     Raises
     ------
     RunError
         If it is no such folder.
     DataError
-        If the files are of a format that the domain only writes.
+        If a file is missing, none is usable, or a piece is in several.
     """
     try:
         entries = read_description(folder / SAMPLES)["pieces"]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{folder} is no folder of samples ({error})") from error
     pieces: list[Piece] = []
-    for name in (name for entry in entries for name in entry["files"]):
-        try:
-            pieces.extend(run.domain.read(folder / name))
-        except (DataError, OSError) as error:
+    refused: list[str] = []
+    for entry in entries:
+        if len(entry["files"]) > 1:
             raise DataError(
-                f"{folder / name} cannot be read back ({error}); "
-                f"generate pieces as {run.domain.formats[0]}"
-            ) from error
-    return pieces
+                f"{folder / entry['files'][0]} and others are one piece, which cannot be read back "
+                f"from several files; generate in another format (--format)"
+            )
+        [name] = entry["files"]
+        try:
+            for piece in run.domain.read(folder / name):
+                if isinstance(piece, DataError):
+                    refused.append(f"{name}: {piece}")
+                else:
+                    pieces.append(piece)
+        except DataError as error:
+            refused.append(f"{name}: {error}")
+        except OSError as error:
+            raise DataError(f"{folder / name} cannot be read back ({error})") from error
+    if not pieces:
+        reason = f" ({refused[0]})" if refused else ""
+        raise DataError(
+            f"no piece in {folder} can be read back{reason}; "
+            f"generate pieces as {run.domain.formats[0]}"
+        )
+    return pieces, refused
 
 
 def write_samples(

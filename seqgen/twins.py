@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: Passages of a piece that count: those of the smallest hashes. Long pieces that have a tenth of
-#: all their passages in common share one of these but once in eight hundred times.
+#: Passages of a piece that count: those of the smallest hashes. Of long pieces that have a tenth of
+#: all their passages in common one pair in eight hundred shares none of these.
 PASSAGES = 64
 
 

@@ -122,7 +122,7 @@ def test_the_command_writes_figures_and_picture(run, measured, tmp_path: Path, c
 def test_pieces_are_read_back(run, tmp_path: Path) -> None:
     new = list(seqgen.generate(run, 3, limit=LimitConfig(length=60)))
     folder = write_samples(run, new, tmp_path / "new").folder
-    assert read_samples(run, folder) == [piece.piece for piece in new]
+    assert read_samples(run, folder) == ([piece.piece for piece in new], [])
     (folder / "text-2.txt").unlink()
     with pytest.raises(DataError, match=r"text-2\.txt cannot be read back"):
         read_samples(run, folder)

@@ -43,7 +43,9 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
 
     loaded = load(run, "cpu")
     folder = samples or newest_samples_folder(loaded)
-    pieces = read_samples(loaded, folder)
+    pieces, refused = read_samples(loaded, folder)
+    for reason in refused:
+        say(f"left out {reason}")
     compared = compare_samples(loaded, folder, pieces)
     if not compared:
         raise ConfigError(

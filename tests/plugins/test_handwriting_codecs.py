@@ -322,6 +322,17 @@ def test_a_dot_goes_with_the_letter_that_the_pen_had_got_to() -> None:
     assert [part.tolist() for part in again.letters] == [[0, 0], [1, 1], [1]]
 
 
+def test_a_stray_point_on_a_blank_goes_with_the_letter_before() -> None:
+    def ab(on_blank: int) -> Ink:
+        parts = np.array([[0.0, 0], [0, 9]]), np.array([[1.0, 9]]), np.array([[5.0, 0], [5, 9]])
+        letters = np.array([0, 0]), np.array([on_blank]), np.array([2, 2])
+        return Ink(parts, "a b", letters)
+
+    codec = PointsCodec.fit([ab(0), ab(0), ab(1)], SMALL[PointsCodec])
+    assert codec.most[" "] == 0
+    assert codec.encode(ab(0)).tolist() == codec.encode(ab(1)).tolist()
+
+
 def test_a_mixture_of_one_is_the_normal_distribution() -> None:
     spread = np.array([[4e-4, 1e-4, 2e-4], [9e-4, 0.0, 9e-4]])
     books = Books(np.array([[0.1, -0.2]]), np.array([[1.0, 0.5]]), spread)

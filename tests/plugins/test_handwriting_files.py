@@ -110,8 +110,8 @@ def inks(draw) -> Ink:
         np.array(draw(st.lists(st.tuples(whole, whole), min_size=n, max_size=n))) / 1000
         for n in lengths
     )
-    signs = st.characters(codec="utf-8", exclude_categories=("C", "Z"))
-    text = draw(st.text(signs, max_size=5))
+    signs = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Zl", "Zp"))
+    text = draw(st.text(signs, max_size=5)).strip()
     letters = times = None
     if draw(st.booleans()):
         letters = tuple(np.arange(n) for n in lengths)
@@ -250,6 +250,12 @@ def test_wide_lines_are_made_to_fit() -> None:
     [sheet] = pages(wide)
     right = max(stroke[:, 0].max() for stroke in sheet.strokes)
     assert right == pytest.approx(WIDTH - WHITE)
+
+
+def test_lines_without_width_have_a_page() -> None:
+    lines = tuple(np.array([[3.0, at], [3.0, at + 8]]) for at in (0, 20))
+    [sheet] = pages(Ink(lines, "l\nl", (np.array([0, 0]), np.array([2, 2]))))
+    assert sheet.width == pytest.approx(2 * WHITE)
 
 
 def test_a_page_whose_letters_are_not_known_is_a_drawing() -> None:
@@ -684,6 +690,9 @@ def test_json_may_hold_one_drawing_or_many(tmp_path: Path) -> None:
     _, second = read(tmp_path / "two.json")
     assert isinstance(second, Ink) and second.writer == "w" and second.times is None
     assert second.letters is not None and second.letters[0].tolist() == [7]
+    unknown = {"strokes": [[[0, 1]]], "text": None, "writer": None}
+    ink = read_text(tmp_path, "three.json", json.dumps(unknown))
+    assert (ink.text, ink.writer) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -729,6 +738,20 @@ def test_csv_is_read_by_drawings_and_strokes(tmp_path: Path) -> None:
     assert second.points == 1
 
 
+def test_in_csv_times_may_be_known_of_some_drawings(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("drawing,stroke,x,y,t\na,0,1,2,\na,0,3,4,5\nb,1,7,8,9\n")
+    first, second = read(tmp_path / "a.csv")
+    assert first.points == 2 and first.times is None
+    assert second.times[0].tolist() == [9]
+
+
+def test_times_since_1970_keep_their_fractions(tmp_path: Path) -> None:
+    times = 1.7e9 + np.arange(3) / 128
+    ink = Ink((np.arange(6.0).reshape(3, 2),), times=(times,))
+    for suffix in LOSSLESS:
+        assert written(ink, tmp_path / f"ink{suffix}").times[0].tolist() == times.tolist()
+
+
 def test_broken_csv_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("drawing,x,y\n1,2,3\n")
@@ -767,6 +790,12 @@ def test_svg_shapes_are_strokes_under_their_transforms(tmp_path: Path) -> None:
     )
     assert ink.text == "hi"
     assert_same(ink, Ink(tuple(np.array(stroke, float) for stroke in expected)))
+
+
+def test_a_move_of_the_pen_draws_nothing(tmp_path: Path) -> None:
+    circle = "M 50 50 m -10 0 a 10 10 0 1 0 20 0 a 10 10 0 1 0 -20 0 M 1 1 M 2 2 L 2 2 M 9 9"
+    ink = read_text(tmp_path, "a.svg", f'<svg><path d="{circle}"/></svg>')
+    assert [len(stroke) for stroke in ink.strokes] == [33, 1]
 
 
 def test_svg_curves_are_followed(tmp_path: Path) -> None:

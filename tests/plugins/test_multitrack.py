@@ -554,6 +554,42 @@ def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
     assert [name for name in allowed if name.startswith("program")] == ["program 33"]
 
 
+CONDITIONS = ("instruments=piano", "instruments=bass", "tempo=158", "metre=3/4", "bars=2")
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_wherever_a_prompt_is_cut_the_piece_goes_on(condition: str) -> None:
+    rng = np.random.default_rng(0)
+    ids = CODEC.encode(SONG).tolist()
+    for cut in range(len(ids) + 1):
+        tracker = CODEC.tracker(condition)
+        for token in ids[:cut]:
+            tracker.push(token)
+        for _ in range(100):
+            token = int(rng.choice(np.flatnonzero(tracker.allowed())))
+            if token == len(CODEC.vocab):
+                break
+            tracker.push(token)
+
+
+@pytest.mark.parametrize(
+    ("condition", "kinds", "wanted"),
+    [("metre=3/4", ("bar", "metre"), "metre 3/4"), ("tempo=158", ("tempo",), "tempo 160")],
+)
+def test_after_a_prompt_the_wanted_metre_and_tempo_come_next(condition, kinds, wanted) -> None:
+    rng = np.random.default_rng(0)
+    tracker, ids = CODEC.tracker(condition), CODEC.encode(SONG)
+    following = names(CODEC, ids).index("position 0") + 1
+    for token in ids[:following].tolist():
+        tracker.push(token)
+    while True:
+        [name] = names(CODEC, rng.choice(np.flatnonzero(tracker.allowed()[:-1]), 1))
+        if name.split()[0] in kinds:
+            break
+        tracker.push(CODEC.vocab.index(name))
+    assert name == wanted
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.chorale_tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
+from seqgen_music.metrics import empty_bars, notes_per_bar
 from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes, metre_of, pitch_name
@@ -205,6 +206,12 @@ def test_bar_lines_know_the_upbeat() -> None:
     assert chorale(2, (4, 4)).bar_starts() == [0, 1920]
 
 
+def test_a_metre_after_the_last_note_makes_no_bars() -> None:
+    metres = ((0, 4, 4), (19_200, 3, 4))
+    music = Music(make_notes([(0, 1920, 60, 80, 0)]), (Track(),), 480, metres=metres)
+    assert music.bar_starts() == [0] and notes_per_bar(music) == 1 and empty_bars(music) == 0
+
+
 # The raster -------------------------------------------------------------------------------------
 
 
@@ -243,6 +250,9 @@ def test_a_voice_that_is_silent_throughout_may_be_missing(tmp_path: Path) -> Non
     write_midi(Music(make_notes(rows), tuple(map(Track, names)), 480), tmp_path / "a.mid")
     raster = raster_of(read_midi(tmp_path / "a.mid"))
     assert raster.sounding[0].tolist() == [60, REST, REST, 48]
+    alone = Music(make_notes([(0, 480, 48, 80, 0)]), (Track("Bass"),), 480)
+    with pytest.raises(DataError, match="a chorale has four voices"):
+        raster_of(alone)
 
 
 def test_the_raster_ends_with_its_voices() -> None:

@@ -365,6 +365,16 @@ def test_a_piece_ends_soon_after_the_seconds_that_were_asked_for(random, seconds
     assert (CODEC.kind_of[ids] == 1).sum() == (CODEC.kind_of[ids] == 2).sum()
 
 
+def test_wherever_a_prompt_is_cut_a_piece_that_is_to_end_goes_on() -> None:
+    notes = [(0, 9, 58, 64), *((at / 2, 0.5, 60 + at % 7, 50 + 9 * (at % 5)) for at in range(18))]
+    ids = CODEC.encode(played(*notes))
+    for cut in range(len(ids) + 1):
+        tracker = CODEC.tracker("seconds=2")
+        for token in ids[:cut].tolist():
+            tracker.push(token)
+        assert tracker.forced() is not None or tracker.allowed().any()
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [

@@ -45,9 +45,8 @@ def read_csv(path: Path) -> Iterator[Ink | DataError]:
 
 
 def _ink(rows: Iterator[dict[str, str]], timed: bool) -> Ink:
-    strokes: list[list[tuple[float, ...]]] = []
+    strokes: list[list[tuple[float, float, float]]] = []
     text, last, count = "", None, 0
-    columns = ("x", "y", "t") if timed else ("x", "y")
     for row in rows:
         text = text or row.get("text") or ""
         if not strokes or row["stroke"] != last:
@@ -55,10 +54,14 @@ def _ink(rows: Iterator[dict[str, str]], timed: bool) -> Ink:
         last, count = row["stroke"], count + 1
         if count > MOST_POINTS:
             raise DataError(f"it has more than {MOST_POINTS:,} points")
+        # One time that is not known makes the others useless.
+        timed = timed and bool(row["t"])
         try:
-            strokes[-1].append(tuple(float(row[name]) for name in columns))
+            time = float(row["t"]) if timed else 0.0
+            strokes[-1].append((float(row["x"]), float(row["y"]), time))
         except (TypeError, ValueError) as error:
-            raise DataError(f"a point has no {', '.join(columns)} that are numbers") from error
+            columns = "x, y, t" if timed else "x, y"
+            raise DataError(f"a point has no {columns} that are numbers") from error
     points = [np.array(stroke) for stroke in strokes]
     times = tuple(stroke[:, 2] for stroke in points) if timed else None
     return Ink(tuple(stroke[:, :2] for stroke in points), text, times=times)

@@ -30,7 +30,8 @@ class GridOptions:
     move: int = 5
     """Ways along each half of an axis in the air."""
     text: Literal["auto", "spread", "off"] = "auto"
-    """Learn to write given text, if the corpus says which points belong to which letter."""
+    """Learn to write given text: auto does if the corpus says which points belong to which letter;
+    spread takes the letters of every text as spread evenly over the ink."""
     vary: float = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
 

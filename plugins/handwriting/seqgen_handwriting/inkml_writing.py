@@ -34,7 +34,7 @@ def inkml(ink: Ink) -> str:
             ElementTree.SubElement(root, "annotation", type=name).text = allowed(text)
     for number, parts in enumerate(zip(*columns, strict=True)):
         rows = np.column_stack(parts).tolist()
-        points = (" ".join(f"{value:.10g}" for value in row) for row in rows)
+        points = (" ".join(repr(value).removesuffix(".0") for value in row) for row in rows)
         ElementTree.SubElement(root, "trace", id=str(number)).text = ", ".join(points)
     ElementTree.indent(root)
     document = ElementTree.tostring(root, "unicode", xml_declaration=False)

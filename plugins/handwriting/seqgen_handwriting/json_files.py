@@ -74,8 +74,8 @@ def _ink(drawing: Any) -> Ink:
         times = tuple(stroke[:, 2] for stroke in drawn)
     return Ink(
         tuple(stroke[:, :2] for stroke in drawn),
-        str(drawing.get("text", "")),
+        str(drawing.get("text") or ""),
         letters,
-        str(drawing.get("writer", "")),
+        str(drawing.get("writer") or ""),
         times,
     )

@@ -75,7 +75,7 @@ def on_paper(ink: Ink) -> Sheet:
     if pitch is None:
         scale, margin = SIDE / ink.size if ink.size else 1.0, MARGIN
     else:
-        scale, margin = min(LINE / pitch, COLUMN / (right - left)), WHITE
+        scale, margin = LINE / max(pitch, LINE * (right - left) / COLUMN), WHITE
     width, height = np.array([right - left, bottom - top]) * scale + 2 * margin
     return Sheet(ink, np.array([left, top]) - margin / scale, scale, float(width), float(height))
 

@@ -59,4 +59,4 @@ def _ink(found: Any) -> Ink:
     if drawn and all(len(columns) > 2 for columns in drawn):
         # Milliseconds.
         times = tuple(columns[2] / 1000 for columns in drawn)
-    return Ink(strokes, str(found.get("word", "")), times=times)
+    return Ink(strokes, str(found.get("word") or ""), times=times)

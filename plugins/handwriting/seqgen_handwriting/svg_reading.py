@@ -142,14 +142,14 @@ def _strokes(shape: Element, transform: Any) -> Iterator[NDArray[np.float64]]:
 
 
 def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:
-    """Yield the lines of a path; each move of the pen begins a new one."""
+    """Yield the lines of a path; each move of the pen begins a new one, and draws nothing."""
     import svgelements
 
     shares = np.linspace(0, 1, CURVE_LINES + 1)[1:]
     points: list[tuple[float, float]] = []
     for segment in path:
         if isinstance(segment, svgelements.Move):
-            if points:
+            if len(points) > 1:
                 yield _stroke(points)
             points = [(segment.end.x, segment.end.y)]
         elif isinstance(segment, svgelements.Line | svgelements.Close):
@@ -157,7 +157,7 @@ def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:
                 points.append((segment.end.x, segment.end.y))
         else:
             points += [(at.x, at.y) for at in map(segment.point, shares)]
-    if points:
+    if len(points) > 1:
         yield _stroke(points)
 
 

@@ -118,7 +118,8 @@ class Trace:
 def trace_of(ink: Ink) -> Trace:
     """Return the points of a drawing, which has one at least.
 
-    A letter that is gone back to, for its dot, is written with the one the pen had got to.
+    A letter that is gone back to, for its dot, is written with the one the pen had got to. What
+    lies on a blank goes with the letter before it.
     """
     points = np.concatenate(ink.strokes)
     lengths = np.array([len(stroke) for stroke in ink.strokes])
@@ -128,8 +129,18 @@ def trace_of(ink: Ink) -> Trace:
     if ink.letters is not None and ink.text:
         text = ink.text
         letters = np.maximum.accumulate(np.concatenate(ink.letters)).astype(np.int64)
-        letters = np.clip(letters, 0, len(text) - 1)
+        letters = _inked(text)[np.clip(letters, 0, len(text) - 1)]
     return Trace(points - points[0], lifted, letters, text)
+
+
+def _inked(text: str) -> Ids:
+    """Return for every letter of a text itself, or for a blank the nearest before or after."""
+    at = np.arange(len(text))
+    inked = np.array([not letter.isspace() for letter in text])
+    if not inked.any():
+        return at
+    before = np.maximum.accumulate(np.where(inked, at, -1))
+    return np.where(before < 0, int(np.argmax(inked)), before)
 
 
 def ink_of(trace: Trace) -> Ink:

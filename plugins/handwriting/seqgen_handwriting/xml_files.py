@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -9,6 +10,8 @@ from seqgen.errors import DataError
 
 #: Bytes of the largest file that is read at once.
 MOST_BYTES = 2**26
+
+_FORBIDDEN = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def content_of(path: Path) -> bytes:
@@ -59,5 +62,5 @@ def kind(element: Element) -> str:
 
 
 def allowed(text: str) -> str:
-    """Return text without what XML cannot hold."""
-    return "".join(sign for sign in text if sign.isprintable() or sign in "\t\n")
+    """Return text without what XML 1.0 cannot hold (section 2.2), and without carriage returns."""
+    return _FORBIDDEN.sub("", text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.errors import DataError
 from seqgen_music.melody_line import SILENT_BARS
 
 if TYPE_CHECKING:
@@ -103,9 +104,20 @@ class MelodyTracker:
         return len(table)
 
     def push(self, token: int) -> None:
-        """Take note of a token."""
+        """Take note of a token.
+
+        Raises
+        ------
+        DataError
+            If a prompt has another metre than is wanted.
+        """
         codec = self._codec
         if len(self._header) < HEADER:
+            if not self._header and self.forced() not in (None, token):
+                raise DataError(
+                    f"the prompt does not agree with what is given: it has {codec.vocab[token]!r}, "
+                    f"not {codec.vocab[self.forced()]!r}; leave out the one or the other"
+                )
             self._header.append(token)
             self._metre, self._upbeat = codec.read_header(np.array(self._header))
             self._bar = codec.bar(self._metre)

@@ -186,7 +186,8 @@ def _covered(onsets: NDArray[np.int64], ends: NDArray[np.int64]) -> int:
 def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where bars begin and how long they are, in ticks; the last is a whole one."""
     starts = np.array(music.bar_starts(), np.int64)
-    _, numerator, denominator = music.metre_changes()[-1]
+    changes = [change for change in music.metre_changes() if change[0] <= starts[-1]]
+    _, numerator, denominator = changes[-1]
     whole = max(4 * music.ticks_per_quarter * numerator // denominator, 1)
     return starts, np.diff(starts, append=starts[-1] + whole)
 

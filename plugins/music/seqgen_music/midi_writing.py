@@ -133,6 +133,7 @@ def _timing(music: Music) -> list[Timed]:
     messages += [
         (tick, mido.MetaMessage("key_signature", key=_key_name(sharps, minor)))
         for tick, sharps, minor in music.keys
+        if abs(sharps) <= 7
     ]
     return messages
 

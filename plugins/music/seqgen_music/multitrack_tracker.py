@@ -109,7 +109,9 @@ class MultitrackTracker:
                 if self._is_over():
                     mask[:-1], mask[-1] = False, True
             case "position":
-                mask = self._other("tempo", self._tempo) | self._notes()
+                mask = self._other("tempo", self._tempo)
+                if not self._is_due("tempo", self._tempo):
+                    mask |= self._notes()
             case "tempo":
                 mask = self._notes()
             case "program" | "velocity":
@@ -216,13 +218,14 @@ class MultitrackTracker:
     def _instruments(self) -> NDArray[np.bool_]:
         """Return the instruments that may be told of next; tempos after one of each wish."""
         mask = self._masks["instrument"].copy()
-        start = self._table.start("instrument")
-        mask[start : self._last + 1 if self._kind == "instrument" else start] = False
-        if missing := self._missing():
-            # The first wish that is not met is not passed over.
-            programs = self._codec.learned.programs
-            first = min(programs.index(max(wish)) for wish in missing)
-            mask[start + first + 1 : start + len(programs)] = False
+        start, programs = self._table.start("instrument"), self._codec.learned.programs
+        left = self._last - start + 1 if self._kind == "instrument" else 0
+        mask[start : start + left] = False
+        missing = [programs.index(max(wish)) for wish in self._missing()]
+        # A prompt may have passed over what is wanted.
+        if missing := [number for number in missing if number >= left]:
+            # The first wish that is not met is not.
+            mask[start + min(missing) + 1 : start + len(programs)] = False
         elif self._plays.any():
             mask |= self._masks["tempo"]
         return mask
@@ -257,7 +260,13 @@ class MultitrackTracker:
             return self._masks["bar"] if not self._empty else np.zeros(len(self._table) + 1, bool)
         if not self._begun or self._empty > EMPTY_BARS:
             return np.zeros(len(self._table) + 1, bool)
-        return self._masks["bar"] | self._other("metre", self._metre)
+        metres = self._other("metre", self._metre)
+        return metres if self._is_due("metre", self._metre) else self._masks["bar"] | metres
+
+    def _is_due(self, kind: str, number: int) -> bool:
+        """Tell whether what holds, of a prompt, is not what is wanted."""
+        wanted = [token for token in self._wish.tokens if self._tokens[token] == kind]
+        return bool(wanted) and wanted != [self._table.start(kind) + number - 1]
 
     def _notes(self) -> NDArray[np.bool_]:
         """Return what goes on at this place: instruments in their order, or the present one."""
@@ -270,7 +279,9 @@ class MultitrackTracker:
         """Return the keys that are left to the present instrument, and velocities for them."""
         mask = np.zeros(len(self._table) + 1, bool)
         program = self._table.start("program") + self._program - 1
-        if not self._program or not self._wanted[program]:
+        # What was announced may sound, even if its instrument is a prompt's and not wanted.
+        is_announced = self._kind in ("program", "velocity")
+        if not self._program or not (self._wanted[program] or is_announced):
             return mask
         drums = self._codec.learned.programs[self._program - 1] == DRUMS
         keys = self._masks["drum" if drums else "pitch"].copy()

@@ -11,7 +11,7 @@ from seqgen.plugin import Ids
 from seqgen_music.multitrack_header import WRITTEN
 from seqgen_music.score import DRUMS, LONGEST_NOTE
 
-#: Tempos in quarters a minute, a sixteenth of an octave to either side of 120 and so on: 40 to 254.
+#: Tempos in quarters a minute, a twelfth of an octave apart, to either side of 120: 40 to 254.
 TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
 
 #: Logarithms half way between them.

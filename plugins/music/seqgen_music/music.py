@@ -123,10 +123,11 @@ class Music:
         return tick if tick == short_bar < whole_bar else 0
 
     def bar_starts(self) -> list[int]:
-        """Return the tick of every bar line, the first at 0."""
-        changes = self.metre_changes()
+        """Return the tick of every bar line before the end of the last note, the first at 0."""
+        end = max(self.length, 1)
+        changes = [change for change in self.metre_changes() if change[0] < end]
         starts: list[int] = []
-        stops = [change[0] for change in changes[1:]] + [max(self.length, 1)]
+        stops = [*(tick for tick, _, _ in changes[1:]), end]
         for (tick, numerator, denominator), stop in zip(changes, stops, strict=True):
             bar = max(4 * self.ticks_per_quarter * numerator // denominator, 1)
             starts.extend(range(tick, stop, bar))

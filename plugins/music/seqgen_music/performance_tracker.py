@@ -84,7 +84,8 @@ class PerformanceTracker:
             mask[table.start("note off") + min(self._sounding)[1]] = True
             return mask
         begins = mask[table.start("note on") : table.start("note off")]
-        if not self._is_over():
+        # A note whose velocity a prompt has said is still to come.
+        if not self._is_over() or self._last == VELOCITY:
             begins[self._last_begun + 1 :] = True
             begins[[pitch for _, pitch in self._sounding]] = False
             fresh = begins.copy()

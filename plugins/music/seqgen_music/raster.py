@@ -203,12 +203,12 @@ def _voices(music: Music) -> dict[int, int]:
     """Return the track of each voice: by name, or four of them by pitch.
 
     A voice that is silent throughout has no track in a MIDI file, so where all tracks with
-    notes bear the names of voices, some may be missing.
+    notes bear the names of voices, some may be missing. But a bass alone is no chorale.
     """
     notes = music.notes
     tracks = [int(track) for track in np.unique(notes["track"])]
     named = _named_voices(music)
-    if len(named) == len(VOICES) or set(tracks) <= set(named.values()):
+    if len(named) == len(VOICES) or (len(named) > 1 and set(tracks) <= set(named.values())):
         return named
     if len(tracks) != len(VOICES) or any(music.tracks[track].drums for track in tracks):
         raise DataError(

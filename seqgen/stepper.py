@@ -113,6 +113,6 @@ def _gpu_in_sight() -> bool:
     """Tell whether there is a GPU that PyTorch can use; it is asked only where there may be one."""
     if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
         return False
-    import torch
+    from seqgen.model import choose_device
 
-    return torch.cuda.is_available()
+    return choose_device("auto").type == "cuda"

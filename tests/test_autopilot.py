@@ -131,6 +131,19 @@ def test_dropout_grows_with_the_epochs() -> None:
     assert drops == sorted(drops) and drops[0] == 0 and drops[-1] == 0.5
 
 
+def test_without_any_budget_three_minutes_end_what_is_read_too_slowly(corpus) -> None:
+    chosen = plan(corpus, ModelConfig(hidden=16), TrainConfig(device="cpu")).train
+    assert chosen.epochs == 16 and chosen.seconds == 180
+
+
+def test_an_update_of_one_target_a_lane_shrinks_the_weights_less(corpus) -> None:
+    decays = []
+    for framing in ("windows", "many-to-one"):
+        train = TrainConfig(tokens=10_000_000, window=32, framing=framing, device="cpu")
+        decays.append(plan(corpus, ModelConfig(hidden=16), train).train.weight_decay)
+    assert decays[1] == pytest.approx(decays[0] / 32, rel=0.05)
+
+
 def test_weights_shrink_by_how_often_the_corpus_is_read() -> None:
     def shrinking(epochs: float, step_size: float, steps: int) -> float:
         return weight_decay_for(epochs, step_size, steps) * step_size / 2 * steps

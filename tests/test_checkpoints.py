@@ -12,6 +12,7 @@ import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
 from seqgen.learner import batch_nats
+from seqgen.model import choose_device
 from seqgen.run import Run
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
@@ -132,6 +133,24 @@ def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
     (tmp_path / "other/checkpoints" / before.name).write_bytes(b"")
     with pytest.raises(RunError, match=r"cannot be gone on from .* delete it"):
         finish(tmp_path / "other", corpus)
+
+
+def test_a_checkpoint_of_other_circumstances_is_told_and_stays(
+    corpus, tmp_path: Path, monkeypatch
+) -> None:
+    run = begin(tmp_path / "run", corpus)
+    next(run.train(corpus))
+    gpu = {"device": "cuda", "processes": 2}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("seqgen.learner.Learner._circumstances", gpu)
+        with pytest.raises(RunError, match=r"saved by 1 processes on cpu, this is .*; go on as it"):
+            finish(run.folder, corpus)
+    assert finish(run.folder, corpus) == finish(begin(tmp_path / "other", corpus).folder, corpus)
+
+
+def test_where_a_training_begins_is_written_down(corpus, tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", corpus, replace(CONFIG, device="auto"))
+    assert run.train_config.device == choose_device("auto").type
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(corpus, tmp_path: Path, monkeypatch) -> None:

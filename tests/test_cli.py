@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,27 @@ def test_score_lists_the_worst_first_beside_the_baseline(
     assert found["likelihoods"] == {}
 
 
+@pytest.mark.parametrize("options", [[], ["--adaptive"]])
+def test_score_holds_no_piece_that_it_has_read(
+    seqgen_command, trained: Path, verses: Path, monkeypatch, options: list[str]
+) -> None:
+    alive: set[int] = set()
+    most = []
+
+    def encoded(*_):
+        codec = seqgen.load(trained, "cpu").codec
+        for number in range(200):
+            ids = codec.encode("one green bottle")
+            alive.add(number)
+            weakref.finalize(ids, alive.discard, number)
+            most.append(len(alive))
+            yield f"{number}.txt", ids
+
+    monkeypatch.setattr("seqgen.preparation.encode_files", encoded)
+    assert seqgen_command("score", trained, verses, *options)[0] == 0
+    assert len(most) == 200 and max(most) < 100
+
+
 def test_score_reads_splits_of_a_corpus(seqgen_command, trained: Path, tmp_path: Path) -> None:
     run = seqgen.load(trained)
     for options, split in (([], "test"), (["--split", "valid"], "valid")):
@@ -243,6 +265,9 @@ def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_pat
     assert seqgen_command(*arguments)[1].startswith("one")
     status, _, err = seqgen_command("generate", trained, "--prompt", tmp_path / "nowhere")
     assert status == 4 and "there is no file" in err
+    arguments = ("--prompt", "/* one", "--unknown", "skip", "--length", 30)
+    status, out, _ = seqgen_command("generate", trained, *arguments)
+    assert status == 0 and out.startswith(" one")
 
 
 def test_info_describes_a_run(seqgen_command, trained: Path) -> None:
@@ -301,6 +326,24 @@ def test_reports_for_tensorboard_are_those_of_the_metrics(
             (step, pytest.approx(value)) for step, value in wanted
         ]
     assert len(found["tokens_per_second"]) == len(lines)
+
+
+def test_reports_for_tensorboard_go_on_after_an_interruption(
+    seqgen_command, corpus, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboardX", reason="an optional extra")
+    folder = tmp_path / "run"
+    shape = seqgen.ModelConfig(hidden=16, embedding=8)
+    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
+    for report in seqgen.create_run(folder, corpus, shape, config).train(corpus):
+        if report.valid_loss is not None:
+            break
+    (folder / "tensorboard").mkdir()
+    assert seqgen_command("resume", folder)[0] == 0
+    steps = [line["step"] for line in seqgen.load(folder, "cpu").metrics]
+    assert [event.step for event in events(folder / "tensorboard") if event.step] == [
+        step for step in steps if step > report.step
+    ]
 
 
 def events(folder: Path) -> list:

@@ -16,7 +16,12 @@ from seqgen.config import LimitConfig
 from seqgen.drawing import as_svg
 from seqgen.errors import ConfigError, DataError, PluginError, RunError
 from seqgen.plugin import Metric
-from seqgen.samples import newest_samples_folder, read_samples, write_samples
+from seqgen.samples import (
+    newest_samples_folder,
+    next_samples_folder,
+    read_samples,
+    write_samples,
+)
 
 
 def normal(middle: float, count: int = 2000, seed: int = 0) -> np.ndarray:
@@ -130,6 +135,26 @@ def test_pieces_are_read_back(run, tmp_path: Path) -> None:
         read_samples(run, tmp_path)
 
 
+def test_pieces_that_hold_nothing_are_left_out_and_told(run, tmp_path: Path) -> None:
+    new = list(seqgen.generate(run, 2, limit=LimitConfig(length=60)))
+    folder = write_samples(run, new, tmp_path / "new").folder
+    (folder / "text-1.txt").write_bytes(b"\xff")
+    [kept], [reason] = read_samples(run, folder)
+    assert kept == new[1].piece and reason.startswith("text-1.txt: ")
+    (folder / "text-2.txt").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"no piece in .* can be read back .*generate pieces as"):
+        read_samples(run, folder)
+
+
+def test_a_piece_on_several_pages_is_not_taken_for_several(run, tmp_path: Path) -> None:
+    folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["pieces"][0]["files"] *= 2
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="and others are one piece"):
+        read_samples(run, folder)
+
+
 def test_what_cannot_be_compared_is_told(run, tmp_path: Path) -> None:
     folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
     with pytest.raises(ConfigError, match="nothing is measured on pieces of text"):
@@ -150,6 +175,10 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
         assert "Longest copied span" in page and (newest / "metrics.json").exists()
     command(run.folder)
     assert str(newest / "metrics.json") in capsys.readouterr().out
+    # What was made last counts, whatever was deleted.
+    shutil.rmtree(run.folder / "samples" / "1")
+    assert newest_samples_folder(run) == newest
+    assert next_samples_folder(run).name == "3"
 
 
 def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys) -> None:

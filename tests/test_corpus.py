@@ -399,3 +399,19 @@ def test_an_id_outside_the_vocabulary_blames_the_codec(tmp_path: Path, monkeypat
     with pytest.raises(DataError, match=r"CharacterCodec encoded .* with ids 0 to 99"):
         seqgen.write_corpus(tmp_path / "c", "text", {"train": ["ab"]})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_other_pieces_or_splits_make_another_corpus(tmp_path: Path) -> None:
+    """The key tells them apart, where the vocabularies are the same."""
+    splits = [
+        {"train": ["abc", "cab"]},
+        {"train": ["abc", "cab"]},
+        {"train": ["cab", "abc"]},
+        {"train": ["abc"], "valid": ["cab"]},
+        {"train": ["abca", "b"]},
+    ]
+    keys = [
+        seqgen.write_corpus(tmp_path / str(number), "text", pieces).info["key"]
+        for number, pieces in enumerate(splits)
+    ]
+    assert keys[0] == keys[1] and len({*keys}) == 4

@@ -8,6 +8,7 @@ import pytest
 
 import seqgen
 import seqgen.discovery
+import seqgen.preparation
 
 
 @pytest.fixture
@@ -46,6 +47,24 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
         assert skipped(corpus) == [("3.txt", "its parser crashed")]
         names = [Path(corpus.source(index)).name for index in range(corpus.info["pieces"])]
         assert names == [f"{number}.txt" for number in (0, 1, 2, 4, 5, 6, 7)]
+
+
+def test_a_crash_while_a_codec_is_chosen_costs_one_file(texts, tmp_path, monkeypatch) -> None:
+    """Of a large corpus some files are read before all the others, to choose by."""
+    make_fragile(monkeypatch, os.abort)
+    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 40)
+    chosen = []
+
+    def suggested(domain, found, options, pieces):
+        chosen.extend(pieces)
+        return choice
+
+    implementation, _ = seqgen.discovery.load_domain("text")
+    choice = seqgen.preparation._choice(implementation, "text", "characters", None)
+    monkeypatch.setattr("seqgen.preparation._choice", lambda *_: None)
+    monkeypatch.setattr("seqgen.preparation._suggestion", suggested)
+    corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
+    assert len(chosen) == corpus.info["pieces"] == 7
 
 
 def test_a_machine_of_one_core_survives_as_well(texts: Path, tmp_path: Path, monkeypatch) -> None:

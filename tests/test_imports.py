@@ -43,7 +43,7 @@ ARROWS = {
     "fused_step": {"compiling", "plugin", "sampling"},
     "fused": {"config", "fused_step", "plugin", "sampling"},
     "torch_stepper": {"model", "plugin", "sampling"},
-    "stepper": {"fused", "plugin", "run", "sampling", "torch_stepper"},
+    "stepper": {"fused", "model", "plugin", "run", "sampling", "torch_stepper"},
     "task": {"config", "files", "plugin", "run", "sampling", "stepper"},
     "generation": {"config", "plugin", "run", "stepper", "task"},
     "beam": {"config", "plugin", "run", "sampling", "stepper", "task"},

@@ -130,17 +130,22 @@ def load_codec(info: Mapping[str, Any]) -> Codec:
     Raises
     ------
     PluginError
-        If its domain cannot be loaded, or makes another vocabulary of the same state.
+        If its domain cannot be loaded, or makes nothing of the state, or another vocabulary.
     """
     saved = info["codec"]
     domain, found = load_domain(info["domain"])
     _, codec_class = codec_type(domain, info["domain"], saved["name"])
     options = from_mapping(codec_class.options_type, saved["options"], f"codec {saved['name']}")
-    codec = codec_class.from_state(saved["state"], options)
-    if Vocab.of(codec.vocab).digest != info["vocab_digest"]:
+    try:
+        codec = codec_class.from_state(saved["state"], options)
+        difference = "another vocabulary"
+    except Exception as error:
+        # A state may be of a version that knew other things, and a plugin fail in any way on it.
+        codec, difference = None, f"nothing of its state ({type(error).__name__}: {error})"
+    if codec is None or Vocab.of(codec.vocab).digest != info["vocab_digest"]:
         raise PluginError(
-            f"codec {saved['name']!r} of {found.distribution} {found.version} makes another "
-            f"vocabulary than {info['distribution']} {info['version']}, which was used here; "
+            f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference}, "
+            f"unlike {info['distribution']} {info['version']}, which was used here; "
             f"install that version, or prepare and train again"
         )
     return codec

@@ -365,8 +365,10 @@ def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: Any) -> f
             f"the prompt has {length:g} {limit.unit}, and the limit is {limit.length:g}; raise "
             f"the limit"
         )
+    if limit.length == math.inf:
+        return math.inf
     if limit.unit == "tokens":
-        return math.ceil(limit.length) if limit.length < math.inf else math.inf
+        return math.ceil(limit.length)
     # Ten times what the corpus needs for it: a model that never gets there stops all the same.
     corpus = run.info["corpus"]
     tokens: float = sum(corpus["tokens"].values()) / max(corpus["units"].get(limit.unit, 0.0), 1.0)

@@ -105,6 +105,15 @@ def test_a_plugin_that_makes_another_vocabulary_is_refused(run, monkeypatch) -> 
         _ = seqgen.load(run.folder).codec
 
 
+def test_a_state_that_the_plugin_does_not_know_is_told(run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    info = json.loads((tmp_path / "run/run.json").read_text())
+    info["codec"]["state"] = {"of": "another version"}
+    (tmp_path / "run/run.json").write_text(json.dumps(info))
+    with pytest.raises(PluginError, match=r"makes nothing of its state \(KeyError: .*train again"):
+        _ = seqgen.load(tmp_path / "run").codec
+
+
 def test_an_unknown_device_is_refused_before_anything_is_made(run, corpus, tmp_path) -> None:
     with pytest.raises(RunError, match="no device 'abacus' here"):
         seqgen.create_run(tmp_path / "run", corpus, SMALL, TrainConfig(device="abacus"))

@@ -12,8 +12,14 @@ from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
+from seqgen_music.performance_loops import (
+    FIGURES,
+    STRETCHES,
+    Limits,
+    fewest_pitches,
+    longest_repeats,
+)
 from seqgen_music.performance_memory import NEVER, Memory, Place, features_of
-from seqgen_music.performance_variety import LENGTHS, fewest_pitches, usual_fewest
 
 import seqgen
 from seqgen.errors import DataError
@@ -26,7 +32,9 @@ def played(*notes: tuple[float, float, int, int]) -> Music:
 
 
 PIECE = played((0.5, 0.5, 60, 64), (0.5, 1.0, 64, 64), (0.75, 0.5, 67, 90), (2.0, 0.3, 60, 90))
-CODEC = PerformanceCodec(58, 69, 0, (1, 1, 1), PerformanceOptions())
+#: Of pieces that may go round in loops for ever.
+FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES))
+CODEC = PerformanceCodec(58, 69, 0, FREE, PerformanceOptions())
 END = len(CODEC.vocab)
 
 
@@ -302,50 +310,81 @@ def test_the_tracker_keeps_to_one_way_of_writing() -> None:
     assert not any(name.startswith("shift") for name in allowed(*["shift 100"] * 10))
 
 
-# Variety ----------------------------------------------------------------------------------------
+# Loops ------------------------------------------------------------------------------------------
 
 
-def windows(pitches: list[int], size: int) -> list[list[int]]:
-    return [pitches[start : start + size] for start in range(len(pitches) - size + 1)]
+@given(st.lists(st.integers(0, 9), max_size=300))
+def test_the_different_pitches_of_every_stretch_are_counted(pitches) -> None:
+    expected = [
+        min(
+            (len({*pitches[at : at + size]}) for at in range(len(pitches) - size + 1)), default=None
+        )
+        for size in STRETCHES
+    ]
+    assert fewest_pitches(np.array(pitches, int)) == expected
 
 
-@given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 30))
-def test_the_different_pitches_of_every_stretch_are_counted(pitches, stretch: int) -> None:
-    different = [len({*part}) for part in windows(pitches, stretch)]
-    assert fewest_pitches(np.array(pitches, int), stretch) == min(different, default=None)
+@given(st.lists(st.integers(0, 2), max_size=150))
+def test_notes_like_those_one_figure_before_are_counted(pitches) -> None:
+    expected, shorter = [], 0
+    for longest in FIGURES:
+        runs = [0]
+        for figure in range(shorter + 1, longest + 1):
+            for at in range(figure, len(pitches)):
+                same = pitches[at] == pitches[at - figure]
+                runs.append(runs[-1] + 1 if same and at > figure else int(same))
+        expected.append(max(runs))
+        shorter = longest
+    assert longest_repeats(np.array(pitches, int)) == expected
 
 
-def test_one_piece_in_forty_that_stays_on_few_pitches_is_not_what_the_others_do() -> None:
-    assert usual_fewest([(3, 7, 17)] * 39 + [(1, 1, 1)]) == (3, 7, 17)
+def test_one_piece_in_forty_that_goes_on_and_on_is_not_what_the_others_do() -> None:
+    fewest, longest = [(3, 7, 17)] * 39 + [(1, 1, 1)], [(4, 0, 9, 9, 9)] * 39 + [(99,) * 5]
+    assert Limits.of(fewest, longest) == Limits((3, 7, 17), (4, 1, 9, 9, 9))
     # What is too short tells nothing.
-    assert usual_fewest([(2, 5, None), (2, None, None), (None, None, None)]) == (2, 5, 1)
+    short = [(2, 5, None), (2, None, None), (None, None, None)]
+    assert Limits.of(short, [(0,) * 5] * 3) == Limits((2, 5, 1), (1,) * 5)
 
 
-def scale_and(trill: int) -> Music:
-    """Return a piece that goes up a scale between two trills of so many notes."""
-    notes = [69, 67] * (trill // 2)
-    pitches = [*notes, 57, 59, 60, 62, 64, 65, *notes]
+def melody(*pitches: int) -> Music:
     return played(*((at / 10, 0.1, pitch, 64) for at, pitch in enumerate(pitches)))
 
 
-def test_a_trill_does_not_last_for_ever() -> None:
-    corpus = [scale_and(14)] * 2
-    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
-    assert codec.fewest == (4, 1, 1)
-    follow(codec, codec.encode(corpus[0]))
-    tracker, struck = codec.tracker(), 0
-    for token in codec.encode(scale_and(40)).tolist():
+def struck(codec: PerformanceCodec, music: Music) -> int:
+    """Return how many notes of a piece may come, or -1 for all."""
+    tracker, count = codec.tracker(), 0
+    for token in codec.encode(music).tolist():
         if not tracker.allowed()[token]:
-            break
+            others = np.flatnonzero(tracker.allowed()[: len(codec.vocab)])
+            assert any(codec.table.token(token)[0] == "note on" for token in others)
+            return count
         tracker.push(token)
-        struck += codec.table.token(token)[0] == "note on"
-    assert struck == LENGTHS[0] - 1
-    possible = {codec.vocab[token] for token in np.flatnonzero(tracker.allowed()) if token < END}
-    assert {"note on D4", "note on A3"} <= possible
-    assert not {"note on A4", "note on G4"} & possible
+        count += codec.table.token(token)[0] == "note on"
+    return -1
+
+
+SCALE = (57, 59, 60, 62, 64, 65)
+
+
+def test_a_trill_does_not_last_for_ever() -> None:
+    corpus = [melody(*[69, 67] * 7, *SCALE, *[69, 67] * 7)] * 2
+    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
+    assert codec.limits.fewest == (4, 1, 1) and codec.limits.longest[0] == 12
+    follow(codec, codec.encode(corpus[0]))
+    assert struck(codec, melody(*[69, 67] * 20)) == 14
+    # In another order it is no figure, but few pitches all the same.
+    assert struck(codec, melody(*[69, 67, 67, 69, 67, 69, 69, 69, 67, 67] * 4)) == STRETCHES[0] - 1
     # If there are no other pitches it goes on.
-    only = PerformanceCodec(67, 69, 0, (9, 1, 1), PerformanceOptions())
-    follow(only, only.encode(played(*((at / 10, 0.1, 67 + at % 3, 64) for at in range(40)))))
+    only = PerformanceCodec(67, 69, 0, Limits((9, 1, 1), FREE.longest), PerformanceOptions())
+    assert struck(only, melody(*[67, 68, 69] * 9)) == -1
+
+
+def test_a_figure_does_not_come_for_ever() -> None:
+    codec = PerformanceCodec(57, 69, 0, Limits((1, 1, 1), (9, 12, 99, 99, 99)), CODEC.options)
+    assert struck(codec, melody(*SCALE * 3)) == -1
+    assert struck(codec, melody(*SCALE * 4)) == 6 + 12
+    # A new beginning with each.
+    assert struck(codec, melody(*SCALE * 3, 69, *SCALE * 3)) == -1
 
 
 # Conditions, variations, features ---------------------------------------------------------------

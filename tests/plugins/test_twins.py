@@ -10,6 +10,7 @@ from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
+from seqgen_music.performance_loops import FIGURES, STRETCHES, Limits
 from seqgen_music.raster import REST, Raster
 from seqgen_music.suggestion import kind_of, suggest
 from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
@@ -18,6 +19,10 @@ import seqgen
 from seqgen.corpus import SPLITS
 
 CODECS = ("chorale", "melody", "performance", "multitrack")
+
+
+#: Of pieces that may go round in loops for ever.
+FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES))
 
 
 def tune(seed: int, notes: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +192,7 @@ def recital(seed: int, **how: float) -> Music:
 
 
 def heard(music: Music) -> np.ndarray:
-    codec = PerformanceCodec(20, 100, 0, (1, 1, 1), PerformanceOptions())
+    codec = PerformanceCodec(20, 100, 0, FREE, PerformanceOptions())
     return codec.passages(codec.encode(music))
 
 

@@ -23,6 +23,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
+from seqgen_music.performance_loops import Limits, fewest_pitches, longest_repeats
 from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, features_of
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,
@@ -41,7 +42,6 @@ from seqgen_music.performance_tracker import (
     PerformanceTracker,
     span_number,
 )
-from seqgen_music.performance_variety import LENGTHS, fewest_pitches, usual_fewest
 from seqgen_music.tokens import TokenTable
 
 #: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
@@ -155,8 +155,8 @@ class PerformanceCodec(Codec):
         Lowest and highest pitch of the corpus.
     program : int
         General MIDI program of the pieces that come out.
-    fewest : tuple of int
-        How many different pitches new pieces have in each of `performance_variety.LENGTHS`.
+    limits : Limits
+        How far new pieces go round in a loop.
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
@@ -167,11 +167,11 @@ class PerformanceCodec(Codec):
         low: int,
         high: int,
         program: int,
-        fewest: tuple[int, ...],
+        limits: Limits,
         options: PerformanceOptions,
     ) -> None:
         self.options, self.low, self.high, self.program = options, low, high, program
-        self.fewest = fewest
+        self.limits = limits
         pitches = range(low, high + 1)
         self.table = TokenTable(
             {
@@ -195,7 +195,7 @@ class PerformanceCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: PerformanceOptions) -> Self:
-        """Learn the range, the program that plays most notes, and how few pitches are usual.
+        """Learn the range, the program that plays most notes, and how far loops go.
 
         Raises
         ------
@@ -203,21 +203,22 @@ class PerformanceCodec(Codec):
             If no piece has a note besides drums.
         """
         low, high, programs = 128, -1, Counter[int]()
-        fewest = []
+        fewest, longest = [], []
         for piece in pieces:
             try:
                 pitches = played(piece).pitch
             except DataError:
                 continue
             low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
-            fewest.append([fewest_pitches(pitches, length) for length in LENGTHS])
+            fewest.append(fewest_pitches(pitches))
+            longest.append(longest_repeats(pitches))
             counts = np.bincount(piece.notes["track"], minlength=len(piece.tracks)).tolist()
             for track, count in zip(piece.tracks, counts, strict=True):
                 programs[track.program] += 0 if track.drums else count
         if not programs:
             raise DataError("no piece can be performed: none has a note besides drums")
         program = min(programs, key=lambda program: (-programs[program], program))
-        return cls(low, high, program, usual_fewest(fewest), options)
+        return cls(low, high, program, Limits.of(fewest, longest), options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the notes as ids.
@@ -259,14 +260,16 @@ class PerformanceCodec(Codec):
             "low": self.low,
             "high": self.high,
             "program": self.program,
-            "fewest": list(self.fewest),
+            "fewest": list(self.limits.fewest),
+            "longest": list(self.limits.longest),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: PerformanceOptions) -> Self:
         """Rebuild the codec."""
         low, high, program = state["low"], state["high"], state["program"]
-        return cls(low, high, program, tuple(state["fewest"]), options)
+        limits = Limits(tuple(state["fewest"]), tuple(state["longest"]))
+        return cls(low, high, program, limits, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose by at most three semitones, stretch by at most a twentieth, play it louder."""

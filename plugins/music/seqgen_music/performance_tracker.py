@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
+from seqgen_music.performance_loops import Loops
 from seqgen_music.performance_memory import Memory
-from seqgen_music.performance_variety import Variety
 
 if TYPE_CHECKING:
     from seqgen_music.performance import PerformanceCodec
@@ -54,7 +54,7 @@ class PerformanceTracker:
         self._silent_since = 0
         self._moments, self._pitches = (0, 0), (0, 0)
         self._memory = Memory()
-        self._variety = Variety(codec.fewest)
+        self._loops = Loops(codec.limits)
         #: What was last at this moment: a note that ended, and the pitch of one that began.
         self._last_end, self._last_begun = (-1, -1), -1
 
@@ -75,8 +75,8 @@ class PerformanceTracker:
         """Return the mask of what may come.
 
         Nothing begins that sounds, nothing ends that does not, no note and no silence lasts more
-        than ten seconds, and the piece ends with its last note. Where a new piece has stayed on few
-        pitches for longer than the corpus does, another pitch comes next.
+        than ten seconds, and the piece ends with its last note. Where a new piece has gone round
+        in a loop for longer than the corpus does, another pitch comes next.
         """
         table = self._codec.table
         mask = np.zeros(len(table) + 1, bool)
@@ -89,7 +89,7 @@ class PerformanceTracker:
             begins[self._last_begun + 1 :] = True
             begins[[pitch for _, pitch in self._sounding]] = False
             fresh = begins.copy()
-            fresh[self._variety.worn()] = False
+            fresh[self._loops.worn()] = False
             if fresh.any():
                 begins[:] = fresh
         if self._last == VELOCITY:
@@ -130,7 +130,7 @@ class PerformanceTracker:
 
     def _begin(self, pitch: int) -> None:
         self._sounding.append((self._time, pitch))
-        self._variety.push(pitch)
+        self._loops.push(pitch)
         self._memory.begin(self._time, pitch + 1, self._bin or DEFAULT_BIN)
         self._pitches = (self._pitches[1], pitch + 1)
         self._last_begun = pitch

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 figure { margin: 2rem 0; }
+figure.narrow { display: inline-block; width: 15rem; margin: 1rem; vertical-align: top; }
 figcaption { opacity: .8; }
 img, svg { max-width: 100%; height: auto; background: white; color: black; border-radius: 6px; }
 figure svg { width: 100%; }
@@ -80,6 +82,9 @@ for (const figure of document.querySelectorAll("figure")) {
   });
 }
 """
+
+#: How many times wider than high a picture is that takes all of the page's width.
+NARROW = 1.5
 
 #: Length of the n-grams whose copied share is told.
 NGRAM = 16
@@ -185,7 +190,8 @@ def loss_curve(curves: Curves | None) -> str:
 
 
 def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
-    preview = "\n".join(_show(kind, data) for kind, data in run.domain.preview(piece).items())
+    forms = run.domain.preview(piece)
+    preview = "\n".join(_show(kind, data) for kind, data in forms.items())
     links = ", ".join(
         f'<a href="{html.escape((folder / name).as_posix())}">{html.escape(name)}</a>'
         for name in entry["files"]
@@ -193,7 +199,20 @@ def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
     about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
     if "novelty" in entry:
         about += f". {_novelty(entry['novelty'])}"
-    return f"<figure>\n{preview}\n<figcaption>{links}: {html.escape(about)}</figcaption>\n</figure>"
+    shape = ' class="narrow"' if _is_narrow(forms) else ""
+    caption = f"<figcaption>{links}: {html.escape(about)}</figcaption>"
+    return f"<figure{shape}>\n{preview}\n{caption}\n</figure>"
+
+
+def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
+    """Tell whether a piece is a picture alone, and not wide: then several stand in a row."""
+    [*kinds] = forms
+    if kinds != ["image/svg+xml"]:
+        return False
+    picture = forms["image/svg+xml"]
+    text = picture if isinstance(picture, str) else picture.decode()
+    box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', text)
+    return box is not None and float(box[1]) < NARROW * float(box[2])
 
 
 def _novelty(found: dict[str, Any]) -> str:

@@ -62,6 +62,17 @@ def test_binary_previews_are_embedded(run, tmp_path: Path, monkeypatch) -> None:
     assert "<svg/>" in html
 
 
+@pytest.mark.parametrize(("box", "narrow"), [("-5 -5 100 90", 2), ("0 0 300.5 100", 0), ("", 0)])
+def test_pictures_that_are_not_wide_stand_in_a_row(
+    run, tmp_path: Path, monkeypatch, box: str, narrow: int
+) -> None:
+    shown = {"image/svg+xml": f'<svg viewBox="{box}"></svg>'}
+    monkeypatch.setattr("seqgen_text.domain.Text.preview", lambda self, piece: shown)
+    samples = write_samples(run, seqgen.generate(run, 2), tmp_path / "samples")
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    assert html.count('<figure class="narrow">') == narrow and html.count("<figure") == 2
+
+
 @pytest.fixture
 def heard(monkeypatch) -> None:
     roll = '<svg viewBox="0 0 100 50" data-x0="10" data-x1="90" data-seconds="4"></svg>'

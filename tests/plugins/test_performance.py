@@ -33,7 +33,7 @@ def played(*notes: tuple[float, float, int, int]) -> Music:
 
 PIECE = played((0.5, 0.5, 60, 64), (0.5, 1.0, 64, 64), (0.75, 0.5, 67, 90), (2.0, 0.3, 60, 90))
 #: Of pieces that may go round in loops for ever.
-FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES))
+FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES), 0)
 CODEC = PerformanceCodec(58, 69, 0, FREE, PerformanceOptions())
 END = len(CODEC.vocab)
 
@@ -340,10 +340,11 @@ def test_notes_like_those_one_figure_before_are_counted(pitches) -> None:
 
 def test_one_piece_in_forty_that_goes_on_and_on_is_not_what_the_others_do() -> None:
     fewest, longest = [(3, 7, 17)] * 39 + [(1, 1, 1)], [(4, 0, 9, 9, 9)] * 39 + [(99,) * 5]
-    assert Limits.of(fewest, longest) == Limits((3, 7, 17), (4, 1, 9, 9, 9))
+    limits = Limits.of(fewest, longest, [9, *[20] * 39])
+    assert limits == Limits((3, 7, 17), (4, 1, 9, 9, 9), 9)
     # What is too short tells nothing.
     short = [(2, 5, None), (2, None, None), (None, None, None)]
-    assert Limits.of(short, [(0,) * 5] * 3) == Limits((2, 5, 1), (1,) * 5)
+    assert Limits.of(short, [(0,) * 5] * 3, [7] * 3) == Limits((2, 5, 1), (1,) * 5, 7)
 
 
 def melody(*pitches: int) -> Music:
@@ -375,12 +376,22 @@ def test_a_trill_does_not_last_for_ever() -> None:
     # In another order it is no figure, but few pitches all the same.
     assert struck(codec, melody(*[69, 67, 67, 69, 67, 69, 69, 69, 67, 67] * 4)) == STRETCHES[0] - 1
     # If there are no other pitches it goes on.
-    only = PerformanceCodec(67, 69, 0, Limits((9, 1, 1), FREE.longest), PerformanceOptions())
+    only = PerformanceCodec(67, 69, 0, Limits((9, 1, 1), FREE.longest, 0), PerformanceOptions())
     assert struck(only, melody(*[67, 68, 69] * 9)) == -1
 
 
+def test_a_new_piece_is_no_shorter_than_any_of_the_corpus() -> None:
+    corpus = [melody(*SCALE), melody(*SCALE[:4])]
+    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
+    for notes, may_end in ((3, False), (4, True), (5, True)):
+        tracker = codec.tracker()
+        for token in codec.encode(melody(*SCALE[:notes])).tolist():
+            tracker.push(token)
+        assert tracker.allowed()[-1] == may_end
+
+
 def test_a_figure_does_not_come_for_ever() -> None:
-    codec = PerformanceCodec(57, 69, 0, Limits((1, 1, 1), (9, 12, 99, 99, 99)), CODEC.options)
+    codec = PerformanceCodec(57, 69, 0, Limits((1, 1, 1), (9, 12, 99, 99, 99), 0), CODEC.options)
     assert struck(codec, melody(*SCALE * 3)) == -1
     assert struck(codec, melody(*SCALE * 4)) == 6 + 12
     # A new beginning with each.

@@ -22,7 +22,7 @@ CODECS = ("chorale", "melody", "performance", "multitrack")
 
 
 #: Of pieces that may go round in loops for ever.
-FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES))
+FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES), 0)
 
 
 def tune(seed: int, notes: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -156,7 +156,7 @@ class PerformanceCodec(Codec):
     program : int
         General MIDI program of the pieces that come out.
     limits : Limits
-        How far new pieces go round in a loop.
+        How far new pieces go round in a loop, and how short they are.
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
@@ -195,7 +195,7 @@ class PerformanceCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: PerformanceOptions) -> Self:
-        """Learn the range, the program that plays most notes, and how far loops go.
+        """Learn the range, the program that plays most notes, and how far pieces go.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class PerformanceCodec(Codec):
             If no piece has a note besides drums.
         """
         low, high, programs = 128, -1, Counter[int]()
-        fewest, longest = [], []
+        fewest, longest, notes = [], [], []
         for piece in pieces:
             try:
                 pitches = played(piece).pitch
@@ -212,13 +212,14 @@ class PerformanceCodec(Codec):
             low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
             fewest.append(fewest_pitches(pitches))
             longest.append(longest_repeats(pitches))
+            notes.append(len(pitches))
             counts = np.bincount(piece.notes["track"], minlength=len(piece.tracks)).tolist()
             for track, count in zip(piece.tracks, counts, strict=True):
                 programs[track.program] += 0 if track.drums else count
         if not programs:
             raise DataError("no piece can be performed: none has a note besides drums")
         program = min(programs, key=lambda program: (-programs[program], program))
-        return cls(low, high, program, Limits.of(fewest, longest), options)
+        return cls(low, high, program, Limits.of(fewest, longest, notes), options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the notes as ids.
@@ -262,13 +263,14 @@ class PerformanceCodec(Codec):
             "program": self.program,
             "fewest": list(self.limits.fewest),
             "longest": list(self.limits.longest),
+            "shortest": self.limits.shortest,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: PerformanceOptions) -> Self:
         """Rebuild the codec."""
         low, high, program = state["low"], state["high"], state["program"]
-        limits = Limits(tuple(state["fewest"]), tuple(state["longest"]))
+        limits = Limits(tuple(state["fewest"]), tuple(state["longest"]), state["shortest"])
         return cls(low, high, program, limits, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:

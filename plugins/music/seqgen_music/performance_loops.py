@@ -39,14 +39,22 @@ class Limits:
         Different pitches that notes on end have at least, by `STRETCHES`.
     longest : tuple of int
         Notes on end that are at most the same as one figure before, by `FIGURES`.
+    shortest : int
+        Notes that a piece has at least.
     """
 
     fewest: tuple[int, ...]
     longest: tuple[int, ...]
+    shortest: int
 
     @classmethod
-    def of(cls, fewest: Sequence[Sequence[int | None]], longest: Sequence[Sequence[int]]) -> Self:
-        """Choose them from the `fewest_pitches` and the `longest_repeats` of pieces."""
+    def of(
+        cls,
+        fewest: Sequence[Sequence[int | None]],
+        longest: Sequence[Sequence[int]],
+        notes: Sequence[int],
+    ) -> Self:
+        """Choose them from `fewest_pitches`, `longest_repeats` and the notes of pieces."""
         known = ([few for few in column if few] for column in zip(*fewest, strict=True))
         return cls(
             tuple(int(np.quantile(few or [1], 1 - USUAL, method="lower")) for few in known),
@@ -54,6 +62,7 @@ class Limits:
                 max(int(np.quantile(runs, USUAL, method="higher")), 1)
                 for runs in zip(*longest, strict=True)
             ),
+            min(notes),
         )
 
 

@@ -47,7 +47,7 @@ class PerformanceTracker:
     def __init__(self, codec: PerformanceCodec, seconds: float | None = None) -> None:
         self._codec = codec
         self._limit = None if seconds is None else seconds * STEPS
-        self._time, self._last, self._bin = 0, BEGIN, 0
+        self._time, self._notes, self._last, self._bin = 0, 0, BEGIN, 0
         #: Start and number of the pitch of every note that sounds, in the order of beginnings.
         self._sounding: list[tuple[int, int]] = []
         #: Since when nothing has sounded, if nothing does.
@@ -76,7 +76,7 @@ class PerformanceTracker:
 
         Nothing begins that sounds, nothing ends that does not, no note and no silence lasts more
         than ten seconds, and the piece ends with its last note. Where a new piece has gone round
-        in a loop for longer than the corpus does, another pitch comes next.
+        in a loop for longer than the corpus does, another pitch comes next; and it is no shorter.
         """
         table = self._codec.table
         mask = np.zeros(len(table) + 1, bool)
@@ -106,8 +106,7 @@ class PerformanceTracker:
         if self._last != SHIFT:
             first = table.start("shift")
             mask[first : first + min(self._left(), LONGEST_SHIFT)] = True
-        early = self._limit is not None and not self._is_over()
-        mask[-1] = self._last == OFF and not self._sounding and not early
+        mask[-1] = self._last == OFF and not self._sounding and not self._is_early()
         return mask
 
     def forced(self) -> int | None:
@@ -131,6 +130,7 @@ class PerformanceTracker:
     def _begin(self, pitch: int) -> None:
         self._sounding.append((self._time, pitch))
         self._loops.push(pitch)
+        self._notes += 1
         self._memory.begin(self._time, pitch + 1, self._bin or DEFAULT_BIN)
         self._pitches = (self._pitches[1], pitch + 1)
         self._last_begun = pitch
@@ -150,6 +150,12 @@ class PerformanceTracker:
         """Return for how many steps the oldest note, or the silence, may go on."""
         since = self._sounding[0][0] if self._sounding else self._silent_since
         return max(since + LONGEST_SOUND - self._time, 0)
+
+    def _is_early(self) -> bool:
+        """Tell whether the piece would be shorter than is wanted, or than any of the corpus."""
+        if self._limit is None:
+            return self._notes < self._codec.limits.shortest
+        return not self._is_over()
 
     def _is_over(self) -> bool:
         return self._limit is not None and self._time >= self._limit

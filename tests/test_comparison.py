@@ -171,7 +171,7 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
         newest = newest_samples_folder(run)
         assert newest.name == str(number)
         page = (newest / "index.html").read_text()
-        assert page.count("<figure>") == number and "Beside the corpus" in page
+        assert page.count("<figure") == number and "Beside the corpus" in page
         assert "Longest copied span" in page and (newest / "metrics.json").exists()
     command(run.folder)
     assert str(newest / "metrics.json") in capsys.readouterr().out

@@ -328,21 +328,25 @@ def test_reports_for_tensorboard_are_those_of_the_metrics(
     assert len(found["tokens_per_second"]) == len(lines)
 
 
+def interrupted(folder: Path, corpus: seqgen.Corpus) -> int:
+    """Leave a training at its first evaluation; return after which step."""
+    shape = seqgen.ModelConfig(hidden=16, embedding=8)
+    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
+    training = seqgen.create_run(folder, corpus, shape, config).train(corpus)
+    return next(report.step for report in training if report.valid_loss is not None)
+
+
 def test_reports_for_tensorboard_go_on_after_an_interruption(
     seqgen_command, corpus, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboardX", reason="an optional extra")
     folder = tmp_path / "run"
-    shape = seqgen.ModelConfig(hidden=16, embedding=8)
-    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
-    for report in seqgen.create_run(folder, corpus, shape, config).train(corpus):
-        if report.valid_loss is not None:
-            break
+    last = interrupted(folder, corpus)
     (folder / "tensorboard").mkdir()
     assert seqgen_command("resume", folder)[0] == 0
     steps = [line["step"] for line in seqgen.load(folder, "cpu").metrics]
     assert [event.step for event in events(folder / "tensorboard") if event.step] == [
-        step for step in steps if step > report.step
+        step for step in steps if step > last
     ]
 
 
@@ -370,11 +374,7 @@ def test_a_missing_tensorboard_is_told_with_the_way_out(
 
 def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    shape = seqgen.ModelConfig(hidden=16, embedding=8)
-    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
-    for report in seqgen.create_run(folder, corpus, shape, config).train(corpus):
-        if report.valid_loss is not None:
-            break
+    interrupted(folder, corpus)
     status, out, err = seqgen_command("resume", folder)
     assert status == 0 and out.strip() == str(folder) and "best validation loss" in err
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

@@ -217,7 +217,7 @@ def generate_samples(
     if settings.get("temperature", 1.0) is None:
         settings["temperature"] = run.codec.temperature
     if beam:
-        if options["sample"] != SampleConfig():
+        if options.get("sample", SampleConfig()) != SampleConfig():
             raise ConfigError("--beam draws nothing; leave out the options for sampling")
         kept = ("prompt", "condition", "limit", "stop", "with_prompt", "int8")
         chosen = {name: options[name] for name in kept if name in options}

@@ -566,6 +566,7 @@ def test_wherever_a_prompt_is_cut_the_piece_goes_on(condition: str) -> None:
         for token in ids[:cut]:
             tracker.push(token)
         for _ in range(100):
+            assert tracker.allowed().any(), (cut, names(CODEC, ids[:cut]))
             token = int(rng.choice(np.flatnonzero(tracker.allowed())))
             if token == len(CODEC.vocab):
                 break

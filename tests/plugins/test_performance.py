@@ -12,7 +12,7 @@ from seqgen_music.midi_reading import read_midi
 from seqgen_music.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_loops import (
+from seqgen_music.performance_limits import (
     FIGURES,
     STRETCHES,
     Limits,

@@ -10,7 +10,7 @@ from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_loops import FIGURES, STRETCHES, Limits
+from seqgen_music.performance_limits import FIGURES, STRETCHES, Limits
 from seqgen_music.raster import REST, Raster
 from seqgen_music.suggestion import kind_of, suggest
 from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline

@@ -34,6 +34,7 @@ from seqgen_music.chorale_tracker import (
 from seqgen_music.music import Music, pitch_name
 from seqgen_music.raster import REST, STEPS, Raster, bar_steps, given_voices, raster_of
 from seqgen_music.tokens import TokenTable
+from seqgen_music.usual import usual_most
 
 #: The metre of the form grid, which knows none.
 DEFAULT_METRE = (4, 4)
@@ -41,10 +42,6 @@ DEFAULT_METRE = (4, 4)
 
 #: What can be asked of a chorale in words.
 WISHES, WISH = {"bars": wishes.count, "metre": wishes.metre}, "bars=8, metre=3/4"
-
-
-#: Share of a corpus's pieces that hold a chord for no longer than a new one may.
-USUAL = 0.95
 
 
 @dataclass(frozen=True)
@@ -142,8 +139,7 @@ class ChoraleCodec(Codec):
             )
         ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
         # One of Bach's ends is a chord of many bars, which models learn by heart.
-        stillest = int(np.quantile(stillness, USUAL, method="higher"))
-        return cls(ranges, sorted(metres), stillest, options)
+        return cls(ranges, sorted(metres), usual_most(stillness), options)
 
     def encode(self, piece: Music) -> Ids:
         """Return the raster as ids.

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqgen_music.score import Score
+from seqgen_music.usual import usual_most
 
 #: After how many bars the same one may come again and again.
 PERIODS = (1, 2, 4)
-
-#: Share of a corpus's pieces that go no further than a new one may.
-USUAL = 0.95
 
 
 def longest_runs(score: Score) -> tuple[int, ...]:
@@ -37,8 +35,7 @@ def longest_runs(score: Score) -> tuple[int, ...]:
 
 def usual_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """Return how far all but a few pieces of a corpus go, by period; at least one bar."""
-    usual = np.quantile(np.array(longest), USUAL, axis=0, method="higher")
-    return tuple(np.maximum(usual, 1).tolist())
+    return tuple(max(usual_most(runs), 1) for runs in zip(*longest, strict=True))
 
 
 def _longest_run(bars: Sequence[list[tuple[int, int]]], period: int) -> int:

@@ -23,7 +23,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
 from seqgen_music.music import NOTE, Music, Track, pitch_name
-from seqgen_music.performance_loops import Limits, fewest_pitches, longest_repeats
+from seqgen_music.performance_limits import Limits, fewest_pitches, longest_repeats
 from seqgen_music.performance_memory import FARTHEST, LATEST, LONGEST_RUN, Memory, features_of
 from seqgen_music.performance_tracker import (
     BIN_WIDTH,

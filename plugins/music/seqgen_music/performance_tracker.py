@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
-from seqgen_music.performance_loops import Loops
+from seqgen_music.performance_limits import Loops
 from seqgen_music.performance_memory import Memory
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How long a performance goes round in a loop: no new one is to get stuck in a trill or a figure.
+"""How far a performance goes: no new one is to get stuck in a trill or a figure, or to end at once.
 
 A loop is few pitches for many notes, in whatever order, or the same pitches again and again. The
 corpus says how far its pieces go, and all but a few of them set the limit.
@@ -15,15 +15,13 @@ from typing import Self
 import numpy as np
 
 from seqgen.plugin import Ids
+from seqgen_music.usual import usual_least, usual_most
 
 #: Of how many notes on end the different pitches are counted.
 STRETCHES = (16, 64, 256)
 
 #: Notes of the longest figure of each kind that is told apart, from trills to phrases.
 FIGURES = (4, 8, 16, 32, 64)
-
-#: Share of a corpus's pieces that go no further than a new one may.
-USUAL = 0.95
 
 #: The kinds of figures of 1, 2, 3 ... notes.
 _KINDS = np.searchsorted(FIGURES, np.arange(1, FIGURES[-1] + 1))
@@ -57,11 +55,8 @@ class Limits:
         """Choose them from `fewest_pitches`, `longest_repeats` and the notes of pieces."""
         known = ([few for few in column if few] for column in zip(*fewest, strict=True))
         return cls(
-            tuple(int(np.quantile(few or [1], 1 - USUAL, method="lower")) for few in known),
-            tuple(
-                max(int(np.quantile(runs, USUAL, method="higher")), 1)
-                for runs in zip(*longest, strict=True)
-            ),
+            tuple(usual_least(few or [1]) for few in known),
+            tuple(max(usual_most(runs), 1) for runs in zip(*longest, strict=True)),
             min(notes),
         )
 

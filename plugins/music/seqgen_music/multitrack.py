@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -232,8 +233,8 @@ class MultitrackCodec(Codec):
 
     def _header(self, header: Header, composer: str) -> Ids:
         """Return the composer, if it is known, key, density and instruments."""
-        table, low = self.table, self.learned.densities[0]
-        density = np.clip(header.density - low, 0, len(table.values("density")) - 1)
+        table, (low, high) = self.table, self.learned.densities
+        density = min(max(header.density, low), high) - low
         programs = self._numbers.program[header.programs]
         opening = [table.start("key") + header.key, table.start("density") + density]
         if table.has("composer", composer):
@@ -242,12 +243,11 @@ class MultitrackCodec(Codec):
 
     def _lines(self, metres: Sequence[tuple[int, int]]) -> Ids:
         """Return the tokens that open bars, the metre where it is another one; -1 if unknown."""
-        lines, last = np.full(len(metres), self.table.start("bar")), None
-        for bar, metre in enumerate(metres):
-            if metre != last:
-                known = self.table.has("metre", metre)
-                lines[bar] = self.table.id("metre", metre) if known else -1
-            last = metre
+        lines, bar = np.full(len(metres), self.table.start("bar")), 0
+        for metre, run in groupby(metres):
+            known = self.table.has("metre", metre)
+            lines[bar] = self.table.id("metre", metre) if known else -1
+            bar += len(list(run))
         return lines
 
     def _refuse_unknown(self, score: Score) -> None:

@@ -5,7 +5,10 @@ Its composer, where one is known, comes before them: notes do not tell it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from seqgen_music.score import DRUMS, Score
 
 #: Notes a bar, two to an octave: 1, 2, 3, 4, 6, 8, 11 ... 1,024.
 DENSITIES = (1, *(round(2 ** (number / 2)) for number in range(2, 21)))
+
+#: Half way between them, by ratio.
+_MIDDLES = [sqrt(low * high) for low, high in pairwise(DENSITIES)]
 
 #: Pitches as they are written, without the key, of all that MIDI has in any key.
 LOWEST = -int(SHIFTS.max())
@@ -61,4 +67,4 @@ def written(score: Score, header: Header) -> Ids:
 
 def density_number(notes: float) -> int:
     """Return the number of the nearest of `DENSITIES`, by ratio, to so many notes a bar."""
-    return int(np.abs(np.log(DENSITIES) - np.log(notes)).argmin())
+    return bisect_left(_MIDDLES, notes)

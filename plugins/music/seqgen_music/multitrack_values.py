@@ -85,7 +85,7 @@ class Numbers:
     def tempo(self, tempos: NDArray[np.float64]) -> Ids:
         """Return the number of the nearest tempo."""
         low, high = self._tempos
-        return np.clip(tempo_numbers(tempos), low, high) - low
+        return np.minimum(np.maximum(tempo_numbers(tempos), low), high) - low
 
 
 def durations_of(steps: int) -> Ids:

@@ -66,6 +66,14 @@ def test_python_m_seqgen_is_the_command() -> None:
     assert subprocess.run(command, capture_output=True, text=True).stdout.startswith("seqgen ")
 
 
+def test_a_reader_who_has_had_enough_ends_the_command_quietly() -> None:
+    command = [sys.executable, "-m", "seqgen", "domains"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_prepare_reports_what_it_left_out(seqgen_command, verses: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"\xff\xfe\xfa")

@@ -9,6 +9,7 @@ cannot be used, 130 ended by Ctrl-C (what was trained or written until then is k
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,11 @@ def launch(
         app.config = (Toml(config, must_exist=True),)
     try:
         app(tokens)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has had enough. Python would write once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except SeqgenError as error:
         if traceback:
             raise

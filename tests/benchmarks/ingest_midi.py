@@ -3,8 +3,8 @@
 Data: all MIDI files under ``music/``. The figure is the time of pretty_midi's own constructor
 divided by that of reading and encoding, the latter with the first of `CODECS` that is
 installed; it must be at least 100. Each goes through all files `RUNS` times, by turns, and the best
-for each file is kept. Without the pedal, notes are compared with pretty_midi's: same pitch, velocity and drums,
-onset within a millisecond, and the same end and tempo, or it is said why not.
+for each file is kept. Without the pedal, notes are compared with pretty_midi's: same pitch,
+velocity and drums, onset within a millisecond, and the same end and tempo, or it is said why not.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from seqgen_handwriting.grid import GridCodec, GridOptions
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.json_files import read_json
 from seqgen_handwriting.likelihood import (
+    WIDENING,
     Bigram,
     D,
     cell_nats,
@@ -342,7 +343,7 @@ def test_a_mixture_of_one_is_the_normal_distribution() -> None:
     for row, (mean, (xx, xy, yy), weight) in enumerate(
         [(books.draw[0], spread[0], 0.7), (books.move[0], spread[1], 0.8)]
     ):
-        covariance = np.array([[xx, xy], [xy, yy]]) + np.eye(2) * D**2 / 12
+        covariance = WIDENING * np.array([[xx, xy], [xy, yy]]) + np.eye(2) * D**2 / 12
         off = over[row] - mean
         expected = -off @ np.linalg.solve(covariance, off) / 2
         expected -= np.log(2 * np.pi * np.sqrt(np.linalg.det(covariance)))

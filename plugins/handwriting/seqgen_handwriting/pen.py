@@ -26,7 +26,6 @@ from seqgen_handwriting.pen_states import (
     AIMED,
     ANGLE,
     ANNOUNCED,
-    DIRECTIONS,
     DONE,
     DRAW_FAR,
     FIELDS,
@@ -39,6 +38,7 @@ from seqgen_handwriting.pen_states import (
     MOVE_FAR,
     OPEN,
     PLACES,
+    STEPS_TOLD,
     WAYS,
     State,
     X,
@@ -92,7 +92,7 @@ class Pen:
         self.most = np.array([most[letter] for letter in alphabet], np.int64)
         self.blank = self.most == 0
         self.feature_sizes: tuple[int, ...] = (
-            *(MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, WAYS**2, 2 * DIRECTIONS + 1),
+            *(MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, WAYS**2, STEPS_TOLD),
             *((len(alphabet) + 1, len(alphabet) + 1) if alphabet else ()),
             *((MOST_IN_LETTER + 1, HEIGHTS) if alphabet else ()),
         )

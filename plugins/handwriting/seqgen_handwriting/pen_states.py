@@ -15,7 +15,7 @@ from seqgen_handwriting.codebook import MOVE, compiled
 ANGLE, DRAW_FAR, MOVE_FAR, LETTER, ADVANCE = range(2, 7)
 
 #: Fields of a state: where the pen is, where its stroke and its letter began, what came so far.
-X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, DIRECTION = range(9)
+X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST = range(9)
 COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
 
 #: From here on numbers of strokes of a letter or of a drawing, of points of a stroke and of points
@@ -28,8 +28,11 @@ CELL, PLACES = 8, 20
 #: The way from the beginning of the stroke: cells of doubling width, the first NEAR sides wide.
 NEAR, WAYS = 0.02, 13
 
-#: Directions told apart.
-DIRECTIONS = 16
+#: Directions and lengths of a step told apart; lengths double with every second one.
+DIRECTIONS, LENGTHS = 16, 10
+
+#: What is told of the last step: none, direction and length, or the direction of the next one.
+STEPS_TOLD = 1 + DIRECTIONS * LENGTHS + DIRECTIONS
 
 #: The height above the last MEMORY points: cells of 1 / FINE sides, HEIGHTS of them.
 MEMORY, FINE, HEIGHTS = 48, 25, 40
@@ -59,7 +62,7 @@ def push(
             x, y = x * state[COSINE], x * state[SINE]
         state[X] += x
         state[Y] += y
-        state[DIRECTION] = _direction(x, y)
+        state[LAST] = 1 + _direction(x, y) * LENGTHS + _length(x, y)
         state[AIMED] = 0.0
         state[STEPS] += 1
         state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
@@ -73,8 +76,14 @@ def push(
 
 @compiled
 def _direction(x: float, y: float) -> int:
-    """Return the sector of a step from 1 on."""
-    return int(np.round(np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS)) % DIRECTIONS + 1
+    """Return the sector of a step."""
+    return int(np.round(np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS)) % DIRECTIONS
+
+
+@compiled
+def _length(x: float, y: float) -> int:
+    """Return how long a step is."""
+    return int(min(np.round(2 * np.log2(1 + np.hypot(x, y) / NEAR)), LENGTHS - 1))
 
 
 @compiled
@@ -97,9 +106,9 @@ def describe(state: State, text: Ids, row: Ids) -> None:
     row[1] = min(state[DRAWN], MOST_DRAWN)
     row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
     row[3] = _way(state[X] - state[STROKE_X]) * WAYS + _way(state[Y] - state[STROKE_Y])
-    row[4] = state[DIRECTION]
+    row[4] = state[LAST]
     if state[AIMED]:
-        row[4] = DIRECTIONS + _direction(state[COSINE], state[SINE])
+        row[4] = 1 + DIRECTIONS * LENGTHS + _direction(state[COSINE], state[SINE])
     if len(row) > 5:
         done = int(state[DONE])
         following = done + int(state[OPEN])

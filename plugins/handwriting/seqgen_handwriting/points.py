@@ -95,8 +95,9 @@ class PointsCodec(Codec):
 
     Five features: the number of the stroke, in the drawing or the letter; of points in it; the
     place of the pen, from the first point, sideways from where the letter began; the way from the
-    beginning of the stroke; the direction of the last step. With text four more: the letter being
-    written, the next one, how many points the letter has, and the height above the line so far.
+    beginning of the stroke; direction and length of the last step. With text four more: the letter
+    being written, the next one, how many points the letter has, and the height above the line so
+    far.
 
     Parameters
     ----------

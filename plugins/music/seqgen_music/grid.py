@@ -29,20 +29,23 @@ def rounded(ticks: Any, steps: int, quarter: int) -> Any:
 
 
 @compiled
-def on_grid(notes: Any, steps: int, quarter: int) -> Any:
-    """Return step and duration ``(2, N)`` of the notes of a piece.
+def on_grid(notes: Any, programs: Any, steps: int, quarter: int) -> Any:
+    """Return step, program and duration ``(3, N)`` of the notes of a piece; drums last one step.
 
     Parameters
     ----------
     notes : array (N,) of `NOTE`
+    programs : int64 array
+        Of every track.
     steps, quarter : int
         Steps and ticks in a quarter.
     """
-    found = np.empty((2, len(notes)), np.int64)
+    found = np.empty((3, len(notes)), np.int64)
     for row in range(len(notes)):
-        onset, duration = notes[row].onset, notes[row].duration
-        found[0, row] = rounded(onset, steps, quarter)
-        found[1, row] = rounded(onset + duration, steps, quarter) - found[0, row]
+        note = notes[row]
+        step, program = rounded(note.onset, steps, quarter), programs[note.track]
+        end = step + 1 if program == DRUMS else rounded(note.onset + note.duration, steps, quarter)
+        found[0, row], found[1, row], found[2, row] = step, program, end - step
     return found
 
 

@@ -9,10 +9,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from seqgen.plugin import Ids
+from seqgen_music.compiling import compiled
 from seqgen_music.keys import SHIFTS, key_of
 from seqgen_music.score import DRUMS, Score
 
@@ -53,11 +55,20 @@ class Header:
 
 def header_of(score: Score) -> Header:
     """Return what a piece tells of itself."""
-    pitches = score.pitch[score.program != DRUMS]
-    key = key_of(np.bincount(pitches % 12, minlength=12))
+    classes, programs = _counts(score.program, score.pitch)
     density = density_number(len(score.step) / len(score.starts))
-    programs = np.flatnonzero(np.bincount(score.program - DRUMS)) + DRUMS
-    return Header(key, density, programs)
+    return Header(key_of(classes), density, np.flatnonzero(programs) + DRUMS)
+
+
+@compiled
+def _counts(program: Any, pitch: Any) -> tuple[Any, Any]:
+    """Return how many notes each pitch class has ``(12,)``, drums apart, and each program."""
+    classes, programs = np.zeros(12, np.int64), np.zeros(128 - DRUMS, np.int64)
+    for row in range(len(program)):
+        programs[program[row] - DRUMS] += 1
+        if program[row] != DRUMS:
+            classes[pitch[row] % 12] += 1
+    return classes, programs
 
 
 def written(score: Score, header: Header) -> Ids:

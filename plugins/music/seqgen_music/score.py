@@ -125,9 +125,7 @@ def score_of(music: Music, steps: int) -> Score:
     tempos = music.tempo_changes()
     moments = rounded(tempos["tick"], steps, quarter)
     programs = np.array([DRUMS if track.drums else track.program for track in music.tracks])
-    program = programs[notes["track"]]
-    step, duration = on_grid(notes, steps, quarter)
-    duration[program == DRUMS] = 1
+    step, program, duration = on_grid(notes, programs, steps, quarter)
     kept = cut_silence(step, starts, moments, EMPTY_BARS)
     if not kept.all():
         starts, metres = starts[kept], list(compress(metres, kept.tolist()))
@@ -153,7 +151,8 @@ def settle(
     step, program, pitch, duration, velocity : int64 array (M,)
     """
     numbers = packed(step, program, pitch, duration, velocity, LONGEST_NOTE * steps)
-    return tuple(unpacked(np.sort(numbers)))
+    # Nearly sorted already, for which numpy's stable sort is seven times as fast as its default.
+    return tuple(unpacked(np.sort(numbers, kind="stable")))
 
 
 def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:

@@ -228,6 +228,10 @@ class Codec(Protocol):
         zero state. It is a token like any other otherwise. They derive from options and state.
     temperature : float
         The sampling temperature for users who name none: what gives the best pieces.
+    kinds : sequence of int
+        Number of each payload token's kind, from 0 on. Temperature and filters of the sampler then
+        choose within a kind (which pitch), and the model which kind comes next (whether there is a
+        note). Empty, the default, means that all are of one.
     """
 
     options_type: ClassVar[type[Any]]
@@ -235,7 +239,8 @@ class Codec(Protocol):
     vocab: Sequence[str]
     feature_sizes: tuple[int, ...] = ()
     boundaries: Sequence[int] = ()
-    temperature: ClassVar[float] = 1.0
+    temperature: float = 1.0
+    kinds: Sequence[int] = ()
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:

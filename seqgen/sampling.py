@@ -4,6 +4,9 @@ The order is: bias and bans, repetition penalty, mask, no repeated n-gram, tempe
 typical, top-p, min-p, draw. What is kept is renormalised, every filter keeps at least one token,
 and a token that alone is allowed is taken whatever the other settings say. V' ids.
 
+Where a codec tells kinds of tokens apart, temperature and filters choose within a kind, and the
+model which kind it is: which pitch a note has is made safer, not whether there is one.
+
 All functions are NumPy code that numba compiles, so that both steppers draw alike, and the fused
 one without leaving compiled code.
 """
@@ -11,6 +14,7 @@ one without leaving compiled code.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -40,6 +44,8 @@ class Rules(NamedTuple):
         Added to the log-probabilities; minus infinity for banned tokens.
     cooling : int
         Tokens over which the temperature moves.
+    kinds : int64 array (V',)
+        Number of each id's kind, END being one of its own; empty if all are of one.
 
     The others are as in `SampleConfig`.
     """
@@ -55,6 +61,7 @@ class Rules(NamedTuple):
     no_repeat_ngram: int
     repetition_window: int
     bias: Floats
+    kinds: Ids
 
     @property
     def look_back(self) -> int | None:
@@ -91,7 +98,13 @@ class Lanes(NamedTuple):
     drawn: Ids
 
 
-def rules_for(config: SampleConfig, vocab: Vocab, longest: int, temperature: float = 1.0) -> Rules:
+def rules_for(
+    config: SampleConfig,
+    vocab: Vocab,
+    longest: int,
+    temperature: float = 1.0,
+    kinds: Sequence[int] = (),
+) -> Rules:
     """Return the settings for a vocabulary.
 
     Parameters
@@ -102,6 +115,8 @@ def rules_for(config: SampleConfig, vocab: Vocab, longest: int, temperature: flo
         Tokens over which the temperature moves if the settings do not say.
     temperature : float
         That of the codec, for settings that name none.
+    kinds : sequence of int
+        Those of the codec.
 
     Raises
     ------
@@ -133,6 +148,7 @@ def rules_for(config: SampleConfig, vocab: Vocab, longest: int, temperature: flo
         config.no_repeat_ngram,
         config.repetition_window,
         bias,
+        np.array([*kinds, max(kinds) + 1] if len(kinds) else [], np.int64),
     )
 
 
@@ -286,11 +302,25 @@ def temperature_at(drawn: int, rules: Rules) -> float:
 
 @compiled
 def distribution(scores: Floats, temperature: float, rules: Rules) -> Floats:
-    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened and filtered."""
+    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened, kind by kind."""
+    kept = np.zeros(len(scores))
     if temperature == 0:
-        kept = np.zeros(len(scores))
         kept[np.argmax(scores)] = 1.0
         return kept
+    if not len(rules.kinds):
+        return filtered(scores, temperature, rules)
+    probabilities, shares = np.exp(log_softmax(scores)), np.zeros(rules.kinds.max() + 1)
+    for token in range(len(scores)):
+        shares[rules.kinds[token]] += probabilities[token]
+    for kind in np.flatnonzero(shares):
+        of_kind = rules.kinds == kind
+        kept[of_kind] = shares[kind] * filtered(scores[of_kind], temperature, rules)
+    return kept
+
+
+@compiled
+def filtered(scores: Floats, temperature: float, rules: Rules) -> Floats:
+    """Return the probabilities of some ids, sharpened and filtered."""
     kept = np.exp(log_softmax(scores / temperature))
     if 0 < rules.top_k < len(kept):
         kept = normalised(top_k(kept, rules.top_k))

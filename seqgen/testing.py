@@ -249,11 +249,14 @@ def fits_in_any_order(subject: Subject, folder: Path) -> None:
 
 
 def names_its_tokens(subject: Subject, folder: Path) -> None:
-    """The vocabulary has at least one token, and no name twice; every place has words."""
-    Vocab.of(subject.codec.vocab)
-    assert all(isinstance(name, str) for name in subject.codec.vocab)
+    """There is at least one token, no name twice, a kind of each or of none; places have words."""
+    codec = subject.codec
+    Vocab.of(codec.vocab)
+    assert all(isinstance(name, str) for name in codec.vocab)
+    assert len(codec.kinds) in (0, len(codec.vocab)), (len(codec.kinds), len(codec.vocab))
+    assert all(kind >= 0 for kind in codec.kinds), codec.kinds
     for ids in subject.ids:
-        assert all(subject.codec.place(ids, at) for at in (0, len(ids) // 2, len(ids) - 1))
+        assert all(codec.place(ids, at) for at in (0, len(ids) // 2, len(ids) - 1))
 
 
 def names_its_boundaries(subject: Subject, folder: Path) -> None:
@@ -324,6 +327,7 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
     assert tuple(again.vocab) == tuple(codec.vocab)
     assert tuple(again.feature_sizes) == tuple(codec.feature_sizes)
     assert tuple(again.boundaries) == tuple(codec.boundaries)
+    assert tuple(again.kinds) == tuple(codec.kinds)
     np.testing.assert_array_equal(again.encode(subject.pieces[0]), codec.encode(subject.pieces[0]))
 
 

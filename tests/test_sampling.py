@@ -159,6 +159,32 @@ def test_a_distribution_is_one(situation, config) -> None:
     assert (got >= 0).all() and not got[~allowed].any()
 
 
+@given(situations(), CONFIGS, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_a_kind_is_as_likely_as_the_model_has_it(situation, config, rng) -> None:
+    logits, allowed, recent, drawn = situation
+    targets, recent = len(logits), np.array(recent, np.int64)
+    kinds = [rng.randrange(3) for _ in range(targets - 1)] if targets > 1 else []
+    vocab = Vocab.of([str(token) for token in range(max(targets - 1, 1))])
+    these = rules_for(config, vocab, 20, kinds=kinds)
+    temperature = temperature_at(drawn, these)
+    assume(kinds and temperature)
+    scores = penalised(log_softmax(logits), allowed, recent, these)
+    got, model = distribution(scores, temperature, these), np.exp(log_softmax(scores))
+    of_kinds = np.array([*kinds, max(kinds) + 1])
+    for kind in set(of_kinds[model > 0].tolist()):
+        mine = of_kinds == kind
+        np.testing.assert_allclose(got[mine].sum(), model[mine].sum())
+        alone = distribution(np.where(mine, scores, -np.inf), temperature, rules(config, targets))
+        np.testing.assert_allclose(got[mine], model[mine].sum() * alone[mine], atol=1e-12)
+
+
+def test_the_likeliest_is_taken_whatever_its_kind() -> None:
+    these = rules_for(SampleConfig(temperature=0), Vocab.of(["a", "b", "c"]), 20, kinds=[0, 0, 1])
+    scores = log_softmax(np.array([1, 2, 3, 0], np.float32))
+    np.testing.assert_array_equal(distribution(scores, 0.0, these), [0, 0, 1, 0])
+
+
 def test_a_mask_is_never_violated() -> None:
     """A million draws, as many as the lanes times the steps."""
     rng = np.random.default_rng(0)

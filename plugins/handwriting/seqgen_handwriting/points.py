@@ -114,7 +114,7 @@ class PointsCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = PointOptions
-    temperature: ClassVar[float] = 0.7
+    temperature: float = 0.7
     of_a_step: ClassVar[int] = 1
 
     def __init__(

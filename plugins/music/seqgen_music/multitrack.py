@@ -126,7 +126,7 @@ class MultitrackCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
-    temperature: ClassVar[float] = 0.9
+    temperature: float = 0.9
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned

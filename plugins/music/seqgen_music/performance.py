@@ -160,7 +160,7 @@ class PerformanceCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
-    temperature: ClassVar[float] = 1.0
+    temperature: float = 1.0
 
     def __init__(
         self,

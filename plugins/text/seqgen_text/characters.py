@@ -57,7 +57,7 @@ class CharacterCodec(Codec):
 
     options_type: ClassVar[type[Any]] = CharacterOptions
     # Chosen by counted faults: docs/sampling.md.
-    temperature: ClassVar[float] = 0.8
+    temperature: float = 0.8
 
     def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
         boundary = BOUNDARIES[options.boundary]

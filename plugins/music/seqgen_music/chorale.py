@@ -100,10 +100,8 @@ class ChoraleCodec(Codec):
         self.meaning[self.table.mask("pitch")[:-1]] = pitches
         if self.held:
             self.meaning[self.table.id("hold")] = HOLD
-            # Only the choice among pitches is made safer: in the form grid all voices would stand
-            # still, for there a pitch is also what goes on.
-            pitched = self.table.mask("pitch")[:-1]
-            self.kinds = np.where(pitched, 0, np.cumsum(~pitched)).tolist()
+            self.kinds = self.table.all_alone_but("pitch")
+        # In the form grid a pitch is also what goes on: the lower one would let all stand still.
         self.temperature = 0.5 if self.held else 0.9
         self.feature_sizes = (
             self.header + PARTS,

@@ -81,7 +81,7 @@ class MelodyCodec(Codec):
                 "upbeat": range(longest_bar),
             }
         )
-        self.vocab = self.table.names
+        self.vocab, self.kinds = self.table.names, self.table.all_alone_but("pitch")
         self.meaning = np.full(len(self.table), REST)
         self.meaning[HOLD_ID] = HOLD
         pitches = high - low + 1

@@ -84,6 +84,11 @@ class TokenTable:
         chosen = [self.kinds.index(kind) for kind in kinds]
         return np.append(np.isin(self.kind_of, chosen), False)
 
+    def all_alone_but(self, kind: str) -> list[int]:
+        """Return `Codec.kinds` of which this kind is one, and each other token is one by itself."""
+        alone = ~self.mask(kind)[:-1]
+        return np.where(alone, np.cumsum(alone), 0).tolist()
+
 
 def _name(kind: str, value: Any) -> str:
     match kind, value:

@@ -6,7 +6,6 @@ pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
-from seqgen.plugin import Codec, Ids, Piece
+from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 from seqgen.sampling import log_softmax
 from seqgen.stepper import Stepper, choose_stepper
@@ -95,7 +94,7 @@ def _steps(
         for row, token in best:
             if totals[row, token] == -np.inf:
                 break
-            lane = _branch(beam[row], run.codec)
+            lane = beam[row].branch(run.codec)
             task.take(lane, [token], [float(scores[row, token])])
             if lane.stopped_by is None:
                 following.append(lane)
@@ -112,8 +111,3 @@ def _steps(
 
 def _unlikelihood(lane: Lane) -> float:
     return -sum(lane.log_probabilities)
-
-
-def _branch(lane: Lane, codec: Codec) -> Lane:
-    """Return a copy that goes its own way; the codec is shared."""
-    return copy.deepcopy(lane, {id(codec): codec})

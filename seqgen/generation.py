@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
+from seqgen.particles import particles_for, write
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 from seqgen.stepper import choose_stepper
@@ -57,6 +58,7 @@ def generate(
     limit: LimitConfig | None = None,
     stop: Sequence[Ids] = (),
     seed: int = 0,
+    particles: int | None = None,
     batch: int = BATCH,
     with_prompt: bool = True,
     int8: bool = False,
@@ -82,6 +84,9 @@ def generate(
         A piece ends after any of these sequences of ids.
     seed : int
         With the index it fixes each piece.
+    particles : int, optional
+        Candidates for each piece, of which those go on from which what is given follows best; by
+        default what suits the codec with a condition, and 1 without.
     batch : int
         Pieces generated side by side; does not change them.
     with_prompt : bool
@@ -102,19 +107,25 @@ def generate(
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
-    if count < 1 or batch < 1 or seed < 0:
+    if particles is None:
+        particles = particles_for(run.codec, condition)
+    if min(count, batch, particles) < 1 or seed < 0:
         raise ConfigError(
-            f"count and batch must be at least 1, seed at least 0, found {count}, {batch}, {seed}"
+            "count, batch and particles must be at least 1, seed at least 0, found "
+            f"{count}, {batch}, {particles}, {seed}"
         )
-    stepper = choose_stepper(run, min(count, batch), int8=int8)
+    # Candidates are side by side themselves.
+    batch = min(count, batch) if particles == 1 else 1
+    stepper = choose_stepper(run, batch * particles, int8=int8)
     task = Task(stepper, run, prompt, condition, sample, limit, stop, seed)
     drawn = 0
     for first in range(0, count, batch):
         if task.is_late():
             return
         lanes = [task.lane(index) for index in range(first, min(first + batch, count))]
+        steps = task.write(lanes) if particles == 1 else write(task, lanes, particles, run.codec)
         try:
-            for step_drawn in task.write(lanes):
+            for step_drawn in steps:
                 drawn += step_drawn
                 if progress is not None:
                     ended = sum(lane.stopped_by is not None for lane in lanes)
@@ -142,8 +153,8 @@ def stream(
 ) -> Iterator[int]:
     """Write one piece and yield its ids as they come, in constant memory.
 
-    The parameters are those of `generate`, which writes the same piece. Without a limit it goes
-    on until the model ends the piece.
+    The parameters are those of `generate`, which writes the same piece with one particle. Without
+    a limit it goes on until the model ends the piece.
 
     Yields
     ------

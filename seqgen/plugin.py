@@ -228,6 +228,9 @@ class Codec(Protocol):
         zero state. It is a token like any other otherwise. They derive from options and state.
     temperature : float
         The sampling temperature for users who name none: what gives the best pieces.
+    particles : int
+        Candidates for a piece to which something is given, for users who name no number. More than
+        one pays where given tokens come at the same steps in all of them (`seqgen.particles`).
     kinds : sequence of int
         Number of each payload token's kind, from 0 on. Temperature and filters of the sampler then
         choose within a kind (which pitch), and the model which kind comes next (whether there is a
@@ -240,6 +243,7 @@ class Codec(Protocol):
     feature_sizes: tuple[int, ...] = ()
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
+    particles: int = 1
     kinds: Sequence[int] = ()
 
     @classmethod

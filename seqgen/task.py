@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import safetensors.numpy
@@ -112,8 +113,29 @@ class Primed:
             ) from error
 
 
+class Step(NamedTuple):
+    """What was drawn in B lanes.
+
+    Attributes
+    ----------
+    state : object
+        That of the stepper afterwards.
+    drawn : int
+        Tokens of all lanes, END included.
+    given : bool array (B,)
+        Whether the first token was not drawn, for no other was allowed.
+    log_probabilities : float64 array (B,)
+        Of the first token.
+    """
+
+    state: Any
+    drawn: int
+    given: NDArray[np.bool_]
+    log_probabilities: NDArray[np.float64]
+
+
 class Lane:
-    """One piece in the making."""
+    """One piece in the making, or one of several that it may come to be."""
 
     def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
         self.index = index
@@ -146,6 +168,10 @@ class Lane:
         """Take note that the piece is done."""
         self.stopped_by = reason
         self.seconds = time.monotonic() - self.began
+
+    def branch(self, codec: Codec) -> Lane:
+        """Return a copy that goes its own way; the codec is shared."""
+        return copy.deepcopy(self, {id(codec): codec})
 
     def generated(self, codec: Codec, with_prompt: bool) -> Generated:
         """Return the piece as it is."""
@@ -203,27 +229,45 @@ class Task:
 
         Lanes that have stopped leave the batch.
         """
-        state = self._stepper.select(self.state, np.zeros(len(active), np.int64))
+        state = self.start(len(active))
         while active:
-            draws = np.array([lane.random.random(self._stride) for lane in active])
-            lanes = self.lanes(active)
-            ids, log_probabilities, state = self._stepper.write(lanes, draws, self._rules, state)
-            if ids.min() < 0:
-                raise self._refusal(lanes, active, ids)
-            drawn = 0
-            for lane, row, row_log_probabilities in zip(
-                active, ids.tolist(), log_probabilities.tolist(), strict=True
-            ):
-                drawn += self.take(lane, row, row_log_probabilities)
-            if self.is_late():
-                for lane in active:
-                    if lane.stopped_by is None:
-                        lane.stop("time")
-            going = [row for row, lane in enumerate(active) if lane.stopped_by is None]
-            if len(going) < len(active):
-                active = [active[row] for row in going]
-                state = self._stepper.select(state, np.array(going, np.int64))
-            yield drawn
+            step = self.step(active, state)
+            active, state = self.going(active, step.state)
+            yield step.drawn
+
+    def start(self, lanes: int) -> Any:
+        """Return the state in which so many pieces begin."""
+        return self.select(self.state, np.zeros(lanes, np.int64))
+
+    def select(self, state: Any, rows: Ids) -> Any:
+        """Return the state of some lanes, each as often as it is named."""
+        return self._stepper.select(state, rows)
+
+    def going(self, active: list[Lane], state: Any) -> tuple[list[Lane], Any]:
+        """Return the lanes that have not stopped, and their state."""
+        rows = [row for row, lane in enumerate(active) if lane.stopped_by is None]
+        if len(rows) == len(active):
+            return active, state
+        return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
+
+    def step(self, active: list[Lane], state: Any) -> Step:
+        """Draw tokens in every lane, as many as can be before its tracker has to see them."""
+        draws = np.array([lane.random.random(self._stride) for lane in active])
+        lanes = self.lanes(active)
+        given = lanes.allowed.sum(axis=1) == 1
+        ids, log_probabilities, state = self._stepper.write(lanes, draws, self._rules, state)
+        if ids.min() < 0:
+            raise self._refusal(lanes, active, ids)
+        drawn = 0
+        for lane, row, row_log_probabilities in zip(
+            active, ids.tolist(), log_probabilities.tolist(), strict=True
+        ):
+            drawn += self.take(lane, row, row_log_probabilities)
+        if self.is_late():
+            for lane in active:
+                if lane.stopped_by is None:
+                    lane.stop("time")
+        return Step(state, drawn, given, log_probabilities[:, 0])
 
     def forget(self, lane: Lane) -> None:
         """Let go of the tokens that nothing looks back at any more."""

@@ -575,3 +575,5 @@ def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     keys = ("tokens", "stopped_by", "log_probability")
     values = [[[entry[key] for key in keys] for entry in made["pieces"]] for made in (one, two)]
     assert values[0] == values[1] and len(values[0]) == 2
+    status, _, err = seqgen_command(*arguments, "--particles", 4)
+    assert status == 2 and "--beam draws nothing; leave out the options for sampling" in err

@@ -35,6 +35,7 @@ def generate(
     adapt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
+    particles: Annotated[int | None, Parameter(group="Sampling")] = None,
     beam: Annotated[int, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
     stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
@@ -77,6 +78,9 @@ def generate(
         What the pieces are to follow, a file or text: a melody to harmonise, for example.
     sample
         How tokens are drawn.
+    particles
+        Candidates for each piece, of which those go on from which what is given follows best; by
+        default what suits the codec with --given, and 1 without.
     beam
         Draw nothing: search for the likeliest pieces with so many candidates.
     limit
@@ -121,7 +125,8 @@ def generate(
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     novelty = novelty or (page and _has_corpus(loaded))
-    typed = None if json or beam or count > 1 else loaded.codec.text_stream()
+    single = count == 1 and (particles or 1) == 1
+    typed = loaded.codec.text_stream() if single and not json and not beam else None
     samples = generate_samples(
         loaded,
         out or next_samples_folder(loaded),
@@ -146,6 +151,7 @@ def generate(
         limit=limit,
         stop=[loaded.codec.encode(loaded.domain.from_text(text)) for text in stop],
         seed=seed,
+        particles=particles,
         batch=batch,
         with_prompt=not without_prompt,
         int8=int8,
@@ -205,6 +211,7 @@ def generate_samples(
     from seqgen.beam import search
     from seqgen.cli.console import meter
     from seqgen.generation import generate
+    from seqgen.particles import particles_for
     from seqgen.samples import write_samples
 
     compare = run.corpus() if novelty else None
@@ -216,8 +223,11 @@ def generate_samples(
             settings[name] = value
     if settings.get("temperature", 1.0) is None:
         settings["temperature"] = run.codec.temperature
+    if settings.get("particles") is None:
+        settings["particles"] = particles_for(run.codec, options.get("condition"))
     if beam:
-        if options.get("sample", SampleConfig()) != SampleConfig():
+        drawing = options.get("sample", SampleConfig()), options.get("particles")
+        if drawing != (SampleConfig(), None):
             raise ConfigError("--beam draws nothing; leave out the options for sampling")
         kept = ("prompt", "condition", "limit", "stop", "with_prompt", "int8")
         chosen = {name: options[name] for name in kept if name in options}

@@ -4,7 +4,8 @@ Trains on the chorales of music21 and writes 48 new ones with each of some sampl
 every quarter: is what sounds a triad or a seventh chord? Do voices cross? From quarter to
 quarter: do two voices move in parallel fifths, octaves or unisons? At the end: does the piece end
 by itself, on a chord of all four voices that lasts a quarter or more? The baseline is the same
-of the validation pieces; the figure is the share of chords with the default settings.
+of the validation pieces; the figure is the share of chords with the default settings. Then the
+melodies of the validation pieces are harmonised, with several numbers of candidates.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
+from seqgen_music.music import Music
 from seqgen_music.raster import REST, STEPS, Raster, raster_of
 from seqgen_music.voice_leading import beats, crossed, on_chord, parallels
 
@@ -30,6 +32,9 @@ SETTINGS = {
 
 #: The best of those that choose among all tokens, whatever their kind.
 ONE_KIND = {"one kind, temperature 0.9": seqgen.SampleConfig(temperature=0.9)}
+
+#: Candidates for each harmony.
+PARTICLES = (1, 8, 32, 128)
 
 
 def judge(rasters: list[Raster]) -> dict[str, float]:
@@ -62,11 +67,24 @@ def listen(run: seqgen.Run, sample: seqgen.SampleConfig) -> dict[str, float]:
     return judge([raster_of(piece.piece) for piece in new]) | {"ended": ended}
 
 
+def harmonise(run: seqgen.Run, originals: list[Music], particles: int) -> dict[str, float]:
+    """Return the measures of melodies with new lower voices, and how much of these is Bach's."""
+    new = [
+        next(seqgen.generate(run, condition=piece, particles=particles, seed=number)).piece
+        for number, piece in enumerate(originals)
+    ]
+    same = [
+        (raster_of(piece).sounding[:, 1:] == raster_of(original).sounding[:, 1:]).mean()
+        for piece, original in zip(new, originals, strict=True)
+    ]
+    return judge([raster_of(piece) for piece in new]) | {"as Bach": float(np.mean(same))}
+
+
 def main() -> None:
     benchmark = Benchmark("chorales", "share of quarters on a chord", minutes=3.0)
     corpus = seqgen.prepare("music")
-    bach = [
-        raster_of(corpus.codec.decode(np.asarray(corpus.piece(segment.piece), np.int64)))
+    originals = [
+        corpus.codec.decode(np.asarray(corpus.piece(segment.piece), np.int64))
         for segment in corpus.segments("valid")
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -75,14 +93,16 @@ def main() -> None:
         for report in run.train(corpus):
             benchmark.watch(report)
         results = {name: listen(run, sample) for name, sample in SETTINGS.items()}
+        harmonised = {number: harmonise(run, originals, number) for number in PARTICLES}
         run.codec.kinds = ()
         results |= {name: listen(run, sample) for name, sample in ONE_KIND.items()}
-    by_bach = judge(bach)
+    by_bach = judge([raster_of(piece) for piece in originals])
     benchmark.finish(
         results["default"]["chords"],
         baselines={"Bach": by_bach["chords"]},
         valid_loss=run.info["result"]["valid_loss"],
         bach=by_bach,
+        harmonised=harmonised,
         **results,
     )
 

@@ -75,6 +75,7 @@ class ChoraleCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
+    particles: int = 32
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class MelodyCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MelodyOptions
+    particles: int = 16
 
     def __init__(
         self,

@@ -1,0 +1,147 @@
+"""What is drawn before a given token agrees with it: against enumeration, and step by step."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import seqgen
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import ConfigError
+from seqgen.fused import FusedStepper
+from seqgen.particles import _resampled, _shares
+
+AS_IT_IS = SampleConfig(temperature=1.0, min_p=0.0)
+
+
+class Dictation:
+    """Gives tokens at some positions and leaves the others free."""
+
+    def __init__(self, given: dict[int, int]) -> None:
+        self.given, self.count = given, 0
+
+    def features(self) -> tuple[int, ...]:
+        return ()
+
+    def allowed(self) -> None:
+        return None
+
+    def forced(self) -> int | None:
+        return self.given.get(self.count)
+
+    def push(self, token: int) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def dictated(run: seqgen.Run, monkeypatch) -> seqgen.Run:
+    """A model of verses to which letters can be given by their positions."""
+
+    def tracker(self, condition=None):
+        return None if condition is None else Dictation(condition)
+
+    monkeypatch.setattr(type(run.codec), "tracker", tracker)
+    return run
+
+
+def letter(run: seqgen.Run, text: str) -> int:
+    return run.vocab.names.index(text)
+
+
+def test_what_is_drawn_follows_from_what_is_given_later(dictated) -> None:
+    """Verses begin with 40 to 1: which digit comes first depends on what the second letter is."""
+    names = dictated.vocab.names
+    firsts = [name for name in names if len(name) == 1]
+    likely = [-score.nats for score in seqgen.score(dictated, [first + " " for first in firsts])]
+    expected = np.exp(np.array(likely) - np.logaddexp.reduce(likely))
+    counts = np.zeros(len(firsts))
+    for seed in range(400):
+        [new] = seqgen.generate(
+            dictated,
+            condition={1: letter(dictated, " ")},
+            sample=AS_IT_IS,
+            limit=LimitConfig(length=2),
+            seed=seed,
+            particles=64,
+        )
+        assert new.piece[1] == " "
+        counts[firsts.index(new.piece[0])] += 1
+    assert np.abs(counts / 400 - expected).sum() / 2 < 0.1
+
+
+def test_candidates_that_are_drawn_anew_go_on_from_their_own_state(dictated) -> None:
+    """The likelihood that was summed up on the way is the model's of the whole piece."""
+    condition = {at: letter(dictated, "e") for at in range(3, 60, 7)}
+    pieces = list(
+        seqgen.generate(dictated, 3, condition=condition, limit=LimitConfig(length=60), particles=8)
+    )
+    scores = seqgen.score(dictated, [new.piece for new in pieces])
+    for new, score in zip(pieces, scores, strict=True):
+        assert all(new.ids[at] == token for at, token in condition.items() if at < len(new.ids))
+        end = score.end_nats if new.stopped_by == "end" else 0.0
+        assert new.log_probability == pytest.approx(-score.nats - end, rel=1e-4)
+    assert len({new.piece for new in pieces}) == 3
+
+
+def test_a_piece_is_the_same_whatever_is_written_beside_it(dictated) -> None:
+    options = {
+        "condition": {5: letter(dictated, "e"), 9: letter(dictated, "n")},
+        "limit": LimitConfig(length=30),
+        "particles": 6,
+    }
+    first = [new.piece for new in seqgen.generate(dictated, 3, **options)]
+    assert first == [new.piece for new in seqgen.generate(dictated, 3, batch=1, **options)]
+    assert first[:2] == [new.piece for new in seqgen.generate(dictated, 2, **options)]
+    assert first != [new.piece for new in seqgen.generate(dictated, 3, seed=1, **options)]
+
+
+def test_ctrl_c_keeps_the_candidate_that_weighs_most(dictated, monkeypatch) -> None:
+    steps = itertools.count()
+    write = FusedStepper.write
+
+    def interrupted(self, *arguments):
+        if next(steps) == 5:
+            raise KeyboardInterrupt
+        return write(self, *arguments)
+
+    monkeypatch.setattr(FusedStepper, "write", interrupted)
+    found, condition = [], {2: letter(dictated, "e")}
+    with pytest.raises(KeyboardInterrupt):
+        for new in seqgen.generate(dictated, 2, condition=condition, particles=4):
+            found.append(new)
+    assert [(new.stopped_by, len(new.ids), new.piece[2]) for new in found] == [
+        ("interrupt", 5, "e")
+    ]
+
+
+def test_candidates_end_apart(dictated) -> None:
+    """Some have ended before the next letter is given: nothing is compared any more."""
+    end = dictated.vocab.end
+    new = list(
+        seqgen.generate(
+            dictated,
+            4,
+            condition={2: end, 200: letter(dictated, "e")},
+            sample=SampleConfig(bias=("<end>=6",)),
+            particles=5,
+        )
+    )
+    assert all(piece.stopped_by == "end" and len(piece.ids) <= 2 for piece in new)
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-80, 0)),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_each_is_drawn_anew_as_often_as_is_due_to_it(weights, draw) -> None:
+    counts = np.bincount(_resampled(weights, draw), minlength=len(weights))
+    assert counts.sum() == len(weights)
+    assert (np.abs(counts - len(weights) * _shares(weights)) < 1 + 1e-6).all()
+
+
+def test_no_candidate_at_all_is_refused(run) -> None:
+    with pytest.raises(ConfigError, match=r"particles must be at least 1.*found 1, 32, 0, 0"):
+        list(seqgen.generate(run, particles=0))

@@ -9,9 +9,9 @@ the best of ten evaluations is kept. Its pieces are varied in the same way, each
 never rounded to codes. It has no temperature fitted in the end, as the token model has.
 
 The figure is nats a point of the mixture density minus those of the tokens: above 0, tokens are
-better. Both are densities of the next point itself, counted per square of d = 1 % of the median
-side, with d^2 / 12 added to every variance, in training too: points are known to d only, and a
-lattice gives no nats for free. Pen and end are in both.
+better. Both are densities of the next point, counted per square of d = 1 % of the median side. In
+scoring, and for the mixture in training too, the point is moved at random within such a square:
+points are known to d only, and a lattice gives no nats for free. Pen and end are in both.
 """
 
 from __future__ import annotations
@@ -73,8 +73,13 @@ class Steps(NamedTuple):
     steps: NDArray[np.float32]
 
 
-def steps_of(trace: Trace, codec: PointsCodec, deviation: float) -> Steps:
-    """Return a drawing, of P points in sides: its beginning, its P - 1 steps, and its end."""
+def steps_of(
+    trace: Trace, codec: PointsCodec, deviation: float, noise: np.random.Generator
+) -> Steps:
+    """Return a drawing, of P points in sides: its beginning, its P - 1 steps, and its end.
+
+    What is to be predicted has noise.
+    """
     steps = (np.diff(trace.points, axis=0) / deviation).astype(np.float32)
     lifted = trace.lifted[1:]
     count = len(steps) + 2
@@ -88,7 +93,8 @@ def steps_of(trace: Trace, codec: PointsCodec, deviation: float) -> Steps:
     features[:-1] = codec.features(ids)
     kinds = np.array([*np.where(lifted, MOVE, DRAW), END, IGNORE])
     following = np.zeros((count, 2), np.float32)
-    following[:-2] = steps
+    width = D / deviation
+    following[:-2] = steps + noise.uniform(-width / 2, width / 2, steps.shape)
     return Steps(inputs, ends, features, kinds, following)
 
 
@@ -99,15 +105,11 @@ class MixtureLSTM(nn.Module):
     ----------
     config : ModelConfig
     feature_sizes : sequence of int
-    floor : float
-        What is added to every variance, in squared deviations.
     """
 
-    def __init__(
-        self, config: seqgen.ModelConfig, feature_sizes: tuple[int, ...], floor: float
-    ) -> None:
+    def __init__(self, config: seqgen.ModelConfig, feature_sizes: tuple[int, ...]) -> None:
         super().__init__()
-        self.config, self.floor = config, floor
+        self.config = config
         width, hidden, outputs = config.embedding, config.hidden, 6 * DENSITIES + 3
         self.read = nn.Linear(INPUTS, width)
         self.layers = nn.ModuleList(
@@ -152,16 +154,12 @@ class MixtureLSTM(nn.Module):
         """Return the log-density of steps ``(T, B, 2)`` under mixtures ``(T, B, 6 M)``."""
         weights, x, y, x_size, y_size, tilt = given.unflatten(2, (6, DENSITIES)).unbind(2)
         x, y = steps[..., :1] - x, steps[..., 1:] - y
-        # Sizes beyond e^7 deviations are no use and no numbers.
-        x_size, y_size = x_size.clamp(max=7).exp(), y_size.clamp(max=7).exp()
-        tilt, floor = tilt.tanh(), self.floor
+        # Sizes beyond e^7 deviations, and below one over that, are no use and no numbers.
+        x_size, y_size = x_size.clamp(-7, 7), y_size.clamp(-7, 7)
+        x, y, tilt = x * (-x_size).exp(), y * (-y_size).exp(), 0.999 * tilt.tanh()
         apart = 1 - tilt.square()
-        # With the floor multiplied out nothing is a difference of large numbers.
-        squares = x_size.square() + y_size.square()
-        determinant = apart * (x_size * y_size).square() + floor * squares + floor**2
-        distance = (y_size * x - tilt * x_size * y).square() + apart * (x_size * y).square()
-        distance = (distance + floor * (x.square() + y.square())) / determinant
-        terms = weights.log_softmax(2) - distance / 2 - determinant.log() / 2
+        distance = (x - tilt * y).square() / apart + y.square()
+        terms = weights.log_softmax(2) - distance / 2 - x_size - y_size - apart.log() / 2
         return terms.logsumexp(2) - math.log(2 * math.pi)
 
 
@@ -176,7 +174,7 @@ def stream(
         while True:
             for at in rng.permutation(len(own)):
                 varied = own[at].varied(rng, codec.options.vary)
-                yield from zip(*steps_of(varied, codec, deviation), strict=True)
+                yield from zip(*steps_of(varied, codec, deviation, rng), strict=True)
 
     lanes = [lane(number) for number in range(config.batch)]
     while True:
@@ -262,12 +260,12 @@ def weights_of(network: nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters())
 
 
-def as_large(run: seqgen.Run, floor: float) -> MixtureLSTM:
+def as_large(run: seqgen.Run) -> MixtureLSTM:
     """Return the network whose number of weights is nearest to that of the run's."""
     wanted, sizes = weights_of(run.model), tuple(run.codec.feature_sizes)
 
     def sized(hidden: int) -> MixtureLSTM:
-        return MixtureLSTM(replace(run.model_config, hidden=hidden), sizes, floor)
+        return MixtureLSTM(replace(run.model_config, hidden=hidden), sizes)
 
     low, high = 1, 8 * run.model_config.hidden
     while high - low > 1:
@@ -293,15 +291,15 @@ def main() -> None:
         run = seqgen.create_run(Path(folder) / "run", corpus, None, settings)
         for report in run.train(corpus):
             benchmark.watch(report)
-        tokens = soft_nats(run, data["test"])
+        tokens = soft_nats(run, data["test"], np.random.default_rng(0))
 
         codec, config = corpus.codec, run.train_config
         split = {name: traces_of(inks, codec) for name, inks in data.items()}
         steps = np.concatenate([np.diff(trace.points, axis=0) for trace in split["train"]])
         deviation = float(steps.std())
-        network = as_large(run, D**2 / 12 / deviation**2)
+        network, noise = as_large(run), np.random.default_rng(0)
         held_out = {
-            name: [steps_of(trace, codec, deviation) for trace in split[name]]
+            name: [steps_of(trace, codec, deviation, noise) for trace in split[name]]
             for name in ("valid", "test")
         }
         windows = stream(split["train"], codec, deviation, config)

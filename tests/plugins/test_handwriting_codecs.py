@@ -378,6 +378,21 @@ def test_hard_nats_are_those_of_codes_and_cells() -> None:
     assert (found.drawings, found.points) == (1, DRAWINGS[0].points - 1)
 
 
+def test_noise_takes_from_a_lattice_what_its_points_have_for_nothing() -> None:
+    """Every code is sure of its point: with noise a density is worth no more than the square."""
+    lattice = Ink((np.cumsum(np.tile([[0.0, 0.0], [30.0, 0.0], [0.0, 30.0]], (40, 1)), axis=0),))
+    codec = PointsCodec.fit([lattice], PointOptions(draw=3, move=1, vary=0.0))
+    ids = codec.encode(lattice)
+    sure = np.full((len(ids) + 1, len(codec.vocab) + 1), -50.0)
+    sure[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))] = 0.0
+    exact = ink_nats(codec, lattice, lambda _: sure).soft_per_point
+    noisy = [
+        ink_nats(codec, lattice, lambda _: sure, np.random.default_rng(0)).soft_per_point
+        for _ in range(2)
+    ]
+    assert exact < -0.5 and noisy[0] == noisy[1] and noisy[0] > 0
+
+
 def test_announced_letters_are_given_and_advancing_counts() -> None:
     codec = FITTED[PointsCodec, "lines"]
     line, size = LINES[0], len(codec.vocab)

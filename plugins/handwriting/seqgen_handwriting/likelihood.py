@@ -85,8 +85,18 @@ def has_density(codec: Codec) -> bool:
     return isinstance(codec, PointsCodec) and isinstance(codec.steps, Books)
 
 
-def soft_nats(run: seqgen.Run, inks: Iterable[Ink]) -> InkNats:
+def soft_nats(
+    run: seqgen.Run, inks: Iterable[Ink], noise: np.random.Generator | None = None
+) -> InkNats:
     """Score drawings with the network of a run; a few at a time are in memory.
+
+    Parameters
+    ----------
+    run : Run
+    inks : iterable of Ink
+    noise : Generator, optional
+        Moves every point within a square of D around where it is: the density of points that lie
+        on a lattice can then be as sharp as it likes (Theis et al. 2016, section 3.1).
 
     Raises
     ------
@@ -100,7 +110,8 @@ def soft_nats(run: seqgen.Run, inks: Iterable[Ink]) -> InkNats:
     while group := list(islice(remaining, LANES)):
         predicted = _predicted(run, [codec.encode(ink) for ink in group])
         for ink, log_probabilities in zip(group, predicted, strict=True):
-            total = _plus(total, ink_nats(codec, ink, lambda _, known=log_probabilities: known))
+            nats = ink_nats(codec, ink, lambda _, known=log_probabilities: known, noise)
+            total = _plus(total, nats)
     return total
 
 
@@ -112,8 +123,10 @@ def ngram_nats(codec: PointsCodec, predict: Predictor, inks: Iterable[Ink]) -> I
     return total
 
 
-def ink_nats(codec: PointsCodec, ink: Ink, predict: Predictor) -> InkNats:
-    """Score one drawing.
+def ink_nats(
+    codec: PointsCodec, ink: Ink, predict: Predictor, noise: np.random.Generator | None = None
+) -> InkNats:
+    """Score one drawing; `noise` as for `soft_nats`.
 
     Raises
     ------
@@ -130,6 +143,8 @@ def ink_nats(codec: PointsCodec, ink: Ink, predict: Predictor) -> InkNats:
     is_step = kinds < LETTER
     steps, rows = ids[is_step], log_probabilities[:-1][is_step]
     over, lifted = _steps_to_code(codec, ink, steps)
+    if noise is not None:
+        over += noise.uniform(-D / 2, D / 2, over.shape)
     soft = -mixture(books, rows[:, : len(books.spread)], over, lifted) - 2 * np.log(D)
     hard = cell_nats(books)[steps] - own[:-1][is_step]
     others = -own[np.append(kinds > LETTER, True)].sum()

@@ -1,6 +1,7 @@
 """Read a melody from a file, let a trained model write the other voices, keep the likeliest two.
 
-Say which model and which melody: ``python examples/harmonise.py runs/chorales melody.mid``.
+Say which model and which melody:
+``python examples/harmonise.py runs/chorales examples/ode-to-joy.abc``.
 """
 
 import sys

@@ -47,6 +47,7 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     Path("opening.txt").write_text("9 green bottles")
+    shutil.copy(ROOT / "examples" / "ode-to-joy.abc", ".")
     shutil.copytree(verses, "my-texts")
     Path("my-chorales").mkdir()
     for chorale in chorales:

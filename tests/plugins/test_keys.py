@@ -1,10 +1,16 @@
 """Keys: found in notes, read from words, and as signatures."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from music21 import note, stream
 from music21.analysis import discrete
+from seqgen_music.domain import MusicDomain
 from seqgen_music.keys import NAMES, SHIFTS, key_of, named, signature
+from seqgen_music.melody import MelodyCodec
+from seqgen_music.melody_line import MelodyOptions
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 
@@ -68,3 +74,16 @@ def test_music21_finds_the_same_key(seed: int) -> None:
     found = discrete.TemperleyKostkaPayne().getSolution(melody)
     counts = np.bincount(pitches % 12, minlength=12)
     assert key_of(counts) == named(f"{found.tonic.name.replace('-', 'b')} {found.mode}")
+
+
+def test_a_tune_comes_back_with_the_signature_of_its_key() -> None:
+    ode = Path(__file__).parents[2] / "examples" / "ode-to-joy.abc"
+    [tune] = MusicDomain().read(ode)
+    codec = MelodyCodec.fit([tune], MelodyOptions())
+    for transposed, signature_of in ((0, (1, False)), (1, (-4, False)), (-2, (-1, False))):
+        notes = tune.notes.copy()
+        notes["pitch"] += np.uint8(transposed % 256)
+        moved = MelodyCodec.fit([replace(tune, notes=notes)], MelodyOptions())
+        again = moved.decode(moved.encode(replace(tune, notes=notes, keys=())))
+        assert again.keys == ((0, *signature_of),)
+    assert codec.decode(np.zeros(0, np.int64)).keys == ()

@@ -31,6 +31,7 @@ from seqgen_music.chorale_tracker import (
     ChoraleTracker,
     Wish,
 )
+from seqgen_music.keys import signed
 from seqgen_music.music import Music, pitch_name
 from seqgen_music.raster import REST, STEPS, Raster, bar_steps, given_voices, raster_of
 from seqgen_music.tokens import TokenTable
@@ -56,8 +57,9 @@ class ChoraleCodec(Codec):
     """Four-part music as a raster of tokens.
 
     Lossy: onsets and ends are rounded to 16ths; of the simultaneous notes of a voice the
-    highest stays, and the voice's next onset ends it; dynamics, tempo, key and changes of
-    metre go. The form *grid* also loses repeated notes and the metre.
+    highest stays, and the voice's next onset ends it; dynamics, tempo and changes of metre
+    go, and the signature becomes that of the key that the notes are found to be in. The form *grid*
+    also loses repeated notes and the metre.
 
     Eleven features: the slot (header or voice); the place in the bar and the number of the
     bar; for how long the voice has gone on; what sounds in each of the four cells before, of
@@ -175,7 +177,7 @@ class ChoraleCodec(Codec):
 
     def decode(self, ids: Ids) -> Music:
         """Return four tracks; what is missing of the last step goes on as it was."""
-        return self._raster(ids).to_music()
+        return signed(self._raster(ids).to_music())
 
     def state(self) -> dict[str, Any]:
         """Return ranges, metres and the longest stillness."""

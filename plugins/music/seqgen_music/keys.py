@@ -5,10 +5,12 @@ A key is a number: the pitch class of its tonic, plus 12 if it is minor.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from seqgen.plugin import Ids
-from seqgen_music.music import PITCH_NAMES
+from seqgen_music.music import PITCH_NAMES, Music
 
 #: How much each degree belongs to a major and to a minor key, in thousandths: counts in the
 #: examples of Kostka and Payne's textbook (Temperley, Music and Probability, 2007, chapter 6).
@@ -47,6 +49,14 @@ def key_of(counts: Ids) -> int:
 def signature(key: int) -> tuple[int, bool]:
     """Return the sharps of a key, flats negative, and whether it is minor."""
     return int(7 * SHIFTS[key] + 5) % 12 - 5, key >= 12
+
+
+def signed(music: Music) -> Music:
+    """Return a piece without drums with the one signature of the key that its notes are in."""
+    if not len(music.notes):
+        return music
+    key = key_of(np.bincount(music.notes["pitch"] % 12, minlength=12))
+    return replace(music, keys=((0, *signature(key)),))
 
 
 def named(text: str) -> int:

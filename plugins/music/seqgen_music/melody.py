@@ -15,6 +15,7 @@ import numpy as np
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music import twins, wishes
+from seqgen_music.keys import signed
 from seqgen_music.melody_line import HOLD, Line, MelodyOptions, line_of
 from seqgen_music.melody_tracker import (
     FIRST_PITCH,
@@ -42,7 +43,8 @@ class MelodyCodec(Codec):
     the grid, halves up (that of 16ths loses triplets; steps=12 has both); at every onset the
     highest note goes on, and the next onset ends it; silence before the first note is upbeat,
     and a silence of two bars or more loses whole bars until it is shorter than two. Dynamics,
-    instrument, key and changes of metre go; the tempo is the corpus's median.
+    instrument and changes of metre go; the tempo is the corpus's median, the signature that of the
+    key that the notes are found to be in.
 
     Fifteen features: the place in the bar; the metre; the bar in its phrase of four, and the
     number of the phrase; for how long the note or the silence has gone on; the last two pitches;
@@ -133,7 +135,7 @@ class MelodyCodec(Codec):
 
     def decode(self, ids: Ids) -> Music:
         """Return one track."""
-        return self._line(ids).to_music(self.options.steps, self.tempo)
+        return signed(self._line(ids).to_music(self.options.steps, self.tempo))
 
     def state(self) -> dict[str, Any]:
         """Return range, metres and tempo."""

@@ -122,7 +122,8 @@ class SampleConfig:
     top_p: float = 1.0
     """Keep the likeliest tokens that together have this probability (Holtzman 2020)."""
     min_p: float = 0.05
-    """Drop tokens less likely than this share of the likeliest (Nguyen 2024)."""
+    """Drop tokens less likely than this share of the likeliest (Nguyen 2024). This and what stands
+    above goes kind by kind where the codec tells kinds of tokens apart."""
     repetition_penalty: float = 1.0
     """Divide by this the probability of tokens that were there already."""
     no_repeat_ngram: int = 0

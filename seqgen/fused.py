@@ -140,7 +140,10 @@ def lay_out(
     tokens = weights["embedding.weight"] if config.embedding else one_hot
     width = tokens.shape[1]
     kinds = range(len(feature_sizes))
-    read = np.concatenate([tokens, *(weights[f"features.{kind}.weight"] for kind in kinds)])
+    features = [weights[f"features.{kind}.weight"] for kind in kinds]
+    if (rows := tuple(map(len, features))) != tuple(feature_sizes):
+        raise ValueError(f"features of {rows} values in place of {tuple(feature_sizes)}")
+    read = np.concatenate([tokens, *features])
     tables, panels, scales = [], [], []
     for layer in range(config.layers):
         into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]

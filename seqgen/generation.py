@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.particles import particles_for, write
+from seqgen.particles import write
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 from seqgen.stepper import choose_stepper
@@ -86,9 +86,10 @@ def generate(
         With the index it fixes each piece.
     particles : int, optional
         Candidates for each piece, of which those go on from which what is given follows best; by
-        default what suits the codec with a condition, and 1 without.
+        default what the codec says of the condition.
     batch : int
-        Pieces generated side by side; does not change them.
+        Pieces generated side by side; does not change them. One with several candidates is written
+        by itself.
     with_prompt : bool
         Whether `Generated.piece` begins with the prompt.
     int8 : bool
@@ -108,7 +109,7 @@ def generate(
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
     if particles is None:
-        particles = particles_for(run.codec, condition)
+        particles = run.codec.particles(condition)
     if min(count, batch, particles) < 1 or seed < 0:
         raise ConfigError(
             "count, batch and particles must be at least 1, seed at least 0, found "

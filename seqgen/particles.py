@@ -2,16 +2,20 @@
 
 The model is told of a token that is given, of a melody say, when its turn comes: what was drawn
 before could not reckon with it. So several candidates are written side by side. Each weighs as
-much as its given tokens are likely; once few of them weigh most, all are drawn anew by weight, so
-that good ones go on in several copies (sequential Monte Carlo: Gordon et al. 1993; Doucet and
-Johansen 2011, section 3.5). A step counts only if it gives a token to all candidates at once, for
+much as its given tokens are likely under the model; once few of them weigh most, all are drawn anew
+by weight, so that good ones go on in several copies (sequential Monte Carlo: Gordon et al. 1993;
+Doucet and Johansen 2011, section 3.5). A step counts only if it leaves no candidate a choice, for
 else their weights could not be compared.
+
+With many candidates a piece comes as often as the sampler draws what is drawn of it, times how
+likely the model takes what is given: at temperature 1 and without filters, as often as among all
+the pieces of the model that have what is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +34,8 @@ def write(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterat
     ----------
     task : Task
     lanes : list of Lane
-        The one lane of the piece; after each step the candidate that weighs most takes its place,
-        and in the end one that is drawn by weight.
+        The one lane of the piece; after each step the first of the candidates that weigh most
+        takes its place, and in the end one that is drawn by weight.
     particles : int
         How many candidates.
     codec : Codec
@@ -40,7 +44,7 @@ def write(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterat
     [lane] = lanes
     chooser, bits = lane.random, cast(np.random.Philox, lane.random.bit_generator)
     streams = [np.random.Generator(bits.jumped(slot + 1)) for slot in range(particles)]
-    candidates = _copies([lane] * particles, streams, codec)
+    candidates = _continued([lane], [0] * particles, streams, codec)
     active, state = candidates, task.start(particles)
     weights = np.zeros(particles)
     while active:
@@ -50,7 +54,7 @@ def write(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterat
             weights += step.log_probabilities
             if _are_worn(weights) and not any(each.stopped_by for each in candidates):
                 rows = _resampled(weights, chooser.random())
-                candidates = _copies([candidates[row] for row in rows], streams, codec)
+                candidates = _continued(candidates, rows.tolist(), streams, codec)
                 active, state = candidates, task.select(state, rows)
                 weights[:] = 0.0
         active, state = task.going(active, state)
@@ -59,17 +63,17 @@ def write(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterat
     lanes[0] = candidates[chooser.choice(particles, p=_shares(weights))]
 
 
-def particles_for(codec: Codec, condition: Any) -> int:
-    """Return how many candidates suit a codec, if the user does not say."""
-    return 1 if condition is None else codec.particles
-
-
-def _copies(lanes: list[Lane], streams: list[np.random.Generator], codec: Codec) -> list[Lane]:
-    """Return copies of lanes, each with a stream of draws of its own."""
-    copies = [lane.branch(codec) for lane in lanes]
-    for copy, stream in zip(copies, streams, strict=True):
-        copy.random = stream
-    return copies
+def _continued(
+    lanes: list[Lane], rows: list[int], streams: list[np.random.Generator], codec: Codec
+) -> list[Lane]:
+    """Return some lanes, copied where one is named again, each with a stream of draws."""
+    continued, named = [], set[int]()
+    for row, stream in zip(rows, streams, strict=True):
+        lane = lanes[row].branch(codec) if row in named else lanes[row]
+        named.add(row)
+        lane.random = stream
+        continued.append(lane)
+    return continued
 
 
 def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:

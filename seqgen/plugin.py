@@ -228,9 +228,6 @@ class Codec(Protocol):
         zero state. It is a token like any other otherwise. They derive from options and state.
     temperature : float
         The sampling temperature for users who name none: what gives the best pieces.
-    particles : int
-        Candidates for a piece to which something is given, for users who name no number. More than
-        one pays where given tokens come at the same steps in all of them (`seqgen.particles`).
     kinds : sequence of int
         Number of each payload token's kind, from 0 on. Temperature and filters of the sampler then
         choose within a kind (which pitch), and the model which kind comes next (whether there is a
@@ -243,7 +240,6 @@ class Codec(Protocol):
     feature_sizes: tuple[int, ...] = ()
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
-    particles: int = 1
     kinds: Sequence[int] = ()
 
     @classmethod
@@ -336,6 +332,14 @@ class Codec(Protocol):
         if condition is not None:
             raise DataError(f"codec {type(self).__name__} writes freely: nothing can be given")
         return None
+
+    def particles(self, condition: Any) -> int:
+        """Return how many candidates of a piece are to be written, for users who do not say.
+
+        More than one, the default, pays where the condition gives tokens at the same steps to all
+        of them (`seqgen.particles`), as a melody on a grid does.
+        """
+        return 1
 
     def most_tokens(self, condition: Any) -> int | None:
         """Return how many tokens a condition calls for at most, where no limit is set.

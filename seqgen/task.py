@@ -170,8 +170,11 @@ class Lane:
         self.seconds = time.monotonic() - self.began
 
     def branch(self, codec: Codec) -> Lane:
-        """Return a copy that goes its own way; the codec is shared."""
-        return copy.deepcopy(self, {id(codec): codec})
+        """Return a copy that goes its own way; codec and draws are shared."""
+        branch = copy.copy(self)
+        branch.ids, branch.log_probabilities = self.ids[:], self.log_probabilities[:]
+        branch.tracker = copy.deepcopy(self.tracker, {id(codec): codec})
+        return branch
 
     def generated(self, codec: Codec, with_prompt: bool) -> Generated:
         """Return the piece as it is."""

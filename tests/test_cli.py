@@ -74,6 +74,13 @@ def test_a_reader_who_has_had_enough_ends_the_command_quietly() -> None:
     assert process.returncode == 1
 
 
+def test_a_command_that_was_started_without_an_output_works() -> None:
+    code = "import sys; sys.stdout = None; sys.argv = ['seqgen', 'domains', '--json']\n"
+    code += "from seqgen.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_prepare_reports_what_it_left_out(seqgen_command, verses: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"\xff\xfe\xfa")

@@ -196,6 +196,15 @@ def test_weights_that_do_not_fit_are_refused(run, monkeypatch) -> None:
         choose_stepper(run, 1)
 
 
+def test_features_of_another_codec_are_refused(chorales, monkeypatch) -> None:
+    first, *others = chorales.codec.feature_sizes
+    monkeypatch.setattr(chorales.codec, "feature_sizes", (first + 1, *others))
+    with pytest.raises(
+        RunError, match=r"features of \(6, .* values in place of \(7, .*train again"
+    ):
+        choose_stepper(chorales, 1)
+
+
 def test_continuations_branch_from_one_reading(run, tmp_path: Path) -> None:
     prompt = "7 green bottles hanging"
     primed = seqgen.prime(run, prompt)

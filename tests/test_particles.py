@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from seqgen_music.chorale import CANDIDATES
+from seqgen_music.raster import raster_of
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
 from seqgen.fused import FusedStepper
 from seqgen.particles import _resampled, _shares
+from seqgen.torch_stepper import TorchStepper
 
 AS_IT_IS = SampleConfig(temperature=1.0, min_p=0.0)
 
@@ -84,6 +87,37 @@ def test_candidates_that_are_drawn_anew_go_on_from_their_own_state(dictated) -> 
         end = score.end_nats if new.stopped_by == "end" else 0.0
         assert new.log_probability == pytest.approx(-score.nats - end, rel=1e-4)
     assert len({new.piece for new in pieces}) == 3
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch, device) -> None:
+    if device == "torch":
+        monkeypatch.setattr(
+            "seqgen.generation.choose_stepper", lambda run, lanes, int8: TorchStepper(run.model)
+        )
+    prompt, space = "9 green", letter(dictated, " ")
+    [new] = seqgen.generate(
+        dictated,
+        prompt=prompt,
+        condition={9: letter(dictated, "o"), 14: space},
+        stop=[np.array([letter(dictated, "g")])],
+        limit=LimitConfig(length=40),
+        int8=device == "cpu",
+        particles=7,
+    )
+    assert new.piece.startswith(prompt) and new.piece[9] == "o"
+    assert new.stopped_by in ("stop", "length", "end")
+    assert (new.piece[-1] == "g") == (new.stopped_by == "stop")
+
+
+def test_voices_that_are_given_are_harmonised_with_candidates(chorales) -> None:
+    codec = chorales.codec
+    [new] = seqgen.generate(chorales, limit=LimitConfig(length=200))
+    assert [codec.particles(given) for given in (None, "bars=4", new.piece)] == [1, 1, CANDIDATES]
+    assert len(new.piece.keys) == 1
+    [again] = seqgen.generate(chorales, condition=new.piece, particles=4)
+    one, other = (raster_of(piece).sounding[:, 0] for piece in (new.piece, again.piece))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_a_piece_is_the_same_whatever_is_written_beside_it(dictated) -> None:

@@ -64,8 +64,12 @@ def launch(
         app.config = (Toml(config, must_exist=True),)
     try:
         app(tokens)
-        sys.stdout.flush()
+        # There is none in a process that was started without.
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
+        if traceback:
+            raise
         # Who reads has had enough. Python would write once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

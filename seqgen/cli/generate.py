@@ -80,7 +80,7 @@ def generate(
         How tokens are drawn.
     particles
         Candidates for each piece, of which those go on from which what is given follows best; by
-        default what suits the codec with --given, and 1 without.
+        default 32 for given voices of chorales, else 1.
     beam
         Draw nothing: search for the likeliest pieces with so many candidates.
     limit
@@ -90,12 +90,13 @@ def generate(
     seed
         With the number of a piece it fixes the piece.
     batch
-        Pieces to write side by side; does not change them.
+        Pieces to write side by side; does not change them. One of several particles is written by
+        itself.
     int8
         Use weights rounded to 8 bits: faster, and not quite the same model.
     device
-        Where to run: cpu, cuda, mps, or auto, which is cpu but for a --batch of 64 or more where
-        there is cuda.
+        Where to run: cpu, cuda, mps, or auto, which is cpu but for 64 or more pieces or particles
+        side by side where there is cuda.
     format
         Suffix of the files, such as .mid; by default the domain's first.
     rank
@@ -125,8 +126,11 @@ def generate(
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     novelty = novelty or (page and _has_corpus(loaded))
-    single = count == 1 and (particles or 1) == 1
-    typed = loaded.codec.text_stream() if single and not json and not beam else None
+    condition = None if given is None else _condition(loaded, given)
+    if particles is None and not beam:
+        particles = loaded.codec.particles(condition)
+    single = count == 1 and particles == 1
+    typed = loaded.codec.text_stream() if single and not json else None
     samples = generate_samples(
         loaded,
         out or next_samples_folder(loaded),
@@ -146,7 +150,7 @@ def generate(
             "stop": stop,
         },
         prompt=piece,
-        condition=None if given is None else _condition(loaded, given),
+        condition=condition,
         sample=sample,
         limit=limit,
         stop=[loaded.codec.encode(loaded.domain.from_text(text)) for text in stop],
@@ -211,7 +215,6 @@ def generate_samples(
     from seqgen.beam import search
     from seqgen.cli.console import meter
     from seqgen.generation import generate
-    from seqgen.particles import particles_for
     from seqgen.samples import write_samples
 
     compare = run.corpus() if novelty else None
@@ -223,8 +226,6 @@ def generate_samples(
             settings[name] = value
     if settings.get("temperature", 1.0) is None:
         settings["temperature"] = run.codec.temperature
-    if settings.get("particles") is None:
-        settings["particles"] = particles_for(run.codec, options.get("condition"))
     if beam:
         drawing = options.get("sample", SampleConfig()), options.get("particles")
         if drawing != (SampleConfig(), None):

@@ -41,6 +41,9 @@ from seqgen_music.usual import usual_most
 DEFAULT_METRE = (4, 4)
 
 
+#: Harmonies of given voices that are written side by side.
+CANDIDATES = 32
+
 #: What can be asked of a chorale in words.
 WISHES, WISH = {"bars": wishes.count, "metre": wishes.metre}, "bars=8, metre=3/4"
 
@@ -77,7 +80,6 @@ class ChoraleCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
-    particles: int = 32
 
     def __init__(
         self,
@@ -257,6 +259,10 @@ class ChoraleCodec(Codec):
                 rest[voice] = self.table.id("pitch", pitch)
         upbeat = (raster.upbeat - steps) % bar_steps(raster.metre)
         return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], rest])
+
+    def particles(self, condition: Any) -> int:
+        """Return `CANDIDATES` where voices are given."""
+        return CANDIDATES if isinstance(condition, Music) else 1
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
         """Return the follower that keeps the order of the voices and their ranges.

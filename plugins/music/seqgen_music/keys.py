@@ -52,7 +52,7 @@ def signature(key: int) -> tuple[int, bool]:
 
 
 def signed(music: Music) -> Music:
-    """Return a piece without drums with the one signature of the key that its notes are in."""
+    """Return a piece, which has no drums, with the signature of the key that its notes are in."""
     if not len(music.notes):
         return music
     key = key_of(np.bincount(music.notes["pitch"] % 12, minlength=12))

@@ -62,7 +62,6 @@ class MelodyCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MelodyOptions
-    particles: int = 16
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.particles import write
+from seqgen.particles import write_guided
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 from seqgen.stepper import choose_stepper
@@ -124,7 +124,10 @@ def generate(
         if task.is_late():
             return
         lanes = [task.lane(index) for index in range(first, min(first + batch, count))]
-        steps = task.write(lanes) if particles == 1 else write(task, lanes, particles, run.codec)
+        if particles == 1:
+            steps = task.write(lanes)
+        else:
+            steps = write_guided(task, lanes, particles, run.codec)
         try:
             for step_drawn in steps:
                 drawn += step_drawn

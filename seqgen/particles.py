@@ -27,7 +27,7 @@ from seqgen.task import Lane, Task
 WORN = 0.5
 
 
-def write(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterator[int]:
+def write_guided(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterator[int]:
     """Write one piece, and yield after each step how many tokens were drawn for all candidates.
 
     Parameters

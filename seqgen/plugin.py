@@ -336,8 +336,8 @@ class Codec(Protocol):
     def particles(self, condition: Any) -> int:
         """Return how many candidates of a piece are to be written, for users who do not say.
 
-        More than one, the default, pays where the condition gives tokens at the same steps to all
-        of them (`seqgen.particles`), as a melody on a grid does.
+        By default one. More pay where the condition gives tokens at the same steps to all of them,
+        as the voices of a chorale do (`seqgen.particles`).
         """
         return 1
 

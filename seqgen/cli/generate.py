@@ -80,7 +80,7 @@ def generate(
         How tokens are drawn.
     particles
         Candidates for each piece, of which those go on from which what is given follows best; by
-        default 32 for given voices of chorales, else 1.
+        default as many as the codec takes for what is given.
     beam
         Draw nothing: search for the likeliest pieces with so many candidates.
     limit

@@ -95,8 +95,8 @@ def soft_nats(
     run : Run
     inks : iterable of Ink
     noise : Generator, optional
-        Moves every point within a square of D around where it is: the density of points that lie
-        on a lattice can then be as sharp as it likes (Theis et al. 2016, section 3.1).
+        Moves every point at random within a square of D around where it is, so that a density
+        gains nothing from points that lie on a lattice (Theis et al. 2016, section 3.1).
 
     Raises
     ------

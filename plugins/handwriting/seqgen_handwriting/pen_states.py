@@ -15,7 +15,7 @@ from seqgen_handwriting.codebook import MOVE, compiled
 ANGLE, DRAW_FAR, MOVE_FAR, LETTER, ADVANCE = range(2, 7)
 
 #: Fields of a state: where the pen is, where its stroke and its letter began, what came so far.
-X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST = range(9)
+X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST_STEP = range(9)
 COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
 
 #: From here on numbers of strokes of a letter or of a drawing, of points of a stroke and of points
@@ -62,7 +62,7 @@ def push(
             x, y = x * state[COSINE], x * state[SINE]
         state[X] += x
         state[Y] += y
-        state[LAST] = 1 + _direction(x, y) * LENGTHS + _length(x, y)
+        state[LAST_STEP] = 1 + _direction(x, y) * LENGTHS + _length(x, y)
         state[AIMED] = 0.0
         state[STEPS] += 1
         state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
@@ -106,7 +106,7 @@ def describe(state: State, text: Ids, row: Ids) -> None:
     row[1] = min(state[DRAWN], MOST_DRAWN)
     row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
     row[3] = _way(state[X] - state[STROKE_X]) * WAYS + _way(state[Y] - state[STROKE_Y])
-    row[4] = state[LAST]
+    row[4] = state[LAST_STEP]
     if state[AIMED]:
         row[4] = 1 + DIRECTIONS * LENGTHS + _direction(state[COSINE], state[SINE])
     if len(row) > 5:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.plugin import Ids, Piece
@@ -20,10 +21,11 @@ from seqgen.stepper import Stepper, choose_stepper
 from seqgen.task import Generated, Lane, Primed, Task
 
 
+@checked
 def search(
     run: Run,
-    width: int,
-    count: int = 1,
+    width: Width,
+    count: Count = 1,
     *,
     prompt: Piece | Primed | None = None,
     condition: Any = None,
@@ -55,7 +57,7 @@ def search(
     ConfigError
         If `count` exceeds `width`.
     """
-    if not 1 <= count <= width:
+    if count > width:
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
     stepper = choose_stepper(run, width, int8=int8)
     task = Task(stepper, run, prompt, condition, None, limit, stop, 0)

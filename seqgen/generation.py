@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from seqgen.bounds import Count, CountOrZero, Particles, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError
 from seqgen.particles import write_guided
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
@@ -48,18 +48,19 @@ def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Pr
     return read_prompt(choose_stepper(run, 1), run, prompt, condition)
 
 
+@checked
 def generate(
     run: Run,
-    count: int = 1,
+    count: Count = 1,
     *,
     prompt: Piece | Primed | None = None,
     condition: Any = None,
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
     stop: Sequence[Ids] = (),
-    seed: int = 0,
-    particles: int | None = None,
-    batch: int = BATCH,
+    seed: Seed = 0,
+    particles: Particles = None,
+    batch: Width = BATCH,
     with_prompt: bool = True,
     int8: bool = False,
     progress: Progress | None = None,
@@ -105,16 +106,13 @@ def generate(
 
     Raises
     ------
+    ConfigError
+        If a number is outside its bounds.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
     if particles is None:
         particles = run.codec.particles(condition)
-    if min(count, batch, particles) < 1 or seed < 0:
-        raise ConfigError(
-            "count, batch and particles must be at least 1, seed at least 0, found "
-            f"{count}, {batch}, {particles}, {seed}"
-        )
     # Candidates are side by side themselves.
     batch = min(count, batch) if particles == 1 else 1
     stepper = choose_stepper(run, batch * particles, int8=int8)
@@ -143,6 +141,7 @@ def generate(
         yield from (lane.generated(run.codec, with_prompt) for lane in lanes)
 
 
+@checked
 def stream(
     run: Run,
     *,
@@ -151,8 +150,8 @@ def stream(
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
     stop: Sequence[Ids] = (),
-    seed: int = 0,
-    index: int = 0,
+    seed: Seed = 0,
+    index: CountOrZero = 0,
     int8: bool = False,
 ) -> Iterator[int]:
     """Write one piece and yield its ids as they come, in constant memory.

@@ -18,6 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from seqgen.bounds import Within
+
 T = TypeVar("T")
 
 
@@ -106,11 +108,11 @@ def _reduce(numbers: list[float], operation: dist.ReduceOp.RedOpType) -> list[fl
 @cache
 def join() -> World:
     """Return the world that torchrun has made, or that of one process."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _environment("WORLD_SIZE", Within(1, 2**20))
     if size == 1:
         return World()
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(_environment("LOCAL_RANK", Within(0, 2**20)))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     atexit.register(dist.destroy_process_group)
     return World(dist.get_rank(), size)
@@ -118,4 +120,12 @@ def join() -> World:
 
 def local_size() -> int:
     """Return how many processes share this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return _environment("LOCAL_WORLD_SIZE", Within(1, 2**20))
+
+
+def _environment(name: str, bounds: Within) -> int:
+    """Return a whole number that torchrun sets; by default the least."""
+    text = os.environ.get(name, str(int(bounds.least)))
+    number = int(text) if text.isdecimal() else text
+    bounds.check(name, number, whole=True)
+    return int(number)

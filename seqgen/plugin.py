@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAl
 
 import pluggy
 
+from seqgen.bounds import Within as Within
+from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError
 
 if TYPE_CHECKING:

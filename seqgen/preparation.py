@@ -20,6 +20,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from seqgen.bounds import Jobs, Seed, checked
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
 from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
@@ -30,6 +31,7 @@ from seqgen.reading import Progress, Reader, Skipped, digests, find_files, reaso
 from seqgen.vocab import Vocab
 
 
+@checked
 def prepare(
     domain: str,
     paths: Iterable[Path | str] = (),
@@ -37,8 +39,8 @@ def prepare(
     *,
     codec: str | None = None,
     options: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    jobs: int = -1,
+    seed: Seed = 0,
+    jobs: Jobs = -1,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Corpus:
@@ -87,8 +89,6 @@ def prepare(
     RunError
         If `out` is taken.
     """
-    if seed < 0 or jobs == 0:
-        raise ConfigError(f"seed must be at least 0 and jobs not 0, found {seed} and {jobs}")
     implementation, found = load_domain(domain)
     choice = _choice(implementation, domain, codec, options)
     files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))
@@ -188,12 +188,13 @@ def write_corpus(
     return Corpus(folder)
 
 
+@checked
 def encode_files(
     domain: str,
     paths: Iterable[Path | str],
     codec: Codec,
     *,
-    jobs: int = -1,
+    jobs: Jobs = -1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, NDArray[Any]] | Skipped]:
     """Yield the pieces of files as a codec encodes them, then what could not be used.
@@ -229,6 +230,7 @@ def encode_files(
     yield from reader.skipped
 
 
+@checked
 def original_pieces(domain: str, paths: Iterable[Path | str], codec: Codec) -> Iterator[Piece]:
     """Yield the pieces that `encode_files` encodes, as they were read, with all that codes lose.
 

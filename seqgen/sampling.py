@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.bounds import Within
 from seqgen.compiling import compiled
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
@@ -30,6 +31,9 @@ Ids: TypeAlias = NDArray[np.int64]
 
 #: What `choose` returns in place of an id.
 NOT_FINITE, NOTHING_LEFT = -1, -2
+
+#: What may be added to a log-probability; a ban forbids a token altogether.
+BIASES = Within(-1000, 1000)
 
 #: A probability that is taken for none.
 IMPOSSIBLE = 1e-300
@@ -127,11 +131,13 @@ def rules_for(
     for entry in config.bias:
         name, equals, value = entry.rpartition("=")
         try:
-            if not equals:
-                raise ValueError
-            bias[_token(name, vocab)] += float(value)
+            amount = float(value)
         except ValueError:
-            raise ConfigError(f"bias must be like NAME=NUMBER, found {entry!r}") from None
+            equals = ""
+        if not equals:
+            raise ConfigError(f"bias must be like NAME=NUMBER, found {entry!r}")
+        BIASES.check(f"the bias of {name!r}", amount, whole=False)
+        bias[_token(name, vocab)] += amount
     for name in config.ban:
         bias[_token(name, vocab)] = -np.inf
     temperature = temperature if config.temperature is None else config.temperature

@@ -431,7 +431,7 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
     ("arguments", "status", "message"),
     [
         (["train", "text", "--hiden", "3"], 2, "Did you mean --hidden?"),
-        (["train", "text", "--hidden", "-1"], 2, "hidden must be at least 0"),
+        (["train", "text", "--hidden", "-1"], 2, "hidden must be from 0 to 16,384"),
         (["trian", "text"], 2, 'Did you mean "train"'),
         (["demo", "musik"], 3, "did you mean 'music'"),
         (["info", "nowhere"], 1, "nowhere is no run folder"),
@@ -439,8 +439,12 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
         (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
         (["prepare", "text", "--codec-option", "x"], 2, "wants NAME=VALUE, found 'x'"),
         (["prepare", "music", "--codec-option", "form=gird"], 2, "one of 'held', 'grid'"),
-        (["prepare", "text", "--seed", "-1"], 2, "seed must be at least 0"),
-        (["prepare", "text", "--jobs", "0"], 2, "jobs not 0"),
+        (
+            ["prepare", "text", "--seed", "-1"],
+            2,
+            "seed must be from 0 to 9,223,372,036,854,775,807",
+        ),
+        (["prepare", "text", "--jobs", "0"], 2, "jobs must be -1, or from 1 to 1,024, found 0"),
     ],
 )
 def test_mistakes_are_answered(seqgen_command, arguments, status, message) -> None:

@@ -20,17 +20,17 @@ def test_training_has_a_budget() -> None:
 @pytest.mark.parametrize(
     ("config", "values", "message"),
     [
-        (ModelConfig, {"hidden": -1}, "hidden must be at least 0, found -1"),
-        (ModelConfig, {"dropout": 1.0}, "dropout must be at least 0 and below 1"),
+        (ModelConfig, {"hidden": -1}, "hidden must be from 0 to 16,384, found -1"),
+        (ModelConfig, {"dropout": 1.0}, "dropout must be from 0 to 0.99, found 1"),
         (ModelConfig, {"tied": True, "embedding": 0}, "tied needs a learned embedding"),
-        (TrainConfig, {"step_size": -1.0}, "step_size must be at least 0"),
+        (TrainConfig, {"step_size": -1.0}, "step_size must be 0, or from 1e-09 to 10"),
         (TrainConfig, {"framing": "loose"}, "framing must be one of 'carried', 'windows'.*'loose'"),
-        (SampleConfig, {"top_p": 0.0}, "top_p must be above 0"),
-        (SampleConfig, {"min_p": 1.5}, "min_p must be at most 1"),
-        (SampleConfig, {"temperature": -1.0}, "temperature must be at least 0"),
-        (LimitConfig, {"length": -1}, "length must be at least 0"),
-        (SampleConfig, {"temperature": math.nan}, "temperature must be at least 0"),
-        (TrainConfig, {"step_size": math.nan}, "step_size must be at least 0"),
+        (SampleConfig, {"top_p": 0.0}, "top_p must be from 1e-06 to 1, found 0"),
+        (SampleConfig, {"min_p": 1.5}, "min_p must be from 0 to 1, found 1.5"),
+        (SampleConfig, {"temperature": -1.0}, "temperature must be 0, or from 0.001 to 1,000"),
+        (LimitConfig, {"length": -1}, "length must be inf, or from 0 to 1,000,000,000,000"),
+        (SampleConfig, {"temperature": math.nan}, "temperature must be 0, or from 0.001"),
+        (TrainConfig, {"step_size": math.nan}, "step_size must be 0, or from 1e-09"),
     ],
 )
 def test_impossible_values_are_refused(config: type, values: dict, message: str) -> None:

@@ -258,9 +258,9 @@ def test_no_ngram_is_repeated_as_long_as_anything_else_may_come() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"typical_p": 0}, "typical_p must be above 0"),
-        ({"repetition_penalty": 0}, "repetition_penalty must be above 0"),
-        ({"final_temperature": -1}, "final_temperature must be at least 0"),
+        ({"typical_p": 0}, "typical_p must be from 1e-06 to 1, found 0"),
+        ({"repetition_penalty": 0}, "repetition_penalty must be from 0.001 to 1,000, found 0"),
+        ({"final_temperature": -1}, "final_temperature must be 0, or from 0.001"),
     ],
 )
 def test_impossible_settings_are_refused(wrong: dict, message: str) -> None:

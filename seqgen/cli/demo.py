@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqgen.bounds import Count, Minutes, Seed, checked
 from seqgen.cli.generate import generate_samples, write_samples_page
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.train import train_run
 from seqgen.config import TrainConfig
 
 
+@checked
 def demo(
     domain: str,
     *,
-    minutes: float = 3.0,
-    count: int = 4,
+    minutes: Minutes = 3.0,
+    count: Count = 4,
     out: Path | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     overwrite: bool = False,
 ) -> None:
     """See a domain at work: train for a few minutes, write pieces and a page to look at.

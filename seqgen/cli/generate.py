@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from seqgen.bounds import Beam, Count, CountOrZero, Particles, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, CorpusError, DataError
 
@@ -23,24 +24,25 @@ if TYPE_CHECKING:
     from seqgen.task import Generated
 
 
+@checked
 def generate(
     run: Path,
     *,
-    count: Annotated[int, Parameter(name=["--count", "-n"])] = 1,
+    count: Annotated[Count, Parameter(name=["--count", "-n"])] = 1,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     prompt: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
-    prompt_tokens: Annotated[int, Parameter(group="Beginning")] = 0,
+    prompt_tokens: Annotated[CountOrZero, Parameter(group="Beginning")] = 0,
     without_prompt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     unknown: Annotated[Literal["error", "skip", "nearest"], Parameter(group="Beginning")] = "error",
     adapt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
-    particles: Annotated[int | None, Parameter(group="Sampling")] = None,
-    beam: Annotated[int, Parameter(group="Sampling")] = 0,
+    particles: Annotated[Particles, Parameter(group="Sampling")] = None,
+    beam: Annotated[Beam, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
     stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
-    seed: int = 0,
-    batch: int = 32,
+    seed: Seed = 0,
+    batch: Width = 32,
     int8: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     format: Annotated[str | None, Parameter(group="Results")] = None,

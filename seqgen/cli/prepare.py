@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqgen.bounds import Jobs, Seed, checked
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
 
 
+@checked
 def prepare(
     domain: str,
     *paths: Path,
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
-    seed: int = 0,
-    jobs: int = -1,
+    seed: Seed = 0,
+    jobs: Jobs = -1,
     overwrite: bool = False,
     report: bool = False,
     json: bool = False,

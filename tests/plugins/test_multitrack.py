@@ -163,7 +163,7 @@ def test_steps_make_a_finer_grid() -> None:
     piece = Music(make_notes([(0, 60, 60, 80, 2), (60, 60, 61, 80, 2)]), BAND, 480)
     fine = MultitrackCodec.fit([piece], MultitrackOptions(steps=24))
     assert keyed(fine.decode(fine.encode(piece))) == {(0, 0, 60): 120, (120, 0, 61): 120}
-    with pytest.raises(ConfigError, match="steps must be 1 to 96 a quarter, found 0"):
+    with pytest.raises(ConfigError, match="steps must be from 1 to 96, found 0"):
         MultitrackCodec.fit([piece], MultitrackOptions(steps=0))
 
 

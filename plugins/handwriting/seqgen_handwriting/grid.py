@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError
+from seqgen.plugin import Within, check_fields
 from seqgen_handwriting.codebook import Books
-from seqgen_handwriting.points import PointsCodec, Steps, check_vary
+from seqgen_handwriting.points import PointsCodec, Steps, Variation
 from seqgen_handwriting.trace import Trace
 
 #: First and longest way along an axis, in sides, on the paper and in the air.
@@ -25,20 +25,18 @@ DRAW_WAYS, MOVE_WAYS = (0.01, 0.8), (0.04, 1.2)
 class GridOptions:
     """How fine the grid is."""
 
-    draw: int = 9
+    draw: Annotated[int, Within(2, 30)] = 9
     """Ways along each half of an axis on the paper; 9 make 19 times 19 codes."""
-    move: int = 5
+    move: Annotated[int, Within(2, 30)] = 5
     """Ways along each half of an axis in the air."""
     text: Literal["auto", "spread", "off"] = "auto"
     """Learn to write given text: auto does if the corpus says which points belong to which letter;
     spread takes the letters of every text as spread evenly over the ink."""
-    vary: float = 1.0
+    vary: Variation = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
 
     def __post_init__(self) -> None:
-        if not (2 <= self.draw <= 30 and 2 <= self.move <= 30):
-            raise ConfigError(f"draw and move must be from 2 to 30, found {self.draw}, {self.move}")
-        check_vary(self.vary)
+        check_fields(self)
 
 
 class GridCodec(PointsCodec):

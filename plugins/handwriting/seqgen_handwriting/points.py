@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError, DataError
-from seqgen.plugin import Codec, Ids
+from seqgen.errors import DataError
+from seqgen.plugin import Codec, Ids, Within, check_fields
 from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codebook import MOVE, Books
 from seqgen_handwriting.ink import Ink
@@ -55,36 +55,26 @@ class Steps(Protocol):
         ...
 
 
+#: More would turn a drawing upside down.
+Variation: TypeAlias = Annotated[float, Within(0, 5)]
+
+
 @dataclass(frozen=True)
 class PointOptions:
     """How many steps are told apart."""
 
-    draw: int = 0
+    draw: Annotated[int, Within(0, 16_384)] = 0
     """Codes of steps on the paper; 0 takes 768, or 384 where text is learned."""
-    move: int = 0
+    move: Annotated[int, Within(0, 16_384)] = 0
     """Codes of steps in the air; 0 takes 192, or 128 where text is learned."""
     text: Literal["auto", "spread", "off"] = "auto"
     """Learn to write given text: auto does if the corpus says which points belong to which letter;
     spread takes the letters of every text as spread evenly over the ink."""
-    vary: float = 1.0
+    vary: Variation = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
 
     def __post_init__(self) -> None:
-        if min(self.draw, self.move) < 0:
-            raise ConfigError(f"draw and move must be at least 0, found {self.draw}, {self.move}")
-        check_vary(self.vary)
-
-
-def check_vary(vary: float) -> None:
-    """Refuse variations that would turn a drawing upside down.
-
-    Raises
-    ------
-    ConfigError
-        If it is not from 0 to 5.
-    """
-    if not 0 <= vary <= 5:
-        raise ConfigError(f"vary must be from 0 to 5, found {vary}")
+        check_fields(self)
 
 
 class PointsCodec(Codec):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError
-from seqgen.plugin import Ids
+from seqgen.plugin import Ids, Within, check_fields
 from seqgen_handwriting.codebook import Points, compiled
 from seqgen_handwriting.pen_states import ANGLE, DRAW_FAR, MOVE_FAR
-from seqgen_handwriting.points import PointsCodec, Steps, check_vary
+from seqgen_handwriting.points import PointsCodec, Steps, Variation
 from seqgen_handwriting.trace import Trace
 
 #: Shortest and longest way beside none, in sides.
@@ -25,22 +24,18 @@ SHORTEST, FARTHEST = 0.002, 2.5
 class PolarOptions:
     """How many directions and ways are told apart."""
 
-    directions: int = 128
+    directions: Annotated[int, Within(4, 4096)] = 128
     """Directions."""
-    ways: int = 96
+    ways: Annotated[int, Within(3, 4096)] = 96
     """Ways on the paper, and as many in the air."""
     text: Literal["auto", "spread", "off"] = "auto"
     """Learn to write given text: auto does if the corpus says which points belong to which letter;
     spread takes the letters of every text as spread evenly over the ink."""
-    vary: float = 1.0
+    vary: Variation = 1.0
     """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
 
     def __post_init__(self) -> None:
-        if self.directions < 4 or self.ways < 3:
-            raise ConfigError(
-                f"directions must be at least 4 and ways 3, found {self.directions}, {self.ways}"
-            )
-        check_vary(self.vary)
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError, DataError
-from seqgen.plugin import Ids
+from seqgen.errors import DataError
+from seqgen.plugin import Ids, Within, check_fields
 from seqgen_music.music import Music, Track, make_notes, metre_of
 from seqgen_music.raster import (
     LONGEST_STEPS,
@@ -42,14 +42,13 @@ HOLD = -2
 class MelodyOptions:
     """How a line is found and cut into steps."""
 
-    steps: int = 4
+    steps: Annotated[int, Within(1, FINEST)] = 4
     """Steps in a quarter: 4 are sixteenths, 12 have triplets as well."""
     track: Literal["highest", "first"] = "highest"
     """Which track is the melody: the highest in the mean, or the first; never drums."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= FINEST:
-            raise ConfigError(f"steps must be from 1 to {FINEST}, found {self.steps}")
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import ConfigError, DataError
-from seqgen.plugin import Codec, Ids
+from seqgen.errors import DataError
+from seqgen.plugin import Codec, Ids, Within, check_fields
 from seqgen_music import keys, twins, wishes
 from seqgen_music.instruments import programs_named
 from seqgen_music.multitrack_features import feature_sizes, features_of
@@ -93,8 +93,11 @@ THINNED, LEFT_OUT = 0.75, 0.25
 class MultitrackOptions:
     """How time becomes tokens."""
 
-    steps: int = 12
+    steps: Annotated[int, Within(1, FINEST)] = 12
     """Places in a quarter: 12 keep sixteenths and triplets exactly, 24 thirty-seconds too."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class MultitrackCodec(Codec):
@@ -161,13 +164,9 @@ class MultitrackCodec(Codec):
 
         Raises
         ------
-        ConfigError
-            If the grid cannot be.
         DataError
             If no piece has a note.
         """
-        if not 1 <= options.steps <= FINEST:
-            raise ConfigError(f"steps must be 1 to {FINEST} a quarter, found {options.steps}")
         known: dict[str, set[Any]] = {name: set() for name in Learned.__annotations__}
         runs: list[tuple[int, ...]] = []
         pieces_of: Counter[str] = Counter()

@@ -7,13 +7,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec
+from seqgen.plugin import Codec, Within, check_fields
 
 #: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
 CHUNK = 2**16
@@ -32,11 +32,14 @@ BOUNDARIES = {"none": "", "line": "\n", "paragraph": "\n\n", "page": "\f"}
 class CharacterOptions:
     """What counts as a character."""
 
-    rarest: int = 1
+    rarest: Annotated[int, Within(0, 10**15)] = 1
     """Characters that occur less often than this in the corpus are left out of it."""
     boundary: Literal["none", "line", "paragraph", "page"] = "none"
     """The model forgets everything after a line, a blank line (two newlines in a row, which become
     one token), a form feed, or nothing of these."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class CharacterCodec(Codec):

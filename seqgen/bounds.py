@@ -1,0 +1,146 @@
+"""Bounds of numbers: declared in a type hint, checked in one place.
+
+::
+
+    layers: Annotated[int, Within(1, 64)] = 1
+
+A dataclass calls `check_fields` when it is built; a function is decorated with `checked`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, cast, get_args, get_type_hints
+
+from seqgen.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Largest number that 64 bits with a sign hold.
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Within:
+    """The values that a number may have.
+
+    Attributes
+    ----------
+    least, most : float
+        Both are allowed.
+    besides : tuple of float
+        Values outside that are allowed as well, such as a 0 that stands for a default.
+    """
+
+    least: float
+    most: float
+    besides: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        others = "".join(f"{_plain(value)}, or " for value in self.besides)
+        return f"{others}from {_plain(self.least)} to {_plain(self.most)}"
+
+    def check(self, name: str, value: Any, *, whole: bool) -> None:
+        """Refuse what is no number, not finite or outside.
+
+        Raises
+        ------
+        ConfigError
+            With the name, the bounds and the value.
+        """
+        kind = numbers.Integral if whole else numbers.Real
+        if isinstance(value, bool) or not isinstance(value, kind):
+            wanted = "a whole number" if whole else "a number"
+            raise ConfigError(f"{name} must be {wanted} ({self}), found {value!r}")
+        # `not a <= value` is also true for NaN.
+        if not (self.least <= cast(float, value) <= self.most or value in self.besides):
+            raise ConfigError(f"{name} must be {self}, found {value}")
+
+
+#: Any finite number, for hints that say no more.
+ANY_FLOAT, ANY_INT = Within(-1e300, 1e300), Within(-LARGEST, LARGEST)
+
+#: What random numbers begin with: PyTorch and NumPy both take it.
+Seed: TypeAlias = Annotated[int, Within(0, LARGEST)]
+#: How many of something there are to be, at least one.
+Count: TypeAlias = Annotated[int, Within(1, 10**9)]
+#: How many of something there are to be; 0 has a meaning of its own.
+CountOrZero: TypeAlias = Annotated[int, Within(0, 10**9)]
+#: How many processes; -1 takes one for each core.
+Jobs: TypeAlias = Annotated[int, Within(1, 1024, besides=(-1,))]
+#: How many of something stand side by side in memory.
+Width: TypeAlias = Annotated[int, Within(1, 65_536)]
+#: How many candidates for a piece; None leaves it to the codec.
+Particles: TypeAlias = Annotated[int | None, Within(1, 65_536)]
+#: Candidates of a beam search; 0 draws instead.
+Beam: TypeAlias = Annotated[int, Within(0, 65_536)]
+#: A budget of time; 0 sets none.
+Minutes: TypeAlias = Annotated[float, Within(0.001, 1e6, besides=(0,))]
+
+
+def check_value(name: str, value: Any, hint: Any) -> None:
+    """Check one value against its type hint; None, and hints of other kinds, pass.
+
+    Raises
+    ------
+    ConfigError
+        If the hint is of a number and the value is none, not finite or outside the bounds.
+    """
+    metadata = getattr(hint, "__metadata__", ())
+    kind = get_args(hint)[0] if metadata else hint
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if value is None or not {int, float} & {*kinds}:
+        return
+    whole = float not in kinds
+    fallback = ANY_INT if whole else ANY_FLOAT
+    bounds = next((part for part in metadata if isinstance(part, Within)), fallback)
+    bounds.check(name, value, whole=whole)
+
+
+def check_fields(config: Any) -> None:
+    """Check every number of a dataclass against the hint of its field.
+
+    Raises
+    ------
+    ConfigError
+        With the name of the first field that is outside its bounds.
+    """
+    for name, hint in bounded_hints(type(config)).items():
+        check_value(name, getattr(config, name), hint)
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function refuse numbers outside the bounds of its hints, as soon as it is called."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        hints = bounded_hints(call)
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            check_value(name, value, hints.get(name))
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _hints_of(owner: Any) -> Mapping[str, Any]:
+    """Return the type hints of a class or function, with their bounds."""
+    if isinstance(owner, type):
+        return get_type_hints(owner, include_extras=True)
+    # Names inside other hints may stay unresolved.
+    return inspect.get_annotations(inspect.unwrap(owner), eval_str=True)
+
+
+#: The same, kept.
+bounded_hints: Callable[[Any], Mapping[str, Any]] = functools.cache(_hints_of)
+
+
+def _plain(number: float) -> str:
+    whole = isinstance(number, int) or (abs(number) < 1e16 and number == int(number))
+    return f"{int(number):,}" if whole else f"{number:g}"

@@ -74,6 +74,8 @@ Count: TypeAlias = Annotated[int, Within(1, 10**9)]
 CountOrZero: TypeAlias = Annotated[int, Within(0, 10**9)]
 #: How many processes; -1 takes one for each core.
 Jobs: TypeAlias = Annotated[int, Within(1, 1024, besides=(-1,))]
+#: Seconds that a file may take to be read; None takes the default.
+Patience: TypeAlias = Annotated[float | None, Within(0.001, 1e6)]
 #: How many of something stand side by side in memory.
 Width: TypeAlias = Annotated[int, Within(1, 65_536)]
 #: How many candidates for a piece; None leaves it to the codec.

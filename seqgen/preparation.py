@@ -14,20 +14,21 @@ import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from seqgen.bounds import Jobs, Seed, checked
+from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
 from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
 from seqgen.files import CORPUS, cache_folder, new_folder, refuse_existing
+from seqgen.finding import Skipped, find_files, reason_of, shown
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.reading import Progress, Reader, Skipped, digests, find_files, reason_of, shown
+from seqgen.reading import Progress, Reader
 from seqgen.vocab import Vocab
 
 
@@ -42,6 +43,7 @@ def prepare(
     seed: Seed = 0,
     jobs: Jobs = -1,
     overwrite: bool = False,
+    patience: Patience = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Read files, encode their pieces and store them; once for the same content.
@@ -50,9 +52,10 @@ def prepare(
     processes of this machine by default, or a Dask or Ray cluster. A file of more than
     `seqgen.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
 
-    A file whose parser crashes its process, or takes longer than `seqgen.reading.PATIENCE`, is
-    skipped as any other bad one. Nothing protects from that where this process reads itself: a
-    large file, up to four files, and any with ``jobs=1``.
+    A file whose parser takes too long or crashes its process is skipped as any other bad one.
+    Nothing protects from a crash where this process reads itself: a large file, up to four files,
+    and any with ``jobs=1``. Where that is not in the main thread, or on Windows, a parser that
+    does not come back at all halts it as well.
 
     Parameters
     ----------
@@ -72,13 +75,17 @@ def prepare(
         Processes; -1 takes all cores.
     overwrite : bool
         Replace another corpus in `out`.
+    patience : float, optional
+        Seconds that a file may take, for each `seqgen.reading.KEPT_BYTES` of it; by default
+        `seqgen.reading.PATIENCE`, ten minutes.
     progress : callable, optional
         Told how far it is.
 
     Returns
     -------
     Corpus
-        Its ``info["skipped"]`` lists the files that could not be used.
+        Its ``info["skipped"]`` lists the files that could not be used, ``info["unread"]`` counts
+        those of other kinds by suffix.
 
     Raises
     ------
@@ -91,20 +98,24 @@ def prepare(
     """
     implementation, found = load_domain(domain)
     choice = _choice(implementation, domain, codec, options)
-    files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))
+    sources = find_files(implementation, found, [Path(path) for path in paths])
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "seed": seed,
-        "files": [{"name": shown(file), "sha256": digest} for file, digest in files.items()],
+        "files": [
+            {"name": shown(file), "sha256": digest} for file, digest in sources.digests().items()
+        ],
     }
     keyed = info | {"source": source_digest(implementation)}
     key = hashlib.sha256(json.dumps(keyed, sort_keys=True, default=str).encode()).hexdigest()
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
+        # What lies beside the files may have changed since.
+        ready.info["unread"] = dict(sorted(sources.unread.items()))
         return ready
     replace = overwrite or out is None
     refuse_existing(folder, marker=CORPUS, overwrite=replace)
-    reader = Reader(implementation, list(files), unreadable, jobs, progress or _silent)
+    reader = Reader(implementation, sources, jobs, progress or _silent, patience)
     choice = choice or _suggestion(implementation, found, options, reader.sample())
     fitted = _fit(choice, reader, found)
     with (
@@ -118,9 +129,10 @@ def prepare(
                 draws.append(draw(digest, seed))
                 ranks.append(int.from_bytes(digest[:8], "little"))
         if not draws:
-            raise _nothing_usable(reader)
+            raise reader.nothing_usable()
         info |= {"codec": choice.description, "reason": choice.reason, "key": key}
         info["skipped"] = [asdict(entry) for entry in reader.skipped]
+        info["unread"] = reader.unread
         leaders = writer.twins.leaders(ranks)
         writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
     return Corpus(folder)
@@ -188,16 +200,33 @@ def write_corpus(
     return Corpus(folder)
 
 
+@dataclass
+class Outcome:
+    """What became of files; filled in when all of them are read.
+
+    Attributes
+    ----------
+    skipped : list of Skipped
+        What could not be used, and why.
+    unread : dict of str to int
+        How many files of other kinds there are, by suffix.
+    """
+
+    skipped: list[Skipped] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
+
+
 @checked
 def encode_files(
     domain: str,
     paths: Iterable[Path | str],
     codec: Codec,
+    outcome: Outcome | None = None,
     *,
     jobs: Jobs = -1,
     progress: Progress | None = None,
-) -> Iterator[tuple[str, NDArray[Any]] | Skipped]:
-    """Yield the pieces of files as a codec encodes them, then what could not be used.
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the pieces of files as a codec encodes them.
 
     Parameters
     ----------
@@ -207,12 +236,14 @@ def encode_files(
         Files, and folders to search, as for `prepare`.
     codec : Codec
         A fitted one of this domain.
+    outcome : Outcome, optional
+        Told what became of the files.
     jobs, progress
         As for `prepare`.
 
     Yields
     ------
-    tuple of str and integer array, or Skipped
+    tuple of str and integer array
         The source and the ids of a piece.
 
     Raises
@@ -226,8 +257,9 @@ def encode_files(
         usable = True
         yield source, ids
     if not usable:
-        raise _nothing_usable(reader)
-    yield from reader.skipped
+        raise reader.nothing_usable()
+    if outcome is not None:
+        outcome.skipped, outcome.unread = reader.skipped, reader.unread
 
 
 @checked
@@ -248,8 +280,9 @@ def _reader(
     domain: str, paths: Iterable[Path | str], jobs: int = -1, progress: Progress | None = None
 ) -> Reader:
     implementation, found = load_domain(domain)
-    files, unreadable = digests(find_files(implementation, found, [Path(p) for p in paths]))
-    return Reader(implementation, list(files), unreadable, jobs, progress or _silent)
+    sources = find_files(implementation, found, [Path(path) for path in paths])
+    sources.digests()
+    return Reader(implementation, sources, jobs, progress or _silent)
 
 
 @dataclass(frozen=True)
@@ -310,11 +343,20 @@ def _suggestion(
 
 def _fit(choice: _Choice, reader: Reader, found: Found) -> Codec:
     """Fit a codec, and say whose fault it is if that fails."""
+    some = False
+
+    def pieces() -> Iterator[Piece]:
+        nonlocal some
+        for piece in reader.pieces():
+            some = True
+            yield piece
+
     try:
-        fitted = choice.codec_class.fit(reader.pieces(), choice.options)
+        fitted = choice.codec_class.fit(pieces(), choice.options)
         Vocab.of(fitted.vocab)
     except DataError as error:
-        raise _nothing_usable(reader, str(error)) from error
+        # Without a piece there is nothing wrong with the codec.
+        raise reader.nothing_usable(str(error) if some else "") from error
     except Exception as error:
         raise PluginError(
             f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
@@ -345,13 +387,3 @@ def _finished(folder: Path, key: str) -> Corpus | None:
     except (CorpusError, PluginError):
         return None
     return corpus if corpus.info["key"] == key else None
-
-
-def _nothing_usable(reader: Reader, cause: str = "") -> CorpusError:
-    """Return the error that lists why no file could be used."""
-    skipped = reader.skipped
-    reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
-    more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
-    cause = f" ({cause})" if cause else ""
-    colon = ":" if reasons else ""
-    return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")

@@ -1,16 +1,14 @@
-"""The pieces of files: find files, read them in parallel, and say why what was refused.
+"""The pieces of files: read in parallel, and why what was refused.
 
 Small corpora stay in memory between two passes; of a large one a few files at a time are read, and
 a large file piece by piece. A file whose parser fails, crashes or hangs costs only itself.
-Next: `seqgen.preparation` fits a codec on the pieces and encodes them.
+Comes from: `seqgen.finding`. Next: `seqgen.preparation` fits a codec on the pieces.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
@@ -20,9 +18,9 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.discovery import Found
+from seqgen.deadline import TooLong, within
 from seqgen.errors import CorpusError, DataError
-from seqgen.files import cache_folder, file_digest, is_output
+from seqgen.finding import Skipped, Sources, reason_of, shown, unread_text
 from seqgen.plugin import Codec, Domain, Piece
 
 #: Bytes of files whose content is in memory at once. Up to this many together stay there
@@ -32,7 +30,7 @@ KEPT_BYTES = 64 * 2**20
 #: A sample of a larger corpus is of so many files, and of so many pieces of each.
 SAMPLED_FILES, SAMPLED_PIECES = 50, 4
 
-#: Seconds that a file may take another process before it counts as hanging.
+#: Seconds that a file may take, for each `KEPT_BYTES` of it, before its parser counts as hanging.
 PATIENCE = 600.0
 
 #: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
@@ -40,67 +38,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 #: Steps in which progress is told.
 STEPS = 1000
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A source that was left out, and why."""
-
-    source: str
-    reason: str
-
-
-def digests(paths: list[Path]) -> tuple[dict[Path, str], list[Skipped]]:
-    """Return the content hash of every file that can be read, and the others."""
-    found, unreadable = {}, []
-    for path in paths:
-        try:
-            found[path] = file_digest(path)
-        except OSError as error:
-            unreadable.append(Skipped(shown(path), reason_of(error)))
-    return found, unreadable
-
-
-def shown(path: Path) -> str:
-    """Return a path as text that any file can hold, whatever bytes are in its name."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def find_files(domain: Domain, found: Found, paths: list[Path]) -> list[Path]:
-    """Return the files to read, each once, sorted; a file named outright needs no known suffix."""
-    if not paths:
-        return list(domain.demo(cache_folder() / "demo" / found.name))
-    files: set[Path] = set()
-    for path in paths:
-        if is_output(path):
-            raise CorpusError(
-                f"{path} was written by seqgen itself; name the files that it was made from"
-            )
-        if path.is_dir():
-            files.update(_search(path, found.suffixes))
-        elif path.is_file():
-            files.add(path)
-        else:
-            raise CorpusError(f"{path} does not exist")
-    if not files:
-        raise CorpusError(
-            f"no file for the domain {found.name!r} in {', '.join(map(str, paths))}; "
-            f"it reads {', '.join(found.suffixes)}"
-        )
-    return sorted(files)
-
-
-def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files in a folder, but not hidden ones, and not what seqgen itself has written."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and not is_output(Path(place, name))
-        ]
-        for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(place, name)
 
 
 #: The source of a piece with the piece, or with its ids and facts, or what was refused.
@@ -117,25 +54,41 @@ class Reader:
     def __init__(
         self,
         domain: Domain,
-        files: list[Path],
-        unreadable: list[Skipped],
+        sources: Sources,
         jobs: int,
         progress: Progress,
+        patience: float | None = None,
     ) -> None:
         self._domain = domain
-        self._sizes = {file: file.stat().st_size for file in files}
+        self._sources = sources
+        self._sizes = {file: file.stat().st_size for file in sources.files}
         self._total = max(sum(self._sizes.values()), 1)
-        self._unreadable = unreadable
+        self._patience = PATIENCE if patience is None else patience
         self._refused: list[Skipped] = []
         # Starting processes costs about a second: not worth it for a file or two.
-        self._jobs = jobs if len(files) > 4 else 1
+        self._jobs = jobs if len(sources.files) > 4 else 1
         self._progress = progress
         self._kept: list[tuple[str, Piece]] | None = None
 
     @property
     def skipped(self) -> list[Skipped]:
         """What could not be used so far."""
-        return self._unreadable + self._refused
+        return self._sources.skipped + self._refused
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """How many files of other kinds there are, by suffix."""
+        return dict(sorted(self._sources.unread.items()))
+
+    def nothing_usable(self, cause: str = "") -> CorpusError:
+        """Return the error that lists why no file could be used."""
+        skipped = self.skipped
+        reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
+        more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
+        more += f"\n{unread_text(self.unread)}" if self.unread else ""
+        cause = f" ({cause})" if cause else ""
+        colon = ":" if reasons else ""
+        return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")
 
     def sample(self) -> Iterator[Piece]:
         """Yield pieces to choose a codec by: all of a small corpus, which then stays, or some."""
@@ -210,10 +163,21 @@ class Reader:
             tasks = [(self._domain, file.absolute(), shown(file), codec) for file in files]
             results: Iterable[Iterable[_Content]]
             if self._jobs == 1 or len(files) == 1:
-                results = (_read_file(*task) for task in tasks)
+                results = (self._read_here(*each) for each in zip(files, tasks, strict=True))
             else:
-                results = _survivors(tasks, self._jobs)
+                results = _survivors(tasks, self._jobs, self._patience)
             yield from zip((self._sizes[file] for file in files), results, strict=True)
+
+    def _read_here(self, file: Path, task: Any) -> Iterator[_Content]:
+        """Yield what one file holds, read in this process, of a large file piece by piece."""
+        number, seconds = 0, self._patience * max(self._sizes[file] / max(KEPT_BYTES, 1), 1.0)
+        try:
+            for content in within(seconds, _read_file(*task)):
+                number += 1
+                yield content
+        except TooLong:
+            place = f"after piece {number}: " if number else ""
+            yield Skipped(shown(file), f"{place}its parser had not ended after {seconds:g} seconds")
 
     def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
         """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
@@ -234,7 +198,7 @@ class Reader:
             yield group
 
 
-def _survivors(tasks: list[Any], jobs: int) -> Iterator[list[_Content]]:
+def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_Content]]:
     """Yield what other processes read, in order; one that dies costs the file that killed it.
 
     Which file that was is found by reading those whose result has not come yet one at a time.
@@ -242,26 +206,26 @@ def _survivors(tasks: list[Any], jobs: int) -> Iterator[list[_Content]]:
     done = 0
     # With one process, as on a machine of one core, joblib would read in this one.
     processes = max(joblib.effective_n_jobs(jobs), 2)
-    parallel = joblib.Parallel(n_jobs=processes, return_as="generator", timeout=PATIENCE)
+    parallel = joblib.Parallel(n_jobs=processes, return_as="generator", timeout=patience)
     try:
         for contents in parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks):
             yield contents
             done += 1
     except (BrokenProcessPool, TakesTooLong):
-        yield from map(_read_alone, tasks[done:])
+        yield from (_read_alone(task, patience) for task in tasks[done:])
 
 
-def _read_alone(task: Any) -> list[_Content]:
+def _read_alone(task: Any, patience: float) -> list[_Content]:
     """Return what one file holds, read in a process that may die."""
     try:
         # With one job joblib would read it in this process.
-        [contents] = joblib.Parallel(n_jobs=2, timeout=PATIENCE)(
+        [contents] = joblib.Parallel(n_jobs=2, timeout=patience)(
             [joblib.delayed(_read_whole_file)(*task)]
         )
     except BrokenProcessPool:
         return [Skipped(task[2], "its parser crashed")]
     except TakesTooLong:
-        return [Skipped(task[2], f"its parser had not ended after {PATIENCE:g} seconds")]
+        return [Skipped(task[2], f"its parser had not ended after {patience:g} seconds")]
     return list(contents)
 
 
@@ -310,8 +274,3 @@ def _length(content: _Content) -> int:
     # Of what is encoded, the ids.
     held = held[0] if isinstance(held, tuple) else held
     return len(held) if isinstance(held, Sized) else 0
-
-
-def reason_of(error: Exception) -> str:
-    """Return what an exception says, with its kind if it is not one of ours."""
-    return str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"

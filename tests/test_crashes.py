@@ -1,14 +1,20 @@
 """Files that kill the process that reads them, or never end."""
 
+import concurrent.futures
+import itertools
 import os
+import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import seqgen
 import seqgen.discovery
+import seqgen.errors
 import seqgen.preparation
+from seqgen.deadline import within
 
 
 @pytest.fixture
@@ -81,3 +87,58 @@ def test_a_parser_that_never_ends_costs_one_file(texts: Path, tmp_path, monkeypa
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
     assert skipped(corpus) == [("3.txt", "its parser had not ended after 10 seconds")]
     assert corpus.info["pieces"] == 7
+
+
+def test_a_parser_that_never_ends_here_costs_one_file(texts: Path, tmp_path, monkeypatch) -> None:
+    """Also where this process reads, and where the parser catches all that it can."""
+
+    def hang() -> None:
+        while True:
+            try:
+                time.sleep(1e6)
+            except Exception:
+                continue
+
+    make_fragile(monkeypatch, hang)
+    for name, kept in (("kept", 2**26), ("alone", 1)):
+        monkeypatch.setattr("seqgen.reading.KEPT_BYTES", kept)
+        monkeypatch.setattr("seqgen.reading.PATIENCE", 0.3 if kept > 1 else 0.1)
+        corpus = seqgen.prepare("text", [texts], tmp_path / name, jobs=1)
+        assert skipped(corpus) == [("3.txt", "its parser had not ended after 0.3 seconds")]
+        assert corpus.info["pieces"] == 7
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("in_main_thread", [True, False])
+def test_a_file_without_an_end_keeps_its_pieces(tmp_path, monkeypatch, in_main_thread) -> None:
+    from seqgen_text.domain import Text
+
+    class Endless(Text):
+        def read(self, path: Path):
+            for number in itertools.count():
+                time.sleep(0.01)
+                yield f"piece {number}"
+
+    whole = seqgen.discovery.load_domain
+    monkeypatch.setattr("seqgen.preparation.load_domain", lambda name: (Endless(), whole(name)[1]))
+    (tmp_path / "a.txt").write_text("a")
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        prepare = partial(seqgen.prepare, "text", [tmp_path], tmp_path / "c", patience=0.2)
+        corpus = prepare() if in_main_thread else thread.submit(prepare).result()
+    [(name, reason)] = skipped(corpus)
+    count = corpus.info["pieces"]
+    assert name == "a.txt" and 0 < count < 30
+    assert reason == f"after piece {count}: its parser had not ended after 0.2 seconds"
+
+
+def test_time_that_is_taken_by_others_does_not_count() -> None:
+    for item in within(0.2, iter(range(3))):
+        time.sleep(0.1 if item < 2 else 0)
+    assert item == 2
+
+
+def test_patience_is_a_number_of_seconds(texts: Path) -> None:
+    for patience in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(seqgen.errors.ConfigError, match="patience must be"):
+            seqgen.prepare("text", [texts], patience=patience)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from seqgen.corpus import Corpus
+from seqgen.finding import unread_text
 
 #: Progress, tables and remarks; results of a command are printed on standard output.
 stderr = Console(stderr=True, highlight=False)
@@ -126,3 +127,5 @@ def say_corpus(corpus: Corpus) -> None:
             say(f"  {entry['source']}: {entry['reason']}")
         if len(info["skipped"]) > 10:
             say(f"  and {len(info['skipped']) - 10} more; seqgen info {corpus.folder} lists them")
+    if info.get("unread"):
+        say(unread_text(info["unread"]))

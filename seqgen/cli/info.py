@@ -87,6 +87,8 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path, overwrite: bool
 
 
 def _corpus_text(about: dict[str, Any]) -> str:
+    from seqgen.finding import unread_text
+
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())
     units = ", ".join(f"{amount:,.0f} {unit}" for unit, amount in about["units"].items())
     lines = [
@@ -102,5 +104,6 @@ def _corpus_text(about: dict[str, Any]) -> str:
         f"twins       {about.get('twins', 0)}, in {about.get('twin_groups', 0)} groups",
         f"skipped     {len(about['skipped'])}",
         *(f"  {entry['source']}: {entry['reason']}" for entry in about["skipped"]),
+        *([f"unread      {unread_text(about['unread'])}"] if about.get("unread") else []),
     ]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqgen.bounds import Jobs, Seed, checked
+from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def prepare(
     codec_option: tuple[str, ...] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
+    patience: Patience = None,
     overwrite: bool = False,
     report: bool = False,
     json: bool = False,
@@ -45,6 +46,8 @@ def prepare(
         Decides which pieces are held out for validation and test.
     jobs
         Processes to read with; -1 takes all cores.
+    patience
+        Seconds that a file may take, for each 64 MB of it; by default 600.
     overwrite
         Replace another corpus in the folder.
     report
@@ -54,9 +57,18 @@ def prepare(
     """
     from seqgen.cli.console import print_json, print_table, say_corpus
     from seqgen.cli.report import file_reports, table
+    from seqgen.finding import unread_text
 
     corpus = prepare_corpus(
-        domain, paths, out, codec, codec_option, seed=seed, jobs=jobs, overwrite=overwrite
+        domain,
+        paths,
+        out,
+        codec,
+        codec_option,
+        seed=seed,
+        jobs=jobs,
+        patience=patience,
+        overwrite=overwrite,
     )
     if json:
         print_json(corpus.info | ({"report": file_reports(corpus)} if report else {}))
@@ -64,6 +76,8 @@ def prepare(
         say_corpus(corpus)
         if report:
             print_table(table(file_reports(corpus)))
+            if corpus.info.get("unread"):
+                print(unread_text(corpus.info["unread"]))
         print(corpus.folder)
 
 
@@ -76,6 +90,7 @@ def prepare_corpus(
     *,
     seed: int = 0,
     jobs: int = -1,
+    patience: Patience = None,
     overwrite: bool = False,
 ) -> Corpus:
     """Prepare a corpus and show how far it is."""
@@ -91,6 +106,7 @@ def prepare_corpus(
             options=_options(codec_option),
             seed=seed,
             jobs=jobs,
+            patience=patience,
             overwrite=overwrite,
             progress=lambda stage, done, total: show(
                 done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"

@@ -16,7 +16,7 @@ from seqgen.errors import ConfigError, CorpusError
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
     from seqgen.plugin import Ids
-    from seqgen.reading import Skipped
+    from seqgen.preparation import Outcome
     from seqgen.run import Run
 
 #: Units that losses are quoted for in bits, as is the custom with text.
@@ -69,7 +69,9 @@ def score(
     """
     from seqgen.adaptive import score_ids_adaptively
     from seqgen.cli.console import print_json, say
+    from seqgen.finding import unread_text
     from seqgen.ngram import baseline
+    from seqgen.preparation import Outcome
     from seqgen.run import load
     from seqgen.scoring import score_ids
 
@@ -87,9 +89,9 @@ def score(
         beside["adaptive"] = lambda encoded: (
             scored.nats for scored in score_ids_adaptively(loaded, encoded, corpus)
         )
-    skipped: list[Skipped] = []
+    outcome = Outcome()
     # As many copies as are read: one that is not would keep all pieces in memory.
-    pieces, read, *copies = itertools.tee(_pieces(loaded, paths, split, skipped), 2 + len(beside))
+    pieces, read, *copies = itertools.tee(_pieces(loaded, paths, split, outcome), 2 + len(beside))
     columns = [column(_ids(copy)) for column, copy in zip(beside.values(), copies, strict=True)]
     rows = []
     for (source, _), scored, *others in zip(
@@ -106,17 +108,19 @@ def score(
                 "pieces": [asdict(row) for row in rows],
                 "total": asdict(total),
                 "likelihoods": likelihoods,
-                "skipped": [asdict(entry) for entry in skipped],
+                **asdict(outcome),
             }
         )
     else:
         print_table([*rows, total])
         for name, value in likelihoods.items():
             print(f"{name}: {value:.4f}")
-    if skipped:
-        say(f"left out {len(skipped)} sources that could not be used:")
-        for entry in skipped:
+    if outcome.skipped:
+        say(f"left out {len(outcome.skipped)} sources that could not be used:")
+        for entry in outcome.skipped:
             say(f"  {entry.source}: {entry.reason}")
+    if outcome.unread:
+        say(unread_text(outcome.unread))
     if counts is not None:
         say(verdict(total, counts.order))
 
@@ -133,12 +137,11 @@ def _corpus(run: Run) -> Corpus | None:
 
 
 def _pieces(
-    run: Run, paths: tuple[Path, ...], split: str | None, skipped: list[Skipped]
+    run: Run, paths: tuple[Path, ...], split: str | None, outcome: Outcome
 ) -> Iterator[tuple[str, Ids]]:
     """Yield the ids of the pieces that are meant, with where they come from."""
     from seqgen.corpus import Corpus
     from seqgen.preparation import encode_files
-    from seqgen.reading import Skipped
 
     if not paths:
         yield from _split(run.corpus(), split)
@@ -154,11 +157,7 @@ def _pieces(
         return
     if split is not None:
         raise ConfigError("--split is for a corpus; files are read as they are")
-    for found in encode_files(run.info["domain"], paths, run.codec):
-        if isinstance(found, Skipped):
-            skipped.append(found)
-        else:
-            yield found
+    yield from encode_files(run.info["domain"], paths, run.codec, outcome)
 
 
 def _are_files(paths: tuple[Path, ...]) -> bool:

@@ -1,0 +1,149 @@
+"""Which files are read, and what is said of those that are not."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.cli import app
+from seqgen.errors import CorpusError
+from seqgen.finding import unread_text
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A folder of two texts among files and folders of many other kinds."""
+    folder = tmp_path / "mixed"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "run").mkdir()
+    (folder / "run" / "run.json").write_text('{"seqgen": "run"}')
+    (folder / "one.txt").write_text("one text " * 9)
+    (folder / "sub" / "two.TXT").write_text("two texts " * 9)
+    for name in ("a.jsonl", "b.JSONL", "sub/c.jsonl", "d.yml", "README", ".gitignore"):
+        (folder / name).write_text("{}")
+    return folder
+
+
+UNREAD = {
+    ".jsonl": 3,
+    ".yml": 1,
+    "folder written by seqgen": 1,
+    "hidden": 1,
+    "hidden folder": 1,
+    "without suffix": 1,
+}
+SAID = (
+    "6 files of other kinds were not read: 3 .jsonl, 1 .yml, 1 hidden, 1 without suffix; "
+    "not searched: 1 folder written by seqgen, 1 hidden folder"
+)
+
+
+def command(*arguments: object) -> int:
+    try:
+        app.meta([str(argument) for argument in arguments])
+    except SystemExit as error:
+        return int(error.code or 0)
+    return 0
+
+
+def test_files_of_other_kinds_are_counted_and_told(mixed: Path, tmp_path: Path, capsys) -> None:
+    assert command("prepare", "text", mixed, "--out", tmp_path / "c", "--report") == 0
+    printed = capsys.readouterr()
+    assert SAID in printed.out and SAID in " ".join(printed.err.split())
+    kept = json.loads((tmp_path / "c" / "corpus.json").read_text())
+    assert kept["unread"] == UNREAD and kept["pieces"] == 2
+    assert command("info", tmp_path / "c") == 0
+    assert SAID in capsys.readouterr().out
+    assert command("prepare", "text", mixed, "--out", tmp_path / "c", "--report", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["unread"] == UNREAD
+
+
+def test_what_came_since_beside_the_same_files_is_counted(mixed: Path) -> None:
+    folder = seqgen.prepare("text", [mixed]).folder
+    (mixed / "e.yml").write_text("")
+    again = seqgen.prepare("text", [mixed])
+    assert again.folder == folder and again.info["unread"] == UNREAD | {".yml": 2}
+
+
+def test_score_tells_it_as_well(run: seqgen.Run, mixed: Path, capsys) -> None:
+    (mixed / "one.txt").write_text("one green bottle")
+    assert command("score", run.folder, mixed, "--json") == 0
+    printed = capsys.readouterr()
+    assert SAID in " ".join(printed.err.split())
+    assert json.loads(printed.out)["unread"] == UNREAD
+
+
+def test_a_folder_without_a_file_of_the_domain_says_what_is_in_it(mixed: Path) -> None:
+    with pytest.raises(CorpusError, match=r"no file for the domain 'music'.*: 3 \.jsonl, 2 \.txt"):
+        seqgen.prepare("music", [mixed])
+
+
+def test_many_kinds_are_told_in_one_line() -> None:
+    assert unread_text({".yml": 1}) == "1 file of another kind was not read: 1 .yml"
+    many = unread_text({f".{number:02}": 1 for number in range(14)})
+    assert many.startswith("14 files of other kinds were not read: 1 .00, 1 .01,")
+    assert many.endswith("1 .09, 4 of 4 more kinds")
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """Pipes and sockets are refused without opening them, which would never come back."""
+    folder = tmp_path / "odd"
+    (folder / "real").mkdir(parents=True)
+    (folder / "good.txt").write_text("a good text")
+    (folder / "real" / "too.txt").write_text("a good text too")
+    os.mkfifo(folder / "pipe.txt")
+    (folder / "device.txt").symlink_to("/dev/zero")
+    (folder / "loop.txt").symlink_to(folder / "loop.txt")
+    (folder / "gone.txt").symlink_to("nowhere")
+    (folder / "again").symlink_to(folder)
+    (folder / "folder.txt").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(folder / "socket.txt"))
+    corpus = seqgen.prepare("text", [folder], jobs=1)
+    assert corpus.info["pieces"] == 2
+    skipped = {Path(e["source"]).name: e["reason"] for e in corpus.info["skipped"]}
+    assert skipped == {
+        "again": "is a link to a folder, which is not followed; name that folder as well",
+        "device.txt": "is a device; only files are read: save what it gives in a file",
+        "gone.txt": "is a link to nowhere, which does not exist",
+        "loop.txt": "cannot be read (Too many levels of symbolic links)",
+        "pipe.txt": "is a pipe; only files are read: save what it gives in a file",
+        "socket.txt": "is a socket; only files are read: save what it gives in a file",
+    }
+    for name, reason in skipped.items():
+        if name != "again":
+            with pytest.raises(CorpusError, match=f"{name} {reason[:12]}"):
+                seqgen.prepare("text", [folder / name])
+
+
+def test_standard_input_is_said_to_be_a_pipe() -> None:
+    code = "import seqgen, sys\ntry: seqgen.prepare('text', ['/dev/stdin'])\n"
+    code += "except seqgen.errors.CorpusError as error: print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input="text", capture_output=True, text=True
+    )
+    assert done.stdout.startswith("/dev/stdin is a pipe; only files are read"), done.stderr
+
+
+def test_a_file_given_as_standard_input_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a text to read")
+    code = "import seqgen; print(seqgen.prepare('text', ['/dev/stdin']).source(0))"
+    with (tmp_path / "a.txt").open() as file:
+        done = subprocess.run([sys.executable, "-c", code], stdin=file, capture_output=True)
+    assert done.stdout.decode().strip() == str(tmp_path / "a.txt"), done.stderr
+
+
+@pytest.mark.parametrize("domain", ["text", "music", "handwriting"])
+def test_files_that_are_all_refused_are_what_is_wrong(domain: str, tmp_path: Path) -> None:
+    suffix = {"text": ".txt", "music": ".mid", "handwriting": ".svg"}[domain]
+    (tmp_path / f"bad{suffix}").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(CorpusError) as caught:
+        seqgen.prepare(domain, [tmp_path])
+    first, second = str(caught.value).splitlines()
+    assert first == "none of the files could be used:" and f"bad{suffix}: " in second

@@ -17,16 +17,20 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from seqgen.batches import Batch, TrainingStream
+from seqgen.batches import IGNORE, Batch, TrainingStream
 from seqgen.compiling import compiled
 from seqgen.corpus import Corpus
-from seqgen.lanes import piece_steps
+from seqgen.lanes import Steps, piece_steps
+from seqgen.model import SequenceLSTM, State
 from seqgen.ngram import LONGEST, NgramModel, count
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
-from seqgen.scoring import Score, piece_features, token_nats
+from seqgen.scoring import Score, span_units
+from seqgen.spans import Span, piece_features
 
 #: Steps between two updates of the network.
 SEGMENT = 20
@@ -82,6 +86,11 @@ class Follower:
         """Begin a piece."""
         self._state = self.model.start_state(1)
 
+    def skip(self, batch: Batch) -> None:
+        """Read the steps of one lane without learning from them."""
+        with torch.no_grad():
+            _, self._state = token_nats(self.model, batch, self._state)
+
     def read(self, batch: Batch) -> NDArray[np.float64]:
         """Return the nats of every target ``(T,)`` of one lane, and learn from each segment."""
         nats = []
@@ -126,17 +135,26 @@ class AdaptiveReader:
         self._read = 0
         self.weights = np.full(2 + LONGEST, 1 / (2 + LONGEST))
 
-    def nats(self, ids: Ids) -> Iterator[NDArray[np.float64]]:
-        """Yield the nats of every id of a piece and of END, in chunks."""
+    def nats(self, span: Span) -> Iterator[NDArray[np.float64]]:
+        """Yield the nats of every id of a span, and of END if it ends its piece, in chunks.
+
+        What comes before the span sets the state and is not learned.
+        """
         model = self._run.model.eval()
         state = model.start_state(1)
-        features = piece_features(self._run.codec, ids)
         self._follower.open()
-        for low in range(0, len(ids) + 1, CHUNK):
-            high = min(low + CHUNK, len(ids) + 1)
-            inputs, targets = piece_steps(self._run.vocab, ids, low, high)
-            batch = Batch(inputs[None], targets[None], features[None, low:high])
-            with torch.inference_mode():
+        self._counts.forget()
+        for low in range(0, span.before, CHUNK):
+            batch = _batch(span.cut(low, min(low + CHUNK, span.before)))
+            with torch.no_grad():
+                _, state = token_nats(model, batch, state)
+            self._follower.skip(batch)
+            self._counts.read(batch.inputs[0], batch.targets[0], learn=False)
+        for low in range(span.before, len(span), CHUNK):
+            steps = span.cut(low, low + CHUNK)
+            inputs, targets, _ = steps
+            batch = _batch(steps)
+            with torch.no_grad():
                 trained, state = token_nats(model, batch, state)
             networks = np.stack([trained[0].cpu().numpy(), self._follower.read(batch)], axis=1)
             counted = self._counts.read(inputs, targets, learn=True)
@@ -172,12 +190,20 @@ def score_ids_adaptively(
     run: Run, encoded: Iterable[Ids], corpus: Corpus | None = None
 ) -> Iterator[Score]:
     """Score pieces that are encoded already, as `score_adaptively` does."""
+    spans = (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
+    return score_spans_adaptively(run, spans, corpus)
+
+
+def score_spans_adaptively(
+    run: Run, spans: Iterable[Span], corpus: Corpus | None = None
+) -> Iterator[Score]:
+    """Score spans as `score_adaptively` does; only their own tokens are learned."""
     reader = AdaptiveReader(run, corpus)
-    for ids in encoded:
-        total = end_nats = 0.0
-        for nats in reader.nats(ids):
-            total, end_nats = total + float(nats.sum()), float(nats[-1])
-        yield Score(len(ids), total - end_nats, end_nats, run.codec.units(ids))
+    for span in spans:
+        nats = np.concatenate(list(reader.nats(span)))  # (stop - start, and END,)
+        count = span.stop - span.start
+        end_nats = float(nats[count:].sum())
+        yield Score(count, float(nats[:count].sum()), end_nats, span_units(run, span))
 
 
 def adapt(run: Run, piece: Piece) -> Run:
@@ -196,8 +222,26 @@ def adapt(run: Run, piece: Piece) -> Run:
     for low in range(0, len(ids), CHUNK):
         high = min(low + CHUNK, len(ids))
         inputs, targets = piece_steps(run.vocab, ids, low, high)
-        learner.read(Batch(inputs[None], targets[None], features[None, low:high]))
+        learner.read(_batch(Steps(inputs, targets, features[low:high])))
     return run.with_model(learner.model.eval())
+
+
+def _batch(steps: Steps) -> Batch:
+    """Return steps of one lane as a batch of one."""
+    return Batch(steps.inputs[None], steps.targets[None], steps.features[None])
+
+
+def token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats of every target ``(B, T)``, in double precision, and the state after them."""
+    inputs, targets, features = (
+        torch.from_numpy(array).to(state[0].device)
+        for array in (batch.inputs, batch.targets, batch.features)
+    )
+    logits, state = model(inputs, features, state)  # (B, T, V')
+    nats = F.cross_entropy(
+        logits.flatten(0, 1).double(), targets.flatten(), ignore_index=IGNORE, reduction="none"
+    )
+    return nats.view(targets.shape), state
 
 
 @compiled

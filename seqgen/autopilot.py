@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
 import torch
 
 from seqgen.batches import FRAMINGS
+from seqgen.calibration import SHARPNESS
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.corpus import Corpus
 from seqgen.learner import Learner
 from seqgen.model import SequenceLSTM, choose_device
 from seqgen.plugin import Codec
+from seqgen.spans import EVALUATED, evaluated_split
 
 #: Widths to choose from.
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -56,6 +58,24 @@ SHRINKING, MOST_SHRINKING = 1 / 8, 1.3
 #: Seconds to try out each width with each number of threads, and the most of the budget for all.
 PROBE, PROBE_SHARE = 0.3, 0.02
 
+#: Most logits of a training window: with a large vocabulary it has fewer tokens.
+LOGITS = 2**25
+
+#: Largest share of a budget of time for evaluations, and for the loss of the finished model.
+EVALUATION_SHARE, RESULT_SHARE = 0.1, 0.05
+
+#: Fewest tokens of an evaluation: with a slow network there are fewer evaluations instead.
+FEWEST_EVALUATED = 1024
+
+#: Most validation tokens on which a finished model is measured.
+MOST_MEASURED = 2**22
+
+#: Operations that one temperature costs for each logit when the best is looked for.
+PER_LOGIT = 10
+
+#: How much faster a network is evaluated than trained; at least, as measured for many shapes.
+EVALUATION_SPEED = 2.0
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -69,22 +89,29 @@ class Forecast:
     epochs : float
     megabytes : float
         Memory for weights, gradients, optimizer and one window, beyond PyTorch's own.
+    measured : int
+        Validation tokens on which the finished model and the baseline are measured.
+    ending : float
+        Seconds of the budget that are kept for calibrating and measuring the finished model.
     """
 
     weights: int
     tokens: float
     epochs: float
     megabytes: float
+    measured: int
+    ending: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings with nothing left open, why they are so, and what to expect."""
+    """Settings with nothing left open, why they are so, what to expect, and seconds it took."""
 
     model: ModelConfig
     train: TrainConfig
     reasons: tuple[str, ...]
     forecast: Forecast
+    seconds: float = field(default=0.0, compare=False)
 
 
 def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
@@ -100,6 +127,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     train : TrainConfig
     """
     reasons: list[str] = []
+    began = time.monotonic()
     # What is chosen below may be a budget, too; the one of time stays beside it.
     train = replace(train, minutes=train.seconds / 60)
     size, most = corpus.size("train"), _most_epochs(corpus)
@@ -133,13 +161,16 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         if len(trial.speeds) > 1:
             speeds = ", ".join(f"{speed:,.0f} with {n}" for n, speed in trial.speeds.items())
             reasons.append(f"threads {trial.threads}: tokens a second are {speeds}")
+    train, measured, ending = _evaluations(corpus, model, train, trial, reasons)
     forecast = Forecast(
         weights=trial.weights,
         tokens=epochs * size,
         epochs=epochs,
         megabytes=memory(model, train, trial.weights, corpus.vocab.targets) / 1e6,
+        measured=measured,
+        ending=ending,
     )
-    return Plan(model, train, tuple(reasons), forecast)
+    return Plan(model, train, tuple(reasons), forecast, time.monotonic() - began)
 
 
 def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
@@ -151,7 +182,53 @@ def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
     batch = min(BATCH, 1 << (most.bit_length() - 1))
     if batch < BATCH:
         reasons.append(f"batch {batch}: the corpus has only {size:,} tokens to train on")
+    most = max(LOGITS // (window * corpus.vocab.targets), 1)
+    if batch > most:
+        batch = 1 << (most.bit_length() - 1)
+        reasons.append(f"batch {batch}: each token is predicted among {corpus.vocab.targets:,}")
     return replace(train, window=window, batch=batch)
+
+
+def _evaluations(
+    corpus: Corpus, model: ModelConfig, train: TrainConfig, trial: _Trial, reasons: list[str]
+) -> tuple[TrainConfig, int, float]:
+    """Choose how much an evaluation reads, so that a budget of time is kept.
+
+    Returns
+    -------
+    train : TrainConfig
+    measured : int
+        Validation tokens on which the finished model is measured.
+    ending : float
+        Seconds for calibrating and measuring it; 0 without a budget of time.
+    """
+    split = corpus.segments(evaluated_split(corpus)).tokens
+    if not train.seconds:
+        wanted = train.evaluation_tokens or EVALUATED
+        return replace(train, evaluation_tokens=wanted), min(split, MOST_MEASURED), 0.0
+    speed = EVALUATION_SPEED * max(trial.speeds.values())
+    # Calibrating takes as long as this many evaluations.
+    calibrations = _calibration_cost(model, corpus.vocab.targets)
+    affordable = EVALUATION_SHARE * train.seconds * speed
+    tokens = int(affordable / (train.evaluations + calibrations))
+    if not train.evaluation_tokens:
+        if tokens < min(split, FEWEST_EVALUATED):
+            tokens = min(split, FEWEST_EVALUATED)
+            count = max(int(affordable / tokens - calibrations), 1)
+            train = replace(train, evaluations=min(train.evaluations, count))
+            reasons.append(f"evaluations {train.evaluations}: {tokens:,} tokens take so long")
+        train = replace(train, evaluation_tokens=min(tokens, EVALUATED))
+    measured = max(int(RESULT_SHARE * train.seconds * speed), train.evaluation_tokens)
+    measured = min(measured, split, MOST_MEASURED)
+    calibrated = min(train.evaluation_tokens, split)
+    return train, measured, (calibrations * calibrated + measured) / speed
+
+
+def _calibration_cost(model: ModelConfig, targets: int) -> float:
+    """Return how many times as long as an evaluation calibrating takes, by its operations."""
+    read = 8 * model.hidden * (model.hidden + (model.embedding or 0)) * model.layers
+    predicted = model.hidden * targets
+    return 1 + len(SHARPNESS) * PER_LOGIT * targets / (read + predicted)
 
 
 def _more_lanes(
@@ -180,6 +257,8 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
     most = WEIGHTS_BORNE * math.sqrt(corpus.size("train"))
     limit = f"{TOKENS_PER_WEIGHT} are wanted"
     for hidden in WIDTHS[1:]:
+        if best.tokens < TOKENS_PER_WEIGHT * best.weights:
+            break  # even the smallest is more than the budget can feed
         trial = _try(corpus, replace(model, hidden=hidden), train, len(WIDTHS))
         if trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
             break
@@ -301,7 +380,11 @@ def _thread_counts() -> list[int]:
 def _speed(learner: Learner, threads: int, spend: float) -> float:
     """Return tokens a second, over so many seconds of learning."""
     torch.set_num_threads(threads or 1)
+    began = time.perf_counter()
     float(learner.update(0.0))
+    first = time.perf_counter() - began
+    if first > spend and learner.counts.tokens:
+        return learner.counts.tokens / first
     before, began = learner.counts.tokens, time.perf_counter()
     while learner.counts.tokens == before or time.perf_counter() - began < spend:
         float(learner.update(0.0))

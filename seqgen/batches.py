@@ -205,11 +205,12 @@ class TrainingStream:
 
 
 def held_out_stream(
-    corpus: Corpus, split: Split, lanes: int, window: int, framing: Framing = CARRIED
+    corpus: Corpus, held_out: Split | Segments, lanes: int, window: int, framing: Framing = CARRIED
 ) -> Iterator[Batch]:
-    """Yield windows that pass over a split once, in order and as it is."""
+    """Yield windows that pass over a split or some segments once, in order and as they are."""
+    segments = held_out if isinstance(held_out, Segments) else corpus.segments(held_out)
     once: list[list[Sequence[Segment]]]
-    once = [[share, ()] for share in corpus.segments(split).shares(lanes)]
+    once = [[share, ()] for share in segments.shares(lanes)]
     rows = [Lane(corpus, epochs.__getitem__) for epochs in once]
     while True:
         parts = [_read_window(lane, window, framing) for lane in rows]

@@ -12,41 +12,32 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from seqgen.batches import IGNORE
 from seqgen.corpus import Corpus
+from seqgen.evaluation import predictions
 from seqgen.model import SequenceLSTM
-from seqgen.training import validation_windows
+from seqgen.spans import EVALUATED
 
 #: Sharpness, one over temperature, at which the loss is measured. It is nearly a parabola of it.
 SHARPNESS = np.arange(13, 26) / 20
 
 
 @torch.no_grad()
-def fit_temperature(model: SequenceLSTM, corpus: Corpus, lanes: int) -> float:
-    """Return the temperature at which the loss of the validation split is least, to a hundredth.
+def fit_temperature(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) -> float:
+    """Return the temperature with the lowest validation loss, rounded to 0.01.
 
     Parameters
     ----------
     model : SequenceLSTM
     corpus : Corpus
-    lanes : int
-        Streams that are read side by side.
+    most : int
+        Tokens to read; of a larger validation split a sample is read.
     """
     was_training = model.training
     model.eval()
-    state = model.start_state(lanes)
-    device = state[0].device
     losses = np.zeros(len(SHARPNESS))
-    for batch in validation_windows(corpus, lanes):
-        inputs, targets, features = (
-            torch.from_numpy(array).to(device)
-            for array in (batch.inputs, batch.targets, batch.features)
-        )
-        logits, state = model(inputs, features, state)  # (B, T, V')
-        logits, counted = logits.flatten(0, 1), targets.flatten() != IGNORE
-        logits, targets = logits[counted], targets.flatten()[counted]
+    for predicted in predictions(model, corpus, most):
         losses += [
-            F.cross_entropy(logits * sharpness, targets, reduction="sum").item()
+            F.cross_entropy(predicted.logits * sharpness, predicted.targets, reduction="sum").item()
             for sharpness in SHARPNESS.tolist()
         ]
     model.train(was_training)

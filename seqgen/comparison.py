@@ -17,10 +17,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Split
+from seqgen.corpus import Corpus
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.run import Run
+from seqgen.spans import evaluated_split
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -123,19 +124,14 @@ def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) 
     ]
 
 
-def reference_split(corpus: Corpus) -> Split:
-    """Return the split that new pieces are compared with."""
-    return "valid" if corpus.size("valid") else "train"
-
-
 def _reference(corpus: Corpus) -> Iterable[Piece]:
-    """Yield the pieces to compare with."""
-    segments = corpus.segments(reference_split(corpus))
+    """Yield the pieces to compare with; the end of a long piece is one, in its metre and voices."""
+    codec, segments = corpus.codec, corpus.segments(evaluated_split(corpus))
     count = min(len(segments), REFERENCE)
     for number in np.arange(count) * len(segments) // max(count, 1):
         segment = segments[int(number)]
-        ids = corpus.piece(segment.piece)[segment.start : segment.stop]
-        yield corpus.codec.decode(np.asarray(ids, np.int64))
+        ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)
+        yield codec.decode(codec.continuation(ids, segment.start) if segment.start else ids)
 
 
 def measure(

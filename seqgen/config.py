@@ -95,6 +95,9 @@ class TrainConfig:
     or not at all where dropout is set."""
     evaluations: Annotated[int, Within(1, 10**6)] = 10
     """How often to measure the validation loss; the best model is kept."""
+    evaluation_tokens: CountOrZero = 0
+    """Validation tokens to read at each evaluation; 0 takes 131,072, or as many as a tenth of the
+    time allows."""
     checkpoint: Annotated[float, Within(0, 1e6)] = 1.0
     """Minutes between two checkpoints; from the last one a training that was killed goes on."""
     threads: Annotated[int, Within(0, 1024)] = 0

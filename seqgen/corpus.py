@@ -75,6 +75,36 @@ class Segments(Sequence[Segment]):
         chosen = self._rows[index]
         return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens all have together."""
+        return int((self._rows["stop"] - self._rows["start"]).sum())
+
+    def cut(self, longest: int) -> Segments:
+        """Return the same with parts of at most so many tokens in the place of longer ones."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        counts = np.maximum(-(-lengths // longest), 1)
+        parts = np.repeat(self._rows, counts)
+        number = np.arange(len(parts)) - np.repeat(np.cumsum(counts) - counts, counts)
+        parts["start"] += number * longest
+        parts["stop"] = np.minimum(parts["stop"], parts["start"] + longest)
+        return Segments(parts)
+
+    def sample(self, most: int, seed: int) -> Segments:
+        """Return random ones of so many tokens together; the last one is cut to fit."""
+        order = np.random.default_rng(seed).permutation(len(self._rows))
+        drawn = self._rows[order]
+        ends = np.cumsum(drawn["stop"] - drawn["start"])
+        count = int(np.searchsorted(ends, most)) + 1
+        kept = drawn[:count].copy()
+        kept["stop"][-1] -= ends[count - 1] - most
+        return Segments(kept)
+
+    def longest_first(self) -> Segments:
+        """Return the same by length; those of one length stay in order."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        return Segments(self._rows[np.argsort(-lengths, kind="stable")])
+
     def shares(self, lanes: int) -> list[Segments]:
         """Cut all, one after the other, into one share of equal length for every lane."""
         lengths = self._rows["stop"] - self._rows["start"]

@@ -57,6 +57,8 @@ class Counts:
         At present.
     evaluated : int
         Tokens when the last evaluation was made.
+    budget : float
+        Seconds to spend; 0 if there is no budget of time.
     """
 
     step: int = 0
@@ -67,6 +69,7 @@ class Counts:
     step_share: float = 1.0
     dropout: float = 0.0
     evaluated: int = 0
+    budget: float = 0.0
 
 
 class Learner:
@@ -105,7 +108,9 @@ class Learner:
         torch.manual_seed(config.seed + world.rank)
         self.world = world
         self.model = model.train()
-        self.counts = Counts(next_evaluation=1 / config.evaluations, dropout=model.dropout)
+        self.counts = Counts(
+            next_evaluation=1 / config.evaluations, dropout=model.dropout, budget=config.seconds
+        )
         self.config = config
         self._corpus = corpus
         self._stream = self._stream_from(None)

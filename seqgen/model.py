@@ -167,11 +167,25 @@ class SequenceLSTM(nn.Module):
         logits : Tensor (B, T, V')
         state : pair of Tensor (L, B, H)
         """
+        top, state = self.read(ids, features, state)
+        return self.predict(top).transpose(0, 1), state  # (B, T, V')
+
+    def read(
+        self, ids: Tensor, features: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Do the work of `forward` but for the logits, which cost most with many ids.
+
+        Returns
+        -------
+        top : Tensor (T, B, W)
+            What `predict` makes logits of, steps first.
+        state : pair of Tensor (L, B, H)
+        """
         h, c = state if state is not None else self.start_state(ids.shape[0])
         # Steps come first inside, as the LSTM computes them: nothing is copied between layers.
         ids = ids.transpose(0, 1)
         features = None if features is None else features.transpose(0, 1)
-        x = self._read(ids, features)  # (T, B, E)
+        x = self._embed(ids, features)  # (T, B, E)
         resets = self._marks(ids, x.dtype)
         outputs, hs, cs = [], [], []
         below = x
@@ -186,8 +200,7 @@ class SequenceLSTM(nn.Module):
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]
-        logits = self._predict(top).transpose(0, 1)  # (B, T, V')
-        return logits, (torch.cat(hs), torch.cat(cs))
+        return top, (torch.cat(hs), torch.cat(cs))
 
     def _marks(self, ids: Tensor, dtype: torch.dtype) -> Tensor | None:
         """Return 1 where ids (T, B) reset the state, as (T, B, 1), or None if it is known none do.
@@ -206,7 +219,7 @@ class SequenceLSTM(nn.Module):
             return above
         return above * F.dropout(torch.ones_like(above[:1]), self.dropout)
 
-    def _read(self, ids: Tensor, features: Tensor | None) -> Tensor:
+    def _embed(self, ids: Tensor, features: Tensor | None) -> Tensor:
         """Look up ids and features and add them: (T, B) and (T, B, K) to (T, B, E)."""
         x: Tensor = self.embedding(ids) if self.config.embedding else self.one_hot[ids]  # type: ignore[index]
         for number, table in enumerate(self.features):
@@ -214,8 +227,8 @@ class SequenceLSTM(nn.Module):
             x = x + table(features[:, :, number])
         return x
 
-    def _predict(self, top: Tensor) -> Tensor:
-        """Turn the layers' outputs (T, B, H) into logits (T, B, V')."""
+    def predict(self, top: Tensor) -> Tensor:
+        """Turn outputs of the layers (..., W) into logits (..., V')."""
         if self.config.tied:
             weight = self.embedding.weight[: self.targets]
             return F.linear(self.project(top), weight, self.output_bias)

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from seqgen.batches import IGNORE, held_out_stream
 from seqgen.compiling import compiled
-from seqgen.corpus import Corpus, Split
+from seqgen.corpus import Corpus
 from seqgen.lanes import piece_steps
 from seqgen.plugin import Ids
+from seqgen.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.vocab import Vocab
 
 #: Length of the longest n-grams among which `baseline` chooses.
@@ -72,7 +73,7 @@ class NgramModel:
         self._keys = np.zeros(2**12, np.uint64)
         self._table = np.zeros((2**12, 3), np.uint32)
         self._context = np.zeros(order, np.uint64)
-        _open(self._context, vocab.start)
+        self.forget()
 
     def fit(self, pieces: Iterable[Ids]) -> Self:
         """Count the n-grams of pieces, END included."""
@@ -87,6 +88,16 @@ class NgramModel:
     def nats(self, piece: Ids) -> float:
         """Return the nats of a piece's ids in all, END left out."""
         return -float(self.log_probabilities(piece)[:-1].sum())
+
+    def span_nats(self, span: Span) -> tuple[float, float]:
+        """Return the nats of a span's ids, and of END, if it ends its piece."""
+        nats = end_nats = 0.0
+        self.forget()
+        for steps in span.chunks(CHUNK):
+            costs = -np.log(self.read(steps.inputs, steps.targets, learn=False)[:, -1])
+            ends = steps.targets == self._vocab.end
+            nats, end_nats = nats + float(costs[~ends].sum()), end_nats + float(costs[ends].sum())
+        return nats, end_nats
 
     def read(self, inputs: Ids, targets: Ids, *, learn: bool) -> NDArray[np.float64]:
         """Predict the target of every step, and then count it, if it is to be learned.
@@ -117,6 +128,10 @@ class NgramModel:
         if learn:
             self.counted += int(((targets != IGNORE) & (targets != self._vocab.end)).sum())
         return probabilities
+
+    def forget(self) -> None:
+        """Forget the ids that were read, as END makes it do: what is counted stays."""
+        _open(self._context, self._vocab.start)
 
     def shorten(self, order: int) -> None:
         """Go on with n-grams of this length at most, from the same counts."""
@@ -152,7 +167,7 @@ class Baseline:
     order : int
         Length of the n-grams that predict the validation split best.
     nats_per_token : float
-        Their loss there, counted as `seqgen.training.evaluate` does: END is a token.
+        Their loss there, on what `seqgen.evaluation.evaluate` reads: END is a token.
     tokens : int
         Training tokens that were counted.
     model : NgramModel
@@ -165,18 +180,19 @@ class Baseline:
     model: NgramModel = field(repr=False)
 
 
-def baseline(corpus: Corpus) -> Baseline:
+def baseline(corpus: Corpus, most: int = EVALUATED) -> Baseline:
     """Count the training split and choose the order that predicts the validation split best.
 
-    Of the validation split, too, the first `COUNTED` tokens are read. Where it is empty, the
-    training split stands in, as in training.
+    Of a validation split of more than `most` tokens the sample is read that evaluations read.
+    Where it is empty, the training split stands in, as in training.
     """
     model = count(corpus)
-    split: Split = "valid" if corpus.size("valid") else "train"
     nats, counted = np.zeros(LONGEST), 0
-    for inputs, targets in _steps(corpus, split):
-        nats -= np.log(model.read(inputs, targets, learn=False)).sum(axis=0)
-        counted += int((targets != IGNORE).sum())
+    for span in spans_of(corpus, evaluated(corpus, most)):
+        for steps in span.chunks(CHUNK):
+            nats -= np.log(model.read(steps.inputs, steps.targets, learn=False)).sum(axis=0)
+            counted += int((steps.targets != IGNORE).sum())
+        model.forget()
     model.shorten(int(nats.argmin()) + 1)
     return Baseline(model.order, float(nats.min()) / counted, model.counted, model)
 
@@ -187,14 +203,14 @@ def count(corpus: Corpus) -> NgramModel:
     They are counted as they are: without augmentation.
     """
     model = NgramModel(corpus.vocab, LONGEST)
-    for inputs, targets in _steps(corpus, "train"):
+    for inputs, targets in _training_steps(corpus):
         model.read(inputs, targets, learn=True)
     return model
 
 
-def _steps(corpus: Corpus, split: Split) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets of the first tokens of a split, as the network would read them."""
-    for batch in islice(held_out_stream(corpus, split, 1, CHUNK), COUNTED // CHUNK):
+def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets of the first training tokens, as the network would read them."""
+    for batch in islice(held_out_stream(corpus, "train", 1, CHUNK), COUNTED // CHUNK):
         yield batch.inputs[0], batch.targets[0]
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import copy
 import json
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -152,13 +153,15 @@ class Run:
 
         torch.manual_seed(self.train_config.seed)
         sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
-        model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
-        if (self.folder / WEIGHTS).exists():
-            self._load_weights(model)
-        elif (self.folder / INITIAL).exists():
-            initial = read_weights(self.folder / INITIAL)
-            model.load_state_dict({name: torch.from_numpy(initial[name]) for name in initial})
-        return model.to(choose_device(self.device))
+        # What is made in inference mode could never be trained.
+        with torch.inference_mode(False):
+            model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
+            if (self.folder / WEIGHTS).exists():
+                self._load_weights(model)
+            elif (self.folder / INITIAL).exists():
+                initial = read_weights(self.folder / INITIAL)
+                model.load_state_dict({name: torch.from_numpy(initial[name]) for name in initial})
+            return model.to(choose_device(self.device))
 
     @property
     def weights(self) -> dict[str, NDArray[numpy.float32]]:
@@ -187,8 +190,13 @@ class Run:
         from seqgen.ngram import baseline
 
         if "baseline" not in self.info:
-            found = baseline(corpus)
-            kept = {"order": found.order, "valid_loss": found.nats_per_token}
+            began = time.monotonic()
+            found = baseline(corpus, self.info["plan"]["measured"])
+            kept = {
+                "order": found.order,
+                "valid_loss": found.nats_per_token,
+                "seconds": time.monotonic() - began,
+            }
             self.info["baseline"] = kept
             write_json(self.folder / RUN, self.info)
         measured: dict[str, Any] = self.info["baseline"]
@@ -223,6 +231,7 @@ class Run:
         if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
             raise RunError(f"{self.folder} is trained already; train a new run")
         learner = Learner(self.model, corpus, self.train_config, join())
+        learner.counts.budget = self._seconds_to_learn()
         checkpoints.restore(learner)
         try:
             yield from self._learn(learner, corpus, checkpoints)
@@ -230,6 +239,16 @@ class Run:
             if learner.world.leads and (self.folder / WEIGHTS).exists():
                 self._load_weights(self.model)
             self.model.eval()
+
+    def _seconds_to_learn(self) -> float:
+        """Return what is left of a budget of time for learning; 0 if there is none.
+
+        Planning and the baseline took their part; the end of the training takes another.
+        """
+        plan, baseline = self.info["plan"], self.info.get("baseline", {})
+        seconds = self.train_config.seconds
+        left = seconds - plan["seconds"] - baseline.get("seconds", 0.0) - plan["ending"]
+        return float(max(left, seconds / 2))
 
     def _learn(
         self, learner: Learner, corpus: Corpus, checkpoints: Checkpoints
@@ -247,7 +266,7 @@ class Run:
                     if leads:
                         self._record(report)
                     if report.improved:
-                        self._save(learner, report)
+                        self._save(learner, corpus, report)
                     if checkpoints.are_due(learner, report):
                         checkpoints.save(learner)
                     yield report
@@ -261,7 +280,7 @@ class Run:
                 if learner.world.size == 1:
                     checkpoints.save(learner)
                 if leads and report is not None and not (self.folder / WEIGHTS).exists():
-                    self._save(learner, report)
+                    self._save(learner, corpus, report)
                 raise
         if leads and (report is None or not report.interrupted):
             self._calibrate(corpus)
@@ -275,14 +294,19 @@ class Run:
         if not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
             return
         self._load_weights(self.model)
-        lanes = self.train_config.batch
         temperature = read_temperature(self.folder / WEIGHTS)
         if temperature is None:
-            temperature = fit_temperature(self.model, corpus, lanes)
+            temperature = fit_temperature(self.model, corpus, self.train_config.evaluation_tokens)
             self.model.temper(temperature)
             self._write_weights(self.model, {"temperature": str(temperature)})
-        loss, carried = losses(self.model, corpus, self.train_config)
-        found = {"temperature": temperature, "valid_loss": loss, "carried_loss": carried}
+        measured = self.info["plan"]["measured"]
+        loss, carried = losses(self.model, corpus, self.train_config, measured)
+        found = {
+            "temperature": temperature,
+            "valid_loss": loss,
+            "carried_loss": carried,
+            "valid_tokens": measured,
+        }
         self._describe(self.info["result"] | found)
 
     def _cut_metrics(self, step: int) -> None:
@@ -294,11 +318,15 @@ class Run:
         with (self.folder / METRICS).open("a", encoding="utf-8") as log:
             print(json.dumps(asdict(report)), file=log)
 
-    def _save(self, learner: Learner, report: Report) -> None:
+    def _save(self, learner: Learner, corpus: Corpus, report: Report) -> None:
         import torch
 
+        from seqgen.spans import evaluated
+
         self._write_weights(learner.model)
-        self._describe(asdict(report) | {"threads": torch.get_num_threads()})
+        tokens = evaluated(corpus, self.train_config.evaluation_tokens).tokens
+        about = {"threads": torch.get_num_threads(), "valid_tokens": tokens}
+        self._describe(asdict(report) | about)
 
     def _describe(self, result: dict[str, Any]) -> None:
         """Write down what was reached, for programs and for people."""
@@ -381,7 +409,8 @@ def create_run(
         | {"folder": str(corpus.folder.resolve())},
         "model": asdict(chosen.model),
         "train": asdict(chosen.train),
-        "plan": asdict(chosen.forecast) | {"reasons": list(chosen.reasons)},
+        "plan": asdict(chosen.forecast)
+        | {"reasons": list(chosen.reasons), "seconds": chosen.seconds},
         "result": None,
     }
     if origin is not None:
@@ -509,9 +538,10 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
     loss, kind = result["valid_loss"], "validation"
     if loss is None:
         loss, kind = result["loss"], "training"
+    measured = f" on {result['valid_tokens']:,} tokens" if kind == "validation" else ""
     fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
     return {
         "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
         f"{result['tokens']:,} tokens",
-        f"{kind} loss": f"{loss:.4f} nats per token{fitted}",
+        f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
     }

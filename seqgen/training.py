@@ -13,23 +13,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 
-from seqgen.batches import CARRIED, FRAMINGS, Batch, Framing, held_out_stream
+from seqgen.batches import CARRIED, FRAMINGS
 from seqgen.config import TrainConfig
-from seqgen.corpus import Corpus, Split
+from seqgen.corpus import Corpus
 from seqgen.errors import Diverged
-from seqgen.learner import Counts, Learner, batch_nats
+from seqgen.evaluation import evaluate
+from seqgen.learner import Counts, Learner
 from seqgen.model import SequenceLSTM
 from seqgen.parallel import local_size
 
 #: Share of the budget over which the step size rises.
 WARM_UP = 0.02
-
-#: Most tokens of an evaluation.
-EVALUATED = 2**17
 
 #: Seconds between two reports that are not evaluations.
 REPORT_EVERY = 1.0
@@ -174,57 +171,29 @@ def undivided() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-@torch.no_grad()
-def evaluate(
-    model: SequenceLSTM,
-    corpus: Corpus,
-    lanes: int,
-    window: int = 256,
-    framing: Framing = CARRIED,
-) -> float:
-    """Return the loss of `validation_windows`, nats per token."""
-    was_training = model.training
-    model.eval()
-    state = model.start_state(lanes)
-    total, counted = 0.0, 0
-    for batch in validation_windows(corpus, lanes, window, framing):
-        nats, state = batch_nats(model, batch, state)
-        total += nats.item()
-        counted += batch.counted
-    model.train(was_training)
-    return total / counted
+def losses(
+    model: SequenceLSTM, corpus: Corpus, config: TrainConfig, most: int
+) -> tuple[float, float]:
+    """Return the validation loss under the run's framing, and with carried state.
 
-
-def validation_windows(
-    corpus: Corpus, lanes: int, window: int = 256, framing: Framing = CARRIED
-) -> Iterator[Batch]:
-    """Yield the windows of the validation split, read as `lanes` streams.
-
-    Of a large split the beginning of each stream is read, `EVALUATED` tokens in all. Where the
-    split is empty, as with a corpus of a few tokens, the training split stands in.
+    Of a split of more than `most` tokens a sample is read.
     """
-    split: Split = "valid" if corpus.size("valid") else "train"
-    windows = max(EVALUATED // (lanes * window), 1)
-    return islice(held_out_stream(corpus, split, lanes, window, framing), windows)
-
-
-def losses(model: SequenceLSTM, corpus: Corpus, config: TrainConfig) -> tuple[float, float]:
-    """Return the loss of the validation split under the run's framing, and with carried state."""
-    carried = evaluate(model, corpus, config.batch)
+    carried = evaluate(model, corpus, most)
     framing = FRAMINGS[config.framing]
     if framing == CARRIED:
         return carried, carried
-    return evaluate(model, corpus, config.batch, config.window, framing), carried
+    return evaluate(model, corpus, most, config.window, framing), carried
 
 
 def _losses_patiently(
     model: SequenceLSTM, corpus: Corpus, config: TrainConfig
 ) -> tuple[tuple[float, float], bool]:
     """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
+    most = config.evaluation_tokens
     try:
-        return losses(model, corpus, config), False
+        return losses(model, corpus, config, most), False
     except KeyboardInterrupt:
-        return losses(model, corpus, config), True
+        return losses(model, corpus, config, most), True
 
 
 def _check(loss: float, most: float, learner: Learner) -> None:
@@ -239,7 +208,7 @@ def _check(loss: float, most: float, learner: Learner) -> None:
 def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
     """Return the share of the budget that is spent; of several, of the one nearest to its end."""
     return max(
-        counts.seconds / (config.seconds or math.inf),
+        counts.seconds / (counts.budget or math.inf),
         counts.tokens / (config.tokens or math.inf),
         counts.tokens / (config.epochs * corpus.size("train") or math.inf),
     )

@@ -5,12 +5,14 @@ import torch
 import seqgen
 from seqgen import adaptive
 from seqgen.adaptive import AdaptiveReader, Follower
+from seqgen.spans import Span, piece_features
 
 OTHERS = "Two plump ducks waddle home. "
 
 
 def losses(reader: AdaptiveReader, ids: np.ndarray) -> np.ndarray:
-    return np.concatenate(list(reader.nats(ids)))
+    span = Span(reader._run.vocab, ids, piece_features(reader._run.codec, ids))
+    return np.concatenate(list(reader.nats(span)))
 
 
 def encoded(run: seqgen.Run, text: str) -> np.ndarray:

@@ -24,6 +24,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
         step_size=1e-3,
         weight_decay=0.0,
         most_dropout=0.1,
+        evaluation_tokens=100,
         threads=2,
         device="cpu",
     )

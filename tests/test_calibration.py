@@ -8,8 +8,8 @@ import torch
 
 import seqgen
 from seqgen.calibration import fit_temperature
+from seqgen.evaluation import evaluate
 from seqgen.model import SequenceLSTM
-from seqgen.training import evaluate
 
 CONFIG = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, device="cpu")
 
@@ -27,15 +27,15 @@ def test_a_temperature_divides_all_logits(tied: bool, corpus) -> None:
 
 
 def test_the_fitted_temperature_undoes_any_other(run, corpus) -> None:
-    model, lanes = copy.deepcopy(run.model), run.train_config.batch
-    assert fit_temperature(model, corpus, lanes) == pytest.approx(1.0, abs=0.02)
-    best = evaluate(model, corpus, lanes)
+    model = copy.deepcopy(run.model)
+    assert fit_temperature(model, corpus) == pytest.approx(1.0, abs=0.02)
+    best = evaluate(model, corpus)
     model.temper(0.8)
-    assert evaluate(model, corpus, lanes) > best
-    temperature = fit_temperature(model, corpus, lanes)
+    assert evaluate(model, corpus) > best
+    temperature = fit_temperature(model, corpus)
     assert temperature == pytest.approx(1.25, abs=0.02)
     model.temper(temperature)
-    assert evaluate(model, corpus, lanes) == pytest.approx(best, rel=1e-3)
+    assert evaluate(model, corpus) == pytest.approx(best, rel=1e-3)
 
 
 def test_training_ends_with_it_and_says_so(corpus, tmp_path) -> None:
@@ -44,7 +44,7 @@ def test_training_ends_with_it_and_says_so(corpus, tmp_path) -> None:
     result = seqgen.load(run.folder, "cpu").info["result"]
     assert result["temperature"] != 1.0
     assert result["valid_loss"] < min(losses)
-    again = evaluate(seqgen.load(run.folder, "cpu").model, corpus, CONFIG.batch)
+    again = evaluate(seqgen.load(run.folder, "cpu").model, corpus)
     assert again == pytest.approx(result["valid_loss"], rel=1e-6)
 
 

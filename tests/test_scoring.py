@@ -1,9 +1,13 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import seqgen
-from seqgen import scoring
+from seqgen import evaluation
+from seqgen.model import SequenceLSTM
 
 
 def test_scores_are_the_losses_step_by_step(run) -> None:
@@ -38,8 +42,8 @@ def test_windows_and_batches_change_no_score(run, chorales, monkeypatch) -> None
     bach = [chorales.codec.decode(np.asarray(notes.piece(i), np.int64)) for i in range(3)]
     for trained, pieces in ((run, ["wall " * 70, "a", "green " * 9]), (chorales, bach)):
         whole = list(seqgen.score(trained, pieces))
-        monkeypatch.setattr(scoring, "WINDOW", 7)
-        monkeypatch.setattr(scoring, "LANES", 2)
+        monkeypatch.setattr(evaluation, "WINDOW", 7)
+        monkeypatch.setattr(evaluation, "LANES", 2)
         for one, other in zip(whole, seqgen.score(trained, pieces), strict=True):
             assert one.nats == pytest.approx(other.nats, rel=1e-5)
             assert one.end_nats == pytest.approx(other.end_nats, rel=1e-4)
@@ -48,26 +52,41 @@ def test_windows_and_batches_change_no_score(run, chorales, monkeypatch) -> None
 
 def test_no_call_has_more_logits_than_allowed(run, monkeypatch) -> None:
     seen = []
-    real = scoring.token_nats
+    real = SequenceLSTM.predict
 
-    def watched(model, batch, state):
-        seen.append(batch.inputs.size * run.vocab.targets)
-        return real(model, batch, state)
+    def watched(model, top):
+        seen.append(len(top) * model.targets)
+        return real(model, top)
 
-    monkeypatch.setattr(scoring, "token_nats", watched)
-    monkeypatch.setattr(scoring, "LOGITS", 5000)
+    monkeypatch.setattr(SequenceLSTM, "predict", watched)
+    monkeypatch.setattr(evaluation, "LOGITS", 5000)
     (scored,) = seqgen.score(run, ["wall " * 400])
     assert scored.tokens == 2000 and len(seen) > 1 and max(seen) <= 5000
 
 
 def test_pieces_that_have_ended_are_not_read_on(run, monkeypatch) -> None:
     steps = []
-    real = scoring.token_nats
+    real = SequenceLSTM.read
 
-    def watched(model, batch, state):
-        steps.append(batch.inputs.size)
-        return real(model, batch, state)
+    def watched(model, ids, features, state):
+        steps.append(ids.numel())
+        return real(model, ids, features, state)
 
-    monkeypatch.setattr(scoring, "token_nats", watched)
+    monkeypatch.setattr(SequenceLSTM, "read", watched)
     list(seqgen.score(run, ["green"] * 31 + ["wall " * 400]))
     assert sum(steps) < 2001 + 32 * 256
+
+
+def test_a_model_can_be_trained_after_it_was_scored(run, tmp_path: Path) -> None:
+    """In whatever mode its weights are loaded first."""
+    shutil.copytree(run.folder, tmp_path / "run")
+    for load_first in (
+        lambda opened: list(seqgen.score(opened, ["green"])),
+        torch.inference_mode()(lambda opened: opened.model),
+    ):
+        opened = seqgen.load(tmp_path / "run", "cpu")
+        load_first(opened)
+        ids = torch.zeros((1, 4), dtype=torch.int64)
+        logits, _ = opened.model(ids, torch.zeros((1, 4, 0), dtype=torch.int64))
+        logits.sum().backward()
+        assert opened.model.output.bias.grad is not None

@@ -13,10 +13,11 @@ import seqgen
 from seqgen.batches import FRAMINGS, TrainingStream
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError, SeqgenError
+from seqgen.evaluation import evaluate
 from seqgen.lanes import Steps
 from seqgen.learner import Counts, Learner, batch_nats
 from seqgen.model import SequenceLSTM
-from seqgen.training import evaluate, spent, step_size, train
+from seqgen.training import spent, step_size, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)
 SHORT = TrainConfig(
@@ -106,8 +107,8 @@ def test_every_framing_learns_and_is_evaluated_as_it_is_and_carried(name: str, c
     learner = Learner(model, corpus, config)
     reports = [r for r in train(learner, corpus) if r.valid_loss is not None]
     assert reports[-1].valid_loss < reports[0].valid_loss < math.log(corpus.vocab.targets)
-    assert reports[-1].carried_loss == evaluate(model, corpus, 4)
-    own = evaluate(model, corpus, 4, *((16, FRAMINGS[name]) if name != "carried" else ()))
+    assert reports[-1].carried_loss == evaluate(model, corpus)
+    own = evaluate(model, corpus, window=16, framing=FRAMINGS[name])
     assert reports[-1].valid_loss == own
     assert (reports[-1].valid_loss == reports[-1].carried_loss) == (name == "carried")
 
@@ -119,7 +120,7 @@ def test_any_length_of_validation_piece_has_a_loss_under_any_framing(
 ) -> None:
     pieces = {"train": ["ab" * 40], "valid": ["ab" * length]}
     corpus = seqgen.write_corpus(tmp_path / "c", "text", pieces)
-    assert math.isfinite(evaluate(build(corpus), corpus, 3, 16, FRAMINGS[name]))
+    assert math.isfinite(evaluate(build(corpus), corpus, window=16, framing=FRAMINGS[name]))
 
 
 def test_one_to_one_is_a_bigram_model(corpus) -> None:
@@ -164,13 +165,13 @@ def test_the_step_size_rises_and_falls_to_nothing() -> None:
 
 
 def test_budgets(corpus) -> None:
-    assert spent(TrainConfig(minutes=2), corpus, Counts(seconds=30.0)) == 0.25
+    assert spent(TrainConfig(minutes=2), corpus, Counts(seconds=30.0, budget=120.0)) == 0.25
     assert spent(TrainConfig(tokens=100), corpus, Counts(tokens=25)) == 0.25
     epoch = corpus.size("train")
     assert spent(TrainConfig(epochs=2), corpus, Counts(tokens=epoch)) == 0.5
     both = TrainConfig(minutes=1, epochs=2)
-    assert spent(both, corpus, Counts(seconds=15.0, tokens=epoch)) == 0.5
-    assert spent(both, corpus, Counts(seconds=45.0, tokens=epoch)) == 0.75
+    assert spent(both, corpus, Counts(seconds=15.0, tokens=epoch, budget=60.0)) == 0.5
+    assert spent(both, corpus, Counts(seconds=45.0, tokens=epoch, budget=60.0)) == 0.75
 
 
 def test_a_budget_of_time_is_kept_and_slow_evaluations_leave_room_to_train(
@@ -285,8 +286,7 @@ def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
 def test_any_length_of_validation_piece_has_a_loss(length: int, tmp_path: Path) -> None:
     pieces = {"train": ["ab" * 40], "valid": ["ab" * length]}
     corpus = seqgen.write_corpus(tmp_path / "c", "text", pieces)
-    assert math.isfinite(evaluate(build(corpus), corpus, 1, 2 * length))
-    assert math.isfinite(evaluate(build(corpus), corpus, 3, length))
+    assert math.isfinite(evaluate(build(corpus), corpus))
 
 
 def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import seqgen
 from seqgen.batches import Batch
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError, RunError
+from seqgen.evaluation import evaluate
+from seqgen.learner import batch_nats
 from seqgen.model import SequenceLSTM
 from seqgen.run import Run
-from seqgen.training import batch_nats, evaluate
 from seqgen.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
@@ -157,9 +158,9 @@ def test_the_same_corpus_begins_where_the_old_run_ended(run, corpus, tmp_path: P
         "new": 0,
         "dropped": 0,
     }
-    wanted = evaluate(run.model, corpus, 4)
+    wanted = evaluate(run.model, corpus)
     for opened in (made, Run(tmp_path / "again", "cpu")):
-        assert evaluate(opened.model, corpus, 4) == pytest.approx(wanted, abs=1e-6)
+        assert evaluate(opened.model, corpus) == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def barrels(verses: Path, tmp_path_factory: pytest.TempPathFactory) -> seqgen.Co
 def test_it_goes_on_better_than_from_nothing(run, barrels, tmp_path: Path) -> None:
     going_on = seqgen.create_run(tmp_path / "on", barrels, train=SHORT, start=run)
     fresh = seqgen.create_run(tmp_path / "fresh", barrels, run.model_config, SHORT)
-    assert evaluate(going_on.model, barrels, 4) < evaluate(fresh.model, barrels, 4) - 0.5
+    assert evaluate(going_on.model, barrels) < evaluate(fresh.model, barrels) - 0.5
     for made in (going_on, fresh):
         for _ in made.train(barrels):
             pass
@@ -184,7 +185,7 @@ def test_it_goes_on_better_than_from_nothing(run, barrels, tmp_path: Path) -> No
     origin = seqgen.load(tmp_path / "on", "cpu").info["from"]
     assert origin["new"] == len(set("BAREL")) and origin["dropped"] == 0
     # What was trained counts from now on, not what it began with.
-    assert evaluate(seqgen.load(tmp_path / "on", "cpu").model, barrels, 4) < better + 0.1
+    assert evaluate(seqgen.load(tmp_path / "on", "cpu").model, barrels) < better + 0.1
 
 
 def test_another_network_domain_or_codec_is_refused(run, chorales, corpus, tmp_path: Path) -> None:

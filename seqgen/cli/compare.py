@@ -64,9 +64,9 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
 def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
     """Compare the pieces of a folder with the run's corpus; write the figures and the picture."""
     from seqgen.comparison import compare as measure_and_compare
-    from seqgen.comparison import reference_split
     from seqgen.drawing import as_svg
     from seqgen.files import write_atomic, write_json
+    from seqgen.spans import evaluated_split
 
     corpus = run.corpus()
     compared = measure_and_compare(run, pieces, corpus)
@@ -75,7 +75,7 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
             "seqgen": "metrics",
             "run": str(run.folder),
             "corpus": str(corpus.folder),
-            "split": reference_split(corpus),
+            "split": evaluated_split(corpus),
             "metrics": {one.name: one.as_json() for one in compared},
         }
         write_json(folder / "metrics.json", about)

@@ -15,9 +15,9 @@ from seqgen.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus
-    from seqgen.plugin import Ids
     from seqgen.preparation import Outcome
     from seqgen.run import Run
+    from seqgen.spans import Span
 
 #: Units that losses are quoted for in bits, as is the custom with text.
 IN_BITS = {"characters", "bytes"}
@@ -25,17 +25,22 @@ IN_BITS = {"characters", "bytes"}
 
 @dataclass(frozen=True)
 class Row:
-    """A piece, its length in tokens and in units, and its nats in each column; END is left out."""
+    """A piece, its length in tokens and in units, and its nats in each column.
+
+    `tokens` and `nats` leave END out; `ends` and `end_nats` are its own, as a part of a piece has
+    none. A loss per token counts both, as training does.
+    """
 
     source: str
     tokens: int
+    ends: int
     units: dict[str, float]
     nats: dict[str, float]
+    end_nats: dict[str, float]
 
-    @property
-    def loss(self) -> float:
-        """The network's nats per token."""
-        return self.nats["network"] / max(self.tokens, 1)
+    def loss(self, column: str) -> float:
+        """Return nats per token in a column; END is a token."""
+        return (self.nats[column] + self.end_nats[column]) / max(self.tokens + self.ends, 1)
 
 
 def score(
@@ -48,8 +53,9 @@ def score(
 ) -> None:
     """Say how well a trained model predicts given pieces, beside a baseline of n-gram counts.
 
-    Every piece is read from its own start; the worst comes first. Files that cannot be used are
-    skipped, counted and listed.
+    The worst piece comes first. The end of a piece counts as a token, as in training. Of a long
+    piece that is held out in part, that part is predicted from what comes before it. Files that
+    cannot be used are skipped, counted and listed.
 
     Parameters
     ----------
@@ -67,39 +73,44 @@ def score(
     json
         Print the result for programs.
     """
-    from seqgen.adaptive import score_ids_adaptively
+    from seqgen.adaptive import score_spans_adaptively
     from seqgen.cli.console import print_json, say
     from seqgen.finding import unread_text
     from seqgen.ngram import baseline
     from seqgen.preparation import Outcome
     from seqgen.run import load
-    from seqgen.scoring import score_ids
+    from seqgen.scoring import score_spans
 
     loaded = load(run, device)
     corpus = _corpus(loaded)
-    counts = None if corpus is None else baseline(corpus)
+    counts = None if corpus is None else baseline(corpus, loaded.info["plan"]["measured"])
     if counts is not None:
         say(f"baseline: {counts.order}-gram counts of {counts.tokens:,} training tokens")
         if counts.tokens < loaded.info["corpus"]["tokens"]["train"]:
             say("  which are the first ones of the training pieces, not all")
-    beside: dict[str, Callable[[Iterator[Ids]], Iterator[float]]] = {}
+    beside: dict[str, Callable[[Iterator[Span]], Iterator[tuple[float, float]]]] = {}
     if counts is not None:
-        beside["baseline"] = partial(map, counts.model.nats)
+        beside["baseline"] = partial(map, counts.model.span_nats)
     if adaptive:
-        beside["adaptive"] = lambda encoded: (
-            scored.nats for scored in score_ids_adaptively(loaded, encoded, corpus)
+        beside["adaptive"] = lambda spans: (
+            (scored.nats, scored.end_nats)
+            for scored in score_spans_adaptively(loaded, spans, corpus)
         )
     outcome = Outcome()
     # As many copies as are read: one that is not would keep all pieces in memory.
     pieces, read, *copies = itertools.tee(_pieces(loaded, paths, split, outcome), 2 + len(beside))
-    columns = [column(_ids(copy)) for column, copy in zip(beside.values(), copies, strict=True)]
+    columns = [column(_spans(copy)) for column, copy in zip(beside.values(), copies, strict=True)]
     rows = []
-    for (source, _), scored, *others in zip(
-        pieces, score_ids(loaded, _ids(read)), *columns, strict=True
+    for (source, span), scored, *others in zip(
+        pieces, score_spans(loaded, _spans(read)), *columns, strict=True
     ):
-        nats = {"network": scored.nats, **dict(zip(beside, others, strict=True))}
-        rows.append(Row(source, scored.tokens, scored.units, nats))
-    rows.sort(key=lambda row: -row.loss)
+        costs = {
+            "network": (scored.nats, scored.end_nats),
+            **dict(zip(beside, others, strict=True)),
+        }
+        nats, end_nats = ({name: cost[at] for name, cost in costs.items()} for at in (0, 1))
+        rows.append(Row(source, scored.tokens, span.ends, scored.units, nats, end_nats))
+    rows.sort(key=lambda row: -row.loss("network"))
     total, likelihoods = _total(rows), _likelihoods(loaded, paths)
     if json:
         print_json(
@@ -138,10 +149,11 @@ def _corpus(run: Run) -> Corpus | None:
 
 def _pieces(
     run: Run, paths: tuple[Path, ...], split: str | None, outcome: Outcome
-) -> Iterator[tuple[str, Ids]]:
-    """Yield the ids of the pieces that are meant, with where they come from."""
+) -> Iterator[tuple[str, Span]]:
+    """Yield the pieces that are meant, or the held-out parts, with where they come from."""
     from seqgen.corpus import Corpus
     from seqgen.preparation import encode_files
+    from seqgen.spans import Span, piece_features
 
     if not paths:
         yield from _split(run.corpus(), split)
@@ -157,7 +169,8 @@ def _pieces(
         return
     if split is not None:
         raise ConfigError("--split is for a corpus; files are read as they are")
-    yield from encode_files(run.info["domain"], paths, run.codec, outcome)
+    for source, ids in encode_files(run.info["domain"], paths, run.codec, outcome):
+        yield source, Span(run.vocab, ids, piece_features(run.codec, ids))
 
 
 def _are_files(paths: tuple[Path, ...]) -> bool:
@@ -180,10 +193,11 @@ def _likelihoods(run: Run, paths: tuple[Path, ...]) -> dict[str, float]:
     return dict(run.domain.likelihoods(run, pieces))
 
 
-def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Ids]]:
-    """Yield what belongs to a split; a part of a long piece as a piece of its own."""
+def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:
+    """Yield what belongs to a split, with where it comes from."""
     from seqgen.cli.console import say
     from seqgen.corpus import SPLITS
+    from seqgen.spans import spans_of
 
     chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]
     if not chosen:
@@ -191,27 +205,30 @@ def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Ids]]:
     say(f"scoring the split {chosen[0]!r} of {corpus.folder}")
     origins = enumerate(corpus.origins())
     index, origin = next(origins)
-    for segment in corpus.segments(chosen[0]):
+    segments = corpus.segments(chosen[0])
+    for segment, span in zip(segments, spans_of(corpus, segments), strict=True):
         # Segments are in the order of the pieces.
         if index != segment.piece:
             index, origin = next(item for item in origins if item[0] == segment.piece)
-        ids, source = corpus.piece(segment.piece), origin.source
-        if segment.stop - segment.start < len(ids):
+        source = origin.source
+        if segment.start or not span.ends:
             source += f", tokens {segment.start:,} to {segment.stop:,}"
-        yield source, ids[segment.start : segment.stop]
+        yield source, span
 
 
-def _ids(pieces: Iterable[tuple[str, Ids]]) -> Iterator[Ids]:
-    return (ids for _, ids in pieces)
+def _spans(pieces: Iterable[tuple[str, Span]]) -> Iterator[Span]:
+    return (span for _, span in pieces)
 
 
 def _total(rows: list[Row]) -> Row:
-    units, nats = Counter[str](), Counter[str]()
+    units, nats, end_nats = Counter[str](), Counter[str](), Counter[str]()
     for row in rows:
         units.update(row.units)
         nats.update(row.nats)
-    tokens = sum(row.tokens for row in rows)
-    return Row(f"all {len(rows):,} pieces", tokens, dict(units), dict(nats))
+        end_nats.update(row.end_nats)
+    tokens, ends = sum(row.tokens for row in rows), sum(row.ends for row in rows)
+    name = f"all {len(rows):,} pieces"
+    return Row(name, tokens, ends, dict(units), dict(nats), dict(end_nats))
 
 
 def print_table(rows: list[Row]) -> None:
@@ -222,7 +239,7 @@ def print_table(rows: list[Row]) -> None:
     heads = [*columns, *per_unit, "tokens"]
     print(*(head.rjust(9) for head in heads), "piece", sep="  ")
     for row in rows:
-        cells = [f"{row.nats[name] / max(row.tokens, 1):.4f}" for name in columns]
+        cells = [f"{row.loss(name):.4f}" for name in columns]
         for unit in units:
             scale = row.units[unit] * (math.log(2) if unit in IN_BITS else 1)
             cells.append(f"{row.nats['network'] / scale:.4f}" if scale else "-")
@@ -233,7 +250,7 @@ def print_table(rows: list[Row]) -> None:
 
 def verdict(total: Row, order: int) -> str:
     """Say in plain words whether the network is worth having."""
-    network, counts = (total.nats[name] / total.tokens for name in ("network", "baseline"))
+    network, counts = (total.loss(name) for name in ("network", "baseline"))
     compared = f"{network:.4f} against {counts:.4f} nats per token"
     if network < counts:
         return f"the network beats the {order}-gram baseline: {compared}"

@@ -128,6 +128,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
 
     from seqgen.cli.console import meter, say
     from seqgen.parallel import join
+    from seqgen.spans import evaluated_split
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])
@@ -156,7 +157,8 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     epochs = report.tokens / max(corpus.size("train"), 1)
     say(
         f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s{threads}; "
-        f"best validation loss {best['valid_loss']:.4f} nats per token"
+        f"best validation loss {best['valid_loss']:.4f} nats per token, "
+        f"on {best['valid_tokens']:,} of {corpus.size(evaluated_split(corpus)):,} held-out tokens"
     )
     if best["valid_loss"] >= baseline["valid_loss"]:
         say(

@@ -402,7 +402,7 @@ def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Pa
 def test_what_is_chosen_is_told_with_its_reasons(
     seqgen_command, verses: Path, tmp_path: Path
 ) -> None:
-    arguments = ("train", "text", verses, "--out", tmp_path / "run", "--tokens", 20_000)
+    arguments = ("train", "text", verses, "--out", tmp_path / "run", "--tokens", 2_000)
     status, _, err = seqgen_command(*arguments)
     info = json.loads((tmp_path / "run/run.json").read_text())
     assert status == 0 and info["plan"]["reasons"]

@@ -14,6 +14,7 @@ import pytest
 
 import seqgen
 from seqgen.cli import app
+from seqgen.cli.printing import any_encoding
 
 TINY = ["--tokens", "3000", "--batch", "4", "--window", "16", "--hidden", "16", "--embedding", "8"]
 
@@ -29,7 +30,8 @@ def seqgen_command(capsys):
 
     def command(*arguments: object) -> tuple[int, str, str]:
         try:
-            app.meta([str(argument) for argument in arguments])
+            with any_encoding():
+                app.meta([str(argument) for argument in arguments])
         except SystemExit as error:
             status = int(error.code or 0)
         else:
@@ -521,9 +523,7 @@ def test_a_single_text_is_shown_while_it_is_written(
     seqgen_command, trained: Path, monkeypatch
 ) -> None:
     shown = []
-    monkeypatch.setattr(
-        "seqgen.cli.generate.print", lambda *text, **_: shown.append(text[0]), raising=False
-    )
+    monkeypatch.setattr("seqgen.cli.generate.show", lambda text, **_: shown.append(text))
     status, _, _ = seqgen_command("generate", trained, "--length", 100, "--ban", "<end>")
     written = (trained / "samples" / "1" / "text-1.txt").read_text()
     assert status == 0 and len(shown) > 4

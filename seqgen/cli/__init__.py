@@ -17,6 +17,7 @@ from typing import Annotated
 import cyclopts
 
 import seqgen
+from seqgen.cli.printing import any_encoding, complain
 from seqgen.errors import SeqgenError
 
 COMMANDS = {
@@ -76,24 +77,21 @@ def launch(
     except SeqgenError as error:
         if traceback:
             raise
-        _complain(str(error))
+        complain(str(error))
         sys.exit(error.exit_status)
     except OSError as error:
         if traceback:
             raise
-        _complain(f"{error}; --traceback before the command shows where")
+        complain(f"{error}; --traceback before the command shows where")
         sys.exit(1)
     except KeyboardInterrupt:
         if traceback:
             raise
-        _complain("interrupted")
+        complain("interrupted")
         sys.exit(130)
 
 
 def main() -> None:
     """Run the command line of this process."""
-    app.meta()
-
-
-def _complain(message: str) -> None:
-    print(f"seqgen: {message}", file=sys.stderr)
+    with any_encoding():
+        app.meta()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqgen.comparison import Comparison
     from seqgen.plugin import Piece
     from seqgen.run import Run
-
-#: Columns of a table that goes into a pipe.
-WIDTH = 110
 
 #: With fewer new pieces than this the figures say little.
 FEW = 20
@@ -36,7 +33,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     json
         Print what is in metrics.json for programs.
     """
-    from seqgen.cli.console import print_json, say
+    from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
     from seqgen.run import load
     from seqgen.samples import newest_samples_folder, read_samples
@@ -57,8 +54,9 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
         return
     if len(pieces) < FEW:
         say(f"{len(pieces)} new pieces are few to judge by; seqgen generate {run} -n 50")
-    print_table(compared)
-    print(folder / "metrics.json", folder / "metrics.svg", sep="\n")
+    print_table(table(compared))
+    for name in ("metrics.json", "metrics.svg"):
+        show(folder / name)
 
 
 def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
@@ -83,21 +81,10 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
     return compared
 
 
-def print_table(compared: Sequence[Comparison]) -> None:
-    """Print the mean and deviation of both sides, and how alike they are."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("metric", "new", "corpus", "overlap", "KL", "unit", box=None, pad_edge=False)
-    for column in table.columns[1:5]:
-        column.justify = "right"
+def table(compared: Sequence[Comparison]) -> list[list[str]]:
+    """Return mean and deviation of both sides, and how alike they are, names of columns first."""
+    rows = [["metric", "new", "corpus", "overlap", "KL", "unit"]]
     for one in compared:
-        alike = (one.overlap, one.divergence)
-        table.add_row(
-            one.name,
-            *one.sides_as_text(),
-            *("-" if value is None else f"{value:.2f}" for value in alike),
-            one.metric.unit,
-        )
-    # What is piped has no width of its own.
-    Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(table)
+        alike = ["-" if x is None else f"{x:.2f}" for x in (one.overlap, one.divergence)]
+        rows.append([one.name, *one.sides_as_text(), *alike, one.metric.unit])
+    return rows

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from seqgen.cli.printing import visible
 from seqgen.corpus import Corpus
 from seqgen.finding import unread_text
 
@@ -45,19 +45,20 @@ def meter(title: str) -> Iterator[Meter]:
 @contextmanager
 def _bar(title: str) -> Iterator[Meter]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", markup=False),
     )
     with Progress(*columns, console=stderr) as progress:
         task = progress.add_task(title, total=1.0, text="")
 
         def show(fraction: float, text: str, *, remember: bool = False) -> None:
+            text = visible(text, sys.stderr)
             progress.update(task, completed=min(fraction, 1.0), text=text)
             if remember:
-                progress.print(f"  {text}")
+                progress.print(Text(f"  {text}"))
 
         yield show
 
@@ -72,7 +73,7 @@ def _lines(title: str) -> Iterator[Meter]:
         if remember or now - last >= LINE_EVERY:
             done = min(fraction, 1.0)
             left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done else ""
-            stderr.print(f"{title} {done:4.0%}  {left}  {text}", soft_wrap=True)
+            say(f"{title} {done:4.0%}  {left}  {text}")
             last = now
 
     yield show
@@ -80,12 +81,7 @@ def _lines(title: str) -> Iterator[Meter]:
 
 def say(text: str) -> None:
     """Print a remark."""
-    stderr.print(text, markup=False, soft_wrap=True)
-
-
-def print_json(value: Any) -> None:
-    """Print a result for programs."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    stderr.print(visible(text, sys.stderr), markup=False, soft_wrap=True)
 
 
 def print_table(rows: list[list[str]]) -> None:
@@ -96,10 +92,15 @@ def print_table(rows: list[list[str]]) -> None:
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(names):
         words = number in (0, len(names) - 1)
-        drawn.add_column(name, justify="left" if words else "right", overflow="fold")
+        drawn.add_column(_cell(name), justify="left" if words else "right", overflow="fold")
     for row in content:
-        drawn.add_row(*map(escape, row))
+        drawn.add_row(*map(_cell, row))
     stdout.print(drawn)
+
+
+def _cell(text: str) -> Text:
+    """Return a cell of a table, which is one line."""
+    return Text(visible(text, sys.stdout).replace("\n", "\u240a"))
 
 
 def say_corpus(corpus: Corpus) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from seqgen.bounds import Count, Minutes, Seed, checked
 from seqgen.cli.generate import generate_samples, write_samples_page
 from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.printing import show
 from seqgen.cli.train import train_run
 from seqgen.config import TrainConfig
 
@@ -52,7 +53,7 @@ def demo(
     samples = generate_samples(run, next_samples_folder(run), count, seed=seed, novelty=True)
     page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
-        print(path)
+        show(path)
     say(
         f"\nOpen {page} in a browser. What to try next:\n"
         f"  seqgen generate {folder} -n 10 --seed 1        more pieces of this model\n"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from seqgen.cli.printing import complain, print_json, show
 from seqgen.discovery import find_domains
 
 
@@ -17,13 +16,11 @@ def domains(*, json: bool = False) -> None:
     """
     found = find_domains()
     if json:
-        from json import dumps
-
-        print(dumps([domain.as_json() for domain in found], indent=2))
+        print_json([domain.as_json() for domain in found])
         return
     if not found:
-        print("no domain is installed; try: python -m pip install seqgen-text", file=sys.stderr)
+        complain("no domain is installed; try: python -m pip install seqgen-text")
     for domain in found:
         about = domain.summary if domain.status == "ok" else domain.problem
-        print(f"{domain.name:12} {domain.status:12} {about}")
-        print(f"{'':25} {domain.distribution} {domain.version}; reads {' '.join(domain.suffixes)}")
+        show(f"{domain.name:12} {domain.status:12} {about}")
+        show(f"{'':25} {domain.distribution} {domain.version}; reads {' '.join(domain.suffixes)}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from seqgen.bounds import Beam, Count, CountOrZero, Particles, Seed, Width, checked
+from seqgen.cli.printing import print_json, show
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, CorpusError, DataError
 
@@ -113,7 +114,6 @@ def generate(
     json
         Print the manifest for programs.
     """
-    from seqgen.cli.console import print_json
     from seqgen.run import load
     from seqgen.samples import next_samples_folder
 
@@ -168,12 +168,12 @@ def generate(
         return
     for path in samples.paths:
         if typed is not None:
-            print("\n")
+            show("\n")
         elif path.suffix == ".txt":
-            print(path.read_text("utf-8"), end="\n\n")
-        print(path)
+            show(path.read_text("utf-8"), end="\n\n")
+        show(path)
     for path in written:
-        print(path)
+        show(path)
 
 
 def _has_corpus(run: Run) -> bool:
@@ -291,17 +291,22 @@ class _Typist:
     """
 
     def __init__(self, typed: Callable[[int], str], hidden: int) -> None:
-        self._typed, self._seen = typed, hidden
+        self._typed, self._seen, self._shows = typed, hidden, True
 
     def __call__(self, ended: int, drawn: int, ids: Sequence[int]) -> None:
         """Show what is new."""
+        if not self._shows:
+            return
         text = "".join(map(self._typed, ids[self._seen :]))
         self._seen = len(ids)
         try:
-            print(text, end="", flush=True)
+            show(text, end="", flush=True)
         except BrokenPipeError:
             # Nobody reads on; the piece is written to its file all the same.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError:
+            # The output is full, for example: that is told once the file is written.
+            self._shows = False
 
 
 def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:

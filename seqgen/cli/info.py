@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def info(
     json
         Print the description for programs.
     """
-    from seqgen.cli.console import print_json
     from seqgen.corpus import Corpus
     from seqgen.curves import loss_curves
     from seqgen.files import CORPUS
@@ -53,21 +52,18 @@ def info(
     if json:
         print_json(about)
         return
-    print(text)
+    show(text)
     if curves is not None:
         _print_curves(curves)
     if plot is not None:
-        print(plot)
+        show(plot)
 
 
 def _print_curves(curves: Curves) -> None:
     """Draw as wide as the terminal is."""
     from seqgen.curves import as_text
 
-    text = as_text(curves, shutil.get_terminal_size().columns)
-    # A pipe may take fewer characters than the terminal does.
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
+    show(as_text(curves, shutil.get_terminal_size().columns))
 
 
 def _write_plot(folder: Path, curves: Curves | None, path: Path, overwrite: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqgen.bounds import Jobs, Patience, Seed, checked
+from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def prepare(
     json
         Print the description of the corpus for programs.
     """
-    from seqgen.cli.console import print_json, print_table, say_corpus
+    from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, table
     from seqgen.finding import unread_text
 
@@ -77,8 +78,8 @@ def prepare(
         if report:
             print_table(table(file_reports(corpus)))
             if corpus.info.get("unread"):
-                print(unread_text(corpus.info["unread"]))
-        print(corpus.folder)
+                show(unread_text(corpus.info["unread"]))
+        show(corpus.folder)
 
 
 def prepare_corpus(

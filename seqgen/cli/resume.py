@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqgen.cli.printing import print_json, show
+
 
 def resume(run: Path, *, json: bool = False) -> None:
     """Go on with a training that was interrupted, from its last checkpoint.
@@ -15,7 +17,7 @@ def resume(run: Path, *, json: bool = False) -> None:
     json
         Print the description of the run for programs.
     """
-    from seqgen.cli.console import print_json, stderr
+    from seqgen.cli.console import stderr
     from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
@@ -34,4 +36,4 @@ def resume(run: Path, *, json: bool = False) -> None:
     if json:
         print_json(begun.info)
     else:
-        print(begun.folder)
+        show(begun.folder)

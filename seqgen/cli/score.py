@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def score(
         Print the result for programs.
     """
     from seqgen.adaptive import score_spans_adaptively
-    from seqgen.cli.console import print_json, say
+    from seqgen.cli.console import say
     from seqgen.finding import unread_text
     from seqgen.ngram import baseline
     from seqgen.preparation import Outcome
@@ -125,7 +126,7 @@ def score(
     else:
         print_table([*rows, total])
         for name, value in likelihoods.items():
-            print(f"{name}: {value:.4f}")
+            show(f"{name}: {value:.4f}")
     if outcome.skipped:
         say(f"left out {len(outcome.skipped)} sources that could not be used:")
         for entry in outcome.skipped:
@@ -237,7 +238,7 @@ def print_table(rows: list[Row]) -> None:
     units = [name for name in rows[0].units if name != "tokens"]
     per_unit = [f"{'bits' if u in IN_BITS else 'nats'}/{u.removesuffix('s')}" for u in units]
     heads = [*columns, *per_unit, "tokens"]
-    print(*(head.rjust(9) for head in heads), "piece", sep="  ")
+    show("  ".join([*(head.rjust(9) for head in heads), "piece"]))
     for row in rows:
         cells = [f"{row.loss(name):.4f}" for name in columns]
         for unit in units:
@@ -245,7 +246,7 @@ def print_table(rows: list[Row]) -> None:
             cells.append(f"{row.nats['network'] / scale:.4f}" if scale else "-")
         cells.append(f"{row.tokens:,}")
         widths = [max(len(head), 9) for head in heads]
-        print(*(cell.rjust(w) for cell, w in zip(cells, widths, strict=True)), row.source, sep="  ")
+        show("  ".join([*(c.rjust(w) for c, w in zip(cells, widths, strict=True)), row.source]))
 
 
 def verdict(total: Row, order: int) -> str:

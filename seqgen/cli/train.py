@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.printing import print_json, show
 from seqgen.cli.tensorboard import REPORTS, writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
@@ -67,7 +68,7 @@ def train(
     json
         Print the description of the run for programs.
     """
-    from seqgen.cli.console import print_json, say, say_corpus, stderr
+    from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.files import free_name
     from seqgen.parallel import join
     from seqgen.run import Run, create_run, load
@@ -92,7 +93,7 @@ def train(
     if json:
         print_json(run.info)
     else:
-        print(run.folder)
+        show(run.folder)
 
 
 def _corpus(

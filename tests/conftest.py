@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import seqgen
+from seqgen.cli import app
+from seqgen.cli.printing import any_encoding
 
 torch.set_num_threads(1)
 
@@ -68,3 +70,22 @@ def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqg
     for _ in made.train(corpus):
         pass
     return seqgen.load(folder, "cpu")
+
+
+@pytest.fixture
+def seqgen_command(capsys):
+    """Return a function that runs the command and returns status, output and error output."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        try:
+            with any_encoding():
+                app.meta([str(argument) for argument in arguments])
+        except SystemExit as error:
+            status = int(error.code or 0)
+        else:
+            status = 0
+        app.config = ()
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return command

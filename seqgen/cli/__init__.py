@@ -59,11 +59,11 @@ def launch(
     traceback
         Show where in the program an error arose.
     """
-    if config is not None:
-        from cyclopts.config import Toml
-
-        app.config = (Toml(config, must_exist=True),)
     try:
+        if config is not None:
+            from seqgen.cli.settings import read_settings
+
+            app.config = (read_settings(config, app, COMMANDS),)
         app(tokens)
         # There is none in a process that was started without.
         if sys.stdout is not None:

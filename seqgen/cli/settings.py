@@ -1,0 +1,90 @@
+"""Options from a TOML file: a table for each command, and nothing that no command knows."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cyclopts
+from cyclopts.config import Dict
+
+from seqgen.errors import ConfigError
+
+#: Options that are repeated as NAME=VALUE, and may be tables here.
+_PAIRS = ("codec-option", "bias")
+
+
+def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dict:
+    """Read a file of options for the commands of an app.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is no TOML, or names a table or an option that does not exist.
+    """
+    tables = _parsed(path)
+    known = list(commands)
+    for name, table in tables.items():
+        if name in known and isinstance(table, dict):
+            tables[name] = _checked(f"{path}: [{name}]", table, _options(app, name))
+            continue
+        if isinstance(table, dict):
+            raise ConfigError(
+                f"{path}: there is no command for the table [{name}]; {_hint(name, known)}"
+            )
+        if name in known:
+            raise ConfigError(f"{path}: {name!r} must be a table of options, found {table!r}")
+        owners = [command for command in known if _plain(name) in _options(app, command)]
+        where = " or ".join(f"[{command}]" for command in owners or ["train"])
+        raise ConfigError(f"{path}: {name!r} stands outside a table; put options under {where}")
+    return Dict(tables, source=str(path))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        # Editors of Windows begin a file with a byte-order mark.
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"--config cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _checked(place: str, table: dict[str, Any], options: list[str]) -> dict[str, Any]:
+    """Return a table whose names are all options, pairs as the command line gives them."""
+    checked = {}
+    for name, value in table.items():
+        option = _plain(name)
+        if option not in options:
+            raise ConfigError(f"{place}: unknown option {name!r}; {_hint(option, options)}")
+        if isinstance(value, dict):
+            if option not in _PAIRS:
+                raise ConfigError(f"{place}: {name} must be a value, found a table")
+            value = [f"{key}={_text(each)}" for key, each in value.items()]
+        checked[option] = value
+    return checked
+
+
+def _options(app: cyclopts.App, command: str) -> list[str]:
+    """Return the names of a command's options, without their dashes."""
+    arguments = app[command].assemble_argument_collection()
+    return [_plain(name) for argument in arguments for name in argument.names]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("_", "-")
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"

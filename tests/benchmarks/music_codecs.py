@@ -18,14 +18,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from harness import Benchmark
 
 import seqgen
 from seqgen.ngram import baseline
 from seqgen.page import write_page
 from seqgen.samples import next_samples_folder, write_samples
-from seqgen.scoring import score_ids
+from seqgen.scoring import score_spans
+from seqgen.spans import spans_of
 
 #: Where the pieces for each codec are, below the data folder.
 DATA = {
@@ -60,15 +60,14 @@ def losses(run: seqgen.Run, corpus: seqgen.Corpus) -> dict[str, dict[str, float]
     """Return nats per token, note and second (or quarter) of each model on what is held out."""
     counts = baseline(corpus)
     held_out = [
-        np.asarray(corpus.piece(segment.piece)[segment.start : segment.stop], np.int64)
-        for split in ("valid", "test")
-        for segment in corpus.segments(split)
+        span for split in ("valid", "test") for span in spans_of(corpus, corpus.segments(split))
     ]
     amounts: Counter[str] = Counter()
     nats: Counter[str] = Counter()
-    for ids, scored in zip(held_out, score_ids(run, held_out), strict=True):
+    for span, scored in zip(held_out, score_spans(run, held_out), strict=True):
         amounts.update(scored.units)
-        nats.update({"network": scored.nats, f"{counts.order}-gram": counts.model.nats(ids)})
+        counted, _ = counts.model.span_nats(span)
+        nats.update({"network": scored.nats, f"{counts.order}-gram": counted})
     units = ("tokens", "notes", "seconds" if "seconds" in amounts else "quarters")
     per = {
         model: {unit.removesuffix("s"): nats[model] / amounts[unit] for unit in units}

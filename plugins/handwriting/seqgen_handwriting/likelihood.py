@@ -268,7 +268,7 @@ def _predicted(run: seqgen.Run, group: list[Ids]) -> Iterator[NDArray[np.float64
     for row, ids in enumerate(group):
         inputs[row, 0], inputs[row, 1 : len(ids) + 1] = run.vocab.start, ids
         features[row, : len(ids) + 1] = run.codec.features(ids)
-    with torch.inference_mode():
+    with torch.no_grad():
         model = run.model.eval()
         device = next(model.parameters()).device
         read = (torch.from_numpy(array).to(device) for array in (inputs, features))

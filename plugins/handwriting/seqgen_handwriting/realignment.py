@@ -128,7 +128,7 @@ class _Ways:
         import torch
 
         last, points = len(self._between) - 1, len(before)
-        with torch.inference_mode():
+        with torch.no_grad():
             ways = [self._first_way()]
             for point, step in enumerate(steps.tolist(), 1):
                 low = max(int(before[point]) - BAND, last - (points - 1 - point), 0)

@@ -212,16 +212,18 @@ def _evaluations(
     affordable = EVALUATION_SHARE * train.seconds * speed
     tokens = int(affordable / (train.evaluations + calibrations))
     if not train.evaluation_tokens:
-        if tokens < min(split, FEWEST_EVALUATED):
-            tokens = min(split, FEWEST_EVALUATED)
-            count = max(int(affordable / tokens - calibrations), 1)
-            train = replace(train, evaluations=min(train.evaluations, count))
-            reasons.append(f"evaluations {train.evaluations}: {tokens:,} tokens take so long")
+        few = min(split, FEWEST_EVALUATED)
+        if tokens < few:
+            count = min(max(int(affordable / few - calibrations), 1), train.evaluations)
+            tokens = max(min(few, int(affordable / (count + calibrations))), 1)
+            train = replace(train, evaluations=count)
+            reasons.append(f"evaluations {count}: more would take too much of the time")
         train = replace(train, evaluation_tokens=min(tokens, EVALUATED))
     measured = max(int(RESULT_SHARE * train.seconds * speed), train.evaluation_tokens)
     measured = min(measured, split, MOST_MEASURED)
-    calibrated = min(train.evaluation_tokens, split)
-    return train, measured, (calibrations * calibrated + measured) / speed
+    # The last evaluation is made when the budget for learning is spent.
+    evaluated = min(train.evaluation_tokens, split)
+    return train, measured, ((1 + calibrations) * evaluated + measured) / speed
 
 
 def _calibration_cost(model: ModelConfig, targets: int) -> float:

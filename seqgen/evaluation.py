@@ -46,8 +46,8 @@ class Predicted(NamedTuple):
 
     @property
     def nats(self) -> Tensor:
-        """The cost of each target ``(N,)`` in nats, in double precision."""
-        return F.cross_entropy(self.logits.double(), self.targets, reduction="none")
+        """The cost of each target ``(N,)`` in nats; double precision, for they are added up."""
+        return F.cross_entropy(self.logits, self.targets, reduction="none").double()
 
 
 def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
@@ -140,7 +140,7 @@ def evaluate(
 def _framed_nats(
     model: SequenceLSTM, corpus: Corpus, most: int, window: int, framing: Framing
 ) -> Iterator[Tensor]:
-    """Yield the costs ``(N,)`` of windows that begin with state 0, in double precision."""
+    """Yield the costs ``(N,)`` in nats of windows that begin with state 0."""
     # One lane: where windows begin does not depend on how many are read side by side.
     windows = held_out_stream(corpus, evaluated(corpus, most), 1, window, framing)
     count = max(LOGITS // (window * model.targets), 1)
@@ -151,7 +151,7 @@ def _framed_nats(
         )
         logits, _ = model(inputs, features)
         counted = targets != IGNORE
-        yield F.cross_entropy(logits[counted].double(), targets[counted], reduction="none")
+        yield F.cross_entropy(logits[counted], targets[counted], reduction="none").double()
 
 
 def _columns(group: list[Batch]) -> Iterator[list[NDArray[np.int64]]]:

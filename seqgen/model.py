@@ -25,6 +25,9 @@ State: TypeAlias = tuple[Tensor, Tensor]
 # column they are others each time.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
+#: Most ids that are read as one-hot vectors: their table has 1 GB.
+MOST_ONE_HOT = 2**14
+
 #: A closed gate: the logistic function of this is exactly 0 in single precision.
 CLOSED = -200.0
 
@@ -117,6 +120,11 @@ class SequenceLSTM(nn.Module):
         super().__init__()
         if not config.hidden:
             raise ConfigError("hidden must be above 0 here; seqgen.create_run chooses if it is 0")
+        if not config.embedding and vocab.size > MOST_ONE_HOT:
+            raise ConfigError(
+                f"one-hot inputs take {MOST_ONE_HOT:,} tokens at most, the vocabulary has "
+                f"{vocab.size:,}; set embedding above 0"
+            )
         self.config = config
         self.register_buffer("resets", torch.tensor(vocab.resets(boundaries)), persistent=False)
         width = config.embedding or vocab.size

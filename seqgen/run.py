@@ -248,7 +248,7 @@ class Run:
         plan, baseline = self.info["plan"], self.info.get("baseline", {})
         seconds = self.train_config.seconds
         left = seconds - plan["seconds"] - baseline.get("seconds", 0.0) - plan["ending"]
-        return float(max(left, seconds / 2))
+        return float(max(left, seconds / 4))
 
     def _learn(
         self, learner: Learner, corpus: Corpus, checkpoints: Checkpoints

@@ -9,6 +9,7 @@ import seqgen
 from seqgen import autopilot
 from seqgen.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.learner import Counts
 
 
 def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
@@ -155,3 +156,58 @@ def test_weights_shrink_by_how_often_the_corpus_is_read() -> None:
         assert shrinking(8, step_size, steps) == pytest.approx(1, rel=0.05)
         assert shrinking(96, step_size, steps) == pytest.approx(1.3, rel=0.05)
     assert weight_decay_for(16, 6e-3, 2) == 1
+
+
+def large(folder: Path, symbols: int) -> seqgen.Corpus:
+    """Return a corpus of so many different characters, each of which comes twice."""
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + symbols)))
+    (folder / "a.txt").write_text(text * 2)
+    return seqgen.prepare("text", [folder / "a.txt"], folder / "corpus")
+
+
+def test_a_large_vocabulary_gets_smaller_windows_and_smaller_evaluations(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """So that each takes a small part of the time, by a clock that goes by the logits."""
+    corpus = large(tmp_path, 20_000)
+    monkeypatch.setattr(autopilot, "LOGITS", 2**23)
+    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 100.0)
+    chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=0.5, device="cpu"))
+    assert chosen.train.batch * chosen.train.window * corpus.vocab.targets <= 2**23
+    assert "each token is predicted among 20,001" in chosen.reasons[0]
+    # Evaluations read twice as fast, and all of them take a tenth of thirty seconds.
+    read = chosen.train.evaluations * chosen.train.evaluation_tokens
+    assert 0 < read <= 0.1 * 30 * 200
+    assert 0 < chosen.forecast.ending <= 0.25 * 30
+    given = TrainConfig(minutes=0.5, device="cpu", evaluation_tokens=777)
+    assert plan(corpus, ModelConfig(), given).train.evaluation_tokens == 777
+
+
+def test_a_fast_network_is_evaluated_on_as_much_as_ever(corpus, monkeypatch) -> None:
+    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 60_000.0)
+    chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=3, device="cpu"))
+    assert (chosen.train.evaluations, chosen.train.evaluation_tokens) == (10, 131_072)
+    assert chosen.forecast.measured == corpus.size("valid")
+
+
+def test_networks_too_wide_for_the_budget_are_not_tried(corpus, monkeypatch) -> None:
+    tried = []
+
+    def slow(learner, threads, spend) -> float:
+        tried.append(learner.model.config.hidden)
+        return 1.0
+
+    monkeypatch.setattr(autopilot, "_speed", slow)
+    plan(corpus, ModelConfig(), TrainConfig(minutes=1, threads=1, device="cpu"))
+    assert tried == [autopilot.WIDTHS[0]]
+
+
+def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:
+    class Slow:
+        counts = Counts()
+
+        def update(self, step_size: float) -> float:
+            self.counts.tokens += 50
+            return 0.0
+
+    assert autopilot._speed(Slow(), 1, 0.0) > 0 and Slow.counts.tokens == 50

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seqgen.config import ModelConfig
+from seqgen.errors import ConfigError
 from seqgen.model import ResetLSTM, SequenceLSTM, State
 from seqgen.vocab import Vocab
 
@@ -175,3 +176,9 @@ def test_features_reach_the_logits() -> None:
     two, _ = model(ids, features)
     assert (one[:, -1] != two[:, -1]).any()
     torch.testing.assert_close(one[:, :-1], two[:, :-1])
+
+
+def test_one_hot_inputs_of_a_large_vocabulary_are_refused_before_they_take_memory() -> None:
+    vocab = Vocab.of([str(number) for number in range(50_000)])
+    with pytest.raises(ConfigError, match=r"16,384 tokens at most, the vocabulary has 50,002"):
+        SequenceLSTM(ModelConfig(hidden=8, embedding=0), vocab)

@@ -120,3 +120,22 @@ def test_an_unknown_device_is_refused_before_anything_is_made(run, corpus, tmp_p
     assert not (tmp_path / "run").exists()
     with pytest.raises(RunError, match="no device 'abacus' here"):
         _ = seqgen.load(run.folder, "abacus").model
+
+
+def test_planning_baseline_and_calibration_are_part_of_the_time(
+    corpus, tmp_path: Path, monkeypatch
+) -> None:
+    """What they take is taken from the time to learn."""
+    config = TrainConfig(minutes=1, device="cpu", threads=1)
+    run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
+    run.info["plan"] |= {"seconds": 7.0, "ending": 5.0}
+    run.info["baseline"] = {"order": 1, "valid_loss": 1.0, "seconds": 3.0}
+    budgets = []
+
+    def learn(learner, corpus):
+        budgets.append(learner.counts.budget)
+        return iter(())
+
+    monkeypatch.setattr("seqgen.training.train", learn)
+    list(run.train(corpus))
+    assert budgets == [60.0 - 7.0 - 5.0 - 3.0]

@@ -1,4 +1,4 @@
-"""What the benchmarks of text have in common: train on a split, score another one."""
+"""What the benchmarks of text have in common: train, choose on validation, score the test."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from typing import Any
 from harness import Benchmark
 
 import seqgen
+from seqgen.ngram import baseline
 
 
-def losses(benchmark: Benchmark, texts: Mapping[str, str], scored: str) -> dict[str, Any]:
-    """Train by the clock, everything else left open; return the losses on a split.
+def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Train by the clock, everything else left open; return the losses on the test split.
 
     Parameters
     ----------
     benchmark : Benchmark
     texts : mapping
-        The text of each split, read as one piece.
-    scored : str
-        The split to score: one stream, its state carried from the first character to the last.
+        The text of each split, read as one piece: one stream, its state carried from the first
+        character to the last.
 
     Returns
     -------
     dict
-        ``static`` and ``adaptive`` nats per character, the ``baseline`` of the validation split,
-        and what was chosen.
+        ``static`` and ``adaptive`` nats per character, those of the n-gram ``baselines`` whose
+        order was chosen on validation, the validation loss, and what was chosen.
     """
     with tempfile.TemporaryDirectory() as folder:
         pieces = {split: [text] for split, text in texts.items()}
         corpus = seqgen.write_corpus(Path(folder) / "corpus", "text", pieces)
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
-        baseline = run.measure_baseline(corpus)
+        counts = baseline(corpus)
         for report in run.train(corpus):
             benchmark.watch(report)
-        [static] = seqgen.score(run, [texts[scored]])
-        [adaptive] = seqgen.score_adaptively(run, [texts[scored]], corpus)
+        [static] = seqgen.score(run, [texts["test"]])
+        [adaptive] = seqgen.score_adaptively(run, [texts["test"]], corpus)
+        counted = counts.model.nats(run.codec.encode(texts["test"]))
         return {
             "static": static.nats / static.tokens,
             "adaptive": adaptive.nats / adaptive.tokens,
-            "baseline": baseline,
+            "baselines": {f"{counts.order}-gram": counted / static.tokens},
             "bits": static.nats / static.tokens / math.log(2),
             "bits_adaptive": adaptive.nats / adaptive.tokens / math.log(2),
             "valid": run.info["result"]["valid_loss"],

@@ -2,8 +2,8 @@
 
 Three kinds of predictions are mixed: the network as it was trained, a copy of it that learns
 (dynamic evaluation, Krause et al. 2018), and n-gram counts of all orders that grow. The weights of
-the mixture are learned as well. The trained network is in the mixture, so adapting costs very little
-where there is nothing to adapt to.
+the mixture are learned as well. The trained network is in the mixture, so adapting costs very
+little where there is nothing to adapt to.
 
 What is learned stays for the pieces that follow: their order matters.
 """

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -567,3 +568,23 @@ def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     assert values[0] == values[1] and len(values[0]) == 2
     status, _, err = seqgen_command(*arguments, "--particles", 4)
     assert status == 2 and "--beam draws nothing; leave out the options for sampling" in err
+
+
+def test_score_says_what_training_said(seqgen_command, verses: Path, tmp_path: Path) -> None:
+    """Of the held-out end of a long text, too, and to the last digit that is printed."""
+    text = "\n".join(path.read_text() for path in sorted(verses.iterdir()))
+    (tmp_path / "a.txt").write_text(text * 8)
+    arguments = ("--out", tmp_path / "run", "--tokens", 3000, "--hidden", 16, "--device", "cpu")
+    status, _, err = seqgen_command("train", "text", tmp_path / "a.txt", *arguments)
+    assert status == 0
+    [trained] = re.findall(r"best validation loss ([0-9.]+) nats per token, on ([0-9,]+) of", err)
+    status, out, _ = seqgen_command(
+        "score", tmp_path / "run", "--split", "valid", "--device", "cpu", "--json"
+    )
+    total = json.loads(out)["total"]
+    assert f"{total['tokens'] + total['ends']:,}" == trained[1]
+    nats = total["nats"]["network"] + total["end_nats"]["network"]
+    assert f"{nats / (total['tokens'] + total['ends']):.4f}" == trained[0]
+    baseline = (total["nats"]["baseline"] + total["end_nats"]["baseline"]) / total["tokens"]
+    order = json.loads(out)["order"]
+    assert f"to beat: {order}-grams, {baseline:.4f} nats per token" in err

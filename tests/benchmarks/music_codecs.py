@@ -5,7 +5,8 @@ for `multitrack`, ``music/abc/nottingham`` for `melody`. Each is trained for a t
 or one alone (``--only``) for all of it; everything else is chosen by the engine. The test split is
 scored, END left out, beside the n-gram model that predicts the validation split best; the held-out
 end of a long piece is predicted from what comes before it. The same of the validation split, by
-which the model was chosen, stands beside it. Then eight pieces are written: how many end by themselves, how like the corpus they are, what is copied.
+which the model was chosen, stands beside it. Then eight pieces are written: how many end by
+themselves, how like the corpus they are, what is copied.
 The figure is the network's nats per note of `multitrack`, or of the one codec that is trained.
 """
 

@@ -226,7 +226,7 @@ def encode_files(
     jobs: Jobs = -1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the pieces of files as a codec encodes them.
+    """Yield the pieces of files as a codec encodes them; the files are looked for at once.
 
     Parameters
     ----------
@@ -252,14 +252,18 @@ def encode_files(
         If there is no file, or no piece in any.
     """
     reader = _reader(domain, paths, jobs, progress)
-    usable = False
-    for source, (ids, _) in reader.encoded(codec):
-        usable = True
-        yield source, ids
-    if not usable:
-        raise reader.nothing_usable()
-    if outcome is not None:
-        outcome.skipped, outcome.unread = reader.skipped, reader.unread
+
+    def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
+        usable = False
+        for source, (ids, _) in reader.encoded(codec):
+            usable = True
+            yield source, ids
+        if not usable:
+            raise reader.nothing_usable()
+        if outcome is not None:
+            outcome.skipped, outcome.unread = reader.skipped, reader.unread
+
+    return encoded()
 
 
 @checked

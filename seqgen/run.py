@@ -37,7 +37,14 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
 from seqgen.errors import ConfigError, CorpusError, Diverged, RunError
-from seqgen.files import RUN, new_folder, read_description, write_atomic, write_json
+from seqgen.files import (
+    RUN,
+    new_folder,
+    read_description,
+    refuse_existing,
+    write_atomic,
+    write_json,
+)
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.transfer import transfer_weights
 from seqgen.vocab import Vocab
@@ -386,6 +393,7 @@ def create_run(
     from seqgen.autopilot import plan
     from seqgen.model import choose_device
 
+    overwrite = refuse_trained(Path(folder), overwrite)
     train = train or TrainConfig()
     # Where a training begins it has to go on.
     device = choose_device(train.device).type
@@ -415,15 +423,19 @@ def create_run(
     }
     if origin is not None:
         info["from"] = origin
-    # A run whose training never began holds nothing to lose.
-    trained = (Path(folder) / WEIGHTS).exists()
-    begun = bool(Checkpoints(Path(folder) / CHECKPOINTS).paths)
-    overwrite = overwrite or not (trained or begun)
     with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
         if initial is not None:
             write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))
         write_json(temporary / RUN, info)
     return Run(folder, train.device)
+
+
+def refuse_trained(folder: Path, overwrite: bool) -> bool:
+    """Raise `RunError` if a run may not be made here; return whether one is replaced."""
+    # A run whose training never began holds nothing to lose.
+    trained = (folder / WEIGHTS).exists() or bool(Checkpoints(folder / CHECKPOINTS).paths)
+    refuse_existing(folder, marker=RUN, overwrite=overwrite or not trained)
+    return overwrite or not trained
 
 
 def _same_network(start: Run, model: ModelConfig) -> ModelConfig:

@@ -149,7 +149,7 @@ def write_samples(
     RunError
         If the folder is taken.
     """
-    suffix = _suffix(run, suffix)
+    suffix = chosen_suffix(run, suffix)
     pieces: list[Generated] = []
     entries: list[dict[str, Any]] = []
     interrupted = False
@@ -183,8 +183,14 @@ def write_samples(
     return Samples(Path(folder), pieces, manifest)
 
 
-def _suffix(run: Run, wanted: str | None) -> str:
-    """Return the suffix of the files, with its dot."""
+def chosen_suffix(run: Run, wanted: str | None) -> str:
+    """Return the suffix of the files, with its dot.
+
+    Raises
+    ------
+    ConfigError
+        If the domain does not write such files.
+    """
     formats = run.domain.formats
     suffix = wanted or formats[0]
     suffix = suffix if suffix.startswith(".") else f".{suffix}"

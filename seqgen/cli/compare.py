@@ -39,6 +39,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     from seqgen.samples import newest_samples_folder, read_samples
 
     loaded = load(run, "cpu")
+    loaded.corpus()
     folder = samples or newest_samples_folder(loaded)
     pieces, refused = read_samples(loaded, folder)
     for reason in refused:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqgen.bounds import Count, Minutes, Seed, checked
 from seqgen.cli.generate import generate_samples, write_samples_page
+from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import show
 from seqgen.cli.train import train_run
@@ -40,10 +41,15 @@ def demo(
         Replace the folder if it is there.
     """
     from seqgen.cli.console import say, say_corpus
+    from seqgen.discovery import load_domain
     from seqgen.files import free_name
-    from seqgen.run import create_run
+    from seqgen.run import create_run, refuse_trained
     from seqgen.samples import next_samples_folder
 
+    _, found = load_domain(domain)
+    check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
+    if out is not None:
+        refuse_trained(out, overwrite)
     corpus = prepare_corpus(domain, ())
     say_corpus(corpus)
     folder = out or free_name(Path(f"demo-{domain}"))

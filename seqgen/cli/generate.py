@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from seqgen.bounds import Beam, Count, CountOrZero, Particles, Seed, Width, checked
+from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, CorpusError, DataError
@@ -114,17 +115,20 @@ def generate(
     json
         Print the manifest for programs.
     """
+    from seqgen.files import SAMPLES, refuse_existing
     from seqgen.run import load
-    from seqgen.samples import next_samples_folder
+    from seqgen.samples import chosen_suffix, next_samples_folder
 
     loaded = load(run, device)
+    folder = out or next_samples_folder(loaded)
+    check_folder(out, loaded.domain.formats, "--format chooses what the files in it are")
+    refuse_existing(folder, marker=SAMPLES, overwrite=overwrite)
+    chosen_suffix(loaded, format)
+    if novelty:
+        loaded.corpus()
     piece = None if prompt is None else _prompt(loaded, prompt, prompt_tokens, unknown)
-    if adapt:
-        from seqgen.adaptive import adapt as learn_from
-
-        if piece is None:
-            raise ConfigError("there is nothing to adapt to; give a prompt (--prompt)")
-        loaded = learn_from(loaded, piece)
+    if adapt and piece is None:
+        raise ConfigError("there is nothing to adapt to; give a prompt (--prompt)")
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     novelty = novelty or (page and _has_corpus(loaded))
@@ -133,9 +137,14 @@ def generate(
         particles = loaded.codec.particles(condition)
     single = count == 1 and particles == 1
     typed = loaded.codec.text_stream() if single and not json else None
+    stops = [loaded.codec.encode(loaded.domain.from_text(text)) for text in stop]
+    if adapt:
+        from seqgen.adaptive import adapt as learn_from
+
+        loaded = learn_from(loaded, piece)
     samples = generate_samples(
         loaded,
-        out or next_samples_folder(loaded),
+        folder,
         count,
         typist=None if typed is None else _Typist(typed, hidden),
         beam=beam,
@@ -155,7 +164,7 @@ def generate(
         condition=condition,
         sample=sample,
         limit=limit,
-        stop=[loaded.codec.encode(loaded.domain.from_text(text)) for text in stop],
+        stop=stops,
         seed=seed,
         particles=particles,
         batch=batch,

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
-from seqgen.errors import ConfigError, RunError
+from seqgen.errors import RunError
 
 if TYPE_CHECKING:
     from seqgen.curves import Curves
@@ -34,10 +35,12 @@ def info(
         Print the description for programs.
     """
     from seqgen.corpus import Corpus
-    from seqgen.curves import loss_curves
+    from seqgen.curves import IMAGES, loss_curves
     from seqgen.files import CORPUS
     from seqgen.run import Run, model_card
 
+    if plot is not None:
+        check_file("--plot", plot, IMAGES, overwrite=overwrite)
     curves = None
     if (folder / CORPUS).exists():
         about = Corpus(folder).info
@@ -48,7 +51,7 @@ def info(
         text = model_card(about)
         curves = loss_curves(run.metrics, about.get("baseline"))
     if plot is not None:
-        _write_plot(folder, curves, plot, overwrite)
+        _write_plot(folder, curves, plot)
     if json:
         print_json(about)
         return
@@ -66,19 +69,13 @@ def _print_curves(curves: Curves) -> None:
     show(as_text(curves, shutil.get_terminal_size().columns))
 
 
-def _write_plot(folder: Path, curves: Curves | None, path: Path, overwrite: bool) -> None:
+def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     """Draw the curves into a file."""
-    from seqgen.curves import IMAGES, as_image
+    from seqgen.curves import as_image
     from seqgen.files import write_atomic
 
-    if path.suffix.lower() not in IMAGES:
-        raise ConfigError(f"--plot writes {' or '.join(IMAGES)}, found {path}")
     if curves is None:
         raise RunError(f"{folder} holds no record of a training that could be drawn")
-    if path.exists() and not overwrite:
-        raise RunError(
-            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
-        )
     write_atomic(path, as_image(curves, path.suffix.lower()))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqgen.bounds import Jobs, Patience, Seed, checked
+from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 
@@ -58,8 +59,10 @@ def prepare(
     """
     from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, table
+    from seqgen.discovery import load_domain
     from seqgen.finding import unread_text
 
+    check_folder(out, load_domain(domain)[1].suffixes, "files to read go before --out")
     corpus = prepare_corpus(
         domain,
         paths,

@@ -15,7 +15,7 @@ from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from seqgen.corpus import Corpus
+    from seqgen.corpus import Corpus, Segments
     from seqgen.preparation import Outcome
     from seqgen.run import Run
     from seqgen.spans import Span
@@ -82,7 +82,8 @@ def score(
     from seqgen.run import load
     from seqgen.scoring import score_spans
 
-    loaded = load(run, device)
+    loaded, outcome = load(run, device), Outcome()
+    found = _pieces(loaded, paths, split, outcome)
     corpus = _corpus(loaded)
     counts = None if corpus is None else baseline(corpus, loaded.info["plan"]["measured"])
     if counts is not None:
@@ -97,9 +98,8 @@ def score(
             (scored.nats, scored.end_nats)
             for scored in score_spans_adaptively(loaded, spans, corpus)
         )
-    outcome = Outcome()
     # As many copies as are read: one that is not would keep all pieces in memory.
-    pieces, read, *copies = itertools.tee(_pieces(loaded, paths, split, outcome), 2 + len(beside))
+    pieces, read, *copies = itertools.tee(found, 2 + len(beside))
     columns = [column(_spans(copy)) for column, copy in zip(beside.values(), copies, strict=True)]
     rows = []
     for (source, span), scored, *others in zip(
@@ -151,14 +151,13 @@ def _corpus(run: Run) -> Corpus | None:
 def _pieces(
     run: Run, paths: tuple[Path, ...], split: str | None, outcome: Outcome
 ) -> Iterator[tuple[str, Span]]:
-    """Yield the pieces that are meant, or the held-out parts, with where they come from."""
+    """Return the pieces that are meant, or the held-out parts, with where they come from."""
     from seqgen.corpus import Corpus
     from seqgen.preparation import encode_files
     from seqgen.spans import Span, piece_features
 
     if not paths:
-        yield from _split(run.corpus(), split)
-        return
+        return _split(run.corpus(), split)
     if not _are_files(paths):
         corpus = Corpus(paths[0])
         if corpus.vocab.digest != run.vocab.digest:
@@ -166,12 +165,13 @@ def _pieces(
                 f"{corpus.folder} has another vocabulary than {run.folder}; score the files that "
                 f"it was made from"
             )
-        yield from _split(corpus, split)
-        return
+        return _split(corpus, split)
     if split is not None:
         raise ConfigError("--split is for a corpus; files are read as they are")
-    for source, ids in encode_files(run.info["domain"], paths, run.codec, outcome):
-        yield source, Span(run.vocab, ids, piece_features(run.codec, ids))
+    encoded = encode_files(run.info["domain"], paths, run.codec, outcome)
+    return (
+        (source, Span(run.vocab, ids, piece_features(run.codec, ids))) for source, ids in encoded
+    )
 
 
 def _are_files(paths: tuple[Path, ...]) -> bool:
@@ -195,18 +195,23 @@ def _likelihoods(run: Run, paths: tuple[Path, ...]) -> dict[str, float]:
 
 
 def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:
-    """Yield what belongs to a split, with where it comes from."""
+    """Return what belongs to a split, with where it comes from."""
     from seqgen.cli.console import say
     from seqgen.corpus import SPLITS
-    from seqgen.spans import spans_of
 
     chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]
     if not chosen:
         raise CorpusError(f"the split {split!r} of {corpus.folder} is empty; choose another")
     say(f"scoring the split {chosen[0]!r} of {corpus.folder}")
+    return _parts(corpus, corpus.segments(chosen[0]))
+
+
+def _parts(corpus: Corpus, segments: Segments) -> Iterator[tuple[str, Span]]:
+    """Yield the pieces or parts of a corpus, with where they come from."""
+    from seqgen.spans import spans_of
+
     origins = enumerate(corpus.origins())
     index, origin = next(origins)
-    segments = corpus.segments(chosen[0])
     for segment, span in zip(segments, spans_of(corpus, segments), strict=True):
         # Segments are in the order of the pieces.
         if index != segment.piece:

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 REPORTS = "tensorboard"
 
 
+def require_tensorboard() -> None:
+    """Raise `SeqgenError` if tensorboardX is not installed."""
+    try:
+        import tensorboardX.event_file_writer  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise SeqgenError(
+            "--tensorboard needs tensorboardX, which is not installed; "
+            "try: python -m pip install 'seqgen-toolkit[tensorboard]'"
+        ) from error
+
+
 def writer(folder: Path) -> Callable[[Report], None]:
     """Return what writes each report into a folder of event files, which is made.
 
@@ -27,16 +38,11 @@ def writer(folder: Path) -> Callable[[Report], None]:
     SeqgenError
         If tensorboardX is not installed.
     """
-    try:
-        # Not its SummaryWriter, which keeps events in a queue and may lose the last at the end.
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.proto.summary_pb2 import Summary
-    except ModuleNotFoundError as error:
-        raise SeqgenError(
-            "--tensorboard needs tensorboardX, which is not installed; "
-            "try: python -m pip install 'seqgen-toolkit[tensorboard]'"
-        ) from error
+    require_tensorboard()
+    # Not its SummaryWriter, which keeps events in a queue and may lose the last at the end.
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.summary_pb2 import Summary
 
     folder.mkdir(parents=True, exist_ok=True)
     events = EventsWriter(str(folder / "events"))

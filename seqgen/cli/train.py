@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import print_json, show
-from seqgen.cli.tensorboard import REPORTS, writer
+from seqgen.cli.tensorboard import REPORTS, require_tensorboard, writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 
@@ -69,10 +70,20 @@ def train(
         Print the description of the run for programs.
     """
     from seqgen.cli.console import say, say_corpus, stderr
+    from seqgen.discovery import load_domain
     from seqgen.files import free_name
+    from seqgen.model import choose_device
     from seqgen.parallel import join
-    from seqgen.run import Run, create_run, load
+    from seqgen.run import Run, create_run, load, refuse_trained
 
+    _, found = load_domain(domain)
+    check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
+    if out is not None:
+        refuse_trained(out, overwrite)
+    choose_device(training.device)
+    if tensorboard:
+        require_tensorboard()
+    before = None if start is None else load(start, training.device)
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
@@ -83,7 +94,6 @@ def train(
     folder = world.share(out or free_name(Path("runs") / domain))
     with world.leader_first():
         if world.leads:
-            before = None if start is None else load(start, training.device)
             run = create_run(folder, corpus, model, training, start=before, overwrite=overwrite)
         else:
             run = Run(folder, training.device)

@@ -1,0 +1,42 @@
+"""Checks of where results go, made before any work: a command that cannot end well never begins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from seqgen.errors import ConfigError, RunError
+
+
+def check_folder(out: Path | None, suffixes: Collection[str], way_out: str) -> None:
+    """Refuse a name for a new folder that looks like a file of a domain.
+
+    Raises
+    ------
+    ConfigError
+        If it ends in one of the suffixes, with the way out.
+    """
+    if out is not None and out.suffix.lower() in suffixes:
+        raise ConfigError(f"--out takes the name of a folder, found the file name {out}; {way_out}")
+
+
+def check_file(option: str, path: Path, suffixes: Collection[str], *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises
+    ------
+    ConfigError
+        If its suffix is none of those given.
+    RunError
+        If its folder does not exist, or it is there and may not be replaced.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} writes {' or '.join(suffixes)}, found {path}")
+    if not path.parent.is_dir():
+        raise RunError(f"{option}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise RunError(f"{option}: {path} is a folder; choose another name")
+    if path.exists() and not overwrite:
+        raise RunError(
+            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
+        )

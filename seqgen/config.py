@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -124,8 +124,8 @@ class SampleConfig:
     """How a token is drawn from the model's distribution; docs/sampling.md gives the order."""
 
     temperature: Annotated[float | None, TEMPERATURES] = None
-    """Above 1 bolder than the model, below 1 safer; 0 always takes the likeliest; by default
-    what suits the codec."""
+    """Sampling temperature. Above 1 is more random, below 1 more conservative, 0 is greedy; by
+    default what training measured to suit the model, or the codec's."""
     final_temperature: Annotated[float | None, TEMPERATURES] = None
     """Let the temperature move to this one over the piece."""
     cooling: CountOrZero = 0
@@ -136,9 +136,10 @@ class SampleConfig:
     """Keep tokens about as surprising as expected that together have this probability."""
     top_p: Annotated[float, Within(1e-6, 1)] = 1.0
     """Keep the likeliest tokens that together have this probability (Holtzman 2020)."""
-    min_p: Annotated[float, Within(0, 1)] = 0.05
-    """Drop tokens less likely than this share of the likeliest (Nguyen 2024). This and what stands
-    above goes kind by kind where the codec tells kinds of tokens apart."""
+    min_p: Annotated[float | None, Within(0, 1)] = None
+    """Drop tokens whose probability is below this fraction of the most likely token's (Nguyen
+    2024); by default what training measured, or the codec's. Codecs with kinds of tokens apply
+    all filters within each kind."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
     """Divide by this the probability of tokens that were there already."""
     no_repeat_ngram: CountOrZero = 0
@@ -152,6 +153,14 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def completed(self, temperature: float, min_p: float) -> SampleConfig:
+        """Return these settings with the given values where they name none."""
+        return replace(
+            self,
+            temperature=temperature if self.temperature is None else self.temperature,
+            min_p=min_p if self.min_p is None else self.min_p,
+        )
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,10 @@ class Codec(Protocol):
         training, scoring and generating alike: what follows such a token is predicted from the
         zero state. It is a token like any other otherwise. They derive from options and state.
     temperature : float
-        The sampling temperature for users who name none: what gives the best pieces.
+        The sampling temperature for users who name none: what gives the best pieces. For a codec
+        without a tracker it is the lowest that training tries.
+    min_p : float
+        The same of min-p, where training does not measure it.
     kinds : sequence of int
         Number of each payload token's kind, from 0 on. Temperature and filters of the sampler then
         choose within a kind (which pitch), and the model which kind comes next (whether there is a
@@ -242,6 +245,7 @@ class Codec(Protocol):
     feature_sizes: tuple[int, ...] = ()
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
+    min_p: float = 0.0
     kinds: Sequence[int] = ()
 
     @classmethod

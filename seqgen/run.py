@@ -179,6 +179,13 @@ class Run:
             return {name: value.float().cpu().numpy() for name, value in state.items()}
         return read_weights(path)
 
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The ``temperature`` and ``min_p`` by default: as measured, or else the codec's."""
+        names = ("temperature", "min_p")
+        measured = self.info.get("sampling")
+        return {name: measured[name] if measured else getattr(self.codec, name) for name in names}
+
     def with_model(self, model: SequenceLSTM) -> Run:
         """Return this run with another model of the same shape; the folder stays as it is."""
         other = copy.copy(self)
@@ -291,6 +298,7 @@ class Run:
                 raise
         if leads and (report is None or not report.interrupted):
             self._calibrate(corpus)
+            self._choose_sampling(corpus)
             checkpoints.remove()
 
     def _calibrate(self, corpus: Corpus) -> None:
@@ -315,6 +323,16 @@ class Run:
             "valid_tokens": measured,
         }
         self._describe(self.info["result"] | found)
+
+    def _choose_sampling(self, corpus: Corpus) -> None:
+        """Choose how tokens are drawn by default, where no tracker keeps pieces from repeating."""
+        from seqgen.defaults import affordable, choose_sampling
+
+        if (self.folder / WEIGHTS).exists() and self.codec.tracker() is None:
+            run = Run(self.folder, "cpu")
+            if chosen := choose_sampling(run, corpus, affordable(run)):
+                self.info["sampling"] = chosen
+                self._describe(self.info["result"])
 
     def _cut_metrics(self, step: int) -> None:
         """Take back what was reported after a checkpoint: it will be reported again."""
@@ -528,6 +546,7 @@ def model_card(info: dict[str, Any]) -> str:
         "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
         **result_facts(info["result"]),
+        **sampling_facts(info.get("sampling")),
         "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
@@ -556,4 +575,21 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
         "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
         f"{result['tokens']:,} tokens",
         f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
+    }
+
+
+def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
+    """Return what training chose for sampling, and what it counted, for people."""
+    if chosen is None:
+        return {}
+    counted = ", ".join(
+        f"{name} {chosen['new'][key]:{form}} (corpus {chosen['corpus'][key]:{form}})"
+        for name, key, form in (
+            ("commonest token", "commonest", ".1%"),
+            ("longest run", "run", ""),
+            ("distinct 4-grams", "distinct", ".1%"),
+        )
+    )
+    return {
+        "sampling": f"temperature {chosen['temperature']:g}, min-p {chosen['min_p']:g}: {counted}"
     }

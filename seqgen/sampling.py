@@ -106,7 +106,6 @@ def rules_for(
     config: SampleConfig,
     vocab: Vocab,
     longest: int,
-    temperature: float = 1.0,
     kinds: Sequence[int] = (),
 ) -> Rules:
     """Return the settings for a vocabulary.
@@ -114,11 +113,10 @@ def rules_for(
     Parameters
     ----------
     config : SampleConfig
+        Without a temperature or min-p it leaves the model as it is.
     vocab : Vocab
     longest : int
         Tokens over which the temperature moves if the settings do not say.
-    temperature : float
-        That of the codec, for settings that name none.
     kinds : sequence of int
         Those of the codec.
 
@@ -140,7 +138,7 @@ def rules_for(
         bias[_token(name, vocab)] += amount
     for name in config.ban:
         bias[_token(name, vocab)] = -np.inf
-    temperature = temperature if config.temperature is None else config.temperature
+    temperature = 1.0 if config.temperature is None else config.temperature
     final = temperature if config.final_temperature is None else config.final_temperature
     return Rules(
         float(temperature),
@@ -149,7 +147,7 @@ def rules_for(
         config.top_k,
         float(config.typical_p),
         float(config.top_p),
-        float(config.min_p),
+        float(config.min_p or 0.0),
         float(config.repetition_penalty),
         config.no_repeat_ngram,
         config.repetition_window,

@@ -202,8 +202,8 @@ class Task:
         seed: int,
     ) -> None:
         self._stepper, self._run, self._condition, self._seed = stepper, run, condition, seed
-        codec, sample = run.codec, sample or SampleConfig()
-        self._rules = rules_for(sample, run.vocab, run.longest, codec.temperature, codec.kinds)
+        sample = (sample or SampleConfig()).completed(**run.sampling)
+        self._rules = rules_for(sample, run.vocab, run.longest, run.codec.kinds)
         self._limit = limit or LimitConfig()
         if not isinstance(prompt, Primed):
             prompt = read_prompt(stepper, run, prompt, condition)

@@ -53,9 +53,11 @@ ARROWS = {
     },
     "ngram": {"batches", "compiling", "corpus", "lanes", "plugin", "spans"},
     "transfer": {"config"},
+    "defaults": {"config", "corpus", "generation", "plugin", "run"},
     "run": {
-        *("autopilot", "calibration", "checkpoints", "config", "corpus", "discovery", "files"),
-        *("learner", "model", "ngram", "parallel", "plugin", "spans", "training", "transfer"),
+        *("autopilot", "calibration", "checkpoints", "config", "corpus", "defaults"),
+        *("discovery", "files", "learner", "model", "ngram", "parallel", "plugin", "spans"),
+        *("training", "transfer"),
     },
     "sampling": {"bounds", "compiling", "config"},
     "fused_step": {"compiling", "plugin", "sampling"},

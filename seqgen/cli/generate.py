@@ -231,12 +231,12 @@ def generate_samples(
     compare = run.corpus() if novelty else None
     settings = {"count": count, "beam": beam, "rank": rank, **(about or {})}
     for name, value in options.items():
-        if name in ("sample", "limit"):
+        if name == "sample":
+            settings |= asdict(value.completed(**run.sampling))
+        elif name == "limit":
             settings |= asdict(value)
         elif name not in ("prompt", "condition", "stop"):
             settings[name] = value
-    if settings.get("temperature", 1.0) is None:
-        settings["temperature"] = run.codec.temperature
     if beam:
         drawing = options.get("sample", SampleConfig()), options.get("particles")
         if drawing != (SampleConfig(), None):

@@ -139,6 +139,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
 
     from seqgen.cli.console import meter, say
     from seqgen.parallel import join
+    from seqgen.run import sampling_facts
     from seqgen.spans import evaluated_split
 
     device = next(run.model.parameters()).device.type
@@ -171,6 +172,8 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         f"best validation loss {best['valid_loss']:.4f} nats per token, "
         f"on {best['valid_tokens']:,} of {corpus.size(evaluated_split(corpus)):,} held-out tokens"
     )
+    for fact in sampling_facts(run.info.get("sampling")).values():
+        say(f"chose {fact}")
     if best["valid_loss"] >= baseline["valid_loss"]:
         say(
             f"counting {baseline['order']}-grams predicts better than this network: "

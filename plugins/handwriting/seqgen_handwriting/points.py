@@ -109,6 +109,7 @@ class PointsCodec(Codec):
 
     options_type: ClassVar[type[Any]] = PointOptions
     temperature: float = 0.7
+    min_p: float = 0.05
     of_a_step: ClassVar[int] = 1
 
     def __init__(

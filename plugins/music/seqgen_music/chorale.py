@@ -80,6 +80,7 @@ class ChoraleCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
+    min_p: float = 0.05
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class MelodyCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = MelodyOptions
+    min_p: float = 0.05
 
     def __init__(
         self,

@@ -130,6 +130,7 @@ class MultitrackCodec(Codec):
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
     temperature: float = 0.9
+    min_p: float = 0.05
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned

@@ -161,6 +161,7 @@ class PerformanceCodec(Codec):
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
     temperature: float = 1.0
+    min_p: float = 0.05
 
     def __init__(
         self,

@@ -1,0 +1,188 @@
+"""The sampling settings of a trained model for users who name none, measured against its corpus.
+
+A model may write the same token for ever where a corpus never does: if a token is very likely
+after itself, min-p drops every token that could end the run, and a temperature below 1 makes them
+rarer. So new pieces are written with a few settings, the most conservative first, and the first
+setting is taken whose pieces repeat themselves about as much as the corpus. Comes from:
+`seqgen.run`, at the end of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.corpus import Corpus, Split
+from seqgen.generation import generate
+from seqgen.plugin import Ids
+from seqgen.run import Run
+
+#: Tokens in which single tokens and n-grams are counted.
+SPAN = 256
+
+#: Runs of fewer tokens are no fault, however short the longest of a corpus is.
+SHORT_RUN = 8
+
+#: Length of the n-grams.
+N = 4
+
+#: Most tokens of a new piece.
+LENGTH = 1024
+
+#: Tokens of the corpus in which n-grams are counted, and in which the longest run is looked for.
+COUNTED, SEARCHED = 2**17, 2**22
+
+#: Values of min-p that are tried, the most conservative first.
+MIN_P = (0.05, 0.02, 0.0)
+
+#: How many times as repetitive as the corpus new pieces may be.
+TOLERANCE = 1.5
+
+#: Most tokens drawn with a setting, and most as a share of those that training read.
+MOST, SHARE = 2**15, 1 / 32
+
+#: Multiplications that a setting may cost, and how many drawing costs for each token known.
+WORK, DRAWING = 2**34, 64
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How repetitive some sequences are.
+
+    Attributes
+    ----------
+    commonest : float
+        Share of the commonest token in `SPAN` tokens, mean.
+    run : int
+        Length of the longest run of one token.
+    distinct : float
+        Share of the 4-grams in `SPAN` tokens that did not occur there before, mean.
+    poorest : float
+        The same of the span in which it is smallest.
+    """
+
+    commonest: float
+    run: int
+    distinct: float
+    poorest: float
+
+    @classmethod
+    def of(cls, sequences: Sequence[Ids]) -> Repetition:
+        """Count in sequences of ids, of which one is not empty."""
+        spans = [span for ids in sequences for span in _spans(ids)]
+        distinct = [_distinct(span) for span in spans]
+        return cls(
+            commonest=float(np.mean([np.bincount(span).max() / len(span) for span in spans])),
+            run=max(longest_run(ids) for ids in sequences),
+            distinct=float(np.mean(distinct)),
+            poorest=min(distinct),
+        )
+
+    def excess(self, reference: Repetition) -> float:
+        """Return how many times as repetitive these are, by the property that differs most."""
+        return max(
+            self.commonest / reference.commonest,
+            max(self.run, SHORT_RUN) / max(reference.run, SHORT_RUN),
+            reference.distinct / self.distinct,
+            reference.poorest / self.poorest,
+        )
+
+
+def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
+    """Return the most conservative settings whose pieces hardly repeat more than the corpus does.
+
+    Parameters
+    ----------
+    run : Run
+        A trained model whose codec has no tracker.
+    corpus : Corpus
+        The reference: what is held out, then training pieces, as far as it is read.
+    tokens : int
+        To draw with each setting.
+
+    Returns
+    -------
+    dict
+        ``temperature`` and ``min_p``; the `Repetition` of the pieces written with them, ``new``,
+        and of the corpus, ``corpus``; the ``excess``. Empty if the model writes nothing but END.
+    """
+    longest = max(map(longest_run, _excerpts(corpus, SEARCHED)))
+    reference = replace(Repetition.of(list(_excerpts(corpus, COUNTED))), run=longest)
+    best: dict[str, Any] = {}
+    for temperature, min_p in candidates(run.codec.temperature):
+        pieces = write(run, SampleConfig(temperature=temperature, min_p=min_p), tokens)
+        if not pieces:
+            continue
+        new = Repetition.of(pieces)
+        excess = new.excess(reference)
+        if not best or excess < best["excess"]:
+            best = {"temperature": temperature, "min_p": min_p, "excess": round(excess, 3)}
+            best |= {"new": asdict(new), "corpus": asdict(reference)}
+        if excess <= TOLERANCE:
+            break
+    return best
+
+
+def candidates(temperature: float) -> Iterator[tuple[float, float]]:
+    """Yield temperatures from the codec's up to 1, and values of min-p, conservative ones first."""
+    steps = (
+        (temperature, round((temperature + 1) / 2, 3), 1.0) if temperature < 1 else (temperature,)
+    )
+    for step in steps:
+        for min_p in MIN_P:
+            yield step, min_p
+
+
+def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
+    """Return the ids of new pieces that have about so many tokens, or fewer if they end early."""
+    length = min(LENGTH, 2 * run.longest, max(tokens // 8, 1))
+    limit = LimitConfig(length=length)
+    new = generate(run, max(tokens // length, 1), sample=sample, limit=limit)
+    return [piece.ids for piece in new if len(piece.ids)]
+
+
+def affordable(run: Run) -> int:
+    """Return how many tokens may be drawn with each setting: a few per cent of the training's cost.
+
+    It depends on the run alone, so that a model gets the same settings on every machine.
+    """
+    weights = sum(values.size for values in run.weights.values())
+    work = WORK // (weights + DRAWING * run.vocab.targets)
+    return max(min(MOST, int(SHARE * run.info["result"]["tokens"]), work), SPAN)
+
+
+def longest_run(ids: Ids) -> int:
+    """Return the length of the longest run of one id in ids ``(N,)``; 0 for none."""
+    changes = np.flatnonzero(np.diff(ids)) + 1
+    return int(np.diff(changes, prepend=0, append=len(ids)).max())
+
+
+def _excerpts(corpus: Corpus, tokens: int) -> Iterator[Ids]:
+    """Yield sequences of the corpus, those held out first, that have so many tokens together."""
+    splits: tuple[Split, ...] = ("valid", "train")
+    for split in splits:
+        for segment in corpus.segments(split):
+            if tokens <= 0:
+                return
+            stop = min(segment.stop, segment.start + tokens)
+            yield corpus.piece(segment.piece)[segment.start : stop].astype(np.int64)
+            tokens -= stop - segment.start
+
+
+def _spans(ids: Ids) -> Iterator[Ids]:
+    """Yield ids in spans; what is left is a span if it is half as long, or if there is no other."""
+    for start in range(0, len(ids), SPAN):
+        if start == 0 or len(ids) - start >= SPAN // 2:
+            yield ids[start : start + SPAN]
+
+
+def _distinct(span: Ids) -> float:
+    """Return the share of n-grams that did not occur before; 1 if there are none."""
+    if len(span) < N:
+        return 1.0
+    grams = np.lib.stride_tricks.sliding_window_view(span, N)
+    return len(np.unique(grams, axis=0)) / len(grams)

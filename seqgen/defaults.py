@@ -2,15 +2,17 @@
 
 A model may write the same token for ever where a corpus never does: if a token is very likely
 after itself, min-p drops every token that could end the run, and a temperature below 1 makes them
-rarer. So new pieces are written with a few settings, the most conservative first, and the first
-setting is taken whose pieces repeat themselves about as much as the corpus. Comes from:
-`seqgen.run`, at the end of training.
+rarer. So new pieces are written with a few settings, from the model as it is to ever more
+conservative ones, for as long as the pieces hardly repeat themselves more than the corpus does.
+Comes from: `seqgen.run`, at the end of training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from seqgen.plugin import Ids
 from seqgen.run import Run
 
 #: Tokens in which single tokens and n-grams are counted.
-SPAN = 256
+BLOCK = 256
 
 #: Runs of fewer tokens are no fault, however short the longest of a corpus is.
 SHORT_RUN = 8
@@ -36,14 +38,14 @@ LENGTH = 1024
 #: Tokens of the corpus in which n-grams are counted, and in which the longest run is looked for.
 COUNTED, SEARCHED = 2**17, 2**22
 
-#: Values of min-p that are tried, the most conservative first.
-MIN_P = (0.05, 0.02, 0.0)
+#: Values of min-p that are tried, the most conservative last.
+MIN_P = (0.0, 0.02, 0.05)
 
 #: How many times as repetitive as the corpus new pieces may be.
 TOLERANCE = 1.5
 
 #: Most tokens drawn with a setting, and most as a share of those that training read.
-MOST, SHARE = 2**15, 1 / 32
+MOST, SHARE = 24 * LENGTH, 1 / 32
 
 #: Multiplications that a setting may cost, and how many drawing costs for each token known.
 WORK, DRAWING = 2**34, 64
@@ -56,13 +58,13 @@ class Repetition:
     Attributes
     ----------
     commonest : float
-        Share of the commonest token in `SPAN` tokens, mean.
+        Share of the commonest token in `BLOCK` tokens, mean.
     run : int
         Length of the longest run of one token.
     distinct : float
-        Share of the 4-grams in `SPAN` tokens that did not occur there before, mean.
+        Share of the 4-grams in `BLOCK` tokens that did not occur there before, mean.
     poorest : float
-        The same of the span in which it is smallest.
+        The same of the block in which it is smallest.
     """
 
     commonest: float
@@ -73,10 +75,10 @@ class Repetition:
     @classmethod
     def of(cls, sequences: Sequence[Ids]) -> Repetition:
         """Count in sequences of ids, of which one is not empty."""
-        spans = [span for ids in sequences for span in _spans(ids)]
-        distinct = [_distinct(span) for span in spans]
+        blocks = [block for ids in sequences for block in _blocks(ids)]
+        distinct = [_distinct(block) for block in blocks]
         return cls(
-            commonest=float(np.mean([np.bincount(span).max() / len(span) for span in spans])),
+            commonest=float(np.mean([np.bincount(block).max() / len(block) for block in blocks])),
             run=max(longest_run(ids) for ids in sequences),
             distinct=float(np.mean(distinct)),
             poorest=min(distinct),
@@ -93,7 +95,10 @@ class Repetition:
 
 
 def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
-    """Return the most conservative settings whose pieces hardly repeat more than the corpus does.
+    """Return the most conservative settings that are safe from loops.
+
+    The pieces written with them, and with any less conservative settings, hardly repeat themselves
+    more than the corpus does. If not even the model as it is does so, its settings are returned.
 
     Parameters
     ----------
@@ -112,34 +117,54 @@ def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
     """
     longest = max(map(longest_run, _excerpts(corpus, SEARCHED)))
     reference = replace(Repetition.of(list(_excerpts(corpus, COUNTED))), run=longest)
-    best: dict[str, Any] = {}
-    for temperature, min_p in candidates(run.codec.temperature):
+    measured: dict[tuple[float, float], dict[str, Any]] = {}
+
+    def is_safe(temperature: float, min_p: float) -> bool:
         pieces = write(run, SampleConfig(temperature=temperature, min_p=min_p), tokens)
         if not pieces:
-            continue
+            return False
         new = Repetition.of(pieces)
         excess = new.excess(reference)
-        if not best or excess < best["excess"]:
-            best = {"temperature": temperature, "min_p": min_p, "excess": round(excess, 3)}
-            best |= {"new": asdict(new), "corpus": asdict(reference)}
-        if excess <= TOLERANCE:
+        measured[temperature, min_p] = {
+            "temperature": temperature,
+            "min_p": min_p,
+            "excess": round(excess, 3),
+            "new": asdict(new),
+            "corpus": asdict(reference),
+        }
+        return excess <= TOLERANCE
+
+    return measured.get(most_conservative(run.codec.temperature, is_safe), {})
+
+
+def most_conservative(
+    lowest: float, is_safe: Callable[[float, float], bool]
+) -> tuple[float, float]:
+    """Return the lowest temperature that is safe, and the largest min-p that is safe with it.
+
+    What loops at one temperature loops at a lower one, and with a larger min-p. So settings are
+    tried only where all less conservative ones are safe: a setting that loops now and then may
+    seem safe by chance. If none is safe, the least conservative ones are returned.
+    """
+    steps = temperatures(lowest)
+    values: Sequence[float] = MIN_P
+    chosen = steps[0], values[0]
+    for temperature in steps:
+        safe = list(takewhile(partial(is_safe, temperature), values))
+        if not safe:
             break
-    return best
+        chosen, values = (temperature, safe[-1]), safe
+    return chosen
 
 
-def candidates(temperature: float) -> Iterator[tuple[float, float]]:
-    """Yield temperatures from the codec's up to 1, and values of min-p, conservative ones first."""
-    steps = (
-        (temperature, round((temperature + 1) / 2, 3), 1.0) if temperature < 1 else (temperature,)
-    )
-    for step in steps:
-        for min_p in MIN_P:
-            yield step, min_p
+def temperatures(lowest: float) -> tuple[float, ...]:
+    """Return the temperatures that are tried, from that of the model as it is to the codec's."""
+    return (1.0, round((1 + lowest) / 2, 3), lowest) if lowest < 1 else (lowest,)
 
 
 def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
     """Return the ids of new pieces that have about so many tokens, or fewer if they end early."""
-    length = min(LENGTH, 2 * run.longest, max(tokens // 8, 1))
+    length = min(LENGTH, run.longest, max(tokens // 8, 1))
     limit = LimitConfig(length=length)
     new = generate(run, max(tokens // length, 1), sample=sample, limit=limit)
     return [piece.ids for piece in new if len(piece.ids)]
@@ -152,7 +177,7 @@ def affordable(run: Run) -> int:
     """
     weights = sum(values.size for values in run.weights.values())
     work = WORK // (weights + DRAWING * run.vocab.targets)
-    return max(min(MOST, int(SHARE * run.info["result"]["tokens"]), work), SPAN)
+    return max(min(MOST, int(SHARE * run.info["result"]["tokens"]), work), BLOCK)
 
 
 def longest_run(ids: Ids) -> int:
@@ -173,16 +198,16 @@ def _excerpts(corpus: Corpus, tokens: int) -> Iterator[Ids]:
             tokens -= stop - segment.start
 
 
-def _spans(ids: Ids) -> Iterator[Ids]:
-    """Yield ids in spans; what is left is a span if it is half as long, or if there is no other."""
-    for start in range(0, len(ids), SPAN):
-        if start == 0 or len(ids) - start >= SPAN // 2:
-            yield ids[start : start + SPAN]
+def _blocks(ids: Ids) -> Iterator[Ids]:
+    """Yield ids in blocks; the rest is one if it has half the length or there is no other."""
+    for start in range(0, len(ids), BLOCK):
+        if start == 0 or len(ids) - start >= BLOCK // 2:
+            yield ids[start : start + BLOCK]
 
 
-def _distinct(span: Ids) -> float:
+def _distinct(block: Ids) -> float:
     """Return the share of n-grams that did not occur before; 1 if there are none."""
-    if len(span) < N:
+    if len(block) < N:
         return 1.0
-    grams = np.lib.stride_tricks.sliding_window_view(span, N)
+    grams = np.lib.stride_tricks.sliding_window_view(block, N)
     return len(np.unique(grams, axis=0)) / len(grams)

@@ -12,15 +12,16 @@ import safetensors.numpy
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.defaults import (
+    BLOCK,
     MOST,
     SHARE,
-    SPAN,
     TOLERANCE,
     Repetition,
     affordable,
-    candidates,
     choose_sampling,
     longest_run,
+    most_conservative,
+    temperatures,
 )
 from seqgen.run import model_card
 
@@ -77,10 +78,10 @@ def test_repetition_is_counted() -> None:
     assert found.poorest == pytest.approx(4 / 5)
 
 
-def test_spans_are_counted_one_by_one() -> None:
-    # A span of ones, a span of twos, and too little of a third.
-    ids = np.repeat([1, 2, 3], [SPAN, SPAN, SPAN // 2 - 1])
-    assert Repetition.of([ids]) == Repetition(1.0, SPAN, 1 / (SPAN - 3), 1 / (SPAN - 3))
+def test_blocks_are_counted_one_by_one() -> None:
+    # A block of ones, a block of twos, and too little of a third.
+    ids = np.repeat([1, 2, 3], [BLOCK, BLOCK, BLOCK // 2 - 1])
+    assert Repetition.of([ids]) == Repetition(1.0, BLOCK, 1 / (BLOCK - 3), 1 / (BLOCK - 3))
     assert Repetition.of([np.array([1, 2])]) == Repetition(0.5, 1, 1.0, 1.0)
 
 
@@ -95,11 +96,32 @@ def test_the_property_that_differs_most_counts() -> None:
     assert replace(corpus, run=3).excess(replace(corpus, run=2)) == 1
 
 
-def test_settings_are_tried_from_the_most_conservative() -> None:
-    tried = list(candidates(0.8))
-    assert tried[:4] == [(0.8, 0.05), (0.8, 0.02), (0.8, 0.0), (0.9, 0.05)]
-    assert tried[-1] == (1.0, 0.0) and tried == sorted(tried, key=lambda each: (each[0], -each[1]))
-    assert list(candidates(1.0)) == [(1.0, 0.05), (1.0, 0.02), (1.0, 0.0)]
+def test_temperatures_go_down_to_the_codecs() -> None:
+    assert temperatures(0.8) == (1.0, 0.9, 0.8)
+    assert temperatures(1.0) == (1.0,)
+    assert temperatures(1.2) == (1.2,)
+
+
+@pytest.mark.parametrize(
+    ("looping", "chosen", "tried"),
+    [
+        ([], (0.8, 0.05), 9),
+        ([(1.0, 0.0)], (1.0, 0.0), 1),
+        # A large min-p is not tried where a smaller one loops, even at a higher temperature.
+        ([(1.0, 0.02)], (0.8, 0.0), 4),
+        ([(0.9, 0.05), (0.8, 0.02)], (0.8, 0.0), 8),
+        ([(0.8, 0.0)], (0.9, 0.05), 7),
+    ],
+)
+def test_a_setting_is_safe_if_all_less_conservative_ones_are(looping, chosen, tried) -> None:
+    asked = []
+
+    def is_safe(temperature: float, min_p: float) -> bool:
+        asked.append((temperature, min_p))
+        return asked[-1] not in looping
+
+    assert most_conservative(0.8, is_safe) == chosen
+    assert len(asked) == tried
 
 
 def test_a_model_that_loops_gets_no_min_p_and_a_higher_temperature(blanks) -> None:
@@ -119,25 +141,25 @@ def test_the_choice_is_always_the_same(blanks, monkeypatch) -> None:
     assert choose_sampling(blanks, blanks.corpus(), TOKENS) == chosen
 
 
-def test_of_settings_that_all_loop_the_least_repetitive_is_taken(blanks, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [([0.9996, *[0.0001] * 4], (1.0, 0.0)), ([0.2] * 5, (0.8, 0.05))],
+    ids=["loops anyway", "never loops"],
+)
+def test_other_models_of_the_same_corpus(blanks, tmp_path: Path, shares, expected) -> None:
     shutil.copytree(blanks.folder, tmp_path / "run")
-    write_weights(seqgen.Run(tmp_path / "run", "cpu"), [0.9996, *[0.0001] * 4])
+    write_weights(seqgen.Run(tmp_path / "run", "cpu"), shares)
     run = seqgen.load(tmp_path / "run", "cpu")
     chosen = choose_sampling(run, run.corpus(), TOKENS)
-    assert chosen["excess"] > TOLERANCE
-    assert (chosen["temperature"], chosen["min_p"]) == (1.0, 0.0)
-
-
-def test_a_model_that_repeats_little_keeps_the_conservative_settings(run) -> None:
-    chosen = run.info["sampling"]
-    assert (chosen["temperature"], chosen["min_p"]) == (0.8, 0.05)
+    assert (chosen["temperature"], chosen["min_p"]) == expected
+    assert (chosen["excess"] > TOLERANCE) == (expected == (1.0, 0.0))
 
 
 def test_training_stores_what_it_measured_and_generating_uses_it(blanks, run, tmp_path) -> None:
     on_disk = json.loads((run.folder / "run.json").read_text())["sampling"]
     tokens = affordable(run)
     assert on_disk == choose_sampling(run, run.corpus(), tokens)
-    assert SPAN <= tokens <= max(min(MOST, SHARE * run.info["result"]["tokens"]), SPAN)
+    assert BLOCK <= tokens <= max(min(MOST, SHARE * run.info["result"]["tokens"]), BLOCK)
     assert texts(run) == texts(run, settings_of(on_disk))
     card = (run.folder / "README.md").read_text()
     assert f"temperature {on_disk['temperature']}, min-p {on_disk['min_p']}: commonest" in card

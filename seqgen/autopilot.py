@@ -19,6 +19,7 @@ from seqgen.batches import FRAMINGS
 from seqgen.calibration import SHARPNESS
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.corpus import Corpus
+from seqgen.defaults import SETTINGS, affordable
 from seqgen.learner import Learner
 from seqgen.model import SequenceLSTM, choose_device
 from seqgen.plugin import Codec
@@ -92,7 +93,7 @@ class Forecast:
     measured : int
         Validation tokens on which the finished model and the baseline are measured.
     ending : float
-        Seconds of the budget that are kept for calibrating and measuring the finished model.
+        Seconds of the budget that are kept for what is measured of the finished model.
     """
 
     weights: int
@@ -162,6 +163,9 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
             speeds = ", ".join(f"{speed:,.0f} with {n}" for n, speed in trial.speeds.items())
             reasons.append(f"threads {trial.threads}: tokens a second are {speeds}")
     train, measured, ending = _evaluations(corpus, model, train, trial, reasons)
+    if train.seconds and corpus.codec.tracker() is None:
+        drawn = SETTINGS * affordable(trial.weights, corpus.vocab.targets, epochs * size)
+        ending += drawn / (EVALUATION_SPEED * max(trial.speeds.values()))
     forecast = Forecast(
         weights=trial.weights,
         tokens=epochs * size,

@@ -41,6 +41,9 @@ COUNTED, SEARCHED = 2**17, 2**22
 #: Values of min-p that are tried, the most conservative last.
 MIN_P = (0.0, 0.02, 0.05)
 
+#: Most settings that are tried.
+SETTINGS = 3 * len(MIN_P)
+
 #: How many times as repetitive as the corpus new pieces may be.
 TOLERANCE = 1.5
 
@@ -170,14 +173,22 @@ def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
     return [piece.ids for piece in new if len(piece.ids)]
 
 
-def affordable(run: Run) -> int:
-    """Return how many tokens may be drawn with each setting: a few per cent of the training's cost.
+def affordable(weights: int, targets: int, read: float) -> int:
+    """Return how many tokens are drawn with each setting: a few per cent of the training's cost.
 
-    It depends on the run alone, so that a model gets the same settings on every machine.
+    It is 0 after a training that was too short to measure anything. It depends on no clock, so
+    that a model gets the same settings on every machine.
+
+    Parameters
+    ----------
+    weights, targets : int
+        Of the network, and V'.
+    read : float
+        Tokens that training read.
     """
-    weights = sum(values.size for values in run.weights.values())
-    work = WORK // (weights + DRAWING * run.vocab.targets)
-    return max(min(MOST, int(SHARE * run.info["result"]["tokens"]), work), BLOCK)
+    work = WORK // (weights + DRAWING * targets)
+    tokens = min(MOST, int(SHARE * read), work)
+    return tokens if tokens >= BLOCK else 0
 
 
 def longest_run(ids: Ids) -> int:

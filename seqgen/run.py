@@ -329,8 +329,9 @@ class Run:
         from seqgen.defaults import affordable, choose_sampling
 
         if (self.folder / WEIGHTS).exists() and self.codec.tracker() is None:
-            run = Run(self.folder, "cpu")
-            if chosen := choose_sampling(run, corpus, affordable(run)):
+            run, weights = Run(self.folder, "cpu"), self.info["plan"]["weights"]
+            tokens = affordable(weights, self.vocab.targets, self.info["result"]["tokens"])
+            if tokens and (chosen := choose_sampling(run, corpus, tokens)):
                 self.info["sampling"] = chosen
                 self._describe(self.info["result"])
 

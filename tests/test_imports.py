@@ -49,7 +49,8 @@ ARROWS = {
     "checkpoints": {"learner", "training"},
     "calibration": {"corpus", "evaluation", "model", "spans"},
     "autopilot": {
-        *("batches", "calibration", "config", "corpus", "learner", "model", "plugin", "spans"),
+        *("batches", "calibration", "config", "corpus", "defaults", "learner", "model", "plugin"),
+        "spans",
     },
     "ngram": {"batches", "compiling", "corpus", "lanes", "plugin", "spans"},
     "transfer": {"config"},

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from seqgen.comparison import Comparison
 from seqgen.curves import Curves, Series, loss_curves
@@ -193,7 +194,7 @@ def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
     forms = run.domain.preview(piece)
     preview = "\n".join(_show(kind, data) for kind, data in forms.items())
     links = ", ".join(
-        f'<a href="{html.escape((folder / name).as_posix())}">{html.escape(name)}</a>'
+        f'<a href="{quote((folder / name).as_posix())}">{html.escape(name)}</a>'
         for name in entry["files"]
     )
     about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
@@ -257,7 +258,7 @@ def _show(kind: str, data: bytes | str) -> str:
         return f'<div class="wide">{data if isinstance(data, str) else data.decode()}</div>'
     if isinstance(data, str):
         return data if kind == "text/html" else f"<pre>{html.escape(data)}</pre>"
-    source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    source = f"data:{html.escape(kind)};base64,{base64.b64encode(data).decode()}"
     if kind.startswith("image/"):
         return f'<img alt="the piece" src="{source}">'
     if kind.startswith("audio/"):

@@ -95,6 +95,8 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
                 f"from several files; generate in another format (--format)"
             )
         [name] = entry["files"]
+        if name in ("", "..") or name != Path(name).name:
+            raise DataError(f"{folder / SAMPLES} names a file outside its folder: {name!r}")
         try:
             for piece in run.domain.read(folder / name):
                 if isinstance(piece, DataError):

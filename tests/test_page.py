@@ -3,14 +3,16 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 import seqgen
 from seqgen.config import LimitConfig
 from seqgen.curves import loss_curves
+from seqgen.errors import ConfigError, DataError
 from seqgen.page import loss_curve, write_page
-from seqgen.samples import write_samples
+from seqgen.samples import read_samples, write_samples
 
 
 class Collector(HTMLParser):
@@ -20,10 +22,12 @@ class Collector(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.addresses: list[str] = []
+        self.names: list[str] = []
         self.text = ""
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         self.tags.append(tag)
+        self.names += [name for name, _ in attributes]
         self.addresses += [value for name, value in attributes if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
@@ -150,3 +154,72 @@ def test_the_baseline_is_a_line_across() -> None:
 
 def points(curve: str) -> list[tuple[float, ...]]:
     return [tuple(map(float, p.split(","))) for p in re.findall(r"[\d.-]+,[\d.-]+", curve)]
+
+
+HOSTILE = """"'><script>alert(1)</script></title></pre><img src=x onerror=alert(1)>"""
+
+
+def test_nothing_that_a_run_says_becomes_an_element(run, tmp_path: Path, monkeypatch) -> None:
+    import numpy as np
+
+    from seqgen.comparison import Comparison
+    from seqgen.plugin import Metric
+
+    forms = {
+        "text/plain": HOSTILE,
+        f"image/{HOSTILE}": b"x",
+        f"audio/{HOSTILE}": b"x",
+        HOSTILE: b"x",
+    }
+    monkeypatch.setattr("seqgen_text.domain.Text.preview", lambda self, piece: forms)
+    folder = tmp_path / "#a?%41 <script>"
+    samples = write_samples(run, seqgen.generate(run, 1), folder, settings={HOSTILE: HOSTILE})
+    entry = samples.manifest["pieces"][0]
+    entry["novelty"] = {
+        "longest": 3,
+        "copied": {},
+        "place": HOSTILE,
+        "source": HOSTILE,
+        "source_place": HOSTILE,
+    }
+    about = {**run.info, "domain": HOSTILE, "baseline": {"order": HOSTILE, "valid_loss": 1.0}}
+    about |= {"versions": {HOSTILE: HOSTILE}, "vocab": [HOSTILE]}
+    monkeypatch.setattr(run, "info", about)
+    values = np.array([3.0, 4.0])
+    compared = [Comparison(HOSTILE, Metric(HOSTILE, values, values), 0.5, 1.0)]
+    html = write_page(run, samples, tmp_path / "index.html", compared).read_text()
+    page = Collector()
+    page.feed(html)
+    # Without a picture there is no player, our only script.
+    assert page.tags.count("script") == html.count("</script>") == 0
+    assert page.tags.count("img") == page.tags.count("audio") == page.tags.count("title") == 1
+    assert not [name for name in page.names if name.startswith("on")]
+    for address in page.addresses:
+        assert address.startswith("data:") or (tmp_path / unquote(address)).is_file(), address
+
+
+def test_a_link_is_never_a_script(run, tmp_path: Path) -> None:
+    samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
+    samples.manifest["pieces"][0]["files"] = ["javascript:alert(1).txt"]
+    page = Collector()
+    page.feed(write_page(run, samples, tmp_path / "samples" / "index.html").read_text())
+    assert page.addresses == ["javascript%3Aalert%281%29.txt"]
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "/etc/hostname", "a/../../secret.txt", "..", ""])
+def test_samples_are_read_from_their_own_folder_only(run, tmp_path: Path, name: str) -> None:
+    import json
+
+    samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
+    (tmp_path / "secret.txt").write_text("my diary")
+    samples.manifest["pieces"][0]["files"] = [name]
+    (tmp_path / "samples" / "manifest.json").write_text(json.dumps(samples.manifest))
+    with pytest.raises(DataError, match="names a file outside its folder"):
+        read_samples(run, tmp_path / "samples")
+
+
+@pytest.mark.parametrize("suffix", ["../x", "/tmp/x.txt", ".txt/../../x", "txt\0", ".TXT\n"])
+def test_a_format_is_no_way_out_of_the_folder(run, tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(ConfigError, match=r"text is written as .txt, not"):
+        write_samples(run, seqgen.generate(run, 1), tmp_path / "samples", suffix)
+    assert not list(tmp_path.iterdir())

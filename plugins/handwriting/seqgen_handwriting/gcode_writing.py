@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from seqgen_handwriting.paper import Sheet
 
 #: Heights in millimetres of a pen that is lifted and of one that writes.
@@ -9,6 +11,10 @@ UP, DOWN = 5, 0
 
 #: Millimetres a minute, writing and lowering the pen.
 FEED, PLUNGE = 2000, 600
+
+#: Machines obey these bytes wherever they stand, in a comment too: GRBL holds at ! and resets at
+#: Ctrl-X, and what is beyond ASCII changes its speed. Others end a comment at ) or read from %.
+_COMMANDS = re.compile(r"[^ \w.,:;'\"&+=/-]", re.ASCII)
 
 HEAD = f"""\
 ; millimetres, absolute, origin at the lower left corner of the paper
@@ -21,7 +27,8 @@ G0 Z{UP}
 
 def gcode(sheet: Sheet) -> str:
     """Return a sheet as moves: G0 with the pen up, G1 with the pen down, y up."""
-    lines = [f"; {' '.join(sheet.ink.text.split())}\n"] if sheet.ink.text.strip() else []
+    comment = " ".join(_COMMANDS.sub("_", sheet.ink.text).split())
+    lines = [f"; {comment}\n"] if comment else []
     lines.append(HEAD)
     lines.append(f"; paper {sheet.width:.1f} x {sheet.height:.1f}\n")
     for stroke in sheet.strokes:

@@ -58,6 +58,11 @@ class Track:
     program: int = 0
     drums: bool = False
 
+    @property
+    def label(self) -> str:
+        """The name without control characters, which no format of text can hold."""
+        return "".join(filter(str.isprintable, self.name)).strip()
+
 
 @dataclass(frozen=True)
 class Music:

@@ -159,7 +159,7 @@ def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
 
     track = music.tracks[number]
     part = stream.Part(id=f"P{number + 1}")
-    part.partName = track.name or f"Part {number + 1}"
+    part.partName = track.label or f"Part {number + 1}"
     player = instrument.Instrument(part.partName)
     player.partId, player.instrumentId = part.id, f"I{number + 1}"
     player.midiProgram, player.midiChannel = track.program, channel

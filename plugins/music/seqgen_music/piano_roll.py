@@ -140,7 +140,7 @@ def _grid(music: Music, x: Callable[[NDArray[np.int64]], Any], below: float) -> 
 
 
 def _name(track: Track, number: int) -> str:
-    name = track.name.strip() or f"track {number + 1}"
+    name = track.label or f"track {number + 1}"
     return name if len(name) <= 18 else f"{name[:17]}…"
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import pluggy
 
 from seqgen.config import from_mapping
-from seqgen.errors import PluginError
+from seqgen.errors import PluginError, reason_of
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
 from seqgen.vocab import Vocab
 
@@ -141,7 +141,7 @@ def load_codec(info: Mapping[str, Any]) -> Codec:
         difference = "another vocabulary"
     except Exception as error:
         # A state may be of a version that knew other things, and a plugin fail in any way on it.
-        codec, difference = None, f"nothing of its state ({type(error).__name__}: {error})"
+        codec, difference = None, f"nothing of its state ({reason_of(error)})"
     if codec is None or Vocab.of(codec.vocab).digest != info["vocab_digest"]:
         raise PluginError(
             f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference}, "
@@ -236,12 +236,11 @@ def _mark_conflicts(found: list[Found]) -> list[Found]:
 
 def _blame(domain: Found, error: BaseException) -> str:
     """Say which distribution failed, why, and what to do."""
-    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         way_out = f"install what is missing, or reinstall {domain.distribution}"
     else:
         way_out = f"upgrade or uninstall {domain.distribution}, or tell its authors"
-    return f"{domain.distribution} {domain.version} fails to load ({cause}); {way_out}"
+    return f"{domain.distribution} {domain.version} fails to load ({reason_of(error)}); {way_out}"
 
 
 def _no_such_domain(name: str) -> str:

@@ -58,3 +58,9 @@ class RunError(SeqgenError):
 
 class Diverged(SeqgenError):
     """The loss of a training is no number any more, or worse than that of guessing."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception says, with its kind if it is not one of ours."""
+    said, kind = str(error), type(error).__name__
+    return said if isinstance(error, DataError) else f"{kind}: {said}" if said else kind

@@ -14,7 +14,7 @@ from typing import Any
 
 import platformdirs
 
-from seqgen.errors import RunError
+from seqgen.errors import DataError, RunError
 
 #: Names of the files that say what a folder is.
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
@@ -147,6 +147,27 @@ def page_name(path: Path, suffix: str, number: int) -> Path:
     if number == 1:
         return path
     return path.with_name(f"{path.name[: -len(suffix)]}-page-{number}{path.name[-len(suffix) :]}")
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of bytes in UTF-8, as `plain_text` does.
+
+    Raises
+    ------
+    DataError
+        With the position of the first byte that is not UTF-8.
+    """
+    try:
+        return plain_text(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"byte {error.start} is not UTF-8 ({error.reason}); convert it to UTF-8"
+        ) from error
+
+
+def plain_text(text: str) -> str:
+    """Return a text without a byte-order mark, and with newlines for all line ends."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def file_digest(path: Path) -> str:

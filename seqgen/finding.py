@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqgen.discovery import Found
-from seqgen.errors import CorpusError, DataError
+from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
 
@@ -143,12 +143,6 @@ def unread_text(unread: Mapping[str, int]) -> str:
 def shown(path: Path) -> str:
     """Return a path as text that any file can hold, whatever bytes are in its name."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def reason_of(error: BaseException) -> str:
-    """Return what an exception says, with its kind if it is not one of ours."""
-    said, kind = str(error), type(error).__name__
-    return said if isinstance(error, DataError) else f"{kind}: {said}" if said else kind
 
 
 def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterator[Path]:

@@ -22,13 +22,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import pluggy
 
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError
+from seqgen.unknown import Adapted, Unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -270,15 +271,14 @@ class Codec(Protocol):
         """
         ...
 
-    def adapt(self, piece: Piece, unknown: Literal["skip", "nearest"]) -> Piece:
-        """Return the piece without what `encode` does not know, or with what is nearest to it.
+    def adapt(self, piece: Piece, unknown: Unknown) -> Adapted:
+        """Return the piece of known symbols only; by default it is `encode` that refuses others."""
+        self.encode(piece)
+        return Adapted(piece)
 
-        Raises
-        ------
-        DataError
-            If the codec cannot do that, which is the default.
-        """
-        raise DataError(f"codec {type(self).__name__} cannot mend a prompt; leave out --unknown")
+    def adapt_condition(self, condition: Any, unknown: Unknown) -> Adapted:
+        """Return what `tracker` is to follow in the same way; by default as it is."""
+        return Adapted(condition)
 
     def decode(self, ids: Ids) -> Piece:
         """Return the piece of any ids ``(N,)``: cut short or random, never an error."""

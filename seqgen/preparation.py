@@ -14,7 +14,7 @@ import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.config import from_mapping
 from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
 from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
-from seqgen.errors import ConfigError, CorpusError, DataError, PluginError
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, reason_of
 from seqgen.files import CORPUS, cache_folder, new_folder, refuse_existing
-from seqgen.finding import Skipped, find_files, reason_of, shown
+from seqgen.finding import find_files, shown
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.reading import Progress, Reader
+from seqgen.reading import Outcome, Progress, Reader
+from seqgen.unknown import OrError
 from seqgen.vocab import Vocab
 
 
@@ -123,8 +124,8 @@ def prepare(
         CorpusWriter(temporary, fitted) as writer,
     ):
         draws, ranks = array("d"), array("Q")
-        for source, (ids, facts) in reader.encoded(fitted):
-            digest = writer.add(source, ids, facts)
+        for source, encoded in reader.encoded(fitted):
+            digest = writer.add(source, encoded.ids, encoded.facts)
             if digest is not None:
                 draws.append(draw(digest, seed))
                 ranks.append(int.from_bytes(digest[:8], "little"))
@@ -200,28 +201,13 @@ def write_corpus(
     return Corpus(folder)
 
 
-@dataclass
-class Outcome:
-    """What became of files; filled in when all of them are read.
-
-    Attributes
-    ----------
-    skipped : list of Skipped
-        What could not be used, and why.
-    unread : dict of str to int
-        How many files of other kinds there are, by suffix.
-    """
-
-    skipped: list[Skipped] = field(default_factory=list)
-    unread: dict[str, int] = field(default_factory=dict)
-
-
 @checked
 def encode_files(
     domain: str,
     paths: Iterable[Path | str],
     codec: Codec,
     outcome: Outcome | None = None,
+    unknown: OrError = "error",
     *,
     jobs: Jobs = -1,
     progress: Progress | None = None,
@@ -238,6 +224,9 @@ def encode_files(
         A fitted one of this domain.
     outcome : Outcome, optional
         Told what became of the files.
+    unknown : {"error", "skip", "nearest"}
+        What to do about symbols that the codec does not know: skip the piece, leave them out, or
+        take the nearest known ones.
     jobs, progress
         As for `prepare`.
 
@@ -251,24 +240,27 @@ def encode_files(
     CorpusError
         If there is no file, or no piece in any.
     """
-    reader = _reader(domain, paths, jobs, progress)
+    reader = _reader(domain, paths, jobs, progress, unknown)
+    result = outcome or Outcome()
 
     def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
         usable = False
-        for source, (ids, _) in reader.encoded(codec):
+        for source, piece in reader.encoded(codec):
             usable = True
-            yield source, ids
+            result.changes.update(piece.changes)
+            yield source, piece.ids
         if not usable:
             raise reader.nothing_usable()
-        if outcome is not None:
-            outcome.skipped, outcome.unread = reader.skipped, reader.unread
+        result.skipped, result.unread = reader.skipped, reader.unread
 
     return encoded()
 
 
 @checked
-def original_pieces(domain: str, paths: Iterable[Path | str], codec: Codec) -> Iterator[Piece]:
-    """Yield the pieces that `encode_files` encodes, as they were read, with all that codes lose.
+def original_pieces(
+    domain: str, paths: Iterable[Path | str], codec: Codec, unknown: OrError = "error"
+) -> Iterator[Piece]:
+    """Yield the pieces that `encode_files` encodes, as it reads them, with all that codes lose.
 
     Nothing is read before the first is asked for.
 
@@ -277,16 +269,20 @@ def original_pieces(domain: str, paths: Iterable[Path | str], codec: Codec) -> I
     CorpusError
         If there is no file.
     """
-    yield from _reader(domain, paths).originals(codec)
+    yield from _reader(domain, paths, unknown=unknown).originals(codec)
 
 
 def _reader(
-    domain: str, paths: Iterable[Path | str], jobs: int = -1, progress: Progress | None = None
+    domain: str,
+    paths: Iterable[Path | str],
+    jobs: int = -1,
+    progress: Progress | None = None,
+    unknown: OrError = "error",
 ) -> Reader:
     implementation, found = load_domain(domain)
     sources = find_files(implementation, found, [Path(path) for path in paths])
     sources.digests()
-    return Reader(implementation, sources, jobs, progress or _silent)
+    return Reader(implementation, sources, jobs, progress or _silent, unknown=unknown)
 
 
 @dataclass(frozen=True)

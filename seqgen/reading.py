@@ -7,8 +7,10 @@ Comes from: `seqgen.finding`. Next: `seqgen.preparation` fits a codec on the pie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
@@ -19,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.deadline import TooLong, within
-from seqgen.errors import CorpusError, DataError
-from seqgen.finding import Skipped, Sources, reason_of, shown, unread_text
+from seqgen.errors import CorpusError, DataError, reason_of
+from seqgen.finding import Skipped, Sources, shown, unread_text
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.unknown import Adapted, OrError
 
 #: Bytes of files whose content is in memory at once. Up to this many together stay there
 #: between fitting and encoding; of more, as many at a time are shared out among processes.
@@ -40,7 +43,45 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 STEPS = 1000
 
 
-#: The source of a piece with the piece, or with its ids and facts, or what was refused.
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A piece as a codec encodes it.
+
+    Attributes
+    ----------
+    ids : integer array (N,)
+        In the smallest dtype that fits.
+    facts : mapping
+        What `Domain.describe` says of it.
+    changes : mapping of (str, str) to int
+        What was adapted of it, as in `Adapted`.
+    """
+
+    ids: NDArray[Any]
+    facts: Mapping[str, str | int | float]
+    changes: Mapping[tuple[str, str], int]
+
+
+@dataclass
+class Outcome:
+    """What became of files; filled in when all of them are read.
+
+    Attributes
+    ----------
+    skipped : list of Skipped
+        What could not be used, and why.
+    unread : dict of str to int
+        How many files of other kinds there are, by suffix.
+    changes : Counter of (str, str)
+        How often which unknown symbol became which, or was left out.
+    """
+
+    skipped: list[Skipped] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+#: The source of a piece with the piece or what it is encoded as, or what was refused.
 _Content: TypeAlias = tuple[str, Any] | Skipped
 
 
@@ -58,8 +99,10 @@ class Reader:
         jobs: int,
         progress: Progress,
         patience: float | None = None,
+        unknown: OrError = "error",
     ) -> None:
         self._domain = domain
+        self._unknown = unknown
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
         self._total = max(sum(self._sizes.values()), 1)
@@ -116,19 +159,21 @@ class Reader:
         # A codec that has nothing to learn does not read to the end, and nothing is kept.
         self._kept = kept if small else None
 
-    def encoded(self, codec: Codec) -> Iterator[tuple[str, tuple[NDArray[Any], dict[str, Any]]]]:
-        """Yield the source, ids and facts of every piece; ids in the smallest dtype that fits."""
+    def encoded(self, codec: Codec) -> Iterator[tuple[str, Encoded]]:
+        """Yield the source of every piece, and what it is encoded as."""
         if self._kept is None:
             return self._accepted(self._read("encoding", codec))
         return self._accepted(
-            _encode(self._domain, codec, source, piece) for source, piece in self._kept
+            _encode(self._domain, codec, self._unknown, source, piece)
+            for source, piece in self._kept
         )
 
     def originals(self, codec: Codec) -> Iterator[Piece]:
-        """Yield the pieces that a codec encodes, as they were read; none is kept."""
+        """Yield the pieces that a codec encodes, as they were read or adapted; none is kept."""
         for source, piece in self._accepted(self._read("reading", None)):
-            if not isinstance(_encode(self._domain, codec, source, piece), Skipped):
-                yield piece
+            encoded = _encode(self._domain, codec, self._unknown, source, piece)
+            if not isinstance(encoded, Skipped):
+                yield _adapted(codec, piece, self._unknown).piece
 
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
         """Yield what can be used, and take note of the rest."""
@@ -160,7 +205,9 @@ class Reader:
         """Yield the size and the contents of some files, in order."""
         for files in self._groups(chosen):
             # Workers outlive a call and stay in the folder that they were started in.
-            tasks = [(self._domain, file.absolute(), shown(file), codec) for file in files]
+            tasks = [
+                (self._domain, file.absolute(), shown(file), codec, self._unknown) for file in files
+            ]
             results: Iterable[Iterable[_Content]]
             if self._jobs == 1 or len(files) == 1:
                 results = (self._read_here(*each) for each in zip(files, tasks, strict=True))
@@ -234,7 +281,9 @@ def _read_whole_file(*task: Any) -> list[_Content]:
     return list(_read_file(*task))
 
 
-def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> Iterator[_Content]:
+def _read_file(
+    domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError
+) -> Iterator[_Content]:
     """Yield the pieces of a file, or their ids if there is a codec, and what is refused."""
     number = 0
     try:
@@ -242,8 +291,10 @@ def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> It
             source = name if number == 1 else f"{name}, piece {number}"
             if isinstance(piece, DataError):
                 yield Skipped(source, str(piece))
+            elif codec is None:
+                yield source, piece
             else:
-                yield (source, piece) if codec is None else _encode(domain, codec, source, piece)
+                yield _encode(domain, codec, unknown, source, piece)
     except Exception as error:
         # A parser may fail in any way on a damaged file; one file never ends the others.
         place = f"after piece {number}: " if number else ""
@@ -253,24 +304,30 @@ def _read_file(domain: Domain, file: Path, name: str, codec: Codec | None) -> It
         yield Skipped(name, "holds no piece")
 
 
-def _encode(domain: Domain, codec: Codec, source: str, piece: Piece) -> _Content:
-    """Return the source of a piece with its ids and facts, or why there are none."""
+def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
+    """Return the source of a piece and what it is encoded as, or why it is not."""
     try:
-        ids = codec.encode(piece)
-        facts = dict(domain.describe(piece))
+        adapted = _adapted(codec, piece, unknown)
+        ids = codec.encode(adapted.piece)
+        facts = dict(domain.describe(adapted.piece))
     except Exception as error:
         # As with reading: one odd piece never ends the others.
         return Skipped(source, reason_of(error))
     if not len(ids):
-        return Skipped(source, "holds an empty piece")
+        left = "nothing is left of its symbols" if adapted.changes else "holds an empty piece"
+        return Skipped(source, left)
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
     # An id that does not fit is left as it is, for the writer to say what is wrong.
-    return source, (small if np.array_equal(small, ids) else ids, facts)
+    kept = small if np.array_equal(small, ids) else ids
+    return source, Encoded(kept, facts, adapted.changes)
+
+
+def _adapted(codec: Codec, piece: Piece, unknown: OrError) -> Adapted:
+    return Adapted(piece) if unknown == "error" else codec.adapt(piece, unknown)
 
 
 def _length(content: _Content) -> int:
     """Return how many characters, notes, ids ... there are, as far as one can tell."""
     held = content[1] if isinstance(content, tuple) else None
-    # Of what is encoded, the ids.
-    held = held[0] if isinstance(held, tuple) else held
+    held = held.ids if isinstance(held, Encoded) else held
     return len(held) if isinstance(held, Sized) else 0

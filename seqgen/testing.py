@@ -16,6 +16,7 @@ or one test a check, with pytest::
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -29,12 +30,13 @@ import numpy as np
 from seqgen.comparison import measure
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.discovery import load_domain
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 from seqgen.generation import generate
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece, Tracker
 from seqgen.preparation import write_corpus
 from seqgen.run import create_run
 from seqgen.samples import write_samples
+from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
 #: Demo files that are tried, and tokens of each piece.
@@ -139,7 +141,7 @@ def check_domain(name: str, folder: Path) -> int:
         except NothingToCheck:
             idle += 1
         except Exception as error:
-            failures.append(f"{check}: {type(error).__name__}: {error}")
+            failures.append(f"{check}: {reason_of(error)}")
     listed = "\n  ".join(failures)
     assert not failures, f"{len(failures)} of {len(checks)} checks failed:\n  {listed}"
     passed = len(checks) - idle
@@ -294,6 +296,20 @@ def survives_files(subject: Subject, folder: Path) -> None:
         [path] = subject.domain.write(codec.decode(ids), folder / f"{number}{suffix}")
         [again] = subject.domain.read(path)
         np.testing.assert_array_equal(codec.encode(again), ids)
+
+
+def adapts_pieces(subject: Subject, folder: Path) -> None:
+    """What is adapted can be encoded, also by a codec that knows less; what is known stays."""
+    alone = type(subject.codec).fit(subject.pieces[:1], subject.codec.options)
+    policies: tuple[Unknown, ...] = ("skip", "nearest")
+    for piece, unknown in itertools.product(subject.pieces, policies):
+        assert not subject.codec.adapt(piece, unknown).changes
+        try:
+            adapted = alone.adapt(piece, unknown)
+        except DataError:
+            continue
+        alone.encode(adapted.piece)
+        assert all(was != now and count > 0 for (was, now), count in adapted.changes.items())
 
 
 def decodes_anything(subject: Subject, folder: Path) -> None:
@@ -501,6 +517,7 @@ PROMISES: tuple[Promise, ...] = (
     encodes_into_its_vocabulary,
     round_trips,
     survives_files,
+    adapts_pieces,
     decodes_anything,
     decodes_all_of_its_tokens,
     saves_its_state,

@@ -9,18 +9,19 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from seqgen.bounds import Beam, Count, CountOrZero, Particles, Seed, Width, checked
+from seqgen.cli.inputs import Inputs
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError, CorpusError, DataError
+from seqgen.errors import ConfigError, CorpusError
+from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
-    from seqgen.plugin import Piece
     from seqgen.run import Run
     from seqgen.samples import Samples
     from seqgen.task import Generated
@@ -35,7 +36,7 @@ def generate(
     prompt: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     prompt_tokens: Annotated[CountOrZero, Parameter(group="Beginning")] = 0,
     without_prompt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
-    unknown: Annotated[Literal["error", "skip", "nearest"], Parameter(group="Beginning")] = "error",
+    unknown: Annotated[OrError, Parameter(group="Beginning")] = "error",
     adapt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
@@ -74,12 +75,13 @@ def generate(
     without_prompt
         Leave the prompt out of the results.
     unknown
-        What to do about symbols of a prompt that the model does not know: refuse the prompt,
-        skip them, or take the nearest known ones.
+        What to do about symbols of a prompt, a given text or a stop text that the model does not
+        know: refuse it, skip them, or take the nearest known ones. What was changed is told.
     adapt
         Let the model learn from the prompt before it continues it; the run stays as it is.
     given
-        What the pieces are to follow, a file or text: a melody to harmonise, for example.
+        What the pieces are to follow, a file, text or - for text from standard input: a melody to
+        harmonise, for example.
     sample
         How tokens are drawn.
     particles
@@ -119,6 +121,8 @@ def generate(
     from seqgen.run import load
     from seqgen.samples import chosen_suffix, next_samples_folder
 
+    if prompt == given == "-":
+        raise ConfigError("--prompt and --given cannot both read standard input (-)")
     loaded = load(run, device)
     folder = out or next_samples_folder(loaded)
     check_folder(out, loaded.domain.formats, "--format chooses what the files in it are")
@@ -126,18 +130,19 @@ def generate(
     chosen_suffix(loaded, format)
     if novelty:
         loaded.corpus()
-    piece = None if prompt is None else _prompt(loaded, prompt, prompt_tokens, unknown)
+    inputs = Inputs(loaded, unknown)
+    piece = None if prompt is None else inputs.prompt(prompt, prompt_tokens)
     if adapt and piece is None:
         raise ConfigError("there is nothing to adapt to; give a prompt (--prompt)")
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     novelty = novelty or (page and _has_corpus(loaded))
-    condition = None if given is None else _condition(loaded, given)
+    condition = None if given is None else inputs.condition(given)
+    stops = [inputs.stop(text) for text in stop]
     if particles is None and not beam:
         particles = loaded.codec.particles(condition)
     single = count == 1 and particles == 1
     typed = loaded.codec.text_stream() if single and not json else None
-    stops = [loaded.codec.encode(loaded.domain.from_text(text)) for text in stop]
     if adapt:
         from seqgen.adaptive import adapt as learn_from
 
@@ -159,6 +164,7 @@ def generate(
             "adapt": adapt,
             "given": given,
             "stop": stop,
+            "adapted": inputs.adapted,
         },
         prompt=piece,
         condition=condition,
@@ -330,58 +336,3 @@ def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:
     yield from sorted(pieces, key=lambda piece: -piece.log_probability_per_token)
     if interrupt is not None:
         raise interrupt
-
-
-def _prompt(
-    run: Run, given: str, tokens: int, unknown: Literal["error", "skip", "nearest"]
-) -> Piece:
-    """Return the piece that a prompt means, or the beginning of it."""
-    path = _file(run, given)
-    if path is not None:
-        piece = _only_piece(run, path)
-    else:
-        piece = run.domain.from_text(sys.stdin.read() if given == "-" else given)
-    if unknown != "error":
-        piece = run.codec.adapt(piece, unknown)
-    return run.codec.decode(run.codec.encode(piece)[:tokens]) if tokens else piece
-
-
-def _condition(run: Run, given: str) -> Any:
-    """Return what a tracker is to follow: the piece of a file, or text as it is."""
-    path = _file(run, given)
-    if path is None:
-        return given
-    return _only_piece(run, path)
-
-
-def _only_piece(run: Run, path: Path) -> Piece:
-    pieces = list(run.domain.read(path))
-    for piece in pieces:
-        if isinstance(piece, DataError):
-            raise DataError(f"{path}: {piece}") from piece
-    if len(pieces) != 1:
-        raise DataError(f"{path} holds {len(pieces)} pieces; give a file of one")
-    return pieces[0]
-
-
-def _file(run: Run, given: str) -> Path | None:
-    """Return the file that is meant, or None for text.
-
-    Raises
-    ------
-    DataError
-        If it looks like a file of the domain, and there is none.
-    """
-    from seqgen.discovery import load_domain
-
-    try:
-        if Path(given).is_file():
-            return Path(given)
-    except (OSError, ValueError):
-        return None
-    suffixes = load_domain(run.info["domain"])[1].suffixes
-    is_named = Path(given).suffix.lower() in suffixes
-    is_placed = Path(given).parent != Path() and Path(given).parent.is_dir()
-    if len(given.split()) == 1 and (is_named or is_placed):
-        raise DataError(f"there is no file {given}; text that looks like one can be piped in (-)")
-    return None

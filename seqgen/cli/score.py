@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError, CorpusError
+from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
     from seqgen.corpus import Corpus, Segments
-    from seqgen.preparation import Outcome
+    from seqgen.reading import Outcome
     from seqgen.run import Run
     from seqgen.spans import Span
 
@@ -48,6 +49,7 @@ def score(
     run: Path,
     *paths: Path,
     split: Literal["train", "valid", "test"] | None = None,
+    unknown: OrError = "error",
     adaptive: bool = False,
     device: str = "auto",
     json: bool = False,
@@ -67,6 +69,9 @@ def score(
         corpus of the run.
     split
         What to read of a corpus; by default test, or valid if that is empty.
+    unknown
+        What to do about symbols of a file that the model does not know: skip the piece, leave them
+        out, or take the nearest known ones.
     adaptive
         Give a column as well for a model that learns from every token after predicting it.
     device
@@ -78,12 +83,15 @@ def score(
     from seqgen.cli.console import say
     from seqgen.finding import unread_text
     from seqgen.ngram import baseline
-    from seqgen.preparation import Outcome
+    from seqgen.reading import Outcome
     from seqgen.run import load
     from seqgen.scoring import score_spans
+    from seqgen.unknown import changes_as_json, changes_text
 
+    if unknown != "error" and not _are_files(paths):
+        raise ConfigError("--unknown is for files; a corpus holds known symbols only")
     loaded, outcome = load(run, device), Outcome()
-    found = _pieces(loaded, paths, split, outcome)
+    found = _pieces(loaded, paths, split, unknown, outcome)
     corpus = _corpus(loaded)
     counts = None if corpus is None else baseline(corpus, loaded.info["plan"]["measured"])
     if counts is not None:
@@ -112,7 +120,7 @@ def score(
         nats, end_nats = ({name: cost[at] for name, cost in costs.items()} for at in (0, 1))
         rows.append(Row(source, scored.tokens, span.ends, scored.units, nats, end_nats))
     rows.sort(key=lambda row: -row.loss("network"))
-    total, likelihoods = _total(rows), _likelihoods(loaded, paths)
+    total, likelihoods = _total(rows), _likelihoods(loaded, paths, unknown)
     if json:
         print_json(
             {
@@ -120,7 +128,9 @@ def score(
                 "pieces": [asdict(row) for row in rows],
                 "total": asdict(total),
                 "likelihoods": likelihoods,
-                **asdict(outcome),
+                "skipped": [asdict(entry) for entry in outcome.skipped],
+                "unread": outcome.unread,
+                "unknown": changes_as_json(outcome.changes),
             }
         )
     else:
@@ -131,6 +141,8 @@ def score(
         say(f"left out {len(outcome.skipped)} sources that could not be used:")
         for entry in outcome.skipped:
             say(f"  {entry.source}: {entry.reason}")
+    if outcome.changes:
+        say(f"unknown symbols: {changes_text(outcome.changes)}")
     if outcome.unread:
         say(unread_text(outcome.unread))
     if counts is not None:
@@ -149,7 +161,7 @@ def _corpus(run: Run) -> Corpus | None:
 
 
 def _pieces(
-    run: Run, paths: tuple[Path, ...], split: str | None, outcome: Outcome
+    run: Run, paths: tuple[Path, ...], split: str | None, unknown: OrError, outcome: Outcome
 ) -> Iterator[tuple[str, Span]]:
     """Return the pieces that are meant, or the held-out parts, with where they come from."""
     from seqgen.corpus import Corpus
@@ -168,7 +180,7 @@ def _pieces(
         return _split(corpus, split)
     if split is not None:
         raise ConfigError("--split is for a corpus; files are read as they are")
-    encoded = encode_files(run.info["domain"], paths, run.codec, outcome)
+    encoded = encode_files(run.info["domain"], paths, run.codec, outcome, unknown)
     return (
         (source, Span(run.vocab, ids, piece_features(run.codec, ids))) for source, ids in encoded
     )
@@ -181,7 +193,7 @@ def _are_files(paths: tuple[Path, ...]) -> bool:
     return bool(paths) and not (len(paths) == 1 and (paths[0] / CORPUS).exists())
 
 
-def _likelihoods(run: Run, paths: tuple[Path, ...]) -> dict[str, float]:
+def _likelihoods(run: Run, paths: tuple[Path, ...], unknown: OrError) -> dict[str, float]:
     """Return what the domain says of how well pieces of files are predicted.
 
     A corpus holds ids alone. What they decode to lies where the codes are, which flatters.
@@ -190,7 +202,7 @@ def _likelihoods(run: Run, paths: tuple[Path, ...]) -> dict[str, float]:
 
     if not _are_files(paths):
         return {}
-    pieces = original_pieces(run.info["domain"], paths, run.codec)
+    pieces = original_pieces(run.info["domain"], paths, run.codec, unknown)
     return dict(run.domain.likelihoods(run, pieces))
 
 

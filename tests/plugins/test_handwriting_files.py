@@ -963,3 +963,31 @@ def test_the_capture_page_needs_nothing_else() -> None:
         assert f'id="{name}"' in page
     buffer = io.StringIO(page)
     assert buffer.readline().strip() == "<!DOCTYPE html>"
+
+
+TEXTS = {
+    "a.json": '{"strokes":\n[[[0, 0], [1, 2], [3, 4]]]}\n',
+    "a.ndjson": '{"word": "a", "drawing": [[[0, 1, 3], [0, 2, 4]]]}\n',
+    "a.csv": "drawing,stroke,x,y\n1,1,0,0\n1,1,1,2\n1,1,3,4\n",
+    "a.unp": ".PEN_DOWN\n0 0\n1 2\n3 4\n.PEN_UP\n",
+    "a.svg": '<svg xmlns="http://www.w3.org/2000/svg">\n<path d="M0 0L1 2L3 4"/>\n</svg>\n',
+    "a.inkml": '<ink xmlns="http://www.w3.org/2003/InkML">\n<trace>0 0, 1 2, 3 4</trace>\n</ink>\n',
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize(("mark", "line_end"), [(b"\xef\xbb\xbf", "\r\n"), (b"", "\r\n")])
+def test_marks_and_line_ends_of_other_systems_are_read(name, mark, line_end, tmp_path) -> None:
+    plain, other = tmp_path / name, tmp_path / f"other-{name}"
+    plain.write_text(TEXTS[name])
+    other.write_bytes(mark + TEXTS[name].replace("\n", line_end).encode())
+    [one], [two] = read(plain), read(other)
+    np.testing.assert_array_equal(one.strokes[0], two.strokes[0])
+    assert one.points == two.points == 3
+
+
+def test_a_shape_that_cannot_be_read_is_named_without_an_empty_reason(tmp_path: Path) -> None:
+    path = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M 0 0 L x y"/></svg>'
+    (tmp_path / "a.svg").write_text(path)
+    with pytest.raises(DataError, match=r"numbers in <path> .* cannot be drawn \(ValueError\)$"):
+        read(tmp_path / "a.svg")

@@ -536,3 +536,19 @@ def test_a_continuation_is_a_piece_of_its_own(steps: int) -> None:
     rest = codec._raster(codec.continuation(ids, codec.header + 4 * steps))
     np.testing.assert_array_equal(rest.sounding, whole.sounding[steps:])
     assert (whole.upbeat - steps - rest.upbeat) % 16 == 0
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(
+    ("suffix", "lines"),
+    [
+        (".krn", b"**kern\n*M4/4\n=1\n4c\n4d\n4e\n4f\n==\n*-\n"),
+        (".abc", b"X:1\nT:a\nM:4/4\nL:1/4\nK:C\nCDEF|\n"),
+    ],
+)
+def test_notation_of_other_systems_is_read(mark, line_end, suffix, lines, tmp_path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(mark + lines.replace(b"\n", line_end))
+    [piece] = MusicDomain().read(path)
+    assert piece.notes["pitch"].tolist() == [60, 62, 64, 65]

@@ -280,7 +280,7 @@ def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
     large = tuple(stroke * 7 + 300 for stroke in line.strokes)
     assert line.text[2] != " " and line.letters is not None
     odd = replace(line, strokes=large, text=f"{line.text[:2]}€{line.text[3:]}")
-    fit = run.codec.adapt(odd, "skip")
+    fit = run.codec.adapt(odd, "skip").piece
     assert fit.text == line.text[:2] + line.text[3:]
     assert fit.points == line.points - letters_of(line).count(2)
     assert letters_of(fit) == [at - (at > 2) for at in letters_of(line) if at != 2]
@@ -292,7 +292,42 @@ def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no ink"):
         run.codec.adapt(replace(line, text="€" * len(line.text)), "skip")
     drawing = replace(line, text="", letters=None)
-    assert run.codec.adapt(drawing, "nearest") is drawing
+    assert run.codec.adapt(drawing, "nearest").piece is drawing
+
+
+def test_unknown_letters_take_the_ink_of_the_nearest() -> None:
+    line = LINES[7]
+    known = frozenset(CODEC.pen.alphabet)
+    assert line.letters is not None and line.text[2] in known and not {"é", "ß"} & known
+    odd = replace(line, text=f"{line.text[:2]}éß{line.text[4:]}")
+    adapted = CODEC.adapt(odd, "nearest")
+    assert adapted.piece.text == f"{line.text[:2]}e{line.text[4:]}"
+    # There is one letter's ink for two letters.
+    assert adapted.piece.points == line.points - letters_of(line).count(3)
+    assert adapted.changes == {("é", "e"): 1, ("ß", ""): 1}
+
+
+def test_unknown_letters_of_a_given_text_are_adapted() -> None:
+    given_text = "thé end…\n“of” it\t日"
+    assert CODEC.adapt_condition("the end\nof it", "skip").changes == {}
+    for unknown, wanted in (("skip", "th end\nof it"), ("nearest", "the end...\nof it ")):
+        adapted = CODEC.adapt_condition(given_text, unknown)
+        plain = "".join(sign for sign in adapted.piece if sign not in "'\"")
+        assert plain == wanted and sum(adapted.changes.values()) == 6
+        CODEC.tracker(adapted.piece)
+    assert CODEC.adapt_condition(replace(LINES[0], text="thé"), "nearest").piece == "the"
+
+
+def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(run, tmp_path, capsys) -> None:
+    (tmp_path / "letter.txt").write_bytes(b"\xef\xbb\xbfto the\r\nend\r\n")
+    arguments = ("generate", run.folder, "--given", tmp_path / "letter.txt", "-o", tmp_path / "out")
+    assert command(*arguments) == 0
+    [ink] = DOMAIN.read(tmp_path / "out" / "handwriting-1.svg")
+    assert ink.text == "to the\nend"
+    capsys.readouterr()
+    assert command("generate", run.folder, "--given", "nosuch.txt", "-o", tmp_path / "no") == 4
+    assert "there is no file nosuch.txt" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "no").exists()
 
 
 def test_pages_are_files_of_their_own(run: seqgen.Run, tmp_path: Path) -> None:

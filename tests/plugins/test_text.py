@@ -137,7 +137,7 @@ def test_the_demo_is_prose_and_source_of_this_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unknown", "wanted"), [("skip", "te  h "), ("nearest", '"ete" - ha e')])
 def test_a_prompt_is_adapted(unknown: str, wanted: str) -> None:
     codec = CharacterCodec.fit(['"the" - a'], CharacterOptions())
-    adapted = codec.adapt("“Ete” – hA É😀", unknown)
+    adapted = codec.adapt("“Ete” – hA É😀", unknown).piece
     assert codec.decode(codec.encode(adapted)).strip() == wanted.strip()
 
 
@@ -202,8 +202,8 @@ def test_positions_of_unknown_characters_are_those_of_the_user() -> None:
     codec = CharacterCodec.fit(["abc\n\n"], CharacterOptions(boundary="paragraph"))
     with pytest.raises(DataError, match=r"character 'é' at position 7 .* alphabet of 4"):
         codec.encode("a\n\nb\n\n\né\n\n")
-    assert codec.adapt("a\n\né\n\u2029\n", "skip") == "a\n\n\n\n"
-    assert codec.adapt("a\n\nÁ", "nearest") == "a\n\na"
+    assert codec.adapt("a\n\né\n\u2029\n", "skip").piece == "a\n\n\n\n"
+    assert codec.adapt("a\n\nÁ", "nearest").piece == "a\n\na"
 
 
 @pytest.mark.parametrize("boundary", ["line", "paragraph", "page"])

@@ -67,6 +67,6 @@ def _line_of_ascii(path: Path) -> str:
     if not text.is_file():
         return ""
     # First what a recogniser made of it (OCR), then what was copied (CSR), a line each.
-    copied = re.split(r"(?m)^CSR:\s*$", text.read_text("utf-8", errors="replace"))[-1]
+    copied = re.split(r"(?m)^CSR:\s*$", text.read_text("utf-8-sig", errors="replace"))[-1]
     lines = [line.strip() for line in copied.splitlines() if line.strip()]
     return lines[int(number) - 1] if 0 < int(number) <= len(lines) else ""

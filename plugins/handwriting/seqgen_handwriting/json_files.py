@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.xml_files import content_of
 
@@ -43,7 +43,7 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             yield DataError(
                 f"drawing {number}: expected an object with strokes, lists of [x, y] or [x, y, t] "
-                f"({type(error).__name__}: {error})"
+                f"({reason_of(error)})"
             )
         except DataError as error:
             yield DataError(f"drawing {number}: {error}")

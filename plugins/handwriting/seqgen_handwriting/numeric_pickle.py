@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 
 #: Types of numbers: whole ones with a sign or without, and floats.
 NUMBERS = frozenset(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)) | {"f2", "f4", "f8"}
@@ -93,7 +93,7 @@ def arrays_of(content: bytes) -> list[NDArray[np.float64]]:
         raise
     except Exception as error:
         # The bytes decide what goes wrong.
-        raise DataError(f"its pickle cannot be read ({type(error).__name__}: {error})") from error
+        raise DataError(f"its pickle cannot be read ({reason_of(error)})") from error
 
 
 def _numbers(item: Any) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen.files import plain_text
 from seqgen.plugin import Ids
 from seqgen_handwriting.codebook import DRAW, MOVE
 from seqgen_handwriting.ink import Ink
@@ -236,7 +237,7 @@ class Pen:
 
     def _dictation(self, condition: Any) -> list[int]:
         """Return the tokens that say the words of a text, whose lines are not too long."""
-        text = condition.text if isinstance(condition, Ink) else str(condition)
+        text = plain_text(condition.text if isinstance(condition, Ink) else str(condition))
         if not text.strip():
             raise DataError("the text to be written is empty")
         lines = []

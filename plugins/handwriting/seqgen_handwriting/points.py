@@ -6,6 +6,7 @@ step, of the book of steps on the paper or of that of steps in the air.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Within, check_fields
+from seqgen.unknown import Adapted, Unknown, adapt_text, nearest
 from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codebook import MOVE, Books
 from seqgen_handwriting.ink import Ink
@@ -191,10 +193,11 @@ class PointsCodec(Codec):
         """
         return _trace(piece, bool(self.pen.alphabet)).scaled(1 / self.scale).joined()
 
-    def adapt(self, piece: Ink, unknown: Literal["skip", "nearest"]) -> Ink:
+    def adapt(self, piece: Ink, unknown: Unknown) -> Adapted:
         """Return a line as high as those of the corpus, without letters that it had not.
 
-        A sample of a hand may come in any unit. There is no letter nearest to another.
+        A sample of a hand may come in any unit. A letter that is nearest to another takes its ink;
+        where there are several in its place, as ss for ß, or none, its ink is left out with it.
 
         Raises
         ------
@@ -202,17 +205,35 @@ class PointsCodec(Codec):
             If nothing is left.
         """
         if not self.pen.alphabet or not piece.text:
-            return piece
-        known = without_letters(
+            return Adapted(piece)
+        lettered, changes = (
             spread(piece) if piece.letters is None else piece,
-            [at for at, letter in enumerate(piece.text) if letter not in self.pen.alphabet],
+            Counter[tuple[str, str]](),
         )
-        side = trace_of(known).side() if known.points else 0.0
+        text, left_out, known = [], [], frozenset(self.pen.alphabet)
+        for at, letter in enumerate(piece.text):
+            kept = letter
+            if letter not in known:
+                kept = nearest(letter, known) if unknown == "nearest" else ""
+                kept = kept if len(kept) == 1 else ""
+                changes[letter, kept] += 1
+            if not kept:
+                left_out.append(at)
+            text.append(kept or letter)
+        fit = without_letters(replace(lettered, text="".join(text)), left_out)
+        side = trace_of(fit).side() if fit.points else 0.0
         if not side:
             raise DataError(f"no ink of the prompt {piece.text!r} is left to write on from")
-        return replace(
-            known, strokes=tuple(stroke * (self.scale / side) for stroke in known.strokes)
-        )
+        strokes = tuple(stroke * (self.scale / side) for stroke in fit.strokes)
+        return Adapted(replace(fit, strokes=strokes), changes)
+
+    def adapt_condition(self, condition: str | Ink, unknown: Unknown) -> Adapted:
+        """Return the text that is to be written, of letters of the corpus only."""
+        if not self.pen.alphabet:
+            return Adapted(condition)
+        text = condition.text if isinstance(condition, Ink) else str(condition)
+        # Line breaks are no letters.
+        return adapt_text(text, {*self.pen.alphabet, "\n"}, unknown)
 
     def decode(self, ids: Ids) -> Ink:
         """Return the strokes, and the text of the letters that were begun."""

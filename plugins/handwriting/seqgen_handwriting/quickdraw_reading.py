@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 from seqgen_handwriting.ink import Ink, checked
 
 #: Characters of the longest line that is read.
@@ -26,7 +26,7 @@ def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
     DataError
         If the file is not UTF-8.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         number = 0
         try:
             while line := file.readline(LONGEST_LINE):
@@ -45,7 +45,7 @@ def _drawing(line: str, number: int) -> Ink | DataError:
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         return DataError(
             f"line {number}: expected an object with word and drawing, a list of strokes "
-            f"[[x, ...], [y, ...]] ({type(error).__name__}: {error})"
+            f"[[x, ...], [y, ...]] ({reason_of(error)})"
         )
     except DataError as error:
         return DataError(f"line {number}: {error}")

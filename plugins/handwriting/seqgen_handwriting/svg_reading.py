@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 from seqgen_handwriting.ink import MOST_POINTS, Ink
 from seqgen_handwriting.xml_files import kind
 
@@ -63,7 +63,8 @@ def ink_of_svg(root: Element) -> Ink:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # svgelements raises whatever its numbers run into.
         raise DataError(
-            f"cannot read <{kind(shape)}> or what follows ({type(error).__name__}: {error})"
+            f"expected a shape with numbers in <{kind(shape)}> or the one after it, found what "
+            f"cannot be drawn ({reason_of(error)})"
         ) from error
     title = next((one.text or "" for one in root if kind(one) == "title"), "")
     if not is_ours:

@@ -43,7 +43,7 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     DataError
         If a line cannot be read, or there is no stroke.
     """
-    page = _page(content_of(path).decode("utf-8", errors="replace"))
+    page = _page(content_of(path).decode("utf-8-sig", errors="replace"))
     if not page.strokes:
         raise DataError(
             f"there is no stroke in it: they are in {page.included}, which it includes; read that"

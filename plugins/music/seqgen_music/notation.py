@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgen.errors import DataError
+from seqgen.files import plain_text, text_of
 from seqgen_music.music import (
     DRUM_CHANNEL,
     LONGEST_QUARTERS,
@@ -68,7 +69,9 @@ def read_notation(path: Path) -> list[Music | DataError]:
     if (size := _size(path)) > MOST_BYTES:
         raise DataError(f"the file holds {size:,} bytes; {MOST_BYTES:,} is the most")
     if path.suffix.lower() == ".abc":
-        pieces = [piece for tune in _tunes(path) for piece in _tune(tune)]
+        pieces = [piece for tune in _tunes(_text(path)) for piece in _tune(tune)]
+    elif path.suffix.lower() == ".krn":
+        pieces = _scores(_text(path), "humdrum")
     else:
         pieces = _scores(path)
     if not any(isinstance(piece, Music) for piece in pieces):
@@ -85,14 +88,17 @@ def _size(path: Path) -> int:
         return path.stat().st_size
 
 
-def _tunes(path: Path) -> list[str]:
-    """Return the tunes of an ABC file, each with what stands before all of them."""
+def _text(path: Path) -> str:
+    """Return the text of a file, in UTF-8 or as it was before that."""
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text_of(content)
+    except DataError:
+        return plain_text(content.decode("latin-1"))
+
+
+def _tunes(text: str) -> list[str]:
+    """Return the tunes of an ABC file, each with what stands before all of them."""
     first, *tunes = re.split(r"(?m)^(?=X:)", text)
     if not tunes:
         return [text]
@@ -104,23 +110,24 @@ def _tunes(path: Path) -> list[str]:
 def _tune(text: str) -> list[Music | DataError]:
     """Return what is in one tune, or why it cannot be used."""
     try:
-        return _scores(text)
+        return _scores(text, "abc")
     except DataError as error:
         lines = text.strip().splitlines() or [""]
         name = ", ".join(line for line in lines if line.startswith(("X:", "T:")))[:80]
         return [DataError(f"tune {name}: {error}" if name else str(error))]
 
 
-def _scores(source: Path | str) -> list[Music | DataError]:
-    """Return the pieces that music21 finds in a file or in the text of a tune."""
+def _scores(source: Path | str, form: str | None = None) -> list[Music | DataError]:
+    """Return the pieces that music21 finds in a file, or in text of a given form."""
     import music21
 
-    options = {"format": "abc"} if isinstance(source, str) else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Parsed afresh: music21's own cache is of pickles, and ours comes after encoding.
-            stream = music21.converter.parse(source, forceSource=True, storePickle=False, **options)
+            stream = music21.converter.parse(
+                source, forceSource=True, storePickle=False, format=form
+            )
             scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
             pieces = [_music_of(score) for score in scores]
     except DataError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +13,13 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Within, check_fields
+from seqgen.unknown import Adapted, Unknown, adapt_text
 
 #: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
 CHUNK = 2**16
 
 #: Stand in for the id of a character that is left out, or that the corpus did not have.
 DROPPED, UNKNOWN = -1, -2
-
-#: Signs that typesetting has and keyboards have not.
-PLAIN = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−×", 4 * "'" + 6 * '"' + 7 * "-" + "x")
 
 #: What each kind of boundary is written as.
 BOUNDARIES = {"none": "", "line": "\n", "paragraph": "\n\n", "page": "\f"}
@@ -131,24 +128,12 @@ class CharacterCodec(Codec):
         paired[first] = self.boundaries[0]
         return np.delete(paired, first + 1)
 
-    def adapt(self, piece: str, unknown: Literal["skip", "nearest"]) -> str:
+    def adapt(self, piece: str, unknown: Unknown) -> Adapted:
         """Leave out unknown characters, or write them as known ones where there are any.
 
-        The nearest are plain quotes and dashes for typographic ones, what a character is made of
-        (e of é, letters of ligatures), and the other case.
+        Characters that are left out of the corpus for being rare count as unknown here.
         """
-        known = set(self._characters + self._dropped)
-        stand_in = self._nearest if unknown == "nearest" else lambda _: ""
-        return "".join(each if each in known else stand_in(each) for each in piece)
-
-    def _nearest(self, character: str) -> str:
-        """Return known characters for an unknown one, or none."""
-        plain = unicodedata.normalize("NFKD", character.translate(PLAIN))
-        for candidate in (plain, plain.swapcase()):
-            kept = "".join(each for each in candidate if each in self._characters)
-            if kept:
-                return kept
-        return ""
+        return adapt_text(piece, self._characters, unknown)
 
     def decode(self, ids: NDArray[np.int64]) -> str:
         """Return the text of all tokens."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
+from seqgen.files import plain_text
 from seqgen.plugin import Codec, Domain
 from seqgen_text.characters import CharacterCodec
 
@@ -57,8 +58,8 @@ class Text(Domain):
         yield "".join(held)
 
     def from_text(self, text: str) -> str:
-        """Return the text."""
-        return text
+        """Return the text as `read` would: without a byte-order mark, with newlines."""
+        return plain_text(text)
 
     def write(self, piece: str, path: Path) -> list[Path]:
         """Write the text as UTF-8, whatever the suffix."""

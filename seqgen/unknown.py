@@ -1,0 +1,205 @@
+"""Symbols that a model does not know: left out, or written as the nearest ones that it knows.
+
+What is near is what Unicode knows: the same character composed or taken apart, its compatible form,
+its base letter, its digit, another sign of its class of punctuation, its other case.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+#: What to do about symbols that a model does not know.
+Unknown: TypeAlias = Literal["skip", "nearest"]
+
+#: The same, or to refuse them.
+OrError: TypeAlias = Literal["error", "skip", "nearest"]
+
+#: Changes that are told one by one.
+LISTED = 10
+
+_SINGLE = "'’‘‛‚′`´ʼʻ‹›"
+_DOUBLE = '"”“„‟″«»「」『』〝〞〟'
+
+#: Signs of one class of punctuation, and what else may stand for them; the plainest first.
+_CLASSES = (
+    (_SINGLE, _DOUBLE),
+    (_DOUBLE, _SINGLE),
+    ("-–—−‐‑‒―⁃", ""),
+    ("*•·∙‣●▪◦", "-"),
+    ("/⁄∕÷", ""),
+    ("x×", ""),
+    (",،、", ""),
+    (".。", ""),
+    ("?¿؟", ""),
+    ("!¡", ""),
+    (":∶", ""),
+    (";؛", ""),
+    ("~∼˜", ""),
+)
+
+#: Letters that no decomposition of Unicode takes apart.
+_LETTERS = {
+    "ß": "ss",
+    "ẞ": "SS",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "ĳ": "ij",
+    "Ĳ": "IJ",
+    "ı": "i",
+    "ȷ": "j",
+    "ð": "d",
+    "Ð": "D",
+    "þ": "th",
+    "Þ": "Th",
+    "ŋ": "n",
+    "Ŋ": "N",
+    "ĸ": "k",
+    "ſ": "s",
+    "ə": "e",
+    "Ə": "E",
+}
+
+#: What begins a line, and what stands between words.
+_NEWLINES, _BLANKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " \t"
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A piece without what a codec does not know, and what was changed for that.
+
+    Attributes
+    ----------
+    piece : piece
+        What `Codec.encode` takes.
+    changes : mapping of (str, str) to int
+        How often which symbol became which; the second is empty where it was left out.
+    """
+
+    piece: Any
+    changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+def adapt_text(text: str, known: Collection[str], unknown: Unknown) -> Adapted:
+    """Return a text of known characters only.
+
+    Parameters
+    ----------
+    text : str
+    known : collection of str
+        The characters that may stay as they are.
+    unknown : {"skip", "nearest"}
+        Leave out what is unknown, or take what is nearest to it where there is anything.
+    """
+    known = frozenset(known)
+    if known.issuperset(text):
+        return Adapted(text)
+    parts, changes = [], Counter[tuple[str, str]]()
+    for sign in text if unknown == "skip" else _clusters(text):
+        kept = sign if known.issuperset(sign) else ""
+        if not kept and unknown == "nearest":
+            kept = nearest(sign, known)
+        if kept != sign:
+            changes[sign, kept] += 1
+        parts.append(kept)
+    return Adapted("".join(parts), changes)
+
+
+@functools.lru_cache(4096)
+def nearest(sign: str, known: frozenset[str]) -> str:
+    """Return known characters for an unknown one with its accents, or none."""
+    forms = [unicodedata.normalize(form, sign) for form in ("NFC", "NFD", "NFKC", "NFKD")]
+    for written in forms:
+        if written and known.issuperset(written):
+            return written
+    plain = [each for each in forms[-1] if not _is_mark(each)]
+    found = [_stand_in(each, known) for each in plain]
+    if all(found):
+        return "".join(found)
+    other = sign.swapcase()
+    if other != sign:
+        for form in ("NFC", "NFD"):
+            if known.issuperset(written := unicodedata.normalize(form, other)):
+                return written
+    return "".join(
+        one or "".join(_stand_in(part, known) for part in each.swapcase())
+        for one, each in zip(found, plain, strict=True)
+    )
+
+
+def changes_text(changes: Mapping[tuple[str, str], int]) -> str:
+    """Return in words what became of unknown symbols, the commonest first."""
+    ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
+    became = [f"{was!r} became {now!r} {_times(count)}" for (was, now), count in ordered if now]
+    gone = [f"{was!r} {_times(count)}" for (was, now), count in ordered if not now]
+    total = sum(count for (_, now), count in ordered if not now)
+    parts = [_first(became)] if became else []
+    if gone:
+        were = "symbol was" if total == 1 else "symbols were"
+        parts.append(f"{total:,} {were} left out: {_first(gone)}")
+    return "; ".join(parts)
+
+
+def changes_as_json(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Return the same for programs."""
+    ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
+    return [{"symbol": was, "became": now, "count": count} for (was, now), count in ordered]
+
+
+def _first(parts: list[str]) -> str:
+    more = f", and {len(parts) - LISTED} others" if len(parts) > LISTED else ""
+    return ", ".join(parts[:LISTED]) + more
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """Yield each character with the marks that follow it."""
+    begin = 0
+    for at in range(1, len(text) + 1):
+        if at == len(text) or not _joins(text[at]):
+            yield text[begin:at]
+            begin = at
+
+
+def _joins(character: str) -> bool:
+    """Tell whether a character belongs to the one before it: an accent, the end of a syllable."""
+    # The vowels and last consonants of Korean, which a first consonant composes with.
+    return _is_mark(character) or "\u1160" <= character <= "\u11ff"
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _stand_in(sign: str, known: frozenset[str]) -> str:
+    """Return known characters for a single one of the same case, or none."""
+    return next((one for one in _candidates(sign) if one and known.issuperset(one)), "")
+
+
+def _candidates(sign: str) -> Iterator[str]:
+    yield sign
+    if sign in _NEWLINES:
+        yield from _NEWLINES
+    if sign in _BLANKS or unicodedata.category(sign) == "Zs":
+        yield from _BLANKS
+    for members, others in _CLASSES:
+        if sign in members:
+            yield from members + others
+    yield _LETTERS.get(sign, "")
+    if (digit := unicodedata.digit(sign, None)) is not None:
+        yield str(digit)
+    base, _, rest = unicodedata.name(sign, "").partition(" WITH ")
+    if rest:
+        try:
+            yield unicodedata.lookup(base)
+        except KeyError:
+            return

@@ -221,7 +221,7 @@ def test_recordings_of_a_piece_stay_on_one_side(tmp_path) -> None:
     for number in range(60):
         music = recital(number // 2, key=number % 5, pace=1 + number % 2 / 10, care=20)
         MusicDomain().write(music, tmp_path / f"{number:02}.mid")
-    corpus = seqgen.prepare("music", [tmp_path], codec="performance", jobs=1)
+    corpus = seqgen.prepare("music", [tmp_path], codec="performance", jobs=1, seed=1)
     counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
     assert counts == [60, 30, 0]
 

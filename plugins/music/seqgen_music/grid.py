@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqgen_music.compiling import compiled
+from seqgen_music.rounding import rounded
 
 #: The program of drums, which stand before all others.
 DRUMS = -1
@@ -20,12 +21,6 @@ LONGEST_NOTE = 32
 #: Bits in which a note is packed to be sorted: step, program and pitch, duration, velocity.
 _PITCH, _VOICE, _DURATION, _VELOCITY = 7, 15, 12, 7
 _TAIL = _DURATION + _VELOCITY
-
-
-@compiled
-def rounded(ticks: Any, steps: int, quarter: int) -> Any:
-    """Return the nearest steps, the later one of two."""
-    return (2 * steps * ticks + quarter) // (2 * quarter)
 
 
 @compiled

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Ids, Within, check_fields
+from seqgen.plugin import Within, check_fields
 from seqgen_music.music import Music, Track, make_notes, metre_of
 from seqgen_music.raster import (
     LONGEST_STEPS,
@@ -21,6 +21,7 @@ from seqgen_music.raster import (
     bar_steps,
     metre_and_upbeat,
 )
+from seqgen_music.rounding import rounded
 
 #: Most steps in a quarter: more ticks than a MIDI file can count otherwise.
 FINEST = 24
@@ -110,7 +111,7 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     _refuse_metre(metre, options.steps)
     bar = bar_steps(metre, options.steps)
     onsets, ends = (
-        _on_grid(ticks, options.steps, music.ticks_per_quarter)
+        rounded(ticks.astype(np.int64), options.steps, music.ticks_per_quarter)
         for ticks in (notes["onset"], notes["onset"] + notes["duration"])
     )
     order = np.lexsort((ends, notes["pitch"], onsets))
@@ -130,11 +131,6 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     events[starts] = notes["pitch"][highest]
     events[stops[stops < np.append(starts[1:], length)]] = REST
     return Line(events, metre, upbeat)
-
-
-def _on_grid(ticks: Ids, per_quarter: int, ticks_per_quarter: int) -> Ids:
-    """Round ticks to steps, halves up."""
-    return (2 * ticks * per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 def _track(music: Music, wanted: str) -> int:

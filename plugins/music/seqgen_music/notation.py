@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqgen.errors import DataError
 from seqgen.files import plain_text, text_of
 from seqgen_music.music import (
@@ -20,6 +22,7 @@ from seqgen_music.music import (
     make_notes,
     metre_of,
 )
+from seqgen_music.rounding import nearest
 
 #: Divides quarters into triplets, quintuplets and 128ths.
 TICKS = 480
@@ -242,4 +245,5 @@ def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
 
 
 def _ticks(quarters: Any) -> int:
-    return round(quarters * TICKS)
+    """Return the nearest ticks of an offset, which may be a fraction or a float."""
+    return int(nearest(np.float64(quarters) * TICKS))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from seqgen.files import write_atomic
 from seqgen_music.midi_writing import channels, playable
 from seqgen_music.music import Music, changes
+from seqgen_music.rounding import rounded
 
 #: What sounds together: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
@@ -105,8 +106,8 @@ def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     bars = np.array(music.bar_starts())
     _, beats, unit = [change for change in music.metre_changes() if change[0] <= bars[-1]][-1]
     last = 4 * music.ticks_per_quarter * beats // unit
-    sixteenths = np.rint(np.diff(bars, append=bars[-1] + last) * 4 / music.ticks_per_quarter)
-    lengths = np.maximum(sixteenths.astype(np.int64), 1) * (GRID // 4)
+    sixteenths = rounded(np.diff(bars, append=bars[-1] + last), 4, music.ticks_per_quarter)
+    lengths = np.maximum(sixteenths, 1) * (GRID // 4)
     return bars, np.concatenate([[0], np.cumsum(lengths)])
 
 

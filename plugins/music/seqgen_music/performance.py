@@ -42,6 +42,7 @@ from seqgen_music.performance_tracker import (
     PerformanceTracker,
     span_number,
 )
+from seqgen_music.rounding import nearest
 from seqgen_music.tokens import TokenTable
 
 #: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
@@ -116,8 +117,8 @@ def played(music: Music) -> Played:
     notes = music.notes[~drums[music.notes["track"]]] if drums.any() else music.notes
     if not len(notes):
         raise DataError("the piece has no note besides drums, and a performance needs one")
-    start = _to_steps(music.seconds(notes["onset"]))
-    end = _to_steps(music.seconds(notes["onset"] + notes["duration"]))
+    start = nearest(music.seconds(notes["onset"]) * STEPS)
+    end = nearest(music.seconds(notes["onset"] + notes["duration"]) * STEPS)
     velocity = np.clip(notes["velocity"].astype(np.int64), 1, BINS * BIN_WIDTH)
     bins = (velocity - 1) // BIN_WIDTH + 1
     pitch = notes["pitch"].astype(np.int64)
@@ -127,11 +128,6 @@ def played(music: Music) -> Played:
             f"the piece is {length // STEPS:,} seconds long; {LONGEST_PIECE // STEPS:,} is the most"
         )
     return clean
-
-
-def _to_steps(seconds: NDArray[np.float64]) -> Ids:
-    """Round to steps, halves up."""
-    return np.floor(seconds * STEPS + 0.5).astype(np.int64)
 
 
 class PerformanceCodec(Codec):
@@ -284,9 +280,7 @@ class PerformanceCodec(Codec):
         up = min(TRANSPOSE, self.high - int(notes.pitch.max()))
         interval, stretch = rng.integers(down, up + 1), rng.choice(STRETCHES)
         louder = rng.integers(-LOUDER, LOUDER + 1)
-        start, end = (
-            np.floor(steps * stretch + 0.5).astype(np.int64) for steps in (notes.start, notes.end)
-        )
+        start, end = (nearest(steps * stretch) for steps in (notes.start, notes.end))
         varied = Played(
             *(start, np.maximum(end, start + 1)),
             *(notes.pitch + interval, np.clip(notes.bin + louder, 1, BINS)),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_music.music import Music, Track, make_notes, metre_of
+from seqgen_music.rounding import rounded
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 
@@ -169,9 +170,10 @@ def _refuse_empty(music: Music) -> None:
 
 def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
     """Round the tracks of some voices to the grid."""
-    grid = music.ticks_per_quarter / STEPS
-    onsets = np.rint(music.notes["onset"] / grid).astype(np.int64)
-    ends = np.rint((music.notes["onset"] + music.notes["duration"]) / grid).astype(np.int64)
+    onsets, ends = (
+        rounded(ticks.astype(np.int64), STEPS, music.ticks_per_quarter)
+        for ticks in (music.notes["onset"], music.notes["onset"] + music.notes["duration"])
+    )
     ends = np.maximum(ends, onsets + 1)
     if ends.max() > LONGEST_STEPS:
         raise DataError(
@@ -225,7 +227,7 @@ def metre_and_upbeat(music: Music, per_quarter: int = STEPS) -> tuple[tuple[int,
     if len(metres) > 1:
         length = metres[1][0]
         short = length == 4 * music.ticks_per_quarter * first[0] // first[1]
-        steps = round(length * per_quarter / music.ticks_per_quarter)
+        steps = rounded(length, per_quarter, music.ticks_per_quarter)
         if short and steps < bar_steps(metres[1][1:], per_quarter):
             return metres[1][1:], steps
     return first, 0

@@ -21,11 +21,11 @@ from seqgen_music.grid import (
     cut_silence,
     on_grid,
     packed,
-    rounded,
     unpacked,
 )
 from seqgen_music.midi_writing import LONGEST_TICKS
 from seqgen_music.music import NOTE, Music, Track, changes
+from seqgen_music.rounding import rounded
 
 #: Ticks of a step in the pieces that come out.
 STEP_TICKS = 40
@@ -188,7 +188,7 @@ def _metre_on_grid(beats: int, value: int, per_whole: int) -> tuple[int, int]:
         return (4, 4)
     if value <= per_whole:
         return (beats, value)
-    return _metre_of_length(Fraction(max(round(beats * per_whole / value), 1), per_whole))
+    return _metre_of_length(Fraction(max(rounded(beats, per_whole, value), 1), per_whole))
 
 
 def _metre_of_length(wholes: Fraction) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.music import Music
+from seqgen_music.rounding import rounded
 
 #: Notes of a passage. Sixteen are about two lines of a hymn.
 NOTES = 16
@@ -106,8 +107,10 @@ def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int6
     """
     drums = np.array([track.drums for track in music.tracks], bool)
     notes = music.notes[~drums[music.notes["track"]]]
-    starts = np.rint(notes["onset"] / step).astype(np.int64)
-    ends = np.rint((notes["onset"] + notes["duration"]) / step).astype(np.int64)
+    starts, ends = (
+        rounded(ticks.astype(np.int64), 1, step)
+        for ticks in (notes["onset"], notes["onset"] + notes["duration"])
+    )
     order = np.lexsort((-notes["pitch"].astype(np.int64), starts))
     pitches: list[int] = []
     onsets: list[int] = []

@@ -8,6 +8,7 @@
     ├── DataError              4   a file, piece or prompt that cannot be used
     │   └── CorpusError        4   a corpus folder that is empty, damaged or another one
     ├── RunError               1   a run folder that is missing, damaged or in the way
+    │   └── InUse              1   a folder on which another process works
     └── Diverged               1   a training whose loss is no use any more
 
 A message names the place, what was expected, what was found and the way out.
@@ -54,6 +55,10 @@ class CorpusError(DataError):
 
 class RunError(SeqgenError):
     """A run folder is missing, damaged, or already there."""
+
+
+class InUse(RunError):
+    """Another process works on a folder."""
 
 
 class Diverged(SeqgenError):

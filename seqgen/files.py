@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from seqgen.errors import DataError, RunError
+from seqgen.holding import REPLACED, hold, new_file, sweep, temporary_name
+from seqgen.signals import undivided
 
 #: Names of the files that say what a folder is.
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
-
-#: Temporary files are private; under their own names they get what any new file would.
-_UMASK = os.umask(0)
-os.umask(_UMASK)
 
 
 def cache_folder() -> Path:
@@ -31,20 +30,38 @@ def cache_folder() -> Path:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
+    """Write a file so that a reader, or a crash, sees the old content or the new, never half.
+
+    Raises
+    ------
+    OSError
+        If the system refuses; its ``filename`` is the path.
+    """
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(path)
+        try:
+            with new_file(temporary):
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say of errors of the system, such as a full disk, what was being written."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_UMASK)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -53,8 +70,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(
+    path: Path, *, marker: str, overwrite: bool = False, wait: bool = False
+) -> Iterator[Path]:
     """Fill a folder under a temporary name; it appears under its own when all is in it.
+
+    Its name is held meanwhile. What a process that was killed left in the same place is removed.
 
     Parameters
     ----------
@@ -65,39 +86,68 @@ def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[
         without it is never replaced.
     overwrite : bool
         Replace a folder of this kind that is already there.
+    wait : bool
+        Wait for another process that makes it, rather than refuse.
+
+    Raises
+    ------
+    InUse
+        If another process works on it.
+    RunError
+        If something is there that may not be replaced, or nothing can be written there.
+    """
+    path = path.resolve()
+    with hold(path, wait=wait):
+        sweep(path.parent, mine=path)
+        refuse_existing(path, marker=marker, overwrite=overwrite)
+        temporary = temporary_name(path)
+        try:
+            temporary.mkdir()
+            yield temporary
+            with naming(path):
+                _put_in_place(temporary, path, marker, overwrite)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> None:
+    """Give a folder its name; what was there before is kept until it has it.
 
     Raises
     ------
     RunError
-        If something is there that may not be replaced.
+        If somebody else has put something there, which stays; so does what was made.
     """
-    path = path.resolve()
-    refuse_existing(path, marker=marker, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    refused: RunError | None = None
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_UMASK)
-        if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-            path.replace(old / path.name)
+        refuse_existing(path, marker=marker, overwrite=overwrite)
+        old = temporary_name(path, REPLACED)
+        with undivided():
+            if _holds_something(path):
+                path.rename(old)
             try:
-                temporary.replace(path)
+                # The system refuses to put it over what is not empty.
+                temporary.rename(path)
             except BaseException:
-                (old / path.name).replace(path)
+                if old.exists():
+                    old.rename(path)
                 raise
-            finally:
-                shutil.rmtree(old)
-        else:
-            temporary.replace(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        shutil.rmtree(old, ignore_errors=True)
+    except RunError as error:
+        refused = error
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        refused = RunError(f"{path} is there now, and was not a moment ago")
+    if refused is not None:
+        free = free_name(path)
+        temporary.rename(free)
+        raise RunError(f"{refused}; what was made is in {free}") from refused
 
 
 def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
     """Raise `RunError` if `path` holds anything that may not be replaced."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not path.exists() or (path.is_dir() and not _holds_something(path)):
         return
     if not _is_marked(path / marker):
         raise RunError(f"{path} is there and was not made by this command; choose another folder")
@@ -105,6 +155,10 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
         raise RunError(
             f"{path} is already there; choose another folder, or allow overwriting (--overwrite)"
         )
+
+
+def _holds_something(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())
 
 
 def is_output(folder: Path) -> bool:
@@ -133,13 +187,15 @@ def _is_marked(path: Path) -> bool:
         return False
 
 
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield `path`, path-2, path-3 ..."""
+    yield path
+    yield from (path.with_name(f"{path.name}-{number}") for number in count(2))
+
+
 def free_name(path: Path) -> Path:
     """Return `path`, or the first of path-2, path-3 ... that does not exist."""
-    number, candidate = 1, path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+    return next(name for name in numbered(path) if not name.exists())
 
 
 def page_name(path: Path, suffix: str, number: int) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from seqgen.discovery import Found
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
+from seqgen.holding import hold, sweep
 from seqgen.plugin import Domain
 
 #: What is no file of the domain and no file of another kind either.
@@ -76,7 +77,10 @@ def find_files(domain: Domain, found: Found, paths: list[Path]) -> Sources:
     """
     sources = Sources()
     if not paths:
-        sources.files = list(domain.demo(cache_folder() / "demo" / found.name))
+        folder = cache_folder() / "demo" / found.name
+        with hold(folder, wait=True):
+            sweep(folder)
+            sources.files = list(domain.demo(folder))
         return sources
     files: set[Path] = set()
     for path in paths:

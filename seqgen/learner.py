@@ -89,6 +89,8 @@ class Learner:
     Attributes
     ----------
     counts : Counts
+    ending : bool
+        Whether the user wants the training to end; an evaluation will follow.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Learner:
         # Every process drops other units.
         torch.manual_seed(config.seed + world.rank)
         self.world = world
+        self.ending = False
         self.model = model.train()
         self.counts = Counts(
             next_evaluation=1 / config.evaluations, dropout=model.dropout, budget=config.seconds

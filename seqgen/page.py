@@ -16,8 +16,9 @@ from seqgen.comparison import Comparison
 from seqgen.curves import Curves, Series, loss_curves
 from seqgen.drawing import as_svg
 from seqgen.files import write_atomic
+from seqgen.keeping import result_facts
 from seqgen.plugin import Piece
-from seqgen.run import Run, result_facts
+from seqgen.run import Run
 from seqgen.samples import Samples
 
 _STYLE = """

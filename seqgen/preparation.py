@@ -27,6 +27,7 @@ from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, reason_of
 from seqgen.files import CORPUS, cache_folder, new_folder, refuse_existing
 from seqgen.finding import find_files, shown
+from seqgen.holding import hold
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.reading import Outcome, Progress, Reader
 from seqgen.unknown import OrError
@@ -95,7 +96,7 @@ def prepare(
     CorpusError
         If no piece is left.
     RunError
-        If `out` is taken.
+        If `out` is taken, or another process works on it.
     """
     implementation, found = load_domain(domain)
     choice = _choice(implementation, domain, codec, options)
@@ -115,27 +116,31 @@ def prepare(
         ready.info["unread"] = dict(sorted(sources.unread.items()))
         return ready
     replace = overwrite or out is None
-    refuse_existing(folder, marker=CORPUS, overwrite=replace)
-    reader = Reader(implementation, sources, jobs, progress or _silent, patience)
-    choice = choice or _suggestion(implementation, found, options, reader.sample())
-    fitted = _fit(choice, reader, found)
-    with (
-        new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
-        CorpusWriter(temporary, fitted) as writer,
-    ):
-        draws, ranks = array("d"), array("Q")
-        for source, encoded in reader.encoded(fitted):
-            digest = writer.add(source, encoded.ids, encoded.facts)
-            if digest is not None:
-                draws.append(draw(digest, seed))
-                ranks.append(int.from_bytes(digest[:8], "little"))
-        if not draws:
-            raise reader.nothing_usable()
-        info |= {"codec": choice.description, "reason": choice.reason, "key": key}
-        info["skipped"] = [asdict(entry) for entry in reader.skipped]
-        info["unread"] = reader.unread
-        leaders = writer.twins.leaders(ranks)
-        writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
+    # Another process may be preparing the same for the cache.
+    with hold(folder, wait=out is None):
+        if (ready := _finished(folder, key)) is not None:
+            return ready
+        refuse_existing(folder, marker=CORPUS, overwrite=replace)
+        reader = Reader(implementation, sources, jobs, progress or _silent, patience)
+        choice = choice or _suggestion(implementation, found, options, reader.sample())
+        fitted = _fit(choice, reader, found)
+        with (
+            new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
+            CorpusWriter(temporary, fitted) as writer,
+        ):
+            draws, ranks = array("d"), array("Q")
+            for source, encoded in reader.encoded(fitted):
+                digest = writer.add(source, encoded.ids, encoded.facts)
+                if digest is not None:
+                    draws.append(draw(digest, seed))
+                    ranks.append(int.from_bytes(digest[:8], "little"))
+            if not draws:
+                raise reader.nothing_usable()
+            info |= {"codec": choice.description, "reason": choice.reason, "key": key}
+            info["skipped"] = [asdict(entry) for entry in reader.skipped]
+            info["unread"] = reader.unread
+            leaders = writer.twins.leaders(ranks)
+            writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
     return Corpus(folder)
 
 

@@ -16,10 +16,10 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 from __future__ import annotations
 
 import copy
-import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -36,7 +36,7 @@ from seqgen.checkpoints import Checkpoints
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
-from seqgen.errors import ConfigError, CorpusError, Diverged, RunError
+from seqgen.errors import ConfigError, CorpusError, InUse, RunError
 from seqgen.files import (
     RUN,
     new_folder,
@@ -45,20 +45,19 @@ from seqgen.files import (
     write_atomic,
     write_json,
 )
+from seqgen.holding import hold, sweep
+from seqgen.keeping import WEIGHTS, Keeper, learn, reached, read_reports
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
 if TYPE_CHECKING:
-    from seqgen.learner import Learner
     from seqgen.model import SequenceLSTM
     from seqgen.training import Report
 
 #: Of 2 features were added to the logits as well; of 1 outputs were not normalised.
 FORMAT = 3
-WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
-METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 
 
@@ -100,6 +99,7 @@ class Run:
             self.train_config = from_mapping(TrainConfig, self.info["train"], place)
         except KeyError as error:
             raise RunError(f"{place} is damaged: it has no {error}; train again") from error
+        self.info["result"] = reached(self.folder, self.info["result"])
 
     @property
     def longest(self) -> int:
@@ -114,12 +114,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The reports of the training so far."""
-        path = self.folder / METRICS
-        if not path.exists():
-            return []
-        # A line without an end was being written when the training was killed.
-        whole = path.read_bytes().splitlines(keepends=True)
-        return [json.loads(line) for line in whole if line.endswith(b"\n")]
+        return read_reports(self.folder)
 
     def corpus(self) -> Corpus:
         """Open the corpus that the run was trained on.
@@ -206,17 +201,34 @@ class Run:
         if "baseline" not in self.info:
             began = time.monotonic()
             found = baseline(corpus, self.info["plan"]["measured"])
-            kept = {
+            self.info["baseline"] = {
                 "order": found.order,
                 "valid_loss": found.nats_per_token,
                 "seconds": time.monotonic() - began,
             }
-            self.info["baseline"] = kept
-            write_json(self.folder / RUN, self.info)
+            # Who trains this run meanwhile keeps its own.
+            with suppress(InUse), hold(self.folder):
+                write_json(self.folder / RUN, self._reread() | {"baseline": self.info["baseline"]})
         measured: dict[str, Any] = self.info["baseline"]
         return measured
 
-    def train(self, corpus: Corpus) -> Iterator[Report]:
+    def _reread(self) -> dict[str, Any]:
+        """Return what ``run.json`` says by now; this process holds the folder.
+
+        Raises
+        ------
+        RunError
+            If it is another run than was opened.
+        """
+        info = Run(self.folder).info
+        same = ("domain", "codec", "vocab_digest", "corpus", "model", "train")
+        if any(info.get(name) != self.info.get(name) for name in same):
+            raise RunError(
+                f"{self.folder} was replaced by another run since it was opened; open it again"
+            )
+        return info
+
+    def train(self, corpus: Corpus) -> Generator[Report, None, None]:
         """Train the model and keep the best; yields what `seqgen.training.train` reports.
 
         A training that was killed or left goes on from its last checkpoint.
@@ -232,6 +244,8 @@ class Run:
             If the run is trained already, or the corpus has another vocabulary.
         Diverged
             If the loss becomes useless again and again, with ever smaller steps.
+        InUse
+            If another process trains this run.
         """
         from seqgen.learner import Learner
         from seqgen.parallel import join
@@ -241,18 +255,32 @@ class Run:
                 f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
                 f"{self.folder} ({self.vocab.size} ids); train a new run on it"
             )
-        checkpoints = Checkpoints(self.folder / CHECKPOINTS)
-        if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
-            raise RunError(f"{self.folder} is trained already; train a new run")
-        learner = Learner(self.model, corpus, self.train_config, join())
-        learner.counts.budget = self._seconds_to_learn()
-        checkpoints.restore(learner)
-        try:
-            yield from self._learn(learner, corpus, checkpoints)
-        finally:
-            if learner.world.leads and (self.folder / WEIGHTS).exists():
-                self._load_weights(self.model)
-            self.model.eval()
+        world = join()
+        with hold(self.folder) if world.leads else nullcontext():
+            checkpoints = Checkpoints(self.folder / CHECKPOINTS)
+            if world.leads:
+                now = self._reread()
+                self.info = now | self.info | {"result": now["result"]}
+                sweep(self.folder)
+                sweep(checkpoints.folder)
+            if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
+                raise RunError(f"{self.folder} is trained already; train a new run")
+            learner = Learner(self.model, corpus, self.train_config, world)
+            learner.counts.budget = self._seconds_to_learn()
+            checkpoints.restore(learner)
+            keeper = Keeper(self.folder, self.info)
+            try:
+                if world.leads:
+                    keeper.begin(learner.counts.step)
+                finished = yield from learn(learner, corpus, keeper, checkpoints)
+                if world.leads and finished:
+                    self._calibrate(corpus, keeper)
+                    self._choose_sampling(corpus, keeper)
+                    checkpoints.remove()
+            finally:
+                if world.leads and (self.folder / WEIGHTS).exists():
+                    self._load_weights(self.model)
+                self.model.eval()
 
     def _seconds_to_learn(self) -> float:
         """Return what is left of a budget of time for learning; 0 if there is none.
@@ -264,56 +292,17 @@ class Run:
         left = seconds - plan["seconds"] - baseline.get("seconds", 0.0) - plan["ending"]
         return float(max(left, seconds / 4))
 
-    def _learn(
-        self, learner: Learner, corpus: Corpus, checkpoints: Checkpoints
-    ) -> Iterator[Report]:
-        """Train to the end of the budget; from a checkpoint with smaller steps if need be."""
-        from seqgen.training import train
-
-        report, leads, finished = None, learner.world.leads, False
-        if leads:
-            self._cut_metrics(learner.counts.step)
-        while not finished:
-            try:
-                checkpoints.save(learner)
-                for report in train(learner, corpus):
-                    if leads:
-                        self._record(report)
-                    if report.improved:
-                        self._save(learner, corpus, report)
-                    if checkpoints.are_due(learner, report):
-                        checkpoints.save(learner)
-                    yield report
-                finished = True
-            except Diverged as error:
-                message = checkpoints.go_back(learner, error)
-                if report is not None:
-                    yield replace(report, message=message, valid_loss=None, improved=False)
-            except (GeneratorExit, KeyboardInterrupt):
-                # The caller left the loop: what was learned is kept.
-                if learner.world.size == 1:
-                    checkpoints.save(learner)
-                if leads and report is not None and not (self.folder / WEIGHTS).exists():
-                    self._save(learner, corpus, report)
-                raise
-        if leads and (report is None or not report.interrupted):
-            self._calibrate(corpus)
-            self._choose_sampling(corpus)
-            checkpoints.remove()
-
-    def _calibrate(self, corpus: Corpus) -> None:
+    def _calibrate(self, corpus: Corpus, keeper: Keeper) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
         from seqgen.calibration import fit_temperature
         from seqgen.training import losses
 
-        if not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
+        calibrated = "temperature" in (self.info["result"] or {})
+        if calibrated or not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
             return
         self._load_weights(self.model)
-        temperature = read_temperature(self.folder / WEIGHTS)
-        if temperature is None:
-            temperature = fit_temperature(self.model, corpus, self.train_config.evaluation_tokens)
-            self.model.temper(temperature)
-            self._write_weights(self.model, {"temperature": str(temperature)})
+        temperature = fit_temperature(self.model, corpus, self.train_config.evaluation_tokens)
+        self.model.temper(temperature)
         measured = self.info["plan"]["measured"]
         loss, carried = losses(self.model, corpus, self.train_config, measured)
         found = {
@@ -322,9 +311,9 @@ class Run:
             "carried_loss": carried,
             "valid_tokens": measured,
         }
-        self._describe(self.info["result"] | found)
+        keeper.save(self.model, self.info["result"] | found)
 
-    def _choose_sampling(self, corpus: Corpus) -> None:
+    def _choose_sampling(self, corpus: Corpus, keeper: Keeper) -> None:
         """Choose how tokens are drawn by default, where no tracker keeps pieces from repeating."""
         from seqgen.defaults import affordable, choose_sampling
 
@@ -333,36 +322,7 @@ class Run:
             tokens = affordable(weights, self.vocab.targets, self.info["result"]["tokens"])
             if tokens and (chosen := choose_sampling(run, corpus, tokens)):
                 self.info["sampling"] = chosen
-                self._describe(self.info["result"])
-
-    def _cut_metrics(self, step: int) -> None:
-        """Take back what was reported after a checkpoint: it will be reported again."""
-        lines = [json.dumps(row) + "\n" for row in self.metrics if row["step"] <= step]
-        write_atomic(self.folder / METRICS, "".join(lines))
-
-    def _record(self, report: Report) -> None:
-        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
-            print(json.dumps(asdict(report)), file=log)
-
-    def _save(self, learner: Learner, corpus: Corpus, report: Report) -> None:
-        import torch
-
-        from seqgen.spans import evaluated
-
-        self._write_weights(learner.model)
-        tokens = evaluated(corpus, self.train_config.evaluation_tokens).tokens
-        about = {"threads": torch.get_num_threads(), "valid_tokens": tokens}
-        self._describe(asdict(report) | about)
-
-    def _describe(self, result: dict[str, Any]) -> None:
-        """Write down what was reached, for programs and for people."""
-        self.info["result"] = result
-        write_json(self.folder / RUN, self.info)
-        write_atomic(self.folder / "README.md", model_card(self.info))
-
-    def _write_weights(self, model: SequenceLSTM, about: dict[str, str] | None = None) -> None:
-        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
-        write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights, about))
+                keeper.describe()
 
     def _load_weights(self, model: SequenceLSTM) -> None:
         import torch
@@ -405,14 +365,14 @@ def create_run(
     Raises
     ------
     RunError
-        If `folder` is taken, and is no run or may not be replaced.
+        If `folder` is taken, and is no run or may not be replaced, or another process trains it.
     ConfigError
         If `start` has another domain, codec or network.
     """
     from seqgen.autopilot import plan
     from seqgen.model import choose_device
 
-    overwrite = refuse_trained(Path(folder), overwrite)
+    refuse_trained(Path(folder), overwrite)
     train = train or TrainConfig()
     # Where a training begins it has to go on.
     device = choose_device(train.device).type
@@ -442,10 +402,13 @@ def create_run(
     }
     if origin is not None:
         info["from"] = origin
-    with new_folder(Path(folder), marker=RUN, overwrite=overwrite) as temporary:
-        if initial is not None:
-            write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))
-        write_json(temporary / RUN, info)
+    place = Path(folder)
+    with hold(place):
+        overwrite = refuse_trained(place, overwrite)
+        with new_folder(place, marker=RUN, overwrite=overwrite) as temporary:
+            if initial is not None:
+                write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))
+            write_json(temporary / RUN, info)
     return Run(folder, train.device)
 
 
@@ -507,13 +470,6 @@ def read_weights(path: Path) -> dict[str, NDArray[numpy.float32]]:
         raise RunError(f"{path} cannot be read ({error}); train again") from error
 
 
-def read_temperature(path: Path) -> float | None:
-    """Return the temperature that weights in a file were divided by, or None if by none."""
-    with safetensors.safe_open(path, "numpy") as file:
-        about = file.metadata() or {}
-    return float(about["temperature"]) if "temperature" in about else None
-
-
 def load(folder: Path | str, device: str = "auto") -> Run:
     """Open a trained run.
 
@@ -535,62 +491,4 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "numpy": numpy.__version__,
-    }
-
-
-def model_card(info: dict[str, Any]) -> str:
-    """Return a description of a run for people, in Markdown."""
-    corpus = info["corpus"]
-    facts = {
-        "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
-        "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
-        "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
-        "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
-        **result_facts(info["result"]),
-        **sampling_facts(info.get("sampling")),
-        "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
-    }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    return f"""# A {info["domain"]} model
-
-Made with seqgen: an LSTM that writes {info["domain"]} token by token.
-
-| | |
-|---|---|
-{rows}
-
-    seqgen generate . -n 4
-"""
-
-
-def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
-    """Return what came of a training, for people."""
-    if result is None:
-        return {"training": "none yet"}
-    loss, kind = result["valid_loss"], "validation"
-    if loss is None:
-        loss, kind = result["loss"], "training"
-    measured = f" on {result['valid_tokens']:,} tokens" if kind == "validation" else ""
-    fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
-    return {
-        "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
-        f"{result['tokens']:,} tokens",
-        f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
-    }
-
-
-def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
-    """Return what training chose for sampling, and what it counted, for people."""
-    if chosen is None:
-        return {}
-    counted = ", ".join(
-        f"{name} {chosen['new'][key]:{form}} (corpus {chosen['corpus'][key]:{form}})"
-        for name, key, form in (
-            ("commonest token", "commonest", ".1%"),
-            ("longest run", "run", ""),
-            ("distinct 4-grams", "distinct", ".1%"),
-        )
-    )
-    return {
-        "sampling": f"temperature {chosen['temperature']:g}, min-p {chosen['min_p']:g}: {counted}"
     }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, DataError, RunError
-from seqgen.files import SAMPLES, new_folder, read_description, write_json
+from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
+from seqgen.holding import hold_first
 from seqgen.novelty import measure_novelty
 from seqgen.plugin import Piece
 from seqgen.run import Run, versions
+from seqgen.signals import undivided
 from seqgen.task import Generated
 
 
@@ -119,7 +123,7 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
 def write_samples(
     run: Run,
     new: Iterable[Generated],
-    folder: Path | str,
+    folder: Path | str | None = None,
     suffix: str | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -134,7 +138,8 @@ def write_samples(
     ----------
     run : Run
     new : iterable of Generated
-    folder : Path or str
+    folder : Path or str, optional
+        By default RUN/samples/N for the next N that no other process takes.
     suffix : str, optional
         One of the domain's formats; by default its first.
     settings : mapping, optional
@@ -149,25 +154,27 @@ def write_samples(
     ConfigError
         If the domain does not write such files.
     RunError
-        If the folder is taken.
+        If the folder is taken, or cannot be written.
     """
     suffix = chosen_suffix(run, suffix)
     pieces: list[Generated] = []
     entries: list[dict[str, Any]] = []
     interrupted = False
     began = time.monotonic()
-    with new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite) as temporary:
+    with ExitStack() as finishing, _place(run, folder, overwrite) as (place, temporary):
         try:
             for number, piece in enumerate(new, 1):
-                files = run.domain.write(
-                    piece.piece, temporary / f"{run.info['domain']}-{number}{suffix}"
-                )
-                pieces.append(piece)
-                entries.append(_entry(piece, files, compare))
+                name = f"{run.info['domain']}-{number}{suffix}"
+                with undivided(), naming(place):
+                    files = run.domain.write(piece.piece, temporary / name)
+                    pieces.append(piece)
+                    entries.append(_entry(piece, files, compare))
         except KeyboardInterrupt:
             if not pieces:
                 raise
             interrupted = True
+        # Until the folder has its name: Ctrl-C again, out of impatience, must lose nothing.
+        finishing.enter_context(undivided())
         manifest = {
             "seqgen": "samples",
             "run": str(run.folder),
@@ -179,10 +186,23 @@ def write_samples(
             "interrupted": interrupted,
             "pieces": entries,
         }
-        write_json(temporary / SAMPLES, manifest)
+        with naming(place):
+            write_json(temporary / SAMPLES, manifest)
     if interrupted:
         raise KeyboardInterrupt
-    return Samples(Path(folder), pieces, manifest)
+    return Samples(place, pieces, manifest)
+
+
+@contextmanager
+def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tuple[Path, Path]]:
+    """Make a folder of samples; yields its path, and where to fill it."""
+    with ExitStack() as held:
+        if folder is None:
+            numbers = count(_highest(run) + 1)
+            next_ones = (run.folder / "samples" / str(number) for number in numbers)
+            folder = held.enter_context(hold_first(next_ones))
+        made = new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite)
+        yield Path(folder), held.enter_context(made)
 
 
 def chosen_suffix(run: Run, wanted: str | None) -> str:

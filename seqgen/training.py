@@ -7,11 +7,8 @@ prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run`, which
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +21,7 @@ from seqgen.evaluation import evaluate
 from seqgen.learner import Counts, Learner
 from seqgen.model import SequenceLSTM
 from seqgen.parallel import local_size
+from seqgen.signals import undivided
 
 #: Share of the budget over which the step size rises.
 WARM_UP = 0.02
@@ -110,7 +108,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             with undivided():
                 nats += learner.update(step_size(fraction, config.step_size))
         except KeyboardInterrupt:
-            interrupted = True
+            learner.ending = True
+        interrupted = learner.ending
         counts.seconds = time.monotonic() - began
         fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
 
@@ -153,22 +152,6 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         )
         learner.model.train()  # the caller may have generated something, which ends training mode
         reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0
-
-
-@contextmanager
-def undivided() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of the block, so that a checkpoint never holds half a step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if received:
-        raise KeyboardInterrupt
 
 
 def losses(

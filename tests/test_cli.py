@@ -246,11 +246,12 @@ def test_its_own_output_is_not_read_as_a_corpus(
 
 def test_what_the_system_refuses_is_a_message(seqgen_command, trained: Path, monkeypatch) -> None:
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device", "model.safetensors")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("seqgen.files.os.fsync", full)
     status, _, err = seqgen_command("generate", trained, "--length", 5)
-    assert status == 1 and "No space left on device: 'model.safetensors'" in err
+    assert status == 1 and f"No space left on device: '{trained / 'samples/1'}'" in err
+    assert "free some space, or write elsewhere (--out)" in err
 
 
 def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError, RunError
-from seqgen.run import model_card
+from seqgen.keeping import model_card
 
 SMALL = ModelConfig(hidden=8, embedding=4)
 

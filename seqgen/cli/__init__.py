@@ -9,6 +9,7 @@ cannot be used, 130 ended by Ctrl-C (what was trained or written until then is k
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,12 @@ COMMANDS = {
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",
 }
+
+#: What to do where the system refuses to write.
+WAYS_OUT = dict.fromkeys(
+    (errno.ENOSPC, errno.EDQUOT), "free some space, or write elsewhere (--out)"
+)
+WAYS_OUT |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "write elsewhere (--out)")
 
 app = cyclopts.App(
     name="seqgen",
@@ -82,13 +89,21 @@ def launch(
     except OSError as error:
         if traceback:
             raise
-        complain(f"{error}; --traceback before the command shows where")
+        complain(_refused(error))
         sys.exit(1)
     except KeyboardInterrupt:
         if traceback:
             raise
         complain("interrupted")
         sys.exit(130)
+
+
+def _refused(error: OSError) -> str:
+    """Return what the system refused, where, and what to do."""
+    if error.filename is None or error.strerror is None:
+        return f"{error}; --traceback before the command shows where"
+    way = WAYS_OUT.get(error.errno or 0, "--traceback before the command shows where")
+    return f"{error.strerror}: {error.filename!r}; {way}"
 
 
 def main() -> None:

@@ -65,6 +65,7 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
     from seqgen.comparison import compare as measure_and_compare
     from seqgen.drawing import as_svg
     from seqgen.files import write_atomic, write_json
+    from seqgen.holding import sweep
     from seqgen.spans import evaluated_split
 
     corpus = run.corpus()
@@ -77,6 +78,7 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
             "split": evaluated_split(corpus),
             "metrics": {one.name: one.as_json() for one in compared},
         }
+        sweep(folder)
         write_json(folder / "metrics.json", about)
         write_atomic(folder / "metrics.svg", as_svg(compared))
     return compared

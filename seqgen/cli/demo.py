@@ -9,7 +9,7 @@ from seqgen.cli.generate import generate_samples, write_samples_page
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import show
-from seqgen.cli.train import train_run
+from seqgen.cli.train import hold_run, train_run
 from seqgen.config import TrainConfig
 
 
@@ -42,9 +42,7 @@ def demo(
     """
     from seqgen.cli.console import say, say_corpus
     from seqgen.discovery import load_domain
-    from seqgen.files import free_name
     from seqgen.run import create_run, refuse_trained
-    from seqgen.samples import next_samples_folder
 
     _, found = load_domain(domain)
     check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
@@ -52,12 +50,12 @@ def demo(
         refuse_trained(out, overwrite)
     corpus = prepare_corpus(domain, ())
     say_corpus(corpus)
-    folder = out or free_name(Path(f"demo-{domain}"))
-    config = TrainConfig(minutes=minutes, seed=seed)
-    run = create_run(folder, corpus, train=config, overwrite=overwrite)
-    train_run(run, corpus)
-    samples = generate_samples(run, next_samples_folder(run), count, seed=seed, novelty=True)
-    page = write_samples_page(run, samples, folder / "index.html")
+    with hold_run(out, Path(f"demo-{domain}")) as folder:
+        config = TrainConfig(minutes=minutes, seed=seed)
+        run = create_run(folder, corpus, train=config, overwrite=overwrite)
+        train_run(run, corpus)
+        samples = generate_samples(run, None, count, seed=seed, novelty=True)
+        page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         show(path)
     say(

@@ -119,14 +119,14 @@ def generate(
     """
     from seqgen.files import SAMPLES, refuse_existing
     from seqgen.run import load
-    from seqgen.samples import chosen_suffix, next_samples_folder
+    from seqgen.samples import chosen_suffix
 
     if prompt == given == "-":
         raise ConfigError("--prompt and --given cannot both read standard input (-)")
     loaded = load(run, device)
-    folder = out or next_samples_folder(loaded)
     check_folder(out, loaded.domain.formats, "--format chooses what the files in it are")
-    refuse_existing(folder, marker=SAMPLES, overwrite=overwrite)
+    if out is not None:
+        refuse_existing(out, marker=SAMPLES, overwrite=overwrite)
     chosen_suffix(loaded, format)
     if novelty:
         loaded.corpus()
@@ -149,7 +149,7 @@ def generate(
         loaded = learn_from(loaded, piece)
     samples = generate_samples(
         loaded,
-        folder,
+        out,
         count,
         typist=None if typed is None else _Typist(typed, hidden),
         beam=beam,
@@ -216,7 +216,7 @@ def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:
 
 def generate_samples(
     run: Run,
-    folder: Path,
+    folder: Path | None,
     count: int,
     *,
     typist: _Typist | None = None,

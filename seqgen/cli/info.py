@@ -37,7 +37,8 @@ def info(
     from seqgen.corpus import Corpus
     from seqgen.curves import IMAGES, loss_curves
     from seqgen.files import CORPUS
-    from seqgen.run import Run, model_card
+    from seqgen.keeping import model_card
+    from seqgen.run import Run
 
     if plot is not None:
         check_file("--plot", plot, IMAGES, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from seqgen.cli.printing import print_json, show
@@ -21,6 +22,7 @@ def resume(run: Path, *, json: bool = False) -> None:
     from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
+    from seqgen.holding import hold
     from seqgen.parallel import join
     from seqgen.run import Run
 
@@ -31,8 +33,9 @@ def resume(run: Path, *, json: bool = False) -> None:
     stderr.quiet = not world.leads
     # Where a training began is where it goes on.
     begun.device = begun.train_config.device
-    watch = writer(reports) if world.leads and reports.exists() else None
-    train_run(begun, begun.corpus(), watch)
+    with hold(begun.folder) if world.leads else nullcontext():
+        watch = writer(reports) if world.leads and reports.exists() else None
+        train_run(begun, begun.corpus(), watch)
     if json:
         print_json(begun.info)
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
+    from seqgen.cli.console import Meter
     from seqgen.corpus import Corpus
     from seqgen.run import Run
     from seqgen.training import Report
@@ -71,7 +73,6 @@ def train(
     """
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
-    from seqgen.files import free_name
     from seqgen.model import choose_device
     from seqgen.parallel import join
     from seqgen.run import Run, create_run, load, refuse_trained
@@ -91,19 +92,35 @@ def train(
     say_corpus(corpus)
     if not corpus.size("valid"):
         say("too little to hold anything out: 'valid' is measured on the training pieces")
-    folder = world.share(out or free_name(Path("runs") / domain))
-    with world.leader_first():
-        if world.leads:
-            run = create_run(folder, corpus, model, training, start=before, overwrite=overwrite)
-        else:
-            run = Run(folder, training.device)
-    _say_origin(run)
-    watch = writer(run.folder / REPORTS) if tensorboard and world.leads else None
-    train_run(run, corpus, watch)
+    with ExitStack() as held:
+        place = held.enter_context(hold_run(out, Path("runs") / domain)) if world.leads else None
+        folder = world.share(place) or Path()
+        with world.leader_first():
+            if world.leads:
+                run = create_run(folder, corpus, model, training, start=before, overwrite=overwrite)
+            else:
+                run = Run(folder, training.device)
+        _say_origin(run)
+        watch = writer(run.folder / REPORTS) if tensorboard and world.leads else None
+        train_run(run, corpus, watch)
     if json:
         print_json(run.info)
     else:
         show(run.folder)
+
+
+@contextmanager
+def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
+    """Hold the folder of a new run: the one that is named, or the first free one."""
+    from seqgen.files import numbered
+    from seqgen.holding import hold, hold_first
+
+    if out is None:
+        with hold_first(numbered(default)) as free:
+            yield free
+    else:
+        with hold(out):
+            yield out
 
 
 def _corpus(
@@ -138,8 +155,8 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     import torch
 
     from seqgen.cli.console import meter, say
+    from seqgen.keeping import sampling_facts
     from seqgen.parallel import join
-    from seqgen.run import sampling_facts
     from seqgen.spans import evaluated_split
 
     device = next(run.model.parameters()).device.type
@@ -149,18 +166,16 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
     say(f"training on {device}, into {run.folder}")
     report = None
-    with meter("train") as show:
-        for report in run.train(corpus):
-            if watch is not None:
-                watch(report)
-            speed = report.tokens / report.seconds
-            text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
-            if report.valid_loss is not None:
-                text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
-            if report.message:
-                text = report.message if report.valid_loss is None else f"{text}  {report.message}"
-            remember = report.valid_loss is not None or bool(report.message)
-            show(report.fraction, text, remember=remember)
+    with meter("train") as show, closing(run.train(corpus)) as reports:
+        for report in reports:
+            try:
+                if watch is not None:
+                    watch(report)
+                _show(report, show)
+            except KeyboardInterrupt:
+                with suppress(StopIteration):  # that was the last
+                    report = reports.throw(KeyboardInterrupt())
+                _show(report, show)
     join().leave()  # another process tells
     if report is None:
         return  # there was nothing left to do
@@ -187,6 +202,17 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
             f"  seqgen generate {run.folder}\n  seqgen resume {run.folder}"
         )
         raise KeyboardInterrupt
+
+
+def _show(report: Report, show: Meter) -> None:
+    """Show how far a training is; an evaluation stays on the screen."""
+    text = f"loss {report.loss:.3f}  {report.tokens / report.seconds:,.0f} tokens/s"
+    if report.valid_loss is not None:
+        text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
+    if report.message:
+        text = report.message if report.valid_loss is None else f"{text}  {report.message}"
+    remember = report.valid_loss is not None or bool(report.message)
+    show(report.fraction, text, remember=remember)
 
 
 def advice_for(best: dict[str, Any], tokens: int) -> str:

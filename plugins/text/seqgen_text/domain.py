@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
-from seqgen.files import plain_text
+from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_text.characters import CharacterCodec
 
@@ -80,7 +80,7 @@ class Text(Domain):
         for name, text in sorted(pydoc_data.topics.topics.items()):
             path = folder / f"{name.replace('/', '-')}.txt"
             if not path.exists():
-                path.write_text(textwrap.dedent(text), "utf-8")
+                write_atomic(path, textwrap.dedent(text))
             topics.append(path)
         sources = [Path(str(module.__file__)) for module in (statistics, string, textwrap)]
         return [*topics, *sources]

@@ -1,0 +1,55 @@
+"""Signals that end a command: Ctrl-C, ``kill`` and a closed terminal all do the same."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+#: Those that this system has.
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+#: Those that came to this process since `listen`.
+received: list[int] = []
+
+
+def listen() -> None:
+    """Let all of `ENDING` raise KeyboardInterrupt, but those that the caller told us to ignore."""
+    for number in ENDING:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
+
+
+def exit_status() -> int:
+    """Return 128 and the number of the first signal, that of Ctrl-C if none was noted."""
+    return 128 + (received[0] if received else signal.SIGINT)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    received.append(number)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Let signals wait for the end of the block, so that what it does is done whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in ENDING}
+    # One that is ignored, or ends the process at once, is left as it is.
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda number, _: waiting.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+    if waiting:
+        ours[waiting[0]](waiting[0], None)

@@ -108,7 +108,8 @@ def prepare(
             {"name": shown(file), "sha256": digest} for file, digest in sources.digests().items()
         ],
     }
-    keyed = info | {"source": source_digest(implementation)}
+    left_out = [asdict(entry) for entry in sources.skipped]
+    keyed = info | {"source": source_digest(implementation), "skipped": left_out}
     key = hashlib.sha256(json.dumps(keyed, sort_keys=True, default=str).encode()).hexdigest()
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:

@@ -69,6 +69,9 @@ def test_what_came_since_beside_the_same_files_is_counted(mixed: Path) -> None:
     (mixed / "e.yml").write_text("")
     again = seqgen.prepare("text", [mixed])
     assert again.folder == folder and again.info["unread"] == UNREAD | {".yml": 2}
+    (mixed / "gone.txt").symlink_to("nowhere")
+    [skipped] = seqgen.prepare("text", [mixed]).info["skipped"]
+    assert skipped["reason"] == "is a link to nowhere, which does not exist"
 
 
 def test_score_tells_it_as_well(run: seqgen.Run, mixed: Path, capsys) -> None:

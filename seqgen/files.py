@@ -174,6 +174,9 @@ def read_description(path: Path) -> dict[str, Any]:
     OSError, ValueError
         If there is none.
     """
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for.
+        raise OSError(f"{path.name} is no file")
     content = json.loads(path.read_text("utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds {type(content).__name__}, not an object")

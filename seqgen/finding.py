@@ -130,7 +130,7 @@ def unread_text(unread: Mapping[str, int]) -> str:
         kinds.sort(key=lambda kind: (-unread[kind], kind))
         others = sum(unread[kind] for kind in kinds[LISTED:])
         more = [f"{others:,} of {len(kinds) - LISTED} more kinds"] if others else []
-        return ", ".join([*(f"{unread[kind]:,} {kind}" for kind in kinds[:LISTED]), *more])
+        return ", ".join([*(_counted(unread[kind], kind) for kind in kinds[:LISTED]), *more])
 
     files = [kind for kind in unread if kind not in _FOLDERS]
     folders = [kind for kind in unread if kind in _FOLDERS]
@@ -142,6 +142,11 @@ def unread_text(unread: Mapping[str, int]) -> str:
     if folders:
         parts.append(f"not searched: {listed(folders)}")
     return "; ".join(parts)
+
+
+def _counted(count: int, kind: str) -> str:
+    kind = kind.replace("folder", "folders") if kind in _FOLDERS and count > 1 else kind
+    return f"{count:,} {kind}"
 
 
 def shown(path: Path) -> str:

@@ -37,7 +37,9 @@ class Vocab:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise DataError("the codec has an empty vocabulary; was it fitted on any piece?")
+            raise DataError(
+                "the codec has an empty vocabulary: there was no piece, or its options leave nothing"
+            )
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise DataError(f"the codec's vocabulary holds the token {twice!r} twice")

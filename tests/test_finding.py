@@ -89,6 +89,8 @@ def test_a_folder_without_a_file_of_the_domain_says_what_is_in_it(mixed: Path) -
 
 def test_many_kinds_are_told_in_one_line() -> None:
     assert unread_text({".yml": 1}) == "1 file of another kind was not read: 1 .yml"
+    folders = unread_text({"folder written by seqgen": 2, "hidden folder": 1})
+    assert folders == "not searched: 2 folders written by seqgen, 1 hidden folder"
     many = unread_text({f".{number:02}": 1 for number in range(14)})
     assert many.startswith("14 files of other kinds were not read: 1 .00, 1 .01,")
     assert many.endswith("1 .09, 4 of 4 more kinds")
@@ -101,6 +103,7 @@ def test_only_files_are_read(tmp_path: Path) -> None:
     (folder / "good.txt").write_text("a good text")
     (folder / "real" / "too.txt").write_text("a good text too")
     os.mkfifo(folder / "pipe.txt")
+    os.mkfifo(folder / "real" / "run.json")
     (folder / "device.txt").symlink_to("/dev/zero")
     (folder / "loop.txt").symlink_to(folder / "loop.txt")
     (folder / "gone.txt").symlink_to("nowhere")
@@ -117,10 +120,11 @@ def test_only_files_are_read(tmp_path: Path) -> None:
         "gone.txt": "is a link to nowhere, which does not exist",
         "loop.txt": "cannot be read (Too many levels of symbolic links)",
         "pipe.txt": "is a pipe; only files are read: save what it gives in a file",
+        "run.json": "is a pipe; only files are read: save what it gives in a file",
         "socket.txt": "is a socket; only files are read: save what it gives in a file",
     }
     for name, reason in skipped.items():
-        if name != "again":
+        if name not in ("again", "run.json"):
             with pytest.raises(CorpusError, match=f"{name} {reason[:12]}"):
                 seqgen.prepare("text", [folder / name])
 

@@ -142,6 +142,16 @@ def test_what_was_changed_of_unknown_symbols_is_told_and_kept(run, tmp_path, cap
     assert {"symbol": "←", "became": "", "count": 1} in prompt["changes"]
 
 
+def test_rare_characters_that_a_codec_leaves_out_are_told(inputs, monkeypatch, capsys) -> None:
+    codec = inputs.run.codec
+    known = {"characters": codec.state()["characters"], "dropped": "é"}
+    rare = type(codec).from_state(known, codec.options)
+    monkeypatch.setitem(vars(inputs.run), "codec", rare)
+    assert inputs.prompt("9 gréen", 0) == "9 gren"
+    assert "--prompt: 1 symbol was left out: 'é' once" in capsys.readouterr().err
+    assert inputs.adapted["prompt"][0]["changes"] == [{"symbol": "é", "became": "", "count": 1}]
+
+
 @pytest.mark.parametrize("unknown", ["skip", "nearest"])
 def test_a_prompt_of_which_nothing_is_left_is_an_error(run, capsys, unknown) -> None:
     status = command("generate", run.folder, "--prompt", "日本語🙂", "--unknown", unknown)

@@ -90,8 +90,13 @@ class Inputs:
     def _known(self, option: str, piece: Piece) -> tuple[Piece, Ids]:
         """Return a piece that the run can encode, and its ids."""
         codec = self.run.codec
-        adapted = Adapted(piece) if self.unknown == "error" else codec.adapt(piece, self.unknown)
-        ids = codec.encode(adapted.piece)
+        if self.unknown == "error":
+            # A codec may leave out of a text what is rare in its corpus: that is told as well.
+            ids = codec.encode(piece)
+            adapted = codec.adapt(piece, "skip") if isinstance(piece, str) else Adapted(piece)
+        else:
+            adapted = codec.adapt(piece, self.unknown)
+            ids = codec.encode(adapted.piece)
         if not len(ids):
             raise _nothing_left(option, adapted.changes)
         self._tell(option, adapted)

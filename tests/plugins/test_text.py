@@ -198,6 +198,13 @@ def test_the_boundary_is_in_the_alphabet_however_rare(boundary: str, pieces: lis
     assert (again.vocab, again.boundaries) == (codec.vocab, codec.boundaries)
 
 
+def test_rare_characters_count_as_unknown_when_a_prompt_is_adapted() -> None:
+    codec = CharacterCodec.fit(["eeeaaaé"], CharacterOptions(rarest=2))
+    assert codec.decode(codec.encode("éa")) == "a"
+    assert codec.adapt("éa", "nearest").piece == "ea"
+    assert codec.adapt("éa", "skip").changes == {("é", ""): 1}
+
+
 def test_positions_of_unknown_characters_are_those_of_the_user() -> None:
     codec = CharacterCodec.fit(["abc\n\n"], CharacterOptions(boundary="paragraph"))
     with pytest.raises(DataError, match=r"character 'é' at position 7 .* alphabet of 4"):

@@ -32,8 +32,9 @@ SHORT_RUN = 8
 #: Length of the n-grams.
 N = 4
 
-#: Most tokens of a new piece.
-LENGTH = 1024
+#: Most tokens of a new piece, and fewest pieces. Short pieces would hide loops, as a piece does not
+#: begin in one: of 4,096 tokens more stand in loops than of 1,024.
+LENGTH, PIECES = 4096, 4
 
 #: Tokens of the corpus in which n-grams are counted, and in which the longest run is looked for.
 COUNTED, SEARCHED = 2**17, 2**22
@@ -48,7 +49,7 @@ SETTINGS = 3 * len(MIN_P)
 TOLERANCE = 1.5
 
 #: Most tokens drawn with a setting, and most as a share of those that training read.
-MOST, SHARE = 24 * LENGTH, 1 / 32
+MOST, SHARE = 6 * LENGTH, 1 / 32
 
 #: Multiplications that a setting may cost, and how many drawing costs for each token known.
 WORK, DRAWING = 2**34, 64
@@ -167,7 +168,7 @@ def temperatures(lowest: float) -> tuple[float, ...]:
 
 def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
     """Return the ids of new pieces that have about so many tokens, or fewer if they end early."""
-    length = min(LENGTH, run.longest, max(tokens // 8, 1))
+    length = min(LENGTH, run.longest, max(tokens // PIECES, 1))
     limit = LimitConfig(length=length)
     new = generate(run, max(tokens // length, 1), sample=sample, limit=limit)
     return [piece.ids for piece in new if len(piece.ids)]

@@ -1,0 +1,116 @@
+"""Faults of a user's first hour: text that loops by default, and budgets of time that are passed.
+
+Five corpora of text are learned, and pieces are written with the settings that training chose.
+Then files of 100, 10,000 and 50,000 different characters are learned for half a minute each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import BY_TOKENS, Benchmark
+
+import seqgen
+from seqgen.defaults import Repetition, longest_run
+
+#: Where each corpus is in the folder of the data sets.
+CORPORA = {
+    "prose": "text/tinyshakespeare/input.txt",
+    "C": "text/c-source/stb.txt",
+    "LaTeX": "text/latex-stacks/stacks.txt",
+    "markup": "text/wiki-markup/enwiki-head.txt",
+    "headlines": "text/headlines",
+}
+
+#: The default of all codecs of text before it was measured.
+BEFORE = seqgen.SampleConfig(temperature=0.8, min_p=0.05)
+
+#: Pieces of each corpus, and their tokens: as many as `seqgen generate` allows by default.
+PIECES, LENGTH = 8, 4096
+
+#: Sizes of the vocabulary, and characters of each file.
+VOCABULARIES, CHARACTERS = (100, 10_000, 50_000), 1_000_000
+
+
+def properties(bench: Benchmark, name: str, folder: Path) -> dict[str, Any]:
+    """Train on a corpus, write pieces with the default settings and those of before, and count."""
+    corpus = seqgen.prepare("text", [bench.data / CORPORA[name]], folder / "corpus")
+    config = seqgen.TrainConfig(**bench.budget, seed=bench.seed)
+    run = seqgen.create_run(folder / "run", corpus, train=config)
+    for _ in run.train(corpus):
+        pass
+    run = seqgen.load(run.folder, "cpu")
+    ids = np.concatenate([np.asarray(corpus.piece(n)) for n in range(corpus.info["pieces"])])
+    longest = max(longest_run(corpus.piece(n)) for n in range(corpus.info["pieces"]))
+    reference = replace(Repetition.of([ids.astype(np.int64)]), run=longest)
+    return {
+        "valid_loss": run.info["result"]["valid_loss"],
+        "settings": run.sampling,
+        "corpus": asdict(reference),
+        "default": asdict(written(run, None, bench.seed)),
+        "before": asdict(written(run, BEFORE, bench.seed)),
+    }
+
+
+def written(run: seqgen.Run, sample: seqgen.SampleConfig | None, seed: int) -> Repetition:
+    """Return how repetitive new pieces are."""
+    limit = seqgen.LimitConfig(length=LENGTH)
+    # Another seed than the one with which the settings were chosen.
+    new = seqgen.generate(run, PIECES, sample=sample, limit=limit, seed=seed + 1)
+    return Repetition.of([piece.ids for piece in new if len(piece.ids)])
+
+
+def overrun(bench: Benchmark, vocabulary: int, folder: Path) -> float:
+    """Return how many seconds longer than its budget a training takes, from start to end."""
+    rng = np.random.default_rng(bench.seed)
+    letters = [letter for letter in map(chr, range(sys.maxunicode)) if letter.isalpha()]
+    drawn = rng.zipf(1.2, CHARACTERS) % vocabulary
+    drawn[rng.permutation(CHARACTERS)[:vocabulary]] = np.arange(vocabulary)
+    path = folder / f"{vocabulary}.txt"
+    path.write_text("".join(letters[number] for number in drawn.tolist()), "utf-8")
+    command = ("train", "text", path, "--minutes", bench.minutes, "--out", folder / "run")
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "seqgen", *map(str, command), "--overwrite"],
+        env=os.environ | {"SEQGEN_CACHE": str(folder / "cache")},
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - began - 60 * bench.minutes
+
+
+def main() -> None:
+    """Train, count and print."""
+    bench = Benchmark("faults", "times the corpus's longest run of one token", 0.5, BY_TOKENS)
+    counted, overruns = {}, {}
+    with tempfile.TemporaryDirectory() as name:
+        for corpus in CORPORA:
+            folder = Path(name) / corpus
+            folder.mkdir()
+            counted[corpus] = found = properties(bench, corpus, folder)
+            bench.say(f"{corpus}: {found}")
+        for vocabulary in VOCABULARIES:
+            overruns[str(vocabulary)] = overrun(bench, vocabulary, Path(name))
+            bench.say(f"{vocabulary} characters: {overruns[str(vocabulary)]:.1f} s over")
+
+    def worst(kind: str) -> float:
+        return max(found[kind]["run"] / found["corpus"]["run"] for found in counted.values())
+
+    bench.finish(
+        worst("default"),
+        {"temperature 0.8, min-p 0.05": worst("before")},
+        corpora=counted,
+        overrun_seconds=overruns,
+    )
+
+
+if __name__ == "__main__":
+    main()

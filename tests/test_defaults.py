@@ -22,7 +22,7 @@ from seqgen.defaults import (
     most_conservative,
     temperatures,
 )
-from seqgen.run import model_card
+from seqgen.keeping import model_card
 
 #: A blank is so likely that min-p 0.05 drops all other letters, and so ends no run of blanks.
 LETTERS, SHARES = " abcd", np.array([0.968, 0.008, 0.008, 0.008, 0.008])

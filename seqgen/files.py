@@ -177,7 +177,8 @@ def read_description(path: Path) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         # A pipe would be waited for.
         raise OSError(f"{path.name} is no file")
-    content = json.loads(path.read_text("utf-8"))
+    # Some editors write a byte-order mark.
+    content = json.loads(path.read_text("utf-8-sig"))
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds {type(content).__name__}, not an object")
     return content

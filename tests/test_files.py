@@ -1,9 +1,19 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from seqgen.errors import RunError
-from seqgen.files import free_name, new_folder, page_name, write_atomic
+from seqgen.errors import DataError, RunError
+from seqgen.files import (
+    free_name,
+    is_output,
+    new_folder,
+    page_name,
+    plain_text,
+    read_description,
+    text_of,
+    write_atomic,
+)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
@@ -64,3 +74,20 @@ def test_free_name_counts_up(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run-2").mkdir()
     assert free_name(tmp_path / "run") == tmp_path / "run-3"
+
+
+def test_text_is_read_in_one_way() -> None:
+    for data in (b"a\nb", b"a\r\nb", b"a\rb", b"\xef\xbb\xbfa\r\nb"):
+        assert text_of(data) == plain_text(data.decode()) == "a\nb"
+    with pytest.raises(DataError, match="byte 4 is not UTF-8"):
+        text_of(b"a\r\nb\xff")
+
+
+def test_a_description_is_read_with_a_mark_and_never_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(b'\xef\xbb\xbf{"seqgen": "run"}')
+    assert read_description(tmp_path / "run.json") == {"seqgen": "run"} and is_output(tmp_path)
+    (tmp_path / "run.json").unlink()
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(OSError, match=r"run\.json is no file"):
+        read_description(tmp_path / "run.json")
+    assert not is_output(tmp_path)

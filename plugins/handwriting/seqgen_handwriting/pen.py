@@ -177,8 +177,8 @@ class Pen:
         for letter in word:
             if letter not in self.alphabet:
                 raise DataError(
-                    f"letter {letter!r} is not one of this model's: {self.alphabet!r}; leave it "
-                    f"out, or train on writing that has it"
+                    f"letter {letter!r} is not one of this model's: {self.alphabet!r}; use "
+                    f"--unknown skip or --unknown nearest, or train on writing that has it"
                 )
         return [*(self.first_letter + self.alphabet.index(each) for each in word), self.advance]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import llvmlite.binding  # type: ignore[import-untyped]
 import numba
+from numba.core import event
 
 
 def _use_whole_vectors() -> None:
@@ -33,3 +36,18 @@ compiled_contracting = numba.njit(
 compiled_summing = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"}
 )
+
+
+@contextmanager
+def told_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call a function whenever something is compiled that the disk does not keep yet."""
+
+    class Listener(event.Listener):
+        def on_start(self, event: event.Event) -> None:
+            tell()
+
+        def on_end(self, event: event.Event) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield

@@ -46,18 +46,17 @@ class ModelConfig:
     """Shape of the network."""
 
     layers: Annotated[int, Within(1, 64)] = 1
-    """LSTM layers."""
+    """Number of LSTM layers."""
     hidden: Annotated[int, Within(0, 16_384)] = 0
-    """Units in each layer; 0 chooses as many as the budget can feed."""
+    """Units in each layer. 0 chooses the width from the budget and the corpus."""
     embedding: Annotated[int, Within(0, 16_384)] = 64
-    """Width of the learned token embedding; 0 feeds one-hot vectors instead."""
+    """Width of the token embedding. 0 feeds one-hot vectors instead."""
     skip: bool = False
-    """Feed the input to every layer and every layer to the output (Graves 2013)."""
+    """Connect the input to every layer, and every layer to the output (Graves 2013)."""
     tied: bool = False
-    """Use the token embedding as output weights as well."""
+    """Use the token embedding as output weights too."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """Share of every layer's outputs that training drops; by default by how often the budget
-    reads the corpus."""
+    """Dropout of the outputs of every layer. The default depends on the number of epochs."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -70,42 +69,43 @@ class TrainConfig:
     """How long and how to train."""
 
     minutes: Minutes = 0.0
-    """Time to spend, evaluation included; 3 if no budget is given. Of several budgets, the one that
-    is spent first ends the training."""
+    """Training time in minutes, including evaluation; 3 if no budget is given. Training ends when
+    the first of several budgets is used up."""
     epochs: Annotated[float, Within(0.001, 1e9, besides=(0,))] = 0.0
-    """Passes over the training pieces; if only minutes are given, as many as a corpus bears."""
+    """Passes over the training pieces. With a budget in minutes alone, at most as many as help a
+    corpus of this size."""
     tokens: Annotated[int, Within(0, 10**15)] = 0
-    """Tokens to read."""
+    """Number of tokens to read."""
     batch: Annotated[int, Within(0, 65_536)] = 0
-    """Lanes: sequences that are read side by side; 0 takes 16, or fewer of a small corpus."""
+    """Sequences that are read side by side. 0 chooses 16, or fewer for a small corpus."""
     window: Annotated[int, Within(0, 65_536)] = 0
-    """Steps between two updates; 0 takes 64."""
+    """Steps between two updates of the weights. 0 chooses 64."""
     framing: FramingName = "carried"
-    """What the model sees of a window: the state carried over from the one before, or windows
-    that begin with nothing; docs/framings.md explains each."""
+    """What the model sees of a window: carried keeps the state of the window before, the others
+    begin with nothing; docs/framings.md explains each."""
     step_size: Annotated[float, Within(1e-9, 10, besides=(0,))] = 0.0
-    """Largest step size of AdamW; it rises over the first 2 % of the budget and then falls to 0;
-    0 chooses by the width."""
+    """Peak learning rate of AdamW. It rises over the first 2 % of the budget and then falls to 0.
+    0 chooses it from the width."""
     weight_decay: Annotated[float | None, Within(0, 1000)] = None
-    """Weight decay of AdamW; by default by how often the budget reads the corpus."""
+    """Weight decay of AdamW. The default depends on the number of epochs."""
     clip: Annotated[float, Within(1e-6, 1e6)] = 1.0
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; larger gradients are scaled down to it."""
     most_dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """How far dropout rises while validation costs half as much again as training; by default 0.6,
-    or not at all where dropout is set."""
+    """Largest dropout. Dropout rises while the validation loss is more than 1.5 times the training
+    loss. The default is 0.6, or the dropout itself where that is set."""
     evaluations: Annotated[int, Within(1, 10**6)] = 10
-    """How often to measure the validation loss; the best model is kept."""
+    """Number of evaluations on held-out pieces. The model with the lowest loss is kept."""
     evaluation_tokens: CountOrZero = 0
     """Validation tokens to read at each evaluation; 0 takes 131,072, or as many as a tenth of the
     time allows."""
     checkpoint: Annotated[float, Within(0, 1e6)] = 1.0
-    """Minutes between two checkpoints; from the last one a training that was killed goes on."""
+    """Minutes between two checkpoints. `seqgen resume` continues from the last one."""
     threads: Annotated[int, Within(0, 1024)] = 0
-    """Processor threads; 0 takes the fastest for a budget in minutes and 1 otherwise."""
+    """Processor threads. 0 chooses the fastest number for a budget in minutes, and 1 otherwise."""
     seed: Seed = 0
-    """Seed of weights, order, augmentation and dropout."""
+    """Seed of the weights, the order of the pieces, augmentation and dropout."""
     device: str = "auto"
-    """Where to train: cpu, cuda, mps, or auto for the best there is."""
+    """Device to train on: cpu, cuda, mps, or auto for the fastest there is."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -127,29 +127,34 @@ class SampleConfig:
     """Sampling temperature. Above 1 is more random, below 1 more conservative, 0 is greedy; by
     default what training measured to suit the model, or the codec's."""
     final_temperature: Annotated[float | None, TEMPERATURES] = None
-    """Let the temperature move to this one over the piece."""
+    """Temperature at the end of a piece; the temperature moves to it in a straight line."""
     cooling: CountOrZero = 0
-    """Tokens over which it moves; 0 takes as many as the longest piece of the corpus has."""
+    """Tokens over which the temperature moves. 0 means the length of the longest piece of the
+    corpus."""
     top_k: CountOrZero = 0
-    """Keep only this many of the likeliest tokens; 0 keeps all."""
+    """Keep only the k most likely tokens. 0 keeps all."""
     typical_p: Annotated[float, Within(1e-6, 1)] = 1.0
-    """Keep tokens about as surprising as expected that together have this probability."""
+    """Keep the tokens of typical surprise that together have this probability; 1 keeps all."""
     top_p: Annotated[float, Within(1e-6, 1)] = 1.0
-    """Keep the likeliest tokens that together have this probability (Holtzman 2020)."""
+    """Keep the most likely tokens that together have this probability; 1 keeps all (Holtzman
+    2020)."""
     min_p: Annotated[float | None, Within(0, 1)] = None
     """Drop tokens whose probability is below this fraction of the most likely token's (Nguyen
     2024); by default what training measured, or the codec's. Codecs with kinds of tokens apply
     all filters within each kind."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
-    """Divide by this the probability of tokens that were there already."""
+    """Divide the probability of tokens that the piece already has by this number; 1 changes
+    nothing."""
     no_repeat_ngram: CountOrZero = 0
-    """Write no sequence of so many tokens twice, as far as possible; 0 allows it."""
+    """Never write the same sequence of n tokens twice, where another token is possible. 0 allows
+    it."""
     repetition_window: CountOrZero = 0
-    """How many tokens back both look; 0 looks at the whole piece."""
+    """Number of last tokens that the penalty and the n-grams look at. 0 means the whole piece."""
     bias: tuple[str, ...] = ()
-    """Add to a token's log-probability, as NAME=NUMBER; may be repeated."""
+    """Add a number to the log-probability of a token, as NAME=NUMBER. May be repeated."""
     ban: tuple[str, ...] = ()
-    """Never draw the token of this name; <end> is the end of a piece; may be repeated."""
+    """Never draw the token of this name. `<end>` ends a piece, `\\n` is a newline. May be
+    repeated."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -168,12 +173,12 @@ class LimitConfig:
     """When a piece stops that does not end by itself."""
 
     length: Annotated[float, Within(0, 1e12, besides=(math.inf,))] = 0.0
-    """Most tokens in a piece, the prompt's included; 0 allows, after the prompt, twice the longest
-    piece of the corpus, but at most 4096, or what a given text calls for."""
+    """Largest number of tokens in a piece, including the prompt. 0 allows twice the longest piece
+    of the corpus after the prompt, at most 4096, or what a given text needs."""
     unit: str = "tokens"
-    """What the length counts: tokens, or a unit of the codec such as characters or quarters."""
+    """Unit of the length: tokens, or one of the codec, such as characters or quarters."""
     seconds: Annotated[float, Within(0, 1e9)] = 0.0
-    """Most seconds to spend; pieces begun are kept as they are; 0 sets no limit."""
+    """Time limit in seconds; unfinished pieces are kept. 0 means no limit."""
 
     def __post_init__(self) -> None:
         check_fields(self)

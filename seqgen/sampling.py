@@ -14,6 +14,7 @@ one without leaving compiled code.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -34,6 +35,9 @@ NOT_FINITE, NOTHING_LEFT = -1, -2
 
 #: What may be added to a log-probability; a ban forbids a token altogether.
 BIASES = Within(-1000, 1000)
+
+#: How a name may stand for characters that are hard to type.
+_ESCAPE = re.compile(r"\\(?:[nrtf\\]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
 
 #: A probability that is taken for none.
 IMPOSSIBLE = 1e-300
@@ -158,6 +162,9 @@ def rules_for(
 
 def _token(name: str, vocab: Vocab) -> int:
     names = (*vocab.names, END_NAME)
+    if name not in names:
+        # A shell passes \n as two characters.
+        name = _ESCAPE.sub(lambda found: found[0].encode().decode("unicode_escape"), name)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {close[0]!r}?" if close else "seqgen info RUN --json lists them"

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from seqgen.task import Generated
 
 
+#: Seconds of compiling after which the user is told.
+NOTICE_AFTER = 2.0
+
+
 @checked
 def generate(
     run: Path,
@@ -279,19 +283,23 @@ def generate_samples(
 
 @contextmanager
 def _notice_of_compiling() -> Iterator[Callable[[], None]]:
-    """Say what goes on if nothing is drawn for two seconds; yields what to call at the first."""
+    """Say so if compiling takes over two seconds; yields what to call at the first token."""
     from seqgen.cli.console import say
+    from seqgen.compiling import told_of_compiling
 
-    text = (
-        "getting ready; the first time, steps are compiled for this processor, which takes a while"
-    )
-    timer = Timer(2.0, say, [text])
+    text = "compiling for this processor, which takes about a minute; the next call starts at once"
+    timer = Timer(NOTICE_AFTER, say, [text])
     timer.daemon = True
-    timer.start()
-    try:
-        yield timer.cancel
-    finally:
-        timer.cancel()
+
+    def start() -> None:
+        if not (timer.ident or timer.finished.is_set()):
+            timer.start()
+
+    with told_of_compiling(start):
+        try:
+            yield timer.cancel
+        finally:
+            timer.cancel()
 
 
 class _Typist:

@@ -226,7 +226,7 @@ def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -
     if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
         raise RunError(
             f"the saved place is that of lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
-            f"go on with the batch and the processes that it was saved with"
+            f"resume with the same --batch and number of processes"
         )
     found = {}
     for number in own:

@@ -3,13 +3,13 @@
 ::
 
     SeqgenError                exit status 1
-    ├── ConfigError            2   a setting that cannot be
+    ├── ConfigError            2   an invalid setting
     ├── PluginError            3   a domain that is missing, broken or too new
     ├── DataError              4   a file, piece or prompt that cannot be used
     │   └── CorpusError        4   a corpus folder that is empty, damaged or another one
     ├── RunError               1   a run folder that is missing, damaged or in the way
     │   └── InUse              1   a folder on which another process works
-    └── Diverged               1   a training whose loss is no use any more
+    └── Diverged               1   a training whose loss is not usable any more
 
 A message names the place, what was expected, what was found and the way out.
 """
@@ -28,7 +28,7 @@ class SeqgenError(Exception):
 
 
 class ConfigError(SeqgenError):
-    """A setting has a value that cannot be, or a name that does not exist."""
+    """A setting has an invalid value or an unknown name."""
 
     exit_status = 2
 
@@ -62,7 +62,7 @@ class InUse(RunError):
 
 
 class Diverged(SeqgenError):
-    """The loss of a training is no number any more, or worse than that of guessing."""
+    """The loss of a training is not a number, or worse than that of guessing."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -150,7 +150,9 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
     if not path.exists() or (path.is_dir() and not _holds_something(path)):
         return
     if not _is_marked(path / marker):
-        raise RunError(f"{path} is there and was not made by this command; choose another folder")
+        raise RunError(
+            f"{path} already exists and was not made by this command; choose another folder"
+        )
     if not overwrite:
         raise RunError(
             f"{path} is already there; choose another folder, or allow overwriting (--overwrite)"

@@ -205,11 +205,12 @@ class Learner:
             if before == self._circumstances:
                 self._restore(saved)
         except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
-            raise RunError(f"{path} cannot be gone on from ({error}); delete it") from error
+            raise RunError(f"{path} cannot be used to resume ({error}); delete it") from error
         if before != self._circumstances:
             raise RunError(
                 f"{path} was saved by {before['processes']} processes on {before['device']}, "
-                f"this is {self.world.size} on {self._device.type}; go on as it was begun"
+                f"this is {self.world.size} on {self._device.type}; "
+                f"resume with the processes and the device that it was begun with"
             )
         self.counts = Counts(**facts["counts"])
         self.model.dropout = self.counts.dropout

@@ -336,7 +336,10 @@ class Codec(Protocol):
             If the codec can make nothing of the condition, which is the default.
         """
         if condition is not None:
-            raise DataError(f"codec {type(self).__name__} writes freely: nothing can be given")
+            raise DataError(
+                f"codec {type(self).__name__} takes no condition: nothing can be given; "
+                f"leave out --given"
+            )
         return None
 
     def particles(self, condition: Any) -> int:

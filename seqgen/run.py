@@ -426,7 +426,7 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
     if model not in (ModelConfig(dropout=model.dropout), same):
         raise ConfigError(
             f"{start.folder} has another network ({start.model_config}) than is asked for "
-            f"({model}); leave out the settings of the model, or start afresh"
+            f"({model}); leave out the model options, or leave out --from"
         )
     return same
 
@@ -442,7 +442,7 @@ def _transferred(
         if old != new:
             raise ConfigError(
                 f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
-                f"prepare the corpus with the {what} {old!r}, or start afresh"
+                f"prepare the corpus with the {what} {old!r}, or leave out --from"
             )
     weights, transfer = transfer_weights(
         start.weights,
@@ -480,7 +480,9 @@ def load(folder: Path | str, device: str = "auto") -> Run:
     """
     run = Run(folder, device)
     if not (run.folder / WEIGHTS).exists():
-        raise RunError(f"{folder} holds no trained model; its training saved nothing")
+        raise RunError(
+            f"{folder} holds no trained model: training ended before it saved one; train again"
+        )
     return run
 
 

@@ -208,7 +208,9 @@ class Task:
         if not isinstance(prompt, Primed):
             prompt = read_prompt(stepper, run, prompt, condition)
         elif prompt.vocab_digest != run.vocab.digest or prompt.h.shape != _state_shape(run):
-            raise DataError(f"the primed state is of another model than {run.folder}; prime again")
+            raise DataError(
+                f"this primed state belongs to another model, not to {run.folder}; prime it again"
+            )
         self._prompt = prompt.ids
         self.state = stepper.restore(prompt.h, prompt.c)
         self._stops = [ids.tolist() for ids in stop if len(ids)]
@@ -401,7 +403,7 @@ def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: Any) -> f
     units = run.codec.units(prompt)
     if limit.unit != "tokens" and limit.unit not in units:
         names = ", ".join(dict.fromkeys(["tokens", *units]))
-        raise ConfigError(f"the length cannot be given in {limit.unit!r}; it can in {names}")
+        raise ConfigError(f"unit must be one of {names}, found {limit.unit!r}")
     if not limit.length:
         called_for = run.codec.most_tokens(condition)
         return len(prompt) + (called_for or min(2 * run.longest, LONGEST_PIECE))

@@ -220,7 +220,7 @@ def test_generate_adapts_to_the_prompt(seqgen_command, trained: Path, tmp_path: 
         texts.append((folder / "text-1.txt").read_text())
     assert texts[0] != texts[1]
     status, _, err = seqgen_command("generate", trained, "--adapt")
-    assert status == 2 and "nothing to adapt to" in err
+    assert status == 2 and "--adapt needs a prompt" in err
 
 
 def test_generate_prints_writes_and_numbers_its_folders(seqgen_command, trained: Path) -> None:
@@ -379,7 +379,7 @@ def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Pa
     assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
     assert rows[-1]["fraction"] == 1
     status, _, err = seqgen_command("resume", folder)
-    assert status == 1 and "has no checkpoint to go on from" in err
+    assert status == 1 and "has no checkpoint to resume from" in err
 
 
 def test_what_is_chosen_is_told_with_its_reasons(
@@ -569,7 +569,7 @@ def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     values = [[[entry[key] for key in keys] for entry in made["pieces"]] for made in (one, two)]
     assert values[0] == values[1] and len(values[0]) == 2
     status, _, err = seqgen_command(*arguments, "--particles", 4)
-    assert status == 2 and "--beam draws nothing; leave out the options for sampling" in err
+    assert status == 2 and "--beam does not sample; leave out the sampling options" in err
 
 
 def test_score_says_what_training_said(seqgen_command, verses: Path, tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_continuations_branch_from_one_reading(run, tmp_path: Path) -> None:
 
 
 def test_a_primed_state_of_another_model_is_refused(run, chorales, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the primed state is of another model"):
+    with pytest.raises(DataError, match="this primed state belongs to another model"):
         next(seqgen.generate(chorales, prompt=seqgen.prime(run, "7 green")))
     (tmp_path / "none").write_bytes(b"nothing")
     with pytest.raises(DataError, match="holds no primed state"):

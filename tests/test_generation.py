@@ -71,7 +71,7 @@ def test_the_limit_counts_the_prompt(run) -> None:
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"seed": -1}])
 def test_impossible_numbers_are_refused(run, wrong: dict) -> None:
-    with pytest.raises(ConfigError, match="at least"):
+    with pytest.raises(ConfigError, match=r"must be from [01] to"):
         next(seqgen.generate(run, **wrong))
 
 
@@ -272,7 +272,7 @@ def test_a_length_may_be_given_in_units_of_the_codec(chorales) -> None:
     for new in seqgen.generate(chorales, 3, limit=limit, sample=sample):
         assert chorales.codec.units(new.ids)["quarters"] == 5
         assert new.stopped_by == "length"
-    with pytest.raises(ConfigError, match="cannot be given in 'pages'; it can in tokens, frames"):
+    with pytest.raises(ConfigError, match=r"unit must be one of tokens, frames, .*found 'pages'"):
         next(seqgen.generate(chorales, limit=LimitConfig(length=5, unit="pages")))
 
 
@@ -341,5 +341,5 @@ def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch) -> None:
 
 
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:
-    with pytest.raises(DataError, match="CharacterCodec writes freely: nothing can be given"):
+    with pytest.raises(DataError, match="CharacterCodec takes no condition: nothing can be given"):
         next(seqgen.generate(run, condition="a melody"))

@@ -45,7 +45,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
             4,
             "'ŋ'",
         ),
-        (["generate", "RUN", "--adapt"], 2, "there is nothing to adapt to"),
+        (["generate", "RUN", "--adapt"], 2, "--adapt needs a prompt"),
         (["score", "RUN", "missing.txt"], 4, "missing.txt does not exist"),
         (["score", "RUN", "RUN"], 4, "was written by seqgen itself"),
         (["score", "RUN", "FILE", "--split", "test"], 2, "--split is for a corpus"),

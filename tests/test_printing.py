@@ -7,10 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 import seqgen
-from seqgen.cli import app, console
+from seqgen.cli import COMMANDS, app, console
+from seqgen.cli.generate import _notice_of_compiling
 from seqgen.cli.printing import any_encoding, complain, print_json, show, visible
 
 #: Clears the screen, writes to the clipboard, and turns the direction of writing.
@@ -120,7 +122,9 @@ def test_learned_escapes_and_names_of_files_do_not_reach_a_terminal(
     terminal = on_terminal(monkeypatch)
     made = small_run(tmp_path, HOSTILE)
     for options in (["--length", 200], ["-n", 2, "--length", 100], ["--length", 100, "--json"]):
-        assert command("generate", made.folder, *options) == 0
+        assert (
+            command("generate", made.folder, "--prompt", HOSTILE.replace("\r", ""), *options) == 0
+        )
     written = (made.folder / "samples" / "1" / "text-1.txt").read_bytes()
     assert b"\x1b" in written, "the file has it as it is"
     bad = tmp_path / "\x1b[31m[red]\x9b.txt"
@@ -200,3 +204,23 @@ def test_every_command_prints_through_one_place(path: Path) -> None:
     assert path.stem == "printing" or not [
         call for call in calls if isinstance(call, ast.Name) and call.id == "print"
     ]
+
+
+def test_help_has_all_its_words(seqgen_command) -> None:
+    for name in COMMANDS:
+        status, text, _ = seqgen_command(name, "--help")
+        assert status == 0 and "`" not in text
+        if name == "generate":
+            assert "<end> ends a piece" in " ".join(text.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_only_compiling_is_called_compiling(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], compiles: bool
+) -> None:
+    monkeypatch.setattr("seqgen.cli.generate.NOTICE_AFTER", 0.0)
+    with _notice_of_compiling() as begun:
+        if compiles:
+            numba.njit(lambda number: number + 1)(1)
+        begun()
+    assert ("compiling for this processor" in capsys.readouterr().err) == compiles

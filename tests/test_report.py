@@ -37,7 +37,7 @@ def test_every_file_has_a_row(described: Corpus) -> None:
     assert (a["pieces"], a["tokens"], a["left out"]) == ("2", "450", "")
     assert " to " in a["ends"] and a["characters"] == "450"
     assert (b["pieces"], b["tokens"], b["ends"], b["first"]) == ("1", "11", "0", "[")
-    assert set(c.values()) == {"0", "", "the same piece is there already"}
+    assert set(c.values()) == {"0", "", "a duplicate: the corpus has this piece"}
     assert d["pieces"] == "0" and "not UTF-8" in d["left out"]
 
 

@@ -266,3 +266,20 @@ def test_no_ngram_is_repeated_as_long_as_anything_else_may_come() -> None:
 def test_impossible_settings_are_refused(wrong: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SampleConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [(r"\n", "\n"), (r"\t", "\t"), ("\n", "\n"), (r"\\", "\\"), (r"\x41", "A"), (r"\u00e9", "é")],
+)
+def test_a_token_may_be_named_by_an_escape(typed: str, name: str) -> None:
+    vocab = Vocab(("n", name, "x"))
+    assert rules_for(SampleConfig(ban=(typed,)), vocab, 9).bias[1] == -np.inf
+    assert rules_for(SampleConfig(bias=(f"{typed}=2",)), vocab, 9).bias.tolist() == [0, 2, 0, 0]
+
+
+def test_the_token_of_that_very_name_comes_first() -> None:
+    vocab = Vocab((r"\n", "\n"))
+    assert rules_for(SampleConfig(ban=(r"\n",)), vocab, 9).bias.tolist() == [-np.inf, 0, 0]
+    with pytest.raises(ConfigError, match=r"there is no token '\\t' in this model's vocabulary"):
+        rules_for(SampleConfig(ban=(r"\t",)), vocab, 9)

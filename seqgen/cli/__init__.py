@@ -22,13 +22,13 @@ from seqgen.cli.printing import any_encoding, complain
 from seqgen.errors import SeqgenError
 
 COMMANDS = {
-    "demo": "See a domain at work: train for a few minutes, write four pieces and a page.",
+    "demo": "Try a domain: train for a few minutes, write four pieces and a page.",
     "prepare": "Read and encode files into a corpus folder.",
     "train": "Train a model on files, folders or a corpus folder.",
-    "resume": "Go on with a training that was interrupted.",
+    "resume": "Resume a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
-    "score": "Say how well a trained model predicts given pieces, beside a baseline.",
-    "compare": "Measure generated pieces beside those of the corpus.",
+    "score": "Measure how well a trained model predicts pieces, beside a baseline.",
+    "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the domains that are installed.",
 }
@@ -64,7 +64,7 @@ def launch(
     config
         TOML file with options, in a table for each command, such as [train].
     traceback
-        Show where in the program an error arose.
+        Show the Python traceback of an error.
     """
     try:
         if config is not None:

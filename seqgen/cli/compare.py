@@ -54,7 +54,10 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
         print_json(read_description(folder / "metrics.json"))
         return
     if len(pieces) < FEW:
-        say(f"{len(pieces)} new pieces are few to judge by; seqgen generate {run} -n 50")
+        say(
+            f"{len(pieces)} new pieces are too few to judge by; "
+            f"write more with seqgen generate {run} -n 50"
+        )
     print_table(table(compared))
     for name in ("metrics.json", "metrics.svg"):
         show(folder / name)

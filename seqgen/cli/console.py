@@ -114,7 +114,7 @@ def say_corpus(corpus: Corpus) -> None:
         f"vocabulary {len(info['vocab'])}"
     )
     if info["duplicates"]:
-        say(f"left out {len(info['duplicates'])} pieces that were there already")
+        say(f"left out {len(info['duplicates'])} duplicate pieces")
     if info.get("twins"):
         across = info["twins_across_splits"]
         say(

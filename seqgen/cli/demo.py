@@ -23,20 +23,20 @@ def demo(
     seed: Seed = 0,
     overwrite: bool = False,
 ) -> None:
-    """See a domain at work: train for a few minutes, write pieces and a page to look at.
+    """Try a domain: train for a few minutes, write pieces and a page to look at.
 
     Parameters
     ----------
     domain
         One of those that `seqgen domains` lists.
     minutes
-        Time to train.
+        Training time in minutes.
     count
-        How many pieces to write.
+        Number of pieces to write.
     out
         A new folder for everything; by default the first free of demo-DOMAIN, demo-DOMAIN-2 ...
     seed
-        Fixes the pieces, as far as a budget in minutes can.
+        Seed of training and generation. A budget in minutes still varies from run to run.
     overwrite
         Replace the folder if it is there.
     """

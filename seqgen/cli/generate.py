@@ -68,54 +68,54 @@ def generate(
     run
         The run folder that `seqgen train` made.
     count
-        How many pieces.
+        Number of pieces.
     out
         A new folder for them; by default the first free of RUN/samples/1, 2 ...
     prompt
         What every piece begins with: a file, text for domains whose pieces can be typed, or - for
         text from standard input.
     prompt_tokens
-        Begin with only so many of its tokens; 0 takes all.
+        Keep only this many tokens of the prompt. 0 keeps all.
     without_prompt
         Leave the prompt out of the results.
     unknown
         What to do about symbols of a prompt, a given text or a stop text that the model does not
         know: refuse it, skip them, or take the nearest known ones. What was changed is told.
     adapt
-        Let the model learn from the prompt before it continues it; the run stays as it is.
+        Train a copy of the model on the prompt before it continues it. The run does not change.
     given
         What the pieces are to follow, a file, text or - for text from standard input: a melody to
         harmonise, for example.
     sample
         How tokens are drawn.
     particles
-        Candidates for each piece, of which those go on from which what is given follows best; by
-        default as many as the codec takes for what is given.
+        Number of candidates per piece. Candidates that fit the given material are kept and copied,
+        the rest are dropped. The codec chooses the default.
     beam
-        Draw nothing: search for the likeliest pieces with so many candidates.
+        Search for the most likely pieces with this many candidates instead of sampling. 0 samples.
     limit
-        When to stop a piece that does not end by itself.
+        When to stop a piece that does not end.
     stop
         Stop a piece after this text; may be repeated.
     seed
-        With the number of a piece it fixes the piece.
+        Seed of the random numbers. The same seed writes the same pieces.
     batch
-        Pieces to write side by side; does not change them. One of several particles is written by
-        itself.
+        Number of pieces written side by side; it does not change them. A piece with several
+        particles is written alone.
     int8
-        Use weights rounded to 8 bits: faster, and not quite the same model.
+        Round the weights to 8 bits: faster, with slightly different probabilities.
     device
-        Where to run: cpu, cuda, mps, or auto, which is cpu but for 64 or more pieces or particles
-        side by side where there is cuda.
+        Device to run on: cpu, cuda, mps, or auto. auto is cuda for 64 or more pieces or particles
+        side by side, if there is one, and cpu otherwise.
     format
         Suffix of the files, such as .mid; by default the domain's first.
     rank
-        Number the pieces by likelihood per token, likeliest first.
+        Number the pieces by likelihood per token, the most likely first.
     novelty
         Say how much of each piece is copied from the training corpus, and from where.
     page
-        Write index.html beside the pieces, to look and to listen: with novelty and with what the
-        domain measures, if the corpus is at hand.
+        Write index.html beside the pieces, to look at them and to listen. It shows novelty and the
+        metrics of the domain if the corpus is still there.
     overwrite
         Replace the folder if it is there.
     json
@@ -137,7 +137,7 @@ def generate(
     inputs = Inputs(loaded, unknown)
     piece = None if prompt is None else inputs.prompt(prompt, prompt_tokens)
     if adapt and piece is None:
-        raise ConfigError("there is nothing to adapt to; give a prompt (--prompt)")
+        raise ConfigError("--adapt needs a prompt; give one with --prompt")
     # Ids that are not to be shown.
     hidden = len(loaded.codec.encode(piece)) if without_prompt and piece is not None else 0
     novelty = novelty or (page and _has_corpus(loaded))
@@ -250,7 +250,7 @@ def generate_samples(
     if beam:
         drawing = options.get("sample", SampleConfig()), options.get("particles")
         if drawing != (SampleConfig(), None):
-            raise ConfigError("--beam draws nothing; leave out the options for sampling")
+            raise ConfigError("--beam does not sample; leave out the sampling options")
         kept = ("prompt", "condition", "limit", "stop", "with_prompt", "int8")
         chosen = {name: options[name] for name in kept if name in options}
         found = search(run, beam, count, **chosen)
@@ -287,7 +287,7 @@ def _notice_of_compiling() -> Iterator[Callable[[], None]]:
     from seqgen.cli.console import say
     from seqgen.compiling import told_of_compiling
 
-    text = "compiling for this processor, which takes about a minute; the next call starts at once"
+    text = "compiling for this processor, which may take a minute; the next call starts at once"
     timer = Timer(NOTICE_AFTER, say, [text])
     timer.daemon = True
 

@@ -76,7 +76,7 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     from seqgen.files import write_atomic
 
     if curves is None:
-        raise RunError(f"{folder} holds no record of a training that could be drawn")
+        raise RunError(f"{folder} holds no record of a training to draw")
     write_atomic(path, as_image(curves, path.suffix.lower()))
 
 

@@ -45,9 +45,9 @@ def prepare(
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     seed
-        Decides which pieces are held out for validation and test.
+        Seed of the choice of pieces that are held out for validation and test.
     jobs
-        Processes to read with; -1 takes all cores.
+        Number of processes that read files; -1 takes all cores.
     patience
         Seconds that a file may take, for each 64 MB of it; by default 600.
     overwrite

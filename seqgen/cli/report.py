@@ -34,7 +34,7 @@ def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
     for origin in corpus.origins():
         report(origin.source)["pieces"].append(asdict(origin))
     for source in corpus.info["duplicates"]:
-        again = {"source": source, "reason": "the same piece is there already"}
+        again = {"source": source, "reason": "a duplicate: the corpus has this piece"}
         report(source)["left_out"].append(again)
     for entry in corpus.info["skipped"]:
         report(entry["source"])["left_out"].append(entry)

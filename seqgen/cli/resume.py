@@ -9,7 +9,7 @@ from seqgen.cli.printing import print_json, show
 
 
 def resume(run: Path, *, json: bool = False) -> None:
-    """Go on with a training that was interrupted, from its last checkpoint.
+    """Resume a training that was interrupted, from its last checkpoint.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def resume(run: Path, *, json: bool = False) -> None:
 
     begun = Run(run)
     if not begun.is_begun:
-        raise RunError(f"{run} has no checkpoint to go on from; seqgen info {run} tells more")
+        raise RunError(f"{run} has no checkpoint to resume from; seqgen info {run} tells more")
     world, reports = join(), begun.folder / REPORTS
     stderr.quiet = not world.leads
     # Where a training began is where it goes on.

@@ -54,7 +54,7 @@ def score(
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Say how well a trained model predicts given pieces, beside a baseline of n-gram counts.
+    """Measure how well a trained model predicts pieces, beside a baseline of n-gram counts.
 
     The worst piece comes first. The end of a piece counts as a token, as in training. Of a long
     piece that is held out in part, that part is predicted from what comes before it. Files that
@@ -73,9 +73,9 @@ def score(
         What to do about symbols of a file that the model does not know: skip the piece, leave them
         out, or take the nearest known ones.
     adaptive
-        Give a column as well for a model that learns from every token after predicting it.
+        Add a column for a model that learns from every token after predicting it.
     device
-        Where to run: cpu, cuda, mps, or auto for the best there is.
+        Device to run on: cpu, cuda, mps, or auto for the fastest there is.
     json
         Print the result for programs.
     """
@@ -97,7 +97,7 @@ def score(
     if counts is not None:
         say(f"baseline: {counts.order}-gram counts of {counts.tokens:,} training tokens")
         if counts.tokens < loaded.info["corpus"]["tokens"]["train"]:
-            say("  which are the first ones of the training pieces, not all")
+            say("  the first part of the training pieces, not all of them")
     beside: dict[str, Callable[[Iterator[Span]], Iterator[tuple[float, float]]]] = {}
     if counts is not None:
         beside["baseline"] = partial(map, counts.model.span_nats)

@@ -42,8 +42,8 @@ def train(
 ) -> None:
     """Train a model on files, folders or a corpus folder, and keep the best in a run folder.
 
-    What is left open of the network and the training is chosen for the corpus, the budget and this
-    machine. Ctrl-C ends training early and keeps the model; `seqgen resume` goes on.
+    Settings that you leave out are chosen for the corpus, the budget and this machine. Ctrl-C ends
+    training early and keeps the model; `seqgen resume` continues.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def train(
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     start
-        A trained run to go on from, with its network: symbols of both corpora keep their weights.
+        A trained run whose network to start from. Symbols of both corpora keep their weights.
     model
         The network.
     training
         The budget and the optimizer.
     tensorboard
-        Write what is reported to RUN/tensorboard as well, for TensorBoard.
+        Also write the reports to RUN/tensorboard, for TensorBoard.
     overwrite
         Replace the run folder if it is there.
     json
@@ -91,7 +91,9 @@ def train(
         corpus = _corpus(domain, paths, codec, codec_option)
     say_corpus(corpus)
     if not corpus.size("valid"):
-        say("too little to hold anything out: 'valid' is measured on the training pieces")
+        say(
+            "the corpus is too small to hold pieces out: 'valid' is measured on the training pieces"
+        )
     with ExitStack() as held:
         place = held.enter_context(hold_run(out, Path("runs") / domain)) if world.leads else None
         folder = world.share(place) or Path()
@@ -192,7 +194,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     if best["valid_loss"] >= baseline["valid_loss"]:
         say(
             f"counting {baseline['order']}-grams predicts better than this network: "
-            f"train for longer, or on more"
+            f"train longer, or on more pieces"
         )
     if not report.interrupted and (advice := advice_for(best, corpus.size("train"))):
         say(advice)

@@ -212,7 +212,7 @@ def test_the_command_takes_bars(chorales, tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("la la", "is given a melody in a file, found 'la la'; in words, bars and metre can"),
+        ("la la", "words such as 'bars=8, metre=3/4', found 'la la'"),
         (7, "found 7"),
         ("tempo=90", "'tempo=90' in 'tempo=90': expected NAME=VALUE, where NAME is one of bars, m"),
         ("bars=2, metre", "cannot follow 'metre' in 'bars=2, metre': expected NAME=VALUE"),

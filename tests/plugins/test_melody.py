@@ -273,7 +273,7 @@ def test_a_prompt_in_another_metre_than_the_wanted_one_is_told() -> None:
         ("length=3", "cannot follow 'length=3' .* one of bars, metre, such as"),
         ("bars=3,bars=4", "bars is given twice"),
         ("", "cannot follow ''"),
-        (MARCH, "what is given is words here"),
+        (MARCH, "this codec follows words"),
     ],
 )
 def test_conditions_that_are_not_understood(condition, message: str) -> None:

@@ -604,7 +604,7 @@ def test_after_a_prompt_the_wanted_metre_and_tempo_come_next(condition, kinds, w
         ("metre=5/4", "metre 5/4 is not one of this model's corpus: 3/4, 4/4"),
         ("composer=bach", "'bach' is no composer .*: all its files came from one folder"),
         ("instruments=piano+zither", r"'zither' is no instrument .*\(drums, piano, bass\)"),
-        (SONG, "what is given is words here, such as 'key=C minor"),
+        (SONG, "this codec follows words such as 'key=C minor"),
     ],
 )
 def test_a_condition_that_cannot_be_says_why(condition: Any, message: str) -> None:

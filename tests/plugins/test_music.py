@@ -523,7 +523,9 @@ def test_a_given_melody_is_kept_and_harmonised(chorales, tmp_path: Path) -> None
 
 
 def test_only_a_piece_can_be_given(chorales) -> None:
-    with pytest.raises(DataError, match="a chorale is given a melody in a file, found 'la la'"):
+    with pytest.raises(
+        DataError, match=r"a chorale follows a melody in a file, or words .* found 'la la'"
+    ):
         next(seqgen.generate(chorales, condition="la la"))
 
 

@@ -430,7 +430,7 @@ def test_wherever_a_prompt_is_cut_a_piece_that_is_to_end_goes_on() -> None:
     [
         ("seconds=soon", "cannot follow 'seconds=soon' .*: expected a number above 0"),
         ("bars=4", "cannot follow 'bars=4' .* one of seconds, such as 'seconds=30'"),
-        (PIECE, "what is given is words here, such as 'seconds=30'"),
+        (PIECE, "this codec follows words such as 'seconds=30'"),
     ],
 )
 def test_conditions_that_are_not_understood(condition, message: str) -> None:

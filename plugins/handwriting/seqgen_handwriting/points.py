@@ -223,7 +223,9 @@ class PointsCodec(Codec):
         fit = without_letters(replace(lettered, text="".join(text)), left_out)
         side = trace_of(fit).side() if fit.points else 0.0
         if not side:
-            raise DataError(f"no ink of the prompt {piece.text!r} is left to write on from")
+            raise DataError(
+                f"the prompt {piece.text!r} has no ink left to continue; give a longer one"
+            )
         strokes = tuple(stroke * (self.scale / side) for stroke in fit.strokes)
         return Adapted(replace(fit, strokes=strokes), changes)
 

@@ -162,7 +162,7 @@ class ChoraleCodec(Codec):
         if silence := _excess_silence(raster, _metre_of(raster, self.options)):
             raise DataError(
                 f"all voices are silent for {silence} sixteenths on end, more than a bar; "
-                f"a chorale is not: are parts missing?"
+                f"look whether a part is missing"
             )
         return self._ids_of(raster)
 
@@ -295,8 +295,8 @@ class ChoraleCodec(Codec):
         if isinstance(condition, str) and "=" in condition:
             return ChoraleTracker(self, self._wish(condition))
         raise DataError(
-            f"a chorale is given a melody in a file, found {condition!r}; in words, bars and metre "
-            f"can be given: 'bars=8, metre=3/4'"
+            f"a chorale follows a melody in a file, or words such as 'bars=8, metre=3/4', "
+            f"found {condition!r}"
         )
 
     def _wish(self, text: str) -> Wish:

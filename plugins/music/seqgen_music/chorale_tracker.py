@@ -136,9 +136,9 @@ class ChoraleTracker:
         if forced not in (None, token):
             names = (*self._codec.vocab, "the end")
             raise DataError(
-                f"the prompt does not agree with what is given: after "
+                f"the prompt contradicts what is given: after "
                 f"{self._cells // PARTS / STEPS:g} quarters it has {names[token]!r} in the place "
-                f"of {names[forced]!r}; leave out the one or the other"
+                f"of {names[forced]!r}; leave out one of the two"
             )
         if len(self._header) < self._codec.header:
             self._header.append(token)

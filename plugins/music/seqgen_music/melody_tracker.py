@@ -115,8 +115,8 @@ class MelodyTracker:
         if len(self._header) < HEADER:
             if not self._header and self.forced() not in (None, token):
                 raise DataError(
-                    f"the prompt does not agree with what is given: it has {codec.vocab[token]!r}, "
-                    f"not {codec.vocab[self.forced()]!r}; leave out the one or the other"
+                    f"the prompt contradicts what is given: it has {codec.vocab[token]!r}, "
+                    f"not {codec.vocab[self.forced()]!r}; leave out one of the two"
                 )
             self._header.append(token)
             self._metre, self._upbeat = codec.read_header(np.array(self._header))

@@ -34,7 +34,7 @@ def parse(
         value cannot be read.
     """
     if not isinstance(condition, str):
-        raise DataError(f"what is given is words here, such as {example!r}; found {condition!r}")
+        raise DataError(f"this codec follows words such as {example!r}, found {condition!r}")
     wishes: dict[str, Any] = {}
     for part in condition.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))

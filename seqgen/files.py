@@ -7,8 +7,11 @@ import hashlib
 import json
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,9 +27,46 @@ CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default."""
+    """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default.
+
+    Where nothing can be written there, it is a folder of this user among the temporary ones.
+    """
+    chosen = _chosen_cache()
+    return chosen if _can_write(chosen) else _temporary_cache()
+
+
+def cache_is_kept() -> bool:
+    """Tell whether the cache folder is the one that was chosen, not a temporary one."""
+    return _can_write(_chosen_cache())
+
+
+def _chosen_cache() -> Path:
     chosen = os.environ.get("SEQGEN_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("seqgen"))
+
+
+@cache
+def _can_write(folder: Path) -> bool:
+    """Tell whether files can be made in a folder, which is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@cache
+def _temporary_cache() -> Path:
+    """Return a folder among the temporary ones that nobody else can write."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"seqgen-{user}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == user and not status.st_mode & 0o022:
+            return folder
+    return Path(tempfile.mkdtemp(prefix="seqgen-"))
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

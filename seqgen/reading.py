@@ -25,6 +25,7 @@ from seqgen.errors import CorpusError, DataError, reason_of
 from seqgen.finding import Skipped, Sources, shown, unread_text
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.unknown import Adapted, OrError
+from seqgen.workers import share_out
 
 #: Bytes of files whose content is in memory at once. Up to this many together stay there
 #: between fitting and encoding; of more, as many at a time are shared out among processes.
@@ -253,9 +254,9 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_C
     done = 0
     # With one process, as on a machine of one core, joblib would read in this one.
     processes = max(joblib.effective_n_jobs(jobs), 2)
-    parallel = joblib.Parallel(n_jobs=processes, return_as="generator", timeout=patience)
+    delayed = (joblib.delayed(_read_whole_file)(*task) for task in tasks)
     try:
-        for contents in parallel(joblib.delayed(_read_whole_file)(*task) for task in tasks):
+        for contents in share_out(delayed, processes, return_as="generator", timeout=patience):
             yield contents
             done += 1
     except (BrokenProcessPool, TakesTooLong):
@@ -266,9 +267,7 @@ def _read_alone(task: Any, patience: float) -> list[_Content]:
     """Return what one file holds, read in a process that may die."""
     try:
         # With one job joblib would read it in this process.
-        [contents] = joblib.Parallel(n_jobs=2, timeout=patience)(
-            [joblib.delayed(_read_whole_file)(*task)]
-        )
+        [contents] = share_out([joblib.delayed(_read_whole_file)(*task)], 2, timeout=patience)
     except BrokenProcessPool:
         return [Skipped(task[2], "its parser crashed")]
     except TakesTooLong:

@@ -24,6 +24,13 @@ def listen() -> None:
             signal.signal(number, _end)
 
 
+def stop_listening() -> None:
+    """Let a signal end this process at once: all is done, and nothing is to be told."""
+    for number in ENDING:
+        if signal.getsignal(number) is _end:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def exit_status() -> int:
     """Return 128 and the number of the first signal, that of Ctrl-C if none was noted."""
     return 128 + (received[0] if received else signal.SIGINT)
@@ -53,3 +60,16 @@ def undivided() -> Iterator[None]:
             signal.signal(number, handler)
     if waiting:
         ours[waiting[0]](waiting[0], None)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Start processes which Ctrl-C does not reach, as a terminal sends it to all of them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -234,8 +234,8 @@ def test_a_corpus_in_the_cache_is_made_once_by_two(verses: Path, monkeypatch) ->
     monkeypatch.setattr("seqgen.corpus.CorpusWriter.finish", slow)
     found: list = []
     other = threading.Thread(
-        target=lambda: found.append(seqgen.prepare("text", [verses], seed=77, jobs=1))
+        target=lambda: found.append(seqgen.prepare("text", [verses], seed=707, jobs=1))
     )
-    found.append(seqgen.prepare("text", [verses], seed=77, jobs=1))
+    found.append(seqgen.prepare("text", [verses], seed=707, jobs=1))
     other.join()
     assert len(made) == 1 and found[0].folder == found[1].folder

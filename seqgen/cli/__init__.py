@@ -4,7 +4,8 @@ Every command is a function in a module of its own name here, imported when it i
 Results go to standard output; progress and everything else to the error stream.
 
 Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 a domain cannot be used, 4 data
-cannot be used, 130 ended by Ctrl-C (what was trained or written until then is kept).
+cannot be used, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (what was trained or written
+until then is kept).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ import cyclopts
 import seqgen
 from seqgen.cli.printing import any_encoding, complain
 from seqgen.errors import SeqgenError
+from seqgen.signals import exit_status
 
 COMMANDS = {
     "demo": "Try a domain: train for a few minutes, write four pieces and a page.",
@@ -44,6 +47,7 @@ app = cyclopts.App(
     help="Learn sequences with one LSTM engine and write new ones, step by step.",
     version=f"seqgen {seqgen.__version__}",
     default_parameter=cyclopts.Parameter(negative_iterable=()),
+    suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():
     app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)
@@ -94,8 +98,23 @@ def launch(
     except KeyboardInterrupt:
         if traceback:
             raise
-        complain("interrupted")
-        sys.exit(130)
+        with suppress(OSError):  # the terminal may be gone
+            complain("interrupted")
+        sys.exit(exit_status())
+    except (MemoryError, RuntimeError) as error:
+        if traceback or not _is_out_of_memory(error):
+            raise
+        complain(
+            "out of memory; take a smaller --batch or a smaller network (--hidden), "
+            "or close other programs"
+        )
+        sys.exit(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory was refused, by the system or by a GPU."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _refused(error: OSError) -> str:

@@ -98,8 +98,15 @@ def prepare_corpus(
     overwrite: bool = False,
 ) -> Corpus:
     """Prepare a corpus and show how far it is."""
-    from seqgen.cli.console import meter
+    from seqgen.cli.console import meter, say
+    from seqgen.files import cache_folder, cache_is_kept
     from seqgen.preparation import prepare as read_and_encode
+
+    if not cache_is_kept():
+        say(
+            f"the cache folder cannot be written: {cache_folder()} stands in, which may not last; "
+            f"set SEQGEN_CACHE to choose another"
+        )
 
     with meter("prepare") as show:
         return read_and_encode(

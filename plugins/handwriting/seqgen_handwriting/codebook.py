@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.plugin import Ids
 from seqgen_handwriting.trace import Trace
 
@@ -33,8 +33,6 @@ DIGITS = 6
 DRAW, MOVE = 0, 1
 
 Points = NDArray[np.float64]
-
-compiled = numba.njit(cache=True, nogil=True)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 from seqgen_music.rounding import rounded
 
 #: The program of drums, which stand before all others.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 from seqgen_music.music import DRUM_CHANNEL
 
 #: Where the events of a track are, how its reading ended, and at which byte.

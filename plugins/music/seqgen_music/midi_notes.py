@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 from seqgen_music.music import NOTE, TEMPO
 
 #: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.

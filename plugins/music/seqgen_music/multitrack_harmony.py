@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 from seqgen_music.multitrack_header import LOWEST, WRITTEN
 
 #: Numbers of values: of the lowest pitch class plus one, and of the sets of pitch classes that

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from seqgen.compiling import compiled
 from seqgen.plugin import Ids
-from seqgen_music.compiling import compiled
 from seqgen_music.keys import SHIFTS, key_of
 from seqgen_music.score import DRUMS, Score
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 from seqgen_music.grid import DRUMS
 from seqgen_music.multitrack_values import Numbers
 from seqgen_music.tokens import TokenTable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.compiling import compiled
+from seqgen.compiling import compiled
 
 #: Digits of a step that floating-point numbers hold for certain, however long the piece is.
 DIGITS = 6

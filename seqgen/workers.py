@@ -1,0 +1,47 @@
+"""Other processes that do a part of the work: they end with this one, and leave Ctrl-C to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import joblib
+
+from seqgen.signals import unheard
+
+#: Seconds between two looks at whether the process that started this one is alive.
+LOOK_EVERY = 0.5
+
+
+def share_out(tasks: Iterable[Any], processes: int, **options: Any) -> Any:
+    """Do the tasks of joblib in other processes; they are started by this call.
+
+    Parameters
+    ----------
+    tasks : iterable
+        As `joblib.delayed` makes them.
+    processes : int
+    **options
+        Others of `joblib.Parallel`, which also says what is returned.
+    """
+    parallel = joblib.Parallel(n_jobs=processes, initializer=_begin, **options)
+    with unheard():
+        return parallel(tasks)
+
+
+def _begin() -> None:
+    """Prepare a process before its first task."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which may have been killed."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    os._exit(1)

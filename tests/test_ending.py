@@ -1,0 +1,259 @@
+"""How a command ends from outside: signals, kills, and systems where nothing can be written."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.signals import received, undivided
+
+ON_LINUX = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
+
+
+def start(*arguments: object, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "seqgen", *map(str, arguments)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=os.environ | environment
+    )
+
+
+def until(condition) -> None:
+    """Wait for something that comes soon."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_saves_what_was_generated(run, tmp_path: Path, name: str) -> None:
+    number, out = getattr(signal, name), tmp_path / "out"
+    endless = ("--length", "1000000", "--ban", "<end>", "--out", out, "-n", "2")
+    process = start("generate", run.folder, *endless)
+    until(lambda: list(tmp_path.glob(".out.*.partial")))
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 128 + number, errors
+    assert "Traceback" not in errors and "interrupted" in errors
+    samples = list(tmp_path.iterdir())
+    assert samples in ([out], []), "whole, or not begun"
+
+
+def test_a_training_ends_by_sigterm_with_its_model(corpus, tmp_path: Path) -> None:
+    sizes = ("--hidden", "16", "--batch", "4", "--window", "16", "--device", "cpu")
+    process = start(
+        *(
+            "train",
+            "text",
+            corpus.folder,
+            "--out",
+            tmp_path / "run",
+            "--tokens",
+            "100000000",
+            *sizes,
+        )
+    )
+    until(lambda: (tmp_path / "run/metrics.jsonl").exists())
+    until(lambda: seqgen.Run(tmp_path / "run").metrics)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 143 and "the best model is in" in errors
+    run = seqgen.load(tmp_path / "run", "cpu")
+    assert run.is_begun and run.info["result"]["interrupted"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_ctrl_c_while_the_command_is_imported_is_no_traceback() -> None:
+    code = (
+        "import builtins, signal\n"
+        "real = builtins.__import__\n"
+        "def slow(name, *rest):\n"
+        "    if name == 'cyclopts': signal.raise_signal(signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "from seqgen.__main__ import main\n"
+        "builtins.__import__ = slow\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_what_is_undivided_hears_of_a_signal_at_its_end(name: str, monkeypatch) -> None:
+    number, done = getattr(signal, name), []
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), undivided():
+            with undivided():
+                signal.raise_signal(number)
+                done.append("inner")
+            done.append("outer")
+    finally:
+        signal.signal(number, before)
+    assert done == ["inner", "outer"] and not received
+
+
+READER = """
+import os, sys, time
+from pathlib import Path
+import seqgen.reading
+from seqgen.workers import share_out
+import joblib
+if __name__ == "__main__":
+    def report(number):
+        Path(sys.argv[1], str(os.getpid())).touch()
+        time.sleep(600)
+    share_out([joblib.delayed(report)(number) for number in range(2)], 2)
+"""
+
+
+@ON_LINUX
+@pytest.mark.parametrize("how", ["killed", "interrupted"])
+def test_readers_end_with_the_process_that_started_them(tmp_path: Path, how: str) -> None:
+    """Ctrl-C reaches all processes of a terminal; readers say nothing of it."""
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "script.py").write_text(READER.replace("sys.argv[1]", repr(str(tmp_path / "pids"))))
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
+    readers = [int(path.name) for path in (tmp_path / "pids").iterdir()]
+    if how == "killed":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    process.wait()
+    errors = process.stderr.read()
+    until(lambda: not any(_alive(reader) for reader in readers))
+    assert errors.count("Traceback") == (how == "interrupted"), errors
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+NOWHERE = """
+import sys, tempfile
+import numba.core.caching as caching
+def refuse(self): raise OSError(30, "Read-only file system")
+# Folders beside the sources cannot be written.
+caching.InTreeCacheLocator.ensure_cache_path = refuse
+sys.argv = ["seqgen", *sys.argv[1:]]
+from seqgen.__main__ import main
+main()
+"""
+
+
+def test_a_command_works_where_neither_home_nor_the_installation_can_be_written(
+    run, tmp_path: Path
+) -> None:
+    """Below a file nothing can be made, not even by root."""
+    nowhere = {"HOME": "/dev/null/home", "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": "/dev/null/c"}
+    environment = {name: value for name, value in os.environ.items() if name != "SEQGEN_CACHE"}
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text(f"text number {number}, long enough to be read")
+
+    def command(*arguments: object, **more: str) -> subprocess.CompletedProcess:
+        line = [sys.executable, "-c", NOWHERE, *map(str, arguments)]
+        place = environment | nowhere | more
+        return subprocess.run(line, capture_output=True, text=True, env=place, cwd=tmp_path)
+
+    done = command("prepare", "text", *tmp_path.glob("*.txt"))
+    assert done.returncode == 0, done.stderr
+    [cache] = tmp_path.glob("seqgen-*")
+    assert done.stdout.startswith(str(cache)) and cache.stat().st_mode & 0o077 == 0
+    assert done.stderr.count("the cache folder cannot be written") == 1
+    # Machine code is kept in a cache folder of seqgen only, never among the temporary files.
+    code = "import seqgen.compiling as c; f = c.compiled(lambda x: x + 1); f(1); print(f._cache)"
+    (tmp_path / "probe.py").write_text(NOWHERE.split("sys.argv")[0] + code)
+    for chosen, kept in ((tmp_path / "mine", True), (None, False)):
+        more = {} if chosen is None else {"SEQGEN_CACHE": str(chosen)}
+        place = environment | nowhere | more
+        done = subprocess.run(
+            [sys.executable, tmp_path / "probe.py"], capture_output=True, text=True, env=place
+        )
+        assert done.returncode == 0, done.stderr
+        assert ("NullCache" not in done.stdout) == kept
+    assert list((tmp_path / "mine/compiled").rglob("*.nbi"))
+
+
+def test_a_foreign_temporary_folder_is_not_taken_for_the_cache(tmp_path, monkeypatch) -> None:
+    from seqgen import files
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"seqgen-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"seqgen-{os.getuid()}").chmod(0o777)
+    folder = files._temporary_cache.__wrapped__()
+    assert folder.parent == tmp_path and folder.name != f"seqgen-{os.getuid()}"
+
+
+def test_two_processes_never_mix_machine_code() -> None:
+    """They take turns, so two signatures never get one name."""
+    from seqgen.compiling import _SharedCache
+
+    inside: list[str] = []
+    cache, other = _SharedCache(_add), _SharedCache(_add)
+    with cache._locked():
+        thread = threading.Thread(target=lambda: _enter(other, inside))
+        thread.start()
+        thread.join(0.2)
+        assert not inside
+    thread.join()
+    assert inside == ["other"]
+
+
+def _enter(cache, inside: list[str]) -> None:
+    with cache._locked():
+        inside.append("other")
+
+
+def _add(x: int) -> int:
+    return x + 1
+
+
+def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
+    from seqgen.cli import app
+
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("seqgen.run.load", fail)
+        with pytest.raises(SystemExit) as ended:
+            app.meta(["generate", str(run.folder)])
+        assert ended.value.code == 1 and "out of memory; take" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, monkeypatch) -> None:
+    from seqgen.errors import RunError
+    from seqgen.samples import write_samples
+
+    mkdir, limit = Path.mkdir, seqgen.LimitConfig(length=5)
+
+    def read_only(self: Path, *arguments: object, **options: object) -> None:
+        if run.folder.resolve() in self.resolve().parents:
+            raise OSError(30, "Read-only file system", str(self))
+        mkdir(self, *arguments, **options)
+
+    monkeypatch.setattr("pathlib.Path.mkdir", read_only)
+    shut = seqgen.load(run.folder, "cpu")
+    monkeypatch.setattr("seqgen.samples._highest", lambda _: 98)
+    with pytest.raises(RunError, match=r"samples/99 cannot be written \(Read-only.*\(--out\)"):
+        write_samples(shut, seqgen.generate(shut, 1, limit=limit))
+    written = write_samples(shut, seqgen.generate(shut, 1, limit=limit), tmp_path / "out")
+    assert len(written.paths) == 1

@@ -140,8 +140,8 @@ class SampleConfig:
     2020)."""
     min_p: Annotated[float | None, Within(0, 1)] = None
     """Drop tokens whose probability is below this fraction of the most likely token's (Nguyen
-    2024); by default what training measured, or the codec's. Codecs with kinds of tokens apply
-    all filters within each kind."""
+    2024); by default what training measured, or the codec's. Codecs with token groups apply
+    all filters within each group."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
     """Divide the probability of tokens that the piece already has by this number; 1 changes
     nothing."""

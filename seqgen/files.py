@@ -18,6 +18,7 @@ from typing import Any
 
 import platformdirs
 
+from seqgen.description import LARGEST, check, parse
 from seqgen.errors import DataError, RunError
 from seqgen.holding import REPLACED, hold, new_file, sweep, temporary_name
 from seqgen.signals import undivided
@@ -208,21 +209,28 @@ def is_output(folder: Path) -> bool:
     return any(_is_marked(folder / marker) for marker in MARKERS)
 
 
-def read_description(path: Path) -> dict[str, Any]:
+def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     """Return the JSON object that describes a folder.
+
+    Parameters
+    ----------
+    path : Path
+    table : type
+        A `TypedDict` of its keys (`seqgen.description.check`).
 
     Raises
     ------
     OSError, ValueError
-        If there is none.
+        If there is none, or it is another than the table says.
     """
     if path.exists() and not path.is_file():
         # A pipe would be waited for.
         raise OSError(f"{path.name} is no file")
-    # Some editors write a byte-order mark.
-    content = json.loads(path.read_text("utf-8-sig"))
+    with path.open("rb") as file:
+        content = parse(file.read(LARGEST + 1))
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds {type(content).__name__}, not an object")
+    check(content, table)
     return content
 
 

@@ -1,0 +1,171 @@
+"""The JSON that describes a folder, read with care: whoever shares a folder may have altered it.
+
+`parse` bounds size, depth and numbers; `check` compares what was read with a table of keys, which
+is a `typing.TypedDict`. Keys that no table names pass, for later versions may add some.
+
+::
+
+    class Corpus(TypedDict):
+        pieces: Annotated[int, Within(1, 10**9)]
+        units: dict[str, float]
+        reason: NotRequired[str | None]
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import reprlib
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from seqgen.bounds import check_value
+from seqgen.errors import ConfigError
+
+#: Bytes of the largest description; the vocabulary takes most of it.
+LARGEST = 256_000_000
+
+#: Objects and lists that may stand inside one another.
+DEEPEST = 64
+
+#: What JSON calls the values of a Python type.
+NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
+
+
+def parse(content: bytes | str) -> Any:
+    """Return what JSON says.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON in UTF-8, is too large or nested too deeply, or has a number that is not
+        finite.
+    """
+    if len(content) > LARGEST:
+        raise ValueError(f"it has {len(content):,} bytes, and at most {LARGEST:,} are read")
+    try:
+        # Some editors write a byte-order mark.
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels") from None
+    if _is_deep(value):
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+    return value
+
+
+def check(value: Any, hint: Any, place: str = "") -> None:
+    """Compare a value with the type that it should have.
+
+    Parameters
+    ----------
+    value : object
+        Plain JSON.
+    hint : type
+        A `TypedDict`; ``dict[str, X]``, ``list[X]``, ``X | None`` or a Literal; str, bool, int or
+        float, the last two in ``Annotated`` with their bounds; Any.
+    place : str
+        Where the value stands: the keys that lead to it, with dots between.
+
+    Raises
+    ------
+    ValueError
+        With the place, what was expected and what was found.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any or (value is None and NoneType in arguments):
+        return
+    if origin in (Union, UnionType):
+        (other,) = (each for each in arguments if each is not NoneType)
+        check(value, other, place)
+    elif origin is Literal:
+        if value not in arguments:
+            expected = " or ".join(map(repr, arguments))
+            raise ValueError(f"{_named(place)} must be {expected}, found {reprlib.repr(value)}")
+    else:
+        _check_kind(value, hint, place)
+
+
+def _check_kind(value: Any, hint: Any, place: str) -> None:
+    """Check what is of one kind, and what is in it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    kind: Any = (
+        arguments[0] if origin is Annotated else dict if is_typeddict(hint) else origin or hint
+    )
+    accepted: Any = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{_named(place)} must be {NAMES[kind]}, found {reprlib.repr(value)}")
+    if is_typeddict(hint):
+        _check_keys(value, hint, place)
+    elif kind is dict:
+        for key, each in value.items():
+            check(each, arguments[1], _below(place, key))
+    elif kind is list:
+        for number, each in enumerate(value):
+            check(each, arguments[0], f"{place}[{number}]")
+    else:
+        try:
+            check_value(_named(place), value, hint)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+
+def _check_keys(value: Any, table: Any, place: str) -> None:
+    for key, hint in _keys_of(table).items():
+        optional = get_origin(hint) is NotRequired
+        if key in value:
+            check(value[key], get_args(hint)[0] if optional else hint, _below(place, key))
+        elif not optional:
+            raise ValueError(f"it has no key {_below(place, key)!r}")
+
+
+@functools.cache
+def _keys_of(table: Any) -> dict[str, Any]:
+    return get_type_hints(table, include_extras=True)
+
+
+def _finite(text: str) -> float:
+    """Return the number that a text stands for, if it is finite."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text} is not finite")
+    return number
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell whether more than `DEEPEST` objects and lists stand inside one another."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        level = [
+            part
+            for outer in level
+            for part in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(part, dict | list)
+        ]
+    return bool(level)
+
+
+def _below(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _named(place: str) -> str:
+    return place or "it"

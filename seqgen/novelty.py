@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.bounds import CountOrZero, checked
 from seqgen.compiling import compiled
 from seqgen.corpus import Corpus
 from seqgen.plugin import Ids
@@ -54,7 +55,8 @@ class Novelty:
     copied: dict[int, float]
 
 
-def measure_novelty(corpus: Corpus, ids: Ids, prompt: int = 0) -> Novelty:
+@checked
+def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelty:
     """Compare a piece with all training pieces.
 
     Parameters

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import seqgen
 from seqgen.bounds import Within, bounded_hints, check_value, checked
+from seqgen.cli import COMMANDS
 from seqgen.cli.demo import demo
 from seqgen.cli.generate import generate
 from seqgen.cli.prepare import prepare
@@ -31,6 +33,12 @@ FUNCTIONS = [
     *(seqgen.generate, seqgen.stream, seqgen.search, seqgen.prepare),
     *(encode_files, original_pieces, generate, prepare, demo),
 ]
+EVERY_COMMAND = [getattr(import_module(f"seqgen.cli.{name}"), name) for name in COMMANDS]
+PUBLIC = [
+    value
+    for value in (getattr(seqgen, name) for name in seqgen.__all__)
+    if inspect.isfunction(value)
+]
 
 ODD = [math.nan, math.inf, -math.inf, 1e-310, -0.0, 1e308, -1, 2**63, 2**64, 10**12, 10**30]
 
@@ -46,7 +54,9 @@ def numbers(owner: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "owner", [*CONFIGS, *OPTIONS, *FUNCTIONS], ids=lambda owner: owner.__name__
+    "owner",
+    [*CONFIGS, *OPTIONS, *FUNCTIONS, *EVERY_COMMAND, *PUBLIC],
+    ids=lambda owner: owner.__name__,
 )
 def test_every_number_has_bounds(owner: Any) -> None:
     for name, hint in numbers(owner).items():

@@ -81,7 +81,7 @@ ARROWS = {
     "generation": {"bounds", "config", "particles", "plugin", "run", "stepper", "task"},
     "particles": {"plugin", "task"},
     "beam": {"bounds", "config", "plugin", "run", "sampling", "stepper", "task"},
-    "novelty": {"compiling", "corpus", "plugin"},
+    "novelty": {"bounds", "compiling", "corpus", "plugin"},
     "scoring": {"evaluation", "plugin", "run", "spans"},
     "adaptive": {
         *("batches", "compiling", "corpus", "lanes", "model", "ngram", "plugin", "run", "scoring"),

@@ -261,7 +261,9 @@ def test_a_prompt_that_is_longer_than_the_wanted_bars_ends_at_its_bar_line() -> 
 
 def test_a_prompt_in_another_metre_than_the_wanted_one_is_told() -> None:
     tracker, ids = CODEC.tracker("metre=3/4"), CODEC.encode(MARCH)
-    with pytest.raises(DataError, match="has 'metre 4/4', not 'metre 3/4'; leave out the one or"):
+    with pytest.raises(
+        DataError, match="has 'metre 4/4', not 'metre 3/4'; leave out one of the two"
+    ):
         tracker.push(int(ids[0]))
 
 

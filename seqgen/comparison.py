@@ -10,7 +10,7 @@ Comes from: `seqgen.generation`. Next: `seqgen.drawing` draws it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -115,8 +115,12 @@ def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) 
     PluginError
         If the domain returns arrays of another shape than the contract says.
     """
-    reference = list(_reference(corpus or run.corpus()))
-    measured = measure(run.domain, generated, reference)
+    reference = list(reference_pieces(corpus or run.corpus()))
+    return comparisons(measure(run.domain, generated, reference))
+
+
+def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
+    """Return what both sides have, with how alike the two are."""
     return [
         Comparison(name, metric, *_likeness(metric))
         for name, metric in measured.items()
@@ -124,7 +128,7 @@ def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) 
     ]
 
 
-def _reference(corpus: Corpus) -> Iterable[Piece]:
+def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
     """Yield the pieces to compare with; the end of a long piece is one, in its metre and voices."""
     codec, segments = corpus.codec, corpus.segments(evaluated_split(corpus))
     count = min(len(segments), REFERENCE)
@@ -144,15 +148,31 @@ def measure(
     PluginError
         If an array has not one row a piece, or not one column a bin.
     """
+    return checked(domain, domain.metrics(generated, reference), generated, reference)
+
+
+def checked(
+    domain: Domain,
+    found: Mapping[str, Metric],
+    generated: Sequence[Piece],
+    reference: Sequence[Piece],
+) -> dict[str, Metric]:
+    """Return metrics of a domain without the pieces that have no value.
+
+    Raises
+    ------
+    PluginError
+        If an array has not one row a piece, or not one column a bin.
+    """
     kept = {}
-    for name, metric in domain.metrics(generated, reference).items():
+    for name, metric in found.items():
         sides = []
         for pieces, values in ((generated, metric.generated), (reference, metric.reference)):
             wanted = (len(pieces), len(metric.bins)) if metric.bins else (len(pieces),)
             values = np.asarray(values, np.float64)
             if values.shape != wanted:
                 raise PluginError(
-                    f"{type(domain).__name__}.metrics returns {name!r} of shape {values.shape}, "
+                    f"{type(domain).__name__} measures {name!r} of shape {values.shape}, "
                     f"expected {wanted}; the plugin is broken"
                 )
             sides.append(values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)])

@@ -192,6 +192,29 @@ class Domain(Protocol):
         """
         return {}
 
+    def probes(self, codec: Codec) -> Sequence[Any]:
+        """Return conditions that a model is asked for when it is measured; none by default.
+
+        They stand for what users ask for: texts with every kind of letter, for example. What a
+        model writes when nothing is given says little of how it follows a condition.
+        """
+        return ()
+
+    def measure_probes(
+        self, probes: Sequence[Any], written: Sequence[Piece], reference: Iterable[Piece]
+    ) -> Mapping[str, Metric]:
+        """Return how well pieces follow the conditions they were written for, by name.
+
+        Parameters
+        ----------
+        probes : sequence of G conditions
+            What `probes` returned.
+        written : sequence of G pieces
+        reference : iterable of R pieces
+            Of a corpus; read once.
+        """
+        return {}
+
     def likelihoods(self, run: seqgen.Run, pieces: Iterable[Piece]) -> Mapping[str, float]:
         """Return how well a run predicts pieces in measures that no loss per token gives, by name.
 

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from seqgen.comparison import measure
+from seqgen.comparison import checked, measure
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError, reason_of
@@ -468,12 +468,20 @@ def shows_text_as_it_comes(subject: Subject, folder: Path) -> None:
 
 
 def measures_pieces(subject: Subject, folder: Path) -> None:
-    """Units are finite amounts, the same names for every piece; metrics have one row a piece."""
+    """Units are finite, of the same names for every piece; metrics have one row a piece.
+
+    The codec takes every probe as a condition.
+    """
     units = [subject.codec.units(ids) for ids in subject.ids]
     assert units[0] and all(each.keys() == units[0].keys() for each in units)
     assert all(math.isfinite(amount) and amount > 0 for each in units for amount in each.values())
     new = [subject.codec.decode(ids) for ids in subject.ids[:2]]
     measure(subject.domain, new, subject.pieces)
+    probes = list(subject.domain.probes(subject.codec))[:2]
+    for condition in probes:
+        subject.codec.tracker(condition)
+    found = subject.domain.measure_probes(probes, new[: len(probes)], subject.pieces)
+    checked(subject.domain, found, new[: len(probes)], subject.pieces)
 
 
 def learns_and_writes(subject: Subject, folder: Path) -> None:

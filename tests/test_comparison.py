@@ -188,3 +188,30 @@ def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys
     assert "without novelty and metrics" in capsys.readouterr().err
     page = (tmp_path / "new" / "index.html").read_text()
     assert "Beside the corpus" not in page and "copied span" not in page
+
+
+def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) -> None:
+    """What is measured is what was asked for, with the pieces that were written for it."""
+    from seqgen_text.domain import Text
+
+    from seqgen.probing import probe
+
+    asked = []
+
+    def measured(self, probes, written, reference):
+        asked.append((list(probes), list(written)))
+        values = np.arange(len(written), dtype=float)
+        return {"followed": Metric("", values, np.ones(len(list(reference))))}
+
+    assert probe(run) == [], "a domain without probes"
+    monkeypatch.setattr(Text, "probes", lambda self, codec: [None, None, None])
+    monkeypatch.setattr(Text, "measure_probes", measured)
+    [followed] = probe(run)
+    assert followed.name == "followed" and followed.metric.generated.tolist() == [0, 1, 2]
+    probe(run)
+    assert asked[0] == asked[1] and len(set(asked[0][1])) == 3
+    monkeypatch.setattr(
+        Text, "measure_probes", lambda *_: {"followed": Metric("", np.ones(1), np.ones(1))}
+    )
+    with pytest.raises(PluginError, match="measures 'followed' of shape"):
+        probe(run)

@@ -9,7 +9,7 @@ import torch
 
 import seqgen
 from seqgen import evaluation, spans
-from seqgen.comparison import _reference
+from seqgen.comparison import reference_pieces
 from seqgen.evaluation import evaluate
 from seqgen.model import SequenceLSTM
 from seqgen.ngram import baseline
@@ -202,7 +202,7 @@ def test_pieces_to_compare_with_keep_their_voices(tmp_path: Path) -> None:
     """The end of a chorale begins with any voice; as a piece of its own its voices were others."""
     corpus = music_corpus(tmp_path)
     assert all(segment.start > 0 for segment in corpus.segments("valid"))
-    pieces = list(_reference(corpus))
+    pieces = list(reference_pieces(corpus))
     assert len(pieces) == 3
     for piece, segment in zip(pieces, corpus.segments("valid"), strict=True):
         ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)

@@ -91,6 +91,7 @@ ARROWS = {
         *("config", "corpus", "files", "holding", "novelty", "plugin", "run", "signals", "task"),
     },
     "comparison": {"corpus", "plugin", "run", "spans"},
+    "probing": {"comparison", "corpus", "generation", "run"},
     "drawing": {"comparison"},
     "curves": set(),
     "page": {"comparison", "curves", "drawing", "files", "keeping", "plugin", "run", "samples"},

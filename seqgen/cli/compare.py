@@ -69,10 +69,11 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
     from seqgen.drawing import as_svg
     from seqgen.files import write_atomic, write_json
     from seqgen.holding import sweep
+    from seqgen.probing import probe
     from seqgen.spans import evaluated_split
 
     corpus = run.corpus()
-    compared = measure_and_compare(run, pieces, corpus)
+    compared = [*measure_and_compare(run, pieces, corpus), *probe(run, corpus)]
     if compared:
         about: dict[str, Any] = {
             "seqgen": "metrics",

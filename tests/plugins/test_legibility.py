@@ -7,7 +7,8 @@ import pytest
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.legibility import GRID, Reader, pictures, shares_read
+from seqgen_handwriting.legibility import GRID, Reader, judged, pictures
+from seqgen_handwriting.metrics import KINDS, measure_texts, texts_to_write
 
 from seqgen.comparison import measure
 from seqgen.errors import DataError
@@ -131,17 +132,67 @@ def test_there_is_nothing_to_learn_without_letters() -> None:
 def test_new_lines_are_compared_with_real_ones() -> None:
     real = LINES[::8]
     new = [replace(ink, text=ink.text[::-1]) for ink in HELD_OUT[:5]] + HELD_OUT[5:10]
-    generated, reference = shares_read([*new, Ink((np.zeros((2, 2)),))], real)
+    new.append(Ink((np.zeros((2, 2)),)))
+    read, ceiling = judged(new, [ink.text for ink in new], real)
+    generated, reference = (
+        np.array([np.mean([right for _, right in piece]) for piece in side if piece])
+        for side in (read, ceiling)
+    )
     assert reference.shape == (len(real),) and reference.mean() > 0.85
     assert generated[:5].mean() < 0.5 < 0.85 < generated[5:10].mean()
-    assert np.isnan(generated[10])
+    assert len(generated) == 10 and not read[10], "a drawing without letters has no share"
+
+
+def test_letters_are_judged_by_kind_and_what_is_missing_is_misread(reader: Reader) -> None:
+    """A model that writes small letters only does well with one kind of four."""
+    texts = texts_to_write(reader.letters + " ")
+    writer = Writer.number(2)
+
+    def shares(lines: list[str]) -> list[float]:
+        judged = [
+            pair
+            for number, (line, text) in enumerate(zip(lines, texts, strict=True))
+            for pair in reader.judge(write_line(line, writer, number), text)
+        ]
+        return [
+            float(np.mean([right for letter, right in judged if KINDS[kind](letter)]))
+            for kind in ("small letters", "capitals", "digits", "marks")
+        ]
+
+    # Capitals of a font may have the shape of small letters.
+    assert min(shares(texts)) > 0.5
+    small, *others = shares(["".join(c if c.islower() else "x" for c in text) for text in texts])
+    assert small > 0.9 and max(others) < 0.1
+    assert max(shares([text[:1] for text in texts])) < 0.3, "letters that were not reached"
+
+
+def test_given_texts_are_measured_beside_real_lines() -> None:
+    real = LINES[::24]
+    texts = ["the wall", "Wall 19", ""]
+    written = [write_line(text, Writer.number(1), number) for number, text in enumerate(texts)]
+    found = measure_texts(texts, written, real)
+    assert [*found] == [f"given {kind} that are read" for kind in KINDS]
+    for metric in found.values():
+        assert metric.generated.shape == (3,) and metric.reference.shape == (len(real),)
+    assert np.isfinite(found["given small letters that are read"].generated).tolist() == [1, 1, 0]
+    assert np.isfinite(found["given digits that are read"].generated).tolist() == [0, 1, 0]
+    assert np.isnan(found["given other letters that are read"].generated).all()
+
+
+@pytest.mark.parametrize("alphabet", ["abc", "ABC xyz019.,", "", " ", "жЖ я", "日本語"])
+def test_texts_to_write_have_every_letter_of_an_alphabet(alphabet: str) -> None:
+    texts = texts_to_write(alphabet)
+    together = "".join(texts)
+    assert set(together) <= set(alphabet)
+    for letter in set(alphabet) - {" "}:
+        assert letter in together
+    assert texts_to_write(alphabet) == texts and bool(texts) == bool(alphabet.strip())
 
 
 def test_drawings_are_measured_without_letters() -> None:
     square = np.array([[0.0, 0], [2, 0], [2, 1], [0, 1], [0, 0]])
     drawn = [Ink((square,)), Ink((square, square[:1]))]
     found = measure(Handwriting(), drawn, [*drawn, Ink((square[:1],))])
-    assert found["letters read as intended"].generated.size == 0
     assert found["strokes"].reference.tolist() == [1, 2, 1]
     assert found["points per stroke"].generated.tolist() == [5, 3]
     assert found["length of the ink"].reference.tolist() == [3, 3]

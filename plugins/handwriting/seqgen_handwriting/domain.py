@@ -107,6 +107,20 @@ class Handwriting(Domain):
 
         return measure(generated, reference)
 
+    def probes(self, codec: Codec) -> list[str]:
+        """Return texts with all kinds of letters that a codec knows; none if it knows no text."""
+        from seqgen_handwriting.metrics import texts_to_write
+
+        return texts_to_write(codec.pen.alphabet) if isinstance(codec, PointsCodec) else []
+
+    def measure_probes(
+        self, probes: Sequence[str], written: Sequence[Ink], reference: Iterable[Ink]
+    ) -> Mapping[str, Metric]:
+        """Measure what share of the given small letters, capitals, digits and marks is read."""
+        from seqgen_handwriting.metrics import measure_texts
+
+        return measure_texts(probes, written, reference)
+
     def likelihoods(self, run: seqgen.Run, pieces: Iterable[Ink]) -> Mapping[str, float]:
         """Return soft nats a point and a drawing; none where a point takes several tokens."""
         # Only scoring needs it.

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,9 @@ PASSES, UPDATES = 40, 1000
 FOLDS = 4
 
 Floats = NDArray[np.float32]
+
+#: A letter that was intended, and whether it is read as that.
+Judged: TypeAlias = tuple[str, bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,14 +125,27 @@ class Reader:
         bool array (L,)
             Letters that the reader never saw, such as blanks, do not count.
         """
-        pairs = zip(ink.text, self.read(ink), strict=False)
-        return np.array([wanted == read for wanted, read in pairs if wanted in self.letters], bool)
+        return np.array([right for _, right in self.judge(ink, ink.text)], bool)
+
+    def judge(self, ink: Ink, text: str) -> list[Judged]:
+        """Return each letter of a text that the reader knows, and whether it is read as that.
+
+        Parameters
+        ----------
+        ink : Ink
+        text : str
+            What was to be written: a letter that was not reached is misread.
+        """
+        # Without letters that are marked nothing can be judged.
+        read = self.read(ink).ljust(len(text)) if ink.letters is not None else ""
+        pairs = zip(text, read, strict=False)
+        return [(wanted, wanted == seen) for wanted, seen in pairs if wanted in self.letters]
 
 
-def shares_read(
-    generated: Sequence[Ink], reference: Sequence[Ink]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of letters of each piece that are read as intended; NaN without letters.
+def judged(
+    generated: Sequence[Ink], texts: Sequence[str], reference: Sequence[Ink]
+) -> tuple[list[list[Judged]], list[list[Judged]]]:
+    """Return how each letter of new pieces and of those of a corpus is read.
 
     New pieces are read by a reader of the whole reference, those of the reference, a quarter at a
     time, by readers of the rest.
@@ -137,29 +153,28 @@ def shares_read(
     Parameters
     ----------
     generated : sequence of G Ink
+    texts : sequence of G str
+        What each of them was to be.
     reference : sequence of R Ink
 
     Returns
     -------
-    float64 array (G,), (R,)
-        NaN everywhere if fewer than two pieces of the reference know their letters.
+    list of G list, list of R list
+        All empty if fewer than two pieces of the reference know their letters.
     """
-    new, real = np.full(len(generated), np.nan), np.full(len(reference), np.nan)
+    new: list[list[Judged]] = [[] for _ in generated]
+    real: list[list[Judged]] = [[] for _ in reference]
     known = [row for row, ink in enumerate(reference) if pictures(ink)[1]]
     if len(known) < 2:
         return new, real
     reader = Reader.learn(reference[row] for row in known)
-    new[:] = [_share(reader.right(ink)) for ink in generated]
+    new = [reader.judge(ink, text) for ink, text in zip(generated, texts, strict=True)]
     folds = min(FOLDS, len(known))
     for fold in range(folds):
         others = Reader.learn(reference[row] for at, row in enumerate(known) if at % folds != fold)
         for row in known[fold::folds]:
-            real[row] = _share(others.right(reference[row]))
+            real[row] = others.judge(reference[row], reference[row].text)
     return new, real
-
-
-def _share(right: NDArray[np.bool_]) -> float:
-    return float(right.mean()) if len(right) else np.nan
 
 
 def pictures(ink: Ink) -> tuple[Floats, list[int]]:

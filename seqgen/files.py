@@ -147,6 +147,12 @@ def new_folder(
             yield temporary
             with naming(path):
                 _put_in_place(temporary, path, marker, overwrite)
+        except OSError as error:
+            # What is full is where this is written, whoever noticed it.
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                with naming(path):
+                    raise
+            raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

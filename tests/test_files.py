@@ -91,3 +91,13 @@ def test_a_description_is_read_with_a_mark_and_never_waited_for(tmp_path: Path) 
     with pytest.raises(OSError, match=r"run\.json is no file"):
         read_description(tmp_path / "run.json")
     assert not is_output(tmp_path)
+
+
+def test_a_full_disk_is_told_with_the_folder_that_was_being_made(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OSError, match="No space left") as refused,
+        new_folder(tmp_path / "corpus", marker="mark"),
+    ):
+        raise OSError(28, "No space left on device")
+    assert refused.value.filename == str(tmp_path / "corpus")
+    assert list(tmp_path.iterdir()) == []

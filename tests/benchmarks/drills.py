@@ -214,7 +214,7 @@ def full_disk(drills: Drills) -> None:
         return
     try:
         for arguments in (
-            ("train", "text", drills.place / "corpus", *TINY, "--hidden", 256),
+            ("train", "text", drills.place / "corpus", "--epochs", 1, "--hidden", 256),
             ("prepare", "text", drills.place / "many"),
             ("generate", drills.place / "run", "-n", 100, "--length", 4000, "--json"),
         ):

@@ -9,6 +9,7 @@ import torch
 import seqgen
 from seqgen.calibration import fit_temperature
 from seqgen.evaluation import evaluate
+from seqgen.keeping import Keeper
 from seqgen.model import SequenceLSTM
 
 CONFIG = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, device="cpu")
@@ -54,7 +55,7 @@ def test_it_is_done_once(corpus, tmp_path) -> None:
         pass
     weights = (run.folder / "model.safetensors").read_bytes()
     result = run.info["result"]
-    run._calibrate(corpus)
+    run._calibrate(corpus, Keeper(run.folder, run.info))
     assert (run.folder / "model.safetensors").read_bytes() == weights
     assert run.info["result"] == result
     assert np.isfinite(result["temperature"])

@@ -486,7 +486,8 @@ def measures_pieces(subject: Subject, folder: Path) -> None:
 
 def learns_and_writes(subject: Subject, folder: Path) -> None:
     """A small model learns a demo piece, is rated on it, and what it generates is written."""
-    pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1], "valid": subject.pieces[:1]}
+    # One copy for each lane: a lane that began in the middle would learn to begin there.
+    pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1] * 4, "valid": subject.pieces[:1]}
     corpus = write_corpus(folder / "corpus", subject.name, pieces, codec=subject.codec_name)
     model = ModelConfig(hidden=32, embedding=8, dropout=0)
     config = TrainConfig(tokens=12_000, batch=4, window=32, evaluations=3, step_size=1e-2)

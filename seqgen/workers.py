@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -28,16 +29,21 @@ def share_out(tasks: Iterable[Any], processes: int, **options: Any) -> Any:
     **options
         Others of `joblib.Parallel`, which also says what is returned.
     """
-    parallel = joblib.Parallel(n_jobs=processes, initializer=_begin, **options)
+    parallel = joblib.Parallel(
+        n_jobs=processes, initializer=_begin, initargs=(os.getpid(),), **options
+    )
     with unheard():
         return parallel(tasks)
 
 
-def _begin() -> None:
-    """Prepare a process before its first task."""
+def _begin(starter: int) -> None:
+    """Prepare a process before its first task; those of a cluster have other parents."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    local = multiprocessing.current_process().name.startswith("LokyProcess")
+    # It may have been killed while this process was starting.
+    parent = starter if local else os.getppid()
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

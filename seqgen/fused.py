@@ -21,6 +21,7 @@ from seqgen.fused_step import PANEL, Floats, Network, read_all, write_all
 from seqgen.plugin import Ids
 from seqgen.sampling import Lanes, Rules
 from seqgen.vocab import Vocab
+from seqgen.weights import compare_arrays, expected
 
 #: Lanes that are worth a thread.
 SHARE = 16
@@ -43,6 +44,11 @@ class FusedStepper:
         Payload ids that reset the state, as END does.
     int8 : bool
         Round the recurrent and output weights to 8 bits, with a scale a unit.
+
+    Raises
+    ------
+    ValueError
+        If the weights are those of another model; compiled code trusts their shapes.
     """
 
     def __init__(
@@ -135,14 +141,15 @@ def lay_out(
     int8: bool,
 ) -> Network:
     """Make the tables and panels of a model."""
+    compare_arrays(weights, expected(config, vocab, feature_sizes))
     hidden, filled = config.hidden, _fill_up(config.hidden, UNITS)
-    one_hot = np.eye(vocab.size, dtype=np.float32)
-    tokens = weights["embedding.weight"] if config.embedding else one_hot
+    if config.embedding:
+        tokens = weights["embedding.weight"]
+    else:
+        tokens = np.eye(vocab.size, dtype=np.float32)
     width = tokens.shape[1]
     kinds = range(len(feature_sizes))
     features = [weights[f"features.{kind}.weight"] for kind in kinds]
-    if (rows := tuple(map(len, features))) != tuple(feature_sizes):
-        raise ValueError(f"features of {rows} values in place of {tuple(feature_sizes)}")
     read = np.concatenate([tokens, *features])
     tables, panels, scales = [], [], []
     for layer in range(config.layers):

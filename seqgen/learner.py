@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias, TypedDict, get_type_hints
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 import torch
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgen.batches import FRAMINGS, IGNORE, Batch, TrainingStream
-from seqgen.config import TrainConfig
+from seqgen.bounds import Within
+from seqgen.config import SHARE_DROPPED, TrainConfig
 from seqgen.corpus import Corpus
+from seqgen.description import check, parse
 from seqgen.errors import ConfigError, RunError
 from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
 from seqgen.parallel import World
+from seqgen.weights import Kind, TensorFile
 
 #: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
 #: pieces are long a network that never sees it may come to need a state that has grown.
@@ -35,6 +38,10 @@ FORGETTING = 0.01
 #: By how many training losses more validation costs when a model recites its pieces, and how much
 #: more is dropped then: for twice that twice as much.
 RECITING, MORE_DROPOUT = 0.5, 0.1
+
+
+Number: TypeAlias = Annotated[int, Within(0, 2**62)]
+Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
 @dataclass
@@ -61,15 +68,24 @@ class Counts:
         Seconds to spend; 0 if there is no budget of time.
     """
 
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    next_evaluation: float = 0.0
+    step: Number = 0
+    tokens: Number = 0
+    seconds: Amount = 0.0
+    next_evaluation: Amount = 0.0
     best: float = math.inf
-    step_share: float = 1.0
-    dropout: float = 0.0
-    evaluated: int = 0
-    budget: float = 0.0
+    step_share: Amount = 1.0
+    dropout: Annotated[float, SHARE_DROPPED] = 0.0
+    evaluated: Number = 0
+    budget: Amount = 0.0
+
+
+class Facts(TypedDict):
+    """What stands beside the tensors of a checkpoint."""
+
+    counts: dict[str, Any]
+    place: dict[str, list[Number]]
+    device: str
+    processes: int
 
 
 class Learner:
@@ -182,7 +198,11 @@ class Learner:
         places: dict[str, list[int]] = {}
         for part in self.world.gather(self._stream.place()):
             places |= part
-        facts = {"counts": vars(self.counts), "place": places, **self._circumstances}
+        # JSON knows no infinity.
+        counts = {
+            name: None if value == math.inf else value for name, value in vars(self.counts).items()
+        }
+        facts = {"counts": counts, "place": places, **self._circumstances}
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         if not self.world.leads:
             return
@@ -198,13 +218,16 @@ class Learner:
             If the file is damaged, of another model, or saved elsewhere.
         """
         try:
-            with safetensors.safe_open(path, "numpy") as file:
-                facts = json.loads(file.metadata()["training"])
-                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            file = TensorFile(path)
+            facts = parse(file.about.get("training", ""))
+            check(facts, Facts)
             before = {name: facts[name] for name in self._circumstances}
             if before == self._circumstances:
+                saved = file.read(self._kinds(file.kinds))
+                counts = _counts(facts["counts"])
+                self._stream = self._stream_from(facts["place"])
                 self._restore(saved)
-        except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        except (RuntimeError, ValueError) as error:
             raise RunError(f"{path} cannot be used to resume ({error}); delete it") from error
         if before != self._circumstances:
             raise RunError(
@@ -212,9 +235,8 @@ class Learner:
                 f"this is {self.world.size} on {self._device.type}; "
                 f"resume with the processes and the device that it was begun with"
             )
-        self.counts = Counts(**facts["counts"])
+        self.counts = counts
         self.model.dropout = self.counts.dropout
-        self._stream = self._stream_from(facts["place"])
 
     def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
         config, world = self.config, self.world
@@ -238,6 +260,25 @@ class Learner:
         for rank, numbers in enumerate(self.world.gather(self._random())):
             tensors |= {f"random.{rank}.{name}": value for name, value in numbers.items()}
         return tensors
+
+    def _kinds(self, found: Iterable[str]) -> dict[str, Kind]:
+        """Return the kinds of what `_tensors` returns; before the first update without moments."""
+        kinds = {
+            f"model.{name}": Kind(tuple(value.shape))
+            for name, value in self.model.state_dict().items()
+        }
+        if any(name.startswith("optimizer.") for name in found):
+            for number, parameter in enumerate(self.model.parameters()):
+                kinds[f"optimizer.{number}.step"] = Kind(())
+                for name in ("exp_avg", "exp_avg_sq"):
+                    kinds[f"optimizer.{number}.{name}"] = Kind(tuple(parameter.shape))
+        layers, _, hidden = self._state[0].shape
+        kinds |= {f"state.{name}": Kind((layers, self.config.batch, hidden)) for name in "hc"}
+        kinds["nats"] = Kind(())
+        for rank in range(self.world.size):
+            for device, numbers in self._random().items():
+                kinds[f"random.{rank}.{device}"] = Kind(tuple(numbers.shape), "U8")
+        return kinds
 
     def _random(self) -> dict[str, Tensor]:
         """Return the state of this process's random numbers, by device."""
@@ -279,6 +320,17 @@ class Learner:
     @property
     def _device(self) -> torch.device:
         return self._state[0].device
+
+
+def _counts(saved: dict[str, Any]) -> Counts:
+    """Return counts that were written down, each checked against its bounds."""
+    known = {}
+    for name, hint in get_type_hints(Counts, include_extras=True).items():
+        # What is infinite is not written down.
+        if saved.get(name) is not None:
+            check(saved[name], hint, f"counts.{name}")
+            known[name] = saved[name]
+    return Counts(**known)
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:

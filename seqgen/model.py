@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqgen.config import ModelConfig
-from seqgen.errors import ConfigError, RunError
+from seqgen.errors import RunError
 from seqgen.vocab import Vocab
+from seqgen.weights import expected
 
 #: (h, c) of every layer, each (L, B, H).
 State: TypeAlias = tuple[Tensor, Tensor]
@@ -24,9 +25,6 @@ State: TypeAlias = tuple[Tensor, Tensor]
 # On a GPU weights that lie apart are put together at every call. It has to be: with the reset
 # column they are others each time.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
-
-#: Most ids that are read as one-hot vectors: their table has 1 GB.
-MOST_ONE_HOT = 2**14
 
 #: A closed gate: the logistic function of this is exactly 0 in single precision.
 CLOSED = -200.0
@@ -118,13 +116,7 @@ class SequenceLSTM(nn.Module):
         boundaries: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        if not config.hidden:
-            raise ConfigError("hidden must be above 0 here; seqgen.create_run chooses if it is 0")
-        if not config.embedding and vocab.size > MOST_ONE_HOT:
-            raise ConfigError(
-                f"one-hot inputs take {MOST_ONE_HOT:,} tokens at most, the vocabulary has "
-                f"{vocab.size:,}; set embedding above 0"
-            )
+        expected(config, vocab, feature_sizes)  # refuses what cannot be built
         self.config = config
         self.register_buffer("resets", torch.tensor(vocab.resets(boundaries)), persistent=False)
         width = config.embedding or vocab.size

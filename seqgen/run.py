@@ -16,6 +16,7 @@ Generating needs this folder and the plugin, never the corpus. JSON and safetens
 from __future__ import annotations
 
 import copy
+import math
 import platform
 import time
 from collections.abc import Generator
@@ -50,6 +51,7 @@ from seqgen.keeping import WEIGHTS, Keeper, learn, reached, read_reports
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.transfer import transfer_weights
 from seqgen.vocab import Vocab
+from seqgen.weights import Kind, expected, read_weights
 
 if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
@@ -157,22 +159,39 @@ class Run:
         sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
         # What is made in inference mode could never be trained.
         with torch.inference_mode(False):
+            weights = self._saved_weights()
             model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
-            if (self.folder / WEIGHTS).exists():
-                self._load_weights(model)
-            elif (self.folder / INITIAL).exists():
-                initial = read_weights(self.folder / INITIAL)
-                model.load_state_dict({name: torch.from_numpy(initial[name]) for name in initial})
+            if weights is not None:
+                model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
             return model.to(choose_device(self.device))
 
     @property
     def weights(self) -> dict[str, NDArray[numpy.float32]]:
         """The weights of `model` by name; PyTorch is not needed for those in the folder."""
-        path = self.folder / WEIGHTS
-        if self._has_own_model or not path.exists():
-            state = self.model.state_dict()
-            return {name: value.float().cpu().numpy() for name, value in state.items()}
-        return read_weights(path)
+        if not self._has_own_model and (weights := self._saved_weights()) is not None:
+            return weights
+        state = self.model.state_dict()
+        return {name: value.float().cpu().numpy() for name, value in state.items()}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of the weights by name, as they follow from the settings."""
+        return expected(self.model_config, self.vocab, self.codec.feature_sizes)
+
+    def _saved_weights(self) -> dict[str, NDArray[numpy.float32]] | None:
+        """Return the best weights, or else those to begin with; None if there are none."""
+        kinds = self.kinds
+        for name in (WEIGHTS, INITIAL):
+            if (self.folder / name).exists():
+                return read_weights(self.folder / name, kinds)
+        planned = self.info["plan"]["weights"]
+        count = sum(math.prod(kind.shape) for kind in kinds.values())
+        if count != planned:
+            raise RunError(
+                f"the settings in {self.folder / RUN} make {count:,} weights, and {planned:,} were "
+                f"planned; train a new run"
+            )
+        return None
 
     @property
     def sampling(self) -> dict[str, float]:
@@ -327,11 +346,8 @@ class Run:
     def _load_weights(self, model: SequenceLSTM) -> None:
         import torch
 
-        try:
-            tensors = {name: torch.from_numpy(value) for name, value in self.weights.items()}
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise RunError(f"{self.folder / WEIGHTS} does not fit {RUN}: {error}") from error
+        weights = self.weights
+        model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
 
     def __repr__(self) -> str:
         codec = self.info["codec"]["name"]
@@ -454,20 +470,6 @@ def _transferred(
     )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
     return weights, {"run": str(start.folder.resolve()), **counts}
-
-
-def read_weights(path: Path) -> dict[str, NDArray[numpy.float32]]:
-    """Return the weights in a file by name.
-
-    Raises
-    ------
-    RunError
-        If it cannot be read.
-    """
-    try:
-        return safetensors.numpy.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{path} cannot be read ({error}); train again") from error
 
 
 def load(folder: Path | str, device: str = "auto") -> Run:

@@ -98,7 +98,7 @@ def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
             return FusedStepper(
                 run.model_config, run.vocab, sizes, run.weights, boundaries, int8=int8
             )
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             raise RunError(
                 f"the weights in {run.folder} do not fit its settings ({error}); train again"
             ) from error

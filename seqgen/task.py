@@ -22,6 +22,7 @@ from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.run import Run
 from seqgen.sampling import NOT_FINITE, Lanes, rules_for
 from seqgen.stepper import Stepper
+from seqgen.weights import ANY, Kind, TensorFile
 
 StoppedBy: TypeAlias = Literal["end", "stop", "length", "time", "interrupt"]
 
@@ -103,11 +104,11 @@ class Primed:
         DataError
             If the file is none.
         """
+        kinds = {"ids": Kind((ANY,), "I64"), "h": Kind((ANY, 1, ANY)), "c": Kind((ANY, 1, ANY))}
         try:
-            with safetensors.safe_open(path, "numpy") as file:
-                tensors = {name: file.get_tensor(name) for name in ("ids", "h", "c")}
-                return cls(**tensors, vocab_digest=file.metadata()["vocab_digest"])
-        except (OSError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            file = TensorFile(Path(path))
+            return cls(**file.read(kinds), vocab_digest=file.about.get("vocab_digest", ""))
+        except ValueError as error:
             raise DataError(
                 f"{path} holds no primed state ({error}); make one with prime"
             ) from error
@@ -207,7 +208,9 @@ class Task:
         self._limit = limit or LimitConfig()
         if not isinstance(prompt, Primed):
             prompt = read_prompt(stepper, run, prompt, condition)
-        elif prompt.vocab_digest != run.vocab.digest or prompt.h.shape != _state_shape(run):
+        elif prompt.vocab_digest != run.vocab.digest or not (
+            prompt.h.shape == prompt.c.shape == _state_shape(run)
+        ):
             raise DataError(
                 f"this primed state belongs to another model, not to {run.folder}; prime it again"
             )

@@ -131,7 +131,7 @@ def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
     begin(tmp_path / "other", corpus)
     (tmp_path / "other/checkpoints").mkdir()
     (tmp_path / "other/checkpoints" / before.name).write_bytes(b"")
-    with pytest.raises(RunError, match=r"cannot be gone on from .* delete it"):
+    with pytest.raises(RunError, match=r"cannot be used to resume .* delete it"):
         finish(tmp_path / "other", corpus)
 
 
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_other_circumstances_is_told_and_stays(
     gpu = {"device": "cuda", "processes": 2}
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("seqgen.learner.Learner._circumstances", gpu)
-        with pytest.raises(RunError, match=r"saved by 1 processes on cpu, this is .*; go on as it"):
+        with pytest.raises(RunError, match=r"saved by 1 processes on cpu, this is .*; resume with"):
             finish(run.folder, corpus)
     assert finish(run.folder, corpus) == finish(begin(tmp_path / "other", corpus).folder, corpus)
 

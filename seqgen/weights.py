@@ -1,0 +1,189 @@
+"""The tensors that seqgen writes: names, shapes and dtypes, and the one reader that checks them.
+
+A file's header is compared with what it should hold before any tensor is loaded, for whoever
+shares a folder may have altered it, and compiled code trusts its shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from seqgen.config import ModelConfig
+from seqgen.errors import ConfigError, RunError
+from seqgen.vocab import Vocab
+
+#: The library does not say what types it has.
+_open: Any = safetensors.safe_open
+
+#: Tokens that one-hot input takes at most: their table has 1 GB.
+MOST_ONE_HOT = 2**14
+
+#: What a shape has where any size will do.
+ANY = -1
+
+
+class Kind(NamedTuple):
+    """What is known of a tensor before it is loaded.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        As safetensors names it: F32, I64, U8.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "F32"
+
+    def __str__(self) -> str:
+        sizes = ", ".join("any" if size == ANY else str(size) for size in self.shape)
+        return f"{self.dtype} ({sizes})"
+
+    def fits(self, other: Kind) -> bool:
+        """Tell whether a tensor is of another kind, in which sizes may be `ANY`."""
+        if self.dtype != other.dtype or len(self.shape) != len(other.shape):
+            return False
+        return all(
+            wanted in (size, ANY) for size, wanted in zip(self.shape, other.shape, strict=True)
+        )
+
+
+def expected(config: ModelConfig, vocab: Vocab, feature_sizes: Sequence[int]) -> dict[str, Kind]:
+    """Return the kind of every weight of a model by name; docs/format.md has the table.
+
+    Raises
+    ------
+    ConfigError
+        If the settings leave the width open, or the vocabulary is too large for one-hot input.
+    """
+    hidden, width = config.hidden, config.embedding or vocab.size
+    if not hidden:
+        raise ConfigError("hidden must be above 0 here; seqgen.create_run chooses if it is 0")
+    if not config.embedding and vocab.size > MOST_ONE_HOT:
+        raise ConfigError(
+            f"one-hot inputs take {MOST_ONE_HOT:,} tokens at most, the vocabulary has "
+            f"{vocab.size:,}; set embedding above 0"
+        )
+    shapes: dict[str, tuple[int, ...]] = {}
+    if config.embedding:
+        shapes["embedding.weight"] = vocab.size, width
+    for layer in range(config.layers):
+        inputs = width if layer == 0 else hidden + width * config.skip
+        shapes[f"layers.{layer}.weight_ih"] = 4 * hidden, inputs
+        shapes[f"layers.{layer}.weight_hh"] = 4 * hidden, hidden
+        shapes[f"layers.{layer}.bias"] = (4 * hidden,)
+    top = hidden * (config.layers if config.skip else 1)
+    if config.tied:
+        shapes["project.weight"] = width, top
+        shapes["output_bias"] = (vocab.targets,)
+    else:
+        shapes["output.weight"] = vocab.targets, top
+        shapes["output.bias"] = (vocab.targets,)
+    for number, size in enumerate(feature_sizes):
+        shapes[f"features.{number}.weight"] = size, width
+    return {name: Kind(shape) for name, shape in shapes.items()}
+
+
+def compare(found: Mapping[str, Kind], table: Mapping[str, Kind]) -> None:
+    """Compare tensors with what they should be.
+
+    Raises
+    ------
+    ValueError
+        With the first name that is missing, too much or of another kind.
+    """
+    for name, kind in table.items():
+        if name not in found:
+            raise ValueError(f"it has no tensor {name}")
+        if not found[name].fits(kind):
+            raise ValueError(f"the tensor {name} must be {kind}, found {found[name]}")
+    for name in found.keys() - table.keys():
+        raise ValueError(f"it has a tensor {name[:80]!r} too much")
+
+
+def compare_arrays(arrays: Mapping[str, NDArray[Any]], table: Mapping[str, Kind]) -> None:
+    """Do the same for arrays in memory."""
+    names = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64", np.dtype(np.uint8): "U8"}
+    compare(
+        {
+            name: Kind(array.shape, names.get(array.dtype, str(array.dtype)))
+            for name, array in arrays.items()
+        },
+        table,
+    )
+
+
+class TensorFile:
+    """A safetensors file of which only the header is read, until its tensors are asked for.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ValueError
+        If it is none, or its size is not that of its tensors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            # A pipe would be waited for.
+            raise ValueError(f"{path.name} is no file")
+        try:
+            self._file: Any = _open(path, "numpy")
+        except (OSError, safetensors.SafetensorError) as error:
+            raise ValueError(str(error)) from error
+        #: What is written beside the tensors.
+        self.about: dict[str, str] = self._file.metadata() or {}
+        self.kinds: dict[str, Kind] = {}
+        for name in self._file.keys():  # noqa: SIM118
+            part = self._file.get_slice(name)
+            self.kinds[name] = Kind(tuple(part.get_shape()), part.get_dtype())
+
+    def read(self, table: Mapping[str, Kind]) -> dict[str, NDArray[Any]]:
+        """Load all tensors, if they are what a table says.
+
+        Raises
+        ------
+        ValueError
+            If they are not.
+        """
+        compare(self.kinds, table)
+        try:
+            return {name: self._file.get_tensor(name) for name in table}
+        except (OSError, safetensors.SafetensorError) as error:
+            raise ValueError(str(error)) from error
+
+
+def read_weights(path: Path, table: Mapping[str, Kind]) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in a file by name.
+
+    Parameters
+    ----------
+    path : Path
+    table : mapping of str to Kind
+        What `expected` returns for the settings in ``run.json``.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be read, or holds weights of another model.
+    """
+    try:
+        file = TensorFile(path)
+    except ValueError as error:
+        raise RunError(f"{path} cannot be read ({error}); train again") from error
+    try:
+        return file.read(table)
+    except ValueError as error:
+        raise RunError(
+            f"{path} does not fit run.json ({error}); copy the whole folder again, or train again"
+        ) from error

@@ -186,7 +186,7 @@ class Corpus:
     @cached_property
     def codec(self) -> Codec:
         """The codec that encoded the pieces, from its saved state."""
-        return load_codec(self.info)
+        return load_codec(self.info, self.folder)
 
     def piece(self, index: int) -> NDArray[Any]:
         """Return the ids ``(N,)`` of a piece, a read-only view of the file."""

@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
 
+from seqgen.bounds import LARGEST
 from seqgen.config import from_mapping
 from seqgen.errors import PluginError, reason_of
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
@@ -124,31 +126,60 @@ def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str,
     return name, domain.codecs[name]
 
 
-def load_codec(info: Mapping[str, Any]) -> Codec:
+def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
     """Rebuild the codec that the JSON of a corpus or run describes.
+
+    Parameters
+    ----------
+    info : mapping
+        Checked already.
+    folder : Path
+        Where it comes from, for messages.
 
     Raises
     ------
     PluginError
-        If its domain cannot be loaded, or makes nothing of the state, or another vocabulary.
+        If its domain cannot be loaded, or makes nothing of the state, or a codec that does not fit
+        the vocabulary.
     """
     saved = info["codec"]
     domain, found = load_domain(info["domain"])
     _, codec_class = codec_type(domain, info["domain"], saved["name"])
     options = from_mapping(codec_class.options_type, saved["options"], f"codec {saved['name']}")
+    vocab = Vocab.of(info["vocab"])
     try:
         codec = codec_class.from_state(saved["state"], options)
-        difference = "another vocabulary"
+        difference = _misfit(codec, vocab)
     except Exception as error:
         # A state may be of a version that knew other things, and a plugin fail in any way on it.
         codec, difference = None, f"nothing of its state ({reason_of(error)})"
-    if codec is None or Vocab.of(codec.vocab).digest != info["vocab_digest"]:
+    if codec is None or difference:
         raise PluginError(
-            f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference}, "
-            f"unlike {info['distribution']} {info['version']}, which was used here; "
+            f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference} "
+            f"in {folder}, unlike {info['distribution']} {info['version']}, which was used there; "
             f"install that version, or prepare and train again"
         )
     return codec
+
+
+def _misfit(codec: Codec, vocab: Vocab) -> str:
+    """Say in what a codec does not fit a vocabulary; compiled code trusts all of it."""
+    count = vocab.end
+    if Vocab.of(codec.vocab).digest != vocab.digest:
+        return "another vocabulary"
+    if not all(_is_within(token, count) for token in codec.boundaries):
+        return f"boundaries that are no ids from 0 to {count - 1}"
+    if len(codec.kinds) not in (0, count):
+        return f"kinds of {len(codec.kinds)} tokens in place of {count}"
+    if not all(_is_within(kind, count) for kind in codec.kinds):
+        return f"kinds that are no numbers from 0 to {count - 1}"
+    if not all(_is_within(size - 1, LARGEST) for size in codec.feature_sizes):
+        return "features without values"
+    return ""
+
+
+def _is_within(value: Any, stop: int) -> bool:
+    return isinstance(value, Integral) and 0 <= int(value) < stop
 
 
 def _announcements() -> list[EntryPoint]:

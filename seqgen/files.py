@@ -232,8 +232,9 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         # A pipe would be waited for.
         raise OSError(f"{path.name} is no file")
-    with path.open("rb") as file:
-        content = parse(file.read(LARGEST + 1))
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path.name} has more than {LARGEST:,} bytes")
+    content = parse(path.read_bytes())
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds {type(content).__name__}, not an object")
     check(content, table)

@@ -14,15 +14,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors
 import safetensors.numpy
 
 from seqgen.checkpoints import Checkpoints
 from seqgen.corpus import Corpus
-from seqgen.errors import Diverged
+from seqgen.description import check, parse
+from seqgen.errors import Diverged, RunError
 from seqgen.files import RUN, naming, write_atomic, write_json
+from seqgen.run_description import Reached, ReportLine
 from seqgen.signals import undivided
 from seqgen.spans import evaluated
+from seqgen.weights import TensorFile
 
 if TYPE_CHECKING:
     from seqgen.learner import Learner
@@ -192,21 +194,37 @@ def _known(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            known = json.loads((file.metadata() or {}).get("reached", "null"))
-    except (OSError, ValueError, safetensors.SafetensorError):
+        known: dict[str, Any] = parse(TensorFile(path).about.get("reached", "null"))
+        check(known, Reached)
+    except ValueError:
         return None  # who needs the weights will say so
-    return known if isinstance(known, dict) and known.keys() >= set(KNOWN) else None
+    return known
 
 
 def read_reports(folder: Path) -> list[dict[str, Any]]:
-    """Return the reports of a training so far."""
+    """Return the reports of a training so far.
+
+    Raises
+    ------
+    RunError
+        If a line is no report.
+    """
     path = folder / METRICS
     if not path.exists():
         return []
-    # A line without an end was being written when the training was killed.
-    whole = path.read_bytes().splitlines(keepends=True)
-    return [json.loads(line) for line in whole if line.endswith(b"\n")]
+    if not path.is_file():
+        raise RunError(f"{path} is no file; delete it")
+    reports = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+        # A line without an end was being written when the training was killed.
+        if line.endswith(b"\n"):
+            try:
+                report = parse(line)
+                check(report, ReportLine)
+            except ValueError as error:
+                raise RunError(f"{path}, line {number}: {error}; delete this line") from error
+            reports.append(report)
+    return reports
 
 
 def model_card(info: dict[str, Any]) -> str:
@@ -241,7 +259,8 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
     loss, kind = result["valid_loss"], "validation"
     if loss is None:
         loss, kind = result["loss"], "training"
-    measured = f" on {result['valid_tokens']:,} tokens" if kind == "validation" else ""
+    tokens = result.get("valid_tokens")  # not in older runs
+    measured = f" on {tokens:,} tokens" if kind == "validation" and tokens else ""
     fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
     return {
         "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "

@@ -389,7 +389,7 @@ def _finished(folder: Path, key: str) -> Corpus | None:
     """Return the corpus of this key if it is there, whole, and its codec is still the same."""
     try:
         corpus = Corpus(folder)
-        load_codec(corpus.info)
+        load_codec(corpus.info, corpus.folder)
     except (CorpusError, PluginError):
         return None
     return corpus if corpus.info["key"] == key else None

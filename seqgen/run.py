@@ -34,14 +34,13 @@ from numpy.typing import NDArray
 
 import seqgen
 from seqgen.checkpoints import Checkpoints
-from seqgen.config import ModelConfig, TrainConfig, from_mapping
+from seqgen.config import ModelConfig, TrainConfig
 from seqgen.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
 from seqgen.errors import ConfigError, CorpusError, InUse, RunError
 from seqgen.files import (
     RUN,
     new_folder,
-    read_description,
     refuse_existing,
     write_atomic,
     write_json,
@@ -49,16 +48,14 @@ from seqgen.files import (
 from seqgen.holding import hold, sweep
 from seqgen.keeping import WEIGHTS, Keeper, learn, reached, read_reports
 from seqgen.plugin import CONTRACT, Codec, Domain
+from seqgen.run_description import FORMAT, read_run
 from seqgen.transfer import transfer_weights
-from seqgen.vocab import Vocab
 from seqgen.weights import Kind, expected, read_weights
 
 if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
     from seqgen.training import Report
 
-#: Of 2 features were added to the logits as well; of 1 outputs were not normalised.
-FORMAT = 3
 INITIAL = "initial.safetensors"
 CHECKPOINTS = "checkpoints"
 
@@ -81,26 +78,9 @@ class Run:
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         self.folder = Path(folder)
-        try:
-            self.info = read_description(self.folder / RUN)
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.folder} is no run folder ({error}); make one with seqgen train"
-            ) from error
-        if self.info.get("format") != FORMAT:
-            raise RunError(
-                f"{self.folder} has run format {self.info.get('format')}, this seqgen reads "
-                f"format {FORMAT}; train again, or use the seqgen {self.info.get('versions')}"
-            )
+        self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
         self.device = device
         self._has_own_model = False
-        place = str(self.folder / RUN)
-        try:
-            self.vocab = Vocab.of(self.info["vocab"])
-            self.model_config = from_mapping(ModelConfig, self.info["model"], place)
-            self.train_config = from_mapping(TrainConfig, self.info["train"], place)
-        except KeyError as error:
-            raise RunError(f"{place} is damaged: it has no {error}; train again") from error
         self.info["result"] = reached(self.folder, self.info["result"])
 
     @property
@@ -146,7 +126,7 @@ class Run:
     @cached_property
     def codec(self) -> Codec:
         """The codec that the model was trained with."""
-        return load_codec(self.info)
+        return load_codec(self.info, self.folder)
 
     @cached_property
     def model(self) -> SequenceLSTM:

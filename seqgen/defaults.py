@@ -174,6 +174,13 @@ def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
     return [piece.ids for piece in new if len(piece.ids)]
 
 
+def compile_steps(run: Run) -> None:
+    """Draw one token on the processor, for which the steps are compiled the first time."""
+    run.device = "cpu"
+    for _ in generate(run, limit=LimitConfig(length=1)):
+        pass
+
+
 def affordable(weights: int, targets: int, read: float) -> int:
     """Return how many tokens are drawn with each setting: a few per cent of the training's cost.
 

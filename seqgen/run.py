@@ -265,7 +265,9 @@ class Run:
             if (self.folder / WEIGHTS).exists() and not checkpoints.paths:
                 raise RunError(f"{self.folder} is trained already; train a new run")
             learner = Learner(self.model, corpus, self.train_config, world)
-            learner.counts.budget = self._seconds_to_learn()
+            learner.counts.budget = self._seconds_to_learn(
+                self._compile_steps() if world.leads else 0.0
+            )
             checkpoints.restore(learner)
             keeper = Keeper(self.folder, self.info)
             try:
@@ -281,15 +283,27 @@ class Run:
                     self._load_weights(self.model)
                 self.model.eval()
 
-    def _seconds_to_learn(self) -> float:
+    def _compile_steps(self) -> float:
+        """Compile what measures the sampling defaults in the end; return the seconds it took.
+
+        The first time on a machine that takes longer than a short budget may be exceeded by.
+        """
+        from seqgen.defaults import compile_steps
+
+        began = time.monotonic()
+        if self.train_config.seconds and self.codec.tracker() is None:
+            compile_steps(self.with_model(self.model))
+        return time.monotonic() - began
+
+    def _seconds_to_learn(self, compiling: float) -> float:
         """Return what is left of a budget of time for learning; 0 if there is none.
 
-        Planning and the baseline took their part; the end of the training takes another.
+        Planning, compiling and the baseline took their part; the end of the training takes another.
         """
         plan, baseline = self.info["plan"], self.info.get("baseline", {})
         seconds = self.train_config.seconds
-        left = seconds - plan["seconds"] - baseline.get("seconds", 0.0) - plan["ending"]
-        return float(max(left, seconds / 4))
+        begun = plan["seconds"] + baseline.get("seconds", 0.0) + compiling
+        return float(max(seconds - begun - plan["ending"], seconds / 4))
 
     def _calibrate(self, corpus: Corpus, keeper: Keeper) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""

@@ -129,6 +129,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     """
     reasons: list[str] = []
     began = time.monotonic()
+    # Speeds are of a corpus that is read already.
+    corpus.verify()
     # What is chosen below may be a budget, too; the one of time stays beside it.
     train = replace(train, minutes=train.seconds / 60)
     size, most = corpus.size("train"), _most_epochs(corpus)

@@ -16,10 +16,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Segment, Segments, Split
+from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.lanes import IGNORE as IGNORE
 from seqgen.lanes import Lane, Place, Steps, forgetting, joined
+from seqgen.splits import Segment, Segments, Split
 
 
 @dataclass(frozen=True)

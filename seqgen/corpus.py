@@ -10,115 +10,36 @@ import itertools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from seqgen.discovery import load_codec
-from seqgen.errors import CorpusError, DataError
-from seqgen.files import CORPUS, read_description, write_json
+from seqgen.errors import DataError
+from seqgen.files import CORPUS, write_json
+from seqgen.integrity import (
+    LONGEST_LINE,
+    OFFSETS,
+    SEGMENTS,
+    SOURCES,
+    TOKENS,
+    damaged,
+    digests,
+    open_arrays,
+    read_corpus,
+    source_line,
+    tokens_by_split,
+    verify,
+)
 from seqgen.plugin import Codec
+from seqgen.splits import SPLITS, Segments, Split, count_twins
 from seqgen.twins import Twins
 from seqgen.vocab import Vocab
-
-FORMAT = 1
-
-#: One line of JSON a piece: where it comes from, and what it is.
-SOURCES = "sources.jsonl"
-
-Split: TypeAlias = Literal["train", "valid", "test"]
-SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-
-#: Share kept for validation and for test: of the pieces, or of each piece's tokens.
-HELD_OUT = {"valid": 0.1, "test": 0.05}
-
-#: Pieces of more tokens are held out in part, at their end; shorter ones as a whole or not.
-LONG_PIECE = 20_000
-
-#: Larger groups of twins are trained on: too much of a corpus to be held out by chance.
-LARGE_GROUP = 20
-
-SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of one piece's ids, ``start .. stop``, that belongs to one split."""
-
-    piece: int
-    start: int
-    stop: int
-
-
-class Segments(Sequence[Segment]):
-    """Segments, held as rows of an array: a million take 25 MB.
-
-    Parameters
-    ----------
-    rows : array of `SEGMENT`
-    """
-
-    def __init__(self, rows: NDArray[np.void]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        """Return the segment of a number, or those of a slice or an array of numbers."""
-        chosen = self._rows[index]
-        return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens all have together."""
-        return int((self._rows["stop"] - self._rows["start"]).sum())
-
-    def cut(self, longest: int) -> Segments:
-        """Return the same with parts of at most so many tokens in the place of longer ones."""
-        lengths = self._rows["stop"] - self._rows["start"]
-        counts = np.maximum(-(-lengths // longest), 1)
-        parts = np.repeat(self._rows, counts)
-        number = np.arange(len(parts)) - np.repeat(np.cumsum(counts) - counts, counts)
-        parts["start"] += number * longest
-        parts["stop"] = np.minimum(parts["stop"], parts["start"] + longest)
-        return Segments(parts)
-
-    def sample(self, most: int, seed: int) -> Segments:
-        """Return random ones of so many tokens together; the last one is cut to fit."""
-        order = np.random.default_rng(seed).permutation(len(self._rows))
-        drawn = self._rows[order]
-        ends = np.cumsum(drawn["stop"] - drawn["start"])
-        count = int(np.searchsorted(ends, most)) + 1
-        kept = drawn[:count].copy()
-        kept["stop"][-1] -= ends[count - 1] - most
-        return Segments(kept)
-
-    def longest_first(self) -> Segments:
-        """Return the same by length; those of one length stay in order."""
-        lengths = self._rows["stop"] - self._rows["start"]
-        return Segments(self._rows[np.argsort(-lengths, kind="stable")])
-
-    def shares(self, lanes: int) -> list[Segments]:
-        """Cut all, one after the other, into one share of equal length for every lane."""
-        lengths = self._rows["stop"] - self._rows["start"]
-        ends, total = np.cumsum(lengths), int(lengths.sum())
-        cut = []
-        for lane in range(lanes):
-            low, high = total * lane // lanes, total * (lane + 1) // lanes
-            first, last = np.searchsorted(ends, low, "right"), np.searchsorted(ends, high)
-            rows = self._rows[first : last + 1 if high > low else first].copy()
-            if len(rows):
-                rows["start"][0] += low - (ends[first] - lengths[first])
-                rows["stop"][-1] -= ends[last] - high
-            cut.append(Segments(rows))
-        return cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,35 +74,30 @@ class Corpus:
     Raises
     ------
     CorpusError
-        If the folder is no corpus, or of another format.
+        If the folder is no corpus, of another format, or damaged.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        try:
-            self.info = read_description(self.folder / CORPUS)
-        except (OSError, ValueError) as error:
-            raise CorpusError(
-                f"{self.folder} is no corpus folder ({error}); make one with seqgen prepare"
-            ) from error
-        if self.info.get("format") != FORMAT:
-            raise CorpusError(
-                f"{self.folder} has corpus format {self.info.get('format')}, this seqgen reads "
-                f"format {FORMAT}; prepare it again"
-            )
-        try:
-            self.vocab = Vocab.of(self.info["vocab"])
-            self._tokens, self._offsets, self._segments = (
-                np.load(self.folder / f"{name}.npy", mmap_mode="r")
-                for name in ("tokens", "offsets", "segments")
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise CorpusError(f"{self.folder} is damaged ({error}); prepare it again") from error
-        if self._offsets[-1] != len(self._tokens):
-            raise CorpusError(
-                f"{self.folder} is damaged: expected {self._offsets[-1]} tokens, "
-                f"found {len(self._tokens)}; prepare it again"
-            )
+        self.info, self.vocab = read_corpus(self.folder)
+        arrays = open_arrays(self.folder, self.info, self.vocab)
+        self._tokens, self._offsets, self._segments = arrays
+        self._is_verified = False
+
+    def verify(self) -> None:
+        """Compare the files with their digests, and the ids with the vocabulary, once.
+
+        All files are read, about half a gigabyte a second. Whoever asks for a piece causes it, so
+        it is called only where that would disturb, as where speed is measured.
+
+        Raises
+        ------
+        CorpusError
+            If a file is another than was written, or has ids outside the vocabulary.
+        """
+        if not self._is_verified:
+            verify(self.folder, self.info, self.vocab, self._tokens)
+            self._is_verified = True
 
     @cached_property
     def codec(self) -> Codec:
@@ -189,28 +105,37 @@ class Corpus:
         return load_codec(self.info, self.folder)
 
     def piece(self, index: int) -> NDArray[Any]:
-        """Return the ids ``(N,)`` of a piece, a read-only view of the file."""
+        """Return the ids ``(N,)`` of a piece, a read-only view of the file that is verified."""
+        self.verify()
         ids: NDArray[Any] = self._tokens[self._offsets[index] : self._offsets[index + 1]]
         return ids
 
     def source(self, index: int) -> str:
         """Return where a piece comes from: a file, and which of its pieces but for the first."""
-        path = self.folder / SOURCES
-        if not path.exists():
-            return f"piece {index + 1}"
-        with path.open(encoding="utf-8") as lines:
-            return _origin(next(itertools.islice(lines, index, None))).source
+        return next(itertools.islice(self.origins(), index, None)).source
 
     def origins(self) -> Iterator[Origin]:
-        """Yield where each piece comes from and what it is, in the order of the corpus."""
-        lengths = np.diff(self._offsets).tolist()
+        """Yield where each piece comes from and what it is, in the order of the corpus.
+
+        Raises
+        ------
+        CorpusError
+            If a line of the file that says so is missing or damaged.
+        """
         path = self.folder / SOURCES
+        lengths = enumerate(np.diff(self._offsets).tolist(), 1)
         if not path.exists():
-            yield from (Origin(f"piece {index}", tokens) for index, tokens in enumerate(lengths, 1))
+            yield from (Origin(f"piece {number}", tokens) for number, tokens in lengths)
             return
-        with path.open(encoding="utf-8") as lines:
-            for line, tokens in zip(lines, lengths, strict=True):
-                yield replace(_origin(line), tokens=tokens)
+        if not path.is_file():
+            # A pipe would be waited for.
+            raise damaged(path, "it is no file")
+        with path.open("rb") as lines:
+            for number, tokens in lengths:
+                try:
+                    yield Origin(**source_line(lines.readline(LONGEST_LINE)), tokens=tokens)
+                except ValueError as error:
+                    raise damaged(path, f"line {number}: {error}") from error
 
     def segments(self, split: Split) -> Segments:
         """Return what belongs to a split, in the order of the corpus."""
@@ -251,7 +176,7 @@ class CorpusWriter:
         self._units: Counter[str] = Counter()
 
     def __enter__(self) -> CorpusWriter:
-        self._file: BinaryIO = (self._folder / "tokens.npy").open("wb")
+        self._file: BinaryIO = (self._folder / TOKENS).open("wb")
         self._sources = (self._folder / SOURCES).open("w", encoding="utf-8")
         self._write_header()
         return self
@@ -306,7 +231,13 @@ class CorpusWriter:
         self._units.update(units)
         self._file.write(np.ascontiguousarray(ids, self._dtype).data)
         line = {"source": source, "units": units, "facts": facts or {}}
-        print(json.dumps(line), file=self._sources)
+        try:
+            print(json.dumps(line, allow_nan=False), file=self._sources)
+        except ValueError as error:
+            raise DataError(
+                f"the plugin counts or tells of {source} what is no finite number ({error}); "
+                f"tell its authors"
+            ) from error
         return digest
 
     def finish(
@@ -326,22 +257,22 @@ class CorpusWriter:
         self._write_header()
         offsets = np.zeros(len(self.lengths) + 1, "<i8")
         np.cumsum(self.lengths, out=offsets[1:])
-        np.save(self._folder / "offsets.npy", offsets)
-        np.save(self._folder / "segments.npy", segments)
-        counts = {
-            name: int((segments["stop"] - segments["start"])[segments["split"] == number].sum())
-            for number, name in enumerate(SPLITS)
-        }
+        np.save(self._folder / OFFSETS, offsets)
+        np.save(self._folder / SEGMENTS, segments)
+        # What is written is in files before their digests are taken.
+        self._file.flush()
+        self._sources.flush()
         learned = {
             "codec": {**info["codec"], "state": self._codec.state()},
             "vocab": list(self._vocab.names),
             "vocab_digest": self._vocab.digest,
             "pieces": len(self.lengths),
             "longest": max(self.lengths),
-            "tokens": counts,
+            "tokens": tokens_by_split(segments),
             "units": dict(self._units),
             "duplicates": self._duplicates,
-            **_count_twins(leaders, segments),
+            **count_twins(leaders, segments),
+            "digests": digests(self._folder),
         }
         write_json(self._folder / CORPUS, info | learned)
 
@@ -359,84 +290,7 @@ class CorpusWriter:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def _origin(line: str) -> Origin:
-    """Return what a line of `SOURCES` says; in older corpora it is only a source."""
-    content = json.loads(line)
-    return Origin(**content) if isinstance(content, dict) else Origin(content)
-
-
 def _name_hash(name: str) -> int:
     return int.from_bytes(
         hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little"
     )
-
-
-def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
-    """Put every piece as a whole in its split."""
-    rows = np.zeros(len(lengths), SEGMENT)
-    rows["piece"] = np.arange(len(lengths))
-    rows["stop"], rows["split"] = lengths, splits
-    return rows
-
-
-def draw(digest: bytes, seed: int) -> float:
-    """Return the number from 0 to 1 by which a piece of this digest falls into its split."""
-    drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
-    return int.from_bytes(drawn[:8], "little") / 2**64
-
-
-def assign_splits(
-    draws: Sequence[float], lengths: Sequence[int], leaders: NDArray[np.int64]
-) -> NDArray[np.void]:
-    """Decide group by group, from its content and the seed, which `draw` has made a number of.
-
-    A group of twins, or a piece without, goes into one split as a whole, by the draw of its
-    leader; a group of more than `LARGE_GROUP` is trained on. So more files move a piece only if
-    its group gains a twin. Of a piece of more than `LONG_PIECE` tokens without a twin the end
-    is held out. Where that leaves a split empty, the end of every piece is held out instead.
-    """
-    bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
-    drawn = np.searchsorted(bounds, np.asarray(draws)[leaders], side="right")
-    size = np.bincount(leaders)[leaders]
-    splits = np.where(size > LARGE_GROUP, 0, np.array([1, 2, 0])[drawn])
-    rows = whole(lengths, splits)
-    rows = _hold_out_ends(rows, (rows["stop"] > LONG_PIECE) & (size == 1))
-    if len(np.unique(rows["split"])) < len(SPLITS):
-        rows = _hold_out_ends(whole(lengths, 0), np.ones(len(lengths), bool))
-    return rows
-
-
-def _count_twins(leaders: NDArray[np.int64], segments: NDArray[np.void]) -> dict[str, int]:
-    """Count pieces with twins, their groups, and held-out pieces with a twin in training."""
-    trained, held_out = np.zeros((2, len(leaders)), bool)
-    trained[segments["piece"][segments["split"] == 0]] = True
-    held_out[segments["piece"][segments["split"] != 0]] = True
-    size = np.bincount(leaders)[leaders]
-    others_trained = np.bincount(leaders, trained)[leaders] - trained
-    return {
-        "twins": int((size > 1).sum()),
-        "twin_groups": len(np.unique(leaders[size > 1])),
-        "twins_across_splits": int((held_out & (others_trained > 0)).sum()),
-    }
-
-
-def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
-    """Put the rows of training, validation and test in the place of chosen whole pieces."""
-    tails = [
-        row for piece in rows[chosen] for row in _tails(int(piece["piece"]), int(piece["stop"]))
-    ]
-    mixed = np.concatenate([rows[~chosen], np.array(tails, SEGMENT)])
-    return mixed[np.argsort(mixed["piece"], kind="stable")]
-
-
-def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:
-    """Cut a piece into the rows of training, validation and test, the first never empty."""
-    kept = 1 - HELD_OUT["test"]
-    cuts = (
-        0,
-        max(round(length * (kept - HELD_OUT["valid"])), 1),
-        max(round(length * kept), 1),
-        length,
-    )
-    spans = enumerate(pairwise(cuts))
-    return [(index, start, stop, split) for split, (start, stop) in spans if stop > start]

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.corpus import Corpus, Split
+from seqgen.corpus import Corpus
 from seqgen.generation import generate
 from seqgen.plugin import Ids
 from seqgen.run import Run
+from seqgen.splits import Split
 
 #: Tokens in which single tokens and n-grams are counted.
 BLOCK = 256

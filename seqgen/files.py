@@ -146,6 +146,7 @@ def new_folder(
             temporary.mkdir()
             yield temporary
             with naming(path):
+                _flush(temporary)
                 _put_in_place(temporary, path, marker, overwrite)
         except OSError as error:
             # What is full is where this is written, whoever noticed it.
@@ -155,6 +156,15 @@ def new_folder(
             raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Wait until all that is in a folder is on the disk, so that no rename comes before it."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            # For reading alone Windows refuses.
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
 
 
 def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> None:

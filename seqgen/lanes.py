@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Segment
+from seqgen.corpus import Corpus
+from seqgen.splits import Segment
 from seqgen.vocab import Vocab
 
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,14 +23,16 @@ from numpy.typing import NDArray
 
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.config import from_mapping
-from seqgen.corpus import FORMAT, SPLITS, Corpus, CorpusWriter, Split, assign_splits, draw, whole
+from seqgen.corpus import Corpus, CorpusWriter
 from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
-from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, reason_of
-from seqgen.files import CORPUS, cache_folder, new_folder, refuse_existing
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, SeqgenError, reason_of
+from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
 from seqgen.finding import find_files, shown
 from seqgen.holding import hold
+from seqgen.integrity import FORMAT
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.reading import Outcome, Progress, Reader
+from seqgen.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.unknown import OrError
 from seqgen.vocab import Vocab
 
@@ -121,6 +124,9 @@ def prepare(
     with hold(folder, wait=out is None):
         if (ready := _finished(folder, key)) is not None:
             return ready
+        if out is None and folder.is_dir() and not is_output(folder):
+            # Nobody else puts anything there: it is a corpus whose description was lost.
+            shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
         reader = Reader(implementation, sources, jobs, progress or _silent, patience)
         choice = choice or _suggestion(implementation, found, options, reader.sample())
@@ -389,7 +395,10 @@ def _finished(folder: Path, key: str) -> Corpus | None:
     """Return the corpus of this key if it is there, whole, and its codec is still the same."""
     try:
         corpus = Corpus(folder)
+        if corpus.info["key"] != key:
+            return None
         load_codec(corpus.info, corpus.folder)
-    except (CorpusError, PluginError):
+        corpus.verify()
+    except SeqgenError:
         return None
-    return corpus if corpus.info["key"] == key else None
+    return corpus

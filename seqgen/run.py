@@ -254,6 +254,7 @@ class Run:
                 f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
                 f"{self.folder} ({self.vocab.size} ids); train a new run on it"
             )
+        corpus.verify()
         world = join()
         with hold(self.folder) if world.leads else nullcontext():
             checkpoints = Checkpoints(self.folder / CHECKPOINTS)

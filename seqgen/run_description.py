@@ -15,6 +15,7 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.description import check
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
+from seqgen.integrity import CodecEntry
 from seqgen.plugin import CONTRACT
 from seqgen.spans import EVALUATED
 from seqgen.vocab import Vocab
@@ -24,14 +25,6 @@ FORMAT = 3
 
 Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
 Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
-
-
-class Codec(TypedDict):
-    """The codec, and what it learned."""
-
-    name: str
-    options: dict[str, Any]
-    state: dict[str, Any]
 
 
 class Splits(TypedDict):
@@ -46,7 +39,7 @@ class Corpus(TypedDict):
     """The corpus that was trained on."""
 
     key: str
-    seed: Many
+    seed: Many | None
     pieces: Many
     longest: Annotated[int, Within(1, LARGEST)]
     tokens: Splits
@@ -157,7 +150,7 @@ class RunDescription(_From):
     domain: str
     distribution: str
     version: str
-    codec: Codec
+    codec: CodecEntry
     vocab: list[str]
     vocab_digest: str
     corpus: Corpus

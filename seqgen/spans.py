@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus import Corpus, Segments, Split
+from seqgen.corpus import Corpus
 from seqgen.lanes import IGNORE, Steps, piece_steps
 from seqgen.plugin import Codec, Ids
+from seqgen.splits import Segments, Split
 from seqgen.vocab import Vocab
 
 #: Tokens that are read before a span in the middle of a piece, for the state. The state of a

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.corpus import SEGMENT, SPLITS, Corpus, CorpusWriter, Segments, assign_splits, draw
+from seqgen.corpus import Corpus, CorpusWriter
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, RunError
+from seqgen.splits import SEGMENT, SPLITS, Segments, assign_splits, draw
 
 
 def peak_of(function: Callable[[], object]) -> int:

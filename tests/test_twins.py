@@ -13,8 +13,9 @@ from seqgen_text.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen
-from seqgen.corpus import LARGE_GROUP, LONG_PIECE, SPLITS, Corpus, assign_splits, draw
+from seqgen.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
+from seqgen.splits import LARGE_GROUP, LONG_PIECE, SPLITS, assign_splits, draw
 from seqgen.twins import PASSAGES, Twins
 
 #: Pieces without a twin, enough for all splits to have some.

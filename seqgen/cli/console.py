@@ -116,10 +116,10 @@ def say_corpus(corpus: Corpus) -> None:
     if info["duplicates"]:
         say(f"left out {len(info['duplicates'])} duplicate pieces")
     if info.get("twins"):
-        across = info["twins_across_splits"]
+        across = info.get("twins_across_splits", 0)
         say(
             f"{info['twins']:,} pieces have twins that share passages with them, in "
-            f"{info['twin_groups']:,} groups; "
+            f"{info.get('twin_groups', 0):,} groups; "
             + (f"{across:,} held-out pieces have one in training" if across else "none is split")
         )
     if info["skipped"]:

@@ -16,10 +16,11 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
-    from seqgen.corpus import Corpus, Segments
+    from seqgen.corpus import Corpus
     from seqgen.reading import Outcome
     from seqgen.run import Run
     from seqgen.spans import Span
+    from seqgen.splits import Segments
 
 #: Units that losses are quoted for in bits, as is the custom with text.
 IN_BITS = {"characters", "bytes"}
@@ -209,7 +210,7 @@ def _likelihoods(run: Run, paths: tuple[Path, ...], unknown: OrError) -> dict[st
 def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:
     """Return what belongs to a split, with where it comes from."""
     from seqgen.cli.console import say
-    from seqgen.corpus import SPLITS
+    from seqgen.splits import SPLITS
 
     chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]
     if not chosen:

@@ -22,12 +22,12 @@ from typing import Any
 from harness import Benchmark
 
 import seqgen
-from seqgen.corpus import Split
 from seqgen.ngram import baseline
 from seqgen.page import write_page
 from seqgen.samples import next_samples_folder, write_samples
 from seqgen.scoring import score_spans
 from seqgen.spans import spans_of
+from seqgen.splits import Split
 
 #: Where the pieces for each codec are, below the data folder.
 DATA = {

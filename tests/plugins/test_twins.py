@@ -16,7 +16,7 @@ from seqgen_music.suggestion import kind_of, suggest
 from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
 
 import seqgen
-from seqgen.corpus import SPLITS
+from seqgen.splits import SPLITS
 
 CODECS = ("chorale", "melody", "performance", "multitrack")
 

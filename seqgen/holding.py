@@ -8,6 +8,7 @@ holds its name, a file to who has it open and locked. So what nobody holds is a 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -29,6 +30,9 @@ except ImportError:  # Windows
 
 #: Ends the name of what is being written, and of a folder that is being replaced.
 PARTIAL, REPLACED = ".partial", ".replaced"
+
+#: What `temporary_name` gives; other hidden names belong to others.
+_LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{16}\.(partial|replaced)", re.DOTALL)
 
 #: By whom in this process a folder is held: the thread, and how many times.
 _held: dict[Path, tuple[int, int]] = {}
@@ -105,12 +109,13 @@ def sweep(folder: Path, mine: Path | None = None) -> None:
     if not folder.is_dir():
         return
     with suppress(OSError):
-        for leftover in [*folder.glob(f".*{PARTIAL}"), *folder.glob(f".*{REPLACED}")]:
+        for leftover in list(folder.iterdir()):
+            if (name := _LEFTOVER.fullmatch(leftover.name)) is None:
+                continue
             if not leftover.is_dir():
                 _remove_unlocked(leftover)
                 continue
-            # .NAME.RANDOM.partial
-            path = folder / leftover.name[1:].rsplit(".", 2)[0]
+            path = folder / name[1]
             if mine is not None and path.resolve() == mine.resolve():
                 _settle(path, leftover)
             elif path.resolve() not in _held:

@@ -140,7 +140,8 @@ def learn(
             message = checkpoints.go_back(learner, error)
             learner.counts.best = keeper.best
             if report is not None:
-                yield replace(report, message=message, valid_loss=None, improved=False)
+                with _noting(learner):
+                    yield replace(report, message=message, valid_loss=None, improved=False)
         except (GeneratorExit, KeyboardInterrupt):
             # The caller left the loop: what was learned is kept.
             with undivided():

@@ -309,6 +309,7 @@ class Run:
     def _calibrate(self, corpus: Corpus, keeper: Keeper) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
         from seqgen.calibration import fit_temperature
+        from seqgen.spans import evaluated
         from seqgen.training import losses
 
         calibrated = "temperature" in (self.info["result"] or {})
@@ -323,7 +324,7 @@ class Run:
             "temperature": temperature,
             "valid_loss": loss,
             "carried_loss": carried,
-            "valid_tokens": measured,
+            "valid_tokens": evaluated(corpus, measured).tokens,
         }
         keeper.save(self.model, self.info["result"] | found)
 

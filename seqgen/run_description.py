@@ -51,14 +51,14 @@ class Corpus(TypedDict):
 
 
 class Plan(TypedDict):
-    """What the training was to take; the last two are not in older runs."""
+    """What the training was to take; the last three are not in older runs."""
 
     weights: Many
     tokens: Amount
     epochs: Amount
     megabytes: Amount
     reasons: list[str]
-    seconds: Amount
+    seconds: NotRequired[Amount]
     measured: NotRequired[Many]
     ending: NotRequired[Amount]
 
@@ -201,7 +201,8 @@ def read_run(folder: Path) -> Opened:
             f"{place} is damaged: its vocab_digest is not that of its vocab; copy the whole "
             f"folder again, or train again"
         )
-    info["plan"] = {"measured": train.evaluation_tokens or EVALUATED, "ending": 0.0} | info["plan"]
+    older = {"seconds": 0.0, "measured": train.evaluation_tokens or EVALUATED, "ending": 0.0}
+    info["plan"] = older | info["plan"]
     return Opened(info, vocab, model, train)
 
 

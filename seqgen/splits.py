@@ -73,14 +73,14 @@ class Segments(Sequence[Segment]):
         return Segments(parts)
 
     def sample(self, most: int, seed: int) -> Segments:
-        """Return random ones of so many tokens together; the last one is cut to fit."""
+        """Return random ones of so many tokens together, in order; one is cut to fit."""
         order = np.random.default_rng(seed).permutation(len(self._rows))
         drawn = self._rows[order]
         ends = np.cumsum(drawn["stop"] - drawn["start"])
         count = int(np.searchsorted(ends, most)) + 1
         kept = drawn[:count].copy()
         kept["stop"][-1] -= ends[count - 1] - most
-        return Segments(kept)
+        return Segments(kept[np.argsort(order[:count])])
 
     def longest_first(self) -> Segments:
         """Return the same by length; those of one length stay in order."""

@@ -101,17 +101,18 @@ def adapt_text(text: str, known: Collection[str], unknown: Unknown) -> Adapted:
     if known.issuperset(text):
         return Adapted(text)
     parts, changes = [], Counter[tuple[str, str]]()
+    # For this text only: to compare one alphabet with another takes longer than to look again.
+    stand_in = functools.cache(functools.partial(nearest, known=known))
     for sign in text if unknown == "skip" else _clusters(text):
         kept = sign if known.issuperset(sign) else ""
         if not kept and unknown == "nearest":
-            kept = nearest(sign, known)
+            kept = stand_in(sign)
         if kept != sign:
             changes[sign, kept] += 1
         parts.append(kept)
     return Adapted("".join(parts), changes)
 
 
-@functools.lru_cache(4096)
 def nearest(sign: str, known: frozenset[str]) -> str:
     """Return known characters for an unknown one with its accents, or none."""
     forms = [unicodedata.normalize(form, sign) for form in ("NFC", "NFD", "NFKC", "NFKD")]

@@ -151,6 +151,25 @@ def test_a_sample_is_always_the_same_and_of_so_many_tokens(corpus, monkeypatch) 
     assert smaller < larger
 
 
+def test_a_long_piece_is_opened_for_all_of_its_parts_at_once(tmp_path: Path, monkeypatch) -> None:
+    """Its features are computed on the whole of it, which may take longer than to predict it."""
+    corpus = text_corpus(tmp_path, 30_000, 4)
+    monkeypatch.setattr(spans, "LONGEST", 100)
+    opened = []
+    real = spans.piece_features
+
+    def watched(codec, ids):
+        opened.append(ids[:20].tobytes())
+        return real(codec, ids)
+
+    monkeypatch.setattr(spans, "piece_features", watched)
+    sample = evaluated(corpus, 4_000)
+    parts = list(spans_of(corpus, sample))
+    assert len(parts) >= 40 and sample.tokens == 4_000
+    # Once for its whole parts, and at most once for the cut one.
+    assert len(opened) <= len({segment.piece for segment in sample}) + 1
+
+
 def test_context_is_read_and_not_counted(chorales, monkeypatch) -> None:
     corpus = chorales.corpus()
     ids = np.asarray(corpus.piece(0), np.int64)

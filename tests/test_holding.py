@@ -12,7 +12,7 @@ import pytest
 import seqgen
 from seqgen.errors import InUse, RunError
 from seqgen.files import new_folder, write_atomic
-from seqgen.holding import hold, hold_first, sweep, temporary_name
+from seqgen.holding import REPLACED, hold, hold_first, sweep, temporary_name
 from seqgen.run import Run
 from seqgen.samples import write_samples
 
@@ -149,6 +149,22 @@ def test_the_system_refuses_what_no_check_has_seen(tmp_path: Path, monkeypatch) 
         monkeypatch.setattr("seqgen.files.refuse_existing", lambda *_, **__: None)
         monkeypatch.setattr("seqgen.files._holds_something", lambda _: False)
     assert (path / "thesis").read_text() == "mine" and (tmp_path / "samples-2").is_dir()
+
+
+def test_hidden_names_of_others_are_no_leftovers(tmp_path: Path) -> None:
+    (tmp_path / ".photos.old.partial").mkdir()
+    (tmp_path / ".photos.old.partial/one").write_text("mine")
+    (tmp_path / ".film.0123456789abcdef.partial.part").write_text("mine")
+    (tmp_path / ".film.partial").write_text("mine")
+    (tmp_path / ".theses.replaced").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    sweep(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+    for leftover in (temporary_name(tmp_path / "a.b"), temporary_name(tmp_path / "c", REPLACED)):
+        leftover.mkdir()
+    temporary_name(tmp_path / "d").write_text("half")
+    sweep(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "c"])
 
 
 def test_an_old_folder_stays_until_the_new_one_is_there(tmp_path: Path, monkeypatch) -> None:

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors
+import safetensors.numpy
 
 import seqgen
 import seqgen.training
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError
 from seqgen.files import write_atomic
+from seqgen.keeping import Keeper
 from seqgen.run import Run
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
@@ -91,6 +94,49 @@ def test_what_was_better_before_a_divergence_is_kept(corpus, tmp_path: Path, mon
     assert wild and report.valid_loss > before and not report.improved
     assert told(run.folder) == (before, True)
     assert measured(run.folder, corpus) == pytest.approx(before, abs=1e-6)
+
+
+def test_ctrl_c_while_a_divergence_is_told_ends_with_a_model(
+    corpus, tmp_path: Path, monkeypatch
+) -> None:
+    run = seqgen.create_run(tmp_path / "run", corpus, MODEL, replace(CONFIG, evaluations=1))
+    real, wild = seqgen.training._check, []
+
+    def check(loss, most, learner):
+        if learner.counts.tokens > 2_000 and not wild:
+            wild.append(learner.counts.step)
+            loss = math.nan
+        real(loss, most, learner)
+
+    monkeypatch.setattr("seqgen.training._check", check)
+    reports = run.train(corpus)
+    assert any("went wild" in report.message for report in reports)
+    report = reports.throw(KeyboardInterrupt())
+    assert report.interrupted and report.valid_loss is not None
+    assert list(reports) == [] and run.is_begun
+    assert told(run.folder) == (report.valid_loss, True)
+
+
+def test_a_training_of_an_older_version_goes_on_and_keeps_its_budget(killed: Path, corpus) -> None:
+    """Its plan says nothing of the time that is kept for the end, its checkpoint of no budget."""
+    info = json.loads((killed / "run.json").read_text())
+    for name in ("seconds", "measured", "ending"):
+        del info["plan"][name]
+    info["train"] |= {"tokens": 0, "minutes": 1.0}
+    write_atomic(killed / "run.json", json.dumps(info))
+    [path] = (killed / "checkpoints").glob("*.safetensors")
+    with safetensors.safe_open(path, "numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(file.metadata()["training"])
+    del facts["counts"]["budget"]
+    safetensors.numpy.save_file(tensors, path, {"training": json.dumps(facts)})
+    run = Run(killed, "cpu")
+    reports = run.train(corpus)
+    report = next(reports)
+    assert report.fraction == pytest.approx(report.seconds / 60, rel=0.1)
+    reports.close()
+    run._calibrate(corpus, Keeper(killed, run.info))
+    assert run.info["result"]["valid_tokens"] <= corpus.size("valid")
 
 
 def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(

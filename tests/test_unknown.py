@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqgen import unknown as unknown_module
 from seqgen.unknown import adapt_text, changes_text
 
 PLAIN = frozenset(
@@ -80,3 +81,18 @@ def test_changes_are_told_in_words() -> None:
     )
     many = adapt_text("".join(map(chr, range(0x4E00, 0x4E20))), frozenset("a"), "skip")
     assert changes_text(many.changes).endswith(", and 22 others")
+
+
+def test_each_unknown_symbol_of_a_text_is_looked_for_once(monkeypatch) -> None:
+    """However large the alphabet is: alphabets are never compared with one another."""
+    asked = []
+    real = unknown_module.nearest
+
+    def watched(sign: str, known: frozenset[str]) -> str:
+        asked.append(sign)
+        return real(sign, known)
+
+    monkeypatch.setattr(unknown_module, "nearest", watched)
+    for _ in range(2):
+        assert adapt_text("é→é→é", "aeiou", "nearest").piece == "eee"
+    assert asked == ["é", "→"] * 2

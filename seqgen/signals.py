@@ -51,9 +51,9 @@ def undivided() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in ENDING}
     # One that is ignored, or ends the process at once, is left as it is.
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, lambda number, _: waiting.append(number))
     try:
+        for number in ours:
+            signal.signal(number, lambda number, _: waiting.append(number))
         yield
     finally:
         for number, handler in ours.items():

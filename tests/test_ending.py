@@ -1,5 +1,6 @@
 """How a command ends from outside: signals, kills, and systems where nothing can be written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.signals import received, undivided
+from seqgen.signals import ENDING, received, undivided
 
 ON_LINUX = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 
@@ -32,19 +33,36 @@ def until(condition) -> None:
         time.sleep(0.02)
 
 
+def test_a_signal_between_two_handlers_leaves_both_as_they_were(monkeypatch) -> None:
+    real, before = signal.signal, [signal.getsignal(number) for number in ENDING]
+    told = []
+
+    def second_comes(number, handler):
+        old = real(number, handler)
+        told.append(number)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+        return old
+
+    monkeypatch.setattr("signal.signal", second_comes)
+    with pytest.raises(KeyboardInterrupt), undivided():
+        raise AssertionError("not begun")
+    assert told and [signal.getsignal(number) for number in ENDING] == before
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_saves_what_was_generated(run, tmp_path: Path, name: str) -> None:
     number, out = getattr(signal, name), tmp_path / "out"
-    endless = ("--length", "1000000", "--ban", "<end>", "--out", out, "-n", "2")
+    endless = ("--length", "1000000", "--ban", "<end>", "--out", out)
     process = start("generate", run.folder, *endless)
-    until(lambda: list(tmp_path.glob(".out.*.partial")))
-    time.sleep(0.5)
+    shown = process.stdout.read(1)
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == 128 + number, errors
     assert "Traceback" not in errors and "interrupted" in errors
-    samples = list(tmp_path.iterdir())
-    assert samples in ([out], []), "whole, or not begun"
+    assert list(tmp_path.iterdir()) == [out]
+    assert json.loads((out / "manifest.json").read_text())["interrupted"]
+    assert (out / "text-1.txt").read_text("utf-8").startswith(shown)
 
 
 def test_a_training_ends_by_sigterm_with_its_model(corpus, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import ast
 import io
 import json
 import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -224,3 +226,17 @@ def test_only_compiling_is_called_compiling(
             numba.njit(lambda number: number + 1)(1)
         begun()
     assert ("compiling for this processor" in capsys.readouterr().err) == compiles
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor with a shell")
+def test_a_process_without_outputs_does_its_work(run) -> None:
+    command = [sys.executable, "-m", "seqgen", "info"]
+    for closed, folder, printed, status in (
+        (">&-", run.folder, "", 0),
+        ("2>&-", run.folder, "# A text model", 0),
+        ("2>&-", run.folder / "nothing", "", 1),
+    ):
+        line = f"exec {shlex.join([*command, str(folder)])} {closed}"
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (status, "")
+        assert done.stdout[: len(printed)] == printed and bool(done.stdout) == bool(printed)

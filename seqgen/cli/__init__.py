@@ -20,7 +20,7 @@ from typing import Annotated
 import cyclopts
 
 import seqgen
-from seqgen.cli.printing import any_encoding, complain
+from seqgen.cli.printing import any_encoding, complain, open_outputs
 from seqgen.errors import SeqgenError
 from seqgen.signals import exit_status
 
@@ -76,9 +76,7 @@ def launch(
 
             app.config = (read_settings(config, app, COMMANDS),)
         app(tokens)
-        # There is none in a process that was started without.
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         if traceback:
             raise
@@ -127,5 +125,6 @@ def _refused(error: OSError) -> str:
 
 def main() -> None:
     """Run the command line of this process."""
+    open_outputs()
     with any_encoding():
         app.meta()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 #: What a terminal may obey: C0 without newline and tab, DEL, C1, line separators, overrides of the
@@ -49,6 +51,13 @@ def print_json(value: Any) -> None:
 def visible(text: str, stream: TextIO | None) -> str:
     """Return text with symbols for control characters, if the stream is a terminal."""
     return _CONTROLS.sub(_symbol, text) if _is_terminal(stream) else text
+
+
+def open_outputs() -> None:
+    """Let what is printed go nowhere where the process was started without an output."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
 
 
 @contextmanager

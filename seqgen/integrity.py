@@ -9,7 +9,7 @@ Next: `seqgen.corpus` opens a folder with it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,11 @@ LONGEST_LINE = 2**24
 
 #: Ids that are looked at in one go.
 CHUNK = 2**22
+
+
+#: How many of something there are, and how much of it.
+Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
+Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
 class CodecEntry(TypedDict):
@@ -60,6 +65,7 @@ class LeftOut(TypedDict):
 class Description(TypedDict):
     """The keys of ``corpus.json``."""
 
+    seqgen: Literal["corpus"]
     format: Annotated[int, Within(FORMAT, FORMAT)]
     domain: str
     distribution: str
@@ -70,16 +76,16 @@ class Description(TypedDict):
     vocab_digest: str
     files: list[FileEntry]
     seed: Seed | None
-    pieces: Annotated[int, Within(1, LARGEST)]
-    longest: Annotated[int, Within(1, LARGEST)]
-    tokens: dict[str, int]
-    units: dict[str, float]
+    pieces: Many
+    longest: Many
+    tokens: dict[str, Many]
+    units: dict[str, Amount]
     duplicates: list[str]
     skipped: list[LeftOut]
-    unread: NotRequired[dict[str, int]]
-    twins: NotRequired[int]
-    twin_groups: NotRequired[int]
-    twins_across_splits: NotRequired[int]
+    unread: NotRequired[dict[str, Many]]
+    twins: NotRequired[Many]
+    twin_groups: NotRequired[Many]
+    twins_across_splits: NotRequired[Many]
     digests: NotRequired[dict[str, str]]
     key: str
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from seqgen.bounds import LARGEST, Within
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.description import check
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
-from seqgen.integrity import CodecEntry
+from seqgen.integrity import Amount, CodecEntry, Many
 from seqgen.plugin import CONTRACT
 from seqgen.spans import EVALUATED
 from seqgen.vocab import Vocab
 
 #: Of 2 features were added to the logits as well; of 1 outputs were not normalised.
 FORMAT = 3
-
-Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
-Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
 class Splits(TypedDict):

@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from seqgen.corpus import Corpus
-from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.errors import ConfigError, DataError, RunError, reason_of
 from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
 from seqgen.holding import hold_first
 from seqgen.novelty import measure_novelty
@@ -19,6 +19,18 @@ from seqgen.plugin import Piece
 from seqgen.run import Run, versions
 from seqgen.signals import undivided
 from seqgen.task import Generated
+
+
+class Entry(TypedDict):
+    """What is read of a piece in a manifest."""
+
+    files: list[str]
+
+
+class Manifest(TypedDict):
+    """What is read of ``manifest.json``."""
+
+    pieces: list[Entry]
 
 
 @dataclass(frozen=True)
@@ -87,20 +99,26 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
         If a file is missing, none is usable, or a piece is in several.
     """
     try:
-        entries = read_description(folder / SAMPLES)["pieces"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{folder} is no folder of samples ({error})") from error
+        entries = read_description(folder / SAMPLES, Manifest)["pieces"]
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{folder} is no folder of samples ({error}); write one with seqgen generate"
+        ) from error
     pieces: list[Piece] = []
     refused: list[str] = []
     for entry in entries:
+        if not entry["files"]:
+            raise DataError(f"{folder / SAMPLES} names no file for a piece; generate pieces again")
         if len(entry["files"]) > 1:
             raise DataError(
                 f"{folder / entry['files'][0]} and others are one piece, which cannot be read back "
                 f"from several files; generate in another format (--format)"
             )
         [name] = entry["files"]
-        if name in ("", "..") or name != Path(name).name:
+        if name in ("", "..") or name != Path(name).name or "\0" in name:
             raise DataError(f"{folder / SAMPLES} names a file outside its folder: {name!r}")
+        if not (folder / name).is_file():
+            raise DataError(f"{folder / name} cannot be read back (no such file)")
         try:
             for piece in run.domain.read(folder / name):
                 if isinstance(piece, DataError):
@@ -111,6 +129,8 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
             refused.append(f"{name}: {error}")
         except OSError as error:
             raise DataError(f"{folder / name} cannot be read back ({error})") from error
+        except Exception as error:  # a parser may fail in any way
+            refused.append(f"{name}: {reason_of(error)}")
     if not pieces:
         reason = f" ({refused[0]})" if refused else ""
         raise DataError(

@@ -155,6 +155,35 @@ def test_a_piece_on_several_pages_is_not_taken_for_several(run, tmp_path: Path) 
         read_samples(run, folder)
 
 
+def test_a_manifest_that_was_altered_is_refused(run, tmp_path: Path) -> None:
+    folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
+    manifest, [path] = folder / "manifest.json", folder.glob("*.txt")
+    entries: list[object] = [None, 5, "x", [5], ["x"], [{}], [{"files": 5}], [{"files": [None]}]]
+    for pieces in entries:
+        manifest.write_text(json.dumps({"pieces": pieces}))
+        with pytest.raises(RunError, match=r"no folder of samples .*; write one with"):
+            read_samples(run, folder)
+    manifest.write_text(json.dumps({"pieces": []}))
+    with pytest.raises(DataError, match="no piece in"):
+        read_samples(run, folder)
+    wrong = ("", ".", "..", f"../new/{path.name}", str(path), "a\0b", "gone")
+    for names in ([], *([name] for name in wrong)):
+        manifest.write_text(json.dumps({"pieces": [{"files": names}]}))
+        with pytest.raises(DataError, match=r"no file|outside its|cannot be read back"):
+            read_samples(run, folder)
+
+
+def test_a_parser_that_fails_on_a_sample_costs_that_one(run, tmp_path: Path, monkeypatch) -> None:
+    folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
+
+    def broken(path: Path) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(run.domain, "read", broken)
+    with pytest.raises(DataError, match="ZeroDivisionError: by nothing"):
+        read_samples(run, folder)
+
+
 def test_what_cannot_be_compared_is_told(run, tmp_path: Path) -> None:
     folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
     with pytest.raises(ConfigError, match="nothing is measured on pieces of text"):

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,18 @@ PARTIAL, REPLACED = ".partial", ".replaced"
 #: What `temporary_name` gives; other hidden names belong to others.
 _LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{16}\.(partial|replaced)", re.DOTALL)
 
-#: By whom in this process a folder is held: the thread, and how many times.
-_held: dict[Path, tuple[int, int]] = {}
+
+@dataclass
+class _Held:
+    """By which thread a folder is held, by which lock, and how many times."""
+
+    thread: int
+    lock: BaseFileLock
+    times: int = 1
+
+
+#: What this process holds.
+_held: dict[Path, _Held] = {}
 _guard = threading.Lock()
 
 
@@ -60,27 +71,26 @@ def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
     """
     path, thread = path.resolve(), threading.get_ident()
     with _guard:
-        owner, times = _held.get(path, (thread, 0))
-        again = owner == thread and times > 0
-        if again:
-            _held[path] = thread, times + 1
-    if again:
-        try:
-            yield
-        finally:
-            with _guard:
-                owner, times = _held[path]
-                _held[path] = owner, times - 1
-        return
-    lock = _acquire(path, wait)
-    with _guard:
-        _held[path] = thread, 1
+        held = _held.get(path)
+        if held is not None and held.thread != thread:
+            held = None
+        if held is not None:
+            held.times += 1
+    if held is None:
+        held = _Held(thread, _acquire(path, wait))
+        with _guard:
+            _held[path] = held
     try:
         yield
     finally:
+        # Blocks may end in any order: those of generators do.
         with _guard:
-            del _held[path]
-        _release(lock)
+            held.times -= 1
+            ended = not held.times
+            if ended:
+                del _held[path]
+        if ended:
+            _release(held.lock)
 
 
 @contextmanager

@@ -151,6 +151,28 @@ def test_the_system_refuses_what_no_check_has_seen(tmp_path: Path, monkeypatch) 
     assert (path / "thesis").read_text() == "mine" and (tmp_path / "samples-2").is_dir()
 
 
+def test_a_folder_is_held_until_the_last_of_one_thread_lets_go(tmp_path: Path) -> None:
+    first, second = hold(tmp_path / "run"), hold(tmp_path / "run")
+    refused = []
+
+    def other() -> None:
+        try:
+            with hold(tmp_path / "run"):
+                refused.append(False)
+        except InUse:
+            refused.append(True)
+
+    first.__enter__()
+    second.__enter__()
+    for holder in (None, first, second):
+        if holder is not None:
+            holder.__exit__(None, None, None)
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert refused == [True, True, False] and names(tmp_path) == []
+
+
 def test_hidden_names_of_others_are_no_leftovers(tmp_path: Path) -> None:
     (tmp_path / ".photos.old.partial").mkdir()
     (tmp_path / ".photos.old.partial/one").write_text("mine")

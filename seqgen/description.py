@@ -17,12 +17,14 @@ import functools
 import json
 import math
 import reprlib
+from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
     Literal,
     NotRequired,
+    TypeAlias,
     Union,
     get_args,
     get_origin,
@@ -38,6 +40,9 @@ LARGEST = 256_000_000
 
 #: Objects and lists that may stand inside one another.
 DEEPEST = 64
+
+#: Checks a value, which stands at a place.
+Checker: TypeAlias = Callable[[Any, str], None]
 
 #: What JSON calls the values of a Python type.
 NAMES = {
@@ -90,56 +95,85 @@ def check(value: Any, hint: Any, place: str = "") -> None:
     ValueError
         With the place, what was expected and what was found.
     """
+    _checker(hint)(value, place)
+
+
+@functools.cache
+def _checker(hint: Any) -> Checker:
+    """Return what checks a value and its place; a type is looked at once, values by the million."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any or (value is None and NoneType in arguments):
-        return
+    if hint is Any:
+        return lambda value, place: None
     if origin in (Union, UnionType):
         (other,) = (each for each in arguments if each is not NoneType)
-        check(value, other, place)
-    elif origin is Literal:
-        if value not in arguments:
-            expected = " or ".join(map(repr, arguments))
-            raise ValueError(f"{_named(place)} must be {expected}, found {reprlib.repr(value)}")
-    else:
-        _check_kind(value, hint, place)
+        return functools.partial(_check_optional, _checker(other))
+    if origin is Literal:
+        return functools.partial(_check_choice, arguments)
+    kind = arguments[0] if origin is Annotated else dict if is_typeddict(hint) else origin or hint
+    inside: Checker | None = None
+    if is_typeddict(hint):
+        inside = functools.partial(_check_keys, _keys_of(hint))
+    elif kind is dict:
+        inside = functools.partial(_check_values, _checker(arguments[1]))
+    elif kind is list:
+        inside = functools.partial(_check_entries, _checker(arguments[0]))
+    elif kind in (int, float):
+        inside = functools.partial(_check_number, hint)
+    return functools.partial(_check_kind, kind, inside)
 
 
-def _check_kind(value: Any, hint: Any, place: str) -> None:
+def _check_kind(kind: Any, inside: Checker | None, value: Any, place: str) -> None:
     """Check what is of one kind, and what is in it."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    kind: Any = (
-        arguments[0] if origin is Annotated else dict if is_typeddict(hint) else origin or hint
-    )
-    accepted: Any = (int, float) if kind is float else kind
+    accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{_named(place)} must be {NAMES[kind]}, found {reprlib.repr(value)}")
-    if is_typeddict(hint):
-        _check_keys(value, hint, place)
-    elif kind is dict:
-        for key, each in value.items():
-            check(each, arguments[1], _below(place, key))
-    elif kind is list:
-        for number, each in enumerate(value):
-            check(each, arguments[0], f"{place}[{number}]")
-    else:
-        try:
-            check_value(_named(place), value, hint)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
+    if inside is not None:
+        inside(value, place)
 
 
-def _check_keys(value: Any, table: Any, place: str) -> None:
-    for key, hint in _keys_of(table).items():
-        optional = get_origin(hint) is NotRequired
+def _check_optional(other: Checker, value: Any, place: str) -> None:
+    if value is not None:
+        other(value, place)
+
+
+def _check_choice(choices: tuple[Any, ...], value: Any, place: str) -> None:
+    if value not in choices:
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"{_named(place)} must be {expected}, found {reprlib.repr(value)}")
+
+
+def _check_keys(keys: dict[str, tuple[Checker, bool]], value: Any, place: str) -> None:
+    for key, (checker, optional) in keys.items():
         if key in value:
-            check(value[key], get_args(hint)[0] if optional else hint, _below(place, key))
+            checker(value[key], _below(place, key))
         elif not optional:
             raise ValueError(f"it has no key {_below(place, key)!r}")
 
 
-@functools.cache
-def _keys_of(table: Any) -> dict[str, Any]:
-    return get_type_hints(table, include_extras=True)
+def _check_values(checker: Checker, value: Any, place: str) -> None:
+    for key, each in value.items():
+        checker(each, _below(place, key))
+
+
+def _check_entries(checker: Checker, value: Any, place: str) -> None:
+    for number, each in enumerate(value):
+        checker(each, f"{place}[{number}]")
+
+
+def _check_number(hint: Any, value: Any, place: str) -> None:
+    try:
+        check_value(_named(place), value, hint)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+def _keys_of(table: Any) -> dict[str, tuple[Checker, bool]]:
+    """Return of every key of a table what checks it, and whether it may be missing."""
+    keys = {}
+    for key, hint in get_type_hints(table, include_extras=True).items():
+        optional = get_origin(hint) is NotRequired
+        keys[key] = (_checker(get_args(hint)[0] if optional else hint), optional)
+    return keys
 
 
 def _finite(text: str) -> float:

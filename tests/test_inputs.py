@@ -160,8 +160,6 @@ def test_a_prompt_of_which_nothing_is_left_is_an_error(run, capsys, unknown) -> 
     assert "4 symbols were left out: '日' once" in said
     with pytest.raises(DataError, match="--stop: nothing is left"):
         Inputs(run, unknown).stop("日")
-    with pytest.raises(DataError, match="--prompt: nothing is left"):
-        Inputs(run, "error").prompt("", 0)
 
 
 def test_standard_input_is_read_once(run: seqgen.Run, capsys) -> None:
@@ -187,3 +185,15 @@ def test_unknown_symbols_of_files_are_adapted_for_scoring(run, tmp_path, capsys)
     assert piece["nats"]["network"] == pytest.approx(scored.nats, rel=1e-5)
     assert command("score", run.folder, "--unknown", "skip") == 2
     assert re.search(r"--unknown is for files", capsys.readouterr().err)
+
+
+def test_what_is_refused_names_its_option(inputs: Inputs) -> None:
+    """A prompt and stop texts may come in one call."""
+    with pytest.raises(DataError, match=r"^--stop: character 'é' at position 0 is not in this"):
+        inputs.stop("é")
+    with pytest.raises(DataError, match=r"^--prompt: character 'é' at position 2"):
+        inputs.prompt("9 é", 0)
+    with pytest.raises(DataError, match=r"^--stop is empty; leave it out"):
+        inputs.stop("")
+    with pytest.raises(DataError, match=r"^--prompt is empty; leave it out"):
+        inputs.prompt("", 0)

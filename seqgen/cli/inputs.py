@@ -90,13 +90,16 @@ class Inputs:
     def _known(self, option: str, piece: Piece) -> tuple[Piece, Ids]:
         """Return a piece that the run can encode, and its ids."""
         codec = self.run.codec
-        if self.unknown == "error":
-            # A codec may leave out of a text what is rare in its corpus: that is told as well.
-            ids = codec.encode(piece)
-            adapted = codec.adapt(piece, "skip") if isinstance(piece, str) else Adapted(piece)
-        else:
-            adapted = codec.adapt(piece, self.unknown)
-            ids = codec.encode(adapted.piece)
+        try:
+            if self.unknown == "error":
+                # A codec may leave out of a text what is rare in its corpus: that is told as well.
+                ids = codec.encode(piece)
+                adapted = codec.adapt(piece, "skip") if isinstance(piece, str) else Adapted(piece)
+            else:
+                adapted = codec.adapt(piece, self.unknown)
+                ids = codec.encode(adapted.piece)
+        except DataError as error:
+            raise DataError(f"{option}: {error}") from error
         if not len(ids):
             raise _nothing_left(option, adapted.changes)
         self._tell(option, adapted)
@@ -220,5 +223,7 @@ def standard_input(option: str) -> str:
 
 
 def _nothing_left(option: str, changes: Mapping[tuple[str, str], int]) -> DataError:
-    reason = f" ({changes_text(changes)})" if changes else ""
-    return DataError(f"{option}: nothing is left of it that the model knows{reason}")
+    if not changes:
+        return DataError(f"{option} is empty; leave it out, or give a text")
+    changed = changes_text(changes)
+    return DataError(f"{option}: nothing is left of it that the model knows ({changed})")

@@ -6,7 +6,6 @@ Comes from: `seqgen.preparation`. Next: `seqgen.lanes` reads it step by step.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from array import array
 from collections import Counter
@@ -112,10 +111,15 @@ class Corpus:
 
     def source(self, index: int) -> str:
         """Return where a piece comes from: a file, and which of its pieces but for the first."""
-        return next(itertools.islice(self.origins(), index, None)).source
+        return next(self.origins(index)).source
 
-    def origins(self) -> Iterator[Origin]:
+    def origins(self, first: int = 0) -> Iterator[Origin]:
         """Yield where each piece comes from and what it is, in the order of the corpus.
+
+        Parameters
+        ----------
+        first : int
+            The piece to begin with; lines before it are passed over.
 
         Raises
         ------
@@ -123,7 +127,7 @@ class Corpus:
             If a line of the file that says so is missing or damaged.
         """
         path = self.folder / SOURCES
-        lengths = enumerate(np.diff(self._offsets).tolist(), 1)
+        lengths = enumerate(np.diff(self._offsets[first:]).tolist(), first + 1)
         if not path.exists():
             yield from (Origin(f"piece {number}", tokens) for number, tokens in lengths)
             return
@@ -131,6 +135,8 @@ class Corpus:
             # A pipe would be waited for.
             raise damaged(path, "it is no file")
         with path.open("rb") as lines:
+            for _ in range(first):
+                lines.readline(LONGEST_LINE)
             for number, tokens in lengths:
                 try:
                     yield Origin(**source_line(lines.readline(LONGEST_LINE)), tokens=tokens)

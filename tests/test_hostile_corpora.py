@@ -273,6 +273,13 @@ def test_sources_of_older_corpora_are_read(altered: Path) -> None:
     assert Corpus(altered).source(1) == "second"
 
 
+def test_a_source_is_found_without_reading_the_lines_before_it(altered: Path) -> None:
+    save(altered, SOURCES, ["{", '"second"'])
+    assert Corpus(altered).source(1) == "second"
+    with pytest.raises(CorpusError, match="line 1: "):
+        Corpus(altered).source(0)
+
+
 @pytest.mark.parametrize("name", [*ARRAYS, SOURCES])
 def test_changed_bytes_are_noticed(name: str, altered: Path, commands: Commands) -> None:
     data = bytearray((altered / name).read_bytes())

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus import Corpus
+from seqgen.ranges import checked_features
 from seqgen.splits import Segment
 from seqgen.vocab import Vocab
 
@@ -162,7 +163,10 @@ class _Opened:
         self._corpus = corpus
         # A plain array, for slices of a memory map take several times as long.
         self._ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
-        self._features = codec.features(self._ids) if codec.feature_sizes else None
+        self._features = None
+        if codec.feature_sizes:
+            rows = codec.features(self._ids)
+            self._features = checked_features(codec, rows, len(self._ids) + 1)
         # An augmentation may stretch the piece: the same share of it is read.
         share = len(self._ids) / len(raw)
         start, stop = round(segment.start * share), round(segment.stop * share)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqgen.corpus import Corpus
 from seqgen.lanes import IGNORE, Steps, piece_steps
 from seqgen.plugin import Codec, Ids
+from seqgen.ranges import checked_features
 from seqgen.splits import Segments, Split
 from seqgen.vocab import Vocab
 
@@ -113,7 +114,8 @@ def spans_of(corpus: Corpus, segments: Segments) -> Iterator[Span]:
 
 def piece_features(codec: Codec, ids: Ids) -> Ids:
     """Return the features ``(N + 1, K)`` of a piece; K may be 0."""
-    return codec.features(ids) if codec.feature_sizes else np.zeros((len(ids) + 1, 0), np.int64)
+    rows = codec.features(ids) if codec.feature_sizes else ()
+    return checked_features(codec, rows, len(ids) + 1)
 
 
 def evaluated_split(corpus: Corpus) -> Split:

@@ -19,6 +19,7 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.ranges import checked_features, checked_ids, checked_mask, checked_token
 from seqgen.run import Run
 from seqgen.sampling import NOT_FINITE, Lanes, rules_for
 from seqgen.stepper import Stepper
@@ -214,7 +215,7 @@ class Task:
             raise DataError(
                 f"this primed state belongs to another model, not to {run.folder}; prime it again"
             )
-        self._prompt = prompt.ids
+        self._prompt = checked_ids(run.codec, prompt.ids)
         self.state = stepper.restore(prompt.h, prompt.c)
         self._stops = [ids.tolist() for ids in stop if len(ids)]
         self._most = _most_tokens(run, self._limit, prompt.ids, condition)
@@ -292,7 +293,7 @@ class Task:
         features = [_features(lane.tracker) for lane in active]
         return Lanes(
             np.array(last, np.int64),
-            np.array(features, np.int64).reshape(len(active), -1),
+            checked_features(self._run.codec, features, len(active)),
             self._allowed(active),
             *self._recent(active),
             np.array([lane.count - prompt for lane in active], np.int64),
@@ -319,9 +320,9 @@ class Task:
             forced = lane.tracker.forced()
             if forced is not None:
                 mask[:] = False
-                mask[forced] = True
+                mask[checked_token(self._run.codec, forced)] = True
             elif (allowed := lane.tracker.allowed()) is not None:
-                mask[:] = allowed
+                mask[:] = checked_mask(self._run.codec, allowed)
         return masks
 
     def _refusal(self, lanes: Lanes, active: list[Lane], ids: Ids) -> SeqgenError:
@@ -382,7 +383,7 @@ class Task:
 
 def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Primed:
     """Read START and the prompt but for its last token, which the first step reads."""
-    ids = np.zeros(0, np.int64) if prompt is None else run.codec.encode(prompt)
+    ids = checked_ids(run.codec, [] if prompt is None else run.codec.encode(prompt))
     tracker = _tracker(run.codec, ids[:0], condition)
     rows = []
     for token in ids.tolist():
@@ -392,8 +393,8 @@ def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any
     state = stepper.start(1)
     if len(ids):
         read = np.concatenate([[run.vocab.start], ids[:-1]]).astype(np.int64)
-        features = np.array(rows, np.int64).reshape(1, len(ids), -1)
-        _, state = stepper.read(read[None], features, state)
+        features = checked_features(run.codec, rows, len(ids))
+        _, state = stepper.read(read[None], features[None], state)
     return Primed(ids, *stepper.export(state), run.vocab.digest)
 
 

@@ -150,7 +150,10 @@ class CharacterCodec(Codec):
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: CharacterOptions) -> Self:
         """Rebuild the codec."""
-        return cls(state["characters"], state["dropped"], options)
+        characters, dropped = state["characters"], state["dropped"]
+        if not isinstance(characters, str) or not isinstance(dropped, str):
+            raise DataError("characters and dropped must be texts")
+        return cls(characters, dropped, options)
 
     def place(self, ids: NDArray[np.int64], position: int) -> str:
         """Return the line."""

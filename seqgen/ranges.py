@@ -1,0 +1,92 @@
+"""What a plugin hands over, compared with what compiled code can read: its arrays have no guards.
+
+Called before the stepper is entered; errors name the codec.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import PluginError
+from seqgen.plugin import Codec, Ids
+
+
+def checked_ids(codec: Codec, ids: Any) -> Ids:
+    """Return the ids ``(N,)`` of a piece as int64, if all are of the vocabulary.
+
+    Raises
+    ------
+    PluginError
+    """
+    array, count = np.asarray(ids), len(codec.vocab)
+    if array.ndim != 1 or (len(array) and array.dtype.kind not in "iub"):
+        raise _fault(codec, "ids", "whole numbers in one row", _shown(array))
+    if len(array) and not 0 <= array.min() <= array.max() < count:
+        found = f"{array.min()} to {array.max()}"
+        raise _fault(codec, "ids", f"from 0 to {count - 1}", found)
+    return array.astype(np.int64, copy=False)
+
+
+def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
+    """Return features ``(count, K)`` as int64, if all are values that the codec announced.
+
+    Raises
+    ------
+    PluginError
+    """
+    sizes = tuple(codec.feature_sizes)
+    try:
+        array = np.asarray(rows).reshape(count, -1) if sizes else np.zeros((count, 0), np.int64)
+    except ValueError:
+        raise _fault(codec, "features", f"{len(sizes)} a token", "rows of other lengths") from None
+    if array.shape != (count, len(sizes)) or (sizes and array.dtype.kind not in "iub"):
+        raise _fault(codec, "features", f"{len(sizes)} whole numbers a token", _shown(array))
+    array = array.astype(np.int64, copy=False)
+    # One comparison for all of them: this is done at every step of a piece.
+    if ((array < 0) | (array >= np.array(sizes, np.int64))).any():
+        wrong = ((array < 0) | (array >= sizes)).any(axis=0)  # (K,)
+        column = int(wrong.argmax())
+        expected = f"from 0 to {sizes[column] - 1} as number {column}"
+        found = f"{array[:, column].min()} to {array[:, column].max()}"
+        raise _fault(codec, "features", expected, found)
+    return array
+
+
+def checked_mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
+    """Return a mask ``(V',)``, if it tells of every id and END whether it is allowed.
+
+    Raises
+    ------
+    PluginError
+    """
+    array, count = np.asarray(mask), len(codec.vocab) + 1
+    if array.shape != (count,) or array.dtype != bool:
+        raise _fault(codec, "a mask", f"{count} truth values", _shown(array))
+    return array
+
+
+def checked_token(codec: Codec, token: Any) -> int:
+    """Return the one id that comes next, if it is of the vocabulary or END.
+
+    Raises
+    ------
+    PluginError
+    """
+    count = len(codec.vocab)
+    if not isinstance(token, int | np.integer) or not 0 <= token <= count:
+        raise _fault(codec, "a forced token", f"from 0 to {count}", repr(token)[:80])
+    return int(token)
+
+
+def _shown(array: NDArray[Any]) -> str:
+    return f"{array.dtype} {array.shape}"
+
+
+def _fault(codec: Codec, what: str, expected: str, found: str) -> PluginError:
+    return PluginError(
+        f"codec {type(codec).__name__} must give {what} {expected}, found {found}; upgrade its "
+        f"plugin, or tell its authors"
+    )

@@ -1,0 +1,93 @@
+"""What a plugin may get wrong never reaches compiled code; the error names its codec."""
+
+import numpy as np
+import pytest
+
+import seqgen
+from seqgen.config import LimitConfig
+from seqgen.errors import PluginError
+
+
+def write(run: seqgen.Run, prompt: object = None) -> None:
+    list(seqgen.generate(run, 2, prompt=prompt, limit=LimitConfig(length=40)))
+
+
+@pytest.mark.parametrize("ids", [[0, 10**6], [-1], [0.5], [[0, 1]], ["a"]])
+def test_ids_of_a_prompt(ids, run, monkeypatch) -> None:
+    monkeypatch.setattr(run.codec, "encode", lambda piece: np.array(ids))
+    with pytest.raises(PluginError, match=r"codec CharacterCodec must give ids .*; upgrade"):
+        write(run, "x")
+
+
+@pytest.mark.parametrize("row", [(0,), (), "more", "large", "negative", "float"])
+def test_features_of_a_tracker(row, chorales, monkeypatch) -> None:
+    sizes = chorales.codec.feature_sizes
+    given = {
+        "more": (*(0 for _ in sizes), 0),
+        "large": sizes,
+        "negative": (-1, *(0 for _ in sizes[1:])),
+        "float": tuple(0.5 for _ in sizes),
+    }.get(row, row)
+    tracker = type(chorales.codec.tracker())
+    monkeypatch.setattr(tracker, "features", lambda self: given)
+    with pytest.raises(PluginError, match=r"must give features .*; upgrade"):
+        write(chorales)
+
+
+@pytest.mark.parametrize("mask", [np.ones(1, bool), np.ones(3, bool), True, "short", "whole"])
+def test_masks_of_a_tracker(mask, chorales, monkeypatch) -> None:
+    count = len(chorales.codec.vocab)
+    given = {"short": np.ones(count, bool), "whole": np.ones(count + 1, int)}
+    if isinstance(mask, str):
+        mask = given[mask]
+    tracker = type(chorales.codec.tracker())
+    monkeypatch.setattr(tracker, "forced", lambda self: None)
+    monkeypatch.setattr(tracker, "allowed", lambda self: mask)
+    with pytest.raises(PluginError, match=r"must give a mask .* truth values, found"):
+        write(chorales)
+
+
+@pytest.mark.parametrize("token", [-1, 10**6, 0.5, "x"])
+def test_forced_tokens_of_a_tracker(token, chorales, monkeypatch) -> None:
+    tracker = type(chorales.codec.tracker())
+    monkeypatch.setattr(tracker, "forced", lambda self: token)
+    with pytest.raises(PluginError, match=r"must give a forced token from 0 to"):
+        write(chorales)
+
+
+def test_features_of_a_piece(chorales, monkeypatch) -> None:
+    corpus = chorales.corpus()
+    codec = corpus.codec
+    right = codec.features(corpus.piece(0))
+    from seqgen.spans import piece_features
+
+    np.testing.assert_array_equal(piece_features(codec, corpus.piece(0)), right)
+    for wrong in (right[:-1], right[:, :-1], right + 1000, right - 1000, right.astype(float)):
+        monkeypatch.setattr(codec, "features", lambda ids, wrong=wrong: wrong)
+        with pytest.raises(PluginError, match="must give features"):
+            piece_features(codec, corpus.piece(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("boundaries", (10**6,), "boundaries that are no ids"),
+        ("boundaries", (-1,), "boundaries that are no ids"),
+        ("boundaries", 5, "nothing of its state"),
+        ("kinds", (0, 1), "kinds of 2 tokens"),
+        ("feature_sizes", (0,), "features without values"),
+        ("feature_sizes", ("x",), "nothing of its state"),
+    ],
+)
+def test_what_a_codec_says_of_itself(name, value, message, run, monkeypatch) -> None:
+    from seqgen_text.characters import CharacterCodec
+
+    def altered(cls, state, options):
+        codec = cls(state["characters"], state["dropped"], options)
+        setattr(codec, name, value)
+        return codec
+
+    monkeypatch.setattr(CharacterCodec, "from_state", classmethod(altered))
+    with pytest.raises(PluginError, match=message) as caught:
+        _ = seqgen.load(run.folder, "cpu").codec
+    assert str(run.folder) in str(caught.value)

@@ -189,6 +189,8 @@ def read_run(folder: Path) -> Opened:
         vocab = Vocab.of(info["vocab"])
         model = from_mapping(ModelConfig, info["model"], "model")
         train = from_mapping(TrainConfig, info["train"], "train")
+        if not model.hidden:
+            raise ConfigError("model: hidden must be above 0 in a run")
     except (ValueError, DataError, ConfigError) as error:
         raise RunError(
             f"{place} is damaged: {error}; copy the whole folder again, or train again"

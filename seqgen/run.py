@@ -156,7 +156,10 @@ class Run:
     @property
     def kinds(self) -> dict[str, Kind]:
         """The kinds of the weights by name, as they follow from the settings."""
-        return expected(self.model_config, self.vocab, self.codec.feature_sizes)
+        try:
+            return expected(self.model_config, self.vocab, self.codec.feature_sizes)
+        except ConfigError as error:
+            raise RunError(f"{self.folder / RUN} is damaged: {error}") from error
 
     def _saved_weights(self) -> dict[str, NDArray[numpy.float32]] | None:
         """Return the best weights, or else those to begin with; None if there are none."""

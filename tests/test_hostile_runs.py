@@ -245,3 +245,17 @@ for description in json.loads(sys.argv[2]):
         text=True,
     )
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 2 * len(changes), done.stderr
+
+
+def test_one_hot_input_of_a_large_vocabulary_names_the_folder(altered: Path) -> None:
+    path = altered / "run.json"
+    info = json.loads(path.read_text())
+    characters = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))
+    info["codec"]["state"] = {"characters": characters, "dropped": ""}
+    info["model"]["embedding"] = 0
+    info |= {"vocab": list(characters), "vocab_digest": Vocab.of(list(characters)).digest}
+    path.write_text(json.dumps(info))
+    run = seqgen.load(altered, "cpu")
+    for make in (lambda: choose_stepper(run, 1), lambda: run.model):
+        with pytest.raises(RunError, match=r"run.json is damaged: one-hot inputs take 16,384"):
+            make()

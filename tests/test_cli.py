@@ -254,6 +254,16 @@ def test_what_the_system_refuses_is_a_message(seqgen_command, trained: Path, mon
     assert "free some space, or write elsewhere (--out)" in err
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless device")
+def test_a_prompt_that_never_ends_is_refused(seqgen_command, trained: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.cli.inputs.LONGEST_TEXT", 2 << 20)
+    for prompt in ("/dev/zero", "-"):
+        with Path("/dev/zero").open() as endless:
+            monkeypatch.setattr("sys.stdin", endless)
+            status, _, err = seqgen_command("generate", trained, "--prompt", prompt)
+        assert status == 4 and "more than 2 MB" in err
+
+
 def test_generate_continues_a_prompt_file(seqgen_command, trained: Path, tmp_path: Path) -> None:
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("one green ")

@@ -43,6 +43,7 @@ from seqgen.cli.settings import _options
             "seed must be from 0 to 9,223,372,036,854,775,807",
         ),
         ("[train]\nminutes = nan", "minutes must be 0, or from 0.001 to 1,000,000, found nan"),
+        ("[train]\nhidden = 2.5", "--hidden must be a whole number, found 2.5"),
         ("[train.codec-option]\nrarest = -1", "rarest must be from 0"),
         ("[train.codec_option]\nrarst = 1", "unknown setting 'rarst'; did you mean 'rarest'?"),
     ],
@@ -54,6 +55,12 @@ def test_a_mistake_in_a_file_is_answered(
     config.write_text(content)
     status, _, err = seqgen_command("--config", config, "train", "text", tmp_path)
     assert status == 2 and message in err
+
+
+@pytest.mark.parametrize("value", ["2.5", "-0.9", "nan", "1.0"])
+def test_a_fraction_is_no_whole_number(seqgen_command, tmp_path: Path, value: str) -> None:
+    status, _, err = seqgen_command("prepare", "text", tmp_path, "--seed", value)
+    assert status == 2 and "--seed" in err and value in err
 
 
 @pytest.mark.parametrize("name", ["folder", "missing.toml", "latin.toml"])

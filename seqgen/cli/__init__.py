@@ -71,10 +71,10 @@ def launch(
         Show the Python traceback of an error.
     """
     try:
-        if config is not None:
-            from seqgen.cli.settings import read_settings
+        from seqgen.cli.settings import read_settings, whole_numbers
 
-            app.config = (read_settings(config, app, COMMANDS),)
+        read = () if config is None else (read_settings(config, app, COMMANDS),)
+        app.config = (*read, whole_numbers)
         app(tokens)
         sys.stdout.flush()
     except BrokenPipeError:

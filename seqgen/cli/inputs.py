@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqgen.errors import DataError, reason_of
 from seqgen.files import plain_text, text_of
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Suffixes of writings that Python does not count as text.
 WRITINGS = (".doc", ".docx", ".md", ".odt", ".pdf", ".rtf")
+
+#: Bytes that are read of a text, a pipe or a device.
+LONGEST_TEXT = 64 << 20
 
 
 @dataclass
@@ -196,7 +199,8 @@ class Inputs:
 
     def _text(self, path: Path) -> str:
         try:
-            return text_of(path.read_bytes())
+            with path.open("rb") as file:
+                return text_of(_all_bytes(file))
         except DataError as error:
             raise DataError(f"{path} is no text, and no file of this domain: {error}") from error
 
@@ -214,12 +218,20 @@ def standard_input(option: str) -> str:
         raise DataError(f"{option} - reads standard input, which is closed; pipe the text in")
     binary = getattr(sys.stdin, "buffer", None)
     try:
-        text = plain_text(sys.stdin.read()) if binary is None else text_of(binary.read())
+        text = plain_text(sys.stdin.read()) if binary is None else text_of(_all_bytes(binary))
     except DataError as error:
         raise DataError(f"{option} -: {error}") from error
     if not text:
         raise DataError(f"{option} - reads standard input, which is empty; pipe the text in")
     return text
+
+
+def _all_bytes(file: BinaryIO) -> bytes:
+    """Return what a file holds that may be a pipe or a device, which need not end."""
+    content = file.read(LONGEST_TEXT + 1)
+    if len(content) > LONGEST_TEXT:
+        raise DataError(f"more than {LONGEST_TEXT >> 20} MB came; give a shorter text")
+    return content
 
 
 def _nothing_left(option: str, changes: Mapping[tuple[str, str], int]) -> DataError:

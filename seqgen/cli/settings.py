@@ -1,4 +1,4 @@
-"""Options from a TOML file: a table for each command, and nothing that no command knows."""
+"""Options from a TOML file, and what is checked of all options before a command is called."""
 
 from __future__ import annotations
 
@@ -41,6 +41,24 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
         where = " or ".join(f"[{command}]" for command in owners or ["train"])
         raise ConfigError(f"{path}: {name!r} stands outside a table; put options under {where}")
     return Dict(tables, source=str(path))
+
+
+def whole_numbers(
+    app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection
+) -> None:
+    """Refuse a fraction where an option is a whole number; cyclopts would round it.
+
+    Raises
+    ------
+    ConfigError
+        If there is one, on the command line or in a file.
+    """
+    for argument in arguments:
+        if argument.hint is not int:
+            continue
+        for token in argument.tokens:
+            if "." in token.value:
+                raise ConfigError(f"{argument.name} must be a whole number, found {token.value}")
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Fixtures: a cache of its own for the whole run, and small corpora made here."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from seqgen.cli import app
 from seqgen.cli.printing import any_encoding
 
 torch.set_num_threads(1)
+
+# A shell that starts the tests in the background has them and their processes ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VERSES = [
     f"{count} green bottles hanging on the wall,\nand if one green bottle should fall,\n"

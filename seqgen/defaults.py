@@ -53,7 +53,7 @@ TOLERANCE = 1.5
 MOST, SHARE = 6 * LENGTH, 1 / 32
 
 #: Multiplications that a setting may cost, and how many drawing costs for each token known.
-WORK, DRAWING = 2**34, 64
+WORK, DRAWING = 2**34, 1024
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def test_training_score_and_baseline_have_one_loss_on_the_same_tokens(
     assert run.info["baseline"]["valid_loss"] == pytest.approx(by_spans / tokens, abs=1e-6)
 
 
-def test_the_loss_of_a_long_piece_is_that_of_the_whole_piece(tmp_path: Path) -> None:
-    """Though only what comes shortly before the held-out part is read."""
+def test_only_the_context_is_read_before_the_end_of_a_long_piece(tmp_path: Path) -> None:
+    """The test above holds that the loss is that of the whole piece."""
     assert spans.CONTEXT < 0.85 * 60_000
     corpus = text_corpus(tmp_path, 60_000, 1)
     [segment] = corpus.segments("valid")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import seqgen
-from seqgen.page import write_page
-from seqgen.samples import next_samples_folder, write_samples
+from seqgen.report.page import write_page
+from seqgen.report.samples import next_samples_folder, write_samples
 
 
 def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> None:

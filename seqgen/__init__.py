@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from seqgen.adaptive import adapt, score_adaptively
-    from seqgen.beam import search
-    from seqgen.comparison import Comparison, compare
+    from seqgen.evaluation.adaptive import adapt, score_adaptively
+    from seqgen.generation.beam import search
+    from seqgen.evaluation.comparison import Comparison, compare
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-    from seqgen.corpus import Corpus
+    from seqgen.data.corpus import Corpus
     from seqgen.discovery import find_domains, load_domain
-    from seqgen.generation import Generated, Primed, generate, prime, stream
-    from seqgen.novelty import Novelty, measure_novelty
-    from seqgen.preparation import prepare, write_corpus
+    from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.evaluation.novelty import Novelty, measure_novelty
+    from seqgen.data.preparation import prepare, write_corpus
     from seqgen.run import Run, create_run, load
-    from seqgen.scoring import Score, score
-    from seqgen.training import Report
+    from seqgen.evaluation.scoring import Score, score
+    from seqgen.training.loop import Report
 
 __all__ = [
     "Comparison",

@@ -2,7 +2,7 @@
 
 import sys
 
-from seqgen.signals import exit_status, listen, received, stop_listening
+from seqgen.storage.signals import exit_status, listen, received, stop_listening
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from seqgen.errors import ConfigError
 
 T = TypeVar("T")
 
-#: Keys of `seqgen.batches.FRAMINGS`.
+#: Keys of `seqgen.data.batches.FRAMINGS`.
 FramingName: TypeAlias = Literal["carried", "windows", "many-to-one", "one-to-many", "one-to-one"]
 
 #: Below 1, so that something is left.

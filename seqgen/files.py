@@ -18,10 +18,10 @@ from typing import Any
 
 import platformdirs
 
-from seqgen.description import LARGEST, check, parse
+from seqgen.storage.description import LARGEST, check, parse
 from seqgen.errors import DataError, RunError
-from seqgen.holding import REPLACED, hold, new_file, sweep, temporary_name
-from seqgen.signals import undivided
+from seqgen.storage.locks import REPLACED, hold, new_file, sweep, temporary_name
+from seqgen.storage.signals import undivided
 
 #: Names of the files that say what a folder is.
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
@@ -232,7 +232,7 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     ----------
     path : Path
     table : type
-        A `TypedDict` of its keys (`seqgen.description.check`).
+        A `TypedDict` of its keys (`seqgen.storage.description.check`).
 
     Raises
     ------

@@ -369,7 +369,7 @@ class Codec(Protocol):
         """Return how many candidates of a piece are to be written, for users who do not say.
 
         By default one. More pay where the condition gives tokens at the same steps to all of them,
-        as the voices of a chorale do (`seqgen.particles`).
+        as the voices of a chorale do (`seqgen.generation.candidates`).
         """
         return 1
 

@@ -33,9 +33,9 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 import seqgen
-from seqgen.checkpoints import Checkpoints
+from seqgen.training.checkpoints import Checkpoints
 from seqgen.config import ModelConfig, TrainConfig
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
 from seqgen.errors import ConfigError, CorpusError, InUse, RunError
 from seqgen.files import (
@@ -45,16 +45,16 @@ from seqgen.files import (
     write_atomic,
     write_json,
 )
-from seqgen.holding import hold, sweep
-from seqgen.keeping import WEIGHTS, Keeper, learn, reached, read_reports
+from seqgen.storage.locks import hold, sweep
+from seqgen.training.keeping import WEIGHTS, Keeper, learn, reached, read_reports
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.run_description import FORMAT, read_run
-from seqgen.transfer import transfer_weights
-from seqgen.weights import Kind, expected, read_weights
+from seqgen.training.transfer import transfer_weights
+from seqgen.storage.tensors import Kind, expected, read_weights
 
 if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
-    from seqgen.training import Report
+    from seqgen.training.loop import Report
 
 INITIAL = "initial.safetensors"
 CHECKPOINTS = "checkpoints"
@@ -198,7 +198,7 @@ class Run:
         dict
             ``order`` of the best n-gram model, and its ``valid_loss`` in nats per token.
         """
-        from seqgen.ngram import baseline
+        from seqgen.evaluation.ngram import baseline
 
         if "baseline" not in self.info:
             began = time.monotonic()
@@ -231,7 +231,7 @@ class Run:
         return info
 
     def train(self, corpus: Corpus) -> Generator[Report, None, None]:
-        """Train the model and keep the best; yields what `seqgen.training.train` reports.
+        """Train the model and keep the best; yields what `seqgen.training.loop.train` reports.
 
         A training that was killed or left goes on from its last checkpoint.
 
@@ -249,8 +249,8 @@ class Run:
         InUse
             If another process trains this run.
         """
-        from seqgen.learner import Learner
-        from seqgen.parallel import join
+        from seqgen.training.learner import Learner
+        from seqgen.training.parallel import join
 
         if corpus.vocab.digest != self.vocab.digest:
             raise RunError(
@@ -292,7 +292,7 @@ class Run:
 
         The first time on a machine that takes longer than a short budget may be exceeded by.
         """
-        from seqgen.defaults import compile_steps
+        from seqgen.training.defaults import compile_steps
 
         began = time.monotonic()
         if self.train_config.seconds and self.codec.tracker() is None:
@@ -311,9 +311,9 @@ class Run:
 
     def _calibrate(self, corpus: Corpus, keeper: Keeper) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
-        from seqgen.calibration import fit_temperature
-        from seqgen.spans import evaluated
-        from seqgen.training import losses
+        from seqgen.training.calibration import fit_temperature
+        from seqgen.data.spans import evaluated
+        from seqgen.training.loop import losses
 
         calibrated = "temperature" in (self.info["result"] or {})
         if calibrated or not ((self.folder / WEIGHTS).exists() and corpus.size("valid")):
@@ -333,7 +333,7 @@ class Run:
 
     def _choose_sampling(self, corpus: Corpus, keeper: Keeper) -> None:
         """Choose how tokens are drawn by default, where no tracker keeps pieces from repeating."""
-        from seqgen.defaults import affordable, choose_sampling
+        from seqgen.training.defaults import affordable, choose_sampling
 
         if (self.folder / WEIGHTS).exists() and self.codec.tracker() is None:
             run, weights = Run(self.folder, "cpu"), self.info["plan"]["weights"]
@@ -384,7 +384,7 @@ def create_run(
     ConfigError
         If `start` has another domain, codec or network.
     """
-    from seqgen.autopilot import plan
+    from seqgen.training.autopilot import plan
     from seqgen.model import choose_device
 
     refuse_trained(Path(folder), overwrite)

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from seqgen.bounds import LARGEST, Within
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
-from seqgen.description import check
+from seqgen.storage.description import check
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
-from seqgen.integrity import Amount, CodecEntry, Many
+from seqgen.data.integrity import Amount, CodecEntry, Many
 from seqgen.plugin import CONTRACT
-from seqgen.spans import EVALUATED
+from seqgen.data.spans import EVALUATED
 from seqgen.vocab import Vocab
 
 #: Of 2 features were added to the logits as well; of 1 outputs were not normalised.

@@ -27,15 +27,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from seqgen.comparison import checked, measure
+from seqgen.evaluation.comparison import checked, measure
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError, reason_of
-from seqgen.generation import generate
+from seqgen.generation.engine import generate
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece, Tracker
-from seqgen.preparation import write_corpus
+from seqgen.data.preparation import write_corpus
 from seqgen.run import create_run
-from seqgen.samples import write_samples
+from seqgen.report.samples import write_samples
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 import seqgen
-from seqgen import adaptive
-from seqgen.adaptive import AdaptiveReader, Follower
-from seqgen.spans import Span, piece_features
+from seqgen.evaluation.loss import adaptive
+from seqgen.evaluation.adaptive import AdaptiveReader, Follower
+from seqgen.data.spans import Span, piece_features
 
 OTHERS = "Two plump ducks waddle home. "
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import seqgen
-from seqgen import autopilot
-from seqgen.autopilot import dropout_for, plan, step_size_for, weight_decay_for
+from seqgen.training.loop import autopilot
+from seqgen.training.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.config import ModelConfig, TrainConfig
-from seqgen.learner import Counts
+from seqgen.training.learner import Counts
 
 
 def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:

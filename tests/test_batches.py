@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.batches import FRAMINGS, IGNORE, Batch, Framing, TrainingStream, held_out_stream
+from seqgen.data.batches import FRAMINGS, IGNORE, Batch, Framing, TrainingStream, held_out_stream
 from seqgen.config import FramingName
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 
 MANY = settings(

@@ -21,7 +21,7 @@ from seqgen.cli.prepare import prepare
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig, from_mapping
 from seqgen.discovery import load_domain
 from seqgen.errors import ConfigError
-from seqgen.preparation import encode_files, original_pieces
+from seqgen.data.preparation import encode_files, original_pieces
 
 CONFIGS = [ModelConfig, TrainConfig, SampleConfig, LimitConfig]
 OPTIONS = [
@@ -155,7 +155,7 @@ def test_hints_of_other_kinds_pass() -> None:
 
 
 def test_a_world_of_processes_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from seqgen.parallel import join, local_size
+    from seqgen.training.parallel import join, local_size
 
     for text in ("many", "0", "-1", "1.5", "1e400"):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", text)

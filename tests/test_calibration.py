@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.calibration import fit_temperature
-from seqgen.evaluation import evaluate
-from seqgen.keeping import Keeper
+from seqgen.training.calibration import fit_temperature
+from seqgen.evaluation.loss import evaluate
+from seqgen.training.keeping import Keeper
 from seqgen.model import SequenceLSTM
 
 CONFIG = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, device="cpu")

@@ -11,7 +11,7 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
-from seqgen.learner import batch_nats
+from seqgen.training.learner import batch_nats
 from seqgen.model import choose_device
 from seqgen.run import Run
 
@@ -23,7 +23,7 @@ CONFIG = TrainConfig(
 
 @pytest.fixture(autouse=True)
 def report_every_step(monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
 
 
 def begin(folder: Path, corpus: seqgen.Corpus, config: TrainConfig = CONFIG) -> Run:
@@ -76,7 +76,7 @@ def test_ctrl_c_changes_nothing_of_what_is_learned_later(
             signal.raise_signal(signal.SIGINT)
         return batch_nats(*arguments)
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", interrupted)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", interrupted)
     reports = list(run.train(data))
     assert reports[-1].interrupted and reports[-1].valid_loss is not None
     assert finish(run.folder, data) == unbroken
@@ -142,7 +142,7 @@ def test_a_checkpoint_of_other_circumstances_is_told_and_stays(
     next(run.train(corpus))
     gpu = {"device": "cuda", "processes": 2}
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("seqgen.learner.Learner._circumstances", gpu)
+        elsewhere.setattr("seqgen.training.learner.Learner._circumstances", gpu)
         with pytest.raises(RunError, match=r"saved by 1 processes on cpu, this is .*; resume with"):
             finish(run.folder, corpus)
     assert finish(run.folder, corpus) == finish(begin(tmp_path / "other", corpus).folder, corpus)
@@ -180,7 +180,7 @@ def test_a_loss_that_goes_wild_goes_back_with_half_the_step(
         nats, state = batch_nats(model, batch, state)
         return nats * (math.nan if next(calls) == 40 else 1.0), state
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", wild)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", wild)
     run = begin(tmp_path / "run", corpus)
     reports = list(run.train(corpus))
     [message] = [report.message for report in reports if report.message]
@@ -196,7 +196,7 @@ def test_weights_that_stay_wild_are_never_saved(corpus, tmp_path: Path, monkeypa
         nats, state = batch_nats(model, batch, state)
         return nats * math.nan, state
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", wild)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", wild)
     run = begin(tmp_path / "run", corpus)
     with pytest.raises(Diverged, match=r"became nan at step 1; .* smaller step size"):
         list(run.train(corpus))
@@ -217,7 +217,7 @@ def test_ctrl_c_waits_for_the_end_of_a_step(corpus, tmp_path: Path, monkeypatch)
 
     run = begin(tmp_path / "run", corpus)
     with monkeypatch.context() as patch:
-        patch.setattr("seqgen.learner.batch_nats", interrupted)
+        patch.setattr("seqgen.training.learner.batch_nats", interrupted)
         last = list(run.train(corpus))[-1]
     assert last.interrupted and last.step == 51 and run.is_begun
     assert finish(run.folder, corpus) == unbroken

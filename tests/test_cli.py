@@ -140,7 +140,7 @@ def test_score_holds_no_piece_that_it_has_read(
             most.append(len(alive))
             yield f"{number}.txt", ids
 
-    monkeypatch.setattr("seqgen.preparation.encode_files", encoded)
+    monkeypatch.setattr("seqgen.data.preparation.encode_files", encoded)
     assert seqgen_command("score", trained, verses, *options)[0] == 0
     assert len(most) == 200 and max(most) < 100
 
@@ -180,7 +180,7 @@ def test_score_says_what_a_domain_says_of_files(seqgen_command, tmp_path: Path) 
     import numpy as np
     from seqgen_handwriting.domain import Handwriting
     from seqgen_handwriting.ink import Ink
-    from seqgen_handwriting.likelihood import soft_nats
+    from seqgen_handwriting.measures.likelihood import soft_nats
 
     rng, folder = np.random.default_rng(0), tmp_path / "ink"
     folder.mkdir()

@@ -11,12 +11,12 @@ import pytest
 import seqgen
 from seqgen.cli.compare import compare as command
 from seqgen.cli.generate import generate
-from seqgen.comparison import Comparison, compare, likeness, measure
+from seqgen.evaluation.comparison import Comparison, compare, likeness, measure
 from seqgen.config import LimitConfig
-from seqgen.drawing import as_svg
+from seqgen.report.charts import as_svg
 from seqgen.errors import ConfigError, DataError, PluginError, RunError
 from seqgen.plugin import Metric
-from seqgen.samples import (
+from seqgen.report.samples import (
     newest_samples_folder,
     next_samples_folder,
     read_samples,
@@ -223,7 +223,7 @@ def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) ->
     """What is measured is what was asked for, with the pieces that were written for it."""
     from seqgen_text.domain import Text
 
-    from seqgen.probing import probe
+    from seqgen.evaluation.probing import probe
 
     asked = []
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.corpus import Corpus, CorpusWriter
+from seqgen.data.corpus import Corpus, CorpusWriter
 from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, RunError
-from seqgen.splits import SEGMENT, SPLITS, Segments, assign_splits, draw
+from seqgen.data.splits import SEGMENT, SPLITS, Segments, assign_splits, draw
 
 
 def peak_of(function: Callable[[], object]) -> int:
@@ -66,7 +66,7 @@ def test_a_large_file_gives_the_same_bytes_however_it_is_read(
         (tmp_path / "texts" / f"{name}.txt").write_text(name + large_text(9_000_000))
     paths, folders = [verses, tmp_path / "texts"], []
     for jobs, kept in itertools.product((1, 2), (2**26, 2**20)):
-        monkeypatch.setattr("seqgen.reading.KEPT_BYTES", kept)
+        monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
         folder = tmp_path / f"{jobs} {kept}"
         folders.append(seqgen.prepare("text", paths, folder, jobs=jobs).folder)
     assert all(digest(folder) == digest(folders[0]) for folder in folders)
@@ -96,7 +96,7 @@ def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None
 
 def test_memory_does_not_grow_with_a_file(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_text.domain.LONGEST", 2**18)
-    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 2**20)
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 2**20)
     peaks = []
     for size in (6_000_000, 30_000_000):
         path = tmp_path / f"{size}.txt"
@@ -125,7 +125,7 @@ def test_small_pieces_leave_little_in_memory(corpus: Corpus, tmp_path: Path) -> 
 
 def test_progress_moves_within_a_file(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
-    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 0)
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 0)
     (tmp_path / "large.txt").write_text(large_text(3_000))
     told: list[tuple[str, int, int]] = []
     seqgen.prepare("text", [tmp_path], progress=lambda *now: told.append(now))
@@ -236,7 +236,7 @@ def test_one_odd_file_never_ends_the_others(verses: Path, tmp_path: Path) -> Non
 
 def test_a_corpus_of_an_edited_plugin_is_made_again(verses: Path, monkeypatch) -> None:
     first = seqgen.prepare("text", [verses])
-    monkeypatch.setattr("seqgen.preparation.source_digest", lambda _: "edited")
+    monkeypatch.setattr("seqgen.data.preparation.source_digest", lambda _: "edited")
     assert seqgen.prepare("text", [verses]).folder != first.folder
 
 
@@ -307,7 +307,7 @@ def test_a_parser_that_crashes_costs_one_file(tmp_path: Path, monkeypatch) -> No
 
 def test_large_corpora_are_read_twice_instead_of_kept(verses: Path, tmp_path, monkeypatch) -> None:
     kept = seqgen.prepare("text", [verses], tmp_path / "kept")
-    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 0)
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 0)
     streamed = seqgen.prepare("text", [verses], tmp_path / "streamed")
     assert digest(kept.folder) == digest(streamed.folder)
 

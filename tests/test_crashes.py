@@ -13,8 +13,8 @@ import pytest
 import seqgen
 import seqgen.discovery
 import seqgen.errors
-import seqgen.preparation
-from seqgen.deadline import within
+import seqgen.data.preparation
+from seqgen.data.deadline import within
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def make_fragile(monkeypatch, fail) -> None:
             return super().read(path)
 
     whole = seqgen.discovery.load_domain
-    monkeypatch.setattr("seqgen.preparation.load_domain", lambda name: (Fragile(), whole(name)[1]))
+    monkeypatch.setattr("seqgen.data.preparation.load_domain", lambda name: (Fragile(), whole(name)[1]))
 
 
 def skipped(corpus: seqgen.Corpus) -> list[tuple[str, str]]:
@@ -48,7 +48,7 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
     """The same when what was read is kept in between, and when all is read twice."""
     make_fragile(monkeypatch, os.abort)
     for kept in (2**26, 40):
-        monkeypatch.setattr("seqgen.reading.KEPT_BYTES", kept)
+        monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
         corpus = seqgen.prepare("text", [texts], tmp_path / f"corpus {kept}", jobs=2)
         assert skipped(corpus) == [("3.txt", "its parser crashed")]
         names = [Path(corpus.source(index)).name for index in range(corpus.info["pieces"])]
@@ -58,7 +58,7 @@ def test_a_crash_of_a_parser_costs_one_file(texts: Path, tmp_path: Path, monkeyp
 def test_a_crash_while_a_codec_is_chosen_costs_one_file(texts, tmp_path, monkeypatch) -> None:
     """Of a large corpus some files are read before all the others, to choose by."""
     make_fragile(monkeypatch, os.abort)
-    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 40)
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 40)
     chosen = []
 
     def suggested(domain, found, options, pieces):
@@ -66,9 +66,9 @@ def test_a_crash_while_a_codec_is_chosen_costs_one_file(texts, tmp_path, monkeyp
         return choice
 
     implementation, _ = seqgen.discovery.load_domain("text")
-    choice = seqgen.preparation._choice(implementation, "text", "characters", None)
-    monkeypatch.setattr("seqgen.preparation._choice", lambda *_: None)
-    monkeypatch.setattr("seqgen.preparation._suggestion", suggested)
+    choice = seqgen.data.preparation._choice(implementation, "text", "characters", None)
+    monkeypatch.setattr("seqgen.data.preparation._choice", lambda *_: None)
+    monkeypatch.setattr("seqgen.data.preparation._suggestion", suggested)
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
     assert len(chosen) == corpus.info["pieces"] == 7
 
@@ -83,7 +83,7 @@ def test_a_machine_of_one_core_survives_as_well(texts: Path, tmp_path: Path, mon
 @pytest.mark.slow
 def test_a_parser_that_never_ends_costs_one_file(texts: Path, tmp_path, monkeypatch) -> None:
     make_fragile(monkeypatch, lambda: time.sleep(1e6))
-    monkeypatch.setattr("seqgen.reading.PATIENCE", 10.0)
+    monkeypatch.setattr("seqgen.data.reading.PATIENCE", 10.0)
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
     assert skipped(corpus) == [("3.txt", "its parser had not ended after 10 seconds")]
     assert corpus.info["pieces"] == 7
@@ -101,8 +101,8 @@ def test_a_parser_that_never_ends_here_costs_one_file(texts: Path, tmp_path, mon
 
     make_fragile(monkeypatch, hang)
     for name, kept in (("kept", 2**26), ("alone", 1)):
-        monkeypatch.setattr("seqgen.reading.KEPT_BYTES", kept)
-        monkeypatch.setattr("seqgen.reading.PATIENCE", 0.3 if kept > 1 else 0.1)
+        monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
+        monkeypatch.setattr("seqgen.data.reading.PATIENCE", 0.3 if kept > 1 else 0.1)
         corpus = seqgen.prepare("text", [texts], tmp_path / name, jobs=1)
         assert skipped(corpus) == [("3.txt", "its parser had not ended after 0.3 seconds")]
         assert corpus.info["pieces"] == 7
@@ -121,7 +121,7 @@ def test_a_file_without_an_end_keeps_its_pieces(tmp_path, monkeypatch, in_main_t
                 yield f"piece {number}"
 
     whole = seqgen.discovery.load_domain
-    monkeypatch.setattr("seqgen.preparation.load_domain", lambda name: (Endless(), whole(name)[1]))
+    monkeypatch.setattr("seqgen.data.preparation.load_domain", lambda name: (Endless(), whole(name)[1]))
     (tmp_path / "a.txt").write_text("a")
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         prepare = partial(seqgen.prepare, "text", [tmp_path], tmp_path / "c", patience=0.2)

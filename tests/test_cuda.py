@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.adaptive import score_adaptively
+from seqgen.evaluation.adaptive import score_adaptively
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.run import Run
-from seqgen.scoring import score_ids
-from seqgen.torch_stepper import TorchStepper
+from seqgen.evaluation.scoring import score_ids
+from seqgen.generation.torch_stepper import TorchStepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -44,7 +44,7 @@ def test_a_gpu_learns_what_the_processor_learns(corpus, tmp_path: Path) -> None:
 def test_a_killed_training_ends_as_the_unbroken_one(
     name: str, corpus, chorales, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
     data = corpus if name == "text" else chorales.corpus()
     run = seqgen.create_run(tmp_path / "unbroken", data, MODEL, CONFIG)
     for number, report in enumerate(run.train(data)):

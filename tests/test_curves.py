@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.curves import IMAGES, as_image, as_text, loss_curves
+from seqgen.report.curves import IMAGES, as_image, as_text, loss_curves
 from seqgen.errors import SeqgenError
 
 BASELINE = {"order": 5, "valid_loss": 1.5}

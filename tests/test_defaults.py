@@ -11,7 +11,7 @@ import safetensors.numpy
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.defaults import (
+from seqgen.training.defaults import (
     BLOCK,
     SHARE,
     TOLERANCE,
@@ -22,7 +22,7 @@ from seqgen.defaults import (
     most_conservative,
     temperatures,
 )
-from seqgen.keeping import model_card
+from seqgen.training.keeping import model_card
 
 #: A blank is so likely that min-p 0.05 drops all other letters, and so ends no run of blanks.
 LETTERS, SHARES = " abcd", np.array([0.968, 0.008, 0.008, 0.008, 0.008])
@@ -136,7 +136,7 @@ def test_a_model_that_loops_gets_no_min_p_and_a_higher_temperature(blanks) -> No
 
 def test_the_choice_is_always_the_same(blanks, monkeypatch) -> None:
     chosen = choose_sampling(blanks, blanks.corpus(), TOKENS)
-    monkeypatch.setattr("seqgen.fused.SHARE", 1)  # other threads share out the pieces
+    monkeypatch.setattr("seqgen.generation.fused.SHARE", 1)  # other threads share out the pieces
     assert choose_sampling(blanks, blanks.corpus(), TOKENS) == chosen
 
 

@@ -27,9 +27,9 @@ def blocks(page: Path, kind: str) -> list[str]:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     """A folder with the files that the pages speak of, and demos of a few files."""
-    from seqgen_handwriting import fonts
+    from seqgen_handwriting.writing import fonts
     from seqgen_handwriting.domain import Handwriting
-    from seqgen_handwriting.json_files import as_json
+    from seqgen_handwriting.files.json_files import as_json
     from seqgen_music.domain import MusicDomain
     from seqgen_text.domain import Text
 
@@ -161,7 +161,7 @@ def test_the_example_of_framings_runs(workplace: Path, monkeypatch, capsys) -> N
 def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     module = __import__(name)
-    monkeypatch.setattr("seqgen.task.LONGEST_PIECE", 100)
+    monkeypatch.setattr("seqgen.generation.writer.LONGEST_PIECE", 100)
     module.main(0.05, workplace / "out")
     assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
     sys.modules.pop(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.signals import ENDING, received, undivided
+from seqgen.storage.signals import ENDING, received, undivided
 
 ON_LINUX = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 
@@ -122,8 +122,8 @@ def test_what_is_undivided_hears_of_a_signal_at_its_end(name: str, monkeypatch) 
 READER = """
 import os, sys, time
 from pathlib import Path
-import seqgen.reading
-from seqgen.workers import share_out
+import seqgen.data.reading
+from seqgen.data.workers import share_out
 import joblib
 if __name__ == "__main__":
     def report(number):
@@ -259,7 +259,7 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
 
 def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, monkeypatch) -> None:
     from seqgen.errors import RunError
-    from seqgen.samples import write_samples
+    from seqgen.report.samples import write_samples
 
     mkdir, limit = Path.mkdir, seqgen.LimitConfig(length=5)
 
@@ -270,7 +270,7 @@ def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, m
 
     monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     shut = seqgen.load(run.folder, "cpu")
-    monkeypatch.setattr("seqgen.samples._highest", lambda _: 98)
+    monkeypatch.setattr("seqgen.report.samples._highest", lambda _: 98)
     with pytest.raises(RunError, match=r"samples/99 cannot be written \(Read-only.*\(--out\)"):
         write_samples(shut, seqgen.generate(shut, 1, limit=limit))
     written = write_samples(shut, seqgen.generate(shut, 1, limit=limit), tmp_path / "out")

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 import seqgen
-from seqgen import evaluation, spans
-from seqgen.comparison import reference_pieces
-from seqgen.evaluation import evaluate
+from seqgen.evaluation.loss import loss as evaluation
+from seqgen.data import spans
+from seqgen.evaluation.comparison import reference_pieces
+from seqgen.evaluation.loss import evaluate
 from seqgen.model import SequenceLSTM
-from seqgen.ngram import baseline
-from seqgen.scoring import score_spans
-from seqgen.spans import Span, evaluated, piece_features, spans_of
+from seqgen.evaluation.ngram import baseline
+from seqgen.evaluation.scoring import score_spans
+from seqgen.data.spans import Span, evaluated, piece_features, spans_of
 
 TRAIN = seqgen.TrainConfig(tokens=3_000, batch=4, window=32, evaluations=1, device="cpu")
 SMALL = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
@@ -48,8 +49,8 @@ def music_corpus(folder: Path) -> seqgen.Corpus:
 
 
 def ink_corpus(folder: Path) -> seqgen.Corpus:
-    from seqgen_handwriting.fonts import demo_lines
-    from seqgen_handwriting.json_files import as_json
+    from seqgen_handwriting.writing.fonts import demo_lines
+    from seqgen_handwriting.files.json_files import as_json
 
     for number, line in enumerate(list(demo_lines(30))[::6]):
         (folder / f"{number}.json").write_text(as_json(line))
@@ -192,7 +193,7 @@ def test_context_is_read_and_not_counted(chorales, monkeypatch) -> None:
 
 
 def test_adaptive_scores_of_a_part_know_what_comes_before(run) -> None:
-    from seqgen.adaptive import score_spans_adaptively
+    from seqgen.evaluation.adaptive import score_spans_adaptively
 
     ids = run.codec.encode("9 green bottles hanging on the wall,\nand if one green bottle")
     features = piece_features(run.codec, ids)

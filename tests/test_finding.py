@@ -12,7 +12,7 @@ import pytest
 import seqgen
 from seqgen.cli import app
 from seqgen.errors import CorpusError
-from seqgen.finding import unread_text
+from seqgen.data.finding import unread_text
 
 
 @pytest.fixture

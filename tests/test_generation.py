@@ -9,8 +9,8 @@ import torch
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
-from seqgen.samples import write_samples
-from seqgen.task import STRIDE
+from seqgen.report.samples import write_samples
+from seqgen.generation.writer import STRIDE
 
 LIMIT = LimitConfig(length=150)
 
@@ -19,7 +19,7 @@ def ticking(monkeypatch) -> None:
     """Let the engine's clock go on by a second whenever it is looked at."""
     clock = itertools.count()
     stand_in = SimpleNamespace(monotonic=lambda: float(next(clock)))
-    monkeypatch.setattr("seqgen.task.time", stand_in)
+    monkeypatch.setattr("seqgen.generation.writer.time", stand_in)
 
 
 def texts(run: seqgen.Run, count: int, **options) -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 import seqgen
 from seqgen.errors import InUse, RunError
 from seqgen.files import new_folder, write_atomic
-from seqgen.holding import REPLACED, hold, hold_first, sweep, temporary_name
+from seqgen.storage.locks import REPLACED, hold, hold_first, sweep, temporary_name
 from seqgen.run import Run
-from seqgen.samples import write_samples
+from seqgen.report.samples import write_samples
 
 MARK = '{"seqgen": "test"}'
 LIMIT = seqgen.LimitConfig(length=20)
@@ -24,7 +24,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from seqgen.files import new_folder
-from seqgen.holding import hold
+from seqgen.storage.locks import hold
 if sys.argv[2] == "hold":
     with hold(Path(sys.argv[1])):
         print("held", flush=True)
@@ -257,7 +257,7 @@ def test_two_trainings_of_one_run_never_mix(corpus, tmp_path: Path) -> None:
 
 
 def test_a_corpus_in_the_cache_is_made_once_by_two(verses: Path, monkeypatch) -> None:
-    made, finish = [], seqgen.corpus.CorpusWriter.finish
+    made, finish = [], seqgen.data.corpus.CorpusWriter.finish
 
     def slow(self, *arguments) -> None:
         if not made:
@@ -269,7 +269,7 @@ def test_a_corpus_in_the_cache_is_made_once_by_two(verses: Path, monkeypatch) ->
             made.append(self)
         finish(self, *arguments)
 
-    monkeypatch.setattr("seqgen.corpus.CorpusWriter.finish", slow)
+    monkeypatch.setattr("seqgen.data.corpus.CorpusWriter.finish", slow)
     found: list = []
     other = threading.Thread(
         target=lambda: found.append(seqgen.prepare("text", [verses], seed=707, jobs=1))

@@ -20,11 +20,11 @@ from seqgen.cli.info import info
 from seqgen.cli.score import score
 from seqgen.cli.train import train
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 from seqgen.errors import CorpusError, DataError, SeqgenError
 from seqgen.files import file_digest
-from seqgen.integrity import ARRAYS, SOURCES
-from seqgen.samples import write_samples
+from seqgen.data.integrity import ARRAYS, SOURCES
+from seqgen.report.samples import write_samples
 
 Commands = dict[str, Callable[[], object]]
 

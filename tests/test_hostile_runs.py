@@ -21,11 +21,11 @@ import safetensors.numpy
 import seqgen
 from seqgen.cli import app
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-from seqgen.curves import loss_curves
+from seqgen.report.curves import loss_curves
 from seqgen.errors import PluginError, RunError, SeqgenError
-from seqgen.keeping import model_card
-from seqgen.stepper import choose_stepper
-from seqgen.torch_stepper import TorchStepper
+from seqgen.training.keeping import model_card
+from seqgen.generation.stepper import choose_stepper
+from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.vocab import Vocab
 
 #: What is put in the place of every value; MISSING removes the key.
@@ -221,7 +221,7 @@ import json, resource, sys
 import numpy as np, torch, seqgen, seqgen.model
 from pathlib import Path
 from seqgen.errors import SeqgenError
-from seqgen.stepper import choose_stepper
+from seqgen.generation.stepper import choose_stepper
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 most = pages * resource.getpagesize() + 10**9
 resource.setrlimit(resource.RLIMIT_AS, (most, most))

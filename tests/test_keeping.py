@@ -12,11 +12,11 @@ import safetensors
 import safetensors.numpy
 
 import seqgen
-import seqgen.training
+import seqgen.training.loop
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError
 from seqgen.files import write_atomic
-from seqgen.keeping import Keeper
+from seqgen.training.keeping import Keeper
 from seqgen.run import Run
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
@@ -27,7 +27,7 @@ CONFIG = TrainConfig(
 
 @pytest.fixture(autouse=True)
 def report_every_step(monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
 
 
 def told(folder: Path) -> tuple[float, bool]:
@@ -40,7 +40,7 @@ def measured(folder: Path, corpus: seqgen.Corpus) -> float:
     """Return the loss of the weights in a folder."""
     run = Run(folder, "cpu")
     most = run.info["result"]["valid_tokens"]
-    return seqgen.training.losses(run.model, corpus, run.train_config, most)[0]
+    return seqgen.training.loop.losses(run.model, corpus, run.train_config, most)[0]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_was_better_before_a_kill_is_kept(
 
 def test_what_was_better_before_a_divergence_is_kept(corpus, tmp_path: Path, monkeypatch) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, MODEL, CONFIG)
-    real, wild = seqgen.training._check, []
+    real, wild = seqgen.training.loop._check, []
     before = math.inf
 
     def check(loss, most, learner):
@@ -85,7 +85,7 @@ def test_what_was_better_before_a_divergence_is_kept(corpus, tmp_path: Path, mon
             loss = math.nan
         real(loss, most, learner)
 
-    monkeypatch.setattr("seqgen.training._check", check)
+    monkeypatch.setattr("seqgen.training.loop._check", check)
     for report in run.train(corpus):
         if not wild and report.improved:
             before = report.valid_loss
@@ -100,7 +100,7 @@ def test_ctrl_c_while_a_divergence_is_told_ends_with_a_model(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, MODEL, replace(CONFIG, evaluations=1))
-    real, wild = seqgen.training._check, []
+    real, wild = seqgen.training.loop._check, []
 
     def check(loss, most, learner):
         if learner.counts.tokens > 2_000 and not wild:
@@ -108,7 +108,7 @@ def test_ctrl_c_while_a_divergence_is_told_ends_with_a_model(
             loss = math.nan
         real(loss, most, learner)
 
-    monkeypatch.setattr("seqgen.training._check", check)
+    monkeypatch.setattr("seqgen.training.loop._check", check)
     reports = run.train(corpus)
     assert any("went wild" in report.message for report in reports)
     report = reports.throw(KeyboardInterrupt())
@@ -152,10 +152,10 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
 
     run = Run(killed, "cpu")
     with monkeypatch.context() as patch:
-        patch.setattr("seqgen.keeping.Keeper.describe", lambda self: None)
+        patch.setattr("seqgen.training.keeping.Keeper.describe", lambda self: None)
         training = run.train(corpus)
         next(training)
-        patch.setattr("seqgen.keeping.Keeper.describe", die)
+        patch.setattr("seqgen.training.keeping.Keeper.describe", die)
         with pytest.raises(Killed):
             list(training)
     opened = Run(killed, "cpu")
@@ -170,7 +170,7 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
 def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:
-    from seqgen.keeping import Keeper
+    from seqgen.training.keeping import Keeper
 
     record, calls = Keeper.record, []
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen import ngram
-from seqgen.batches import IGNORE
-from seqgen.ngram import NgramModel, baseline
+from seqgen.evaluation.loss import ngram
+from seqgen.data.batches import IGNORE
+from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of("abc")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.novelty import build, copied_lengths, follow
+from seqgen.evaluation.novelty import build, copied_lengths, follow
 
 SYMBOLS = st.lists(st.integers(0, 2), min_size=1, max_size=30)
 

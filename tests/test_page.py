@@ -9,10 +9,10 @@ import pytest
 
 import seqgen
 from seqgen.config import LimitConfig
-from seqgen.curves import loss_curves
+from seqgen.report.curves import loss_curves
 from seqgen.errors import ConfigError, DataError
-from seqgen.page import loss_curve, write_page
-from seqgen.samples import read_samples, write_samples
+from seqgen.report.page import loss_curve, write_page
+from seqgen.report.samples import read_samples, write_samples
 
 
 class Collector(HTMLParser):
@@ -97,7 +97,7 @@ def test_pieces_that_are_seen_and_heard_get_a_player(run, tmp_path: Path, heard)
 def test_every_ending_has_words(run, tmp_path: Path) -> None:
     from typing import get_args
 
-    from seqgen.task import StoppedBy
+    from seqgen.generation.writer import StoppedBy
 
     new = list(seqgen.generate(run, 1, limit=LimitConfig(length=30)))
     for ending in get_args(StoppedBy):
@@ -118,7 +118,7 @@ def test_the_page_says_what_was_copied(run, corpus, tmp_path: Path) -> None:
 def test_the_page_shows_what_was_measured(run, tmp_path: Path) -> None:
     import numpy as np
 
-    from seqgen.comparison import Comparison
+    from seqgen.evaluation.comparison import Comparison
     from seqgen.plugin import Metric
 
     samples = write_samples(run, seqgen.generate(run, 1), tmp_path / "samples")
@@ -162,7 +162,7 @@ HOSTILE = """"'><script>alert(1)</script></title></pre><img src=x onerror=alert(
 def test_nothing_that_a_run_says_becomes_an_element(run, tmp_path: Path, monkeypatch) -> None:
     import numpy as np
 
-    from seqgen.comparison import Comparison
+    from seqgen.evaluation.comparison import Comparison
     from seqgen.plugin import Metric
 
     forms = {

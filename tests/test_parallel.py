@@ -55,7 +55,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
     script = tmp_path / "train.py"
     script.write_text(
         "import sys, seqgen\n"
-        "from seqgen.parallel import join\n"
+        "from seqgen.training.parallel import join\n"
         "folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])\n"
         "config = seqgen.TrainConfig(\n"
         "    tokens=8000, batch=8, window=16, evaluations=4, device='cpu')\n"

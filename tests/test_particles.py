@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from seqgen_music.chorale import CANDIDATES
-from seqgen_music.raster import raster_of
+from seqgen_music.codecs.chorale.codec import CANDIDATES
+from seqgen_music.codecs.chorale.raster import raster_of
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.fused import FusedStepper
-from seqgen.particles import _resampled, _shares
-from seqgen.torch_stepper import TorchStepper
+from seqgen.generation.fused import FusedStepper
+from seqgen.generation.candidates import _resampled, _shares
+from seqgen.generation.torch_stepper import TorchStepper
 
 AS_IT_IS = SampleConfig(temperature=1.0, min_p=0.0)
 
@@ -93,7 +93,7 @@ def test_candidates_that_are_drawn_anew_go_on_from_their_own_state(dictated) -> 
 def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch, device) -> None:
     if device == "torch":
         monkeypatch.setattr(
-            "seqgen.generation.choose_stepper", lambda run, lanes, int8: TorchStepper(run.model)
+            "seqgen.generation.engine.choose_stepper", lambda run, lanes, int8: TorchStepper(run.model)
         )
     prompt, space = "9 green", letter(dictated, " ")
     [new] = seqgen.generate(

@@ -59,7 +59,7 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
     corpus = chorales.corpus()
     codec = corpus.codec
     right = codec.features(corpus.piece(0))
-    from seqgen.spans import piece_features
+    from seqgen.data.spans import piece_features
 
     np.testing.assert_array_equal(piece_features(codec, corpus.piece(0)), right)
     for wrong in (right[:-1], right[:, :-1], right + 1000, right - 1000, right.astype(float)):

@@ -7,7 +7,7 @@ import pytest
 
 import seqgen
 from seqgen.cli.report import file_reports, table
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 
 
 @pytest.fixture

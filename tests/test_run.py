@@ -7,14 +7,14 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError, RunError
-from seqgen.keeping import model_card
+from seqgen.training.keeping import model_card
 
 SMALL = ModelConfig(hidden=8, embedding=4)
 
 
 def test_generating_needs_the_run_folder_only(run, corpus, tmp_path: Path, monkeypatch) -> None:
     shutil.copytree(run.folder, tmp_path / "moved")
-    monkeypatch.setattr("seqgen.corpus.Corpus.__init__", None)
+    monkeypatch.setattr("seqgen.data.corpus.Corpus.__init__", None)
     one = [new.piece for new in seqgen.generate(seqgen.load(tmp_path / "moved", "cpu"), 2)]
     assert one == [new.piece for new in seqgen.generate(run, 2)]
 
@@ -136,7 +136,7 @@ def test_planning_compiling_baseline_and_calibration_are_part_of_the_time(
         budgets.append(learner.counts.budget)
         return iter(())
 
-    monkeypatch.setattr("seqgen.training.train", learn)
+    monkeypatch.setattr("seqgen.training.loop.train", learn)
     monkeypatch.setattr(run, "_compile_steps", lambda: 4.0)
     list(run.train(corpus))
     assert budgets == [60.0 - 7.0 - 5.0 - 3.0 - 4.0]

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.sampling import (
+from seqgen.generation.sampling import (
     NOT_FINITE,
     NOTHING_LEFT,
     Lanes,

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.batches import FRAMINGS, TrainingStream
+from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError, SeqgenError
-from seqgen.evaluation import evaluate
-from seqgen.lanes import Steps
-from seqgen.learner import Counts, Learner, batch_nats
+from seqgen.evaluation.loss import evaluate
+from seqgen.data.lanes import Steps
+from seqgen.training.learner import Counts, Learner, batch_nats
 from seqgen.model import SequenceLSTM
-from seqgen.training import spent, step_size, train
+from seqgen.training.loop import spent, step_size, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)
 SHORT = TrainConfig(
@@ -190,9 +190,9 @@ def test_a_budget_of_time_is_kept_and_slow_evaluations_leave_room_to_train(
         return 1.0
 
     time = SimpleNamespace(monotonic=lambda: clock.now)
-    monkeypatch.setattr("seqgen.training.time", time)
-    monkeypatch.setattr("seqgen.learner.batch_nats", step)
-    monkeypatch.setattr("seqgen.training.evaluate", slow)
+    monkeypatch.setattr("seqgen.training.loop.time", time)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", step)
+    monkeypatch.setattr("seqgen.training.loop.evaluate", slow)
     config = replace(SHORT, minutes=4, tokens=0, threads=1)
     reports = list(learn(corpus, config))
     evaluations = [report for report in reports if report.valid_loss is not None]
@@ -211,7 +211,7 @@ def test_ctrl_c_ends_with_an_evaluation_that_can_be_saved(corpus, monkeypatch) -
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", interrupted)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", interrupted)
     config = replace(SHORT, epochs=1000, tokens=0, evaluations=1)
     reports = list(learn(corpus, config))
     assert reports[-1].interrupted and reports[-1].improved and reports[-1].step == 3
@@ -226,7 +226,7 @@ def test_ctrl_c_during_an_evaluation_keeps_the_model(corpus, tmp_path, monkeypat
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr("seqgen.training.evaluate", interrupted)
+    monkeypatch.setattr("seqgen.training.loop.evaluate", interrupted)
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
     reports = list(run.train(corpus))
     assert reports[-1].interrupted and reports[-1].fraction < 1
@@ -234,7 +234,7 @@ def test_ctrl_c_during_an_evaluation_keeps_the_model(corpus, tmp_path, monkeypat
 
 
 def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
     run = seqgen.create_run(tmp_path / "early", corpus, SMALL, SHORT)
     for report in run.train(corpus):
         assert report.valid_loss is None
@@ -251,7 +251,7 @@ def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeyp
 
 
 def test_some_lanes_begin_a_window_with_nothing(corpus, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.learner.FORGETTING", 0.3)
+    monkeypatch.setattr("seqgen.training.learner.FORGETTING", 0.3)
     states = []
     real = batch_nats
 
@@ -259,7 +259,7 @@ def test_some_lanes_begin_a_window_with_nothing(corpus, monkeypatch) -> None:
         states.append(state)
         return real(model, batch, state)
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", watch)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
     learner = Learner(build(corpus), corpus, replace(SHORT, batch=64))
     for _ in range(5):
         learner.update(1e-3)
@@ -276,7 +276,7 @@ def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
         seen.append(batch.inputs)
         return real(model, batch, state)
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", watch)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
     next(learn(corpus, SHORT))
     first = next(TrainingStream(corpus, SHORT.batch, SHORT.window, SHORT.seed))
     assert (seen[0] == first.inputs).all()
@@ -297,7 +297,7 @@ def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -
 
 
 def test_generating_in_the_loop_does_not_end_training_mode(corpus, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.training.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
     modes = []
     real = batch_nats
 
@@ -305,7 +305,7 @@ def test_generating_in_the_loop_does_not_end_training_mode(corpus, tmp_path, mon
         modes.append(model.training)
         return real(model, batch, state)
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", watch)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
     config = replace(SHORT, tokens=600, evaluations=1)
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
     for report in run.train(corpus):
@@ -319,7 +319,7 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(corpus, monkeypatch
     def broken(model, batch, state):
         return sum(p.sum() for p in model.parameters()) * math.nan, state
 
-    monkeypatch.setattr("seqgen.learner.batch_nats", broken)
+    monkeypatch.setattr("seqgen.training.learner.batch_nats", broken)
     with pytest.raises(SeqgenError, match=r"became nan at step .* smaller step size than 0.006"):
         list(learn(corpus, SHORT))
 

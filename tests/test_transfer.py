@@ -8,14 +8,14 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.batches import Batch
+from seqgen.data.batches import Batch
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError, RunError
-from seqgen.evaluation import evaluate
-from seqgen.learner import batch_nats
+from seqgen.evaluation.loss import evaluate
+from seqgen.training.learner import batch_nats
 from seqgen.model import SequenceLSTM
 from seqgen.run import Run
-from seqgen.transfer import transfer_weights
+from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
 CONFIGS = {

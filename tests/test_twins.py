@@ -13,10 +13,10 @@ from seqgen_text.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
-from seqgen.splits import LARGE_GROUP, LONG_PIECE, SPLITS, assign_splits, draw
-from seqgen.twins import PASSAGES, Twins
+from seqgen.data.splits import LARGE_GROUP, LONG_PIECE, SPLITS, assign_splits, draw
+from seqgen.data.twins import PASSAGES, Twins
 
 #: Pieces without a twin, enough for all splits to have some.
 LONERS = [frozenset([number]) for number in range(1000, 1100)]
@@ -256,8 +256,8 @@ def test_a_small_corpus_is_read_once_to_choose_and_to_encode(verses, seen, monke
 
 def test_of_a_large_corpus_some_files_are_looked_at(verses, seen, tmp_path, monkeypatch) -> None:
     kept = seqgen.prepare("text", [verses], tmp_path / "kept", jobs=1)
-    monkeypatch.setattr("seqgen.reading.KEPT_BYTES", 0)
-    monkeypatch.setattr("seqgen.reading.SAMPLED_FILES", 5)
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 0)
+    monkeypatch.setattr("seqgen.data.reading.SAMPLED_FILES", 5)
     streamed = seqgen.prepare("text", [verses], tmp_path / "streamed", jobs=1)
     texts = [path.read_text() for path in sorted(verses.iterdir())]
     assert seen == [texts[number] for number in (0, 10, 20, 29, 39)]

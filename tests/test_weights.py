@@ -9,11 +9,11 @@ import safetensors.numpy
 
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
-from seqgen.fused import FusedStepper
+from seqgen.generation.fused import FusedStepper
 from seqgen.model import SequenceLSTM
-from seqgen.task import Primed
+from seqgen.generation.writer import Primed
 from seqgen.vocab import Vocab
-from seqgen.weights import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
+from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
 
 VOCAB = Vocab.of(["a", "b", "c", "d", "e"])
 CONFIG = ModelConfig(hidden=6, embedding=4)

@@ -22,7 +22,7 @@ import cyclopts
 import seqgen
 from seqgen.cli.printing import any_encoding, complain, open_outputs
 from seqgen.errors import SeqgenError
-from seqgen.signals import exit_status
+from seqgen.storage.signals import exit_status
 
 COMMANDS = {
     "demo": "Try a domain: train for a few minutes, write four pieces and a page.",

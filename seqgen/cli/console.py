@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from seqgen.cli.printing import visible
-from seqgen.corpus import Corpus
-from seqgen.finding import unread_text
+from seqgen.data.corpus import Corpus
+from seqgen.data.finding import unread_text
 
 #: Progress, tables and remarks; results of a command are printed on standard output.
 stderr = Console(stderr=True, highlight=False)

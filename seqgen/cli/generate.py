@@ -23,8 +23,8 @@ from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
     from seqgen.run import Run
-    from seqgen.samples import Samples
-    from seqgen.task import Generated
+    from seqgen.report.samples import Samples
+    from seqgen.generation.writer import Generated
 
 
 #: Seconds of compiling after which the user is told.
@@ -123,7 +123,7 @@ def generate(
     """
     from seqgen.files import SAMPLES, refuse_existing
     from seqgen.run import load
-    from seqgen.samples import chosen_suffix
+    from seqgen.report.samples import chosen_suffix
 
     if prompt == given == "-":
         raise ConfigError("--prompt and --given cannot both read standard input (-)")
@@ -148,7 +148,7 @@ def generate(
     single = count == 1 and particles == 1
     typed = loaded.codec.text_stream() if single and not json else None
     if adapt:
-        from seqgen.adaptive import adapt as learn_from
+        from seqgen.evaluation.adaptive import adapt as learn_from
 
         loaded = learn_from(loaded, piece)
     samples = generate_samples(
@@ -210,7 +210,7 @@ def _has_corpus(run: Run) -> bool:
 def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:
     """Write the page of some pieces; if they were compared with the corpus, with metrics too."""
     from seqgen.cli.compare import compare_samples
-    from seqgen.page import write_page
+    from seqgen.report.page import write_page
 
     known = any("novelty" in entry for entry in samples.manifest["pieces"])
     pieces = [new.piece for new in samples.pieces]
@@ -233,10 +233,10 @@ def generate_samples(
     **options: Any,
 ) -> Samples:
     """Generate, write and show how far it is; the options are those of `seqgen.generate`."""
-    from seqgen.beam import search
+    from seqgen.generation.beam import search
     from seqgen.cli.console import meter
-    from seqgen.generation import generate
-    from seqgen.samples import write_samples
+    from seqgen.generation.engine import generate
+    from seqgen.report.samples import write_samples
 
     compare = run.corpus() if novelty else None
     settings = {"count": count, "beam": beam, "rank": rank, **(about or {})}

@@ -11,7 +11,7 @@ from seqgen.cli.printing import print_json, show
 from seqgen.errors import RunError
 
 if TYPE_CHECKING:
-    from seqgen.curves import Curves
+    from seqgen.report.curves import Curves
 
 
 def info(
@@ -34,10 +34,10 @@ def info(
     json
         Print the description for programs.
     """
-    from seqgen.corpus import Corpus
-    from seqgen.curves import IMAGES, loss_curves
+    from seqgen.data.corpus import Corpus
+    from seqgen.report.curves import IMAGES, loss_curves
     from seqgen.files import CORPUS
-    from seqgen.keeping import model_card
+    from seqgen.training.keeping import model_card
     from seqgen.run import Run
 
     if plot is not None:
@@ -65,14 +65,14 @@ def info(
 
 def _print_curves(curves: Curves) -> None:
     """Draw as wide as the terminal is."""
-    from seqgen.curves import as_text
+    from seqgen.report.curves import as_text
 
     show(as_text(curves, shutil.get_terminal_size().columns))
 
 
 def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     """Draw the curves into a file."""
-    from seqgen.curves import as_image
+    from seqgen.report.curves import as_image
     from seqgen.files import write_atomic
 
     if curves is None:
@@ -81,7 +81,7 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
 
 
 def _corpus_text(about: dict[str, Any]) -> str:
-    from seqgen.finding import unread_text
+    from seqgen.data.finding import unread_text
 
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())
     units = ", ".join(f"{amount:,.0f} {unit}" for unit, amount in about["units"].items())

@@ -11,7 +11,7 @@ from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seqgen.corpus import Corpus
+    from seqgen.data.corpus import Corpus
 
 
 @checked
@@ -60,7 +60,7 @@ def prepare(
     from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, table
     from seqgen.discovery import load_domain
-    from seqgen.finding import unread_text
+    from seqgen.data.finding import unread_text
 
     check_folder(out, load_domain(domain)[1].suffixes, "files to read go before --out")
     corpus = prepare_corpus(
@@ -100,7 +100,7 @@ def prepare_corpus(
     """Prepare a corpus and show how far it is."""
     from seqgen.cli.console import meter, say
     from seqgen.files import cache_folder, cache_is_kept
-    from seqgen.preparation import prepare as read_and_encode
+    from seqgen.data.preparation import prepare as read_and_encode
 
     if not cache_is_kept():
         say(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from seqgen.corpus import Corpus
+from seqgen.data.corpus import Corpus
 
 #: Different words that are listed of one file.
 LISTED = 3

@@ -22,8 +22,8 @@ def resume(run: Path, *, json: bool = False) -> None:
     from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
-    from seqgen.holding import hold
-    from seqgen.parallel import join
+    from seqgen.storage.locks import hold
+    from seqgen.training.parallel import join
     from seqgen.run import Run
 
     begun = Run(run)

@@ -16,11 +16,11 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
-    from seqgen.corpus import Corpus
-    from seqgen.reading import Outcome
+    from seqgen.data.corpus import Corpus
+    from seqgen.data.reading import Outcome
     from seqgen.run import Run
-    from seqgen.spans import Span
-    from seqgen.splits import Segments
+    from seqgen.data.spans import Span
+    from seqgen.data.splits import Segments
 
 #: Units that losses are quoted for in bits, as is the custom with text.
 IN_BITS = {"characters", "bytes"}
@@ -80,13 +80,13 @@ def score(
     json
         Print the result for programs.
     """
-    from seqgen.adaptive import score_spans_adaptively
+    from seqgen.evaluation.adaptive import score_spans_adaptively
     from seqgen.cli.console import say
-    from seqgen.finding import unread_text
-    from seqgen.ngram import baseline
-    from seqgen.reading import Outcome
+    from seqgen.data.finding import unread_text
+    from seqgen.evaluation.ngram import baseline
+    from seqgen.data.reading import Outcome
     from seqgen.run import load
-    from seqgen.scoring import score_spans
+    from seqgen.evaluation.scoring import score_spans
     from seqgen.unknown import changes_as_json, changes_text
 
     if unknown != "error" and not _are_files(paths):
@@ -165,9 +165,9 @@ def _pieces(
     run: Run, paths: tuple[Path, ...], split: str | None, unknown: OrError, outcome: Outcome
 ) -> Iterator[tuple[str, Span]]:
     """Return the pieces that are meant, or the held-out parts, with where they come from."""
-    from seqgen.corpus import Corpus
-    from seqgen.preparation import encode_files
-    from seqgen.spans import Span, piece_features
+    from seqgen.data.corpus import Corpus
+    from seqgen.data.preparation import encode_files
+    from seqgen.data.spans import Span, piece_features
 
     if not paths:
         return _split(run.corpus(), split)
@@ -199,7 +199,7 @@ def _likelihoods(run: Run, paths: tuple[Path, ...], unknown: OrError) -> dict[st
 
     A corpus holds ids alone. What they decode to lies where the codes are, which flatters.
     """
-    from seqgen.preparation import original_pieces
+    from seqgen.data.preparation import original_pieces
 
     if not _are_files(paths):
         return {}
@@ -210,7 +210,7 @@ def _likelihoods(run: Run, paths: tuple[Path, ...], unknown: OrError) -> dict[st
 def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:
     """Return what belongs to a split, with where it comes from."""
     from seqgen.cli.console import say
-    from seqgen.splits import SPLITS
+    from seqgen.data.splits import SPLITS
 
     chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]
     if not chosen:
@@ -221,7 +221,7 @@ def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:
 
 def _parts(corpus: Corpus, segments: Segments) -> Iterator[tuple[str, Span]]:
     """Yield the pieces or parts of a corpus, with where they come from."""
-    from seqgen.spans import spans_of
+    from seqgen.data.spans import spans_of
 
     origins = enumerate(corpus.origins())
     index, origin = next(origins)

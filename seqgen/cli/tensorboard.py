@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seqgen.errors import SeqgenError
 
 if TYPE_CHECKING:
-    from seqgen.training import Report
+    from seqgen.training.loop import Report
 
 
 #: Where reports lie in a run folder.

@@ -18,9 +18,9 @@ from seqgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqgen.cli.console import Meter
-    from seqgen.corpus import Corpus
+    from seqgen.data.corpus import Corpus
     from seqgen.run import Run
-    from seqgen.training import Report
+    from seqgen.training.loop import Report
 
 
 #: If the best model comes before this share of the budget, the budget was too large.
@@ -74,7 +74,7 @@ def train(
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
     from seqgen.model import choose_device
-    from seqgen.parallel import join
+    from seqgen.training.parallel import join
     from seqgen.run import Run, create_run, load, refuse_trained
 
     _, found = load_domain(domain)
@@ -115,7 +115,7 @@ def train(
 def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
     """Hold the folder of a new run: the one that is named, or the first free one."""
     from seqgen.files import numbered
-    from seqgen.holding import hold, hold_first
+    from seqgen.storage.locks import hold, hold_first
 
     if out is None:
         with hold_first(numbered(default)) as free:
@@ -129,7 +129,7 @@ def _corpus(
     domain: str, paths: tuple[Path, ...], codec: str | None, codec_option: tuple[str, ...]
 ) -> Corpus:
     """Open the corpus folder that is named, or prepare what is."""
-    from seqgen.corpus import Corpus
+    from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
 
     if len(paths) == 1 and (paths[0] / CORPUS).exists():
@@ -157,9 +157,9 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     import torch
 
     from seqgen.cli.console import meter, say
-    from seqgen.keeping import sampling_facts
-    from seqgen.parallel import join
-    from seqgen.spans import evaluated_split
+    from seqgen.training.keeping import sampling_facts
+    from seqgen.training.parallel import join
+    from seqgen.data.spans import evaluated_split
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])

@@ -19,7 +19,7 @@ from harness import Benchmark
 from jsb import pieces as chorales
 
 import seqgen
-from seqgen.autopilot import WIDTHS
+from seqgen.training.autopilot import WIDTHS
 
 #: Characters of the small text.
 SMALL = 100_000

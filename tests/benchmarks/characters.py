@@ -11,7 +11,7 @@ from typing import Any
 from harness import Benchmark
 
 import seqgen
-from seqgen.ngram import baseline
+from seqgen.evaluation.ngram import baseline
 
 
 def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:

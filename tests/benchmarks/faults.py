@@ -19,7 +19,7 @@ import numpy as np
 from harness import BY_TOKENS, Benchmark
 
 import seqgen
-from seqgen.defaults import Repetition, longest_run
+from seqgen.training.defaults import Repetition, longest_run
 
 #: Where each corpus is in the folder of the data sets.
 CORPORA = {

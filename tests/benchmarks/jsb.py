@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
-from seqgen_music.raster import Raster
+from seqgen_music.codecs.chorale.raster import Raster
 
 import seqgen
-from seqgen.ngram import NgramModel
+from seqgen.evaluation.ngram import NgramModel
 
 MODEL = seqgen.ModelConfig()
 

@@ -28,18 +28,18 @@ import torch
 from harness import BY_TOKENS, Benchmark
 from numpy.typing import NDArray
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.likelihood import LANES, D, soft_nats
-from seqgen_handwriting.points import PointsCodec
-from seqgen_handwriting.trace import Trace, ink_of, trace_of
+from seqgen_handwriting.measures.likelihood import LANES, D, soft_nats
+from seqgen_handwriting.codecs.points import PointsCodec
+from seqgen_handwriting.codecs.trace import Trace, ink_of, trace_of
 from strokes import drawings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import seqgen
-from seqgen.batches import IGNORE
-from seqgen.learner import FORGETTING
+from seqgen.data.batches import IGNORE
+from seqgen.training.learner import FORGETTING
 from seqgen.model import ResetLSTM, State
-from seqgen.training import step_size
+from seqgen.training.loop import step_size
 
 FILES = {"omniglot": "omniglot.npz", "kanji": "kanji.rdp200.npz", "sheep": "aaron_sheep.npz"}
 
@@ -223,7 +223,7 @@ def train(
     deviation: float,
     benchmark: Benchmark,
 ) -> None:
-    """Train as `seqgen.training` does, for so many updates; leave the best by validation."""
+    """Train as `seqgen.training.loop` does, for so many updates; leave the best by validation."""
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(
         network.parameters(),

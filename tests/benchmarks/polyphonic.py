@@ -18,7 +18,7 @@ from frames import CLOSE
 from harness import Benchmark
 
 import seqgen
-from seqgen.ngram import NgramModel
+from seqgen.evaluation.ngram import NgramModel
 
 SETS = {"nottingham": "Nottingham.mat", "jsb": "JSB_Chorales.mat"}
 
@@ -62,7 +62,7 @@ def ngram_frame_loss(corpus: seqgen.Corpus) -> tuple[str, float]:
     """Return the same of the n-gram model that is best on validation, and its name."""
     ids = {
         split: [np.asarray(corpus.piece(s.piece), np.int64) for s in corpus.segments(split)]
-        for split in seqgen.splits.SPLITS
+        for split in seqgen.data.splits.SPLITS
     }
     models = [NgramModel(corpus.vocab, order).fit(ids["train"]) for order in (4, 6, 8, 10)]
 

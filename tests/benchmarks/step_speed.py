@@ -24,10 +24,10 @@ from numba import njit
 from torch import nn
 
 import seqgen
-from seqgen.fused import FusedStepper
+from seqgen.generation.fused import FusedStepper
 from seqgen.model import SequenceLSTM
-from seqgen.sampling import Lanes, choose, log_softmax, rules_for
-from seqgen.stepper import choose_stepper
+from seqgen.generation.sampling import Lanes, choose, log_softmax, rules_for
+from seqgen.generation.stepper import choose_stepper
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(64)])

@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 from harness import Benchmark
-from seqgen_handwriting.codebook import nearest
-from seqgen_handwriting.grid import GridCodec
-from seqgen_handwriting.points import PointsCodec, reconstruction_error
-from seqgen_handwriting.polar import PolarCodec
-from seqgen_handwriting.trace import trace_of
+from seqgen_handwriting.codecs.codebook import nearest
+from seqgen_handwriting.codecs.grid import GridCodec
+from seqgen_handwriting.codecs.points import PointsCodec, reconstruction_error
+from seqgen_handwriting.codecs.polar import PolarCodec
+from seqgen_handwriting.codecs.trace import trace_of
 from strokes import drawings
 
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from harness import Benchmark
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.likelihood import Bigram, cell_nats, ngram_nats, soft_nats
-from seqgen_handwriting.stroke3 import drawings_in
+from seqgen_handwriting.measures.likelihood import Bigram, cell_nats, ngram_nats, soft_nats
+from seqgen_handwriting.files.stroke3 import drawings_in
 
 import seqgen
-from seqgen.ngram import baseline
-from seqgen.page import write_page
-from seqgen.samples import write_samples
+from seqgen.evaluation.ngram import baseline
+from seqgen.report.page import write_page
+from seqgen.report.samples import write_samples
 
 SPLITS = ("train", "valid", "test")
 

@@ -22,8 +22,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import seqgen
-from seqgen.autopilot import plan
-from seqgen.learner import Learner
+from seqgen.training.autopilot import plan
+from seqgen.training.learner import Learner
 from seqgen.model import SequenceLSTM
 
 WINDOW, SYMBOLS, EMBEDDING = 64, 65, 64

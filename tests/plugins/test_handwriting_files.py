@@ -19,7 +19,7 @@ from PIL import Image
 from seqgen_handwriting import ink as ink_module
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.normalising import (
+from seqgen_handwriting.writing.normalising import (
     body_height,
     deslanted,
     levelled,
@@ -29,7 +29,7 @@ from seqgen_handwriting.normalising import (
     thinned,
     without_jumps,
 )
-from seqgen_handwriting.numeric_pickle import arrays_of
+from seqgen_handwriting.files.numeric_pickle import arrays_of
 from seqgen_handwriting.paper import (
     HEIGHT,
     LINE,
@@ -41,7 +41,7 @@ from seqgen_handwriting.paper import (
     on_paper,
     pages,
 )
-from seqgen_handwriting.svg_writing import PEN
+from seqgen_handwriting.files.svg_writing import PEN
 
 from seqgen.errors import DataError
 
@@ -636,7 +636,7 @@ def test_other_npz_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_handwriting.stroke3.MOST_BYTES", 1000)
+    monkeypatch.setattr("seqgen_handwriting.files.stroke3.MOST_BYTES", 1000)
     np.savez_compressed(tmp_path / "a.npz", rows=np.zeros((1000, 3)), offsets=np.array([0, 1000]))
     with pytest.raises(DataError, match="1,000 is the most"):
         read(tmp_path / "a.npz")
@@ -672,7 +672,7 @@ def test_quickdraw_is_read_drawing_by_drawing(tmp_path: Path) -> None:
 
 
 def test_quickdraw_lines_have_a_limit(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_handwriting.quickdraw_reading.LONGEST_LINE", 100)
+    monkeypatch.setattr("seqgen_handwriting.files.quickdraw_reading.LONGEST_LINE", 100)
     (tmp_path / "a.ndjson").write_text("[" * 1000)
     with pytest.raises(DataError, match="line 1 is longer than 100"):
         read(tmp_path / "a.ndjson")
@@ -843,7 +843,7 @@ def test_drawings_have_a_limit_of_points(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_files_have_a_limit_of_bytes(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_handwriting.xml_files.MOST_BYTES", 10)
+    monkeypatch.setattr("seqgen_handwriting.files.xml_files.MOST_BYTES", 10)
     for suffix in (".inkml", ".json", ".svg", ".unp"):
         path = tmp_path / f"a{suffix}"
         path.write_text("x" * 11)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from seqgen_music import wishes
-from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs import wishes
+from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
-from seqgen_music.midi_writing import write_midi
+from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.raster import REST, VOICES, Raster, given_voices, raster_of
+from seqgen_music.codecs.chorale.raster import REST, VOICES, Raster, given_voices, raster_of
 
 import seqgen
 from seqgen.cli import app

@@ -8,9 +8,9 @@ import pytest
 from music21 import note, stream
 from music21.analysis import discrete
 from seqgen_music.domain import MusicDomain
-from seqgen_music.keys import NAMES, SHIFTS, key_of, named, signature
-from seqgen_music.melody import MelodyCodec
-from seqgen_music.melody_line import MelodyOptions
+from seqgen_music.measures.keys import NAMES, SHIFTS, key_of, named, signature
+from seqgen_music.codecs.melody.codec import MelodyCodec
+from seqgen_music.codecs.melody.line import MelodyOptions
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 

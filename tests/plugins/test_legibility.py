@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from seqgen_handwriting.domain import Handwriting
-from seqgen_handwriting.fonts import Writer, demo_lines, write_line
+from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.legibility import GRID, Reader, judged, pictures
-from seqgen_handwriting.metrics import KINDS, measure_texts, texts_to_write
+from seqgen_handwriting.measures.legibility import GRID, Reader, judged, pictures
+from seqgen_handwriting.measures.metrics import KINDS, measure_texts, texts_to_write
 
-from seqgen.comparison import measure
+from seqgen.evaluation.comparison import measure
 from seqgen.errors import DataError
 
 #: Lines by forty writers, and others of theirs.

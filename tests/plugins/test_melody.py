@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from seqgen_music.domain import MusicDomain
-from seqgen_music.melody import MelodyCodec
-from seqgen_music.melody_line import HOLD, Line, MelodyOptions, line_of
-from seqgen_music.midi_reading import read_midi
-from seqgen_music.midi_writing import write_midi
+from seqgen_music.codecs.melody.codec import MelodyCodec
+from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of
+from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.raster import REST
+from seqgen_music.codecs.chorale.raster import REST
 
 import seqgen
 from seqgen.errors import ConfigError, DataError

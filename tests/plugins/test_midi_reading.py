@@ -12,11 +12,11 @@ import pytest
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music import midi_reading
+from seqgen_music.files import midi_reading
 from seqgen_music.domain import MusicDomain
-from seqgen_music.midi_reading import read_midi, read_pieces
+from seqgen_music.files.midi_reading import read_midi, read_pieces
 from seqgen_music.music import Music, Track
-from seqgen_music.notation import read_notation
+from seqgen_music.files.notation_reading import read_notation
 
 from seqgen.errors import DataError
 
@@ -273,7 +273,7 @@ MUTATE = """
 import random, resource, sys
 from pathlib import Path
 from seqgen.errors import DataError
-from seqgen_music.midi_reading import read_pieces
+from seqgen_music.files.midi_reading import read_pieces
 
 folder = Path(sys.argv[1])
 seeds = [path.read_bytes() for path in sorted(folder.glob("seed*"))]

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music import performance_memory
+from seqgen_music.codecs.performance import memory as performance_memory
 from seqgen_music.domain import MusicDomain
-from seqgen_music.midi_reading import read_midi
-from seqgen_music.midi_writing import write_midi
+from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_limits import (
+from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
+from seqgen_music.codecs.performance.loops import (
     FIGURES,
     STRETCHES,
     Limits,
     fewest_pitches,
     longest_repeats,
 )
-from seqgen_music.performance_memory import NEVER, Memory, Place, features_of
+from seqgen_music.codecs.performance.memory import NEVER, Memory, Place, features_of
 
 import seqgen
 from seqgen.errors import DataError

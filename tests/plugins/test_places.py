@@ -1,9 +1,9 @@
 """Where in a piece a token is, in words: bars of `multitrack`, the time of `performance`."""
 
 import numpy as np
-from seqgen_music.multitrack import MultitrackCodec, MultitrackOptions
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.performance import PerformanceCodec, PerformanceOptions
+from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 
 
 def test_a_place_in_a_multitrack_piece_is_a_bar() -> None:

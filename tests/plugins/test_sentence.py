@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.writing.alignment import spread
 from seqgen_handwriting.domain import Handwriting
-from seqgen_handwriting.fonts import Writer, demo_lines, write_line
+from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.json_files import as_json
-from seqgen_handwriting.points import PointOptions, PointsCodec
-from seqgen_handwriting.polar import PolarCodec, PolarOptions
-from seqgen_handwriting.realignment import realigned
-from seqgen_handwriting.trace import PITCH, Trace
+from seqgen_handwriting.files.json_files import as_json
+from seqgen_handwriting.codecs.points import PointOptions, PointsCodec
+from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
+from seqgen_handwriting.codecs.realignment import realigned
+from seqgen_handwriting.codecs.trace import PITCH, Trace
 
 import seqgen
 from seqgen.cli import app

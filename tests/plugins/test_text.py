@@ -14,7 +14,7 @@ import seqgen
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.testing import PROMISES, NothingToCheck, Subject, learns_and_writes
-from seqgen.torch_stepper import TorchStepper
+from seqgen.generation.torch_stepper import TorchStepper
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]
 ANY_TEXT = st.text(st.characters(codec="utf-8"))

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music.chorale import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.performance import PerformanceCodec, PerformanceOptions
-from seqgen_music.performance_limits import FIGURES, STRETCHES, Limits
-from seqgen_music.raster import REST, Raster
-from seqgen_music.suggestion import kind_of, suggest
-from seqgen_music.twins import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
+from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
+from seqgen_music.codecs.performance.loops import FIGURES, STRETCHES, Limits
+from seqgen_music.codecs.chorale.raster import REST, Raster
+from seqgen_music.codecs.choosing import kind_of, suggest
+from seqgen_music.codecs.passages import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
 
 import seqgen
-from seqgen.splits import SPLITS
+from seqgen.data.splits import SPLITS
 
 CODECS = ("chorale", "melody", "performance", "multitrack")
 

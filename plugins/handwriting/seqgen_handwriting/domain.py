@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, ClassVar
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
-from seqgen_handwriting.csv_reading import read_csv
-from seqgen_handwriting.fonts import write_pages
-from seqgen_handwriting.gcode_writing import gcode
-from seqgen_handwriting.grid import GridCodec
-from seqgen_handwriting.iam_reading import ink_of_session
+from seqgen_handwriting.files.csv_reading import read_csv
+from seqgen_handwriting.writing.fonts import write_pages
+from seqgen_handwriting.files.gcode_writing import gcode
+from seqgen_handwriting.codecs.grid import GridCodec
+from seqgen_handwriting.files.iam_reading import ink_of_session
 from seqgen_handwriting.ink import Ink, checked
-from seqgen_handwriting.inkml_reading import ink_of_inkml
-from seqgen_handwriting.inkml_writing import inkml
-from seqgen_handwriting.json_files import as_json, read_json
+from seqgen_handwriting.files.inkml_reading import ink_of_inkml
+from seqgen_handwriting.files.inkml_writing import inkml
+from seqgen_handwriting.files.json_files import as_json, read_json
 from seqgen_handwriting.paper import Sheet, on_paper, pages
-from seqgen_handwriting.points import PointsCodec
-from seqgen_handwriting.polar import PolarCodec
-from seqgen_handwriting.quickdraw_reading import read_quickdraw
-from seqgen_handwriting.stroke3 import read_stroke3, write_stroke3
-from seqgen_handwriting.svg_reading import ink_of_svg
-from seqgen_handwriting.svg_writing import animated_svg, svg
-from seqgen_handwriting.unipen_reading import read_unipen
-from seqgen_handwriting.xml_files import kind, root_of
+from seqgen_handwriting.codecs.points import PointsCodec
+from seqgen_handwriting.codecs.polar import PolarCodec
+from seqgen_handwriting.files.quickdraw_reading import read_quickdraw
+from seqgen_handwriting.files.stroke3 import read_stroke3, write_stroke3
+from seqgen_handwriting.files.svg_reading import ink_of_svg
+from seqgen_handwriting.files.svg_writing import animated_svg, svg
+from seqgen_handwriting.files.unipen_reading import read_unipen
+from seqgen_handwriting.files.xml_files import kind, root_of
 
 if TYPE_CHECKING:
     import seqgen
@@ -103,13 +103,13 @@ class Handwriting(Domain):
     def metrics(self, generated: Sequence[Ink], reference: Iterable[Ink]) -> Mapping[str, Metric]:
         """Measure how legible text is, and strokes, points and proportions."""
         # Only comparing needs it.
-        from seqgen_handwriting.metrics import measure
+        from seqgen_handwriting.measures.metrics import measure
 
         return measure(generated, reference)
 
     def probes(self, codec: Codec) -> list[str]:
         """Return texts with all kinds of letters that a codec knows; none if it knows no text."""
-        from seqgen_handwriting.metrics import texts_to_write
+        from seqgen_handwriting.measures.metrics import texts_to_write
 
         return texts_to_write(codec.pen.alphabet) if isinstance(codec, PointsCodec) else []
 
@@ -117,14 +117,14 @@ class Handwriting(Domain):
         self, probes: Sequence[str], written: Sequence[Ink], reference: Iterable[Ink]
     ) -> Mapping[str, Metric]:
         """Measure what share of the given small letters, capitals, digits and marks is read."""
-        from seqgen_handwriting.metrics import measure_texts
+        from seqgen_handwriting.measures.metrics import measure_texts
 
         return measure_texts(probes, written, reference)
 
     def likelihoods(self, run: seqgen.Run, pieces: Iterable[Ink]) -> Mapping[str, float]:
         """Return soft nats a point and a drawing; none where a point takes several tokens."""
         # Only scoring needs it.
-        from seqgen_handwriting.likelihood import D, has_density, soft_nats
+        from seqgen_handwriting.measures.likelihood import D, has_density, soft_nats
 
         if not has_density(run.codec):
             return {}
@@ -144,7 +144,7 @@ def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
             return svg
         case ".png" | ".gif" as suffix:
             # Only pictures need Pillow.
-            from seqgen_handwriting.pictures import gif, png
+            from seqgen_handwriting.files.pictures import gif, png
 
             return png if suffix == ".png" else gif
         case ".gcode":

@@ -98,7 +98,7 @@ class Ink:
         """Return the drawing, as a notebook shows it."""
         # Only who looks at a piece needs it.
         from seqgen_handwriting.paper import on_paper
-        from seqgen_handwriting.svg_writing import svg
+        from seqgen_handwriting.files.svg_writing import svg
 
         return svg(on_paper(self))
 

@@ -153,8 +153,8 @@ class Music:
     def _repr_html_(self) -> str:
         """Return the piano roll and the sound, as a notebook shows them."""
         # Only who looks at a piece needs them.
-        from seqgen_music.piano_roll import svg_roll
-        from seqgen_music.synthesis import preview
+        from seqgen_music.render.piano_roll import svg_roll
+        from seqgen_music.render.synthesis import preview
 
         heard = base64.b64encode(preview(self)).decode()
         audio = f'<audio controls src="data:audio/mpeg;base64,{heard}"></audio>'

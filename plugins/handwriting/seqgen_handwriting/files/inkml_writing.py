@@ -1,0 +1,41 @@
+"""InkML out, all that `Ink` holds."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.files.inkml_reading import LETTER
+from seqgen_handwriting.files.xml_files import allowed
+
+NAMESPACE = "http://www.w3.org/2003/InkML"
+
+
+def inkml(ink: Ink) -> str:
+    """Return the drawing as InkML: a trace a stroke, its times in seconds in the channel T.
+
+    Letters go into a channel L of our own, which other readers pass over.
+    """
+    root = ElementTree.Element("ink", xmlns=NAMESPACE)
+    form = ElementTree.SubElement(root, "traceFormat")
+    columns = [ink.strokes]
+    for name in ("X", "Y"):
+        ElementTree.SubElement(form, "channel", name=name, type="decimal")
+    if ink.times is not None:
+        ElementTree.SubElement(form, "channel", name="T", type="decimal", units="s")
+        columns.append(ink.times)
+    if ink.letters is not None:
+        ElementTree.SubElement(form, "channel", name=LETTER, type="integer")
+        columns.append(ink.letters)
+    for name, text in (("transcription", ink.text), ("writer", ink.writer)):
+        if text:
+            ElementTree.SubElement(root, "annotation", type=name).text = allowed(text)
+    for number, parts in enumerate(zip(*columns, strict=True)):
+        rows = np.column_stack(parts).tolist()
+        points = (" ".join(repr(value).removesuffix(".0") for value in row) for row in rows)
+        ElementTree.SubElement(root, "trace", id=str(number)).text = ", ".join(points)
+    ElementTree.indent(root)
+    document = ElementTree.tostring(root, "unicode", xml_declaration=False)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'

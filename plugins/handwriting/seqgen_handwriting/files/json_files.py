@@ -1,0 +1,81 @@
+"""Our own JSON in and out, as the capture page saves it.
+
+::
+
+    {"text": "ab", "writer": "me", "strokes": [[[x, y, t], ...], ...], "letters": [[0, ...], ...]}
+
+or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds and may be
+left out, as everything but the strokes may.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqgen.errors import DataError, reason_of
+from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.files.xml_files import content_of
+
+
+def read_json(path: Path) -> Iterator[Ink | DataError]:
+    """Yield the drawings of a file; a `DataError` stands for one that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If the file is no JSON.
+    """
+    try:
+        found = json.loads(content_of(path).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the file is no JSON ({error})") from error
+    drawings = found if isinstance(found, list) else [found]
+    if not drawings:
+        raise DataError("there is no drawing in it")
+    for number, drawing in enumerate(drawings, 1):
+        try:
+            yield checked(_ink(drawing))
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            yield DataError(
+                f"drawing {number}: expected an object with strokes, lists of [x, y] or [x, y, t] "
+                f"({reason_of(error)})"
+            )
+        except DataError as error:
+            yield DataError(f"drawing {number}: {error}")
+
+
+def as_json(ink: Ink) -> str:
+    """Return a drawing as JSON."""
+    strokes = [stroke.tolist() for stroke in ink.strokes]
+    if ink.times is not None:
+        strokes = [
+            np.column_stack([stroke, times]).tolist()
+            for stroke, times in zip(ink.strokes, ink.times, strict=True)
+        ]
+    drawing: dict[str, Any] = {"text": ink.text, "writer": ink.writer, "strokes": strokes}
+    if ink.letters is not None:
+        drawing["letters"] = [letters.tolist() for letters in ink.letters]
+    return json.dumps(drawing, ensure_ascii=False) + "\n"
+
+
+def _ink(drawing: Any) -> Ink:
+    drawn = [np.array(stroke, np.float64) for stroke in drawing["strokes"] if len(stroke)]
+    if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3) for stroke in drawn):
+        raise DataError("a stroke is no list of [x, y] or [x, y, t]")
+    letters, times = drawing.get("letters"), None
+    if letters is not None:
+        letters = tuple(np.array(part, np.int64) for part in letters if len(part))
+    if drawn and all(stroke.shape[1] == 3 for stroke in drawn):
+        times = tuple(stroke[:, 2] for stroke in drawn)
+    return Ink(
+        tuple(stroke[:, :2] for stroke in drawn),
+        str(drawing.get("text") or ""),
+        letters,
+        str(drawing.get("writer") or ""),
+        times,
+    )

@@ -1,0 +1,76 @@
+"""PNG and GIF out, drawn by Pillow."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from seqgen_handwriting.ink import Stroke
+from seqgen_handwriting.paper import Sheet
+from seqgen_handwriting.files.svg_writing import PEN
+
+#: Pixels a millimetre of a picture and of a moving one; drawn larger by `FINER`, then reduced.
+PICTURE, MOVING, FINER = 7, 4, 3
+
+#: Milliseconds of a frame and of the last one; most frames, beyond which the pen is faster.
+FRAME, LAST, MOST_FRAMES = 60, 2500, 120
+
+
+def png(sheet: Sheet) -> bytes:
+    """Return a sheet in black on white."""
+    canvas = _canvas(sheet.width, sheet.height, PICTURE)
+    for stroke in sheet.strokes:
+        _draw(canvas, stroke, PICTURE)
+    buffer = io.BytesIO()
+    _reduced(canvas).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def gif(sheet: Sheet) -> bytes:
+    """Return a sheet while it is written, over and over."""
+    begins, lasts = sheet.pace()
+    seconds = begins[-1] + lasts[-1] if begins else 0.0
+    count = min(max(int(1000 * seconds / FRAME), 1), MOST_FRAMES)
+    canvas = _canvas(sheet.width, sheet.height, MOVING)
+    frames, stroke, drawn = [_reduced(canvas)], 0, 0
+    for now in np.linspace(0, seconds, count + 1)[1:].tolist():
+        while stroke < len(begins) and begins[stroke] <= now:
+            points = sheet.strokes[stroke]
+            share = min((now - begins[stroke]) / lasts[stroke], 1.0)
+            upto = round(share * (len(points) - 1))
+            _draw(canvas, points[drawn : upto + 1], MOVING)
+            drawn = upto
+            if share < 1:
+                break
+            stroke, drawn = stroke + 1, 0
+        frames.append(_reduced(canvas))
+    buffer = io.BytesIO()
+    durations = [FRAME] * (len(frames) - 1) + [LAST]
+    frames[0].save(
+        buffer, "gif", save_all=True, append_images=frames[1:], duration=durations, loop=0
+    )
+    return buffer.getvalue()
+
+
+def _canvas(width: float, height: float, scale: int) -> Any:
+    size = (round(width * scale) * FINER, round(height * scale) * FINER)
+    return Image.new("L", size, 255)
+
+
+def _reduced(canvas: Any) -> Any:
+    return canvas.reduce(FINER)
+
+
+def _draw(canvas: Any, stroke: Stroke, scale: int) -> None:
+    """Draw a line with round ends."""
+    pen = ImageDraw.Draw(canvas)
+    pixels = (stroke * scale * FINER).tolist()
+    width = round(PEN * scale * FINER)
+    radius = (width - 1) / 2
+    if len(pixels) > 1:
+        pen.line([tuple(pixel) for pixel in pixels], 0, width, joint="curve")
+    for x, y in (pixels[0], pixels[-1]):
+        pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)

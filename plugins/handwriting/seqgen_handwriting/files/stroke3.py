@@ -1,0 +1,175 @@
+"""Stroke-3 in and out: rows of (dx, dy, pen lifted) in npz files, as sketch-rnn learns from.
+
+Two forms are read: that of sketch-rnn, arrays of objects under names such as ``train``, of
+stroke-3 or stroke-5 rows; and the plain one that is written here, without pickle: ``rows``
+``(P, 3)`` of all drawings and ``offsets`` ``(D + 1,)`` where each begins, with ``text``, ``writer``
+``(D,)`` and, where known, ``letters`` and ``times`` ``(P,)``.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.files.numeric_pickle import arrays_of
+
+#: What zipfile, zlib and numpy raise for bytes that are not what they should be.
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
+    *(ValueError, TypeError, MemoryError),
+)
+
+#: Bytes of the arrays of the largest file that is read, once unpacked.
+MOST_BYTES = 2**29
+
+
+def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
+    """Yield the drawings of an npz file, array by array in the order of their names.
+
+    A `DataError` stands in the place of a drawing that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If the file is no npz file, or holds anything but arrays of numbers.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > MOST_BYTES:
+                raise DataError(f"the file holds {size:,} bytes; {MOST_BYTES:,} is the most")
+            names = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            if {"rows", "offsets"} <= names.keys():
+                yield from _plain({key: _array(archive, name) for key, name in names.items()})
+                return
+            for name in sorted(names.values()):
+                yield from drawings_in(archive, name)
+    except DAMAGE as error:
+        raise DataError(f"the file is no npz file, or is damaged ({error})") from error
+
+
+def write_stroke3(ink: Ink) -> bytes:
+    """Return an npz file of one drawing, in the plain form."""
+    points = np.concatenate([*ink.strokes, np.zeros((0, 2))])
+    ends = np.cumsum([len(stroke) for stroke in ink.strokes], dtype=np.int64)
+    rows = np.zeros((len(points), 3))
+    rows[:, :2] = np.diff(points, axis=0, prepend=np.zeros((1, 2)))
+    rows[ends - 1, 2] = 1
+    arrays: dict[str, NDArray[Any]] = {
+        "rows": rows,
+        "offsets": np.array([0, len(rows)], np.int64),
+        "text": np.array([ink.text]),
+        "writer": np.array([ink.writer]),
+    }
+    for name, values in (("letters", ink.letters), ("times", ink.times)):
+        if values:
+            arrays[name] = np.concatenate(values)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
+    """Return the drawing of stroke-3 rows (N, 3) or stroke-5 rows (N, 5), which begins at 0.
+
+    Parameters
+    ----------
+    rows : float64 array
+    **known
+        Text and writer; letters and times, one for each row.
+
+    Raises
+    ------
+    DataError
+        If the rows have another shape.
+    """
+    if rows.ndim != 2 or rows.shape[1] not in (3, 5):
+        raise DataError(f"expected rows of 3 or 5 numbers, found an array {rows.shape}")
+    lifted = rows[:, 2] > 0
+    if rows.shape[1] == 5:
+        over = np.flatnonzero(rows[:, 4] > 0)
+        rows = rows[: over[0] if len(over) else None]
+        lifted = rows[:, 3] > 0
+    # Sums of what is no number warn, and are refused later.
+    with np.errstate(all="ignore"):
+        points = np.cumsum(rows[:, :2], axis=0)
+    ends = np.flatnonzero(lifted[:-1]) + 1
+    parts = {
+        name: tuple(np.split(values, ends))
+        for name, values in known.items()
+        if name in ("letters", "times")
+    }
+    strokes = tuple(np.split(points, ends)) if len(points) else ()
+    return checked(Ink(strokes, **(known | parts)))
+
+
+def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
+    rows, offsets = arrays["rows"].astype(np.float64), arrays["offsets"].astype(np.int64)
+    for number, (begin, end) in enumerate(pairwise(offsets.ravel().tolist())):
+        try:
+            if not 0 <= begin <= end <= len(rows):
+                raise DataError(f"its offsets {begin} and {end} are not within {len(rows)} rows")
+            known: dict[str, Any] = {
+                name: str(arrays[name][number])
+                for name in ("text", "writer")
+                if name in arrays and number < len(arrays[name])
+            }
+            for name, dtype in (("letters", np.int64), ("times", np.float64)):
+                if name in arrays:
+                    known[name] = arrays[name][begin:end].astype(dtype)
+            yield ink_of_rows(rows[begin:end], **known)
+        except DataError as error:
+            yield DataError(f"drawing {number + 1}: {error}")
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(name) as file:
+        try:
+            return np.load(io.BytesIO(file.read()), allow_pickle=False)  # type: ignore[no-any-return]
+        except ValueError as error:
+            raise DataError(f"its array {name} cannot be read ({error})") from error
+
+
+def drawings_in(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError]:
+    """Yield the drawings of an array of objects, such as ``train.npy``.
+
+    Raises
+    ------
+    DataError
+        If it holds anything but arrays of numbers.
+    """
+    with archive.open(name) as file:
+        if not _holds_objects(file, name):
+            raise DataError(
+                f"its array {name} holds no drawings: expected those of sketch-rnn, or rows and "
+                f"offsets"
+            )
+        arrays = arrays_of(file.read())
+    for number, rows in enumerate(arrays, 1):
+        try:
+            yield ink_of_rows(rows)
+        except DataError as error:
+            yield DataError(f"drawing {number} of {name.removesuffix('.npy')}: {error}")
+
+
+def _holds_objects(file: IO[bytes], name: str) -> bool:
+    """Read the head of an array; tell whether objects follow it."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            _, _, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            _, _, dtype = np.lib.format.read_array_header_2_0(file)
+    except ValueError as error:
+        raise DataError(f"its array {name} cannot be read ({error})") from error
+    return bool(dtype.hasobject)

@@ -1,0 +1,81 @@
+"""SVG out: single lines in millimetres, fit for a pen plotter; or written before one's eyes.
+
+A unit of the drawing is a unit of the ink; the view box says how many millimetres that is. With
+the title and a few ``data-`` attributes a file holds all that `Ink` does:
+
+======================  ===================================================
+``data-seqgen="ink"``   of the root: the file is one of ours
+``data-writer``         of the root
+``data-letters``        of a path: the letter of each of its points
+``data-times``          of a path: the time of each of its points
+``class="dot"``         of a path: it is a single point
+======================  ===================================================
+"""
+
+from __future__ import annotations
+
+from html import escape
+from xml.sax.saxutils import quoteattr
+
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.paper import Sheet
+from seqgen_handwriting.files.xml_files import allowed
+
+#: Width of the pen in millimetres.
+PEN = 0.5
+
+#: Each stroke is one dash that moves in; the gap is longer, so that nothing is seen before it.
+STYLE = """<style>
+svg.written path { stroke-dasharray: 1 2; stroke-dashoffset: 1; animation: write linear forwards; }
+svg.written path.dot { stroke-dasharray: none; visibility: hidden; animation-name: show; }
+@keyframes write { to { stroke-dashoffset: 0; } }
+@keyframes show { to { visibility: visible; } }
+@media (prefers-reduced-motion: reduce) {
+svg.written path, svg.written path.dot {
+animation: none; stroke-dasharray: none; visibility: visible; }
+}
+</style>
+"""
+
+
+def svg(sheet: Sheet) -> str:
+    """Return a sheet as SVG: a path a stroke, in the order of the pen, nothing filled."""
+    paths = (_path(sheet.ink, number) for number in range(len(sheet.ink.strokes)))
+    return _document(sheet, "".join(paths))
+
+
+def animated_svg(sheet: Sheet) -> str:
+    """Return an SVG that is written stroke by stroke when it is shown, at an even speed.
+
+    It needs no script; who prefers no motion sees it whole.
+    """
+    paths = []
+    for number, (begin, last) in enumerate(zip(*sheet.pace(), strict=True)):
+        style = f'style="animation-delay:{begin:.2f}s;animation-duration:{last:.2f}s"'
+        paths.append(_path(sheet.ink, number, f' pathLength="1" {style}'))
+    return _document(sheet, STYLE + "".join(paths), ' class="written"')
+
+
+def _path(ink: Ink, number: int, more: str = "") -> str:
+    stroke = ink.strokes[number].tolist()
+    points = [f"{x!r} {y!r}" for x, y in stroke]
+    about = ' class="dot"' if len(stroke) == 1 else ""
+    for name, parts in (("letters", ink.letters), ("times", ink.times)):
+        if parts is not None:
+            about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
+    # A line to where it begins: a dot.
+    return f'<path{about}{more} d="M{points[0]}L{" ".join(points[1:] or points)}"/>\n'
+
+
+def _document(sheet: Sheet, inner: str, more: str = "") -> str:
+    ink, scale = sheet.ink, sheet.scale
+    left, top = sheet.origin.tolist()
+    size = f'width="{sheet.width:.2f}mm" height="{sheet.height:.2f}mm"'
+    box = f"{left!r} {top!r} {sheet.width / scale!r} {sheet.height / scale!r}"
+    about = f'data-seqgen="ink" data-writer={quoteattr(allowed(ink.writer))}{more}'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{box}" role="img" fill="none" '
+        f'stroke="#000" stroke-width="{PEN / scale:.6g}" stroke-linecap="round" '
+        f'stroke-linejoin="round" {about}>\n<title>{escape(allowed(ink.text))}</title>\n'
+        f"{inner}</svg>\n"
+    )

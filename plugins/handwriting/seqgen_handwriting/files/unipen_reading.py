@@ -1,0 +1,155 @@
+"""UNIPEN 1.0 in (Guyon and others, 1994): strokes, and the segments that name them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.files.xml_files import content_of
+
+#: Part of a segment: from a stroke, or a point of it, to another, both included.
+RANGE = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?$")
+
+
+@dataclass
+class _Page:
+    """What was read of a file so far."""
+
+    columns: tuple[str, ...] = ("X", "Y")
+    levels: tuple[str, ...] = ()
+    writer: str = ""
+    included: str = ""
+    strokes: list[NDArray[np.float64]] = field(default_factory=list)
+    #: Level, strokes and points, and label of each segment.
+    segments: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def read_unipen(path: Path) -> Iterator[Ink | DataError]:
+    """Yield the segments of the highest level that has labels, or all strokes as one drawing.
+
+    Strokes are those of ``.PEN_DOWN``, counted from 0. The format does not say whether y goes up
+    or down; it is taken as it is.
+
+    Raises
+    ------
+    DataError
+        If a line cannot be read, or there is no stroke.
+    """
+    page = _page(content_of(path).decode("utf-8-sig", errors="replace"))
+    if not page.strokes:
+        raise DataError(
+            f"there is no stroke in it: they are in {page.included}, which it includes; read that"
+            if page.included
+            else "there is no .PEN_DOWN with points in it"
+        )
+    named = {level for level, _, _ in page.segments}
+    order = [*page.levels, *sorted(named - set(page.levels))]
+    highest = next((level for level in order if level in named), None)
+    if highest is None:
+        yield checked(_ink(page, page.strokes, ""))
+    for level, places, label in page.segments:
+        if level == highest:
+            try:
+                yield checked(_ink(page, _chosen(page.strokes, places), label))
+            except DataError as error:
+                yield DataError(f"segment {label!r}: {error}")
+
+
+def _page(text: str) -> _Page:
+    page, down = _Page(), False
+    rows: list[list[float]] = []
+
+    def lift() -> None:
+        if rows:
+            page.strokes.append(np.array(rows))
+            rows.clear()
+
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.startswith("."):
+            if down and line.strip():
+                rows.append(_row(line, page, number))
+            continue
+        keyword, *found = line[1:].split(None, 1) or [""]
+        rest = found[0] if found else ""
+        if keyword in ("PEN_DOWN", "PEN_UP"):
+            lift()
+            down = keyword == "PEN_DOWN"
+            if down and rest.strip():
+                rows.append(_row(rest, page, number))
+        elif keyword not in ("DT", "COMMENT"):
+            lift()
+            down = False
+            _note(page, keyword, rest)
+    lift()
+    return page
+
+
+def _row(line: str, page: _Page, number: int) -> list[float]:
+    try:
+        values = [float(word) for word in line.split()]
+    except ValueError:
+        values = []
+    if len(values) < len(page.columns):
+        raise DataError(
+            f"line {number}: expected {' '.join(page.columns)}, found {line.strip()[:40]!r}"
+        )
+    return values[: len(page.columns)]
+
+
+def _note(page: _Page, keyword: str, rest: str) -> None:
+    """Take note of a line that says what the points are."""
+    match keyword:
+        case "COORD":
+            page.columns = tuple(rest.upper().split())
+            if not {"X", "Y"} <= set(page.columns):
+                raise DataError(f".COORD names no X and Y: {rest!r}")
+        case "HIERARCHY":
+            page.levels = tuple(rest.split())
+        case "WRITER_ID":
+            page.writer = rest.strip()
+        case "INCLUDE":
+            page.included = rest.strip()
+        case "SEGMENT":
+            try:
+                words = shlex.split(rest)
+            except ValueError:
+                # A quotation mark that stands for itself.
+                words = rest.split()
+            if len(words) > 3 and all(RANGE.match(part) for part in words[1].split(",")):
+                page.segments.append((words[0], words[1], words[-1]))
+
+
+def _chosen(strokes: list[NDArray[np.float64]], places: str) -> list[NDArray[np.float64]]:
+    """Return strokes by places such as ``3``, ``3-5`` or ``3:10-4:20,7``."""
+    chosen = []
+    for part in places.split(","):
+        match = RANGE.match(part)
+        assert match is not None
+        first, begin, last, end = (None if word is None else int(word) for word in match.groups())
+        first = first or 0
+        last = first if last is None else last
+        if last >= len(strokes):
+            raise DataError(f"it goes to stroke {last}; there are {len(strokes)}, counted from 0")
+        for number in range(first, last + 1):
+            low = begin if number == first else None
+            high = end if number == last and end is not None else None
+            chosen.append(strokes[number][low : None if high is None else high + 1])
+    return [stroke for stroke in chosen if len(stroke)]
+
+
+def _ink(page: _Page, strokes: list[NDArray[np.float64]], text: str) -> Ink:
+    columns = page.columns
+    x, y = columns.index("X"), columns.index("Y")
+    times = None
+    if "T" in columns:
+        # Milliseconds.
+        times = tuple(stroke[:, columns.index("T")] / 1000 for stroke in strokes)
+    return Ink(tuple(stroke[:, [x, y]] for stroke in strokes), text, None, page.writer, times)

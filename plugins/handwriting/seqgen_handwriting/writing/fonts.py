@@ -1,0 +1,173 @@
+"""Lines of writing to learn from without a network: single-line fonts, in many made-up hands.
+
+It is a font and not a hand. The letters are those that A. V. Hershey digitised at the U. S.
+National Bureau of Standards in 1967; a "writer" here is one of four fonts, with a slant, a width,
+a size and an unsteadiness of its own. What a model learns from them, it learns of any pen.
+"""
+
+from __future__ import annotations
+
+import pydoc_data.topics
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.files import write_atomic
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.files.json_files import as_json
+
+#: The fonts, two of which join their letters.
+FONTS = ("scripts", "scriptc", "futural", "cursive")
+
+#: Pages, lines of each, writers, and most letters of a line.
+PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
+
+#: Height of a small letter, and the way from one point to the next, in the units of the ink.
+HEIGHT, WAY = 20.0, 4.0
+
+#: Height of a small letter in the units of the fonts.
+SMALL_LETTER = 14
+
+#: Words that the lines are made of.
+WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
+
+#: One in so many words is followed by practice: signs in any order, of one of these kinds, and one
+#: that may follow them.
+PRACTICE = 3
+KINDS = (string.ascii_lowercase,) * 2 + (string.ascii_uppercase, string.digits)
+FOLLOWING = ("", *".,;:?!")
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How somebody who does not exist writes."""
+
+    name: str
+    font: str
+    slant: float
+    width: float
+    size: float
+    unsteadiness: float
+    way: float
+
+    @classmethod
+    def number(cls, number: int) -> Writer:
+        """Make up one of the writers; the same every time."""
+        rng = np.random.default_rng([7, number])
+        return cls(
+            f"made-up writer {number + 1}, font {FONTS[number % len(FONTS)]}",
+            FONTS[number % len(FONTS)],
+            slant=float(rng.uniform(-0.1, 0.4)),
+            width=float(rng.uniform(0.8, 1.2)),
+            size=float(rng.uniform(0.85, 1.2)),
+            unsteadiness=float(rng.uniform(0.1, 0.5)),
+            way=float(rng.uniform(0.8, 1.3)) * WAY,
+        )
+
+
+def write_pages(folder: Path) -> list[Path]:
+    """Write the lines into JSON files, a page of one writer each, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"page-{number:03}.json" for number in range(1, PAGES + 1)]
+    if not all(path.exists() for path in paths):
+        lines = demo_lines(PAGES * LINES)
+        for path in paths:
+            page = map(as_json, islice(lines, LINES))
+            write_atomic(path, f"[{','.join(page)}]")
+    return paths
+
+
+def demo_lines(count: int) -> Iterator[Ink]:
+    """Yield lines of English with the letter of every point, a page by each writer in turn.
+
+    The words are those of the reference behind Python's ``help()``, and made-up ones for practice.
+    """
+    for number, text in enumerate(islice(_texts(), count)):
+        yield write_line(text, Writer.number(number // LINES % WRITERS), number)
+
+
+def write_line(text: str, writer: Writer, seed: int) -> Ink:
+    """Write a text on one line, a little different every time."""
+    rng = np.random.default_rng([11, seed])
+    glyphs = _glyphs(writer.font)
+    strokes: list[Points] = []
+    letters: list[NDArray[np.int64]] = []
+    left = 0.0
+    for index, letter in enumerate(text):
+        outlines, width = glyphs[letter]
+        lift = rng.normal(0, writer.unsteadiness, 2) * (0.5, 1.0)
+        for outline in outlines:
+            points = _resampled(outline + np.add((left, 0.0), lift), writer.way)
+            points = points + rng.normal(0, writer.unsteadiness * 0.4, points.shape)
+            strokes.append(_in_hand(points, writer))
+            letters.append(np.full(len(points), index))
+        left += width + rng.normal(0, writer.unsteadiness)
+    return Ink(tuple(strokes), text, tuple(letters), writer.name)
+
+
+def _in_hand(points: Points, writer: Writer) -> Points:
+    """Return points stretched and slanted as the writer does, to tenths."""
+    x = points[:, 0] * writer.width - points[:, 1] * writer.slant
+    return (np.stack([x, points[:, 1]], 1) * writer.size).round(1)
+
+
+def _resampled(points: Points, way: float) -> Points:
+    """Return points of a polyline that are about so far from one another, with its ends."""
+    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
+    count = max(round(float(lengths[-1]) / way), 1)
+    at = np.linspace(0.0, lengths[-1], count + 1)
+    return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
+
+
+@cache
+def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
+    """Return the strokes of every letter, from its left edge, and its width."""
+    # Only the demo needs it.
+    from HersheyFonts import HersheyFonts
+
+    source = HersheyFonts()
+    source.load_default_font(font)
+    scale = HEIGHT / SMALL_LETTER
+    glyphs = {}
+    for letter in map(chr, range(ord(" "), ord("~") + 1)):
+        [glyph] = source.glyphs_for_text(letter)
+        strokes = [np.array(stroke, np.float64) for stroke in glyph.strokes]
+        moved = [(stroke - (glyph.left_offset, 0.0)) * scale for stroke in strokes]
+        glyphs[letter] = (moved, glyph.char_width * scale)
+    return glyphs
+
+
+def _texts() -> Iterator[str]:
+    """Yield short lines of the prose that comes with every Python and of practice, each once."""
+    seen = set()
+    rng = np.random.default_rng(13)
+    for _, topic in sorted(pydoc_data.topics.topics.items()):
+        line = ""
+        for word in _with_practice(WORD.findall(topic), rng):
+            if line and len(line) + len(word) >= LONGEST:
+                if line not in seen:
+                    yield line
+                seen.add(line)
+                line = ""
+            line = f"{line} {word}".strip()
+
+
+def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
+    """Yield the words, between them now and then letters or digits in any order.
+
+    Prose alone has too few of q, x, z and the capitals to learn them in every hand, and no digits.
+    """
+    for word in words:
+        yield word
+        if rng.integers(PRACTICE) == 0:
+            signs = rng.choice([*KINDS[rng.integers(len(KINDS))]], rng.integers(2, 6))
+            yield "".join([*signs, rng.choice(FOLLOWING)])

@@ -1,0 +1,156 @@
+"""A melody on a grid: between a piece of music and the events of the codec `melody`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen.plugin import Within, check_fields
+from seqgen_music.music import Music, Track, make_notes, metre_of
+from seqgen_music.codecs.chorale.raster import (
+    LONGEST_STEPS,
+    REST,
+    STEP_TICKS,
+    VELOCITY,
+    bar_steps,
+    metre_and_upbeat,
+)
+from seqgen_music.codecs.rounding import rounded
+
+#: Most steps in a quarter: more ticks than a MIDI file can count otherwise.
+FINEST = 24
+
+#: Longest bar in quarters: an embedding has a row for every place in it.
+LONGEST_BAR = 12
+
+#: A silence lasts less than so many bars.
+SILENT_BARS = 2
+
+#: The voice of the pieces that come out, and its General MIDI program: a flute.
+VOICE = Track("Melody", 73)
+
+#: An event that is no pitch and not `REST`: what was goes on.
+HOLD = -2
+
+
+@dataclass(frozen=True)
+class MelodyOptions:
+    """How a line is found and cut into steps."""
+
+    steps: Annotated[int, Within(1, FINEST)] = 4
+    """Steps in a quarter: 4 are sixteenths, 12 have triplets as well."""
+    track: Literal["highest", "first"] = "highest"
+    """Which track is the melody: the highest in the mean, or the first; never drums."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One voice on a grid.
+
+    Attributes
+    ----------
+    events : int64 array (steps,)
+        A pitch that begins, `REST`, or `HOLD`, which is never the first.
+    metre : (int, int)
+        Such as (3, 4).
+    upbeat : int
+        Steps before the first bar line.
+    """
+
+    events: NDArray[np.int64]
+    metre: tuple[int, int]
+    upbeat: int
+
+    def to_music(self, per_quarter: int, tempo: float) -> Music:
+        """Return one track, with so many steps in a quarter and quarters in a minute."""
+        metres, late = self._metres(per_quarter)
+        starts = np.flatnonzero(self.events != HOLD)
+        stops = np.append(starts, len(self.events))[1:]
+        rows = [
+            ((start + late) * STEP_TICKS, (stop - start) * STEP_TICKS, pitch, VELOCITY, 0)
+            for start, stop, pitch in zip(
+                starts.tolist(), stops.tolist(), self.events[starts].tolist(), strict=True
+            )
+            if pitch != REST
+        ]
+        ticks = per_quarter * STEP_TICKS
+        return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres)
+
+    def _metres(self, per_quarter: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
+        """Return the metres, and how many silent steps come first.
+
+        The upbeat is a short bar. Where no metre is that short, it is the end of a whole one.
+        """
+        if not self.upbeat:
+            return ((0, *self.metre),), 0
+        short = metre_of(Fraction(self.upbeat, 4 * per_quarter))
+        if short is None:
+            return ((0, *self.metre),), bar_steps(self.metre, per_quarter) - self.upbeat
+        return ((0, *short), (self.upbeat * STEP_TICKS, *self.metre)), 0
+
+
+def line_of(music: Music, options: MelodyOptions) -> Line:
+    """Round a track to the grid; at every onset its highest note goes on.
+
+    Raises
+    ------
+    DataError
+        If there is no note but drums, or the metre does not fit the grid.
+    """
+    notes = music.notes[music.notes["track"] == _track(music, options.track)]
+    metre, upbeat = metre_and_upbeat(music, options.steps)
+    _refuse_metre(metre, options.steps)
+    bar = bar_steps(metre, options.steps)
+    onsets, ends = (
+        rounded(ticks.astype(np.int64), options.steps, music.ticks_per_quarter)
+        for ticks in (notes["onset"], notes["onset"] + notes["duration"])
+    )
+    order = np.lexsort((ends, notes["pitch"], onsets))
+    highest = order[np.append(np.diff(onsets[order]) > 0, True)]
+    starts, stops = onsets[highest], np.maximum(ends, onsets + 1)[highest]
+    stops[:-1] = np.minimum(stops[:-1], starts[1:])
+    # Silence in front becomes upbeat, a long one loses whole bars: each note keeps its place.
+    upbeat = int(upbeat - starts[0]) % bar
+    silences = starts[1:] - stops[:-1]
+    excess = np.where(silences >= SILENT_BARS * bar, (silences // bar - SILENT_BARS + 1) * bar, 0)
+    earlier = starts[0] + np.cumsum(np.append(0, excess))
+    starts, stops = starts - earlier, stops - earlier
+    if stops[-1] > LONGEST_STEPS:
+        raise DataError(f"the melody is {stops[-1]:,} steps long; {LONGEST_STEPS:,} is the most")
+    length = int(stops[-1]) + int(upbeat - stops[-1]) % bar
+    events = np.full(length, HOLD)
+    events[starts] = notes["pitch"][highest]
+    events[stops[stops < np.append(starts[1:], length)]] = REST
+    return Line(events, metre, upbeat)
+
+
+def _track(music: Music, wanted: str) -> int:
+    notes = music.notes
+    tracks = [
+        int(track) for track in np.unique(notes["track"]) if not music.tracks[int(track)].drums
+    ]
+    if not tracks:
+        raise DataError("the piece has no note besides drums, and a melody needs one")
+    if wanted == "first":
+        return tracks[0]
+    return max(tracks, key=lambda track: float(notes["pitch"][notes["track"] == track].mean()))
+
+
+def _refuse_metre(metre: tuple[int, int], per_quarter: int) -> None:
+    beats, unit = metre
+    if 4 * per_quarter * beats % unit:
+        raise DataError(
+            f"a bar of {beats}/{unit} is no whole number of steps at {per_quarter} a quarter; "
+            f"set the codec option steps to a multiple of {unit // gcd(unit, 4 * beats)}"
+        )
+    if 4 * beats > LONGEST_BAR * unit:
+        raise DataError(f"a bar of {beats}/{unit} is longer than {LONGEST_BAR} quarters")

@@ -1,0 +1,249 @@
+"""Notated music in, by music21: MusicXML, compressed MusicXML, ABC and kern."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqgen.errors import DataError
+from seqgen.files import plain_text, text_of
+from seqgen_music.music import (
+    DRUM_CHANNEL,
+    LONGEST_QUARTERS,
+    Music,
+    Track,
+    changes,
+    make_notes,
+    metre_of,
+)
+from seqgen_music.codecs.rounding import nearest
+
+#: Divides quarters into triplets, quintuplets and 128ths.
+TICKS = 480
+
+#: Velocity of notes that have no dynamics.
+VELOCITY = 80
+
+
+#: Bytes of the largest file that is read, once unpacked.
+MOST_BYTES = 2**26
+
+#: What stands where in a staff for drums, as General MIDI numbers it.
+DRUM_STAFF = {
+    "D4": 44,
+    "E4": 35,
+    "F4": 36,
+    "G4": 43,
+    "A4": 45,
+    "B4": 47,
+    "C5": 38,
+    "D5": 48,
+    "E5": 50,
+    "F5": 51,
+    "G5": 42,
+    "A5": 49,
+}
+
+SNARE = 38
+
+
+def read_notation(path: Path) -> list[Music | DataError]:
+    """Read the scores of a file; an ABC collection holds many.
+
+    Instruments that transpose sound as they do, parts for percussion are drums. Repeats are not
+    played again; grace notes, which have no length, are left out.
+
+    Returns
+    -------
+    list of Music and DataError
+        An error stands in the place of a tune of a collection that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If music21 cannot read any, or there is no note, or it is larger or longer than the limits.
+    """
+    if (size := _size(path)) > MOST_BYTES:
+        raise DataError(f"the file holds {size:,} bytes; {MOST_BYTES:,} is the most")
+    if path.suffix.lower() == ".abc":
+        pieces = [piece for tune in _tunes(_text(path)) for piece in _tune(tune)]
+    elif path.suffix.lower() == ".krn":
+        pieces = _scores(_text(path), "humdrum")
+    else:
+        pieces = _scores(path)
+    if not any(isinstance(piece, Music) for piece in pieces):
+        raise next(iter(pieces), DataError("the file holds no note"))
+    return pieces
+
+
+def _size(path: Path) -> int:
+    """Return how many bytes a file holds, unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError):
+        return path.stat().st_size
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file, in UTF-8 or as it was before that."""
+    content = path.read_bytes()
+    try:
+        return text_of(content)
+    except DataError:
+        return plain_text(content.decode("latin-1"))
+
+
+def _tunes(text: str) -> list[str]:
+    """Return the tunes of an ABC file, each with what stands before all of them."""
+    first, *tunes = re.split(r"(?m)^(?=X:)", text)
+    if not tunes:
+        return [text]
+    shared = "".join(f"{line}\n" for line in first.splitlines() if re.match(r"[A-Z]:", line))
+    # Without a key it is no tune but text in between.
+    return [shared + tune for tune in tunes if re.search(r"(?m)^K:", tune)]
+
+
+def _tune(text: str) -> list[Music | DataError]:
+    """Return what is in one tune, or why it cannot be used."""
+    try:
+        return _scores(text, "abc")
+    except DataError as error:
+        lines = text.strip().splitlines() or [""]
+        name = ", ".join(line for line in lines if line.startswith(("X:", "T:")))[:80]
+        return [DataError(f"tune {name}: {error}" if name else str(error))]
+
+
+def _scores(source: Path | str, form: str | None = None) -> list[Music | DataError]:
+    """Return the pieces that music21 finds in a file, or in text of a given form."""
+    import music21
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Parsed afresh: music21's own cache is of pickles, and ours comes after encoding.
+            stream = music21.converter.parse(
+                source, forceSource=True, storePickle=False, format=form
+            )
+            scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
+            pieces = [_music_of(score) for score in scores]
+    except DataError:
+        raise
+    except Exception as error:
+        # music21 raises whatever its parsers run into.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"music21 cannot read it ({reason})") from error
+    sounding: list[Music | DataError] = [piece for piece in pieces if len(piece.notes)]
+    if not sounding:
+        raise DataError("the file holds no note")
+    return sounding
+
+
+def _music_of(score: Any) -> Music:
+    if score.highestTime > LONGEST_QUARTERS:
+        raise DataError(
+            f"the piece is {score.highestTime:,.0f} quarters long; {LONGEST_QUARTERS:,} is the most"
+        )
+    if any(part.atSoundingPitch is False for part in score.parts):
+        score.toSoundingPitch(inPlace=True)
+    parts = list(score.parts) or [score]
+    rows, tracks = [], []
+    for number, part in enumerate(parts):
+        instrument = part.getInstrument(returnDefault=True)
+        program = instrument.midiProgram if instrument is not None else None
+        drums = _drums(part, instrument)
+        tracks.append(Track(part.partName or f"Part {number + 1}", program or 0, drums is not None))
+        rows += _notes(part, number, drums)
+    flat = parts[0].flatten()
+    tempos = [
+        (_ticks(start), float(mark.getQuarterBPM()))
+        for start, _, mark in score.metronomeMarkBoundaries()
+        if mark.getQuarterBPM()
+    ]
+    keys = [
+        (_ticks(key.offset), key.sharps, getattr(key, "mode", "major") == "minor")
+        for key in flat.getElementsByClass("KeySignature")
+    ]
+    return Music(
+        make_notes(rows), tuple(tracks), TICKS, changes(tempos), _metres(parts[0]), changes(keys)
+    )
+
+
+def _notes(
+    part: Any, number: int, drums: dict[str, int] | None
+) -> list[tuple[int, int, int, int, int]]:
+    """Return the notes of a part as rows, those that are tied as one.
+
+    music21 can join them itself, but not where voices cross a bar line.
+    """
+    rows: list[tuple[int, int, int, int, int]] = []
+    # The row of what a tie goes on from, by pitch and end.
+    tied: dict[tuple[int, int], int] = {}
+    for element in part.flatten().notes:
+        onset, end = _ticks(element.offset), _ticks(element.offset + element.quarterLength)
+        # The name of a chord over the staff says what may be played, and is not played itself.
+        sounds = end > onset and "Harmony" not in element.classes
+        for note in getattr(element, "notes", (element,)) if sounds else ():
+            pitch, kind = _pitch(note, drums), note.tie.type if note.tie else ""
+            if not 0 <= pitch < 128:
+                continue
+            row = tied.pop((pitch, onset), None) if kind in ("continue", "stop") else None
+            if row is None:
+                velocity = note.volume.velocity or element.volume.velocity or VELOCITY
+                rows.append((onset, end - onset, pitch, velocity, number))
+                row = len(rows) - 1
+            else:
+                rows[row] = (rows[row][0], end - rows[row][0], *rows[row][2:])
+            if kind in ("start", "continue"):
+                tied[pitch, end] = row
+    return rows
+
+
+def _pitch(note: Any, drums: dict[str, int] | None) -> int:
+    """Return the MIDI pitch of a note, or of a drum by its place in the staff."""
+    if hasattr(note, "pitch"):
+        return int(note.pitch.midi)
+    return (drums or {}).get(note.displayName, SNARE)
+
+
+def _drums(part: Any, instrument: Any) -> dict[str, int] | None:
+    """Return which drum stands where in the staff, or None if the part is not for drums."""
+    places = {
+        note.displayName
+        for element in part.recurse().notes
+        for note in getattr(element, "notes", [element])
+        if hasattr(note, "displayName")
+    }
+    if not places and getattr(instrument, "midiChannel", None) != DRUM_CHANNEL:
+        return None
+    only = getattr(instrument, "percMapPitch", None)
+    if len(places) == 1 and only is not None:
+        return dict.fromkeys(places, only)
+    return DRUM_STAFF
+
+
+def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
+    """Return the metres, an upbeat as a short bar of its own."""
+    metres = [
+        (_ticks(metre.getOffsetInHierarchy(part)), metre.numerator, metre.denominator)
+        for metre in part.recurse().getElementsByClass("TimeSignature")
+    ]
+    measures = list(part.getElementsByClass("Measure"))
+    if metres and len(measures) > 1:
+        length = Fraction(measures[1].offset)
+        if 0 < length < Fraction(measures[0].barDuration.quarterLength):
+            short = metre_of(length / 4)
+            if short is not None:
+                metres = [(0, *short), (_ticks(length), *metres[0][1:]), *metres[1:]]
+    return changes(metres)
+
+
+def _ticks(quarters: Any) -> int:
+    """Return the nearest ticks of an offset, which may be a fraction or a float."""
+    return int(nearest(np.float64(quarters) * TICKS))

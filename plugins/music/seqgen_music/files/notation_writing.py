@@ -1,0 +1,299 @@
+"""Notated music out, by music21: MusicXML, plain or compressed.
+
+A piece is laid out here, bar by bar, on a grid of sixteenths and triplets, and music21 writes
+that down: it would choose other bars for an upbeat, and finer values than a player can read.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.files import write_atomic
+from seqgen_music.files.midi_writing import channels, playable
+from seqgen_music.music import Music, changes
+from seqgen_music.codecs.rounding import rounded
+
+#: What sounds together: start and end on the grid, and (pitch, velocity) of each note.
+Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
+
+#: What is written as one note, chord or rest: offset in the bar, length, sound, tie.
+Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str]
+
+#: Units in a quarter note: the fewest that make sixteenths and triplet eighths.
+GRID = 12
+
+#: Where notes may begin within a quarter: on sixteenths, or on triplet eighths.
+STRAIGHT, TRIPLET = np.array([0, 3, 6, 9, 12]), np.array([0, 4, 8, 12])
+
+#: Lengths in units that are written as one note, from a sixteenth to a dotted whole.
+VALUES = (72, 48, 36, 24, 18, 12, 9, 6, 3)
+WHOLE = tuple(value for value in VALUES if value % GRID == 0)
+
+_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
+"""
+
+
+def write_notation(music: Music, path: Path) -> None:
+    """Write MusicXML, compressed if the suffix is ``.mxl``.
+
+    Written are the notes of `on_grid`, metre, key, tempo, and name and instrument of every
+    track; notes that overlap in a track become voices of its staff.
+    """
+    content = musicxml(music)
+    if path.suffix.lower() == ".mxl":
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, data in (
+                ("META-INF/container.xml", _CONTAINER.encode()),
+                ("score.musicxml", content),
+            ):
+                # Without a date, so that the same piece is the same file.
+                archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+        content = buffer.getvalue()
+    write_atomic(path, content)
+
+
+def musicxml(music: Music) -> bytes:
+    """Return the score as MusicXML."""
+    # Imported late: it takes half a second.
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    return bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
+
+
+def on_grid(music: Music) -> Music:
+    """Return the piece as it is notated, `GRID` units a quarter.
+
+    Every quarter of a bar is divided by four or by three, whichever is nearer to what begins
+    and ends there in that track. A note is a step long at least. Of two notes of one track and
+    pitch that overlap, the first ends where the second begins. Bars are rounded to sixteenths;
+    tempo and key change at bar lines only.
+    """
+    bars, lines = _bars(music)
+    kept = []
+    for number in range(len(music.tracks)):
+        notes = music.notes[music.notes["track"] == number]
+        notes["onset"], notes["duration"] = _placed(notes, bars, lines, music.ticks_per_quarter)
+        kept.append(playable(notes))
+    notes = np.concatenate([music.notes[:0], *kept])
+
+    def moved(events: Iterable[Any]) -> tuple[Any, ...]:
+        return changes((int(lines[_bar_of(event[0], bars)]), *event[1:]) for event in events)
+
+    return Music(
+        notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))],
+        music.tracks,
+        GRID,
+        moved(np.asarray(music.tempos).tolist()),
+        moved(music.metres),
+        moved(key for key in music.keys if -7 <= key[1] <= 7),
+    )
+
+
+def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where bars begin in ticks ``(N,)``, and their lines on the grid ``(N + 1,)``."""
+    bars = np.array(music.bar_starts())
+    _, beats, unit = [change for change in music.metre_changes() if change[0] <= bars[-1]][-1]
+    last = 4 * music.ticks_per_quarter * beats // unit
+    sixteenths = rounded(np.diff(bars, append=bars[-1] + last), 4, music.ticks_per_quarter)
+    lengths = np.maximum(sixteenths, 1) * (GRID // 4)
+    return bars, np.concatenate([[0], np.cumsum(lengths)])
+
+
+def _bar_of(ticks: Any, bars: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.asarray(np.searchsorted(bars, ticks, side="right") - 1)
+
+
+def _placed(
+    notes: NDArray[np.void], bars: NDArray[np.int64], lines: NDArray[np.int64], quarter: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return onsets and durations ``(N,)`` of the notes of one track on the grid."""
+    edges = np.concatenate([notes["onset"], notes["onset"] + notes["duration"]])
+    bar = _bar_of(edges, bars)
+    beat, rest = np.divmod(edges - bars[bar], quarter)
+    begins = lines[bar] + beat * GRID
+    exact = (rest * GRID / quarter)[:, None]
+    straight, triplet = (
+        steps[np.abs(exact - steps).argmin(axis=1)] for steps in (STRAIGHT, TRIPLET)
+    )
+    # What is gained by three over four, in all of the quarter.
+    gain = np.abs(straight - exact[:, 0]) - np.abs(triplet - exact[:, 0])
+    quarters, inverse = np.unique(begins, return_inverse=True)
+    in_three = np.bincount(inverse, gain, len(quarters)) > 1e-6
+    in_three &= ~np.isin(quarters, begins[begins + GRID > lines[bar + 1]])
+    placed = begins + np.where(in_three[inverse], triplet, straight)
+    placed = np.minimum(placed, lines[bar + 1])
+    starts, stops = placed[: len(notes)], placed[len(notes) :]
+    at = lines[np.searchsorted(lines, starts, side="right") - 1]
+    step = np.where(np.isin(starts - (starts - at) % GRID, quarters[in_three]), 4, 3)
+    return starts, np.maximum(stops - starts, step)
+
+
+def _score(music: Music) -> Any:
+    from music21 import metadata, stream
+
+    notated = on_grid(music)
+    lines = _bars(music)[1].tolist()
+    # A note that begins with the last bar line lasts a step all the same.
+    lines[-1] = max(lines[-1], notated.length)
+    score = stream.Score()
+    score.metadata = metadata.Metadata(title="", composer="")
+    for number, channel in enumerate(channels(music)):
+        score.insert(0, _part(notated, number, channel, lines))
+    return score
+
+
+def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
+    """Return the measures of a track of a piece on the grid."""
+    from music21 import clef, instrument, stream
+
+    track = music.tracks[number]
+    part = stream.Part(id=f"P{number + 1}")
+    part.partName = track.label or f"Part {number + 1}"
+    player = instrument.Instrument(part.partName)
+    player.partId, player.instrumentId = part.id, f"I{number + 1}"
+    player.midiProgram, player.midiChannel = track.program, channel
+    part.insert(0, player)
+    voices = [_cut(voice, lines) for voice in _voices(music.notes[music.notes["track"] == number])]
+    keys = [sharps for _, sharps, _ in music.keys]
+    spelling = dict(zip((tick for tick, _, _ in music.keys), keys, strict=True))
+    sharps = 0
+    for measure, *bar in zip(_measures(music, number == 0, lines), *voices, strict=True):
+        sharps = spelling.get(round(measure.offset * GRID), sharps)
+        _fill(measure, bar, sharps)
+        part.append(measure)
+    first = part.getElementsByClass(stream.Measure).first()
+    first.clef = clef.PercussionClef() if track.drums else clef.bestClef(part, recurse=True)
+    stream.makeNotation.makeAccidentalsInMeasureStream(part)
+    part.makeBeams(inPlace=True)
+    return part
+
+
+def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
+    """Return empty measures with metre and key, and tempo if the part leads."""
+    from music21 import key, meter, stream, tempo
+
+    metres = {tick: (beats, unit) for tick, beats, unit in music.metre_changes()}
+    keys = {tick: (sharps, minor) for tick, sharps, minor in music.keys}
+    upbeat = music.upbeat
+    if upbeat:
+        metres[0] = metres.pop(upbeat)
+    measures = []
+    for number, start in enumerate(lines[:-1], 0 if upbeat else 1):
+        measure = stream.Measure(number=number)
+        measure.offset = Fraction(start, GRID)
+        if start in metres:
+            beats, unit = metres[start]
+            measure.timeSignature = meter.TimeSignature(f"{beats}/{unit}")
+        if start in keys:
+            sharps, minor = keys[start]
+            measure.keySignature = key.KeySignature(sharps).asKey("minor" if minor else "major")
+        measures.append(measure)
+    if upbeat:
+        beats, unit = metres[0]
+        measures[0].paddingLeft = 4 * Fraction(beats, unit) - Fraction(upbeat, GRID)
+    for tick, qpm in np.asarray(music.tempos).tolist() if leads else ():
+        mark = tempo.MetronomeMark(number=round(qpm, 2), referent=1)
+        measures[lines.index(tick)].insert(0, mark)
+    return measures
+
+
+def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:
+    """Share notes ``(N,)`` out among voices in which nothing overlaps, one at least."""
+    chords: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for onset, duration, pitch, velocity, _ in notes.tolist():
+        chords[onset, onset + duration].append((pitch, velocity))
+    voices: list[list[Chord]] = [[]]
+    for (start, end), sound in sorted(chords.items()):
+        free = [voice for voice in voices if not voice or voice[-1][1] <= start]
+        if not free:
+            voices.append([])
+            free = voices[-1:]
+        free[0].append((start, end, sound))
+    return voices
+
+
+def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
+    """Cut a voice and its rests at bar lines and into values that can be written."""
+    filled, at = [], 0
+    for start, end, sound in [*voice, (lines[-1], lines[-1], [])]:
+        filled += [(at, start, []), (start, end, sound)]
+        at = end
+    bars: list[list[Segment]] = [[] for _ in lines[:-1]]
+    for start, end, sound in filled:
+        at = start
+        while at < end:
+            bar = bisect_right(lines, at) - 1
+            stop = _value(at - lines[bar], min(end, lines[bar + 1]) - lines[bar]) + lines[bar]
+            bars[bar].append((at - lines[bar], stop - at, sound, _tie(at > start, stop < end)))
+            at = stop
+    return bars
+
+
+def _value(start: int, end: int) -> int:
+    """Return how far one written note reaches, from `start` in a bar and to `end` at most."""
+    if start % 3 == 0 and end - start in VALUES:
+        return end
+    if start % GRID or end - start < GRID:
+        return min(end, start - start % GRID + GRID)
+    return start + next(value for value in WHOLE if value <= end - start)
+
+
+def _tie(continues: bool, goes_on: bool) -> str:
+    if continues:
+        return "continue" if goes_on else "stop"
+    return "start" if goes_on else ""
+
+
+def _fill(measure: Any, voices: list[list[Segment]], sharps: int) -> None:
+    """Put the notes of a bar into its measure; voices that rest throughout are left out."""
+    from music21 import stream
+
+    heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _ in voice)]
+    lone = not heard
+    for number, voice in enumerate([voices[0], *heard], 1):
+        place = measure if lone else stream.Voice(id=number)
+        for offset, length, sound, tie in voice:
+            place.insert(Fraction(offset, GRID), _element(length, sound, tie, sharps))
+        stream.makeNotation.makeTupletBrackets(place, inPlace=True)
+        if not lone:
+            measure.insert(0, place)
+
+
+def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -> Any:
+    from music21 import chord, note
+    from music21.pitch import Pitch
+    from music21.tie import Tie
+
+    quarters = Fraction(length, GRID)
+    if not sound:
+        return note.Rest(quarterLength=quarters)
+    notes = []
+    for pitch, velocity in sound:
+        name, octave = spelled(pitch, sharps)
+        single = note.Note(Pitch(name, octave=octave), quarterLength=quarters)
+        single.volume.velocity = velocity
+        single.tie = Tie(tie) if tie else None
+        notes.append(single)
+    return notes[0] if len(notes) == 1 else chord.Chord(notes, quarterLength=quarters)
+
+
+def spelled(pitch: int, sharps: int) -> tuple[str, int]:
+    """Return a MIDI pitch as name and octave, spelled near a key on the circle of fifths.
+
+    In C major, black keys are B-, E-, F#, C# and G#.
+    """
+    fifths = (pitch * 7 + 3 - sharps) % 12 - 3 + sharps
+    step, accidentals = "FCGDAEB"[(fifths + 1) % 7], (fifths + 1) // 7
+    return f"{step}{'#' * accidentals}{'-' * -accidentals}", (pitch - accidentals) // 12 - 1

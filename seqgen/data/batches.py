@@ -1,0 +1,257 @@
+"""Batches: lanes cut into windows of T steps, and how a window is framed.
+
+A framing says which inputs of a window the model is shown, which targets count, and whether its
+state goes on into the next window; docs/framings.md explains each.
+
+Comes from: `seqgen.data.lanes`. Next: `seqgen.training.loop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.data.corpus import Corpus
+from seqgen.errors import ConfigError, RunError
+from seqgen.data.lanes import IGNORE as IGNORE
+from seqgen.data.lanes import Lane, Place, Steps, forgetting, joined
+from seqgen.data.splits import Segment, Segments, Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One window of every lane.
+
+    Attributes
+    ----------
+    inputs : int64 array (B, T)
+        Ids read, START and END among them.
+    targets : int64 array (B, T)
+        The id to predict at each step, or `IGNORE`.
+    features : int64 array (B, T, K)
+        Features that belong to the targets.
+    carried : bool
+        Whether the state goes on from the window before; otherwise it is zero at first.
+    """
+
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    features: NDArray[np.int64]
+    carried: bool = True
+
+    @property
+    def counted(self) -> int:
+        """How many targets the loss counts."""
+        return int((self.targets != IGNORE).sum())
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How windows are shown to the model.
+
+    Attributes
+    ----------
+    carried : bool
+        Whether the state goes on into the next window, or each begins with the zero state.
+    inputs : all or first
+        Which inputs are shown: all, or the first of a window (and of a piece that begins in it).
+        The others are blank: START stands there, with features 0. START is an id that every
+        model reads, that none predicts and that forgets nothing.
+    targets : all or last
+        Which targets count. If it is the last of a window, windows lie at drawn places, so that
+        every token is as often a target as any other.
+    single : bool
+        Whether every step of a window is a window of its own.
+    """
+
+    carried: bool = False
+    inputs: Literal["all", "first"] = "all"
+    targets: Literal["all", "last"] = "all"
+    single: bool = False
+
+    def frame(self, steps: Steps, corpus: Corpus) -> Batch:
+        """Return steps of B lanes as the model is to see them.
+
+        Parameters
+        ----------
+        steps : Steps (B, T)
+        corpus : Corpus
+        """
+        inputs, targets, features = steps
+        if self.inputs == "first":
+            forgets = np.array(corpus.vocab.resets(corpus.codec.boundaries))[inputs]
+            opens = np.roll(forgets, 1, axis=1)
+            opens[:, 0] = True
+            blank = ~opens & ~forgets
+            inputs = np.where(blank, corpus.vocab.start, inputs)
+            # Features may tell tokens as well: which voice sang what.
+            features = np.where(blank[:, :, None], 0, features)
+        if self.targets == "last":
+            targets = np.where(np.arange(targets.shape[1]) < targets.shape[1] - 1, IGNORE, targets)
+        if self.single:
+            inputs, targets = inputs.reshape(-1, 1), targets.reshape(-1, 1)
+            features = features.reshape(len(inputs), 1, -1)
+        return Batch(inputs, targets, features, self.carried)
+
+
+#: The framings by the names that `TrainConfig.framing` takes.
+FRAMINGS = {
+    "carried": Framing(carried=True),
+    "windows": Framing(),
+    "many-to-one": Framing(targets="last"),
+    "one-to-many": Framing(inputs="first"),
+    "one-to-one": Framing(single=True),
+}
+CARRIED = FRAMINGS["carried"]
+
+
+class TrainingStream:
+    """Windows of the training split for ever; an iterator of `Batch`.
+
+    Order and augmentation are drawn afresh for every epoch, by the seed: a stream that is built
+    in the same way, or from the `place` of another, goes on with the same batches.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its training split is read.
+    lanes, window : int
+        B, and the T of `next`.
+    seed : int
+        With the epoch and the piece it fixes every draw.
+    framing : Framing
+    rank, ranks : int
+        Read the rank-th of so many equal groups of lanes: the batches of all ranks, one below
+        the other, are the batch of a stream that reads all lanes.
+    place : mapping, optional
+        Where to go on: what `place` returned, or the places of all ranks in one mapping.
+
+    Raises
+    ------
+    ConfigError
+        If the lanes cannot be shared out among the ranks.
+    RunError
+        If the place is that of other lanes, or of another corpus.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        lanes: int,
+        window: int,
+        seed: int,
+        framing: Framing = CARRIED,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        place: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        if lanes % ranks:
+            raise ConfigError(
+                f"a batch of {lanes} lanes cannot be shared out among {ranks} processes; "
+                f"take a multiple of {ranks}, such as {-(-lanes // ranks) * ranks}"
+            )
+        if not 0 <= rank < ranks:
+            raise ConfigError(f"rank must be from 0 to {ranks - 1}, found {rank}")
+        self.window = window
+        self._corpus, self._seed, self._framing = corpus, seed, framing
+        segments = corpus.segments("train")
+
+        # Lanes begin an epoch at about the same time.
+        @lru_cache(maxsize=2)
+        def epoch_shares(epoch: int) -> list[Segments]:
+            shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
+            # With fewer tokens than lanes some have no share: they read everything.
+            return [share or shuffled for share in shuffled.shares(lanes)]
+
+        def share(number: int, epoch: int) -> Segments:
+            return epoch_shares(epoch)[number]
+
+        own = range(rank * lanes // ranks, (rank + 1) * lanes // ranks)
+        self._lanes: dict[int, Lane] = {}
+        for number, at in _places(place, own, lanes).items():
+            lane = self._lanes[number] = Lane(corpus, partial(share, number), seed, at)
+            if not lane.place[1] < lane.segments:
+                raise RunError(
+                    f"the saved place of lane {number} is segment {lane.place[1]} of "
+                    f"{lane.segments}; it belongs to another corpus, batch or seed: train a new run"
+                )
+
+    def place(self) -> dict[str, list[int]]:
+        """Return where the stream stands, as plain JSON: the `Place` of each lane by number."""
+        return {str(number): [*lane.place] for number, lane in self._lanes.items()}
+
+    def read(self, window: int) -> Batch:
+        """Return the next window of so many steps."""
+        parts = []
+        for number, lane in self._lanes.items():
+            passed = 0
+            if self._framing.targets == "last":
+                # Drawn by the place, so that the place is all there is to keep.
+                rng = np.random.default_rng((self._seed, number, *lane.place))
+                passed = int(rng.integers(window))
+            parts.append(_read_window(lane, window, self._framing, passed))
+        return _stacked(self._corpus, parts, window, self._framing)
+
+    def __iter__(self) -> TrainingStream:
+        return self
+
+    def __next__(self) -> Batch:
+        return self.read(self.window)
+
+
+def held_out_stream(
+    corpus: Corpus, held_out: Split | Segments, lanes: int, window: int, framing: Framing = CARRIED
+) -> Iterator[Batch]:
+    """Yield windows that pass over a split or some segments once, in order and as they are."""
+    segments = held_out if isinstance(held_out, Segments) else corpus.segments(held_out)
+    once: list[list[Sequence[Segment]]]
+    once = [[share, ()] for share in segments.shares(lanes)]
+    rows = [Lane(corpus, epochs.__getitem__) for epochs in once]
+    while True:
+        parts = [_read_window(lane, window, framing) for lane in rows]
+        if not any(len(part.inputs) for part in parts):
+            return
+        yield _stacked(corpus, parts, window, framing)
+
+
+def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -> dict[int, Place]:
+    """Return the place of each of a rank's own lanes."""
+    if place is None:
+        return dict.fromkeys(own, (0, 0, 0))
+    if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
+        raise RunError(
+            f"the saved place is that of lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
+            f"resume with the same --batch and number of processes"
+        )
+    found = {}
+    for number in own:
+        epoch, segment, step = place[str(number)]
+        found[number] = (epoch, segment, step)
+    return found
+
+
+def _read_window(lane: Lane, window: int, framing: Framing, passed: int = 0) -> Steps:
+    """Return a lane's next window, or what is left of it; pass over some targets before."""
+    if framing.targets == "all":
+        return lane.read(window)
+    steps = lane.read_targets(passed + window)
+    return Steps(*(column[-window:] for column in steps))
+
+
+def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) -> Batch:
+    """Put the windows of all lanes side by side, filled up with END, and frame them."""
+    filled = []
+    for steps in parts:
+        if missing := window - len(steps.inputs):
+            ends = forgetting(corpus, missing)
+            # What counts is last in its window, and END in front of it changes nothing.
+            steps = joined([ends, steps] if framing.targets == "last" else [steps, ends])
+        filled.append(steps)
+    columns = (np.stack(column) for column in zip(*filled, strict=True))
+    return framing.frame(Steps(*columns), corpus)

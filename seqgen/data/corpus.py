@@ -1,0 +1,302 @@
+"""The corpus folder: encoded pieces on disk, memory-mapped; docs/format.md describes the files.
+
+Comes from: `seqgen.data.preparation`. Next: `seqgen.data.lanes` reads it step by step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.discovery import load_codec
+from seqgen.errors import DataError
+from seqgen.files import CORPUS, write_json
+from seqgen.data.integrity import (
+    LONGEST_LINE,
+    OFFSETS,
+    SEGMENTS,
+    SOURCES,
+    TOKENS,
+    damaged,
+    digests,
+    open_arrays,
+    read_corpus,
+    source_line,
+    tokens_by_split,
+    verify,
+)
+from seqgen.plugin import Codec
+from seqgen.data.splits import SPLITS, Segments, Split, count_twins
+from seqgen.data.twins import Twins
+from seqgen.vocab import Vocab
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a piece comes from, and what it is.
+
+    Attributes
+    ----------
+    source : str
+        A file, and which of its pieces but for the first.
+    tokens : int
+    units : mapping of str to float
+        What `Codec.units` counts in it; empty in a corpus made before that was written down.
+    facts : mapping of str to str, int or float
+        What `Domain.describe` says of it.
+    """
+
+    source: str
+    tokens: int = 0
+    units: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+class Corpus:
+    """A corpus folder, read-only.
+
+    Parameters
+    ----------
+    folder : Path
+        What `seqgen.prepare` or `seqgen.write_corpus` made.
+
+    Raises
+    ------
+    CorpusError
+        If the folder is no corpus, of another format, or damaged.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.info, self.vocab = read_corpus(self.folder)
+        arrays = open_arrays(self.folder, self.info, self.vocab)
+        self._tokens, self._offsets, self._segments = arrays
+        self._is_verified = False
+
+    def verify(self) -> None:
+        """Compare the files with their digests, and the ids with the vocabulary, once.
+
+        All files are read, about half a gigabyte a second. Whoever asks for a piece causes it, so
+        it is called only where that would disturb, as where speed is measured.
+
+        Raises
+        ------
+        CorpusError
+            If a file is another than was written, or has ids outside the vocabulary.
+        """
+        if not self._is_verified:
+            verify(self.folder, self.info, self.vocab, self._tokens)
+            self._is_verified = True
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The codec that encoded the pieces, from its saved state."""
+        return load_codec(self.info, self.folder)
+
+    def piece(self, index: int) -> NDArray[Any]:
+        """Return the ids ``(N,)`` of a piece, a read-only view of the file that is verified."""
+        self.verify()
+        ids: NDArray[Any] = self._tokens[self._offsets[index] : self._offsets[index + 1]]
+        return ids
+
+    def source(self, index: int) -> str:
+        """Return where a piece comes from: a file, and which of its pieces but for the first."""
+        return next(self.origins(index)).source
+
+    def origins(self, first: int = 0) -> Iterator[Origin]:
+        """Yield where each piece comes from and what it is, in the order of the corpus.
+
+        Parameters
+        ----------
+        first : int
+            The piece to begin with; lines before it are passed over.
+
+        Raises
+        ------
+        CorpusError
+            If a line of the file that says so is missing or damaged.
+        """
+        path = self.folder / SOURCES
+        lengths = enumerate(np.diff(self._offsets[first:]).tolist(), first + 1)
+        if not path.exists():
+            yield from (Origin(f"piece {number}", tokens) for number, tokens in lengths)
+            return
+        if not path.is_file():
+            # A pipe would be waited for.
+            raise damaged(path, "it is no file")
+        with path.open("rb") as lines:
+            for _ in range(first):
+                lines.readline(LONGEST_LINE)
+            for number, tokens in lengths:
+                try:
+                    yield Origin(**source_line(lines.readline(LONGEST_LINE)), tokens=tokens)
+                except ValueError as error:
+                    raise damaged(path, f"line {number}: {error}") from error
+
+    def segments(self, split: Split) -> Segments:
+        """Return what belongs to a split, in the order of the corpus."""
+        return Segments(self._segments[self._segments["split"] == SPLITS.index(split)])
+
+    def size(self, split: Split) -> int:
+        """Return the number of tokens in a split, START and END not counted."""
+        return int(self.info["tokens"][split])
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{split} {self.size(split):,}" for split in SPLITS)
+        return f"Corpus({str(self.folder)!r}: {self.info['codec']['name']} tokens, {sizes})"
+
+
+class CorpusWriter:
+    """Writes ids as they come; of a piece its length, a short digest and passages stay in memory.
+
+    Attributes
+    ----------
+    lengths : array of int
+        Tokens of each piece so far.
+    twins : Twins
+        What passages they have.
+    """
+
+    def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
+        self.lengths = array("q")
+        self.twins = Twins()
+        self._folder = folder
+        self._codec = codec
+        self._vocab = Vocab.of(codec.vocab)
+        self._dtype = np.dtype(self._vocab.dtype).newbyteorder("<")
+        self._keep_duplicates = keep_duplicates
+        self._duplicates: list[str] = []
+        self._seen: set[int] = set()
+        #: A hash of each token's name: a piece keeps its digest when the vocabulary grows.
+        self._hashes = np.array([_name_hash(name) for name in self._vocab.names], "<u8")
+        self._units: Counter[str] = Counter()
+
+    def __enter__(self) -> CorpusWriter:
+        self._file: BinaryIO = (self._folder / TOKENS).open("wb")
+        self._sources = (self._folder / SOURCES).open("w", encoding="utf-8")
+        self._write_header()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._sources.close()
+
+    def add(
+        self, source: str, ids: NDArray[Any], facts: Mapping[str, str | int | float] | None = None
+    ) -> bytes | None:
+        """Append a piece, unless the same piece is there already.
+
+        Parameters
+        ----------
+        source : str
+            Where it comes from.
+        ids : integer array (N,)
+            Its ids, of any dtype.
+        facts : mapping, optional
+            What `Domain.describe` says of it.
+
+        Returns
+        -------
+        bytes or None
+            The digest of its tokens' names, if it was appended.
+
+        Raises
+        ------
+        DataError
+            If there is no id, or one that is not in the vocabulary.
+        """
+        if not len(ids):
+            raise DataError(f"{source} is empty: codec {type(self._codec).__name__} gave no token")
+        if not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
+            raise DataError(
+                f"codec {type(self._codec).__name__} encoded {source} with ids {ids.min()} to "
+                f"{ids.max()}, but its vocabulary has only {len(self._vocab.names)} tokens"
+            )
+        digest = self._digest(ids)
+        if not self._keep_duplicates:
+            # Sixty-four bits tell even a hundred million pieces apart, in half the memory.
+            short = int.from_bytes(digest[:8], "little")
+            if short in self._seen:
+                self._duplicates.append(source)
+                return None
+            self._seen.add(short)
+        whole = ids.astype(np.int64, copy=False)
+        self.twins.add(len(self.lengths), self._codec.passages(whole))
+        self.lengths.append(len(ids))
+        units = self._codec.units(whole)
+        self._units.update(units)
+        self._file.write(np.ascontiguousarray(ids, self._dtype).data)
+        line = {"source": source, "units": units, "facts": facts or {}}
+        try:
+            print(json.dumps(line, allow_nan=False), file=self._sources)
+        except ValueError as error:
+            raise DataError(
+                f"the plugin counts or tells of {source} what is no finite number ({error}); "
+                f"tell its authors"
+            ) from error
+        return digest
+
+    def finish(
+        self, info: dict[str, Any], segments: NDArray[np.void], leaders: NDArray[np.int64]
+    ) -> None:
+        """Write what goes beside the tokens.
+
+        Parameters
+        ----------
+        info : dict
+            What ``corpus.json`` says of where the pieces come from.
+        segments : array of `SEGMENT`
+            Which run of which piece is in which split.
+        leaders : int64 array (pieces,)
+            The groups of twins, as `Twins.leaders` gives them.
+        """
+        self._write_header()
+        offsets = np.zeros(len(self.lengths) + 1, "<i8")
+        np.cumsum(self.lengths, out=offsets[1:])
+        np.save(self._folder / OFFSETS, offsets)
+        np.save(self._folder / SEGMENTS, segments)
+        # What is written is in files before their digests are taken.
+        self._file.flush()
+        self._sources.flush()
+        learned = {
+            "codec": {**info["codec"], "state": self._codec.state()},
+            "vocab": list(self._vocab.names),
+            "vocab_digest": self._vocab.digest,
+            "pieces": len(self.lengths),
+            "longest": max(self.lengths),
+            "tokens": tokens_by_split(segments),
+            "units": dict(self._units),
+            "duplicates": self._duplicates,
+            **count_twins(leaders, segments),
+            "digests": digests(self._folder),
+        }
+        write_json(self._folder / CORPUS, info | learned)
+
+    def _digest(self, ids: NDArray[Any]) -> bytes:
+        digest = hashlib.sha256()
+        for low in range(0, len(ids), 2**16):
+            digest.update(self._hashes[ids[low : low + 2**16]].data)
+        return digest.digest()
+
+    def _write_header(self) -> None:
+        """Write the .npy header, padded by numpy so that the final one fits in its place."""
+        self._file.seek(0)
+        shape = (sum(self.lengths),)
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _name_hash(name: str) -> int:
+    return int.from_bytes(
+        hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "little"
+    )

@@ -1,0 +1,194 @@
+"""Which files are meant: those named, those in folders, and what is left unread and why.
+
+Only regular files are read: a pipe or a device may never end. Next: `seqgen.data.reading`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqgen.discovery import Found
+from seqgen.errors import CorpusError, reason_of
+from seqgen.files import cache_folder, file_digest, is_output
+from seqgen.storage.locks import hold, sweep
+from seqgen.plugin import Domain
+
+#: What is no file of the domain and no file of another kind either.
+HIDDEN, HIDDEN_FOLDER, OWN_FOLDER = "hidden", "hidden folder", "folder written by seqgen"
+_FOLDERS = (HIDDEN_FOLDER, OWN_FOLDER)
+
+#: Kinds that are listed.
+LISTED = 10
+
+#: Where names of open files lie, which mean another file in another process.
+_OPEN_FILES = (Path("/dev"), Path("/proc"))
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A source that was left out, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass
+class Sources:
+    """What was found.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files to read, each once, sorted.
+    skipped : list of Skipped
+        What looks like a file of the domain and cannot be read.
+    unread : Counter of str
+        How many files of other kinds there are: by suffix, hidden ones, folders.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def digests(self) -> dict[Path, str]:
+        """Return the content hash of every file; one that cannot be read is skipped."""
+        found = {}
+        for path in self.files:
+            try:
+                found[path] = file_digest(path)
+            except OSError as error:
+                self.skipped.append(Skipped(shown(path), reason_of(error)))
+        self.files = list(found)
+        return found
+
+
+def find_files(domain: Domain, found: Found, paths: list[Path]) -> Sources:
+    """Return the files to read; one named outright needs no known suffix.
+
+    Raises
+    ------
+    CorpusError
+        If a path that is named is no file and no folder of files, or there is no file at all.
+    """
+    sources = Sources()
+    if not paths:
+        folder = cache_folder() / "demo" / found.name
+        with hold(folder, wait=True):
+            sweep(folder)
+            sources.files = list(domain.demo(folder))
+        return sources
+    files: set[Path] = set()
+    for path in paths:
+        if is_output(path):
+            raise CorpusError(
+                f"{path} was written by seqgen itself; name the files that it was made from"
+            )
+        if path.is_dir():
+            files.update(_search(path, found.suffixes, sources))
+        elif (reason := why_unreadable(path)) is not None:
+            raise CorpusError(f"{path} {reason}")
+        else:
+            files.add(_same_everywhere(path))
+    sources.files = sorted(files)
+    if not files:
+        left_out = [f"\n  {entry.source}: {entry.reason}" for entry in sources.skipped[:20]]
+        unread = f"; {unread_text(sources.unread)}" if sources.unread else ""
+        raise CorpusError(
+            f"no file for the domain {found.name!r} in {', '.join(map(str, paths))}; "
+            f"it reads {', '.join(found.suffixes)}{unread}{''.join(left_out)}"
+        )
+    return sources
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Return why a path is no file that can be read to its end, or None if it is one."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            return f"is a link to {shown(path.readlink())}, which does not exist"
+        return "does not exist"
+    except OSError as error:
+        # A loop of links, a folder that may not be entered.
+        return f"cannot be read ({error.strerror})"
+    if stat.S_ISREG(mode):
+        return None
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    return f"is {kind}; only files are read: save what it gives in a file"
+
+
+def unread_text(unread: Mapping[str, int]) -> str:
+    """Return in words how many files of other kinds were not read, most of a kind first."""
+
+    def listed(kinds: list[str]) -> str:
+        kinds.sort(key=lambda kind: (-unread[kind], kind))
+        others = sum(unread[kind] for kind in kinds[LISTED:])
+        more = [f"{others:,} of {len(kinds) - LISTED} more kinds"] if others else []
+        return ", ".join([*(_counted(unread[kind], kind) for kind in kinds[:LISTED]), *more])
+
+    files = [kind for kind in unread if kind not in _FOLDERS]
+    folders = [kind for kind in unread if kind in _FOLDERS]
+    total = sum(unread[kind] for kind in files)
+    parts = []
+    if total:
+        were = "file of another kind was" if total == 1 else "files of other kinds were"
+        parts.append(f"{total:,} {were} not read: {listed(files)}")
+    if folders:
+        parts.append(f"not searched: {listed(folders)}")
+    return "; ".join(parts)
+
+
+def _counted(count: int, kind: str) -> str:
+    kind = kind.replace("folder", "folders") if kind in _FOLDERS and count > 1 else kind
+    return f"{count:,} {kind}"
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that any file can hold, whatever bytes are in its name."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterator[Path]:
+    """Yield the files in a folder, and take note of what else is in it."""
+
+    def unreadable(error: OSError) -> None:
+        sources.skipped.append(Skipped(shown(Path(error.filename)), reason_of(error)))
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if _is_searched(Path(place, name), sources)]
+        for name in names:
+            path = Path(place, name)
+            if name.startswith("."):
+                sources.unread[HIDDEN] += 1
+            elif (suffix := path.suffix.lower()) not in suffixes:
+                sources.unread[shown(Path(suffix)) if suffix else "without suffix"] += 1
+            elif (reason := why_unreadable(path)) is not None:
+                sources.skipped.append(Skipped(shown(path), reason))
+            else:
+                yield path
+
+
+def _is_searched(folder: Path, sources: Sources) -> bool:
+    """Tell whether a folder in a folder is searched, and take note if not."""
+    if folder.name.startswith("."):
+        sources.unread[HIDDEN_FOLDER] += 1
+    elif folder.is_symlink():
+        reason = "is a link to a folder, which is not followed; name that folder as well"
+        sources.skipped.append(Skipped(shown(folder), reason))
+    elif is_output(folder):
+        sources.unread[OWN_FOLDER] += 1
+    else:
+        return True
+    return False
+
+
+def _same_everywhere(path: Path) -> Path:
+    """Return a path that means the same file in other processes, as /dev/stdin does not."""
+    is_open_file = any(path.is_relative_to(place) for place in _OPEN_FILES)
+    return path.resolve() if is_open_file else path

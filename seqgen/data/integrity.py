@@ -1,0 +1,267 @@
+"""Whether a corpus folder is what was written: whoever shares one may have altered it.
+
+Opening checks what is cheap: the description against a table, the arrays' dtypes and sizes, and
+that pieces and segments lie where they can. `verify` reads everything: before ids are used.
+
+Next: `seqgen.data.corpus` opens a folder with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.bounds import LARGEST, Seed, Within
+from seqgen.storage.description import check, parse
+from seqgen.errors import CorpusError, DataError
+from seqgen.files import CORPUS, file_digest, read_description
+from seqgen.data.splits import SEGMENT, SPLITS
+from seqgen.vocab import Vocab
+
+FORMAT = 1
+
+TOKENS, OFFSETS, SEGMENTS = ARRAYS = ("tokens.npy", "offsets.npy", "segments.npy")
+
+#: One line of JSON a piece: where it comes from, and what it is.
+SOURCES = "sources.jsonl"
+
+#: Bytes of the longest line in it.
+LONGEST_LINE = 2**24
+
+#: Ids that are looked at in one go.
+CHUNK = 2**22
+
+
+#: How many of something there are, and how much of it.
+Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
+Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
+
+
+class CodecEntry(TypedDict):
+    """The codec, and what it learned."""
+
+    name: str
+    options: dict[str, Any]
+    state: dict[str, Any]
+
+
+class FileEntry(TypedDict):
+    """A file that was read."""
+
+    name: str
+    sha256: str
+
+
+class LeftOut(TypedDict):
+    """A source that was left out, and why."""
+
+    source: str
+    reason: str
+
+
+class Description(TypedDict):
+    """The keys of ``corpus.json``."""
+
+    seqgen: Literal["corpus"]
+    format: Annotated[int, Within(FORMAT, FORMAT)]
+    domain: str
+    distribution: str
+    version: str
+    codec: CodecEntry
+    reason: NotRequired[str]
+    vocab: list[str]
+    vocab_digest: str
+    files: list[FileEntry]
+    seed: Seed | None
+    pieces: Many
+    longest: Many
+    tokens: dict[str, Many]
+    units: dict[str, Amount]
+    duplicates: list[str]
+    skipped: list[LeftOut]
+    unread: NotRequired[dict[str, Many]]
+    twins: NotRequired[Many]
+    twin_groups: NotRequired[Many]
+    twins_across_splits: NotRequired[Many]
+    digests: NotRequired[dict[str, str]]
+    key: str
+
+
+class SourceLine(TypedDict):
+    """What a line of `SOURCES` says of a piece."""
+
+    source: str
+    units: NotRequired[dict[str, float]]
+    facts: NotRequired[dict[str, Any]]
+
+
+def damaged(path: Path, reason: object) -> CorpusError:
+    """Return the error that says what is wrong with a file of a corpus."""
+    return CorpusError(
+        f"{path} is damaged: {reason}; prepare the corpus again (seqgen prepare --overwrite)"
+    )
+
+
+def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
+    """Return what ``corpus.json`` says, and its vocabulary.
+
+    Raises
+    ------
+    CorpusError
+        If there is none, or it is of another format, or has other keys or values than it should.
+    """
+    path = folder / CORPUS
+    try:
+        info = read_description(path)
+        if info.get("format") == FORMAT:
+            check(info, Description)
+            vocab = Vocab.of(info["vocab"])
+    except OSError as error:
+        raise CorpusError(
+            f"{folder} is no corpus folder ({error}); make one with seqgen prepare"
+        ) from error
+    except (ValueError, DataError) as error:
+        raise damaged(path, error) from error
+    if info.get("format") != FORMAT:
+        raise CorpusError(
+            f"{folder} has corpus format {info.get('format')}, this seqgen reads "
+            f"format {FORMAT}; prepare it again"
+        )
+    if vocab.digest != info["vocab_digest"]:
+        raise damaged(path, "the vocabulary is another than its SHA-256 says")
+    return info, vocab
+
+
+def open_arrays(
+    folder: Path, info: dict[str, Any], vocab: Vocab
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.void]]:
+    """Map the arrays into memory, and check that pieces and segments lie where they can.
+
+    Returns
+    -------
+    tokens : unsigned array (N,)
+    offsets : int64 array (pieces + 1,)
+    segments : array of `SEGMENT`
+
+    Raises
+    ------
+    CorpusError
+        With the file, and what is wrong with it.
+    """
+    tokens = _array(folder / TOKENS, np.dtype(vocab.dtype).newbyteorder("<"))
+    offsets = _array(folder / OFFSETS, np.dtype("<i8"))
+    segments = _array(folder / SEGMENTS, SEGMENT)
+    _check_offsets(folder / OFFSETS, offsets, info["pieces"], len(tokens))
+    _check_segments(folder / SEGMENTS, segments, np.diff(offsets))
+    counts = tokens_by_split(segments)
+    found: dict[str, Any] = {"longest": int(np.diff(offsets).max()), "tokens": counts}
+    for name, count in found.items():
+        if info[name] != count:
+            raise damaged(folder / CORPUS, f"{name} must be {count}, found {info[name]}")
+    if not counts["train"]:
+        raise damaged(folder / SEGMENTS, "no token is in the split 'train'")
+    return tokens, offsets, segments
+
+
+def tokens_by_split(segments: NDArray[np.void]) -> dict[str, int]:
+    """Return how many tokens segments put into each split."""
+    lengths = segments["stop"] - segments["start"]
+    return {
+        name: int(lengths[segments["split"] == number].sum()) for number, name in enumerate(SPLITS)
+    }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file beside ``corpus.json``."""
+    return {name: file_digest(folder / name) for name in (*ARRAYS, SOURCES)}
+
+
+def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any]) -> None:
+    """Compare the files with their digests, and the ids with the vocabulary; reads everything.
+
+    Raises
+    ------
+    CorpusError
+        With the file, and what is wrong with it.
+    """
+    for low in range(0, len(tokens), CHUNK):
+        largest = int(tokens[low : low + CHUNK].max())
+        if largest >= vocab.end:
+            raise damaged(
+                folder / TOKENS, f"ids must be below {vocab.end}, found {largest} after {low:,} ids"
+            )
+    # Corpora that were made before digests were kept have none.
+    if (written := info.get("digests")) is None:
+        return
+    for name in (*ARRAYS, SOURCES):
+        path = folder / name
+        try:
+            found = file_digest(path) if path.is_file() else "no such file"
+        except OSError as error:
+            raise damaged(path, error) from error
+        if found != written.get(name):
+            raise damaged(path, f"SHA-256 must be {written.get(name)}, found {found}")
+
+
+def source_line(line: bytes) -> dict[str, Any]:
+    """Return what a line of `SOURCES` says; in older corpora it is only a source.
+
+    Raises
+    ------
+    ValueError
+        If it is another than it should be.
+    """
+    content = parse(line)
+    found: dict[str, Any] = {"source": content} if isinstance(content, str) else content
+    check(found, SourceLine)
+    for name, fact in found.get("facts", {}).items():
+        if not isinstance(fact, str | int | float):
+            raise ValueError(f"facts.{name} must be a text or a number, found {fact!r}")
+    return {name: found[name] for name in SourceLine.__annotations__ if name in found}
+
+
+def _array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Map the one-dimensional array of a file into memory."""
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for.
+        raise damaged(path, "it is no file")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy fails in many ways on what is no array
+        raise damaged(path, error) from error
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
+        kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
+        raise damaged(path, f"one dimension of {dtype} was expected, found {kind}")
+    return array
+
+
+def _check_offsets(path: Path, offsets: NDArray[np.int64], pieces: int, tokens: int) -> None:
+    if len(offsets) != pieces + 1:
+        raise damaged(path, f"{pieces + 1:,} offsets were expected, found {len(offsets):,}")
+    if offsets[0] != 0 or offsets[-1] != tokens:
+        raise damaged(
+            path, f"offsets must go from 0 to {tokens}, found {offsets[0]} to {offsets[-1]}"
+        )
+    # No difference, which could overflow.
+    if not (back := offsets[1:] > offsets[:-1]).all():
+        number = int(back.argmin())
+        raise damaged(
+            path, f"offsets must rise, found {offsets[number]} before {offsets[number + 1]}"
+        )
+
+
+def _check_segments(path: Path, segments: NDArray[np.void], lengths: NDArray[np.int64]) -> None:
+    """Check that segments lie in their pieces, in order, and none over another."""
+    piece, start, stop = (segments[name] for name in ("piece", "start", "stop"))
+    inside = (piece >= 0) & (piece < len(lengths)) & (segments["split"] < len(SPLITS))
+    inside &= (start >= 0) & (start < stop)
+    inside &= stop <= lengths[np.where(inside, piece, 0)]
+    after = np.ones(len(segments), bool)
+    after[1:] = (piece[1:] > piece[:-1]) | ((piece[1:] == piece[:-1]) & (start[1:] >= stop[:-1]))
+    for fine, wanted in ((inside, "lie in a piece and a split"), (after, "follow the one before")):
+        if not fine.all():
+            number = int(fine.argmin())
+            raise damaged(path, f"segment {number} must {wanted}, found {segments[number]}")

@@ -1,0 +1,404 @@
+"""From files to a corpus: read, fit, encode, store; what cannot be used is listed.
+
+A corpus may be larger than memory: files are read twice, once to fit the codec and once to
+encode (`seqgen.data.reading`). If nobody names a codec, the domain suggests one after a look at some
+pieces.
+
+`prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
+Next: `seqgen.data.corpus`, where they are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seqgen.bounds import Jobs, Patience, Seed, checked
+from seqgen.config import from_mapping
+from seqgen.data.corpus import Corpus, CorpusWriter
+from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, SeqgenError, reason_of
+from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
+from seqgen.data.finding import find_files, shown
+from seqgen.storage.locks import hold
+from seqgen.data.integrity import FORMAT
+from seqgen.plugin import Codec, Domain, Piece
+from seqgen.data.reading import Outcome, Progress, Reader
+from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
+from seqgen.unknown import OrError
+from seqgen.vocab import Vocab
+
+
+@checked
+def prepare(
+    domain: str,
+    paths: Iterable[Path | str] = (),
+    out: Path | str | None = None,
+    *,
+    codec: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: Seed = 0,
+    jobs: Jobs = -1,
+    overwrite: bool = False,
+    patience: Patience = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    """Read files, encode their pieces and store them; once for the same content.
+
+    Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
+    processes of this machine by default, or a Dask or Ray cluster. A file of more than
+    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
+
+    A file whose parser takes too long or crashes its process is skipped as any other bad one.
+    Nothing protects from a crash where this process reads itself: a large file, up to four files,
+    and any with ``jobs=1``. Where that is not in the main thread, or on Windows, a parser that
+    does not come back at all halts it as well.
+
+    Parameters
+    ----------
+    domain : str
+        Name of an installed domain.
+    paths : iterable of Path or str
+        Files, and folders to search; none at all means the domain's demo data.
+    out : Path or str, optional
+        The corpus folder; by default one in the cache, named by content.
+    codec : str, optional
+        Name of one of the domain's codecs; by default the one that it suggests for these pieces.
+    options : mapping, optional
+        Values for fields of the codec's options.
+    seed : int
+        Which pieces are held out.
+    jobs : int
+        Processes; -1 takes all cores.
+    overwrite : bool
+        Replace another corpus in `out`.
+    patience : float, optional
+        Seconds that a file may take, for each `seqgen.data.reading.KEPT_BYTES` of it; by default
+        `seqgen.data.reading.PATIENCE`, ten minutes.
+    progress : callable, optional
+        Told how far it is.
+
+    Returns
+    -------
+    Corpus
+        Its ``info["skipped"]`` lists the files that could not be used, ``info["unread"]`` counts
+        those of other kinds by suffix.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        For an unusable domain, codec or option.
+    CorpusError
+        If no piece is left.
+    RunError
+        If `out` is taken, or another process works on it.
+    """
+    implementation, found = load_domain(domain)
+    choice = _choice(implementation, domain, codec, options)
+    sources = find_files(implementation, found, [Path(path) for path in paths])
+    info = _description(found) | {
+        "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
+        "seed": seed,
+        "files": [
+            {"name": shown(file), "sha256": digest} for file, digest in sources.digests().items()
+        ],
+    }
+    left_out = [asdict(entry) for entry in sources.skipped]
+    keyed = info | {"source": source_digest(implementation), "skipped": left_out}
+    key = hashlib.sha256(json.dumps(keyed, sort_keys=True, default=str).encode()).hexdigest()
+    folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
+    if (ready := _finished(folder, key)) is not None:
+        # What lies beside the files may have changed since.
+        ready.info["unread"] = dict(sorted(sources.unread.items()))
+        return ready
+    replace = overwrite or out is None
+    # Another process may be preparing the same for the cache.
+    with hold(folder, wait=out is None):
+        if (ready := _finished(folder, key)) is not None:
+            return ready
+        if out is None and folder.is_dir() and not is_output(folder):
+            # Nobody else puts anything there: it is a corpus whose description was lost.
+            shutil.rmtree(folder)
+        refuse_existing(folder, marker=CORPUS, overwrite=replace)
+        reader = Reader(implementation, sources, jobs, progress or _silent, patience)
+        choice = choice or _suggestion(implementation, found, options, reader.sample())
+        fitted = _fit(choice, reader, found)
+        with (
+            new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
+            CorpusWriter(temporary, fitted) as writer,
+        ):
+            draws, ranks = array("d"), array("Q")
+            for source, encoded in reader.encoded(fitted):
+                digest = writer.add(source, encoded.ids, encoded.facts)
+                if digest is not None:
+                    draws.append(draw(digest, seed))
+                    ranks.append(int.from_bytes(digest[:8], "little"))
+            if not draws:
+                raise reader.nothing_usable()
+            info |= {"codec": choice.description, "reason": choice.reason, "key": key}
+            info["skipped"] = [asdict(entry) for entry in reader.skipped]
+            info["unread"] = reader.unread
+            leaders = writer.twins.leaders(ranks)
+            writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
+    return Corpus(folder)
+
+
+def write_corpus(
+    folder: Path | str,
+    domain: str,
+    pieces: Mapping[Split, Iterable[Piece]],
+    *,
+    codec: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Corpus:
+    """Encode pieces that are already split and store them.
+
+    The codec is fitted on the training pieces. A piece that it refuses is an error here, and
+    nothing is removed or moved: published splits stay as they are. Twins across them are counted.
+
+    Parameters
+    ----------
+    folder : Path or str
+        The corpus folder to make.
+    domain : str
+        Name of an installed domain.
+    pieces : mapping
+        The pieces of "train", and of "valid" and "test" if there are any.
+    codec, options, overwrite
+        As for `prepare`.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        For an unusable domain, codec or option, or an unknown split.
+    DataError
+        If a piece cannot be encoded, or there is none to train on.
+    RunError
+        If `folder` is taken.
+    """
+    if unknown := [split for split in pieces if split not in SPLITS]:
+        raise ConfigError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+    implementation, found = load_domain(domain)
+    listed = {split: list(pieces.get(split, ())) for split in SPLITS}
+    if not listed["train"]:
+        raise CorpusError("there is no piece to train on")
+    choice = _choice(implementation, domain, codec, options)
+    choice = choice or _suggestion(implementation, found, options, listed["train"])
+    fitted = choice.codec_class.fit(listed["train"], choice.options)
+    with (
+        new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
+        CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
+    ):
+        info = _description(found) | {"codec": choice.description, "seed": None, "files": []}
+        key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode())
+        splits = []
+        for number, split in enumerate(SPLITS):
+            for index, piece in enumerate(listed[split]):
+                facts = dict(implementation.describe(piece))
+                digest = writer.add(f"{split} {index}", fitted.encode(piece), facts)
+                key.update(f"{split} {digest!r}".encode())
+                splits.append(number)
+        info |= {"reason": choice.reason, "skipped": [], "key": key.hexdigest()}
+        leaders = writer.twins.leaders(range(len(splits)))
+        writer.finish(info, whole(writer.lengths, splits), leaders)
+    return Corpus(folder)
+
+
+@checked
+def encode_files(
+    domain: str,
+    paths: Iterable[Path | str],
+    codec: Codec,
+    outcome: Outcome | None = None,
+    unknown: OrError = "error",
+    *,
+    jobs: Jobs = -1,
+    progress: Progress | None = None,
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the pieces of files as a codec encodes them; the files are looked for at once.
+
+    Parameters
+    ----------
+    domain : str
+        Name of an installed domain.
+    paths : iterable of Path or str
+        Files, and folders to search, as for `prepare`.
+    codec : Codec
+        A fitted one of this domain.
+    outcome : Outcome, optional
+        Told what became of the files.
+    unknown : {"error", "skip", "nearest"}
+        What to do about symbols that the codec does not know: skip the piece, leave them out, or
+        take the nearest known ones.
+    jobs, progress
+        As for `prepare`.
+
+    Yields
+    ------
+    tuple of str and integer array
+        The source and the ids of a piece.
+
+    Raises
+    ------
+    CorpusError
+        If there is no file, or no piece in any.
+    """
+    reader = _reader(domain, paths, jobs, progress, unknown)
+    result = outcome or Outcome()
+
+    def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
+        usable = False
+        for source, piece in reader.encoded(codec):
+            usable = True
+            result.changes.update(piece.changes)
+            yield source, piece.ids
+        if not usable:
+            raise reader.nothing_usable()
+        result.skipped, result.unread = reader.skipped, reader.unread
+
+    return encoded()
+
+
+@checked
+def original_pieces(
+    domain: str, paths: Iterable[Path | str], codec: Codec, unknown: OrError = "error"
+) -> Iterator[Piece]:
+    """Yield the pieces that `encode_files` encodes, as it reads them, with all that codes lose.
+
+    Nothing is read before the first is asked for.
+
+    Raises
+    ------
+    CorpusError
+        If there is no file.
+    """
+    yield from _reader(domain, paths, unknown=unknown).originals(codec)
+
+
+def _reader(
+    domain: str,
+    paths: Iterable[Path | str],
+    jobs: int = -1,
+    progress: Progress | None = None,
+    unknown: OrError = "error",
+) -> Reader:
+    implementation, found = load_domain(domain)
+    sources = find_files(implementation, found, [Path(path) for path in paths])
+    sources.digests()
+    return Reader(implementation, sources, jobs, progress or _silent, unknown=unknown)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A codec with its options, and why it was chosen if nobody named it."""
+
+    name: str
+    codec_class: type[Codec]
+    options: Any
+    reason: str = ""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, "options": asdict(self.options)}
+
+
+def _choice(
+    domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
+) -> _Choice | None:
+    """Return the codec that is named, or the only one; None if one has to be suggested.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If there is no such codec, or none that has these options.
+    """
+    refusals = []
+    for candidate in domain.codecs if codec is None else [codec]:
+        name, codec_class = codec_type(domain, domain_name, candidate)
+        place = f"options of codec {name!r}"
+        try:
+            chosen = from_mapping(codec_class.options_type, options or {}, place)
+        except ConfigError as error:
+            refusals.append(error)
+            continue
+        if candidate == codec or len(domain.codecs) == 1:
+            return _Choice(name, codec_class, chosen)
+    if codec is not None or len(refusals) == len(domain.codecs):
+        raise refusals[0]
+    return None
+
+
+def _suggestion(
+    domain: Domain, found: Found, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
+) -> _Choice:
+    """Return the codec that the domain suggests, and say whose fault it is if that fails."""
+    try:
+        name, reason = domain.suggest(pieces)
+    except Exception as error:
+        raise PluginError(
+            f"{found.distribution} {found.version} cannot choose a codec for these files "
+            f"({reason_of(error)}); name one of {', '.join(domain.codecs)}, and tell its authors"
+        ) from error
+    choice = _choice(domain, found.name, name, options)
+    assert choice is not None  # for a codec is named
+    return replace(choice, reason=reason)
+
+
+def _fit(choice: _Choice, reader: Reader, found: Found) -> Codec:
+    """Fit a codec, and say whose fault it is if that fails."""
+    some = False
+
+    def pieces() -> Iterator[Piece]:
+        nonlocal some
+        for piece in reader.pieces():
+            some = True
+            yield piece
+
+    try:
+        fitted = choice.codec_class.fit(pieces(), choice.options)
+        Vocab.of(fitted.vocab)
+    except DataError as error:
+        # Without a piece there is nothing wrong with the codec.
+        raise reader.nothing_usable(str(error) if some else "") from error
+    except Exception as error:
+        raise PluginError(
+            f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
+            f"fitted on these files ({reason_of(error)}); tell its authors"
+        ) from error
+    return fitted
+
+
+def _description(found: Found) -> dict[str, Any]:
+    return {
+        "seqgen": "corpus",
+        "format": FORMAT,
+        "domain": found.name,
+        "distribution": found.distribution,
+        "version": found.version,
+    }
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def _finished(folder: Path, key: str) -> Corpus | None:
+    """Return the corpus of this key if it is there, whole, and its codec is still the same."""
+    try:
+        corpus = Corpus(folder)
+        if corpus.info["key"] != key:
+            return None
+        load_codec(corpus.info, corpus.folder)
+        corpus.verify()
+    except SeqgenError:
+        return None
+    return corpus

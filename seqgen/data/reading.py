@@ -1,0 +1,332 @@
+"""The pieces of files: read in parallel, and why what was refused.
+
+Small corpora stay in memory between two passes; of a large one a few files at a time are read, and
+a large file piece by piece. A file whose parser fails, crashes or hangs costs only itself.
+Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` fits a codec on the pieces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import TimeoutError as TakesTooLong
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.data.deadline import TooLong, within
+from seqgen.errors import CorpusError, DataError, reason_of
+from seqgen.data.finding import Skipped, Sources, shown, unread_text
+from seqgen.plugin import Codec, Domain, Piece
+from seqgen.unknown import Adapted, OrError
+from seqgen.data.workers import share_out
+
+#: Bytes of files whose content is in memory at once. Up to this many together stay there
+#: between fitting and encoding; of more, as many at a time are shared out among processes.
+KEPT_BYTES = 64 * 2**20
+
+#: A sample of a larger corpus is of so many files, and of so many pieces of each.
+SAMPLED_FILES, SAMPLED_PIECES = 50, 4
+
+#: Seconds that a file may take, for each `KEPT_BYTES` of it, before its parser counts as hanging.
+PATIENCE = 600.0
+
+#: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+#: Steps in which progress is told.
+STEPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A piece as a codec encodes it.
+
+    Attributes
+    ----------
+    ids : integer array (N,)
+        In the smallest dtype that fits.
+    facts : mapping
+        What `Domain.describe` says of it.
+    changes : mapping of (str, str) to int
+        What was adapted of it, as in `Adapted`.
+    """
+
+    ids: NDArray[Any]
+    facts: Mapping[str, str | int | float]
+    changes: Mapping[tuple[str, str], int]
+
+
+@dataclass
+class Outcome:
+    """What became of files; filled in when all of them are read.
+
+    Attributes
+    ----------
+    skipped : list of Skipped
+        What could not be used, and why.
+    unread : dict of str to int
+        How many files of other kinds there are, by suffix.
+    changes : Counter of (str, str)
+        How often which unknown symbol became which, or was left out.
+    """
+
+    skipped: list[Skipped] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+#: The source of a piece with the piece or what it is encoded as, or what was refused.
+_Content: TypeAlias = tuple[str, Any] | Skipped
+
+
+class Reader:
+    """Reads the pieces of files in parallel, once for fitting and once for encoding.
+
+    Small corpora stay in memory in between, so that slow formats are read only once and
+    memory still does not grow with the corpus.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        sources: Sources,
+        jobs: int,
+        progress: Progress,
+        patience: float | None = None,
+        unknown: OrError = "error",
+    ) -> None:
+        self._domain = domain
+        self._unknown = unknown
+        self._sources = sources
+        self._sizes = {file: file.stat().st_size for file in sources.files}
+        self._total = max(sum(self._sizes.values()), 1)
+        self._patience = PATIENCE if patience is None else patience
+        self._refused: list[Skipped] = []
+        # Starting processes costs about a second: not worth it for a file or two.
+        self._jobs = jobs if len(sources.files) > 4 else 1
+        self._progress = progress
+        self._kept: list[tuple[str, Piece]] | None = None
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What could not be used so far."""
+        return self._sources.skipped + self._refused
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """How many files of other kinds there are, by suffix."""
+        return dict(sorted(self._sources.unread.items()))
+
+    def nothing_usable(self, cause: str = "") -> CorpusError:
+        """Return the error that lists why no file could be used."""
+        skipped = self.skipped
+        reasons = "".join(f"\n  {entry.source}: {entry.reason}" for entry in skipped[:20])
+        more = f"\n  and {len(skipped) - 20} more" if len(skipped) > 20 else ""
+        more += f"\n{unread_text(self.unread)}" if self.unread else ""
+        cause = f" ({cause})" if cause else ""
+        colon = ":" if reasons else ""
+        return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")
+
+    def sample(self) -> Iterator[Piece]:
+        """Yield pieces to choose a codec by: all of a small corpus, which then stays, or some."""
+        if self._total <= KEPT_BYTES:
+            self._kept = list(self._accepted(self._read("reading", None)))
+            yield from self.pieces()
+            return
+        files = list(self._sizes)
+        spread = np.linspace(0, len(files) - 1, min(SAMPLED_FILES, len(files)))
+        for _, contents in self._opened([files[round(at)] for at in spread], None):
+            for content in islice(contents, SAMPLED_PIECES):
+                if not isinstance(content, Skipped):
+                    yield content[1]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield all pieces, to fit a codec."""
+        if self._kept is not None:
+            yield from (piece for _, piece in self._kept)
+            return
+        small, kept = self._total <= KEPT_BYTES, []
+        for source, piece in self._accepted(self._read("reading", None)):
+            if small:
+                kept.append((source, piece))
+            yield piece
+        # A codec that has nothing to learn does not read to the end, and nothing is kept.
+        self._kept = kept if small else None
+
+    def encoded(self, codec: Codec) -> Iterator[tuple[str, Encoded]]:
+        """Yield the source of every piece, and what it is encoded as."""
+        if self._kept is None:
+            return self._accepted(self._read("encoding", codec))
+        return self._accepted(
+            _encode(self._domain, codec, self._unknown, source, piece)
+            for source, piece in self._kept
+        )
+
+    def originals(self, codec: Codec) -> Iterator[Piece]:
+        """Yield the pieces that a codec encodes, as they were read or adapted; none is kept."""
+        for source, piece in self._accepted(self._read("reading", None)):
+            encoded = _encode(self._domain, codec, self._unknown, source, piece)
+            if not isinstance(encoded, Skipped):
+                yield _adapted(codec, piece, self._unknown).piece
+
+    def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
+        """Yield what can be used, and take note of the rest."""
+        for content in contents:
+            if isinstance(content, Skipped):
+                self._refused.append(content)
+            else:
+                yield content
+
+    def _read(self, stage: str, codec: Codec | None) -> Iterator[_Content]:
+        """Yield the contents of all files in order, and tell how far that is."""
+        self._refused = []
+        done, due = 0, 0.0
+        for size, contents in self._opened(self._sizes, codec):
+            end = done + size
+            for content in contents:
+                yield content
+                # What a piece holds is at least a byte each: an estimate that is never too high.
+                done = min(done + _length(content), end)
+                if done >= due:
+                    self._progress(stage, done, self._total)
+                    due = done + self._total / STEPS
+            done = end
+        self._progress(stage, self._total, self._total)
+
+    def _opened(
+        self, chosen: Iterable[Path], codec: Codec | None
+    ) -> Iterator[tuple[int, Iterable[_Content]]]:
+        """Yield the size and the contents of some files, in order."""
+        for files in self._groups(chosen):
+            # Workers outlive a call and stay in the folder that they were started in.
+            tasks = [
+                (self._domain, file.absolute(), shown(file), codec, self._unknown) for file in files
+            ]
+            results: Iterable[Iterable[_Content]]
+            if self._jobs == 1 or len(files) == 1:
+                results = (self._read_here(*each) for each in zip(files, tasks, strict=True))
+            else:
+                results = _survivors(tasks, self._jobs, self._patience)
+            yield from zip((self._sizes[file] for file in files), results, strict=True)
+
+    def _read_here(self, file: Path, task: Any) -> Iterator[_Content]:
+        """Yield what one file holds, read in this process, of a large file piece by piece."""
+        number, seconds = 0, self._patience * max(self._sizes[file] / max(KEPT_BYTES, 1), 1.0)
+        try:
+            for content in within(seconds, _read_file(*task)):
+                number += 1
+                yield content
+        except TooLong:
+            place = f"after piece {number}: " if number else ""
+            yield Skipped(shown(file), f"{place}its parser had not ended after {seconds:g} seconds")
+
+    def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
+        """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
+
+        Processes send all that they have read, however slowly it is taken, so what they are
+        given at once is bounded.
+        """
+        group: list[Path] = []
+        held = 0
+        for file in files:
+            size = self._sizes[file]
+            if group and held + size > KEPT_BYTES:
+                yield group
+                group, held = [], 0
+            group.append(file)
+            held += size
+        if group:
+            yield group
+
+
+def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_Content]]:
+    """Yield what other processes read, in order; one that dies costs the file that killed it.
+
+    Which file that was is found by reading those whose result has not come yet one at a time.
+    """
+    done = 0
+    # With one process, as on a machine of one core, joblib would read in this one.
+    processes = max(joblib.effective_n_jobs(jobs), 2)
+    delayed = (joblib.delayed(_read_whole_file)(*task) for task in tasks)
+    try:
+        for contents in share_out(delayed, processes, return_as="generator", timeout=patience):
+            yield contents
+            done += 1
+    except (BrokenProcessPool, TakesTooLong):
+        yield from (_read_alone(task, patience) for task in tasks[done:])
+
+
+def _read_alone(task: Any, patience: float) -> list[_Content]:
+    """Return what one file holds, read in a process that may die."""
+    try:
+        # With one job joblib would read it in this process.
+        [contents] = share_out([joblib.delayed(_read_whole_file)(*task)], 2, timeout=patience)
+    except BrokenProcessPool:
+        return [Skipped(task[2], "its parser crashed")]
+    except TakesTooLong:
+        return [Skipped(task[2], f"its parser had not ended after {patience:g} seconds")]
+    return list(contents)
+
+
+def _read_whole_file(*task: Any) -> list[_Content]:
+    """Return all that `_read_file` yields, for another process."""
+    return list(_read_file(*task))
+
+
+def _read_file(
+    domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError
+) -> Iterator[_Content]:
+    """Yield the pieces of a file, or their ids if there is a codec, and what is refused."""
+    number = 0
+    try:
+        for number, piece in enumerate(domain.read(file), 1):
+            source = name if number == 1 else f"{name}, piece {number}"
+            if isinstance(piece, DataError):
+                yield Skipped(source, str(piece))
+            elif codec is None:
+                yield source, piece
+            else:
+                yield _encode(domain, codec, unknown, source, piece)
+    except Exception as error:
+        # A parser may fail in any way on a damaged file; one file never ends the others.
+        place = f"after piece {number}: " if number else ""
+        yield Skipped(name, place + reason_of(error))
+        return
+    if not number:
+        yield Skipped(name, "holds no piece")
+
+
+def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
+    """Return the source of a piece and what it is encoded as, or why it is not."""
+    try:
+        adapted = _adapted(codec, piece, unknown)
+        ids = codec.encode(adapted.piece)
+        facts = dict(domain.describe(adapted.piece))
+    except Exception as error:
+        # As with reading: one odd piece never ends the others.
+        return Skipped(source, reason_of(error))
+    if not len(ids):
+        left = "nothing is left of its symbols" if adapted.changes else "holds an empty piece"
+        return Skipped(source, left)
+    small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
+    # An id that does not fit is left as it is, for the writer to say what is wrong.
+    kept = small if np.array_equal(small, ids) else ids
+    return source, Encoded(kept, facts, adapted.changes)
+
+
+def _adapted(codec: Codec, piece: Piece, unknown: OrError) -> Adapted:
+    return Adapted(piece) if unknown == "error" else codec.adapt(piece, unknown)
+
+
+def _length(content: _Content) -> int:
+    """Return how many characters, notes, ids ... there are, as far as one can tell."""
+    held = content[1] if isinstance(content, tuple) else None
+    held = held.ids if isinstance(held, Encoded) else held
+    return len(held) if isinstance(held, Sized) else 0

@@ -1,0 +1,174 @@
+"""Splits: which run of which piece is trained on, and which is held out for validation and test.
+
+Comes from: `seqgen.data.preparation`, which draws them. Next: `seqgen.data.corpus` stores them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Split: TypeAlias = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+#: Share kept for validation and for test: of the pieces, or of each piece's tokens.
+HELD_OUT = {"valid": 0.1, "test": 0.05}
+
+#: Pieces of more tokens are held out in part, at their end; shorter ones as a whole or not.
+LONG_PIECE = 20_000
+
+#: Larger groups of twins are trained on: too much of a corpus to be held out by chance.
+LARGE_GROUP = 20
+
+SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of one piece's ids, ``start .. stop``, that belongs to one split."""
+
+    piece: int
+    start: int
+    stop: int
+
+
+class Segments(Sequence[Segment]):
+    """Segments, held as rows of an array: a million take 25 MB.
+
+    Parameters
+    ----------
+    rows : array of `SEGMENT`
+    """
+
+    def __init__(self, rows: NDArray[np.void]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the segment of a number, or those of a slice or an array of numbers."""
+        chosen = self._rows[index]
+        return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens all have together."""
+        return int((self._rows["stop"] - self._rows["start"]).sum())
+
+    def cut(self, longest: int) -> Segments:
+        """Return the same with parts of at most so many tokens in the place of longer ones."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        counts = np.maximum(-(-lengths // longest), 1)
+        parts = np.repeat(self._rows, counts)
+        number = np.arange(len(parts)) - np.repeat(np.cumsum(counts) - counts, counts)
+        parts["start"] += number * longest
+        parts["stop"] = np.minimum(parts["stop"], parts["start"] + longest)
+        return Segments(parts)
+
+    def sample(self, most: int, seed: int) -> Segments:
+        """Return random ones of so many tokens together, in order; one is cut to fit."""
+        order = np.random.default_rng(seed).permutation(len(self._rows))
+        drawn = self._rows[order]
+        ends = np.cumsum(drawn["stop"] - drawn["start"])
+        count = int(np.searchsorted(ends, most)) + 1
+        kept = drawn[:count].copy()
+        kept["stop"][-1] -= ends[count - 1] - most
+        return Segments(kept[np.argsort(order[:count])])
+
+    def longest_first(self) -> Segments:
+        """Return the same by length; those of one length stay in order."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        return Segments(self._rows[np.argsort(-lengths, kind="stable")])
+
+    def shares(self, lanes: int) -> list[Segments]:
+        """Cut all, one after the other, into one share of equal length for every lane."""
+        lengths = self._rows["stop"] - self._rows["start"]
+        ends, total = np.cumsum(lengths), int(lengths.sum())
+        cut = []
+        for lane in range(lanes):
+            low, high = total * lane // lanes, total * (lane + 1) // lanes
+            first, last = np.searchsorted(ends, low, "right"), np.searchsorted(ends, high)
+            rows = self._rows[first : last + 1 if high > low else first].copy()
+            if len(rows):
+                rows["start"][0] += low - (ends[first] - lengths[first])
+                rows["stop"][-1] -= ends[last] - high
+            cut.append(Segments(rows))
+        return cut
+
+
+def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
+    """Put every piece as a whole in its split."""
+    rows = np.zeros(len(lengths), SEGMENT)
+    rows["piece"] = np.arange(len(lengths))
+    rows["stop"], rows["split"] = lengths, splits
+    return rows
+
+
+def draw(digest: bytes, seed: int) -> float:
+    """Return the number from 0 to 1 by which a piece of this digest falls into its split."""
+    drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
+    return int.from_bytes(drawn[:8], "little") / 2**64
+
+
+def assign_splits(
+    draws: Sequence[float], lengths: Sequence[int], leaders: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """Decide group by group, from its content and the seed, which `draw` has made a number of.
+
+    A group of twins, or a piece without, goes into one split as a whole, by the draw of its
+    leader; a group of more than `LARGE_GROUP` is trained on. So more files move a piece only if
+    its group gains a twin. Of a piece of more than `LONG_PIECE` tokens without a twin the end
+    is held out. Where that leaves a split empty, the end of every piece is held out instead.
+    """
+    bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
+    drawn = np.searchsorted(bounds, np.asarray(draws)[leaders], side="right")
+    size = np.bincount(leaders)[leaders]
+    splits = np.where(size > LARGE_GROUP, 0, np.array([1, 2, 0])[drawn])
+    rows = whole(lengths, splits)
+    rows = _hold_out_ends(rows, (rows["stop"] > LONG_PIECE) & (size == 1))
+    if len(np.unique(rows["split"])) < len(SPLITS):
+        rows = _hold_out_ends(whole(lengths, 0), np.ones(len(lengths), bool))
+    return rows
+
+
+def count_twins(leaders: NDArray[np.int64], segments: NDArray[np.void]) -> dict[str, int]:
+    """Count pieces with twins, their groups, and held-out pieces with a twin in training."""
+    trained, held_out = np.zeros((2, len(leaders)), bool)
+    trained[segments["piece"][segments["split"] == 0]] = True
+    held_out[segments["piece"][segments["split"] != 0]] = True
+    size = np.bincount(leaders)[leaders]
+    others_trained = np.bincount(leaders, trained)[leaders] - trained
+    return {
+        "twins": int((size > 1).sum()),
+        "twin_groups": len(np.unique(leaders[size > 1])),
+        "twins_across_splits": int((held_out & (others_trained > 0)).sum()),
+    }
+
+
+def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Put the rows of training, validation and test in the place of chosen whole pieces."""
+    tails = [
+        row for piece in rows[chosen] for row in _tails(int(piece["piece"]), int(piece["stop"]))
+    ]
+    mixed = np.concatenate([rows[~chosen], np.array(tails, SEGMENT)])
+    return mixed[np.argsort(mixed["piece"], kind="stable")]
+
+
+def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:
+    """Cut a piece into the rows of training, validation and test, the first never empty."""
+    kept = 1 - HELD_OUT["test"]
+    cuts = (
+        0,
+        max(round(length * (kept - HELD_OUT["valid"])), 1),
+        max(round(length * kept), 1),
+        length,
+    )
+    spans = enumerate(pairwise(cuts))
+    return [(index, start, stop, split) for split, (start, stop) in spans if stop > start]

@@ -1,0 +1,270 @@
+"""Scoring with a model that learns from what it has read: every token is predicted first.
+
+Three kinds of predictions are mixed: the network as it was trained, a copy of it that learns
+(dynamic evaluation, Krause et al. 2018), and n-gram counts of all orders that grow. The weights of
+the mixture are learned as well. The trained network is in the mixture, so adapting costs very
+little where there is nothing to adapt to.
+
+What is learned stays for the pieces that follow: their order matters.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from seqgen.data.batches import IGNORE, Batch, TrainingStream
+from seqgen.compiling import compiled
+from seqgen.data.corpus import Corpus
+from seqgen.data.lanes import Steps, piece_steps
+from seqgen.model import SequenceLSTM, State
+from seqgen.evaluation.ngram import LONGEST, NgramModel, count
+from seqgen.plugin import Ids, Piece
+from seqgen.run import Run
+from seqgen.evaluation.scoring import Score, span_units
+from seqgen.data.spans import Span, piece_features
+
+#: Steps between two updates of the network.
+SEGMENT = 20
+
+#: Twice the size of a usual update, and the share of the distance to the trained weights that an
+#: update takes back, both for a weight whose gradient is usually as large as that of others.
+STEP_SIZE, DECAY = 1e-3, 1e-3
+
+#: Segments of the training corpus that tell how large gradients usually are.
+SAMPLED = 100
+
+#: Steps of a piece that are predicted in one go; whole segments.
+CHUNK = 200 * SEGMENT
+
+#: Least share of what a token teaches in the weights of the mixture.
+RATE = 2e-3
+
+
+class Follower:
+    """A copy of a run's network that learns from each segment after predicting it.
+
+    An update is the gradient divided by its usual size and the mean of that over all weights, and
+    a step back to the trained weights, longer where gradients are large. The usual size is the
+    root of the mean square so far.
+
+    Parameters
+    ----------
+    run : Run
+    corpus : Corpus, optional
+        What the run was trained on: mean squares then begin with it. Otherwise they come from
+        what is read alone.
+    """
+
+    def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
+        self.model = copy.deepcopy(run.model)
+        # Dropout would be noise here. Training mode is what cuDNN wants to compute gradients in.
+        self.model.dropout = 0.0
+        self.model.train()
+        self._parameters = list(self.model.parameters())
+        # All weights as one vector, of which the parameters become views.
+        self._weights = parameters_to_vector(self._parameters).detach()
+        vector_to_parameters(self._weights, self._parameters)
+        self._trained = self._weights.clone()
+        self._squares = torch.zeros_like(self._weights)
+        self._segments = 0
+        self._state = self.model.start_state(1)
+        if corpus is not None:
+            stream = TrainingStream(corpus, 1, SEGMENT, run.train_config.seed)
+            for batch in islice(stream, SAMPLED):
+                self._gradient(batch)
+
+    def open(self) -> None:
+        """Begin a piece."""
+        self._state = self.model.start_state(1)
+
+    def skip(self, batch: Batch) -> None:
+        """Read the steps of one lane without learning from them."""
+        with torch.no_grad():
+            _, self._state = token_nats(self.model, batch, self._state)
+
+    def read(self, batch: Batch) -> NDArray[np.float64]:
+        """Return the nats of every target ``(T,)`` of one lane, and learn from each segment."""
+        nats = []
+        for low in range(0, batch.inputs.shape[1], SEGMENT):
+            span = slice(low, low + SEGMENT)
+            arrays = (batch.inputs[:, span], batch.targets[:, span], batch.features[:, span])
+            cost, gradient = self._gradient(Batch(*arrays))
+            nats.append(cost)
+            usual = self._squares.sqrt()
+            mean = usual.mean()
+            back = (DECAY / mean * usual).clamp_(max=1.0) * (self._trained - self._weights)
+            self._weights += back - STEP_SIZE * gradient / (usual + mean)
+        return np.concatenate(nats)
+
+    def _gradient(self, batch: Batch) -> tuple[NDArray[np.float64], torch.Tensor]:
+        """Return the nats of the targets and the gradient of their mean, which counts as usual."""
+        nats, (h, c) = token_nats(self.model, batch, self._state)
+        self._state = (h.detach(), c.detach())
+        mean = nats.sum() / max(batch.counted, 1)
+        parts = torch.autograd.grad(mean, self._parameters)
+        gradient = torch.cat([part.flatten() for part in parts])
+        self._segments += 1
+        self._squares += (gradient.square() - self._squares) / self._segments
+        return nats[0].detach().cpu().numpy(), gradient
+
+
+class AdaptiveReader:
+    """Predicts token by token with all it has learned, and learns.
+
+    Parameters
+    ----------
+    run : Run
+        A trained model with its codec; it stays as it is.
+    corpus : Corpus, optional
+        What the run was trained on: the counts then begin with its counts.
+    """
+
+    def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
+        self._run = run
+        self._follower = Follower(run, corpus)
+        self._counts = NgramModel(run.vocab, LONGEST) if corpus is None else count(corpus)
+        self._read = 0
+        self.weights = np.full(2 + LONGEST, 1 / (2 + LONGEST))
+
+    def nats(self, span: Span) -> Iterator[NDArray[np.float64]]:
+        """Yield the nats of every id of a span, and of END if it ends its piece, in chunks.
+
+        What comes before the span sets the state and is not learned.
+        """
+        model = self._run.model.eval()
+        state = model.start_state(1)
+        self._follower.open()
+        self._counts.forget()
+        for low in range(0, span.before, CHUNK):
+            batch = _batch(span.cut(low, min(low + CHUNK, span.before)))
+            with torch.no_grad():
+                _, state = token_nats(model, batch, state)
+            self._follower.skip(batch)
+            self._counts.read(batch.inputs[0], batch.targets[0], learn=False)
+        for low in range(span.before, len(span), CHUNK):
+            steps = span.cut(low, low + CHUNK)
+            inputs, targets, _ = steps
+            batch = _batch(steps)
+            with torch.no_grad():
+                trained, state = token_nats(model, batch, state)
+            networks = np.stack([trained[0].cpu().numpy(), self._follower.read(batch)], axis=1)
+            counted = self._counts.read(inputs, targets, learn=True)
+            probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
+            yield _mix(probabilities, self.weights, self._read)
+            self._read += len(inputs)
+
+
+def score_adaptively(
+    run: Run, pieces: Iterable[Piece], corpus: Corpus | None = None
+) -> Iterator[Score]:
+    """Score pieces, in order, with a model that learns from every token after predicting it.
+
+    Parameters
+    ----------
+    run : Run
+        A trained model with its codec; it stays as it is.
+    pieces : iterable of piece
+        What is learned from one stays for the next.
+    corpus : Corpus, optional
+        What the run was trained on, if it is at hand: it tells how large gradients usually are,
+        and its n-grams are counted.
+
+    Raises
+    ------
+    DataError
+        If the codec cannot encode a piece.
+    """
+    return score_ids_adaptively(run, (run.codec.encode(piece) for piece in pieces), corpus)
+
+
+def score_ids_adaptively(
+    run: Run, encoded: Iterable[Ids], corpus: Corpus | None = None
+) -> Iterator[Score]:
+    """Score pieces that are encoded already, as `score_adaptively` does."""
+    spans = (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
+    return score_spans_adaptively(run, spans, corpus)
+
+
+def score_spans_adaptively(
+    run: Run, spans: Iterable[Span], corpus: Corpus | None = None
+) -> Iterator[Score]:
+    """Score spans as `score_adaptively` does; only their own tokens are learned."""
+    reader = AdaptiveReader(run, corpus)
+    for span in spans:
+        nats = np.concatenate(list(reader.nats(span)))  # (stop - start, and END,)
+        count = span.stop - span.start
+        end_nats = float(nats[count:].sum())
+        yield Score(count, float(nats[:count].sum()), end_nats, span_units(run, span))
+
+
+def adapt(run: Run, piece: Piece) -> Run:
+    """Return the run with a model that has learned from a piece, read once from its START.
+
+    The folder stays as it is, and END is not learned: the piece may be a prompt.
+
+    Raises
+    ------
+    DataError
+        If the codec cannot encode the piece.
+    """
+    learner = Follower(run)
+    ids = run.codec.encode(piece)
+    features = piece_features(run.codec, ids)
+    for low in range(0, len(ids), CHUNK):
+        high = min(low + CHUNK, len(ids))
+        inputs, targets = piece_steps(run.vocab, ids, low, high)
+        learner.read(_batch(Steps(inputs, targets, features[low:high])))
+    return run.with_model(learner.model.eval())
+
+
+def _batch(steps: Steps) -> Batch:
+    """Return steps of one lane as a batch of one."""
+    return Batch(steps.inputs[None], steps.targets[None], steps.features[None])
+
+
+def token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats of every target ``(B, T)``, in double precision, and the state after them."""
+    inputs, targets, features = (
+        torch.from_numpy(array).to(state[0].device)
+        for array in (batch.inputs, batch.targets, batch.features)
+    )
+    logits, state = model(inputs, features, state)  # (B, T, V')
+    nats = F.cross_entropy(
+        logits.flatten(0, 1).double(), targets.flatten(), ignore_index=IGNORE, reduction="none"
+    )
+    return nats.view(targets.shape), state
+
+
+@compiled
+def _mix(
+    probabilities: NDArray[np.float64], weights: NDArray[np.float64], read: int
+) -> NDArray[np.float64]:
+    """Return the nats of each step under the mixture, whose weights move after each.
+
+    Parameters
+    ----------
+    probabilities : float64 array (N, K)
+        What each of K models gives to the tokens.
+    weights : float64 array (K,)
+        Moved in place, towards the share that each model had in the probability of a token.
+    read : int
+        Tokens before: the first ones move the weights most.
+    """
+    nats = np.empty(len(probabilities))
+    for step in range(len(nats)):
+        shares = weights * probabilities[step]
+        probability = shares.sum()
+        nats[step] = -np.log(probability)
+        rate = max(RATE, 1.0 / (read + step + 2))
+        for model in range(len(weights)):
+            weights[model] += rate * (shares[model] / probability - weights[model])
+    return nats

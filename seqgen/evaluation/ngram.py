@@ -1,0 +1,313 @@
+"""The baseline: interpolated n-gram counts, ready in seconds. A network has to beat it.
+
+Witten and Bell's smoothing (1991, method C): a context that was followed by D different ids
+gives D / (D + its count) of its probability to the next shorter context.
+
+The same counts may grow while they are read, which is how `seqgen.evaluation.adaptive` uses them. They lie
+in one hash table: an entry for every sequence of ids, which is what follows a context and, one
+step later, a context itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.data.batches import IGNORE, held_out_stream
+from seqgen.compiling import compiled
+from seqgen.data.corpus import Corpus
+from seqgen.data.lanes import piece_steps
+from seqgen.plugin import Ids
+from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
+from seqgen.vocab import Vocab
+
+#: Length of the longest n-grams among which `baseline` chooses.
+LONGEST = 8
+
+#: Most tokens that `baseline` counts.
+COUNTED = 2**22
+
+#: Slots of the largest table: 336 MB, and half as much again while it is made.
+MOST_SLOTS = 2**24
+
+#: Multiplier of the polynomial hash of sequences, and the hash of the empty one.
+_MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
+
+#: Spreads hashes over the slots of the table.
+_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+
+#: Steps that are counted or predicted in one go.
+CHUNK = 2**16
+
+#: Columns of the table: how often a sequence came, how often something followed it, and how many
+#: different ids did.
+_CAME, _FOLLOWED, _DIFFERENT = 0, 1, 2
+
+
+class NgramModel:
+    """Predicts an id from the ``order - 1`` ids before it.
+
+    It reads as the network does: START opens a piece, and END makes it forget the context.
+
+    Parameters
+    ----------
+    vocab : Vocab
+    order : int
+        Length of the longest n-gram.
+
+    Attributes
+    ----------
+    counted : int
+        Ids counted so far, START and END not among them.
+    """
+
+    def __init__(self, vocab: Vocab, order: int) -> None:
+        self.order, self.counted = order, 0
+        self._vocab = vocab
+        self._used = 0
+        self._keys = np.zeros(2**12, np.uint64)
+        self._table = np.zeros((2**12, 3), np.uint32)
+        self._context = np.zeros(order, np.uint64)
+        self.forget()
+
+    def fit(self, pieces: Iterable[Ids]) -> Self:
+        """Count the n-grams of pieces, END included."""
+        for piece in pieces:
+            self._log_probabilities(piece, learn=True)
+        return self
+
+    def log_probabilities(self, piece: Ids) -> NDArray[np.float64]:
+        """Return the log-probability of every id and END ``(N + 1,)``, in nats."""
+        return self._log_probabilities(piece, learn=False)
+
+    def nats(self, piece: Ids) -> float:
+        """Return the nats of a piece's ids in all, END left out."""
+        return -float(self.log_probabilities(piece)[:-1].sum())
+
+    def span_nats(self, span: Span) -> tuple[float, float]:
+        """Return the nats of a span's ids, and of END, if it ends its piece."""
+        nats = end_nats = 0.0
+        self.forget()
+        for steps in span.chunks(CHUNK):
+            costs = -np.log(self.read(steps.inputs, steps.targets, learn=False)[:, -1])
+            ends = steps.targets == self._vocab.end
+            nats, end_nats = nats + float(costs[~ends].sum()), end_nats + float(costs[ends].sum())
+        return nats, end_nats
+
+    def read(self, inputs: Ids, targets: Ids, *, learn: bool) -> NDArray[np.float64]:
+        """Predict the target of every step, and then count it, if it is to be learned.
+
+        The context is carried from one call to the next.
+
+        Parameters
+        ----------
+        inputs : int64 array (N,)
+            Ids read, START and END among them.
+        targets : int64 array (N,)
+            The id to predict after each, or `seqgen.data.batches.IGNORE`.
+        learn : bool
+            Whether to count as well, while the table has room.
+
+        Returns
+        -------
+        float64 array (N, order)
+            Column n is the probability of each target given the n ids before it; 1 where it is
+            to be ignored.
+        """
+        learn = learn and self._has_room(len(inputs) * (self.order + 1))
+        probabilities = np.ones((len(inputs), self.order))
+        ends = (self._vocab.start, self._vocab.end)
+        self._used += _read(
+            *(inputs, targets, ends, learn, self._keys, self._table, self._context, probabilities)
+        )
+        if learn:
+            self.counted += int(((targets != IGNORE) & (targets != self._vocab.end)).sum())
+        return probabilities
+
+    def forget(self) -> None:
+        """Forget the ids that were read, as END makes it do: what is counted stays."""
+        _open(self._context, self._vocab.start)
+
+    def shorten(self, order: int) -> None:
+        """Go on with n-grams of this length at most, from the same counts."""
+        self.order = order
+        self._context = self._context[:order]
+
+    def _log_probabilities(self, piece: Ids, learn: bool) -> NDArray[np.float64]:
+        result = np.empty(len(piece) + 1)
+        for low in range(0, len(result), CHUNK):
+            inputs, targets = piece_steps(self._vocab, piece, low, min(low + CHUNK, len(result)))
+            predicted = self.read(inputs, targets, learn=learn)[:, -1]
+            result[low : low + CHUNK] = np.log(predicted)
+        return result
+
+    def _has_room(self, entries: int) -> bool:
+        """Double the table until half of it is enough; return whether it is."""
+        slots = len(self._keys)
+        while self._used + entries > slots // 2 and slots < MOST_SLOTS:
+            slots *= 2
+        if slots > len(self._keys):
+            keys, table = np.zeros(slots, np.uint64), np.zeros((slots, 3), np.uint32)
+            _copy(self._keys, self._table, keys, table)
+            self._keys, self._table = keys, table
+        return self._used + entries <= slots // 2
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What counting alone achieves on a corpus.
+
+    Attributes
+    ----------
+    order : int
+        Length of the n-grams that predict the validation split best.
+    nats_per_token : float
+        Their loss there, on what `seqgen.evaluation.loss.evaluate` reads: END is a token.
+    tokens : int
+        Training tokens that were counted.
+    model : NgramModel
+        The counts, of this order.
+    """
+
+    order: int
+    nats_per_token: float
+    tokens: int
+    model: NgramModel = field(repr=False)
+
+
+def baseline(corpus: Corpus, most: int = EVALUATED) -> Baseline:
+    """Count the training split and choose the order that predicts the validation split best.
+
+    Of a validation split of more than `most` tokens the sample is read that evaluations read.
+    Where it is empty, the training split stands in, as in training.
+    """
+    model = count(corpus)
+    nats, counted = np.zeros(LONGEST), 0
+    for span in spans_of(corpus, evaluated(corpus, most)):
+        for steps in span.chunks(CHUNK):
+            nats -= np.log(model.read(steps.inputs, steps.targets, learn=False)).sum(axis=0)
+            counted += int((steps.targets != IGNORE).sum())
+        model.forget()
+    model.shorten(int(nats.argmin()) + 1)
+    return Baseline(model.order, float(nats.min()) / counted, model.counted, model)
+
+
+def count(corpus: Corpus) -> NgramModel:
+    """Count the first `COUNTED` tokens of the training split, or as many as the table takes.
+
+    They are counted as they are: without augmentation.
+    """
+    model = NgramModel(corpus.vocab, LONGEST)
+    for inputs, targets in _training_steps(corpus):
+        model.read(inputs, targets, learn=True)
+    return model
+
+
+def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets of the first training tokens, as the network would read them."""
+    for batch in islice(held_out_stream(corpus, "train", 1, CHUNK), COUNTED // CHUNK):
+        yield batch.inputs[0], batch.targets[0]
+
+
+@compiled
+def _read(
+    inputs: Ids,
+    targets: Ids,
+    ends: tuple[int, int],
+    learn: bool,
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    probabilities: NDArray[np.float64],
+) -> int:
+    """Do the work of `NgramModel.read`; return how many entries are new."""
+    start, end = ends
+    order, new = len(context), 0
+    for step in range(len(inputs)):
+        if inputs[step] == start or inputs[step] == end:
+            _open(context, start)
+        else:
+            for length in range(order - 1, 0, -1):
+                context[length] = _longer(context[length - 1], inputs[step])
+        target = targets[step]
+        if target < 0:
+            continue
+        # START is never predicted: as many ids are left as END is the last of.
+        probability = 1.0 / (end + 1)
+        for length in range(order):
+            slot = _find(keys, context[length])
+            if keys[slot]:
+                came = table[_find(keys, _longer(context[length], target)), _CAME]
+                followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
+                if followed:
+                    probability = (came + different * probability) / (followed + different)
+            probabilities[step, length] = probability
+        if learn:
+            for length in range(order):
+                new += _count(keys, table, context[length], target)
+    return new
+
+
+@compiled
+def _count(
+    keys: NDArray[np.uint64], table: NDArray[np.uint32], context: np.uint64, target: int
+) -> int:
+    """Take note of what followed a context; return how many entries are new."""
+    new, before = 0, _find(keys, context)
+    if not keys[before]:
+        keys[before] = context
+        new += 1
+    sequence = _longer(context, target)
+    after = _find(keys, sequence)
+    if not keys[after]:
+        keys[after] = sequence
+        new += 1
+    table[before, _FOLLOWED] += 1
+    if not table[after, _CAME]:
+        table[before, _DIFFERENT] += 1
+    table[after, _CAME] += 1
+    return new
+
+
+@compiled
+def _open(context: NDArray[np.uint64], start: int) -> None:
+    """Set the contexts of all lengths, from 0 on, to those before the first id of a piece."""
+    context[0] = _EMPTY
+    for length in range(1, len(context)):
+        context[length] = _longer(context[length - 1], start)
+
+
+@compiled
+def _longer(sequence: np.uint64, token: int) -> np.uint64:
+    """Return the hash of a sequence and one more id."""
+    return np.uint64(sequence * _MULTIPLIER + np.uint64(token + 1))
+
+
+@compiled
+def _find(keys: NDArray[np.uint64], key: np.uint64) -> int:
+    """Return the slot of a key, or the free one where it belongs."""
+    last = len(keys) - 1
+    slot = np.int64((key * _SPREAD) >> np.uint64(20)) & last
+    while keys[slot] and keys[slot] != key:
+        slot = (slot + 1) & last
+    return int(slot)
+
+
+@compiled
+def _copy(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    new_keys: NDArray[np.uint64],
+    new_table: NDArray[np.uint32],
+) -> None:
+    """Bring all entries into a larger table."""
+    for slot in range(len(keys)):
+        if keys[slot]:
+            place = _find(new_keys, keys[slot])
+            new_keys[place] = keys[slot]
+            new_table[place] = table[slot]

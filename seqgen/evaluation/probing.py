@@ -1,0 +1,49 @@
+"""A model is asked for what users ask for, and what it writes is measured.
+
+Comes from: `seqgen.generation.engine`. The conditions and the measures are the domain's. Next:
+`seqgen.report.charts` draws them beside what is measured on pieces written freely.
+"""
+
+from __future__ import annotations
+
+from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
+from seqgen.data.corpus import Corpus
+from seqgen.generation.engine import generate
+from seqgen.run import Run
+
+
+def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comparison]:
+    """Write a piece for each of the domain's probes, and measure how well they are followed.
+
+    Parameters
+    ----------
+    run : Run
+    corpus : Corpus, optional
+        By default the run's. Its pieces are measured beside the new ones.
+    seed : int
+        Piece i is written with this seed plus i.
+
+    Returns
+    -------
+    list of Comparison
+        Empty if the domain has no probes for the run's codec.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is gone.
+    PluginError
+        If the domain returns arrays of another shape than the contract says.
+    """
+    domain = run.domain
+    probes = list(domain.probes(run.codec))
+    if not probes:
+        return []
+    written = [
+        new.piece
+        for number, condition in enumerate(probes)
+        for new in generate(run, condition=condition, seed=seed + number)
+    ]
+    reference = list(reference_pieces(corpus or run.corpus()))
+    found = domain.measure_probes(probes, written, reference)
+    return comparisons(checked(domain, found, written, reference))

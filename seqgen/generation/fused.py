@@ -1,0 +1,259 @@
+"""The stepper for the processor: a model laid out for `seqgen.generation.fused_step`, its state a value.
+
+What a token or a feature adds to the gates is a row of a table that is made once. The recurrent
+weights lie in panels, in the order in which they are read.
+
+B lanes, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.config import ModelConfig
+from seqgen.generation.fused_step import PANEL, Floats, Network, read_all, write_all
+from seqgen.plugin import Ids
+from seqgen.generation.sampling import Lanes, Rules
+from seqgen.vocab import Vocab
+from seqgen.storage.tensors import compare_arrays, expected
+
+#: Lanes that are worth a thread.
+SHARE = 16
+
+#: Hidden units are filled up to a multiple, with units that stay 0.
+UNITS = PANEL // 4
+
+
+class FusedStepper:
+    """Steps and draws in compiled code; many lanes are shared out among the processor's cores.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    vocab : Vocab
+    feature_sizes : sequence of int
+    weights : mapping of str to float32 array
+        As in the run folder.
+    boundaries : sequence of int
+        Payload ids that reset the state, as END does.
+    int8 : bool
+        Round the recurrent and output weights to 8 bits, with a scale a unit.
+
+    Raises
+    ------
+    ValueError
+        If the weights are those of another model; compiled code trusts their shapes.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocab: Vocab,
+        feature_sizes: Sequence[int],
+        weights: Mapping[str, Floats],
+        boundaries: Sequence[int] = (),
+        *,
+        int8: bool = False,
+    ) -> None:
+        self._hidden = config.hidden
+        self._room: tuple[Floats, Floats, Floats] | None = None
+        self._end, self._targets = vocab.end, vocab.targets
+        self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
+
+    def start(self, lanes: int) -> Floats:
+        """Return zeros: h and c of B lanes, as (2, B, L * H filled up)."""
+        return _copy(np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32))
+
+    def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
+        """Read all ids; only the last logits are computed."""
+        state = _copy(state)
+        x, gates, logits = self._scratch(len(ids))
+
+        def read(rows: slice) -> None:
+            h, c = state[:, rows]
+            room = x[rows], gates[rows], logits[rows]
+            read_all(self._network, ids[rows], features[rows], h, c, *room)
+
+        _share_out(len(ids), read)
+        return logits[:, : self._targets].copy(), state
+
+    def write(
+        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Floats
+    ) -> tuple[Ids, NDArray[np.float64], Floats]:
+        """Step and draw in one call."""
+        state = _copy(state)
+        x, gates, logits = self._scratch(len(draws))
+        new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
+
+        def write(rows: slice) -> None:
+            some, (h, c) = Lanes._make(values[rows] for values in lanes), state[:, rows]
+            room = x[rows], gates[rows], logits[rows]
+            drawn = new[rows], log_probabilities[rows]
+            write_all(self._network, some, draws[rows], rules, h, c, *room, *drawn)
+
+        _share_out(len(draws), write)
+        return new, log_probabilities, state
+
+    def select(self, state: Floats, rows: Ids) -> Floats:
+        """Copy the lanes."""
+        return _copy(state[:, rows])
+
+    def export(self, state: Floats) -> tuple[Floats, Floats]:
+        """Return h and c as (L, B, H)."""
+        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
+        h, c = layers[..., : self._hidden].swapaxes(1, 2)
+        return h.copy(), c.copy()
+
+    def restore(self, h: Floats, c: Floats) -> Floats:
+        """Fill up and align."""
+        state = self.start(h.shape[1])
+        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
+        layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
+        return state
+
+    def _scratch(self, lanes: int) -> tuple[Floats, Floats, Floats]:
+        """Return room for what is multiplied, gates (B, 4H) and logits (B, V' filled up)."""
+        if self._room is None or len(self._room[0]) != lanes:
+            network = self._network
+            widths = (
+                max(network.seen, 2) * network.hidden,
+                4 * network.hidden,
+                len(network.bias),
+            )
+            x, gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
+            self._room = x, gates, logits
+        return self._room
+
+
+def lay_out(
+    config: ModelConfig,
+    vocab: Vocab,
+    feature_sizes: Sequence[int],
+    weights: Mapping[str, Floats],
+    boundaries: Sequence[int],
+    *,
+    int8: bool,
+) -> Network:
+    """Make the tables and panels of a model."""
+    compare_arrays(weights, expected(config, vocab, feature_sizes))
+    hidden, filled = config.hidden, _fill_up(config.hidden, UNITS)
+    if config.embedding:
+        tokens = weights["embedding.weight"]
+    else:
+        tokens = np.eye(vocab.size, dtype=np.float32)
+    width = tokens.shape[1]
+    kinds = range(len(feature_sizes))
+    features = [weights[f"features.{kind}.weight"] for kind in kinds]
+    read = np.concatenate([tokens, *features])
+    tables, panels, scales = [], [], []
+    for layer in range(config.layers):
+        into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
+        recurrent = weights[f"layers.{layer}.weight_hh"]
+        reads = layer == 0 or config.skip
+        table = (
+            read @ into[:, into.shape[1] - width :].T
+            if reads
+            else np.zeros((1, 4 * hidden), np.float32)
+        )
+        # Every lookup adds one token's row, and with it the bias.
+        table[: len(tokens)] += bias
+        tables.append(_gates(table, hidden, filled))
+        sources = [recurrent] if layer == 0 else [into[:, :hidden], recurrent]
+        panel, scale = _panels(
+            [_filled(_gates(source.T, hidden, filled), filled) for source in sources], int8
+        )
+        panels.append(panel)
+        scales.append(scale)
+    output, bias = _output(config, vocab, weights)
+    seen = config.layers if config.skip else 1
+    columns = _fill_up(vocab.targets, PANEL)
+    sources = [_filled(part.T, filled, columns) for part in np.split(output, seen, axis=1)]
+    panel, scale = _panels(sources, int8)
+    lengths = [len(table) for table in tables]
+    return Network(
+        units=hidden,
+        hidden=filled,
+        layers=config.layers,
+        resets=np.array(vocab.resets(boundaries)),
+        weights=_copy(np.concatenate([*panels, panel])),
+        scales=_copy(np.concatenate([*scales, scale])),
+        inputs=_copy(np.concatenate(tables)),
+        bias=_copy(np.pad(bias, (0, columns - len(bias)))),
+        starts=np.cumsum([0, *lengths[:-1]]),
+        reads=np.array([length > 1 for length in lengths]),
+        values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
+        tokens=vocab.size,
+        seen=seen,
+    )
+
+
+def _output(
+    config: ModelConfig, vocab: Vocab, weights: Mapping[str, Floats]
+) -> tuple[Floats, Floats]:
+    """Return weight (V', inputs) and bias (V',) of the output layer."""
+    if config.tied:
+        embedding = weights["embedding.weight"][: vocab.targets]
+        return embedding @ weights["project.weight"], weights["output_bias"]
+    return weights["output.weight"], weights["output.bias"]
+
+
+def _gates(table: Floats, hidden: int, filled: int) -> Floats:
+    """Fill up each of the four gates: (rows, 4 * hidden) to (rows, 4 * filled)."""
+    gates = np.zeros((len(table), 4, filled), np.float32)
+    gates[:, :, :hidden] = table.reshape(len(table), 4, hidden)
+    return gates.reshape(len(table), -1)
+
+
+def _filled(table: Floats, rows: int, columns: int = 0) -> Floats:
+    """Add rows and columns of zeros until there are so many."""
+    more = (max(rows - table.shape[0], 0), max(columns - table.shape[1], 0))
+    return np.pad(table, ((0, more[0]), (0, more[1])))
+
+
+def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
+    """Cut weights that are read together, each (rows, columns), into panels; 8 bits if wanted."""
+    table = np.concatenate(sources)
+    scale = np.ones(table.shape[1], np.float32)
+    if int8:
+        scale = np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)
+        table = np.rint(table / scale).astype(np.int8)
+    return table.reshape(len(table), -1, PANEL).swapaxes(0, 1).ravel(), scale
+
+
+def _share_out(lanes: int, call: Callable[[slice], None]) -> None:
+    """Call for all lanes, some in each thread; compiled code holds no lock."""
+    if lanes < 2 * SHARE:
+        call(slice(lanes))
+        return
+    cores, threads = _threads()
+    parts = min(cores, lanes // SHARE)
+    bounds = np.linspace(0, lanes, parts + 1, dtype=int).tolist()
+    list(threads.map(call, map(slice, bounds, bounds[1:])))
+
+
+@cache
+def _threads() -> tuple[int, ThreadPoolExecutor]:
+    """Return how many cores this process may use, and as many threads."""
+    from joblib import cpu_count
+
+    cores = cpu_count()
+    return cores, ThreadPoolExecutor(cores, thread_name_prefix="seqgen")
+
+
+def _fill_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def _copy(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that begins where a cache line does: else products take twice as long."""
+    room = np.empty(values.nbytes + 64, np.uint8)
+    skipped = -room.__array_interface__["data"][0] % 64
+    copy = room[skipped : skipped + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy

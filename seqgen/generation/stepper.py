@@ -1,0 +1,118 @@
+"""A trained model that reads and writes step by step, behind one small interface.
+
+`seqgen.generation.fused` is the one for the processor; `seqgen.generation.torch_stepper` runs the model's own forward
+call on any device, and is the reference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import ConfigError, RunError
+from seqgen.plugin import Ids
+
+if TYPE_CHECKING:
+    from seqgen.run import Run
+    from seqgen.generation.sampling import Lanes, Rules
+
+#: From this many pieces at once on, a GPU pays, if there is one.
+MANY = 64
+
+
+class Stepper(Protocol):
+    """Advances B sequences at once. A state is a value: it may be kept, and used twice."""
+
+    def start(self, lanes: int) -> Any:
+        """Return the state of `lanes` sequences of which nothing was read."""
+        ...
+
+    def read(self, ids: Ids, features: Ids, state: Any) -> tuple[NDArray[np.float32], Any]:
+        """Read ids ``(B, T)`` with features ``(B, T, K)``.
+
+        Returns
+        -------
+        logits : float32 array (B, V')
+            For the id after the last one.
+        state : object
+            After the last id.
+        """
+        ...
+
+    def write(
+        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Any
+    ) -> tuple[Ids, NDArray[np.float64], Any]:
+        """Read each lane's id and draw the next, T times; features and masks stay.
+
+        Parameters
+        ----------
+        lanes : Lanes
+            Used up: its arrays are changed.
+        draws : float64 array (B, T)
+            Uniform in [0, 1).
+        rules : Rules
+        state : object
+            Before the lanes' ids.
+
+        Returns
+        -------
+        ids : int64 array (B, T)
+            After END, in each lane, only END. An id below 0 is one of `seqgen.generation.sampling`'s
+            refusals, and what comes after it has no meaning.
+        log_probabilities : float64 array (B, T)
+            Of these ids under the model itself; 0 after END.
+        state : object
+            Before the last id of each lane.
+        """
+        ...
+
+    def select(self, state: Any, rows: Ids) -> Any:
+        """Return the state of some of the sequences, in the order given, repeats allowed."""
+        ...
+
+    def export(self, state: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return a state as h and c, each ``(L, B, H)``, the same for every stepper."""
+        ...
+
+    def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> Any:
+        """Return the state that was exported."""
+        ...
+
+
+def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
+    """Return the fastest stepper for so many sequences on the run's device.
+
+    Raises
+    ------
+    ConfigError
+        If 8-bit weights are wanted elsewhere than on the processor.
+    """
+    if run.device == "cpu" or (run.device == "auto" and not (lanes >= MANY and _gpu_in_sight())):
+        from seqgen.generation.fused import FusedStepper
+
+        sizes, boundaries = tuple(run.codec.feature_sizes), run.codec.boundaries
+        try:
+            return FusedStepper(
+                run.model_config, run.vocab, sizes, run.weights, boundaries, int8=int8
+            )
+        except ValueError as error:
+            raise RunError(
+                f"the weights in {run.folder} do not fit its settings ({error}); train again"
+            ) from error
+    if int8:
+        raise ConfigError("8-bit weights are for the processor; add --device cpu")
+    from seqgen.generation.torch_stepper import TorchStepper
+
+    return TorchStepper(run.model)
+
+
+def _gpu_in_sight() -> bool:
+    """Tell whether there is a GPU that PyTorch can use; it is asked only where there may be one."""
+    if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
+        return False
+    from seqgen.model import choose_device
+
+    return choose_device("auto").type == "cuda"

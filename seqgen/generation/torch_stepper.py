@@ -1,0 +1,109 @@
+"""The reference stepper: the model's own forward call, on whatever device it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqgen.model import SequenceLSTM, State
+from seqgen.plugin import Ids
+from seqgen.generation.sampling import Lanes, Rules, choose_each
+
+
+class TorchStepper:
+    """Steps with PyTorch and draws on the processor.
+
+    On a CUDA device the step is captured as a graph, once for each power of two of lanes, and
+    replayed.
+
+    Parameters
+    ----------
+    model : SequenceLSTM
+        Put into evaluation mode.
+    """
+
+    def __init__(self, model: SequenceLSTM) -> None:
+        self._model = model.eval()
+        self._device = next(model.parameters()).device
+        self._graphs: dict[tuple[int, int], _Graph] = {}
+
+    def start(self, lanes: int) -> State:
+        """Return zeros."""
+        return self._model.start_state(lanes)
+
+    @torch.inference_mode()
+    def read(self, ids: Ids, features: Ids, state: State) -> tuple[NDArray[np.float32], State]:
+        """Run the model over all ids and return its last logits."""
+        ids_there = torch.from_numpy(ids).to(self._device)
+        features_there = torch.from_numpy(features).to(self._device)
+        if ids.shape[1] == 1 and self._device.type == "cuda":
+            graph = self._graph(len(ids), features.shape[2])
+            logits, state = graph.replay(ids_there, features_there, state)
+        else:
+            logits, state = self._model(ids_there, features_there, state)
+        last: NDArray[np.float32] = logits[:, -1].float().cpu().numpy()
+        return last, state
+
+    def write(
+        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: State
+    ) -> tuple[Ids, NDArray[np.float64], State]:
+        """Step and draw in turn."""
+        new = np.full(draws.shape, lanes.allowed.shape[1] - 1)
+        log_probabilities = np.zeros(draws.shape)
+        for step in range(draws.shape[1]):
+            logits, state = self.read(lanes.ids[:, None], lanes.features[:, None], state)
+            if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
+                break
+        return new, log_probabilities, state
+
+    def select(self, state: State, rows: Ids) -> State:
+        """Index the lanes."""
+        index = torch.from_numpy(rows).to(self._device)
+        return state[0][:, index], state[1][:, index]
+
+    def export(self, state: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Copy to the processor."""
+        return state[0].float().cpu().numpy(), state[1].float().cpu().numpy()
+
+    def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> State:
+        """Copy to the device."""
+        return torch.from_numpy(h).to(self._device), torch.from_numpy(c).to(self._device)
+
+    def _graph(self, lanes: int, width: int) -> _Graph:
+        key = (1 << (lanes - 1).bit_length(), width)
+        if key not in self._graphs:
+            self._graphs[key] = _Graph(self._model, *key)
+        return self._graphs[key]
+
+
+class _Graph:
+    """One step of B lanes with K features as a captured CUDA graph."""
+
+    def __init__(self, model: SequenceLSTM, lanes: int, width: int) -> None:
+        device = next(model.parameters()).device
+        self._ids = torch.zeros((lanes, 1), dtype=torch.int64, device=device)
+        self._features = torch.zeros((lanes, 1, width), dtype=torch.int64, device=device)
+        self._state = model.start_state(lanes)
+        # Libraries set themselves up in the first calls, which a graph must not record.
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                model(self._ids, self._features, self._state)
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self._recorded = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._recorded):
+            self._logits, self._next = model(self._ids, self._features, self._state)
+
+    def replay(self, ids: Tensor, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run the step on these values, of no more lanes than it has."""
+        lanes = len(ids)
+        self._ids[:lanes].copy_(ids)
+        self._features[:lanes].copy_(features)
+        for mine, given in zip(self._state, state, strict=True):
+            mine[:, :lanes].copy_(given)
+        self._recorded.replay()
+        h, c = self._next
+        return self._logits[:lanes], (h[:, :lanes].clone(), c[:, :lanes].clone())

@@ -1,0 +1,288 @@
+"""One self-contained HTML page of a run: its pieces, to be seen and heard, and what is known of
+them and of the model. It needs no network, and without JavaScript lacks only the cursor.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from seqgen.evaluation.comparison import Comparison
+from seqgen.report.curves import Curves, Series, loss_curves
+from seqgen.report.charts import as_svg
+from seqgen.files import write_atomic
+from seqgen.training.keeping import result_facts
+from seqgen.plugin import Piece
+from seqgen.run import Run
+from seqgen.report.samples import Samples
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+figure { margin: 2rem 0; }
+figure.narrow { display: inline-block; width: 15rem; margin: 1rem; vertical-align: top; }
+figcaption { opacity: .8; }
+img, svg { max-width: 100%; height: auto; background: white; color: black; border-radius: 6px; }
+figure svg { width: 100%; }
+audio { width: 100%; margin: .4rem 0; }
+pre { white-space: pre-wrap; border-left: 3px solid #0072b2; padding-left: 1rem; }
+table { border-collapse: collapse; }
+th, td { padding: .15rem 1.2rem .15rem 0; vertical-align: top; text-align: left; }
+td { overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+.wide td { overflow-wrap: normal; }
+@media (max-width: 45rem) { .wide svg { max-width: none; width: 45rem; } }
+"""
+
+#: A cursor runs over each picture that has a sound, by the sound's clock; clicks and keys move it.
+_PLAYER = """
+for (const figure of document.querySelectorAll("figure")) {
+  const picture = figure.querySelector("svg"), sound = figure.querySelector("audio");
+  if (!picture || !sound) continue;
+  const view = picture.viewBox.baseVal, has = picture.dataset;
+  const box = view?.width ? view : picture.getBBox();
+  const first = Number(has.x0 ?? box.x), last = Number(has.x1 ?? box.x + box.width);
+  const seconds = () => Number(has.seconds ?? sound.duration) || 1;
+  const cursor = document.createElementNS(picture.namespaceURI, "path");
+  cursor.setAttribute("stroke", "black");
+  cursor.setAttribute("stroke-width", "2");
+  cursor.setAttribute("vector-effect", "non-scaling-stroke");
+  picture.append(cursor);
+  const show = () => {
+    const x = Math.min(first + (last - first) * sound.currentTime / seconds(), last);
+    cursor.setAttribute("d", `M${x.toFixed(1)} ${box.y}v${box.height}`);
+    if (!sound.paused) requestAnimationFrame(show);
+  };
+  const seek = (time) => {
+    sound.currentTime = Math.max(0, Math.min(time, seconds()));
+  };
+  const toggle = () => sound.paused ? sound.play() : sound.pause();
+  sound.addEventListener("play", () => {
+    for (const other of document.querySelectorAll("audio")) if (other !== sound) other.pause();
+    show();
+  });
+  for (const change of ["seeked", "timeupdate"]) sound.addEventListener(change, show);
+  picture.addEventListener("click", (event) => {
+    const point = new DOMPoint(event.clientX, event.clientY);
+    const x = point.matrixTransform(picture.getScreenCTM().inverse()).x;
+    seek(seconds() * (x - first) / (last - first));
+  });
+  picture.tabIndex = 0;
+  picture.style.cursor = "pointer";
+  picture.setAttribute("aria-label", "the piece; a click or an arrow key moves, space plays");
+  picture.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: -2, ArrowRight: 2 };
+    if (event.key in moves) seek(sound.currentTime + moves[event.key]);
+    else if (event.key === " ") toggle();
+    else return;
+    event.preventDefault();
+  });
+}
+"""
+
+#: How many times wider than high a picture is that takes all of the page's width.
+NARROW = 1.5
+
+#: Length of the n-grams whose copied share is told.
+NGRAM = 16
+
+#: How a piece came to its end, by the manifest's word.
+_ENDINGS = {
+    "end": "ended by itself",
+    "stop": "stopped where it was asked to",
+    "length": "stopped at the length limit",
+    "time": "stopped at the time limit",
+    "interrupt": "interrupted",
+}
+
+
+def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Comparison] = ()) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    run : Run
+    samples : Samples
+        Each piece is shown by its domain's preview, and linked.
+    path : Path
+        Where to.
+    compared : sequence of Comparison
+        What `seqgen.evaluation.comparison.compare` found.
+
+    Returns
+    -------
+    Path
+        The same path.
+    """
+    domain = html.escape(run.info["domain"])
+    figures = "\n".join(
+        _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
+        for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
+    )
+    player = f"<script>{_PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
+    page = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>seqgen: {domain}</title>
+<style>{_STYLE}</style>
+<h1>New {domain}, by an LSTM</h1>
+<p>Every piece below was drawn token by token from the model in this folder.</p>
+{figures}
+{_metrics(compared)}<h2>How it learned</h2>
+<div class="wide">{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}</div>
+<h2>Settings</h2>
+{_table(_facts(run, samples).items())}
+{player}</html>
+"""
+    write_atomic(path, page)
+    return path
+
+
+def loss_curve(curves: Curves | None) -> str:
+    """Draw training and validation loss over time, and the baseline, as SVG.
+
+    Parameters
+    ----------
+    curves : Curves or None
+        None says that there was no training.
+    """
+    if curves is None:
+        return "<p>No training was recorded.</p>"
+    width, height, left, bottom = 720, 260, 48, 32
+    low, high = curves.limits
+
+    def x(seconds: float) -> float:
+        return left + (width - left - 8) * seconds / max(curves.longest, 1e-9)
+
+    def y(loss: float) -> float:
+        return 8 + (height - bottom - 8) * (high - min(loss, high)) / (high - low)
+
+    def line(points: Series, colour: str, more: str = "") -> str:
+        path = " ".join(f"{x(seconds):.1f},{y(loss):.1f}" for seconds, loss in points)
+        return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{more}/>'
+
+    marks = "".join(
+        f'<circle cx="{x(seconds):.1f}" cy="{y(loss):.1f}" r="3" fill="#d55e00"/>'
+        for seconds, loss in curves.validation
+    )
+    last = f"; {curves.validation[-1][1]:.3f} at the end" if curves.validation else ""
+    baseline = beside = ""
+    if curves.baseline is not None:
+        name, loss = curves.baseline
+        across = [(0.0, loss), (curves.longest, loss)]
+        baseline = line(across, "#888", ' stroke-dasharray="6 4"')
+        beside = f'; <tspan fill="#888">{html.escape(name)}</tspan> {loss:.3f}'
+    return f"""<svg viewBox="0 0 {width} {height}" width="{width}" role="img"
+ font-family="system-ui, sans-serif" font-size="12" aria-label="loss curve">
+{baseline}{line(curves.training, "#9ecae1")}{line(curves.validation, "#d55e00")}{marks}
+<path d="M{left} 8V{height - bottom}H{width - 8}" fill="none" stroke="#888"/>
+<text x="4" y="18">{high:.2f}</text><text x="4" y="{height - bottom}">{low:.2f}</text>
+<text x="{left}" y="{height - 12}">0 s</text>
+<text x="{width - 8}" y="{height - 12}" text-anchor="end">{curves.longest:.0f} s</text>
+<text x="{width - 8}" y="22" text-anchor="end">nats per token:
+<tspan fill="#6baed6">training</tspan>, <tspan fill="#d55e00">validation</tspan>{last}
+{beside}</text>
+</svg>"""
+
+
+def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
+    forms = run.domain.preview(piece)
+    preview = "\n".join(_show(kind, data) for kind, data in forms.items())
+    links = ", ".join(
+        f'<a href="{quote((folder / name).as_posix())}">{html.escape(name)}</a>'
+        for name in entry["files"]
+    )
+    about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
+    if "novelty" in entry:
+        about += f". {_novelty(entry['novelty'])}"
+    shape = ' class="narrow"' if _is_narrow(forms) else ""
+    caption = f"<figcaption>{links}: {html.escape(about)}</figcaption>"
+    return f"<figure{shape}>\n{preview}\n{caption}\n</figure>"
+
+
+def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
+    """Tell whether a piece is a picture alone, and not wide: then several stand in a row."""
+    [*kinds] = forms
+    if kinds != ["image/svg+xml"]:
+        return False
+    picture = forms["image/svg+xml"]
+    text = picture if isinstance(picture, str) else picture.decode()
+    box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', text)
+    return box is not None and float(box[1]) < NARROW * float(box[2])
+
+
+def _novelty(found: dict[str, Any]) -> str:
+    """Say what was copied, and from where."""
+    if not found["longest"]:
+        return "Nothing of it stands in the training pieces."
+    share = found["copied"].get(NGRAM)
+    shares = "" if share is None else f"; {share:.0%} of its {NGRAM}-grams stand there too"
+    return (
+        f"Longest copied span: {found['longest']:,} tokens from {found['place']} on, as in "
+        f"{found['source']}, {found['source_place']}{shares}."
+    )
+
+
+def _metrics(compared: Sequence[Comparison]) -> str:
+    """Return the section of what was measured, or nothing."""
+    if not compared:
+        return ""
+    rows = (
+        (
+            one.name,
+            *one.sides_as_text(),
+            "-" if one.overlap is None else f"{one.overlap:.2f}",
+            one.metric.unit,
+        )
+        for one in compared
+    )
+    heads = ("", "new", "corpus", "overlap", "unit")
+    count = max(len(one.metric.generated) for one in compared)
+    return f"""<h2>Beside the corpus</h2>
+<p>Measured on these {count} pieces and on held-out ones of the corpus: mean and deviation, or the
+fullest bin. An overlap of 1 means that a new piece is no further from the corpus than its own
+pieces are.</p>
+<div class="wide">{as_svg(compared)}</div>
+<div class="wide">{_table(rows, heads)}</div>
+"""
+
+
+def _show(kind: str, data: bytes | str) -> str:
+    """Return one form of a piece as HTML."""
+    if kind == "image/svg+xml":
+        return f'<div class="wide">{data if isinstance(data, str) else data.decode()}</div>'
+    if isinstance(data, str):
+        return data if kind == "text/html" else f"<pre>{html.escape(data)}</pre>"
+    source = f"data:{html.escape(kind)};base64,{base64.b64encode(data).decode()}"
+    if kind.startswith("image/"):
+        return f'<img alt="the piece" src="{source}">'
+    if kind.startswith("audio/"):
+        return f'<audio controls src="{source}"></audio>'
+    return f'<a href="{source}">{html.escape(kind)}</a>'
+
+
+def _facts(run: Run, samples: Samples) -> dict[str, str]:
+    corpus = run.info["corpus"]
+    return {
+        "corpus": f"{corpus['pieces']:,} pieces, {corpus['tokens']['train']:,} training tokens",
+        "codec": f"{run.info['codec']['name']}, vocabulary of {len(run.info['vocab'])}",
+        "model": ", ".join(f"{name} {value}" for name, value in run.info["model"].items()),
+        "settings": ", ".join(f"{name} {value}" for name, value in run.info["train"].items()),
+        **result_facts(run.info["result"]),
+        "sampling": ", ".join(f"{k} {v}" for k, v in samples.manifest["settings"].items()),
+        "versions": ", ".join(f"{name} {value}" for name, value in run.info["versions"].items()),
+    }
+
+
+def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Return cells as a table."""
+    lines = [("th", heads)] if heads else []
+    lines += [("td", row) for row in rows]
+    cells = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in lines)
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

@@ -1,0 +1,258 @@
+"""Generated pieces as files, with a manifest that says how each came about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, TypedDict
+
+from seqgen.data.corpus import Corpus
+from seqgen.errors import ConfigError, DataError, RunError, reason_of
+from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
+from seqgen.storage.locks import hold_first
+from seqgen.evaluation.novelty import measure_novelty
+from seqgen.plugin import Piece
+from seqgen.run import Run, versions
+from seqgen.storage.signals import undivided
+from seqgen.generation.writer import Generated
+
+
+class Entry(TypedDict):
+    """What is read of a piece in a manifest."""
+
+    files: list[str]
+
+
+class Manifest(TypedDict):
+    """What is read of ``manifest.json``."""
+
+    pieces: list[Entry]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A folder of generated pieces.
+
+    Attributes
+    ----------
+    folder : Path
+    pieces : list of Generated
+    manifest : dict
+        The content of its ``manifest.json``.
+    """
+
+    folder: Path
+    pieces: list[Generated]
+    manifest: dict[str, Any]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all pieces."""
+        return [self.folder / name for entry in self.manifest["pieces"] for name in entry["files"]]
+
+
+def next_samples_folder(run: Run) -> Path:
+    """Return RUN/samples/N for a new N: 1, or one more than the highest there is."""
+    return run.folder / "samples" / str(_highest(run) + 1)
+
+
+def newest_samples_folder(run: Run) -> Path:
+    """Return the last made of RUN/samples/1, 2 ...
+
+    Raises
+    ------
+    RunError
+        If there is none.
+    """
+    number = _highest(run)
+    if not number:
+        raise RunError(
+            f"{run.folder} has no samples yet; write some with seqgen generate {run.folder} -n 20"
+        )
+    return run.folder / "samples" / str(number)
+
+
+def _highest(run: Run) -> int:
+    """Return the highest number of a folder of samples, or 0."""
+    places = (run.folder / "samples").glob("[0-9]*")
+    return max((int(place.name) for place in places if place.name.isdecimal()), default=0)
+
+
+def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
+    """Read the pieces of a folder of samples back from their files.
+
+    Returns
+    -------
+    pieces : list of piece
+    refused : list of str
+        What is wrong with files that hold no usable piece, such as one without a note.
+
+    Raises
+    ------
+    RunError
+        If it is no such folder.
+    DataError
+        If a file is missing, none is usable, or a piece is in several.
+    """
+    try:
+        entries = read_description(folder / SAMPLES, Manifest)["pieces"]
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{folder} is no folder of samples ({error}); write one with seqgen generate"
+        ) from error
+    pieces: list[Piece] = []
+    refused: list[str] = []
+    for entry in entries:
+        if not entry["files"]:
+            raise DataError(f"{folder / SAMPLES} names no file for a piece; generate pieces again")
+        if len(entry["files"]) > 1:
+            raise DataError(
+                f"{folder / entry['files'][0]} and others are one piece, which cannot be read back "
+                f"from several files; generate in another format (--format)"
+            )
+        [name] = entry["files"]
+        if name in ("", "..") or name != Path(name).name or "\0" in name:
+            raise DataError(f"{folder / SAMPLES} names a file outside its folder: {name!r}")
+        if not (folder / name).is_file():
+            raise DataError(f"{folder / name} cannot be read back (no such file)")
+        try:
+            for piece in run.domain.read(folder / name):
+                if isinstance(piece, DataError):
+                    refused.append(f"{name}: {piece}")
+                else:
+                    pieces.append(piece)
+        except DataError as error:
+            refused.append(f"{name}: {error}")
+        except OSError as error:
+            raise DataError(f"{folder / name} cannot be read back ({error})") from error
+        except Exception as error:  # a parser may fail in any way
+            refused.append(f"{name}: {reason_of(error)}")
+    if not pieces:
+        reason = f" ({refused[0]})" if refused else ""
+        raise DataError(
+            f"no piece in {folder} can be read back{reason}; "
+            f"generate pieces as {run.domain.formats[0]}"
+        )
+    return pieces, refused
+
+
+def write_samples(
+    run: Run,
+    new: Iterable[Generated],
+    folder: Path | str | None = None,
+    suffix: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    compare: Corpus | None = None,
+    overwrite: bool = False,
+) -> Samples:
+    """Write pieces into a new folder as they come.
+
+    If Ctrl-C ends their making, those that exist are written before it is raised again.
+
+    Parameters
+    ----------
+    run : Run
+    new : iterable of Generated
+    folder : Path or str, optional
+        By default RUN/samples/N for the next N that no other process takes.
+    suffix : str, optional
+        One of the domain's formats; by default its first.
+    settings : mapping, optional
+        What `new` was made with, as JSON, for the manifest.
+    compare : Corpus, optional
+        Say in the manifest how much of each piece stands in this corpus's training pieces.
+    overwrite : bool
+        Replace a folder of samples that is there.
+
+    Raises
+    ------
+    ConfigError
+        If the domain does not write such files.
+    RunError
+        If the folder is taken, or cannot be written.
+    """
+    suffix = chosen_suffix(run, suffix)
+    pieces: list[Generated] = []
+    entries: list[dict[str, Any]] = []
+    interrupted = False
+    began = time.monotonic()
+    with ExitStack() as finishing, _place(run, folder, overwrite) as (place, temporary):
+        try:
+            for number, piece in enumerate(new, 1):
+                name = f"{run.info['domain']}-{number}{suffix}"
+                with undivided(), naming(place):
+                    files = run.domain.write(piece.piece, temporary / name)
+                    pieces.append(piece)
+                    entries.append(_entry(piece, files, compare))
+        except KeyboardInterrupt:
+            if not pieces:
+                raise
+            interrupted = True
+        # Until the folder has its name: Ctrl-C again, out of impatience, must lose nothing.
+        finishing.enter_context(undivided())
+        manifest = {
+            "seqgen": "samples",
+            "run": str(run.folder),
+            "vocab_digest": run.info["vocab_digest"],
+            "versions": versions() | {run.info["distribution"]: run.info["version"]},
+            "trained_with": run.info["versions"],
+            "settings": dict(settings or {}),
+            "seconds": time.monotonic() - began,
+            "interrupted": interrupted,
+            "pieces": entries,
+        }
+        with naming(place):
+            write_json(temporary / SAMPLES, manifest)
+    if interrupted:
+        raise KeyboardInterrupt
+    return Samples(place, pieces, manifest)
+
+
+@contextmanager
+def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tuple[Path, Path]]:
+    """Make a folder of samples; yields its path, and where to fill it."""
+    with ExitStack() as held:
+        if folder is None:
+            numbers = count(_highest(run) + 1)
+            next_ones = (run.folder / "samples" / str(number) for number in numbers)
+            folder = held.enter_context(hold_first(next_ones))
+        made = new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite)
+        yield Path(folder), held.enter_context(made)
+
+
+def chosen_suffix(run: Run, wanted: str | None) -> str:
+    """Return the suffix of the files, with its dot.
+
+    Raises
+    ------
+    ConfigError
+        If the domain does not write such files.
+    """
+    formats = run.domain.formats
+    suffix = wanted or formats[0]
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    if suffix not in formats:
+        raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
+    return suffix
+
+
+def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:
+    """Return what the manifest says of a piece."""
+    about = {
+        "files": [file.name for file in files],
+        "index": piece.index,
+        "tokens": len(piece.ids),
+        "prompt_tokens": piece.prompt,
+        "stopped_by": piece.stopped_by,
+        "log_probability": piece.log_probability,
+        "log_probability_per_token": piece.log_probability_per_token,
+        "seconds": piece.seconds,
+    }
+    if compare is not None:
+        about["novelty"] = asdict(measure_novelty(compare, piece.ids, piece.prompt))
+    return about

@@ -1,0 +1,96 @@
+"""The checkpoints of a run: the last two places from which its training can go on."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqgen.errors import Diverged, RunError
+
+if TYPE_CHECKING:
+    from seqgen.training.learner import Learner
+    from seqgen.training.loop import Report
+
+#: How many are kept: if the last one should be damaged, there is another.
+KEPT = 2
+
+#: Smallest share of the step size that is tried when training diverges.
+SMALLEST_SHARE = 1 / 64
+
+
+class Checkpoints:
+    """A folder of checkpoints, named by step.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first is saved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._saved_at = time.monotonic()
+
+    @property
+    def paths(self) -> list[Path]:
+        """The checkpoints there are, oldest first."""
+        return sorted(self.folder.glob("*.safetensors"))
+
+    def are_due(self, learner: Learner, report: Report) -> bool:
+        """Tell whether it is time for another; of several processes, when all have a report."""
+        if learner.world.size > 1:
+            return report.valid_loss is not None or not learner.world.leads
+        late = time.monotonic() - self._saved_at >= 60 * learner.config.checkpoint
+        return late or report.interrupted
+
+    def save(self, learner: Learner) -> None:
+        """Write a checkpoint, then delete all but the last ones; all processes take part."""
+        learner.save(self.folder / f"{learner.counts.step:09}.safetensors")
+        for path in self.paths[:-KEPT] if learner.world.leads else ():
+            path.unlink()
+        self._saved_at = time.monotonic()
+
+    def restore(self, learner: Learner) -> None:
+        """Put the last checkpoint back, or the one before it; without any the learner is new.
+
+        Raises
+        ------
+        RunError
+            If none can be read.
+        """
+        paths = self.paths
+        while paths:
+            try:
+                learner.load(paths.pop())
+            except RunError:
+                if not paths:
+                    raise
+            else:
+                return
+
+    def go_back(self, learner: Learner, error: Diverged) -> str:
+        """Put the last checkpoint back and halve the step size; return what to tell the user.
+
+        Raises
+        ------
+        Diverged
+            If the step size is very small already, or several processes learn together.
+        """
+        if learner.world.size > 1:
+            raise error
+        seconds, step = learner.counts.seconds, learner.counts.step
+        self.restore(learner)
+        if learner.counts.step_share <= SMALLEST_SHARE:
+            raise error
+        learner.counts.step_share /= 2
+        learner.counts.seconds = seconds
+        return (
+            f"the loss went wild at step {step}; back to step {learner.counts.step}, "
+            f"with {learner.counts.step_share:g} of the step size"
+        )
+
+    def remove(self) -> None:
+        """Delete them all: the training is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,287 @@
+"""What a training keeps in its run folder: the best model, what it reached, and all its reports.
+
+The weights and what they reached are one file, so no kill parts them; ``run.json`` and
+``README.md`` say the same, and are mended when a training goes on. Comes from: `seqgen.run`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors.numpy
+
+from seqgen.training.checkpoints import Checkpoints
+from seqgen.data.corpus import Corpus
+from seqgen.storage.description import check, parse
+from seqgen.errors import Diverged, RunError
+from seqgen.files import RUN, naming, write_atomic, write_json
+from seqgen.run_description import Reached, ReportLine
+from seqgen.storage.signals import undivided
+from seqgen.data.spans import evaluated
+from seqgen.storage.tensors import TensorFile
+
+if TYPE_CHECKING:
+    from seqgen.training.learner import Learner
+    from seqgen.model import SequenceLSTM
+    from seqgen.training.loop import Report
+
+WEIGHTS = "model.safetensors"
+METRICS = "metrics.jsonl"
+
+#: What weights say of themselves: the same whenever the same training is made again.
+KNOWN = ("step", "tokens", "chosen_loss", "valid_loss", "carried_loss", "valid_tokens")
+
+
+class Keeper:
+    """Writes what a training reached into its run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder, held by this process.
+    info : dict
+        The content of ``run.json``, which is changed along with it.
+    """
+
+    def __init__(self, folder: Path, info: dict[str, Any]) -> None:
+        self.folder, self.info = folder, info
+
+    @property
+    def best(self) -> float:
+        """Validation loss by which the weights in the folder were chosen; without any, infinite."""
+        result = self.info["result"] or {}
+        # In runs from before it was told apart from what the calibrated model reaches.
+        loss = result.get("chosen_loss", result.get("valid_loss"))
+        return math.inf if loss is None or not (self.folder / WEIGHTS).exists() else float(loss)
+
+    def begin(self, step: int) -> None:
+        """Go on after a step: forget what was reported later, and mend what a kill left half done.
+
+        What was reported after a checkpoint will be reported again.
+        """
+        write_atomic(
+            self.folder / METRICS,
+            "".join(
+                json.dumps(row) + "\n" for row in read_reports(self.folder) if row["step"] <= step
+            ),
+        )
+        if (self.folder / WEIGHTS).exists() and self.info["result"] is not None:
+            self.describe()
+
+    def record(self, report: Report) -> None:
+        """Add a report to the others."""
+        path = self.folder / METRICS
+        with naming(path), path.open("a", encoding="utf-8") as log:
+            print(json.dumps(asdict(report)), file=log)
+
+    def save(self, model: SequenceLSTM, result: Mapping[str, Any]) -> None:
+        """Write the weights with what they reached."""
+        weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        known = {name: result[name] for name in (*KNOWN, "temperature") if name in result}
+        about = {"reached": json.dumps(known)}
+        with undivided():
+            write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights, about))
+            self.info["result"] = dict(result)
+            self.describe()
+
+    def describe(self) -> None:
+        """Write down what was reached, for programs and for people."""
+        write_json(self.folder / RUN, self.info)
+        write_atomic(self.folder / "README.md", model_card(self.info))
+
+
+def learn(
+    learner: Learner, corpus: Corpus, keeper: Keeper, checkpoints: Checkpoints
+) -> Generator[Report, None, bool]:
+    """Train to the end of the budget and keep the best.
+
+    A training that diverges goes on from a checkpoint, with smaller steps. KeyboardInterrupt may
+    be thrown in: like Ctrl-C it ends the training with an evaluation.
+
+    Yields
+    ------
+    Report
+
+    Returns
+    -------
+    bool
+        Whether the budget is spent.
+
+    Raises
+    ------
+    Diverged
+        If the loss becomes useless again and again, with ever smaller steps.
+    """
+    from seqgen.training.loop import train
+
+    report, leads = None, learner.world.leads
+    # What counts is the model that is there, not what a checkpoint knows of it.
+    learner.counts.best = keeper.best
+    while True:
+        try:
+            checkpoints.save(learner)
+            for report in train(learner, corpus):
+                with _noting(learner), undivided():
+                    if leads:
+                        keeper.record(report)
+                    if report.improved:
+                        keeper.save(learner.model, _result(report, learner, corpus))
+                    if checkpoints.are_due(learner, report):
+                        checkpoints.save(learner)
+                with _noting(learner):
+                    yield report
+        except Diverged as error:
+            message = checkpoints.go_back(learner, error)
+            learner.counts.best = keeper.best
+            if report is not None:
+                with _noting(learner):
+                    yield replace(report, message=message, valid_loss=None, improved=False)
+        except (GeneratorExit, KeyboardInterrupt):
+            # The caller left the loop: what was learned is kept.
+            with undivided():
+                if learner.world.size == 1:
+                    checkpoints.save(learner)
+                if leads and report is not None and not (keeper.folder / WEIGHTS).exists():
+                    keeper.save(learner.model, _result(report, learner, corpus))
+            raise
+        else:
+            return report is None or not report.interrupted
+
+
+@contextmanager
+def _noting(learner: Learner) -> Iterator[None]:
+    """Let Ctrl-C end the training, not the block's caller."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        learner.ending = True
+
+
+def _result(report: Report, learner: Learner, corpus: Corpus) -> dict[str, Any]:
+    import torch
+
+    return asdict(report) | {
+        "chosen_loss": report.valid_loss,
+        "valid_tokens": evaluated(corpus, learner.config.evaluation_tokens).tokens,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def reached(folder: Path, told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the weights in a run folder reached, and how.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    told : dict or None
+        What ``run.json`` says: of older weights, if a kill came between the two.
+    """
+    known = _known(folder / WEIGHTS)
+    if known is None or (told is not None and known.items() <= told.items()):
+        return told
+    reports = [row for row in read_reports(folder) if row["step"] == known["step"]]
+    return (reports[-1] if reports else {"seconds": 0.0, "loss": known["valid_loss"]}) | known
+
+
+def _known(path: Path) -> dict[str, Any] | None:
+    """Return what weights say of themselves, or None if they do not."""
+    if not path.exists():
+        return None
+    try:
+        known: dict[str, Any] = parse(TensorFile(path).about.get("reached", "null"))
+        check(known, Reached)
+    except ValueError:
+        return None  # who needs the weights will say so
+    return known
+
+
+def read_reports(folder: Path) -> list[dict[str, Any]]:
+    """Return the reports of a training so far.
+
+    Raises
+    ------
+    RunError
+        If a line is no report.
+    """
+    path = folder / METRICS
+    if not path.exists():
+        return []
+    if not path.is_file():
+        raise RunError(f"{path} is no file; delete it")
+    reports = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+        # A line without an end was being written when the training was killed.
+        if line.endswith(b"\n"):
+            try:
+                report = parse(line)
+                check(report, ReportLine)
+            except ValueError as error:
+                raise RunError(f"{path}, line {number}: {error}; delete this line") from error
+            reports.append(report)
+    return reports
+
+
+def model_card(info: dict[str, Any]) -> str:
+    """Return a description of a run for people, in Markdown."""
+    corpus = info["corpus"]
+    facts = {
+        "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
+        "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
+        "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
+        "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
+        **result_facts(info["result"]),
+        **sampling_facts(info.get("sampling")),
+        "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return f"""# A {info["domain"]} model
+
+Made with seqgen: an LSTM that writes {info["domain"]} token by token.
+
+| | |
+|---|---|
+{rows}
+
+    seqgen generate . -n 4
+"""
+
+
+def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
+    """Return what came of a training, for people."""
+    if result is None:
+        return {"training": "none yet"}
+    loss, kind = result["valid_loss"], "validation"
+    if loss is None:
+        loss, kind = result["loss"], "training"
+    tokens = result.get("valid_tokens")  # not in older runs
+    measured = f" on {tokens:,} tokens" if kind == "validation" and tokens else ""
+    fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
+    return {
+        "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
+        f"{result['tokens']:,} tokens",
+        f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
+    }
+
+
+def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
+    """Return what training chose for sampling, and what it counted, for people."""
+    if chosen is None:
+        return {}
+    counted = ", ".join(
+        f"{name} {chosen['new'][key]:{form}} (corpus {chosen['corpus'][key]:{form}})"
+        for name, key, form in (
+            ("commonest token", "commonest", ".1%"),
+            ("longest run", "run", ""),
+            ("distinct 4-grams", "distinct", ".1%"),
+        )
+    )
+    return {
+        "sampling": f"temperature {chosen['temperature']:g}, min-p {chosen['min_p']:g}: {counted}"
+    }

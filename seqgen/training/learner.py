@@ -1,0 +1,351 @@
+"""What changes while a model learns: weights, optimizer, state, place, random numbers.
+
+All of it can be taken down and put back, so that a training that was killed goes on exactly as
+if it had not been. `seqgen.training.loop` calls `update` for every window.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypedDict, get_type_hints
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqgen.data.batches import FRAMINGS, IGNORE, Batch, TrainingStream
+from seqgen.bounds import Within
+from seqgen.config import SHARE_DROPPED, TrainConfig
+from seqgen.data.corpus import Corpus
+from seqgen.storage.description import check, parse
+from seqgen.errors import ConfigError, RunError
+from seqgen.files import write_atomic
+from seqgen.model import SequenceLSTM, State
+from seqgen.training.parallel import World
+from seqgen.storage.tensors import Kind, TensorFile
+
+#: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
+#: pieces are long a network that never sees it may come to need a state that has grown.
+FORGETTING = 0.01
+
+#: By how many training losses more validation costs when a model recites its pieces, and how much
+#: more is dropped then: for twice that twice as much.
+RECITING, MORE_DROPOUT = 0.5, 0.1
+
+
+Number: TypeAlias = Annotated[int, Within(0, 2**62)]
+Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
+
+
+@dataclass
+class Counts:
+    """How far a training is; plain numbers.
+
+    Attributes
+    ----------
+    step, tokens : int
+        Updates made and targets learned from.
+    seconds : float
+        Time spent.
+    next_evaluation : float
+        Share of the budget at which the next evaluation is due.
+    best : float
+        Lowest validation loss so far.
+    step_share : float
+        What the step size is multiplied by: halved whenever training diverged.
+    dropout : float
+        At present.
+    evaluated : int
+        Tokens when the last evaluation was made.
+    budget : float
+        Seconds to spend; 0 if there is no budget of time.
+    """
+
+    step: Number = 0
+    tokens: Number = 0
+    seconds: Amount = 0.0
+    next_evaluation: Amount = 0.0
+    best: float = math.inf
+    step_share: Amount = 1.0
+    dropout: Annotated[float, SHARE_DROPPED] = 0.0
+    evaluated: Number = 0
+    budget: Amount = 0.0
+
+
+class Facts(TypedDict):
+    """What stands beside the tensors of a checkpoint."""
+
+    counts: dict[str, Any]
+    place: dict[str, list[Number]]
+    device: str
+    processes: int
+
+
+class Learner:
+    """A model that learns from a corpus.
+
+    Parameters
+    ----------
+    model : SequenceLSTM
+        Trained in place, on the device where it is.
+    corpus : Corpus
+        Its training split is read.
+    config : TrainConfig
+        With nothing left open.
+    world : World
+        The processes that learn together.
+
+    Attributes
+    ----------
+    counts : Counts
+    ending : bool
+        Whether the user wants the training to end; an evaluation will follow.
+    """
+
+    def __init__(
+        self,
+        model: SequenceLSTM,
+        corpus: Corpus,
+        config: TrainConfig,
+        world: World = World(),  # noqa: B008
+    ) -> None:
+        decay = config.weight_decay
+        if not (config.batch and config.window and config.step_size) or decay is None:
+            raise ConfigError(
+                f"batch {config.batch}, window {config.window}, step size {config.step_size}, "
+                f"weight decay {decay}: all must be set here; seqgen.create_run chooses them"
+            )
+        # Every process drops other units.
+        torch.manual_seed(config.seed + world.rank)
+        self.world = world
+        self.ending = False
+        self.model = model.train()
+        self.counts = Counts(
+            next_evaluation=1 / config.evaluations, dropout=model.dropout, budget=config.seconds
+        )
+        self.config = config
+        self._corpus = corpus
+        self._stream = self._stream_from(None)
+        self._state = model.start_state(config.batch // world.size)
+        #: What training cost since the last evaluation.
+        self._nats = torch.zeros((), device=self._device)
+        self._optimizer = torch.optim.AdamW(
+            model.parameters(),
+            config.step_size,
+            betas=(0.9, 0.99),
+            weight_decay=decay,
+            fused=True,
+        )
+
+    def update(self, step_size: float) -> Tensor:
+        """Learn from the next window of every lane; return what its targets cost, in nats.
+
+        With several processes it is the cost of this one's lanes, times their number.
+        """
+        batch = next(self._stream)
+        state = self._forgetful() if batch.carried else self._state
+        nats, self._state = batch_nats(self.model, batch, state)
+        self._optimizer.zero_grad()
+        counted = self.world.total(batch.counted)
+        (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.model)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self._optimizer.param_groups[0]["lr"] = step_size * self.counts.step_share
+        self._optimizer.step()
+        self.counts.step += 1
+        self.counts.tokens += counted
+        nats = nats.detach() * self.world.size
+        self._nats += nats
+        return nats
+
+    def drop_more(self, valid_loss: float | None) -> str:
+        """Drop more from now on if training pieces are recited; return what to tell the user.
+
+        Called at every evaluation, by all processes, of which the first knows its loss.
+        """
+        counts = self.counts
+        loss = float(self._nats) / max(counts.tokens - counts.evaluated, 1)
+        steps = int((valid_loss - loss) / (RECITING * loss)) if valid_loss and loss else 0
+        counts.evaluated = counts.tokens
+        self._nats.zero_()
+        wanted = round(counts.dropout + MORE_DROPOUT * self.world.share(steps), 2)
+        most = min(wanted, self.config.most_dropout or 0.0)
+        if most <= counts.dropout:
+            return ""
+        self.model.dropout = counts.dropout = most
+        return f"training pieces are known by heart: dropout {most} from now on"
+
+    def _forgetful(self) -> State:
+        """Return the state, zero in a few lanes; the same ones however many processes there are."""
+        rng = np.random.default_rng((self.config.seed, self.counts.step))
+        kept = rng.random(self.config.batch) >= FORGETTING
+        mine = np.array_split(kept, self.world.size)[self.world.rank]
+        if mine.all():
+            return self._state
+        factor = torch.from_numpy(mine).to(self._state[0])[:, None]  # (B, 1)
+        h, c = self._state
+        return h * factor, c * factor
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint: one safetensors file, whole or not at all."""
+        places: dict[str, list[int]] = {}
+        for part in self.world.gather(self._stream.place()):
+            places |= part
+        # JSON knows no infinity.
+        counts = {
+            name: None if value == math.inf else value for name, value in vars(self.counts).items()
+        }
+        facts = {"counts": counts, "place": places, **self._circumstances}
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
+        if not self.world.leads:
+            return
+        content = safetensors.numpy.save(tensors, {"training": json.dumps(facts)})
+        write_atomic(path, content)
+
+    def load(self, path: Path) -> None:
+        """Put back what `save` wrote.
+
+        Raises
+        ------
+        RunError
+            If the file is damaged, of another model, or saved elsewhere.
+        """
+        try:
+            file = TensorFile(path)
+            facts = parse(file.about.get("training", ""))
+            check(facts, Facts)
+            before = {name: facts[name] for name in self._circumstances}
+            if before == self._circumstances:
+                saved = file.read(self._kinds(file.kinds))
+                # A checkpoint of an older run knows of no budget.
+                counts = _counts({"budget": self.counts.budget} | facts["counts"])
+                self._stream = self._stream_from(facts["place"])
+                self._restore(saved)
+        except (RuntimeError, ValueError) as error:
+            raise RunError(f"{path} cannot be used to resume ({error}); delete it") from error
+        if before != self._circumstances:
+            raise RunError(
+                f"{path} was saved by {before['processes']} processes on {before['device']}, "
+                f"this is {self.world.size} on {self._device.type}; "
+                f"resume with the processes and the device that it was begun with"
+            )
+        self.counts = counts
+        self.model.dropout = self.counts.dropout
+
+    def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
+        config, world = self.config, self.world
+        return TrainingStream(
+            *(self._corpus, config.batch, config.window, config.seed, FRAMINGS[config.framing]),
+            rank=world.rank,
+            ranks=world.size,
+            place=place,
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that learning changes, by name."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for number, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
+        states = self.world.gather([part.cpu() for part in self._state])
+        tensors["nats"] = self._nats
+        tensors["state.h"], tensors["state.c"] = (
+            torch.cat(parts, 1) for parts in zip(*states, strict=True)
+        )
+        for rank, numbers in enumerate(self.world.gather(self._random())):
+            tensors |= {f"random.{rank}.{name}": value for name, value in numbers.items()}
+        return tensors
+
+    def _kinds(self, found: Iterable[str]) -> dict[str, Kind]:
+        """Return the kinds of what `_tensors` returns; before the first update without moments."""
+        kinds = {
+            f"model.{name}": Kind(tuple(value.shape))
+            for name, value in self.model.state_dict().items()
+        }
+        if any(name.startswith("optimizer.") for name in found):
+            for number, parameter in enumerate(self.model.parameters()):
+                kinds[f"optimizer.{number}.step"] = Kind(())
+                for name in ("exp_avg", "exp_avg_sq"):
+                    kinds[f"optimizer.{number}.{name}"] = Kind(tuple(parameter.shape))
+        layers, _, hidden = self._state[0].shape
+        kinds |= {f"state.{name}": Kind((layers, self.config.batch, hidden)) for name in "hc"}
+        kinds["nats"] = Kind(())
+        for rank in range(self.world.size):
+            for device, numbers in self._random().items():
+                kinds[f"random.{rank}.{device}"] = Kind(tuple(numbers.shape), "U8")
+        return kinds
+
+    def _random(self) -> dict[str, Tensor]:
+        """Return the state of this process's random numbers, by device."""
+        states = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return states
+
+    def _restore(self, saved: dict[str, NDArray[Any]]) -> None:
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in saved.items()}
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
+
+        self.model.load_state_dict(part("model."))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            number, _, key = name.partition(".")
+            moments.setdefault(int(number), {})[key] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._nats = tensors["nats"].to(self._device)
+        rank, size = self.world.rank, self.world.size
+        h, c = (tensors[name].chunk(size, 1)[rank] for name in ("state.h", "state.c"))
+        self._state = h.contiguous().to(self._device), c.contiguous().to(self._device)
+        torch.set_rng_state(tensors[f"random.{rank}.cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(tensors[f"random.{rank}.cuda"], self._device)
+
+    @property
+    def _circumstances(self) -> dict[str, Any]:
+        """On what random numbers depend besides the seed."""
+        return {"device": self._device.type, "processes": self.world.size}
+
+    @property
+    def _device(self) -> torch.device:
+        return self._state[0].device
+
+
+def _counts(saved: dict[str, Any]) -> Counts:
+    """Return counts that were written down, each checked against its bounds."""
+    known = {}
+    for name, hint in get_type_hints(Counts, include_extras=True).items():
+        # What is infinite is not written down.
+        if saved.get(name) is not None:
+            check(saved[name], hint, f"counts.{name}")
+            known[name] = saved[name]
+    return Counts(**known)
+
+
+def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats that a window's targets cost in all, and the state after it, detached.
+
+    The state before counts only where the batch carries it on.
+    """
+    device = state[0].device
+    before = state if batch.carried else None
+    features = torch.from_numpy(batch.features).to(device)
+    inputs = torch.from_numpy(batch.inputs).to(device)
+    logits, (h, c) = model(inputs, features, before)  # (B, T, V')
+    targets = torch.from_numpy(batch.targets).to(device)
+    # Steps first, as the network made them: nothing is copied.
+    rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()
+    nats = F.cross_entropy(rows, targets, ignore_index=IGNORE, reduction="sum")
+    return nats, (h.detach(), c.detach())

@@ -1,0 +1,204 @@
+"""THE LOOP: truncated backpropagation through time over streams whose state is carried.
+
+`train` is a generator: it yields a `Report` whenever there is something to say, and the caller
+prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run`, which keeps the result.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from seqgen.data.batches import CARRIED, FRAMINGS
+from seqgen.config import TrainConfig
+from seqgen.data.corpus import Corpus
+from seqgen.errors import Diverged
+from seqgen.evaluation.loss import evaluate
+from seqgen.training.learner import Counts, Learner
+from seqgen.model import SequenceLSTM
+from seqgen.training.parallel import local_size
+from seqgen.storage.signals import undivided
+
+#: Share of the budget over which the step size rises.
+WARM_UP = 0.02
+
+#: Seconds between two reports that are not evaluations.
+REPORT_EVERY = 1.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """How training stands.
+
+    Attributes
+    ----------
+    fraction : float
+        Share of the budget that is spent, 0 to 1.
+    step, tokens : int
+        Updates made and targets learned from.
+    seconds : float
+        Since the start, evaluation included.
+    loss : float
+        Mean training loss since the last report, nats per token.
+    step_size : float
+        Of the last update.
+    valid_loss : float or None
+        Validation loss under the framing that is trained, if this is an evaluation.
+    carried_loss : float or None
+        Validation loss with the state carried on, as in generating, if this is an evaluation.
+    improved : bool
+        Whether it is the best so far: the moment to save the model.
+    interrupted : bool
+        Whether the user ended training before the budget was spent.
+    message : str
+        What the user should know besides.
+    """
+
+    fraction: float
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    step_size: float
+    valid_loss: float | None = None
+    carried_loss: float | None = None
+    improved: bool = False
+    interrupted: bool = False
+    message: str = ""
+
+
+def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
+    """Let a model learn from a corpus until the budget is spent, and report on the way.
+
+    Ctrl-C ends the budget early: the model is evaluated and reported once more, so that the
+    caller can save it.
+
+    Parameters
+    ----------
+    learner : Learner
+        New, or with a checkpoint put back: then the training goes on from there.
+    corpus : Corpus
+        Its validation split is read.
+
+    Yields
+    ------
+    Report
+        About once a second, and at every evaluation; the last one is an evaluation. Between two
+        reports the learner may be saved. Of several processes the first evaluates and reports; the
+        others yield at the same evaluations, without a result.
+
+    Raises
+    ------
+    Diverged
+        If the loss is no longer a number, or worse than that of guessing.
+    """
+    config, counts, world = learner.config, learner.counts, learner.world
+    began = time.monotonic() - counts.seconds
+    torch.set_num_threads(max((config.threads or 1) // local_size(), 1))
+    fraction, interrupted = world.agree(spent(config, corpus, counts), False)
+    # Since the last report: its time, and the cost of how many tokens.
+    reported_at, reported_tokens = counts.seconds, counts.tokens
+    nats: float | torch.Tensor = 0.0
+    while fraction < 1 and not interrupted:
+        try:
+            with undivided():
+                nats += learner.update(step_size(fraction, config.step_size))
+        except KeyboardInterrupt:
+            learner.ending = True
+        interrupted = learner.ending
+        counts.seconds = time.monotonic() - began
+        fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
+
+        due = fraction >= min(counts.next_evaluation, 1)
+        evaluating = interrupted or due
+        if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
+            continue
+        loss = float(nats) / max(counts.tokens - reported_tokens, 1)
+        # A nat worse than knowing nothing.
+        _check(loss, math.log(corpus.vocab.targets) + 1, learner)
+        valid_loss, carried_loss, message = None, None, ""
+        if evaluating:
+            if world.leads:
+                measured, impatient = _losses_patiently(learner.model, corpus, config)
+                valid_loss, carried_loss = measured
+                _check(valid_loss, math.inf, learner)
+                interrupted |= impatient
+            # Evaluating takes time as well: the next one is due by what is left.
+            counts.seconds = time.monotonic() - began
+            fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
+            if due:  # what Ctrl-C brings about must change nothing of what is learned later
+                message = learner.drop_more(valid_loss)
+            count = math.floor(fraction * config.evaluations) + 1
+            counts.next_evaluation = count / config.evaluations
+        improved = valid_loss is not None and valid_loss < counts.best
+        if improved and valid_loss is not None:
+            counts.best = valid_loss
+        yield Report(
+            fraction=min(fraction, 1.0),
+            step=counts.step,
+            tokens=counts.tokens,
+            seconds=counts.seconds,
+            loss=loss,
+            step_size=step_size(fraction, config.step_size) * counts.step_share,
+            valid_loss=valid_loss,
+            carried_loss=carried_loss,
+            improved=improved,
+            interrupted=interrupted,
+            message=message,
+        )
+        learner.model.train()  # the caller may have generated something, which ends training mode
+        reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0
+
+
+def losses(
+    model: SequenceLSTM, corpus: Corpus, config: TrainConfig, most: int
+) -> tuple[float, float]:
+    """Return the validation loss under the run's framing, and with carried state.
+
+    Of a split of more than `most` tokens a sample is read.
+    """
+    carried = evaluate(model, corpus, most)
+    framing = FRAMINGS[config.framing]
+    if framing == CARRIED:
+        return carried, carried
+    return evaluate(model, corpus, most, config.window, framing), carried
+
+
+def _losses_patiently(
+    model: SequenceLSTM, corpus: Corpus, config: TrainConfig
+) -> tuple[tuple[float, float], bool]:
+    """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
+    most = config.evaluation_tokens
+    try:
+        return losses(model, corpus, config, most), False
+    except KeyboardInterrupt:
+        return losses(model, corpus, config, most), True
+
+
+def _check(loss: float, most: float, learner: Learner) -> None:
+    """Raise `Diverged` if a loss is no number, or too large."""
+    if not math.isfinite(loss) or loss > most:
+        raise Diverged(
+            f"the loss became {loss:.4g} at step {learner.counts.step}; "
+            f"try again with a smaller step size than {learner.config.step_size} (--step-size)"
+        )
+
+
+def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
+    """Return the share of the budget that is spent; of several, of the one nearest to its end."""
+    return max(
+        counts.seconds / (counts.budget or math.inf),
+        counts.tokens / (config.tokens or math.inf),
+        counts.tokens / (config.epochs * corpus.size("train") or math.inf),
+    )
+
+
+def step_size(fraction: float, peak: float) -> float:
+    """Return the step size after a share of the budget: up in a line, then down in a line to 0."""
+    if fraction < WARM_UP:
+        return peak * max(fraction, 1e-3) / WARM_UP
+    return peak * max(1 - fraction, 0.0) / (1 - WARM_UP)

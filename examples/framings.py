@@ -8,7 +8,7 @@ import seqgen
 # Set by hand, so that all runs are the same but for their framing.
 LEARNED = seqgen.ModelConfig(hidden=256, dropout=0.2)
 ONE_HOT = seqgen.ModelConfig(hidden=256, dropout=0.2, embedding=0)
-SETTINGS = {"batch": 16, "window": 128, "step_size": 6e-3, "epochs": 1e6, "threads": 1}
+SETTINGS = {"batch_size": 16, "window": 128, "learning_rate": 6e-3, "epochs": 1e6, "threads": 1}
 RUNS = {
     "carried": ("carried", LEARNED),
     "carried, one-hot": ("carried", ONE_HOT),

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from seqgen.evaluation.adaptive import adapt, score_adaptively
-    from seqgen.generation.beam import search
-    from seqgen.evaluation.comparison import Comparison, compare
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.data.corpus import Corpus
-    from seqgen.discovery import find_domains, load_domain
-    from seqgen.generation.engine import Generated, Primed, generate, prime, stream
-    from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.data.preparation import prepare, write_corpus
-    from seqgen.run import Run, create_run, load
+    from seqgen.discovery import find_domains, load_domain
+    from seqgen.evaluation.adaptive import adapt, score_adaptively
+    from seqgen.evaluation.comparison import Comparison, compare
+    from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.evaluation.scoring import Score, score
+    from seqgen.generation.beam import search
+    from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.run import Run, create_run, load
     from seqgen.training.loop import Report
 
 __all__ = [
@@ -62,18 +62,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "adaptive": ("adapt", "score_adaptively"),
-    "comparison": ("Comparison", "compare"),
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
-    "corpus": ("Corpus",),
+    "data.corpus": ("Corpus",),
+    "data.preparation": ("prepare", "write_corpus"),
     "discovery": ("find_domains", "load_domain"),
-    "beam": ("search",),
-    "generation": ("Generated", "Primed", "generate", "prime", "stream"),
-    "novelty": ("Novelty", "measure_novelty"),
-    "preparation": ("prepare", "write_corpus"),
+    "evaluation.adaptive": ("adapt", "score_adaptively"),
+    "evaluation.comparison": ("Comparison", "compare"),
+    "evaluation.novelty": ("Novelty", "measure_novelty"),
+    "evaluation.scoring": ("Score", "score"),
+    "generation.beam": ("search",),
+    "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
     "run": ("Run", "create_run", "load"),
-    "scoring": ("Score", "score"),
-    "training": ("Report",),
+    "training.loop": ("Report",),
 }
 
 

@@ -79,7 +79,7 @@ Patience: TypeAlias = Annotated[float | None, Within(0.001, 1e6)]
 #: How many of something stand side by side in memory.
 Width: TypeAlias = Annotated[int, Within(1, 65_536)]
 #: How many candidates for a piece; None leaves it to the codec.
-Particles: TypeAlias = Annotated[int | None, Within(1, 65_536)]
+Candidates: TypeAlias = Annotated[int | None, Within(1, 65_536)]
 #: Candidates of a beam search; 0 draws instead.
 Beam: TypeAlias = Annotated[int, Within(0, 65_536)]
 #: A budget of time; 0 sets none.

@@ -76,14 +76,14 @@ class TrainConfig:
     corpus of this size."""
     tokens: Annotated[int, Within(0, 10**15)] = 0
     """Number of tokens to read."""
-    batch: Annotated[int, Within(0, 65_536)] = 0
+    batch_size: Annotated[int, Within(0, 65_536)] = 0
     """Sequences that are read side by side. 0 chooses 16, or fewer for a small corpus."""
     window: Annotated[int, Within(0, 65_536)] = 0
     """Steps between two updates of the weights. 0 chooses 64."""
     framing: FramingName = "carried"
     """What the model sees of a window: carried keeps the state of the window before, the others
     begin with nothing; docs/framings.md explains each."""
-    step_size: Annotated[float, Within(1e-9, 10, besides=(0,))] = 0.0
+    learning_rate: Annotated[float, Within(1e-9, 10, besides=(0,))] = 0.0
     """Peak learning rate of AdamW. It rises over the first 2 % of the budget and then falls to 0.
     0 chooses it from the width."""
     weight_decay: Annotated[float | None, Within(0, 1000)] = None

@@ -26,7 +26,7 @@ Status = Literal["ok", "broken", "incompatible", "conflict"]
 
 
 @dataclass(frozen=True)
-class Found:
+class Announced:
     """A domain that an installed distribution announces, usable or not.
 
     Attributes
@@ -61,7 +61,7 @@ class Found:
         return {key: value for key, value in asdict(self).items() if key != "spec"}
 
 
-def find_domains() -> list[Found]:
+def find_domains() -> list[Announced]:
     """Return every announced domain, sorted by name.
 
     Plugin modules are imported, their implementations are not.
@@ -70,7 +70,7 @@ def find_domains() -> list[Found]:
     return sorted(_mark_conflicts(found), key=lambda domain: (domain.name, domain.distribution))
 
 
-def load_domain(name: str) -> tuple[Domain, Found]:
+def load_domain(name: str) -> tuple[Domain, Announced]:
     """Import the implementation of one domain; no other plugin is touched.
 
     Raises
@@ -169,10 +169,10 @@ def _misfit(codec: Codec, vocab: Vocab) -> str:
         return "another vocabulary"
     if not all(_is_within(token, count) for token in codec.boundaries):
         return f"boundaries that are no ids from 0 to {count - 1}"
-    if len(codec.kinds) not in (0, count):
-        return f"kinds of {len(codec.kinds)} tokens in place of {count}"
-    if not all(_is_within(kind, count) for kind in codec.kinds):
-        return f"kinds that are no numbers from 0 to {count - 1}"
+    if len(codec.groups) not in (0, count):
+        return f"groups of {len(codec.groups)} tokens in place of {count}"
+    if not all(_is_within(group, count) for group in codec.groups):
+        return f"groups that are no numbers from 0 to {count - 1}"
     if not all(_is_within(size - 1, LARGEST) for size in codec.feature_sizes):
         return "features without values"
     return ""
@@ -194,14 +194,14 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
 
 
-def _look_into(point: EntryPoint) -> Found:
+def _look_into(point: EntryPoint) -> Announced:
     """Load one plugin module under guard and return the domain of the entry point's name.
 
     Every plugin gets a plugin manager of its own, so that nothing of a failed registration
     stays behind.
     """
     distribution, version = _owner(point)
-    blank = Found(point.name, "broken", distribution, version)
+    blank = Announced(point.name, "broken", distribution, version)
     try:
         manager = pluggy.PluginManager("seqgen")
         manager.add_hookspecs(Hooks)
@@ -232,7 +232,7 @@ def _checked(spec: object) -> DomainSpec:
     return spec
 
 
-def _judge(blank: Found, spec: DomainSpec) -> Found:
+def _judge(blank: Announced, spec: DomainSpec) -> Announced:
     """Return the domain with its status."""
     domain = replace(
         blank, name=spec.name, summary=spec.summary, suffixes=spec.suffixes, spec=spec, status="ok"
@@ -248,8 +248,8 @@ def _judge(blank: Found, spec: DomainSpec) -> Found:
     )
 
 
-def _mark_conflicts(found: list[Found]) -> list[Found]:
-    claims: dict[str, list[Found]] = defaultdict(list)
+def _mark_conflicts(found: list[Announced]) -> list[Announced]:
+    claims: dict[str, list[Announced]] = defaultdict(list)
     for domain in found:
         claims[domain.name].append(domain)
     return [
@@ -265,7 +265,7 @@ def _mark_conflicts(found: list[Found]) -> list[Found]:
     ]
 
 
-def _blame(domain: Found, error: BaseException) -> str:
+def _blame(domain: Announced, error: BaseException) -> str:
     """Say which distribution failed, why, and what to do."""
     if isinstance(error, ModuleNotFoundError):
         way_out = f"install what is missing, or reinstall {domain.distribution}"

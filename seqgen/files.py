@@ -18,8 +18,8 @@ from typing import Any
 
 import platformdirs
 
-from seqgen.storage.description import LARGEST, check, parse
 from seqgen.errors import DataError, RunError
+from seqgen.storage.description import LARGEST, check, parse
 from seqgen.storage.locks import REPLACED, hold, new_file, sweep, temporary_name
 from seqgen.storage.signals import undivided
 

@@ -1,7 +1,8 @@
 """The network: stacked LSTM layers over token ids; the same call trains, scores and steps.
 
-Shapes: B lanes, T steps, V ids read, V' ids predicted (all but START), E embedding, H hidden,
-L layers, K features. Next: `seqgen.training.loop` for the loop, `seqgen.generation.stepper` for generating.
+Shapes: B lanes, T steps, V ids read, V' ids predicted (all but START), E embedding, H hidden, L
+layers, K features. Next: `seqgen.training.loop` for the loop, `seqgen.generation.stepper` for
+generating.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from torch.nn import functional as F
 
 from seqgen.config import ModelConfig
 from seqgen.errors import RunError
-from seqgen.vocab import Vocab
 from seqgen.storage.tensors import expected
+from seqgen.vocab import Vocab
 
 #: (h, c) of every layer, each (L, B, H).
 State: TypeAlias = tuple[Tensor, Tensor]

@@ -29,7 +29,7 @@ import pluggy
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError
-from seqgen.unknown import Adapted, Unknown
+from seqgen.unknown import Mended, Unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -257,10 +257,10 @@ class Codec(Protocol):
         without a tracker it is the lowest that training tries.
     min_p : float
         The same of min-p, where training does not measure it.
-    kinds : sequence of int
-        Number of each payload token's kind, from 0 on. Temperature and filters of the sampler then
-        choose within a kind (which pitch), and the model which kind comes next (whether there is a
-        note). Empty, the default, means that all are of one.
+    groups : sequence of int
+        Number of each payload token's group, from 0 on. Temperature and filters of the sampler then
+        choose within a group (which pitch), and the model which group comes next (whether there is
+        a note). Empty, the default, means that all are of one.
     """
 
     options_type: ClassVar[type[Any]]
@@ -270,7 +270,7 @@ class Codec(Protocol):
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
     min_p: float = 0.0
-    kinds: Sequence[int] = ()
+    groups: Sequence[int] = ()
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
@@ -294,14 +294,14 @@ class Codec(Protocol):
         """
         ...
 
-    def adapt(self, piece: Piece, unknown: Unknown) -> Adapted:
+    def mend_prompt(self, piece: Piece, unknown: Unknown) -> Mended:
         """Return the piece of known symbols only; by default it is `encode` that refuses others."""
         self.encode(piece)
-        return Adapted(piece)
+        return Mended(piece)
 
-    def adapt_condition(self, condition: Any, unknown: Unknown) -> Adapted:
+    def mend_condition(self, condition: Any, unknown: Unknown) -> Mended:
         """Return what `tracker` is to follow in the same way; by default as it is."""
-        return Adapted(condition)
+        return Mended(condition)
 
     def decode(self, ids: Ids) -> Piece:
         """Return the piece of any ids ``(N,)``: cut short or random, never an error."""
@@ -365,7 +365,7 @@ class Codec(Protocol):
             )
         return None
 
-    def particles(self, condition: Any) -> int:
+    def candidates(self, condition: Any) -> int:
         """Return how many candidates of a piece are to be written, for users who do not say.
 
         By default one. More pay where the condition gives tokens at the same steps to all of them,

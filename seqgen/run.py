@@ -33,7 +33,6 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 import seqgen
-from seqgen.training.checkpoints import Checkpoints
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
 from seqgen.discovery import load_codec, load_domain
@@ -45,12 +44,13 @@ from seqgen.files import (
     write_atomic,
     write_json,
 )
-from seqgen.storage.locks import hold, sweep
-from seqgen.training.keeping import WEIGHTS, Keeper, learn, reached, read_reports
 from seqgen.plugin import CONTRACT, Codec, Domain
 from seqgen.run_description import FORMAT, read_run
-from seqgen.training.transfer import transfer_weights
+from seqgen.storage.locks import hold, sweep
 from seqgen.storage.tensors import Kind, expected, read_weights
+from seqgen.training.checkpoints import Checkpoints
+from seqgen.training.keeping import WEIGHTS, Keeper, learn, reached, read_reports
+from seqgen.training.transfer import transfer_weights
 
 if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
@@ -311,8 +311,8 @@ class Run:
 
     def _calibrate(self, corpus: Corpus, keeper: Keeper) -> None:
         """Make the best model as sure of itself as it is right on the validation split, once."""
-        from seqgen.training.calibration import fit_temperature
         from seqgen.data.spans import evaluated
+        from seqgen.training.calibration import fit_temperature
         from seqgen.training.loop import losses
 
         calibrated = "temperature" in (self.info["result"] or {})
@@ -384,8 +384,8 @@ def create_run(
     ConfigError
         If `start` has another domain, codec or network.
     """
-    from seqgen.training.autopilot import plan
     from seqgen.model import choose_device
+    from seqgen.training.autopilot import plan
 
     refuse_trained(Path(folder), overwrite)
     train = train or TrainConfig()

@@ -12,16 +12,17 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from seqgen.bounds import LARGEST, Within
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
-from seqgen.storage.description import check
+from seqgen.data.integrity import Amount, CodecEntry, Many
+from seqgen.data.spans import EVALUATED
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
-from seqgen.data.integrity import Amount, CodecEntry, Many
 from seqgen.plugin import CONTRACT
-from seqgen.data.spans import EVALUATED
+from seqgen.storage.description import check
 from seqgen.vocab import Vocab
 
-#: Of 2 features were added to the logits as well; of 1 outputs were not normalised.
-FORMAT = 3
+#: Of 3 some settings had other names; of 2 features were added to the logits as well; of 1 outputs
+#: were not normalised.
+FORMAT = 4
 
 
 class Splits(TypedDict):
@@ -89,7 +90,7 @@ class ReportLine(TypedDict):
     loss: float
     valid_loss: float | None
     fraction: NotRequired[float]
-    step_size: NotRequired[float]
+    learning_rate: NotRequired[float]
     carried_loss: NotRequired[float | None]
     improved: NotRequired[bool]
     interrupted: NotRequired[bool]

@@ -27,15 +27,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from seqgen.evaluation.comparison import checked, measure
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
+from seqgen.data.preparation import write_corpus
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError, reason_of
+from seqgen.evaluation.comparison import checked, measure
 from seqgen.generation.engine import generate
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece, Tracker
-from seqgen.data.preparation import write_corpus
-from seqgen.run import create_run
 from seqgen.report.samples import write_samples
+from seqgen.run import create_run
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
@@ -255,8 +255,8 @@ def names_its_tokens(subject: Subject, folder: Path) -> None:
     codec = subject.codec
     Vocab.of(codec.vocab)
     assert all(isinstance(name, str) for name in codec.vocab)
-    assert len(codec.kinds) in (0, len(codec.vocab)), (len(codec.kinds), len(codec.vocab))
-    assert all(kind >= 0 for kind in codec.kinds), codec.kinds
+    assert len(codec.groups) in (0, len(codec.vocab)), (len(codec.groups), len(codec.vocab))
+    assert all(group >= 0 for group in codec.groups), codec.groups
     for ids in subject.ids:
         assert all(codec.place(ids, at) for at in (0, len(ids) // 2, len(ids) - 1))
 
@@ -298,18 +298,18 @@ def survives_files(subject: Subject, folder: Path) -> None:
         np.testing.assert_array_equal(codec.encode(again), ids)
 
 
-def adapts_pieces(subject: Subject, folder: Path) -> None:
-    """What is adapted can be encoded, also by a codec that knows less; what is known stays."""
+def mends_prompts(subject: Subject, folder: Path) -> None:
+    """What is mended can be encoded, also by a codec that knows less; what is known stays."""
     alone = type(subject.codec).fit(subject.pieces[:1], subject.codec.options)
     policies: tuple[Unknown, ...] = ("skip", "nearest")
     for piece, unknown in itertools.product(subject.pieces, policies):
-        assert not subject.codec.adapt(piece, unknown).changes
+        assert not subject.codec.mend_prompt(piece, unknown).changes
         try:
-            adapted = alone.adapt(piece, unknown)
+            mended = alone.mend_prompt(piece, unknown)
         except DataError:
             continue
-        alone.encode(adapted.piece)
-        assert all(was != now and count > 0 for (was, now), count in adapted.changes.items())
+        alone.encode(mended.piece)
+        assert all(was != now and count > 0 for (was, now), count in mended.changes.items())
 
 
 def decodes_anything(subject: Subject, folder: Path) -> None:
@@ -343,7 +343,7 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
     assert tuple(again.vocab) == tuple(codec.vocab)
     assert tuple(again.feature_sizes) == tuple(codec.feature_sizes)
     assert tuple(again.boundaries) == tuple(codec.boundaries)
-    assert tuple(again.kinds) == tuple(codec.kinds)
+    assert tuple(again.groups) == tuple(codec.groups)
     np.testing.assert_array_equal(again.encode(subject.pieces[0]), codec.encode(subject.pieces[0]))
 
 
@@ -490,7 +490,7 @@ def learns_and_writes(subject: Subject, folder: Path) -> None:
     pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1] * 4, "valid": subject.pieces[:1]}
     corpus = write_corpus(folder / "corpus", subject.name, pieces, codec=subject.codec_name)
     model = ModelConfig(hidden=32, embedding=8, dropout=0)
-    config = TrainConfig(tokens=12_000, batch=4, window=32, evaluations=3, step_size=1e-2)
+    config = TrainConfig(tokens=12_000, batch_size=4, window=32, evaluations=3, learning_rate=1e-2)
     run = create_run(folder / "run", corpus, model, replace(config, device="cpu"))
     losses = [report.valid_loss for report in run.train(corpus) if report.valid_loss is not None]
     assert losses[-1] < losses[0], losses
@@ -526,7 +526,7 @@ PROMISES: tuple[Promise, ...] = (
     encodes_into_its_vocabulary,
     round_trips,
     survives_files,
-    adapts_pieces,
+    mends_prompts,
     decodes_anything,
     decodes_all_of_its_tokens,
     saves_its_state,

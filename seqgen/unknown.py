@@ -71,7 +71,7 @@ _NEWLINES, _BLANKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " \t"
 
 
 @dataclass(frozen=True)
-class Adapted:
+class Mended:
     """A piece without what a codec does not know, and what was changed for that.
 
     Attributes
@@ -86,7 +86,7 @@ class Adapted:
     changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
-def adapt_text(text: str, known: Collection[str], unknown: Unknown) -> Adapted:
+def mend_text(text: str, known: Collection[str], unknown: Unknown) -> Mended:
     """Return a text of known characters only.
 
     Parameters
@@ -99,7 +99,7 @@ def adapt_text(text: str, known: Collection[str], unknown: Unknown) -> Adapted:
     """
     known = frozenset(known)
     if known.issuperset(text):
-        return Adapted(text)
+        return Mended(text)
     parts, changes = [], Counter[tuple[str, str]]()
     # For this text only: to compare one alphabet with another takes longer than to look again.
     stand_in = functools.cache(functools.partial(nearest, known=known))
@@ -110,7 +110,7 @@ def adapt_text(text: str, known: Collection[str], unknown: Unknown) -> Adapted:
         if kept != sign:
             changes[sign, kept] += 1
         parts.append(kept)
-    return Adapted("".join(parts), changes)
+    return Mended("".join(parts), changes)
 
 
 def nearest(sign: str, known: frozenset[str]) -> str:

@@ -57,7 +57,7 @@ def chorales(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
     bach = Path(corpus.__file__).parent / "bach"
     made = seqgen.prepare("music", [bach / f"bwv{number}.7.mxl" for number in (10, 101, 102, 110)])
     model = seqgen.ModelConfig(hidden=32, embedding=16, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=20_000, batch=4, window=64, device="cpu")
+    config = seqgen.TrainConfig(tokens=20_000, batch_size=4, window=64, device="cpu")
     trained = seqgen.create_run(folder / "run", made, model, config)
     for _ in trained.train(made):
         pass
@@ -69,7 +69,9 @@ def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqg
     """A small model that has read the verses for a few seconds."""
     folder = tmp_path_factory.mktemp("run") / "verses"
     model = seqgen.ModelConfig(hidden=64, embedding=16, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=60_000, batch=8, window=32, step_size=1e-2, device="cpu")
+    config = seqgen.TrainConfig(
+        tokens=60_000, batch_size=8, window=32, learning_rate=1e-2, device="cpu"
+    )
     made = seqgen.create_run(folder, corpus, model, config)
     for _ in made.train(corpus):
         pass

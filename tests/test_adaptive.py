@@ -3,9 +3,9 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.evaluation.loss import adaptive
-from seqgen.evaluation.adaptive import AdaptiveReader, Follower
 from seqgen.data.spans import Span, piece_features
+from seqgen.evaluation.adaptive import AdaptiveReader, Follower
+from seqgen.evaluation.loss import adaptive
 
 OTHERS = "Two plump ducks waddle home. "
 
@@ -16,7 +16,7 @@ def losses(reader: AdaptiveReader, ids: np.ndarray) -> np.ndarray:
 
 
 def encoded(run: seqgen.Run, text: str) -> np.ndarray:
-    return run.codec.encode(run.codec.adapt(text, "skip").piece)
+    return run.codec.encode(run.codec.mend_prompt(text, "skip").piece)
 
 
 def test_later_tokens_never_change_earlier_losses(run, corpus, monkeypatch) -> None:
@@ -40,7 +40,7 @@ def test_a_longer_piece_begins_with_the_same_losses(run) -> None:
 
 
 def test_what_is_learned_stays_for_the_next_piece(run) -> None:
-    text = run.codec.adapt(OTHERS, "skip").piece
+    text = run.codec.mend_prompt(OTHERS, "skip").piece
     first, second, third = seqgen.score_adaptively(run, [text, text, text])
     assert third.nats < second.nats < first.nats
 
@@ -107,7 +107,7 @@ def test_the_mixture_follows_the_better_model() -> None:
 
 
 def test_an_adapted_run_predicts_more_of_the_same_better(run) -> None:
-    text = run.codec.adapt(OTHERS, "skip").piece * 8
+    text = run.codec.mend_prompt(OTHERS, "skip").piece * 8
     adapted = seqgen.adapt(run, text)
     (before,), (after,) = seqgen.score(run, [text]), seqgen.score(adapted, [text])
     assert after.nats < 0.9 * before.nats
@@ -117,7 +117,7 @@ def test_an_adapted_run_predicts_more_of_the_same_better(run) -> None:
 
 
 def test_an_adapted_run_writes_with_its_own_weights(run) -> None:
-    adapted = seqgen.adapt(run, run.codec.adapt(OTHERS, "skip").piece * 8)
+    adapted = seqgen.adapt(run, run.codec.mend_prompt(OTHERS, "skip").piece * 8)
     assert run.weights.keys() == adapted.weights.keys()
     assert any((run.weights[name] != adapted.weights[name]).any() for name in run.weights)
     limit = seqgen.LimitConfig(length=80)

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 import seqgen
-from seqgen.training.loop import autopilot
-from seqgen.training.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.training.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.training.learner import Counts
+from seqgen.training.loop import autopilot
 
 
 def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     chosen = plan(corpus, ModelConfig(), TrainConfig(tokens=50_000, device="cpu"))
     assert chosen.model.hidden and chosen.model.dropout is not None
-    assert chosen.train.batch and chosen.train.window and chosen.train.step_size
+    assert chosen.train.batch_size and chosen.train.window and chosen.train.learning_rate
     assert chosen.train.weight_decay and chosen.train.threads == 1
     model = ModelConfig(hidden=24, dropout=0.1)
     train = TrainConfig(
         tokens=500,
-        batch=3,
+        batch_size=3,
         window=7,
-        step_size=1e-3,
+        learning_rate=1e-3,
         weight_decay=0.0,
         most_dropout=0.1,
         evaluation_tokens=100,
@@ -82,7 +82,7 @@ def test_the_fastest_number_of_threads_is_taken_and_time_ends_before_learning_by
 def test_a_corpus_of_a_few_tokens_has_fewer_lanes(tmp_path: Path) -> None:
     few = seqgen.write_corpus(tmp_path / "c", "text", {"train": ["ab" * 300], "valid": ["ab"]})
     chosen = plan(few, ModelConfig(), TrainConfig(tokens=1_000, device="cpu"))
-    assert chosen.train.batch == 2
+    assert chosen.train.batch_size == 2
     assert any(reason.startswith("batch 2: ") for reason in chosen.reasons)
 
 
@@ -92,9 +92,11 @@ def test_a_gpu_gets_as_many_lanes_as_it_takes_to_read_enough(tmp_path, monkeypat
     monkeypatch.setattr(autopilot, "_is_on_gpu", lambda train: True)
 
     def lanes(speed, minutes: float = 1.0) -> int:
-        monkeypatch.setattr(autopilot, "_speed", lambda learner, *_: speed(learner.config.batch))
+        monkeypatch.setattr(
+            autopilot, "_speed", lambda learner, *_: speed(learner.config.batch_size)
+        )
         config = TrainConfig(minutes=minutes, device="cpu", threads=1)
-        return plan(large, ModelConfig(hidden=16), config).train.batch
+        return plan(large, ModelConfig(hidden=16), config).train.batch_size
 
     # 16 epochs of 200,000 tokens are wanted.
     assert lanes(lambda batch: 100_000) == 16
@@ -147,14 +149,14 @@ def test_an_update_of_one_target_a_lane_shrinks_the_weights_less(corpus) -> None
 
 
 def test_weights_shrink_by_how_often_the_corpus_is_read() -> None:
-    def shrinking(epochs: float, step_size: float, steps: int) -> float:
-        return weight_decay_for(epochs, step_size, steps) * step_size / 2 * steps
+    def shrinking(epochs: float, learning_rate: float, steps: int) -> float:
+        return weight_decay_for(epochs, learning_rate, steps) * learning_rate / 2 * steps
 
     # In the mean steps are half the largest, so this holds for trainings of all lengths.
-    for step_size, steps in ((6e-3, 1_500), (2e-3, 90_000)):
-        assert shrinking(2, step_size, steps) == pytest.approx(0.25, rel=0.05)
-        assert shrinking(8, step_size, steps) == pytest.approx(1, rel=0.05)
-        assert shrinking(96, step_size, steps) == pytest.approx(1.3, rel=0.05)
+    for learning_rate, steps in ((6e-3, 1_500), (2e-3, 90_000)):
+        assert shrinking(2, learning_rate, steps) == pytest.approx(0.25, rel=0.05)
+        assert shrinking(8, learning_rate, steps) == pytest.approx(1, rel=0.05)
+        assert shrinking(96, learning_rate, steps) == pytest.approx(1.3, rel=0.05)
     assert weight_decay_for(16, 6e-3, 2) == 1
 
 
@@ -173,7 +175,7 @@ def test_a_large_vocabulary_gets_smaller_windows_and_smaller_evaluations(
     monkeypatch.setattr(autopilot, "LOGITS", 2**23)
     monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 100.0)
     chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=0.5, device="cpu"))
-    assert chosen.train.batch * chosen.train.window * corpus.vocab.targets <= 2**23
+    assert chosen.train.batch_size * chosen.train.window * corpus.vocab.targets <= 2**23
     assert "each token is predicted among 20,001" in chosen.reasons[0]
     # Evaluations read twice as fast, and all of them take a tenth of thirty seconds.
     read = chosen.train.evaluations * chosen.train.evaluation_tokens
@@ -206,7 +208,7 @@ def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:
     class Slow:
         counts = Counts()
 
-        def update(self, step_size: float) -> float:
+        def update(self, learning_rate: float) -> float:
             self.counts.tokens += 50
             return 0.0
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.data.batches import FRAMINGS, IGNORE, Batch, Framing, TrainingStream, held_out_stream
 from seqgen.config import FramingName
+from seqgen.data.batches import FRAMINGS, IGNORE, Batch, Framing, TrainingStream, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.training.calibration import fit_temperature
 from seqgen.evaluation.loss import evaluate
-from seqgen.training.keeping import Keeper
 from seqgen.model import SequenceLSTM
+from seqgen.training.calibration import fit_temperature
+from seqgen.training.keeping import Keeper
 
-CONFIG = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, device="cpu")
+CONFIG = seqgen.TrainConfig(tokens=20_000, batch_size=4, window=32, device="cpu")
 
 
 @pytest.mark.parametrize("tied", [False, True])

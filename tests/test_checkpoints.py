@@ -11,13 +11,13 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
-from seqgen.training.learner import batch_nats
 from seqgen.model import choose_device
 from seqgen.run import Run
+from seqgen.training.learner import batch_nats
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
 CONFIG = TrainConfig(
-    tokens=6_000, batch=4, window=16, evaluations=5, device="cpu", checkpoint=0, seed=3
+    tokens=6_000, batch_size=4, window=16, evaluations=5, device="cpu", checkpoint=0, seed=3
 )
 
 
@@ -184,10 +184,12 @@ def test_a_loss_that_goes_wild_goes_back_with_half_the_step(
     run = begin(tmp_path / "run", corpus)
     reports = list(run.train(corpus))
     [message] = [report.message for report in reports if report.message]
-    assert message == "the loss went wild at step 41; back to step 40, with 0.5 of the step size"
+    assert (
+        message == "the loss went wild at step 41; back to step 40, with 0.5 of the learning rate"
+    )
     before, after = (reports[at] for at in (39, 41))
     assert before.step == 40 and after.step == 41
-    assert after.step_size == pytest.approx(before.step_size / 2, rel=0.05)
+    assert after.learning_rate == pytest.approx(before.learning_rate / 2, rel=0.05)
     assert reports[-1].fraction == 1 and math.isfinite(reports[-1].valid_loss)
 
 
@@ -198,7 +200,7 @@ def test_weights_that_stay_wild_are_never_saved(corpus, tmp_path: Path, monkeypa
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", wild)
     run = begin(tmp_path / "run", corpus)
-    with pytest.raises(Diverged, match=r"became nan at step 1; .* smaller step size"):
+    with pytest.raises(Diverged, match=r"became nan at step 1; .* smaller learning rate"):
         list(run.train(corpus))
     with pytest.raises(RunError, match="holds no trained model"):
         seqgen.load(tmp_path / "run")

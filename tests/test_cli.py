@@ -15,7 +15,18 @@ import pytest
 
 import seqgen
 
-TINY = ["--tokens", "3000", "--batch", "4", "--window", "16", "--hidden", "16", "--embedding", "8"]
+TINY = [
+    "--tokens",
+    "3000",
+    "--batch-size",
+    "4",
+    "--window",
+    "16",
+    "--hidden",
+    "16",
+    "--embedding",
+    "8",
+]
 
 
 def unboxed(text: str) -> str:
@@ -327,7 +338,7 @@ def test_reports_for_tensorboard_are_those_of_the_metrics(
     for tag, name in (
         ("loss/training", "loss"),
         ("loss/validation", "valid_loss"),
-        ("step_size", "step_size"),
+        ("learning_rate", "learning_rate"),
     ):
         wanted = [(line["step"], line[name]) for line in lines if line[name] is not None]
         assert len(wanted) >= 10 and found[tag] == [
@@ -339,7 +350,7 @@ def test_reports_for_tensorboard_are_those_of_the_metrics(
 def interrupted(folder: Path, corpus: seqgen.Corpus) -> int:
     """Leave a training at its first evaluation; return after which step."""
     shape = seqgen.ModelConfig(hidden=16, embedding=8)
-    config = seqgen.TrainConfig(tokens=3_000, batch=4, window=16, device="cpu")
+    config = seqgen.TrainConfig(tokens=3_000, batch_size=4, window=16, device="cpu")
     training = seqgen.create_run(folder, corpus, shape, config).train(corpus)
     return next(report.step for report in training if report.valid_loss is not None)
 
@@ -410,10 +421,10 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
     config = tmp_path / "small.toml"
     config.write_text("[train]\nhidden = 24\ntokens = 2000\nbatch = 4\nwindow = 16\n")
     out = tmp_path / "run"
-    arguments = ("--config", config, "train", "text", verses, "--out", out, "--batch", 2)
+    arguments = ("--config", config, "train", "text", verses, "--out", out, "--batch-size", 2)
     assert seqgen_command(*arguments)[0] == 0
     info = json.loads((out / "run.json").read_text())
-    assert (info["model"]["hidden"], info["train"]["batch"], info["train"]["tokens"]) == (
+    assert (info["model"]["hidden"], info["train"]["batch_size"], info["train"]["tokens"]) == (
         24,
         2,
         2000,
@@ -578,7 +589,7 @@ def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     keys = ("tokens", "stopped_by", "log_probability")
     values = [[[entry[key] for key in keys] for entry in made["pieces"]] for made in (one, two)]
     assert values[0] == values[1] and len(values[0]) == 2
-    status, _, err = seqgen_command(*arguments, "--particles", 4)
+    status, _, err = seqgen_command(*arguments, "--candidates", 4)
     assert status == 2 and "--beam does not sample; leave out the sampling options" in err
 
 

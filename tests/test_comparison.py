@@ -11,11 +11,11 @@ import pytest
 import seqgen
 from seqgen.cli.compare import compare as command
 from seqgen.cli.generate import generate
-from seqgen.evaluation.comparison import Comparison, compare, likeness, measure
 from seqgen.config import LimitConfig
-from seqgen.report.charts import as_svg
 from seqgen.errors import ConfigError, DataError, PluginError, RunError
+from seqgen.evaluation.comparison import Comparison, compare, likeness, measure
 from seqgen.plugin import Metric
+from seqgen.report.charts import as_svg
 from seqgen.report.samples import (
     newest_samples_folder,
     next_samples_folder,

@@ -23,14 +23,14 @@ def test_training_has_a_budget() -> None:
         (ModelConfig, {"hidden": -1}, "hidden must be from 0 to 16,384, found -1"),
         (ModelConfig, {"dropout": 1.0}, "dropout must be from 0 to 0.99, found 1"),
         (ModelConfig, {"tied": True, "embedding": 0}, "tied needs a learned embedding"),
-        (TrainConfig, {"step_size": -1.0}, "step_size must be 0, or from 1e-09 to 10"),
+        (TrainConfig, {"learning_rate": -1.0}, "learning_rate must be 0, or from 1e-09 to 10"),
         (TrainConfig, {"framing": "loose"}, "framing must be one of 'carried', 'windows'.*'loose'"),
         (SampleConfig, {"top_p": 0.0}, "top_p must be from 1e-06 to 1, found 0"),
         (SampleConfig, {"min_p": 1.5}, "min_p must be from 0 to 1, found 1.5"),
         (SampleConfig, {"temperature": -1.0}, "temperature must be 0, or from 0.001 to 1,000"),
         (LimitConfig, {"length": -1}, "length must be inf, or from 0 to 1,000,000,000,000"),
         (SampleConfig, {"temperature": math.nan}, "temperature must be 0, or from 0.001"),
-        (TrainConfig, {"step_size": math.nan}, "step_size must be 0, or from 1e-09"),
+        (TrainConfig, {"learning_rate": math.nan}, "learning_rate must be 0, or from 1e-09"),
     ],
 )
 def test_impossible_values_are_refused(config: type, values: dict, message: str) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import seqgen
 from seqgen.data.corpus import Corpus, CorpusWriter
-from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, RunError
 from seqgen.data.splits import SEGMENT, SPLITS, Segments, assign_splits, draw
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, RunError
 
 
 def peak_of(function: Callable[[], object]) -> int:

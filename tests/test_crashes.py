@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import seqgen
+import seqgen.data.preparation
 import seqgen.discovery
 import seqgen.errors
-import seqgen.data.preparation
 from seqgen.data.deadline import within
 
 
@@ -37,7 +37,9 @@ def make_fragile(monkeypatch, fail) -> None:
             return super().read(path)
 
     whole = seqgen.discovery.load_domain
-    monkeypatch.setattr("seqgen.data.preparation.load_domain", lambda name: (Fragile(), whole(name)[1]))
+    monkeypatch.setattr(
+        "seqgen.data.preparation.load_domain", lambda name: (Fragile(), whole(name)[1])
+    )
 
 
 def skipped(corpus: seqgen.Corpus) -> list[tuple[str, str]]:
@@ -121,7 +123,9 @@ def test_a_file_without_an_end_keeps_its_pieces(tmp_path, monkeypatch, in_main_t
                 yield f"piece {number}"
 
     whole = seqgen.discovery.load_domain
-    monkeypatch.setattr("seqgen.data.preparation.load_domain", lambda name: (Endless(), whole(name)[1]))
+    monkeypatch.setattr(
+        "seqgen.data.preparation.load_domain", lambda name: (Endless(), whole(name)[1])
+    )
     (tmp_path / "a.txt").write_text("a")
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         prepare = partial(seqgen.prepare, "text", [tmp_path], tmp_path / "c", patience=0.2)

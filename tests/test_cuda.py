@@ -10,16 +10,16 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.evaluation.adaptive import score_adaptively
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-from seqgen.run import Run
+from seqgen.evaluation.adaptive import score_adaptively
 from seqgen.evaluation.scoring import score_ids
 from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.run import Run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 MODEL = ModelConfig(layers=2, hidden=64, embedding=16, dropout=0.3)
-CONFIG = TrainConfig(tokens=60_000, batch=8, window=32, device="cuda", checkpoint=0, seed=3)
+CONFIG = TrainConfig(tokens=60_000, batch_size=8, window=32, device="cuda", checkpoint=0, seed=3)
 
 
 @pytest.fixture(scope="module")

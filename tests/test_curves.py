@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.report.curves import IMAGES, as_image, as_text, loss_curves
 from seqgen.errors import SeqgenError
+from seqgen.report.curves import IMAGES, as_image, as_text, loss_curves
 
 BASELINE = {"order": 5, "valid_loss": 1.5}
 

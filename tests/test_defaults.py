@@ -192,7 +192,7 @@ def test_a_model_that_was_not_measured_has_no_min_p(blanks) -> None:
 
 
 def test_training_that_is_ended_early_measures_nothing(corpus, tmp_path: Path) -> None:
-    config = seqgen.TrainConfig(tokens=100_000, batch=2, window=8, device="cpu")
+    config = seqgen.TrainConfig(tokens=100_000, batch_size=2, window=8, device="cpu")
     made = seqgen.create_run(tmp_path / "run", corpus, seqgen.ModelConfig(hidden=8), config)
     training = made.train(corpus)
     next(training)

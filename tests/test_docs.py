@@ -27,9 +27,9 @@ def blocks(page: Path, kind: str) -> list[str]:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     """A folder with the files that the pages speak of, and demos of a few files."""
-    from seqgen_handwriting.writing import fonts
     from seqgen_handwriting.domain import Handwriting
     from seqgen_handwriting.files.json_files import as_json
+    from seqgen_handwriting.writing import fonts
     from seqgen_music.domain import MusicDomain
     from seqgen_text.domain import Text
 

@@ -66,7 +66,7 @@ def test_a_signal_saves_what_was_generated(run, tmp_path: Path, name: str) -> No
 
 
 def test_a_training_ends_by_sigterm_with_its_model(corpus, tmp_path: Path) -> None:
-    sizes = ("--hidden", "16", "--batch", "4", "--window", "16", "--device", "cpu")
+    sizes = ("--hidden", "16", "--batch-size", "4", "--window", "16", "--device", "cpu")
     process = start(
         *(
             "train",

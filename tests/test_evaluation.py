@@ -8,16 +8,16 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.evaluation.loss import loss as evaluation
 from seqgen.data import spans
+from seqgen.data.spans import Span, evaluated, piece_features, spans_of
 from seqgen.evaluation.comparison import reference_pieces
 from seqgen.evaluation.loss import evaluate
-from seqgen.model import SequenceLSTM
+from seqgen.evaluation.loss import loss as evaluation
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
-from seqgen.data.spans import Span, evaluated, piece_features, spans_of
+from seqgen.model import SequenceLSTM
 
-TRAIN = seqgen.TrainConfig(tokens=3_000, batch=4, window=32, evaluations=1, device="cpu")
+TRAIN = seqgen.TrainConfig(tokens=3_000, batch_size=4, window=32, evaluations=1, device="cpu")
 SMALL = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
 
 
@@ -49,8 +49,8 @@ def music_corpus(folder: Path) -> seqgen.Corpus:
 
 
 def ink_corpus(folder: Path) -> seqgen.Corpus:
-    from seqgen_handwriting.writing.fonts import demo_lines
     from seqgen_handwriting.files.json_files import as_json
+    from seqgen_handwriting.writing.fonts import demo_lines
 
     for number, line in enumerate(list(demo_lines(30))[::6]):
         (folder / f"{number}.json").write_text(as_json(line))

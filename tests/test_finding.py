@@ -11,8 +11,8 @@ import pytest
 
 import seqgen
 from seqgen.cli import app
-from seqgen.errors import CorpusError
 from seqgen.data.finding import unread_text
+from seqgen.errors import CorpusError
 
 
 @pytest.fixture

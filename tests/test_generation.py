@@ -9,8 +9,8 @@ import torch
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
-from seqgen.report.samples import write_samples
 from seqgen.generation.writer import STRIDE
+from seqgen.report.samples import write_samples
 
 LIMIT = LimitConfig(length=150)
 
@@ -28,7 +28,7 @@ def texts(run: seqgen.Run, count: int, **options) -> list[str]:
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 100])
 def test_a_piece_is_the_same_whatever_the_batch(run, batch: int) -> None:
-    assert texts(run, 7, batch=batch) == texts(run, 7)
+    assert texts(run, 7, batch_size=batch) == texts(run, 7)
 
 
 def test_a_piece_depends_on_seed_and_index(run) -> None:
@@ -57,7 +57,7 @@ def test_a_time_limit_keeps_what_is_there(run, monkeypatch) -> None:
 
 def test_after_the_time_limit_no_piece_is_begun(run, monkeypatch) -> None:
     ticking(monkeypatch)
-    new = list(seqgen.generate(run, 40, batch=4, limit=LimitConfig(seconds=9)))
+    new = list(seqgen.generate(run, 40, batch_size=4, limit=LimitConfig(seconds=9)))
     assert len(new) == 4 and all(len(piece.ids) for piece in new)
 
 
@@ -69,7 +69,7 @@ def test_the_limit_counts_the_prompt(run) -> None:
         next(texts_of)
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"batch_size": 0}, {"seed": -1}])
 def test_impossible_numbers_are_refused(run, wrong: dict) -> None:
     with pytest.raises(ConfigError, match=r"must be from [01] to"):
         next(seqgen.generate(run, **wrong))
@@ -114,7 +114,7 @@ def test_progress_counts_every_token_and_piece(run) -> None:
     def progress(ended: int, drawn: int, ids: list[int]) -> None:
         seen.append((ended, drawn, list(ids)))
 
-    new = list(seqgen.generate(run, 5, batch=2, limit=limit, progress=progress))
+    new = list(seqgen.generate(run, 5, batch_size=2, limit=limit, progress=progress))
     drawn = sum(len(piece.ids) + (piece.stopped_by == "end") for piece in new)
     assert seen[-1] == (5, drawn, new[4].ids.tolist())
     assert [now[:2] for now in seen] == sorted(now[:2] for now in seen)

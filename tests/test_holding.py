@@ -12,9 +12,9 @@ import pytest
 import seqgen
 from seqgen.errors import InUse, RunError
 from seqgen.files import new_folder, write_atomic
-from seqgen.storage.locks import REPLACED, hold, hold_first, sweep, temporary_name
-from seqgen.run import Run
 from seqgen.report.samples import write_samples
+from seqgen.run import Run
+from seqgen.storage.locks import REPLACED, hold, hold_first, sweep, temporary_name
 
 MARK = '{"seqgen": "test"}'
 LIMIT = seqgen.LimitConfig(length=20)
@@ -227,7 +227,7 @@ def test_samples_written_at_once_are_in_folders_of_their_own(run) -> None:
 def test_two_trainings_of_one_run_never_mix(corpus, tmp_path: Path) -> None:
     """A second training, or another run in its place, is refused while the first goes on."""
     model = seqgen.ModelConfig(hidden=8, embedding=4)
-    config = seqgen.TrainConfig(tokens=2000, batch=2, window=16, device="cpu", evaluations=2)
+    config = seqgen.TrainConfig(tokens=2000, batch_size=2, window=16, device="cpu", evaluations=2)
     made = seqgen.create_run(tmp_path / "run", corpus, model, config)
     refused = []
 

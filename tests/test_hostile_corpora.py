@@ -21,14 +21,14 @@ from seqgen.cli.score import score
 from seqgen.cli.train import train
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
+from seqgen.data.integrity import ARRAYS, SOURCES
 from seqgen.errors import CorpusError, DataError, SeqgenError
 from seqgen.files import file_digest
-from seqgen.data.integrity import ARRAYS, SOURCES
 from seqgen.report.samples import write_samples
 
 Commands = dict[str, Callable[[], object]]
 
-SHORT: dict[str, Any] = {"tokens": 32, "batch": 1, "window": 8, "device": "cpu"}
+SHORT: dict[str, Any] = {"tokens": 32, "batch_size": 1, "window": 8, "device": "cpu"}
 
 MODEL = ModelConfig(hidden=8, embedding=4)
 

@@ -21,11 +21,11 @@ import safetensors.numpy
 import seqgen
 from seqgen.cli import app
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-from seqgen.report.curves import loss_curves
 from seqgen.errors import PluginError, RunError, SeqgenError
-from seqgen.training.keeping import model_card
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.report.curves import loss_curves
+from seqgen.training.keeping import model_card
 from seqgen.vocab import Vocab
 
 #: What is put in the place of every value; MISSING removes the key.
@@ -41,7 +41,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     (place / "a.txt").write_text(LINE * 30)
     corpus = seqgen.prepare("text", [place / "a.txt"], place / "corpus")
-    config = TrainConfig(tokens=2_000, batch=2, window=8, device="cpu", evaluations=20, threads=1)
+    config = TrainConfig(
+        tokens=2_000, batch_size=2, window=8, device="cpu", evaluations=20, threads=1
+    )
     run = seqgen.create_run(place / "run", corpus, ModelConfig(hidden=8, embedding=4), config)
     run.measure_baseline(corpus)
     training = run.train(corpus)

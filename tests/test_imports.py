@@ -102,8 +102,8 @@ ARROWS = {
     "torch_stepper": {"model", "plugin", "sampling"},
     "stepper": {"fused", "model", "plugin", "run", "sampling", "torch_stepper"},
     "task": {"ranges", "weights", "config", "files", "plugin", "run", "sampling", "stepper"},
-    "generation": {"bounds", "config", "particles", "plugin", "run", "stepper", "task"},
-    "particles": {"plugin", "task"},
+    "generation": {"bounds", "config", "candidates", "plugin", "run", "stepper", "task"},
+    "candidates": {"plugin", "task"},
     "beam": {"bounds", "config", "plugin", "run", "sampling", "stepper", "task"},
     "novelty": {"bounds", "compiling", "corpus", "plugin"},
     "scoring": {"evaluation", "plugin", "run", "spans"},
@@ -255,7 +255,7 @@ import seqgen
 folder = Path({str(tmp_path)!r})
 (folder / "a.txt").write_text("to be or not to be " * 20)
 corpus = seqgen.prepare("text", [folder / "a.txt"], folder / "corpus")
-config = seqgen.TrainConfig(tokens=200, batch=2, window=8, evaluations=1, device="cpu")
+config = seqgen.TrainConfig(tokens=200, batch_size=2, window=8, evaluations=1, device="cpu")
 run = seqgen.create_run(folder / "run", corpus, seqgen.ModelConfig(hidden=8), config)
 for report in run.train(corpus):
     pass

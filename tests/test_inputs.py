@@ -136,7 +136,7 @@ def test_what_was_changed_of_unknown_symbols_is_told_and_kept(run, tmp_path, cap
     assert "--stop: 'é' became 'e' once" in said
     settings = json.loads((out / "manifest.json").read_text())["settings"]
     assert settings["prompt"] == "9 grêèên ←" and settings["unknown"] == "nearest"
-    [prompt], [stop] = settings["adapted"]["prompt"], settings["adapted"]["stop"]
+    [prompt], [stop] = settings["mended"]["prompt"], settings["mended"]["stop"]
     assert prompt["became"] == "9 greeen " and stop["became"] == "e"
     assert {"symbol": "ê", "became": "e", "count": 2} in prompt["changes"]
     assert {"symbol": "←", "became": "", "count": 1} in prompt["changes"]
@@ -149,7 +149,7 @@ def test_rare_characters_that_a_codec_leaves_out_are_told(inputs, monkeypatch, c
     monkeypatch.setitem(vars(inputs.run), "codec", rare)
     assert inputs.prompt("9 gréen", 0) == "9 gren"
     assert "--prompt: 1 symbol was left out: 'é' once" in capsys.readouterr().err
-    assert inputs.adapted["prompt"][0]["changes"] == [{"symbol": "é", "became": "", "count": 1}]
+    assert inputs.mended["prompt"][0]["changes"] == [{"symbol": "é", "became": "", "count": 1}]
 
 
 @pytest.mark.parametrize("unknown", ["skip", "nearest"])
@@ -179,9 +179,9 @@ def test_unknown_symbols_of_files_are_adapted_for_scoring(run, tmp_path, capsys)
     [skipped] = found["skipped"]
     assert skipped["source"].endswith("c.txt") and "nothing is left" in skipped["reason"]
     [piece] = [piece for piece in found["pieces"] if piece["source"].endswith("a.txt")]
-    adapted = run.codec.adapt("9 grêen bottles", "nearest")
-    [scored] = seqgen.score(run, [adapted.piece])
-    assert adapted.changes == {("ê", "e"): 1}
+    mended = run.codec.mend_prompt("9 grêen bottles", "nearest")
+    [scored] = seqgen.score(run, [mended.piece])
+    assert mended.changes == {("ê", "e"): 1}
     assert piece["nats"]["network"] == pytest.approx(scored.nats, rel=1e-5)
     assert command("score", run.folder, "--unknown", "skip") == 2
     assert re.search(r"--unknown is for files", capsys.readouterr().err)

@@ -16,12 +16,12 @@ import seqgen.training.loop
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError
 from seqgen.files import write_atomic
-from seqgen.training.keeping import Keeper
 from seqgen.run import Run
+from seqgen.training.keeping import Keeper
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
 CONFIG = TrainConfig(
-    tokens=6_000, batch=4, window=16, evaluations=5, device="cpu", checkpoint=100, seed=3
+    tokens=6_000, batch_size=4, window=16, evaluations=5, device="cpu", checkpoint=100, seed=3
 )
 
 

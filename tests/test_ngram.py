@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.evaluation.loss import ngram
 from seqgen.data.batches import IGNORE
+from seqgen.evaluation.loss import ngram
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.vocab import Vocab
 

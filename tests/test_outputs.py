@@ -16,8 +16,16 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in (
         *("seqgen.cli.train.prepare_corpus", "seqgen.cli.demo.prepare_corpus"),
-        *("seqgen.cli.prepare.prepare_corpus", "seqgen.evaluation.ngram.baseline", "seqgen.evaluation.adaptive.adapt"),
-        *("seqgen.generation.engine.generate", "seqgen.generation.beam.search", "seqgen.training.autopilot.plan"),
+        *(
+            "seqgen.cli.prepare.prepare_corpus",
+            "seqgen.evaluation.ngram.baseline",
+            "seqgen.evaluation.adaptive.adapt",
+        ),
+        *(
+            "seqgen.generation.engine.generate",
+            "seqgen.generation.beam.search",
+            "seqgen.training.autopilot.plan",
+        ),
         *("seqgen.report.samples.read_samples", "seqgen.evaluation.scoring.score_spans"),
     ):
         monkeypatch.setattr(name, fails)

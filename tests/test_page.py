@@ -9,8 +9,8 @@ import pytest
 
 import seqgen
 from seqgen.config import LimitConfig
-from seqgen.report.curves import loss_curves
 from seqgen.errors import ConfigError, DataError
+from seqgen.report.curves import loss_curves
 from seqgen.report.page import loss_curve, write_page
 from seqgen.report.samples import read_samples, write_samples
 

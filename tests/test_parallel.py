@@ -13,7 +13,18 @@ import safetensors.numpy
 import seqgen
 
 SETTINGS = (
-    *("--tokens", "20000", "--hidden", "32", "--embedding", "8", "--dropout", "0", "--batch", "8"),
+    *(
+        "--tokens",
+        "20000",
+        "--hidden",
+        "32",
+        "--embedding",
+        "8",
+        "--dropout",
+        "0",
+        "--batch-size",
+        "8",
+    ),
     *("--window", "16", "--device", "cpu", "--evaluations", "4"),
 )
 
@@ -58,7 +69,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
         "from seqgen.training.parallel import join\n"
         "folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])\n"
         "config = seqgen.TrainConfig(\n"
-        "    tokens=8000, batch=8, window=16, evaluations=4, device='cpu')\n"
+        "    tokens=8000, batch_size=8, window=16, evaluations=4, device='cpu')\n"
         "shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3)\n"
         "with join().leader_first():\n"
         "    if join().leads and stop >= 0:\n"

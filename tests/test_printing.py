@@ -64,7 +64,7 @@ def small_run(folder: Path, text: str) -> seqgen.Run:
     (folder / "text.txt").write_text(text * 60, "utf-8")
     corpus = seqgen.prepare("text", [folder / "text.txt"], folder / "corpus")
     model = seqgen.ModelConfig(hidden=8, embedding=4, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=300, batch=2, window=8, evaluations=1, device="cpu")
+    config = seqgen.TrainConfig(tokens=300, batch_size=2, window=8, evaluations=1, device="cpu")
     made = seqgen.create_run(folder / "run", corpus, model, config)
     for _ in made.train(corpus):
         pass

@@ -74,7 +74,7 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
         ("boundaries", (10**6,), "boundaries that are no ids"),
         ("boundaries", (-1,), "boundaries that are no ids"),
         ("boundaries", 5, "nothing of its state"),
-        ("kinds", (0, 1), "kinds of 2 tokens"),
+        ("groups", (0, 1), "groups of 2 tokens"),
         ("feature_sizes", (0,), "features without values"),
         ("feature_sizes", ("x",), "nothing of its state"),
     ],

@@ -74,7 +74,7 @@ def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
 
 
 def test_a_run_in_which_training_has_begun_is_not_replaced(corpus, tmp_path: Path) -> None:
-    config = TrainConfig(tokens=100_000, batch=2, window=8, device="cpu")
+    config = TrainConfig(tokens=100_000, batch_size=2, window=8, device="cpu")
     first = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
     training = first.train(corpus)
     next(training)

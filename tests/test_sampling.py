@@ -164,23 +164,23 @@ def test_a_distribution_is_one(situation, config) -> None:
 def test_a_kind_is_as_likely_as_the_model_has_it(situation, config, rng) -> None:
     logits, allowed, recent, drawn = situation
     targets, recent = len(logits), np.array(recent, np.int64)
-    kinds = [rng.randrange(3) for _ in range(targets - 1)] if targets > 1 else []
+    groups = [rng.randrange(3) for _ in range(targets - 1)] if targets > 1 else []
     vocab = Vocab.of([str(token) for token in range(max(targets - 1, 1))])
-    these = rules_for(config, vocab, 20, kinds=kinds)
+    these = rules_for(config, vocab, 20, groups=groups)
     temperature = temperature_at(drawn, these)
-    assume(kinds and temperature)
+    assume(groups and temperature)
     scores = penalised(log_softmax(logits), allowed, recent, these)
     got, model = distribution(scores, temperature, these), np.exp(log_softmax(scores))
-    of_kinds = np.array([*kinds, max(kinds) + 1])
-    for kind in set(of_kinds[model > 0].tolist()):
-        mine = of_kinds == kind
+    of_groups = np.array([*groups, max(groups) + 1])
+    for group in set(of_groups[model > 0].tolist()):
+        mine = of_groups == group
         np.testing.assert_allclose(got[mine].sum(), model[mine].sum())
         alone = distribution(np.where(mine, scores, -np.inf), temperature, rules(config, targets))
         np.testing.assert_allclose(got[mine], model[mine].sum() * alone[mine], atol=1e-12)
 
 
 def test_the_likeliest_is_taken_whatever_its_kind() -> None:
-    these = rules_for(SampleConfig(temperature=0), Vocab.of(["a", "b", "c"]), 20, kinds=[0, 0, 1])
+    these = rules_for(SampleConfig(temperature=0), Vocab.of(["a", "b", "c"]), 20, groups=[0, 0, 1])
     scores = log_softmax(np.array([1, 2, 3, 0], np.float32))
     np.testing.assert_array_equal(distribution(scores, 0.0, these), [0, 0, 1, 0])
 

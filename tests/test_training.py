@@ -10,21 +10,21 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.batches import FRAMINGS, TrainingStream
+from seqgen.data.lanes import Steps
 from seqgen.errors import RunError, SeqgenError
 from seqgen.evaluation.loss import evaluate
-from seqgen.data.lanes import Steps
-from seqgen.training.learner import Counts, Learner, batch_nats
 from seqgen.model import SequenceLSTM
-from seqgen.training.loop import spent, step_size, train
+from seqgen.training.learner import Counts, Learner, batch_nats
+from seqgen.training.loop import learning_rate, spent, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)
 SHORT = TrainConfig(
     tokens=6_000,
-    batch=4,
+    batch_size=4,
     window=16,
-    step_size=6e-3,
+    learning_rate=6e-3,
     weight_decay=0.01,
     evaluations=4,
     device="cpu",
@@ -44,7 +44,9 @@ def build(corpus: seqgen.Corpus, config: ModelConfig = SMALL) -> SequenceLSTM:
 def test_fifty_tokens_can_be_memorised(tmp_path: Path) -> None:
     text = "the quick brown fox jumps over the lazy dog 0123456"
     corpus = seqgen.write_corpus(tmp_path / "c", "text", {"train": [text], "valid": [text]})
-    config = TrainConfig(tokens=30_000, batch=1, window=26, step_size=1e-2, weight_decay=0.01)
+    config = TrainConfig(
+        tokens=30_000, batch_size=1, window=26, learning_rate=1e-2, weight_decay=0.01
+    )
     reports = list(learn(corpus, config))
     assert reports[-1].valid_loss < 0.02
 
@@ -144,7 +146,7 @@ def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_p
 
     def messages(most: float) -> list[str]:
         config = TrainConfig(
-            epochs=100, batch=2, window=16, device="cpu", step_size=1e-2, most_dropout=most
+            epochs=100, batch_size=2, window=16, device="cpu", learning_rate=1e-2, most_dropout=most
         )
         model = ModelConfig(hidden=64, embedding=16, dropout=0.0)
         run = seqgen.create_run(tmp_path / f"run {most}", data, model, config)
@@ -157,7 +159,7 @@ def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_p
 
 
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
-    sizes = [step_size(fraction / 1000, 1.0) for fraction in range(1001)]
+    sizes = [learning_rate(fraction / 1000, 1.0) for fraction in range(1001)]
     top = sizes.index(max(sizes))
     assert top == 20 and max(sizes) == pytest.approx(1.0)
     assert sizes[:21] == sorted(sizes[:21]) and sizes[20:] == sorted(sizes[20:], reverse=True)
@@ -260,7 +262,7 @@ def test_some_lanes_begin_a_window_with_nothing(corpus, monkeypatch) -> None:
         return real(model, batch, state)
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
-    learner = Learner(build(corpus), corpus, replace(SHORT, batch=64))
+    learner = Learner(build(corpus), corpus, replace(SHORT, batch_size=64))
     for _ in range(5):
         learner.update(1e-3)
     h, c = (torch.cat(parts, 1) for parts in zip(*states[1:], strict=True))
@@ -278,7 +280,7 @@ def test_the_first_window_is_learned_from(corpus, monkeypatch) -> None:
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
     next(learn(corpus, SHORT))
-    first = next(TrainingStream(corpus, SHORT.batch, SHORT.window, SHORT.seed))
+    first = next(TrainingStream(corpus, SHORT.batch_size, SHORT.window, SHORT.seed))
     assert (seen[0] == first.inputs).all()
 
 
@@ -292,7 +294,7 @@ def test_any_length_of_validation_piece_has_a_loss(length: int, tmp_path: Path) 
 def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("abc")
     corpus = seqgen.prepare("text", [tmp_path / "a.txt"])
-    config = replace(SHORT, tokens=500, batch=8, window=4, evaluations=2)
+    config = replace(SHORT, tokens=500, batch_size=8, window=4, evaluations=2)
     assert math.isfinite(list(learn(corpus, config))[-1].valid_loss)
 
 
@@ -320,7 +322,9 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(corpus, monkeypatch
         return sum(p.sum() for p in model.parameters()) * math.nan, state
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", broken)
-    with pytest.raises(SeqgenError, match=r"became nan at step .* smaller step size than 0.006"):
+    with pytest.raises(
+        SeqgenError, match=r"became nan at step .* smaller learning rate than 0.006"
+    ):
         list(learn(corpus, SHORT))
 
 

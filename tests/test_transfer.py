@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.data.batches import Batch
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import evaluate
-from seqgen.training.learner import batch_nats
 from seqgen.model import SequenceLSTM
 from seqgen.run import Run
+from seqgen.training.learner import batch_nats
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
@@ -32,7 +32,9 @@ REORDERED = Vocab.of("fbdace")
 GROWN = Vocab.of("fxbdyaec")
 CHANGED = Vocab.of("fxbdyac")  # without e
 NEWCOMERS = [1, 4]
-SHORT = TrainConfig(tokens=4_000, batch=4, window=32, step_size=1e-3, evaluations=1, device="cpu")
+SHORT = TrainConfig(
+    tokens=4_000, batch_size=4, window=32, learning_rate=1e-3, evaluations=1, device="cpu"
+)
 
 
 @pytest.fixture(params=CONFIGS)

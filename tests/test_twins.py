@@ -14,9 +14,9 @@ from seqgen_text.domain import Text
 
 import seqgen
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, PluginError
 from seqgen.data.splits import LARGE_GROUP, LONG_PIECE, SPLITS, assign_splits, draw
 from seqgen.data.twins import PASSAGES, Twins
+from seqgen.errors import ConfigError, PluginError
 
 #: Pieces without a twin, enough for all splits to have some.
 LONERS = [frozenset([number]) for number in range(1000, 1100)]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen import unknown as unknown_module
-from seqgen.unknown import adapt_text, changes_text
+from seqgen.unknown import changes_text, mend_text
 
 PLAIN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 '\"-.,?!/*\n",
@@ -32,7 +32,7 @@ PLAIN = frozenset(
     ],
 )
 def test_the_nearest_is_what_unicode_knows(text: str, wanted: str) -> None:
-    assert adapt_text(text, PLAIN, "nearest").piece == wanted
+    assert mend_text(text, PLAIN, "nearest").piece == wanted
 
 
 @pytest.mark.parametrize(
@@ -56,30 +56,30 @@ def test_the_nearest_is_what_unicode_knows(text: str, wanted: str) -> None:
     ],
 )
 def test_the_nearest_depends_on_what_is_known(text: str, known: str, wanted: str) -> None:
-    assert adapt_text(text, known, "nearest").piece == wanted
+    assert mend_text(text, known, "nearest").piece == wanted
 
 
 @given(st.text(), st.text(), st.sampled_from(["skip", "nearest"]))
 def test_nothing_unknown_is_left_and_every_change_is_told(text, known, unknown) -> None:
-    adapted = adapt_text(text, known, unknown)
-    assert set(adapted.piece) <= set(known)
-    assert bool(adapted.changes) == (adapted.piece != text)
-    assert adapt_text(adapted.piece, known, unknown).changes == {}
-    lost = sum(len(was) * count for (was, _), count in adapted.changes.items())
-    came = sum(len(now) * count for (_, now), count in adapted.changes.items())
-    assert len(adapted.piece) == len(text) - lost + came
+    mended = mend_text(text, known, unknown)
+    assert set(mended.piece) <= set(known)
+    assert bool(mended.changes) == (mended.piece != text)
+    assert mend_text(mended.piece, known, unknown).changes == {}
+    lost = sum(len(was) * count for (was, _), count in mended.changes.items())
+    came = sum(len(now) * count for (_, now), count in mended.changes.items())
+    assert len(mended.piece) == len(text) - lost + came
 
 
 def test_changes_are_told_in_words() -> None:
-    adapted = adapt_text("Łódź, 日本語 日", frozenset("Lodz, "), "nearest")
-    assert changes_text(adapted.changes) == (
+    mended = mend_text("Łódź, 日本語 日", frozenset("Lodz, "), "nearest")
+    assert changes_text(mended.changes) == (
         "'ó' became 'o' once, 'Ł' became 'L' once, 'ź' became 'z' once; "
         "4 symbols were left out: '日' twice, '本' once, '語' once"
     )
-    assert changes_text(adapt_text("aXbX", frozenset("ab"), "skip").changes) == (
+    assert changes_text(mend_text("aXbX", frozenset("ab"), "skip").changes) == (
         "2 symbols were left out: 'X' twice"
     )
-    many = adapt_text("".join(map(chr, range(0x4E00, 0x4E20))), frozenset("a"), "skip")
+    many = mend_text("".join(map(chr, range(0x4E00, 0x4E20))), frozenset("a"), "skip")
     assert changes_text(many.changes).endswith(", and 22 others")
 
 
@@ -94,5 +94,5 @@ def test_each_unknown_symbol_of_a_text_is_looked_for_once(monkeypatch) -> None:
 
     monkeypatch.setattr(unknown_module, "nearest", watched)
     for _ in range(2):
-        assert adapt_text("é→é→é", "aeiou", "nearest").piece == "eee"
+        assert mend_text("é→é→é", "aeiou", "nearest").piece == "eee"
     assert asked == ["é", "→"] * 2

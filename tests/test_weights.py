@@ -10,10 +10,10 @@ import safetensors.numpy
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
-from seqgen.model import SequenceLSTM
 from seqgen.generation.writer import Primed
-from seqgen.vocab import Vocab
+from seqgen.model import SequenceLSTM
 from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
+from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of(["a", "b", "c", "d", "e"])
 CONFIG = ModelConfig(hidden=6, embedding=4)

@@ -103,7 +103,7 @@ def launch(
         if traceback or not _is_out_of_memory(error):
             raise
         complain(
-            "out of memory; take a smaller --batch or a smaller network (--hidden), "
+            "out of memory; take a smaller --batch-size or a smaller network (--hidden), "
             "or close other programs"
         )
         sys.exit(1)

@@ -35,8 +35,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     """
     from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
-    from seqgen.run import load
     from seqgen.report.samples import newest_samples_folder, read_samples
+    from seqgen.run import load
 
     loaded = load(run, "cpu")
     loaded.corpus()
@@ -65,12 +65,12 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
 
 def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
     """Compare the pieces of a folder with the run's corpus; write the figures and the picture."""
-    from seqgen.evaluation.comparison import compare as measure_and_compare
-    from seqgen.report.charts import as_svg
-    from seqgen.files import write_atomic, write_json
-    from seqgen.storage.locks import sweep
-    from seqgen.evaluation.probing import probe
     from seqgen.data.spans import evaluated_split
+    from seqgen.evaluation.comparison import compare as measure_and_compare
+    from seqgen.evaluation.probing import probe
+    from seqgen.files import write_atomic, write_json
+    from seqgen.report.charts import as_svg
+    from seqgen.storage.locks import sweep
 
     corpus = run.corpus()
     compared = [*measure_and_compare(run, pieces, corpus), *probe(run, corpus)]

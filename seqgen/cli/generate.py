@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from seqgen.bounds import Beam, Count, CountOrZero, Particles, Seed, Width, checked
+from seqgen.bounds import Beam, Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.cli.inputs import Inputs
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
@@ -22,9 +22,9 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
-    from seqgen.run import Run
-    from seqgen.report.samples import Samples
     from seqgen.generation.writer import Generated
+    from seqgen.report.samples import Samples
+    from seqgen.run import Run
 
 
 #: Seconds of compiling after which the user is told.
@@ -44,12 +44,12 @@ def generate(
     adapt: Annotated[bool, Parameter(group="Beginning", negative="")] = False,
     given: Annotated[str | None, Parameter(group="Beginning", allow_leading_hyphen=True)] = None,
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
-    particles: Annotated[Particles, Parameter(group="Sampling")] = None,
+    candidates: Annotated[Candidates, Parameter(group="Sampling")] = None,
     beam: Annotated[Beam, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
     stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
     seed: Seed = 0,
-    batch: Width = 32,
+    batch_size: Width = 32,
     int8: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     format: Annotated[str | None, Parameter(group="Results")] = None,
@@ -88,7 +88,7 @@ def generate(
         harmonise, for example.
     sample
         How tokens are drawn.
-    particles
+    candidates
         Number of candidates per piece. Candidates that fit the given material are kept and copied,
         the rest are dropped. The codec chooses the default.
     beam
@@ -99,13 +99,13 @@ def generate(
         Stop a piece after this text; may be repeated.
     seed
         Seed of the random numbers. The same seed writes the same pieces.
-    batch
+    batch_size
         Number of pieces written side by side; it does not change them. A piece with several
-        particles is written alone.
+        candidates is written alone.
     int8
         Round the weights to 8 bits: faster, with slightly different probabilities.
     device
-        Device to run on: cpu, cuda, mps, or auto. auto is cuda for 64 or more pieces or particles
+        Device to run on: cpu, cuda, mps, or auto. auto is cuda for 64 or more pieces or candidates
         side by side, if there is one, and cpu otherwise.
     format
         Suffix of the files, such as .mid; by default the domain's first.
@@ -122,8 +122,8 @@ def generate(
         Print the manifest for programs.
     """
     from seqgen.files import SAMPLES, refuse_existing
-    from seqgen.run import load
     from seqgen.report.samples import chosen_suffix
+    from seqgen.run import load
 
     if prompt == given == "-":
         raise ConfigError("--prompt and --given cannot both read standard input (-)")
@@ -143,9 +143,9 @@ def generate(
     novelty = novelty or (page and _has_corpus(loaded))
     condition = None if given is None else inputs.condition(given)
     stops = [inputs.stop(text) for text in stop]
-    if particles is None and not beam:
-        particles = loaded.codec.particles(condition)
-    single = count == 1 and particles == 1
+    if candidates is None and not beam:
+        candidates = loaded.codec.candidates(condition)
+    single = count == 1 and candidates == 1
     typed = loaded.codec.text_stream() if single and not json else None
     if adapt:
         from seqgen.evaluation.adaptive import adapt as learn_from
@@ -168,7 +168,7 @@ def generate(
             "adapt": adapt,
             "given": given,
             "stop": stop,
-            "adapted": inputs.adapted,
+            "mended": inputs.mended,
         },
         prompt=piece,
         condition=condition,
@@ -176,8 +176,8 @@ def generate(
         limit=limit,
         stop=stops,
         seed=seed,
-        particles=particles,
-        batch=batch,
+        candidates=candidates,
+        batch_size=batch_size,
         with_prompt=not without_prompt,
         int8=int8,
     )
@@ -233,8 +233,8 @@ def generate_samples(
     **options: Any,
 ) -> Samples:
     """Generate, write and show how far it is; the options are those of `seqgen.generate`."""
-    from seqgen.generation.beam import search
     from seqgen.cli.console import meter
+    from seqgen.generation.beam import search
     from seqgen.generation.engine import generate
     from seqgen.report.samples import write_samples
 
@@ -248,7 +248,7 @@ def generate_samples(
         elif name not in ("prompt", "condition", "stop"):
             settings[name] = value
     if beam:
-        drawing = options.get("sample", SampleConfig()), options.get("particles")
+        drawing = options.get("sample", SampleConfig()), options.get("candidates")
         if drawing != (SampleConfig(), None):
             raise ConfigError("--beam does not sample; leave out the sampling options")
         kept = ("prompt", "condition", "limit", "stop", "with_prompt", "int8")

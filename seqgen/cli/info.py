@@ -35,10 +35,10 @@ def info(
         Print the description for programs.
     """
     from seqgen.data.corpus import Corpus
-    from seqgen.report.curves import IMAGES, loss_curves
     from seqgen.files import CORPUS
-    from seqgen.training.keeping import model_card
+    from seqgen.report.curves import IMAGES, loss_curves
     from seqgen.run import Run
+    from seqgen.training.keeping import model_card
 
     if plot is not None:
         check_file("--plot", plot, IMAGES, overwrite=overwrite)
@@ -72,8 +72,8 @@ def _print_curves(curves: Curves) -> None:
 
 def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     """Draw the curves into a file."""
-    from seqgen.report.curves import as_image
     from seqgen.files import write_atomic
+    from seqgen.report.curves import as_image
 
     if curves is None:
         raise RunError(f"{folder} holds no record of a training to draw")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqgen.errors import DataError, reason_of
 from seqgen.files import plain_text, text_of
-from seqgen.unknown import Adapted, OrError, changes_as_json, changes_text
+from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
     from seqgen.plugin import Ids, Piece
@@ -38,13 +38,13 @@ class Inputs:
     run : Run
     unknown : {"error", "skip", "nearest"}
         What to do about symbols that the run does not know.
-    adapted : dict
+    mended : dict
         By option, what was changed and what came of it, as JSON.
     """
 
     run: Run
     unknown: OrError
-    adapted: dict[str, Any] = field(default_factory=dict)
+    mended: dict[str, Any] = field(default_factory=dict)
 
     def prompt(self, given: str, tokens: int) -> Piece:
         """Return the piece that a prompt means, or the beginning of it.
@@ -74,11 +74,11 @@ class Inputs:
         condition = found.rstrip("\n") if isinstance(found, str) else found
         if self.unknown == "error":
             return condition
-        adapted = self.run.codec.adapt_condition(condition, self.unknown)
-        if isinstance(adapted.piece, str) and not adapted.piece.strip():
-            raise _nothing_left("--given", adapted.changes)
-        self._tell("--given", adapted)
-        return adapted.piece
+        mended = self.run.codec.mend_condition(condition, self.unknown)
+        if isinstance(mended.piece, str) and not mended.piece.strip():
+            raise _nothing_left("--given", mended.changes)
+        self._tell("--given", mended)
+        return mended.piece
 
     def stop(self, text: str) -> Ids:
         """Return the ids of a text to stop at.
@@ -97,29 +97,31 @@ class Inputs:
             if self.unknown == "error":
                 # A codec may leave out of a text what is rare in its corpus: that is told as well.
                 ids = codec.encode(piece)
-                adapted = codec.adapt(piece, "skip") if isinstance(piece, str) else Adapted(piece)
+                mended = (
+                    codec.mend_prompt(piece, "skip") if isinstance(piece, str) else Mended(piece)
+                )
             else:
-                adapted = codec.adapt(piece, self.unknown)
-                ids = codec.encode(adapted.piece)
+                mended = codec.mend_prompt(piece, self.unknown)
+                ids = codec.encode(mended.piece)
         except DataError as error:
             raise DataError(f"{option}: {error}") from error
         if not len(ids):
-            raise _nothing_left(option, adapted.changes)
-        self._tell(option, adapted)
-        return adapted.piece, ids
+            raise _nothing_left(option, mended.changes)
+        self._tell(option, mended)
+        return mended.piece, ids
 
-    def _tell(self, option: str, adapted: Adapted) -> None:
+    def _tell(self, option: str, mended: Mended) -> None:
         """Say what was changed, and keep it for the manifest."""
         from seqgen.cli.console import say
 
-        if not adapted.changes:
+        if not mended.changes:
             return
-        say(f"{option}: {changes_text(adapted.changes)}")
-        piece = adapted.piece
+        say(f"{option}: {changes_text(mended.changes)}")
+        piece = mended.piece
         is_text = isinstance(piece, str)
         kept = piece if is_text else dict(self.run.domain.describe(piece))
-        change = {"became": kept, "changes": changes_as_json(adapted.changes)}
-        self.adapted.setdefault(option.removeprefix("--"), []).append(change)
+        change = {"became": kept, "changes": changes_as_json(mended.changes)}
+        self.mended.setdefault(option.removeprefix("--"), []).append(change)
 
     def _found(self, option: str, given: str) -> Path | str:
         """Return the file that is meant, or the text.

@@ -59,8 +59,8 @@ def prepare(
     """
     from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, table
-    from seqgen.discovery import load_domain
     from seqgen.data.finding import unread_text
+    from seqgen.discovery import load_domain
 
     check_folder(out, load_domain(domain)[1].suffixes, "files to read go before --out")
     corpus = prepare_corpus(
@@ -99,8 +99,8 @@ def prepare_corpus(
 ) -> Corpus:
     """Prepare a corpus and show how far it is."""
     from seqgen.cli.console import meter, say
-    from seqgen.files import cache_folder, cache_is_kept
     from seqgen.data.preparation import prepare as read_and_encode
+    from seqgen.files import cache_folder, cache_is_kept
 
     if not cache_is_kept():
         say(

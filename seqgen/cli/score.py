@@ -18,9 +18,9 @@ from seqgen.unknown import OrError
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
     from seqgen.data.reading import Outcome
-    from seqgen.run import Run
     from seqgen.data.spans import Span
     from seqgen.data.splits import Segments
+    from seqgen.run import Run
 
 #: Units that losses are quoted for in bits, as is the custom with text.
 IN_BITS = {"characters", "bytes"}
@@ -80,13 +80,13 @@ def score(
     json
         Print the result for programs.
     """
-    from seqgen.evaluation.adaptive import score_spans_adaptively
     from seqgen.cli.console import say
     from seqgen.data.finding import unread_text
-    from seqgen.evaluation.ngram import baseline
     from seqgen.data.reading import Outcome
-    from seqgen.run import load
+    from seqgen.evaluation.adaptive import score_spans_adaptively
+    from seqgen.evaluation.ngram import baseline
     from seqgen.evaluation.scoring import score_spans
+    from seqgen.run import load
     from seqgen.unknown import changes_as_json, changes_text
 
     if unknown != "error" and not _are_files(paths):

@@ -51,7 +51,7 @@ def writer(folder: Path) -> Callable[[Report], None]:
         values = {
             "loss/training": report.loss,
             "loss/validation": report.valid_loss,
-            "step_size": report.step_size,
+            "learning_rate": report.learning_rate,
             "tokens_per_second": report.tokens / report.seconds,
         }
         shown = [

@@ -74,8 +74,8 @@ def train(
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
     from seqgen.model import choose_device
-    from seqgen.training.parallel import join
     from seqgen.run import Run, create_run, load, refuse_trained
+    from seqgen.training.parallel import join
 
     _, found = load_domain(domain)
     check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
@@ -157,9 +157,9 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     import torch
 
     from seqgen.cli.console import meter, say
+    from seqgen.data.spans import evaluated_split
     from seqgen.training.keeping import sampling_facts
     from seqgen.training.parallel import join
-    from seqgen.data.spans import evaluated_split
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])

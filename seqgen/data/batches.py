@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, RunError
 from seqgen.data.lanes import IGNORE as IGNORE
 from seqgen.data.lanes import Lane, Place, Steps, forgetting, joined
 from seqgen.data.splits import Segment, Segments, Split
+from seqgen.errors import ConfigError, RunError
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -
     if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
         raise RunError(
             f"the saved place is that of lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
-            f"resume with the same --batch and number of processes"
+            f"resume with the same --batch-size and number of processes"
         )
     found = {}
     for number in own:

@@ -18,9 +18,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.discovery import load_codec
-from seqgen.errors import DataError
-from seqgen.files import CORPUS, write_json
 from seqgen.data.integrity import (
     LONGEST_LINE,
     OFFSETS,
@@ -35,9 +32,12 @@ from seqgen.data.integrity import (
     tokens_by_split,
     verify,
 )
-from seqgen.plugin import Codec
 from seqgen.data.splits import SPLITS, Segments, Split, count_twins
 from seqgen.data.twins import Twins
+from seqgen.discovery import load_codec
+from seqgen.errors import DataError
+from seqgen.files import CORPUS, write_json
+from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqgen.discovery import Found
+from seqgen.discovery import Announced
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
-from seqgen.storage.locks import hold, sweep
 from seqgen.plugin import Domain
+from seqgen.storage.locks import hold, sweep
 
 #: What is no file of the domain and no file of another kind either.
 HIDDEN, HIDDEN_FOLDER, OWN_FOLDER = "hidden", "hidden folder", "folder written by seqgen"
@@ -67,7 +67,7 @@ class Sources:
         return found
 
 
-def find_files(domain: Domain, found: Found, paths: list[Path]) -> Sources:
+def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
     """Return the files to read; one named outright needs no known suffix.
 
     Raises

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.bounds import LARGEST, Seed, Within
-from seqgen.storage.description import check, parse
+from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
-from seqgen.data.splits import SEGMENT, SPLITS
+from seqgen.storage.description import check, parse
 from seqgen.vocab import Vocab
 
 FORMAT = 1

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
-from seqgen.plugin_checks import checked_features
 from seqgen.data.splits import Segment
+from seqgen.plugin_checks import checked_features
 from seqgen.vocab import Vocab
 
 #: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.

@@ -1,7 +1,7 @@
 """From files to a corpus: read, fit, encode, store; what cannot be used is listed.
 
-A corpus may be larger than memory: files are read twice, once to fit the codec and once to
-encode (`seqgen.data.reading`). If nobody names a codec, the domain suggests one after a look at some
+A corpus may be larger than memory: files are read twice, once to fit the codec and once to encode
+(`seqgen.data.reading`). If nobody names a codec, the domain suggests one after a look at some
 pieces.
 
 `prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.config import from_mapping
 from seqgen.data.corpus import Corpus, CorpusWriter
-from seqgen.discovery import Found, codec_type, load_codec, load_domain, source_digest
-from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, SeqgenError, reason_of
-from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
 from seqgen.data.finding import find_files, shown
-from seqgen.storage.locks import hold
 from seqgen.data.integrity import FORMAT
-from seqgen.plugin import Codec, Domain, Piece
 from seqgen.data.reading import Outcome, Progress, Reader
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
+from seqgen.discovery import Announced, codec_type, load_codec, load_domain, source_digest
+from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, SeqgenError, reason_of
+from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
+from seqgen.plugin import Codec, Domain, Piece
+from seqgen.storage.locks import hold
 from seqgen.unknown import OrError
 from seqgen.vocab import Vocab
 
@@ -55,7 +55,8 @@ def prepare(
 
     Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
     processes of this machine by default, or a Dask or Ray cluster. A file of more than
-    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields them.
+    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields
+    them.
 
     A file whose parser takes too long or crashes its process is skipped as any other bad one.
     Nothing protects from a crash where this process reads itself: a large file, up to four files,
@@ -338,7 +339,7 @@ def _choice(
 
 
 def _suggestion(
-    domain: Domain, found: Found, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
+    domain: Domain, found: Announced, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
 ) -> _Choice:
     """Return the codec that the domain suggests, and say whose fault it is if that fails."""
     try:
@@ -353,7 +354,7 @@ def _suggestion(
     return replace(choice, reason=reason)
 
 
-def _fit(choice: _Choice, reader: Reader, found: Found) -> Codec:
+def _fit(choice: _Choice, reader: Reader, found: Announced) -> Codec:
     """Fit a codec, and say whose fault it is if that fails."""
     some = False
 
@@ -377,7 +378,7 @@ def _fit(choice: _Choice, reader: Reader, found: Found) -> Codec:
     return fitted
 
 
-def _description(found: Found) -> dict[str, Any]:
+def _description(found: Announced) -> dict[str, Any]:
     return {
         "seqgen": "corpus",
         "format": FORMAT,

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.deadline import TooLong, within
-from seqgen.errors import CorpusError, DataError, reason_of
 from seqgen.data.finding import Skipped, Sources, shown, unread_text
-from seqgen.plugin import Codec, Domain, Piece
-from seqgen.unknown import Adapted, OrError
 from seqgen.data.workers import share_out
+from seqgen.errors import CorpusError, DataError, reason_of
+from seqgen.plugin import Codec, Domain, Piece
+from seqgen.unknown import Mended, OrError
 
 #: Bytes of files whose content is in memory at once. Up to this many together stay there
 #: between fitting and encoding; of more, as many at a time are shared out among processes.
@@ -55,7 +55,7 @@ class Encoded:
     facts : mapping
         What `Domain.describe` says of it.
     changes : mapping of (str, str) to int
-        What was adapted of it, as in `Adapted`.
+        What was mended of it, as in `Mended`.
     """
 
     ids: NDArray[Any]
@@ -170,11 +170,11 @@ class Reader:
         )
 
     def originals(self, codec: Codec) -> Iterator[Piece]:
-        """Yield the pieces that a codec encodes, as they were read or adapted; none is kept."""
+        """Yield the pieces that a codec encodes, as they were read or mended; none is kept."""
         for source, piece in self._accepted(self._read("reading", None)):
             encoded = _encode(self._domain, codec, self._unknown, source, piece)
             if not isinstance(encoded, Skipped):
-                yield _adapted(codec, piece, self._unknown).piece
+                yield _mended(codec, piece, self._unknown).piece
 
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
         """Yield what can be used, and take note of the rest."""
@@ -306,23 +306,23 @@ def _read_file(
 def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
     """Return the source of a piece and what it is encoded as, or why it is not."""
     try:
-        adapted = _adapted(codec, piece, unknown)
-        ids = codec.encode(adapted.piece)
-        facts = dict(domain.describe(adapted.piece))
+        mended = _mended(codec, piece, unknown)
+        ids = codec.encode(mended.piece)
+        facts = dict(domain.describe(mended.piece))
     except Exception as error:
         # As with reading: one odd piece never ends the others.
         return Skipped(source, reason_of(error))
     if not len(ids):
-        left = "nothing is left of its symbols" if adapted.changes else "holds an empty piece"
+        left = "nothing is left of its symbols" if mended.changes else "holds an empty piece"
         return Skipped(source, left)
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
     # An id that does not fit is left as it is, for the writer to say what is wrong.
     kept = small if np.array_equal(small, ids) else ids
-    return source, Encoded(kept, facts, adapted.changes)
+    return source, Encoded(kept, facts, mended.changes)
 
 
-def _adapted(codec: Codec, piece: Piece, unknown: OrError) -> Adapted:
-    return Adapted(piece) if unknown == "error" else codec.adapt(piece, unknown)
+def _mended(codec: Codec, piece: Piece, unknown: OrError) -> Mended:
+    return Mended(piece) if unknown == "error" else codec.mend_prompt(piece, unknown)
 
 
 def _length(content: _Content) -> int:

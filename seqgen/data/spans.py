@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import IGNORE, Steps, piece_steps
+from seqgen.data.splits import Segments, Split
 from seqgen.plugin import Codec, Ids
 from seqgen.plugin_checks import checked_features
-from seqgen.data.splits import Segments, Split
 from seqgen.vocab import Vocab
 
 #: Tokens that are read before a span in the middle of a piece, for the state. The state of a

@@ -1,7 +1,7 @@
 """Twins: pieces that share a passage, such as a tune in another key, in one group.
 
-Comes from: `seqgen.data.corpus`, which is told by the codec what passages a piece has, and keeps every
-group on one side of the split.
+Comes from: `seqgen.data.corpus`, which is told by the codec what passages a piece has, and keeps
+every group on one side of the split.
 """
 
 from __future__ import annotations

@@ -21,16 +21,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from seqgen.data.batches import IGNORE, Batch, TrainingStream
 from seqgen.compiling import compiled
+from seqgen.data.batches import IGNORE, Batch, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, piece_steps
-from seqgen.model import SequenceLSTM, State
+from seqgen.data.spans import Span, piece_features
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
+from seqgen.evaluation.scoring import Score, span_units
+from seqgen.model import SequenceLSTM, State
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
-from seqgen.evaluation.scoring import Score, span_units
-from seqgen.data.spans import Span, piece_features
 
 #: Steps between two updates of the network.
 SEGMENT = 20

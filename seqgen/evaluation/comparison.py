@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
+from seqgen.data.spans import evaluated_split
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.run import Run
-from seqgen.data.spans import evaluated_split
 
 Floats: TypeAlias = NDArray[np.float64]
 

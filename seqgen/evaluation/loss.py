@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from seqgen.data.batches import CARRIED, IGNORE, Batch, Framing, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
-from seqgen.model import SequenceLSTM
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
+from seqgen.model import SequenceLSTM
 
 #: Spans that are read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256

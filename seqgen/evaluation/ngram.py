@@ -3,9 +3,9 @@
 Witten and Bell's smoothing (1991, method C): a context that was followed by D different ids
 gives D / (D + its count) of its probability to the next shorter context.
 
-The same counts may grow while they are read, which is how `seqgen.evaluation.adaptive` uses them. They lie
-in one hash table: an entry for every sequence of ids, which is what follows a context and, one
-step later, a context itself.
+The same counts may grow while they are read, which is how `seqgen.evaluation.adaptive` uses them.
+They lie in one hash table: an entry for every sequence of ids, which is what follows a context and,
+one step later, a context itself.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.data.batches import IGNORE, held_out_stream
 from seqgen.compiling import compiled
+from seqgen.data.batches import IGNORE, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import piece_steps
-from seqgen.plugin import Ids
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
+from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
 
 #: Length of the longest n-grams among which `baseline` chooses.

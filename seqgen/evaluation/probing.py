@@ -6,8 +6,8 @@ Comes from: `seqgen.generation.engine`. The conditions and the measures are the 
 
 from __future__ import annotations
 
-from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.data.corpus import Corpus
+from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
 from seqgen.run import Run
 

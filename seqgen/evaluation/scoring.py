@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from seqgen.data.spans import Span, piece_features
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
-from seqgen.data.spans import Span, piece_features
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Generation: a trained run writes new pieces, token by token."""

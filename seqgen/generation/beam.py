@@ -1,7 +1,7 @@
 """Beam search: the likeliest pieces that so many candidates at a time lead to, nothing drawn.
 
-For those who score. To read or listen to, what `seqgen.generation.engine` draws is better: the likeliest
-pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
+For those who score. To read or listen to, what `seqgen.generation.engine` draws is better: the
+likeliest pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
-from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
 from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Generated, Lane, Primed, Task
+from seqgen.plugin import Ids, Piece
+from seqgen.run import Run
 
 
 @checked

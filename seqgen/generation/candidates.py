@@ -1,4 +1,4 @@
-"""Particles: of many candidates for a piece those go on from which what is given follows best.
+"""Candidates: of many candidates for a piece those go on from which what is given follows best.
 
 The model is told of a token that is given, of a melody say, when its turn comes: what was drawn
 before could not reckon with it. So several candidates are written side by side. Each weighs as
@@ -20,14 +20,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.plugin import Codec, Ids
 from seqgen.generation.writer import Lane, Task
+from seqgen.plugin import Codec, Ids
 
 #: Candidates are drawn anew once they are worth no more than this share of as many equal ones.
 WORN = 0.5
 
 
-def write_guided(task: Task, lanes: list[Lane], particles: int, codec: Codec) -> Iterator[int]:
+def write_guided(task: Task, lanes: list[Lane], count: int, codec: Codec) -> Iterator[int]:
     """Write one piece, and yield after each step how many tokens were drawn for all candidates.
 
     Parameters
@@ -36,21 +36,21 @@ def write_guided(task: Task, lanes: list[Lane], particles: int, codec: Codec) ->
     lanes : list of Lane
         The one lane of the piece; after each step the first of the candidates that weigh most
         takes its place, and in the end one that is drawn by weight.
-    particles : int
+    count : int
         How many candidates.
     codec : Codec
         Shared by them.
     """
     [lane] = lanes
     chooser, bits = lane.random, cast(np.random.Philox, lane.random.bit_generator)
-    streams = [np.random.Generator(bits.jumped(slot + 1)) for slot in range(particles)]
-    candidates = _continued([lane], [0] * particles, streams, codec)
-    active, state = candidates, task.start(particles)
-    weights = np.zeros(particles)
+    streams = [np.random.Generator(bits.jumped(slot + 1)) for slot in range(count)]
+    candidates = _continued([lane], [0] * count, streams, codec)
+    active, state = candidates, task.start(count)
+    weights = np.zeros(count)
     while active:
         step = task.step(active, state)
         state = step.state
-        if len(active) == particles and step.given.all():
+        if len(active) == count and step.given.all():
             weights += step.log_probabilities
             if _are_worn(weights) and not any(each.stopped_by for each in candidates):
                 rows = _resampled(weights, chooser.random())
@@ -60,7 +60,7 @@ def write_guided(task: Task, lanes: list[Lane], particles: int, codec: Codec) ->
         active, state = task.going(active, state)
         lanes[0] = candidates[int(np.argmax(weights))]
         yield step.drawn
-    lanes[0] = candidates[chooser.choice(particles, p=_shares(weights))]
+    lanes[0] = candidates[chooser.choice(count, p=_shares(weights))]
 
 
 def _continued(

@@ -1,8 +1,8 @@
 """THE ENGINE, as it is called: new pieces, many at once, or one as a stream of tokens.
 
-A piece's draws come from a counter-based generator keyed by (seed, index), so piece i is the
-same whatever is generated beside it. The loop itself: `seqgen.generation.writer`. Next: the codec's ``decode``
-and the domain's ``write``.
+A piece's draws come from a counter-based generator keyed by (seed, index), so piece i is the same
+whatever is generated beside it. The loop itself: `seqgen.generation.writer`. Next: the codec's
+``decode`` and the domain's ``write``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from seqgen.bounds import Count, CountOrZero, Particles, Seed, Width, checked
+from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
-from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Generated, Primed, Task, read_prompt
+from seqgen.plugin import Ids, Piece
+from seqgen.run import Run
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]
 
@@ -59,8 +59,8 @@ def generate(
     limit: LimitConfig | None = None,
     stop: Sequence[Ids] = (),
     seed: Seed = 0,
-    particles: Particles = None,
-    batch: Width = BATCH,
+    candidates: Candidates = None,
+    batch_size: Width = BATCH,
     with_prompt: bool = True,
     int8: bool = False,
     progress: Progress | None = None,
@@ -85,10 +85,10 @@ def generate(
         A piece ends after any of these sequences of ids.
     seed : int
         With the index it fixes each piece.
-    particles : int, optional
+    candidates : int, optional
         Candidates for each piece, of which those go on from which what is given follows best; by
         default what the codec says of the condition.
-    batch : int
+    batch_size : int
         Pieces generated side by side; does not change them. One with several candidates is written
         by itself.
     with_prompt : bool
@@ -111,21 +111,21 @@ def generate(
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
-    if particles is None:
-        particles = run.codec.particles(condition)
+    if candidates is None:
+        candidates = run.codec.candidates(condition)
     # Candidates are side by side themselves.
-    batch = min(count, batch) if particles == 1 else 1
-    stepper = choose_stepper(run, batch * particles, int8=int8)
+    batch_size = min(count, batch_size) if candidates == 1 else 1
+    stepper = choose_stepper(run, batch_size * candidates, int8=int8)
     task = Task(stepper, run, prompt, condition, sample, limit, stop, seed)
     drawn = 0
-    for first in range(0, count, batch):
+    for first in range(0, count, batch_size):
         if task.is_late():
             return
-        lanes = [task.lane(index) for index in range(first, min(first + batch, count))]
-        if particles == 1:
+        lanes = [task.lane(index) for index in range(first, min(first + batch_size, count))]
+        if candidates == 1:
             steps = task.write(lanes)
         else:
-            steps = write_guided(task, lanes, particles, run.codec)
+            steps = write_guided(task, lanes, candidates, run.codec)
         try:
             for step_drawn in steps:
                 drawn += step_drawn

@@ -1,4 +1,4 @@
-"""The stepper for the processor: a model laid out for `seqgen.generation.fused_step`, its state a value.
+"""The stepper for the processor: a model laid out for `fused_step`, its state a value.
 
 What a token or a feature adds to the gates is a row of a table that is made once. The recurrent
 weights lie in panels, in the order in which they are read.
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig
 from seqgen.generation.fused_step import PANEL, Floats, Network, read_all, write_all
-from seqgen.plugin import Ids
 from seqgen.generation.sampling import Lanes, Rules
-from seqgen.vocab import Vocab
+from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
+from seqgen.vocab import Vocab
 
 #: Lanes that are worth a thread.
 SHARE = 16

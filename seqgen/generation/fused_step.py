@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_summing
-from seqgen.plugin import Ids
 from seqgen.generation.sampling import Lanes, Rules, choose_each
+from seqgen.plugin import Ids
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -4,8 +4,8 @@ The order is: bias and bans, repetition penalty, mask, no repeated n-gram, tempe
 typical, top-p, min-p, draw. What is kept is renormalised, every filter keeps at least one token,
 and a token that alone is allowed is taken whatever the other settings say. V' ids.
 
-Where a codec tells kinds of tokens apart, temperature and filters choose within a kind, and the
-model which kind it is: which pitch a note has is made safer, not whether there is one.
+Where a codec tells groups of tokens apart, temperature and filters choose within a group, and the
+model which group it is: which pitch a note has is made safer, not whether there is one.
 
 All functions are NumPy code that numba compiles, so that both steppers draw alike, and the fused
 one without leaving compiled code.
@@ -52,8 +52,8 @@ class Rules(NamedTuple):
         Added to the log-probabilities; minus infinity for banned tokens.
     cooling : int
         Tokens over which the temperature moves.
-    kinds : int64 array (V',)
-        Number of each id's kind, END being one of its own; empty if all are of one.
+    groups : int64 array (V',)
+        Number of each id's group, END being one of its own; empty if all are of one.
 
     The others are as in `SampleConfig`.
     """
@@ -69,7 +69,7 @@ class Rules(NamedTuple):
     no_repeat_ngram: int
     repetition_window: int
     bias: Floats
-    kinds: Ids
+    groups: Ids
 
     @property
     def look_back(self) -> int | None:
@@ -110,7 +110,7 @@ def rules_for(
     config: SampleConfig,
     vocab: Vocab,
     longest: int,
-    kinds: Sequence[int] = (),
+    groups: Sequence[int] = (),
 ) -> Rules:
     """Return the settings for a vocabulary.
 
@@ -121,7 +121,7 @@ def rules_for(
     vocab : Vocab
     longest : int
         Tokens over which the temperature moves if the settings do not say.
-    kinds : sequence of int
+    groups : sequence of int
         Those of the codec.
 
     Raises
@@ -156,7 +156,7 @@ def rules_for(
         config.no_repeat_ngram,
         config.repetition_window,
         bias,
-        np.array([*kinds, max(kinds) + 1] if len(kinds) else [], np.int64),
+        np.array([*groups, max(groups) + 1] if len(groups) else [], np.int64),
     )
 
 
@@ -313,19 +313,19 @@ def temperature_at(drawn: int, rules: Rules) -> float:
 
 @compiled
 def distribution(scores: Floats, temperature: float, rules: Rules) -> Floats:
-    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened, kind by kind."""
+    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened, group by group."""
     kept = np.zeros(len(scores))
     if temperature == 0:
         kept[np.argmax(scores)] = 1.0
         return kept
-    if not len(rules.kinds):
+    if not len(rules.groups):
         return filtered(scores, temperature, rules)
-    probabilities, shares = np.exp(log_softmax(scores)), np.zeros(rules.kinds.max() + 1)
+    probabilities, shares = np.exp(log_softmax(scores)), np.zeros(rules.groups.max() + 1)
     for token in range(len(scores)):
-        shares[rules.kinds[token]] += probabilities[token]
-    for kind in np.flatnonzero(shares):
-        of_kind = rules.kinds == kind
-        kept[of_kind] = shares[kind] * filtered(scores[of_kind], temperature, rules)
+        shares[rules.groups[token]] += probabilities[token]
+    for group in np.flatnonzero(shares):
+        in_group = rules.groups == group
+        kept[in_group] = shares[group] * filtered(scores[in_group], temperature, rules)
     return kept
 
 
@@ -355,13 +355,13 @@ def log_softmax(scores: NDArray[np.floating]) -> Floats:
 @compiled
 def top_k(probabilities: Floats, k: int) -> Floats:
     """Keep the k likeliest (Fan et al. 2018); among equals the smaller id goes first."""
-    return first_of(probabilities, np.argsort(-probabilities, kind="mergesort"), 2.0, k)
+    return first_of(probabilities, np.argsort(-probabilities, group="mergesort"), 2.0, k)
 
 
 @compiled
 def top_p(probabilities: Floats, p: float) -> Floats:
     """Keep the smallest set of likeliest ids that has probability p (Holtzman et al. 2020)."""
-    order = np.argsort(-probabilities, kind="mergesort")
+    order = np.argsort(-probabilities, group="mergesort")
     return first_of(probabilities, order, p, len(order))
 
 
@@ -373,7 +373,7 @@ def typical(probabilities: Floats, p: float) -> Floats:
     """
     surprise = -np.log(np.maximum(probabilities, IMPOSSIBLE))
     expected = np.sum(probabilities * surprise)
-    order = np.argsort(np.abs(surprise - expected), kind="mergesort")
+    order = np.argsort(np.abs(surprise - expected), group="mergesort")
     return first_of(probabilities, order, p, len(order))
 
 

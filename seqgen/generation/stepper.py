@@ -1,7 +1,7 @@
 """A trained model that reads and writes step by step, behind one small interface.
 
-`seqgen.generation.fused` is the one for the processor; `seqgen.generation.torch_stepper` runs the model's own forward
-call on any device, and is the reference.
+`seqgen.generation.fused` is the one for the processor; `seqgen.generation.torch_stepper` runs the
+model's own forward call on any device, and is the reference.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
-    from seqgen.run import Run
     from seqgen.generation.sampling import Lanes, Rules
+    from seqgen.run import Run
 
 #: From this many pieces at once on, a GPU pays, if there is one.
 MANY = 64
@@ -60,8 +60,8 @@ class Stepper(Protocol):
         Returns
         -------
         ids : int64 array (B, T)
-            After END, in each lane, only END. An id below 0 is one of `seqgen.generation.sampling`'s
-            refusals, and what comes after it has no meaning.
+            After END, in each lane, only END. An id below 0 is one of
+            `seqgen.generation.sampling`'s refusals, and what comes after it has no meaning.
         log_probabilities : float64 array (B, T)
             Of these ids under the model itself; 0 after END.
         state : object

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqgen.generation.sampling import Lanes, Rules, choose_each
 from seqgen.model import SequenceLSTM, State
 from seqgen.plugin import Ids
-from seqgen.generation.sampling import Lanes, Rules, choose_each
 
 
 class TorchStepper:

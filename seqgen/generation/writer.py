@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.files import write_atomic
+from seqgen.generation.sampling import NOT_FINITE, Lanes, rules_for
+from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.plugin_checks import checked_features, checked_ids, checked_mask, checked_token
 from seqgen.run import Run
-from seqgen.generation.sampling import NOT_FINITE, Lanes, rules_for
-from seqgen.generation.stepper import Stepper
 from seqgen.storage.tensors import ANY, Kind, TensorFile
 
 StoppedBy: TypeAlias = Literal["end", "stop", "length", "time", "interrupt"]
@@ -205,7 +205,7 @@ class Task:
     ) -> None:
         self._stepper, self._run, self._condition, self._seed = stepper, run, condition, seed
         sample = (sample or SampleConfig()).completed(**run.sampling)
-        self._rules = rules_for(sample, run.vocab, run.longest, run.codec.kinds)
+        self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         self._limit = limit or LimitConfig()
         if not isinstance(prompt, Primed):
             prompt = read_prompt(stepper, run, prompt, condition)

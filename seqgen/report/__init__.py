@@ -1,0 +1,1 @@
+"""Reports: the files of new pieces, pages to look at, and curves."""

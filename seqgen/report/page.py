@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 from seqgen.evaluation.comparison import Comparison
-from seqgen.report.curves import Curves, Series, loss_curves
-from seqgen.report.charts import as_svg
 from seqgen.files import write_atomic
-from seqgen.training.keeping import result_facts
 from seqgen.plugin import Piece
-from seqgen.run import Run
+from seqgen.report.charts import as_svg
+from seqgen.report.curves import Curves, Series, loss_curves
 from seqgen.report.samples import Samples
+from seqgen.run import Run
+from seqgen.training.keeping import result_facts
 
 _STYLE = """
 :root { color-scheme: light dark; }

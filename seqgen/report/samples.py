@@ -12,13 +12,13 @@ from typing import Any, TypedDict
 
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, DataError, RunError, reason_of
-from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
-from seqgen.storage.locks import hold_first
 from seqgen.evaluation.novelty import measure_novelty
+from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
+from seqgen.generation.writer import Generated
 from seqgen.plugin import Piece
 from seqgen.run import Run, versions
+from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
-from seqgen.generation.writer import Generated
 
 
 class Entry(TypedDict):

@@ -1,0 +1,1 @@
+"""What every folder on disk rests on: locks, signals, checked JSON and checked tensors."""

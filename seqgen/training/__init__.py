@@ -1,0 +1,1 @@
+"""Training: a corpus and settings become a trained run."""

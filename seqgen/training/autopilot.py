@@ -1,8 +1,8 @@
 """What a user leaves open is chosen here: for the corpus, the budget and this machine.
 
-The rules are few, and each was measured (docs/training.md): the largest network that the budget
-can feed, dropout by how often it will read the corpus, step size by width. Speed is tried out for
-a few seconds, on real windows. Next: `seqgen.run.create_run`, which keeps the choice.
+The rules are few, and each was measured (docs/training.md): the largest network that the budget can
+feed, dropout by how often it will read the corpus, learning rate by width. Speed is tried out for a
+few seconds, on real windows. Next: `seqgen.run.create_run`, which keeps the choice.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import joblib
 import numpy as np
 import torch
 
-from seqgen.data.batches import FRAMINGS
-from seqgen.training.calibration import SHARPNESS
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.batches import FRAMINGS
 from seqgen.data.corpus import Corpus
-from seqgen.training.defaults import SETTINGS, affordable
-from seqgen.training.learner import Learner
+from seqgen.data.spans import EVALUATED, evaluated_split
 from seqgen.model import SequenceLSTM, choose_device
 from seqgen.plugin import Codec
-from seqgen.data.spans import EVALUATED, evaluated_split
+from seqgen.training.calibration import SHARPNESS
+from seqgen.training.defaults import SETTINGS, affordable
+from seqgen.training.learner import Learner
 
 #: Widths to choose from.
 WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -134,7 +134,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     # What is chosen below may be a budget, too; the one of time stays beside it.
     train = replace(train, minutes=train.seconds / 60)
     size, most = corpus.size("train"), _most_epochs(corpus)
-    lanes_are_open = not train.batch
+    lanes_are_open = not train.batch_size
     train = _cut(corpus, train, reasons)
     if lanes_are_open and train.seconds and _is_on_gpu(train):
         train = _more_lanes(corpus, model, train, most * size, reasons)
@@ -150,13 +150,13 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         reasons.append(f"dropout {model.dropout}: the corpus is read {epochs:.1f} times")
     if train.most_dropout is None:
         train = replace(train, most_dropout=most_dropout)
-    if not train.step_size:
-        train = replace(train, step_size=step_size_for(trial.hidden))
-        reasons.append(f"step size {train.step_size}: by the width")
+    if not train.learning_rate:
+        train = replace(train, learning_rate=step_size_for(trial.hidden))
+        reasons.append(f"learning rate {train.learning_rate}: by the width")
     if train.weight_decay is None:
         targets = 1 if FRAMINGS[train.framing].targets == "last" else train.window
-        steps = epochs * size / (train.batch * targets)
-        decay = weight_decay_for(epochs, train.step_size, steps)
+        steps = epochs * size / (train.batch_size * targets)
+        decay = weight_decay_for(epochs, train.learning_rate, steps)
         train = replace(train, weight_decay=decay)
         reasons.append(f"weight decay {decay}: the corpus is read {epochs:.1f} times")
     if not train.threads:
@@ -182,7 +182,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
 def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
     """Choose window and lanes: of a small corpus no more than it has windows for."""
     window, size = train.window or WINDOW, corpus.size("train")
-    if train.batch:
+    if train.batch_size:
         return replace(train, window=window)
     most = max(size // (4 * window), 1)
     batch = min(BATCH, 1 << (most.bit_length() - 1))
@@ -192,7 +192,7 @@ def _cut(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
     if batch > most:
         batch = 1 << (most.bit_length() - 1)
         reasons.append(f"batch {batch}: each token is predicted among {corpus.vocab.targets:,}")
-    return replace(train, window=window, batch=batch)
+    return replace(train, window=window, batch_size=batch)
 
 
 def _evaluations(
@@ -246,14 +246,16 @@ def _more_lanes(
     model = replace(model, hidden=model.hidden or WIDTHS[-1])
     tokens = _try(corpus, model, train, trials=LANE_TRIALS).tokens
     for _ in range(LANE_TRIALS - 1):
-        more = replace(train, batch=2 * train.batch)
-        if tokens >= enough or more.batch > corpus.size("train") // (4 * train.window):
+        more = replace(train, batch_size=2 * train.batch_size)
+        if tokens >= enough or more.batch_size > corpus.size("train") // (4 * train.window):
             break
         bought = _try(corpus, model, more, trials=LANE_TRIALS).tokens
         if bought < WORTHWHILE * tokens:
             break
         train, tokens = more, bought
-    reasons.append(f"batch {train.batch}: with so many lanes this GPU reads {tokens:,.0f} tokens")
+    reasons.append(
+        f"batch {train.batch_size}: with so many lanes this GPU reads {tokens:,.0f} tokens"
+    )
     return train
 
 
@@ -319,25 +321,25 @@ def dropout_for(epochs: float) -> float:
 
 
 def step_size_for(hidden: int) -> float:
-    """Return the largest step size for a width: a quarter less for each doubling above 256."""
+    """Return the largest learning rate for a width: a quarter less for each doubling above 256."""
     return round(6e-3 * math.pow(256 / max(hidden, 256), 0.4), 5)
 
 
-def weight_decay_for(epochs: float, step_size: float, steps: float) -> float:
+def weight_decay_for(epochs: float, learning_rate: float, steps: float) -> float:
     """Return what shrinks the weights as much as reading the corpus so many times asks for.
 
-    In AdamW weights shrink by step size times decay at every step, and step sizes are half the
-    largest in the mean: what counts is the product over the training (Wang and Aitchison 2024).
+    In AdamW weights shrink by learning rate times decay at every step, and learning rates are half
+    the largest in the mean: what counts is the product over the training (Wang and Aitchison 2024).
     """
     shrinking = min(SHRINKING * epochs, MOST_SHRINKING)
     # Of a training of a few steps it is 1, however little that shrinks.
-    return float(f"{shrinking / max(step_size / 2 * steps, shrinking):.2g}")
+    return float(f"{shrinking / max(learning_rate / 2 * steps, shrinking):.2g}")
 
 
 def memory(model: ModelConfig, train: TrainConfig, weights: int, targets: int) -> float:
     """Return the bytes of weights, gradients, two moments, and what a window keeps for backward."""
     kept = model.layers * 8 * model.hidden + 3 * targets
-    numbers: int = 4 * weights + train.batch * train.window * kept
+    numbers: int = 4 * weights + train.batch_size * train.window * kept
     return 4.0 * numbers
 
 
@@ -370,7 +372,7 @@ def _try(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: int) ->
         return _Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens)
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
     spend = min(PROBE, PROBE_SHARE * train.seconds / (trials * len(counts)))
-    learner = Learner(network, corpus, replace(train, step_size=1e-3, weight_decay=0.0))
+    learner = Learner(network, corpus, replace(train, learning_rate=1e-3, weight_decay=0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
     return _Trial(model.hidden, weights, speeds, min(tokens, max(speeds.values()) * train.seconds))
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from seqgen.data.corpus import Corpus
+from seqgen.data.spans import EVALUATED
 from seqgen.evaluation.loss import predictions
 from seqgen.model import SequenceLSTM
-from seqgen.data.spans import EVALUATED
 
 #: Sharpness, one over temperature, at which the loss is measured. It is nearly a parabola of it.
 SHARPNESS = np.arange(13, 26) / 20

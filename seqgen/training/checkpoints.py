@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: How many are kept: if the last one should be damaged, there is another.
 KEPT = 2
 
-#: Smallest share of the step size that is tried when training diverges.
+#: Smallest share of the learning rate that is tried when training diverges.
 SMALLEST_SHARE = 1 / 64
 
 
@@ -71,12 +71,12 @@ class Checkpoints:
                 return
 
     def go_back(self, learner: Learner, error: Diverged) -> str:
-        """Put the last checkpoint back and halve the step size; return what to tell the user.
+        """Put the last checkpoint back and halve the learning rate; return what to tell the user.
 
         Raises
         ------
         Diverged
-            If the step size is very small already, or several processes learn together.
+            If the learning rate is very small already, or several processes learn together.
         """
         if learner.world.size > 1:
             raise error
@@ -88,7 +88,7 @@ class Checkpoints:
         learner.counts.seconds = seconds
         return (
             f"the loss went wild at step {step}; back to step {learner.counts.step}, "
-            f"with {learner.counts.step_share:g} of the step size"
+            f"with {learner.counts.step_share:g} of the learning rate"
         )
 
     def remove(self) -> None:

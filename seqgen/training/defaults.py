@@ -19,10 +19,10 @@ import numpy as np
 
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
+from seqgen.data.splits import Split
 from seqgen.generation.engine import generate
 from seqgen.plugin import Ids
 from seqgen.run import Run
-from seqgen.data.splits import Split
 
 #: Tokens in which single tokens and n-grams are counted.
 BLOCK = 256

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors.numpy
 
-from seqgen.training.checkpoints import Checkpoints
 from seqgen.data.corpus import Corpus
-from seqgen.storage.description import check, parse
+from seqgen.data.spans import evaluated
 from seqgen.errors import Diverged, RunError
 from seqgen.files import RUN, naming, write_atomic, write_json
 from seqgen.run_description import Reached, ReportLine
+from seqgen.storage.description import check, parse
 from seqgen.storage.signals import undivided
-from seqgen.data.spans import evaluated
 from seqgen.storage.tensors import TensorFile
+from seqgen.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from seqgen.training.learner import Learner
     from seqgen.model import SequenceLSTM
+    from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
 
 WEIGHTS = "model.safetensors"

@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgen.data.batches import FRAMINGS, IGNORE, Batch, TrainingStream
 from seqgen.bounds import Within
 from seqgen.config import SHARE_DROPPED, TrainConfig
+from seqgen.data.batches import FRAMINGS, IGNORE, Batch, TrainingStream
 from seqgen.data.corpus import Corpus
-from seqgen.storage.description import check, parse
 from seqgen.errors import ConfigError, RunError
 from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
-from seqgen.training.parallel import World
+from seqgen.storage.description import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
+from seqgen.training.parallel import World
 
 #: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
 #: pieces are long a network that never sees it may come to need a state that has grown.
@@ -59,7 +59,7 @@ class Counts:
     best : float
         Lowest validation loss so far.
     step_share : float
-        What the step size is multiplied by: halved whenever training diverged.
+        What the learning rate is multiplied by: halved whenever training diverged.
     dropout : float
         At present.
     evaluated : int
@@ -117,10 +117,10 @@ class Learner:
         world: World = World(),  # noqa: B008
     ) -> None:
         decay = config.weight_decay
-        if not (config.batch and config.window and config.step_size) or decay is None:
+        if not (config.batch_size and config.window and config.learning_rate) or decay is None:
             raise ConfigError(
-                f"batch {config.batch}, window {config.window}, step size {config.step_size}, "
-                f"weight decay {decay}: all must be set here; seqgen.create_run chooses them"
+                f"batch size {config.batch_size}, window {config.window}, "
+                f"learning rate {config.learning_rate}, weight decay {decay}: all must be set here; seqgen.create_run chooses them"
             )
         # Every process drops other units.
         torch.manual_seed(config.seed + world.rank)
@@ -133,18 +133,18 @@ class Learner:
         self.config = config
         self._corpus = corpus
         self._stream = self._stream_from(None)
-        self._state = model.start_state(config.batch // world.size)
+        self._state = model.start_state(config.batch_size // world.size)
         #: What training cost since the last evaluation.
         self._nats = torch.zeros((), device=self._device)
         self._optimizer = torch.optim.AdamW(
             model.parameters(),
-            config.step_size,
+            config.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=decay,
             fused=True,
         )
 
-    def update(self, step_size: float) -> Tensor:
+    def update(self, learning_rate: float) -> Tensor:
         """Learn from the next window of every lane; return what its targets cost, in nats.
 
         With several processes it is the cost of this one's lanes, times their number.
@@ -157,7 +157,7 @@ class Learner:
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self._optimizer.param_groups[0]["lr"] = step_size * self.counts.step_share
+        self._optimizer.param_groups[0]["lr"] = learning_rate * self.counts.step_share
         self._optimizer.step()
         self.counts.step += 1
         self.counts.tokens += counted
@@ -185,7 +185,7 @@ class Learner:
     def _forgetful(self) -> State:
         """Return the state, zero in a few lanes; the same ones however many processes there are."""
         rng = np.random.default_rng((self.config.seed, self.counts.step))
-        kept = rng.random(self.config.batch) >= FORGETTING
+        kept = rng.random(self.config.batch_size) >= FORGETTING
         mine = np.array_split(kept, self.world.size)[self.world.rank]
         if mine.all():
             return self._state
@@ -242,7 +242,13 @@ class Learner:
     def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
         config, world = self.config, self.world
         return TrainingStream(
-            *(self._corpus, config.batch, config.window, config.seed, FRAMINGS[config.framing]),
+            *(
+                self._corpus,
+                config.batch_size,
+                config.window,
+                config.seed,
+                FRAMINGS[config.framing],
+            ),
             rank=world.rank,
             ranks=world.size,
             place=place,
@@ -274,7 +280,7 @@ class Learner:
                 for name in ("exp_avg", "exp_avg_sq"):
                     kinds[f"optimizer.{number}.{name}"] = Kind(tuple(parameter.shape))
         layers, _, hidden = self._state[0].shape
-        kinds |= {f"state.{name}": Kind((layers, self.config.batch, hidden)) for name in "hc"}
+        kinds |= {f"state.{name}": Kind((layers, self.config.batch_size, hidden)) for name in "hc"}
         kinds["nats"] = Kind(())
         for rank in range(self.world.size):
             for device, numbers in self._random().items():

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 import torch
 
-from seqgen.data.batches import CARRIED, FRAMINGS
 from seqgen.config import TrainConfig
+from seqgen.data.batches import CARRIED, FRAMINGS
 from seqgen.data.corpus import Corpus
 from seqgen.errors import Diverged
 from seqgen.evaluation.loss import evaluate
-from seqgen.training.learner import Counts, Learner
 from seqgen.model import SequenceLSTM
-from seqgen.training.parallel import local_size
 from seqgen.storage.signals import undivided
+from seqgen.training.learner import Counts, Learner
+from seqgen.training.parallel import local_size
 
-#: Share of the budget over which the step size rises.
+#: Share of the budget over which the learning rate rises.
 WARM_UP = 0.02
 
 #: Seconds between two reports that are not evaluations.
@@ -44,7 +44,7 @@ class Report:
         Since the start, evaluation included.
     loss : float
         Mean training loss since the last report, nats per token.
-    step_size : float
+    learning_rate : float
         Of the last update.
     valid_loss : float or None
         Validation loss under the framing that is trained, if this is an evaluation.
@@ -63,7 +63,7 @@ class Report:
     tokens: int
     seconds: float
     loss: float
-    step_size: float
+    learning_rate: float
     valid_loss: float | None = None
     carried_loss: float | None = None
     improved: bool = False
@@ -106,7 +106,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
     while fraction < 1 and not interrupted:
         try:
             with undivided():
-                nats += learner.update(step_size(fraction, config.step_size))
+                nats += learner.update(learning_rate(fraction, config.learning_rate))
         except KeyboardInterrupt:
             learner.ending = True
         interrupted = learner.ending
@@ -143,7 +143,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             tokens=counts.tokens,
             seconds=counts.seconds,
             loss=loss,
-            step_size=step_size(fraction, config.step_size) * counts.step_share,
+            learning_rate=learning_rate(fraction, config.learning_rate) * counts.step_share,
             valid_loss=valid_loss,
             carried_loss=carried_loss,
             improved=improved,
@@ -184,7 +184,8 @@ def _check(loss: float, most: float, learner: Learner) -> None:
     if not math.isfinite(loss) or loss > most:
         raise Diverged(
             f"the loss became {loss:.4g} at step {learner.counts.step}; "
-            f"try again with a smaller step size than {learner.config.step_size} (--step-size)"
+            f"try again with a smaller learning rate than {learner.config.learning_rate} "
+            f"(--learning-rate)"
         )
 
 
@@ -197,8 +198,8 @@ def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
     )
 
 
-def step_size(fraction: float, peak: float) -> float:
-    """Return the step size after a share of the budget: up in a line, then down in a line to 0."""
+def learning_rate(fraction: float, peak: float) -> float:
+    """Return the learning rate at a fraction of the budget: linear warm-up, then linear decay."""
     if fraction < WARM_UP:
         return peak * max(fraction, 1e-3) / WARM_UP
     return peak * max(1 - fraction, 0.0) / (1 - WARM_UP)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
-from seqgen_music.music import Music
 from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, raster_of
 from seqgen_music.measures.voice_leading import beats, crossed, on_chord, parallels
+from seqgen_music.music import Music
 
 import seqgen
 
@@ -62,15 +62,15 @@ def judge(rasters: list[Raster]) -> dict[str, float]:
 
 def listen(run: seqgen.Run, sample: seqgen.SampleConfig) -> dict[str, float]:
     """Return the measures of new pieces, and how many end by themselves."""
-    new = list(seqgen.generate(run, PIECES, sample=sample, batch=PIECES))
+    new = list(seqgen.generate(run, PIECES, sample=sample, batch_size=PIECES))
     ended = sum(piece.stopped_by == "end" for piece in new) / PIECES
     return judge([raster_of(piece.piece) for piece in new]) | {"ended": ended}
 
 
-def harmonise(run: seqgen.Run, originals: list[Music], particles: int) -> dict[str, float]:
+def harmonise(run: seqgen.Run, originals: list[Music], candidates: int) -> dict[str, float]:
     """Return the measures of melodies with new lower voices, and how much of these is Bach's."""
     new = [
-        next(seqgen.generate(run, condition=piece, particles=particles, seed=number)).piece
+        next(seqgen.generate(run, condition=piece, candidates=candidates, seed=number)).piece
         for number, piece in enumerate(originals)
     ]
     same = [
@@ -94,7 +94,7 @@ def main() -> None:
             benchmark.watch(report)
         results = {name: listen(run, sample) for name, sample in SETTINGS.items()}
         harmonised = {number: harmonise(run, originals, number) for number in PARTICLES}
-        run.codec.kinds = ()
+        run.codec.groups = ()
         results |= {name: listen(run, sample) for name, sample in ONE_KIND.items()}
     by_bach = judge([raster_of(piece) for piece in originals])
     benchmark.finish(

@@ -27,7 +27,7 @@ import seqgen
 
 #: The short form of a training: a second or two.
 TINY = (
-    *("--tokens", "60000", "--hidden", "32", "--embedding", "16", "--batch", "8"),
+    *("--tokens", "60000", "--hidden", "32", "--embedding", "16", "--batch-size", "8"),
     *("--window", "32", "--device", "cpu", "--threads", "1", "--checkpoint", "0.005"),
 )
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pretty_midi
 from harness import Benchmark
-from seqgen_music.files import midi_reading
 from seqgen_music.domain import MusicDomain
+from seqgen_music.files import midi_reading
 from seqgen_music.music import Music
 
 from seqgen.errors import DataError

@@ -27,19 +27,19 @@ import numpy as np
 import torch
 from harness import BY_TOKENS, Benchmark
 from numpy.typing import NDArray
-from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures.likelihood import LANES, D, soft_nats
 from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.codecs.trace import Trace, ink_of, trace_of
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.measures.likelihood import LANES, D, soft_nats
 from strokes import drawings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import seqgen
 from seqgen.data.batches import IGNORE
-from seqgen.training.learner import FORGETTING
 from seqgen.model import ResetLSTM, State
-from seqgen.training.loop import step_size
+from seqgen.training.learner import FORGETTING
+from seqgen.training.loop import learning_rate
 
 FILES = {"omniglot": "omniglot.npz", "kanji": "kanji.rdp200.npz", "sheep": "aaron_sheep.npz"}
 
@@ -170,13 +170,13 @@ def stream(
 
     def lane(number: int) -> Iterator[tuple[NDArray, ...]]:
         rng = np.random.default_rng((config.seed, number))
-        own = traces[number :: config.batch] or traces
+        own = traces[number :: config.batch_size] or traces
         while True:
             for at in rng.permutation(len(own)):
                 varied = own[at].varied(rng, codec.options.vary)
                 yield from zip(*steps_of(varied, codec, deviation, rng), strict=True)
 
-    lanes = [lane(number) for number in range(config.batch)]
+    lanes = [lane(number) for number in range(config.batch_size)]
     while True:
         windows = [
             [
@@ -227,25 +227,27 @@ def train(
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(
         network.parameters(),
-        config.step_size,
+        config.learning_rate,
         betas=(0.9, 0.99),
         weight_decay=config.weight_decay,
         fused=True,
     )
-    state, best, kept = network.start_state(config.batch), math.inf, network.state_dict()
+    state, best, kept = network.start_state(config.batch_size), math.inf, network.state_dict()
     due = {
         math.ceil(updates * part / config.evaluations) for part in range(1, config.evaluations + 1)
     }
     rng = np.random.default_rng(config.seed)
     for update in range(1, updates + 1):
         batch = next(windows)
-        going_on = torch.from_numpy(rng.random(config.batch) >= FORGETTING)[:, None]
+        going_on = torch.from_numpy(rng.random(config.batch_size) >= FORGETTING)[:, None]
         nats, state = network(batch, tuple(part * going_on for part in state))
         state = tuple(part.detach() for part in state)
         optimizer.zero_grad()
         (nats.sum() / (batch.kinds != IGNORE).sum()).backward()
         nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-        optimizer.param_groups[0]["lr"] = step_size((update - 1) / updates, config.step_size)
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            (update - 1) / updates, config.learning_rate
+        )
         optimizer.step()
         if update in due:
             cost, points = evaluate(network, valid, deviation)

@@ -22,12 +22,12 @@ from typing import Any
 from harness import Benchmark
 
 import seqgen
-from seqgen.evaluation.ngram import baseline
-from seqgen.report.page import write_page
-from seqgen.report.samples import next_samples_folder, write_samples
-from seqgen.evaluation.scoring import score_spans
 from seqgen.data.spans import spans_of
 from seqgen.data.splits import Split
+from seqgen.evaluation.ngram import baseline
+from seqgen.evaluation.scoring import score_spans
+from seqgen.report.page import write_page
+from seqgen.report.samples import next_samples_folder, write_samples
 
 #: Where the pieces for each codec are, below the data folder.
 DATA = {

@@ -2,10 +2,10 @@
 
 A model learns the demo's lines, of single-line fonts in made-up hands, but a tenth of each page,
 and writes sentences that are not in them. A reader that learned real letters of the same lines,
-apart, reads what was written (`seqgen_handwriting.measures.legibility`): exactly, case included. A letter
-that was not reached counts as misread. Baselines are the same reader's on the lines that neither
-of the two has seen, as they are and through the codec, and on the same sentences as the fonts
-have them: the ceiling. ``--out`` keeps run, pictures, a page, and what was read.
+apart, reads what was written (`seqgen_handwriting.measures.legibility`): exactly, case included. A
+letter that was not reached counts as misread. Baselines are the same reader's on the lines that
+neither of the two has seen, as they are and through the codec, and on the same sentences as the
+fonts have them: the ceiling. ``--out`` keeps run, pictures, a page, and what was read.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness import BY_TOKENS, Benchmark
-from seqgen_handwriting.writing.fonts import Writer, write_line
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures.legibility import Reader
+from seqgen_handwriting.writing.fonts import Writer, write_line
 
 import seqgen
+from seqgen.generation.writer import Generated
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
-from seqgen.generation.writer import Generated
 
 #: Pangrams, and others in which letters are as common as in English; the demo has no more signs.
 SENTENCES = (

@@ -25,9 +25,9 @@ from torch import nn
 
 import seqgen
 from seqgen.generation.fused import FusedStepper
-from seqgen.model import SequenceLSTM
 from seqgen.generation.sampling import Lanes, choose, log_softmax, rules_for
 from seqgen.generation.stepper import choose_stepper
+from seqgen.model import SequenceLSTM
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(64)])

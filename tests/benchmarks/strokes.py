@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
+from seqgen_handwriting.files.stroke3 import drawings_in
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures.likelihood import Bigram, cell_nats, ngram_nats, soft_nats
-from seqgen_handwriting.files.stroke3 import drawings_in
 
 import seqgen
 from seqgen.evaluation.ngram import baseline

@@ -22,9 +22,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import seqgen
+from seqgen.model import SequenceLSTM
 from seqgen.training.autopilot import plan
 from seqgen.training.learner import Learner
-from seqgen.model import SequenceLSTM
 
 WINDOW, SYMBOLS, EMBEDDING = 64, 65, 64
 LANES = {"cpu": 16, "cuda": 64}
@@ -65,7 +65,9 @@ def bare_loop(layers: int, hidden: int, device: str) -> Iterator[int]:
 def our_loop(corpus: seqgen.Corpus, layers: int, hidden: int, device: str) -> Iterator[int]:
     """The same with the engine's own step."""
     shape = seqgen.ModelConfig(layers=layers, hidden=hidden, embedding=EMBEDDING, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=10**9, batch=LANES[device], window=WINDOW, device=device)
+    config = seqgen.TrainConfig(
+        tokens=10**9, batch_size=LANES[device], window=WINDOW, device=device
+    )
     chosen = plan(corpus, shape, config)
     learner = Learner(SequenceLSTM(chosen.model, corpus.vocab).to(device), corpus, chosen.train)
     while True:

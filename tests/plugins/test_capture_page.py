@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 import seqgen_handwriting
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.files.json_files import read_json
+from seqgen_handwriting.ink import Ink
 
 PAGE = Path(seqgen_handwriting.__file__).parent / "capture.html"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

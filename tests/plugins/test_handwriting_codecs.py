@@ -10,15 +10,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_handwriting.writing import fonts
-from seqgen_handwriting.measures import likelihood
 from seqgen_handwriting.codecs import sample
 from seqgen_handwriting.codecs.codebook import Books, k_means
-from seqgen_handwriting.domain import Handwriting
-from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 from seqgen_handwriting.codecs.grid import GridCodec, GridOptions
-from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.codecs.points import PointOptions, PointsCodec, reconstruction_error
+from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
+from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.json_files import read_json
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.measures import likelihood
 from seqgen_handwriting.measures.likelihood import (
     WIDENING,
     Bigram,
@@ -29,8 +29,8 @@ from seqgen_handwriting.measures.likelihood import (
     ngram_nats,
     soft_nats,
 )
-from seqgen_handwriting.codecs.points import PointOptions, PointsCodec, reconstruction_error
-from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
+from seqgen_handwriting.writing import fonts
+from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 
 from seqgen import testing
 from seqgen.config import ModelConfig

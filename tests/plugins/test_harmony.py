@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from seqgen_music.codecs import wishes
+from seqgen_music.codecs import requests
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.raster import REST, VOICES, Raster, given_voices, raster_of
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.codecs.chorale.raster import REST, VOICES, Raster, given_voices, raster_of
 
 import seqgen
 from seqgen.cli import app
@@ -235,12 +235,12 @@ def test_the_grid_knows_no_metre() -> None:
 
 def test_wishes_are_read_by_name() -> None:
     known = {
-        "bars": wishes.count,
-        "metre": wishes.metre,
-        "tempo": wishes.number,
-        "instruments": wishes.names,
+        "bars": requests.count,
+        "metre": requests.metre,
+        "tempo": requests.number,
+        "instruments": requests.names,
     }
-    found = wishes.parse(
+    found = requests.parse(
         "tempo = 92.5,bars=8, instruments=piano + alto sax,metre=12/8", known, "bars=8"
     )
     assert found == {
@@ -253,7 +253,7 @@ def test_wishes_are_read_by_name() -> None:
         with pytest.raises(
             DataError, match=f"cannot follow '{bad}' in '{bad}': expected".replace("+", r"\+")
         ):
-            wishes.parse(bad, known, "bars=8")
+            requests.parse(bad, known, "bars=8")
 
 
 # The example ------------------------------------------------------------------------------------

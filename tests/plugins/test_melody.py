@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from seqgen_music.domain import MusicDomain
+from seqgen_music.codecs.chorale.raster import REST
 from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of
+from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_reading import read_midi
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.codecs.chorale.raster import REST
 
 import seqgen
 from seqgen.errors import ConfigError, DataError
@@ -231,8 +231,8 @@ def test_no_silence_lasts_two_bars() -> None:
     tracker.push(CODEC.table.id("upbeat", 0))
     while tracker.forced() is None:
         mask = tracker.allowed()
-        wishes = [CODEC.table.id("rest", None), CODEC.table.id("hold", None), 2]
-        token = next(token for token in wishes if mask[token])
+        requests = [CODEC.table.id("rest", None), CODEC.table.id("hold", None), 2]
+        token = next(token for token in requests if mask[token])
         tracker.push(token)
         cells.append(token)
     assert len(cells) == 9 * 12
@@ -330,7 +330,7 @@ def test_a_model_writes_as_many_bars_as_are_asked_for(tmp_path) -> None:
         MusicDomain().write(scale, tmp_path / f"{number}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="melody")
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=2000, batch=2, window=16, device="cpu")
+    config = seqgen.TrainConfig(tokens=2000, batch_size=2, window=16, device="cpu")
     run = seqgen.create_run(tmp_path / "run", corpus, model, config)
     for _ in run.train(corpus):
         pass

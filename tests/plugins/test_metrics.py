@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music.measures import metrics
-from seqgen_music.measures import voice_leading
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.raster import REST, VOICES, raster_of
 from seqgen_music.domain import MusicDomain
+from seqgen_music.measures import metrics, voice_leading
 from seqgen_music.measures.metrics import LENGTHS, MEASURES, VOICE_MEASURES, four_voices
 from seqgen_music.music import Music, Track, make_notes
-from seqgen_music.codecs.chorale.raster import REST, VOICES, raster_of
 
 QUARTER = 24
 BAR = 4 * QUARTER

@@ -12,11 +12,11 @@ import pytest
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music.files import midi_reading
 from seqgen_music.domain import MusicDomain
+from seqgen_music.files import midi_reading
 from seqgen_music.files.midi_reading import read_midi, read_pieces
-from seqgen_music.music import Music, Track
 from seqgen_music.files.notation_reading import read_notation
+from seqgen_music.music import Music, Track
 
 from seqgen.errors import DataError
 

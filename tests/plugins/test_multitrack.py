@@ -14,16 +14,16 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.multitrack import memory as multitrack_memory
-from seqgen_music.domain import MusicDomain
-from seqgen_music.measures.keys import SHIFTS
-from seqgen_music.files.midi_reading import read_midi
-from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.codecs.multitrack.codec import TEMPOS, MultitrackCodec, MultitrackOptions
 from seqgen_music.codecs.multitrack.memory import SIZES, Memory, expectations
 from seqgen_music.codecs.multitrack.repeats import longest_runs, usual_runs
-from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
-from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 from seqgen_music.codecs.multitrack.score import DRUMS, EMPTY_BARS, STEP_TICKS, score_of
+from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
+from seqgen_music.domain import MusicDomain
+from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_writing import write_midi
+from seqgen_music.measures.keys import SHIFTS
+from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 
 import seqgen
 from seqgen.errors import ConfigError, DataError

@@ -13,14 +13,14 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
-from seqgen_music.measures.metrics import empty_bars, notes_per_bar
 from seqgen_music.files.midi_reading import read_midi
 from seqgen_music.files.midi_writing import write_midi
-from seqgen_music.music import Music, Track, make_notes, metre_of, pitch_name
 from seqgen_music.files.notation_reading import read_notation
-from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
+from seqgen_music.measures.metrics import empty_bars, notes_per_bar
+from seqgen_music.music import Music, Track, make_notes, metre_of, pitch_name
 
 import seqgen
 from seqgen.errors import DataError

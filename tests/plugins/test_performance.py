@@ -7,10 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.performance import memory as performance_memory
-from seqgen_music.domain import MusicDomain
-from seqgen_music.files.midi_reading import read_midi
-from seqgen_music.files.midi_writing import write_midi
-from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 from seqgen_music.codecs.performance.loops import (
     FIGURES,
@@ -20,6 +16,10 @@ from seqgen_music.codecs.performance.loops import (
     longest_repeats,
 )
 from seqgen_music.codecs.performance.memory import NEVER, Memory, Place, features_of
+from seqgen_music.domain import MusicDomain
+from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_writing import write_midi
+from seqgen_music.music import Music, Track, make_notes
 
 import seqgen
 from seqgen.errors import DataError
@@ -536,7 +536,7 @@ def test_a_model_plays_for_as_long_as_it_is_asked_to(tmp_path) -> None:
         MusicDomain().write(scale, tmp_path / f"{number}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="performance")
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
-    config = seqgen.TrainConfig(tokens=2000, batch=2, window=16, device="cpu")
+    config = seqgen.TrainConfig(tokens=2000, batch_size=2, window=16, device="cpu")
     run = seqgen.create_run(tmp_path / "run", corpus, model, config)
     for _ in run.train(corpus):
         pass

@@ -2,8 +2,8 @@
 
 import numpy as np
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
-from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
+from seqgen_music.music import Music, Track, make_notes
 
 
 def test_a_place_in_a_multitrack_piece_is_a_bar() -> None:

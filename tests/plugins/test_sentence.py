@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_handwriting.writing.alignment import spread
-from seqgen_handwriting.domain import Handwriting
-from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
-from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.codecs.points import PointOptions, PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
 from seqgen_handwriting.codecs.realignment import realigned
 from seqgen_handwriting.codecs.trace import PITCH, Trace
+from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.files.json_files import as_json
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.writing.alignment import spread
+from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 
 import seqgen
 from seqgen.cli import app
@@ -205,7 +205,7 @@ def test_a_model_finds_letters_that_nobody_told(tmp_path: Path) -> None:
     corpus = seqgen.write_corpus(
         tmp_path / "corpus", "handwriting", {"train": inks}, options={"draw": 60, "move": 20}
     )
-    train = seqgen.TrainConfig(epochs=20, batch=4, evaluations=1, threads=1)
+    train = seqgen.TrainConfig(epochs=20, batch_size=4, evaluations=1, threads=1)
     run = seqgen.create_run(
         tmp_path / "run", corpus, seqgen.ModelConfig(hidden=32, embedding=16), train
     )
@@ -280,7 +280,7 @@ def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
     large = tuple(stroke * 7 + 300 for stroke in line.strokes)
     assert line.text[2] != " " and line.letters is not None
     odd = replace(line, strokes=large, text=f"{line.text[:2]}€{line.text[3:]}")
-    fit = run.codec.adapt(odd, "skip").piece
+    fit = run.codec.mend_prompt(odd, "skip").piece
     assert fit.text == line.text[:2] + line.text[3:]
     assert fit.points == line.points - letters_of(line).count(2)
     assert letters_of(fit) == [at - (at > 2) for at in letters_of(line) if at != 2]
@@ -290,9 +290,9 @@ def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
     arguments = ("--prompt", tmp_path / "a.json", "--unknown", "skip", "--given", "to")
     assert command("generate", run.folder, *arguments, "-o", tmp_path / "out") == 0
     with pytest.raises(DataError, match="no ink"):
-        run.codec.adapt(replace(line, text="€" * len(line.text)), "skip")
+        run.codec.mend_prompt(replace(line, text="€" * len(line.text)), "skip")
     drawing = replace(line, text="", letters=None)
-    assert run.codec.adapt(drawing, "nearest").piece is drawing
+    assert run.codec.mend_prompt(drawing, "nearest").piece is drawing
 
 
 def test_unknown_letters_take_the_ink_of_the_nearest() -> None:
@@ -300,22 +300,22 @@ def test_unknown_letters_take_the_ink_of_the_nearest() -> None:
     known = frozenset(CODEC.pen.alphabet)
     assert line.letters is not None and line.text[2] in known and not {"é", "ß"} & known
     odd = replace(line, text=f"{line.text[:2]}éß{line.text[4:]}")
-    adapted = CODEC.adapt(odd, "nearest")
-    assert adapted.piece.text == f"{line.text[:2]}e{line.text[4:]}"
+    mended = CODEC.mend_prompt(odd, "nearest")
+    assert mended.piece.text == f"{line.text[:2]}e{line.text[4:]}"
     # There is one letter's ink for two letters.
-    assert adapted.piece.points == line.points - letters_of(line).count(3)
-    assert adapted.changes == {("é", "e"): 1, ("ß", ""): 1}
+    assert mended.piece.points == line.points - letters_of(line).count(3)
+    assert mended.changes == {("é", "e"): 1, ("ß", ""): 1}
 
 
 def test_unknown_letters_of_a_given_text_are_adapted() -> None:
     given_text = "thé end…\n“of” it\t日"
-    assert CODEC.adapt_condition("the end\nof it", "skip").changes == {}
+    assert CODEC.mend_condition("the end\nof it", "skip").changes == {}
     for unknown, wanted in (("skip", "th end\nof it"), ("nearest", "the end...\nof it ")):
-        adapted = CODEC.adapt_condition(given_text, unknown)
-        plain = "".join(sign for sign in adapted.piece if sign not in "'\"")
-        assert plain == wanted and sum(adapted.changes.values()) == 6
-        CODEC.tracker(adapted.piece)
-    assert CODEC.adapt_condition(replace(LINES[0], text="thé"), "nearest").piece == "the"
+        mended = CODEC.mend_condition(given_text, unknown)
+        plain = "".join(sign for sign in mended.piece if sign not in "'\"")
+        assert plain == wanted and sum(mended.changes.values()) == 6
+        CODEC.tracker(mended.piece)
+    assert CODEC.mend_condition(replace(LINES[0], text="thé"), "nearest").piece == "the"
 
 
 def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(run, tmp_path, capsys) -> None:

@@ -13,8 +13,8 @@ from seqgen_text.domain import Text
 import seqgen
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
-from seqgen.testing import PROMISES, NothingToCheck, Subject, learns_and_writes
 from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.testing import PROMISES, NothingToCheck, Subject, learns_and_writes
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]
 ANY_TEXT = st.text(st.characters(codec="utf-8"))
@@ -137,8 +137,8 @@ def test_the_demo_is_prose_and_source_of_this_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unknown", "wanted"), [("skip", "te  h "), ("nearest", '"ete" - ha e')])
 def test_a_prompt_is_adapted(unknown: str, wanted: str) -> None:
     codec = CharacterCodec.fit(['"the" - a'], CharacterOptions())
-    adapted = codec.adapt("“Ete” – hA É😀", unknown).piece
-    assert codec.decode(codec.encode(adapted)).strip() == wanted.strip()
+    mended = codec.mend_prompt("“Ete” – hA É😀", unknown).piece
+    assert codec.decode(codec.encode(mended)).strip() == wanted.strip()
 
 
 @given(st.lists(LINES, min_size=1), LINES, st.sampled_from(sorted(BOUNDARIES)))
@@ -201,16 +201,16 @@ def test_the_boundary_is_in_the_alphabet_however_rare(boundary: str, pieces: lis
 def test_rare_characters_count_as_unknown_when_a_prompt_is_adapted() -> None:
     codec = CharacterCodec.fit(["eeeaaaé"], CharacterOptions(rarest=2))
     assert codec.decode(codec.encode("éa")) == "a"
-    assert codec.adapt("éa", "nearest").piece == "ea"
-    assert codec.adapt("éa", "skip").changes == {("é", ""): 1}
+    assert codec.mend_prompt("éa", "nearest").piece == "ea"
+    assert codec.mend_prompt("éa", "skip").changes == {("é", ""): 1}
 
 
 def test_positions_of_unknown_characters_are_those_of_the_user() -> None:
     codec = CharacterCodec.fit(["abc\n\n"], CharacterOptions(boundary="paragraph"))
     with pytest.raises(DataError, match=r"character 'é' at position 7 .* alphabet of 4"):
         codec.encode("a\n\nb\n\n\né\n\n")
-    assert codec.adapt("a\n\né\n\u2029\n", "skip").piece == "a\n\n\n\n"
-    assert codec.adapt("a\n\nÁ", "nearest").piece == "a\n\na"
+    assert codec.mend_prompt("a\n\né\n\u2029\n", "skip").piece == "a\n\n\n\n"
+    assert codec.mend_prompt("a\n\nÁ", "nearest").piece == "a\n\na"
 
 
 @pytest.mark.parametrize("boundary", ["line", "paragraph", "page"])
@@ -243,7 +243,9 @@ def paragraphs(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
     corpus = seqgen.write_corpus(
         folder / "corpus", "text", pieces, options={"boundary": "paragraph"}
     )
-    config = seqgen.TrainConfig(tokens=20_000, batch=4, window=32, step_size=1e-2, device="cpu")
+    config = seqgen.TrainConfig(
+        tokens=20_000, batch_size=4, window=32, learning_rate=1e-2, device="cpu"
+    )
     model = seqgen.ModelConfig(hidden=32, embedding=16, layers=2, dropout=0.0)
     for _ in seqgen.create_run(folder / "run", corpus, model, config).train(corpus):
         pass

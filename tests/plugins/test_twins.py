@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music.codecs.choosing import kind_of, suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
-from seqgen_music.domain import MusicDomain
-from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.codecs.chorale.raster import REST, Raster
+from seqgen_music.codecs.passages import (
+    FEWEST_MOVES,
+    NOTES,
+    SPAN,
+    passages,
+    played_passages,
+    skyline,
+)
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 from seqgen_music.codecs.performance.loops import FIGURES, STRETCHES, Limits
-from seqgen_music.codecs.chorale.raster import REST, Raster
-from seqgen_music.codecs.choosing import kind_of, suggest
-from seqgen_music.codecs.passages import FEWEST_MOVES, NOTES, SPAN, passages, played_passages, skyline
+from seqgen_music.domain import MusicDomain
+from seqgen_music.music import Music, Track, make_notes
 
 import seqgen
 from seqgen.data.splits import SPLITS

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, ClassVar
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
-from seqgen_handwriting.files.csv_reading import read_csv
-from seqgen_handwriting.writing.fonts import write_pages
-from seqgen_handwriting.files.gcode_writing import gcode
 from seqgen_handwriting.codecs.grid import GridCodec
+from seqgen_handwriting.codecs.points import PointsCodec
+from seqgen_handwriting.codecs.polar import PolarCodec
+from seqgen_handwriting.files.csv_reading import read_csv
+from seqgen_handwriting.files.gcode_writing import gcode
 from seqgen_handwriting.files.iam_reading import ink_of_session
-from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.files.inkml_reading import ink_of_inkml
 from seqgen_handwriting.files.inkml_writing import inkml
 from seqgen_handwriting.files.json_files import as_json, read_json
-from seqgen_handwriting.paper import Sheet, on_paper, pages
-from seqgen_handwriting.codecs.points import PointsCodec
-from seqgen_handwriting.codecs.polar import PolarCodec
 from seqgen_handwriting.files.quickdraw_reading import read_quickdraw
 from seqgen_handwriting.files.stroke3 import read_stroke3, write_stroke3
 from seqgen_handwriting.files.svg_reading import ink_of_svg
 from seqgen_handwriting.files.svg_writing import animated_svg, svg
 from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import kind, root_of
+from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.paper import Sheet, on_paper, pages
+from seqgen_handwriting.writing.fonts import write_pages
 
 if TYPE_CHECKING:
     import seqgen

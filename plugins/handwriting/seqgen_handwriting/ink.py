@@ -97,8 +97,8 @@ class Ink:
     def _repr_html_(self) -> str:
         """Return the drawing, as a notebook shows it."""
         # Only who looks at a piece needs it.
-        from seqgen_handwriting.paper import on_paper
         from seqgen_handwriting.files.svg_writing import svg
+        from seqgen_handwriting.paper import on_paper
 
         return svg(on_paper(self))
 

@@ -14,19 +14,19 @@ import numpy as np
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
+from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
-from seqgen_music.render.engraving import engraved
 from seqgen_music.codecs.melody.codec import MelodyCodec
-from seqgen_music.measures.metrics import measure
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec
+from seqgen_music.codecs.performance.codec import PerformanceCodec
 from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
-from seqgen_music.codecs.multitrack.codec import MultitrackCodec
-from seqgen_music.music import Music
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
-from seqgen_music.codecs.performance.codec import PerformanceCodec
+from seqgen_music.measures.metrics import measure
+from seqgen_music.music import Music
+from seqgen_music.render.engraving import engraved
 from seqgen_music.render.piano_roll import png_roll, svg_roll
-from seqgen_music.codecs.choosing import suggest
 from seqgen_music.render.synthesis import preview, sound
 
 #: The suffix of an engraved score; a plain ``.svg`` is a piano roll.

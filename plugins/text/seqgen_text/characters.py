@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Within, check_fields
-from seqgen.unknown import Adapted, Unknown, adapt_text
+from seqgen.unknown import Mended, Unknown, mend_text
 
 #: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
 CHUNK = 2**16
@@ -128,12 +128,12 @@ class CharacterCodec(Codec):
         paired[first] = self.boundaries[0]
         return np.delete(paired, first + 1)
 
-    def adapt(self, piece: str, unknown: Unknown) -> Adapted:
+    def mend_prompt(self, piece: str, unknown: Unknown) -> Mended:
         """Leave out unknown characters, or write them as known ones where there are any.
 
         Characters that are left out of the corpus for being rare count as unknown here.
         """
-        return adapt_text(piece, self._characters, unknown)
+        return mend_text(piece, self._characters, unknown)
 
     def decode(self, ids: NDArray[np.int64]) -> str:
         """Return the text of all tokens."""

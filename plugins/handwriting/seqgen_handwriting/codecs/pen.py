@@ -21,7 +21,6 @@ from seqgen.errors import DataError
 from seqgen.files import plain_text
 from seqgen.plugin import Ids
 from seqgen_handwriting.codecs.codebook import DRAW, MOVE
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.codecs.pen_states import (
     ADVANCE,
     AIMED,
@@ -50,6 +49,7 @@ from seqgen_handwriting.codecs.pen_states import (
 )
 from seqgen_handwriting.codecs.pen_tracker import PenTracker
 from seqgen_handwriting.codecs.trace import Trace
+from seqgen_handwriting.ink import Ink
 
 #: A word and the blanks after it.
 WORD = re.compile(r"\S+\s*|\s+")

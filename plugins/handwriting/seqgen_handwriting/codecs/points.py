@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Within, check_fields
-from seqgen.unknown import Adapted, Unknown, adapt_text, nearest
-from seqgen_handwriting.writing.alignment import spread, without_letters
+from seqgen.unknown import Mended, Unknown, mend_text, nearest
 from seqgen_handwriting.codecs.codebook import MOVE, Books
-from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.paper import COLUMN, LINE
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import ANGLE, LETTER, MOVE_FAR
 from seqgen_handwriting.codecs.pen_tracker import PenTracker
 from seqgen_handwriting.codecs.sample import Sample
 from seqgen_handwriting.codecs.trace import PITCH, Trace, ink_of, trace_of
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.paper import COLUMN, LINE
+from seqgen_handwriting.writing.alignment import spread, without_letters
 
 #: Codes of steps on the paper and in the air. More of them predict the next point better, both
 #: finer and likelier; letters are learned sooner, and read better, with fewer.
@@ -193,7 +193,7 @@ class PointsCodec(Codec):
         """
         return _trace(piece, bool(self.pen.alphabet)).scaled(1 / self.scale).joined()
 
-    def adapt(self, piece: Ink, unknown: Unknown) -> Adapted:
+    def mend_prompt(self, piece: Ink, unknown: Unknown) -> Mended:
         """Return a line as high as those of the corpus, without letters that it had not.
 
         A sample of a hand may come in any unit. A letter that is nearest to another takes its ink;
@@ -205,7 +205,7 @@ class PointsCodec(Codec):
             If nothing is left.
         """
         if not self.pen.alphabet or not piece.text:
-            return Adapted(piece)
+            return Mended(piece)
         lettered, changes = (
             spread(piece) if piece.letters is None else piece,
             Counter[tuple[str, str]](),
@@ -227,15 +227,15 @@ class PointsCodec(Codec):
                 f"the prompt {piece.text!r} has no ink left to continue; give a longer one"
             )
         strokes = tuple(stroke * (self.scale / side) for stroke in fit.strokes)
-        return Adapted(replace(fit, strokes=strokes), changes)
+        return Mended(replace(fit, strokes=strokes), changes)
 
-    def adapt_condition(self, condition: str | Ink, unknown: Unknown) -> Adapted:
+    def mend_condition(self, condition: str | Ink, unknown: Unknown) -> Mended:
         """Return the text that is to be written, of letters of the corpus only."""
         if not self.pen.alphabet:
-            return Adapted(condition)
+            return Mended(condition)
         text = condition.text if isinstance(condition, Ink) else str(condition)
         # Line breaks are no letters.
-        return adapt_text(text, {*self.pen.alphabet, "\n"}, unknown)
+        return mend_text(text, {*self.pen.alphabet, "\n"}, unknown)
 
     def decode(self, ids: Ids) -> Ink:
         """Return the strokes, and the text of the letters that were begun."""

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_handwriting.writing.alignment import spread
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.codecs.pen import WORD, Pen
 from seqgen_handwriting.codecs.pen_states import State
 from seqgen_handwriting.codecs.points import PointsCodec
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.writing.alignment import spread
 
 if TYPE_CHECKING:
     import seqgen
@@ -36,8 +36,8 @@ Begun: TypeAlias = "tuple[int, Begun] | None"
 def realigned(run: seqgen.Run, inks: Iterable[Ink]) -> Iterator[Ink]:
     """Yield ink with the letters that a model finds most likely.
 
-    Start with letters that are spread (`seqgen_handwriting.writing.alignment.spread`, or the codec option
-    text=spread); train, realign and train again, a few times.
+    Start with letters that are spread (`seqgen_handwriting.writing.alignment.spread`, or the codec
+    option text=spread); train, realign and train again, a few times.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""Ink in files: every format that is read or written."""

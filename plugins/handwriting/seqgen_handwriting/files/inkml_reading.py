@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.files.xml_files import kind
+from seqgen_handwriting.ink import Ink
 
 #: Attribute by which elements are referred to.
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.files.inkml_reading import LETTER
 from seqgen_handwriting.files.xml_files import allowed
+from seqgen_handwriting.ink import Ink
 
 NAMESPACE = "http://www.w3.org/2003/InkML"
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from seqgen.errors import DataError, reason_of
-from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.files.xml_files import content_of
+from seqgen_handwriting.ink import Ink, checked
 
 
 def read_json(path: Path) -> Iterator[Ink | DataError]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from seqgen_handwriting.files.svg_writing import PEN
 from seqgen_handwriting.ink import Stroke
 from seqgen_handwriting.paper import Sheet
-from seqgen_handwriting.files.svg_writing import PEN
 
 #: Pixels a millimetre of a picture and of a moving one; drawn larger by `FINER`, then reduced.
 PICTURE, MOVING, FINER = 7, 4, 3

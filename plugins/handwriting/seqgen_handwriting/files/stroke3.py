@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.files.numeric_pickle import arrays_of
+from seqgen_handwriting.ink import Ink, checked
 
 #: What zipfile, zlib and numpy raise for bytes that are not what they should be.
 DAMAGE = (

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError, reason_of
-from seqgen_handwriting.ink import MOST_POINTS, Ink
 from seqgen_handwriting.files.xml_files import kind
+from seqgen_handwriting.ink import MOST_POINTS, Ink
 
 #: Lines that stand for a curve or arc.
 CURVE_LINES = 16
@@ -34,10 +34,10 @@ SHAPES = {
 def ink_of_svg(root: Element) -> Ink:
     """Return the strokes of an SVG drawing in the order of the document; its title is the text.
 
-    What `seqgen_handwriting.files.svg_writing` wrote comes back whole, in its own unit. Transforms are
-    applied. What ``use`` repeats, text, images, styles and shapes in percent of
-    the page are left out; a shape that is only filled is read as its outline, and a line that goes
-    nowhere as a dot.
+    What `seqgen_handwriting.files.svg_writing` wrote comes back whole, in its own unit. Transforms
+    are applied. What ``use`` repeats, text, images, styles and shapes in percent of the page are
+    left out; a shape that is only filled is read as its outline, and a line that goes nowhere as a
+    dot.
 
     Raises
     ------

@@ -17,9 +17,9 @@ from __future__ import annotations
 from html import escape
 from xml.sax.saxutils import quoteattr
 
+from seqgen_handwriting.files.xml_files import allowed
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import Sheet
-from seqgen_handwriting.files.xml_files import allowed
 
 #: Width of the pen in millimetres.
 PEN = 0.5

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.files.xml_files import content_of
+from seqgen_handwriting.ink import Ink, checked
 
 #: Part of a segment: from a stroke, or a point of it, to another, both included.
 RANGE = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?$")

@@ -43,7 +43,7 @@ SMALL = 40.0
 #: are so many heights of small letters away: those are of another line.
 BESIDE, ANOTHER_LINE = 5, 2.0
 
-#: Units of the reader's hidden layer, letters of an update, and its largest step size.
+#: Units of the reader's hidden layer, letters of an update, and its largest learning rate.
 HIDDEN, BATCH, STEP_SIZE = 128, 64, 3e-3
 
 #: Updates: so many passes over the letters of a small corpus, and the most of a large one.
@@ -255,7 +255,7 @@ def _scores(seen: Floats, weights: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Floats, ...]:
-    """Return weights that tell letters apart: cross-entropy, Adam, a step size that falls to 0."""
+    """Train weights that tell letters apart: cross-entropy, Adam, falling learning rate."""
     rng = np.random.default_rng(0)
     size, batch = seen.shape[1], min(BATCH, len(seen))
     shapes = ((size, HIDDEN), (HIDDEN,), (HIDDEN, letters), (letters,))

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_handwriting.codecs.codebook import Books
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.codecs.pen_states import LETTER
 from seqgen_handwriting.codecs.points import PointsCodec
+from seqgen_handwriting.ink import Ink
 
 if TYPE_CHECKING:
     import seqgen

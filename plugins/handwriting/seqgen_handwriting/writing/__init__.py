@@ -1,0 +1,1 @@
+"""Writing as such: fonts, which points belong to which letter, one scale for all hands."""

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
-from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.files.json_files import as_json
+from seqgen_handwriting.ink import Ink
 
 #: The fonts, two of which join their letters.
 FONTS = ("scripts", "scriptc", "futural", "cursive")

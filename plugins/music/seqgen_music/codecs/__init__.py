@@ -1,0 +1,1 @@
+"""Codecs of music: how a piece becomes tokens, and tokens a piece."""

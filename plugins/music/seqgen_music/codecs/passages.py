@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.music import Music
 from seqgen_music.codecs.rounding import rounded
+from seqgen_music.music import Music
 
 #: Notes of a passage. Sixteen are about two lines of a hymn.
 NOTES = 16

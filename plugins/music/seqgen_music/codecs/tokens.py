@@ -85,7 +85,7 @@ class TokenTable:
         return np.append(np.isin(self.kind_of, chosen), False)
 
     def all_alone_but(self, kind: str) -> list[int]:
-        """Return `Codec.kinds` of which this kind is one, and each other token is one by itself."""
+        """Return `Codec.groups`: one group for this kind, and one for each other token."""
         alone = ~self.mask(kind)[:-1]
         return np.where(alone, np.cumsum(alone), 0).tolist()
 

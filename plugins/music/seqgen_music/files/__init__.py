@@ -1,0 +1,1 @@
+"""Music in files: MIDI and notation, read and written."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.files import plain_text, text_of
+from seqgen_music.codecs.rounding import nearest
 from seqgen_music.music import (
     DRUM_CHANNEL,
     LONGEST_QUARTERS,
@@ -22,7 +23,6 @@ from seqgen_music.music import (
     make_notes,
     metre_of,
 )
-from seqgen_music.codecs.rounding import nearest
 
 #: Divides quarters into triplets, quintuplets and 128ths.
 TICKS = 480

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
+from seqgen_music.codecs.rounding import rounded
 from seqgen_music.files.midi_writing import channels, playable
 from seqgen_music.music import Music, changes
-from seqgen_music.codecs.rounding import rounded
 
 #: What sounds together: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Metric
+from seqgen_music.codecs.chorale.raster import VOICES, Raster, raster_of
 from seqgen_music.measures import voice_leading
 from seqgen_music.music import PITCH_NAMES, Music
-from seqgen_music.codecs.chorale.raster import VOICES, Raster, raster_of
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqgen.errors import DataError
-from seqgen_music.music import Music
 from seqgen_music.files.notation_writing import musicxml
+from seqgen_music.music import Music
 
 #: What Verovio is asked for: A4 at two fifths of its size on a screen, no page higher than its
 #: music, no title, and the same names inside the file every time.

@@ -20,8 +20,15 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music.codecs import passages as twins
-from seqgen_music.codecs import wishes
+from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs.chorale.raster import (
+    REST,
+    STEPS,
+    Raster,
+    bar_steps,
+    given_voices,
+    raster_of,
+)
 from seqgen_music.codecs.chorale.tracker import (
     HOLD,
     LAST_BAR,
@@ -30,13 +37,12 @@ from seqgen_music.codecs.chorale.tracker import (
     PARTS,
     PERFECT,
     ChoraleTracker,
-    Wish,
+    Request,
 )
+from seqgen_music.codecs.limits import usual_most
+from seqgen_music.codecs.tokens import TokenTable
 from seqgen_music.measures.keys import signed
 from seqgen_music.music import Music, pitch_name
-from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, bar_steps, given_voices, raster_of
-from seqgen_music.codecs.tokens import TokenTable
-from seqgen_music.codecs.limits import usual_most
 
 #: The metre of the form grid, which knows none.
 DEFAULT_METRE = (4, 4)
@@ -46,7 +52,7 @@ DEFAULT_METRE = (4, 4)
 CANDIDATES = 32
 
 #: What can be asked of a chorale in words.
-WISHES, WISH = {"bars": wishes.count, "metre": wishes.metre}, "bars=8, metre=3/4"
+REQUESTS, EXAMPLE = {"bars": requests.count, "metre": requests.metre}, "bars=8, metre=3/4"
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class ChoraleCodec(Codec):
         self.meaning[self.table.mask("pitch")[:-1]] = pitches
         if self.held:
             self.meaning[self.table.id("hold")] = HOLD
-            self.kinds = self.table.all_alone_but("pitch")
+            self.groups = self.table.all_alone_but("pitch")
         # In the form grid a pitch is also what goes on: the lower one would let all stand still.
         self.temperature = 0.5 if self.held else 0.9
         self.feature_sizes = (
@@ -215,7 +221,7 @@ class ChoraleCodec(Codec):
         """Return hashes of stretches of the soprano: chorales on one tune are twins."""
         raster = self._raster(ids)
         onsets = np.flatnonzero(raster.begins[:, 0] & (raster.sounding[:, 0] != REST))
-        return twins.passages(raster.sounding[onsets, 0], onsets)
+        return passages.passages(raster.sounding[onsets, 0], onsets)
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position (N + 1, 11)."""
@@ -262,7 +268,7 @@ class ChoraleCodec(Codec):
         upbeat = (raster.upbeat - steps) % bar_steps(raster.metre)
         return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], rest])
 
-    def particles(self, condition: Any) -> int:
+    def candidates(self, condition: Any) -> int:
         """Return `CANDIDATES` where voices are given."""
         return CANDIDATES if isinstance(condition, Music) else 1
 
@@ -292,26 +298,26 @@ class ChoraleCodec(Codec):
             ids = self._ids_of(raster).tolist()
             steps = len(raster.sounding)
             given = {voice: ids[self.header + voice :: PARTS] for voice in voices}
-            return ChoraleTracker(self, Wish(ids[: self.header], given, steps=steps))
+            return ChoraleTracker(self, Request(ids[: self.header], given, steps=steps))
         if isinstance(condition, str) and "=" in condition:
-            return ChoraleTracker(self, self._wish(condition))
+            return ChoraleTracker(self, self._request(condition))
         raise DataError(
             f"a chorale follows a melody in a file, or words such as 'bars=8, metre=3/4', "
             f"found {condition!r}"
         )
 
-    def _wish(self, text: str) -> Wish:
-        wished = wishes.parse(text, WISHES, WISH)
+    def _request(self, text: str) -> Request:
+        requested = requests.parse(text, REQUESTS, EXAMPLE)
         header = []
-        if "metre" in wished:
+        if "metre" in requested:
             if not self.held:
                 raise DataError(
                     "the form 'grid' of chorales knows no metre: leave out metre, or take a model "
                     "that was trained with form=held"
                 )
-            self._refuse_unknown_metre(wished["metre"])
-            header = [self.table.id("metre", wished["metre"])]
-        return Wish(header, bars=wished.get("bars"))
+            self._refuse_unknown_metre(requested["metre"])
+            header = [self.table.id("metre", requested["metre"])]
+        return Request(header, bars=requested.get("bars"))
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar, the first full one being 1."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.music import Music, Track, make_notes, metre_of
 from seqgen_music.codecs.rounding import rounded
+from seqgen_music.music import Music, Track, make_notes, metre_of
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 

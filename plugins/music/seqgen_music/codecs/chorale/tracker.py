@@ -29,7 +29,7 @@ HOLD, NO_CELL = -2, -3
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What a new chorale is to follow.
 
     Attributes
@@ -54,12 +54,12 @@ class ChoraleTracker:
     Parameters
     ----------
     codec : ChoraleCodec
-    wish : Wish, optional
+    request : Request, optional
         What is forced.
     """
 
-    def __init__(self, codec: ChoraleCodec, wish: Wish | None = None) -> None:
-        self._codec, self._wish = codec, wish or Wish()
+    def __init__(self, codec: ChoraleCodec, request: Request | None = None) -> None:
+        self._codec, self._request = codec, request or Request()
         self._header: list[int] = []
         self._metre, self._upbeat = codec.read_header(np.zeros(0, np.int64))
         self._sounding = [REST] * (2 * PARTS)
@@ -68,7 +68,7 @@ class ChoraleTracker:
         self._silent_steps = 0
         self._masks = [self._mask(slot) for slot in range(codec.header + PARTS)]
         # The last voice that is not given begins where all would be silent or still for too long.
-        self._keeper = max(voice for voice in range(PARTS) if voice not in self._wish.voices)
+        self._keeper = max(voice for voice in range(PARTS) if voice not in self._request.voices)
 
     def features(self) -> Sequence[int]:
         """Return the row of `ChoraleCodec.features` for the next position."""
@@ -118,11 +118,11 @@ class ChoraleTracker:
         """Force what is given, and END after it."""
         position = len(self._header)
         if position < self._codec.header:
-            return self._wish.header[position] if position < len(self._wish.header) else None
+            return self._request.header[position] if position < len(self._request.header) else None
         step, voice = divmod(self._cells, PARTS)
         if voice == 0 and step == self._length():
             return len(self._codec.vocab)
-        return self._wish.voices[voice][step] if voice in self._wish.voices else None
+        return self._request.voices[voice][step] if voice in self._request.voices else None
 
     def push(self, token: int) -> None:
         """Take note of a token.
@@ -168,21 +168,21 @@ class ChoraleTracker:
             return False
         # Whatever comes after the last voice that is not given is given.
         return not any(
-            self._sung(self._wish.voices[later][step], self._sounding[later - voice - PARTS])[1]
+            self._sung(self._request.voices[later][step], self._sounding[later - voice - PARTS])[1]
             for later in range(voice + 1, PARTS)
         )
 
     def _length(self) -> int | None:
         """Return the steps of the piece if they are given."""
-        bars = self._wish.bars
-        return self._wish.steps if bars is None else bars * bar_steps(self._metre)
+        bars = self._request.bars
+        return self._request.steps if bars is None else bars * bar_steps(self._metre)
 
     def _others_rest(self) -> bool:
         """Tell whether all voices but the next are silent in its step."""
         step, voice = divmod(self._cells, PARTS)
         before = self._sounding[len(self._sounding) - voice :]
         # Whatever comes after the last voice that is not given is given.
-        after = [self._wish.voices[later][step] for later in range(voice + 1, PARTS)]
+        after = [self._request.voices[later][step] for later in range(voice + 1, PARTS)]
         return set(before) <= {REST} and set(after) <= {self._codec.table.id("rest")}
 
     def _parallel(self, voice: int, back: int) -> int:

@@ -1,0 +1,1 @@
+"""The codec for one voice, with or without chords."""

@@ -14,9 +14,11 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music.codecs import passages as twins
-from seqgen_music.codecs import wishes
-from seqgen_music.measures.keys import signed
+from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs.chorale.raster import (
+    REST,
+    bar_steps,
+)
 from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of
 from seqgen_music.codecs.melody.tracker import (
     FIRST_PITCH,
@@ -29,12 +31,9 @@ from seqgen_music.codecs.melody.tracker import (
     REST_ID,
     MelodyTracker,
 )
-from seqgen_music.music import Music, pitch_name
-from seqgen_music.codecs.chorale.raster import (
-    REST,
-    bar_steps,
-)
 from seqgen_music.codecs.tokens import TokenTable
+from seqgen_music.measures.keys import signed
+from seqgen_music.music import Music, pitch_name
 
 
 class MelodyCodec(Codec):
@@ -85,7 +84,7 @@ class MelodyCodec(Codec):
                 "upbeat": range(longest_bar),
             }
         )
-        self.vocab, self.kinds = self.table.names, self.table.all_alone_but("pitch")
+        self.vocab, self.groups = self.table.names, self.table.all_alone_but("pitch")
         self.meaning = np.full(len(self.table), REST)
         self.meaning[HOLD_ID] = HOLD
         pitches = high - low + 1
@@ -210,16 +209,16 @@ class MelodyCodec(Codec):
         """
         if condition is None:
             return MelodyTracker(self)
-        readers = {"bars": wishes.count, "metre": self._read_metre}
+        readers = {"bars": requests.count, "metre": self._read_metre}
         beats, unit = self.metres[0]
-        wanted = wishes.parse(condition, readers, f"bars=16, metre={beats}/{unit}")
+        wanted = requests.parse(condition, readers, f"bars=16, metre={beats}/{unit}")
         return MelodyTracker(self, wanted.get("metre"), wanted.get("bars"))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of the melody."""
         events = self.meaning[ids[HEADER:]]
         onsets = np.flatnonzero(events >= 0)
-        return twins.passages(events[onsets], onsets)
+        return passages.passages(events[onsets], onsets)
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar, the first full one being 1."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Within, check_fields
-from seqgen_music.music import Music, Track, make_notes, metre_of
 from seqgen_music.codecs.chorale.raster import (
     LONGEST_STEPS,
     REST,
@@ -22,6 +21,7 @@ from seqgen_music.codecs.chorale.raster import (
     metre_and_upbeat,
 )
 from seqgen_music.codecs.rounding import rounded
+from seqgen_music.music import Music, Track, make_notes, metre_of
 
 #: Most steps in a quarter: more ticks than a MIDI file can count otherwise.
 FINEST = 24

@@ -1,11 +1,12 @@
 """The codec `multitrack`: any number of instruments and drums, note by note through the bars.
 
-A piece opens with a header (`seqgen_music.codecs.multitrack.header`) and its tempo. Then it goes bar after
-bar. A metre token opens the first bar and every bar of another metre, a bar token all others. In
-a bar come places where notes begin, each followed by its notes, sorted by instrument (drums
-first) and pitch. What a token says holds until another one says otherwise: the instrument for all
-notes to come, the velocity for those of its instrument, the tempo for all. So a note is a pitch
-and a duration, and a stroke of a drum one token, unless the instrument or the loudness change::
+A piece opens with a header (`seqgen_music.codecs.multitrack.header`) and its tempo. Then it goes
+bar after bar. A metre token opens the first bar and every bar of another metre, a bar token all
+others. In a bar come places where notes begin, each followed by its notes, sorted by instrument
+(drums first) and pitch. What a token says holds until another one says otherwise: the instrument
+for all notes to come, the velocity for those of its instrument, the tempo for all. So a note is a
+pitch and a duration, and a stroke of a drum one token, unless the instrument or the loudness
+change::
 
     key D minor | density 16 | instrument drums | instrument 33 | tempo 120
     | metre 4/4 | position 0 | program drums | velocity 24 | drum 36 | drum 42
@@ -30,10 +31,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Within, check_fields
-from seqgen_music.measures import keys
-from seqgen_music.codecs import passages as twins
-from seqgen_music.codecs import wishes
-from seqgen_music.codecs.multitrack.instruments import programs_named
+from seqgen_music.codecs import passages, requests
 from seqgen_music.codecs.multitrack.features import feature_sizes, features_of
 from seqgen_music.codecs.multitrack.header import (
     DENSITIES,
@@ -44,10 +42,21 @@ from seqgen_music.codecs.multitrack.header import (
     header_of,
     written,
 )
+from seqgen_music.codecs.multitrack.instruments import programs_named
 from seqgen_music.codecs.multitrack.repeats import longest_runs, usual_runs
+from seqgen_music.codecs.multitrack.score import (
+    DRUMS,
+    FINEST,
+    LONGEST_STEPS,
+    GridScore,
+    bar_steps,
+    program_name,
+    score_of,
+    settle,
+)
 from seqgen_music.codecs.multitrack.spelling import spell, tokens_of
 from seqgen_music.codecs.multitrack.states import States, states_of
-from seqgen_music.codecs.multitrack.tracker import MultitrackTracker, Wish
+from seqgen_music.codecs.multitrack.tracker import MultitrackTracker, Request
 from seqgen_music.codecs.multitrack.values import (
     TEMPOS,
     VELOCITIES,
@@ -59,30 +68,21 @@ from seqgen_music.codecs.multitrack.values import (
     span_of,
     tempo_numbers,
 )
-from seqgen_music.music import DEFAULT_TEMPO, Music
-from seqgen_music.codecs.multitrack.score import (
-    DRUMS,
-    FINEST,
-    LONGEST_STEPS,
-    Score,
-    bar_steps,
-    program_name,
-    score_of,
-    settle,
-)
 from seqgen_music.codecs.tokens import TokenTable
+from seqgen_music.measures import keys
+from seqgen_music.music import DEFAULT_TEMPO, Music
 
 #: What may be asked of a new piece, and an example.
-WISHES = {
+REQUESTS = {
     "composer": str,
     "key": keys.named,
-    "density": wishes.number,
-    "instruments": wishes.names,
-    "tempo": wishes.number,
-    "metre": wishes.metre,
-    "bars": wishes.count,
+    "density": requests.number,
+    "instruments": requests.names,
+    "tempo": requests.number,
+    "metre": requests.metre,
+    "bars": requests.count,
 }
-WISH = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
+EXAMPLE = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
 
 #: Pieces of a composer who is told of: folders of one piece each are not of composers.
 FEWEST_PIECES = 2
@@ -252,7 +252,7 @@ class MultitrackCodec(Codec):
             bar += len(list(run))
         return lines
 
-    def _refuse_unknown(self, score: Score) -> None:
+    def _refuse_unknown(self, score: GridScore) -> None:
         program = self._numbers.program[score.program]
         pitch = self._numbers.pitch[(score.program == DRUMS).astype(np.intp), score.pitch]
         if len(unknown := np.flatnonzero(program < 0)):
@@ -291,7 +291,7 @@ class MultitrackCodec(Codec):
         settled = settle(step, program[notes], pitch, duration, velocity, steps)
         metres = [learned.metres[number] for number in states.metres.tolist()]
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
-        music = Score(steps, starts, metres, *tempos, *settled).to_music()
+        music = GridScore(steps, starts, metres, *tempos, *settled).to_music()
         composer = number[self._is(ids, "composer")][:1].tolist()
         return replace(
             music,
@@ -404,9 +404,9 @@ class MultitrackCodec(Codec):
         DataError
             If the text cannot be read, or asks for what the corpus had not.
         """
-        wished = {} if condition is None else wishes.parse(condition, WISHES, WISH)
-        if "metre" in wished:
-            self._refuse_metres([wished["metre"]])
+        requested = {} if condition is None else requests.parse(condition, REQUESTS, EXAMPLE)
+        if "metre" in requested:
+            self._refuse_metres([requested["metre"]])
         token_of: dict[str, Callable[[Any], int]] = {
             "composer": self.composer_token,
             "key": lambda key: self.table.start("key") + key,
@@ -414,14 +414,14 @@ class MultitrackCodec(Codec):
             "tempo": self.tempo_token,
             "metre": lambda metre: self.table.id("metre", metre),
         }
-        tokens = [token_of[name](value) for name, value in wished.items() if name in token_of]
-        instruments = programs_named(wished.get("instruments", ()), self.learned.programs)
-        return MultitrackTracker(self, Wish(tokens, instruments, wished.get("bars")))
+        tokens = [token_of[name](value) for name, value in requested.items() if name in token_of]
+        instruments = programs_named(requested.get("instruments", ()), self.learned.programs)
+        return MultitrackTracker(self, Request(tokens, instruments, requested.get("bars")))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of what is heard on top, its onsets rounded to sixteenths."""
         music = self.decode(ids)
-        return twins.passages(*twins.skyline(music, music.ticks_per_quarter // 4))
+        return passages.passages(*passages.skyline(music, music.ticks_per_quarter // 4))
 
     def composer_token(self, name: str) -> int:
         """Return the token of a composer.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from seqgen.plugin import Ids
-from seqgen_music.measures import keys
 from seqgen_music.codecs.multitrack import harmony as harmony
 from seqgen_music.codecs.multitrack.memory import SIZES, expectations
 from seqgen_music.codecs.multitrack.states import States, latest
 from seqgen_music.codecs.tokens import TokenTable
+from seqgen_music.measures import keys
 
 #: Bars in a phrase, and phrases that are told apart.
 PHRASE, PHRASES = 8, 8

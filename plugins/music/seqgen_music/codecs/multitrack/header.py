@@ -15,8 +15,8 @@ import numpy as np
 
 from seqgen.compiling import compiled
 from seqgen.plugin import Ids
+from seqgen_music.codecs.multitrack.score import DRUMS, GridScore
 from seqgen_music.measures.keys import SHIFTS, key_of
-from seqgen_music.codecs.multitrack.score import DRUMS, Score
 
 #: Notes a bar, two to an octave: 1, 2, 3, 4, 6, 8, 11 ... 1,024.
 DENSITIES = (1, *(round(2 ** (number / 2)) for number in range(2, 21)))
@@ -53,7 +53,7 @@ class Header:
         return int(SHIFTS[self.key])
 
 
-def header_of(score: Score) -> Header:
+def header_of(score: GridScore) -> Header:
     """Return what a piece tells of itself."""
     classes, programs = _counts(score.program, score.pitch)
     density = density_number(len(score.step) / len(score.starts))
@@ -71,7 +71,7 @@ def _counts(program: Any, pitch: Any) -> tuple[Any, Any]:
     return classes, programs
 
 
-def written(score: Score, header: Header) -> Ids:
+def written(score: GridScore, header: Header) -> Ids:
     """Return the number in `WRITTEN` of every pitch, without the key; of a drum its pitch."""
     return np.where(score.program == DRUMS, score.pitch, score.pitch - header.shift - LOWEST)
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqgen_music.codecs.multitrack.score import Score
 from seqgen_music.codecs.limits import usual_most
+from seqgen_music.codecs.multitrack.score import GridScore
 
 #: After how many bars the same one may come again and again.
 PERIODS = (1, 2, 4)
 
 
-def longest_runs(score: Score) -> tuple[int, ...]:
+def longest_runs(score: GridScore) -> tuple[int, ...]:
     """Return how many bars in a row are at most the same as those so many `PERIODS` before.
 
     The last of them need only begin in the same way, for that is what a new piece is kept from. A

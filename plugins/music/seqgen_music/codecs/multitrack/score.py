@@ -23,9 +23,9 @@ from seqgen_music.codecs.multitrack.grid import (
     packed,
     unpacked,
 )
+from seqgen_music.codecs.rounding import rounded
 from seqgen_music.files.midi_writing import LONGEST_TICKS
 from seqgen_music.music import NOTE, Music, Track, changes
-from seqgen_music.codecs.rounding import rounded
 
 #: Ticks of a step in the pieces that come out.
 STEP_TICKS = 40
@@ -42,7 +42,7 @@ LONGEST_STEPS = LONGEST_TICKS // STEP_TICKS - LONGEST_NOTE * FINEST
 
 
 @dataclass(frozen=True)
-class Score:
+class GridScore:
     """Notes on a grid; no program plays a pitch twice at a time.
 
     Attributes
@@ -105,7 +105,7 @@ def bar_steps(metre: tuple[int, int], steps: int) -> int:
     return 4 * steps * beats // unit
 
 
-def score_of(music: Music, steps: int) -> Score:
+def score_of(music: Music, steps: int) -> GridScore:
     """Round a piece to a grid of so many steps a quarter; `MultitrackCodec` says what is lost.
 
     Raises
@@ -130,7 +130,7 @@ def score_of(music: Music, steps: int) -> Score:
     if not kept.all():
         starts, metres = starts[kept], list(compress(metres, kept.tolist()))
     settled = settle(step, program, notes["pitch"], duration, notes["velocity"], steps)
-    return Score(steps, starts, metres, moments, tempos["qpm"], *settled)
+    return GridScore(steps, starts, metres, moments, tempos["qpm"], *settled)
 
 
 def settle(

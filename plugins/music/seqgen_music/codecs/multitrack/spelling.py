@@ -61,7 +61,7 @@ def spell(notes: Any, bars: Any, tempos: Any, tokens: Tokens) -> Any:
     Parameters
     ----------
     notes : tuple of int64 array (N,)
-        Step, program, pitch as it is written, duration and velocity of a `Score`.
+        Step, program, pitch as it is written, duration and velocity of a `GridScore`.
     bars, tempos : tuple of two int64 arrays
         The steps from which they hold, and their tokens.
     tokens : Tokens

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What a user asks of a piece.
 
     Attributes
@@ -44,11 +44,11 @@ class MultitrackTracker:
     Parameters
     ----------
     codec : MultitrackCodec
-    wish : Wish
+    request : Request
     """
 
-    def __init__(self, codec: MultitrackCodec, wish: Wish) -> None:
-        self._codec, self._table, self._wish = codec, codec.table, wish
+    def __init__(self, codec: MultitrackCodec, request: Request) -> None:
+        self._codec, self._table, self._request = codec, codec.table, request
         self._masks = {kind: codec.table.mask(kind) for kind in codec.table.kinds}
         self._tokens = [codec.table.token(number)[0] for number in range(len(codec.table))]
         self._wanted = self._wanted_mask()
@@ -199,11 +199,11 @@ class MultitrackTracker:
     def _wanted_mask(self) -> NDArray[np.bool_]:
         """Return what the condition allows anywhere."""
         mask = np.ones(len(self._table) + 1, bool)
-        for token in self._wish.tokens:
+        for token in self._request.tokens:
             mask &= ~self._masks[self._tokens[token]]
             mask[token] = True
-        if self._wish.instruments:
-            programs = frozenset.union(*self._wish.instruments)
+        if self._request.instruments:
+            programs = frozenset.union(*self._request.instruments)
             playing = [program in programs for program in self._codec.learned.programs]
             for kind in ("instrument", "program"):
                 mask[self._masks[kind]] = playing
@@ -212,29 +212,29 @@ class MultitrackTracker:
     def _opening(self) -> NDArray[np.bool_]:
         """Return composers and keys; composers alone if one is wanted."""
         composers = self._masks["composer"]
-        wanted = composers[list(self._wish.tokens)].any()
+        wanted = composers[list(self._request.tokens)].any()
         return composers.copy() if wanted else composers | self._masks["key"]
 
     def _instruments(self) -> NDArray[np.bool_]:
-        """Return the instruments that may be told of next; tempos after one of each wish."""
+        """Return the instruments that may be told of next; tempos after one of each request."""
         mask = self._masks["instrument"].copy()
         start, programs = self._table.start("instrument"), self._codec.learned.programs
         left = self._last - start + 1 if self._kind == "instrument" else 0
         mask[start : start + left] = False
-        missing = [programs.index(max(wish)) for wish in self._missing()]
+        missing = [programs.index(max(request)) for request in self._missing()]
         # A prompt may have passed over what is wanted.
         if missing := [number for number in missing if number >= left]:
-            # The first wish that is not met is not.
+            # The first request that is not met is not.
             mask[start + min(missing) + 1 : start + len(programs)] = False
         elif self._plays.any():
             mask |= self._masks["tempo"]
         return mask
 
     def _missing(self) -> list[frozenset[int]]:
-        """Return the wishes of which no instrument was told."""
+        """Return the requests of which no instrument was told."""
         programs = self._codec.learned.programs
         told = {program for program, plays in zip(programs, self._plays[1:], strict=True) if plays}
-        return [wish for wish in self._wish.instruments if not wish & told]
+        return [request for request in self._request.instruments if not request & told]
 
     def _close_header(self) -> None:
         """Allow from now on the instruments that were told of.
@@ -255,7 +255,7 @@ class MultitrackTracker:
 
     def _line(self) -> NDArray[np.bool_]:
         """Return what opens the next bar, if there may be one."""
-        if self._may_end() and self._wish.bars is not None:
+        if self._may_end() and self._request.bars is not None:
             # At the line where the model would go on the piece is over, not before.
             return self._masks["bar"] if not self._empty else np.zeros(len(self._table) + 1, bool)
         if not self._begun or self._empty > EMPTY_BARS:
@@ -265,7 +265,7 @@ class MultitrackTracker:
 
     def _is_due(self, kind: str, number: int) -> bool:
         """Tell whether what holds, of a prompt, is not what is wanted."""
-        wanted = [token for token in self._wish.tokens if self._tokens[token] == kind]
+        wanted = [token for token in self._request.tokens if self._tokens[token] == kind]
         return bool(wanted) and wanted != [self._table.start(kind) + number - 1]
 
     def _notes(self) -> NDArray[np.bool_]:
@@ -302,7 +302,7 @@ class MultitrackTracker:
 
     def _is_over(self) -> bool:
         """Tell whether the line after the last bar that is wanted was written."""
-        return self._wish.bars is not None and self._lines > self._wish.bars
+        return self._request.bars is not None and self._lines > self._request.bars
 
     def _may_end(self) -> bool:
-        return self._wish.bars is None or self._lines >= self._wish.bars
+        return self._request.bars is None or self._lines >= self._request.bars

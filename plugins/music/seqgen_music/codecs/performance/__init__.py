@@ -1,0 +1,1 @@
+"""The codec for piano as it was played."""

@@ -21,11 +21,15 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen_music.codecs import passages as twins
-from seqgen_music.codecs import wishes
-from seqgen_music.music import NOTE, Music, Track, pitch_name
+from seqgen_music.codecs import passages, requests
 from seqgen_music.codecs.performance.loops import Limits, fewest_pitches, longest_repeats
-from seqgen_music.codecs.performance.memory import FARTHEST, LATEST, LONGEST_RUN, Memory, features_of
+from seqgen_music.codecs.performance.memory import (
+    FARTHEST,
+    LATEST,
+    LONGEST_RUN,
+    Memory,
+    features_of,
+)
 from seqgen_music.codecs.performance.tracker import (
     BIN_WIDTH,
     BINS,
@@ -45,6 +49,7 @@ from seqgen_music.codecs.performance.tracker import (
 )
 from seqgen_music.codecs.rounding import nearest
 from seqgen_music.codecs.tokens import TokenTable
+from seqgen_music.music import NOTE, Music, Track, pitch_name
 
 #: Steps for which what sounds in the end rings on if nothing ends it: the piece was cut there.
 RING = 2 * STEPS
@@ -343,13 +348,13 @@ class PerformanceCodec(Codec):
         """
         if condition is None:
             return PerformanceTracker(self)
-        wanted = wishes.parse(condition, {"seconds": wishes.number}, "seconds=30")
+        wanted = requests.parse(condition, {"seconds": requests.number}, "seconds=30")
         return PerformanceTracker(self, wanted["seconds"])
 
     def passages(self, ids: Ids) -> Ids:
         """Return passages of all notes in their order, whatever their time and loudness."""
         notes, _, _ = self._notes_of(ids)
-        return twins.played_passages(notes.pitch, notes.start, CHORD_SPREAD)
+        return passages.played_passages(notes.pitch, notes.start, CHORD_SPREAD)
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the time, in minutes and seconds."""

@@ -13,8 +13,8 @@ from seqgen_music.codecs.chorale.raster import raster_of
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.generation.fused import FusedStepper
 from seqgen.generation.candidates import _resampled, _shares
+from seqgen.generation.fused import FusedStepper
 from seqgen.generation.torch_stepper import TorchStepper
 
 AS_IT_IS = SampleConfig(temperature=1.0, min_p=0.0)
@@ -68,7 +68,7 @@ def test_what_is_drawn_follows_from_what_is_given_later(dictated) -> None:
             sample=AS_IT_IS,
             limit=LimitConfig(length=2),
             seed=seed,
-            particles=64,
+            candidates=64,
         )
         assert new.piece[1] == " "
         counts[firsts.index(new.piece[0])] += 1
@@ -79,7 +79,9 @@ def test_candidates_that_are_drawn_anew_go_on_from_their_own_state(dictated) -> 
     """The likelihood that was summed up on the way is the model's of the whole piece."""
     condition = {at: letter(dictated, "e") for at in range(3, 60, 7)}
     pieces = list(
-        seqgen.generate(dictated, 3, condition=condition, limit=LimitConfig(length=60), particles=8)
+        seqgen.generate(
+            dictated, 3, condition=condition, limit=LimitConfig(length=60), candidates=8
+        )
     )
     scores = seqgen.score(dictated, [new.piece for new in pieces])
     for new, score in zip(pieces, scores, strict=True):
@@ -93,7 +95,8 @@ def test_candidates_that_are_drawn_anew_go_on_from_their_own_state(dictated) -> 
 def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch, device) -> None:
     if device == "torch":
         monkeypatch.setattr(
-            "seqgen.generation.engine.choose_stepper", lambda run, lanes, int8: TorchStepper(run.model)
+            "seqgen.generation.engine.choose_stepper",
+            lambda run, lanes, int8: TorchStepper(run.model),
         )
     prompt, space = "9 green", letter(dictated, " ")
     [new] = seqgen.generate(
@@ -103,7 +106,7 @@ def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch,
         stop=[np.array([letter(dictated, "g")])],
         limit=LimitConfig(length=40),
         int8=device == "cpu",
-        particles=7,
+        candidates=7,
     )
     assert new.piece.startswith(prompt) and new.piece[9] == "o"
     assert new.stopped_by in ("stop", "length", "end")
@@ -113,9 +116,9 @@ def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch,
 def test_voices_that_are_given_are_harmonised_with_candidates(chorales) -> None:
     codec = chorales.codec
     [new] = seqgen.generate(chorales, limit=LimitConfig(length=200))
-    assert [codec.particles(given) for given in (None, "bars=4", new.piece)] == [1, 1, CANDIDATES]
+    assert [codec.candidates(given) for given in (None, "bars=4", new.piece)] == [1, 1, CANDIDATES]
     assert len(new.piece.keys) == 1
-    [again] = seqgen.generate(chorales, condition=new.piece, particles=4)
+    [again] = seqgen.generate(chorales, condition=new.piece, candidates=4)
     one, other = (raster_of(piece).sounding[:, 0] for piece in (new.piece, again.piece))
     np.testing.assert_array_equal(one, other)
 
@@ -124,10 +127,10 @@ def test_a_piece_is_the_same_whatever_is_written_beside_it(dictated) -> None:
     options = {
         "condition": {5: letter(dictated, "e"), 9: letter(dictated, "n")},
         "limit": LimitConfig(length=30),
-        "particles": 6,
+        "candidates": 6,
     }
     first = [new.piece for new in seqgen.generate(dictated, 3, **options)]
-    assert first == [new.piece for new in seqgen.generate(dictated, 3, batch=1, **options)]
+    assert first == [new.piece for new in seqgen.generate(dictated, 3, batch_size=1, **options)]
     assert first[:2] == [new.piece for new in seqgen.generate(dictated, 2, **options)]
     assert first != [new.piece for new in seqgen.generate(dictated, 3, seed=1, **options)]
 
@@ -144,7 +147,7 @@ def test_ctrl_c_keeps_the_candidate_that_weighs_most(dictated, monkeypatch) -> N
     monkeypatch.setattr(FusedStepper, "write", interrupted)
     found, condition = [], {2: letter(dictated, "e")}
     with pytest.raises(KeyboardInterrupt):
-        for new in seqgen.generate(dictated, 2, condition=condition, particles=4):
+        for new in seqgen.generate(dictated, 2, condition=condition, candidates=4):
             found.append(new)
     assert [(new.stopped_by, len(new.ids), new.piece[2]) for new in found] == [
         ("interrupt", 5, "e")
@@ -160,7 +163,7 @@ def test_candidates_end_apart(dictated) -> None:
             4,
             condition={2: end, 200: letter(dictated, "e")},
             sample=SampleConfig(bias=("<end>=6",)),
-            particles=5,
+            candidates=5,
         )
     )
     assert all(piece.stopped_by == "end" and len(piece.ids) <= 2 for piece in new)
@@ -177,5 +180,5 @@ def test_each_is_drawn_anew_as_often_as_is_due_to_it(weights, draw) -> None:
 
 
 def test_no_candidate_at_all_is_refused(run) -> None:
-    with pytest.raises(ConfigError, match="particles must be from 1 to 65,536, found 0"):
-        list(seqgen.generate(run, particles=0))
+    with pytest.raises(ConfigError, match="candidates must be from 1 to 65,536, found 0"):
+        list(seqgen.generate(run, candidates=0))

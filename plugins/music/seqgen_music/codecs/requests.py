@@ -16,7 +16,7 @@ from seqgen.errors import DataError
 def parse(
     condition: Any, known: Mapping[str, Callable[[str], Any]], example: str
 ) -> dict[str, Any]:
-    """Return the wishes by name.
+    """Return the requests by name.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def parse(
     Raises
     ------
     DataError
-        If it is no text, a part of it is no wish, or its name is not known or comes twice, or its
-        value cannot be read.
+        If it is no text, a part of it is no request, or its name is not known or comes twice, or
+        its value cannot be read.
     """
     if not isinstance(condition, str):
         raise DataError(f"this codec follows words such as {example!r}, found {condition!r}")
-    wishes: dict[str, Any] = {}
+    requests: dict[str, Any] = {}
     for part in condition.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))
         if not sign or name not in known:
@@ -43,13 +43,13 @@ def parse(
                 f"cannot follow {part.strip()!r} in {condition!r}: expected NAME=VALUE, where "
                 f"NAME is one of {', '.join(known)}, such as {example!r}"
             )
-        if name in wishes:
+        if name in requests:
             raise DataError(f"{name} is given twice in {condition!r}; give it once")
         try:
-            wishes[name] = known[name](value)
+            requests[name] = known[name](value)
         except ValueError as error:
             raise DataError(f"cannot follow {part.strip()!r} in {condition!r}: {error}") from error
-    return wishes
+    return requests
 
 
 def count(text: str) -> int:

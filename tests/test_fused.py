@@ -10,7 +10,7 @@ import seqgen
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.sampling import Lanes, rules_for
+from seqgen.generation.sampling import Positions, rules_for
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.model import SequenceLSTM
@@ -127,7 +127,7 @@ def test_reading_at_once_is_reading_step_by_step() -> None:
 
 def written(stepper: Stepper, lanes: int, steps: int, config: SampleConfig) -> np.ndarray:
     """Return what a stepper writes from the start, in one call."""
-    some = Lanes(
+    some = Positions(
         np.full(lanes, VOCAB.start),
         np.zeros((lanes, 0), np.int64),
         np.ones((lanes, VOCAB.targets), bool),

@@ -13,7 +13,7 @@ from seqgen.errors import ConfigError
 from seqgen.generation.sampling import (
     NOT_FINITE,
     NOTHING_LEFT,
-    Lanes,
+    Positions,
     Rules,
     choose,
     choose_each,
@@ -195,7 +195,7 @@ def test_a_mask_is_never_violated() -> None:
         allowed = rng.random((lanes, targets)) < 0.2
         allowed[np.arange(lanes), rng.integers(0, targets, lanes)] = True
         logits = rng.normal(0, 8, (lanes, targets)).astype(np.float32)
-        some = Lanes(
+        some = Positions(
             np.zeros(lanes, np.int64),
             np.zeros((lanes, 0), np.int64),
             allowed,

@@ -16,7 +16,7 @@ from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
-from seqgen.generation.writer import Generated, Lane, Primed, Task
+from seqgen.generation.writer import Draft, Generated, Primed, Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 
@@ -60,49 +60,49 @@ def search(
     if count > width:
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
     stepper = choose_stepper(run, width, int8=int8)
-    task = Task(stepper, run, prompt, condition, None, limit, stop, 0)
-    beam, found = [task.lane(0)], list[Lane]()
+    writer = Writer(stepper, run, prompt, condition, None, limit, stop, 0)
+    beam, found = [writer.draft(0)], list[Draft]()
     interrupt = None
     try:
-        for step in _steps(task, stepper, run, width, count):
+        for step in _steps(writer, stepper, run, width, count):
             beam, found = step
     except KeyboardInterrupt as error:
         interrupt = error
-    for lane in beam[: count - len(found)]:
-        lane.stop("time" if interrupt is None else "interrupt")
-        found.append(lane)
-    for number, lane in enumerate(found):
-        lane.index = number
-        yield lane.generated(run.codec, with_prompt)
+    for draft in beam[: count - len(found)]:
+        draft.stop("time" if interrupt is None else "interrupt")
+        found.append(draft)
+    for number, draft in enumerate(found):
+        draft.index = number
+        yield draft.generated(run.codec, with_prompt)
     if interrupt is not None:
         raise interrupt
 
 
 def _steps(
-    task: Task, stepper: Stepper, run: Run, width: int, count: int
-) -> Iterator[tuple[list[Lane], list[Lane]]]:
+    writer: Writer, stepper: Stepper, run: Run, width: int, count: int
+) -> Iterator[tuple[list[Draft], list[Draft]]]:
     """Yield after each step the candidates, likeliest first, and the best that have ended."""
-    beam, found = [task.lane(0)], list[Lane]()
-    state = task.state
-    while beam and not task.is_late():
-        lanes = task.lanes(beam)
-        logits, state = stepper.read(lanes.ids[:, None], lanes.features[:, None], state)
+    beam, found = [writer.draft(0)], list[Draft]()
+    state = writer.state
+    while beam and not writer.is_late():
+        positions = writer.positions(beam)
+        logits, state = stepper.read(positions.ids[:, None], positions.features[:, None], state)
         scores = np.stack([log_softmax(row) for row in logits])
-        so_far = np.array([sum(lane.log_probabilities) for lane in beam])
-        totals = np.where(lanes.allowed, so_far[:, None] + scores, -np.inf)
+        so_far = np.array([sum(draft.log_probabilities) for draft in beam])
+        totals = np.where(positions.allowed, so_far[:, None] + scores, -np.inf)
         order = np.argsort(-totals, axis=None, kind="stable")
         best = [divmod(int(place), totals.shape[1]) for place in order[:width]]
         parents, following, ended = [], [], []
         for row, token in best:
             if totals[row, token] == -np.inf:
                 break
-            lane = beam[row].branch(run.codec)
-            task.take(lane, [token], [float(scores[row, token])])
-            if lane.stopped_by is None:
-                following.append(lane)
+            draft = beam[row].branch(run.codec)
+            writer.take(draft, [token], [float(scores[row, token])])
+            if draft.stopped_by is None:
+                following.append(draft)
                 parents.append(row)
             else:
-                ended.append(lane)
+                ended.append(draft)
         found = sorted([*found, *ended], key=_unlikelihood)[:count]
         beam, state = following, stepper.select(state, np.array(parents, np.int64))
         yield beam, found
@@ -111,5 +111,5 @@ def _steps(
             return
 
 
-def _unlikelihood(lane: Lane) -> float:
-    return -sum(lane.log_probabilities)
+def _unlikelihood(draft: Draft) -> float:
+    return -sum(draft.log_probabilities)

@@ -20,59 +20,59 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.generation.writer import Lane, Task
+from seqgen.generation.writer import Draft, Writer
 from seqgen.plugin import Codec, Ids
 
 #: Candidates are drawn anew once they are worth no more than this share of as many equal ones.
 WORN = 0.5
 
 
-def write_guided(task: Task, lanes: list[Lane], count: int, codec: Codec) -> Iterator[int]:
+def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) -> Iterator[int]:
     """Write one piece, and yield after each step how many tokens were drawn for all candidates.
 
     Parameters
     ----------
-    task : Task
-    lanes : list of Lane
-        The one lane of the piece; after each step the first of the candidates that weigh most
+    writer : Writer
+    drafts : list of Draft
+        The one draft of the piece; after each step the first of the candidates that weigh most
         takes its place, and in the end one that is drawn by weight.
     count : int
         How many candidates.
     codec : Codec
         Shared by them.
     """
-    [lane] = lanes
-    chooser, bits = lane.random, cast(np.random.Philox, lane.random.bit_generator)
+    [draft] = drafts
+    chooser, bits = draft.random, cast(np.random.Philox, draft.random.bit_generator)
     streams = [np.random.Generator(bits.jumped(slot + 1)) for slot in range(count)]
-    candidates = _continued([lane], [0] * count, streams, codec)
-    active, state = candidates, task.start(count)
+    candidates = _continued([draft], [0] * count, streams, codec)
+    active, state = candidates, writer.start(count)
     weights = np.zeros(count)
     while active:
-        step = task.step(active, state)
+        step = writer.step(active, state)
         state = step.state
         if len(active) == count and step.given.all():
             weights += step.log_probabilities
             if _are_worn(weights) and not any(each.stopped_by for each in candidates):
                 rows = _resampled(weights, chooser.random())
                 candidates = _continued(candidates, rows.tolist(), streams, codec)
-                active, state = candidates, task.select(state, rows)
+                active, state = candidates, writer.select(state, rows)
                 weights[:] = 0.0
-        active, state = task.going(active, state)
-        lanes[0] = candidates[int(np.argmax(weights))]
+        active, state = writer.going(active, state)
+        drafts[0] = candidates[int(np.argmax(weights))]
         yield step.drawn
-    lanes[0] = candidates[chooser.choice(count, p=_shares(weights))]
+    drafts[0] = candidates[chooser.choice(count, p=_shares(weights))]
 
 
 def _continued(
-    lanes: list[Lane], rows: list[int], streams: list[np.random.Generator], codec: Codec
-) -> list[Lane]:
-    """Return some lanes, copied where one is named again, each with a stream of draws."""
+    drafts: list[Draft], rows: list[int], streams: list[np.random.Generator], codec: Codec
+) -> list[Draft]:
+    """Return some drafts, copied where one is named again, each with a stream of draws."""
     continued, named = [], set[int]()
     for row, stream in zip(rows, streams, strict=True):
-        lane = lanes[row].branch(codec) if row in named else lanes[row]
+        draft = drafts[row].branch(codec) if row in named else drafts[row]
         named.add(row)
-        lane.random = stream
-        continued.append(lane)
+        draft.random = stream
+        continued.append(draft)
     return continued
 
 

@@ -15,7 +15,7 @@ from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.writer import Generated, Primed, Task, read_prompt
+from seqgen.generation.writer import Generated, Primed, Writer, read_prompt
 from seqgen.plugin import Ids, Piece
 from seqgen.run import Run
 
@@ -116,29 +116,29 @@ def generate(
     # Candidates are side by side themselves.
     batch_size = min(count, batch_size) if candidates == 1 else 1
     stepper = choose_stepper(run, batch_size * candidates, int8=int8)
-    task = Task(stepper, run, prompt, condition, sample, limit, stop, seed)
+    writer = Writer(stepper, run, prompt, condition, sample, limit, stop, seed)
     drawn = 0
     for first in range(0, count, batch_size):
-        if task.is_late():
+        if writer.is_late():
             return
-        lanes = [task.lane(index) for index in range(first, min(first + batch_size, count))]
+        drafts = [writer.draft(index) for index in range(first, min(first + batch_size, count))]
         if candidates == 1:
-            steps = task.write(lanes)
+            steps = writer.write(drafts)
         else:
-            steps = write_guided(task, lanes, candidates, run.codec)
+            steps = write_guided(writer, drafts, candidates, run.codec)
         try:
             for step_drawn in steps:
                 drawn += step_drawn
                 if progress is not None:
-                    ended = sum(lane.stopped_by is not None for lane in lanes)
-                    progress(first + ended, drawn, lanes[0].ids)
+                    ended = sum(draft.stopped_by is not None for draft in drafts)
+                    progress(first + ended, drawn, drafts[0].ids)
         except KeyboardInterrupt:
-            for lane in lanes:
-                if lane.stopped_by is None:
-                    lane.stop("interrupt")
-            yield from (lane.generated(run.codec, with_prompt) for lane in lanes)
+            for draft in drafts:
+                if draft.stopped_by is None:
+                    draft.stop("interrupt")
+            yield from (draft.generated(run.codec, with_prompt) for draft in drafts)
             raise
-        yield from (lane.generated(run.codec, with_prompt) for lane in lanes)
+        yield from (draft.generated(run.codec, with_prompt) for draft in drafts)
 
 
 @checked
@@ -165,12 +165,12 @@ def stream(
         The ids drawn, without the prompt's and without END.
     """
     limit = limit or LimitConfig(length=math.inf)
-    task = Task(
+    writer = Writer(
         choose_stepper(run, 1, int8=int8), run, prompt, condition, sample, limit, stop, seed
     )
-    lane = task.lane(index)
-    sent = lane.count
-    for _ in task.write([lane]):
-        yield from lane.ids[len(lane.ids) - (lane.count - sent) :]
-        sent = lane.count
-        task.forget(lane)
+    draft = writer.draft(index)
+    sent = draft.count
+    for _ in writer.write([draft]):
+        yield from draft.ids[len(draft.ids) - (draft.count - sent) :]
+        sent = draft.count
+        writer.forget(draft)

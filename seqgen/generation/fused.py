@@ -3,7 +3,7 @@
 What a token or a feature adds to the gates is a row of a table that is made once. The recurrent
 weights lie in panels, in the order in which they are read.
 
-B lanes, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
+B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig
 from seqgen.generation.fused_step import PANEL, Floats, Network, read_all, write_all
-from seqgen.generation.sampling import Lanes, Rules
+from seqgen.generation.sampling import Positions, Rules
 from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
 from seqgen.vocab import Vocab
@@ -67,7 +67,7 @@ class FusedStepper:
         self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
 
     def start(self, lanes: int) -> Floats:
-        """Return zeros: h and c of B lanes, as (2, B, L * H filled up)."""
+        """Return zeros: h and c of B sequences, as (2, B, L * H filled up)."""
         return _copy(np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32))
 
     def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
@@ -84,7 +84,7 @@ class FusedStepper:
         return logits[:, : self._targets].copy(), state
 
     def write(
-        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Floats
+        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: Floats
     ) -> tuple[Ids, NDArray[np.float64], Floats]:
         """Step and draw in one call."""
         state = _copy(state)
@@ -92,7 +92,7 @@ class FusedStepper:
         new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
 
         def write(rows: slice) -> None:
-            some, (h, c) = Lanes._make(values[rows] for values in lanes), state[:, rows]
+            some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
             room = x[rows], gates[rows], logits[rows]
             drawn = new[rows], log_probabilities[rows]
             write_all(self._network, some, draws[rows], rules, h, c, *room, *drawn)
@@ -101,7 +101,7 @@ class FusedStepper:
         return new, log_probabilities, state
 
     def select(self, state: Floats, rows: Ids) -> Floats:
-        """Copy the lanes."""
+        """Copy the sequences."""
         return _copy(state[:, rows])
 
     def export(self, state: Floats) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ A step reads a few rows of tables and multiplies by the recurrent weights: one p
 at the speed of reading them, many side by side near that of a matrix product. A sum runs in one
 order whatever the batch, so that a piece is the same to the last bit whatever is written beside it.
 
-B lanes, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
+B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_summing
-from seqgen.generation.sampling import Lanes, Rules, choose_each
+from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.plugin import Ids
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -90,7 +90,7 @@ class Network(NamedTuple):
 @compiled
 def write_all(
     network: Network,
-    lanes: Lanes,
+    positions: Positions,
     draws: NDArray[np.float64],
     rules: Rules,
     h: Floats,
@@ -103,9 +103,9 @@ def write_all(
 ) -> None:
     """Read, predict and draw until every lane has ended or the draws are used up."""
     for step in range(draws.shape[1]):
-        _advance(network, lanes.ids, lanes.features, h, c, x, gates)
+        _advance(network, positions.ids, positions.features, h, c, x, gates)
         _predict(network, h, x, logits)
-        if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
+        if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
             return
 
 
@@ -130,7 +130,7 @@ def read_all(
 def _advance(
     network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, x: Floats, gates: Floats
 ) -> None:
-    """Read one id (B,) in every lane."""
+    """Read one id (B,) in every sequence."""
     hidden = network.hidden
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))

@@ -79,7 +79,7 @@ class Rules(NamedTuple):
         return self.repetition_window or None
 
 
-class Lanes(NamedTuple):
+class Positions(NamedTuple):
     """What drawing needs to know of B pieces side by side.
 
     Attributes
@@ -175,19 +175,19 @@ def _token(name: str, vocab: Vocab) -> int:
 @compiled
 def choose_each(
     logits: NDArray[np.float32],
-    lanes: Lanes,
+    positions: Positions,
     draws: Floats,
     step: int,
     rules: Rules,
     new: Ids,
     log_probabilities: Floats,
 ) -> bool:
-    """Draw the id of one step in every lane that has not ended.
+    """Draw the id of one step in every sequence that has not ended.
 
     Parameters
     ----------
     logits : float32 array (B, at least V')
-    lanes : Lanes
+    positions : Positions
         Its ids, recent tokens and counts go on.
     draws : float64 array (B, T)
         Uniform in [0, 1).
@@ -200,30 +200,30 @@ def choose_each(
     Returns
     -------
     bool
-        Whether any lane goes on.
+        Whether any sequence goes on.
     """
     going = False
-    targets = lanes.allowed.shape[1]
-    for lane in range(len(lanes.ids)):
-        if step and lanes.ids[lane] == targets - 1:
+    targets = positions.allowed.shape[1]
+    for lane in range(len(positions.ids)):
+        if step and positions.ids[lane] == targets - 1:
             continue
-        count = lanes.counts[lane]
+        count = positions.counts[lane]
         first = max(count - rules.repetition_window, 0) if rules.repetition_window else 0
         token, log_probability = choose(
             logits[lane, :targets],
-            lanes.allowed[lane],
-            lanes.recent[lane, first:count],
-            lanes.drawn[lane] + step,
+            positions.allowed[lane],
+            positions.recent[lane, first:count],
+            positions.drawn[lane] + step,
             draws[lane, step],
             rules,
         )
-        lanes.ids[lane] = new[lane, step] = token
+        positions.ids[lane] = new[lane, step] = token
         log_probabilities[lane, step] = log_probability
         if token < 0:
             return False
-        if count < lanes.recent.shape[1]:
-            lanes.recent[lane, count] = token
-            lanes.counts[lane] += 1
+        if count < positions.recent.shape[1]:
+            positions.recent[lane, count] = token
+            positions.counts[lane] += 1
         going |= token < targets - 1
     return going
 
@@ -355,13 +355,13 @@ def log_softmax(scores: NDArray[np.floating]) -> Floats:
 @compiled
 def top_k(probabilities: Floats, k: int) -> Floats:
     """Keep the k likeliest (Fan et al. 2018); among equals the smaller id goes first."""
-    return first_of(probabilities, np.argsort(-probabilities, group="mergesort"), 2.0, k)
+    return first_of(probabilities, np.argsort(-probabilities, kind="mergesort"), 2.0, k)
 
 
 @compiled
 def top_p(probabilities: Floats, p: float) -> Floats:
     """Keep the smallest set of likeliest ids that has probability p (Holtzman et al. 2020)."""
-    order = np.argsort(-probabilities, group="mergesort")
+    order = np.argsort(-probabilities, kind="mergesort")
     return first_of(probabilities, order, p, len(order))
 
 
@@ -373,7 +373,7 @@ def typical(probabilities: Floats, p: float) -> Floats:
     """
     surprise = -np.log(np.maximum(probabilities, IMPOSSIBLE))
     expected = np.sum(probabilities * surprise)
-    order = np.argsort(np.abs(surprise - expected), group="mergesort")
+    order = np.argsort(np.abs(surprise - expected), kind="mergesort")
     return first_of(probabilities, order, p, len(order))
 
 

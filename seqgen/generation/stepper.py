@@ -16,7 +16,7 @@ from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
-    from seqgen.generation.sampling import Lanes, Rules
+    from seqgen.generation.sampling import Positions, Rules
     from seqgen.run import Run
 
 #: From this many pieces at once on, a GPU pays, if there is one.
@@ -26,8 +26,8 @@ MANY = 64
 class Stepper(Protocol):
     """Advances B sequences at once. A state is a value: it may be kept, and used twice."""
 
-    def start(self, lanes: int) -> Any:
-        """Return the state of `lanes` sequences of which nothing was read."""
+    def start(self, count: int) -> Any:
+        """Return the state of `count` sequences of which nothing was read."""
         ...
 
     def read(self, ids: Ids, features: Ids, state: Any) -> tuple[NDArray[np.float32], Any]:
@@ -43,29 +43,29 @@ class Stepper(Protocol):
         ...
 
     def write(
-        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: Any
+        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: Any
     ) -> tuple[Ids, NDArray[np.float64], Any]:
-        """Read each lane's id and draw the next, T times; features and masks stay.
+        """Read each sequence's id and draw the next, T times; features and masks stay.
 
         Parameters
         ----------
-        lanes : Lanes
+        positions : Positions
             Used up: its arrays are changed.
         draws : float64 array (B, T)
             Uniform in [0, 1).
         rules : Rules
         state : object
-            Before the lanes' ids.
+            Before the last ids.
 
         Returns
         -------
         ids : int64 array (B, T)
-            After END, in each lane, only END. An id below 0 is one of
+            After END, in each sequence, only END. An id below 0 is one of
             `seqgen.generation.sampling`'s refusals, and what comes after it has no meaning.
         log_probabilities : float64 array (B, T)
             Of these ids under the model itself; 0 after END.
         state : object
-            Before the last id of each lane.
+            Before the last id of each sequence.
         """
         ...
 
@@ -82,7 +82,7 @@ class Stepper(Protocol):
         ...
 
 
-def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
+def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
     """Return the fastest stepper for so many sequences on the run's device.
 
     Raises
@@ -90,7 +90,9 @@ def choose_stepper(run: Run, lanes: int, *, int8: bool = False) -> Stepper:
     ConfigError
         If 8-bit weights are wanted elsewhere than on the processor.
     """
-    if run.device == "cpu" or (run.device == "auto" and not (lanes >= MANY and _gpu_in_sight())):
+    if run.device == "cpu" or (
+        run.device == "auto" and not (batch_size >= MANY and _gpu_in_sight())
+    ):
         from seqgen.generation.fused import FusedStepper
 
         sizes, boundaries = tuple(run.codec.feature_sizes), run.codec.boundaries

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqgen.generation.sampling import Lanes, Rules, choose_each
+from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.model import SequenceLSTM, State
 from seqgen.plugin import Ids
 
@@ -47,19 +47,19 @@ class TorchStepper:
         return last, state
 
     def write(
-        self, lanes: Lanes, draws: NDArray[np.float64], rules: Rules, state: State
+        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: State
     ) -> tuple[Ids, NDArray[np.float64], State]:
         """Step and draw in turn."""
-        new = np.full(draws.shape, lanes.allowed.shape[1] - 1)
+        new = np.full(draws.shape, positions.allowed.shape[1] - 1)
         log_probabilities = np.zeros(draws.shape)
         for step in range(draws.shape[1]):
-            logits, state = self.read(lanes.ids[:, None], lanes.features[:, None], state)
-            if not choose_each(logits, lanes, draws, step, rules, new, log_probabilities):
+            logits, state = self.read(positions.ids[:, None], positions.features[:, None], state)
+            if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
                 break
         return new, log_probabilities, state
 
     def select(self, state: State, rows: Ids) -> State:
-        """Index the lanes."""
+        """Index the sequences."""
         index = torch.from_numpy(rows).to(self._device)
         return state[0][:, index], state[1][:, index]
 
@@ -79,7 +79,7 @@ class TorchStepper:
 
 
 class _Graph:
-    """One step of B lanes with K features as a captured CUDA graph."""
+    """One step of B sequences with K features as a captured CUDA graph."""
 
     def __init__(self, model: SequenceLSTM, lanes: int, width: int) -> None:
         device = next(model.parameters()).device

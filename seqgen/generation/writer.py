@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.files import write_atomic
-from seqgen.generation.sampling import NOT_FINITE, Lanes, rules_for
+from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.plugin_checks import checked_features, checked_ids, checked_mask, checked_token
@@ -116,14 +116,14 @@ class Primed:
 
 
 class Step(NamedTuple):
-    """What was drawn in B lanes.
+    """What was drawn in B drafts.
 
     Attributes
     ----------
     state : object
         That of the stepper afterwards.
     drawn : int
-        Tokens of all lanes, END included.
+        Tokens of all drafts, END included.
     given : bool array (B,)
         Whether the first token was not drawn, for no other was allowed.
     log_probabilities : float64 array (B,)
@@ -136,7 +136,7 @@ class Step(NamedTuple):
     log_probabilities: NDArray[np.float64]
 
 
-class Lane:
+class Draft:
     """One piece in the making, or one of several that it may come to be."""
 
     def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
@@ -171,7 +171,7 @@ class Lane:
         self.stopped_by = reason
         self.seconds = time.monotonic() - self.began
 
-    def branch(self, codec: Codec) -> Lane:
+    def branch(self, codec: Codec) -> Draft:
         """Return a copy that goes its own way; codec and draws are shared."""
         branch = copy.copy(self)
         branch.ids, branch.log_probabilities = self.ids[:], self.log_probabilities[:]
@@ -189,7 +189,7 @@ class Lane:
         )
 
 
-class Task:
+class Writer:
     """What all pieces of one call have in common."""
 
     def __init__(
@@ -228,15 +228,15 @@ class Task:
         """Tell whether the time is up."""
         return time.monotonic() >= self._deadline
 
-    def lane(self, index: int) -> Lane:
+    def draft(self, index: int) -> Draft:
         """Begin a piece."""
         tracker = _tracker(self._run.codec, self._prompt, self._condition)
-        return Lane(index, self._prompt, tracker, self._seed)
+        return Draft(index, self._prompt, tracker, self._seed)
 
-    def write(self, active: list[Lane]) -> Iterator[int]:
-        """Draw tokens until every lane has stopped, and yield now and then how many were drawn.
+    def write(self, active: list[Draft]) -> Iterator[int]:
+        """Draw tokens until every draft has stopped, and yield now and then how many were drawn.
 
-        Lanes that have stopped leave the batch.
+        Drafts that have stopped leave the batch.
         """
         state = self.start(len(active))
         while active:
@@ -244,133 +244,133 @@ class Task:
             active, state = self.going(active, step.state)
             yield step.drawn
 
-    def start(self, lanes: int) -> Any:
+    def start(self, drafts: int) -> Any:
         """Return the state in which so many pieces begin."""
-        return self.select(self.state, np.zeros(lanes, np.int64))
+        return self.select(self.state, np.zeros(drafts, np.int64))
 
     def select(self, state: Any, rows: Ids) -> Any:
-        """Return the state of some lanes, each as often as it is named."""
+        """Return the state of some drafts, each as often as it is named."""
         return self._stepper.select(state, rows)
 
-    def going(self, active: list[Lane], state: Any) -> tuple[list[Lane], Any]:
-        """Return the lanes that have not stopped, and their state."""
-        rows = [row for row, lane in enumerate(active) if lane.stopped_by is None]
+    def going(self, active: list[Draft], state: Any) -> tuple[list[Draft], Any]:
+        """Return the drafts that have not stopped, and their state."""
+        rows = [row for row, draft in enumerate(active) if draft.stopped_by is None]
         if len(rows) == len(active):
             return active, state
         return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
 
-    def step(self, active: list[Lane], state: Any) -> Step:
-        """Draw tokens in every lane, as many as can be before its tracker has to see them."""
-        draws = np.array([lane.random.random(self._stride) for lane in active])
-        lanes = self.lanes(active)
-        given = lanes.allowed.sum(axis=1) == 1
-        ids, log_probabilities, state = self._stepper.write(lanes, draws, self._rules, state)
+    def step(self, active: list[Draft], state: Any) -> Step:
+        """Draw tokens in every draft, as many as can be before its tracker has to see them."""
+        draws = np.array([draft.random.random(self._stride) for draft in active])
+        positions = self.positions(active)
+        given = positions.allowed.sum(axis=1) == 1
+        ids, log_probabilities, state = self._stepper.write(positions, draws, self._rules, state)
         if ids.min() < 0:
-            raise self._refusal(lanes, active, ids)
+            raise self._refusal(positions, active, ids)
         drawn = 0
-        for lane, row, row_log_probabilities in zip(
+        for draft, row, row_log_probabilities in zip(
             active, ids.tolist(), log_probabilities.tolist(), strict=True
         ):
-            drawn += self.take(lane, row, row_log_probabilities)
+            drawn += self.take(draft, row, row_log_probabilities)
         if self.is_late():
-            for lane in active:
-                if lane.stopped_by is None:
-                    lane.stop("time")
+            for draft in active:
+                if draft.stopped_by is None:
+                    draft.stop("time")
         return Step(state, drawn, given, log_probabilities[:, 0])
 
-    def forget(self, lane: Lane) -> None:
+    def forget(self, draft: Draft) -> None:
         """Let go of the tokens that nothing looks back at any more."""
         look_back = self._rules.look_back
         if look_back is None or self._limit.unit != "tokens":
             return
         kept = max(look_back, *map(len, self._stops), 1, 1)
-        del lane.ids[:-kept], lane.log_probabilities[:]
+        del draft.ids[:-kept], draft.log_probabilities[:]
 
-    def lanes(self, active: list[Lane]) -> Lanes:
+    def positions(self, active: list[Draft]) -> Positions:
         """Gather what drawing needs to know."""
         start, prompt = self._run.vocab.start, len(self._prompt)
-        last = [lane.ids[-1] if lane.ids else start for lane in active]
-        features = [_features(lane.tracker) for lane in active]
-        return Lanes(
+        last = [draft.ids[-1] if draft.ids else start for draft in active]
+        features = [_features(draft.tracker) for draft in active]
+        return Positions(
             np.array(last, np.int64),
             checked_features(self._run.codec, features, len(active)),
             self._allowed(active),
             *self._recent(active),
-            np.array([lane.count - prompt for lane in active], np.int64),
+            np.array([draft.count - prompt for draft in active], np.int64),
         )
 
-    def _recent(self, active: list[Lane]) -> tuple[Ids, Ids]:
-        """Return the last tokens of each lane with room for more, and how many they are."""
+    def _recent(self, active: list[Draft]) -> tuple[Ids, Ids]:
+        """Return the last tokens of each draft with room for more, and how many they are."""
         look_back = self._rules.look_back
         if look_back == 0:
             return np.zeros((len(active), 0), np.int64), np.zeros(len(active), np.int64)
-        tails = [lane.ids[-look_back:] if look_back else lane.ids for lane in active]
+        tails = [draft.ids[-look_back:] if look_back else draft.ids for draft in active]
         counts = np.array([len(tail) for tail in tails], np.int64)
         recent = np.zeros((len(active), counts.max() + self._stride), np.int64)
         for row, tail in zip(recent, tails, strict=True):
             row[: len(tail)] = tail
         return recent, counts
 
-    def _allowed(self, active: list[Lane]) -> NDArray[np.bool_]:
-        """Return what each lane's tracker lets come next ``(B, V')``: a forced token is alone."""
+    def _allowed(self, active: list[Draft]) -> NDArray[np.bool_]:
+        """Return what each draft's tracker lets come next ``(B, V')``: a forced token is alone."""
         masks = np.ones((len(active), self._run.vocab.targets), bool)
-        for mask, lane in zip(masks, active, strict=True):
-            if lane.tracker is None:
+        for mask, draft in zip(masks, active, strict=True):
+            if draft.tracker is None:
                 continue
-            forced = lane.tracker.forced()
+            forced = draft.tracker.forced()
             if forced is not None:
                 mask[:] = False
                 mask[checked_token(self._run.codec, forced)] = True
-            elif (allowed := lane.tracker.allowed()) is not None:
+            elif (allowed := draft.tracker.allowed()) is not None:
                 mask[:] = checked_mask(self._run.codec, allowed)
         return masks
 
-    def _refusal(self, lanes: Lanes, active: list[Lane], ids: Ids) -> SeqgenError:
+    def _refusal(self, positions: Positions, active: list[Draft], ids: Ids) -> SeqgenError:
         """Return the error that a negative id stands for."""
         row = int(np.flatnonzero((ids < 0).any(axis=1))[0])
         column = int(np.flatnonzero(ids[row] < 0)[0])
         position = active[row].count + column
         if ids[row, column] == NOT_FINITE:
             return SeqgenError("the model predicts values that are no numbers; train it again")
-        if not lanes.allowed[row].any():
+        if not positions.allowed[row].any():
             return DataError(
                 f"the tracker of codec {type(self._run.codec).__name__} allows no token at "
                 f"position {position}; this is a fault of {self._run.info['distribution']}"
             )
         return ConfigError(f"all tokens that may come at position {position} are banned")
 
-    def take(self, lane: Lane, ids: list[int], log_probabilities: list[float]) -> int:
+    def take(self, draft: Draft, ids: list[int], log_probabilities: list[float]) -> int:
         """Add what was drawn to a piece, stop it if it is time, and return how much it was."""
-        end, before = self._run.vocab.end, lane.count
+        end, before = self._run.vocab.end, draft.count
         ended = end in ids
         new = ids[: ids.index(end)] if ended else ids
-        lane.add(new, log_probabilities[: len(new)])
-        cuts = list(self._cuts(lane, len(new), ended))
+        draft.add(new, log_probabilities[: len(new)])
+        cuts = list(self._cuts(draft, len(new), ended))
         if cuts:
             count, reason = min(cuts, key=lambda cut: cut[0])
-            lane.cut(count)
-            lane.stop(reason)
+            draft.cut(count)
+            draft.stop(reason)
         elif ended:
-            lane.log_probabilities.append(log_probabilities[len(new)])
-            lane.stop("end")
-        return lane.count - before + (lane.stopped_by == "end")
+            draft.log_probabilities.append(log_probabilities[len(new)])
+            draft.stop("end")
+        return draft.count - before + (draft.stopped_by == "end")
 
-    def _cuts(self, lane: Lane, new: int, ended: bool) -> Iterator[tuple[int, StoppedBy]]:
+    def _cuts(self, draft: Draft, new: int, ended: bool) -> Iterator[tuple[int, StoppedBy]]:
         """Yield after how many tokens a piece is to stop, and why, if the new ones give reason."""
         for stop in self._stops:
-            first = max(lane.count - new - len(stop) + 1, lane.prompt)
-            tail = lane.ids[len(lane.ids) - (lane.count - first) :]
+            first = max(draft.count - new - len(stop) + 1, draft.prompt)
+            tail = draft.ids[len(draft.ids) - (draft.count - first) :]
             for start in range(len(tail) - len(stop) + 1):
                 if tail[start : start + len(stop)] == stop:
                     yield first + start + len(stop), "stop"
                     break
-        if lane.count >= self._most:
+        if draft.count >= self._most:
             yield int(self._most), "length"
-        due = ended or lane.count // STRIDE > (lane.count - new) // STRIDE
+        due = ended or draft.count // STRIDE > (draft.count - new) // STRIDE
         if self._limit.unit != "tokens" and self._limit.length and due:
-            ids = np.array(lane.ids, np.int64)
+            ids = np.array(draft.ids, np.int64)
             if self._measure(ids) >= self._limit.length:
-                counts = range(lane.prompt, len(ids) + 1)
+                counts = range(draft.prompt, len(ids) + 1)
                 place = bisect.bisect_left(
                     counts, self._limit.length, key=lambda count: self._measure(ids[:count])
                 )

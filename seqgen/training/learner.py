@@ -120,7 +120,8 @@ class Learner:
         if not (config.batch_size and config.window and config.learning_rate) or decay is None:
             raise ConfigError(
                 f"batch size {config.batch_size}, window {config.window}, "
-                f"learning rate {config.learning_rate}, weight decay {decay}: all must be set here; seqgen.create_run chooses them"
+                f"learning rate {config.learning_rate}, weight decay {decay}: "
+                f"all must be set here; seqgen.create_run chooses them"
             )
         # Every process drops other units.
         torch.manual_seed(config.seed + world.rank)

@@ -13,7 +13,7 @@ from harness import Benchmark
 from step_speed import VOCAB, ours, seconds_of
 
 import seqgen
-from seqgen.generation.sampling import Lanes, rules_for
+from seqgen.generation.sampling import Positions, rules_for
 
 SIZE, STEPS = 1024, 8
 
@@ -33,7 +33,7 @@ def step_rate(hidden: int, lanes: int) -> tuple[float, float]:
     draws, state = np.random.default_rng(0).random((lanes, STEPS)), stepper.start(lanes)
 
     def call() -> None:
-        some = Lanes(
+        some = Positions(
             np.full(lanes, VOCAB.start),
             np.zeros((lanes, 0), np.int64),
             np.ones((lanes, VOCAB.targets), bool),

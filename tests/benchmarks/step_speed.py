@@ -25,7 +25,7 @@ from torch import nn
 
 import seqgen
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.sampling import Lanes, choose, log_softmax, rules_for
+from seqgen.generation.sampling import Positions, choose, log_softmax, rules_for
 from seqgen.generation.stepper import choose_stepper
 from seqgen.model import SequenceLSTM
 from seqgen.vocab import Vocab
@@ -135,7 +135,7 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
     state = stepper.start(1)
 
     def call() -> None:
-        lanes = Lanes(
+        positions = Positions(
             np.array([vocab.start]),
             np.zeros((1, width), np.int64),
             np.ones((1, vocab.targets), bool),
@@ -143,7 +143,7 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
             np.zeros(1, np.int64),
             np.zeros(1, np.int64),
         )
-        stepper.write(lanes, draws, rules, state)
+        stepper.write(positions, draws, rules, state)
 
     return call
 

@@ -10,7 +10,7 @@ def main(minutes: float = 3.0, out: Path = Path("out/chorales")) -> None:
     corpus = seqgen.prepare("music")
     print(corpus)
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 

@@ -28,7 +28,7 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
         # One evaluation, at the end: it takes time from the budget.
         config = seqgen.TrainConfig(minutes=minutes, framing=framing, evaluations=1, **SETTINGS)
         run = seqgen.create_run(out / name.replace(", ", "-"), corpus, model, config)
-        *_, last = run.train(corpus)
+        *_, last = seqgen.train(run, corpus)
         limit = seqgen.LimitConfig(length=len(prompt) + 70)
         [new] = seqgen.generate(run, 1, prompt=prompt, limit=limit)
         line = " ".join(new.piece.split()).replace("|", "/")

@@ -19,7 +19,7 @@ def main(minutes: float = 3.0, files: int = 200, out: Path = Path("out/melodies"
     corpus = seqgen.prepare("music", some, codec="melody")
     print(corpus)
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 

@@ -19,7 +19,7 @@ def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> No
         print(f"left out {left_out['source']}: {left_out['reason']}")
 
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 

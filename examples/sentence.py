@@ -33,7 +33,7 @@ def main(
             train=seqgen.TrainConfig(minutes=minutes),
             overwrite=True,
         )
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             print(f"round {number}  {report.fraction:4.0%}  {report.loss:.3f} nats per token")
         if number < rounds:
             inks = list(realigned(run, inks))

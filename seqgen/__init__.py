@@ -3,7 +3,7 @@
 >>> import seqgen
 >>> corpus = seqgen.prepare("text", ["book.txt"])             # doctest: +SKIP
 >>> run = seqgen.create_run("runs/book", corpus)              # doctest: +SKIP
->>> for report in run.train(corpus):                          # doctest: +SKIP
+>>> for report in seqgen.train(run, corpus):                  # doctest: +SKIP
 ...     print(report)
 >>> for new in seqgen.generate(run, 4):                       # doctest: +SKIP
 ...     print(new.piece)
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from seqgen.evaluation.scoring import Score, score
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
-    from seqgen.run import Run, create_run, load
+    from seqgen.run.folder import Run, load
+    from seqgen.training.creation import create_run
     from seqgen.training.loop import Report
+    from seqgen.training.session import measure_baseline, train
 
 __all__ = [
     "Comparison",
@@ -51,6 +53,7 @@ __all__ = [
     "generate",
     "load",
     "load_domain",
+    "measure_baseline",
     "measure_novelty",
     "prepare",
     "prime",
@@ -58,6 +61,7 @@ __all__ = [
     "score_adaptively",
     "search",
     "stream",
+    "train",
     "write_corpus",
 ]
 
@@ -72,8 +76,10 @@ _HOMES = {
     "evaluation.scoring": ("Score", "score"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
-    "run": ("Run", "create_run", "load"),
+    "run.folder": ("Run", "load"),
+    "training.creation": ("create_run",),
     "training.loop": ("Report",),
+    "training.session": ("measure_baseline", "train"),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import platformdirs
 
 from seqgen.errors import DataError, RunError
-from seqgen.storage.description import LARGEST, check, parse
+from seqgen.storage.checked_json import LARGEST, check, parse
 from seqgen.storage.locks import REPLACED, hold, new_file, sweep, temporary_name
 from seqgen.storage.signals import undivided
 
@@ -232,7 +232,7 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     ----------
     path : Path
     table : type
-        A `TypedDict` of its keys (`seqgen.storage.description.check`).
+        A `TypedDict` of its keys (`seqgen.storage.checked_json.check`).
 
     Raises
     ------

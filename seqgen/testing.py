@@ -35,7 +35,8 @@ from seqgen.evaluation.comparison import checked, measure
 from seqgen.generation.engine import generate
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece, Tracker
 from seqgen.report.samples import write_samples
-from seqgen.run import create_run
+from seqgen.training.creation import create_run
+from seqgen.training.session import train
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
@@ -492,7 +493,7 @@ def learns_and_writes(subject: Subject, folder: Path) -> None:
     model = ModelConfig(hidden=32, embedding=8, dropout=0)
     config = TrainConfig(tokens=12_000, batch_size=4, window=32, evaluations=3, learning_rate=1e-2)
     run = create_run(folder / "run", corpus, model, replace(config, device="cpu"))
-    losses = [report.valid_loss for report in run.train(corpus) if report.valid_loss is not None]
+    losses = [report.valid_loss for report in train(run, corpus) if report.valid_loss is not None]
     assert losses[-1] < losses[0], losses
     rated = run.domain.likelihoods(run, iter(subject.pieces[:1]))
     assert all(name and math.isfinite(value) for name, value in rated.items()), rated

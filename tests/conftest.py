@@ -59,7 +59,7 @@ def chorales(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
     model = seqgen.ModelConfig(hidden=32, embedding=16, dropout=0.0)
     config = seqgen.TrainConfig(tokens=20_000, batch_size=4, window=64, device="cpu")
     trained = seqgen.create_run(folder / "run", made, model, config)
-    for _ in trained.train(made):
+    for _ in seqgen.train(trained, made):
         pass
     return trained
 
@@ -73,7 +73,7 @@ def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqg
         tokens=60_000, batch_size=8, window=32, learning_rate=1e-2, device="cpu"
     )
     made = seqgen.create_run(folder, corpus, model, config)
-    for _ in made.train(corpus):
+    for _ in seqgen.train(made, corpus):
         pass
     return seqgen.load(folder, "cpu")
 

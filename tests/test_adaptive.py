@@ -4,8 +4,8 @@ import torch
 
 import seqgen
 from seqgen.data.spans import Span, piece_features
+from seqgen.evaluation import adaptive
 from seqgen.evaluation.adaptive import AdaptiveReader, Follower
-from seqgen.evaluation.loss import adaptive
 
 OTHERS = "Two plump ducks waddle home. "
 

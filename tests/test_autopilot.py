@@ -7,9 +7,9 @@ import pytest
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.training import autopilot
 from seqgen.training.autopilot import dropout_for, plan, step_size_for, weight_decay_for
 from seqgen.training.learner import Counts
-from seqgen.training.loop import autopilot
 
 
 def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:

@@ -11,6 +11,7 @@ from seqgen.evaluation.loss import evaluate
 from seqgen.model import SequenceLSTM
 from seqgen.training.calibration import fit_temperature
 from seqgen.training.keeping import Keeper
+from seqgen.training.session import _calibrate
 
 CONFIG = seqgen.TrainConfig(tokens=20_000, batch_size=4, window=32, device="cpu")
 
@@ -41,7 +42,9 @@ def test_the_fitted_temperature_undoes_any_other(run, corpus) -> None:
 
 def test_training_ends_with_it_and_says_so(corpus, tmp_path) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, seqgen.ModelConfig(hidden=48), CONFIG)
-    losses = [report.valid_loss for report in run.train(corpus) if report.valid_loss is not None]
+    losses = [
+        report.valid_loss for report in seqgen.train(run, corpus) if report.valid_loss is not None
+    ]
     result = seqgen.load(run.folder, "cpu").info["result"]
     assert result["temperature"] != 1.0
     assert result["valid_loss"] < min(losses)
@@ -51,11 +54,11 @@ def test_training_ends_with_it_and_says_so(corpus, tmp_path) -> None:
 
 def test_it_is_done_once(corpus, tmp_path) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, seqgen.ModelConfig(hidden=48), CONFIG)
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     weights = (run.folder / "model.safetensors").read_bytes()
     result = run.info["result"]
-    run._calibrate(corpus, Keeper(run.folder, run.info))
+    _calibrate(run, corpus, Keeper(run.folder, run.info))
     assert (run.folder / "model.safetensors").read_bytes() == weights
     assert run.info["result"] == result
     assert np.isfinite(result["temperature"])

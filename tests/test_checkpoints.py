@@ -12,7 +12,7 @@ import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
 from seqgen.model import choose_device
-from seqgen.run import Run
+from seqgen.run.folder import Run
 from seqgen.training.learner import batch_nats
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
@@ -31,7 +31,7 @@ def begin(folder: Path, corpus: seqgen.Corpus, config: TrainConfig = CONFIG) -> 
 
 
 def finish(folder: Path, corpus: seqgen.Corpus) -> bytes:
-    for _ in Run(folder, "cpu").train(corpus):
+    for _ in seqgen.train(Run(folder, "cpu"), corpus):
         pass
     return (folder / "model.safetensors").read_bytes()
 
@@ -49,7 +49,7 @@ def test_a_killed_training_ends_as_the_unbroken_one(
     data = corpus if name == "text" else chorales.corpus()
     config = replace(CONFIG, most_dropout=0.9 if name == "rising dropout" else None)
     run, messages = begin(tmp_path / "unbroken", data, config), []
-    for number, report in enumerate(run.train(data)):
+    for number, report in enumerate(seqgen.train(run, data)):
         messages.append(report.message)
         if number in (0, 1, 37, 60) or report.valid_loss is not None:
             shutil.copytree(run.folder, tmp_path / f"killed at {report.step}")
@@ -77,7 +77,7 @@ def test_ctrl_c_changes_nothing_of_what_is_learned_later(
         return batch_nats(*arguments)
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", interrupted)
-    reports = list(run.train(data))
+    reports = list(seqgen.train(run, data))
     assert reports[-1].interrupted and reports[-1].valid_loss is not None
     assert finish(run.folder, data) == unbroken
     rises = {
@@ -89,26 +89,26 @@ def test_ctrl_c_changes_nothing_of_what_is_learned_later(
 
 def test_the_time_spent_is_restored(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus, replace(CONFIG, tokens=0, minutes=0.05))
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.fraction > 0.5:
             break
-    later = list(Run(tmp_path / "run", "cpu").train(corpus))
+    later = list(seqgen.train(Run(tmp_path / "run", "cpu"), corpus))
     assert later[0].seconds >= report.seconds and later[0].step > report.step
     assert later[-1].fraction == 1 and later[-1].seconds < 2 * 60 * 0.05
 
 
 def test_two_checkpoints_are_kept_and_none_in_the_end(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
-    counts = [len(list((run.folder / "checkpoints").iterdir())) for _ in run.train(corpus)]
+    counts = [len(list((run.folder / "checkpoints").iterdir())) for _ in seqgen.train(run, corpus)]
     assert set(counts[1:]) == {2}
     assert not (run.folder / "checkpoints").exists() and not run.is_begun
     with pytest.raises(RunError, match="is trained already"):
-        next(run.train(corpus))
+        next(seqgen.train(run, corpus))
 
 
 def test_a_training_killed_at_its_very_end_is_finished(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
-    training = run.train(corpus)
+    training = seqgen.train(run, corpus)
     while next(training).fraction < 1:
         pass
     shutil.copytree(run.folder, tmp_path / "killed")
@@ -119,13 +119,13 @@ def test_a_training_killed_at_its_very_end_is_finished(corpus, tmp_path: Path) -
 
 def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
-    for report in itertools.islice(run.train(corpus), 20):
+    for report in itertools.islice(seqgen.train(run, corpus), 20):
         step = report.step
     shutil.copytree(run.folder, tmp_path / "copy")
     whole = finish(tmp_path / "copy", corpus)
     before, last = sorted((run.folder / "checkpoints").iterdir())
     last.write_bytes(last.read_bytes()[:1000])
-    assert next(Run(run.folder, "cpu").train(corpus)).step == step
+    assert next(seqgen.train(Run(run.folder, "cpu"), corpus)).step == step
     last.write_bytes(b"")
     assert finish(run.folder, corpus) == whole
     begin(tmp_path / "other", corpus)
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_other_circumstances_is_told_and_stays(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:
     run = begin(tmp_path / "run", corpus)
-    next(run.train(corpus))
+    next(seqgen.train(run, corpus))
     gpu = {"device": "cuda", "processes": 2}
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("seqgen.training.learner.Learner._circumstances", gpu)
@@ -156,7 +156,7 @@ def test_where_a_training_begins_is_written_down(corpus, tmp_path: Path) -> None
 def test_a_full_disk_leaves_the_last_checkpoint_whole(corpus, tmp_path: Path, monkeypatch) -> None:
     unbroken = finish(begin(tmp_path / "unbroken", corpus).folder, corpus)
     run = begin(tmp_path / "full", corpus)
-    training = run.train(corpus)
+    training = seqgen.train(run, corpus)
     for _ in itertools.islice(training, 30):
         pass
 
@@ -182,7 +182,7 @@ def test_a_loss_that_goes_wild_goes_back_with_half_the_step(
 
     monkeypatch.setattr("seqgen.training.learner.batch_nats", wild)
     run = begin(tmp_path / "run", corpus)
-    reports = list(run.train(corpus))
+    reports = list(seqgen.train(run, corpus))
     [message] = [report.message for report in reports if report.message]
     assert (
         message == "the loss went wild at step 41; back to step 40, with 0.5 of the learning rate"
@@ -201,7 +201,7 @@ def test_weights_that_stay_wild_are_never_saved(corpus, tmp_path: Path, monkeypa
     monkeypatch.setattr("seqgen.training.learner.batch_nats", wild)
     run = begin(tmp_path / "run", corpus)
     with pytest.raises(Diverged, match=r"became nan at step 1; .* smaller learning rate"):
-        list(run.train(corpus))
+        list(seqgen.train(run, corpus))
     with pytest.raises(RunError, match="holds no trained model"):
         seqgen.load(tmp_path / "run")
 
@@ -220,6 +220,6 @@ def test_ctrl_c_waits_for_the_end_of_a_step(corpus, tmp_path: Path, monkeypatch)
     run = begin(tmp_path / "run", corpus)
     with monkeypatch.context() as patch:
         patch.setattr("seqgen.training.learner.batch_nats", interrupted)
-        last = list(run.train(corpus))[-1]
+        last = list(seqgen.train(run, corpus))[-1]
     assert last.interrupted and last.step == 51 and run.is_begun
     assert finish(run.folder, corpus) == unbroken

@@ -351,7 +351,7 @@ def interrupted(folder: Path, corpus: seqgen.Corpus) -> int:
     """Leave a training at its first evaluation; return after which step."""
     shape = seqgen.ModelConfig(hidden=16, embedding=8)
     config = seqgen.TrainConfig(tokens=3_000, batch_size=4, window=16, device="cpu")
-    training = seqgen.create_run(folder, corpus, shape, config).train(corpus)
+    training = seqgen.train(seqgen.create_run(folder, corpus, shape, config), corpus)
     return next(report.step for report in training if report.valid_loss is not None)
 
 

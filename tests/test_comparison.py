@@ -212,7 +212,7 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
 
 def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(run.info["corpus"], "folder", "/nowhere")
-    monkeypatch.setattr("seqgen.run.load", lambda folder, device: run)
+    monkeypatch.setattr("seqgen.run.folder.load", lambda folder, device: run)
     generate(run.folder, page=True, out=tmp_path / "new", limit=LimitConfig(length=30))
     assert "without novelty and metrics" in capsys.readouterr().err
     page = (tmp_path / "new" / "index.html").read_text()

@@ -14,7 +14,7 @@ from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.evaluation.adaptive import score_adaptively
 from seqgen.evaluation.scoring import score_ids
 from seqgen.generation.torch_stepper import TorchStepper
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -25,7 +25,7 @@ CONFIG = TrainConfig(tokens=60_000, batch_size=8, window=32, device="cuda", chec
 @pytest.fixture(scope="module")
 def trained(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = seqgen.create_run(tmp_path_factory.mktemp("cuda") / "run", corpus, MODEL, CONFIG)
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     return run
 
@@ -36,7 +36,9 @@ def test_a_gpu_learns_what_the_processor_learns(corpus, tmp_path: Path) -> None:
         config = replace(CONFIG, device=device, evaluations=5)
         model = replace(MODEL, dropout=0.0)
         run = seqgen.create_run(tmp_path / device, corpus, model, config)
-        curves.append([report.valid_loss for report in run.train(corpus) if report.valid_loss])
+        curves.append(
+            [report.valid_loss for report in seqgen.train(run, corpus) if report.valid_loss]
+        )
     np.testing.assert_allclose(*curves, rtol=0.03)
 
 
@@ -47,14 +49,14 @@ def test_a_killed_training_ends_as_the_unbroken_one(
     monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
     data = corpus if name == "text" else chorales.corpus()
     run = seqgen.create_run(tmp_path / "unbroken", data, MODEL, CONFIG)
-    for number, report in enumerate(run.train(data)):
+    for number, report in enumerate(seqgen.train(run, data)):
         if number in (1, 37, 60):
             shutil.copytree(run.folder, tmp_path / f"killed at {report.step}")
     unbroken = (run.folder / "model.safetensors").read_bytes()
     killed = sorted(tmp_path.glob("killed*"))
     assert len(killed) == 3
     for folder in killed:
-        for _ in Run(folder, "cuda").train(data):
+        for _ in seqgen.train(Run(folder, "cuda"), data):
             pass
         assert (folder / "model.safetensors").read_bytes() == unbroken
 

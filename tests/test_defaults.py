@@ -11,6 +11,7 @@ import safetensors.numpy
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
+from seqgen.run.card import model_card
 from seqgen.training.defaults import (
     BLOCK,
     SHARE,
@@ -22,7 +23,6 @@ from seqgen.training.defaults import (
     most_conservative,
     temperatures,
 )
-from seqgen.training.keeping import model_card
 
 #: A blank is so likely that min-p 0.05 drops all other letters, and so ends no run of blanks.
 LETTERS, SHARES = " abcd", np.array([0.968, 0.008, 0.008, 0.008, 0.008])
@@ -194,7 +194,7 @@ def test_a_model_that_was_not_measured_has_no_min_p(blanks) -> None:
 def test_training_that_is_ended_early_measures_nothing(corpus, tmp_path: Path) -> None:
     config = seqgen.TrainConfig(tokens=100_000, batch_size=2, window=8, device="cpu")
     made = seqgen.create_run(tmp_path / "run", corpus, seqgen.ModelConfig(hidden=8), config)
-    training = made.train(corpus)
+    training = seqgen.train(made, corpus)
     next(training)
     training.close()
     assert seqgen.load(made.folder).sampling == {"temperature": 0.8, "min_p": 0.0}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 import pytest
 
 from seqgen.bounds import Within
-from seqgen.storage.description import DEEPEST, check, parse
+from seqgen.storage.checked_json import DEEPEST, check, parse
 
 
 class Part(TypedDict):
@@ -88,7 +88,7 @@ def test_depth_and_size_are_bounded(monkeypatch) -> None:
         with pytest.raises(ValueError, match="nested deeper than 64 levels"):
             parse('{"a":' * count + "1" + "}" * count)
     assert parse("[" * DEEPEST + "]" * DEEPEST)
-    monkeypatch.setattr("seqgen.storage.description.LARGEST", 10)
+    monkeypatch.setattr("seqgen.storage.checked_json.LARGEST", 10)
     with pytest.raises(ValueError, match="12 bytes, and at most 10 are read"):
         parse('"1234567890"')
 

@@ -251,7 +251,7 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr("seqgen.run.load", fail)
+        monkeypatch.setattr("seqgen.run.folder.load", fail)
         with pytest.raises(SystemExit) as ended:
             app.meta(["generate", str(run.folder)])
         assert ended.value.code == 1 and "out of memory; take" in capsys.readouterr().err

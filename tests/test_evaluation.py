@@ -10,9 +10,9 @@ import torch
 import seqgen
 from seqgen.data import spans
 from seqgen.data.spans import Span, evaluated, piece_features, spans_of
+from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation.comparison import reference_pieces
 from seqgen.evaluation.loss import evaluate
-from seqgen.evaluation.loss import loss as evaluation
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
 from seqgen.model import SequenceLSTM
@@ -23,8 +23,8 @@ SMALL = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
 
 def trained(corpus: seqgen.Corpus, folder: Path) -> seqgen.Run:
     run = seqgen.create_run(folder / "run", corpus, SMALL, TRAIN)
-    run.measure_baseline(corpus)
-    for _ in run.train(corpus):
+    seqgen.measure_baseline(run, corpus)
+    for _ in seqgen.train(run, corpus):
         pass
     return seqgen.load(run.folder, "cpu")
 

@@ -13,7 +13,7 @@ import seqgen
 from seqgen.errors import InUse, RunError
 from seqgen.files import new_folder, write_atomic
 from seqgen.report.samples import write_samples
-from seqgen.run import Run
+from seqgen.run.folder import Run
 from seqgen.storage.locks import REPLACED, hold, hold_first, sweep, temporary_name
 
 MARK = '{"seqgen": "test"}'
@@ -233,7 +233,7 @@ def test_two_trainings_of_one_run_never_mix(corpus, tmp_path: Path) -> None:
 
     def second() -> None:
         for attempt in (
-            lambda: next(Run(made.folder, "cpu").train(corpus)),
+            lambda: next(seqgen.train(Run(made.folder, "cpu"), corpus)),
             lambda: seqgen.create_run(made.folder, corpus, model, config, overwrite=True),
         ):
             try:
@@ -241,9 +241,9 @@ def test_two_trainings_of_one_run_never_mix(corpus, tmp_path: Path) -> None:
             except InUse as error:
                 refused.append(error)
         # What it measures beside is not written over what the training writes.
-        Run(made.folder, "cpu").measure_baseline(corpus)
+        seqgen.measure_baseline(Run(made.folder, "cpu"), corpus)
 
-    training = made.train(corpus)
+    training = seqgen.train(made, corpus)
     next(training)
     thread = threading.Thread(target=second)
     thread.start()

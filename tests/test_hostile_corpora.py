@@ -56,7 +56,7 @@ def trained(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of this corpus, with samples."""
     corpus, folder = Corpus(whole), tmp_path_factory.mktemp("trained") / "run"
     run = seqgen.create_run(folder, corpus, MODEL, TrainConfig(**SHORT))
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     write_samples(run, seqgen.generate(run, 2, limit=LimitConfig(length=20)))
     return folder

@@ -25,7 +25,7 @@ from seqgen.errors import PluginError, RunError, SeqgenError
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.report.curves import loss_curves
-from seqgen.training.keeping import model_card
+from seqgen.run.card import model_card
 from seqgen.vocab import Vocab
 
 #: What is put in the place of every value; MISSING removes the key.
@@ -45,8 +45,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tokens=2_000, batch_size=2, window=8, device="cpu", evaluations=20, threads=1
     )
     run = seqgen.create_run(place / "run", corpus, ModelConfig(hidden=8, embedding=4), config)
-    run.measure_baseline(corpus)
-    training = run.train(corpus)
+    seqgen.measure_baseline(run, corpus)
+    training = seqgen.train(run, corpus)
     for report in training:
         if report.improved:
             break

@@ -257,7 +257,7 @@ folder = Path({str(tmp_path)!r})
 corpus = seqgen.prepare("text", [folder / "a.txt"], folder / "corpus")
 config = seqgen.TrainConfig(tokens=200, batch_size=2, window=8, evaluations=1, device="cpu")
 run = seqgen.create_run(folder / "run", corpus, seqgen.ModelConfig(hidden=8), config)
-for report in run.train(corpus):
+for report in seqgen.train(run, corpus):
     pass
 for new in seqgen.generate(run, 1, limit=seqgen.LimitConfig(length=5)):
     pass

@@ -16,8 +16,9 @@ import seqgen.training.loop
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError
 from seqgen.files import write_atomic
-from seqgen.run import Run
+from seqgen.run.folder import Run
 from seqgen.training.keeping import Keeper
+from seqgen.training.session import _calibrate
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
 CONFIG = TrainConfig(
@@ -47,7 +48,7 @@ def measured(folder: Path, corpus: seqgen.Corpus) -> float:
 def killed(corpus, tmp_path: Path) -> Path:
     """What a kill at 70 % leaves: weights that are newer than the only checkpoint."""
     run = seqgen.create_run(tmp_path / "first", corpus, MODEL, CONFIG)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.fraction > 0.7:
             return Path(shutil.copytree(run.folder, tmp_path / "killed"))
     raise AssertionError
@@ -63,7 +64,7 @@ def test_what_was_better_before_a_kill_is_kept(
     write_atomic(killed / "run.json", json.dumps(info))
     before, weights = told(killed)[0], (killed / "model.safetensors").read_bytes()
     reports = []
-    for report in Run(killed, "cpu").train(corpus):
+    for report in seqgen.train(Run(killed, "cpu"), corpus):
         reports.append(report)
         if report.valid_loss is not None and not report.interrupted:
             break
@@ -86,7 +87,7 @@ def test_what_was_better_before_a_divergence_is_kept(corpus, tmp_path: Path, mon
         real(loss, most, learner)
 
     monkeypatch.setattr("seqgen.training.loop._check", check)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if not wild and report.improved:
             before = report.valid_loss
         if wild and report.valid_loss is not None:
@@ -109,7 +110,7 @@ def test_ctrl_c_while_a_divergence_is_told_ends_with_a_model(
         real(loss, most, learner)
 
     monkeypatch.setattr("seqgen.training.loop._check", check)
-    reports = run.train(corpus)
+    reports = seqgen.train(run, corpus)
     assert any("went wild" in report.message for report in reports)
     report = reports.throw(KeyboardInterrupt())
     assert report.interrupted and report.valid_loss is not None
@@ -131,11 +132,11 @@ def test_a_training_of_an_older_version_goes_on_and_keeps_its_budget(killed: Pat
     del facts["counts"]["budget"]
     safetensors.numpy.save_file(tensors, path, {"training": json.dumps(facts)})
     run = Run(killed, "cpu")
-    reports = run.train(corpus)
+    reports = seqgen.train(run, corpus)
     report = next(reports)
     assert report.fraction == pytest.approx(report.seconds / 60, rel=0.1)
     reports.close()
-    run._calibrate(corpus, Keeper(killed, run.info))
+    _calibrate(run, corpus, Keeper(killed, run.info))
     assert run.info["result"]["valid_tokens"] <= corpus.size("valid")
 
 
@@ -153,7 +154,7 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
     run = Run(killed, "cpu")
     with monkeypatch.context() as patch:
         patch.setattr("seqgen.training.keeping.Keeper.describe", lambda self: None)
-        training = run.train(corpus)
+        training = seqgen.train(run, corpus)
         next(training)
         patch.setattr("seqgen.training.keeping.Keeper.describe", die)
         with pytest.raises(Killed):
@@ -163,7 +164,7 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
     assert loss < told(killed)[0]
     assert measured(killed, corpus) == pytest.approx(loss, abs=1e-6)
     assert opened.info["result"]["seconds"] > 0
-    next(opened.train(corpus))
+    next(seqgen.train(opened, corpus))
     assert told(killed) == (loss, True)
 
 
@@ -182,7 +183,7 @@ def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
 
     monkeypatch.setattr(Keeper, "record", interrupted)
     run = seqgen.create_run(tmp_path / "run", corpus, MODEL, CONFIG)
-    reports = list(run.train(corpus))
+    reports = list(seqgen.train(run, corpus))
     assert reports[-1].interrupted and reports[-1].valid_loss is not None and run.is_begun
     best = min(report.valid_loss for report in reports if report.valid_loss is not None)
     assert told(run.folder) == (best, True)
@@ -193,14 +194,14 @@ def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
 def test_a_calibrated_model_is_written_with_its_loss(corpus, tmp_path: Path) -> None:
     """A kill before checkpoints are removed: the training ends again, with the same bytes."""
     run = seqgen.create_run(tmp_path / "run", corpus, MODEL, replace(CONFIG, checkpoint=0))
-    training = run.train(corpus)
+    training = seqgen.train(run, corpus)
     while next(training).fraction < 1:
         pass
     checkpoints = shutil.copytree(run.folder / "checkpoints", tmp_path / "checkpoints")
     list(training)
     done = (run.folder / "model.safetensors").read_bytes()
     shutil.copytree(checkpoints, run.folder / "checkpoints")
-    list(Run(run.folder, "cpu").train(corpus))
+    list(seqgen.train(Run(run.folder, "cpu"), corpus))
     assert (run.folder / "model.safetensors").read_bytes() == done and not run.is_begun
     loss, same = told(run.folder)
     assert same and measured(run.folder, corpus) == pytest.approx(loss, abs=1e-6)
@@ -210,4 +211,4 @@ def test_a_run_that_was_replaced_is_not_trained(corpus, tmp_path: Path) -> None:
     opened = seqgen.create_run(tmp_path / "run", corpus, MODEL, CONFIG)
     seqgen.create_run(tmp_path / "run", corpus, replace(MODEL, hidden=16), CONFIG)
     with pytest.raises(RunError, match="was replaced by another run since it was opened"):
-        next(opened.train(corpus))
+        next(seqgen.train(opened, corpus))

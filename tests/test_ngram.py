@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import seqgen
 from seqgen.data.batches import IGNORE
-from seqgen.evaluation.loss import ngram
+from seqgen.evaluation import ngram
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.vocab import Vocab
 

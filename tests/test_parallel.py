@@ -76,7 +76,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
         "        seqgen.create_run(folder, corpus, shape, config)\n"
         "    run = seqgen.Run(folder, 'cpu')\n"
         "evaluated = 0\n"
-        "for report in run.train(corpus):\n"
+        "for report in seqgen.train(run, corpus):\n"
         "    evaluated += report.valid_loss is not None or not join().leads\n"
         "    if evaluated == stop:\n"
         "        break\n"

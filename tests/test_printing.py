@@ -66,7 +66,7 @@ def small_run(folder: Path, text: str) -> seqgen.Run:
     model = seqgen.ModelConfig(hidden=8, embedding=4, dropout=0.0)
     config = seqgen.TrainConfig(tokens=300, batch_size=2, window=8, evaluations=1, device="cpu")
     made = seqgen.create_run(folder / "run", corpus, model, config)
-    for _ in made.train(corpus):
+    for _ in seqgen.train(made, corpus):
         pass
     return made
 

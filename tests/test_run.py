@@ -7,7 +7,7 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError, RunError
-from seqgen.training.keeping import model_card
+from seqgen.run.card import model_card
 
 SMALL = ModelConfig(hidden=8, embedding=4)
 
@@ -76,7 +76,7 @@ def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
 def test_a_run_in_which_training_has_begun_is_not_replaced(corpus, tmp_path: Path) -> None:
     config = TrainConfig(tokens=100_000, batch_size=2, window=8, device="cpu")
     first = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
-    training = first.train(corpus)
+    training = seqgen.train(first, corpus)
     next(training)
     with pytest.raises(RunError, match="already there"):
         seqgen.create_run(tmp_path / "run", corpus, SMALL)
@@ -137,6 +137,6 @@ def test_planning_compiling_baseline_and_calibration_are_part_of_the_time(
         return iter(())
 
     monkeypatch.setattr("seqgen.training.loop.train", learn)
-    monkeypatch.setattr(run, "_compile_steps", lambda: 4.0)
-    list(run.train(corpus))
+    monkeypatch.setattr("seqgen.training.session._compile_steps", lambda run: 4.0)
+    list(seqgen.train(run, corpus))
     assert budgets == [60.0 - 7.0 - 5.0 - 3.0 - 4.0]

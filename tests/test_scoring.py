@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.evaluation.loss import loss as evaluation
+from seqgen.evaluation import loss as evaluation
 from seqgen.model import SequenceLSTM
 
 

@@ -150,7 +150,7 @@ def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_p
         )
         model = ModelConfig(hidden=64, embedding=16, dropout=0.0)
         run = seqgen.create_run(tmp_path / f"run {most}", data, model, config)
-        return [report.message for report in run.train(data) if report.message]
+        return [report.message for report in seqgen.train(run, data) if report.message]
 
     assert messages(0.25) == [
         f"training pieces are known by heart: dropout {rate} from now on" for rate in (0.1, 0.25)
@@ -230,7 +230,7 @@ def test_ctrl_c_during_an_evaluation_keeps_the_model(corpus, tmp_path, monkeypat
 
     monkeypatch.setattr("seqgen.training.loop.evaluate", interrupted)
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
-    reports = list(run.train(corpus))
+    reports = list(seqgen.train(run, corpus))
     assert reports[-1].interrupted and reports[-1].fraction < 1
     assert seqgen.load(tmp_path / "run", "cpu").info["result"]["interrupted"]
 
@@ -238,12 +238,12 @@ def test_ctrl_c_during_an_evaluation_keeps_the_model(corpus, tmp_path, monkeypat
 def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
     run = seqgen.create_run(tmp_path / "early", corpus, SMALL, SHORT)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         assert report.valid_loss is None
         break
     assert seqgen.load(tmp_path / "early", "cpu").info["result"]["step"] == 1
     run = seqgen.create_run(tmp_path / "later", corpus, SMALL, SHORT)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.step > 60:
             break
     saved = seqgen.load(tmp_path / "later", "cpu").model
@@ -310,7 +310,7 @@ def test_generating_in_the_loop_does_not_end_training_mode(corpus, tmp_path, mon
     monkeypatch.setattr("seqgen.training.learner.batch_nats", watch)
     config = replace(SHORT, tokens=600, evaluations=1)
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         if report.valid_loss is None:
             next(seqgen.generate(run, 1, limit=seqgen.LimitConfig(length=3)))
     updates = modes[: report.step]
@@ -330,7 +330,7 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_way_out(corpus, monkeypatch
 
 def test_a_run_keeps_the_best_model_and_its_metrics(corpus, tmp_path: Path) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
-    reports = list(run.train(corpus))
+    reports = list(seqgen.train(run, corpus))
     lines = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert len(lines) == len(reports)
     best = min(r.valid_loss for r in reports if r.valid_loss is not None)
@@ -342,11 +342,11 @@ def test_a_run_keeps_the_best_model_and_its_metrics(corpus, tmp_path: Path) -> N
     for one, two in zip(run.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, two)
     with pytest.raises(RunError, match="is trained already"):
-        next(run.train(corpus))
+        next(seqgen.train(run, corpus))
 
 
 def test_a_corpus_of_another_vocabulary_is_refused(corpus, tmp_path: Path) -> None:
     other = seqgen.write_corpus(tmp_path / "c", "text", {"train": ["xyz"], "valid": ["x"]})
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, SHORT)
     with pytest.raises(RunError, match="another vocabulary"):
-        next(run.train(other))
+        next(seqgen.train(run, other))

@@ -13,7 +13,7 @@ from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import evaluate
 from seqgen.model import SequenceLSTM
-from seqgen.run import Run
+from seqgen.run.folder import Run
 from seqgen.training.learner import batch_nats
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
@@ -180,7 +180,7 @@ def test_it_goes_on_better_than_from_nothing(run, barrels, tmp_path: Path) -> No
     fresh = seqgen.create_run(tmp_path / "fresh", barrels, run.model_config, SHORT)
     assert evaluate(going_on.model, barrels) < evaluate(fresh.model, barrels) - 0.5
     for made in (going_on, fresh):
-        for _ in made.train(barrels):
+        for _ in seqgen.train(made, barrels):
             pass
     better, worse = (made.info["result"]["valid_loss"] for made in (going_on, fresh))
     assert better < worse - 0.5

@@ -12,7 +12,7 @@ from seqgen.errors import ConfigError
 if TYPE_CHECKING:
     from seqgen.evaluation.comparison import Comparison
     from seqgen.plugin import Piece
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
 
 #: With fewer new pieces than this the figures say little.
 FEW = 20
@@ -36,7 +36,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
     from seqgen.report.samples import newest_samples_folder, read_samples
-    from seqgen.run import load
+    from seqgen.run.folder import load
 
     loaded = load(run, "cpu")
     loaded.corpus()

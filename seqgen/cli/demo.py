@@ -42,7 +42,7 @@ def demo(
     """
     from seqgen.cli.console import say, say_corpus
     from seqgen.discovery import load_domain
-    from seqgen.run import create_run, refuse_trained
+    from seqgen.training.creation import create_run, refuse_trained
 
     _, found = load_domain(domain)
     check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")

@@ -24,7 +24,7 @@ from seqgen.unknown import OrError
 if TYPE_CHECKING:
     from seqgen.generation.writer import Generated
     from seqgen.report.samples import Samples
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
 
 
 #: Seconds of compiling after which the user is told.
@@ -123,7 +123,7 @@ def generate(
     """
     from seqgen.files import SAMPLES, refuse_existing
     from seqgen.report.samples import chosen_suffix
-    from seqgen.run import load
+    from seqgen.run.folder import load
 
     if prompt == given == "-":
         raise ConfigError("--prompt and --given cannot both read standard input (-)")

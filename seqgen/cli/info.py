@@ -37,8 +37,8 @@ def info(
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
     from seqgen.report.curves import IMAGES, loss_curves
-    from seqgen.run import Run
-    from seqgen.training.keeping import model_card
+    from seqgen.run.card import model_card
+    from seqgen.run.folder import Run
 
     if plot is not None:
         check_file("--plot", plot, IMAGES, overwrite=overwrite)

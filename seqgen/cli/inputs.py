@@ -20,7 +20,7 @@ from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
     from seqgen.plugin import Ids, Piece
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
 
 #: Suffixes of writings that Python does not count as text.
 WRITINGS = (".doc", ".docx", ".md", ".odt", ".pdf", ".rtf")

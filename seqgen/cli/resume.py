@@ -22,7 +22,7 @@ def resume(run: Path, *, json: bool = False) -> None:
     from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
     from seqgen.storage.locks import hold
     from seqgen.training.parallel import join
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqgen.data.reading import Outcome
     from seqgen.data.spans import Span
     from seqgen.data.splits import Segments
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
 
 #: Units that losses are quoted for in bits, as is the custom with text.
 IN_BITS = {"characters", "bytes"}
@@ -86,7 +86,7 @@ def score(
     from seqgen.evaluation.adaptive import score_spans_adaptively
     from seqgen.evaluation.ngram import baseline
     from seqgen.evaluation.scoring import score_spans
-    from seqgen.run import load
+    from seqgen.run.folder import load
     from seqgen.unknown import changes_as_json, changes_text
 
     if unknown != "error" and not _are_files(paths):

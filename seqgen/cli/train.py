@@ -19,7 +19,7 @@ from seqgen.errors import ConfigError
 if TYPE_CHECKING:
     from seqgen.cli.console import Meter
     from seqgen.data.corpus import Corpus
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
     from seqgen.training.loop import Report
 
 
@@ -74,7 +74,8 @@ def train(
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
     from seqgen.model import choose_device
-    from seqgen.run import Run, create_run, load, refuse_trained
+    from seqgen.run.folder import Run, load
+    from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
 
     _, found = load_domain(domain)
@@ -158,17 +159,19 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
 
     from seqgen.cli.console import meter, say
     from seqgen.data.spans import evaluated_split
-    from seqgen.training.keeping import sampling_facts
+    from seqgen.run.card import sampling_facts
     from seqgen.training.parallel import join
+    from seqgen.training.session import measure_baseline
+    from seqgen.training.session import train as session_train
 
     device = next(run.model.parameters()).device.type
     _say_plan(run.info["plan"])
     if join().leads:
-        baseline = run.measure_baseline(corpus)
+        baseline = measure_baseline(run, corpus)
         say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
     say(f"training on {device}, into {run.folder}")
     report = None
-    with meter("train") as show, closing(run.train(corpus)) as reports:
+    with meter("train") as show, closing(session_train(run, corpus)) as reports:
         for report in reports:
             try:
                 if watch is not None:

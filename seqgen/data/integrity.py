@@ -18,7 +18,7 @@ from seqgen.bounds import LARGEST, Seed, Within
 from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
-from seqgen.storage.description import check, parse
+from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
 FORMAT = 1

@@ -30,7 +30,7 @@ from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.model import SequenceLSTM, State
 from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 #: Steps between two updates of the network.
 SEGMENT = 20

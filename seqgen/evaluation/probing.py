@@ -9,7 +9,7 @@ from __future__ import annotations
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 
 def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comparison]:

@@ -15,7 +15,7 @@ import torch
 from seqgen.data.spans import Span, piece_features
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Draft, Generated, Primed, Writer
 from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 
 @checked

@@ -17,7 +17,7 @@ from seqgen.generation.candidates import write_guided
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Generated, Primed, Writer, read_prompt
 from seqgen.plugin import Ids, Piece
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]
 

@@ -17,7 +17,7 @@ from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
     from seqgen.generation.sampling import Positions, Rules
-    from seqgen.run import Run
+    from seqgen.run.folder import Run
 
 #: From this many pieces at once on, a GPU pays, if there is one.
 MANY = 64

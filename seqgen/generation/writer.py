@@ -22,7 +22,7 @@ from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.plugin_checks import checked_features, checked_ids, checked_mask, checked_token
-from seqgen.run import Run
+from seqgen.run.folder import Run
 from seqgen.storage.tensors import ANY, Kind, TensorFile
 
 StoppedBy: TypeAlias = Literal["end", "stop", "length", "time", "interrupt"]

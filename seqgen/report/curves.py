@@ -1,6 +1,7 @@
 """Loss over time: what a training recorded, as series, as text for the terminal and as an image.
 
-Comes from: `seqgen.run`, which keeps the metrics. Next: `seqgen.report.page` draws the same series.
+Comes from: `seqgen.run.folder`, which keeps the metrics. Next: `seqgen.report.page` draws the same
+series.
 """
 
 from __future__ import annotations

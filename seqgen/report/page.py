@@ -18,8 +18,8 @@ from seqgen.plugin import Piece
 from seqgen.report.charts import as_svg
 from seqgen.report.curves import Curves, Series, loss_curves
 from seqgen.report.samples import Samples
-from seqgen.run import Run
-from seqgen.training.keeping import result_facts
+from seqgen.run.card import result_facts
+from seqgen.run.folder import Run
 
 _STYLE = """
 :root { color-scheme: light dark; }

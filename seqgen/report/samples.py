@@ -16,7 +16,7 @@ from seqgen.evaluation.novelty import measure_novelty
 from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
 from seqgen.generation.writer import Generated
 from seqgen.plugin import Piece
-from seqgen.run import Run, versions
+from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
 

@@ -2,7 +2,7 @@
 
 The rules are few, and each was measured (docs/training.md): the largest network that the budget can
 feed, dropout by how often it will read the corpus, learning rate by width. Speed is tried out for a
-few seconds, on real windows. Next: `seqgen.run.create_run`, which keeps the choice.
+few seconds, on real windows. Next: `seqgen.training.creation.create_run`, which keeps the choice.
 """
 
 from __future__ import annotations

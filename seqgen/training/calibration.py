@@ -2,7 +2,7 @@
 
 A network that has begun to learn its corpus by heart is surer than it is right. Dividing its logits
 by one number mends most of that (Guo et al. 2017), and changes no order of likelihood. The number
-goes into the weights, so that nothing else has to know of it. Comes from: `seqgen.run`.
+goes into the weights, so that nothing else has to know of it. Comes from: `seqgen.run.folder`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqgen.errors import Diverged, RunError
+from seqgen.run.results import checkpoints_in
 
 if TYPE_CHECKING:
     from seqgen.training.learner import Learner
@@ -36,7 +37,7 @@ class Checkpoints:
     @property
     def paths(self) -> list[Path]:
         """The checkpoints there are, oldest first."""
-        return sorted(self.folder.glob("*.safetensors"))
+        return checkpoints_in(self.folder)
 
     def are_due(self, learner: Learner, report: Report) -> bool:
         """Tell whether it is time for another; of several processes, when all have a report."""

@@ -4,7 +4,7 @@ A model may write the same token for ever where a corpus never does: if a token 
 after itself, min-p drops every token that could end the run, and a temperature below 1 makes them
 rarer. So new pieces are written with a few settings, from the model as it is to ever more
 conservative ones, for as long as the pieces hardly repeat themselves more than the corpus does.
-Comes from: `seqgen.run`, at the end of training.
+Comes from: `seqgen.run.folder`, at the end of training.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Split
 from seqgen.generation.engine import generate
 from seqgen.plugin import Ids
-from seqgen.run import Run
+from seqgen.run.folder import Run
 
 #: Tokens in which single tokens and n-grams are counted.
 BLOCK = 256

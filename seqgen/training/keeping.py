@@ -1,7 +1,8 @@
 """What a training keeps in its run folder: the best model, what it reached, and all its reports.
 
 The weights and what they reached are one file, so no kill parts them; ``run.json`` and
-``README.md`` say the same, and are mended when a training goes on. Comes from: `seqgen.run`.
+``README.md`` say the same, and are mended when a training resumes. Comes from:
+`seqgen.training.session`.
 """
 
 from __future__ import annotations
@@ -18,21 +19,17 @@ import safetensors.numpy
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated
-from seqgen.errors import Diverged, RunError
+from seqgen.errors import Diverged
 from seqgen.files import RUN, naming, write_atomic, write_json
-from seqgen.run_description import Reached, ReportLine
-from seqgen.storage.description import check, parse
+from seqgen.run.card import model_card
+from seqgen.run.results import METRICS, WEIGHTS, read_reports
 from seqgen.storage.signals import undivided
-from seqgen.storage.tensors import TensorFile
 from seqgen.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
-
-WEIGHTS = "model.safetensors"
-METRICS = "metrics.jsonl"
 
 #: What weights say of themselves: the same whenever the same training is made again.
 KNOWN = ("step", "tokens", "chosen_loss", "valid_loss", "carried_loss", "valid_tokens")
@@ -170,118 +167,4 @@ def _result(report: Report, learner: Learner, corpus: Corpus) -> dict[str, Any]:
         "chosen_loss": report.valid_loss,
         "valid_tokens": evaluated(corpus, learner.config.evaluation_tokens).tokens,
         "threads": torch.get_num_threads(),
-    }
-
-
-def reached(folder: Path, told: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what the weights in a run folder reached, and how.
-
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    told : dict or None
-        What ``run.json`` says: of older weights, if a kill came between the two.
-    """
-    known = _known(folder / WEIGHTS)
-    if known is None or (told is not None and known.items() <= told.items()):
-        return told
-    reports = [row for row in read_reports(folder) if row["step"] == known["step"]]
-    return (reports[-1] if reports else {"seconds": 0.0, "loss": known["valid_loss"]}) | known
-
-
-def _known(path: Path) -> dict[str, Any] | None:
-    """Return what weights say of themselves, or None if they do not."""
-    if not path.exists():
-        return None
-    try:
-        known: dict[str, Any] = parse(TensorFile(path).about.get("reached", "null"))
-        check(known, Reached)
-    except ValueError:
-        return None  # who needs the weights will say so
-    return known
-
-
-def read_reports(folder: Path) -> list[dict[str, Any]]:
-    """Return the reports of a training so far.
-
-    Raises
-    ------
-    RunError
-        If a line is no report.
-    """
-    path = folder / METRICS
-    if not path.exists():
-        return []
-    if not path.is_file():
-        raise RunError(f"{path} is no file; delete it")
-    reports = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
-        # A line without an end was being written when the training was killed.
-        if line.endswith(b"\n"):
-            try:
-                report = parse(line)
-                check(report, ReportLine)
-            except ValueError as error:
-                raise RunError(f"{path}, line {number}: {error}; delete this line") from error
-            reports.append(report)
-    return reports
-
-
-def model_card(info: dict[str, Any]) -> str:
-    """Return a description of a run for people, in Markdown."""
-    corpus = info["corpus"]
-    facts = {
-        "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
-        "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
-        "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
-        "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
-        **result_facts(info["result"]),
-        **sampling_facts(info.get("sampling")),
-        "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
-    }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    return f"""# A {info["domain"]} model
-
-Made with seqgen: an LSTM that writes {info["domain"]} token by token.
-
-| | |
-|---|---|
-{rows}
-
-    seqgen generate . -n 4
-"""
-
-
-def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
-    """Return what came of a training, for people."""
-    if result is None:
-        return {"training": "none yet"}
-    loss, kind = result["valid_loss"], "validation"
-    if loss is None:
-        loss, kind = result["loss"], "training"
-    tokens = result.get("valid_tokens")  # not in older runs
-    measured = f" on {tokens:,} tokens" if kind == "validation" and tokens else ""
-    fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
-    return {
-        "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
-        f"{result['tokens']:,} tokens",
-        f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
-    }
-
-
-def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
-    """Return what training chose for sampling, and what it counted, for people."""
-    if chosen is None:
-        return {}
-    counted = ", ".join(
-        f"{name} {chosen['new'][key]:{form}} (corpus {chosen['corpus'][key]:{form}})"
-        for name, key, form in (
-            ("commonest token", "commonest", ".1%"),
-            ("longest run", "run", ""),
-            ("distinct 4-grams", "distinct", ".1%"),
-        )
-    )
-    return {
-        "sampling": f"temperature {chosen['temperature']:g}, min-p {chosen['min_p']:g}: {counted}"
     }

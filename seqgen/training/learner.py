@@ -27,7 +27,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
-from seqgen.storage.description import check, parse
+from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
 from seqgen.training.parallel import World
 

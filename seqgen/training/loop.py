@@ -1,7 +1,8 @@
 """THE LOOP: truncated backpropagation through time over streams whose state is carried.
 
 `train` is a generator: it yields a `Report` whenever there is something to say, and the caller
-prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run`, which keeps the result.
+prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run.folder`, which keeps the
+result.
 """
 
 from __future__ import annotations

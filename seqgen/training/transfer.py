@@ -1,7 +1,7 @@
 """Weights of one vocabulary as weights of another: what a symbol was worth goes where it is now.
 
-Comes from: `seqgen.run`, which starts a new run from an old one. Everything that does not belong
-to a token stays as it is.
+Comes from: `seqgen.run.folder`, which starts a new run from an old one. Everything that does not
+belong to a token stays as it is.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def train(
     """Return the best validation loss after the minutes, or fewer epochs, and what was chosen."""
     settings = seqgen.TrainConfig(minutes=benchmark.minutes, epochs=epochs, seed=benchmark.seed)
     run = seqgen.create_run(folder, corpus, seqgen.ModelConfig(**model), settings)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         benchmark.watch(report)
     chosen = {**run.info["model"], "epochs": run.info["train"]["epochs"]}
     return run.info["result"]["valid_loss"], chosen

@@ -36,7 +36,7 @@ def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
         counts = baseline(corpus)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         [static] = seqgen.score(run, [texts["test"]])
         [adaptive] = seqgen.score_adaptively(run, [texts["test"]], corpus)

@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         results = {name: listen(run, sample) for name, sample in SETTINGS.items()}
         harmonised = {number: harmonise(run, originals, number) for number in PARTICLES}

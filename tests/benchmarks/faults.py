@@ -45,7 +45,7 @@ def properties(bench: Benchmark, name: str, folder: Path) -> dict[str, Any]:
     corpus = seqgen.prepare("text", [bench.data / CORPORA[name]], folder / "corpus")
     config = seqgen.TrainConfig(**bench.budget, seed=bench.seed)
     run = seqgen.create_run(folder / "run", corpus, train=config)
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     run = seqgen.load(run.folder, "cpu")
     ids = np.concatenate([np.asarray(corpus.piece(n)) for n in range(corpus.info["pieces"])])

@@ -33,7 +33,7 @@ def main() -> None:
         config = seqgen.TrainConfig(minutes=benchmark.minutes, device="cpu")
         model = seqgen.ModelConfig(hidden=128)
         run = seqgen.create_run(Path(folder) / "run", corpus, model, config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         command = ["-m", "seqgen", "generate", str(run.folder), "--length", "1000"]
         command += ["--ban", "<end>"]

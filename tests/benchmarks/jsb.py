@@ -65,7 +65,7 @@ def main() -> None:
         baselines = ngram_baselines(corpus)
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, MODEL, config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         losses = {}
         for split in ("valid", "test"):

@@ -291,7 +291,7 @@ def main() -> None:
         corpus = seqgen.write_corpus(Path(folder) / "corpus", "handwriting", data, codec="points")
         settings = seqgen.TrainConfig(seed=benchmark.seed, device="cpu", **benchmark.budget)
         run = seqgen.create_run(Path(folder) / "run", corpus, None, settings)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         tokens = soft_nats(run, data["test"], np.random.default_rng(0))
 

@@ -108,8 +108,8 @@ def measure(benchmark: Benchmark, codec: str, minutes: float, folder: Path) -> d
     keep = benchmark.given.out
     config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
     run = seqgen.create_run((keep or folder) / codec, corpus, train=config)
-    run.measure_baseline(corpus)
-    for report in run.train(corpus):
+    seqgen.measure_baseline(run, corpus)
+    for report in seqgen.train(run, corpus):
         benchmark.watch(report)
     return {
         "minutes": minutes,

@@ -84,7 +84,7 @@ def measure(benchmark: Benchmark, name: str, folder: Path) -> dict[str, Any]:
     corpus = seqgen.write_corpus(folder / f"{name}-corpus", "frames", data)
     config = seqgen.TrainConfig(minutes=benchmark.minutes / len(SETS), seed=benchmark.seed)
     run = seqgen.create_run(folder / name, corpus, train=config)
-    for report in run.train(corpus):
+    for report in seqgen.train(run, corpus):
         benchmark.watch(report)
     baseline, loss = ngram_frame_loss(corpus)
     return {

@@ -141,7 +141,7 @@ def main() -> None:
         corpus = seqgen.write_corpus(out / "corpus", "handwriting", splits, codec="points")
         config = seqgen.TrainConfig(seed=benchmark.seed, **benchmark.budget)
         run = seqgen.create_run(out / "run", corpus, None, config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
 
         new = list(written(run, benchmark.seed))

@@ -218,7 +218,7 @@ def cost_of_8_bits(benchmark: Benchmark) -> dict[str, float]:
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed, device="cpu")
         model = seqgen.ModelConfig(layers=LAYERS, hidden=256)
         run = seqgen.create_run(Path(folder) / "run", corpus, model, config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         losses = {}
         for name, int8 in (("float32", False), ("int8", True)):

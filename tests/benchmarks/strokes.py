@@ -52,7 +52,7 @@ def measure(name: str, file: str) -> None:
         corpus = seqgen.write_corpus(out / "corpus", "handwriting", data, codec="points")
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(out / "run", corpus, None, config)
-        for report in run.train(corpus):
+        for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         if benchmark.given.out:
             new = list(seqgen.generate(run, NEW, seed=benchmark.seed))

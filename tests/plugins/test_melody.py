@@ -332,7 +332,7 @@ def test_a_model_writes_as_many_bars_as_are_asked_for(tmp_path) -> None:
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
     config = seqgen.TrainConfig(tokens=2000, batch_size=2, window=16, device="cpu")
     run = seqgen.create_run(tmp_path / "run", corpus, model, config)
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     for new in seqgen.generate(run, 3, condition="bars=3"):
         assert new.stopped_by == "end"

@@ -538,7 +538,7 @@ def test_a_model_plays_for_as_long_as_it_is_asked_to(tmp_path) -> None:
     model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
     config = seqgen.TrainConfig(tokens=2000, batch_size=2, window=16, device="cpu")
     run = seqgen.create_run(tmp_path / "run", corpus, model, config)
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     for new in seqgen.generate(run, 3, condition="seconds=5"):
         assert new.stopped_by == "end"

@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
     )
     train = seqgen.TrainConfig(tokens=2000, evaluations=1, threads=1)
     made = seqgen.create_run(folder / "run", corpus, SMALL, train)
-    for _ in made.train(corpus):
+    for _ in seqgen.train(made, corpus):
         pass
     return seqgen.load(made.folder, "cpu")
 
@@ -209,7 +209,7 @@ def test_a_model_finds_letters_that_nobody_told(tmp_path: Path) -> None:
     run = seqgen.create_run(
         tmp_path / "run", corpus, seqgen.ModelConfig(hidden=32, embedding=16), train
     )
-    for _ in run.train(corpus):
+    for _ in seqgen.train(run, corpus):
         pass
     found = list(realigned(run, inks[:16]))
     assert distance(found, truth[:16]) < 0.7 * before

@@ -247,7 +247,7 @@ def paragraphs(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
         tokens=20_000, batch_size=4, window=32, learning_rate=1e-2, device="cpu"
     )
     model = seqgen.ModelConfig(hidden=32, embedding=16, layers=2, dropout=0.0)
-    for _ in seqgen.create_run(folder / "run", corpus, model, config).train(corpus):
+    for _ in seqgen.train(seqgen.create_run(folder / "run", corpus, model, config), corpus):
         pass
     return seqgen.load(folder / "run", "cpu")
 

@@ -1,7 +1,7 @@
 """``run.json`` and what else tells of a run: every key that anything reads, and its type.
 
 Whoever shares a run folder may have altered it, so all is checked when it is opened: what is wrong
-is told before pieces are drawn. docs/format.md says what the keys mean. Next: `seqgen.run`.
+is told before pieces are drawn. docs/format.md says what the keys mean. Next: `seqgen.run.folder`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqgen.data.spans import EVALUATED
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
 from seqgen.plugin import CONTRACT
-from seqgen.storage.description import check
+from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab
 
 #: Of 3 some settings had other names; of 2 features were added to the logits as well; of 1 outputs

@@ -1,0 +1,202 @@
+"""THE RUN, opened: a model, its codec, its settings and results. It trains nothing.
+
+Generating needs this folder and the plugin, never the corpus. JSON and safetensors only. Comes
+from: `seqgen.training.creation` makes the folder, `seqgen.training.session` trains it.
+
+======================  =================================================================
+``run.json``            domain, codec and its state, vocabulary hash, versions, settings
+``model.safetensors``   the weights of the best model so far
+``initial.safetensors`` those to begin with, if the run starts from another one
+``metrics.jsonl``       one line for each report of the training
+``README.md``           the same for people
+``checkpoints/``        where a training that is not finished goes on
+``samples/``            what was generated
+======================  =================================================================
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import platform
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from numpy.typing import NDArray
+
+import seqgen
+from seqgen.data.corpus import Corpus
+from seqgen.discovery import load_codec, load_domain
+from seqgen.errors import ConfigError, CorpusError, RunError
+from seqgen.files import RUN
+from seqgen.plugin import Codec, Domain
+from seqgen.run.description import read_run
+from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in, reached, read_reports
+from seqgen.storage.tensors import Kind, expected, read_weights
+
+if TYPE_CHECKING:
+    from seqgen.model import SequenceLSTM
+
+
+class Run:
+    """A run folder, opened.
+
+    Parameters
+    ----------
+    folder : Path or str
+        What `create_run` made.
+    device : str
+        Where the model goes: cpu, cuda, mps, or auto for the best there is.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run, or of another format.
+    """
+
+    def __init__(self, folder: Path | str, device: str = "auto") -> None:
+        self.folder = Path(folder)
+        self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
+        self.device = device
+        self._has_own_model = False
+        self.info["result"] = reached(self.folder, self.info["result"])
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest piece of the corpus."""
+        return int(self.info["corpus"]["longest"])
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a training to go on with."""
+        return bool(checkpoints_in(self.folder / CHECKPOINTS))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The reports of the training so far."""
+        return read_reports(self.folder)
+
+    def corpus(self) -> Corpus:
+        """Open the corpus that the run was trained on.
+
+        Raises
+        ------
+        CorpusError
+            If it is not where it was, or is another one by now.
+        """
+        about = self.info["corpus"]
+        folder = about.get("folder", "its folder")
+        try:
+            corpus = Corpus(folder)
+        except CorpusError as error:
+            raise CorpusError(
+                f"the corpus of {self.folder} is not in {folder} any more ({error})"
+            ) from error
+        if corpus.info["key"] != about["key"]:
+            raise CorpusError(f"{folder} holds another corpus than {self.folder} was trained on")
+        return corpus
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The domain that reads and writes this run's pieces."""
+        return load_domain(self.info["domain"])[0]
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The codec that the model was trained with."""
+        return load_codec(self.info, self.folder)
+
+    @cached_property
+    def model(self) -> SequenceLSTM:
+        """The best model so far; without a training yet, fresh weights or those to begin with."""
+        import torch
+
+        from seqgen.model import SequenceLSTM, choose_device
+
+        torch.manual_seed(self.train_config.seed)
+        sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
+        # What is made in inference mode could never be trained.
+        with torch.inference_mode(False):
+            weights = self._saved_weights()
+            model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
+            if weights is not None:
+                model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
+            return model.to(choose_device(self.device))
+
+    @property
+    def weights(self) -> dict[str, NDArray[numpy.float32]]:
+        """The weights of `model` by name; PyTorch is not needed for those in the folder."""
+        if not self._has_own_model and (weights := self._saved_weights()) is not None:
+            return weights
+        state = self.model.state_dict()
+        return {name: value.float().cpu().numpy() for name, value in state.items()}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of the weights by name, as they follow from the settings."""
+        try:
+            return expected(self.model_config, self.vocab, self.codec.feature_sizes)
+        except ConfigError as error:
+            raise RunError(f"{self.folder / RUN} is damaged: {error}") from error
+
+    def _saved_weights(self) -> dict[str, NDArray[numpy.float32]] | None:
+        """Return the best weights, or else those to begin with; None if there are none."""
+        kinds = self.kinds
+        for name in (WEIGHTS, INITIAL):
+            if (self.folder / name).exists():
+                return read_weights(self.folder / name, kinds)
+        planned = self.info["plan"]["weights"]
+        count = sum(math.prod(kind.shape) for kind in kinds.values())
+        if count != planned:
+            raise RunError(
+                f"the settings in {self.folder / RUN} make {count:,} weights, and {planned:,} were "
+                f"planned; train a new run"
+            )
+        return None
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The ``temperature`` and ``min_p`` by default: as measured, or else the codec's."""
+        names = ("temperature", "min_p")
+        measured = self.info.get("sampling")
+        return {name: measured[name] if measured else getattr(self.codec, name) for name in names}
+
+    def with_model(self, model: SequenceLSTM) -> Run:
+        """Return this run with another model of the same shape; the folder stays as it is."""
+        other = copy.copy(self)
+        other._has_own_model = True
+        other.model = model
+        return other
+
+    def __repr__(self) -> str:
+        codec = self.info["codec"]["name"]
+        return f"Run({str(self.folder)!r}: {self.info['domain']}, codec {codec})"
+
+
+def load(folder: Path | str, device: str = "auto") -> Run:
+    """Open a trained run.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run, or holds no trained model.
+    """
+    run = Run(folder, device)
+    if not (run.folder / WEIGHTS).exists():
+        raise RunError(
+            f"{folder} holds no trained model: training ended before it saved one; train again"
+        )
+    return run
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on, besides the plugin's."""
+    return {
+        "seqgen": seqgen.__version__,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "numpy": numpy.__version__,
+    }

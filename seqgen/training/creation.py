@@ -1,0 +1,151 @@
+"""A new run: its folder is made for a corpus, with every setting chosen, ready to train.
+
+Next: `seqgen.training.session` trains it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.corpus import Corpus
+from seqgen.errors import ConfigError
+from seqgen.files import RUN, new_folder, refuse_existing, write_atomic, write_json
+from seqgen.plugin import CONTRACT
+from seqgen.run.description import FORMAT
+from seqgen.run.folder import Run, versions
+from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
+from seqgen.storage.locks import hold
+from seqgen.training.transfer import transfer_weights
+
+if TYPE_CHECKING:
+    from seqgen.training.autopilot import Plan
+
+
+def create_run(
+    folder: Path | str,
+    corpus: Corpus,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    *,
+    start: Run | None = None,
+    overwrite: bool = False,
+) -> Run:
+    """Make a run folder for a corpus, ready to train.
+
+    Parameters
+    ----------
+    folder : Path or str
+    corpus : Corpus
+    model : ModelConfig, optional
+        The network; by default that of `start`, if there is one.
+    train : TrainConfig, optional
+    start : Run, optional
+        A trained run to go on from, of the same domain and codec. Symbols of both corpora keep
+        their weights, new ones get the mean.
+    overwrite : bool
+        Replace a run that is there.
+
+    Raises
+    ------
+    RunError
+        If `folder` is taken, and is no run or may not be replaced, or another process trains it.
+    ConfigError
+        If `start` has another domain, codec or network.
+    """
+    # These import torch, and a folder that is taken is refused without it.
+    from seqgen.model import choose_device
+    from seqgen.training.autopilot import plan
+
+    place = Path(folder)
+    refuse_trained(place, overwrite)
+    train = train or TrainConfig()
+    # A training ends on the device on which it began.
+    device = choose_device(train.device).type
+    train = replace(train, device=device if train.device == "auto" else train.device)
+    model = model or ModelConfig()
+    initial, origin = None, None
+    if start is not None:
+        model = _same_network(start, model)
+        initial, origin = _transferred(start, corpus)
+    info = _described(corpus, plan(corpus, model, train))
+    if origin is not None:
+        info["from"] = origin
+    with hold(place):
+        overwrite = refuse_trained(place, overwrite)
+        with new_folder(place, marker=RUN, overwrite=overwrite) as temporary:
+            if initial is not None:
+                write_atomic(temporary / INITIAL, safetensors.numpy.save(initial))
+            write_json(temporary / RUN, info)
+    return Run(folder, train.device)
+
+
+def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
+    """Return the content of ``run.json``."""
+    about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
+    counts = ("key", "seed", "pieces", "longest", "tokens", "units")
+    return {
+        "seqgen": "run",
+        "format": FORMAT,
+        "contract": CONTRACT,
+        "versions": versions(),
+        **{name: corpus.info[name] for name in about},
+        "corpus": {name: corpus.info[name] for name in counts}
+        | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
+        | {"folder": str(corpus.folder.resolve())},
+        "model": asdict(chosen.model),
+        "train": asdict(chosen.train),
+        "plan": asdict(chosen.forecast)
+        | {"reasons": list(chosen.reasons), "seconds": chosen.seconds},
+        "result": None,
+    }
+
+
+def refuse_trained(folder: Path, overwrite: bool) -> bool:
+    """Raise `RunError` if a run may not be made here; return whether one is replaced."""
+    # A run whose training never began holds nothing to lose.
+    trained = (folder / WEIGHTS).exists() or bool(checkpoints_in(folder / CHECKPOINTS))
+    refuse_existing(folder, marker=RUN, overwrite=overwrite or not trained)
+    return overwrite or not trained
+
+
+def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
+    """Return the network of a run; only how much it drops may be another."""
+    same = replace(start.model_config, dropout=model.dropout)
+    if model not in (ModelConfig(dropout=model.dropout), same):
+        raise ConfigError(
+            f"{start.folder} has another network ({start.model_config}) than is asked for "
+            f"({model}); leave out the model options, or leave out --from"
+        )
+    return same
+
+
+def _transferred(
+    start: Run, corpus: Corpus
+) -> tuple[dict[str, NDArray[numpy.float32]], dict[str, Any]]:
+    """Return the weights of a run for a corpus, and what `run.json` says of them."""
+    for what, old, new in (
+        ("domain", start.info["domain"], corpus.info["domain"]),
+        ("codec", start.info["codec"]["name"], corpus.info["codec"]["name"]),
+    ):
+        if old != new:
+            raise ConfigError(
+                f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
+                f"prepare the corpus with the {what} {old!r}, or leave out --from"
+            )
+    weights, transfer = transfer_weights(
+        start.weights,
+        start.vocab,
+        corpus.vocab,
+        start.model_config,
+        tuple(start.codec.feature_sizes),
+        tuple(corpus.codec.feature_sizes),
+    )
+    counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
+    return weights, {"run": str(start.folder.resolve()), **counts}

@@ -1,0 +1,194 @@
+"""A training from beginning to end: budget, learning, calibration, sampling defaults.
+
+Comes from: `seqgen.training.creation` makes the run. Next: `seqgen.training.keeping` learns and
+keeps the best, `seqgen.training.loop` is the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import torch
+
+from seqgen.data.corpus import Corpus
+from seqgen.data.spans import evaluated
+from seqgen.errors import InUse, RunError
+from seqgen.evaluation.ngram import baseline
+from seqgen.files import RUN, write_json
+from seqgen.run.folder import Run
+from seqgen.run.results import CHECKPOINTS, WEIGHTS
+from seqgen.storage.locks import hold, sweep
+from seqgen.training.calibration import fit_temperature
+from seqgen.training.checkpoints import Checkpoints
+from seqgen.training.defaults import affordable, choose_sampling, compile_steps
+from seqgen.training.keeping import Keeper, learn
+from seqgen.training.learner import Learner
+from seqgen.training.loop import Report, losses
+from seqgen.training.parallel import join
+
+
+def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
+    """Train a run and keep its best model; yield reports, about one a second.
+
+    A training that was interrupted continues from its last checkpoint. During the training
+    `run.info` tells what was reached so far; at its end `run.model` is the best model.
+
+    Parameters
+    ----------
+    run : Run
+        As `create_run` returned it, or opened again.
+    corpus : Corpus
+        Its vocabulary is that of the run.
+
+    Yields
+    ------
+    Report
+
+    Raises
+    ------
+    RunError
+        If the run is trained already, or the corpus has another vocabulary.
+    Diverged
+        If the loss still becomes useless at the smallest learning rate.
+    InUse
+        If another process trains this run.
+    """
+    if corpus.vocab.digest != run.vocab.digest:
+        raise RunError(
+            f"{corpus.folder} has another vocabulary ({corpus.vocab.size} ids) than "
+            f"{run.folder} ({run.vocab.size} ids); train a new run on it"
+        )
+    corpus.verify()
+    world = join()
+    with hold(run.folder) if world.leads else nullcontext():
+        checkpoints = Checkpoints(run.folder / CHECKPOINTS)
+        if world.leads:
+            now = _reread(run)
+            run.info = now | run.info | {"result": now["result"]}
+            sweep(run.folder)
+            sweep(checkpoints.folder)
+        if (run.folder / WEIGHTS).exists() and not checkpoints.paths:
+            raise RunError(f"{run.folder} is trained already; train a new run")
+        learner = Learner(run.model, corpus, run.train_config, world)
+        learner.counts.budget = _seconds_to_learn(run, _compile_steps(run) if world.leads else 0.0)
+        checkpoints.restore(learner)
+        keeper = Keeper(run.folder, run.info)
+        try:
+            if world.leads:
+                keeper.begin(learner.counts.step)
+            finished = yield from learn(learner, corpus, keeper, checkpoints)
+            if world.leads and finished:
+                _calibrate(run, corpus, keeper)
+                _choose_sampling(run, corpus, keeper)
+                checkpoints.remove()
+        finally:
+            if world.leads and (run.folder / WEIGHTS).exists():
+                _load_best(run)
+            run.model.eval()
+
+
+def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
+    """Measure what n-grams reach on the validation split, once, and keep it in the run folder.
+
+    Parameters
+    ----------
+    run : Run
+    corpus : Corpus
+        The one that the run is trained on.
+
+    Returns
+    -------
+    dict
+        ``order`` of the best n-gram model, and its ``valid_loss`` in nats per token.
+    """
+    if "baseline" not in run.info:
+        began = time.monotonic()
+        found = baseline(corpus, run.info["plan"]["measured"])
+        run.info["baseline"] = {
+            "order": found.order,
+            "valid_loss": found.nats_per_token,
+            "seconds": time.monotonic() - began,
+        }
+        # A process that trains this run meanwhile keeps its own.
+        with suppress(InUse), hold(run.folder):
+            write_json(run.folder / RUN, _reread(run) | {"baseline": run.info["baseline"]})
+    measured: dict[str, Any] = run.info["baseline"]
+    return measured
+
+
+def _reread(run: Run) -> dict[str, Any]:
+    """Return what ``run.json`` says now; this process holds the folder.
+
+    Raises
+    ------
+    RunError
+        If it is another run than was opened.
+    """
+    info = Run(run.folder).info
+    same = ("domain", "codec", "vocab_digest", "corpus", "model", "train")
+    if any(info.get(name) != run.info.get(name) for name in same):
+        raise RunError(
+            f"{run.folder} was replaced by another run since it was opened; open it again"
+        )
+    return info
+
+
+def _compile_steps(run: Run) -> float:
+    """Compile the code that measures the sampling defaults; return the seconds it took.
+
+    On a new machine compiling takes longer than a short budget may be exceeded by.
+    """
+    began = time.monotonic()
+    if run.train_config.seconds and run.codec.tracker() is None:
+        compile_steps(run.with_model(run.model))
+    return time.monotonic() - began
+
+
+def _seconds_to_learn(run: Run, compiling: float) -> float:
+    """Return the seconds that are left for learning; 0 if the budget has no time limit.
+
+    Planning, compiling and the baseline are paid from the budget, and so is the end of the
+    training: calibration and sampling defaults.
+    """
+    plan, measured = run.info["plan"], run.info.get("baseline", {})
+    seconds = run.train_config.seconds
+    begun = plan["seconds"] + measured.get("seconds", 0.0) + compiling
+    return float(max(seconds - begun - plan["ending"], seconds / 4))
+
+
+def _calibrate(run: Run, corpus: Corpus, keeper: Keeper) -> None:
+    """Fit the temperature of the best model on the validation split, once."""
+    calibrated = "temperature" in (run.info["result"] or {})
+    if calibrated or not ((run.folder / WEIGHTS).exists() and corpus.size("valid")):
+        return
+    _load_best(run)
+    temperature = fit_temperature(run.model, corpus, run.train_config.evaluation_tokens)
+    run.model.temper(temperature)
+    measured = run.info["plan"]["measured"]
+    loss, carried = losses(run.model, corpus, run.train_config, measured)
+    found = {
+        "temperature": temperature,
+        "valid_loss": loss,
+        "carried_loss": carried,
+        "valid_tokens": evaluated(corpus, measured).tokens,
+    }
+    keeper.save(run.model, run.info["result"] | found)
+
+
+def _choose_sampling(run: Run, corpus: Corpus, keeper: Keeper) -> None:
+    """Choose the sampling defaults of a codec that has no tracker."""
+    if not (run.folder / WEIGHTS).exists() or run.codec.tracker() is not None:
+        return
+    best, weights = Run(run.folder, "cpu"), run.info["plan"]["weights"]
+    tokens = affordable(weights, run.vocab.targets, run.info["result"]["tokens"])
+    if tokens and (chosen := choose_sampling(best, corpus, tokens)):
+        run.info["sampling"] = chosen
+        keeper.describe()
+
+
+def _load_best(run: Run) -> None:
+    weights = run.weights
+    run.model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})

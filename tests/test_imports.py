@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,183 +12,141 @@ import seqgen
 
 ROOT = Path(__file__).parent.parent
 
-#: The arrows: a module may import those named, besides `errors` and `vocab`, which all may.
-ARROWS = {
-    "errors": set(),
-    "bounds": set(),
-    "compiling": {"files"},
-    "vocab": set(),
-    "config": {"bounds"},
-    "signals": set(),
-    "holding": set(),
-    "description": {"bounds"},
-    "ranges": {"plugin"},
-    "weights": {"config"},
-    "run_description": {
-        *("bounds", "config", "description", "files", "integrity", "plugin", "spans"),
-    },
-    "files": {"description", "holding", "signals"},
-    "plugin": {"bounds", "unknown"},
-    "discovery": {"bounds", "config", "plugin"},
-    "twins": set(),
-    "splits": set(),
-    "integrity": {"bounds", "description", "files", "splits"},
-    "corpus": {"discovery", "files", "integrity", "plugin", "splits", "twins"},
-    "deadline": set(),
-    "unknown": set(),
-    "finding": {"discovery", "files", "holding", "plugin"},
-    "workers": {"signals"},
-    "reading": {"deadline", "finding", "plugin", "unknown", "workers"},
-    "preparation": {
-        "bounds",
-        "config",
-        "corpus",
-        "discovery",
-        "files",
-        "finding",
-        "holding",
-        "integrity",
-        "plugin",
-        "reading",
-        "splits",
-        "unknown",
-    },
-    "lanes": {"corpus", "ranges", "splits"},
-    "batches": {"corpus", "lanes", "splits"},
-    "model": {"weights", "config"},
-    "spans": {"corpus", "lanes", "plugin", "ranges", "splits"},
-    "evaluation": {"batches", "corpus", "lanes", "model", "spans"},
-    "parallel": {"bounds"},
-    "learner": {
-        "weights",
-        "bounds",
-        "description",
-        "batches",
-        "config",
-        "corpus",
-        "files",
-        "model",
-        "parallel",
-    },
-    "training": {
-        *("batches", "config", "corpus", "evaluation", "learner", "model", "parallel"),
-        "signals",
-    },
-    "checkpoints": {"learner", "training"},
-    "calibration": {"corpus", "evaluation", "model", "spans"},
-    "autopilot": {
-        *("batches", "calibration", "config", "corpus", "defaults", "learner", "model", "plugin"),
-        "spans",
-    },
-    "ngram": {"batches", "compiling", "corpus", "lanes", "plugin", "spans"},
-    "transfer": {"config"},
-    "keeping": {
-        "description",
-        "run_description",
-        "weights",
-        *("checkpoints", "corpus", "files", "learner", "model", "signals", "spans"),
-        "training",
-    },
-    "defaults": {"config", "corpus", "generation", "plugin", "run", "splits"},
-    "run": {
-        "run_description",
-        "weights",
-        *("autopilot", "calibration", "checkpoints", "config", "corpus", "defaults"),
-        *("discovery", "files", "learner", "model", "ngram", "parallel", "plugin", "spans"),
-        *("training", "transfer", "holding", "keeping"),
-    },
-    "sampling": {"bounds", "compiling", "config"},
-    "fused_step": {"compiling", "plugin", "sampling"},
-    "fused": {"weights", "config", "fused_step", "plugin", "sampling"},
-    "torch_stepper": {"model", "plugin", "sampling"},
-    "stepper": {"fused", "model", "plugin", "run", "sampling", "torch_stepper"},
-    "task": {"ranges", "weights", "config", "files", "plugin", "run", "sampling", "stepper"},
-    "generation": {"bounds", "config", "candidates", "plugin", "run", "stepper", "task"},
-    "candidates": {"plugin", "task"},
-    "beam": {"bounds", "config", "plugin", "run", "sampling", "stepper", "task"},
-    "novelty": {"bounds", "compiling", "corpus", "plugin"},
-    "scoring": {"evaluation", "plugin", "run", "spans"},
-    "adaptive": {
-        *("batches", "compiling", "corpus", "lanes", "model", "ngram", "plugin", "run", "scoring"),
-        "spans",
-    },
-    "samples": {
-        *("config", "corpus", "files", "holding", "novelty", "plugin", "run", "signals", "task"),
-    },
-    "comparison": {"corpus", "plugin", "run", "spans"},
-    "probing": {"comparison", "corpus", "generation", "run"},
-    "drawing": {"comparison"},
-    "curves": set(),
-    "page": {"comparison", "curves", "drawing", "files", "keeping", "plugin", "run", "samples"},
-    "testing": {
-        *("comparison", "config", "discovery", "files", "generation", "plugin", "preparation"),
-        *("run", "samples", "unknown"),
-    },
+#: The rooms of the core. Each imports the rooms named, and the modules beside the rooms.
+ROOMS: dict[str, set[str]] = {
+    "storage": set(),
+    "data": {"storage"},
+    "run": {"storage", "data"},
+    "generation": {"storage", "run"},
+    "evaluation": {"data", "run", "generation"},
+    "training": {"storage", "data", "run", "generation", "evaluation"},
+    "report": {"storage", "data", "run", "generation", "evaluation"},
+    "cli": {"storage", "data", "run", "generation", "evaluation", "training", "report"},
 }
+#: What the ground floor imports of the rooms; `testing` tries everything.
+GROUND = {
+    "compiling": set(),
+    "files": {"storage"},
+    "model": {"storage"},
+    "testing": ROOMS.keys() - {"cli"},
+    "__init__": ROOMS.keys() - {"cli"},
+    "__main__": {"storage", "cli"},
+}
+#: What the room of locks and checked files may import of the ground floor.
+UNDER_STORAGE = {"bounds", "config", "errors", "vocab"}
+
+#: Who may import torch: what trains or evaluates, and the stepper that runs the model itself.
 TORCH = {
-    *(
-        "adaptive",
-        "autopilot",
-        "calibration",
-        "evaluation",
-        "keeping",
-        "learner",
-        "model",
-        "parallel",
-        "training",
-        "run",
-        "torch_stepper",
-    ),
-    "scoring",
+    "model",
+    "run.folder",
+    "generation.torch_stepper",
+    "evaluation.adaptive",
+    "evaluation.loss",
+    "evaluation.scoring",
+    "training.autopilot",
+    "training.calibration",
+    "training.keeping",
+    "training.learner",
+    "training.loop",
+    "training.parallel",
+    "training.session",
+    "cli.train",
+}
+PACKAGES = {
+    "seqgen": ROOT / "seqgen",
+    "seqgen_text": ROOT / "plugins/text/seqgen_text",
 }
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}
 
 
 def imports(path: Path) -> set[str]:
-    """Return the dotted names that a file imports anywhere, and from seqgen its modules."""
+    """Return the dotted names that a file imports anywhere, also for type checking only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            if node.module == "seqgen":
-                found |= {f"seqgen.{name.name}" for name in node.names}
+            found |= {f"{node.module}.{name.name}" for name in node.names}
     return found
 
 
-def test_every_module_has_its_arrows() -> None:
-    modules = {path.stem for path in (ROOT / "seqgen").glob("*.py")}
-    assert modules - {"__init__", "__main__"} == ARROWS.keys()
+def modules_of(package: str) -> dict[str, Path]:
+    """Return the files of a package by dotted name."""
+    folder = PACKAGES[package]
+    return {
+        ".".join([package, *path.relative_to(folder).with_suffix("").parts]): path
+        for path in sorted(folder.rglob("*.py"))
+    }
 
 
-@pytest.mark.parametrize("module", ARROWS)
-def test_a_module_imports_only_along_its_arrows(module: str) -> None:
-    found = imports(ROOT / "seqgen" / f"{module}.py")
-    inner = {name.split(".")[1] for name in found if name.startswith("seqgen.")}
-    assert inner - {"errors", "vocab", "__version__"} <= ARROWS[module]
-    assert module in TORCH or not any(name.split(".")[0] == "torch" for name in found)
-    assert not any(name.split(".")[0].startswith("seqgen_") for name in found)
+def inner_imports(package: str) -> dict[str, set[str]]:
+    """Return for each module of a package which others of it are imported."""
+    modules = modules_of(package)
+    found = {}
+    for name, path in modules.items():
+        mentioned = {".".join(each.split(".")[:end]) for each in imports(path) for end in (2, 3, 4)}
+        found[name] = (mentioned & modules.keys()) - {name}
+    return found
+
+
+def test_every_room_has_its_row() -> None:
+    rooms = {path.name for path in (ROOT / "seqgen").iterdir() if (path / "__init__.py").exists()}
+    assert rooms == ROOMS.keys()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_along_its_arrows(room: str) -> None:
+    for module, others in inner_imports("seqgen").items():
+        if module.startswith(f"seqgen.{room}."):
+            found = {other.split(".")[1] for other in others}
+            assert found & ROOMS.keys() <= ROOMS[room] | {room}, module
+            if room == "storage":
+                assert found - {"storage"} <= UNDER_STORAGE, module
+
+
+def test_the_ground_floor_imports_few_rooms() -> None:
+    for module, others in inner_imports("seqgen").items():
+        name = module.removeprefix("seqgen.")
+        if "." not in name:
+            found = {other.split(".")[1] for other in others}
+            assert found & ROOMS.keys() <= GROUND.get(name, set()), module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
+    try:
+        TopologicalSorter(inner_imports(package)).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_torch_is_imported_only_where_it_is_needed() -> None:
+    for name, path in modules_of("seqgen").items():
+        found = {each.split(".")[0] for each in imports(path)}
+        assert "torch" not in found or name.removeprefix("seqgen.") in TORCH, name
+        assert not any(each.startswith("seqgen_") for each in found), name
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem
+    "path",
+    sorted((ROOT / "plugins").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT / "plugins")),
 )
 def test_plugins_use_public_modules_and_never_one_another(path: Path) -> None:
     own = path.relative_to(ROOT / "plugins").parts[1]
-    allowed = {
-        "seqgen",
-        "seqgen.compiling",
-        "seqgen.plugin",
-        "seqgen.errors",
-        "seqgen.files",
-        "seqgen.unknown",
-    }
+    allowed = tuple(
+        f"seqgen.{name}." for name in ("compiling", "errors", "files", "plugin", "unknown")
+    )
     for name in imports(path):
-        if name.startswith("seqgen"):
-            assert name in allowed or name.split(".")[0] == own, name
-    if path.name == "__init__.py":
-        assert imports(path) <= {"collections.abc", "seqgen.plugin"}
+        if name.startswith("seqgen."):
+            assert name.startswith(allowed), name
+        elif name.startswith("seqgen_"):
+            assert name.split(".")[0] == own, name
+    if path.parent.name == own and path.name == "__init__.py":
+        assert {name.rpartition(".")[0] for name in imports(path)} <= {
+            "collections.abc",
+            "seqgen.plugin",
+        }
 
 
 def test_public_names_are_all_there() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
-from seqgen.training import autopilot
-from seqgen.training.autopilot import dropout_for, plan, step_size_for, weight_decay_for
+from seqgen.training import autopilot, trials
+from seqgen.training.autopilot import dropout_for, learning_rate_for, plan, weight_decay_for
 from seqgen.training.learner import Counts
 
 
@@ -58,7 +58,7 @@ def test_a_small_corpus_bears_no_wide_network_however_long_the_training(corpus) 
     most = autopilot.WEIGHTS_BORNE * size**0.5
     assert chosen(10**8).model == chosen(10**9).model
     assert most / 3 < chosen(10**9).forecast.weights < most
-    assert f"with more it would only learn {size:,} tokens by heart" in chosen(10**9).reasons[1]
+    assert f"a wider one would overfit {size:,} tokens" in chosen(10**9).reasons[1]
     assert "7 are wanted" in chosen(10**5).reasons[1]
 
 
@@ -66,48 +66,47 @@ def test_the_fastest_number_of_threads_is_taken_and_time_ends_before_learning_by
     corpus, monkeypatch
 ) -> None:
     speeds = {1: 1_000.0, 2: 3_000.0, 8: 2_000.0}
-    monkeypatch.setattr(autopilot, "_thread_counts", lambda: list(speeds))
-    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: speeds[threads])
+    monkeypatch.setattr(trials, "_thread_counts", lambda: list(speeds))
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: speeds[threads])
     train = TrainConfig(minutes=1, device="cpu")
     chosen = plan(corpus, ModelConfig(), train)
     assert chosen.train.threads == 2
     assert (
-        "threads 2: tokens a second are 1,000 with 1, 3,000 with 2, 2,000 with 8" in chosen.reasons
+        "threads 2: tokens per second are 1,000 with 1, 3,000 with 2, 2,000 with 8"
+        in chosen.reasons
     )
     assert 16 * corpus.size("train") < 60 * 3_000
     assert chosen.train.epochs == chosen.forecast.epochs == 16
     assert plan(corpus, ModelConfig(), replace(train, epochs=99)).train.epochs == 99
 
 
-def test_a_corpus_of_a_few_tokens_has_fewer_lanes(tmp_path: Path) -> None:
+def test_a_corpus_of_a_few_tokens_has_a_smaller_batch(tmp_path: Path) -> None:
     few = seqgen.write_corpus(tmp_path / "c", "text", {"train": ["ab" * 300], "valid": ["ab"]})
     chosen = plan(few, ModelConfig(), TrainConfig(tokens=1_000, device="cpu"))
     assert chosen.train.batch_size == 2
-    assert any(reason.startswith("batch 2: ") for reason in chosen.reasons)
+    assert any(reason.startswith("batch size 2: ") for reason in chosen.reasons)
 
 
-def test_a_gpu_gets_as_many_lanes_as_it_takes_to_read_enough(tmp_path, monkeypatch) -> None:
+def test_a_gpu_gets_as_large_a_batch_as_it_takes_to_read_enough(tmp_path, monkeypatch) -> None:
     data = {"train": ["ab" * 100_000], "valid": ["ab"]}
     large = seqgen.write_corpus(tmp_path / "large", "text", data)
     monkeypatch.setattr(autopilot, "_is_on_gpu", lambda train: True)
 
-    def lanes(speed, minutes: float = 1.0) -> int:
-        monkeypatch.setattr(
-            autopilot, "_speed", lambda learner, *_: speed(learner.config.batch_size)
-        )
+    def batch_size(speed, minutes: float = 1.0) -> int:
+        monkeypatch.setattr(trials, "_speed", lambda learner, *_: speed(learner.config.batch_size))
         config = TrainConfig(minutes=minutes, device="cpu", threads=1)
         return plan(large, ModelConfig(hidden=16), config).train.batch_size
 
     # 16 epochs of 200,000 tokens are wanted.
-    assert lanes(lambda batch: 100_000) == 16
-    assert lanes(lambda batch: 1_000 * batch) == 64
-    assert lanes(lambda batch: 10 * batch) == 256
-    assert lanes(lambda batch: 1_000 * min(batch, 40)) == 32
-    assert lanes(lambda batch: 1_000 * batch, minutes=5) == 16
+    assert batch_size(lambda batch: 100_000) == 16
+    assert batch_size(lambda batch: 1_000 * batch) == 64
+    assert batch_size(lambda batch: 10 * batch) == 256
+    assert batch_size(lambda batch: 1_000 * min(batch, 40)) == 32
+    assert batch_size(lambda batch: 1_000 * batch, minutes=5) == 16
 
 
 def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeypatch) -> None:
-    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 1e6)
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 1e6)
     data = chorales.corpus()
 
     def epochs(varied) -> float:
@@ -126,8 +125,8 @@ def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeyp
 
 
 @pytest.mark.parametrize(("hidden", "size"), [(64, 6e-3), (256, 6e-3), (512, 4.55e-3)])
-def test_wide_networks_take_smaller_steps(hidden: int, size: float) -> None:
-    assert step_size_for(hidden) == pytest.approx(size, rel=1e-2)
+def test_wide_networks_have_a_lower_learning_rate(hidden: int, size: float) -> None:
+    assert learning_rate_for(hidden) == pytest.approx(size, rel=1e-2)
 
 
 def test_dropout_grows_with_the_epochs() -> None:
@@ -140,7 +139,7 @@ def test_without_any_budget_three_minutes_end_what_is_read_too_slowly(corpus) ->
     assert chosen.epochs == 16 and chosen.seconds == 180
 
 
-def test_an_update_of_one_target_a_lane_shrinks_the_weights_less(corpus) -> None:
+def test_an_update_of_one_target_a_sequence_shrinks_the_weights_less(corpus) -> None:
     decays = []
     for framing in ("windows", "many-to-one"):
         train = TrainConfig(tokens=10_000_000, window=32, framing=framing, device="cpu")
@@ -173,7 +172,7 @@ def test_a_large_vocabulary_gets_smaller_windows_and_smaller_evaluations(
     """So that each takes a small part of the time, by a clock that goes by the logits."""
     corpus = large(tmp_path, 20_000)
     monkeypatch.setattr(autopilot, "LOGITS", 2**23)
-    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 100.0)
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 100.0)
     chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=0.5, device="cpu"))
     assert chosen.train.batch_size * chosen.train.window * corpus.vocab.targets <= 2**23
     assert "each token is predicted among 20,001" in chosen.reasons[0]
@@ -186,7 +185,7 @@ def test_a_large_vocabulary_gets_smaller_windows_and_smaller_evaluations(
 
 
 def test_a_fast_network_is_evaluated_on_as_much_as_ever(corpus, monkeypatch) -> None:
-    monkeypatch.setattr(autopilot, "_speed", lambda learner, threads, spend: 60_000.0)
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 60_000.0)
     chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=3, device="cpu"))
     assert (chosen.train.evaluations, chosen.train.evaluation_tokens) == (10, 131_072)
     assert chosen.forecast.measured == corpus.size("valid")
@@ -199,7 +198,7 @@ def test_networks_too_wide_for_the_budget_are_not_tried(corpus, monkeypatch) -> 
         tried.append(learner.model.config.hidden)
         return 1.0
 
-    monkeypatch.setattr(autopilot, "_speed", slow)
+    monkeypatch.setattr(trials, "_speed", slow)
     plan(corpus, ModelConfig(), TrainConfig(minutes=1, threads=1, device="cpu"))
     assert tried == [autopilot.WIDTHS[0]]
 
@@ -212,4 +211,4 @@ def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:
             self.counts.tokens += 50
             return 0.0
 
-    assert autopilot._speed(Slow(), 1, 0.0) > 0 and Slow.counts.tokens == 50
+    assert trials._speed(Slow(), 1, 0.0) > 0 and Slow.counts.tokens == 50

@@ -83,13 +83,13 @@ class Checkpoints:
             raise error
         seconds, step = learner.counts.seconds, learner.counts.step
         self.restore(learner)
-        if learner.counts.step_share <= SMALLEST_SHARE:
+        if learner.counts.learning_rate_share <= SMALLEST_SHARE:
             raise error
-        learner.counts.step_share /= 2
+        learner.counts.learning_rate_share /= 2
         learner.counts.seconds = seconds
         return (
             f"the loss went wild at step {step}; back to step {learner.counts.step}, "
-            f"with {learner.counts.step_share:g} of the learning rate"
+            f"with {learner.counts.learning_rate_share:g} of the learning rate"
         )
 
     def remove(self) -> None:

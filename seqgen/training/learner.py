@@ -58,7 +58,7 @@ class Counts:
         Share of the budget at which the next evaluation is due.
     best : float
         Lowest validation loss so far.
-    step_share : float
+    learning_rate_share : float
         What the learning rate is multiplied by: halved whenever training diverged.
     dropout : float
         At present.
@@ -73,7 +73,7 @@ class Counts:
     seconds: Amount = 0.0
     next_evaluation: Amount = 0.0
     best: float = math.inf
-    step_share: Amount = 1.0
+    learning_rate_share: Amount = 1.0
     dropout: Annotated[float, SHARE_DROPPED] = 0.0
     evaluated: Number = 0
     budget: Amount = 0.0
@@ -158,7 +158,7 @@ class Learner:
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self._optimizer.param_groups[0]["lr"] = learning_rate * self.counts.step_share
+        self._optimizer.param_groups[0]["lr"] = learning_rate * self.counts.learning_rate_share
         self._optimizer.step()
         self.counts.step += 1
         self.counts.tokens += counted

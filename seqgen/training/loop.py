@@ -144,7 +144,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             tokens=counts.tokens,
             seconds=counts.seconds,
             loss=loss,
-            learning_rate=learning_rate(fraction, config.learning_rate) * counts.step_share,
+            learning_rate=learning_rate(fraction, config.learning_rate)
+            * counts.learning_rate_share,
             valid_loss=valid_loss,
             carried_loss=carried_loss,
             improved=improved,

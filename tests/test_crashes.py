@@ -68,9 +68,9 @@ def test_a_crash_while_a_codec_is_chosen_costs_one_file(texts, tmp_path, monkeyp
         return choice
 
     implementation, _ = seqgen.discovery.load_domain("text")
-    choice = seqgen.data.preparation._choice(implementation, "text", "characters", None)
-    monkeypatch.setattr("seqgen.data.preparation._choice", lambda *_: None)
-    monkeypatch.setattr("seqgen.data.preparation._suggestion", suggested)
+    choice = seqgen.data.fitting.named_codec(implementation, "text", "characters", None)
+    monkeypatch.setattr("seqgen.data.preparation.named_codec", lambda *_: None)
+    monkeypatch.setattr("seqgen.data.preparation.suggested_codec", suggested)
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
     assert len(chosen) == corpus.info["pieces"] == 7
 

@@ -13,7 +13,6 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 LONG_FILES = {
     "seqgen/plugin.py": 440,
     "seqgen/testing.py": 545,
-    "seqgen/data/preparation.py": 410,
     "seqgen/generation/sampling.py": 410,
     "seqgen/generation/writer.py": 445,
     "plugins/music/seqgen_music/codecs/multitrack/codec.py": 485,
@@ -22,7 +21,6 @@ LONG_FILES = {
 LONG_FUNCTIONS = {
     "seqgen/cli/generate.py: generate": 99,
     "seqgen/cli/score.py: score": 77,
-    "seqgen/data/preparation.py: prepare": 61,
     "plugins/music/seqgen_music/files/midi_events.py: _read_track": 64,
 }
 

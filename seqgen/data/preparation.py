@@ -15,26 +15,25 @@ import json
 import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from seqgen.bounds import Jobs, Patience, Seed, checked
-from seqgen.config import from_mapping
 from seqgen.data.corpus import Corpus, CorpusWriter
 from seqgen.data.finding import find_files, shown
+from seqgen.data.fitting import fitted_codec, named_codec, suggested_codec
 from seqgen.data.integrity import FORMAT
 from seqgen.data.reading import Outcome, Progress, Reader
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
-from seqgen.discovery import Announced, codec_type, load_codec, load_domain, source_digest
-from seqgen.errors import ConfigError, CorpusError, DataError, PluginError, SeqgenError, reason_of
+from seqgen.discovery import Announced, load_codec, load_domain, source_digest
+from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
-from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugin import Codec, Piece
 from seqgen.storage.locks import hold
 from seqgen.unknown import OrError
-from seqgen.vocab import Vocab
 
 
 @checked
@@ -103,53 +102,60 @@ def prepare(
         If `out` is taken, or another process works on it.
     """
     implementation, found = load_domain(domain)
-    choice = _choice(implementation, domain, codec, options)
+    choice = named_codec(implementation, domain, codec, options)
     sources = find_files(implementation, found, [Path(path) for path in paths])
+    digests = sources.digests()
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "seed": seed,
-        "files": [
-            {"name": shown(file), "sha256": digest} for file, digest in sources.digests().items()
-        ],
+        "files": [{"name": shown(file), "sha256": digest} for file, digest in digests.items()],
     }
     left_out = [asdict(entry) for entry in sources.skipped]
-    keyed = info | {"source": source_digest(implementation), "skipped": left_out}
-    key = hashlib.sha256(json.dumps(keyed, sort_keys=True, default=str).encode()).hexdigest()
+    key = _key(info | {"source": source_digest(implementation), "skipped": left_out})
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
-        # What lies beside the files may have changed since.
+        # Files of other kinds may have come or gone since then.
         ready.info["unread"] = dict(sorted(sources.unread.items()))
         return ready
     replace = overwrite or out is None
-    # Another process may be preparing the same for the cache.
+    # Another process may be preparing the same corpus in the cache.
     with hold(folder, wait=out is None):
         if (ready := _finished(folder, key)) is not None:
             return ready
         if out is None and folder.is_dir() and not is_output(folder):
-            # Nobody else puts anything there: it is a corpus whose description was lost.
+            # Only seqgen writes in the cache: this is a corpus that lost its description.
             shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
         reader = Reader(implementation, sources, jobs, progress or _silent, patience)
-        choice = choice or _suggestion(implementation, found, options, reader.sample())
-        fitted = _fit(choice, reader, found)
-        with (
-            new_folder(folder, marker=CORPUS, overwrite=replace) as temporary,
-            CorpusWriter(temporary, fitted) as writer,
-        ):
-            draws, ranks = array("d"), array("Q")
-            for source, encoded in reader.encoded(fitted):
-                digest = writer.add(source, encoded.ids, encoded.facts)
-                if digest is not None:
-                    draws.append(draw(digest, seed))
-                    ranks.append(int.from_bytes(digest[:8], "little"))
-            if not draws:
-                raise reader.nothing_usable()
-            info |= {"codec": choice.description, "reason": choice.reason, "key": key}
-            info["skipped"] = [asdict(entry) for entry in reader.skipped]
-            info["unread"] = reader.unread
-            leaders = writer.twins.leaders(ranks)
-            writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
+        choice = choice or suggested_codec(implementation, found, options, reader.sample())
+        fitted = fitted_codec(choice, reader, found)
+        info |= {"codec": choice.description, "reason": choice.reason, "key": key}
+        with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
+            _store(temporary, reader, fitted, info, seed)
     return Corpus(folder)
+
+
+def _store(folder: Path, reader: Reader, codec: Codec, info: dict[str, Any], seed: int) -> None:
+    """Encode the pieces of a reader, draw their splits and write the corpus.
+
+    Raises
+    ------
+    CorpusError
+        If no piece can be encoded.
+    """
+    with CorpusWriter(folder, codec) as writer:
+        draws, ranks = array("d"), array("Q")
+        for source, encoded in reader.encoded(codec):
+            digest = writer.add(source, encoded.ids, encoded.facts)
+            if digest is not None:
+                draws.append(draw(digest, seed))
+                ranks.append(int.from_bytes(digest[:8], "little"))
+        if not draws:
+            raise reader.nothing_usable()
+        info["skipped"] = [asdict(entry) for entry in reader.skipped]
+        info["unread"] = reader.unread
+        leaders = writer.twins.leaders(ranks)
+        writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
 
 
 def write_corpus(
@@ -192,8 +198,8 @@ def write_corpus(
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
     if not listed["train"]:
         raise CorpusError("there is no piece to train on")
-    choice = _choice(implementation, domain, codec, options)
-    choice = choice or _suggestion(implementation, found, options, listed["train"])
+    choice = named_codec(implementation, domain, codec, options)
+    choice = choice or suggested_codec(implementation, found, options, listed["train"])
     fitted = choice.codec_class.fit(listed["train"], choice.options)
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
@@ -298,86 +304,6 @@ def _reader(
     return Reader(implementation, sources, jobs, progress or _silent, unknown=unknown)
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """A codec with its options, and why it was chosen if nobody named it."""
-
-    name: str
-    codec_class: type[Codec]
-    options: Any
-    reason: str = ""
-
-    @property
-    def description(self) -> dict[str, Any]:
-        return {"name": self.name, "options": asdict(self.options)}
-
-
-def _choice(
-    domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
-) -> _Choice | None:
-    """Return the codec that is named, or the only one; None if one has to be suggested.
-
-    Raises
-    ------
-    PluginError, ConfigError
-        If there is no such codec, or none that has these options.
-    """
-    refusals = []
-    for candidate in domain.codecs if codec is None else [codec]:
-        name, codec_class = codec_type(domain, domain_name, candidate)
-        place = f"options of codec {name!r}"
-        try:
-            chosen = from_mapping(codec_class.options_type, options or {}, place)
-        except ConfigError as error:
-            refusals.append(error)
-            continue
-        if candidate == codec or len(domain.codecs) == 1:
-            return _Choice(name, codec_class, chosen)
-    if codec is not None or len(refusals) == len(domain.codecs):
-        raise refusals[0]
-    return None
-
-
-def _suggestion(
-    domain: Domain, found: Announced, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
-) -> _Choice:
-    """Return the codec that the domain suggests, and say whose fault it is if that fails."""
-    try:
-        name, reason = domain.suggest(pieces)
-    except Exception as error:
-        raise PluginError(
-            f"{found.distribution} {found.version} cannot choose a codec for these files "
-            f"({reason_of(error)}); name one of {', '.join(domain.codecs)}, and tell its authors"
-        ) from error
-    choice = _choice(domain, found.name, name, options)
-    assert choice is not None  # for a codec is named
-    return replace(choice, reason=reason)
-
-
-def _fit(choice: _Choice, reader: Reader, found: Announced) -> Codec:
-    """Fit a codec, and say whose fault it is if that fails."""
-    some = False
-
-    def pieces() -> Iterator[Piece]:
-        nonlocal some
-        for piece in reader.pieces():
-            some = True
-            yield piece
-
-    try:
-        fitted = choice.codec_class.fit(pieces(), choice.options)
-        Vocab.of(fitted.vocab)
-    except DataError as error:
-        # Without a piece there is nothing wrong with the codec.
-        raise reader.nothing_usable(str(error) if some else "") from error
-    except Exception as error:
-        raise PluginError(
-            f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
-            f"fitted on these files ({reason_of(error)}); tell its authors"
-        ) from error
-    return fitted
-
-
 def _description(found: Announced) -> dict[str, Any]:
     return {
         "seqgen": "corpus",
@@ -386,6 +312,11 @@ def _description(found: Announced) -> dict[str, Any]:
         "distribution": found.distribution,
         "version": found.version,
     }
+
+
+def _key(description: Mapping[str, Any]) -> str:
+    """Return the SHA-256 by which a corpus in the cache is found again."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -1,0 +1,115 @@
+"""From the name of a codec, or none, to a codec that is fitted on the pieces of a corpus.
+
+Without a name the domain suggests a codec after a look at some pieces.
+Comes from: `seqgen.data.preparation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from seqgen.config import from_mapping
+from seqgen.data.reading import Reader
+from seqgen.discovery import Announced, codec_type
+from seqgen.errors import ConfigError, DataError, PluginError, reason_of
+from seqgen.plugin import Codec, Domain, Piece
+from seqgen.vocab import Vocab
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A codec with its options, and the reason if the domain suggested it."""
+
+    name: str
+    codec_class: type[Codec]
+    options: Any
+    reason: str = ""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Name and options, as ``corpus.json`` holds them."""
+        return {"name": self.name, "options": asdict(self.options)}
+
+
+def named_codec(
+    domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
+) -> Choice | None:
+    """Return the named codec, or the only one; None if the domain has to suggest one.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If there is no such codec, or none that has these options.
+    """
+    refusals = []
+    for candidate in domain.codecs if codec is None else [codec]:
+        name, codec_class = codec_type(domain, domain_name, candidate)
+        place = f"options of codec {name!r}"
+        try:
+            chosen = from_mapping(codec_class.options_type, options or {}, place)
+        except ConfigError as error:
+            refusals.append(error)
+            continue
+        if candidate == codec or len(domain.codecs) == 1:
+            return Choice(name, codec_class, chosen)
+    if codec is not None or len(refusals) == len(domain.codecs):
+        raise refusals[0]
+    return None
+
+
+def suggested_codec(
+    domain: Domain, found: Announced, options: Mapping[str, Any] | None, pieces: Iterable[Piece]
+) -> Choice:
+    """Return the codec that the domain suggests for some pieces.
+
+    Raises
+    ------
+    PluginError
+        If the plugin fails.
+    ConfigError
+        If the suggested codec does not have these options.
+    """
+    try:
+        name, reason = domain.suggest(pieces)
+    except Exception as error:
+        raise PluginError(
+            f"{found.distribution} {found.version} cannot choose a codec for these files "
+            f"({reason_of(error)}); name one of {', '.join(domain.codecs)}, and tell its authors"
+        ) from error
+    choice = named_codec(domain, found.name, name, options)
+    assert choice is not None  # for a codec is named
+    return replace(choice, reason=reason)
+
+
+def fitted_codec(choice: Choice, reader: Reader, found: Announced) -> Codec:
+    """Return the codec of a choice, fitted on the pieces of a reader.
+
+    Raises
+    ------
+    CorpusError
+        If no file holds a piece, or the codec can learn nothing from the pieces.
+    PluginError
+        If the plugin fails.
+    """
+    some = False
+
+    def pieces() -> Iterator[Piece]:
+        nonlocal some
+        for piece in reader.pieces():
+            some = True
+            yield piece
+
+    try:
+        fitted = choice.codec_class.fit(pieces(), choice.options)
+        Vocab.of(fitted.vocab)
+    except DataError as error:
+        # Without a piece there is nothing wrong with the codec.
+        raise reader.nothing_usable(str(error) if some else "") from error
+    except Exception as error:
+        raise PluginError(
+            f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
+            f"fitted on these files ({reason_of(error)}); tell its authors"
+        ) from error
+    return fitted

@@ -419,7 +419,7 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
     seqgen_command, verses: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "small.toml"
-    config.write_text("[train]\nhidden = 24\ntokens = 2000\nbatch = 4\nwindow = 16\n")
+    config.write_text("[train]\nhidden = 24\ntokens = 2000\nbatch_size = 4\nwindow = 16\n")
     out = tmp_path / "run"
     arguments = ("--config", config, "train", "text", verses, "--out", out, "--batch-size", 2)
     assert seqgen_command(*arguments)[0] == 0

@@ -26,6 +26,7 @@ from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.report.curves import loss_curves
 from seqgen.run.card import model_card
+from seqgen.training.session import _seconds_to_learn
 from seqgen.vocab import Vocab
 
 #: What is put in the place of every value; MISSING removes the key.
@@ -109,7 +110,7 @@ def use(folder: Path) -> None:
     limit = LimitConfig(length=9)
     list(seqgen.generate(run, 1, prompt="seven", limit=limit, seed=1))
     TorchStepper(run.model)
-    run._seconds_to_learn(0.0)
+    _seconds_to_learn(run, 0.0)
 
 
 def test_every_key_of_run_json(altered: Path) -> None:

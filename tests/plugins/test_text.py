@@ -300,8 +300,10 @@ def test_what_follows_a_boundary_does_not_depend_on_what_came_before(
 ) -> None:
     if device == "reference":
         stepper = TorchStepper(paragraphs.model)
-        for module in ("generation", "beam"):
-            monkeypatch.setattr(f"seqgen.{module}.choose_stepper", lambda *_, **__: stepper)
+        for module in ("engine", "beam"):
+            monkeypatch.setattr(
+                f"seqgen.generation.{module}.choose_stepper", lambda *_, **__: stepper
+            )
     limit = seqgen.LimitConfig(length=60)
     prompts = ["9 green bottles", "there will be 7", "\n\n\n" + 13 * "w"]
     one, *others = (WAYS[way](paragraphs, f"{prompt}\n\n", limit) for prompt in prompts)

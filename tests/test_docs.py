@@ -122,6 +122,12 @@ def test_pages_are_linked_to_files_that_are_there() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_api_page_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    shown = re.findall(r"^\.\. auto(?:function|class):: (?:seqgen\.)?(\w+)$", page, re.MULTILINE)
+    assert set(seqgen.__all__) - {"__version__"} <= set(shown)
+
+
 def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
     from seqgen.testing import PROMISES, check_domain
 

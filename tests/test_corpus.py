@@ -117,7 +117,7 @@ def test_small_pieces_leave_little_in_memory(corpus: Corpus, tmp_path: Path) -> 
                 digest = writer.add("a file", corpus.codec.encode(f"{number} green bottles"))
                 assert digest is not None
                 draws.append(draw(digest, 0))
-        leaders = writer.twins.leaders(range(pieces))
+        leaders = writer.near_duplicates.leaders(range(pieces))
         assert len(assign_splits(draws, writer.lengths, leaders)) == pieces
 
     assert peak_of(write) / pieces < 280
@@ -374,7 +374,7 @@ def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatc
 def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     info = json.loads((corpus.folder / "corpus.json").read_text())
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))
-    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 1"):
+    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 2"):
         Corpus(tmp_path)
     with pytest.raises(CorpusError, match="is no corpus folder"):
         Corpus(tmp_path / "nowhere")

@@ -148,7 +148,7 @@ def load(folder: Path, name: str) -> Any:
 
 
 def save(folder: Path, name: str, content: Any) -> None:
-    """Put other bytes, lines or another array in the place of a file, without its digest."""
+    """Put other bytes, lines or another array in the place of a file, with their digest."""
     if isinstance(content, np.ndarray):
         np.save(folder / name, content, allow_pickle=True)
     else:
@@ -157,7 +157,7 @@ def save(folder: Path, name: str, content: Any) -> None:
         )
         (folder / name).write_bytes(data)
     about = json.loads((folder / "corpus.json").read_text())
-    about.pop("digests")
+    about["digests"][name] = file_digest(folder / name)
     (folder / "corpus.json").write_text(json.dumps(about))
 
 
@@ -246,15 +246,20 @@ def test_files_that_are_no_arrays(name: str, altered: Path, commands: Commands) 
         Corpus(altered)
 
 
+def line(source: str, **others: Any) -> str:
+    """Return a line of the sources."""
+    return json.dumps({"source": source, "units": {}, "facts": {}} | others)
+
+
 LINES = {
     "one is missing": (lambda lines: lines[:1], "line 2: "),
     "none": (lambda _: [], "line 1: "),
     "no JSON": (lambda lines: ["{", *lines], "line 1: "),
     "a list": (lambda lines: [*lines[:1], "[]"], r"line 2: it must be an object, found \[\]"),
     "no source": (lambda lines: ["{}", *lines], "line 1: it has no key 'source'"),
-    "words": (lambda lines: ['{"source": "a", "units": {"bars": "x"}}'] * 2, "line 1: units.bars"),
-    "no fact": (lambda lines: ['{"source": "a", "facts": {"key": []}}'] * 2, "line 1: facts.key"),
-    "no number": (lambda lines: ['{"source": "a", "facts": {"key": NaN}}'] * 2, "line 1: .*finite"),
+    "words": (lambda lines: [line("a", units={"bars": "x"})] * 2, "line 1: units.bars"),
+    "no fact": (lambda lines: [line("a", facts={"key": []})] * 2, "line 1: facts.key"),
+    "no number": (lambda lines: [line("a", facts={"key": np.nan})] * 2, "line 1: .*finite"),
 }
 
 
@@ -267,14 +272,14 @@ def test_altered_sources(kind: str, altered: Path, commands: Commands) -> None:
     assert status_of(commands["score"]) == 4
 
 
-def test_sources_of_older_corpora_are_read(altered: Path) -> None:
-    save(altered, SOURCES, ['"first"', '{"source": "second", "later": 1}'])
+def test_more_keys_of_a_source_are_passed_over(altered: Path) -> None:
+    save(altered, SOURCES, [line(source, later=1) for source in ("first", "second")])
     assert [origin.source for origin in Corpus(altered).origins()] == ["first", "second"]
     assert Corpus(altered).source(1) == "second"
 
 
 def test_a_source_is_found_without_reading_the_lines_before_it(altered: Path) -> None:
-    save(altered, SOURCES, ["{", '"second"'])
+    save(altered, SOURCES, ["{", line("second")])
     assert Corpus(altered).source(1) == "second"
     with pytest.raises(CorpusError, match="line 1: "):
         Corpus(altered).source(0)

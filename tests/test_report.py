@@ -55,13 +55,3 @@ def test_the_command_prints_the_report(described: Corpus, capsys) -> None:
     assert report[1]["pieces"][0]["facts"] == {"ends": 0, "first": "["}
     prepare.prepare(*arguments, out=folder / "corpus", json=True)
     assert "report" not in json.loads(capsys.readouterr().out)
-
-
-def test_older_corpora_have_sources_only(described: Corpus) -> None:
-    path = described.folder / "sources.jsonl"
-    sources = [json.loads(line)["source"] for line in path.read_text().splitlines()]
-    path.write_text("".join(f"{json.dumps(source)}\n" for source in sources))
-    again = Corpus(described.folder)
-    assert [origin.source for origin in again.origins()] == sources
-    assert again.source(2) == sources[2]
-    assert table(file_reports(again))[2][1:] == ["1", "11", ""]

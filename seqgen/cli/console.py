@@ -106,7 +106,7 @@ def _cell(text: str) -> Text:
 def say_corpus(corpus: Corpus) -> None:
     """Tell what became of the files."""
     info = corpus.info
-    if info.get("reason"):
+    if info["reason"]:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")
     tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
     say(
@@ -115,12 +115,16 @@ def say_corpus(corpus: Corpus) -> None:
     )
     if info["duplicates"]:
         say(f"left out {len(info['duplicates'])} duplicate pieces")
-    if info.get("twins"):
-        across = info.get("twins_across_splits", 0)
+    if info["near_duplicates"]:
+        across = info["near_duplicates_across_splits"]
         say(
-            f"{info['twins']:,} pieces have twins that share passages with them, in "
-            f"{info.get('twin_groups', 0):,} groups; "
-            + (f"{across:,} held-out pieces have one in training" if across else "none is split")
+            f"{info['near_duplicates']:,} pieces are near-duplicates, in "
+            f"{info['near_duplicate_groups']:,} groups; "
+            + (
+                f"{across:,} held-out pieces have one in training"
+                if across
+                else "no group is split"
+            )
         )
     if info["skipped"]:
         say(f"left out {len(info['skipped'])} sources that could not be used:")
@@ -128,5 +132,5 @@ def say_corpus(corpus: Corpus) -> None:
             say(f"  {entry['source']}: {entry['reason']}")
         if len(info["skipped"]) > 10:
             say(f"  and {len(info['skipped']) - 10} more; seqgen info {corpus.folder} lists them")
-    if info.get("unread"):
+    if info["unread"]:
         say(unread_text(info["unread"]))

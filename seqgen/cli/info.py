@@ -88,16 +88,17 @@ def _corpus_text(about: dict[str, Any]) -> str:
     lines = [
         f"corpus of {about['domain']}, {about['distribution']} {about['version']}",
         f"codec       {about['codec']['name']} {about['codec']['options']}",
-        *([f"chosen for  {about['reason']}"] if about.get("reason") else []),
+        *([f"chosen for  {about['reason']}"] if about["reason"] else []),
         f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
         f"pieces      {about['pieces']:,} of {len(about['files']):,} files",
         f"tokens      {tokens}; longest piece {about['longest']:,}",
         f"that is     {units}",
         f"duplicates  {len(about['duplicates'])}",
         *(f"  {source}" for source in about["duplicates"]),
-        f"twins       {about.get('twins', 0)}, in {about.get('twin_groups', 0)} groups",
+        f"similar     {about['near_duplicates']:,} near-duplicates, "
+        f"in {about['near_duplicate_groups']:,} groups",
         f"skipped     {len(about['skipped'])}",
         *(f"  {entry['source']}: {entry['reason']}" for entry in about["skipped"]),
-        *([f"unread      {unread_text(about['unread'])}"] if about.get("unread") else []),
+        *([f"unread      {unread_text(about['unread'])}"] if about["unread"] else []),
     ]
     return "\n".join(lines)

@@ -80,7 +80,7 @@ def prepare(
         say_corpus(corpus)
         if report:
             print_table(table(file_reports(corpus)))
-            if corpus.info.get("unread"):
+            if corpus.info["unread"]:
                 show(unread_text(corpus.info["unread"]))
         show(corpus.folder)
 

@@ -32,8 +32,8 @@ from seqgen.data.integrity import (
     tokens_by_split,
     verify,
 )
-from seqgen.data.splits import SPLITS, Segments, Split, count_twins
-from seqgen.data.twins import Twins
+from seqgen.data.near_duplicates import NearDuplicates
+from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
 from seqgen.discovery import load_codec
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
@@ -51,7 +51,7 @@ class Origin:
         A file, and which of its pieces but for the first.
     tokens : int
     units : mapping of str to float
-        What `Codec.units` counts in it; empty in a corpus made before that was written down.
+        What `Codec.units` counts in it.
     facts : mapping of str to str, int or float
         What `Domain.describe` says of it.
     """
@@ -128,12 +128,9 @@ class Corpus:
         """
         path = self.folder / SOURCES
         lengths = enumerate(np.diff(self._offsets[first:]).tolist(), first + 1)
-        if not path.exists():
-            yield from (Origin(f"piece {number}", tokens) for number, tokens in lengths)
-            return
         if not path.is_file():
-            # A pipe would be waited for.
-            raise damaged(path, "it is no file")
+            # Opening a pipe would wait for a writer.
+            raise damaged(path, "it is missing or no regular file")
         with path.open("rb") as lines:
             for _ in range(first):
                 lines.readline(LONGEST_LINE)
@@ -163,13 +160,13 @@ class CorpusWriter:
     ----------
     lengths : array of int
         Tokens of each piece so far.
-    twins : Twins
-        What passages they have.
+    near_duplicates : NearDuplicates
+        Groups the pieces by their passages.
     """
 
     def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
         self.lengths = array("q")
-        self.twins = Twins()
+        self.near_duplicates = NearDuplicates()
         self._folder = folder
         self._codec = codec
         self._vocab = Vocab.of(codec.vocab)
@@ -231,7 +228,7 @@ class CorpusWriter:
                 return None
             self._seen.add(short)
         whole = ids.astype(np.int64, copy=False)
-        self.twins.add(len(self.lengths), self._codec.passages(whole))
+        self.near_duplicates.add(len(self.lengths), self._codec.passages(whole))
         self.lengths.append(len(ids))
         units = self._codec.units(whole)
         self._units.update(units)
@@ -258,7 +255,7 @@ class CorpusWriter:
         segments : array of `SEGMENT`
             Which run of which piece is in which split.
         leaders : int64 array (pieces,)
-            The groups of twins, as `Twins.leaders` gives them.
+            The leader of each piece, from `NearDuplicates.leaders`.
         """
         self._write_header()
         offsets = np.zeros(len(self.lengths) + 1, "<i8")
@@ -277,7 +274,7 @@ class CorpusWriter:
             "tokens": tokens_by_split(segments),
             "units": dict(self._units),
             "duplicates": self._duplicates,
-            **count_twins(leaders, segments),
+            **count_near_duplicates(leaders, segments),
             "digests": digests(self._folder),
         }
         write_json(self._folder / CORPUS, info | learned)

@@ -9,7 +9,7 @@ Next: `seqgen.data.corpus` opens a folder with it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from seqgen.files import CORPUS, file_digest, read_description
 from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
-FORMAT = 1
+#: Format 1 called near-duplicates twins and had no digests at first.
+FORMAT = 2
 
 TOKENS, OFFSETS, SEGMENTS = ARRAYS = ("tokens.npy", "offsets.npy", "segments.npy")
 
@@ -71,7 +72,7 @@ class Description(TypedDict):
     distribution: str
     version: str
     codec: CodecEntry
-    reason: NotRequired[str]
+    reason: str
     vocab: list[str]
     vocab_digest: str
     files: list[FileEntry]
@@ -82,11 +83,11 @@ class Description(TypedDict):
     units: dict[str, Amount]
     duplicates: list[str]
     skipped: list[LeftOut]
-    unread: NotRequired[dict[str, Many]]
-    twins: NotRequired[Many]
-    twin_groups: NotRequired[Many]
-    twins_across_splits: NotRequired[Many]
-    digests: NotRequired[dict[str, str]]
+    unread: dict[str, Many]
+    near_duplicates: Many
+    near_duplicate_groups: Many
+    near_duplicates_across_splits: Many
+    digests: dict[str, str]
     key: str
 
 
@@ -94,8 +95,8 @@ class SourceLine(TypedDict):
     """What a line of `SOURCES` says of a piece."""
 
     source: str
-    units: NotRequired[dict[str, float]]
-    facts: NotRequired[dict[str, Any]]
+    units: dict[str, float]
+    facts: dict[str, Any]
 
 
 def damaged(path: Path, reason: object) -> CorpusError:
@@ -193,9 +194,7 @@ def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any
             raise damaged(
                 folder / TOKENS, f"ids must be below {vocab.end}, found {largest} after {low:,} ids"
             )
-    # Corpora that were made before digests were kept have none.
-    if (written := info.get("digests")) is None:
-        return
+    written = info["digests"]
     for name in (*ARRAYS, SOURCES):
         path = folder / name
         try:
@@ -207,20 +206,19 @@ def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any
 
 
 def source_line(line: bytes) -> dict[str, Any]:
-    """Return what a line of `SOURCES` says; in older corpora it is only a source.
+    """Return what a line of `SOURCES` says of a piece.
 
     Raises
     ------
     ValueError
         If it is another than it should be.
     """
-    content = parse(line)
-    found: dict[str, Any] = {"source": content} if isinstance(content, str) else content
+    found: dict[str, Any] = parse(line)
     check(found, SourceLine)
-    for name, fact in found.get("facts", {}).items():
+    for name, fact in found["facts"].items():
         if not isinstance(fact, str | int | float):
             raise ValueError(f"facts.{name} must be a text or a number, found {fact!r}")
-    return {name: found[name] for name in SourceLine.__annotations__ if name in found}
+    return {name: found[name] for name in SourceLine.__annotations__}
 
 
 def _array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -154,7 +154,7 @@ def _store(folder: Path, reader: Reader, codec: Codec, info: dict[str, Any], see
             raise reader.nothing_usable()
         info["skipped"] = [asdict(entry) for entry in reader.skipped]
         info["unread"] = reader.unread
-        leaders = writer.twins.leaders(ranks)
+        leaders = writer.near_duplicates.leaders(ranks)
         writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
 
 
@@ -170,7 +170,8 @@ def write_corpus(
     """Encode pieces that are already split and store them.
 
     The codec is fitted on the training pieces. A piece that it refuses is an error here, and
-    nothing is removed or moved: published splits stay as they are. Twins across them are counted.
+    nothing is removed or moved: published splits stay as they are.
+    Near-duplicates in two splits are counted.
 
     Parameters
     ----------
@@ -214,8 +215,8 @@ def write_corpus(
                 digest = writer.add(f"{split} {index}", fitted.encode(piece), facts)
                 key.update(f"{split} {digest!r}".encode())
                 splits.append(number)
-        info |= {"reason": choice.reason, "skipped": [], "key": key.hexdigest()}
-        leaders = writer.twins.leaders(range(len(splits)))
+        info |= {"reason": choice.reason, "skipped": [], "unread": {}, "key": key.hexdigest()}
+        leaders = writer.near_duplicates.leaders(range(len(splits)))
         writer.finish(info, whole(writer.lengths, splits), leaders)
     return Corpus(folder)
 

@@ -138,17 +138,17 @@ def assign_splits(
     return rows
 
 
-def count_twins(leaders: NDArray[np.int64], segments: NDArray[np.void]) -> dict[str, int]:
-    """Count pieces with twins, their groups, and held-out pieces with a twin in training."""
+def count_near_duplicates(leaders: NDArray[np.int64], segments: NDArray[np.void]) -> dict[str, int]:
+    """Count near-duplicates, their groups, and held-out pieces with one in training."""
     trained, held_out = np.zeros((2, len(leaders)), bool)
     trained[segments["piece"][segments["split"] == 0]] = True
     held_out[segments["piece"][segments["split"] != 0]] = True
     size = np.bincount(leaders)[leaders]
     others_trained = np.bincount(leaders, trained)[leaders] - trained
     return {
-        "twins": int((size > 1).sum()),
-        "twin_groups": len(np.unique(leaders[size > 1])),
-        "twins_across_splits": int((held_out & (others_trained > 0)).sum()),
+        "near_duplicates": int((size > 1).sum()),
+        "near_duplicate_groups": len(np.unique(leaders[size > 1])),
+        "near_duplicates_across_splits": int((held_out & (others_trained > 0)).sum()),
     }
 
 

@@ -28,6 +28,9 @@ from seqgen.data.splits import SPLITS
 CODECS = ("chorale", "melody", "performance", "multitrack")
 
 
+#: What ``corpus.json`` counts of near-duplicates.
+COUNTS = ("near_duplicates", "near_duplicate_groups", "near_duplicates_across_splits")
+
 #: Of pieces that may go round in loops for ever.
 FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES), 0)
 
@@ -175,7 +178,7 @@ def test_harmonisations_of_a_tune_stay_on_one_side(tmp_path) -> None:
         music = chorale_on(tune(number // 3), number % 3 - 1, seed=number)
         MusicDomain().write(music, tmp_path / f"{number:02}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="chorale", jobs=1)
-    counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
+    counts = [corpus.info[key] for key in COUNTS]
     assert counts == [90, 30, 0]
     rows = [(s.piece, split) for split in SPLITS for s in corpus.segments(split)]
     assert [piece for piece, _ in sorted(rows)] == list(range(90))
@@ -229,7 +232,7 @@ def test_recordings_of_a_piece_stay_on_one_side(tmp_path) -> None:
         music = recital(number // 2, key=number % 5, pace=1 + number % 2 / 10, care=20)
         MusicDomain().write(music, tmp_path / f"{number:02}.mid")
     corpus = seqgen.prepare("music", [tmp_path], codec="performance", jobs=1, seed=1)
-    counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
+    counts = [corpus.info[key] for key in COUNTS]
     assert counts == [60, 30, 0]
 
 

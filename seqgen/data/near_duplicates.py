@@ -1,7 +1,9 @@
-"""Twins: pieces that share a passage, such as a tune in another key, in one group.
+"""Near-duplicates: pieces that share a passage, such as one tune in two keys, as groups.
 
-Comes from: `seqgen.data.corpus`, which is told by the codec what passages a piece has, and keeps
-every group on one side of the split.
+A codec hashes passages of each piece; a group always goes into one split, so that no held-out
+piece resembles a training piece.
+
+Comes from: `seqgen.data.corpus`. Next: `seqgen.data.splits`.
 """
 
 from __future__ import annotations
@@ -12,35 +14,40 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: Passages of a piece that count: those of the smallest hashes. Of long pieces that have a tenth of
-#: all their passages in common one pair in eight hundred shares none of these.
+#: Passages kept of each piece: those with the smallest hashes. If two long pieces share a tenth of
+#: all their passages, one such pair in eight hundred shares none of the kept ones.
 PASSAGES = 64
 
 
-class Twins:
-    """Gathers the passages of all pieces, in 16 bytes each."""
+class NearDuplicates:
+    """Collects the passages of all pieces and groups the pieces that share one.
+
+    A passage takes 16 bytes.
+    """
 
     def __init__(self) -> None:
         self._hashes, self._pieces = array("q"), array("q")
 
     def add(self, piece: int, passages: NDArray[np.int64]) -> None:
-        """Take note of the passages ``(P,)`` of a piece, by its number."""
+        """Add the passage hashes ``(P,)`` of a piece, given by its number."""
         kept = np.unique(passages)[:PASSAGES].tolist()
         self._hashes.extend(kept)
         self._pieces.extend([piece] * len(kept))
 
     def leaders(self, ranks: Sequence[int]) -> NDArray[np.int64]:
-        """Return for every piece the one of its group that has the lowest rank.
+        """Return the leader of each piece: the piece with the lowest rank in its group.
+
+        Sharing is transitive: if A shares a passage with B, and B another one with C, all three
+        are one group. A piece that shares nothing is its own leader.
 
         Parameters
         ----------
         ranks : sequence of int (pieces,)
-            One number a piece.
+            One number for each piece.
 
         Returns
         -------
         int64 array (pieces,)
-            Twins have the same leader, and so have their twins; a piece without is its own.
         """
         first = self._first_of_groups(len(ranks))
         order = np.lexsort((np.asarray(ranks), first))
@@ -48,11 +55,11 @@ class Twins:
         return np.asarray(order[begins][np.searchsorted(groups, first)])
 
     def _first_of_groups(self, pieces: int) -> NDArray[np.int64]:
-        """Return the lowest number of a piece in the group of each ``(pieces,)``."""
+        """Return the lowest piece number in the group of each piece ``(pieces,)``."""
         one, two = self._pairs()
         first = np.arange(pieces)
         while True:
-            lower = np.minimum(first[one], first[two])
+            lower = np.minimum(first[one], first[two])  # (pairs,)
             joined = first.copy()
             np.minimum.at(joined, one, lower)
             np.minimum.at(joined, two, lower)
@@ -62,7 +69,10 @@ class Twins:
             first = joined
 
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return pieces that share a passage: each with the first that has it."""
+        """Return pairs ``(pairs,)`` of pieces that share a passage.
+
+        The first piece with a passage is paired with every other piece that has it.
+        """
         hashes, pieces = np.array(self._hashes, np.int64), np.array(self._pieces, np.int64)
         order = np.argsort(hashes, kind="stable")
         hashes, pieces = hashes[order], pieces[order]

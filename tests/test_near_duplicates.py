@@ -1,4 +1,4 @@
-"""Twins stay on one side of the split; a codec is suggested where none is named."""
+"""Near-duplicates stay on one side of the split; a codec is suggested where none is named."""
 
 import hashlib
 from array import array
@@ -14,11 +14,14 @@ from seqgen_text.domain import Text
 
 import seqgen
 from seqgen.data.corpus import Corpus
+from seqgen.data.near_duplicates import PASSAGES, NearDuplicates
 from seqgen.data.splits import LARGE_GROUP, LONG_PIECE, SPLITS, assign_splits, draw
-from seqgen.data.twins import PASSAGES, Twins
 from seqgen.errors import ConfigError, PluginError
 
-#: Pieces without a twin, enough for all splits to have some.
+#: What ``corpus.json`` counts of them.
+KEYS = ("near_duplicates", "near_duplicate_groups", "near_duplicates_across_splits")
+
+#: Pieces without a near-duplicate, enough for all splits to have some.
 LONERS = [frozenset([number]) for number in range(1000, 1100)]
 
 
@@ -27,14 +30,14 @@ def hashed(passage: object) -> int:
 
 
 def leaders_of(pieces: Sequence[Iterable[int]], ranks: Sequence[int]) -> list[int]:
-    twins = Twins()
+    found = NearDuplicates()
     for number, passages in enumerate(pieces):
-        twins.add(number, np.array([hashed(passage) for passage in passages], np.int64))
-    return twins.leaders(ranks).tolist()
+        found.add(number, np.array([hashed(passage) for passage in passages], np.int64))
+    return found.leaders(ranks).tolist()
 
 
 def groups_of(pieces: Sequence[frozenset[int]]) -> list[set[int]]:
-    """Return the groups of twins in the plainest way."""
+    """Return the groups of near-duplicates in the plainest way."""
     groups: list[tuple[set[int], set[int]]] = []
     for number, passages in enumerate(pieces):
         members, all_passages = {number}, set(passages)
@@ -83,7 +86,7 @@ def test_no_group_straddles_splits(pieces) -> None:
 
 @settings(deadline=None)
 @given(SOME_PIECES, SOME_PIECES)
-def test_more_pieces_move_only_what_gains_a_twin(old, new) -> None:
+def test_more_pieces_move_only_what_gains_a_near_duplicate(old, new) -> None:
     new = [piece for piece in new if piece not in old]
     before, after = splits_of(old + LONERS), splits_of(old + LONERS + new)
     for group in groups_of(old + new):
@@ -108,14 +111,14 @@ def test_of_groups_as_many_are_held_out_as_of_pieces() -> None:
 
 def test_long_pieces_are_known_by_a_few_of_their_passages() -> None:
     one, other = range(10_000), range(8_000, 18_000)
-    twins = Twins()
+    found = NearDuplicates()
     for number, passages in enumerate((one, other, range(20_000, 30_000))):
-        twins.add(number, np.array([hashed(passage) for passage in passages], np.int64))
-    assert twins.leaders([0, 1, 2]).tolist() == [0, 0, 2]
-    assert len(twins._hashes) == 3 * PASSAGES
+        found.add(number, np.array([hashed(passage) for passage in passages], np.int64))
+    assert found.leaders([0, 1, 2]).tolist() == [0, 0, 2]
+    assert len(found._hashes) == 3 * PASSAGES
 
 
-def test_a_long_piece_with_a_twin_is_not_cut() -> None:
+def test_a_long_piece_with_a_near_duplicate_is_not_cut() -> None:
     draws, lengths = array("d", [0.5, 0.5, 0.5, 0.01, 0.12]), [LONG_PIECE + 1] * 3 + [9, 9]
     rows = assign_splits(draws, lengths, np.array([0, 0, 2, 3, 4]))
     assert rows["piece"].tolist() == [0, 1, 2, 2, 2, 3, 4]
@@ -127,7 +130,7 @@ def test_a_long_piece_with_a_twin_is_not_cut() -> None:
 
 @pytest.fixture
 def lines_are_passages(monkeypatch) -> None:
-    """Let texts be twins that share a line."""
+    """Make texts that share a line near-duplicates."""
 
     def passages(self, ids):
         return np.array([hashed(line) for line in self.decode(ids).splitlines()], np.int64)
@@ -150,7 +153,7 @@ def write_rhymes(folder: Path, rhymes: dict[int, str]) -> None:
 
 
 @pytest.mark.usefixtures("lines_are_passages")
-def test_twins_are_kept_together_and_counted(tmp_path: Path, seqgen_said) -> None:
+def test_near_duplicates_are_kept_together_and_counted(tmp_path: Path, seqgen_said) -> None:
     write_rhymes(tmp_path, {number: f"rhyme {number // 3}" for number in range(90)})
     write_rhymes(tmp_path, {number: f"a rhyme of its own {number}" for number in range(90, 120)})
     corpus = seqgen.prepare("text", [tmp_path], jobs=1)
@@ -158,15 +161,17 @@ def test_twins_are_kept_together_and_counted(tmp_path: Path, seqgen_said) -> Non
     for rhyme in range(30):
         found = [where for text, where in splits.items() if f"\nrhyme {rhyme}\n" in text]
         assert len(found) == 3 and len(set.union(*found)) == 1
-    counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
+    counts = [corpus.info[key] for key in KEYS]
     assert counts == [90, 30, 0]
     assert set.union(*splits.values()) == set(SPLITS)
     said = seqgen_said(corpus)
-    assert "90 pieces have twins that share passages with them, in 30 groups; none is split" in said
+    assert "90 pieces are near-duplicates, in 30 groups; no group is split" in said
 
 
 @pytest.mark.usefixtures("lines_are_passages")
-def test_published_splits_stay_and_their_twins_are_counted(tmp_path: Path, seqgen_said) -> None:
+def test_published_splits_stay_and_their_near_duplicates_are_counted(
+    tmp_path: Path, seqgen_said
+) -> None:
     pieces = {
         "train": ["a\nold rhyme\n", "b\nolder rhyme\n", "c new\n"],
         "valid": ["dear\nold rhyme\n", "ey\nnew rhyme\n"],
@@ -174,14 +179,14 @@ def test_published_splits_stay_and_their_twins_are_counted(tmp_path: Path, seqge
     }
     corpus = seqgen.write_corpus(tmp_path / "corpus", "text", pieces)
     assert text_splits(corpus) == {text: {split} for split in SPLITS for text in pieces[split]}
-    counts = [corpus.info[key] for key in ("twins", "twin_groups", "twins_across_splits")]
+    counts = [corpus.info[key] for key in KEYS]
     assert counts == [6, 3, 2]
     assert "in 3 groups; 2 held-out pieces have one in training" in seqgen_said(corpus)
 
 
-def test_texts_have_no_twins(corpus: Corpus, seqgen_said) -> None:
-    assert (corpus.info["twins"], corpus.info["twin_groups"]) == (0, 0)
-    assert "twins" not in seqgen_said(corpus)
+def test_texts_have_no_near_duplicates(corpus: Corpus, seqgen_said) -> None:
+    assert [corpus.info[key] for key in KEYS] == [0, 0, 0]
+    assert "near-duplicates" not in seqgen_said(corpus)
 
 
 # The codec that is suggested --------------------------------------------------------------------

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import safetensors
-import safetensors.numpy
 
 import seqgen
 import seqgen.training.loop
@@ -18,7 +16,6 @@ from seqgen.errors import RunError
 from seqgen.files import write_atomic
 from seqgen.run.folder import Run
 from seqgen.training.keeping import Keeper
-from seqgen.training.session import _calibrate
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
 CONFIG = TrainConfig(
@@ -118,28 +115,6 @@ def test_ctrl_c_while_a_divergence_is_told_ends_with_a_model(
     assert told(run.folder) == (report.valid_loss, True)
 
 
-def test_a_training_of_an_older_version_goes_on_and_keeps_its_budget(killed: Path, corpus) -> None:
-    """Its plan says nothing of the time that is kept for the end, its checkpoint of no budget."""
-    info = json.loads((killed / "run.json").read_text())
-    for name in ("seconds", "measured", "ending"):
-        del info["plan"][name]
-    info["train"] |= {"tokens": 0, "minutes": 1.0}
-    write_atomic(killed / "run.json", json.dumps(info))
-    [path] = (killed / "checkpoints").glob("*.safetensors")
-    with safetensors.safe_open(path, "numpy") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = json.loads(file.metadata()["training"])
-    del facts["counts"]["budget"]
-    safetensors.numpy.save_file(tensors, path, {"training": json.dumps(facts)})
-    run = Run(killed, "cpu")
-    reports = seqgen.train(run, corpus)
-    report = next(reports)
-    assert report.fraction == pytest.approx(report.seconds / 60, rel=0.1)
-    reports.close()
-    _calibrate(run, corpus, Keeper(killed, run.info))
-    assert run.info["result"]["valid_tokens"] <= corpus.size("valid")
-
-
 def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
     corpus, killed: Path, monkeypatch
 ) -> None:
@@ -171,7 +146,6 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
 def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:
-    from seqgen.training.keeping import Keeper
 
     record, calls = Keeper.record, []
 

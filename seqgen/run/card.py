@@ -37,7 +37,7 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
     loss, kind = result["valid_loss"], "validation"
     if loss is None:
         loss, kind = result["loss"], "training"
-    tokens = result.get("valid_tokens")  # not in older runs
+    tokens = result["valid_tokens"]
     measured = f" on {tokens:,} tokens" if kind == "validation" and tokens else ""
     fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
     return {

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 from seqgen.bounds import LARGEST, Within
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.data.integrity import Amount, CodecEntry, Many
-from seqgen.data.spans import EVALUATED
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
 from seqgen.plugin import CONTRACT
@@ -49,16 +48,16 @@ class Corpus(TypedDict):
 
 
 class Plan(TypedDict):
-    """What the training was to take; the last three are not in older runs."""
+    """The forecast of the training."""
 
     weights: Many
     tokens: Amount
     epochs: Amount
     megabytes: Amount
     reasons: list[str]
-    seconds: NotRequired[Amount]
-    measured: NotRequired[Many]
-    ending: NotRequired[Amount]
+    seconds: Amount
+    measured: Many
+    ending: Amount
 
 
 class Baseline(TypedDict):
@@ -100,8 +99,8 @@ class ReportLine(TypedDict):
 class Result(ReportLine):
     """The report at which the weights were saved, and what was found out later."""
 
-    chosen_loss: NotRequired[float | None]
-    valid_tokens: NotRequired[Many]
+    chosen_loss: float | None
+    valid_tokens: Many
     threads: NotRequired[Many]
     temperature: NotRequired[Annotated[float, Within(1e-9, 1e9)]]
 
@@ -112,7 +111,7 @@ class Repetition(TypedDict):
     commonest: Amount
     run: Many
     distinct: Amount
-    poorest: NotRequired[Amount]
+    poorest: Amount
 
 
 class Sampling(TypedDict):
@@ -122,7 +121,7 @@ class Sampling(TypedDict):
     min_p: Annotated[float, Within(0, 1)]
     new: Repetition
     corpus: Repetition
-    excess: NotRequired[float]
+    excess: float
 
 
 class Origin(TypedDict):
@@ -201,8 +200,6 @@ def read_run(folder: Path) -> Opened:
             f"{place} is damaged: its vocab_digest is not that of its vocab; copy the whole "
             f"folder again, or train again"
         )
-    older = {"seconds": 0.0, "measured": train.evaluation_tokens or EVALUATED, "ending": 0.0}
-    info["plan"] = older | info["plan"]
     return Opened(info, vocab, model, train)
 
 

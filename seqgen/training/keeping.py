@@ -53,8 +53,7 @@ class Keeper:
     def best(self) -> float:
         """Validation loss by which the weights in the folder were chosen; without any, infinite."""
         result = self.info["result"] or {}
-        # In runs from before it was told apart from what the calibrated model reaches.
-        loss = result.get("chosen_loss", result.get("valid_loss"))
+        loss = result.get("chosen_loss")
         return math.inf if loss is None or not (self.folder / WEIGHTS).exists() else float(loss)
 
     def begin(self, step: int) -> None:

@@ -225,8 +225,7 @@ class Learner:
             before = {name: facts[name] for name in self._circumstances}
             if before == self._circumstances:
                 saved = file.read(self._kinds(file.kinds))
-                # A checkpoint of an older run knows of no budget.
-                counts = _counts({"budget": self.counts.budget} | facts["counts"])
+                counts = _counts(facts["counts"])
                 self._stream = self._stream_from(facts["place"])
                 self._restore(saved)
         except (RuntimeError, ValueError) as error:

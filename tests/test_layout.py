@@ -1,9 +1,11 @@
 """How long files and functions are; docs/architecture.md gives the reasons of the exceptions."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 SOURCES = sorted([*(ROOT / "seqgen").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
 
 #: Lines of a file, and lines of a function without its docstring.
@@ -55,3 +57,31 @@ def test_functions_are_short_but_for_those_with_a_reason() -> None:
     found = long_functions()
     assert found.keys() == LONG_FUNCTIONS.keys()
     assert all(found[name] <= most for name, most in LONG_FUNCTIONS.items())
+
+
+def files_of_the_tree() -> list[str]:
+    """Return the files that the tree of docs/architecture.md names; a folder is its __init__.py."""
+    [tree] = re.findall(r"```text\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    found, folders = [], [""]
+    for line in filter(str.strip, tree.splitlines()):
+        depth = (len(line) - len(line.lstrip())) // 2
+        for name in re.match(r"(?:\S+(?:/|\.py|\.html)(?:\s+|$))*", line.strip()).group().split():
+            path = folders[depth] + name
+            if name.endswith("/"):
+                folders[depth + 1 :] = [path]
+                path += "__init__.py"
+            found.append(path)
+    return found
+
+
+def test_every_file_has_its_line_in_the_tree() -> None:
+    found = files_of_the_tree()
+    assert len(found) == len(set(found))
+    assert all((ROOT / name).exists() for name in found)
+    assert {str(path.relative_to(ROOT)) for path in SOURCES} <= set(found)
+
+
+def test_every_exception_has_its_reason() -> None:
+    section = ARCHITECTURE.split("## Exceptions")[1].split("\n## ")[0]
+    named = re.findall(r"^- `(.+?)`", section, re.MULTILINE)
+    assert sorted(named) == sorted([*LONG_FILES, *LONG_FUNCTIONS])

@@ -167,7 +167,7 @@ def test_the_example_of_framings_runs(workplace: Path, monkeypatch, capsys) -> N
 def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     module = __import__(name)
-    monkeypatch.setattr("seqgen.generation.writer.LONGEST_PIECE", 100)
+    monkeypatch.setattr("seqgen.generation.limits.LONGEST_PIECE", 100)
     module.main(0.05, workplace / "out")
     assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
     sys.modules.pop(name)

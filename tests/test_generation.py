@@ -9,7 +9,7 @@ import torch
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
-from seqgen.generation.writer import STRIDE
+from seqgen.generation.limits import STRIDE
 from seqgen.report.samples import write_samples
 
 LIMIT = LimitConfig(length=150)
@@ -19,7 +19,8 @@ def ticking(monkeypatch) -> None:
     """Let the engine's clock go on by a second whenever it is looked at."""
     clock = itertools.count()
     stand_in = SimpleNamespace(monotonic=lambda: float(next(clock)))
-    monkeypatch.setattr("seqgen.generation.writer.time", stand_in)
+    for module in ("limits", "pieces"):
+        monkeypatch.setattr(f"seqgen.generation.{module}.time", stand_in)
 
 
 def texts(run: seqgen.Run, count: int, **options) -> list[str]:
@@ -103,8 +104,8 @@ def test_a_condition_reaches_every_tracker(run, monkeypatch) -> None:
         raising=False,
     )
     list(seqgen.generate(run, 2, condition="a melody", limit=LimitConfig(length=3)))
-    # To see whether there is one, to prime, and for each of two pieces.
-    assert given == ["a melody"] * 4
+    # The tracker is built once; pieces get copies of it.
+    assert given == ["a melody"]
 
 
 def test_progress_counts_every_token_and_piece(run) -> None:
@@ -172,7 +173,7 @@ class Follower:
     """Allows a fixed word over and over, forces its first letter, and records what comes."""
 
     def __init__(self, word: list[int], size: int) -> None:
-        self.word, self.size, self.pushed = word, size, []
+        self.word, self.size, self.pushed, self.copies = word, size, [], []
 
     def features(self) -> tuple[int, ...]:
         return ()
@@ -192,20 +193,32 @@ class Follower:
     def push(self, token: int) -> None:
         self.pushed.append(token)
 
+    def __deepcopy__(self, memo: dict) -> "Follower":
+        copy = type(self)(self.word, self.size)
+        copy.pushed = self.pushed[:]
+        self.copies.append(copy)
+        return copy
+
 
 def test_a_tracker_masks_forces_and_ends(run, monkeypatch) -> None:
     word = run.codec.encode("wall").tolist()
-    trackers = []
+    built = []
 
     def track(self, condition):
-        trackers.append(Follower(word, len(self.vocab) + 1))
-        return trackers[-1]
+        built.append(Follower(word, len(self.vocab) + 1))
+        return built[-1]
 
     monkeypatch.setattr("seqgen_text.characters.CharacterCodec.tracker", track, raising=False)
     for new in seqgen.generate(run, 3):
         assert new.piece == "wall" * 5 and new.stopped_by == "end"
-    # Two trackers only tell that there are some, and give the features of the prompt: none.
-    assert [tracker.pushed for tracker in trackers] == [[], [], word * 5, word * 5, word * 5]
+    # One tracker reads the prompt, which is empty; each piece pushes its tokens to a copy.
+    [tracker] = built
+    assert [each.pushed for each in (tracker, *tracker.copies)] == [
+        [],
+        word * 5,
+        word * 5,
+        word * 5,
+    ]
     [primed] = seqgen.generate(run, 1, prompt="wa")
     assert primed.piece == "wall" * 5
 

@@ -16,7 +16,6 @@ LONG_FILES = {
     "seqgen/plugin.py": 440,
     "seqgen/testing.py": 545,
     "seqgen/generation/sampling.py": 410,
-    "seqgen/generation/writer.py": 445,
     "plugins/music/seqgen_music/codecs/multitrack/codec.py": 485,
     "plugins/music/seqgen_music/codecs/performance/codec.py": 485,
 }

@@ -97,7 +97,7 @@ def test_pieces_that_are_seen_and_heard_get_a_player(run, tmp_path: Path, heard)
 def test_every_ending_has_words(run, tmp_path: Path) -> None:
     from typing import get_args
 
-    from seqgen.generation.writer import StoppedBy
+    from seqgen.generation.pieces import StoppedBy
 
     new = list(seqgen.generate(run, 1, limit=LimitConfig(length=30)))
     for ending in get_args(StoppedBy):

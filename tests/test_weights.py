@@ -10,7 +10,7 @@ import safetensors.numpy
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.writer import Primed
+from seqgen.generation.pieces import Primed
 from seqgen.model import SequenceLSTM
 from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
 from seqgen.vocab import Vocab

@@ -22,7 +22,7 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
-    from seqgen.generation.writer import Generated
+    from seqgen.generation.pieces import Generated
     from seqgen.report.samples import Samples
     from seqgen.run.folder import Run
 

@@ -14,9 +14,10 @@ import numpy as np
 from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
+from seqgen.generation.pieces import Draft, Generated, Primed
 from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
-from seqgen.generation.writer import Draft, Generated, Primed, Writer
+from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.run.folder import Run
 

@@ -20,7 +20,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.generation.writer import Draft, Writer
+from seqgen.generation.pieces import Draft
+from seqgen.generation.writer import Writer
 from seqgen.plugin import Codec, Ids
 
 #: Candidates are drawn anew once they are worth no more than this share of as many equal ones.

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
+from seqgen.generation.pieces import Generated, Primed
 from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.writer import Generated, Primed, Writer, read_prompt
+from seqgen.generation.writer import Writer, read_prompt
 from seqgen.plugin import Ids, Piece
 from seqgen.run.folder import Run
 
@@ -45,7 +46,8 @@ def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Pr
     DataError
         If the prompt cannot be encoded.
     """
-    return read_prompt(choose_stepper(run, 1), run, prompt, condition)
+    primed, _ = read_prompt(choose_stepper(run, 1), run, prompt, condition)
+    return primed
 
 
 @checked

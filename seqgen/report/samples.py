@@ -14,7 +14,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, DataError, RunError, reason_of
 from seqgen.evaluation.novelty import measure_novelty
 from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
-from seqgen.generation.writer import Generated
+from seqgen.generation.pieces import Generated
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first

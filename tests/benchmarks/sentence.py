@@ -21,7 +21,7 @@ from seqgen_handwriting.measures.legibility import Reader
 from seqgen_handwriting.writing.fonts import Writer, write_line
 
 import seqgen
-from seqgen.generation.writer import Generated
+from seqgen.generation.pieces import Generated
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 

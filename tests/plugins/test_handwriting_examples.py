@@ -29,7 +29,7 @@ def house(seed: int) -> Ink:
 
 def run_example(name: str, monkeypatch: pytest.MonkeyPatch, path: Path, out: Path) -> ModuleType:
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setattr("seqgen.generation.writer.LONGEST_PIECE", 100)
+    monkeypatch.setattr("seqgen.generation.limits.LONGEST_PIECE", 100)
     module = __import__(name)
     sys.modules.pop(name)
     module.main(path, 0.02, out)

@@ -43,7 +43,7 @@ def test_a_folder_of_midi_files_gives_pieces_and_a_page(
     for number in range(8):
         write_midi(dance(number), folder / f"{number}.mid")
     (folder / "broken.mid").write_bytes(b"MThd")
-    monkeypatch.setattr("seqgen.generation.writer.LONGEST_PIECE", 150)
+    monkeypatch.setattr("seqgen.generation.limits.LONGEST_PIECE", 150)
     example.main(folder, 0.02, tmp_path / "out")
     printed = capsys.readouterr().out
     assert "chose codec multitrack: " in printed

@@ -1,0 +1,169 @@
+"""What generation makes: a finished piece, a prompt that was read, and a piece in progress."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+from seqgen.files import write_atomic
+from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.storage.tensors import ANY, Kind, TensorFile
+
+#: Why a piece stopped.
+StoppedBy: TypeAlias = Literal["end", "stop", "length", "time", "interrupt"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A new piece.
+
+    Attributes
+    ----------
+    index : int
+        Number of the piece in its call, from 0; index and seed determine the piece.
+    ids : int64 array (N,)
+        Its tokens, including the prompt.
+    prompt : int
+        Number of prompt tokens at the beginning of `ids`.
+    piece : object
+        The decoded piece.
+    stopped_by : {"end", "stop", "length", "time", "interrupt"}
+        "end" if the model drew END, "stop" after a stop sequence.
+    log_probability : float
+        Sum over the drawn tokens, including END, in nats.
+    seconds : float
+        Time from the start of its batch to its end.
+    """
+
+    index: int
+    ids: Ids
+    prompt: int
+    piece: Piece
+    stopped_by: StoppedBy
+    log_probability: float
+    seconds: float
+
+    @property
+    def log_probability_per_token(self) -> float:
+        """Mean over the drawn tokens, including END, in nats."""
+        drawn = len(self.ids) - self.prompt + (self.stopped_by == "end")
+        return self.log_probability / max(drawn, 1)
+
+
+@dataclass(frozen=True)
+class Primed:
+    """The model state after a prompt: a value that any number of pieces can start from.
+
+    Attributes
+    ----------
+    ids : int64 array (N,)
+        The prompt.
+    h, c : float32 array (L, 1, H)
+        The state after START and ``ids[:-1]``; the first step reads the last token.
+    vocab_digest : str
+        Digest of the model's vocabulary.
+    """
+
+    ids: Ids
+    h: NDArray[np.float32] = field(repr=False)
+    c: NDArray[np.float32] = field(repr=False)
+    vocab_digest: str = field(repr=False)
+
+    def save(self, path: Path | str) -> None:
+        """Write a safetensors file."""
+        tensors: dict[str, NDArray[Any]] = {"ids": self.ids, "h": self.h, "c": self.c}
+        about = {"vocab_digest": self.vocab_digest}
+        write_atomic(Path(path), safetensors.numpy.save(tensors, about))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Primed:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        DataError
+            If the file holds no primed state.
+        """
+        kinds = {"ids": Kind((ANY,), "I64"), "h": Kind((ANY, 1, ANY)), "c": Kind((ANY, 1, ANY))}
+        try:
+            file = TensorFile(Path(path))
+            return cls(**file.read(kinds), vocab_digest=file.about.get("vocab_digest", ""))
+        except ValueError as error:
+            raise DataError(
+                f"{path} holds no primed state ({error}); make one with prime"
+            ) from error
+
+
+class Draft:
+    """A piece in progress.
+
+    Parameters
+    ----------
+    index, seed : int
+        Together they determine the random numbers of the piece.
+    prompt : int64 array (N,)
+    tracker : Tracker or None
+        A tracker that has seen the prompt; the draft pushes its tokens to it.
+    """
+
+    def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
+        self.index = index
+        self.prompt = len(prompt)
+        self.ids = prompt.tolist()
+        self.count = len(prompt)  # `ids` gets shorter than this where a stream drops old tokens
+        self.tracker = tracker
+        self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
+        self.log_probabilities: list[float] = []
+        self.stopped_by: StoppedBy | None = None
+        self.began = time.monotonic()
+        self.seconds = 0.0
+
+    def add(self, ids: list[int], log_probabilities: list[float]) -> None:
+        """Add drawn tokens."""
+        self.ids += ids
+        self.count += len(ids)
+        self.log_probabilities += log_probabilities
+        if self.tracker is not None:
+            for token in ids:
+                self.tracker.push(token)
+
+    def cut(self, count: int) -> None:
+        """Remove the last tokens until `count` are left."""
+        if surplus := self.count - count:
+            del self.ids[-surplus:], self.log_probabilities[-surplus:]
+            self.count = count
+
+    def stop(self, reason: StoppedBy) -> None:
+        """Mark the piece as done."""
+        self.stopped_by = reason
+        self.seconds = time.monotonic() - self.began
+
+    def branch(self, codec: Codec) -> Draft:
+        """Return an independent copy; it shares the codec and the random numbers."""
+        branch = copy.copy(self)
+        branch.ids, branch.log_probabilities = self.ids[:], self.log_probabilities[:]
+        branch.tracker = branch_tracker(self.tracker, codec)
+        return branch
+
+    def generated(self, codec: Codec, with_prompt: bool) -> Generated:
+        """Return the piece as it is."""
+        assert self.stopped_by is not None
+        ids = np.array(self.ids, np.int64)
+        shown = ids if with_prompt else codec.continuation(ids, self.prompt)
+        return Generated(
+            *(self.index, ids, self.prompt, codec.decode(shown)),
+            *(self.stopped_by, sum(self.log_probabilities), self.seconds),
+        )
+
+
+def branch_tracker(tracker: Tracker | None, codec: Codec) -> Tracker | None:
+    """Return an independent copy of a tracker, which shares the codec."""
+    return copy.deepcopy(tracker, {id(codec): codec})

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import seqgen
+from seqgen.errors import RunError
+from seqgen.storage.locks import hold
 from seqgen.storage.signals import ENDING, received, undivided
 
 ON_LINUX = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
@@ -117,6 +119,40 @@ def test_what_is_undivided_hears_of_a_signal_at_its_end(name: str, monkeypatch) 
     finally:
         signal.signal(number, before)
     assert done == ["inner", "outer"] and not received
+
+
+def test_a_signal_is_heard_of_though_the_undivided_block_fails() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught, undivided():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("the disk is full")
+    finally:
+        assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_error_that_comes_with_ctrl_c_ends_a_training(corpus, tmp_path, monkeypatch) -> None:
+    """It is neither lost nor followed by more learning."""
+
+    def fail(self, report) -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("seqgen.training.keeping.Keeper.record", fail)
+    config = seqgen.TrainConfig(tokens=1_000, batch_size=2, window=8, device="cpu", evaluations=1)
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    with pytest.raises(OSError, match="the disk is full"):
+        list(seqgen.train(seqgen.create_run(tmp_path / "run", corpus, model, config), corpus))
+
+
+@ON_LINUX
+def test_a_folder_that_cannot_be_made_is_refused_with_the_reason() -> None:
+    with (
+        pytest.raises(RunError, match=r"/proc/x cannot be made \(No such file.*\(--out\)"),
+        hold(Path("/proc/x")),
+    ):
+        pass
 
 
 READER = """
@@ -254,11 +290,10 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
         monkeypatch.setattr("seqgen.run.folder.load", fail)
         with pytest.raises(SystemExit) as ended:
             app.meta(["generate", str(run.folder)])
-        assert ended.value.code == 1 and "out of memory; take" in capsys.readouterr().err
+        assert ended.value.code == 1 and "out of memory; use" in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, monkeypatch) -> None:
-    from seqgen.errors import RunError
     from seqgen.report.samples import write_samples
 
     mkdir, limit = Path.mkdir, seqgen.LimitConfig(length=5)
@@ -271,7 +306,7 @@ def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, m
     monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     shut = seqgen.load(run.folder, "cpu")
     monkeypatch.setattr("seqgen.report.samples._highest", lambda _: 98)
-    with pytest.raises(RunError, match=r"samples/99 cannot be written \(Read-only.*\(--out\)"):
+    with pytest.raises(RunError, match=r"samples/99 cannot be made \(Read-only.*\(--out\)"):
         write_samples(shut, seqgen.generate(shut, 1, limit=limit))
     written = write_samples(shut, seqgen.generate(shut, 1, limit=limit), tmp_path / "out")
     assert len(written.paths) == 1

@@ -277,3 +277,16 @@ def test_a_corpus_in_the_cache_is_made_once_by_two(verses: Path, monkeypatch) ->
     found.append(seqgen.prepare("text", [verses], seed=707, jobs=1))
     other.join()
     assert len(made) == 1 and found[0].folder == found[1].folder
+
+
+def test_one_thread_trains_a_run_once_at_a_time(corpus, tmp_path: Path) -> None:
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    config = seqgen.TrainConfig(tokens=1_000, batch_size=2, window=8, device="cpu", evaluations=2)
+    run = seqgen.create_run(tmp_path / "run", corpus, model, config)
+    first = seqgen.train(run, corpus)
+    next(first)
+    with pytest.raises(InUse, match="already being trained by this process"):
+        next(seqgen.train(Run(run.folder, "cpu"), corpus))
+    assert list(first), "the first one goes on"
+    second = seqgen.create_run(run.folder, corpus, model, config, overwrite=True)
+    assert list(seqgen.train(second, corpus))

@@ -15,7 +15,6 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import RunError
 from seqgen.files import write_atomic
 from seqgen.run.folder import Run
-from seqgen.training.keeping import Keeper
 
 MODEL = ModelConfig(hidden=24, embedding=8, dropout=0.0)
 CONFIG = TrainConfig(
@@ -146,6 +145,7 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
 def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:
+    from seqgen.training.keeping import Keeper
 
     record, calls = Keeper.record, []
 

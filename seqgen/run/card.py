@@ -1,12 +1,15 @@
-"""The card of a run: what it is and what came of it, as ``README.md`` in its folder."""
+"""The model card of a run, its ``README.md``; and what the results mean for the user."""
 
 from __future__ import annotations
 
 from typing import Any
 
+#: If the best model comes before this share of the budget, the budget was too large.
+TOO_EARLY = 0.5
+
 
 def model_card(info: dict[str, Any]) -> str:
-    """Return a description of a run for people, in Markdown."""
+    """Return a description of a run in Markdown, from the content of its ``run.json``."""
     corpus = info["corpus"]
     facts = {
         "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
@@ -31,14 +34,13 @@ Made with seqgen: an LSTM that writes {info["domain"]} token by token.
 
 
 def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
-    """Return what came of a training, for people."""
+    """Return the result of a training as text, by name; None means that there was no training."""
     if result is None:
         return {"training": "none yet"}
     loss, kind = result["valid_loss"], "validation"
     if loss is None:
         loss, kind = result["loss"], "training"
-    tokens = result["valid_tokens"]
-    measured = f" on {tokens:,} tokens" if kind == "validation" and tokens else ""
+    measured = f" on {result['valid_tokens']:,} tokens" if kind == "validation" else ""
     fitted = f", temperature {result['temperature']}" if "temperature" in result else ""
     return {
         "training": f"{result['seconds']:.0f} s, {result['step']:,} updates, "
@@ -48,7 +50,7 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
 
 
 def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
-    """Return what training chose for sampling, and what it counted, for people."""
+    """Return the default sampling settings and the repetition measured with them, as text."""
     if chosen is None:
         return {}
     counted = ", ".join(
@@ -62,3 +64,39 @@ def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
     return {
         "sampling": f"temperature {chosen['temperature']:g}, min-p {chosen['min_p']:g}: {counted}"
     }
+
+
+def advice_for(best: dict[str, Any], tokens: int) -> str:
+    """Return advice about a training that overfitted; empty if it did not.
+
+    Parameters
+    ----------
+    best : dict
+        The ``result`` of a run.
+    tokens : int
+        Number of tokens in the training split.
+    """
+    if best["fraction"] > TOO_EARLY:
+        return ""
+    epochs = best["tokens"] / max(tokens, 1)
+    return (
+        f"the validation loss was lowest after {epochs:.1f} epochs, {best['fraction']:.0%} of this "
+        f"training; then the network overfitted: try --epochs {max(epochs, 1):.0f}, or more "
+        f"--dropout"
+    )
+
+
+def beaten_by(baseline: dict[str, Any], best: dict[str, Any]) -> str:
+    """Return advice about a model that n-grams beat; empty if they do not.
+
+    Parameters
+    ----------
+    baseline, best : dict
+        The ``baseline`` and the ``result`` of a run.
+    """
+    if best["valid_loss"] < baseline["valid_loss"]:
+        return ""
+    return (
+        f"a {baseline['order']}-gram model predicts better than this network: train longer, or on "
+        f"more pieces"
+    )

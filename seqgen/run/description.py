@@ -1,7 +1,7 @@
-"""``run.json`` and what else tells of a run: every key that anything reads, and its type.
+"""The keys of ``run.json`` and of the reports of a training, with their types.
 
-Whoever shares a run folder may have altered it, so all is checked when it is opened: what is wrong
-is told before pieces are drawn. docs/format.md says what the keys mean. Next: `seqgen.run.folder`.
+A run folder from elsewhere may have been altered, so every key is checked on opening, before any
+piece is drawn. docs/format.md explains the keys. Next: `seqgen.run.folder`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from seqgen.plugin import CONTRACT
 from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab
 
-#: Of 3 some settings had other names; of 2 features were added to the logits as well; of 1 outputs
-#: were not normalised.
+#: Format 3 had other names for some settings, 2 added features to the logits too, and 1 did not
+#: normalise outputs. They are refused.
 FORMAT = 4
 
 
 class Splits(TypedDict):
-    """Tokens in each split."""
+    """Number of tokens in each split."""
 
     train: Many
     valid: Many
@@ -33,7 +33,7 @@ class Splits(TypedDict):
 
 
 class Corpus(TypedDict):
-    """The corpus that was trained on."""
+    """The corpus of the training."""
 
     key: str
     seed: Many | None
@@ -44,32 +44,32 @@ class Corpus(TypedDict):
     files: Many
     duplicates: Many
     skipped: Many
-    folder: NotRequired[str]
+    folder: str
 
 
 class Plan(TypedDict):
-    """The forecast of the training."""
+    """The forecast of the training, and the reasons for the settings that were chosen."""
 
     weights: Many
     tokens: Amount
     epochs: Amount
     megabytes: Amount
-    reasons: list[str]
-    seconds: Amount
     measured: Many
     ending: Amount
+    reasons: list[str]
+    seconds: Amount
 
 
 class Baseline(TypedDict):
-    """What n-grams reach."""
+    """The loss of the best n-gram model, and the seconds it took to measure."""
 
     order: Many
     valid_loss: Amount
-    seconds: NotRequired[Amount]
+    seconds: Amount
 
 
 class Reached(TypedDict):
-    """What weights say of themselves, in their own file."""
+    """The metadata of a weights file: how good the weights are."""
 
     step: Many
     tokens: Many
@@ -81,23 +81,23 @@ class Reached(TypedDict):
 
 
 class ReportLine(TypedDict):
-    """A line of ``metrics.jsonl``."""
+    """A line of ``metrics.jsonl``: a `seqgen.Report`."""
 
+    fraction: float
     step: Many
     tokens: Many
     seconds: Amount
     loss: float
+    learning_rate: float
     valid_loss: float | None
-    fraction: NotRequired[float]
-    learning_rate: NotRequired[float]
-    carried_loss: NotRequired[float | None]
-    improved: NotRequired[bool]
-    interrupted: NotRequired[bool]
-    message: NotRequired[str]
+    carried_loss: float | None
+    improved: bool
+    interrupted: bool
+    message: str
 
 
 class Result(ReportLine):
-    """The report at which the weights were saved, and what was found out later."""
+    """The report at which the weights were saved, with later measurements."""
 
     chosen_loss: float | None
     valid_tokens: Many
@@ -106,7 +106,7 @@ class Result(ReportLine):
 
 
 class Repetition(TypedDict):
-    """How repetitive pieces are."""
+    """How repetitive pieces are; `seqgen.training.defaults.Repetition` explains the measures."""
 
     commonest: Amount
     run: Many
@@ -115,7 +115,7 @@ class Repetition(TypedDict):
 
 
 class Sampling(TypedDict):
-    """The default settings that were measured."""
+    """The default sampling settings, measured at the end of training."""
 
     temperature: Annotated[float, Within(0.001, 1000, besides=(0,))]
     min_p: Annotated[float, Within(0, 1)]
@@ -125,7 +125,7 @@ class Sampling(TypedDict):
 
 
 class Origin(TypedDict):
-    """The run that this one goes on from."""
+    """The run whose weights this one started from, and how many symbols were matched."""
 
     run: str
     kept: Many
@@ -133,12 +133,12 @@ class Origin(TypedDict):
     dropped: Many
 
 
-#: ``from`` is no name in Python.
+#: ``from`` is a keyword of Python, so a class cannot have it as a field.
 _From = TypedDict("_From", {"from": NotRequired[Origin]})
 
 
 class RunDescription(_From):
-    """``run.json``; of the settings in ``model`` and ``train`` `seqgen.config` has the types."""
+    """``run.json``; `seqgen.config` has the types of the settings in ``model`` and ``train``."""
 
     seqgen: Literal["run"]
     format: int
@@ -160,7 +160,7 @@ class RunDescription(_From):
 
 
 class Opened(NamedTuple):
-    """What a run folder says of itself, checked."""
+    """The checked content of ``run.json``."""
 
     info: dict[str, Any]
     vocab: Vocab
@@ -174,7 +174,7 @@ def read_run(folder: Path) -> Opened:
     Raises
     ------
     RunError
-        If there is none, it is of another format or contract, or a key is missing or wrong.
+        If the file is missing, has another format or contract, or a key is missing or wrong.
     """
     try:
         info = read_description(folder / RUN)
@@ -197,8 +197,8 @@ def read_run(folder: Path) -> Opened:
         ) from error
     if vocab.digest != info["vocab_digest"]:
         raise RunError(
-            f"{place} is damaged: its vocab_digest is not that of its vocab; copy the whole "
-            f"folder again, or train again"
+            f"{place} is damaged: vocab_digest does not match vocab; copy the whole folder "
+            f"again, or train again"
         )
     return Opened(info, vocab, model, train)
 

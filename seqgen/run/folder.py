@@ -1,16 +1,16 @@
-"""THE RUN, opened: a model, its codec, its settings and results. It trains nothing.
+"""THE RUN: a folder with a model, its codec, settings and results. This module only reads it.
 
-Generating needs this folder and the plugin, never the corpus. JSON and safetensors only. Comes
-from: `seqgen.training.creation` makes the folder, `seqgen.training.session` trains it.
+Generating needs the folder and the plugin, not the corpus. All files are JSON or safetensors.
+Comes from: `seqgen.training.creation` makes the folder, `seqgen.training.session` trains it.
 
 ======================  =================================================================
 ``run.json``            domain, codec and its state, vocabulary hash, versions, settings
 ``model.safetensors``   the weights of the best model so far
-``initial.safetensors`` those to begin with, if the run starts from another one
+``initial.safetensors`` the weights to start from, if the run starts from another one
 ``metrics.jsonl``       one line for each report of the training
-``README.md``           the same for people
-``checkpoints/``        where a training that is not finished goes on
-``samples/``            what was generated
+``README.md``           the model card
+``checkpoints/``        where an unfinished training resumes
+``samples/``            generated pieces
 ======================  =================================================================
 """
 
@@ -42,19 +42,27 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run folder, opened.
+    """An open run folder.
 
     Parameters
     ----------
     folder : Path or str
-        What `create_run` made.
+        A folder that `create_run` made.
     device : str
-        Where the model goes: cpu, cuda, mps, or auto for the best there is.
+        Device of the model: cpu, cuda, mps, or auto for the fastest there is.
+
+    Attributes
+    ----------
+    info : dict
+        The content of ``run.json``.
+    vocab : Vocab
+    model_config : ModelConfig
+    train_config : TrainConfig
 
     Raises
     ------
     RunError
-        If the folder is no run, or of another format.
+        If the folder is not a run, or has another format.
     """
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
@@ -66,12 +74,12 @@ class Run:
 
     @property
     def longest(self) -> int:
-        """Tokens in the longest piece of the corpus."""
+        """Number of tokens in the longest piece of the corpus."""
         return int(self.info["corpus"]["longest"])
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a training to go on with."""
+        """Whether there is an unfinished training to resume."""
         return bool(checkpoints_in(self.folder / CHECKPOINTS))
 
     @property
@@ -85,18 +93,20 @@ class Run:
         Raises
         ------
         CorpusError
-            If it is not where it was, or is another one by now.
+            If the folder is gone, or holds another corpus now.
         """
         about = self.info["corpus"]
-        folder = about.get("folder", "its folder")
+        folder = about["folder"]
         try:
             corpus = Corpus(folder)
         except CorpusError as error:
             raise CorpusError(
-                f"the corpus of {self.folder} is not in {folder} any more ({error})"
+                f"the corpus of {self.folder} is no longer in {folder} ({error})"
             ) from error
         if corpus.info["key"] != about["key"]:
-            raise CorpusError(f"{folder} holds another corpus than {self.folder} was trained on")
+            raise CorpusError(
+                f"{folder} holds a different corpus from the one that {self.folder} was trained on"
+            )
         return corpus
 
     @cached_property
@@ -111,14 +121,14 @@ class Run:
 
     @cached_property
     def model(self) -> SequenceLSTM:
-        """The best model so far; without a training yet, fresh weights or those to begin with."""
+        """The best model so far; before training, a model with its initial weights."""
         import torch
 
         from seqgen.model import SequenceLSTM, choose_device
 
         torch.manual_seed(self.train_config.seed)
         sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
-        # What is made in inference mode could never be trained.
+        # Tensors made in inference mode could never be trained.
         with torch.inference_mode(False):
             weights = self._saved_weights()
             model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
@@ -128,7 +138,7 @@ class Run:
 
     @property
     def weights(self) -> dict[str, NDArray[numpy.float32]]:
-        """The weights of `model` by name; PyTorch is not needed for those in the folder."""
+        """The weights of `model` by name; reading them from the folder needs no PyTorch."""
         if not self._has_own_model and (weights := self._saved_weights()) is not None:
             return weights
         state = self.model.state_dict()
@@ -136,14 +146,14 @@ class Run:
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """The kinds of the weights by name, as they follow from the settings."""
+        """Shape and dtype of every weight by name, as the settings require."""
         try:
             return expected(self.model_config, self.vocab, self.codec.feature_sizes)
         except ConfigError as error:
             raise RunError(f"{self.folder / RUN} is damaged: {error}") from error
 
     def _saved_weights(self) -> dict[str, NDArray[numpy.float32]] | None:
-        """Return the best weights, or else those to begin with; None if there are none."""
+        """Return the best weights, or the weights to start from, or None if the folder has none."""
         kinds = self.kinds
         for name in (WEIGHTS, INITIAL):
             if (self.folder / name).exists():
@@ -152,20 +162,20 @@ class Run:
         count = sum(math.prod(kind.shape) for kind in kinds.values())
         if count != planned:
             raise RunError(
-                f"the settings in {self.folder / RUN} make {count:,} weights, and {planned:,} were "
-                f"planned; train a new run"
+                f"the settings in {self.folder / RUN} give {count:,} weights, expected "
+                f"{planned:,}; train a new run"
             )
         return None
 
     @property
     def sampling(self) -> dict[str, float]:
-        """The ``temperature`` and ``min_p`` by default: as measured, or else the codec's."""
+        """The default ``temperature`` and ``min_p``: as training measured, or the codec's."""
         names = ("temperature", "min_p")
         measured = self.info.get("sampling")
         return {name: measured[name] if measured else getattr(self.codec, name) for name in names}
 
     def with_model(self, model: SequenceLSTM) -> Run:
-        """Return this run with another model of the same shape; the folder stays as it is."""
+        """Return this run with another model of the same shape; the folder does not change."""
         other = copy.copy(self)
         other._has_own_model = True
         other.model = model
@@ -182,18 +192,19 @@ def load(folder: Path | str, device: str = "auto") -> Run:
     Raises
     ------
     RunError
-        If the folder is no run, or holds no trained model.
+        If the folder is not a run, or holds no trained model.
     """
     run = Run(folder, device)
     if not (run.folder / WEIGHTS).exists():
         raise RunError(
-            f"{folder} holds no trained model: training ended before it saved one; train again"
+            f"{folder} holds no trained model: training ended before its first evaluation; "
+            f"train again"
         )
     return run
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a result depends on, besides the plugin's."""
+    """Return the versions of seqgen, Python, PyTorch and NumPy."""
     return {
         "seqgen": seqgen.__version__,
         "python": platform.python_version(),

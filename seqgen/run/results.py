@@ -1,7 +1,7 @@
-"""The results in a run folder: what its weights reached, and the reports of its training.
+"""The results in a run folder: the loss of its weights, and the reports of its training.
 
-Weights carry what they reached in their own file, so no kill can part the two; ``run.json`` says
-the same, and may be older after a kill.
+The weights file holds its own loss and step in the metadata, so a kill cannot separate them.
+``run.json`` repeats them, and may be older after a kill.
 """
 
 from __future__ import annotations
@@ -19,33 +19,45 @@ INITIAL = "initial.safetensors"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 
+#: The report of weights whose own report was lost, for example by a power cut.
+UNREPORTED = {
+    "fraction": 1.0,
+    "seconds": 0.0,
+    "learning_rate": 0.0,
+    "improved": True,
+    "interrupted": False,
+    "message": "",
+}
+
 
 def reached(folder: Path, told: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what the weights in a run folder reached, and how.
+    """Return the result of the weights in a run folder, as in ``run.json``.
 
     Parameters
     ----------
     folder : Path
         The run folder.
     told : dict or None
-        What ``run.json`` says: of older weights, if a kill came between the two.
+        The result in ``run.json``. It is that of older weights if the process was killed between
+        writing the weights and writing ``run.json``.
     """
     known = _known(folder / WEIGHTS)
     if known is None or (told is not None and known.items() <= told.items()):
         return told
     reports = [row for row in read_reports(folder) if row["step"] == known["step"]]
-    return (reports[-1] if reports else {"seconds": 0.0, "loss": known["valid_loss"]}) | known
+    report = reports[-1] if reports else UNREPORTED | {"loss": known["valid_loss"] or 0.0}
+    return report | known
 
 
 def _known(path: Path) -> dict[str, Any] | None:
-    """Return what weights say of themselves, or None if they do not."""
+    """Return the metadata of a weights file; None if there is no file or no metadata."""
     if not path.exists():
         return None
     try:
         known: dict[str, Any] = parse(TensorFile(path).about.get("reached", "null"))
         check(known, Reached)
     except ValueError:
-        return None  # who needs the weights will say so
+        return None  # the error comes when the weights are read
     return known
 
 
@@ -55,16 +67,16 @@ def read_reports(folder: Path) -> list[dict[str, Any]]:
     Raises
     ------
     RunError
-        If a line is no report.
+        If a line is not a report.
     """
     path = folder / METRICS
     if not path.exists():
         return []
     if not path.is_file():
-        raise RunError(f"{path} is no file; delete it")
+        raise RunError(f"{path} is not a file; delete it")
     reports = []
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
-        # A line without an end was being written when the training was killed.
+        # The last line has no newline if the training was killed while it wrote it.
         if line.endswith(b"\n"):
             try:
                 report = parse(line)

@@ -180,10 +180,14 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
     from filelock import FileLock, Timeout
 
     lock = None
-    for place in (path.parent / f".{path.name}.lock", path / ".lock"):
+    places = [path.parent / f".{path.name}.lock"]
+    if path.is_dir():
+        places.append(path / ".lock")
+    for place in places:
         try:
             if place.parent == path.parent:
                 path.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()  # where no file can be made, as in /proc, FileLock reports a timeout
             lock = FileLock(place, thread_local=False)
             lock.acquire(timeout=-1 if wait else 0)
             place.write_text(f"{os.getpid()} {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
@@ -196,9 +200,10 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
             if lock is not None:
                 lock.release()
             refused = error
-    raise RunError(
-        f"{path} cannot be written ({refused.strerror or refused}); choose another folder (--out)"
-    ) from refused
+    reason = refused.strerror or refused
+    if path.exists():
+        raise RunError(f"{path} cannot be written ({reason}); allow writing there") from refused
+    raise RunError(f"{path} cannot be made ({reason}); choose another folder (--out)") from refused
 
 
 def _release(lock: BaseFileLock) -> None:

@@ -43,23 +43,34 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Let signals wait for the end of the block, so that what it does is done whole."""
+    """Delay signals until the block ends, so that its work is done as a whole.
+
+    If the block fails while a signal waits, KeyboardInterrupt is raised with the error as its
+    cause.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     waiting: list[int] = []
     handlers = {number: signal.getsignal(number) for number in ENDING}
-    # One that is ignored, or ends the process at once, is left as it is.
+    # A signal that is ignored, or ends the process at once, stays as it is.
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    failure: BaseException | None = None
     try:
         for number in ours:
             signal.signal(number, lambda number, _: waiting.append(number))
         yield
+    except BaseException as error:
+        failure = error
+        raise
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)
-    if waiting:
-        ours[waiting[0]](waiting[0], None)
+        if waiting:
+            try:
+                ours[waiting[0]](waiting[0], None)
+            except KeyboardInterrupt as interruption:
+                raise interruption from failure
 
 
 @contextmanager

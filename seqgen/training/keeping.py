@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,9 +51,10 @@ class Keeper:
     @property
     def best(self) -> float:
         """Validation loss by which the weights in the folder were chosen; without any, infinite."""
-        result = self.info["result"] or {}
-        loss = result.get("chosen_loss")
-        return math.inf if loss is None or not (self.folder / WEIGHTS).exists() else float(loss)
+        result = self.info["result"]
+        if result is None or result["chosen_loss"] is None or not (self.folder / WEIGHTS).exists():
+            return math.inf
+        return float(result["chosen_loss"])
 
     def begin(self, step: int) -> None:
         """Go on after a step: forget what was reported later, and mend what a kill left half done.
@@ -123,20 +123,20 @@ def learn(
         try:
             checkpoints.save(learner)
             for report in train(learner, corpus):
-                with _noting(learner), undivided():
+                with learner.ending_on_ctrl_c(), undivided():
                     if leads:
                         keeper.record(report)
                     if report.improved:
                         keeper.save(learner.model, _result(report, learner, corpus))
                     if checkpoints.are_due(learner, report):
                         checkpoints.save(learner)
-                with _noting(learner):
+                with learner.ending_on_ctrl_c():
                     yield report
         except Diverged as error:
             message = checkpoints.go_back(learner, error)
             learner.counts.best = keeper.best
             if report is not None:
-                with _noting(learner):
+                with learner.ending_on_ctrl_c():
                     yield replace(report, message=message, valid_loss=None, improved=False)
         except (GeneratorExit, KeyboardInterrupt):
             # The caller left the loop: what was learned is kept.
@@ -148,15 +148,6 @@ def learn(
             raise
         else:
             return report is None or not report.interrupted
-
-
-@contextmanager
-def _noting(learner: Learner) -> Iterator[None]:
-    """Let Ctrl-C end the training, not the block's caller."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        learner.ending = True
 
 
 def _result(report: Report, learner: Learner, corpus: Corpus) -> dict[str, Any]:

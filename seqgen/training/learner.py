@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypedDict, get_type_hints
@@ -165,6 +166,19 @@ class Learner:
         nats = nats.detach() * self.world.size
         self._nats += nats
         return nats
+
+    @contextmanager
+    def ending_on_ctrl_c(self) -> Iterator[None]:
+        """Let Ctrl-C end the training with an evaluation, rather than stop the block's caller.
+
+        An error that comes together with Ctrl-C is raised.
+        """
+        try:
+            yield
+        except KeyboardInterrupt as interruption:
+            self.ending = True
+            if interruption.__cause__ is not None:
+                raise interruption.__cause__ from None
 
     def drop_more(self, valid_loss: float | None) -> str:
         """Drop more from now on if training pieces are recited; return what to tell the user.
@@ -330,13 +344,14 @@ class Learner:
 
 
 def _counts(saved: dict[str, Any]) -> Counts:
-    """Return counts that were written down, each checked against its bounds."""
-    known = {}
+    """Return the counts of a checkpoint, each checked against its type and bounds."""
+    known: dict[str, Any] = {}
     for name, hint in get_type_hints(Counts, include_extras=True).items():
-        # What is infinite is not written down.
-        if saved.get(name) is not None:
-            check(saved[name], hint, f"counts.{name}")
-            known[name] = saved[name]
+        known[name] = saved.get(name)
+        if name == "best" and known[name] is None:  # JSON has no infinity
+            known[name] = math.inf
+        else:
+            check(known[name], hint, f"counts.{name}")
     return Counts(**known)
 
 

@@ -105,11 +105,8 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
     reported_at, reported_tokens = counts.seconds, counts.tokens
     nats: float | torch.Tensor = 0.0
     while fraction < 1 and not interrupted:
-        try:
-            with undivided():
-                nats += learner.update(learning_rate(fraction, config.learning_rate))
-        except KeyboardInterrupt:
-            learner.ending = True
+        with learner.ending_on_ctrl_c(), undivided():
+            nats += learner.update(learning_rate(fraction, config.learning_rate))
         interrupted = learner.ending
         counts.seconds = time.monotonic() - began
         fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)

@@ -7,8 +7,9 @@ keeps the best, `seqgen.training.loop` is the loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import nullcontext, suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +29,9 @@ from seqgen.training.keeping import Keeper, learn
 from seqgen.training.learner import Learner
 from seqgen.training.loop import Report, losses
 from seqgen.training.parallel import join
+
+#: The run folders that this process is training.
+_in_training: set[Path] = set()
 
 
 def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
@@ -50,11 +54,11 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
     Raises
     ------
     RunError
-        If the run is trained already, or the corpus has another vocabulary.
+        If the training is finished, or the corpus has another vocabulary.
     Diverged
         If the loss still becomes useless at the smallest learning rate.
     InUse
-        If another process trains this run.
+        If this run is being trained already, by this process or another one.
     """
     if corpus.vocab.digest != run.vocab.digest:
         raise RunError(
@@ -63,7 +67,7 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
         )
     corpus.verify()
     world = join()
-    with hold(run.folder) if world.leads else nullcontext():
+    with _sole_training(run) if world.leads else nullcontext():
         checkpoints = Checkpoints(run.folder / CHECKPOINTS)
         if world.leads:
             now = _reread(run)
@@ -71,7 +75,10 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
             sweep(run.folder)
             sweep(checkpoints.folder)
         if (run.folder / WEIGHTS).exists() and not checkpoints.paths:
-            raise RunError(f"{run.folder} is trained already; train a new run")
+            raise RunError(
+                f"the training of {run.folder} is finished; to train its model further, start a "
+                f"new run from it (create_run(..., start=run), or seqgen train --from {run.folder})"
+            )
         learner = Learner(run.model, corpus, run.train_config, world)
         learner.counts.budget = _seconds_to_learn(run, _compile_steps(run) if world.leads else 0.0)
         checkpoints.restore(learner)
@@ -88,6 +95,26 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
             if world.leads and (run.folder / WEIGHTS).exists():
                 _load_best(run)
             run.model.eval()
+
+
+@contextmanager
+def _sole_training(run: Run) -> Iterator[None]:
+    """Hold the folder of a run, and refuse a second training of it by the same thread.
+
+    `hold` lets a thread hold a folder twice: the command holds it before the training does.
+    """
+    folder = run.folder.resolve()
+    with hold(folder):
+        if folder in _in_training:
+            raise InUse(
+                f"{run.folder} is already being trained by this process; end or close that "
+                f"generator of seqgen.train first"
+            )
+        _in_training.add(folder)
+        try:
+            yield
+        finally:
+            _in_training.remove(folder)
 
 
 def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:

@@ -100,11 +100,11 @@ def test_train_reads_a_prepared_corpus_too(seqgen_command, verses: Path, tmp_pat
 
 
 def test_a_training_that_was_too_long_is_told_so() -> None:
-    from seqgen.cli.train import advice_for
+    from seqgen.run.card import advice_for
 
     assert advice_for({"fraction": 0.9, "tokens": 9_000}, 1_000) == ""
     advice = advice_for({"fraction": 0.1, "tokens": 4_900}, 1_000)
-    assert "best after 4.9 epochs, 10% of this training" in advice and "--epochs 5" in advice
+    assert "lowest after 4.9 epochs, 10% of this training" in advice and "--epochs 5" in advice
 
 
 def test_score_lists_the_worst_first_beside_the_baseline(
@@ -400,7 +400,8 @@ def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Pa
     assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
     assert rows[-1]["fraction"] == 1
     status, _, err = seqgen_command("resume", folder)
-    assert status == 1 and "has no checkpoint to resume from" in err
+    assert status == 1 and "is finished; to train its model further" in err
+    assert f"seqgen train text PATHS --from {folder}" in err
 
 
 def test_what_is_chosen_is_told_with_its_reasons(
@@ -580,7 +581,7 @@ def test_a_corpus_that_is_gone_cannot_be_compared(seqgen_command, trained: Path)
     info["corpus"]["folder"] = "/nowhere"
     (trained / "run.json").write_text(json.dumps(info))
     status, _, err = seqgen_command("generate", trained, "--novelty")
-    assert status == 4 and "is not in /nowhere any more" in err
+    assert status == 4 and "is no longer in /nowhere" in err
 
 
 def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:

@@ -1,11 +1,11 @@
 """The command ``seqgen``: the only place that prints and exits.
 
-Every command is a function in a module of its own name here, imported when it is called.
+Every command is a function in the module of its name, which is imported when the command runs.
 Results go to standard output; progress and everything else to the error stream.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 a domain cannot be used, 4 data
-cannot be used, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (what was trained or written
-until then is kept).
+Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 unusable domain, 4 unusable data, 130
+ended by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. After a signal the model or the pieces so far are
+kept.
 """
 
 from __future__ import annotations
@@ -36,11 +36,9 @@ COMMANDS = {
     "domains": "List the domains that are installed.",
 }
 
-#: What to do where the system refuses to write.
-WAYS_OUT = dict.fromkeys(
-    (errno.ENOSPC, errno.EDQUOT), "free some space, or write elsewhere (--out)"
-)
-WAYS_OUT |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "write elsewhere (--out)")
+#: What to do if the system refuses to write, by error number.
+WAYS_OUT = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
+WAYS_OUT |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "allow writing there")
 
 app = cyclopts.App(
     name="seqgen",
@@ -80,7 +78,7 @@ def launch(
     except BrokenPipeError:
         if traceback:
             raise
-        # Who reads has had enough. Python would write once more when it ends.
+        # The reader of the pipe is gone. Python would write once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except SeqgenError as error:
@@ -91,35 +89,41 @@ def launch(
     except OSError as error:
         if traceback:
             raise
-        complain(_refused(error))
+        complain(_refused(error, tokens[0] if tokens else ""))
         sys.exit(1)
     except KeyboardInterrupt:
         if traceback:
             raise
-        with suppress(OSError):  # the terminal may be gone
+        with suppress(OSError):  # the terminal may be closed
             complain("interrupted")
         sys.exit(exit_status())
     except (MemoryError, RuntimeError) as error:
         if traceback or not _is_out_of_memory(error):
             raise
         complain(
-            "out of memory; take a smaller --batch-size or a smaller network (--hidden), "
+            "out of memory; use a smaller --batch-size or a smaller network (--hidden), "
             "or close other programs"
         )
         sys.exit(1)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether memory was refused, by the system or by a GPU."""
+    """Return whether the system or a GPU had no memory left."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
-def _refused(error: OSError) -> str:
-    """Return what the system refused, where, and what to do."""
+def _refused(error: OSError, command: str) -> str:
+    """Return what the system refused to a command, where, and what to do."""
+    from seqgen.cli.settings import options_of
+
     if error.filename is None or error.strerror is None:
         return f"{error}; --traceback before the command shows where"
-    way = WAYS_OUT.get(error.errno or 0, "--traceback before the command shows where")
+    way = WAYS_OUT.get(error.errno or 0)
+    if way is None:
+        way = "--traceback before the command shows where"
+    elif command in COMMANDS and "out" in options_of(app, command):
+        way += ", or write elsewhere (--out)"
     return f"{error.strerror}: {error.filename!r}; {way}"
 
 

@@ -16,22 +16,28 @@ def resume(run: Path, *, json: bool = False) -> None:
     run
         The run folder.
     json
-        Print the description of the run for programs.
+        Print the description of the run as JSON.
     """
     from seqgen.cli.console import stderr
     from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
     from seqgen.run.folder import Run
+    from seqgen.run.results import WEIGHTS
     from seqgen.storage.locks import hold
     from seqgen.training.parallel import join
 
     begun = Run(run)
     if not begun.is_begun:
-        raise RunError(f"{run} has no checkpoint to resume from; seqgen info {run} tells more")
+        if (run / WEIGHTS).exists():
+            raise RunError(
+                f"the training of {run} is finished; to train its model further, start a new run "
+                f"from it: seqgen train {begun.info['domain']} PATHS --from {run}"
+            )
+        raise RunError(f"{run} has no checkpoint to resume from; train again with seqgen train")
     world, reports = join(), begun.folder / REPORTS
     stderr.quiet = not world.leads
-    # Where a training began is where it goes on.
+    # A training resumes on the device on which it began.
     begun.device = begun.train_config.device
     with hold(begun.folder) if world.leads else nullcontext():
         watch = writer(reports) if world.leads and reports.exists() else None

@@ -1,4 +1,4 @@
-"""Options from a TOML file, and what is checked of all options before a command is called."""
+"""Options from a TOML file, and checks of all options before a command runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cyclopts.config import Dict
 
 from seqgen.errors import ConfigError
 
-#: Options that are repeated as NAME=VALUE, and may be tables here.
+#: Options that are repeated as NAME=VALUE, and may be tables in the file.
 _PAIRS = ("codec-option", "bias")
 
 
@@ -23,13 +23,13 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
     Raises
     ------
     ConfigError
-        If it cannot be read, is no TOML, or names a table or an option that does not exist.
+        If the file cannot be read, is not TOML, or has an unknown table or option.
     """
     tables = _parsed(path)
     known = list(commands)
     for name, table in tables.items():
         if name in known and isinstance(table, dict):
-            tables[name] = _checked(f"{path}: [{name}]", table, _options(app, name))
+            tables[name] = _checked(f"{path}: [{name}]", table, options_of(app, name))
             continue
         if isinstance(table, dict):
             raise ConfigError(
@@ -37,7 +37,7 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
             )
         if name in known:
             raise ConfigError(f"{path}: {name!r} must be a table of options, found {table!r}")
-        owners = [command for command in known if _plain(name) in _options(app, command)]
+        owners = [command for command in known if _plain(name) in options_of(app, command)]
         where = " or ".join(f"[{command}]" for command in owners or ["train"])
         raise ConfigError(f"{path}: {name!r} stands outside a table; put options under {where}")
     return Dict(tables, source=str(path))
@@ -46,12 +46,12 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
 def whole_numbers(
     app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection
 ) -> None:
-    """Refuse a fraction where an option is a whole number; cyclopts would round it.
+    """Refuse a fraction for an option that takes a whole number; cyclopts would round it.
 
     Raises
     ------
     ConfigError
-        If there is one, on the command line or in a file.
+        If there is one, on the command line or in the file.
     """
     for argument in arguments:
         if argument.hint is not int:
@@ -63,7 +63,7 @@ def whole_numbers(
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        # Editors of Windows begin a file with a byte-order mark.
+        # Some Windows editors put a byte-order mark first.
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"--config cannot read {path}: {error.strerror}") from error
@@ -75,7 +75,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _checked(place: str, table: dict[str, Any], options: list[str]) -> dict[str, Any]:
-    """Return a table whose names are all options, pairs as the command line gives them."""
+    """Return a table after checking its names; NAME=VALUE pairs become a list of texts."""
     checked = {}
     for name, value in table.items():
         option = _plain(name)
@@ -89,7 +89,7 @@ def _checked(place: str, table: dict[str, Any], options: list[str]) -> dict[str,
     return checked
 
 
-def _options(app: cyclopts.App, command: str) -> list[str]:
+def options_of(app: cyclopts.App, command: str) -> list[str]:
     """Return the names of a command's options, without their dashes."""
     arguments = app[command].assemble_argument_collection()
     return [_plain(name) for argument in arguments for name in argument.names]

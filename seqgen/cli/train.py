@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
     from seqgen.run.folder import Run
     from seqgen.training.loop import Report
-
-
-#: If the best model comes before this share of the budget, the budget was too large.
-TOO_EARLY = 0.5
+    from seqgen.training.parallel import World
 
 
 def train(
@@ -48,18 +46,18 @@ def train(
     Parameters
     ----------
     domain
-        One of those that `seqgen domains` lists.
+        A domain that `seqgen domains` lists.
     paths
-        Files, folders to search, or one folder made by `seqgen prepare`; none at all means
-        the domain's demo data.
+        Files, folders to search, or one folder made by `seqgen prepare`. Without paths the
+        domain's demo data is used.
     out
-        The run folder; by default the first free of runs/DOMAIN, runs/DOMAIN-2 ...
+        The run folder. The default is the first free of runs/DOMAIN, runs/DOMAIN-2 ...
     codec
-        How pieces become tokens; by default one that fits the files.
+        Encoding of pieces as tokens. The default is a codec that fits the files.
     codec_option
-        A setting of the codec as NAME=VALUE; may be repeated.
+        Setting of the codec as NAME=VALUE. May be repeated.
     start
-        A trained run whose network to start from. Symbols of both corpora keep their weights.
+        Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
         The network.
     training
@@ -67,19 +65,19 @@ def train(
     tensorboard
         Also write the reports to RUN/tensorboard, for TensorBoard.
     overwrite
-        Replace the run folder if it is there.
+        Replace the run folder if it exists.
     json
-        Print the description of the run for programs.
+        Print the description of the run as JSON.
     """
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
     from seqgen.model import choose_device
-    from seqgen.run.folder import Run, load
+    from seqgen.run.folder import load
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
 
     _, found = load_domain(domain)
-    check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
+    check_folder(out, found.suffixes, "the model and its reports go into this folder")
     if out is not None:
         refuse_trained(out, overwrite)
     choose_device(training.device)
@@ -93,16 +91,12 @@ def train(
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
-            "the corpus is too small to hold pieces out: 'valid' is measured on the training pieces"
+            "the corpus is too small to hold out pieces: 'valid' is measured on the training pieces"
         )
-    with ExitStack() as held:
-        place = held.enter_context(hold_run(out, Path("runs") / domain)) if world.leads else None
-        folder = world.share(place) or Path()
-        with world.leader_first():
-            if world.leads:
-                run = create_run(folder, corpus, model, training, start=before, overwrite=overwrite)
-            else:
-                run = Run(folder, training.device)
+    create = partial(
+        create_run, corpus=corpus, model=model, train=training, start=before, overwrite=overwrite
+    )
+    with _shared_run(world, out, Path("runs") / domain, create, training.device) as run:
         _say_origin(run)
         watch = writer(run.folder / REPORTS) if tensorboard and world.leads else None
         train_run(run, corpus, watch)
@@ -110,6 +104,20 @@ def train(
         print_json(run.info)
     else:
         show(run.folder)
+
+
+@contextmanager
+def _shared_run(
+    world: World, out: Path | None, default: Path, create: Callable[[Path], Run], device: str
+) -> Iterator[Run]:
+    """Hold the folder of a new run; the first process creates it, then the others open it."""
+    from seqgen.run.folder import Run
+
+    with hold_run(out, default) if world.leads else nullcontext() as place:
+        folder = world.share(place) or Path()
+        with world.leader_first():
+            run = create(folder) if world.leads else Run(folder, device)
+        yield run
 
 
 @contextmanager
@@ -129,7 +137,7 @@ def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
 def _corpus(
     domain: str, paths: tuple[Path, ...], codec: str | None, codec_option: tuple[str, ...]
 ) -> Corpus:
-    """Open the corpus folder that is named, or prepare what is."""
+    """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
 
@@ -148,18 +156,14 @@ def _corpus(
 
 
 def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:
-    """Train and show how far it is; `watch` is told as well.
+    """Train and show the progress; each report goes to `watch` too.
 
     Raises
     ------
     KeyboardInterrupt
         After saving, if the user ended the training.
     """
-    import torch
-
-    from seqgen.cli.console import meter, say
-    from seqgen.data.spans import evaluated_split
-    from seqgen.run.card import sampling_facts
+    from seqgen.cli.console import say
     from seqgen.training.parallel import join
     from seqgen.training.session import measure_baseline
     from seqgen.training.session import train as session_train
@@ -170,37 +174,11 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         baseline = measure_baseline(run, corpus)
         say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
     say(f"training on {device}, into {run.folder}")
-    report = None
-    with meter("train") as show, closing(session_train(run, corpus)) as reports:
-        for report in reports:
-            try:
-                if watch is not None:
-                    watch(report)
-                _show(report, show)
-            except KeyboardInterrupt:
-                with suppress(StopIteration):  # that was the last
-                    report = reports.throw(KeyboardInterrupt())
-                _show(report, show)
-    join().leave()  # another process tells
+    report = _follow(session_train(run, corpus), watch)
+    join().leave()  # the first process reports the result
     if report is None:
-        return  # there was nothing left to do
-    best = run.info["result"]
-    threads = f" with {torch.get_num_threads()} threads" if device == "cpu" else ""
-    epochs = report.tokens / max(corpus.size("train"), 1)
-    say(
-        f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s{threads}; "
-        f"best validation loss {best['valid_loss']:.4f} nats per token, "
-        f"on {best['valid_tokens']:,} of {corpus.size(evaluated_split(corpus)):,} held-out tokens"
-    )
-    for fact in sampling_facts(run.info.get("sampling")).values():
-        say(f"chose {fact}")
-    if best["valid_loss"] >= baseline["valid_loss"]:
-        say(
-            f"counting {baseline['order']}-grams predicts better than this network: "
-            f"train longer, or on more pieces"
-        )
-    if not report.interrupted and (advice := advice_for(best, corpus.size("train"))):
-        say(advice)
+        return  # the budget was used up already
+    _say_result(run, corpus, report, device)
     if report.interrupted:
         say(
             f"ended early; the best model is in {run.folder}:\n"
@@ -209,8 +187,61 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         raise KeyboardInterrupt
 
 
+def _follow(
+    training: Generator[Report, None, None], watch: Callable[[Report], None] | None
+) -> Report | None:
+    """Show every report of a training and return the last; Ctrl-C goes into the training."""
+    from seqgen.cli.console import meter
+
+    report = None
+    with meter("train") as show, closing(training) as reports:
+        for report in reports:
+            try:
+                if watch is not None:
+                    watch(report)
+                _show(report, show)
+            except KeyboardInterrupt:
+                with suppress(StopIteration):  # that was the last report
+                    report = reports.throw(KeyboardInterrupt())
+                _show(report, show)
+    return report
+
+
+def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
+    """Print the loss of the best model, what was chosen for it, and what to do better."""
+    from seqgen.cli.console import say
+    from seqgen.data.spans import evaluated_split
+    from seqgen.run.card import advice_for, beaten_by, sampling_facts
+
+    best = run.info["result"]
+    epochs = report.tokens / max(corpus.size("train"), 1)
+    say(
+        f"read {report.tokens:,} tokens ({epochs:.1f} epochs) in {report.seconds:.0f} s"
+        f"{_with_threads(best) if device == 'cpu' else ''}; "
+        f"best validation loss {best['valid_loss']:.4f} nats per token, "
+        f"on {best['valid_tokens']:,} of {corpus.size(evaluated_split(corpus)):,} held-out tokens"
+    )
+    if "temperature" in best:
+        say(
+            f"the evaluation during training gave {best['chosen_loss']:.4f}; then the logits were "
+            f"divided by the temperature {best['temperature']}, fitted on the validation split"
+        )
+    for fact in sampling_facts(run.info.get("sampling")).values():
+        say(f"chose {fact}")
+    if advice := beaten_by(run.info["baseline"], best):
+        say(advice)
+    if not report.interrupted and (advice := advice_for(best, corpus.size("train"))):
+        say(advice)
+
+
+def _with_threads(result: dict[str, Any]) -> str:
+    """Return the number of threads of a training as words; nothing if it is unknown."""
+    count = result.get("threads")
+    return "" if count is None else f" with {count} thread{'s' if count > 1 else ''}"
+
+
 def _show(report: Report, show: Meter) -> None:
-    """Show how far a training is; an evaluation stays on the screen."""
+    """Show the progress of a training; an evaluation stays on the screen."""
     text = f"loss {report.loss:.3f}  {report.tokens / report.seconds:,.0f} tokens/s"
     if report.valid_loss is not None:
         text += f"  valid {report.valid_loss:.3f}{' *' if report.improved else ''}"
@@ -220,28 +251,8 @@ def _show(report: Report, show: Meter) -> None:
     show(report.fraction, text, remember=remember)
 
 
-def advice_for(best: dict[str, Any], tokens: int) -> str:
-    """Return what to do about a training that went on for too long, if it did.
-
-    Parameters
-    ----------
-    best : dict
-        The result of the run.
-    tokens : int
-        In the training split.
-    """
-    if best["fraction"] > TOO_EARLY:
-        return ""
-    epochs = best["tokens"] / max(tokens, 1)
-    return (
-        f"held-out pieces were predicted best after {epochs:.1f} epochs, {best['fraction']:.0%} of "
-        f"this training, before the corpus was learned by heart: try "
-        f"--epochs {max(epochs, 1):.0f}, or more --dropout"
-    )
-
-
 def _say_origin(run: Run) -> None:
-    """Tell what a run takes over from another."""
+    """Print how many symbols a run takes over from another one."""
     from seqgen.cli.console import say
 
     if (origin := run.info.get("from")) is not None:
@@ -252,7 +263,7 @@ def _say_origin(run: Run) -> None:
 
 
 def _say_plan(plan: dict[str, Any]) -> None:
-    """Tell what was chosen, why, and what to expect."""
+    """Print the settings that were chosen, the reasons, and a forecast."""
     from seqgen.cli.console import say
 
     for reason in plan["reasons"]:

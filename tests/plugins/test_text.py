@@ -11,10 +11,12 @@ from seqgen_text.characters import BOUNDARIES, CharacterCodec, CharacterOptions
 from seqgen_text.domain import Text
 
 import seqgen
+from seqgen.conformance.models import learns_and_writes
+from seqgen.conformance.subject import Subject
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.generation.torch_stepper import TorchStepper
-from seqgen.testing import PROMISES, NothingToCheck, Subject, learns_and_writes
+from seqgen.testing import PROMISES, NothingToCheck
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]
 ANY_TEXT = st.text(st.characters(codec="utf-8"))

@@ -1,0 +1,1 @@
+"""The checks behind `seqgen.testing`: every promise of `seqgen.plugin`, tried on demo pieces."""

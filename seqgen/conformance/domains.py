@@ -1,0 +1,80 @@
+"""Promises of a domain: what it announces, reads, writes and shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqgen.conformance.subject import Promise, Subject, usable_pieces
+from seqgen.errors import DataError
+
+#: First bytes of a binary preview, by MIME type.
+SIGNATURES = {
+    "image/png": b"\x89PNG",
+    "image/gif": b"GIF8",
+    "audio/wav": b"RIFF",
+    "audio/mpeg": b"\xff",
+}
+
+
+def announces_itself(subject: Subject, folder: Path) -> None:
+    """The name, the summary and the suffixes are fit for a list."""
+    spec = subject.spec
+    assert spec.name == spec.name.lower() and spec.name.isidentifier(), spec.name
+    assert spec.summary and "\n" not in spec.summary, "the summary is one line"
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in spec.suffixes)
+
+
+def reads_its_demo(subject: Subject, folder: Path) -> None:
+    """The demo returns existing files, the same ones every time."""
+    first, second = (list(subject.domain.demo(folder)) for _ in range(2))
+    assert first and first == second
+    assert all(path.is_file() for path in first)
+
+
+def refuses_bad_files(subject: Subject, folder: Path) -> None:
+    """A file of noise or nothing raises `DataError`, or gives pieces that can be written."""
+    for name, content in (("empty", b""), ("noise", bytes(range(256)) * 4)):
+        for suffix in subject.spec.suffixes:
+            path = folder / f"{name}{suffix}"
+            path.write_bytes(content)
+            try:
+                pieces = usable_pieces(subject.domain, path)
+            except DataError as error:
+                assert str(error), "the message is empty"
+            else:
+                for piece in pieces:
+                    subject.domain.write(piece, folder / f"again{subject.domain.formats[0]}")
+
+
+def writes_every_format(subject: Subject, folder: Path) -> None:
+    """Every format gives files that exist and are not empty."""
+    piece = subject.codec.decode(subject.ids[0])
+    for suffix in subject.domain.formats:
+        paths = subject.domain.write(piece, folder / f"piece{suffix}")
+        assert paths and all(path.stat().st_size > 0 for path in paths), suffix
+
+
+def describes_pieces(subject: Subject, folder: Path) -> None:
+    """`describe` returns plain values with names."""
+    facts = subject.domain.describe(subject.pieces[0])
+    assert all(isinstance(name, str) and name for name in facts), facts
+    assert all(isinstance(value, str | int | float) for value in facts.values()), facts
+
+
+def shows_pieces(subject: Subject, folder: Path) -> None:
+    """A preview maps MIME types to content of that type."""
+    preview = subject.domain.preview(subject.codec.decode(subject.ids[0]))
+    assert preview, "the preview is empty"
+    for kind, data in preview.items():
+        assert kind.count("/") == 1 and data, kind
+        assert isinstance(data, str) or data.startswith(SIGNATURES.get(kind, b"")), kind
+
+
+PROMISES: tuple[Promise, ...] = (
+    announces_itself,
+    reads_its_demo,
+    refuses_bad_files,
+    writes_every_format,
+    describes_pieces,
+    shows_pieces,
+)

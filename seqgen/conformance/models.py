@@ -1,0 +1,58 @@
+"""Promises about models: what is measured, and a small model that learns, scores and writes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqgen.config import LimitConfig, ModelConfig, TrainConfig
+from seqgen.conformance.subject import Promise, Subject
+from seqgen.data.preparation import write_corpus
+from seqgen.evaluation.comparison import checked, measure
+from seqgen.generation.engine import generate
+from seqgen.plugin import Piece
+from seqgen.report.samples import write_samples
+from seqgen.training.creation import create_run
+from seqgen.training.session import train
+
+
+def measures_pieces(subject: Subject, folder: Path) -> None:
+    """Units are finite, of the same names for every piece; metrics have one row a piece.
+
+    The codec takes every probe as a condition.
+    """
+    units = [subject.codec.units(ids) for ids in subject.ids]
+    assert units[0] and all(each.keys() == units[0].keys() for each in units)
+    assert all(math.isfinite(amount) and amount > 0 for each in units for amount in each.values())
+    new = [subject.codec.decode(ids) for ids in subject.ids[:2]]
+    measure(subject.domain, new, subject.pieces)
+    probes = list(subject.domain.probes(subject.codec))[:2]
+    for condition in probes:
+        subject.codec.tracker(condition)
+    found = subject.domain.measure_probes(probes, new[: len(probes)], subject.pieces)
+    checked(subject.domain, found, new[: len(probes)], subject.pieces)
+
+
+def learns_and_writes(subject: Subject, folder: Path) -> None:
+    """A small model learns a demo piece, scores it, and writes pieces into files."""
+    # One copy for each lane: a lane that began in the middle would learn to begin there.
+    pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1] * 4, "valid": subject.pieces[:1]}
+    corpus = write_corpus(folder / "corpus", subject.name, pieces, codec=subject.codec_name)
+    model = ModelConfig(hidden=32, embedding=8, dropout=0)
+    config = TrainConfig(tokens=12_000, batch_size=4, window=32, evaluations=3, learning_rate=1e-2)
+    run = create_run(folder / "run", corpus, model, replace(config, device="cpu"))
+    losses = [report.valid_loss for report in train(run, corpus) if report.valid_loss is not None]
+    assert losses[-1] < losses[0], losses
+    rated = run.domain.likelihoods(run, iter(subject.pieces[:1]))
+    assert all(name and math.isfinite(value) for name, value in rated.items()), rated
+    new = list(generate(run, 2, limit=LimitConfig(length=60)))
+    samples = write_samples(run, new, folder / "samples")
+    assert len(samples.paths) >= 2 and all(path.exists() for path in samples.paths)
+
+
+PROMISES: tuple[Promise, ...] = (
+    measures_pieces,
+    learns_and_writes,
+)

@@ -8,8 +8,8 @@ evenly over the ink; a model that learns from that tells better where they are, 
 import sys
 from pathlib import Path
 
-from seqgen_handwriting.codecs.realignment import realigned
-from seqgen_handwriting.writing.alignment import spread
+from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.realignment import realigned
 
 import seqgen
 

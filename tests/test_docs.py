@@ -27,9 +27,9 @@ def blocks(page: Path, kind: str) -> list[str]:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     """A folder with the files that the pages speak of, and demos of a few files."""
+    from seqgen_handwriting import demo
     from seqgen_handwriting.domain import Handwriting
     from seqgen_handwriting.files.json_files import as_json
-    from seqgen_handwriting.writing import fonts
     from seqgen_music.domain import MusicDomain
     from seqgen_text.domain import Text
 
@@ -37,9 +37,9 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     texts = list(Text().demo(tmp_path / "demo"))[:8]
     monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: chorales)
     monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
-    monkeypatch.setattr(fonts, "PAGES", 3)
+    monkeypatch.setattr(demo, "PAGES", 3)
     monkeypatch.chdir(tmp_path)
-    fonts.write_pages(Path("my-ink"))
+    demo.write_pages(Path("my-ink"))
     [*lines] = Handwriting().read(Path("my-ink/page-001.json"))
     Handwriting().write(lines[0], Path("sample.svg"))
     unmarked = ",".join(as_json(replace(line, letters=None)) for line in lines)

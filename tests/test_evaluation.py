@@ -49,8 +49,8 @@ def music_corpus(folder: Path) -> seqgen.Corpus:
 
 
 def ink_corpus(folder: Path) -> seqgen.Corpus:
+    from seqgen_handwriting.demo import demo_lines
     from seqgen_handwriting.files.json_files import as_json
-    from seqgen_handwriting.writing.fonts import demo_lines
 
     for number, line in enumerate(list(demo_lines(30))[::6]):
         (folder / f"{number}.json").write_text(as_json(line))

@@ -36,6 +36,23 @@ GROUND = {
 #: What the room of locks and checked files may import of the ground floor.
 UNDER_STORAGE = {"bounds", "config", "errors", "vocab"}
 
+#: The rooms of the plugins, as those of the core; the modules beside them are the ground floor.
+PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
+    "seqgen_handwriting": {
+        "files": set(),
+        "codecs": set(),
+        "measures": {"codecs"},
+    },
+}
+#: What the ground floor of a plugin imports of its rooms.
+PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
+    "seqgen_handwriting": {
+        "domain": {"files", "codecs", "measures"},
+        "demo": {"files"},
+        "realignment": {"codecs"},
+    },
+}
+
 #: Who may import torch: what trains or evaluates, and the stepper that runs the model itself.
 TORCH = {
     "model",
@@ -56,6 +73,7 @@ TORCH = {
 PACKAGES = {
     "seqgen": ROOT / "seqgen",
     "seqgen_text": ROOT / "plugins/text/seqgen_text",
+    "seqgen_handwriting": ROOT / "plugins/handwriting/seqgen_handwriting",
 }
 HEAVY = {"torch", "numpy", "music21", "pretty_midi", "symusic", "matplotlib", "plotille", "joblib"}
 
@@ -111,6 +129,17 @@ def test_the_ground_floor_imports_few_rooms() -> None:
         if "." not in name:
             found = {other.split(".")[1] for other in others}
             assert found & ROOMS.keys() <= GROUND.get(name, set()), module
+
+
+@pytest.mark.parametrize("package", PLUGIN_ROOMS)
+def test_rooms_of_a_plugin_import_only_along_their_arrows(package: str) -> None:
+    rooms, ground = PLUGIN_ROOMS[package], PLUGIN_GROUND[package]
+    found = {path.parent.name for path in PACKAGES[package].glob("*/__init__.py")}
+    assert found == rooms.keys()
+    for module, others in inner_imports(package).items():
+        first, *rest = module.split(".")[1:]
+        arrows = {other.split(".")[1] for other in others} & rooms.keys()
+        assert arrows <= (rooms[first] | {first} if rest else ground.get(first, set())), module
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness import BY_TOKENS, Benchmark
+from seqgen_handwriting.demo import Writer, write_line
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures.legibility import Reader
-from seqgen_handwriting.writing.fonts import Writer, write_line
 
 import seqgen
 from seqgen.generation.pieces import Generated

@@ -13,7 +13,7 @@ import numpy as np
 from harness import Benchmark
 from seqgen_handwriting.codecs.codebook import nearest
 from seqgen_handwriting.codecs.grid import GridCodec
-from seqgen_handwriting.codecs.points import PointsCodec, reconstruction_error
+from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec
 from seqgen_handwriting.codecs.trace import trace_of
 from strokes import drawings
@@ -42,7 +42,7 @@ def main() -> None:
         began = time.perf_counter()
         codec = kind.fit(data["train"], kind.options_type())
         seconds = time.perf_counter() - began
-        mean, most = reconstruction_error(codec, test)
+        mean, most = codec.reconstruction_error(map(codec.trace, test))
         tokens = sum(len(codec.encode(ink)) for ink in test)
         errors[name] = {
             "mean": mean,

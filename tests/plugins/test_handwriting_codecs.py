@@ -10,11 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_handwriting import demo
 from seqgen_handwriting.codecs import sample
 from seqgen_handwriting.codecs.codebook import Books, k_means
 from seqgen_handwriting.codecs.grid import GridCodec, GridOptions
-from seqgen_handwriting.codecs.points import PointOptions, PointsCodec, reconstruction_error
+from seqgen_handwriting.codecs.points import PointOptions, PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
+from seqgen_handwriting.demo import Writer, demo_lines, write_line
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.json_files import read_json
 from seqgen_handwriting.ink import Ink
@@ -29,8 +31,6 @@ from seqgen_handwriting.measures.likelihood import (
     ngram_nats,
     soft_nats,
 )
-from seqgen_handwriting.writing import fonts
-from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 
 from seqgen import testing
 from seqgen.config import ModelConfig
@@ -42,7 +42,7 @@ from seqgen.vocab import Vocab
 SMALL = {
     PointsCodec: PointOptions(draw=60, move=20),
     GridCodec: GridOptions(),
-    PolarCodec: PolarOptions(directions=48, ways=32),
+    PolarCodec: PolarOptions(directions=48, lengths=32),
 }
 CODECS = pytest.mark.parametrize("kind", SMALL, ids=lambda kind: kind.__name__)
 
@@ -158,7 +158,7 @@ def test_errors_do_not_add_up(kind) -> None:
 
 def test_errors_are_those_of_the_pieces_it_was_fitted_on() -> None:
     codec = FITTED[PointsCodec, "drawings"]
-    assert codec.error == reconstruction_error(codec, DRAWINGS)
+    assert codec.error == codec.reconstruction_error(map(codec.trace, DRAWINGS))
     fine = PointsCodec.fit(DRAWINGS, PointOptions(draw=240, move=24))
     assert fine.error[0] < codec.error[0] < codec.error[1]
     assert FITTED[PolarCodec, "drawings"].error[0] < FITTED[GridCodec, "drawings"].error[0]
@@ -305,7 +305,7 @@ def test_a_large_corpus_is_learned_from_a_sample_but_for_its_letters(monkeypatch
     assert 200 <= sum(line.points for line in kept) < 200 + max(line.points for line in kept)
     codec = PointsCodec.fit(iter(LINES), SMALL[PointsCodec])
     assert codec.state() == PointsCodec.fit(LINES[::-1], SMALL[PointsCodec]).state()
-    assert set(codec.most) == {"\n", *"".join(line.text for line in LINES)}
+    assert set(codec.max_points) == {"\n", *"".join(line.text for line in LINES)}
     for line in LINES:
         assert codec.decode(codec.encode(line)).text == line.text
 
@@ -332,7 +332,7 @@ def test_a_stray_point_on_a_blank_goes_with_the_letter_before() -> None:
         return Ink(parts, "a b", letters)
 
     codec = PointsCodec.fit([ab(0), ab(0), ab(1)], SMALL[PointsCodec])
-    assert codec.most[" "] == 0
+    assert codec.max_points[" "] == 0
     assert codec.encode(ab(0)).tolist() == codec.encode(ab(1)).tolist()
 
 
@@ -401,7 +401,7 @@ def test_announced_letters_are_given_and_advancing_counts() -> None:
     ids = codec.encode(line)
     known = np.full((len(ids) + 1, size + 1), -1.0)
     rows = known.copy()
-    rows[:-1][codec.pen.kinds[ids] == codec.pen.kinds[codec.pen.first_letter]] = -9.0
+    rows[:-1][codec.pen.actions[ids] == codec.pen.actions[codec.pen.first_letter]] = -9.0
     one, other = (ink_nats(codec, line, lambda _, each=each: each) for each in (known, rows))
     assert one.soft == other.soft
     rows[:-1][ids == codec.pen.advance] = -2.0
@@ -486,11 +486,11 @@ def test_lines_are_english_by_several_made_up_writers() -> None:
 
 
 def test_pages_hold_the_lines(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(fonts, "PAGES", 2)
-    first, second = fonts.write_pages(tmp_path)
+    monkeypatch.setattr(demo, "PAGES", 2)
+    first, second = demo.write_pages(tmp_path)
     texts = [line.text for line in (*read_json(first), *read_json(second))]
-    assert texts == [line.text for line in demo_lines(2 * fonts.LINES)]
-    assert fonts.write_pages(tmp_path) == [first, second]
+    assert texts == [line.text for line in demo_lines(2 * demo.LINES)]
+    assert demo.write_pages(tmp_path) == [first, second]
 
 
 def test_the_same_writer_never_writes_twice_alike() -> None:

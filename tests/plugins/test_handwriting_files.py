@@ -17,6 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from seqgen_handwriting import ink as ink_module
+from seqgen_handwriting.cleaning import (
+    body_height,
+    deslanted,
+    levelled,
+    median_size,
+    normalised,
+    resampled,
+    thinned,
+    without_jumps,
+)
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.numeric_pickle import arrays_of
 from seqgen_handwriting.files.svg_writing import PEN
@@ -31,16 +41,6 @@ from seqgen_handwriting.paper import (
     WIDTH,
     on_paper,
     pages,
-)
-from seqgen_handwriting.writing.normalising import (
-    body_height,
-    deslanted,
-    levelled,
-    median_size,
-    normalised,
-    resampled,
-    thinned,
-    without_jumps,
 )
 
 from seqgen.errors import DataError

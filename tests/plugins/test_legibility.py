@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from seqgen_handwriting.demo import Writer, demo_lines, write_line
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures.legibility import GRID, Reader, judged, pictures
 from seqgen_handwriting.measures.metrics import KINDS, measure_texts, texts_to_write
-from seqgen_handwriting.writing.fonts import Writer, demo_lines, write_line
 
 from seqgen.errors import DataError
 from seqgen.evaluation.comparison import measure

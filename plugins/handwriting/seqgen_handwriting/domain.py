@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
+from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec
+from seqgen_handwriting.demo import write_pages
 from seqgen_handwriting.files.csv_reading import read_csv
 from seqgen_handwriting.files.gcode_writing import gcode
 from seqgen_handwriting.files.iam_reading import ink_of_session
@@ -26,7 +28,6 @@ from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import kind, root_of
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.paper import Sheet, on_paper, pages
-from seqgen_handwriting.writing.fonts import write_pages
 
 if TYPE_CHECKING:
     import seqgen
@@ -71,7 +72,11 @@ class Handwriting(Domain):
         DataError
             For any other suffix.
         """
-        whole = {".inkml": inkml, ".npz": write_stroke3, ".json": as_json}
+        whole: Mapping[str, Callable[[Ink], str | bytes]] = {
+            ".inkml": inkml,
+            ".npz": write_stroke3,
+            ".json": as_json,
+        }
         if path.suffix.lower() in whole:
             write_atomic(path, whole[path.suffix.lower()](piece))
             return [path]
@@ -111,7 +116,7 @@ class Handwriting(Domain):
         """Return texts with all kinds of letters that a codec knows; none if it knows no text."""
         from seqgen_handwriting.measures.metrics import texts_to_write
 
-        return texts_to_write(codec.pen.alphabet) if isinstance(codec, PointsCodec) else []
+        return texts_to_write(codec.pen.alphabet) if isinstance(codec, InkCodec) else []
 
     def measure_probes(
         self, probes: Sequence[str], written: Sequence[Ink], reference: Iterable[Ink]

@@ -1,8 +1,9 @@
-"""The piece of this domain: what a pen wrote or drew, stroke by stroke."""
+"""The piece of this domain: a drawing or a text, stroke by stroke."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TypeAlias
 
 import numpy as np
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 
-#: Points of a stroke ``(N, 2)``: x to the right, y down.
+#: The points of a stroke ``(N, 2)``: x to the right, y down.
 Stroke: TypeAlias = NDArray[np.float64]
 
-#: Most points of a drawing that is read, hours of writing.
+#: Limit of points of a drawing from a file: hours of writing.
 MOST_POINTS = 1_000_000
 
-#: Farthest that a point may be from the origin: what is beyond is damage, not ink.
+#: Limit of coordinates from a file; larger ones come from damaged data.
 FARTHEST = 1e9
 
 
@@ -27,21 +28,21 @@ class Ink:
     Attributes
     ----------
     strokes : tuple of float64 array (N, 2)
-        The points of each stroke, one at least, in the order of the pen: x to the right,
+        The points of each stroke, at least one, in the order of the pen: x to the right,
         y down, in any unit.
     text : str
-        What is written, or the name of what is drawn; empty if that is not known.
+        The text, or the name of the drawing; empty if unknown.
     letters : tuple of int64 array (N,), or None
-        For every point of every stroke the index of the letter of `text` that it belongs to.
+        For each point of each stroke the index of its letter in `text`.
     writer : str
-        Whose hand it is, if that is known.
+        The writer's name; empty if unknown.
     times : tuple of float64 array (N,), or None
-        For every point of every stroke when it was drawn, in seconds.
+        For each point of each stroke its time in seconds.
 
     Raises
     ------
     DataError
-        If the shapes do not fit one another.
+        If the shapes do not match.
     """
 
     strokes: tuple[Stroke, ...]
@@ -54,21 +55,21 @@ class Ink:
         for number, stroke in enumerate(self.strokes):
             if stroke.ndim != 2 or stroke.shape[1] != 2 or not len(stroke):
                 raise DataError(
-                    f"stroke {number + 1} has the shape {stroke.shape}; expected (N, 2), N > 0"
+                    f"stroke {number + 1} has the shape {stroke.shape}; expected (N, 2) with N > 0"
                 )
         lengths = [stroke.shape[:1] for stroke in self.strokes]
         for name, values in (("letters", self.letters), ("times", self.times)):
             if values is not None and [part.shape for part in values] != lengths:
-                raise DataError(f"{name} are not one for every point of every stroke")
+                raise DataError(f"{name} need one value for each point of each stroke")
 
     @property
     def points(self) -> int:
-        """Number of points of all strokes."""
+        """The number of points of all strokes."""
         return sum(map(len, self.strokes))
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """Least x and y, greatest x and y; zeros where there is no point."""
+        """The smallest x and y, and the largest x and y; zeros without points."""
         if not self.strokes:
             return 0.0, 0.0, 0.0, 0.0
         points = np.concatenate(self.strokes)
@@ -77,7 +78,7 @@ class Ink:
 
     @property
     def size(self) -> float:
-        """Length of the longer side of `bounds`."""
+        """The length of the longer side of `bounds`."""
         left, top, right, bottom = self.bounds
         return max(right - left, bottom - top)
 
@@ -95,39 +96,50 @@ class Ink:
         return f"Ink({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        """Return the drawing, as a notebook shows it."""
-        # Only who looks at a piece needs it.
-        from seqgen_handwriting.files.svg_writing import svg
-        from seqgen_handwriting.paper import on_paper
+        """Return the drawing as inline SVG, for notebooks."""
+        left, top, right, bottom = self.bounds
+        margin = self.size / 15 or 1.0
+        box = f"{left - margin!r} {top - margin!r} "
+        box += f"{right - left + 2 * margin!r} {bottom - top + 2 * margin!r}"
+        paths = "".join(f'<path d="{path_data(stroke)}"/>' for stroke in self.strokes)
+        return (
+            f'<svg width="170mm" viewBox="{box}" fill="none" stroke="#000" '
+            f'stroke-width="{margin / 20:.6g}" stroke-linecap="round" stroke-linejoin="round">'
+            f"<title>{escape(self.text)}</title>{paths}</svg>"
+        )
 
-        return svg(on_paper(self))
+
+def path_data(stroke: Stroke) -> str:
+    """Return a stroke as the path data of SVG; a single point is a line to itself."""
+    points = [f"{x!r} {y!r}" for x, y in stroke.tolist()]
+    return f"M{points[0]}L{' '.join(points[1:] or points)}"
 
 
 def checked(ink: Ink) -> Ink:
-    """Return what was read of a file if it can be used.
+    """Return ink that was read from a file, if it is usable.
 
     Raises
     ------
     DataError
-        If it has no point or more than `MOST_POINTS`, or one that is no number or farther from
-        the origin than `FARTHEST`, or a time or a text that is none.
+        If it has no point or more than `MOST_POINTS`; if a coordinate is not a number from
+        -`FARTHEST` to `FARTHEST`; if a time is not finite; or if a text has a lone surrogate.
     """
     if not ink.points:
-        raise DataError("there is no stroke in it")
+        raise DataError("it has no stroke")
     if ink.points > MOST_POINTS:
         raise DataError(f"it has {ink.points:,} points; {MOST_POINTS:,} is the most")
     for number, stroke in enumerate(ink.strokes):
-        # NaN is not smaller than anything.
+        # Also false for NaN.
         fine = (np.abs(stroke) <= FARTHEST).all(axis=1)
         if not fine.all():
             at = int(np.argmin(fine))
             x, y = stroke[at]
             raise DataError(
-                f"point {at + 1} of stroke {number + 1} is ({x:g}, {y:g}); coordinates are "
+                f"point {at + 1} of stroke {number + 1} is ({x:g}, {y:g}); expected "
                 f"numbers from -{FARTHEST:g} to {FARTHEST:g}"
             )
     if ink.times is not None and not all(np.isfinite(part).all() for part in ink.times):
-        raise DataError("a time in it is no number")
+        raise DataError("one of its times is not a finite number")
     if any("\ud800" <= sign <= "\udfff" for sign in ink.text + ink.writer):
-        raise DataError("its text or writer holds half a character (a lone surrogate)")
+        raise DataError("its text or writer has half a character (a lone surrogate)")
     return ink

@@ -1,1 +1,1 @@
-"""Codecs of ink: how a drawing becomes tokens, and tokens a drawing."""
+"""Codecs: ink to tokens and back."""

@@ -1,74 +1,72 @@
-"""The codec `grid`: one token a point, from books that are laid out and not learned.
+"""The codec `grid`: one token a point, from two fixed grids of steps.
 
-Only the scale comes from the corpus, so that two corpora of any kind share their tokens.
+Only the scale comes from the corpus, so any two corpora of drawings have the same tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.plugin import Within, check_fields
+from seqgen.plugin import Within
+from seqgen_handwriting.codecs.base import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.codebook import Books
-from seqgen_handwriting.codecs.points import PointsCodec, Steps, Variation
 from seqgen_handwriting.codecs.trace import Trace
 
-#: First and longest way along an axis, in sides, on the paper and in the air.
-DRAW_WAYS, MOVE_WAYS = (0.01, 0.8), (0.04, 1.2)
+#: Shortest and longest distance along an axis, in sides, on the paper and in the air.
+DRAW_RANGE, MOVE_RANGE = (0.01, 0.8), (0.04, 1.2)
 
 
 @dataclass(frozen=True)
-class GridOptions:
-    """How fine the grid is."""
+class GridOptions(InkOptions):
+    """Sizes of the two grids."""
 
     draw: Annotated[int, Within(2, 30)] = 9
-    """Ways along each half of an axis on the paper; 9 make 19 times 19 codes."""
+    """Distances along each half of an axis on the paper; 9 make 19 x 19 codes."""
     move: Annotated[int, Within(2, 30)] = 5
-    """Ways along each half of an axis in the air."""
-    text: Literal["auto", "spread", "off"] = "auto"
-    """Learn to write given text: auto does if the corpus says which points belong to which letter;
-    spread takes the letters of every text as spread evenly over the ink."""
-    vary: Variation = 1.0
-    """How much pieces are stretched, slanted, turned and thinned out in training; 0 is not."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
+    """Distances along each half of an axis in the air."""
 
 
-class GridCodec(PointsCodec):
-    """As `PointsCodec`, with steps from a grid whose ways grow from its middle on.
+class GridCodec(InkCodec):
+    """As `PointsCodec`, with steps from two fixed grids whose cells grow outwards.
 
-    Lossier than learned books of as many codes, the more so the more alike steps are.
+    Its error is larger than that of learned codebooks of the same size, above all where the steps
+    of a corpus are alike.
     """
 
     options_type: ClassVar[type[Any]] = GridOptions
 
     @classmethod
-    def learn(cls, traces: Sequence[Trace], options: GridOptions) -> Steps:
-        """Lay out the books."""
-        draw, draw_spread = _grid(options.draw, *DRAW_WAYS)
-        move, move_spread = _grid(options.move, *MOVE_WAYS)
+    def learn_steps(cls, traces: Sequence[Trace], options: GridOptions) -> Steps:
+        """Lay out the grids."""
+        draw, draw_spread = _grid(options.draw, *DRAW_RANGE)
+        move, move_spread = _grid(options.move, *MOVE_RANGE)
         return Books(draw, move, np.concatenate([draw_spread, move_spread]))
+
+    @classmethod
+    def steps_from_state(cls, state: Mapping[str, Any]) -> Steps:
+        """Rebuild the grids."""
+        return Books.from_state(state)
 
 
 def _grid(
-    half: int, first: float, longest: float
+    half: int, shortest: float, longest: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return steps whose ways along each axis grow by one factor, and the spread of each.
+    """Return the steps of a grid whose distances grow by a constant factor, and their spread.
 
     Returns
     -------
     centres : float64 array (C, 2)
     spread : float64 array (C, 3)
-        Of points that are spread evenly over the cell.
+        Covariance (xx, xy, yy) of points that are spread evenly over each cell.
     """
-    ways = np.geomspace(first, longest, half)
-    axis = np.concatenate([-ways[::-1], [0.0], ways])
+    distances = np.geomspace(shortest, longest, half)
+    axis = np.concatenate([-distances[::-1], [0.0], distances])  # (2 half + 1,)
     widths = np.gradient(axis)
-    x, y = (each.ravel() for each in np.meshgrid(axis, axis, indexing="ij"))
+    x, y = (each.ravel() for each in np.meshgrid(axis, axis, indexing="ij"))  # each (C,)
     xx, yy = (each.ravel() ** 2 / 12 for each in np.meshgrid(widths, widths, indexing="ij"))
     return np.stack([x, y], 1), np.stack([xx, np.zeros_like(xx), yy], 1)

@@ -1,6 +1,6 @@
-"""The state of a pen and what a token does to it, compiled: numbers only, no names.
+"""The state of a pen, and what each token does to it: compiled functions of numbers.
 
-A state is a row of FIELDS numbers. Beside it goes the text: the letters announced so far.
+A state is a row of FIELDS numbers. The text, all letters announced so far, is an array beside it.
 """
 
 from __future__ import annotations
@@ -8,33 +8,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.plugin import Ids
-from seqgen_handwriting.codecs.codebook import MOVE, compiled
 
-#: Kinds of tokens beside DRAW and MOVE; FAR is how far to go at the ANGLE before it.
-ANGLE, DRAW_FAR, MOVE_FAR, LETTER, ADVANCE = range(2, 7)
+#: Actions of tokens. DRAW steps on the paper and MOVE in the air. ANGLE sets the direction of a
+#: step whose length follows (DRAW_LENGTH, MOVE_LENGTH). LETTER announces a letter; ADVANCE puts the
+#: pen to the next announced letter.
+DRAW, MOVE, ANGLE, DRAW_LENGTH, MOVE_LENGTH, LETTER, ADVANCE = range(7)
 
-#: Fields of a state: where the pen is, where its stroke and its letter began, what came so far.
+#: Fields of a state: the place of the pen, where its stroke and its letter began, and counts.
 X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST_STEP = range(9)
 COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
 
-#: From here on numbers of strokes of a letter or of a drawing, of points of a stroke and of points
-#: of a letter are one.
+#: Largest values of the features that count the strokes of a letter or a drawing, the points of a
+#: stroke and the points of a letter. Larger counts get the same value.
 MOST_STROKES, MOST_DRAWN, MOST_IN_LETTER = 23, 23, 31
 
-#: The place of the pen: cells of 1 / CELL sides, PLACES of them each way.
+#: Grid of the pen's place: PLACES cells along each axis, each 1 / CELL sides wide.
 CELL, PLACES = 8, 20
 
-#: The way from the beginning of the stroke: cells of doubling width, the first NEAR sides wide.
-NEAR, WAYS = 0.02, 13
+#: Grid of the pen's offset from the start of its stroke: OFFSETS cells along each axis. The middle
+#: cell is NEAR sides wide, and widths double outwards.
+NEAR, OFFSETS = 0.02, 13
 
-#: Directions and lengths of a step told apart; lengths double with every second one.
+#: Cells of a step's direction and length; every second length is twice as long.
 DIRECTIONS, LENGTHS = 16, 10
 
-#: What is told of the last step: none, direction and length, or the direction of the next one.
-STEPS_TOLD = 1 + DIRECTIONS * LENGTHS + DIRECTIONS
+#: Values of the feature of the last step: none; its direction and length; or, after an ANGLE, the
+#: direction of the next step.
+LAST_STEPS = 1 + DIRECTIONS * LENGTHS + DIRECTIONS
 
-#: The height above the last MEMORY points: cells of 1 / FINE sides, HEIGHTS of them.
+#: Height of the pen above the mean of the last MEMORY points: HEIGHTS cells of 1 / FINE sides.
 MEMORY, FINE, HEIGHTS = 48, 25, 40
 
 State = NDArray[np.float64]
@@ -42,23 +46,23 @@ State = NDArray[np.float64]
 
 @compiled
 def push(
-    state: State, text: Ids, kind: int, x: float, y: float, letter: int, blank: NDArray[np.bool_]
+    state: State, text: Ids, action: int, x: float, y: float, letter: int, blank: NDArray[np.bool_]
 ) -> None:
-    """Change a state by a token; `text` has room for one more letter."""
-    if kind == LETTER:
+    """Apply a token to a state; `text` must have room for one more letter."""
+    if action == LETTER:
         text[int(state[ANNOUNCED])] = letter
         state[ANNOUNCED] += 1
-    elif kind == ADVANCE:
+    elif action == ADVANCE:
         state[DONE] += state[OPEN]
         state[OPEN] = 1.0 if state[DONE] < state[ANNOUNCED] else 0.0
         state[LETTER_X], state[IN_LETTER], state[STROKES] = state[X], 0.0, 0.0
         if state[OPEN] and not state[FOUND] and not blank[text[int(state[DONE])]]:
-            # The first point of all belongs to the first letter that has ink.
+            # The first point of a piece has no token: it belongs to the first letter with ink.
             state[FOUND] = state[IN_LETTER] = 1.0
-    elif kind == ANGLE:
+    elif action == ANGLE:
         state[COSINE], state[SINE], state[AIMED] = x, y, 1.0
     else:
-        if kind in (DRAW_FAR, MOVE_FAR):
+        if action in (DRAW_LENGTH, MOVE_LENGTH):
             x, y = x * state[COSINE], x * state[SINE]
         state[X] += x
         state[Y] += y
@@ -69,43 +73,43 @@ def push(
         state[IN_LETTER] += 1
         state[FOUND] = 1.0
         state[DRAWN] += 1
-        if kind in (MOVE, MOVE_FAR):
+        if action in (MOVE, MOVE_LENGTH):
             state[STROKES] += 1
             state[STROKE_X], state[STROKE_Y], state[DRAWN] = state[X], state[Y], 0.0
 
 
 @compiled
 def _direction(x: float, y: float) -> int:
-    """Return the sector of a step."""
+    """Return the cell of a step's direction."""
     return int(np.round(np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS)) % DIRECTIONS
 
 
 @compiled
 def _length(x: float, y: float) -> int:
-    """Return how long a step is."""
+    """Return the cell of a step's length."""
     return int(min(np.round(2 * np.log2(1 + np.hypot(x, y) / NEAR)), LENGTHS - 1))
 
 
 @compiled
 def _place(value: float) -> int:
-    """Return the cell of a place: all of them are of one size."""
+    """Return the cell of a coordinate; all cells have the same width."""
     return int(min(max(np.floor(value * CELL) + PLACES // 2, 0), PLACES - 1))
 
 
 @compiled
-def _way(value: float) -> int:
-    """Return the cell of a way: they grow with the distance."""
-    size = min(np.round(np.log2(1 + np.abs(value) / NEAR)), WAYS // 2)
-    return int(WAYS // 2 + (size if value > 0 else -size))
+def _offset(value: float) -> int:
+    """Return the cell of an offset; cells are wider farther out."""
+    size = min(np.round(np.log2(1 + np.abs(value) / NEAR)), OFFSETS // 2)
+    return int(OFFSETS // 2 + (size if value > 0 else -size))
 
 
 @compiled
 def describe(state: State, text: Ids, row: Ids) -> None:
-    """Write the features of a state into a row."""
+    """Write the features of a state into a row ``(K,)``; the letter features need K > 5."""
     row[0] = min(state[STROKES], MOST_STROKES)
     row[1] = min(state[DRAWN], MOST_DRAWN)
     row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
-    row[3] = _way(state[X] - state[STROKE_X]) * WAYS + _way(state[Y] - state[STROKE_Y])
+    row[3] = _offset(state[X] - state[STROKE_X]) * OFFSETS + _offset(state[Y] - state[STROKE_Y])
     row[4] = state[LAST_STEP]
     if state[AIMED]:
         row[4] = 1 + DIRECTIONS * LENGTHS + _direction(state[COSINE], state[SINE])
@@ -122,7 +126,7 @@ def describe(state: State, text: Ids, row: Ids) -> None:
 @compiled
 def follow(
     ids: Ids,
-    kinds: Ids,
+    actions: Ids,
     values: NDArray[np.float64],
     first_letter: int,
     blank: NDArray[np.bool_],
@@ -130,11 +134,11 @@ def follow(
     rows: Ids,
     text: Ids,
 ) -> None:
-    """Write the state before and after every token, and its features."""
+    """Write the states (N + 1, FIELDS) before and after each token, and their features."""
     describe(states[0], text, rows[0])
     for step in range(len(ids)):
         token, state = ids[step], states[step + 1]
         state[:] = states[step]
         letter = token - first_letter
-        push(state, text, kinds[token], values[token, 0], values[token, 1], letter, blank)
+        push(state, text, actions[token], values[token, 0], values[token, 1], letter, blank)
         describe(state, text, rows[step + 1])

@@ -1,37 +1,79 @@
-"""Drawings to learn steps from: as many of a corpus as are enough, for memory is not endless."""
+"""What a codec learns from: a bounded sample of a corpus, and measures of its letters."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
+import numpy as np
+
+from seqgen.errors import DataError
+from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.codecs.trace import Trace, trace_of
 from seqgen_handwriting.ink import Ink
 
-#: Points that are enough.
+#: Number of points at which a sample is full.
 ENOUGH = 2_000_000
 
 
 class Sample:
-    """Keeps drawings until they have enough points: the same, in whatever order they come.
+    """Keeps drawings until they have `ENOUGH` points; the result does not depend on their order.
 
-    Kept are those whose digests are the smallest.
+    It keeps the drawings with the smallest digests.
     """
 
     def __init__(self) -> None:
         self._points = self._added = 0
-        #: Negative digest, number and drawing: the largest digest comes first.
+        #: Negated digest, number and drawing: a heap with the largest digest on top.
         self._kept: list[tuple[int, int, Ink]] = []
 
     def add(self, ink: Ink) -> None:
-        """Keep a drawing, if it belongs to the sample; leave out what it makes needless."""
+        """Keep a drawing if it belongs to the sample, and drop those that it replaces."""
         heapq.heappush(self._kept, (-_digest(ink), self._added, ink))
         self._points, self._added = self._points + ink.points, self._added + 1
         while self._points - self._kept[0][2].points >= ENOUGH:
             self._points -= heapq.heappop(self._kept)[2].points
 
     def inks(self) -> list[Ink]:
-        """Return the drawings by their digests."""
+        """Return the drawings, sorted by digest."""
         return [ink for _, _, ink in sorted(self._kept, key=lambda kept: kept[:2], reverse=True)]
+
+
+def trace_with_text(ink: Ink, with_text: bool) -> Trace:
+    """Return the trace of a piece, with its text or without.
+
+    Raises
+    ------
+    DataError
+        If the letters have to be spread over the ink, and it has fewer points than letters.
+    """
+    if not with_text:
+        return trace_of(replace(ink, text=""))
+    return trace_of(spread(ink) if ink.text and ink.letters is None else ink)
+
+
+def traces_of(inks: Iterable[Ink], with_text: bool) -> Iterator[Trace]:
+    """Yield the traces of those pieces that can be encoded."""
+    for ink in inks:
+        with suppress(DataError):
+            yield trace_with_text(ink, with_text)
+
+
+def count_points(ink: Ink, max_points: dict[str, int]) -> None:
+    """Update the largest number of points of each letter with the letters of a piece."""
+    for trace in traces_of([ink], with_text=True):
+        counts = np.bincount(trace.letters, minlength=len(trace.text)).tolist()
+        for letter, count in zip(trace.text, counts, strict=False):
+            max_points[letter] = max(max_points.get(letter, 0), count)
+
+
+def letter_width(traces: Iterable[Trace]) -> float:
+    """Return the median width of a letter; 1 without texts."""
+    widths = [float(np.ptp(each.points[:, 0])) / len(each.text) for each in traces if each.text]
+    return float(np.median(widths)) or 1.0 if widths else 1.0
 
 
 def _digest(ink: Ink) -> int:

@@ -1,1 +1,1 @@
-"""Ink in files: every format that is read or written."""
+"""File formats: readers and writers of ink."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_handwriting.ink import Ink
@@ -24,7 +25,8 @@ def ink_of_session(root: Element, path: Path) -> Ink:
     DataError
         If a point has no place.
     """
-    strokes, times = [], []
+    strokes: list[NDArray[np.float64]] = []
+    times: list[NDArray[np.float64]] = []
     for stroke in root.iterfind("StrokeSet/Stroke"):
         try:
             rows = [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen_handwriting.files.inkml_reading import LETTER
 from seqgen_handwriting.files.xml_files import allowed
@@ -20,7 +22,7 @@ def inkml(ink: Ink) -> str:
     """
     root = ElementTree.Element("ink", xmlns=NAMESPACE)
     form = ElementTree.SubElement(root, "traceFormat")
-    columns = [ink.strokes]
+    columns: list[tuple[NDArray[Any], ...]] = [ink.strokes]
     for name in ("X", "Y"):
         ElementTree.SubElement(form, "channel", name=name, type="decimal")
     if ink.times is not None:

@@ -65,7 +65,7 @@ def write_stroke3(ink: Ink) -> bytes:
     rows = np.zeros((len(points), 3))
     rows[:, :2] = np.diff(points, axis=0, prepend=np.zeros((1, 2)))
     rows[ends - 1, 2] = 1
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         "rows": rows,
         "offsets": np.array([0, len(rows)], np.int64),
         "text": np.array([ink.text]),

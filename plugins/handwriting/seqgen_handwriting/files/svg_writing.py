@@ -18,7 +18,7 @@ from html import escape
 from xml.sax.saxutils import quoteattr
 
 from seqgen_handwriting.files.xml_files import allowed
-from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.ink import Ink, path_data
 from seqgen_handwriting.paper import Sheet
 
 #: Width of the pen in millimetres.
@@ -57,14 +57,12 @@ def animated_svg(sheet: Sheet) -> str:
 
 
 def _path(ink: Ink, number: int, more: str = "") -> str:
-    stroke = ink.strokes[number].tolist()
-    points = [f"{x!r} {y!r}" for x, y in stroke]
+    stroke = ink.strokes[number]
     about = ' class="dot"' if len(stroke) == 1 else ""
     for name, parts in (("letters", ink.letters), ("times", ink.times)):
         if parts is not None:
             about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
-    # A line to where it begins: a dot.
-    return f'<path{about}{more} d="M{points[0]}L{" ".join(points[1:] or points)}"/>\n'
+    return f'<path{about}{more} d="{path_data(stroke)}"/>\n'
 
 
 def _document(sheet: Sheet, inner: str, more: str = "") -> str:

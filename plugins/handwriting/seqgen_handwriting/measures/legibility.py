@@ -21,8 +21,8 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.errors import DataError
-from seqgen_handwriting.codecs.codebook import compiled
 from seqgen_handwriting.ink import Ink
 
 #: A picture has GRID x GRID cells for each of so many directions of the line.

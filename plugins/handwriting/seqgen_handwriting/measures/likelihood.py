@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
+from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.codebook import Books
 from seqgen_handwriting.codecs.pen_states import LETTER
-from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.ink import Ink
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class InkNats:
 
 def has_density(codec: Codec) -> bool:
     """Return whether a codec has one token a point, by which the next point has a density."""
-    return isinstance(codec, PointsCodec) and isinstance(codec.steps, Books)
+    return isinstance(codec, InkCodec) and isinstance(codec.steps, Books)
 
 
 def soft_nats(
@@ -104,18 +104,18 @@ def soft_nats(
         If the run's codec is not one of one token a point, or cannot encode a drawing.
     """
     codec = run.codec
-    if not isinstance(codec, PointsCodec):
+    if not isinstance(codec, InkCodec):
         raise DataError(f"{run.folder} is no run of a codec for ink")
     remaining, total = iter(inks), InkNats(0, 0, 0.0, 0.0)
     while group := list(islice(remaining, LANES)):
         predicted = _predicted(run, [codec.encode(ink) for ink in group])
         for ink, log_probabilities in zip(group, predicted, strict=True):
-            nats = ink_nats(codec, ink, lambda _, known=log_probabilities: known, noise)
+            nats = ink_nats(codec, ink, lambda _: log_probabilities, noise)  # noqa: B023
             total = _plus(total, nats)
     return total
 
 
-def ngram_nats(codec: PointsCodec, predict: Predictor, inks: Iterable[Ink]) -> InkNats:
+def ngram_nats(codec: InkCodec, predict: Predictor, inks: Iterable[Ink]) -> InkNats:
     """Score drawings with any other model: the floor that a network has to clear."""
     total = InkNats(0, 0, 0.0, 0.0)
     for ink in inks:
@@ -124,7 +124,7 @@ def ngram_nats(codec: PointsCodec, predict: Predictor, inks: Iterable[Ink]) -> I
 
 
 def ink_nats(
-    codec: PointsCodec, ink: Ink, predict: Predictor, noise: np.random.Generator | None = None
+    codec: InkCodec, ink: Ink, predict: Predictor, noise: np.random.Generator | None = None
 ) -> InkNats:
     """Score one drawing; `noise` as for `soft_nats`.
 
@@ -139,15 +139,15 @@ def ink_nats(
     ids = codec.encode(ink)
     log_probabilities = predict(ids)  # (N + 1, V')
     own = log_probabilities[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))]
-    kinds = codec.pen.kinds[ids]
-    is_step = kinds < LETTER
+    actions = codec.pen.actions[ids]
+    is_step = actions < LETTER
     steps, rows = ids[is_step], log_probabilities[:-1][is_step]
     over, lifted = _steps_to_code(codec, ink, steps)
     if noise is not None:
         over += noise.uniform(-D / 2, D / 2, over.shape)
     soft = -mixture(books, rows[:, : len(books.spread)], over, lifted) - 2 * np.log(D)
     hard = cell_nats(books)[steps] - own[:-1][is_step]
-    others = -own[np.append(kinds > LETTER, True)].sum()
+    others = -own[np.append(actions > LETTER, True)].sum()
     return InkNats(1, len(steps), float(soft.sum() + others), float(hard.sum() + others))
 
 
@@ -157,7 +157,7 @@ def cell_nats(books: Books) -> NDArray[np.float64]:
     A cell whose points are spread evenly has 12 times the root of their covariance's determinant.
     """
     cells = 12 * np.sqrt(_determinants(books.spread))
-    return np.log(np.maximum(cells, D**2) / D**2)
+    return np.asarray(np.log(np.maximum(cells, D**2) / D**2))
 
 
 def mixture(
@@ -220,7 +220,7 @@ class Bigram:
 
     def __call__(self, ids: Ids) -> NDArray[np.float64]:
         """Return log-probabilities ``(N + 1, V + 1)``."""
-        return self._table[np.append(self._size, ids)]
+        return np.asarray(self._table[np.append(self._size, ids)])
 
 
 def _smoothed(counts: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,7 +230,7 @@ def _smoothed(counts: NDArray[np.float64], below: NDArray[np.float64]) -> NDArra
 
 
 def _steps_to_code(
-    codec: PointsCodec, ink: Ink, steps: Ids
+    codec: InkCodec, ink: Ink, steps: Ids
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return what the closed loop had to code at every point but the first, in sides."""
     trace = codec.trace(ink)
@@ -240,7 +240,7 @@ def _steps_to_code(
 
 def _determinants(spread: NDArray[np.float64]) -> NDArray[np.float64]:
     xx, xy, yy = spread.T
-    return np.maximum(xx * yy - xy * xy, 0.0)
+    return np.asarray(np.maximum(xx * yy - xy * xy, 0.0))
 
 
 def _plus(one: InkNats, other: InkNats) -> InkNats:

@@ -45,7 +45,9 @@ def measure(generated: Sequence[Ink], reference: Iterable[Ink]) -> dict[str, Met
     reference = list(reference)
     return {
         name: Metric(
-            unit, *(np.array([of(ink) for ink in inks], float) for inks in (generated, reference))
+            unit,
+            np.array([of(ink) for ink in generated], np.float64),
+            np.array([of(ink) for ink in reference], np.float64),
         )
         for name, (unit, of) in MEASURES.items()
     }

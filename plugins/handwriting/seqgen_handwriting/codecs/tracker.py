@@ -1,70 +1,69 @@
-"""What a pen may do next, and the dictation of a text word by word."""
+"""The tracker of a pen: which tokens may come next, and a given text dictated word by word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_handwriting.codecs.codebook import DRAW, MOVE
+from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import (
     ADVANCE,
     AIMED,
     ANGLE,
     ANNOUNCED,
     DONE,
-    DRAW_FAR,
+    DRAW,
+    DRAW_LENGTH,
     IN_LETTER,
     LETTER,
-    MOVE_FAR,
+    MOVE,
+    MOVE_LENGTH,
     OPEN,
     STEPS,
 )
 
-if TYPE_CHECKING:
-    from seqgen_handwriting.codecs.pen import Pen
-
 
 class PenTracker:
-    """Knows what the pen may do next, and dictates a text word by word.
+    """Masks the tokens that may come next, and dictates a given text word by word.
 
     Parameters
     ----------
     pen : Pen
     dictated : sequence of int, optional
-        Letters and ADVANCE of every word to be written. END comes after the last and not before,
-        and no letter has more points than it ever had. A prompt comes first, on a line of its own.
+        `Pen.dictation` of the text to be written. END follows its last letter and comes no
+        earlier; no letter gets more points than in the corpus. A prompt comes before the text, on
+        a line of its own.
     """
 
     def __init__(self, pen: Pen, dictated: Sequence[int] | None = None) -> None:
-        self._pen, self._dictated, self._given = pen, dictated, 0
+        self._pen, self._dictated, self._used = pen, dictated, 0
         self._asked: int | None = None
         self._state, self._text = pen.new_state(), np.zeros(64, np.int64)
         angles = pen.mask(ANGLE)
         self._step = angles if angles.any() else pen.mask(DRAW, MOVE)
-        self._far = pen.mask(DRAW_FAR, MOVE_FAR)
-        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_FAR))
+        self._length = pen.mask(DRAW_LENGTH, MOVE_LENGTH)
+        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH))
         self._letters, self._advance = pen.mask(LETTER), pen.mask(ADVANCE)
         self._end = np.zeros(len(pen.vocab) + 1, bool)
         self._end[-1] = True
 
     def features(self) -> Sequence[int]:
         """Return the row of the codec's features for the next position."""
-        return self._pen.row(self._state, self._text).tolist()
+        return list(self._pen.row(self._state, self._text).tolist())
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the position.
+        """Return the mask of the next token ``(V + 1,)``.
 
-        No letter that has ink is passed over, nothing ends within a word, and no line is drawn to
-        the next line of a text that is dictated.
+        Every letter with ink gets a point, a piece does not end within a word, and the pen is
+        lifted before a new line of a dictated text.
         """
         state = self._state
         if self._dictated is not None and self._begins_a_line():
             return self._lift[int(state[AIMED])]
         if state[AIMED]:
-            return self._far
+            return self._length
         if state[OPEN]:
             return self._step | self._advance if state[IN_LETTER] else self._step
         if state[ANNOUNCED] > state[DONE]:
@@ -73,14 +72,14 @@ class PenTracker:
         return mask | self._end if state[STEPS] else mask
 
     def forced(self) -> int | None:
-        """Pass over a blank, leave a letter that is full, dictate the next word, and end."""
+        """Return ADVANCE after a blank or a full letter, the next dictated token, or END."""
         self._asked = self._due()
         return self._asked
 
     def push(self, token: int) -> None:
-        """Take note of a token. One that was not asked for is a prompt's."""
+        """Apply a token; one that `forced` did not ask for belongs to the prompt."""
         if self._asked == token and not self._state[OPEN]:
-            self._given += 1
+            self._used += 1
         self._asked = None
         if self._state[ANNOUNCED] == len(self._text):
             self._text = np.concatenate([self._text, np.zeros_like(self._text)])
@@ -92,19 +91,21 @@ class PenTracker:
             return None
         if state[OPEN]:
             letter = self._text[int(state[DONE])]
-            is_full = self._dictated is not None and state[IN_LETTER] >= self._pen.most[letter]
+            is_full = (
+                self._dictated is not None and state[IN_LETTER] >= self._pen.max_points[letter]
+            )
             return self._pen.advance if is_full or self._pen.blank[letter] else None
         if self._dictated is None:
             return None
         line_break = self._pen.announce("\n")
-        if not self._given and self._is_after_a_word() and self._dictated[0] != line_break[0]:
+        if not self._used and self._is_after_a_word() and self._dictated[0] != line_break[0]:
             self._dictated = [*line_break, *self._dictated]
-        if self._given < len(self._dictated):
-            return self._dictated[self._given]
+        if self._used < len(self._dictated):
+            return self._dictated[self._used]
         return len(self._pen.vocab)
 
     def _begins_a_line(self) -> bool:
-        """Tell whether the next point is the first one of a line after another."""
+        """Return whether the next point is the first of a line, and not of the first line."""
         at = int(self._state[DONE])
         if not self._state[OPEN] or self._state[IN_LETTER] or self._pen.blank[self._text[at]]:
             return False
@@ -115,6 +116,6 @@ class PenTracker:
         return False
 
     def _is_after_a_word(self) -> bool:
-        """Tell whether the last letter that was announced leaves ink."""
+        """Return whether the last announced letter has ink."""
         announced = int(self._state[ANNOUNCED])
         return announced > 0 and not self._pen.blank[self._text[announced - 1]]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
+from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.pen import WORD, Pen
 from seqgen_handwriting.codecs.pen_states import State
-from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.writing.alignment import spread
 
 if TYPE_CHECKING:
     import seqgen
@@ -36,7 +36,7 @@ Begun: TypeAlias = "tuple[int, Begun] | None"
 def realigned(run: seqgen.Run, inks: Iterable[Ink]) -> Iterator[Ink]:
     """Yield ink with the letters that a model finds most likely.
 
-    Start with letters that are spread (`seqgen_handwriting.writing.alignment.spread`, or the codec
+    Start with letters that are spread (`seqgen_handwriting.alignment.spread`, or the codec
     option text=spread); train, realign and train again, a few times.
 
     Parameters
@@ -52,13 +52,13 @@ def realigned(run: seqgen.Run, inks: Iterable[Ink]) -> Iterator[Ink]:
         If the run knows no text, or a piece holds what its codec does not know.
     """
     codec = run.codec
-    if not isinstance(codec, PointsCodec) or codec.of_a_step > 1 or not codec.pen.alphabet:
+    if not isinstance(codec, InkCodec) or codec.tokens_per_step > 1 or not codec.pen.alphabet:
         raise DataError(f"{run.folder} is no run of ink with text and one token a point")
     for ink in inks:
         yield _realigned(run, codec, ink) if ink.text.strip() else ink
 
 
-def _realigned(run: seqgen.Run, codec: PointsCodec, ink: Ink) -> Ink:
+def _realigned(run: seqgen.Run, codec: InkCodec, ink: Ink) -> Ink:
     """Return one piece with its likeliest letters, or as it is where no way leads to the end."""
     ink = ink if ink.letters is not None else spread(ink)
     trace, pen = codec.trace(ink), codec.pen
@@ -178,7 +178,8 @@ class _Ways:
         for length in {len(tokens) for _, tokens in ways}:
             chosen = [at for at, (_, tokens) in enumerate(ways) if len(tokens) == length]
             group = [ways[at] for at in chosen]
-            states, rows = [way.pen.copy() for way, _ in group], []
+            states = [way.pen.copy() for way, _ in group]
+            rows: list[list[Ids]] = []
             for state, (_, tokens) in zip(states, group, strict=True):
                 rows.append([])
                 for token in tokens:

@@ -1,7 +1,7 @@
 """THE CONTRACT between the engine and a domain (music, text, ...).
 
-A plugin is a distribution with an entry point in the group ``seqgen``: its name is the
-domain's name, its value a module that imports nothing but this one and holds the hook::
+A plugin is a distribution with an entry point in the group ``seqgen``. The entry point's name is
+the domain's name; its value is a module that imports only this one and implements the hook::
 
     from seqgen.plugin import DomainSpec, hookimpl
 
@@ -9,12 +9,12 @@ domain's name, its value a module that imports nothing but this one and holds th
     def seqgen_domains():
         return [DomainSpec("music", "MIDI and scores", (".mid",), "seqgen_music.domain:Music")]
 
-The class that the last string names is imported when the domain is used, not before. It is a
-`Domain`: it reads and writes pieces and offers codecs. A `Codec` turns a piece into token ids
-and back. A codec's `Tracker`, if it has one, follows a sequence while it is written and says
-all that the engine must not know: grammar, position, conditions. The engine sees ids only.
+The last string names the `Domain` class, which is imported only when the domain is used. A
+`Domain` reads and writes pieces and offers codecs. A `Codec` turns a piece into token ids and
+back. A codec may have a `Tracker`, which follows one sequence during generation and tells the
+engine what it cannot know: grammar, features, conditions. The engine sees ids only.
 
-Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks them against this page.
+Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin keeps this contract.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 #: Token ids of a piece.
 Ids: TypeAlias = "NDArray[np.int64]"
 
-#: Number of this contract. The core loads plugins of this number only.
+#: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 1
 
-#: Entry-point group in which plugins are announced.
+#: Entry-point group of plugins.
 GROUP = "seqgen"
 
-#: A piece is the plugin's own type; the core never looks inside.
+#: A piece has the plugin's own type; the core never looks inside.
 Piece: TypeAlias = Any
 
 hookspec = pluggy.HookspecMarker("seqgen")
@@ -55,18 +55,18 @@ hookimpl = pluggy.HookimplMarker("seqgen")
 
 @dataclass(frozen=True)
 class DomainSpec:
-    """What a plugin says of a domain before any of its code is imported.
+    """The description of a domain, available without importing its code.
 
     Attributes
     ----------
     name : str
-        One lower-case word, the name of the entry point.
+        One lower-case word; the name of the entry point.
     summary : str
         One line for `seqgen domains`.
     suffixes : tuple of str
-        Endings of the files it reads, with the dot, in lower case.
+        Suffixes of the files that the domain reads, in lower case, such as ``.mid``.
     implementation : str
-        Where the `Domain` class is: ``"package.module:Class"``.
+        Place of the `Domain` class: ``"package.module:Class"``.
     contract : int
         The `CONTRACT` that the plugin was written for.
     """
@@ -83,23 +83,26 @@ class Hooks:
 
     @hookspec
     def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
-        """Return the domains that this module offers, each named like one of its entry points."""
+        """Return the domains of this module; each is named like one of its entry points."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A property of pieces, measured on each new one and on each of a corpus.
+    """A property measured on generated pieces and on pieces of a corpus.
+
+    A metric has either one value for each piece (the length), or shares of K bins (how often each
+    pitch class occurs). NaN marks a piece that has no value.
 
     Attributes
     ----------
     unit : str
-        What a value counts ("bits", "notes"); empty for a share.
+        Unit of the values, such as "bits" or "notes"; empty for shares.
     generated : float64 array (G,) or (G, K)
-        Of each new piece a value, or the shares of K bins; NaN where a piece has none.
+        One row for each generated piece.
     reference : float64 array (R,) or (R, K)
-        The same of the corpus.
+        One row for each piece of the corpus.
     bins : tuple of str
-        Names of the K bins; empty for a value.
+        Names of the K bins; empty for values.
     """
 
     unit: str
@@ -109,37 +112,36 @@ class Metric:
 
 
 class Domain(Protocol):
-    """What a plugin offers: pieces in and out of files, and codecs for them.
+    """Reads and writes pieces, and offers codecs for them.
 
-    Built without arguments. Heavy libraries belong inside the methods that need them. Subclass
-    it to get the default: pieces come from files only.
+    Subclass it to get the defaults. The class is built without arguments and imports heavy
+    libraries inside the methods that need them.
 
     Attributes
     ----------
     codecs : mapping of str to Codec class
-        By name; the first is the default where `suggest` does not say otherwise.
+        Codecs by name. The first is the default unless `suggest` chooses another.
     formats : tuple of str
-        Suffixes that `write` understands; the first is the default.
+        Suffixes that `write` accepts; the first is the default.
     """
 
     codecs: ClassVar[Mapping[str, type[Codec]]]
     formats: ClassVar[tuple[str, ...]]
 
     def read(self, path: Path) -> Iterable[Piece]:
-        """Read the pieces of one file, one after the other if it may be larger than memory.
+        """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
-        A `DataError` that is returned in the place of a piece says why this one cannot be used;
-        preparing lists it and goes on.
+        To leave out one unusable piece, return a `DataError` in its place: `prepare` lists its
+        message and goes on with the next piece.
 
         Raises
         ------
         DataError
-            If the file holds nothing that can be read; preparing skips it and says why.
+            If nothing in the file can be read; `prepare` skips the file and lists the message.
         """
-        ...
 
     def from_text(self, text: str) -> Piece:
-        """Return the piece that a user typed, as a prompt or a sequence to stop at.
+        """Return the piece that a user typed as a prompt or as a sequence to stop at.
 
         Raises
         ------
@@ -149,69 +151,56 @@ class Domain(Protocol):
         raise DataError("pieces of this domain come from files and cannot be typed")
 
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
-        """Return the name of the codec that fits these pieces, and why, for users who name none.
+        """Return the name of the codec that fits these pieces, and the reason.
 
-        The reason goes on after "chose codec NAME:", as in "352 of 371 pieces have four voices".
-        By default it is the first codec, without a reason. `pieces` is read once; of a large
-        corpus it is a sample.
+        Called if the user names no codec. The reason follows "chose codec NAME:", as in "352 of
+        371 pieces have four voices". The default is the first codec, without a reason. `pieces` is
+        read once; for a large corpus it is a sample.
         """
         return next(iter(self.codecs)), ""
 
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece in the format of the path's suffix; return the files written."""
-        ...
 
     def preview(self, piece: Piece) -> dict[str, bytes | str]:
-        """Return the piece for eyes and ears, by MIME type (``image/png``, ``audio/wav`` ...)."""
-        ...
+        """Return the piece as images or sounds by MIME type (``image/png``, ``audio/wav`` ...)."""
 
     def describe(self, piece: Piece) -> Mapping[str, str | int | float]:
-        """Return what ``seqgen prepare --report`` says of a piece: its length, its parts ...
+        """Return facts about a piece for ``seqgen prepare --report``, such as its number of parts.
 
-        Few facts with short names, beside what `Codec.units` counts; none by default.
+        Return a few facts with short names, beyond what `Codec.units` counts; none by default.
         """
         return {}
 
     def demo(self, folder: Path) -> Sequence[Path]:
-        """Return files to learn from, without a network.
+        """Return files to learn from, without using a network.
 
-        A domain that has to make its data writes it into `folder`, which is kept.
+        A domain that generates its demo writes it into `folder`, which is kept.
         """
-        ...
 
     def metrics(
         self, generated: Sequence[Piece], reference: Iterable[Piece]
     ) -> Mapping[str, Metric]:
-        """Return what can be measured on pieces, by name; nothing is the default.
+        """Return metrics of G generated and R reference pieces, by name; none by default.
 
-        Parameters
-        ----------
-        generated : sequence of G pieces
-        reference : iterable of R pieces
-            Of a corpus; read once.
+        `reference` comes from a corpus and is read once.
         """
         return {}
 
     def probes(self, codec: Codec) -> Sequence[Any]:
-        """Return conditions that a model is asked for when it is measured; none by default.
+        """Return typical conditions, such as texts with every letter; none by default.
 
-        They stand for what users ask for: texts with every kind of letter, for example. What a
-        model writes when nothing is given says little of how it follows a condition.
+        `seqgen compare` generates one piece for each, and `measure_probes` tells how well these
+        pieces follow their conditions. Pieces generated without a condition cannot show that.
         """
         return ()
 
     def measure_probes(
         self, probes: Sequence[Any], written: Sequence[Piece], reference: Iterable[Piece]
     ) -> Mapping[str, Metric]:
-        """Return how well pieces follow the conditions they were written for, by name.
+        """Return metrics, by name, of how well G generated pieces follow their G conditions.
 
-        Parameters
-        ----------
-        probes : sequence of G conditions
-            What `probes` returned.
-        written : sequence of G pieces
-        reference : iterable of R pieces
-            Of a corpus; read once.
+        Piece i was generated for ``probes[i]``. `reference` comes from a corpus and is read once.
         """
         return {}
 
@@ -234,33 +223,32 @@ class Domain(Protocol):
 class Codec(Protocol):
     """Turns a piece into token ids and ids into a piece.
 
-    Ids are those of the payload, ``0 .. len(vocab) - 1``; START and END belong to the core.
-    Subclass it to get the defaults: no features, no augmentation, no twins, no grammar.
+    Ids are ``0 .. len(vocab) - 1``; the core adds START and END. Subclass it to get the defaults:
+    no features, no augmentation, no near-duplicates, no grammar.
 
     Attributes
     ----------
     options_type : type
-        A frozen dataclass; fields of type bool, int, float, str or Literal of str, all with
-        defaults, one sentence each.
+        A frozen dataclass whose fields are bool, int, float, str or Literal of str. Every field
+        has a default and a one-sentence docstring.
     options : object
-        The instance of it that this codec was fitted with.
+        The instance of `options_type` that this codec was fitted with.
     vocab : sequence of str
-        Names of the payload tokens in the order of their ids.
+        Token names in the order of their ids.
     feature_sizes : tuple of int
         Number of values of each of the K features.
     boundaries : sequence of int
-        Payload ids (paragraph, page, chapter) after which the model forgets everything, in
-        training, scoring and generating alike: what follows such a token is predicted from the
-        zero state. It is a token like any other otherwise. They derive from options and state.
+        Ids after which the model forgets everything, such as a paragraph or page token: the next
+        token is predicted from the zero state. They derive from options and state.
     temperature : float
-        The sampling temperature for users who name none: what gives the best pieces. For a codec
-        without a tracker it is the lowest that training tries.
+        Default sampling temperature. For a codec without a tracker, training measures the default
+        and tries none below this one.
     min_p : float
-        The same of min-p, where training does not measure it.
+        Default min-p if training does not measure it.
     groups : sequence of int
-        Number of each payload token's group, from 0 on. Temperature and filters of the sampler then
-        choose within a group (which pitch), and the model which group comes next (whether there is
-        a note). Empty, the default, means that all are of one.
+        Group number of each id, from 0 on; empty (the default) puts all ids in one group. The
+        model first chooses a group (note or rest?); temperature and filters then apply within it
+        (which note?).
     """
 
     options_type: ClassVar[type[Any]]
@@ -274,89 +262,79 @@ class Codec(Protocol):
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
-        """Learn what is learned (alphabet, ranges, codebook) and return the codec.
+        """Learn an alphabet, ranges or a codebook from pieces, and return the codec.
 
-        The result depends on `options` and on which pieces there are, not on their order.
-        Pieces that `encode` would refuse are passed over. `pieces` is read once.
+        The result must not depend on the order of the pieces. Skip pieces that `encode` would
+        refuse. `pieces` is read once.
         """
-        ...
 
     def encode(self, piece: Piece) -> Ids:
         """Return the piece's ids ``(N,)``.
 
-        Lossy only as the codec's docstring states; encoding what `decode` made of the
-        result gives the result again.
+        Decoding these ids and encoding the result gives the same ids again. The codec's
+        docstring says what encoding loses.
 
         Raises
         ------
         DataError
-            If the piece is not one for this codec, or holds a symbol it does not know.
+            If the codec cannot encode this piece, or does not know one of its symbols.
         """
-        ...
 
     def mend_prompt(self, piece: Piece, unknown: Unknown) -> Mended:
-        """Return the piece of known symbols only; by default it is `encode` that refuses others."""
+        """Return the piece without unknown symbols; by default `encode` refuses them."""
         self.encode(piece)
         return Mended(piece)
 
     def mend_condition(self, condition: Any, unknown: Unknown) -> Mended:
-        """Return what `tracker` is to follow in the same way; by default as it is."""
+        """Return a condition for `tracker` without unknown symbols; unchanged by default."""
         return Mended(condition)
 
     def decode(self, ids: Ids) -> Piece:
-        """Return the piece of any ids ``(N,)``: cut short or random, never an error."""
-        ...
+        """Return the piece of any ids ``(N,)``, also random or truncated ones; never fail."""
 
     def state(self) -> dict[str, Any]:
-        """Return all that was learned, as plain JSON; options are kept by the core."""
-        ...
+        """Return everything learned by `fit`, as plain JSON; the core stores the options."""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
-        """Rebuild the codec from `state`."""
-        ...
+        """Rebuild the codec from `state` and options."""
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Return a variation of the piece's ids ``(N,)``, drawn afresh for every epoch.
+        """Return a random variation of a training piece ``(N,)``, such as a transposition.
 
-        Called on training pieces only; the argument is read-only.
+        Called once for each piece in each epoch. `ids` is read-only.
         """
         return ids
 
     def continuation(self, ids: Ids, start: int) -> Ids:
-        """Return what follows the first `start` ids ``(N,)``, as ids of a piece of its own."""
+        """Return the rest of a piece ``(N,)`` after `start` ids, as ids of a complete piece."""
         return ids[start:]
 
     def text_stream(self) -> Callable[[int], str] | None:
-        """Return a new function from each id of a piece, in turn, to the text it adds.
+        """Return a function from the next id of a piece to the text it adds, or None.
 
-        None, the default, means that pieces are not text to be shown while they are written.
+        With None, the default, pieces are not shown as text while they are generated.
         """
         return None
 
     def features(self, ids: Ids) -> NDArray[np.int64]:
-        """Return the features ``(N + 1, K)`` of a piece's ids ``(N,)``.
+        """Return the features ``(N + 1, K)`` of ids ``(N,)``, such as the beat or the voice.
 
-        Row i says what ``ids[:i]`` tells of position i (beat, voice, pen state), and reaches
-        the model when it predicts that position; row N belongs to the END to come.
+        Row i depends on ``ids[:i]`` only. The model reads row i when it predicts token i; row N
+        belongs to END.
         """
         raise NotImplementedError(f"{type(self).__name__} has feature_sizes but no features()")
 
     def tracker(self, condition: Any = None) -> Tracker | None:
-        """Return a new follower for one sequence, or None if any id may follow any other.
+        """Return a new tracker for one sequence, or None if any id may follow any other.
 
-        Parameters
-        ----------
-        condition : object
-            What the user wants in the result: a piece (a melody) or text (a sentence); None for
-            nothing.
-
-        A codec with features has a tracker, which gives them one by one.
+        A codec with features needs a tracker. The condition is what the user asked for with
+        ``--given``: a piece (a melody to harmonise), text (a sentence to write) or None.
 
         Raises
         ------
         DataError
-            If the codec can make nothing of the condition, which is the default.
+            If the codec cannot use the condition, which is the default.
         """
         if condition is not None:
             raise DataError(
@@ -366,36 +344,32 @@ class Codec(Protocol):
         return None
 
     def candidates(self, condition: Any) -> int:
-        """Return how many candidates of a piece are to be written, for users who do not say.
+        """Return the default number of candidates for a piece; 1 by default.
 
-        By default one. More pay where the condition gives tokens at the same steps to all of them,
-        as the voices of a chorale do (`seqgen.generation.candidates`).
+        More help if the condition gives tokens at the same steps to all candidates, as a melody
+        does to the voices of a chorale (`seqgen.generation.candidates`).
         """
         return 1
 
     def most_tokens(self, condition: Any) -> int | None:
-        """Return how many tokens a condition calls for at most, where no limit is set.
-
-        None, the default, means that the codec does not know: the engine sets a limit by the
-        pieces of the corpus.
-        """
+        """Return the default limit in tokens for a condition; None lets the engine choose it."""
         return None
 
     def place(self, ids: Ids, position: int) -> str:
-        """Return in words where in the piece of ids ``(N,)`` a position is ("bar 12")."""
+        """Return a position in a piece ``(N,)`` in words, such as "bar 12"."""
         return f"token {position + 1:,}"
 
     def units(self, ids: Ids) -> dict[str, float]:
-        """Return what a loss may be quoted per, with its amount in `ids`, by name."""
+        """Return units for quoting losses, with their number in `ids`: ``{"characters": 12.0}``."""
         return {"tokens": float(len(ids))}
 
     def passages(self, ids: Ids) -> NDArray[np.int64]:
-        """Return hashes ``(P,)`` of passages of a piece's ids ``(N,)``, by which twins are known.
+        """Return hashes ``(P,)`` of passages of a piece ``(N,)``, to find near-duplicates.
 
-        Pieces that share a passage are kept on one side of the split. A passage is long enough
-        not to be shared by chance, and its hash is the same in every variation of `augment` and
-        for every fit of the codec. Hashes are spread evenly over 64 bits; a handful to some tens
-        are enough. None, the default, means that no piece has a twin.
+        Pieces that share a hash go into the same split. Choose passages too long to be shared by
+        chance, and spread their hashes evenly over 64 bits; a few tens for a piece are enough. A
+        hash must be the same in every variation of `augment` and every fit of the codec. By
+        default there are none.
         """
         import numpy as np
 
@@ -403,23 +377,19 @@ class Codec(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows one sequence while it is generated."""
+    """Follows one sequence during generation."""
 
     def features(self) -> Sequence[int]:
-        """Return the features ``(K,)`` of the next position, as `Codec.features` would."""
-        ...
+        """Return the features ``(K,)`` of the next position, the same as `Codec.features`."""
 
     def allowed(self) -> NDArray[np.bool_] | None:
-        """Return a mask ``(len(vocab) + 1,)`` of the ids that may come next, END last.
+        """Return a mask ``(len(vocab) + 1,)`` of the ids that may come next; END is last.
 
-        None means: any. A mask allows at least one id.
+        None allows all. A mask allows at least one id.
         """
-        ...
 
     def forced(self) -> int | None:
-        """Return the one id that comes next (``len(vocab)`` is END), or None to let it be drawn."""
-        ...
+        """Return the only id that may come next (END is ``len(vocab)``), or None to draw it."""
 
     def push(self, token: int) -> None:
-        """Take note of the payload id that came."""
-        ...
+        """Update the state with the id that was written."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.adaptive import adapt, score_adaptively
     from seqgen.evaluation.comparison import Comparison, compare
     from seqgen.evaluation.novelty import Novelty, measure_novelty
+    from seqgen.evaluation.predictor import NetworkPredictor
     from seqgen.evaluation.scoring import Score, score
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
@@ -38,6 +39,7 @@ __all__ = [
     "Generated",
     "LimitConfig",
     "ModelConfig",
+    "NetworkPredictor",
     "Novelty",
     "Primed",
     "Report",
@@ -73,6 +75,7 @@ _HOMES = {
     "evaluation.adaptive": ("adapt", "score_adaptively"),
     "evaluation.comparison": ("Comparison", "compare"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),
+    "evaluation.predictor": ("NetworkPredictor",),
     "evaluation.scoring": ("Score", "score"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),

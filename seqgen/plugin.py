@@ -19,7 +19,7 @@ Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
@@ -34,8 +34,6 @@ from seqgen.unknown import Mended, Unknown
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    import seqgen
 
 #: Token ids of a piece.
 Ids: TypeAlias = "NDArray[np.int64]"
@@ -204,20 +202,35 @@ class Domain(Protocol):
         """
         return {}
 
-    def likelihoods(self, run: seqgen.Run, pieces: Iterable[Piece]) -> Mapping[str, float]:
-        """Return how well a run predicts pieces in measures that no loss per token gives, by name.
+    def likelihoods(
+        self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
+    ) -> Mapping[str, float]:
+        """Return how well a model predicts pieces, beyond a loss per token; by default nothing.
 
-        For all pieces together, as in nats a point of a drawing; none by default.
+        Each figure is for all pieces together: nats a point of a drawing, for example.
 
         Parameters
         ----------
-        run : Run
-            Of this domain.
+        codec : Codec
+            The codec of the model.
+        predictor : Predictor
         pieces : iterable of piece
-            As they were read, all of them such as the run's codec encodes; there may be more than
-            memory holds. Read once.
+            As they were read from files; `codec` encodes all of them. Read once: there may be
+            more than memory holds.
         """
         return {}
+
+
+class Predictor(Protocol):
+    """A trained model as plugins see it: ids in, log-probabilities out."""
+
+    def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
+        """Yield one array ``(N + 1, len(vocab) + 1)`` for each piece of ids ``(N,)``, in order.
+
+        Row i predicts position i from ``ids[:i]``; the last column is END. A few pieces are read
+        ahead, because they are predicted side by side.
+        """
+        ...
 
 
 class Codec(Protocol):

@@ -187,7 +187,9 @@ def test_score_does_without_a_baseline_where_the_corpus_is_gone(
     assert status == 0 and "no baseline" in err and "baseline" not in out
 
 
-def test_score_says_what_a_domain_says_of_files(seqgen_command, tmp_path: Path) -> None:
+def test_score_says_what_a_domain_says_of_files(
+    seqgen_command, tmp_path: Path, monkeypatch
+) -> None:
     import numpy as np
     from seqgen_handwriting.domain import Handwriting
     from seqgen_handwriting.ink import Ink
@@ -207,7 +209,8 @@ def test_score_says_what_a_domain_says_of_files(seqgen_command, tmp_path: Path) 
     status, out, err = seqgen_command("score", trained, *files, dot, "--json")
     assert status == 0 and "left out 1 source" in err
     run = seqgen.load(trained)
-    nats = soft_nats(run, [ink for file in files for ink in Handwriting().read(file)])
+    inks = [ink for file in files for ink in Handwriting().read(file)]
+    nats = soft_nats(run.codec, seqgen.NetworkPredictor(run), inks)
     side = "at 1 % of the side"
     assert json.loads(out)["likelihoods"] == {
         f"soft nats a point {side}": pytest.approx(nats.soft_per_point),
@@ -215,6 +218,14 @@ def test_score_says_what_a_domain_says_of_files(seqgen_command, tmp_path: Path) 
     }
     out = seqgen_command("score", trained, *files)[1]
     assert f"soft nats a point {side}: {nats.soft_per_point:.4f}\n" in out
+    given = []
+    monkeypatch.setattr(Handwriting, "likelihoods", lambda _, *values: given.extend(values) or {})
+    assert seqgen_command("score", trained, *files)[0] == 0
+    codec, predictor, _ = given
+    # The plugin sees ids and log-probabilities, and nothing else of the run.
+    assert isinstance(codec, type(run.codec))
+    assert [name for name in dir(predictor) if name[0] != "_"] == ["log_probabilities"]
+    monkeypatch.undo()
     # What a corpus keeps lies on the codes.
     for corpus in ([], [run.corpus().folder]):
         out = seqgen_command("score", trained, *corpus, "--json")[1]

@@ -60,6 +60,7 @@ TORCH = {
     "generation.torch_stepper",
     "evaluation.adaptive",
     "evaluation.loss",
+    "evaluation.predictor",
     "evaluation.scoring",
     "training.autopilot",
     "training.calibration",

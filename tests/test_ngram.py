@@ -39,13 +39,13 @@ def reference(train: list[list[int]], order: int, context: list[int], target: in
 def test_the_ngram_model_is_the_reference(train, held_out, order) -> None:
     model = NgramModel(VOCAB, order).fit([np.array(piece) for piece in train])
     for piece in held_out:
-        got = model.log_probabilities(np.array(piece))
+        got = model.losses(np.array(piece))
         padded = [VOCAB.start] * (order - 1) + piece + [VOCAB.end]
-        for at, log_probability in enumerate(got):
+        for at, loss in enumerate(got):
             context = padded[at : at + order - 1]
             wanted = reference(train, order, context, padded[at + order - 1])
-            assert math.exp(log_probability) == pytest.approx(wanted)
-        assert model.nats(np.array(piece)) == pytest.approx(-got[:-1].sum())
+            assert math.exp(-loss) == pytest.approx(wanted)
+        assert model.nats(np.array(piece)) == pytest.approx(got[:-1].sum())
 
 
 @settings(deadline=None)
@@ -56,7 +56,7 @@ def test_lower_orders_come_from_the_same_tables(train, piece) -> None:
     for order in (4, 2, 1):
         largest.shorten(order)
         alone = NgramModel(VOCAB, order).fit(train)
-        assert np.array_equal(largest.log_probabilities(piece), alone.log_probabilities(piece))
+        assert np.array_equal(largest.losses(piece), alone.losses(piece))
 
 
 @settings(deadline=None)
@@ -72,6 +72,26 @@ def test_every_context_gives_a_distribution(train, before) -> None:
     assert total == pytest.approx(np.ones(3))
 
 
+def test_pairs_are_interpolated_by_hand() -> None:
+    model = NgramModel(VOCAB, 2).fit([np.array([0, 1, 0, 1])])
+    pair, single = model.log_probabilities([np.array([0, 1]), np.array([0])])
+    assert np.exp(pair).sum(axis=1) == pytest.approx(1)
+    # After 0 came 1, twice; of five in all, two were 1, and three were different.
+    below = (2 + 3 / 4) / (5 + 3)
+    assert np.exp(single[1, 1]) == pytest.approx((2 + below) / 3)
+
+
+@settings(deadline=None)
+@given(PIECES, PIECES, st.integers(1, 4))
+def test_distributions_hold_the_loss_of_every_id(train, held_out, order) -> None:
+    model = NgramModel(VOCAB, order).fit([np.array(piece) for piece in train])
+    pieces = [np.array(piece) for piece in held_out]
+    for ids, found in zip(pieces, model.log_probabilities(iter(pieces)), strict=True):
+        assert found.shape == (len(ids) + 1, VOCAB.targets)
+        targets = np.append(ids, VOCAB.end)
+        assert np.array_equal(-found[np.arange(len(targets)), targets], model.losses(ids))
+
+
 def test_reading_in_parts_and_after_growing_is_the_same(monkeypatch) -> None:
     rng = np.random.default_rng(0)
     vocab = Vocab.of([str(number) for number in range(50)])
@@ -79,15 +99,15 @@ def test_reading_in_parts_and_after_growing_is_the_same(monkeypatch) -> None:
     whole = NgramModel(vocab, 4).fit([piece])
     monkeypatch.setattr(ngram, "CHUNK", 37)
     parts = NgramModel(vocab, 4).fit([piece])
-    assert np.array_equal(whole.log_probabilities(piece), parts.log_probabilities(piece))
+    assert np.array_equal(whole.losses(piece), parts.losses(piece))
 
 
 def test_a_token_is_counted_after_it_is_predicted() -> None:
     model, fresh = NgramModel(VOCAB, 2), 1 / VOCAB.targets
     first, second = (model.read(np.array([0, 0]), np.array([1, 1]), learn=True)[:, 1]).tolist()
     assert first == fresh and second > fresh
-    before = model.log_probabilities(np.array([0, 1]))
-    assert np.array_equal(model.log_probabilities(np.array([0, 1])), before)
+    before = model.losses(np.array([0, 1]))
+    assert np.array_equal(model.losses(np.array([0, 1])), before)
 
 
 def test_the_baseline_is_the_best_order_on_validation(corpus) -> None:
@@ -97,7 +117,7 @@ def test_the_baseline_is_the_best_order_on_validation(corpus) -> None:
         train = [corpus.piece(segment.piece) for segment in corpus.segments("train")]
         model = NgramModel(corpus.vocab, order).fit(train)
         held_out = [corpus.piece(segment.piece) for segment in corpus.segments("valid")]
-        costs = np.concatenate([-model.log_probabilities(piece) for piece in held_out])
+        costs = np.concatenate([model.losses(piece) for piece in held_out])
         losses[order] = costs.mean()
     assert found.order == min(losses, key=losses.__getitem__) == found.model.order
     assert found.nats_per_token == pytest.approx(losses[found.order])
@@ -112,7 +132,7 @@ def test_the_baseline_predicts_the_end_of_a_piece_from_what_comes_before(tmp_pat
     ids = corpus.piece(0).astype(np.int64)
     [segment] = corpus.segments("valid")
     # END belongs to the test split, which is the end of the piece.
-    costs = -found.model.log_probabilities(ids)[segment.start : segment.stop]
+    costs = found.model.losses(ids)[segment.start : segment.stop]
     assert len(costs) == corpus.size("valid")
     assert found.nats_per_token == pytest.approx(costs.mean())
 
@@ -134,7 +154,7 @@ def test_a_full_table_counts_no_more_and_still_predicts(monkeypatch) -> None:
     model.fit(pieces)
     taken, rest = divmod(model.counted, 100)
     assert 0 < taken < len(pieces) and not rest
-    costs = [-model.log_probabilities(piece).mean() for piece in pieces]
+    costs = [model.losses(piece).mean() for piece in pieces]
     assert max(costs[:taken]) < min(costs[taken:])
 
 

@@ -7,6 +7,7 @@ import torch
 
 import seqgen
 from seqgen.evaluation import loss as evaluation
+from seqgen.evaluation import predictor
 from seqgen.model import SequenceLSTM
 
 
@@ -90,3 +91,40 @@ def test_a_model_can_be_trained_after_it_was_scored(run, tmp_path: Path) -> None
         logits, _ = opened.model(ids, torch.zeros((1, 4, 0), dtype=torch.int64))
         logits.sum().backward()
         assert opened.model.output.bias.grad is not None
+
+
+def test_a_predictor_gives_the_probabilities_that_are_scored(chorales, run, monkeypatch) -> None:
+    """Features and windows included, and whatever is read beside a piece."""
+    notes = chorales.corpus()
+    bach = [np.asarray(notes.piece(i), np.int64) for i in range(3)]
+    texts = [run.codec.encode(text) for text in ("wall " * 70, "a", "green " * 9)]
+    for trained, pieces in ((chorales, bach), (run, texts)):
+        whole = list(seqgen.NetworkPredictor(trained).log_probabilities(iter(pieces)))
+        scored = seqgen.score(trained, map(trained.codec.decode, pieces))
+        for ids, found, score in zip(pieces, whole, scored, strict=True):
+            assert found.shape == (len(ids) + 1, trained.vocab.targets)
+            assert np.exp(found).sum(axis=1) == pytest.approx(1)
+            costs = -found[np.arange(len(found)), np.append(ids, trained.vocab.end)]
+            assert costs[:-1].sum() == pytest.approx(score.nats, rel=1e-6)
+            assert costs[-1] == pytest.approx(score.end_nats, rel=1e-4)
+        monkeypatch.setattr(evaluation, "WINDOW", 7)
+        monkeypatch.setattr(evaluation, "LANES", 2)
+        again = seqgen.NetworkPredictor(trained).log_probabilities(iter(pieces))
+        for one, other in zip(whole, again, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+        monkeypatch.undo()
+
+
+def test_a_predictor_holds_few_pieces(run, monkeypatch) -> None:
+    monkeypatch.setattr(predictor, "HELD", 50 * run.vocab.targets)
+    ahead = []
+
+    def pieces():
+        for number in range(40):
+            ahead.append(number)
+            yield run.codec.encode("green " * 4)
+
+    found = seqgen.NetworkPredictor(run).log_probabilities(pieces())
+    for number, _ in enumerate(found):
+        assert len(ahead) - number <= 3
+    assert number == 39

@@ -200,11 +200,12 @@ def _likelihoods(run: Run, paths: tuple[Path, ...], unknown: OrError) -> dict[st
     A corpus holds ids alone. What they decode to lies where the codes are, which flatters.
     """
     from seqgen.data.preparation import original_pieces
+    from seqgen.evaluation.predictor import NetworkPredictor
 
     if not _are_files(paths):
         return {}
     pieces = original_pieces(run.info["domain"], paths, run.codec, unknown)
-    return dict(run.domain.likelihoods(run, pieces))
+    return dict(run.domain.likelihoods(run.codec, NetworkPredictor(run), pieces))
 
 
 def _split(corpus: Corpus, split: str | None) -> Iterator[tuple[str, Span]]:

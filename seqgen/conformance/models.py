@@ -1,4 +1,4 @@
-"""Promises about models: what is measured, and a small model that learns, scores and writes."""
+"""Promises about models: what is measured, and a small model that learns and writes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.conformance.subject import Promise, Subject
 from seqgen.data.preparation import write_corpus
 from seqgen.evaluation.comparison import checked, measure
+from seqgen.evaluation.ngram import NgramModel
 from seqgen.generation.engine import generate
 from seqgen.plugin import Piece
 from seqgen.report.samples import write_samples
 from seqgen.training.creation import create_run
 from seqgen.training.session import train
+from seqgen.vocab import Vocab
 
 
 def measures_pieces(subject: Subject, folder: Path) -> None:
     """Units are finite, of the same names for every piece; metrics have one row a piece.
 
-    The codec takes every probe as a condition.
+    Likelihoods are finite, from a predictor alone. The codec takes every probe as a condition.
     """
     units = [subject.codec.units(ids) for ids in subject.ids]
     assert units[0] and all(each.keys() == units[0].keys() for each in units)
@@ -31,12 +33,16 @@ def measures_pieces(subject: Subject, folder: Path) -> None:
     probes = list(subject.domain.probes(subject.codec))[:2]
     for condition in probes:
         subject.codec.tracker(condition)
+    # A model that has learned nothing: every id is as likely.
+    uniform = NgramModel(Vocab.of(subject.codec.vocab), 1)
+    rated = subject.domain.likelihoods(subject.codec, uniform, iter(subject.pieces))
+    assert all(name and math.isfinite(value) for name, value in rated.items()), rated
     found = subject.domain.measure_probes(probes, new[: len(probes)], subject.pieces)
     checked(subject.domain, found, new[: len(probes)], subject.pieces)
 
 
 def learns_and_writes(subject: Subject, folder: Path) -> None:
-    """A small model learns a demo piece, scores it, and writes pieces into files."""
+    """A small model learns a demo piece and writes new pieces into files."""
     # One copy for each lane: a lane that began in the middle would learn to begin there.
     pieces: dict[Any, list[Piece]] = {"train": subject.pieces[:1] * 4, "valid": subject.pieces[:1]}
     corpus = write_corpus(folder / "corpus", subject.name, pieces, codec=subject.codec_name)
@@ -45,8 +51,6 @@ def learns_and_writes(subject: Subject, folder: Path) -> None:
     run = create_run(folder / "run", corpus, model, replace(config, device="cpu"))
     losses = [report.valid_loss for report in train(run, corpus) if report.valid_loss is not None]
     assert losses[-1] < losses[0], losses
-    rated = run.domain.likelihoods(run, iter(subject.pieces[:1]))
-    assert all(name and math.isfinite(value) for name, value in rated.items()), rated
     new = list(generate(run, 2, limit=LimitConfig(length=60)))
     samples = write_samples(run, new, folder / "samples")
     assert len(samples.paths) >= 2 and all(path.exists() for path in samples.paths)

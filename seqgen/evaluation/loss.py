@@ -7,6 +7,7 @@ a text, whatever is read beside it. Comes from: `seqgen.data.spans`. Next: `seqg
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -89,10 +90,18 @@ def _side_by_side(model: SequenceLSTM, rows: list[Steps]) -> Steps:
     return Steps(inputs, targets, features)
 
 
-def grouped(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Yield groups of spans to be read side by side."""
-    remaining = iter(spans)
-    while group := list(itertools.islice(remaining, LANES)):
+def grouped(spans: Iterable[Span], most: float = math.inf) -> Iterator[list[Span]]:
+    """Yield groups of at most `LANES` spans, with at most `most` steps if they are several."""
+    group: list[Span] = []
+    for span in spans:
+        if group and sum(map(len, group)) + len(span) > most:
+            yield group
+            group = []
+        group.append(span)
+        if len(group) == LANES:
+            yield group
+            group = []
+    if group:
         yield group
 
 

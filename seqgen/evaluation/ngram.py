@@ -68,7 +68,7 @@ class NgramModel:
 
     def __init__(self, vocab: Vocab, order: int) -> None:
         self.order, self.counted = order, 0
-        self._vocab = vocab
+        self._vocab, self._ends = vocab, (vocab.start, vocab.end)
         self._used = 0
         self._keys = np.zeros(2**12, np.uint64)
         self._table = np.zeros((2**12, 3), np.uint32)
@@ -78,16 +78,25 @@ class NgramModel:
     def fit(self, pieces: Iterable[Ids]) -> Self:
         """Count the n-grams of pieces, END included."""
         for piece in pieces:
-            self._log_probabilities(piece, learn=True)
+            self._losses(piece, learn=True)
         return self
 
-    def log_probabilities(self, piece: Ids) -> NDArray[np.float64]:
-        """Return the log-probability of every id and END ``(N + 1,)``, in nats."""
-        return self._log_probabilities(piece, learn=False)
+    def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
+        """Yield ``(N + 1, V')`` for each piece, as a `seqgen.plugin.Predictor` does."""
+        for piece in pieces:
+            inputs, _ = piece_steps(self._vocab, piece, 0, len(piece) + 1)
+            probabilities = np.empty((len(inputs), self._vocab.targets))
+            arrays = (self._keys, self._table, self._context, probabilities)
+            _distribute(inputs, self._ends, *arrays)
+            yield np.log(probabilities)
+
+    def losses(self, piece: Ids) -> NDArray[np.float64]:
+        """Return the nats of every id of a piece and of END ``(N + 1,)``."""
+        return self._losses(piece, learn=False)
 
     def nats(self, piece: Ids) -> float:
-        """Return the nats of a piece's ids in all, END left out."""
-        return -float(self.log_probabilities(piece)[:-1].sum())
+        """Return the sum of the nats of a piece's ids, without END."""
+        return float(self.losses(piece)[:-1].sum())
 
     def span_nats(self, span: Span) -> tuple[float, float]:
         """Return the nats of a span's ids, and of END, if it ends its piece."""
@@ -121,9 +130,17 @@ class NgramModel:
         """
         learn = learn and self._has_room(len(inputs) * (self.order + 1))
         probabilities = np.ones((len(inputs), self.order))
-        ends = (self._vocab.start, self._vocab.end)
         self._used += _read(
-            *(inputs, targets, ends, learn, self._keys, self._table, self._context, probabilities)
+            *(
+                inputs,
+                targets,
+                self._ends,
+                learn,
+                self._keys,
+                self._table,
+                self._context,
+                probabilities,
+            )
         )
         if learn:
             self.counted += int(((targets != IGNORE) & (targets != self._vocab.end)).sum())
@@ -138,12 +155,12 @@ class NgramModel:
         self.order = order
         self._context = self._context[:order]
 
-    def _log_probabilities(self, piece: Ids, learn: bool) -> NDArray[np.float64]:
+    def _losses(self, piece: Ids, learn: bool) -> NDArray[np.float64]:
         result = np.empty(len(piece) + 1)
         for low in range(0, len(result), CHUNK):
             inputs, targets = piece_steps(self._vocab, piece, low, min(low + CHUNK, len(result)))
             predicted = self.read(inputs, targets, learn=learn)[:, -1]
-            result[low : low + CHUNK] = np.log(predicted)
+            result[low : low + CHUNK] = -np.log(predicted)
         return result
 
     def _has_room(self, entries: int) -> bool:
@@ -226,31 +243,67 @@ def _read(
     probabilities: NDArray[np.float64],
 ) -> int:
     """Do the work of `NgramModel.read`; return how many entries are new."""
-    start, end = ends
     order, new = len(context), 0
     for step in range(len(inputs)):
-        if inputs[step] == start or inputs[step] == end:
-            _open(context, start)
-        else:
-            for length in range(order - 1, 0, -1):
-                context[length] = _longer(context[length - 1], inputs[step])
+        _advance(context, inputs[step], ends)
         target = targets[step]
         if target < 0:
             continue
-        # START is never predicted: as many ids are left as END is the last of.
-        probability = 1.0 / (end + 1)
-        for length in range(order):
-            slot = _find(keys, context[length])
-            if keys[slot]:
-                came = table[_find(keys, _longer(context[length], target)), _CAME]
-                followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
-                if followed:
-                    probability = (came + different * probability) / (followed + different)
-            probabilities[step, length] = probability
+        _interpolate(keys, table, context, target, ends[1], probabilities[step])
         if learn:
             for length in range(order):
                 new += _count(keys, table, context[length], target)
     return new
+
+
+@compiled
+def _distribute(
+    inputs: Ids,
+    ends: tuple[int, int],
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    probabilities: NDArray[np.float64],
+) -> None:
+    """Fill in the probabilities ``(N, V')`` of all ids after each input ``(N,)``."""
+    orders = np.empty(len(context))
+    for step in range(len(inputs)):
+        _advance(context, inputs[step], ends)
+        for target in range(probabilities.shape[1]):
+            _interpolate(keys, table, context, target, ends[1], orders)
+            probabilities[step, target] = orders[-1]
+
+
+@compiled
+def _advance(context: NDArray[np.uint64], token: int, ends: tuple[int, int]) -> None:
+    """Append an id to the contexts of all lengths; START and END begin them anew."""
+    if token == ends[0] or token == ends[1]:
+        _open(context, ends[0])
+    else:
+        for length in range(len(context) - 1, 0, -1):
+            context[length] = _longer(context[length - 1], token)
+
+
+@compiled
+def _interpolate(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    target: int,
+    end: int,
+    probabilities: NDArray[np.float64],
+) -> None:
+    """Fill in the probability of a target given 0, 1, 2 ... ids before it, ``(order,)``."""
+    # START is never predicted, so V' = END + 1 ids share the probability.
+    probability = 1.0 / (end + 1)
+    for length in range(len(context)):
+        slot = _find(keys, context[length])
+        if keys[slot]:
+            came = table[_find(keys, _longer(context[length], target)), _CAME]
+            followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
+            if followed:
+                probability = (came + different * probability) / (followed + different)
+        probabilities[length] = probability
 
 
 @compiled

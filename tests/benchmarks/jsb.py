@@ -52,7 +52,7 @@ def ngram_baselines(corpus: seqgen.Corpus) -> dict[str, float]:
 
 def note_loss(model: NgramModel, pieces: list[np.ndarray]) -> float:
     """Return the mean loss per note token; END does not count."""
-    return float(np.concatenate([-model.log_probabilities(ids)[:-1] for ids in pieces]).mean())
+    return float(np.concatenate([model.losses(ids)[:-1] for ids in pieces]).mean())
 
 
 def main() -> None:

@@ -30,13 +30,14 @@ from numpy.typing import NDArray
 from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.codecs.trace import Trace, ink_of, trace_of
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures.likelihood import LANES, D, soft_nats
+from seqgen_handwriting.measures.likelihood import D, soft_nats
 from strokes import drawings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import seqgen
 from seqgen.data.batches import IGNORE
+from seqgen.evaluation.loss import LANES
 from seqgen.model import ResetLSTM, State
 from seqgen.training.learner import FORGETTING
 from seqgen.training.loop import learning_rate
@@ -293,7 +294,8 @@ def main() -> None:
         run = seqgen.create_run(Path(folder) / "run", corpus, None, settings)
         for report in seqgen.train(run, corpus):
             benchmark.watch(report)
-        tokens = soft_nats(run, data["test"], np.random.default_rng(0))
+        predictor = seqgen.NetworkPredictor(run)
+        tokens = soft_nats(run.codec, predictor, data["test"], np.random.default_rng(0))
 
         codec, config = corpus.codec, run.train_config
         split = {name: traces_of(inks, codec) for name, inks in data.items()}

@@ -70,7 +70,7 @@ def ngram_frame_loss(corpus: seqgen.Corpus) -> tuple[str, float]:
         nats = frames = 0.0
         for piece in ids[split]:
             begin = int(np.argmax(piece == CLOSE)) + 1
-            nats -= model.log_probabilities(piece)[begin:-1].sum()
+            nats += model.losses(piece)[begin:-1].sum()
             frames += (piece == CLOSE).sum() - 1
         return float(nats / frames)
 

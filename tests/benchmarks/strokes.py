@@ -17,10 +17,10 @@ import numpy as np
 from harness import Benchmark
 from seqgen_handwriting.files.stroke3 import drawings_in
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures.likelihood import Bigram, cell_nats, ngram_nats, soft_nats
+from seqgen_handwriting.measures.likelihood import cell_nats, soft_nats
 
 import seqgen
-from seqgen.evaluation.ngram import baseline
+from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
@@ -57,7 +57,7 @@ def measure(name: str, file: str) -> None:
         if benchmark.given.out:
             new = list(seqgen.generate(run, NEW, seed=benchmark.seed))
             write_page(run, write_samples(run, new, out / "drawings", ".svg"), out / "index.html")
-        found = soft_nats(run, data["test"])
+        found = soft_nats(run.codec, seqgen.NetworkPredictor(run), data["test"])
         benchmark.finish(
             found.soft_per_point,
             baselines=floors(corpus, data["test"]),
@@ -74,11 +74,11 @@ def floors(corpus: seqgen.Corpus, test: list[Ink]) -> dict[str, float]:
     """Return what counting achieves on the test split, in nats a point."""
     codec = corpus.codec
     train = [np.asarray(corpus.piece(each.piece), np.int64) for each in corpus.segments("train")]
-    soft = ngram_nats(codec, Bigram(train, len(codec.vocab)), test)
+    soft = soft_nats(codec, NgramModel(corpus.vocab, 2).fit(train), test)
     best, cells = baseline(corpus), cell_nats(codec.steps)
     hard = 0.0
     for ids in map(codec.encode, test):
-        hard += cells[ids].sum() - best.model.log_probabilities(ids).sum()
+        hard += cells[ids].sum() + best.model.losses(ids).sum()
     return {
         "bigram, soft": soft.soft_per_point,
         "bigram, hard": soft.hard_per_point,

@@ -20,21 +20,21 @@ from seqgen_handwriting.demo import Writer, demo_lines, write_line
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.json_files import read_json
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures import likelihood
 from seqgen_handwriting.measures.likelihood import (
     WIDENING,
-    Bigram,
     D,
     cell_nats,
     ink_nats,
     mixture,
-    ngram_nats,
     soft_nats,
 )
 
 from seqgen import testing
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError
+from seqgen.evaluation import loss, predictor
+from seqgen.evaluation.ngram import NgramModel
+from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import DomainSpec
 from seqgen.vocab import Vocab
@@ -374,7 +374,7 @@ def test_hard_nats_are_those_of_codes_and_cells() -> None:
     size = len(codec.vocab)
     ids = codec.encode(DRAWINGS[0])
     uniform = np.full((len(ids) + 1, size + 1), -np.log(size + 1))
-    found = ink_nats(codec, DRAWINGS[0], lambda _: uniform)
+    found = ink_nats(codec, DRAWINGS[0], uniform)
     expected = (len(ids) + 1) * np.log(size + 1) + cell_nats(codec.steps)[ids].sum()
     assert found.hard == pytest.approx(expected)
     assert (found.drawings, found.points) == (1, DRAWINGS[0].points - 1)
@@ -387,10 +387,9 @@ def test_noise_takes_from_a_lattice_what_its_points_have_for_nothing() -> None:
     ids = codec.encode(lattice)
     sure = np.full((len(ids) + 1, len(codec.vocab) + 1), -50.0)
     sure[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))] = 0.0
-    exact = ink_nats(codec, lattice, lambda _: sure).soft_per_point
+    exact = ink_nats(codec, lattice, sure).soft_per_point
     noisy = [
-        ink_nats(codec, lattice, lambda _: sure, np.random.default_rng(0)).soft_per_point
-        for _ in range(2)
+        ink_nats(codec, lattice, sure, np.random.default_rng(0)).soft_per_point for _ in range(2)
     ]
     assert exact < -0.5 and noisy[0] == noisy[1] and noisy[0] > 0
 
@@ -402,37 +401,38 @@ def test_announced_letters_are_given_and_advancing_counts() -> None:
     known = np.full((len(ids) + 1, size + 1), -1.0)
     rows = known.copy()
     rows[:-1][codec.pen.actions[ids] == codec.pen.actions[codec.pen.first_letter]] = -9.0
-    one, other = (ink_nats(codec, line, lambda _, each=each: each) for each in (known, rows))
+    one, other = (ink_nats(codec, line, each) for each in (known, rows))
     assert one.soft == other.soft
     rows[:-1][ids == codec.pen.advance] = -2.0
-    more = ink_nats(codec, line, lambda _: rows)
+    more = ink_nats(codec, line, rows)
     assert more.soft - one.soft == pytest.approx(float((ids == codec.pen.advance).sum()))
 
 
-def untrained(codec: PointsCodec) -> SimpleNamespace:
-    """Return a run with a small network."""
+def untrained(codec: PointsCodec) -> NetworkPredictor:
+    """Return a small network that predicts."""
     torch.manual_seed(0)
     vocab = Vocab.of(codec.vocab)
     model = SequenceLSTM(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
-    return SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
+    return NetworkPredictor(SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model))
 
 
 def test_a_network_is_scored_alike_in_any_company(monkeypatch) -> None:
-    run = untrained(FITTED[PointsCodec, "drawings"])
+    codec = FITTED[PointsCodec, "drawings"]
+    network = untrained(codec)
     pieces = [replace(ink, strokes=ink.strokes[:count]) for count in (1, 2, 3) for ink in DRAWINGS]
-    together = soft_nats(run, pieces)
-    alone = [soft_nats(run, [ink]) for ink in pieces]
+    together = soft_nats(codec, network, pieces)
+    alone = [soft_nats(codec, network, [ink]) for ink in pieces]
     assert together.soft == pytest.approx(sum(each.soft for each in alone), rel=1e-5)
     assert together.hard == pytest.approx(sum(each.hard for each in alone), rel=1e-5)
     assert together.points == sum(ink.points - 1 for ink in pieces)
-    monkeypatch.setattr(likelihood, "LOGITS", 10_000)
-    assert soft_nats(run, pieces).soft == pytest.approx(together.soft, rel=1e-5)
+    monkeypatch.setattr(predictor, "HELD", 10_000)
+    assert soft_nats(codec, network, pieces).soft == pytest.approx(together.soft, rel=1e-5)
     with pytest.raises(DataError, match="one token a point"):
-        ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], lambda ids: ids)
+        ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], np.zeros((1, 1)))
 
 
 def test_drawings_are_scored_while_they_come(monkeypatch) -> None:
-    monkeypatch.setattr(likelihood, "LANES", 4)
+    monkeypatch.setattr(loss, "LANES", 4)
     given: list[ref[Ink]] = []
 
     def pieces():
@@ -443,35 +443,29 @@ def test_drawings_are_scored_while_they_come(monkeypatch) -> None:
             assert sum(each() is not None for each in given) <= 2 * 4
             yield copy
 
-    assert soft_nats(untrained(FITTED[PointsCodec, "drawings"]), pieces()).drawings == 36
+    codec = FITTED[PointsCodec, "drawings"]
+    assert soft_nats(codec, untrained(codec), pieces()).drawings == 36
 
 
 @CODECS
 def test_codecs_of_one_token_a_point_have_likelihoods(kind) -> None:
-    run = untrained(FITTED[kind, "drawings"])
-    found = Handwriting().likelihoods(run, iter(DRAWINGS))
+    codec = FITTED[kind, "drawings"]
+    network = untrained(codec)
+    found = Handwriting().likelihoods(codec, network, iter(DRAWINGS))
     if kind is PolarCodec:
         assert found == {}
     else:
-        nats = soft_nats(run, DRAWINGS)
+        nats = soft_nats(codec, network, DRAWINGS)
         assert list(found.values()) == [nats.soft_per_point, nats.soft_per_drawing]
-
-
-def test_the_floor_counts_pairs() -> None:
-    table = Bigram([np.array([0, 1, 0, 1])], 3)
-    assert np.exp(table(np.array([0, 1]))).sum(axis=1) == pytest.approx(1)
-    # After 0 came 1, twice; of five in all, two were 1, and three were different.
-    below = (2 + 3 / 4) / (5 + 3)
-    assert np.exp(table(np.array([0]))[1, 1]) == pytest.approx((2 + below) / 3)
 
 
 def test_counting_beats_knowing_nothing() -> None:
     codec = FITTED[PointsCodec, "drawings"]
-    size = len(codec.vocab)
-    counted = Bigram([codec.encode(ink) for ink in DRAWINGS[:8]], size)
-    nothing = Bigram([], size)
+    vocab = Vocab.of(codec.vocab)
+    counted = NgramModel(vocab, 2).fit([codec.encode(ink) for ink in DRAWINGS[:8]])
+    nothing = NgramModel(vocab, 2)
     test = DRAWINGS[8:]
-    assert ngram_nats(codec, counted, test).soft < ngram_nats(codec, nothing, test).soft
+    assert soft_nats(codec, counted, test).soft < soft_nats(codec, nothing, test).soft
 
 
 def test_lines_are_english_by_several_made_up_writers() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Domain, Metric
+from seqgen.plugin import Codec, Domain, Metric, Predictor
 from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.points import PointsCodec
@@ -28,9 +28,6 @@ from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import kind, root_of
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.paper import Sheet, on_paper, pages
-
-if TYPE_CHECKING:
-    import seqgen
 
 
 class Handwriting(Domain):
@@ -126,14 +123,16 @@ class Handwriting(Domain):
 
         return measure_texts(probes, written, reference)
 
-    def likelihoods(self, run: seqgen.Run, pieces: Iterable[Ink]) -> Mapping[str, float]:
+    def likelihoods(
+        self, codec: Codec, predictor: Predictor, pieces: Iterable[Ink]
+    ) -> Mapping[str, float]:
         """Return soft nats a point and a drawing; none where a point takes several tokens."""
         # Only scoring needs it.
         from seqgen_handwriting.measures.likelihood import D, has_density, soft_nats
 
-        if not has_density(run.codec):
+        if not has_density(codec):
             return {}
-        found, known = soft_nats(run, pieces), f"at {100 * D:g} % of the side"
+        found, known = soft_nats(codec, predictor, pieces), f"at {100 * D:g} % of the side"
         return {
             f"soft nats a point {known}": found.soft_per_point,
             f"soft nats a drawing {known}": found.soft_per_drawing,

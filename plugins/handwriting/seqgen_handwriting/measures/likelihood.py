@@ -9,23 +9,19 @@ lattice give no nats for free: D^2 / 12 is added to each variance, and a density
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids
+from seqgen.plugin import Codec, Ids, Predictor
 from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.codebook import Books
 from seqgen_handwriting.codecs.pen_states import LETTER
 from seqgen_handwriting.ink import Ink
-
-if TYPE_CHECKING:
-    import seqgen
 
 #: To what part of a side points are known.
 D = 0.01
@@ -34,15 +30,6 @@ D = 0.01
 #: of two neighbouring codes it will be than their residuals tell. Of validation pieces kanji are
 #: likeliest with 1.4 and Omniglot's with 1.05, or 1.4 if points are moved at random.
 WIDENING = 1.2
-
-#: Drawings that a network reads side by side.
-LANES = 32
-
-#: Most log-probabilities of one call: of long drawings fewer are read side by side.
-LOGITS = 2**24
-
-#: Log-probabilities of a piece's ids ``(N,)``: of every id at every position ``(N + 1, V')``.
-Predictor: TypeAlias = Callable[[Ids], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -86,13 +73,19 @@ def has_density(codec: Codec) -> bool:
 
 
 def soft_nats(
-    run: seqgen.Run, inks: Iterable[Ink], noise: np.random.Generator | None = None
+    codec: Codec,
+    predictor: Predictor,
+    inks: Iterable[Ink],
+    noise: np.random.Generator | None = None,
 ) -> InkNats:
-    """Score drawings with the network of a run; a few at a time are in memory.
+    """Score drawings with a network or any other model; a few at a time are in memory.
 
     Parameters
     ----------
-    run : Run
+    codec : Codec
+        One token a point: `points` or `grid`.
+    predictor : Predictor
+        `seqgen.NetworkPredictor(run)`, or n-gram counts: the floor that a network has to clear.
     inks : iterable of Ink
     noise : Generator, optional
         Moves every point at random within a square of D around where it is, so that a density
@@ -101,47 +94,50 @@ def soft_nats(
     Raises
     ------
     DataError
-        If the run's codec is not one of one token a point, or cannot encode a drawing.
+        If the codec is another one, or cannot encode a drawing.
     """
-    codec = run.codec
-    if not isinstance(codec, InkCodec):
-        raise DataError(f"{run.folder} is no run of a codec for ink")
-    remaining, total = iter(inks), InkNats(0, 0, 0.0, 0.0)
-    while group := list(islice(remaining, LANES)):
-        predicted = _predicted(run, [codec.encode(ink) for ink in group])
-        for ink, log_probabilities in zip(group, predicted, strict=True):
-            nats = ink_nats(codec, ink, lambda _: log_probabilities, noise)  # noqa: B023
-            total = _plus(total, nats)
-    return total
+    ahead: deque[Ink] = deque()
 
+    def encoded() -> Iterator[Ids]:
+        for ink in inks:
+            ahead.append(ink)
+            yield codec.encode(ink)
 
-def ngram_nats(codec: InkCodec, predict: Predictor, inks: Iterable[Ink]) -> InkNats:
-    """Score drawings with any other model: the floor that a network has to clear."""
     total = InkNats(0, 0, 0.0, 0.0)
-    for ink in inks:
-        total = _plus(total, ink_nats(codec, ink, predict))
+    for log_probabilities in predictor.log_probabilities(encoded()):
+        total = _plus(total, ink_nats(codec, ahead.popleft(), log_probabilities, noise))
     return total
 
 
 def ink_nats(
-    codec: InkCodec, ink: Ink, predict: Predictor, noise: np.random.Generator | None = None
+    codec: Codec,
+    ink: Ink,
+    log_probabilities: NDArray[np.float64],
+    noise: np.random.Generator | None = None,
 ) -> InkNats:
-    """Score one drawing; `noise` as for `soft_nats`.
+    """Score one drawing.
+
+    Parameters
+    ----------
+    codec : Codec
+    ink : Ink
+    log_probabilities : float64 array (N + 1, V')
+        Of every id at every position of the encoded drawing; the last column is END.
+    noise : Generator, optional
+        As for `soft_nats`.
 
     Raises
     ------
     DataError
-        If the codec is not one of one token a point, or cannot encode it.
+        If the codec has not one token a point, or cannot encode the drawing.
     """
-    books = codec.steps
-    if not isinstance(books, Books):
+    if not isinstance(codec, InkCodec) or not isinstance(codec.steps, Books):
         raise DataError("the likelihood of points needs one token a point: codec points or grid")
-    ids = codec.encode(ink)
-    log_probabilities = predict(ids)  # (N + 1, V')
-    own = log_probabilities[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))]
+    books, ids = codec.steps, codec.encode(ink)
+    own = log_probabilities[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))]  # (N + 1,)
     actions = codec.pen.actions[ids]
     is_step = actions < LETTER
-    steps, rows = ids[is_step], log_probabilities[:-1][is_step]
+    steps, rows = ids[is_step], log_probabilities[:-1][is_step]  # (P,), (P, V')
     over, lifted = _steps_to_code(codec, ink, steps)
     if noise is not None:
         over += noise.uniform(-D / 2, D / 2, over.shape)
@@ -199,36 +195,6 @@ def mixture(
     return result
 
 
-class Bigram:
-    """Predicts an id from the one before it, smoothed as Witten and Bell did (1991, method C).
-
-    Parameters
-    ----------
-    pieces : iterable of int64 array (N,)
-    size : int
-        V: number of ids without END, which is predicted, and START, which is read.
-    """
-
-    def __init__(self, pieces: Iterable[Ids], size: int) -> None:
-        counts = np.zeros((size + 1, size + 1))
-        for ids in pieces:
-            # The last row is that of START, the last column that of END.
-            np.add.at(counts, (np.append(size, ids), np.append(ids, size)), 1)
-        below = _smoothed(counts.sum(axis=0)[None], np.full(size + 1, 1 / (size + 1)))
-        self._table = np.log(_smoothed(counts, below[0]))
-        self._size = size
-
-    def __call__(self, ids: Ids) -> NDArray[np.float64]:
-        """Return log-probabilities ``(N + 1, V + 1)``."""
-        return np.asarray(self._table[np.append(self._size, ids)])
-
-
-def _smoothed(counts: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    different = (counts > 0).sum(axis=1, keepdims=True)
-    total = counts.sum(axis=1, keepdims=True) + different
-    return np.where(total > 0, (counts + different * below) / np.maximum(total, 1), below)
-
-
 def _steps_to_code(
     codec: InkCodec, ink: Ink, steps: Ids
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -250,28 +216,3 @@ def _plus(one: InkNats, other: InkNats) -> InkNats:
         one.soft + other.soft,
         one.hard + other.hard,
     )
-
-
-def _predicted(run: seqgen.Run, group: list[Ids]) -> Iterator[NDArray[np.float64]]:
-    """Yield the network's log-probabilities of pieces ``(N + 1, V')``, read side by side."""
-    # Only scoring needs it.
-    import torch
-
-    longest = max(map(len, group))
-    if len(group) > 1 and len(group) * (longest + 1) * run.vocab.targets > LOGITS:
-        half = len(group) // 2
-        yield from _predicted(run, group[:half])
-        yield from _predicted(run, group[half:])
-        return
-    inputs = np.full((len(group), longest + 1), run.vocab.end)
-    features = np.zeros((*inputs.shape, len(run.codec.feature_sizes)), np.int64)
-    for row, ids in enumerate(group):
-        inputs[row, 0], inputs[row, 1 : len(ids) + 1] = run.vocab.start, ids
-        features[row, : len(ids) + 1] = run.codec.features(ids)
-    with torch.no_grad():
-        model = run.model.eval()
-        device = next(model.parameters()).device
-        read = (torch.from_numpy(array).to(device) for array in (inputs, features))
-        logits, _ = model(*read)
-        result = logits.double().log_softmax(-1).cpu().numpy()
-    yield from (result[row, : len(ids) + 1] for row, ids in enumerate(group))

@@ -205,18 +205,10 @@ class Domain(Protocol):
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
     ) -> Mapping[str, float]:
-        """Return how well a model predicts pieces, beyond a loss per token; by default nothing.
+        """Return figures that no loss per token gives, by name; by default none.
 
-        Each figure is for all pieces together: nats a point of a drawing, for example.
-
-        Parameters
-        ----------
-        codec : Codec
-            The codec of the model.
-        predictor : Predictor
-        pieces : iterable of piece
-            As they were read from files; `codec` encodes all of them. Read once: there may be
-            more than memory holds.
+        Each is for all pieces together, such as nats a point. `codec` is the model's and encodes
+        all pieces. They are read once: there may be more than memory holds.
         """
         return {}
 
@@ -225,12 +217,11 @@ class Predictor(Protocol):
     """A trained model as plugins see it: ids in, log-probabilities out."""
 
     def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
-        """Yield one array ``(N + 1, len(vocab) + 1)`` for each piece of ids ``(N,)``, in order.
+        """Yield an array ``(N + 1, len(vocab) + 1)`` for each piece of ids ``(N,)``.
 
         Row i predicts position i from ``ids[:i]``; the last column is END. A few pieces are read
-        ahead, because they are predicted side by side.
+        ahead and predicted side by side.
         """
-        ...
 
 
 class Codec(Protocol):

@@ -1,11 +1,11 @@
-"""The engine's choice against settings by hand: validation loss after the same minutes.
+"""Automatic settings against settings by hand: validation loss after the same minutes.
 
 Three corpora: Tiny Shakespeare (``text/tinyshakespeare/input.txt``), its first hundred thousand
-characters, and the JSB chorales (``music/jsb/Jsb16thSeparated.json``). Each is trained with
-everything left open, then with one thing set otherwise at a time: a narrower and a wider network,
-less and more dropout, two layers, and twice as many epochs where the engine did not take all of
-the time. The figure is the worst of the three ratios of the engine's loss to the best one's: 1
-where nothing tried is better.
+characters, and the JSB chorales (``music/jsb/Jsb16thSeparated.json``). Each is trained with all
+settings automatic, then with one setting changed at a time: a narrower and a wider network, less
+and more dropout, two layers, and twice the epochs where the engine did not use all of the time. The
+figure is the worst of the three ratios of the engine's loss to the best loss; 1 means that nothing
+tried is better.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SMALL = 100_000
 
 
 def prose(benchmark: Benchmark, folder: Path, most: int | None = None) -> seqgen.Corpus:
-    """Return Tiny Shakespeare, or so many of its first characters; the last tenth is held out."""
+    """Return Tiny Shakespeare, or its first characters; the last tenth is held out."""
     text = (benchmark.data / "text/tinyshakespeare/input.txt").read_text("utf-8")[:most]
     cut = int(0.9 * len(text))
     return seqgen.write_corpus(folder, "text", {"train": [text[:cut]], "valid": [text[cut:]]})
@@ -52,7 +52,7 @@ CORPORA: dict[str, Callable[[Benchmark, Path], seqgen.Corpus]] = {
 
 
 def neighbours(chosen: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return settings by name, each one thing away from the engine's choice."""
+    """Return settings by name; each changes one thing of the engine's choice."""
     place, dropout = WIDTHS.index(chosen["hidden"]), chosen["dropout"]
     found: dict[str, dict[str, Any]] = {"more dropout": {"dropout": round(dropout + 0.1, 1)}}
     if dropout:
@@ -70,7 +70,7 @@ def neighbours(chosen: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def train(
     benchmark: Benchmark, corpus: seqgen.Corpus, folder: Path, epochs: float = 0.0, **model: Any
 ) -> tuple[float, dict[str, Any]]:
-    """Return the best validation loss after the minutes, or fewer epochs, and what was chosen."""
+    """Return the best validation loss after the minutes or epochs, and the settings chosen."""
     settings = seqgen.TrainConfig(minutes=benchmark.minutes, epochs=epochs, seed=benchmark.seed)
     run = seqgen.create_run(folder, corpus, seqgen.ModelConfig(**model), settings)
     for report in seqgen.train(run, corpus):
@@ -80,7 +80,7 @@ def train(
 
 
 def compare(benchmark: Benchmark, name: str, folder: Path) -> dict[str, Any]:
-    """Train one corpus in every way; return the losses, and the engine's to the best of them."""
+    """Train one corpus with all settings; return the losses, and the engine's over the best."""
     corpus = CORPORA[name](benchmark, folder / name)
     loss, chosen = train(benchmark, corpus, folder / f"{name}-chosen")
     losses = {"chosen": loss}

@@ -1,7 +1,7 @@
-"""Many pieces side by side, on all cores: the share of this machine's matrix products.
+"""Many pieces at once on all cores, relative to this machine's matrix products.
 
 256 pieces, 2 layers of 512 units, 65 tokens, drawing included. The figure is the rate of
-multiplications and additions of the recurrent and output weights, as a share of the best rate of a
+multiplications and additions of the recurrent and output weights, divided by the best rate of a
 single-precision matrix product in the same run, by NumPy's library or PyTorch's.
 """
 
@@ -26,37 +26,37 @@ def product_rate() -> float:
     return 2 * SIZE**3 / least
 
 
-def step_rate(hidden: int, lanes: int) -> tuple[float, float]:
+def step_rate(hidden: int, batch: int) -> tuple[float, float]:
     """Return operations per second and steps of pieces per second."""
     _, _, stepper = ours(hidden)
     rules = rules_for(seqgen.SampleConfig(ban=("<end>",)), VOCAB, 100)
-    draws, state = np.random.default_rng(0).random((lanes, STEPS)), stepper.start(lanes)
+    draws, state = np.random.default_rng(0).random((batch, STEPS)), stepper.start(batch)
 
     def call() -> None:
         some = Positions(
-            np.full(lanes, VOCAB.start),
-            np.zeros((lanes, 0), np.int64),
-            np.ones((lanes, VOCAB.targets), bool),
-            np.zeros((lanes, 0), np.int64),
-            np.zeros(lanes, np.int64),
-            np.zeros(lanes, np.int64),
+            np.full(batch, VOCAB.start),
+            np.zeros((batch, 0), np.int64),
+            np.ones((batch, VOCAB.targets), bool),
+            np.zeros((batch, 0), np.int64),
+            np.zeros(batch, np.int64),
+            np.zeros(batch, np.int64),
         )
         stepper.write(some, draws, rules, state)
 
     seconds = seconds_of(call, 3.0) / STEPS
-    # Without the columns that only fill up the last panel.
+    # Without the columns that pad the last panel.
     products = hidden * 4 * hidden * 3 + hidden * VOCAB.targets
-    return 2 * lanes * products / seconds, lanes / seconds
+    return 2 * batch * products / seconds, batch / seconds
 
 
 def main() -> None:
     benchmark = Benchmark("batch_speed", "share of the matrix product rate", minutes=0.0)
     products, rates, pieces = [], {}, {}
     for hidden in (128, 256, 512):
-        for lanes in (1, 16, 64, 256):
+        for batch in (1, 16, 64, 256):
             products.append(product_rate())
-            name = f"{hidden} units, {lanes} pieces"
-            rates[name], pieces[name] = step_rate(hidden, lanes)
+            name = f"{hidden} units, {batch} pieces"
+            rates[name], pieces[name] = step_rate(hidden, batch)
     best = max(products)
     shares = {name: rate / best for name, rate in rates.items()}
     benchmark.finish(

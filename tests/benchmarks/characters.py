@@ -1,4 +1,4 @@
-"""What the benchmarks of text have in common: train, choose on validation, score the test."""
+"""Shared by the text benchmarks: train, choose on validation, score the test."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from seqgen.evaluation.ngram import baseline
 
 
 def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Train by the clock, everything else left open; return the losses on the test split.
+    """Train for a time with automatic settings; return the losses on the test split.
 
     Parameters
     ----------
     benchmark : Benchmark
     texts : mapping
-        The text of each split, read as one piece: one stream, its state carried from the first
+        The text of each split, read as one piece: one stream whose state is carried from the first
         character to the last.
 
     Returns
     -------
     dict
         ``static`` and ``adaptive`` nats per character, those of the n-gram ``baselines`` whose
-        order was chosen on validation, the validation loss, and what was chosen.
+        order validation chose, the validation loss, and the settings chosen.
     """
     with tempfile.TemporaryDirectory() as folder:
         pieces = {split: [text] for split, text in texts.items()}

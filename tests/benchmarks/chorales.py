@@ -1,11 +1,11 @@
-"""Generated chorales as a listener with a score would judge them, beside Bach's own.
+"""New chorales as a listener with a score would judge them, beside Bach's own.
 
 Trains on the chorales of music21 and writes 48 new ones with each of some sampling settings. On
-every quarter: is what sounds a triad or a seventh chord? Do voices cross? From quarter to
-quarter: do two voices move in parallel fifths, octaves or unisons? At the end: does the piece end
-by itself, on a chord of all four voices that lasts a quarter or more? The baseline is the same
-of the validation pieces; the figure is the share of chords with the default settings. Then the
-melodies of the validation pieces are harmonised, with several numbers of candidates.
+every quarter: is the sound a triad or a seventh chord? Do voices cross? From quarter to quarter: do
+two voices move in parallel fifths, octaves or unisons? At the end: does the model end the piece, on
+a chord of all four voices that lasts a quarter or more? The baseline is the validation pieces; the
+figure is the share of chords with the default settings. Then the melodies of the validation pieces
+are harmonised with several numbers of candidates.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SETTINGS = {
     "temperature 0.3": seqgen.SampleConfig(temperature=0.3),
 }
 
-#: The best of those that choose among all tokens, whatever their kind.
-ONE_KIND = {"one kind, temperature 0.9": seqgen.SampleConfig(temperature=0.9)}
+#: The best setting without token groups.
+ONE_GROUP = {"one group, temperature 0.9": seqgen.SampleConfig(temperature=0.9)}
 
-#: Candidates for each harmony.
-PARTICLES = (1, 8, 32, 128)
+#: Candidates for each harmony, one setting after another.
+CANDIDATES = (1, 8, 32, 128)
 
 
 def judge(rasters: list[Raster]) -> dict[str, float]:
@@ -61,14 +61,14 @@ def judge(rasters: list[Raster]) -> dict[str, float]:
 
 
 def listen(run: seqgen.Run, sample: seqgen.SampleConfig) -> dict[str, float]:
-    """Return the measures of new pieces, and how many end by themselves."""
+    """Return the measures of new pieces, and the share that the model ended."""
     new = list(seqgen.generate(run, PIECES, sample=sample, batch_size=PIECES))
     ended = sum(piece.stopped_by == "end" for piece in new) / PIECES
     return judge([raster_of(piece.piece) for piece in new]) | {"ended": ended}
 
 
 def harmonise(run: seqgen.Run, originals: list[Music], candidates: int) -> dict[str, float]:
-    """Return the measures of melodies with new lower voices, and how much of these is Bach's."""
+    """Return the measures of melodies with new lower voices, and how much equals Bach's."""
     new = [
         next(seqgen.generate(run, condition=piece, candidates=candidates, seed=number)).piece
         for number, piece in enumerate(originals)
@@ -93,9 +93,9 @@ def main() -> None:
         for report in seqgen.train(run, corpus):
             benchmark.watch(report)
         results = {name: listen(run, sample) for name, sample in SETTINGS.items()}
-        harmonised = {number: harmonise(run, originals, number) for number in PARTICLES}
+        harmonised = {number: harmonise(run, originals, number) for number in CANDIDATES}
         run.codec.groups = ()
-        results |= {name: listen(run, sample) for name, sample in ONE_KIND.items()}
+        results |= {name: listen(run, sample) for name, sample in ONE_GROUP.items()}
     by_bach = judge([raster_of(piece) for piece in originals])
     benchmark.finish(
         results["default"]["chords"],

@@ -1,10 +1,10 @@
-"""What goes wrong on real machines: kills, commands at once, a full disk, and random ids.
+"""Failures of real machines: kills, simultaneous commands, a full disk, and random ids.
 
-``train``, ``prepare`` and ``generate`` are killed (SIGKILL) at random moments: the same command
-then has to end well, and leave no process, no hidden folder and no half result. Two commands run at
+``train``, ``prepare`` and ``generate`` are killed (SIGKILL) at random moments. The same command
+must then succeed and leave no process, no hidden folder and no half result. Two commands run at
 once: nothing is lost or mixed, and there is no traceback. On a full disk (a small tmpfs, where root
-can mount one) a command ends with a message that names a path. Random ids are decoded by the codec
-of each domain's demo. The figure is the number of drills survived.
+can mount one) a command ends with a message that names a path. The codec of each domain's demo
+decodes random ids. The figure is the number of drills survived.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DISK = 200_000
 
 
 class Drills:
-    """Counts what was tried, and what went wrong."""
+    """Counts the drills and their failures."""
 
     def __init__(self, benchmark: Benchmark, place: Path) -> None:
         self.benchmark, self.place = benchmark, place
@@ -46,7 +46,7 @@ class Drills:
         self.chance = random.Random(benchmark.seed)
 
     def note(self, kind: str, faults: list[str]) -> None:
-        """Count a drill, survived if there is no fault."""
+        """Count a drill; it is survived if there is no fault."""
         self.tried[kind] += 1
         told = f"{kind}: {'; '.join(faults) or 'survived'}"
         self.benchmark.say(told)
@@ -59,14 +59,14 @@ class Drills:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    """Start a command in a session of its own."""
+    """Start a command in a new session."""
     command = [sys.executable, "-m", "seqgen", *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
-    """Wait for the end; return the status, the output and what is wrong in any case."""
+    """Wait for the end; return the status, the output and the faults that no command may show."""
     output, errors = process.communicate()
     faults = ["traceback: " + errors[-300:]] if "Traceback" in errors else []
     return process.returncode, output, faults + alive(process.pid)
@@ -90,13 +90,13 @@ def alive(session: int) -> list[str]:
 
 
 def leftovers(*folders: Path) -> list[str]:
-    """Return a fault if something hidden is in one of some folders."""
+    """Return a fault if one of the folders contains a hidden file."""
     found = [str(path) for folder in folders if folder.is_dir() for path in folder.glob(".*")]
     return [f"left {', '.join(found)}"] if found else []
 
 
 def kills(drills: Drills, count: int) -> None:
-    """Kill commands at random moments of their ordinary duration, and do them again."""
+    """Kill commands at random moments of their normal duration, and run them again."""
     place = drills.place
     texts, run = place / "texts", place / "run"
 
@@ -165,7 +165,7 @@ def pairs(drills: Drills, times: int) -> None:
         prepare = ("prepare", "text", texts, "--json")
         seed = ("--seed", 100 + number)
         made = {
-            # Two commands, and how many of them may be refused because of the other.
+            # Two commands, and how many of them may be refused because of the other one.
             "generate into the run": (generate, generate, 0),
             "generate into one folder": (
                 (*generate, "--out", folder / "samples"),
@@ -205,7 +205,7 @@ def pairs(drills: Drills, times: int) -> None:
 
 
 def full_disk(drills: Drills) -> None:
-    """Write what does not fit, where root can mount a small disk."""
+    """Write more than a small disk holds, where root can mount one."""
     disk = drills.place / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)]
@@ -232,7 +232,7 @@ def full_disk(drills: Drills) -> None:
 
 
 def random_ids(drills: Drills, count: int) -> None:
-    """Decode random ids with every codec that has a corpus here: no exception but DataError."""
+    """Decode random ids with every codec that has a corpus here; only DataError is allowed."""
     rng = np.random.default_rng(drills.benchmark.seed)
     for domain in ("text", "music", "handwriting"):
         codec = seqgen.prepare(domain).codec
@@ -249,19 +249,19 @@ def random_ids(drills: Drills, count: int) -> None:
 
 def main() -> None:
     options = {
-        "kills": {"type": int, "default": 20, "help": "of each command"},
-        "pairs": {"type": int, "default": 4, "help": "of each of five kinds"},
+        "kills": {"type": int, "default": 20, "help": "kills of each command"},
+        "pairs": {"type": int, "default": 4, "help": "pairs of each of five kinds"},
         "sequences": {
             "type": int,
             "default": 10**5,
-            "help": "of each codec; the long form has 10^6",
+            "help": "random sequences of each codec; the long form has 10^6",
         },
     }
     benchmark = Benchmark("drills", "drills survived", minutes=0.0, options=options)
     given = benchmark.given
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        # Not the cache of others: two commands that prepare the same are to find nothing there.
+        # A cache of its own, so two commands that prepare the same find nothing there.
         os.environ["SEQGEN_CACHE"] = str(place / "cache")
         drills = Drills(benchmark, place)
         for name, count, words in (("texts", 40, 200), ("many", 40, 4000)):

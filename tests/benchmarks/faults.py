@@ -1,7 +1,7 @@
-"""Faults of a user's first hour: text that loops by default, and budgets of time that are passed.
+"""Faults of a user's first hour: text that loops by default, and exceeded time budgets.
 
-Five corpora of text are learned, and pieces are written with the settings that training chose.
-Then files of 100, 10,000 and 50,000 different characters are learned for half a minute each.
+Trains on five corpora of text and writes pieces with the sampling settings that training chose.
+Then trains on files of 100, 10,000 and 50,000 different characters for half a minute each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness import BY_TOKENS, Benchmark
 import seqgen
 from seqgen.training.defaults import Repetition, longest_run
 
-#: Where each corpus is in the folder of the data sets.
+#: The path of each corpus below the data folder.
 CORPORA = {
     "prose": "text/tinyshakespeare/input.txt",
     "C": "text/c-source/stb.txt",
@@ -30,7 +30,7 @@ CORPORA = {
     "headlines": "text/headlines",
 }
 
-#: The default of all codecs of text before it was measured.
+#: The default of all text models before it was measured.
 BEFORE = seqgen.SampleConfig(temperature=0.8, min_p=0.05)
 
 #: Pieces of each corpus, and their tokens: as many as `seqgen generate` allows by default.
@@ -41,7 +41,7 @@ VOCABULARIES, CHARACTERS = (100, 10_000, 50_000), 1_000_000
 
 
 def properties(bench: Benchmark, name: str, folder: Path) -> dict[str, Any]:
-    """Train on a corpus, write pieces with the default settings and those of before, and count."""
+    """Train on a corpus; measure pieces with the default settings and with the earlier ones."""
     corpus = seqgen.prepare("text", [bench.data / CORPORA[name]], folder / "corpus")
     config = seqgen.TrainConfig(**bench.budget, seed=bench.seed)
     run = seqgen.create_run(folder / "run", corpus, train=config)
@@ -63,13 +63,13 @@ def properties(bench: Benchmark, name: str, folder: Path) -> dict[str, Any]:
 def written(run: seqgen.Run, sample: seqgen.SampleConfig | None, seed: int) -> Repetition:
     """Return how repetitive new pieces are."""
     limit = seqgen.LimitConfig(length=LENGTH)
-    # Another seed than the one with which the settings were chosen.
+    # Not the seed that chose the settings.
     new = seqgen.generate(run, PIECES, sample=sample, limit=limit, seed=seed + 1)
     return Repetition.of([piece.ids for piece in new if len(piece.ids)])
 
 
 def overrun(bench: Benchmark, vocabulary: int, folder: Path) -> float:
-    """Return how many seconds longer than its budget a training takes, from start to end."""
+    """Return the seconds by which a training exceeds its budget, process start included."""
     rng = np.random.default_rng(bench.seed)
     letters = [letter for letter in map(chr, range(sys.maxunicode)) if letter.isalpha()]
     drawn = rng.zipf(1.2, CHARACTERS) % vocabulary

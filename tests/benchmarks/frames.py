@@ -1,6 +1,6 @@
 """A plugin in one file: music as the set of pitches that sound in every frame.
 
-It serves the benchmark `polyphonic` only, which announces it as an installed plugin would be.
+Only the benchmark `polyphonic` uses it, and announces it as an installed plugin would be.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqgen.plugin import Codec, Domain, DomainSpec, Ids, hookimpl
 KEYS = 88
 CLOSE = KEYS
 
-#: From so many on, notes in a frame and frames that a note has lasted are not told apart.
+#: Largest count of notes in a frame, and of frames of a held note; more count the same.
 MANY = 15
 
 #: Frames after which the place repeats.
@@ -34,16 +34,16 @@ def seqgen_domains() -> Iterable[DomainSpec]:
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """There is nothing to choose."""
+    """No options."""
 
 
 class FrameCodec(Codec):
-    """The keys that are down in every frame, the highest first, then one token to close it.
+    """The keys that are down in every frame, highest first, then one token that closes it.
 
-    A piece is a truth value for each frame and key, ``(frames, 88)``. The order is fixed, so that
-    the probability of a frame's tokens is that of its set, or less. Features: how many notes the
-    frame has so far, the last of them, the next lower ones of the frame before (the first of
-    which is what is being held), how long that one has lasted, and the place in sixteen frames.
+    A piece is a truth value for each frame and key, ``(frames, 88)``. The order is fixed, so the
+    probability of a frame's tokens is at most that of its set. Features: how many notes the frame
+    has so far, the last of them, the next lower notes of the frame before (the first of which is
+    held), how long that one has lasted, and the place in sixteen frames.
     """
 
     options_type: ClassVar[type[Any]] = FrameOptions
@@ -59,7 +59,7 @@ class FrameCodec(Codec):
         return cls(options)
 
     def encode(self, piece: NDArray[np.bool_]) -> Ids:
-        """Return the keys of each frame, the highest first, and `CLOSE`."""
+        """Return the keys of each frame, highest first, and `CLOSE`."""
         frames, keys = np.nonzero(piece[:, ::-1])
         counts = piece.sum(axis=1)
         ids = np.full(len(piece) + len(keys), CLOSE)
@@ -68,7 +68,7 @@ class FrameCodec(Codec):
         return ids
 
     def decode(self, ids: Ids) -> NDArray[np.bool_]:
-        """Return the frames; one that is not closed counts."""
+        """Return the frames; an unclosed one counts."""
         frame = np.cumsum(ids == CLOSE) - (ids == CLOSE)
         piece = np.zeros((int(frame[-1]) + 1 if len(ids) else 0, KEYS), bool)
         played = ids != CLOSE
@@ -127,7 +127,7 @@ class FrameTracker:
         """Force nothing."""
 
     def push(self, token: int) -> None:
-        """Take note of a token."""
+        """Record a token."""
         if token != CLOSE:
             self._now.append(token)
             return

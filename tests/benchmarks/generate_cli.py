@@ -1,6 +1,6 @@
-"""``seqgen generate`` from start to end, 1,000 characters from a small run: wall time.
+"""Wall time of ``seqgen generate``, 1,000 characters from a small run.
 
-The figure is the ratio to ``python -c "import torch"``, the median of eleven runs each in turn.
+The figure is the ratio to ``python -c "import torch"``: medians of eleven runs each, in turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RUNS = 11
 
 
 def wall_seconds(arguments: list[str]) -> float:
-    """Return how long Python takes with these arguments."""
+    """Return the seconds that Python takes with these arguments."""
     began = time.perf_counter()
     subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""What every benchmark has in common: its arguments, and the JSON object it prints."""
+"""Shared by all benchmarks: the arguments, and the JSON object that is printed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Benchmark:
     Parameters
     ----------
     name, unit : str
-        Of the figure.
+        Name and unit of the figure.
     minutes : float
         Default training time.
     options : mapping, optional
-        What else may be given, in `given` then: settings of ``add_argument`` by name.
+        Further options, as settings of ``add_argument`` by name; their values are in `given`.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class Benchmark:
 
     @property
     def data(self) -> Path:
-        """The folder of the data sets; the program ends if it is not there."""
+        """The folder of the data sets; the program ends if it is missing."""
         if not self._data.is_dir():
             sys.exit(f"no data folder {self._data}; give its place with --data")
         return self._data
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What to train for, as settings of `seqgen.TrainConfig`."""
+        """The training budget, as settings of `seqgen.TrainConfig`."""
         tokens = getattr(self.given, "tokens", 0)
         return {"tokens": tokens} if tokens else {"minutes": self.minutes}
 
@@ -75,7 +75,7 @@ class Benchmark:
             )
 
     def say(self, text: str) -> None:
-        """Print a line on the error stream, unless nothing but the result is wanted."""
+        """Print a line on the error stream, unless ``--json`` is given."""
         if not self._quiet:
             print(text, file=sys.stderr, flush=True)
 

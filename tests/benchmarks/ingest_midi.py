@@ -1,10 +1,10 @@
-"""Reading MIDI: how many times less processor time than pretty_midi, and whether notes agree.
+"""Reading MIDI: processor time relative to pretty_midi, and whether notes agree.
 
-Data: all MIDI files under ``music/``. The figure is the time of pretty_midi's own constructor
-divided by that of reading and encoding, the latter with the first of `CODECS` that is
-installed; it must be at least 100. Each goes through all files `RUNS` times, by turns, and the best
-for each file is kept. Without the pedal, notes are compared with pretty_midi's: same pitch,
-velocity and drums, onset within a millisecond, and the same end and tempo, or it is said why not.
+Data: all MIDI files under ``music/``. The figure is the time of pretty_midi's constructor divided
+by that of reading and encoding, with the first of `CODECS` that is installed; it must be at least
+100. Each goes through all files `RUNS` times, by turns, and the best time of each file counts.
+Without the pedal, notes are compared with pretty_midi's: same pitch, velocity and drums, onset
+within a millisecond, and the same end and tempo. Differences are counted by their reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pieces(path: Path) -> list[Music]:
 
 
 def fitted(files: list[Path]) -> tuple[str, Any]:
-    """Return a codec for any music and its name, or none."""
+    """Return a codec for any music and its name, or None."""
     for name in CODECS:
         if (codec := MusicDomain.codecs.get(name)) is not None:
             return name, codec.fit(
@@ -69,7 +69,7 @@ def times(files: list[Path], codec: Any) -> dict[str, float]:
     for _ in range(RUNS):
         for file in files:
             keep("pretty_midi", file, seconds(lambda file=file: pretty_midi.PrettyMIDI(str(file))))
-        # As when a corpus is prepared: nothing else comes between two files.
+        # Nothing comes between two files, as when a corpus is prepared.
         for file in files:
             keep("reading", file, seconds(lambda file=file: pieces(file)))
             if codec is not None:
@@ -82,14 +82,14 @@ def times(files: list[Path], codec: Any) -> dict[str, float]:
 
 
 def differences(file: Path) -> Counter[str]:
-    """Count notes that agree with pretty_midi's, and the others by what is different."""
+    """Count the notes that agree with pretty_midi's, and the others by their difference."""
     music, midi = pieces(file)[0], pretty_midi.PrettyMIDI(str(file))
     ends = music.notes["onset"] + music.notes["duration"]
     heard = music.seconds(music.notes["onset"]).tolist()
     ours = defaultdict(list)
     for note, end, second in zip(music.notes, ends.tolist(), heard, strict=True):
         key = int(note["pitch"]), int(note["velocity"]), music.tracks[note["track"]].drums
-        # By pretty_midi's clock, so that a tempo that it passes over is counted as such.
+        # By pretty_midi's clock, so a tempo that it ignores is counted as such.
         start, stop = midi.tick_to_time(int(note["onset"])), midi.tick_to_time(end)
         ours[key].append((start, stop, second))
     counts: Counter[str] = Counter()

@@ -1,9 +1,9 @@
 """JSB chorales: test loss on the published split, in nats per token (a voice on a 16th).
 
-Data: ``music/jsb/Jsb16thSeparated.json``. 229/76/77 pieces, raster soprano to bass, original
-keys, notes scored without END, mean over all tokens. Training transposes. The baselines are
-interpolated n-gram models of the same tokens, once of the pieces as they are and once of
-sixteen transpositions of each, drawn as training draws them; the order is chosen on validation.
+Data: ``music/jsb/Jsb16thSeparated.json``. 229/76/77 pieces, raster soprano to bass, original keys,
+notes scored without END, mean over all tokens. Training transposes. The baselines are interpolated
+n-gram models of the same tokens: of the pieces as they are, and of sixteen transpositions of each,
+drawn as training draws them. Validation chooses the order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODEL = seqgen.ModelConfig()
 
 
 def pieces(path: Path) -> dict[str, list[object]]:
-    """Read the splits as pieces of the music domain; -1 is silence there and here."""
+    """Read the splits as pieces of the music domain; -1 is silence in both."""
     splits = json.loads(path.read_text())
     return {split: [to_music(np.array(rows)) for rows in splits[split]] for split in splits}
 

@@ -1,9 +1,8 @@
-"""Kills of a training at random moments after which it ends as if it had not been killed.
+"""Kills of a training at random moments, after which it ends as an unbroken one.
 
-A short training of the text demo, with a budget in tokens, runs as a process of its own and is
-killed (SIGKILL) twenty times at random moments, each time gone on with by ``seqgen resume``. The
-figure is the number of kills if the final weights are those of an unbroken run, byte for byte,
-and 0 otherwise.
+A short training of the text demo, with a budget in tokens, runs as its own process. It is killed
+(SIGKILL) twenty times at random moments and resumed by ``seqgen resume``. The figure is the number
+of kills if the final weights equal those of an unbroken run, byte for byte, and 0 otherwise.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes]) -> float:
-    """Wait for the end; return how long it took."""
+    """Wait for the end; return the seconds it took."""
     began = time.perf_counter()
     if process.wait():
         sys.exit(f"{process.args} failed with status {process.returncode}")
@@ -50,7 +49,7 @@ def main() -> None:
         killed = folder / "killed"
         process, moments, kills = start(*train, str(killed)), [], 0
         while kills < KILLS:
-            # Beginning takes a few seconds; most moments lie in the training after it.
+            # Starting takes a few seconds; most kills come in the training after it.
             moment = chance.uniform(1, 3 + 2 * seconds / KILLS)
             try:
                 process.wait(moment)
@@ -62,7 +61,7 @@ def main() -> None:
             moments.append(round(moment, 2))
             begun = any(killed.glob("checkpoints/*.safetensors"))
             if not begun and (killed / "model.safetensors").exists():
-                break  # it was at its end
+                break  # it had finished
             process = start("resume", str(killed)) if begun else start(*train, str(killed))
         if process.returncode is None:
             finish(process)

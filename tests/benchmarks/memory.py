@@ -1,20 +1,18 @@
-"""Corpora larger than memory: what preparing and training on 1 GB of text keep resident.
+"""Corpora larger than memory: memory for preparing and training on 1 GB of text.
 
-The corpus is prose and source, with an emoji now and then, for one in a string makes every
-character of it take four bytes. It comes as one file, as 250 files, and, a tenth of the size, as
-a million pieces of a line each. Of each, ``seqgen prepare`` with two processes and then
-``seqgen train`` are run.
+The corpus is prose and source with a few emojis, because one emoji makes every character of a
+string take four bytes. It comes as one file, as 250 files, and a tenth of it as a million one-line
+pieces. For each, ``seqgen prepare`` with two processes and then ``seqgen train`` are run.
 
-What is counted is anonymous memory (``RssAnon`` of Linux): what the programs have allocated,
-summed over the process and all those that it starts, the peak of samples taken fifty times a
-second. Pages of the memory-mapped corpus are not: they are the system's cache, which it takes
-back when it needs them. ``highest``, beside it, counts them and libraries as well (``VmHWM``,
-which is what ``ru_maxrss`` reports), of the largest process. The figure is the highest of the
-anonymous peaks beyond that of the same command on a text of a few kilobytes: when training, that
-is PyTorch, the model, and its gradients.
+Anonymous memory (``RssAnon`` of Linux) counts: what the programs have allocated, summed over the
+process and its children, the peak of fifty samples a second. Pages of the memory-mapped corpus do
+not count, because they are the system's cache. ``highest`` counts them and libraries as well
+(``VmHWM``, reported by ``ru_maxrss``), of the largest process. The figure is the highest anonymous
+peak minus that of the same command on a text of a few kilobytes, which when training is PyTorch,
+the model and its gradients.
 
-The first step is timed from the start of the command to its first report, which comes a second
-after that step or later. Processor seconds are those of all processes together.
+The first step is timed from the start of the command to its first report, which comes at least a
+second after that step. Processor seconds are those of all processes together.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ import numpy as np
 from harness import Benchmark
 from seqgen_text.domain import Text
 
-#: Bytes of the corpus, files that it is cut into, and lines of the corpus of small pieces.
+#: Bytes of the corpus, its number of files, and lines of the corpus of small pieces.
 SIZE, FILES, LINES = 10**9, 250, 10**6
 
 SAMPLES_A_SECOND = 50
@@ -48,7 +46,7 @@ BY_LINES = (
 
 
 def write_texts(folder: Path, seed: int) -> dict[str, Path]:
-    """Make the corpora, and return where each is."""
+    """Write the corpora; return the path of each."""
     rng = np.random.default_rng(seed)
     sources = Text().demo(folder / "demo")
     texts = [text for path in sources for text in Text().read(path)]
@@ -61,7 +59,7 @@ def write_texts(folder: Path, seed: int) -> dict[str, Path]:
         for number in range(FILES):
             chosen = rng.choice(paragraphs, 20 * len(paragraphs))
             part = "\n\n".join(chosen).encode()[: SIZE // FILES]
-            # The cut may be within a character.
+            # The cut may split a character.
             part = part.decode(errors="ignore").ljust(SIZE // FILES - 3).encode()
             whole.write(part)
             (places["files"] / f"{number:03}.txt").write_bytes(part)
@@ -73,7 +71,7 @@ def write_texts(folder: Path, seed: int) -> dict[str, Path]:
 
 
 def resident(session: int) -> Iterator[tuple[int, int]]:
-    """Yield the anonymous bytes, and the most at all so far, of every process of a session."""
+    """Yield the anonymous bytes, and the peak of all memory, of every process of a session."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(place.name)) == session:
@@ -88,13 +86,13 @@ def resident(session: int) -> Iterator[tuple[int, int]]:
 
 
 def measure(command: Iterable[str], run: Path | None = None) -> dict[str, float]:
-    """Run Python with these arguments to the end; MB of 10**6 bytes, and seconds.
+    """Run Python with these arguments to the end; return MB of 10**6 bytes, and seconds.
 
     Parameters
     ----------
     command : iterable of str
     run : Path, optional
-        The run folder that it makes, to see when it first reports.
+        The run folder that the command makes, to see its first report.
     """
     began = time.perf_counter()
     anonymous = highest = ended = 0

@@ -1,17 +1,16 @@
-"""Do tokens lose anything? The head of Graves (2013), 20 Gaussians and the pen, on the same data.
+"""Tokens against the head of Graves (2013), 20 Gaussians and the pen, on the same data.
 
-First the token model is trained, with the codec `points`; then an LSTM of as many weights whose
-input is the last step as numbers, and whose output a mixture of bivariate normal densities over
-the next one and the shares of drawing on, lifting the pen and ending. It is the same stack of
-layers with the same normalisation, dropout and features (those that the codec computes of the
-past), with the same optimizer, schedule, lanes and window, for the same number of updates; of both
-the best of ten evaluations is kept. Its pieces are varied in the same way, each time afresh, but
-never rounded to codes. It has no temperature fitted in the end, as the token model has.
+First the token model is trained, with the codec `points`. Then an LSTM with as many weights is
+trained: it reads the last step as numbers, and predicts a mixture of bivariate normal densities
+over the next step, and the probabilities of drawing on, lifting the pen and ending. It has the same
+layers, normalisation, dropout, features, optimizer, schedule, batch size, window and number of
+updates; of both the best of ten evaluations is kept. Its pieces are varied in the same way but
+never rounded to codes. It has no fitted temperature, unlike the token model.
 
-The figure is nats a point of the mixture density minus those of the tokens: above 0, tokens are
-better. Both are densities of the next point, counted per square of d = 1 % of the median side. In
-scoring, and for the mixture in training too, the point is moved at random within such a square:
-points are known to d only, and a lattice gives no nats for free. Pen and end are in both.
+The figure is nats a point of the mixture minus those of the tokens; above 0, tokens are better.
+Both are densities of the next point, per square of d = 1 % of the median side. In scoring, and for
+the mixture in training too, the point is moved at random within such a square: points are known to
+d only, and a lattice must give no nats for free. Pen and end are in both.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from seqgen.training.loop import learning_rate
 
 FILES = {"omniglot": "omniglot.npz", "kanji": "kanji.rdp200.npz", "sheep": "aaron_sheep.npz"}
 
-#: Densities of the mixture, and the kinds of what comes next.
+#: Densities of the mixture, and the kinds of events: draw, move, end.
 DENSITIES = 20
 DRAW, MOVE, END = range(3)
 
@@ -64,7 +63,7 @@ class Steps(NamedTuple):
     kinds : int64 array (B, T)
         What comes next, or `IGNORE`.
     steps : float32 array (B, T, 2)
-        The next step, in deviations.
+        The next step, in standard deviations.
     """
 
     inputs: NDArray[np.float32]
@@ -77,9 +76,9 @@ class Steps(NamedTuple):
 def steps_of(
     trace: Trace, codec: PointsCodec, deviation: float, noise: np.random.Generator
 ) -> Steps:
-    """Return a drawing, of P points in sides: its beginning, its P - 1 steps, and its end.
+    """Return a drawing of P points in sides: its beginning, its P - 1 steps, and its end.
 
-    What is to be predicted has noise.
+    The targets have noise.
     """
     steps = (np.diff(trace.points, axis=0) / deviation).astype(np.float32)
     lifted = trace.lifted[1:]
@@ -124,9 +123,9 @@ class MixtureLSTM(nn.Module):
         return torch.zeros(shape), torch.zeros(shape)
 
     def forward(self, batch: Steps, state: State) -> tuple[Tensor, State]:
-        """Return the nats of all that comes next ``(B, T)``, per square deviation, and the state.
+        """Return the nats of everything predicted ``(B, T)``, per square deviation, and the state.
 
-        0 where nothing is to be predicted.
+        0 where nothing is predicted.
         """
         inputs, ends, features, kinds, steps = (
             torch.from_numpy(array).transpose(0, 1) for array in batch
@@ -155,7 +154,7 @@ class MixtureLSTM(nn.Module):
         """Return the log-density of steps ``(T, B, 2)`` under mixtures ``(T, B, 6 M)``."""
         weights, x, y, x_size, y_size, tilt = given.unflatten(2, (6, DENSITIES)).unbind(2)
         x, y = steps[..., :1] - x, steps[..., 1:] - y
-        # Sizes beyond e^7 deviations, and below one over that, are no use and no numbers.
+        # Sizes above e^7 or below e^-7 deviations are useless and overflow.
         x_size, y_size = x_size.clamp(-7, 7), y_size.clamp(-7, 7)
         x, y, tilt = x * (-x_size).exp(), y * (-y_size).exp(), 0.999 * tilt.tanh()
         apart = 1 - tilt.square()
@@ -167,7 +166,7 @@ class MixtureLSTM(nn.Module):
 def stream(
     traces: list[Trace], codec: PointsCodec, deviation: float, config: seqgen.TrainConfig
 ) -> Iterator[Steps]:
-    """Yield windows of lanes for ever: drawings in another order each time, and varied."""
+    """Yield windows of lanes forever: drawings in a new order each time, and varied."""
 
     def lane(number: int) -> Iterator[tuple[NDArray, ...]]:
         rng = np.random.default_rng((config.seed, number))
@@ -224,7 +223,7 @@ def train(
     deviation: float,
     benchmark: Benchmark,
 ) -> None:
-    """Train as `seqgen.training.loop` does, for so many updates; leave the best by validation."""
+    """Train as `seqgen.training.loop` does, for some updates; leave the best by validation."""
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(
         network.parameters(),
@@ -264,7 +263,7 @@ def weights_of(network: nn.Module) -> int:
 
 
 def as_large(run: seqgen.Run) -> MixtureLSTM:
-    """Return the network whose number of weights is nearest to that of the run's."""
+    """Return the network whose number of weights is nearest to the run's."""
     wanted, sizes = weights_of(run.model), tuple(run.codec.feature_sizes)
 
     def sized(hidden: int) -> MixtureLSTM:

@@ -1,13 +1,12 @@
-"""Three codecs of music: loss on held-out pieces, per token, note and time, and eight new pieces.
+"""Three codecs of music: loss on held-out pieces per token, note and time, and new pieces.
 
 Data: ``music/maestro`` and ``music/piano-midi`` for `performance`, ``music/multitrack`` (Freedoom)
-for `multitrack`, ``music/abc/nottingham`` for `melody`. Each is trained for a third of the time,
-or one alone (``--only``) for all of it; everything else is chosen by the engine. The test split is
-scored, END left out, beside the n-gram model that predicts the validation split best; the held-out
-end of a long piece is predicted from what comes before it. The same of the validation split, by
-which the model was chosen, stands beside it. Then eight pieces are written: how many end by
-themselves, how like the corpus they are, what is copied.
-The figure is the network's nats per note of `multitrack`, or of the one codec that is trained.
+for `multitrack`, ``music/abc/nottingham`` for `melody`. Each is trained for a third of the time, or
+one alone (``--only``) for all of it; all settings are automatic. The test split is scored without
+END, beside the n-gram model that predicts the validation split best. The held-out end of a long
+piece is predicted from what precedes it. The validation split, which chose the model, is scored as
+well. Then eight pieces are written: how many the model ends, how like the corpus they are, what is
+copied. The figure is the network's nats per note of `multitrack`, or of the one codec trained.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from seqgen.evaluation.scoring import score_spans
 from seqgen.report.page import write_page
 from seqgen.report.samples import next_samples_folder, write_samples
 
-#: Where the pieces for each codec are, below the data folder.
+#: The folders of pieces for each codec, below the data folder.
 DATA = {
     "performance": ("music/maestro", "music/piano-midi"),
     "multitrack": ("music/multitrack",),
@@ -40,7 +39,7 @@ HEADLINE = "multitrack"
 
 PIECES = 8
 
-#: What is reported of all that is measured on new pieces and on those of the corpus.
+#: The metrics that are reported of new pieces and of the corpus.
 METRICS = (
     *("length", "notes per bar", "polyphony", "pitch range", "pitch class entropy"),
     *("scale consistency", "groove consistency", "repeated bars"),
@@ -48,7 +47,7 @@ METRICS = (
 
 
 def prepare(benchmark: Benchmark, codec: str, folder: Path) -> seqgen.Corpus:
-    """Encode the pieces for a codec; the program ends if some are not there."""
+    """Encode the pieces for a codec; the program ends if some are missing."""
     paths: list[Path] = []
     for pattern in DATA[codec]:
         found = sorted(benchmark.data.glob(pattern))
@@ -77,7 +76,7 @@ def losses(run: seqgen.Run, corpus: seqgen.Corpus, split: Split) -> dict[str, di
 
 
 def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dict[str, Any]:
-    """Write new pieces into the run's folder; return what is known of them."""
+    """Write new pieces into the run's folder; return their measures."""
     new = seqgen.generate(run, PIECES, seed=seed)
     samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
     compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)
@@ -103,7 +102,7 @@ def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dic
 
 
 def measure(benchmark: Benchmark, codec: str, minutes: float, folder: Path) -> dict[str, Any]:
-    """Train a codec, score what is held out and write pieces; return all that is reported."""
+    """Train a codec, score the held-out pieces and write new ones; return all results."""
     corpus = prepare(benchmark, codec, folder / f"{codec}-corpus")
     keep = benchmark.given.out
     config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)

@@ -1,9 +1,9 @@
 """Polyphonic music as sets of pitches: nats per frame on the splits of Boulanger-Lewandowski.
 
 Data: ``music/polyphonic/Nottingham.mat`` and ``JSB_Chorales.mat``, read by SciPy (python -m pip
-install scipy). A frame's loss is the sum over its tokens, from which its set follows, and so a
-bound on the set's. As in the published figures the mean is over all frames of all test pieces
-but the first frame of each. Half of the time goes to each of the two; the figure is Nottingham's.
+install scipy). A frame's loss is the sum over its tokens, an upper bound on the loss of its set. As
+in the published figures the mean is over all frames of all test pieces except the first frame of
+each. Half of the time goes to each of the two; the figure is Nottingham's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqgen.evaluation.ngram import NgramModel
 
 SETS = {"nottingham": "Nottingham.mat", "jsb": "JSB_Chorales.mat"}
 
-#: Nats per frame in arXiv 1803.01271 (TCN), table 1: two kinds of networks.
+#: Nats per frame of two networks in arXiv 1803.01271 (TCN), table 1.
 PUBLISHED = {
     "nottingham": {"LSTM": 3.29, "TCN": 3.07},
     "jsb": {"LSTM": 8.45, "TCN": 8.10},
@@ -30,7 +30,7 @@ PUBLISHED = {
 
 
 def announce(folder: Path) -> None:
-    """Let the plugin of `frames` be found, as if it were installed."""
+    """Announce the plugin of `frames` as if it were installed."""
     metadata = folder / "frames-0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: frames\nVersion: 0\n")
@@ -52,7 +52,7 @@ def pieces(path: Path) -> dict[str, list[np.ndarray]]:
 
 
 def frame_loss(run: seqgen.Run, test: list[np.ndarray]) -> float:
-    """Return the mean nats of all frames but the first of each piece."""
+    """Return the mean nats of all frames except the first of each piece."""
     whole = sum(score.nats for score in seqgen.score(run, test))
     first = sum(score.nats for score in seqgen.score(run, [piece[:1] for piece in test]))
     return (whole - first) / sum(len(piece) - 1 for piece in test)

@@ -1,8 +1,9 @@
 """Penn Treebank as characters: bits per character on the test text.
 
-Data: ``text/ptb-char/*.txt.xz``, the usual split of about 5.0, 0.4 and 0.4 million characters.
-Training by the clock, everything else chosen by the engine; the best of ten evaluations is kept.
-The test text is one stream whose state is carried; the figure is static, adaptive beside it.
+Data: ``text/ptb-char/*.txt.xz``, the standard split of about 5.0, 0.4 and 0.4 million characters.
+Only the time is given; all other settings are automatic, and the best of ten evaluations is kept.
+The test text is one stream whose state is carried. The figure is the static loss; adaptive is
+beside it.
 """
 
 from __future__ import annotations

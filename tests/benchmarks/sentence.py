@@ -1,11 +1,11 @@
 """Any sentence, in the offline default: the share of letters that are read as intended.
 
-A model learns the demo's lines, of single-line fonts in made-up hands, but a tenth of each page,
-and writes sentences that are not in them. A reader that learned real letters of the same lines,
-apart, reads what was written (`seqgen_handwriting.measures.legibility`): exactly, case included. A
-letter that was not reached counts as misread. Baselines are the same reader's on the lines that
-neither of the two has seen, as they are and through the codec, and on the same sentences as the
-fonts have them: the ceiling. ``--out`` keeps run, pictures, a page, and what was read.
+A model learns the demo's lines (single-line fonts in made-up hands) without a tenth of each page,
+and writes sentences that are not in them. A reader, trained separately on the real letters of the
+same lines, reads the result (`seqgen_handwriting.measures.legibility`): exactly, case included. A
+letter that was not written counts as misread. Baselines are the reader on lines that neither has
+seen, as they are and through the codec, and on the same sentences in the fonts: the ceiling.
+``--out`` keeps run, pictures, a page, and what was read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seqgen.generation.pieces import Generated
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
-#: Pangrams, and others in which letters are as common as in English; the demo has no more signs.
+#: Pangrams, and sentences with the letter frequencies of English, in the demo's characters.
 SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
     "Pack my box with five dozen liquor jugs.",
@@ -69,14 +69,14 @@ SENTENCES = (
     "Leave the lamp on when you go to bed.",
 )
 
-#: Most tokens of a sentence; it takes some hundred.
+#: Token limit of a sentence; one takes some hundred.
 LENGTH = 4000
 
 
 def demo_splits(folder: Path) -> dict[str, list[Ink]]:
-    """Return the demo's lines: of each page one line for validation, one to test, others to learn.
+    """Return the demo's lines: of each page one for validation, one to test, the rest to learn.
 
-    So every hand is in all of them. A line with a letter that no other has is learned.
+    So every hand is in all splits. A line with a letter that no other line has is learned.
     """
     domain, _ = seqgen.load_domain("handwriting")
     splits: dict[str, list[Ink]] = {"train": [], "valid": [], "test": []}
@@ -100,7 +100,7 @@ def written(run: seqgen.Run, seed: int) -> Iterator[Generated]:
 
 
 def read_share(reader: Reader, inks: Iterable[Ink], texts: Iterable[str]) -> float:
-    """Return the share of all letters of texts, as far as the reader knows them, that it reads."""
+    """Return the share of all letters of texts that the reader reads, of those it knows."""
     right = wanted = 0
     for ink, text in zip(inks, texts, strict=True):
         right += int(reader.right(ink).sum())
@@ -109,7 +109,7 @@ def read_share(reader: Reader, inks: Iterable[Ink], texts: Iterable[str]) -> flo
 
 
 def confusions(reader: Reader, inks: Iterable[Ink]) -> dict[str, int]:
-    """Return how often which letter was read as which other, the twenty that are most frequent."""
+    """Return the twenty most frequent misreadings and their counts."""
     pairs = Counter(
         f"{intended} as {read}"
         for ink in inks
@@ -120,7 +120,7 @@ def confusions(reader: Reader, inks: Iterable[Ink]) -> dict[str, int]:
 
 
 def keep(run: seqgen.Run, new: list[Generated], reader: Reader, out: Path) -> None:
-    """Write the sentences as pictures and on a page, with what was read of them."""
+    """Write the sentences as pictures and on a page, with what was read."""
     samples = write_samples(run, new, out / "sentences", ".svg")
     write_page(run, samples, out / "index.html")
     lines = [f"{piece.piece.text}\n{reader.read(piece.piece)}\n\n" for piece in new]

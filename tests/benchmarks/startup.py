@@ -1,6 +1,6 @@
-"""What the listing commands cost: seconds of processor time beyond Python's own start.
+"""Processor seconds of the listing commands beyond Python's own start.
 
-The figure is the dearest of ``seqgen --help``, ``seqgen domains`` and ``seqgen --version``, the
+The figure is the slowest of ``seqgen --help``, ``seqgen domains`` and ``seqgen --version``, the
 median of eleven runs each. The baseline is importing PyTorch, which none of them does.
 """
 
@@ -17,7 +17,7 @@ RUNS = 11
 
 
 def processor_seconds(*arguments: str) -> float:
-    """Return the median time, user and system, of running Python with these arguments."""
+    """Return the median processor time of running Python with these arguments."""
     times = []
     for _ in range(RUNS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

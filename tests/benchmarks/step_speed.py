@@ -2,9 +2,10 @@
 
 The baselines, in the same run: a loop over ``nn.LSTM`` in eager PyTorch, as most programs have it,
 and ONNX Runtime, if it and ``onnx`` are installed (``pip install onnx onnxruntime``). The figure is
-the ratio to the eager loop at 128 units. Beside it: the share of the speed at which this
-machine reads as many weights; chorales with a tracker in Python against none; memory over ten
-million steps; and what 8-bit weights cost and gain, on a model of prose trained for ``--minutes``.
+the ratio to the eager loop at 128 units. Also reported: the share of the speed at which this
+machine reads as many weights; chorales with and without a tracker in Python; memory over ten
+million steps; and the loss and speed of 8-bit weights, on a model of prose trained for
+``--minutes``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ STEPS = 10_000_000
 
 
 def seconds_of(call: Callable[[], object], spend: float = 1.0) -> float:
-    """Return the least time of one call, of as many as can be made."""
+    """Return the shortest time of one call, over as many calls as fit."""
     call()
     best, until = float("inf"), time.perf_counter() + spend
     while time.perf_counter() < until:
@@ -62,7 +63,7 @@ def eager(hidden: int) -> Callable[[], object]:
 
 
 def onnx(hidden: int) -> Callable[[], object] | None:
-    """Return one step of the same network in ONNX Runtime, drawn by our sampler."""
+    """Return one step of the same network in ONNX Runtime, with our sampler."""
     try:
         import onnxruntime
         from onnx import TensorProto, helper, numpy_helper
@@ -119,7 +120,7 @@ def onnx(hidden: int) -> Callable[[], object] | None:
 
 
 def ours(hidden: int, *, int8: bool = False) -> tuple[Callable[[], object], int, FusedStepper]:
-    """Return a call of many steps, how many, and the stepper."""
+    """Return a call of many steps, the number of steps, and the stepper."""
     config = seqgen.ModelConfig(layers=LAYERS, hidden=hidden, embedding=EMBEDDING)
     torch.manual_seed(0)
     model = SequenceLSTM(config, VOCAB)
@@ -150,7 +151,7 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
 
 @njit(fastmath=True)
 def read_all(numbers: np.ndarray) -> float:
-    """Read an array as fast as it can be."""
+    """Read an array as fast as possible."""
     total = np.float32(0)
     for place in range(numbers.size):
         total += numbers[place]
@@ -172,7 +173,7 @@ def speeds(hidden: int) -> dict[str, float]:
 
 
 def tracked() -> dict[str, float]:
-    """Return how fast chorales are written with their tracker, against the same model without."""
+    """Return the speed of chorales with their tracker, relative to the same model without."""
     corpus = seqgen.prepare("music")
     shares = {}
     for layers in (1, 2):

@@ -1,8 +1,8 @@
-"""How far points are off once they are tokens: mean error in % of the drawing's longer side.
+"""Error of points once they are tokens: mean in % of the drawing's longer side.
 
 Data: ``strokes/sketch-rnn/omniglot.npz``; codecs are fitted on the training split and measured on
 the test split. The figure is that of the codec `points`, one token a point. Open loop is the same
-codec without feedback: each step by itself to the nearest code.
+codec without feedback: each step becomes the nearest code, and errors add up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from strokes import drawings
 
 
 def open_loop(codec: PointsCodec, inks: list) -> float:
-    """Return the mean error in % if errors are left to add up."""
+    """Return the mean error in % without feedback."""
     off = []
     for ink in inks:
         trace = trace_of(ink).scaled(1 / codec.scale)

@@ -1,8 +1,8 @@
-"""What the benchmarks of drawings have in common: stroke-3 data of sketch-rnn, and the figure.
+"""Shared by the benchmarks of drawings: stroke-3 data of sketch-rnn, and the figure.
 
-The figure is soft nats a point at 1 % of the median side, on the test split: where the next point
-is, whether the pen was lifted, and the end of the drawing; the first point is given.
-docs/handwriting.md says how it is counted. Baselines are counts of the same tokens. ``--out`` keeps
+The figure is soft nats a point at 1 % of the median side, on the test split: the next point,
+whether the pen was lifted, and the end of the drawing; the first point is given.
+docs/handwriting.md describes the count. Baselines are counts of the same tokens. ``--out`` keeps
 the run, and thirty new drawings as pictures and on a page.
 """
 
@@ -31,7 +31,7 @@ NEW = 30
 
 
 def drawings(path: Path) -> dict[str, list[Ink]]:
-    """Read the splits, as our own reader does: without trusting the pickles in these files."""
+    """Read the splits as our reader does, without trusting the pickles in these files."""
     found: dict[str, list[Ink]] = {}
     with zipfile.ZipFile(path) as archive:
         for split in SPLITS:
@@ -71,7 +71,7 @@ def measure(name: str, file: str) -> None:
 
 
 def floors(corpus: seqgen.Corpus, test: list[Ink]) -> dict[str, float]:
-    """Return what counting achieves on the test split, in nats a point."""
+    """Return the nats a point that counting achieves on the test split."""
     codec = corpus.codec
     train = [np.asarray(corpus.piece(each.piece), np.int64) for each in corpus.segments("train")]
     soft = soft_nats(codec, NgramModel(corpus.vocab, 2).fit(train), test)

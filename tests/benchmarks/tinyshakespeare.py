@@ -1,10 +1,10 @@
-"""Tiny Shakespeare: nats per character on the last twentieth, by which nothing was chosen.
+"""Tiny Shakespeare: nats per character on the last twentieth, which chooses nothing.
 
 Data: ``text/tinyshakespeare/input.txt``: the first 90 % for training, as in nanoGPT's split, the
-next 5 % for validation, the last 5 % as test. The best of ten evaluations and the temperature are
-chosen on the validation text. The test text is one stream from START with carried state. Only the
-time is given; everything else is chosen by the engine. The figure is static; beside it are the
-loss of a model that learns while it reads, and the loss on the validation text.
+next 5 % for validation, the last 5 % as test. Validation chooses the best of ten evaluations and
+the temperature. The test text is one stream from START with carried state. Only the time is given;
+all other settings are automatic. The figure is static; beside it are the adaptive loss and the loss
+on the validation text.
 """
 
 from __future__ import annotations

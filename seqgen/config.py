@@ -1,4 +1,4 @@
-"""Every setting of the engine: frozen dataclasses whose field sentences are the command's help."""
+"""Every setting of the engine, as frozen dataclasses; the command's help is their docstrings."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ T = TypeVar("T")
 #: Keys of `seqgen.data.batches.FRAMINGS`.
 FramingName: TypeAlias = Literal["carried", "windows", "many-to-one", "one-to-many", "one-to-one"]
 
-#: Below 1, so that something is left.
+#: Dropout stays below 1, so that some units are left.
 SHARE_DROPPED = Within(0, 0.99)
 
-#: Between 0 and the least of these, logits over the temperature would be too large to be numbers.
+#: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the network."""
+    """The network."""
 
     layers: Annotated[int, Within(1, 64)] = 1
     """Number of LSTM layers."""
     hidden: Annotated[int, Within(0, 16_384)] = 0
-    """Units in each layer. 0 chooses the width from the budget and the corpus."""
+    """Width of each layer, in units. 0 chooses it for the budget and the corpus."""
     embedding: Annotated[int, Within(0, 16_384)] = 64
-    """Width of the token embedding. 0 feeds one-hot vectors instead."""
+    """Width of the token embedding. 0 uses one-hot vectors instead."""
     skip: bool = False
     """Connect the input to every layer, and every layer to the output (Graves 2013)."""
     tied: bool = False
-    """Use the token embedding as output weights too."""
+    """Use the token embedding as output weights too (weight tying)."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """Dropout of the outputs of every layer. The default depends on the number of epochs."""
+    """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -66,44 +66,44 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how to train."""
+    """The budget of a training and the optimizer."""
 
     minutes: Minutes = 0.0
-    """Training time in minutes, including evaluation; 3 if no budget is given. Training ends when
-    the first of several budgets is used up."""
+    """Training time in minutes, including evaluation (default 3). Training ends when the first of
+    several budgets is used up."""
     epochs: Annotated[float, Within(0.001, 1e9, besides=(0,))] = 0.0
-    """Passes over the training pieces. With a budget in minutes alone, at most as many as help a
-    corpus of this size."""
+    """Passes over the training pieces. With a time budget alone, training ends before the network
+    overfits the corpus."""
     tokens: Annotated[int, Within(0, 10**15)] = 0
-    """Number of tokens to read."""
+    """Number of tokens to train on."""
     batch_size: Annotated[int, Within(0, 65_536)] = 0
-    """Sequences that are read side by side. 0 chooses 16, or fewer for a small corpus."""
+    """Number of sequences in a batch. 0 chooses 16; fewer for a small corpus, more on a GPU."""
     window: Annotated[int, Within(0, 65_536)] = 0
-    """Steps between two updates of the weights. 0 chooses 64."""
+    """Length of a training window: tokens of each sequence between two updates. 0 chooses 64."""
     framing: FramingName = "carried"
-    """What the model sees of a window: carried keeps the state of the window before, the others
-    begin with nothing; docs/framings.md explains each."""
+    """How windows are cut. `carried` keeps the state of the previous window; the others start each
+    window with a zero state. docs/framings.md explains them."""
     learning_rate: Annotated[float, Within(1e-9, 10, besides=(0,))] = 0.0
-    """Peak learning rate of AdamW. It rises over the first 2 % of the budget and then falls to 0.
-    0 chooses it from the width."""
+    """Peak learning rate of AdamW. The rate rises over the first 2 % of the budget, then falls to
+    0. 0 chooses the peak from the width."""
     weight_decay: Annotated[float | None, Within(0, 1000)] = None
     """Weight decay of AdamW. The default depends on the number of epochs."""
     clip: Annotated[float, Within(1e-6, 1e6)] = 1.0
-    """Largest norm of the gradient; larger gradients are scaled down to it."""
+    """Largest gradient norm; larger gradients are scaled down to it."""
     most_dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """Largest dropout. Dropout rises while the validation loss is more than 1.5 times the training
-    loss. The default is 0.6, or the dropout itself where that is set."""
+    """Upper limit of the dropout, which rises while the validation loss is 1.5 times the training
+    loss or more. The default is 0.6, or the dropout if that is set."""
     evaluations: Annotated[int, Within(1, 10**6)] = 10
-    """Number of evaluations on held-out pieces. The model with the lowest loss is kept."""
+    """Number of evaluations on the validation split. The model with the lowest loss is kept."""
     evaluation_tokens: CountOrZero = 0
-    """Validation tokens to read at each evaluation; 0 takes 131,072, or as many as a tenth of the
-    time allows."""
+    """Validation tokens for each evaluation. 0 chooses 131,072, or fewer so that all evaluations
+    take a tenth of the time."""
     checkpoint: Annotated[float, Within(0, 1e6)] = 1.0
-    """Minutes between two checkpoints. `seqgen resume` continues from the last one."""
+    """Minutes between checkpoints. `seqgen resume` continues from the last one."""
     threads: Annotated[int, Within(0, 1024)] = 0
-    """Processor threads. 0 chooses the fastest number for a budget in minutes, and 1 otherwise."""
+    """CPU threads. 0 chooses the fastest number for a time budget, and 1 otherwise."""
     seed: Seed = 0
-    """Seed of the weights, the order of the pieces, augmentation and dropout."""
+    """Random seed for weights, order of pieces, augmentation and dropout."""
     device: str = "auto"
     """Device to train on: cpu, cuda, mps, or auto for the fastest there is."""
 
@@ -115,41 +115,41 @@ class TrainConfig:
 
     @property
     def seconds(self) -> float:
-        """The budget in seconds; 0 if there is none of time."""
+        """The time budget in seconds; 0 if there is only a budget of epochs or tokens."""
         return 60 * self.minutes if self.minutes or self.epochs or self.tokens else 180.0
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How a token is drawn from the model's distribution; docs/sampling.md gives the order."""
+    """How a token is drawn from the model's distribution; docs/sampling.md explains the order."""
 
     temperature: Annotated[float | None, TEMPERATURES] = None
-    """Sampling temperature. Above 1 is more random, below 1 more conservative, 0 is greedy; by
-    default what training measured to suit the model, or the codec's."""
+    """Sampling temperature. Above 1 is more random, below 1 more conservative, 0 is greedy. The
+    default was measured at the end of training, or is the codec's."""
     final_temperature: Annotated[float | None, TEMPERATURES] = None
-    """Temperature at the end of a piece; the temperature moves to it in a straight line."""
+    """Temperature at the end of a piece; the temperature changes linearly."""
     cooling: CountOrZero = 0
-    """Tokens over which the temperature moves. 0 means the length of the longest piece of the
-    corpus."""
+    """Number of tokens over which the temperature changes. 0 means the length of the longest piece
+    of the corpus."""
     top_k: CountOrZero = 0
     """Keep only the k most likely tokens. 0 keeps all."""
     typical_p: Annotated[float, Within(1e-6, 1)] = 1.0
-    """Keep the tokens of typical surprise that together have this probability; 1 keeps all."""
+    """Keep the tokens whose surprise is closest to the average, up to this total probability. 1
+    keeps all (Meister 2023)."""
     top_p: Annotated[float, Within(1e-6, 1)] = 1.0
-    """Keep the most likely tokens that together have this probability; 1 keeps all (Holtzman
-    2020)."""
+    """Keep the most likely tokens up to this total probability. 1 keeps all (Holtzman 2020)."""
     min_p: Annotated[float | None, Within(0, 1)] = None
     """Drop tokens whose probability is below this fraction of the most likely token's (Nguyen
-    2024); by default what training measured, or the codec's. Codecs with token groups apply
-    all filters within each group."""
+    2024). The default is chosen as for the temperature. Codecs with token groups apply all filters
+    within each group."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
-    """Divide the probability of tokens that the piece already has by this number; 1 changes
+    """Divide the probability of tokens that the piece has already by this number. 1 changes
     nothing."""
     no_repeat_ngram: CountOrZero = 0
-    """Never write the same sequence of n tokens twice, where another token is possible. 0 allows
-    it."""
+    """Never repeat a sequence of n tokens if another token is possible. 0 allows repetition."""
     repetition_window: CountOrZero = 0
-    """Number of last tokens that the penalty and the n-grams look at. 0 means the whole piece."""
+    """Number of recent tokens that the penalty and the n-grams consider. 0 means the whole
+    piece."""
     bias: tuple[str, ...] = ()
     """Add a number to the log-probability of a token, as NAME=NUMBER. May be repeated."""
     ban: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class SampleConfig:
         check_fields(self)
 
     def completed(self, temperature: float, min_p: float) -> SampleConfig:
-        """Return these settings with the given values where they name none."""
+        """Return these settings with the given values as defaults."""
         return replace(
             self,
             temperature=temperature if self.temperature is None else self.temperature,
@@ -170,14 +170,14 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class LimitConfig:
-    """When a piece stops that does not end by itself."""
+    """When to stop a piece that does not end by itself."""
 
     length: Annotated[float, Within(0, 1e12, besides=(math.inf,))] = 0.0
-    """Largest number of tokens in a piece, including the prompt. 0 allows twice the longest piece
-    of the corpus after the prompt, at most 4096, or what a given text needs."""
+    """Largest length of a piece, including the prompt. 0 allows as many tokens after the prompt as
+    twice the longest piece of the corpus (at most 4096), or as a given text needs."""
     unit: str = "tokens"
     """Unit of the length: tokens, or one of the codec, such as characters or quarters."""
-    seconds: Annotated[float, Within(0, 1e9)] = 0.0
+    seconds: Annotated[float, Within(0.001, 1e9, besides=(0,))] = 0.0
     """Time limit in seconds; unfinished pieces are kept. 0 means no limit."""
 
     def __post_init__(self) -> None:
@@ -185,13 +185,13 @@ class LimitConfig:
 
 
 def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
-    """Build a settings dataclass from plain values, text converted to the field's type.
+    """Build a settings dataclass from plain values; text is converted to the field's type.
 
     Raises
     ------
     ConfigError
-        For a name that is not a field, or a value of the wrong kind or outside its bounds;
-        `place` says where.
+        For an unknown name, a value of the wrong type, or one outside its bounds. The message
+        begins with `place`.
     """
     hints = get_type_hints(config)
     for name in values:
@@ -208,7 +208,7 @@ def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
 
 
 def _converted(value: Any, hint: Any, place: str) -> Any:
-    """Return a value as what the type hint says."""
+    """Return a value converted to the type of a hint."""
     if isinstance(hint, UnionType):
         if value is None:
             return None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqgen.cli import COMMANDS, app
-from seqgen.cli.settings import _options
+from seqgen.cli.settings import options_of
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_options_of_codecs_may_be_a_table(seqgen_command, verses: Path, tmp_path
 
 
 def test_every_command_has_options_by_their_plain_names() -> None:
-    options = {command: _options(app, command) for command in COMMANDS}
+    options = {command: options_of(app, command) for command in COMMANDS}
     assert {"from", "hidden", "codec-option", "min-p"} <= {*options["train"], *options["generate"]}
     assert all("json" in names for command, names in options.items() if command != "demo")

@@ -153,7 +153,7 @@ def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_p
         return [report.message for report in seqgen.train(run, data) if report.message]
 
     assert messages(0.25) == [
-        f"training pieces are known by heart: dropout {rate} from now on" for rate in (0.1, 0.25)
+        f"the model overfits: dropout {rate} from now on" for rate in (0.1, 0.25)
     ]
     assert messages(0.0) == []
 

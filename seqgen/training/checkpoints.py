@@ -1,4 +1,4 @@
-"""The checkpoints of a run: the last two places from which its training can go on."""
+"""The checkpoints of a run: the last two places from which its training can resume."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
 
-#: How many are kept: if the last one should be damaged, there is another.
+#: Number of checkpoints to keep, in case that the last one is damaged.
 KEPT = 2
 
-#: Smallest share of the learning rate that is tried when training diverges.
+#: Smallest share of the learning rate to try when training diverges.
 SMALLEST_SHARE = 1 / 64
 
 
@@ -27,7 +27,7 @@ class Checkpoints:
     Parameters
     ----------
     folder : Path
-        Made when the first is saved.
+        Made when the first checkpoint is saved.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,30 +36,30 @@ class Checkpoints:
 
     @property
     def paths(self) -> list[Path]:
-        """The checkpoints there are, oldest first."""
+        """The checkpoint files, oldest first."""
         return checkpoints_in(self.folder)
 
     def are_due(self, learner: Learner, report: Report) -> bool:
-        """Tell whether it is time for another; of several processes, when all have a report."""
+        """Return whether a checkpoint is due; with several processes, at every evaluation."""
         if learner.world.size > 1:
             return report.valid_loss is not None or not learner.world.leads
         late = time.monotonic() - self._saved_at >= 60 * learner.config.checkpoint
         return late or report.interrupted
 
     def save(self, learner: Learner) -> None:
-        """Write a checkpoint, then delete all but the last ones; all processes take part."""
+        """Write a checkpoint and delete old ones; all processes must call this."""
         learner.save(self.folder / f"{learner.counts.step:09}.safetensors")
         for path in self.paths[:-KEPT] if learner.world.leads else ():
             path.unlink()
         self._saved_at = time.monotonic()
 
     def restore(self, learner: Learner) -> None:
-        """Put the last checkpoint back, or the one before it; without any the learner is new.
+        """Restore the last checkpoint, or the one before it; without checkpoints, do nothing.
 
         Raises
         ------
         RunError
-            If none can be read.
+            If none of them can be read.
         """
         paths = self.paths
         while paths:
@@ -72,12 +72,12 @@ class Checkpoints:
                 return
 
     def go_back(self, learner: Learner, error: Diverged) -> str:
-        """Put the last checkpoint back and halve the learning rate; return what to tell the user.
+        """Restore the last checkpoint and halve the learning rate; return a message for the user.
 
         Raises
         ------
         Diverged
-            If the learning rate is very small already, or several processes learn together.
+            If the learning rate is very small already, or several processes train together.
         """
         if learner.world.size > 1:
             raise error
@@ -88,10 +88,10 @@ class Checkpoints:
         learner.counts.learning_rate_share /= 2
         learner.counts.seconds = seconds
         return (
-            f"the loss went wild at step {step}; back to step {learner.counts.step}, "
+            f"training diverged at step {step}; back to step {learner.counts.step}, "
             f"with {learner.counts.learning_rate_share:g} of the learning rate"
         )
 
     def remove(self) -> None:
-        """Delete them all: the training is finished."""
+        """Delete all checkpoints: the training is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A new run: its folder is made for a corpus, with every setting chosen, ready to train.
+"""Creating a run: a folder with every setting chosen for a corpus, ready to train.
 
 Next: `seqgen.training.session` trains it.
 """
@@ -37,36 +37,40 @@ def create_run(
     start: Run | None = None,
     overwrite: bool = False,
 ) -> Run:
-    """Make a run folder for a corpus, ready to train.
+    """Create a run folder for a corpus, ready to train.
 
     Parameters
     ----------
     folder : Path or str
     corpus : Corpus
     model : ModelConfig, optional
-        The network; by default that of `start`, if there is one.
+        The network; by default that of `start`, if given.
     train : TrainConfig, optional
     start : Run, optional
-        A trained run to go on from, of the same domain and codec. Symbols of both corpora keep
-        their weights, new ones get the mean.
+        A trained run of the same domain and codec, whose weights to start from. Symbols that both
+        corpora have keep their weights; new symbols get the mean.
     overwrite : bool
-        Replace a run that is there.
+        Replace an existing run.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------
     RunError
-        If `folder` is taken, and is no run or may not be replaced, or another process trains it.
+        If `folder` exists and is not a run or may not be replaced, or another process trains it.
     ConfigError
         If `start` has another domain, codec or network.
     """
-    # These import torch, and a folder that is taken is refused without it.
+    # These import torch; a folder that exists is refused before that.
     from seqgen.model import choose_device
     from seqgen.training.autopilot import plan
 
     place = Path(folder)
     refuse_trained(place, overwrite)
     train = train or TrainConfig()
-    # A training ends on the device on which it began.
+    # A training stays on the device on which it begins.
     device = choose_device(train.device).type
     train = replace(train, device=device if train.device == "auto" else train.device)
     model = model or ModelConfig()
@@ -108,19 +112,19 @@ def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
 
 
 def refuse_trained(folder: Path, overwrite: bool) -> bool:
-    """Raise `RunError` if a run may not be made here; return whether one is replaced."""
-    # A run whose training never began holds nothing to lose.
+    """Raise `RunError` if a run may not be created here; return whether one may be replaced."""
+    # A run whose training never began may always be replaced.
     trained = (folder / WEIGHTS).exists() or bool(checkpoints_in(folder / CHECKPOINTS))
     refuse_existing(folder, marker=RUN, overwrite=overwrite or not trained)
     return overwrite or not trained
 
 
 def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
-    """Return the network of a run; only how much it drops may be another."""
+    """Return the network of a run, with the dropout of `model`."""
     same = replace(start.model_config, dropout=model.dropout)
     if model not in (ModelConfig(dropout=model.dropout), same):
         raise ConfigError(
-            f"{start.folder} has another network ({start.model_config}) than is asked for "
+            f"the network of {start.folder} ({start.model_config}) differs from the requested one "
             f"({model}); leave out the model options, or leave out --from"
         )
     return same
@@ -129,7 +133,7 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
 def _transferred(
     start: Run, corpus: Corpus
 ) -> tuple[dict[str, NDArray[numpy.float32]], dict[str, Any]]:
-    """Return the weights of a run for a corpus, and what `run.json` says of them."""
+    """Return the weights of a run for a corpus, and their description for ``run.json``."""
     for what, old, new in (
         ("domain", start.info["domain"], corpus.info["domain"]),
         ("codec", start.info["codec"]["name"], corpus.info["codec"]["name"]),

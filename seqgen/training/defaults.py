@@ -1,10 +1,9 @@
-"""The sampling settings of a trained model for users who name none, measured against its corpus.
+"""Default sampling settings of a trained model, chosen by comparing its pieces with the corpus.
 
-A model may write the same token for ever where a corpus never does: if a token is very likely
-after itself, min-p drops every token that could end the run, and a temperature below 1 makes them
-rarer. So new pieces are written with a few settings, from the model as it is to ever more
-conservative ones, for as long as the pieces hardly repeat themselves more than the corpus does.
-Comes from: `seqgen.run.folder`, at the end of training.
+Conservative settings may cause loops. If a token is very likely after itself, min-p drops every
+token that could end the run, and a temperature below 1 makes them rarer. So pieces are generated
+with ever more conservative settings, as long as they hardly repeat more than the corpus does.
+Comes from: `seqgen.training.session`, at the end of training.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from seqgen.generation.engine import generate
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 
-#: Tokens in which single tokens and n-grams are counted.
+#: Length of the blocks in which tokens and n-grams are counted.
 BLOCK = 256
 
-#: Runs of fewer tokens are no fault, however short the longest of a corpus is.
+#: Runs of up to this many equal tokens are never a fault.
 SHORT_RUN = 8
 
 #: Length of the n-grams.
 N = 4
 
-#: Most tokens of a new piece, and fewest pieces. Short pieces would hide loops, as a piece does not
-#: begin in one: of 4,096 tokens more stand in loops than of 1,024.
+#: Most tokens of a new piece, and fewest pieces. Short pieces would hide loops, because no piece
+#: begins in one.
 LENGTH, PIECES = 4096, 4
 
-#: Tokens of the corpus in which n-grams are counted, and in which the longest run is looked for.
+#: Corpus tokens in which n-grams are counted, and in which the longest run is searched.
 COUNTED, SEARCHED = 2**17, 2**22
 
-#: Values of min-p that are tried, the most conservative last.
+#: Values of min-p to try, the most conservative last.
 MIN_P = (0.0, 0.02, 0.05)
 
-#: Most settings that are tried.
+#: Most settings to try.
 SETTINGS = 3 * len(MIN_P)
 
-#: How many times as repetitive as the corpus new pieces may be.
+#: New pieces may be this many times as repetitive as the corpus.
 TOLERANCE = 1.5
 
-#: Most tokens drawn with a setting, and most as a share of those that training read.
+#: Most tokens to draw with a setting, in all and as a share of the training tokens.
 MOST, SHARE = 6 * LENGTH, 1 / 32
 
-#: Multiplications that a setting may cost, and how many drawing costs for each token known.
+#: Multiplications that a setting may cost, and those of sampling for each token of the vocabulary.
 WORK, DRAWING = 2**34, 1024
 
 
@@ -63,13 +62,13 @@ class Repetition:
     Attributes
     ----------
     commonest : float
-        Share of the commonest token in `BLOCK` tokens, mean.
+        Share of the most common token in a block of `BLOCK` tokens, mean over the blocks.
     run : int
         Length of the longest run of one token.
     distinct : float
-        Share of the 4-grams in `BLOCK` tokens that did not occur there before, mean.
+        Number of different 4-grams in a block, as a share of all; mean over the blocks.
     poorest : float
-        The same of the block in which it is smallest.
+        The same share in the block where it is lowest.
     """
 
     commonest: float
@@ -79,7 +78,7 @@ class Repetition:
 
     @classmethod
     def of(cls, sequences: Sequence[Ids]) -> Repetition:
-        """Count in sequences of ids, of which one is not empty."""
+        """Count in sequences of ids; at least one must not be empty."""
         blocks = [block for ids in sequences for block in _blocks(ids)]
         distinct = [_distinct(block) for block in blocks]
         return cls(
@@ -90,7 +89,7 @@ class Repetition:
         )
 
     def excess(self, reference: Repetition) -> float:
-        """Return how many times as repetitive these are, by the property that differs most."""
+        """Return the ratio of repetition to the reference, for the measure that differs most."""
         return max(
             self.commonest / reference.commonest,
             max(self.run, SHORT_RUN) / max(reference.run, SHORT_RUN),
@@ -102,23 +101,23 @@ class Repetition:
 def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
     """Return the most conservative settings that are safe from loops.
 
-    The pieces written with them, and with any less conservative settings, hardly repeat themselves
-    more than the corpus does. If not even the model as it is does so, its settings are returned.
+    Pieces generated with them, or with less conservative settings, hardly repeat more than the
+    corpus does. If no settings are safe, the least conservative ones are returned.
 
     Parameters
     ----------
     run : Run
         A trained model whose codec has no tracker.
     corpus : Corpus
-        The reference: what is held out, then training pieces, as far as it is read.
+        The reference: held-out pieces first, then training pieces.
     tokens : int
-        To draw with each setting.
+        Tokens to draw with each setting.
 
     Returns
     -------
     dict
-        ``temperature`` and ``min_p``; the `Repetition` of the pieces written with them, ``new``,
-        and of the corpus, ``corpus``; the ``excess``. Empty if the model writes nothing but END.
+        ``temperature`` and ``min_p``; as ``new`` the `Repetition` of the generated pieces and as
+        ``corpus`` that of the corpus; their ratio ``excess``. Empty if all pieces are empty.
     """
     longest = max(map(longest_run, _excerpts(corpus, SEARCHED)))
     reference = replace(Repetition.of(list(_excerpts(corpus, COUNTED))), run=longest)
@@ -145,11 +144,11 @@ def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
 def most_conservative(
     lowest: float, is_safe: Callable[[float, float], bool]
 ) -> tuple[float, float]:
-    """Return the lowest temperature that is safe, and the largest min-p that is safe with it.
+    """Return the lowest safe temperature, and the largest min-p that is safe with it.
 
-    What loops at one temperature loops at a lower one, and with a larger min-p. So settings are
-    tried only where all less conservative ones are safe: a setting that loops now and then may
-    seem safe by chance. If none is safe, the least conservative ones are returned.
+    A model that loops at one setting loops at more conservative ones too, but may seem safe there
+    by chance. So settings are tried only if all less conservative ones are safe. If none is safe,
+    the least conservative ones are returned.
     """
     steps = temperatures(lowest)
     values: Sequence[float] = MIN_P
@@ -163,12 +162,12 @@ def most_conservative(
 
 
 def temperatures(lowest: float) -> tuple[float, ...]:
-    """Return the temperatures that are tried, from that of the model as it is to the codec's."""
+    """Return the temperatures to try, from 1 down to the codec's."""
     return (1.0, round((1 + lowest) / 2, 3), lowest) if lowest < 1 else (lowest,)
 
 
 def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
-    """Return the ids of new pieces that have about so many tokens, or fewer if they end early."""
+    """Return the ids of new pieces with about `tokens` tokens together, or fewer."""
     length = min(LENGTH, run.longest, max(tokens // PIECES, 1))
     limit = LimitConfig(length=length)
     new = generate(run, max(tokens // length, 1), sample=sample, limit=limit)
@@ -176,24 +175,24 @@ def write(run: Run, sample: SampleConfig, tokens: int) -> list[Ids]:
 
 
 def compile_steps(run: Run) -> None:
-    """Draw one token on the processor, for which the steps are compiled the first time."""
+    """Draw one token on the CPU, which compiles the generation code if needed."""
     run.device = "cpu"
     for _ in generate(run, limit=LimitConfig(length=1)):
         pass
 
 
 def affordable(weights: int, targets: int, read: float) -> int:
-    """Return how many tokens are drawn with each setting: a few per cent of the training's cost.
+    """Return the tokens to draw with each setting: a few per cent of the cost of training.
 
-    It is 0 after a training that was too short to measure anything. It depends on no clock, so
-    that a model gets the same settings on every machine.
+    It is 0 after a training too short to measure anything. It does not depend on a clock, so that
+    a model gets the same settings on every machine.
 
     Parameters
     ----------
     weights, targets : int
-        Of the network, and V'.
+        Number of weights of the network, and V'.
     read : float
-        Tokens that training read.
+        Number of tokens that training read.
     """
     work = WORK // (weights + DRAWING * targets)
     tokens = min(MOST, int(SHARE * read), work)
@@ -207,7 +206,7 @@ def longest_run(ids: Ids) -> int:
 
 
 def _excerpts(corpus: Corpus, tokens: int) -> Iterator[Ids]:
-    """Yield sequences of the corpus, those held out first, that have so many tokens together."""
+    """Yield pieces of the corpus with `tokens` tokens together, held-out pieces first."""
     splits: tuple[Split, ...] = ("valid", "train")
     for split in splits:
         for segment in corpus.segments(split):
@@ -219,14 +218,14 @@ def _excerpts(corpus: Corpus, tokens: int) -> Iterator[Ids]:
 
 
 def _blocks(ids: Ids) -> Iterator[Ids]:
-    """Yield ids in blocks; the rest is one if it has half the length or there is no other."""
+    """Yield ids in blocks; a shorter rest counts from half a block on, or if it is the only one."""
     for start in range(0, len(ids), BLOCK):
         if start == 0 or len(ids) - start >= BLOCK // 2:
             yield ids[start : start + BLOCK]
 
 
 def _distinct(block: Ids) -> float:
-    """Return the share of n-grams that did not occur before; 1 if there are none."""
+    """Return the number of different n-grams as a share of all; 1 if there are none."""
     if len(block) < N:
         return 1.0
     grams = np.lib.stride_tricks.sliding_window_view(block, N)

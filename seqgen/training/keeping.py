@@ -1,8 +1,8 @@
-"""What a training keeps in its run folder: the best model, what it reached, and all its reports.
+"""Keeping the best model of a training, its result and all reports in the run folder.
 
-The weights and what they reached are one file, so no kill parts them; ``run.json`` and
-``README.md`` say the same, and are mended when a training resumes. Comes from:
-`seqgen.training.session`.
+The weights file holds its own result too, so a kill cannot separate them. ``run.json`` and
+``README.md`` repeat the result, and are corrected when a training resumes. Comes from:
+`seqgen.training.session`. Next: `seqgen.training.loop`.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
 
-#: What weights say of themselves: the same whenever the same training is made again.
+#: Keys of the result that the weights file holds. They are the same whenever a training is repeated.
 KNOWN = ("step", "tokens", "chosen_loss", "valid_loss", "carried_loss", "valid_tokens")
 
 
 class Keeper:
-    """Writes what a training reached into its run folder.
+    """Writes the best model and the reports of a training into its run folder.
 
     Parameters
     ----------
     folder : Path
         The run folder, held by this process.
     info : dict
-        The content of ``run.json``, which is changed along with it.
+        The content of ``run.json``; it is changed together with the file.
     """
 
     def __init__(self, folder: Path, info: dict[str, Any]) -> None:
@@ -50,16 +50,17 @@ class Keeper:
 
     @property
     def best(self) -> float:
-        """Validation loss by which the weights in the folder were chosen; without any, infinite."""
+        """Validation loss for which the weights in the folder were saved; infinite without any."""
         result = self.info["result"]
         if result is None or result["chosen_loss"] is None or not (self.folder / WEIGHTS).exists():
             return math.inf
         return float(result["chosen_loss"])
 
     def begin(self, step: int) -> None:
-        """Go on after a step: forget what was reported later, and mend what a kill left half done.
+        """Prepare the folder to continue after a step.
 
-        What was reported after a checkpoint will be reported again.
+        Later reports are removed, because they will be made again. Files that a kill left outdated
+        are corrected.
         """
         write_atomic(
             self.folder / METRICS,
@@ -71,13 +72,13 @@ class Keeper:
             self.describe()
 
     def record(self, report: Report) -> None:
-        """Add a report to the others."""
+        """Append a report to ``metrics.jsonl``."""
         path = self.folder / METRICS
         with naming(path), path.open("a", encoding="utf-8") as log:
             print(json.dumps(asdict(report)), file=log)
 
     def save(self, model: SequenceLSTM, result: Mapping[str, Any]) -> None:
-        """Write the weights with what they reached."""
+        """Write the weights and their result."""
         weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
         known = {name: result[name] for name in (*KNOWN, "temperature") if name in result}
         about = {"reached": json.dumps(known)}
@@ -87,7 +88,7 @@ class Keeper:
             self.describe()
 
     def describe(self) -> None:
-        """Write down what was reached, for programs and for people."""
+        """Write ``run.json`` and the model card."""
         write_json(self.folder / RUN, self.info)
         write_atomic(self.folder / "README.md", model_card(self.info))
 
@@ -95,10 +96,10 @@ class Keeper:
 def learn(
     learner: Learner, corpus: Corpus, keeper: Keeper, checkpoints: Checkpoints
 ) -> Generator[Report, None, bool]:
-    """Train to the end of the budget and keep the best.
+    """Train to the end of the budget and keep the best model.
 
-    A training that diverges goes on from a checkpoint, with smaller steps. KeyboardInterrupt may
-    be thrown in: like Ctrl-C it ends the training with an evaluation.
+    A training that diverges continues from a checkpoint with a lower learning rate. The caller may
+    throw KeyboardInterrupt in: like Ctrl-C it ends the training with an evaluation.
 
     Yields
     ------
@@ -107,17 +108,17 @@ def learn(
     Returns
     -------
     bool
-        Whether the budget is spent.
+        Whether the budget is used up.
 
     Raises
     ------
     Diverged
-        If the loss becomes useless again and again, with ever smaller steps.
+        If training diverges even at the lowest learning rate.
     """
     from seqgen.training.loop import train
 
     report, leads = None, learner.world.leads
-    # What counts is the model that is there, not what a checkpoint knows of it.
+    # The model in the folder may be better than the best that the checkpoint knows of.
     learner.counts.best = keeper.best
     while True:
         try:
@@ -139,7 +140,7 @@ def learn(
                 with learner.ending_on_ctrl_c():
                     yield replace(report, message=message, valid_loss=None, improved=False)
         except (GeneratorExit, KeyboardInterrupt):
-            # The caller left the loop: what was learned is kept.
+            # The caller left the loop: keep what was learned.
             with undivided():
                 if learner.world.size == 1:
                     checkpoints.save(learner)

@@ -1,7 +1,7 @@
-"""What changes while a model learns: weights, optimizer, state, place, random numbers.
+"""Everything that changes in training: weights, optimizer, state, place, random numbers.
 
-All of it can be taken down and put back, so that a training that was killed goes on exactly as
-if it had not been. `seqgen.training.loop` calls `update` for every window.
+All of it can be saved and restored, so a training that was killed resumes as if it had never
+stopped. Comes from: `seqgen.training.loop` calls `Learner.update` for every window.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
 from seqgen.training.parallel import World
 
-#: Share of the lanes that begin a window with the zero state. Writing begins with it, and where
-#: pieces are long a network that never sees it may come to need a state that has grown.
+#: Share of the sequences in a batch that begin a window with the zero state. Generation begins with
+#: it. If pieces are long, a network that rarely sees it may depend on a state from long reading.
 FORGETTING = 0.01
 
-#: By how many training losses more validation costs when a model recites its pieces, and how much
-#: more is dropped then: for twice that twice as much.
+#: Dropout rises by `MORE_DROPOUT` each time that the validation loss exceeds the training loss by
+#: this share of it. Twice the excess raises it twice as much.
 RECITING, MORE_DROPOUT = 0.5, 0.1
 
 
@@ -47,12 +47,12 @@ Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 @dataclass
 class Counts:
-    """How far a training is; plain numbers.
+    """The progress of a training, as plain numbers.
 
     Attributes
     ----------
     step, tokens : int
-        Updates made and targets learned from.
+        Number of updates, and of targets learned from.
     seconds : float
         Time spent.
     next_evaluation : float
@@ -60,13 +60,13 @@ class Counts:
     best : float
         Lowest validation loss so far.
     learning_rate_share : float
-        What the learning rate is multiplied by: halved whenever training diverged.
+        Factor of the learning rate, halved whenever training diverges.
     dropout : float
-        At present.
+        Present dropout rate.
     evaluated : int
-        Tokens when the last evaluation was made.
+        Value of `tokens` at the last evaluation.
     budget : float
-        Seconds to spend; 0 if there is no budget of time.
+        Seconds to spend; 0 if there is no time budget.
     """
 
     step: Number = 0
@@ -81,7 +81,7 @@ class Counts:
 
 
 class Facts(TypedDict):
-    """What stands beside the tensors of a checkpoint."""
+    """The metadata of a checkpoint, beside its tensors."""
 
     counts: dict[str, Any]
     place: dict[str, list[Number]]
@@ -101,13 +101,13 @@ class Learner:
     config : TrainConfig
         With nothing left open.
     world : World
-        The processes that learn together.
+        The processes that train together.
 
     Attributes
     ----------
     counts : Counts
     ending : bool
-        Whether the user wants the training to end; an evaluation will follow.
+        Whether the user wants the training to end; one more evaluation follows.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Learner:
                 f"learning rate {config.learning_rate}, weight decay {decay}: "
                 f"all must be set here; seqgen.create_run chooses them"
             )
-        # Every process drops other units.
+        # Every process draws its own dropout.
         torch.manual_seed(config.seed + world.rank)
         self.world = world
         self.ending = False
@@ -136,7 +136,7 @@ class Learner:
         self._corpus = corpus
         self._stream = self._stream_from(None)
         self._state = model.start_state(config.batch_size // world.size)
-        #: What training cost since the last evaluation.
+        #: Sum of the training loss since the last evaluation, in nats: ().
         self._nats = torch.zeros((), device=self._device)
         self._optimizer = torch.optim.AdamW(
             model.parameters(),
@@ -147,13 +147,14 @@ class Learner:
         )
 
     def update(self, learning_rate: float) -> Tensor:
-        """Learn from the next window of every lane; return what its targets cost, in nats.
+        """Learn from the next window (B, T); return the summed loss of its targets, in nats.
 
-        With several processes it is the cost of this one's lanes, times their number.
+        With several processes it is the loss of this process's part of the batch, times their
+        number.
         """
         batch = next(self._stream)
-        state = self._forgetful() if batch.carried else self._state
-        nats, self._state = batch_nats(self.model, batch, state)
+        state = self._forgetful() if batch.carried else self._state  # two of (L, B, H)
+        nats, self._state = batch_nats(self.model, batch, state)  # (), two of (L, B, H)
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
@@ -181,9 +182,9 @@ class Learner:
                 raise interruption.__cause__ from None
 
     def drop_more(self, valid_loss: float | None) -> str:
-        """Drop more from now on if training pieces are recited; return what to tell the user.
+        """Raise the dropout if the model overfits; return a message for the user.
 
-        Called at every evaluation, by all processes, of which the first knows its loss.
+        All processes call this at every evaluation; only the first one has a `valid_loss`.
         """
         counts = self.counts
         loss = float(self._nats) / max(counts.tokens - counts.evaluated, 1)
@@ -195,12 +196,15 @@ class Learner:
         if most <= counts.dropout:
             return ""
         self.model.dropout = counts.dropout = most
-        return f"training pieces are known by heart: dropout {most} from now on"
+        return f"the model overfits: dropout {most} from now on"
 
     def _forgetful(self) -> State:
-        """Return the state, zero in a few lanes; the same ones however many processes there are."""
+        """Return the state (L, B, H) with a few sequences set to zero.
+
+        They are the same whatever the number of processes.
+        """
         rng = np.random.default_rng((self.config.seed, self.counts.step))
-        kept = rng.random(self.config.batch_size) >= FORGETTING
+        kept = rng.random(self.config.batch_size) >= FORGETTING  # (B,)
         mine = np.array_split(kept, self.world.size)[self.world.rank]
         if mine.all():
             return self._state
@@ -209,11 +213,11 @@ class Learner:
         return h * factor, c * factor
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint: one safetensors file, whole or not at all."""
+        """Write a checkpoint: one safetensors file, complete or not at all."""
         places: dict[str, list[int]] = {}
         for part in self.world.gather(self._stream.place()):
             places |= part
-        # JSON knows no infinity.
+        # JSON has no infinity.
         counts = {
             name: None if value == math.inf else value for name, value in vars(self.counts).items()
         }
@@ -225,12 +229,13 @@ class Learner:
         write_atomic(path, content)
 
     def load(self, path: Path) -> None:
-        """Put back what `save` wrote.
+        """Restore what `save` wrote.
 
         Raises
         ------
         RunError
-            If the file is damaged, of another model, or saved elsewhere.
+            If the file is damaged, belongs to another model, or was saved on another kind of
+            device or by another number of processes.
         """
         try:
             file = TensorFile(path)
@@ -248,7 +253,7 @@ class Learner:
             raise RunError(
                 f"{path} was saved by {before['processes']} processes on {before['device']}, "
                 f"this is {self.world.size} on {self._device.type}; "
-                f"resume with the processes and the device that it was begun with"
+                f"resume with the same number of processes on the same device"
             )
         self.counts = counts
         self.model.dropout = self.counts.dropout
@@ -269,7 +274,7 @@ class Learner:
         )
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Return every tensor that learning changes, by name."""
+        """Return every tensor that training changes, by name."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for number, moments in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
@@ -283,7 +288,7 @@ class Learner:
         return tensors
 
     def _kinds(self, found: Iterable[str]) -> dict[str, Kind]:
-        """Return the kinds of what `_tensors` returns; before the first update without moments."""
+        """Return shape and dtype of every tensor of `_tensors`; moments only if `found` has any."""
         kinds = {
             f"model.{name}": Kind(tuple(value.shape))
             for name, value in self.model.state_dict().items()
@@ -302,7 +307,7 @@ class Learner:
         return kinds
 
     def _random(self) -> dict[str, Tensor]:
-        """Return the state of this process's random numbers, by device."""
+        """Return the state of this process's random generators, by device."""
         states = {"cpu": torch.get_rng_state()}
         if self._device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self._device)
@@ -335,7 +340,7 @@ class Learner:
 
     @property
     def _circumstances(self) -> dict[str, Any]:
-        """On what random numbers depend besides the seed."""
+        """What random numbers depend on besides the seed."""
         return {"device": self._device.type, "processes": self.world.size}
 
     @property
@@ -356,17 +361,28 @@ def _counts(saved: dict[str, Any]) -> Counts:
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats that a window's targets cost in all, and the state after it, detached.
+    """Return the summed loss of a window in nats, and the detached state after it.
 
-    The state before counts only where the batch carries it on.
+    Parameters
+    ----------
+    model : SequenceLSTM
+    batch : Batch
+        B sequences of T ids.
+    state : pair of Tensor (L, B, H)
+        Used only if the batch carries the state on from the window before.
+
+    Returns
+    -------
+    nats : Tensor ()
+    state : pair of Tensor (L, B, H)
     """
     device = state[0].device
     before = state if batch.carried else None
-    features = torch.from_numpy(batch.features).to(device)
-    inputs = torch.from_numpy(batch.inputs).to(device)
+    features = torch.from_numpy(batch.features).to(device)  # (B, T, K)
+    inputs = torch.from_numpy(batch.inputs).to(device)  # (B, T)
     logits, (h, c) = model(inputs, features, before)  # (B, T, V')
-    targets = torch.from_numpy(batch.targets).to(device)
-    # Steps first, as the network made them: nothing is copied.
+    targets = torch.from_numpy(batch.targets).to(device)  # (B, T)
+    # Time first, as the network made them, so that nothing is copied: (T * B, V'), (T * B,)
     rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()
     nats = F.cross_entropy(rows, targets, ignore_index=IGNORE, reduction="sum")
     return nats, (h.detach(), c.detach())

@@ -1,8 +1,7 @@
-"""THE LOOP: truncated backpropagation through time over streams whose state is carried.
+"""THE LOOP: truncated backpropagation through time, with the state carried between windows.
 
-`train` is a generator: it yields a `Report` whenever there is something to say, and the caller
-prints, saves and stops. One step is `Learner.update`. Next: `seqgen.run.folder`, which keeps the
-result.
+`train` is a generator: it yields a `Report` about once a second; the caller prints, saves, stops.
+One step is `Learner.update`. Comes from: `seqgen.training.keeping`, which keeps the best model.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from seqgen.storage.signals import undivided
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.parallel import local_size
 
-#: Share of the budget over which the learning rate rises.
+#: Share of the budget in which the learning rate rises.
 WARM_UP = 0.02
 
 #: Seconds between two reports that are not evaluations.
@@ -33,30 +32,30 @@ REPORT_EVERY = 1.0
 
 @dataclass(frozen=True)
 class Report:
-    """How training stands.
+    """The progress of a training.
 
     Attributes
     ----------
     fraction : float
-        Share of the budget that is spent, 0 to 1.
+        Share of the budget used so far, 0 to 1.
     step, tokens : int
-        Updates made and targets learned from.
+        Number of updates, and of targets learned from.
     seconds : float
-        Since the start, evaluation included.
+        Time since the start, including evaluation.
     loss : float
-        Mean training loss since the last report, nats per token.
+        Mean training loss since the last report, in nats per token.
     learning_rate : float
-        Of the last update.
+        Learning rate of the last update.
     valid_loss : float or None
-        Validation loss under the framing that is trained, if this is an evaluation.
+        Validation loss under the framing of the training; None if this is not an evaluation.
     carried_loss : float or None
-        Validation loss with the state carried on, as in generating, if this is an evaluation.
+        Validation loss with carried state, as in generation; None if this is not an evaluation.
     improved : bool
-        Whether it is the best so far: the moment to save the model.
+        Whether the validation loss is the lowest so far: the moment to save the model.
     interrupted : bool
-        Whether the user ended training before the budget was spent.
+        Whether the user ended training before the budget was used up.
     message : str
-        What the user should know besides.
+        Anything else that the user should know.
     """
 
     fraction: float
@@ -73,39 +72,39 @@ class Report:
 
 
 def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
-    """Let a model learn from a corpus until the budget is spent, and report on the way.
+    """Train a model on a corpus until the budget is used up; yield reports.
 
-    Ctrl-C ends the budget early: the model is evaluated and reported once more, so that the
-    caller can save it.
+    Ctrl-C ends the training early, with one more evaluation and report, so that the caller can
+    save the model.
 
     Parameters
     ----------
     learner : Learner
-        New, or with a checkpoint put back: then the training goes on from there.
+        A new one, or one restored from a checkpoint, from which the training then continues.
     corpus : Corpus
-        Its validation split is read.
+        The validation split is read for evaluations.
 
     Yields
     ------
     Report
-        About once a second, and at every evaluation; the last one is an evaluation. Between two
-        reports the learner may be saved. Of several processes the first evaluates and reports; the
-        others yield at the same evaluations, without a result.
+        About once a second, and at every evaluation; the last one is an evaluation. The learner
+        may be saved between reports. Of several processes the first one evaluates and reports; the
+        others yield at the same evaluations, without losses.
 
     Raises
     ------
     Diverged
-        If the loss is no longer a number, or worse than that of guessing.
+        If the loss is not a number, or worse than that of guessing.
     """
     config, counts, world = learner.config, learner.counts, learner.world
     began = time.monotonic() - counts.seconds
     torch.set_num_threads(max((config.threads or 1) // local_size(), 1))
     fraction, interrupted = world.agree(spent(config, corpus, counts), False)
-    # Since the last report: its time, and the cost of how many tokens.
     reported_at, reported_tokens = counts.seconds, counts.tokens
-    nats: float | torch.Tensor = 0.0
+    nats: float | torch.Tensor = 0.0  # (), summed over the tokens since the last report
     while fraction < 1 and not interrupted:
         with learner.ending_on_ctrl_c(), undivided():
+            # One window (B, T): forward, backward, one step of AdamW. Adds the loss, a scalar ().
             nats += learner.update(learning_rate(fraction, config.learning_rate))
         interrupted = learner.ending
         counts.seconds = time.monotonic() - began
@@ -116,7 +115,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
-        # A nat worse than knowing nothing.
+        # The limit is a nat above the loss of guessing, log V'.
         _check(loss, math.log(corpus.vocab.targets) + 1, learner)
         valid_loss, carried_loss, message = None, None, ""
         if evaluating:
@@ -125,10 +124,10 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
                 valid_loss, carried_loss = measured
                 _check(valid_loss, math.inf, learner)
                 interrupted |= impatient
-            # Evaluating takes time as well: the next one is due by what is left.
+            # Evaluation takes time too, so the fraction is computed again.
             counts.seconds = time.monotonic() - began
             fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
-            if due:  # what Ctrl-C brings about must change nothing of what is learned later
+            if due:  # an evaluation after Ctrl-C must not change what a resumed training learns
                 message = learner.drop_more(valid_loss)
             count = math.floor(fraction * config.evaluations) + 1
             counts.next_evaluation = count / config.evaluations
@@ -149,7 +148,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             interrupted=interrupted,
             message=message,
         )
-        learner.model.train()  # the caller may have generated something, which ends training mode
+        learner.model.train()  # the caller may have generated, which ends training mode
         reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0
 
 
@@ -158,7 +157,7 @@ def losses(
 ) -> tuple[float, float]:
     """Return the validation loss under the run's framing, and with carried state.
 
-    Of a split of more than `most` tokens a sample is read.
+    If the split has more than `most` tokens, a sample of it is read.
     """
     carried = evaluate(model, corpus, most)
     framing = FRAMINGS[config.framing]
@@ -170,7 +169,7 @@ def losses(
 def _losses_patiently(
     model: SequenceLSTM, corpus: Corpus, config: TrainConfig
 ) -> tuple[tuple[float, float], bool]:
-    """Evaluate, once more if Ctrl-C comes in between; return the losses and whether it did."""
+    """Evaluate, again if Ctrl-C interrupts; return the losses and whether it did."""
     most = config.evaluation_tokens
     try:
         return losses(model, corpus, config, most), False
@@ -179,7 +178,7 @@ def _losses_patiently(
 
 
 def _check(loss: float, most: float, learner: Learner) -> None:
-    """Raise `Diverged` if a loss is no number, or too large."""
+    """Raise `Diverged` if a loss is not a number, or too large."""
     if not math.isfinite(loss) or loss > most:
         raise Diverged(
             f"the loss became {loss:.4g} at step {learner.counts.step}; "
@@ -189,7 +188,7 @@ def _check(loss: float, most: float, learner: Learner) -> None:
 
 
 def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
-    """Return the share of the budget that is spent; of several, of the one nearest to its end."""
+    """Return the share of the budget that is used up, the largest of several budgets."""
     return max(
         counts.seconds / (counts.budget or math.inf),
         counts.tokens / (config.tokens or math.inf),

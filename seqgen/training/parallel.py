@@ -1,7 +1,7 @@
-"""Several processes, one training: torchrun starts them, each has its lanes, the first one writes.
+"""Data-parallel training: torchrun starts processes, each with its part of the batch.
 
-Data-parallel: every process holds the whole model, gradients are added up before each step. On
-processors they talk by gloo, on GPUs by NCCL; several machines by torchrun's own rendezvous.
+Every process holds the whole model, and gradients are summed before each update. Only the first
+process writes. CPUs communicate by gloo, GPUs by NCCL, several machines by torchrun's rendezvous.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a training, as one of them sees it.
+    """The processes of a training, as seen by one of them.
 
     Attributes
     ----------
     rank, size : int
-        Which one this is, and how many there are.
+        Number of this process, from 0, and the number of processes.
     """
 
     rank: int = 0
@@ -42,14 +42,14 @@ class World:
         return self.rank == 0
 
     def total(self, count: int) -> int:
-        """Return the sum of all processes' counts."""
+        """Return the sum of a count over all processes."""
         if self.size == 1:
             return count
         [total] = _reduce([float(count)], dist.ReduceOp.SUM)
         return round(total)
 
     def add_gradients(self, model: nn.Module) -> None:
-        """Replace every gradient by the sum of all processes' gradients, in one message."""
+        """Replace every gradient by its sum over all processes, in one message."""
         if self.size == 1:
             return
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
@@ -60,7 +60,7 @@ class World:
             gradient.copy_(place.view_as(gradient))
 
     def agree(self, fraction: float, interrupted: bool) -> tuple[float, bool]:
-        """Return the first process's share of the budget, and whether any was interrupted."""
+        """Return the first process's share of the budget, and whether any process was stopped."""
         if self.size == 1:
             return fraction, interrupted
         mine = [fraction if self.leads else 0.0, float(interrupted)]
@@ -79,17 +79,17 @@ class World:
         return self.gather(value)[0]
 
     def leave(self) -> None:
-        """End a process that does not lead, at once, when all is done.
+        """Exit at once, unless this is the first process; call it when training is done.
 
-        It has nothing left to write, and PyTorch's own threads may abort a process that ends in
-        the ordinary way right after it has talked to others (pytorch/pytorch#179291).
+        The others have nothing left to write. PyTorch's threads may abort a process that ends
+        normally right after communication (pytorch/pytorch#179291).
         """
         if not self.leads:
             os._exit(0)
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
-        """Let the first process go through the block before the others."""
+        """Let the first process run the block before the others."""
         if self.size > 1 and not self.leads:
             dist.barrier()
         yield
@@ -107,7 +107,7 @@ def _reduce(numbers: list[float], operation: dist.ReduceOp.RedOpType) -> list[fl
 
 @cache
 def join() -> World:
-    """Return the world that torchrun has made, or that of one process."""
+    """Return the processes that torchrun started, or a world of one process."""
     size = _environment("WORLD_SIZE", Within(1, 2**20))
     if size == 1:
         return World()
@@ -119,12 +119,12 @@ def join() -> World:
 
 
 def local_size() -> int:
-    """Return how many processes share this machine."""
+    """Return the number of processes on this machine."""
     return _environment("LOCAL_WORLD_SIZE", Within(1, 2**20))
 
 
 def _environment(name: str, bounds: Within) -> int:
-    """Return a whole number that torchrun sets; by default the least."""
+    """Return a whole number that torchrun sets; by default the lower bound."""
     text = os.environ.get(name, str(int(bounds.least)))
     number = int(text) if text.isdecimal() else text
     bounds.check(name, number, whole=True)

@@ -1,7 +1,7 @@
-"""A training from beginning to end: budget, learning, calibration, sampling defaults.
+"""A training from start to end: budget, training, calibration, sampling defaults.
 
-Comes from: `seqgen.training.creation` makes the run. Next: `seqgen.training.keeping` learns and
-keeps the best, `seqgen.training.loop` is the loop.
+Comes from: `seqgen.training.creation` creates the run. Next: `seqgen.training.keeping` keeps the
+best model, `seqgen.training.loop` is the loop.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _in_training: set[Path] = set()
 def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
     """Train a run and keep its best model; yield reports, about one a second.
 
-    A training that was interrupted continues from its last checkpoint. During the training
-    `run.info` tells what was reached so far; at its end `run.model` is the best model.
+    A training that was interrupted continues from its last checkpoint. During training
+    ``run.info["result"]`` is the best result so far; at the end `run.model` is the best model.
 
     Parameters
     ----------
     run : Run
-        As `create_run` returned it, or opened again.
+        From `create_run`, or opened again.
     corpus : Corpus
-        Its vocabulary is that of the run.
+        A corpus with the vocabulary of the run.
 
     Yields
     ------
@@ -56,7 +56,7 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
     RunError
         If the training is finished, or the corpus has another vocabulary.
     Diverged
-        If the loss still becomes useless at the smallest learning rate.
+        If training diverges even at the lowest learning rate.
     InUse
         If this run is being trained already, by this process or another one.
     """
@@ -118,18 +118,21 @@ def _sole_training(run: Run) -> Iterator[None]:
 
 
 def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
-    """Measure what n-grams reach on the validation split, once, and keep it in the run folder.
+    """Measure the validation loss of n-gram models, once, and keep it in the run folder.
+
+    Call it before `train` to know the loss to beat. With a time budget, its time counts.
 
     Parameters
     ----------
     run : Run
     corpus : Corpus
-        The one that the run is trained on.
+        The corpus of the run.
 
     Returns
     -------
     dict
-        ``order`` of the best n-gram model, and its ``valid_loss`` in nats per token.
+        ``order`` of the best n-gram model, its ``valid_loss`` in nats per token, and the
+        ``seconds`` that it took.
     """
     if "baseline" not in run.info:
         began = time.monotonic()
@@ -139,7 +142,7 @@ def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
             "valid_loss": found.nats_per_token,
             "seconds": time.monotonic() - began,
         }
-        # A process that trains this run meanwhile keeps its own.
+        # Another process that trains this run measures its own baseline.
         with suppress(InUse), hold(run.folder):
             write_json(run.folder / RUN, _reread(run) | {"baseline": run.info["baseline"]})
     measured: dict[str, Any] = run.info["baseline"]
@@ -147,12 +150,12 @@ def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
 
 
 def _reread(run: Run) -> dict[str, Any]:
-    """Return what ``run.json`` says now; this process holds the folder.
+    """Return the present content of ``run.json``; this process holds the folder.
 
     Raises
     ------
     RunError
-        If it is another run than was opened.
+        If the folder holds another run by now.
     """
     info = Run(run.folder).info
     same = ("domain", "codec", "vocab_digest", "corpus", "model", "train")
@@ -166,7 +169,7 @@ def _reread(run: Run) -> dict[str, Any]:
 def _compile_steps(run: Run) -> float:
     """Compile the code that measures the sampling defaults; return the seconds it took.
 
-    On a new machine compiling takes longer than a short budget may be exceeded by.
+    On a new machine compiling takes long: a short budget must allow for it.
     """
     began = time.monotonic()
     if run.train_config.seconds and run.codec.tracker() is None:
@@ -175,9 +178,9 @@ def _compile_steps(run: Run) -> float:
 
 
 def _seconds_to_learn(run: Run, compiling: float) -> float:
-    """Return the seconds that are left for learning; 0 if the budget has no time limit.
+    """Return the seconds that are left for training; 0 without a time budget.
 
-    Planning, compiling and the baseline are paid from the budget, and so is the end of the
+    Planning, compiling and the baseline come out of the budget, and so does the end of the
     training: calibration and sampling defaults.
     """
     plan, measured = run.info["plan"], run.info.get("baseline", {})
@@ -206,7 +209,7 @@ def _calibrate(run: Run, corpus: Corpus, keeper: Keeper) -> None:
 
 
 def _choose_sampling(run: Run, corpus: Corpus, keeper: Keeper) -> None:
-    """Choose the sampling defaults of a codec that has no tracker."""
+    """Choose the default sampling settings for a codec without a tracker."""
     if not (run.folder / WEIGHTS).exists() or run.codec.tracker() is not None:
         return
     best, weights = Run(run.folder, "cpu"), run.info["plan"]["weights"]

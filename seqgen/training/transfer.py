@@ -1,7 +1,7 @@
-"""Weights of one vocabulary as weights of another: what a symbol was worth goes where it is now.
+"""Transfer of weights to another vocabulary: every symbol keeps its weights at its new id.
 
-Comes from: `seqgen.run.folder`, which starts a new run from an old one. Everything that does not
-belong to a token stays as it is.
+Weights that belong to no token stay the same. Comes from: `seqgen.training.creation`, which starts
+a new run from an old one.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from seqgen.config import ModelConfig
 from seqgen.errors import RunError
 from seqgen.vocab import Vocab
 
-#: In place of the old id of a symbol that is new; counted from the end, the entry after all.
+#: Stands for the old id of a new symbol. As an index it is the last entry, where the mean is put.
 NEW = -1
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What became of the symbols; START and END, which are always kept, are not counted.
+    """How many symbols were matched, without START and END, which are always kept.
 
     Attributes
     ----------
     kept, new, dropped : int
-        Symbols that both vocabularies have, only the new one, only the old one.
+        Number of symbols in both vocabularies, only in the new one, only in the old one.
     vocabulary : {"same", "reordered", "different"}
-        How the new one stands to the old one, by their digests and their symbols.
+        The new vocabulary compared with the old one.
     """
 
     kept: int
@@ -47,22 +47,27 @@ def transfer_weights(
     feature_sizes_old: tuple[int, ...],
     feature_sizes_new: tuple[int, ...],
 ) -> tuple[dict[str, NDArray[Any]], Transfer]:
-    """Return the weights for another vocabulary: kept symbols keep theirs, new ones get the mean.
+    """Return the weights for another vocabulary; new symbols get the mean of the old ones.
 
     Parameters
     ----------
     weights : mapping of str to array
-        Of a `SequenceLSTM` for `old`, by name.
+        Weights of a `SequenceLSTM` for `old`, by name.
     old, new : Vocab
     model_config : ModelConfig
-        Of both models.
+        The network, the same for both.
     feature_sizes_old, feature_sizes_new : tuple of int
-        Of their codecs.
+        Number of values of each feature.
+
+    Returns
+    -------
+    weights : dict of str to array
+    transfer : Transfer
 
     Raises
     ------
     RunError
-        If the features are of other sizes.
+        If the feature sizes differ.
     """
     if feature_sizes_old != feature_sizes_new:
         raise RunError(
@@ -102,7 +107,7 @@ def _mapped(
             return _moved(value, 0, targets, old.end)
         case ["features", _, "weight"] if one_hot:
             moved = _moved(value, 1, sources, old.end)
-            # Here a feature adds to the vector of every symbol: new ones would change its effect.
+            # With one-hot input a feature adds to the entry of every symbol; 0 leaves new ones alone.
             moved[:, sources == NEW] = 0
             return moved
         case ["layers", layer, "weight_ih"] if one_hot and (layer == "0" or config.skip):
@@ -111,20 +116,20 @@ def _mapped(
 
 
 def _moved(value: NDArray[Any], axis: int, sources: NDArray[Any], payload: int) -> NDArray[Any]:
-    """Rearrange an axis whose last entries belong to tokens; what stands before them stays.
+    """Rearrange an axis whose last entries belong to tokens; the entries before them stay.
 
     Parameters
     ----------
     value : array
     axis : int
     sources : int array
-        The old id of every new one, the highest last, or `NEW`.
+        The old id of every new id, or `NEW`; the highest old id comes last.
     payload : int
-        How many old ids are symbols, of which a new one gets the mean.
+        Number of old symbols, whose mean a new symbol gets.
     """
     others, tokens = np.split(value, [value.shape[axis] - sources[-1] - 1], axis)
     mean = tokens.take(range(payload), axis).mean(axis, keepdims=True)
-    # The mean stands last, which is where NEW looks.
+    # The mean comes last, at index NEW.
     moved = np.concatenate([tokens, mean], axis).take(sources, axis)
     return np.concatenate([others, moved], axis)
 

@@ -200,7 +200,7 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
         newest = newest_samples_folder(run)
         assert newest.name == str(number)
         page = (newest / "index.html").read_text()
-        assert page.count("<figure") == number and "Beside the corpus" in page
+        assert page.count("<figure") == number and "Compared with the corpus" in page
         assert "Longest copied span" in page and (newest / "metrics.json").exists()
     command(run.folder)
     assert str(newest / "metrics.json") in capsys.readouterr().out
@@ -216,7 +216,7 @@ def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys
     generate(run.folder, page=True, out=tmp_path / "new", limit=LimitConfig(length=30))
     assert "without novelty and metrics" in capsys.readouterr().err
     page = (tmp_path / "new" / "index.html").read_text()
-    assert "Beside the corpus" not in page and "copied span" not in page
+    assert "Compared with the corpus" not in page and "copied span" not in page
 
 
 def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) -> None:

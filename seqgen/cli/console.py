@@ -1,4 +1,4 @@
-"""What a person sees while they wait: a bar on a terminal, a plain line now and then in a log."""
+"""Progress and remarks on the error stream: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from seqgen.cli.printing import visible
 from seqgen.data.corpus import Corpus
 from seqgen.data.finding import unread_text
 
-#: Progress, tables and remarks; results of a command are printed on standard output.
+#: For progress and remarks; the results of a command go to standard output.
 stderr = Console(stderr=True, highlight=False)
 
-#: Characters that no row of a table has.
+#: Width of a table in a pipe, larger than any row.
 WHOLE_LINE = 10_000
 
 #: Seconds between two lines in a log.
@@ -28,10 +28,10 @@ LINE_EVERY = 10.0
 
 
 class Meter(Protocol):
-    """Shows how far something is."""
+    """A function that shows the progress of some work."""
 
     def __call__(self, fraction: float, text: str, *, remember: bool = False) -> None:
-        """Show a share of the work, 0 to 1, and a text; `remember` keeps it on the screen."""
+        """Show the share of the work done, 0 to 1, and a text; `remember` keeps the text."""
         ...
 
 
@@ -85,8 +85,11 @@ def say(text: str) -> None:
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Print rows of text as a result, names of the columns first; the first and last are words."""
-    # In a pipe every row is one line, however long.
+    """Print rows of text as a result; the first row names the columns.
+
+    The first and last columns are text, the others numbers.
+    """
+    # In a pipe every row is one line.
     stdout = Console(highlight=False, width=None if sys.stdout.isatty() else WHOLE_LINE)
     names, *content = rows
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -99,12 +102,12 @@ def print_table(rows: list[list[str]]) -> None:
 
 
 def _cell(text: str) -> Text:
-    """Return a cell of a table, which is one line."""
+    """Return a table cell of one line."""
     return Text(visible(text, sys.stdout).replace("\n", "\u240a"))
 
 
 def say_corpus(corpus: Corpus) -> None:
-    """Tell what became of the files."""
+    """Print a summary of a corpus: its codec, its pieces, and what was left out."""
     info = corpus.info
     if info["reason"]:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")

@@ -21,18 +21,18 @@ def info(
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
-    """Describe a run or a corpus folder, and show how the loss of a run fell.
+    """Describe a run with its loss curves, or a corpus folder.
 
     Parameters
     ----------
     folder
-        What `seqgen train` or `seqgen prepare` made.
+        A folder made by `seqgen train` or `seqgen prepare`.
     plot
-        Draw the loss curves into this file as well, a .png or .svg.
+        Draw the loss curves into this .png or .svg file too.
     overwrite
-        Replace that file if it is there.
+        Replace that file if it exists.
     json
-        Print the description for programs.
+        Print the description as JSON.
     """
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
@@ -64,7 +64,7 @@ def info(
 
 
 def _print_curves(curves: Curves) -> None:
-    """Draw as wide as the terminal is."""
+    """Draw the curves, as wide as the terminal."""
     from seqgen.report.curves import as_text
 
     show(as_text(curves, shutil.get_terminal_size().columns))
@@ -76,7 +76,7 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     from seqgen.report.curves import as_image
 
     if curves is None:
-        raise RunError(f"{folder} holds no record of a training to draw")
+        raise RunError(f"{folder} has no reports of a training to draw; train it first")
     write_atomic(path, as_image(curves, path.suffix.lower()))
 
 

@@ -1,4 +1,4 @@
-"""Checks of where results go, made before any work: a command that cannot end well never begins."""
+"""Checks of output paths before any work, so that no command fails at its end."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from seqgen.errors import ConfigError, RunError
 
 
 def check_folder(out: Path | None, suffixes: Collection[str], way_out: str) -> None:
-    """Refuse a name for a new folder that looks like a file of a domain.
+    """Refuse a name for a new folder that has the suffix of a file.
 
     Raises
     ------
     ConfigError
-        If it ends in one of the suffixes, with the way out.
+        If it ends in one of the suffixes. The message ends with `way_out`.
     """
     if out is not None and out.suffix.lower() in suffixes:
         raise ConfigError(f"--out takes the name of a folder, found the file name {out}; {way_out}")
@@ -26,9 +26,9 @@ def check_file(option: str, path: Path, suffixes: Collection[str], *, overwrite:
     Raises
     ------
     ConfigError
-        If its suffix is none of those given.
+        If it has none of the suffixes.
     RunError
-        If its folder does not exist, or it is there and may not be replaced.
+        If its folder does not exist, or the file exists and may not be replaced.
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"{option} writes {' or '.join(suffixes)}, found {path}")

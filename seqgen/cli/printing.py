@@ -1,7 +1,7 @@
-"""What the command prints: it never fails on an encoding, and no text can command a terminal.
+"""Safe printing: no encoding error, and no control characters on a terminal.
 
-Text that was learned, names of files and messages may hold anything. To files and pipes they go
-out as they are; on a terminal control characters are shown as symbols.
+Learned text, file names and messages may contain any character. Files and pipes get them unchanged;
+on a terminal control characters are shown as symbols.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
-#: What a terminal may obey: C0 without newline and tab, DEL, C1, line separators, overrides of the
-#: direction of writing, and halves of characters.
+#: Characters that may control a terminal: C0 except newline and tab, DEL, C1, line separators,
+#: overrides of the writing direction, and lone surrogates.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Name of the error handler for characters that a stream cannot encode.
 _REPLACING = "seqgen.replacing"
 
-#: Characters that could not be encoded so far.
+#: Characters so far that could not be encoded.
 _lost: set[str] = set()
 
 
@@ -34,12 +34,12 @@ def show(text: object = "", *, end: str = "\n", flush: bool = False) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a message on the error stream, without what a terminal needs for progress."""
+    """Print a message on the error stream, without a progress display."""
     print(visible(f"seqgen: {text}", sys.stderr), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
-    """Print a result for programs, valid whatever the encoding and the terminal."""
+    """Print a result as JSON that is valid in any encoding and on any terminal."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     if not _can_encode(text, sys.stdout):
         text = json.dumps(value, indent=2)
@@ -49,12 +49,12 @@ def print_json(value: Any) -> None:
 
 
 def visible(text: str, stream: TextIO | None) -> str:
-    """Return text with symbols for control characters, if the stream is a terminal."""
+    """Return text; if the stream is a terminal, with symbols for control characters."""
     return _CONTROLS.sub(_symbol, text) if _is_terminal(stream) else text
 
 
 def open_outputs() -> None:
-    """Let what is printed go nowhere where the process was started without an output."""
+    """Discard what is printed if the process was started without standard output or error."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
@@ -62,7 +62,7 @@ def open_outputs() -> None:
 
 @contextmanager
 def any_encoding() -> Iterator[None]:
-    """Replace characters that standard output and error cannot encode, and say so in the end."""
+    """Replace characters that standard output and error cannot encode; say so at the end."""
     _lost.clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -79,11 +79,11 @@ def any_encoding() -> Iterator[None]:
 
 
 def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return what stands for the first character that cannot be encoded, and where to go on."""
+    """Return a replacement for a character that cannot be encoded, and the next position."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     code = ord(error.object[error.start])
-    # Python reads bytes of file names that are no text as these; the name goes out as it is.
+    # Python decodes undecodable bytes of file names to these; print the original byte.
     if 0xDC80 <= code <= 0xDCFF:
         return bytes([code - 0xDC00]), error.start + 1
     _lost.add(error.object[error.start])

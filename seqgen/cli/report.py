@@ -1,4 +1,4 @@
-"""What became of each file: the table and the JSON of ``seqgen prepare --report``."""
+"""The table and the JSON of ``seqgen prepare --report``: the pieces of each file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from seqgen.data.corpus import Corpus
 
-#: Different words that are listed of one file.
+#: Number of different values of a fact to list for a file.
 LISTED = 3
 
 
 def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
-    """Return for every file its pieces, and what was left out of it and why.
+    """Return the pieces of every file, and the sources that were left out, with reasons.
 
     Returns
     -------
     list of dict
         ``file``, ``pieces`` (each with source, tokens, units and facts) and ``left_out`` (each
-        with source and reason), in the order in which files were read.
+        with source and reason), in the order in which the files were read.
     """
     reports: dict[str, dict[str, Any]] = {
         name: {"file": name, "pieces": [], "left_out": []}
@@ -42,7 +42,7 @@ def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
 
 
 def table(reports: list[dict[str, Any]]) -> list[list[str]]:
-    """Return the reports as rows of text, names of the columns first."""
+    """Return the reports as rows of text; the first row names the columns."""
     pieces = [piece for report in reports for piece in report["pieces"]]
     units = [unit for unit in _names(piece["units"] for piece in pieces) if unit != "tokens"]
     facts = _names(piece["facts"] for piece in pieces)
@@ -63,7 +63,7 @@ def table(reports: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def _names(mappings: Iterable[dict[str, Any]]) -> list[str]:
-    """Return all keys, in the order in which they first come."""
+    """Return all keys, in order of first appearance."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
 
@@ -73,7 +73,7 @@ def _sum(amounts: list[float | None]) -> str:
 
 
 def _range(values: list[Any]) -> str:
-    """Return one value, or from where to where several go, or the words that there are."""
+    """Return a value, the range of several numbers, or a list of words."""
     known = list(dict.fromkeys(value for value in values if value is not None))
     if len(known) > 1 and all(isinstance(value, int | float) for value in known):
         return f"{min(known):,} to {max(known):,}"

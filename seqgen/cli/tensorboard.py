@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seqgen.training.loop import Report
 
 
-#: Where reports lie in a run folder.
+#: Folder of the event files in a run folder.
 REPORTS = "tensorboard"
 
 
@@ -29,9 +29,9 @@ def require_tensorboard() -> None:
 
 
 def writer(folder: Path) -> Callable[[Report], None]:
-    """Return what writes each report into a folder of event files, which is made.
+    """Return a function that writes reports into a folder of event files.
 
-    A training that is resumed adds a file, and TensorBoard shows them as one.
+    The folder is created. A resumed training adds a file, and TensorBoard shows them as one.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def writer(folder: Path) -> Callable[[Report], None]:
         If tensorboardX is not installed.
     """
     require_tensorboard()
-    # Not its SummaryWriter, which keeps events in a queue and may lose the last at the end.
+    # Not SummaryWriter: it queues events and may lose the last ones at the end.
     from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary

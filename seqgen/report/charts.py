@@ -1,4 +1,4 @@
-"""A comparison as one picture: a small chart for each property, in SVG.
+"""A comparison as one SVG picture, with a small chart for each property.
 
 Comes from: `seqgen.evaluation.comparison`. Next: `seqgen.report.page` shows it.
 """
@@ -15,15 +15,15 @@ from seqgen.evaluation.comparison import POINTS, Comparison, density
 #: Charts in a row, and the size of each in units of the picture.
 COLUMNS, WIDTH, HEIGHT = 4, 190, 130
 
-#: Where a chart begins and ends inside its cell.
+#: Edges of a chart inside its cell.
 LEFT, RIGHT, TOP, BOTTOM = 6, 176, 34, 108
 
-#: Colours of the corpus and of what is new, and the words for them.
+#: Colours of the corpus and of the new pieces.
 CORPUS, NEW = "#9ecae1", "#d55e00"
 
 
 def as_svg(compared: Sequence[Comparison]) -> str:
-    """Draw the corpus as areas and what is new as lines, with a tick for every new piece.
+    """Draw the corpus as areas and new pieces as lines, with a tick for every new piece.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def as_svg(compared: Sequence[Comparison]) -> str:
 
 
 def _chart(one: Comparison) -> str:
-    """Draw one property inside its cell."""
+    """Draw one property in its cell."""
     unit = f" ({one.metric.unit})" if one.metric.unit else ""
     alike = "" if one.overlap is None else f"overlap {one.overlap:.2f}"
     lines, low, high = _bars(one) if one.metric.bins else _densities(one)
@@ -62,15 +62,15 @@ def _chart(one: Comparison) -> str:
 
 
 def _densities(one: Comparison) -> tuple[str, str, str]:
-    """Draw the densities of values; return them with the texts of the axis."""
+    """Draw the densities of values; return them and the labels of the axis."""
     new, corpus = one.metric.generated, one.metric.reference
     both = np.concatenate([new, corpus])
     low, high = float(both.min()), float(both.max())
-    # A property that is the same in all pieces is drawn as a peak in the middle.
+    # If all pieces have the same value, it is drawn as a peak in the middle.
     margin = 0.0 if high > low else 1.0
     points = np.linspace(low - margin, high + margin, POINTS)
     across = np.linspace(LEFT, RIGHT, len(points))
-    # Each is as high as the chart: shapes are compared, not numbers of pieces.
+    # Each curve fills the height of the chart: shapes are compared, not numbers of pieces.
     heights = [density(values, points) for values in (corpus, new)]
     paths = [
         " ".join(
@@ -90,7 +90,7 @@ def _densities(one: Comparison) -> tuple[str, str, str]:
 
 
 def _bars(one: Comparison) -> tuple[str, str, str]:
-    """Draw the mean shares of bins; return them with the names of the first and the last."""
+    """Draw the mean shares of bins; return them and the names of the first and last bin."""
     means = [side.mean(axis=0) for side in (one.metric.reference, one.metric.generated)]
     top = max(float(mean.max()) for mean in means) or 1.0
     wide = (RIGHT - LEFT) / len(one.metric.bins)

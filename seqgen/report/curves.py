@@ -1,6 +1,6 @@
-"""Loss over time: what a training recorded, as series, as text for the terminal and as an image.
+"""Loss curves of a training: as series, as text for the terminal, and as an image.
 
-Comes from: `seqgen.run.folder`, which keeps the metrics. Next: `seqgen.report.page` draws the same
+Comes from: `seqgen.run.folder`, which reads the reports. Next: `seqgen.report.page` draws the same
 series.
 """
 
@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 from seqgen.errors import SeqgenError
 
-#: Seconds and nats per token, in the order of time.
+#: Pairs of seconds and nats per token, in order of time.
 Series: TypeAlias = list[tuple[float, float]]
 
-#: A training loss is averaged with its neighbours: this share of all on either side.
+#: Share of all reports, on either side, over which a training loss is averaged.
 SMOOTHED = 1 / 50
 
 #: Suffixes of the images that can be drawn.
@@ -33,7 +33,7 @@ class Curves:
     training, validation : list of (float, float)
         Seconds and nats per token; the training loss is smoothed a little.
     baseline : pair of str and float, or None
-        What to compare with, by name, and its validation loss.
+        Name of the n-gram model to compare with, and its validation loss.
     """
 
     training: Series
@@ -48,7 +48,7 @@ class Curves:
     @property
     def limits(self) -> tuple[float, float]:
         """Lowest and highest loss to draw."""
-        # The first losses are those of untrained weights: without them the rest can be told apart.
+        # Leave out the first losses, of untrained weights, so that the others can be told apart.
         settled = self.training[len(self.training) // 20 :]
         losses = [loss for _, loss in settled + self.validation]
         if self.baseline is not None:
@@ -60,7 +60,7 @@ class Curves:
 def loss_curves(
     metrics: Sequence[Mapping[str, Any]], baseline: Mapping[str, Any] | None = None
 ) -> Curves | None:
-    """Turn the metrics of a run into curves; None if no training was recorded.
+    """Turn the reports of a run into curves; None if there are no reports.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def loss_curves(
         ``order`` and ``valid_loss`` of the n-gram model that `run.json` names.
     """
     rows: list[Mapping[str, Any]] = []
-    # A resumed training repeats what came after its last save: the later lines count.
+    # A resumed training repeats the reports after its last checkpoint: the later lines count.
     for row in reversed(metrics):
         if not rows or row["seconds"] < rows[-1]["seconds"]:
             rows.append(row)
@@ -87,7 +87,7 @@ def loss_curves(
 
 
 def _smoothed(series: Series) -> Series:
-    """Return each loss averaged with its neighbours."""
+    """Return the moving average of a series."""
     reach = int(len(series) * SMOOTHED)
     sums = list(accumulate((loss for _, loss in series), initial=0.0))
     means = []
@@ -100,13 +100,13 @@ def _smoothed(series: Series) -> Series:
 def as_text(curves: Curves, width: int = 80, height: int = 14) -> str:
     """Draw curves with characters: a line for training, o for validation, - for the baseline.
 
-    There are colours only where standard output is a terminal.
+    Colours appear only if standard output is a terminal.
 
     Parameters
     ----------
     curves : Curves
     width, height : int
-        Columns in all, and lines between the axes.
+        Total number of columns, and number of lines between the axes.
     """
     import plotille
 
@@ -116,7 +116,7 @@ def as_text(curves: Curves, width: int = 80, height: int = 14) -> str:
     figure.width, figure.height = max(width - 14 - len(f"-> ({unit})"), 10), height
     figure.origin = False
     figure.x_label, figure.y_label = unit, "nats"
-    # A character has 2 by 4 dots. The last of them, not the edge, is where the curves end.
+    # A character has 2 by 4 dots. The curves end at the last dot, not at the edge.
     across, up = 2 * figure.width, 4 * height
     figure.set_x_limits(0.0, max(curves.longest / second, 1e-9) * across / (across - 1))
     figure.set_y_limits(low, low + (high - low) * up / (up - 1))
@@ -134,13 +134,13 @@ def as_text(curves: Curves, width: int = 80, height: int = 14) -> str:
         figure.scatter(*points(every_column), lc="bright_black", marker="-")
     figure.plot(*points(curves.training), lc="blue")
     figure.scatter(*points(curves.validation), lc="red", marker="o")
-    # Empty braille would be a question mark each where only plain characters can be shown.
+    # An output without braille would show every empty character as a question mark.
     drawing = figure.show().replace("\N{BRAILLE PATTERN BLANK}", " ")
     return "\n".join(line.rstrip() for line in f"{drawing}\n\n{_legend(curves)}".splitlines())
 
 
 def _legend(curves: Curves) -> str:
-    """Say what the marks mean, and where the curves end."""
+    """Return the legend, with the last value of each curve."""
     parts = [f"⠤⠤ training, {curves.training[-1][1]:.3f} at the end"]
     if curves.validation:
         best = min(loss for _, loss in curves.validation)
@@ -203,7 +203,7 @@ def as_image(curves: Curves, suffix: str) -> bytes:
 
 
 def _time_unit(longest: float) -> tuple[str, float]:
-    """Return the unit to quote times in, and its seconds."""
+    """Return the unit for times up to `longest` seconds, and its length in seconds."""
     if longest < 300:
         return "seconds", 1.0
     return ("minutes", 60.0) if longest < 3 * 3600 else ("hours", 3600.0)

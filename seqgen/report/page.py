@@ -1,5 +1,6 @@
-"""One self-contained HTML page of a run: its pieces, to be seen and heard, and what is known of
-them and of the model. It needs no network, and without JavaScript lacks only the cursor.
+"""One self-contained HTML page of a run: its pieces to see and hear, and facts about the model.
+
+The page needs no network. Without JavaScript only the cursor is missing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ td { overflow-wrap: anywhere; }
 @media (max-width: 45rem) { .wide svg { max-width: none; width: 45rem; } }
 """
 
-#: A cursor runs over each picture that has a sound, by the sound's clock; clicks and keys move it.
+#: Shows a cursor that follows the sound over each picture; clicks and keys move it.
 _PLAYER = """
 for (const figure of document.querySelectorAll("figure")) {
   const picture = figure.querySelector("svg"), sound = figure.querySelector("audio");
@@ -85,13 +86,13 @@ for (const figure of document.querySelectorAll("figure")) {
 }
 """
 
-#: How many times wider than high a picture is that takes all of the page's width.
+#: Pictures at least this many times as wide as high take the full width of the page.
 NARROW = 1.5
 
-#: Length of the n-grams whose copied share is told.
+#: Length of the n-grams whose copied share is shown.
 NGRAM = 16
 
-#: How a piece came to its end, by the manifest's word.
+#: Descriptions of ``stopped_by`` in the manifest.
 _ENDINGS = {
     "end": "ended by itself",
     "stop": "stopped where it was asked to",
@@ -108,11 +109,11 @@ def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Compar
     ----------
     run : Run
     samples : Samples
-        Each piece is shown by its domain's preview, and linked.
+        Each piece is shown by its domain's preview, with links to its files.
     path : Path
-        Where to.
+        The HTML file.
     compared : sequence of Comparison
-        What `seqgen.evaluation.comparison.compare` found.
+        Results of `seqgen.evaluation.comparison.compare`.
 
     Returns
     -------
@@ -150,7 +151,7 @@ def loss_curve(curves: Curves | None) -> str:
     Parameters
     ----------
     curves : Curves or None
-        None says that there was no training.
+        None if there was no training.
     """
     if curves is None:
         return "<p>No training was recorded.</p>"
@@ -207,7 +208,7 @@ def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
 
 
 def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
-    """Tell whether a piece is a picture alone, and not wide: then several stand in a row."""
+    """Return whether a piece is only a picture, and not wide, so that several fit in a row."""
     [*kinds] = forms
     if kinds != ["image/svg+xml"]:
         return False
@@ -218,11 +219,11 @@ def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
 
 
 def _novelty(found: dict[str, Any]) -> str:
-    """Say what was copied, and from where."""
+    """Return a sentence about the longest copied span, and its source."""
     if not found["longest"]:
-        return "Nothing of it stands in the training pieces."
+        return "Nothing of it occurs in the training pieces."
     share = found["copied"].get(NGRAM)
-    shares = "" if share is None else f"; {share:.0%} of its {NGRAM}-grams stand there too"
+    shares = "" if share is None else f"; {share:.0%} of its {NGRAM}-grams occur there too"
     return (
         f"Longest copied span: {found['longest']:,} tokens from {found['place']} on, as in "
         f"{found['source']}, {found['source_place']}{shares}."
@@ -230,7 +231,7 @@ def _novelty(found: dict[str, Any]) -> str:
 
 
 def _metrics(compared: Sequence[Comparison]) -> str:
-    """Return the section of what was measured, or nothing."""
+    """Return the section that compares pieces with the corpus, or nothing."""
     if not compared:
         return ""
     rows = (
@@ -244,10 +245,10 @@ def _metrics(compared: Sequence[Comparison]) -> str:
     )
     heads = ("", "new", "corpus", "overlap", "unit")
     count = max(len(one.metric.generated) for one in compared)
-    return f"""<h2>Beside the corpus</h2>
-<p>Measured on these {count} pieces and on held-out ones of the corpus: mean and deviation, or the
-fullest bin. An overlap of 1 means that a new piece is no further from the corpus than its own
-pieces are.</p>
+    return f"""<h2>Compared with the corpus</h2>
+<p>Measured on these {count} pieces and on held-out pieces of the corpus: mean and deviation, or the
+fullest bin. An overlap of 1 means that new pieces differ from the corpus no more than its own
+pieces do.</p>
 <div class="wide">{as_svg(compared)}</div>
 <div class="wide">{_table(rows, heads)}</div>
 """

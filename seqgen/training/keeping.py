@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
 
-#: Keys of the result that the weights file holds. They are the same whenever a training is repeated.
+#: Keys of the result that the weights file holds; repeating a training gives the same values.
 KNOWN = ("step", "tokens", "chosen_loss", "valid_loss", "carried_loss", "valid_tokens")
 
 

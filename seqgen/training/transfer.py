@@ -107,7 +107,7 @@ def _mapped(
             return _moved(value, 0, targets, old.end)
         case ["features", _, "weight"] if one_hot:
             moved = _moved(value, 1, sources, old.end)
-            # With one-hot input a feature adds to the entry of every symbol; 0 leaves new ones alone.
+            # With one-hot input a feature has a weight for every symbol; new symbols get 0.
             moved[:, sources == NEW] = 0
             return moved
         case ["layers", layer, "weight_ih"] if one_hot and (layer == "0" or config.skip):

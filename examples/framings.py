@@ -1,11 +1,11 @@
-"""Train one model under every framing of the same text, at the same budget, and compare them."""
+"""Train on one text under every framing, with the same budget, and compare the results."""
 
 import argparse
 from pathlib import Path
 
 import seqgen
 
-# Set by hand, so that all runs are the same but for their framing.
+# Fixed settings, so the runs differ only in their framing.
 LEARNED = seqgen.ModelConfig(hidden=256, dropout=0.2)
 ONE_HOT = seqgen.ModelConfig(hidden=256, dropout=0.2, embedding=0)
 SETTINGS = {"batch_size": 16, "window": 128, "learning_rate": 6e-3, "epochs": 1e6, "threads": 1}
@@ -25,7 +25,7 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
     print("| trained as | its own loss | carried loss | targets a second | what it writes |")
     print("|---|---|---|---|---|")
     for name, (framing, model) in RUNS.items():
-        # One evaluation, at the end: it takes time from the budget.
+        # One evaluation, at the end, because evaluations take time from the budget.
         config = seqgen.TrainConfig(minutes=minutes, framing=framing, evaluations=1, **SETTINGS)
         run = seqgen.create_run(out / name.replace(", ", "-"), corpus, model, config)
         *_, last = seqgen.train(run, corpus)
@@ -41,9 +41,9 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("paths", nargs="*", type=Path, help="texts; Python's own by default")
-    parser.add_argument("--minutes", type=float, default=1.0, help="for each framing")
-    parser.add_argument("--out", type=Path, default=Path("out/framings"), help="for the runs")
-    parser.add_argument("--prompt", default="The ", help="what the new texts begin with")
+    parser.add_argument("paths", nargs="*", type=Path, help="text files; by default Python's own")
+    parser.add_argument("--minutes", type=float, default=1.0, help="training time of each framing")
+    parser.add_argument("--out", type=Path, default=Path("out/framings"), help="folder for the runs")
+    parser.add_argument("--prompt", default="The ", help="start of the new texts")
     given = parser.parse_args()
     main(given.minutes, given.out, given.paths, given.prompt)

@@ -1,4 +1,4 @@
-"""Learn the texts that come with Python, write new ones, and score some sentences."""
+"""Train on the texts that come with Python, generate new ones, and score two sentences."""
 
 import sys
 from pathlib import Path

@@ -43,7 +43,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, help="text files; by default Python's own")
     parser.add_argument("--minutes", type=float, default=1.0, help="training time of each framing")
-    parser.add_argument("--out", type=Path, default=Path("out/framings"), help="folder for the runs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/framings"), help="folder for the runs"
+    )
     parser.add_argument("--prompt", default="The ", help="start of the new texts")
     given = parser.parse_args()
     main(given.minutes, given.out, given.paths, given.prompt)

@@ -78,6 +78,15 @@ def test_every_file_has_its_line_in_the_tree() -> None:
     assert {str(path.relative_to(ROOT)) for path in SOURCES} <= set(found)
 
 
+def test_capitals_mark_the_files_to_read_first() -> None:
+    marked = {"THE CONTRACT": "plugin", "THE NETWORK": "model"}
+    marked |= {"THE LOOP": "training/loop", "THE SAMPLER": "generation/sampling"}
+    for mark, name in marked.items():
+        path = ROOT / "seqgen" / f"{name}.py"
+        assert path.read_text().startswith(f'"""{mark}'), name
+        assert re.search(rf"^ +{path.name} +{mark}:", ARCHITECTURE, re.MULTILINE), name
+
+
 def test_every_exception_has_its_reason() -> None:
     section = ARCHITECTURE.split("## Exceptions")[1].split("\n## ")[0]
     named = re.findall(r"^- `(.+?)`", section, re.MULTILINE)

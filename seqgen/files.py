@@ -237,10 +237,14 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     OSError, ValueError
-        If there is none, or it is another than the table says.
+        If the file cannot be read, or does not fit the table.
     """
-    if path.exists() and not path.is_file():
-        # A pipe would be waited for.
+    if not path.parent.is_dir():
+        raise OSError("there is no such folder")
+    if not path.exists():
+        raise OSError(f"it has no {path.name}")
+    if not path.is_file():
+        # Opening a pipe would wait for a writer.
         raise OSError(f"{path.name} is no file")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path.name} has more than {LARGEST:,} bytes")

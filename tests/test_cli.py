@@ -447,20 +447,22 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
     ("arguments", "status", "message"),
     [
         (["train", "text", "--hiden", "3"], 2, "Did you mean --hidden?"),
-        (["train", "text", "--hidden", "-1"], 2, "hidden must be from 0 to 16,384"),
+        (["train", "text", "--hidden", "-1"], 2, "--hidden must be from 0 to 16,384"),
+        (["generate", "x", "--top-p", "2"], 2, "--top-p must be from 1e-06 to 1, found 2"),
+        (["generate", "x", "--candidates", "2.5"], 2, "--candidates must be a whole number"),
         (["trian", "text"], 2, 'Did you mean "train"'),
         (["demo", "musik"], 3, "did you mean 'music'"),
-        (["info", "nowhere"], 1, "nowhere is no run folder"),
-        (["generate", "nowhere"], 1, "nowhere is no run folder"),
+        (["info", "nowhere"], 1, "nowhere is no run folder and no corpus folder (it does not"),
+        (["generate", "nowhere"], 1, "nowhere is no run folder (there is no such folder)"),
         (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
         (["prepare", "text", "--codec-option", "x"], 2, "wants NAME=VALUE, found 'x'"),
         (["prepare", "music", "--codec-option", "form=gird"], 2, "one of 'held', 'grid'"),
         (
             ["prepare", "text", "--seed", "-1"],
             2,
-            "seed must be from 0 to 9,223,372,036,854,775,807",
+            "--seed must be from 0 to 9,223,372,036,854,775,807",
         ),
-        (["prepare", "text", "--jobs", "0"], 2, "jobs must be -1, or from 1 to 1,024, found 0"),
+        (["prepare", "text", "--jobs", "0"], 2, "--jobs must be -1, or from 1 to 1,024, found 0"),
     ],
 )
 def test_mistakes_are_answered(seqgen_command, arguments, status, message) -> None:
@@ -623,3 +625,9 @@ def test_score_says_what_training_said(seqgen_command, verses: Path, tmp_path: P
     baseline = (total["nats"]["baseline"] + total["end_nats"]["baseline"]) / total["tokens"]
     order = json.loads(out)["order"]
     assert f"to beat: {order}-grams, {baseline:.4f} nats per token" in err
+
+
+def test_info_of_another_folder_says_what_is_missing(seqgen_command, verses: Path) -> None:
+    status, _, err = seqgen_command("info", verses)
+    assert status == 1 and "Errno" not in err
+    assert "no run folder and no corpus folder (it has no corpus.json or run.json)" in unboxed(err)

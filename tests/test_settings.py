@@ -42,8 +42,11 @@ from seqgen.cli.settings import options_of
             "[train]\nseed = 18446744073709551616",
             "seed must be from 0 to 9,223,372,036,854,775,807",
         ),
-        ("[train]\nminutes = nan", "minutes must be 0, or from 0.001 to 1,000,000, found nan"),
-        ("[train]\nhidden = 2.5", "--hidden must be a whole number, found 2.5"),
+        (
+            "[train]\nminutes = nan",
+            "settings.toml: --minutes must be 0, or from 0.001 to 1,000,000, found nan",
+        ),
+        ("[train]\nhidden = 2.5", "--hidden must be a whole number (from 0 to 16,384), found 2.5"),
         ("[train.codec-option]\nrarest = -1", "rarest must be from 0"),
         ("[train.codec_option]\nrarst = 1", "unknown setting 'rarst'; did you mean 'rarest'?"),
     ],

@@ -69,10 +69,10 @@ def launch(
         Show the Python traceback of an error.
     """
     try:
-        from seqgen.cli.settings import read_settings, whole_numbers
+        from seqgen.cli.settings import check_numbers, read_settings
 
         read = () if config is None else (read_settings(config, app, COMMANDS),)
-        app.config = (*read, whole_numbers)
+        app.config = (*read, check_numbers)
         app(tokens)
         sys.stdout.flush()
     except BrokenPipeError:

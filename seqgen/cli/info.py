@@ -35,7 +35,7 @@ def info(
         Print the description as JSON.
     """
     from seqgen.data.corpus import Corpus
-    from seqgen.files import CORPUS
+    from seqgen.files import CORPUS, RUN
     from seqgen.report.curves import IMAGES, loss_curves
     from seqgen.run.card import model_card
     from seqgen.run.folder import Run
@@ -46,6 +46,12 @@ def info(
     if (folder / CORPUS).exists():
         about = Corpus(folder).info
         text = _corpus_text(about)
+    elif not folder.exists() or (folder.is_dir() and not (folder / RUN).exists()):
+        found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"
+        raise RunError(
+            f"{folder} is no run folder and no corpus folder ({found}); make one with "
+            f"seqgen train or seqgen prepare"
+        )
     else:
         run = Run(folder)
         about = run.info

@@ -11,6 +11,7 @@ from typing import Any
 import cyclopts
 from cyclopts.config import Dict
 
+from seqgen.bounds import check_value
 from seqgen.errors import ConfigError
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
@@ -43,22 +44,37 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
     return Dict(tables, source=str(path))
 
 
-def whole_numbers(
+def check_numbers(
     app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection
 ) -> None:
-    """Refuse a fraction for an option that takes a whole number; cyclopts would round it.
+    """Check the numbers of all options, so that an error names the option: ``--top-p``.
+
+    Later checks know only the Python name, and cyclopts would round a fraction.
 
     Raises
     ------
     ConfigError
-        If there is one, on the command line or in the file.
+        If a number is outside its bounds, or a fraction where a whole number is needed.
     """
     for argument in arguments:
-        if argument.hint is not int:
-            continue
         for token in argument.tokens:
-            if "." in token.value:
-                raise ConfigError(f"{argument.name} must be a whole number, found {token.value}")
+            place = "" if token.source == "cli" else f"{token.source}: "
+            check_value(
+                f"{place}{argument.name}", _number(token.value), argument.field_info.annotation
+            )
+
+
+def _number(text: str) -> float | None:
+    """Return the number in a text, or None: ``1e6`` is a whole number, ``1.0`` is not."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if "." not in text and number.is_integer() else number
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -151,9 +151,8 @@ class Domain(Protocol):
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
         """Return the name of the codec that fits these pieces, and the reason.
 
-        Called if the user names no codec. The reason follows "chose codec NAME:", as in "352 of
-        371 pieces have four voices". The default is the first codec, without a reason. `pieces` is
-        read once; for a large corpus it is a sample.
+        Called if the user names no codec. The reason is shown, as in "352 of 371 pieces have four
+        voices". `pieces` is read once; for a large corpus it is a sample.
         """
         return next(iter(self.codecs)), ""
 
@@ -173,7 +172,7 @@ class Domain(Protocol):
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return files to learn from, without using a network.
 
-        A domain that generates its demo writes it into `folder`, which is kept.
+        A domain that makes its own demo writes it into `folder`, which is kept.
         """
 
     def metrics(
@@ -188,8 +187,7 @@ class Domain(Protocol):
     def probes(self, codec: Codec) -> Sequence[Any]:
         """Return typical conditions, such as texts with every letter; none by default.
 
-        `seqgen compare` generates one piece for each, and `measure_probes` tells how well these
-        pieces follow their conditions. Pieces generated without a condition cannot show that.
+        `seqgen compare` generates one piece for each; `measure_probes` says how well it follows.
         """
         return ()
 
@@ -327,7 +325,9 @@ class Codec(Protocol):
         Row i depends on ``ids[:i]`` only. The model reads row i when it predicts token i; row N
         belongs to END.
         """
-        raise NotImplementedError(f"{type(self).__name__} has feature_sizes but no features()")
+        # Type checkers would take a single raise for an abstract method.
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} has feature_sizes but no features()")
 
     def tracker(self, condition: Any = None) -> Tracker | None:
         """Return a new tracker for one sequence, or None if any id may follow any other.

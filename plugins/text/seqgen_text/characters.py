@@ -1,4 +1,4 @@
-"""The codec `characters`: one token a Unicode character, and one a blank line if wanted."""
+"""The codec `characters`: one token for each Unicode character, optionally one for a blank line."""
 
 from __future__ import annotations
 
@@ -15,48 +15,49 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
 
-#: Characters that are counted or encoded at once; the arrays of that many stay in the cache.
+#: Characters counted or encoded at a time; their arrays fit in the processor's cache.
 CHUNK = 2**16
 
-#: Stand in for the id of a character that is left out, or that the corpus did not have.
+#: In place of an id: a rare character that is dropped, and one that the corpus does not have.
 DROPPED, UNKNOWN = -1, -2
 
-#: What each kind of boundary is written as.
+#: The text of each kind of boundary.
 BOUNDARIES = {"none": "", "line": "\n", "paragraph": "\n\n", "page": "\f"}
 
 
 @dataclass(frozen=True)
 class CharacterOptions:
-    """What counts as a character."""
+    """Options of the codec `characters`."""
 
     rarest: Annotated[int, Within(0, 10**15)] = 1
-    """Characters that occur less often than this in the corpus are left out of it."""
+    """Drop characters that occur less often than this in the corpus."""
     boundary: Literal["none", "line", "paragraph", "page"] = "none"
-    """The model forgets everything after a line, a blank line (two newlines in a row, which become
-    one token), a form feed, or nothing of these."""
+    """The model forgets everything after a line, a paragraph (two newlines, which become one token)
+    or a page (a form feed)."""
 
     def __post_init__(self) -> None:
         check_fields(self)
 
 
 class CharacterCodec(Codec):
-    """Text as the characters that occur in the corpus, in the order of their code points.
+    """One token for each character of the corpus, in the order of code points.
 
-    Lossless, but for characters rarer than the option `rarest`, which are dropped. The option
-    `boundary` brings its characters with it, however rare. With "paragraph", the last token stands
-    for two newlines, from the left in every run of them, and is named so: no character has that
-    name.
+    Lossless, except that characters rarer than the option `rarest` are dropped. Characters of a
+    `boundary` are kept, however rare. With "paragraph" the last token is two newlines, paired from
+    the left: three newlines are a boundary and a newline. Its name is these two newlines, which no
+    character has.
 
     Parameters
     ----------
     characters : str
         The alphabet, sorted.
     dropped : str
-        Characters that the corpus has and the alphabet has not.
+        Characters of the corpus that are not in the alphabet.
+    options : CharacterOptions
     """
 
     options_type: ClassVar[type[Any]] = CharacterOptions
-    # Chosen by counted faults: docs/sampling.md.
+    # Chosen by counting faults: docs/sampling.md.
     temperature: float = 0.8
 
     def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
@@ -85,7 +86,7 @@ class CharacterCodec(Codec):
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:
-        """The id of every code point up to the highest that is known, and `UNKNOWN` after it."""
+        """The id of every code point up to the highest in the corpus, then `UNKNOWN`."""
         points = [ord(character) for character in self._characters]
         dropped = [ord(character) for character in self._dropped]
         table = np.full(max([*points, *dropped], default=0) + 2, UNKNOWN)
@@ -94,12 +95,12 @@ class CharacterCodec(Codec):
         return table
 
     def encode(self, piece: str) -> NDArray[np.int64]:
-        """Return one id a character, or for two newlines if they are the boundary.
+        """Return one id for each character, or for two newlines if they are the boundary.
 
         Raises
         ------
         DataError
-            For a character that the corpus did not have, with its position.
+            For a character that the corpus does not have, with its position.
         """
         ids = np.empty(len(piece), np.int64)
         for low in range(0, len(piece), CHUNK):
@@ -117,21 +118,20 @@ class CharacterCodec(Codec):
         return self._paired(ids) if self.options.boundary == "paragraph" else ids
 
     def _paired(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return ids with one in the place of two newlines, from the left in every run of them."""
+        """Replace pairs of newlines by the boundary, from the left in every run of newlines."""
         places = np.flatnonzero(ids == self._characters.index("\n"))
         numbers = np.arange(len(places))
         begins = np.diff(places, prepend=-2) > 1
-        # How many newlines come directly before each.
-        before = numbers - np.maximum.accumulate(np.where(begins, numbers, 0))
+        before = numbers - np.maximum.accumulate(np.where(begins, numbers, 0))  # in the same run
         first = places[(before % 2 == 0) & (np.diff(places, append=-2) == 1)]
         paired = ids.copy()
         paired[first] = self.boundaries[0]
         return np.delete(paired, first + 1)
 
     def mend_prompt(self, piece: str, unknown: Unknown) -> Mended:
-        """Leave out unknown characters, or write them as known ones where there are any.
+        """Drop unknown characters or replace them by the nearest known ones.
 
-        Characters that are left out of the corpus for being rare count as unknown here.
+        Characters dropped by the option `rarest` count as unknown here.
         """
         return mend_text(piece, self._characters, unknown)
 
@@ -140,7 +140,7 @@ class CharacterCodec(Codec):
         return "".join(self.vocab[token] for token in ids)
 
     def text_stream(self) -> Callable[[int], str]:
-        """Return the text of each id."""
+        """Return the function from an id to its text."""
         return self.vocab.__getitem__
 
     def state(self) -> dict[str, Any]:
@@ -156,12 +156,12 @@ class CharacterCodec(Codec):
         return cls(characters, dropped, options)
 
     def place(self, ids: NDArray[np.int64], position: int) -> str:
-        """Return the line."""
+        """Return the line number."""
         newlines = self.decode(ids[:position]).count("\n")
         return f"line {newlines + 1:,}"
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
-        """Count characters and, for losses per byte, UTF-8 bytes."""
+        """Count characters and UTF-8 bytes."""
         counts = np.bincount(ids, minlength=len(self._bytes))
         return {
             "characters": float(counts @ self._lengths),

@@ -17,10 +17,10 @@ from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain
 from seqgen_text.characters import CharacterCodec
 
-#: Most characters of a piece that is read; a file of more comes as several pieces.
+#: Most characters in a piece; a longer file becomes several pieces.
 LONGEST = 2**23
 
-#: Bytes that are decoded at once.
+#: Bytes decoded at a time.
 CHUNK = 2**20
 
 
@@ -31,17 +31,16 @@ class Text(Domain):
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 
     def read(self, path: Path) -> Iterator[str]:
-        """Read a file as one piece; line ends become newlines and a byte-order mark goes.
+        """Read a file as one piece; convert line ends to newlines and drop a byte-order mark.
 
-        A file of more than `LONGEST` characters (8 million) comes as several pieces, one after
-        the other, so that it may be larger than memory. Each ends where a paragraph does, or
-        else a line, if one does so in the second half of what it may be; joined, they are the
-        text of the file.
+        A file of more than `LONGEST` characters (8 million) is yielded as several pieces, so it
+        may exceed memory. A piece is cut at the last paragraph end, or else the last line end, in
+        the second half of `LONGEST`. Joined, the pieces are the text of the file.
 
         Raises
         ------
         DataError
-            If it is not UTF-8, or empty.
+            If the file is not UTF-8, or empty.
         """
         held: list[str] = []
         for decoded in _decoded(path):
@@ -58,7 +57,7 @@ class Text(Domain):
         yield "".join(held)
 
     def from_text(self, text: str) -> str:
-        """Return the text as `read` would: without a byte-order mark, with newlines."""
+        """Return the text as `read` returns it: with newlines, without a byte-order mark."""
         return plain_text(text)
 
     def write(self, piece: str, path: Path) -> list[Path]:
@@ -71,9 +70,9 @@ class Text(Domain):
         return {"text/plain": piece}
 
     def demo(self, folder: Path) -> Sequence[Path]:
-        """Return English prose and Python source that come with every Python.
+        """Return English prose and source code from the Python installation.
 
-        The prose is the reference behind Python's ``help()``, one file a topic.
+        The prose is the reference behind Python's ``help()``, one file for each topic.
         """
         folder.mkdir(parents=True, exist_ok=True)
         topics = []
@@ -97,7 +96,7 @@ def _decoded(path: Path) -> Iterator[str]:
                 yield decoder.decode(data)
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            # What the decoder was at is the end of what was read, whatever it held back before.
+            # The decoder may hold back bytes of the chunk before: count back from here.
             position = file.tell() - len(error.object) + error.start
             raise DataError(
                 f"byte {position} is not UTF-8 ({error.reason}); convert the file to UTF-8"
@@ -105,7 +104,7 @@ def _decoded(path: Path) -> Iterator[str]:
 
 
 def _seam(text: str) -> int:
-    """Return where the first piece of a text that is too long ends."""
+    """Return where to cut a text that is longer than `LONGEST`."""
     for end in ("\n\n", "\n"):
         if (at := text.rfind(end, LONGEST // 2, LONGEST)) >= 0:
             return at + len(end)

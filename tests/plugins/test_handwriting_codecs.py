@@ -29,8 +29,9 @@ from seqgen_handwriting.measures.likelihood import (
     soft_nats,
 )
 
-from seqgen import testing
 from seqgen.config import ModelConfig
+from seqgen.conformance import codecs, trackers
+from seqgen.conformance.subject import Subject
 from seqgen.errors import ConfigError, DataError
 from seqgen.evaluation import loss, predictor
 from seqgen.evaluation.ngram import NgramModel
@@ -48,11 +49,11 @@ CODECS = pytest.mark.parametrize("kind", SMALL, ids=lambda kind: kind.__name__)
 
 #: What of the contract concerns a codec alone.
 PROMISES = [
-    *(testing.fits_in_any_order, testing.names_its_tokens, testing.encodes_into_its_vocabulary),
-    *(testing.round_trips, testing.decodes_all_of_its_tokens, testing.saves_its_state),
-    *(testing.augments_within_its_vocabulary, testing.has_features_in_range),
-    *(testing.has_features_of_the_past, testing.tracks_its_features, testing.allows_real_pieces),
-    *(testing.always_allows_something, testing.continues_pieces),
+    *(codecs.fits_in_any_order, codecs.names_its_tokens, codecs.encodes_into_its_vocabulary),
+    *(codecs.round_trips, codecs.decodes_all_of_its_tokens, codecs.saves_its_state),
+    *(codecs.augments_within_its_vocabulary, trackers.has_features_in_range),
+    *(trackers.has_features_of_the_past, trackers.tracks_its_features),
+    *(trackers.allows_real_pieces, trackers.always_allows_something, codecs.continues_pieces),
 ]
 
 LINES = list(demo_lines(40))[::5]
@@ -86,7 +87,7 @@ def test_contract(kind, corpus: str, promise, tmp_path: Path) -> None:
     codec = FITTED[kind, corpus]
     spec = DomainSpec("handwriting", "ink", (".json",), "no:module")
     ids = [codec.encode(piece) for piece in pieces]
-    promise(testing.Subject("handwriting", spec, None, "any", codec, pieces, ids), tmp_path)
+    promise(Subject("handwriting", spec, None, "any", codec, pieces, ids), tmp_path)
 
 
 @CODECS

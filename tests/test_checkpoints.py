@@ -11,9 +11,9 @@ import pytest
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
+from seqgen.evaluation.loss import batch_nats
 from seqgen.model import choose_device
 from seqgen.run.folder import Run
-from seqgen.training.learner import batch_nats
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
 CONFIG = TrainConfig(

@@ -14,9 +14,9 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.data.lanes import Steps
 from seqgen.errors import RunError, SeqgenError
-from seqgen.evaluation.loss import evaluate
+from seqgen.evaluation.loss import batch_nats, evaluate
 from seqgen.model import SequenceLSTM
-from seqgen.training.learner import Counts, Learner, batch_nats
+from seqgen.training.learner import Counts, Learner
 from seqgen.training.loop import learning_rate, spent, train
 
 SMALL = ModelConfig(hidden=32, embedding=8, dropout=0.0)

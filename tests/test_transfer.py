@@ -11,10 +11,9 @@ import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, RunError
-from seqgen.evaluation.loss import evaluate
+from seqgen.evaluation.loss import batch_nats, evaluate
 from seqgen.model import SequenceLSTM
 from seqgen.run.folder import Run
-from seqgen.training.learner import batch_nats
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
 

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from seqgen.compiling import compiled
-from seqgen.data.batches import IGNORE, Batch, TrainingStream
+from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, piece_steps
 from seqgen.data.spans import Span, piece_features
+from seqgen.evaluation.loss import batch_logits, target_nats
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.model import SequenceLSTM, State
@@ -89,7 +89,7 @@ class Follower:
     def skip(self, batch: Batch) -> None:
         """Read the steps of one lane without learning from them."""
         with torch.no_grad():
-            _, self._state = token_nats(self.model, batch, self._state)
+            _, self._state = _token_nats(self.model, batch, self._state)
 
     def read(self, batch: Batch) -> NDArray[np.float64]:
         """Return the nats of every target ``(T,)`` of one lane, and learn from each segment."""
@@ -107,14 +107,14 @@ class Follower:
 
     def _gradient(self, batch: Batch) -> tuple[NDArray[np.float64], torch.Tensor]:
         """Return the nats of the targets and the gradient of their mean, which counts as usual."""
-        nats, (h, c) = token_nats(self.model, batch, self._state)
+        nats, (h, c) = _token_nats(self.model, batch, self._state)
         self._state = (h.detach(), c.detach())
         mean = nats.sum() / max(batch.counted, 1)
         parts = torch.autograd.grad(mean, self._parameters)
         gradient = torch.cat([part.flatten() for part in parts])
         self._segments += 1
         self._squares += (gradient.square() - self._squares) / self._segments
-        return nats[0].detach().cpu().numpy(), gradient
+        return nats.detach().cpu().numpy(), gradient
 
 
 class AdaptiveReader:
@@ -147,7 +147,7 @@ class AdaptiveReader:
         for low in range(0, span.before, CHUNK):
             batch = _batch(span.cut(low, min(low + CHUNK, span.before)))
             with torch.no_grad():
-                _, state = token_nats(model, batch, state)
+                _, state = _token_nats(model, batch, state)
             self._follower.skip(batch)
             self._counts.read(batch.inputs[0], batch.targets[0], learn=False)
         for low in range(span.before, len(span), CHUNK):
@@ -155,8 +155,8 @@ class AdaptiveReader:
             inputs, targets, _ = steps
             batch = _batch(steps)
             with torch.no_grad():
-                trained, state = token_nats(model, batch, state)
-            networks = np.stack([trained[0].cpu().numpy(), self._follower.read(batch)], axis=1)
+                trained, state = _token_nats(model, batch, state)
+            networks = np.stack([trained.cpu().numpy(), self._follower.read(batch)], axis=1)
             counted = self._counts.read(inputs, targets, learn=True)
             probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
             yield _mix(probabilities, self.weights, self._read)
@@ -231,17 +231,10 @@ def _batch(steps: Steps) -> Batch:
     return Batch(steps.inputs[None], steps.targets[None], steps.features[None])
 
 
-def token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats of every target ``(B, T)``, in double precision, and the state after them."""
-    inputs, targets, features = (
-        torch.from_numpy(array).to(state[0].device)
-        for array in (batch.inputs, batch.targets, batch.features)
-    )
-    logits, state = model(inputs, features, state)  # (B, T, V')
-    nats = F.cross_entropy(
-        logits.flatten(0, 1).double(), targets.flatten(), ignore_index=IGNORE, reduction="none"
-    )
-    return nats.view(targets.shape), state
+def _token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the nats of every target ``(T,)`` of one lane, in double precision, and the state."""
+    logits, targets, state = batch_logits(model, batch, state)  # (1, T, V'), (1, T)
+    return target_nats(logits[0].double(), targets[0]), state
 
 
 @compiled

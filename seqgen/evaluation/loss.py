@@ -1,7 +1,8 @@
-"""The loss of held-out spans, read side by side with carried state: the one way to measure it.
+"""The loss: nats of targets, and the one way to measure it on held-out spans.
 
-Training, calibration and `seqgen score` all read through `read`, so that a model has one loss on
-a text, whatever is read beside it. Comes from: `seqgen.data.spans`. Next: `seqgen.training.loop`.
+Training, calibration and `seqgen score` take their nats from `target_nats`. Evaluations read spans
+side by side with carried state (`read`), so a model has one loss on a text, whatever the batch.
+Comes from: `seqgen.data.spans`. Next: `seqgen.training.loop`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,22 +22,64 @@ from seqgen.data.batches import CARRIED, IGNORE, Batch, Framing, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
-from seqgen.model import SequenceLSTM
+from seqgen.model import SequenceLSTM, State
 
-#: Spans that are read side by side, and most steps of each in one call.
+#: Number of spans read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256
 
-#: Most logits that are in memory at once.
+#: Most logits in memory at once.
 LOGITS = 2**22
 
 
+def target_nats(
+    logits: Tensor, targets: Tensor, reduction: Literal["none", "sum"] = "none"
+) -> Tensor:
+    """Return the nats of every target ``(N,)`` under logits ``(N, V')``, or their sum.
+
+    A target that is `IGNORE` costs nothing.
+    """
+    return F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction=reduction)
+
+
+def batch_logits(
+    model: SequenceLSTM, batch: Batch, state: State | None
+) -> tuple[Tensor, Tensor, State]:
+    """Read a batch on the model's device; without a state, begin with zeros.
+
+    Returns
+    -------
+    logits : Tensor (B, T, V')
+    targets : int64 Tensor (B, T)
+    state : State
+        After the last step.
+    """
+    device = next(model.parameters()).device
+    inputs, targets, features = (
+        torch.from_numpy(array).to(device)
+        for array in (batch.inputs, batch.targets, batch.features)
+    )
+    logits, state = model(inputs, features, state)
+    return logits, targets, state
+
+
+def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+    """Return the sum of the nats of a batch's targets, and the state after it, detached.
+
+    `state` counts only if the batch carries it on.
+    """
+    logits, targets, (h, c) = batch_logits(model, batch, state if batch.carried else None)
+    # Steps first, as the network made them: nothing is copied.
+    rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()  # (T B, V'), (T B,)
+    return target_nats(rows, targets, "sum"), (h.detach(), c.detach())
+
+
 class Predicted(NamedTuple):
-    """Some targets of a group of spans, and the logits that the model predicted them with.
+    """Some targets of a group of spans, with the logits that predict them.
 
     Attributes
     ----------
     lanes : int64 array (N,)
-        Which span of the group each target belongs to; a span's targets come in order.
+        The span in the group of each target; the targets of a span come in order.
     targets : int64 Tensor (N,)
     logits : Tensor (N, V')
     """
@@ -47,14 +90,14 @@ class Predicted(NamedTuple):
 
     @property
     def nats(self) -> Tensor:
-        """The cost of each target ``(N,)`` in nats; double precision, for they are added up."""
-        return F.cross_entropy(self.logits, self.targets, reduction="none").double()
+        """The nats of each target ``(N,)``, in double precision because they are added up."""
+        return target_nats(self.logits, self.targets).double()
 
 
 def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
-    """Predict the targets of spans that are read side by side; every span begins with state 0.
+    """Predict the targets of spans side by side; every span begins with state 0.
 
-    A span that has ended leaves the batch. Steps that do not count cost no logits.
+    A span that has ended leaves the batch. No logits are computed for steps that do not count.
     """
     lanes, state = np.arange(len(group)), model.start_state(len(group))
     device = state[0].device
@@ -78,7 +121,7 @@ def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
 
 
 def _side_by_side(model: SequenceLSTM, rows: list[Steps]) -> Steps:
-    """Return steps of B lanes as one array each; shorter ones are filled up at their end."""
+    """Return the steps of B lanes as arrays (B, T), padded at the end."""
     longest = max(len(row.inputs) for row in rows)
     inputs = np.zeros((len(rows), longest), np.int64)
     targets = np.full((len(rows), longest), IGNORE)
@@ -106,7 +149,7 @@ def grouped(spans: Iterable[Span], most: float = math.inf) -> Iterator[list[Span
 
 
 def predictions(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) -> Iterator[Predicted]:
-    """Predict what an evaluation of a corpus reads (`seqgen.data.spans.evaluated`)."""
+    """Predict the spans that an evaluation reads (`seqgen.data.spans.evaluated`)."""
     for group in grouped(spans_of(corpus, evaluated(corpus, most))):
         yield from read(model, group)
 
@@ -119,17 +162,17 @@ def evaluate(
     window: int = 0,
     framing: Framing = CARRIED,
 ) -> float:
-    """Return the loss on the validation split, nats per token; END is a token.
+    """Return the loss on the validation split in nats per token; END is a token.
 
     Parameters
     ----------
     model : SequenceLSTM
     corpus : Corpus
-        If its validation split is empty, as with a few tokens, training pieces are read.
+        Training pieces are read if its validation split is empty, as in a tiny corpus.
     most : int
-        Tokens to read; of a larger split a sample is read.
+        Most tokens to read; of a larger split a sample is read.
     window : int
-        Steps of a window, for framings that do not carry the state.
+        Steps per window, for framings that do not carry the state.
     framing : Framing
     """
     was_training = model.training
@@ -149,20 +192,13 @@ def evaluate(
 def _framed_nats(
     model: SequenceLSTM, corpus: Corpus, most: int, window: int, framing: Framing
 ) -> Iterator[Tensor]:
-    """Yield the costs ``(N,)`` in nats of windows that begin with state 0."""
+    """Yield the nats ``(N,)`` of targets in windows that begin with state 0."""
     # One lane: where windows begin does not depend on how many are read side by side.
     windows = held_out_stream(corpus, evaluated(corpus, most), 1, window, framing)
     count = max(LOGITS // (window * model.targets), 1)
-    device = next(model.parameters()).device
     while group := list(itertools.islice(windows, count)):
-        inputs, targets, features = (
-            torch.from_numpy(np.concatenate(parts)).to(device) for parts in _columns(group)
-        )
-        logits, _ = model(inputs, features)
-        counted = targets != IGNORE
-        yield F.cross_entropy(logits[counted], targets[counted], reduction="none").double()
-
-
-def _columns(group: list[Batch]) -> Iterator[list[NDArray[np.int64]]]:
-    for name in ("inputs", "targets", "features"):
-        yield [getattr(batch, name) for batch in group]
+        columns = zip(*((b.inputs, b.targets, b.features) for b in group), strict=True)
+        inputs, targets, features = (np.concatenate(column) for column in columns)  # (B, T ...)
+        logits, wanted, _ = batch_logits(model, Batch(inputs, targets, features), None)
+        counted = wanted != IGNORE
+        yield target_nats(logits[counted], wanted[counted]).double()

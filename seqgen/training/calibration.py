@@ -1,8 +1,8 @@
-"""How sure of itself a trained model should be: one temperature, fitted on held-out pieces.
+"""Calibration: one temperature, fitted on the validation split, that divides all logits.
 
-A network that has begun to learn its corpus by heart is surer than it is right. Dividing its logits
-by one number mends most of that (Guo et al. 2017), and changes no order of likelihood. The number
-goes into the weights, so that nothing else has to know of it. Comes from: `seqgen.run.folder`.
+A network that starts to memorise its corpus is overconfident. One temperature corrects most of that
+(Guo et al. 2017) and keeps the order of the ids. `SequenceLSTM.temper` puts it into the weights, so
+no other code has to know it. Comes from: `seqgen.training.session`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED
-from seqgen.evaluation.loss import predictions
+from seqgen.evaluation.loss import predictions, target_nats
 from seqgen.model import SequenceLSTM
 
-#: Sharpness, one over temperature, at which the loss is measured. It is nearly a parabola of it.
+#: Values of 1 / temperature at which the loss is measured: the loss is nearly a parabola in them.
 SHARPNESS = np.arange(13, 26) / 20
 
 
@@ -30,14 +29,14 @@ def fit_temperature(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) 
     model : SequenceLSTM
     corpus : Corpus
     most : int
-        Tokens to read; of a larger validation split a sample is read.
+        Most tokens to read; of a larger validation split a sample is read.
     """
     was_training = model.training
     model.eval()
     losses = np.zeros(len(SHARPNESS))
     for predicted in predictions(model, corpus, most):
         losses += [
-            F.cross_entropy(predicted.logits * sharpness, predicted.targets, reduction="sum").item()
+            target_nats(predicted.logits * sharpness, predicted.targets, "sum").item()
             for sharpness in SHARPNESS.tolist()
         ]
     model.train(was_training)
@@ -45,7 +44,7 @@ def fit_temperature(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) 
 
 
 def _lowest(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return where a parabola through the lowest point and its neighbours is lowest."""
+    """Return the minimum of a parabola through the lowest point and its neighbours."""
     at = int(np.argmin(y))
     if at in (0, len(y) - 1):
         return float(x[at])

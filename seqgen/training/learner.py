@@ -19,13 +19,13 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqgen.bounds import Within
 from seqgen.config import SHARE_DROPPED, TrainConfig
-from seqgen.data.batches import FRAMINGS, IGNORE, Batch, TrainingStream
+from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
+from seqgen.evaluation.loss import batch_nats
 from seqgen.files import write_atomic
 from seqgen.model import SequenceLSTM, State
 from seqgen.storage.checked_json import check, parse
@@ -358,31 +358,3 @@ def _counts(saved: dict[str, Any]) -> Counts:
         else:
             check(known[name], hint, f"counts.{name}")
     return Counts(**known)
-
-
-def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the summed loss of a window in nats, and the detached state after it.
-
-    Parameters
-    ----------
-    model : SequenceLSTM
-    batch : Batch
-        B sequences of T ids.
-    state : pair of Tensor (L, B, H)
-        Used only if the batch carries the state on from the window before.
-
-    Returns
-    -------
-    nats : Tensor ()
-    state : pair of Tensor (L, B, H)
-    """
-    device = state[0].device
-    before = state if batch.carried else None
-    features = torch.from_numpy(batch.features).to(device)  # (B, T, K)
-    inputs = torch.from_numpy(batch.inputs).to(device)  # (B, T)
-    logits, (h, c) = model(inputs, features, before)  # (B, T, V')
-    targets = torch.from_numpy(batch.targets).to(device)  # (B, T)
-    # Time first, as the network made them, so that nothing is copied: (T * B, V'), (T * B,)
-    rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()
-    nats = F.cross_entropy(rows, targets, ignore_index=IGNORE, reduction="sum")
-    return nats, (h.detach(), c.detach())

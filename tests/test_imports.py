@@ -62,7 +62,7 @@ TORCH = {
     "evaluation.loss",
     "evaluation.predictor",
     "evaluation.scoring",
-    "training.autopilot",
+    "training.trials",
     "training.calibration",
     "training.keeping",
     "training.learner",

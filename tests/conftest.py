@@ -29,7 +29,11 @@ VERSES = [
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # All processes share what is compiled.
+    folder /= "cache"
+    folder.mkdir(exist_ok=True)
     os.environ["SEQGEN_CACHE"] = str(folder)
     return folder
 

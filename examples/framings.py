@@ -22,7 +22,7 @@ RUNS = {
 def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
     corpus = seqgen.prepare("text", paths)
     print(corpus)
-    print("| trained as | its own loss | carried loss | targets a second | what it writes |")
+    print("| framing | its own loss | carried loss | targets per second | generated text |")
     print("|---|---|---|---|---|")
     for name, (framing, model) in RUNS.items():
         # One evaluation, at the end, because evaluations take time from the budget.

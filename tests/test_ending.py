@@ -293,6 +293,22 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
         assert ended.value.code == 1 and "out of memory; use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["resume", "info", "score", "generate"])
+def test_what_has_no_out_does_not_propose_it(name: str, run, monkeypatch, capsys) -> None:
+    from seqgen.cli import app
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "elsewhere")
+
+    for opened in ("Run", "load"):
+        monkeypatch.setattr(f"seqgen.run.folder.{opened}", refuse)
+    with pytest.raises(SystemExit) as ended:
+        app.meta([name, str(run.folder)])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and "'elsewhere'; allow writing there" in said
+    assert ("--out" in said) == (name == "generate")
+
+
 def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, monkeypatch) -> None:
     from seqgen.report.samples import write_samples
 

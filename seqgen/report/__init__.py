@@ -1,1 +1,1 @@
-"""Reports: the files of new pieces, pages to look at, and curves."""
+"""Reports: files of new pieces, HTML pages, charts and loss curves."""

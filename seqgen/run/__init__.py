@@ -1,1 +1,1 @@
-"""A run folder, read: weights, codec, settings, results."""
+"""Reading a run folder: weights, codec, settings, results."""

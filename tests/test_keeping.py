@@ -142,6 +142,18 @@ def test_weights_and_what_is_told_of_them_agree_after_a_kill_in_between(
     assert told(killed) == (loss, True)
 
 
+def test_weights_whose_report_was_lost_have_a_result(corpus, killed: Path) -> None:
+    """As after a power cut: the run opens, resumes, and opens again."""
+    (killed / "metrics.jsonl").unlink()
+    info = json.loads((killed / "run.json").read_text())
+    loss = info["result"]["valid_loss"]
+    write_atomic(killed / "run.json", json.dumps(info | {"result": None}))
+    run = Run(killed, "cpu")
+    assert run.info["result"]["valid_loss"] == run.info["result"]["loss"] == loss
+    next(seqgen.train(run, corpus))
+    assert told(killed) == (loss, True) and Run(killed).info["result"]["fraction"] == 1
+
+
 def test_ctrl_c_while_a_report_is_kept_ends_with_the_best_model(
     corpus, tmp_path: Path, monkeypatch
 ) -> None:

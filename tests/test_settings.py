@@ -19,10 +19,10 @@ from seqgen.cli.settings import options_of
         ("[weather]\nrain = 3", "the table [weather]; known are demo, prepare, train"),
         (
             "minutes = 3\n[train]",
-            "'minutes' stands outside a table; put options under [demo] or [train]",
+            "'minutes' is outside a table; put options under [demo] or [train]",
         ),
-        ("min_p = 0.1", "'min_p' stands outside a table; put options under [generate]"),
-        ("weather = 3", "'weather' stands outside a table; put options under [train]"),
+        ("min_p = 0.1", "'min_p' is outside a table; put options under [generate]"),
+        ("weather = 3", "'weather' is outside a table; put options under [train]"),
         ("train = 5", "'train' must be a table of options, found 5"),
         ("[[train]]\nhidden = 3", "'train' must be a table of options"),
         ("[train]\nhiden = 3", "[train]: unknown option 'hiden'; did you mean 'hidden'?"),

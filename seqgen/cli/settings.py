@@ -40,7 +40,7 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
             raise ConfigError(f"{path}: {name!r} must be a table of options, found {table!r}")
         owners = [command for command in known if _plain(name) in options_of(app, command)]
         where = " or ".join(f"[{command}]" for command in owners or ["train"])
-        raise ConfigError(f"{path}: {name!r} stands outside a table; put options under {where}")
+        raise ConfigError(f"{path}: {name!r} is outside a table; put options under {where}")
     return Dict(tables, source=str(path))
 
 

@@ -153,8 +153,8 @@ class TrainingStream:
     ) -> None:
         if lanes % ranks:
             raise ConfigError(
-                f"a batch of {lanes} lanes cannot be shared out among {ranks} processes; "
-                f"take a multiple of {ranks}, such as {-(-lanes // ranks) * ranks}"
+                f"batch size {lanes} cannot be divided among {ranks} processes; "
+                f"choose a multiple of {ranks}, such as {-(-lanes // ranks) * ranks}"
             )
         if not 0 <= rank < ranks:
             raise ConfigError(f"rank must be from 0 to {ranks - 1}, found {rank}")

@@ -34,7 +34,14 @@ from seqgen.errors import ConfigError, CorpusError, RunError
 from seqgen.files import RUN
 from seqgen.plugin import Codec, Domain
 from seqgen.run.description import read_run
-from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in, reached, read_reports
+from seqgen.run.results import (
+    CHECKPOINTS,
+    INITIAL,
+    WEIGHTS,
+    checkpoints_in,
+    latest_result,
+    read_reports,
+)
 from seqgen.storage.tensors import Kind, expected, read_weights
 
 if TYPE_CHECKING:
@@ -70,7 +77,7 @@ class Run:
         self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
         self.device = device
         self._has_own_model = False
-        self.info["result"] = reached(self.folder, self.info["result"])
+        self.info["result"] = latest_result(self.folder, self.info["result"])
 
     @property
     def longest(self) -> int:

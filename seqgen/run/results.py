@@ -30,20 +30,20 @@ UNREPORTED = {
 }
 
 
-def reached(folder: Path, told: dict[str, Any] | None) -> dict[str, Any] | None:
+def latest_result(folder: Path, described: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the result of the weights in a run folder, as in ``run.json``.
 
     Parameters
     ----------
     folder : Path
         The run folder.
-    told : dict or None
+    described : dict or None
         The result in ``run.json``. It is that of older weights if the process was killed between
         writing the weights and writing ``run.json``.
     """
     known = _known(folder / WEIGHTS)
-    if known is None or (told is not None and known.items() <= told.items()):
-        return told
+    if known is None or (described is not None and known.items() <= described.items()):
+        return described
     reports = [row for row in read_reports(folder) if row["step"] == known["step"]]
     report = reports[-1] if reports else UNREPORTED | {"loss": known["valid_loss"] or 0.0}
     return report | known

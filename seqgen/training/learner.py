@@ -38,7 +38,7 @@ FORGETTING = 0.01
 
 #: Dropout rises by `MORE_DROPOUT` each time that the validation loss exceeds the training loss by
 #: this share of it. Twice the excess raises it twice as much.
-RECITING, MORE_DROPOUT = 0.5, 0.1
+OVERFITTING, MORE_DROPOUT = 0.5, 0.1
 
 
 Number: TypeAlias = Annotated[int, Within(0, 2**62)]
@@ -188,7 +188,7 @@ class Learner:
         """
         counts = self.counts
         loss = float(self._nats) / max(counts.tokens - counts.evaluated, 1)
-        steps = int((valid_loss - loss) / (RECITING * loss)) if valid_loss and loss else 0
+        steps = int((valid_loss - loss) / (OVERFITTING * loss)) if valid_loss and loss else 0
         counts.evaluated = counts.tokens
         self._nats.zero_()
         wanted = round(counts.dropout + MORE_DROPOUT * self.world.share(steps), 2)

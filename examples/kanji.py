@@ -1,7 +1,7 @@
-"""Learn characters stroke by stroke, make up new ones, and finish one that is begun.
+"""Learn characters stroke by stroke, draw new ones, and finish a character that is begun.
 
-Say where the characters are, such as kanji of sketch-rnn in npz or a folder of KanjiVG's SVG files,
-and for how many minutes: ``python examples/kanji.py kanji.rdp200.npz 10``.
+Give the characters (sketch-rnn's npz file of kanji, or a folder of KanjiVG's SVG files) and the
+minutes of training: ``python examples/kanji.py kanji.rdp200.npz 10``.
 """
 
 import sys
@@ -20,11 +20,11 @@ def main(path: Path, minutes: float = 5.0, out: Path = Path("out/kanji")) -> Non
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
-    # Animated, for the order of the strokes is half of a character.
+    # Animated, to show the order of the strokes.
     for new in seqgen.generate(run, 12):
         run.domain.write(new.piece, out / f"new-{new.index + 1}.anim.svg")
 
-    # A character that was held out, and what else its first two strokes could have become.
+    # A held-out character, and six other ways to finish its first two strokes.
     held_out = corpus.segments("test")[0]
     real = run.codec.decode(corpus.piece(held_out.piece))
     run.domain.write(real, out / "held-out.svg")

@@ -1,14 +1,15 @@
-"""Write a sentence in a hand of your own: ``python examples/sentence.py my-lines.json "any text"``.
+"""Write a sentence in your own hand: ``python examples/sentence.py my-lines.json "any text"``.
 
-The file holds lines with their text, as the capture page saves them; a hundred lines are a good
-beginning. Nobody has to say which points belong to which letter. At first the letters are spread
-evenly over the ink; a model that learns from that tells better where they are, and so on.
+The file holds lines with their text, as the capture page saves them; start with a hundred lines.
+They are cleaned first: level, and with no more points than letters need. Nobody has to mark the
+letters. They are spread evenly over the ink, and each model finds them better for the next one.
 """
 
 import sys
 from pathlib import Path
 
 from seqgen_handwriting.alignment import spread
+from seqgen_handwriting.cleaning import cleaned
 from seqgen_handwriting.realignment import realigned
 
 import seqgen
@@ -22,7 +23,10 @@ def main(
     out: Path = Path("out/sentence"),
 ) -> None:
     domain = seqgen.load_domain("handwriting")[0]
-    inks = [spread(ink) for ink in domain.read(lines)]
+    recorded = list(domain.read(lines))
+    inks = [spread(cleaned(ink)) for ink in recorded]
+    counts = (sum(ink.points for ink in part) for part in (recorded, inks))
+    print("recorded {:,} points, cleaned {:,}".format(*counts))
     for number in range(1, rounds + 1):
         corpus = seqgen.write_corpus(
             out / f"corpus-{number}", "handwriting", {"train": inks}, overwrite=True

@@ -1,7 +1,7 @@
-"""Learn drawings, and draw new ones, as single lines in SVG and on a page.
+"""Learn drawings, and draw new ones as single lines in SVG and on a page.
 
-Say which file or folder (Quick, Draw!'s ndjson, sketch-rnn's npz, SVG and others), and for how many
-minutes: ``python examples/sketches.py cat.ndjson 10``.
+Give a file or folder (Quick, Draw!'s ndjson, sketch-rnn's npz, SVG and others) and the minutes of
+training: ``python examples/sketches.py cat.ndjson 10``.
 """
 
 import sys
@@ -15,17 +15,15 @@ from seqgen.report.samples import next_samples_folder, write_samples
 def main(path: Path, minutes: float = 5.0, out: Path = Path("out/sketches")) -> None:
     corpus = seqgen.prepare("handwriting", [path])
     print(corpus)
-    mean, most = corpus.codec.error
-    print(
-        f"as tokens, points are off by {mean:.2f} % of a drawing's side; 5 % by over {most:.2f} %"
-    )
+    mean, percentile = corpus.codec.error
+    print(f"error of the points: {mean:.2f} % of a drawing's side, 95 % below {percentile:.2f} %")
 
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
     for report in seqgen.train(run, corpus):
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
-    # What was copied of each drawing, and how like the corpus they all are.
+    # How much of each drawing is copied, and how similar the new drawings are to the corpus.
     new = seqgen.generate(run, 12)
     samples = write_samples(run, new, next_samples_folder(run), ".svg", compare=corpus)
     compared = seqgen.compare(run, [drawing.piece for drawing in samples.pieces], corpus)

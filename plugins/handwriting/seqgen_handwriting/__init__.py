@@ -1,4 +1,4 @@
-"""Handwriting and drawings for seqgen: the hook, and nothing heavy."""
+"""Handwriting and drawings for seqgen: the plugin hook, which imports nothing heavy."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,12 @@ from seqgen.plugin import DomainSpec, hookimpl
 
 __version__ = "0.1.0"
 
+#: Suffixes of the files that the domain reads.
+SUFFIXES = (".inkml", ".xml", ".unp", ".dat", ".npz", ".ndjson", ".svg", ".json", ".csv")
+
 
 @hookimpl
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
-    suffixes = (".inkml", ".xml", ".unp", ".dat", ".npz", ".ndjson", ".svg", ".json", ".csv")
     summary = "handwriting and drawings, stroke by stroke; writes SVG, InkML and G-code"
-    return [DomainSpec("handwriting", summary, suffixes, "seqgen_handwriting.domain:Handwriting")]
+    return [DomainSpec("handwriting", summary, SUFFIXES, "seqgen_handwriting.domain:Handwriting")]

@@ -1,7 +1,7 @@
-"""Which points belong to which letter, where nobody said.
+"""Letters for points: a first guess, and ink without some of its letters.
 
-`spread` takes the letters of a text as spread evenly over the ink, each with its share of the
-width.
+`spread` gives each letter its share of the width of a line.
+`seqgen_handwriting.realignment.realigned` improves on it with a trained model.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_handwriting.ink import Ink
 
-#: Letters of half the width of others, and of half as much again.
+#: Letters with half, and with one and a half times, the width of the others.
 NARROW, WIDE = frozenset("ijltfrI1.,;:!|'`()[] "), frozenset("mwMWQ@%&—")
 
 
 def spread(ink: Ink) -> Ink:
-    """Return the ink with the letters of its text spread over it, from the left to the right.
+    """Return ink with the letters of its text spread evenly over it, from left to right.
 
-    A line of text begins where the pen goes farthest back to the left. A point belongs to the
-    letter over whose share of the line's width the pen had got; blanks have a share and no points.
-    Every letter has one point at least.
+    Lines of text are separated where the pen goes farthest back to the left. A point belongs to
+    the letter in whose share of the line's width the rightmost point so far lies. Blanks have a
+    share but no points. Every other letter gets at least one point.
 
     Raises
     ------
     DataError
-        If there are fewer points than letters.
+        If there are fewer points than letters, or fewer strokes than lines.
     """
-    inked, letters = 0, []
+    number, letters = 0, []
     lines = [line for line in ink.text.split("\n") if line.strip()]
     parts = _lines_of_strokes(ink, len(lines))
     begin = 0
     for line in ink.text.split("\n"):
         if line.strip():
-            points = np.concatenate(parts[inked])
+            points = np.concatenate(parts[number])
             letters.append(begin + _spread_line(points[:, 0], line))
-            inked += 1
+            number += 1
         begin += len(line) + 1
     if not letters:
         return ink
@@ -50,7 +50,7 @@ def spread(ink: Ink) -> Ink:
 
 
 def without_letters(ink: Ink, left_out: Sequence[int]) -> Ink:
-    """Return ink whose letters are known without some of them, by their place, and their points."""
+    """Return ink with letters, without those at some indices of its text and without their ink."""
     assert ink.letters is not None
     kept = ~np.isin(np.arange(len(ink.text)), left_out)
     places = np.cumsum(kept) - 1
@@ -71,36 +71,36 @@ def without_letters(ink: Ink, left_out: Sequence[int]) -> Ink:
 
 
 def _lines_of_strokes(ink: Ink, count: int) -> list[tuple[NDArray[np.float64], ...]]:
-    """Return the strokes of each of so many lines."""
+    """Return the strokes of each of `count` lines."""
     back = np.array([after[0, 0] - before[-1, 0] for before, after in pairwise(ink.strokes)])
     if len(back) < count - 1:
-        raise DataError(f"it has {len(ink.strokes)} strokes, and a text of {count} lines")
+        raise DataError(f"it has {len(ink.strokes)} strokes for a text of {count} lines")
     cuts = (np.sort(np.argsort(back, kind="stable")[: max(count - 1, 0)]) + 1).tolist()
     return [ink.strokes[slice(*bounds)] for bounds in pairwise([0, *cuts, len(ink.strokes)])]
 
 
 def _spread_line(across: NDArray[np.float64], text: str) -> Ids:
-    """Return the letter of every point of a line (N,) from how far to the right each is."""
+    """Return the letter of each point of a line ``(N,)`` from the points' x ``(N,)``."""
     widths = np.array([0.5 if sign in NARROW else 1.5 if sign in WIDE else 1.0 for sign in text])
     inked = np.array([at for at, sign in enumerate(text) if not sign.isspace()])
     if len(across) < len(inked):
         raise DataError(
-            f"it is not known which points of {text!r} belong to which letter, and it has fewer "
-            f"points ({len(across)}) than letters"
+            f"the letters of {text!r} have to be spread over its ink, which has fewer points "
+            f"({len(across)}) than letters ({len(inked)})"
         )
     ends = np.cumsum(widths)
     begins = ends - widths
     edges = (ends[inked[:-1]] + begins[inked[1:]]) / 2 - begins[inked[0]]
-    got = np.maximum.accumulate(across) - across.min()
-    share = got / max(float(got[-1]), 1e-12) * (ends[inked[-1]] - begins[inked[0]])
-    first = np.searchsorted(share, edges)  # of each letter but the first
+    reached = np.maximum.accumulate(across) - across.min()
+    share = reached / max(float(reached[-1]), 1e-12) * (ends[inked[-1]] - begins[inked[0]])
+    first = np.searchsorted(share, edges)  # first point of each letter but the first
     return inked[_numbers(first, len(across))]
 
 
 def _numbers(first: Ids, points: int) -> Ids:
-    """Return for every point (N,) how many letters began at or before it, the first left out.
+    """Return for each point ``(N,)`` how many of the letters from the second on have begun.
 
-    Where several begin at one point, they are moved apart.
+    Letters that begin at one point are moved apart.
     """
     places = np.arange(1, len(first) + 1)
     first = np.maximum.accumulate(np.maximum(first - places, 0)) + places

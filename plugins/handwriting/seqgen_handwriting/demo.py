@@ -1,8 +1,8 @@
-"""Lines of writing to learn from without a network: single-line fonts, in many made-up hands.
+"""The demo's corpus: lines of text in single-line fonts, by many made-up writers.
 
-It is a font and not a hand. The letters are those that A. V. Hershey digitised at the U. S.
-National Bureau of Standards in 1967; a "writer" here is one of four fonts, with a slant, a width,
-a size and an unsteadiness of its own. What a model learns from them, it learns of any pen.
+The letters are those that A. V. Hershey digitised at the U. S. National Bureau of Standards in
+1967. A "writer" is one of four fonts with its own slant, width, size and unsteadiness. It is a font
+and not a hand, but a model learns from it as from any pen.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from seqgen.files import write_atomic
 from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.ink import Ink
 
-#: The fonts, two of which join their letters.
+#: The fonts; two of them join their letters.
 FONTS = ("scripts", "scriptc", "futural", "cursive")
 
-#: Pages, lines of each, writers, and most letters of a line.
+#: Pages, lines a page, writers, and the largest number of letters in a line.
 PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
 
-#: Height of a small letter, and the way from one point to the next, in the units of the ink.
-HEIGHT, WAY = 20.0, 4.0
+#: Height of a small letter, and distance between points, in units of the ink.
+HEIGHT, STEP = 20.0, 4.0
 
-#: Height of a small letter in the units of the fonts.
+#: Height of a small letter in units of the fonts.
 SMALL_LETTER = 14
 
-#: Words that the lines are made of.
+#: A word of a line.
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 
-#: One in so many words is followed by practice: signs in any order, of one of these kinds, and one
-#: that may follow them.
+#: One in this many words is followed by practice: random characters of one set, then perhaps a
+#: mark.
 PRACTICE = 3
-KINDS = (string.ascii_lowercase,) * 2 + (string.ascii_uppercase, string.digits)
-FOLLOWING = ("", *".,;:?!")
+CHARACTER_SETS = (string.ascii_lowercase,) * 2 + (string.ascii_uppercase, string.digits)
+MARKS = ("", *".,;:?!")
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Writer:
-    """How somebody who does not exist writes."""
+    """The hand of a made-up writer."""
 
     name: str
     font: str
@@ -57,11 +57,11 @@ class Writer:
     width: float
     size: float
     unsteadiness: float
-    way: float
+    step: float
 
     @classmethod
     def number(cls, number: int) -> Writer:
-        """Make up one of the writers; the same every time."""
+        """Return a writer by number; the same number gives the same writer."""
         rng = np.random.default_rng([7, number])
         return cls(
             f"made-up writer {number + 1}, font {FONTS[number % len(FONTS)]}",
@@ -70,12 +70,12 @@ class Writer:
             width=float(rng.uniform(0.8, 1.2)),
             size=float(rng.uniform(0.85, 1.2)),
             unsteadiness=float(rng.uniform(0.1, 0.5)),
-            way=float(rng.uniform(0.8, 1.3)) * WAY,
+            step=float(rng.uniform(0.8, 1.3)) * STEP,
         )
 
 
 def write_pages(folder: Path) -> list[Path]:
-    """Write the lines into JSON files, a page of one writer each, and return their paths."""
+    """Write the lines as JSON files, one page of one writer each, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"page-{number:03}.json" for number in range(1, PAGES + 1)]
     if not all(path.exists() for path in paths):
@@ -87,16 +87,16 @@ def write_pages(folder: Path) -> list[Path]:
 
 
 def demo_lines(count: int) -> Iterator[Ink]:
-    """Yield lines of English with the letter of every point, a page by each writer in turn.
+    """Yield lines with letters, one page by each writer in turn.
 
-    The words are those of the reference behind Python's ``help()``, and made-up ones for practice.
+    The words come from the reference behind Python's ``help()``, with random ones for practice.
     """
     for number, text in enumerate(islice(_texts(), count)):
         yield write_line(text, Writer.number(number // LINES % WRITERS), number)
 
 
 def write_line(text: str, writer: Writer, seed: int) -> Ink:
-    """Write a text on one line, a little different every time."""
+    """Return a text on one line; each seed varies it a little."""
     rng = np.random.default_rng([11, seed])
     glyphs = _glyphs(writer.font)
     strokes: list[Points] = []
@@ -106,7 +106,7 @@ def write_line(text: str, writer: Writer, seed: int) -> Ink:
         outlines, width = glyphs[letter]
         lift = rng.normal(0, writer.unsteadiness, 2) * (0.5, 1.0)
         for outline in outlines:
-            points = _resampled(outline + np.add((left, 0.0), lift), writer.way)
+            points = _resampled(outline + np.add((left, 0.0), lift), writer.step)
             points = points + rng.normal(0, writer.unsteadiness * 0.4, points.shape)
             strokes.append(_in_hand(points, writer))
             letters.append(np.full(len(points), index))
@@ -115,23 +115,23 @@ def write_line(text: str, writer: Writer, seed: int) -> Ink:
 
 
 def _in_hand(points: Points, writer: Writer) -> Points:
-    """Return points stretched and slanted as the writer does, to tenths."""
+    """Return points with the writer's width, slant and size, rounded to tenths."""
     x = points[:, 0] * writer.width - points[:, 1] * writer.slant
     return (np.stack([x, points[:, 1]], 1) * writer.size).round(1)
 
 
-def _resampled(points: Points, way: float) -> Points:
-    """Return points of a polyline that are about so far from one another, with its ends."""
+def _resampled(points: Points, step: float) -> Points:
+    """Return points at equal distances of about `step` along a polyline, with its ends."""
     lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
-    count = max(round(float(lengths[-1]) / way), 1)
+    count = max(round(float(lengths[-1]) / step), 1)
     at = np.linspace(0.0, lengths[-1], count + 1)
     return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
 
 
 @cache
 def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
-    """Return the strokes of every letter, from its left edge, and its width."""
-    # Only the demo needs it.
+    """Return the strokes of each letter, from its left edge, and its width."""
+    # Imported here, because only the demo needs it.
     from HersheyFonts import HersheyFonts
 
     source = HersheyFonts()
@@ -147,7 +147,7 @@ def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
 
 
 def _texts() -> Iterator[str]:
-    """Yield short lines of the prose that comes with every Python and of practice, each once."""
+    """Yield distinct short lines of Python's own reference, mixed with practice."""
     seen = set()
     rng = np.random.default_rng(13)
     for _, topic in sorted(pydoc_data.topics.topics.items()):
@@ -162,12 +162,14 @@ def _texts() -> Iterator[str]:
 
 
 def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
-    """Yield the words, between them now and then letters or digits in any order.
+    """Yield the words, with random letters or digits after some of them.
 
-    Prose alone has too few of q, x, z and the capitals to learn them in every hand, and no digits.
+    Prose alone has no digits, and too few q, x, z and capitals to learn them in every hand.
     """
     for word in words:
         yield word
         if rng.integers(PRACTICE) == 0:
-            signs = rng.choice([*KINDS[rng.integers(len(KINDS))]], rng.integers(2, 6))
-            yield "".join([*signs, rng.choice(FOLLOWING)])
+            characters = rng.choice(
+                [*CHARACTER_SETS[rng.integers(len(CHARACTER_SETS))]], rng.integers(2, 6)
+            )
+            yield "".join([*characters, rng.choice(MARKS)])

@@ -1,4 +1,4 @@
-"""The handwriting domain: which file goes to which reader and writer."""
+"""The handwriting domain: chooses the reader or writer of each file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric, Predictor
+from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.points import PointsCodec
@@ -25,7 +26,7 @@ from seqgen_handwriting.files.stroke3 import read_stroke3, write_stroke3
 from seqgen_handwriting.files.svg_reading import ink_of_svg
 from seqgen_handwriting.files.svg_writing import animated_svg, svg
 from seqgen_handwriting.files.unipen_reading import read_unipen
-from seqgen_handwriting.files.xml_files import kind, root_of
+from seqgen_handwriting.files.xml_files import local_name, root_of
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.paper import Sheet, on_paper, pages
 
@@ -43,31 +44,31 @@ class Handwriting(Domain):
     )
 
     def read(self, path: Path) -> Iterator[Ink | DataError]:
-        """Yield the drawings of a file by its suffix; XML by its root.
+        """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
-        A `DataError` stands in the place of a drawing that cannot be used.
+        A `DataError` is yielded in the place of each unusable drawing.
 
         Raises
         ------
         DataError
-            If the file cannot be read, or holds no drawing.
+            If the file cannot be read or has no drawing, or its suffix is unknown.
         """
-        some = False
+        found = False
         for piece in _pieces(path):
-            some = True
+            found = True
             yield piece
-        if not some:
-            raise DataError("there is no drawing in it")
+        if not found:
+            raise DataError("it has no drawing")
 
     def write(self, piece: Ink, path: Path) -> list[Path]:
-        """Write a drawing in the format of the path's suffix; ``.anim.svg`` moves.
+        """Write a drawing in the format of the path's suffix; ``.anim.svg`` is animated.
 
-        What is to be looked at or plotted is written page by page, into files of their own.
+        Pictures, SVG and G-code get one file for each page.
 
         Raises
         ------
         DataError
-            For any other suffix.
+            If the suffix is unknown.
         """
         whole: Mapping[str, Callable[[Ink], str | bytes]] = {
             ".inkml": inkml,
@@ -89,28 +90,28 @@ class Handwriting(Domain):
         return written
 
     def describe(self, piece: Ink) -> dict[str, str | int | float]:
-        """Return how many strokes and points it has, and who wrote what."""
+        """Return the numbers of strokes and points, the text and the writer."""
         about: dict[str, str | int | float] = {"strokes": len(piece.strokes)}
         about["points"] = piece.points
         return about | {name: text for name in ("text", "writer") if (text := getattr(piece, name))}
 
     def preview(self, piece: Ink) -> dict[str, bytes | str]:
-        """Return the drawing, written while one looks."""
+        """Return the drawing as an animated SVG."""
         return {"image/svg+xml": animated_svg(on_paper(piece))}
 
     def demo(self, folder: Path) -> Sequence[Path]:
-        """Return pages of short lines in a single-line font, by made-up writers."""
+        """Return pages of short lines in single-line fonts, by made-up writers."""
         return write_pages(folder)
 
     def metrics(self, generated: Sequence[Ink], reference: Iterable[Ink]) -> Mapping[str, Metric]:
-        """Measure how legible text is, and strokes, points and proportions."""
-        # Only comparing needs it.
+        """Measure strokes, points, lengths and proportions of drawings."""
+        # Needed for comparisons only.
         from seqgen_handwriting.measures.metrics import measure
 
         return measure(generated, reference)
 
     def probes(self, codec: Codec) -> list[str]:
-        """Return texts with all kinds of letters that a codec knows; none if it knows no text."""
+        """Return texts with every letter that a codec knows; none for a codec without letters."""
         from seqgen_handwriting.measures.metrics import texts_to_write
 
         return texts_to_write(codec.pen.alphabet) if isinstance(codec, InkCodec) else []
@@ -118,7 +119,7 @@ class Handwriting(Domain):
     def measure_probes(
         self, probes: Sequence[str], written: Sequence[Ink], reference: Iterable[Ink]
     ) -> Mapping[str, Metric]:
-        """Measure what share of the given small letters, capitals, digits and marks is read."""
+        """Measure the legible share of given small letters, capitals, digits and marks."""
         from seqgen_handwriting.measures.metrics import measure_texts
 
         return measure_texts(probes, written, reference)
@@ -126,8 +127,8 @@ class Handwriting(Domain):
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Ink]
     ) -> Mapping[str, float]:
-        """Return soft nats a point and a drawing; none where a point takes several tokens."""
-        # Only scoring needs it.
+        """Return soft nats a point and a drawing; nothing for codecs with two tokens a point."""
+        # Needed for scoring only.
         from seqgen_handwriting.measures.likelihood import D, has_density, soft_nats
 
         if not has_density(codec):
@@ -140,7 +141,7 @@ class Handwriting(Domain):
 
 
 def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
-    """Choose the writer of sheets by the suffix."""
+    """Return the writer of sheets for a suffix; None if it is unknown."""
     if path.name.lower().endswith(".anim.svg"):
         return animated_svg
     match path.suffix.lower():
@@ -157,7 +158,7 @@ def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
 
 
 def _pieces(path: Path) -> Iterable[Ink | DataError]:
-    """Choose the reader; what has no other is XML."""
+    """Return the drawings of a file, lazily where it may hold many."""
     match path.suffix.lower():
         case ".npz":
             return read_stroke3(path)
@@ -169,8 +170,13 @@ def _pieces(path: Path) -> Iterable[Ink | DataError]:
             return read_csv(path)
         case ".unp" | ".dat":
             return read_unipen(path)
+        case suffix if suffix not in SUFFIXES:
+            raise DataError(
+                f"expected a file of ink ({', '.join(SUFFIXES)}), found {path.name}; "
+                f"use --given for a text to be written"
+            )
     root = root_of(path)
-    match kind(root):
+    match local_name(root):
         case "ink":
             return [checked(ink_of_inkml(root))]
         case "svg":
@@ -179,6 +185,6 @@ def _pieces(path: Path) -> Iterable[Ink | DataError]:
             return [checked(ink_of_session(root, path))]
         case other:
             raise DataError(
-                f"its root is <{other}>; expected <ink> (InkML), <WhiteboardCaptureSession> "
-                f"(IAM-OnDB) or <svg>"
+                f"the root of its XML is <{other}>; expected <ink> (InkML), "
+                f"<WhiteboardCaptureSession> (IAM-OnDB) or <svg>"
             )

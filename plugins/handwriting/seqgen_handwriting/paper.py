@@ -1,4 +1,4 @@
-"""Ink on paper: in millimetres, a longer text on pages, with a pace for who watches it written."""
+"""Ink on paper: in millimetres, long texts on pages, and the timing of an animation."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from numpy.typing import NDArray
 
 from seqgen_handwriting.ink import Ink, Stroke
 
-#: Millimetres of the longer side of a drawing or a line, and around it.
+#: Millimetres: the longer side of a drawing or a line, and the margin around it.
 SIDE, MARGIN = 150.0, 10.0
 
-#: A4, what stays white on each side of it, and from one line to the next, in millimetres.
-WIDTH, HEIGHT, WHITE, LINE = 210.0, 297.0, 20.0, 10.0
+#: Millimetres: width and height of A4, its margin, and the distance between lines.
+WIDTH, HEIGHT, PAGE_MARGIN, LINE = 210.0, 297.0, 20.0, 10.0
 
-#: Width of the writing on a page.
-COLUMN = WIDTH - 2 * WHITE
+#: Millimetres: the width of the text on a page.
+COLUMN = WIDTH - 2 * PAGE_MARGIN
 
-#: Millimetres a second of a pen that is watched, and seconds that it takes from stroke to stroke;
-#: it is faster where all of it would take more than LONGEST seconds.
+#: Pen of an animation: millimetres a second, and seconds from stroke to stroke. It is faster if the
+#: animation would take more than LONGEST seconds.
 SPEED, LIFT, LONGEST = 120.0, 0.12, 30.0
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Ink and the paper under it.
+    """A piece and the paper it lies on.
 
     Attributes
     ----------
     ink : Ink
     origin : float64 array (2,)
-        The place of the paper's upper left corner, in the unit of the ink.
+        The upper left corner of the paper, in the unit of the ink.
     scale : float
-        Millimetres of a unit of the ink.
+        Millimetres a unit of the ink.
     width, height : float
-        Of the paper, in millimetres.
+        Millimetres of the paper.
     """
 
     ink: Ink
@@ -51,7 +51,7 @@ class Sheet:
         return tuple((stroke - self.origin) * self.scale for stroke in self.ink.strokes)
 
     def pace(self) -> tuple[list[float], list[float]]:
-        """Return when each stroke begins and how long it takes, in seconds (each of S)."""
+        """Return begin and duration of each of the S strokes, in seconds."""
         lasts = [
             max(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) / SPEED, 0.02)
             for stroke in self.strokes
@@ -64,40 +64,38 @@ class Sheet:
 
 
 def on_paper(ink: Ink) -> Sheet:
-    """Lay ink on a sheet of its own.
+    """Lay ink on one sheet.
 
-    The longer side of a drawing is `SIDE` long, with `MARGIN` around it. Lines of a text whose
-    letters are known are `LINE` apart, or less if they would not fit into `COLUMN`, with `WHITE`
-    around them.
+    The longer side of a drawing is `SIDE` long, with `MARGIN` around it. The lines of a text with
+    letters are `LINE` apart, or less to fit into `COLUMN`, with `PAGE_MARGIN` around them.
     """
     left, top, right, bottom = ink.bounds
     pitch = _pitch(ink)
     if pitch is None:
         scale, margin = SIDE / ink.size if ink.size else 1.0, MARGIN
     else:
-        scale, margin = LINE / max(pitch, LINE * (right - left) / COLUMN), WHITE
+        scale, margin = LINE / max(pitch, LINE * (right - left) / COLUMN), PAGE_MARGIN
     width, height = np.array([right - left, bottom - top]) * scale + 2 * margin
     return Sheet(ink, np.array([left, top]) - margin / scale, scale, float(width), float(height))
 
 
 def pages(ink: Ink) -> list[Sheet]:
-    """Lay ink on A4 if it is a text of more lines than one page takes, and they are known.
+    """Lay a text with letters that is longer than a page on A4 pages; other ink on one sheet.
 
-    All else is one sheet of its own. A page takes up to a line; strokes go with the line in which
-    they begin.
+    Pages end between lines. A stroke belongs to the line in which it begins.
     """
     whole = on_paper(ink)
     if whole.height <= HEIGHT or _pitch(ink) is None:
         return [whole]
     sheets = []
-    for part in _parts(ink, (HEIGHT - 2 * WHITE) / whole.scale):
-        corner = np.array([ink.bounds[0], part.bounds[1]]) - WHITE / whole.scale
+    for part in _parts(ink, (HEIGHT - 2 * PAGE_MARGIN) / whole.scale):
+        corner = np.array([ink.bounds[0], part.bounds[1]]) - PAGE_MARGIN / whole.scale
         sheets.append(Sheet(part, corner, whole.scale, WIDTH, HEIGHT))
     return sheets
 
 
 def _line_numbers(ink: Ink) -> NDArray[np.int64]:
-    """Return the line that each stroke begins in (S,); its text has letters."""
+    """Return the line in which each stroke begins ``(S,)``, for ink with letters."""
     assert ink.letters is not None
     breaks = np.cumsum([0, *(letter == "\n" for letter in ink.text)])
     first = np.array([part[0] for part in ink.letters], np.int64)
@@ -106,7 +104,7 @@ def _line_numbers(ink: Ink) -> NDArray[np.int64]:
 
 
 def _pitch(ink: Ink) -> float | None:
-    """Return how far lines of writing are from one another, or None if there are not several."""
+    """Return the median distance of the lines of a text; None for a single line."""
     if ink.letters is None or "\n" not in ink.text or not ink.strokes:
         return None
     numbers = _line_numbers(ink)
@@ -120,7 +118,7 @@ def _pitch(ink: Ink) -> float | None:
 
 
 def _parts(ink: Ink, height: float) -> Iterator[Ink]:
-    """Yield the lines of a text, as many at a time as are no higher than a page."""
+    """Yield the lines of a text in parts no higher than `height`."""
     numbers = _line_numbers(ink)
     first, top = 0, -np.inf
     for line in np.unique(numbers).tolist():
@@ -134,7 +132,7 @@ def _parts(ink: Ink, height: float) -> Iterator[Ink]:
 
 
 def _part(ink: Ink, numbers: NDArray[np.int64], first: int, last: int) -> Ink:
-    """Return the lines from one to before another as ink of its own."""
+    """Return the lines ``first`` to ``last - 1`` as ink."""
     assert ink.letters is not None
     lines = ink.text.split("\n")
     text, before = "\n".join(lines[first:last]), sum(len(line) + 1 for line in lines[:first])

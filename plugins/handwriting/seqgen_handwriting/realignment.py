@@ -1,9 +1,9 @@
-"""Which points belong to which letter, by a model that has seen enough ink to have an opinion.
+"""Letters for points, found by a trained model.
 
-Viterbi's algorithm over points and letters, where the model's state depends on the way that led to
-it, so that what is found is not certain to be the best: each letter keeps the state of the best
-way into it (per-survivor processing, Raheli, Polydoros and Tzou 1995). Letters far from where they
-were before, and far less likely than others, are not tried.
+This is Viterbi's algorithm over points and letters. The model's state depends on the whole path, so
+each letter keeps the state of the best path into it (per-survivor processing, Raheli, Polydoros and
+Tzou 1995), and the result may miss the best path. Letters far from their former place, and paths
+far less likely than the best, are not tried.
 """
 
 from __future__ import annotations
@@ -26,50 +26,52 @@ from seqgen_handwriting.ink import Ink
 if TYPE_CHECKING:
     import seqgen
 
-#: By how many letters a point may move at a time, and by how many nats a way may be behind.
+#: Limits of the search: letters that a point may move by, and nats that a path may be behind.
 BAND, BEHIND = 4, 40.0
 
-#: The letters that a way has begun, latest first: the point, and those before it.
+#: The first points of the letters on a path, latest first: (point, those before it).
 Begun: TypeAlias = "tuple[int, Begun] | None"
 
 
 def realigned(run: seqgen.Run, inks: Iterable[Ink]) -> Iterator[Ink]:
-    """Yield ink with the letters that a model finds most likely.
+    """Yield ink with the most likely letters under a model.
 
-    Start with letters that are spread (`seqgen_handwriting.alignment.spread`, or the codec
-    option text=spread); train, realign and train again, a few times.
+    Spread the letters first (`seqgen_handwriting.alignment.spread`, or the codec option
+    text=spread) and train. Then realign and train again, a few times.
 
     Parameters
     ----------
     run : Run
-        Of a codec of one token a point, trained on texts.
+        With one token a point, trained on texts.
     inks : iterable of Ink
-        Those without letters are spread first; those without text stay as they are.
+        Letters are spread first where there are none; pieces without text stay as they are.
 
     Raises
     ------
     DataError
-        If the run knows no text, or a piece holds what its codec does not know.
+        If the run has no letters, or a piece has one that the run does not know.
     """
     codec = run.codec
     if not isinstance(codec, InkCodec) or codec.tokens_per_step > 1 or not codec.pen.alphabet:
-        raise DataError(f"{run.folder} is no run of ink with text and one token a point")
+        raise DataError(
+            f"{run.folder} is no run of ink with text and one token a point (points or grid)"
+        )
     for ink in inks:
         yield _realigned(run, codec, ink) if ink.text.strip() else ink
 
 
 def _realigned(run: seqgen.Run, codec: InkCodec, ink: Ink) -> Ink:
-    """Return one piece with its likeliest letters, or as it is where no way leads to the end."""
+    """Return one piece with its most likely letters; unchanged if no path reaches the end."""
     ink = ink if ink.letters is not None else spread(ink)
     trace, pen = codec.trace(ink), codec.pen
     between = _between(pen, trace.text)
-    signs = enumerate(trace.text)
-    inked = np.array([at for at, sign in signs if not pen.blank[pen.alphabet.index(sign)]])
+    inked = np.array(
+        [at for at, sign in enumerate(trace.text) if not pen.blank[pen.alphabet.index(sign)]]
+    )
     if not len(inked):
         return ink
     before = np.clip(np.searchsorted(inked, trace.letters), 0, len(inked) - 1)
-    ways = _Ways(run, pen, between)
-    last = ways.follow(codec.steps.quantise(trace), before)
+    last = _Search(run, pen, between).follow(codec.steps.quantise(trace), before)
     if last is None:
         return ink
     firsts: list[int] = []
@@ -82,7 +84,7 @@ def _realigned(run: seqgen.Run, codec: InkCodec, ink: Ink) -> Ink:
 
 
 def _between(pen: Pen, text: str) -> list[list[int]]:
-    """Return the tokens that come before the steps of each letter with ink."""
+    """Return the tokens before the steps of each letter with ink."""
     parts: list[list[int]] = []
     current: list[int] = []
     for word in WORD.findall(text):
@@ -96,8 +98,8 @@ def _between(pen: Pen, text: str) -> list[list[int]]:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """The best way into a letter: which of those with ink it is, and where the model stands."""
+class _Path:
+    """The best path into a letter, given as an index into the letters with ink."""
 
     letter: int
     nats: float
@@ -107,47 +109,48 @@ class _Way:
     expected: NDArray[np.float64]  # log-probabilities of the next token (V',)
 
 
-class _Ways:
-    """The best ways through one piece, point after point."""
+class _Search:
+    """Finds the best path through one piece, point by point."""
 
     def __init__(self, run: seqgen.Run, pen: Pen, between: list[list[int]]) -> None:
         self._model, self._start, self._pen = run.model.eval(), run.vocab.start, pen
         self._between = between
-        # All ways announce the same letters, at the same places.
+        # Shared, because all paths announce the same letters at the same places.
         self._text = np.zeros(sum(map(len, between)) + 1, np.int64)
 
     def follow(self, steps: Ids, before: Ids) -> Begun:
-        """Return the first points of all letters on the best way along the steps.
+        """Return the first points of all letters on the best path; None if none reaches the end.
 
         Parameters
         ----------
         steps : int64 array (P - 1,)
+            The ids of the steps.
         before : int64 array (P,)
-            The number of each point's letter so far.
+            The former letter of each point.
         """
         import torch
 
         last, points = len(self._between) - 1, len(before)
         with torch.no_grad():
-            ways = [self._first_way()]
+            paths = [self._first_path()]
             for point, step in enumerate(steps.tolist(), 1):
                 low = max(int(before[point]) - BAND, last - (points - 1 - point), 0)
                 high = int(before[point]) + BAND
                 advanced = self._advanced(
-                    [way for way in ways if low <= way.letter + 1 <= min(high, last)], point
+                    [path for path in paths if low <= path.letter + 1 <= min(high, last)], point
                 )
-                best: dict[int, _Way] = {}
-                for way in (*ways, *advanced):
-                    nats = way.nats + float(way.expected[step])
-                    known = best.get(way.letter)
-                    if low <= way.letter <= high and (known is None or nats > known.nats):
-                        best[way.letter] = replace(way, nats=nats)
-                least = max((way.nats for way in best.values()), default=0.0) - BEHIND
-                ways = self._read([(w, [step]) for w in best.values() if w.nats > least])
-        return next((way.begun for way in ways if way.letter == last), None)
+                best: dict[int, _Path] = {}
+                for path in (*paths, *advanced):
+                    nats = path.nats + float(path.expected[step])
+                    known = best.get(path.letter)
+                    if low <= path.letter <= high and (known is None or nats > known.nats):
+                        best[path.letter] = replace(path, nats=nats)
+                least = max((path.nats for path in best.values()), default=0.0) - BEHIND
+                paths = self._read([(w, [step]) for w in best.values() if w.nats > least])
+        return next((path.begun for path in paths if path.letter == last), None)
 
-    def _first_way(self) -> _Way:
-        """Return the way before the first step: the first point is the first letter's."""
+    def _first_path(self) -> _Path:
+        """Return the path before the first step: the first point belongs to the first letter."""
         state = self._pen.new_state()
         tokens = self._between[0]
         rows = [self._pen.row(state, self._text)]
@@ -155,47 +158,47 @@ class _Ways:
             self._pen.push(state, self._text, token)
             rows.append(self._pen.row(state, self._text))
         [expected], memory = self._predict([[self._start, *tokens]], [rows], None)
-        return _Way(0, 0.0, (0, None), state, memory, expected)
+        return _Path(0, 0.0, (0, None), state, memory, expected)
 
-    def _advanced(self, ways: list[_Way], point: int) -> list[_Way]:
-        """Return ways that leave their letter for the next one, which begins at a point."""
-        read = self._read([(way, self._between[way.letter + 1]) for way in ways])
+    def _advanced(self, paths: list[_Path], point: int) -> list[_Path]:
+        """Return the paths moved on to their next letter, which begins at `point`."""
+        read = self._read([(path, self._between[path.letter + 1]) for path in paths])
         return [
             replace(
                 new,
-                letter=way.letter + 1,
-                nats=way.nats + float(way.expected[self._pen.advance]),
-                begun=(point, way.begun),
+                letter=path.letter + 1,
+                nats=path.nats + float(path.expected[self._pen.advance]),
+                begun=(point, path.begun),
             )
-            for way, new in zip(ways, read, strict=True)
+            for path, new in zip(paths, read, strict=True)
         ]
 
-    def _read(self, ways: list[tuple[_Way, list[int]]]) -> list[_Way]:
-        """Return ways whose tokens were read, in the same order."""
+    def _read(self, paths: list[tuple[_Path, list[int]]]) -> list[_Path]:
+        """Return paths after reading their tokens, in the same order."""
         import torch
 
-        result: list[_Way | None] = [None] * len(ways)
-        for length in {len(tokens) for _, tokens in ways}:
-            chosen = [at for at, (_, tokens) in enumerate(ways) if len(tokens) == length]
-            group = [ways[at] for at in chosen]
-            states = [way.pen.copy() for way, _ in group]
+        result: list[_Path | None] = [None] * len(paths)
+        for length in {len(tokens) for _, tokens in paths}:
+            chosen = [at for at, (_, tokens) in enumerate(paths) if len(tokens) == length]
+            group = [paths[at] for at in chosen]
+            states = [path.pen.copy() for path, _ in group]
             rows: list[list[Ids]] = []
             for state, (_, tokens) in zip(states, group, strict=True):
                 rows.append([])
                 for token in tokens:
                     self._pen.push(state, self._text, token)
                     rows[-1].append(self._pen.row(state, self._text))
-            memory = tuple(torch.cat([way.memory[of] for way, _ in group], 1) for of in (0, 1))
+            memory = tuple(torch.cat([path.memory[of] for path, _ in group], 1) for of in (0, 1))
             expected, (h, c) = self._predict([tokens for _, tokens in group], rows, memory)
             for row, (at, state) in enumerate(zip(chosen, states, strict=True)):
                 own = (h[:, row : row + 1], c[:, row : row + 1])
                 result[at] = replace(group[row][0], pen=state, memory=own, expected=expected[row])
-        return [way for way in result if way is not None]
+        return [path for path in result if path is not None]
 
     def _predict(
         self, tokens: list[list[int]], rows: list[list[Ids]], memory: Any
     ) -> tuple[NDArray[np.float64], Any]:
-        """Return log-probabilities of what comes after tokens (W, V'), and the model's state."""
+        """Return the log-probabilities after the tokens ``(W, V')``, and the model's state."""
         import torch
 
         device = next(self._model.parameters()).device

@@ -1,7 +1,7 @@
-"""A drawing as codecs see it: one row a point, and which points begin a stroke.
+"""The trace of a pen, as codecs see a drawing: one row a point, with a flag for each new stroke.
 
-Writing of several lines has two forms. On the page each line begins at the left, below the one
-before. Codecs see them `joined`: one endless line, so that to the pen a line break is a blank.
+Text of several lines has two forms. On a page each line begins at the left, below the line before.
+Codecs see it `joined` into one endless line, so a line break is a blank.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from seqgen.plugin import Ids
 from seqgen_handwriting.ink import Ink
 
-#: Largest changes of a variation: of the logarithm of width and height, slant, rotation in
-#: radians, and share of points left out.
+#: Limits of a variation: the logarithm of width and height, the slant, the rotation in radians, and
+#: the share of dropped points.
 SCALING, SLANT, ROTATION, THINNING = 0.08, 0.08, 0.03, 0.05
 
-#: Share of blanks that become line breaks in a variation: most corpora are of single lines.
+#: Share of blanks that become line breaks in a variation, because most corpora have single lines.
 BREAKS = 0.1
 
-#: From one line of a page to the next, and how far from the left edge it begins, in sides.
+#: Distance from one line to the next, and indent of a line from the left edge, in sides.
 PITCH, INDENT = 1.5, -0.3
 
 
@@ -35,11 +35,11 @@ class Trace:
     points : float64 array (P, 2)
         Relative to the first.
     lifted : bool array (P,)
-        Whether the pen came to a point through the air; of the first it did.
+        Whether the pen came to a point through the air; true for the first point.
     letters : int64 array (P,)
-        Index of each point's letter, which never falls; zeros if there is no text.
+        Index of each point's letter, never decreasing; zeros without text.
     text : str
-        The letters; empty where it is not known which point belongs to which.
+        The letters; empty if the letters of the points are unknown.
     """
 
     points: NDArray[np.float64]
@@ -48,19 +48,19 @@ class Trace:
     text: str = ""
 
     def side(self) -> float:
-        """Return the unit of errors: the height of writing, the longer side of a drawing."""
+        """Return the median height of the lines of a text, or the longer side of a drawing."""
         if not self.text:
             return float(np.ptp(self.points, axis=0).max())
         return float(np.median([np.ptp(self.points[part, 1]) for part in self._lines()[1]]))
 
     def scaled(self, factor: float) -> Trace:
-        """Return the trace with all points multiplied."""
+        """Return the trace with its points multiplied by a factor."""
         return replace(self, points=self.points * factor)
 
     def varied(self, rng: np.random.Generator, strength: float) -> Trace:
-        """Return the trace stretched, slanted, turned a little and without some inner points.
+        """Return the trace randomly stretched, slanted and rotated, without some inner points.
 
-        Some of its blanks are line breaks.
+        Some of its blanks become line breaks.
         """
         draws = rng.uniform(-strength, strength, 4) * (SCALING, SCALING, SLANT, ROTATION)
         width, height = np.exp(draws[:2])
@@ -68,7 +68,7 @@ class Trace:
         stretched = np.array([[width, 0.0], [draws[2], height]])  # rows multiply x and y
         turned = np.array([[cosine, sine], [-sine, cosine]])
         dropped = rng.random(len(self.points)) < rng.uniform(0, THINNING * strength)
-        # Ends of strokes say where the pen was lifted and put down.
+        # The ends of strokes stay: they are where the pen was put down and lifted.
         dropped &= ~self.lifted & ~np.append(self.lifted[1:], True)
         kept = ~dropped
         points = self.points[kept] @ (stretched @ turned)
@@ -83,14 +83,14 @@ class Trace:
         return self._moved(1.0)
 
     def broken(self) -> Trace:
-        """Return an endless line, in sides, as the lines of a page: the inverse of `joined`."""
+        """Return an endless line, in sides, as the lines of a page; the inverse of `joined`."""
         return self._moved(-1.0)
 
     def _moved(self, sign: float) -> Trace:
-        """Add to the points of a page what makes it endless, or take it away again.
+        """Move each line to the end of the line before it (1), or back to the page (-1).
 
-        How a line is moved follows from the endless line before it, which both ways know: its end
-        becomes the left edge, its height one line lower.
+        The move follows from the line before in its endless form, which both directions know: the
+        end of that line is the left edge, at its height minus the line pitch.
         """
         numbers, parts = self._lines()
         if len(parts) < 2:
@@ -107,19 +107,19 @@ class Trace:
         return replace(self, points=points)
 
     def _lines(self) -> tuple[Ids, list[slice]]:
-        """Return the number of every point's line (P,), and which points are of one line."""
+        """Return the line number of each point ``(P,)``, and the slice of points of each line."""
         breaks = np.array([letter == "\n" for letter in self.text], np.int64)
-        # A line break is the end of its line.
+        # A line break belongs to the line that it ends.
         numbers = np.append(0, np.cumsum(breaks))[self.letters]
         cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
         return numbers, [slice(*bounds) for bounds in pairwise(cuts)]
 
 
 def trace_of(ink: Ink) -> Trace:
-    """Return the points of a drawing, which has one at least.
+    """Return the trace of a drawing with at least one point.
 
-    A letter that is gone back to, for its dot, is written with the one the pen had got to. What
-    lies on a blank goes with the letter before it.
+    Points that return to an earlier letter, for its dot, belong to the letter the pen had reached.
+    Points on a blank belong to the letter before it.
     """
     points = np.concatenate(ink.strokes)
     lengths = np.array([len(stroke) for stroke in ink.strokes])
@@ -134,7 +134,7 @@ def trace_of(ink: Ink) -> Trace:
 
 
 def _inked(text: str) -> Ids:
-    """Return for every letter of a text itself, or for a blank the nearest before or after."""
+    """Return for each letter its index; for a blank that of the letter before, or of the first."""
     at = np.arange(len(text))
     inked = np.array([not letter.isspace() for letter in text])
     if not inked.any():

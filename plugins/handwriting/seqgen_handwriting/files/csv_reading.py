@@ -1,4 +1,4 @@
-"""CSV in: a point a row, with the columns drawing, stroke, x, y and, where known, t and text."""
+"""CSV reader: one point a row, with the columns drawing, stroke, x, y and optionally t and text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqgen_handwriting.ink import MOST_POINTS, Ink, checked
 
 
 def read_csv(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of a file, each of rows that follow one another, in their order.
+    """Yield the drawings of a file, each from consecutive rows.
 
-    y goes down; t is in seconds. A `DataError` stands for a drawing that cannot be used.
+    y goes down; t is in seconds. A `DataError` is yielded in the place of an unusable drawing.
 
     Raises
     ------
     DataError
-        If a column is missing, or the file is no CSV in UTF-8.
+        If a column is missing, or the file is not CSV in UTF-8.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file, skipinitialspace=True)
@@ -29,7 +29,7 @@ def read_csv(path: Path) -> Iterator[Ink | DataError]:
             names = set(rows.fieldnames or ())
             if missing := [name for name in ("drawing", "stroke", "x", "y") if name not in names]:
                 raise DataError(
-                    f"it has no column {', '.join(missing)}; the first line is "
+                    f"it has no column {', '.join(missing)}; the first line must be "
                     f"'drawing,stroke,x,y' "
                     f"or 'drawing,stroke,x,y,t'"
                 )
@@ -54,14 +54,14 @@ def _ink(rows: Iterator[dict[str, str]], timed: bool) -> Ink:
         last, count = row["stroke"], count + 1
         if count > MOST_POINTS:
             raise DataError(f"it has more than {MOST_POINTS:,} points")
-        # One time that is not known makes the others useless.
+        # One missing time makes the others useless.
         timed = timed and bool(row["t"])
         try:
             time = float(row["t"]) if timed else 0.0
             strokes[-1].append((float(row["x"]), float(row["y"]), time))
         except (TypeError, ValueError) as error:
             columns = "x, y, t" if timed else "x, y"
-            raise DataError(f"a point has no {columns} that are numbers") from error
+            raise DataError(f"expected numbers as {columns} of each point") from error
     points = [np.array(stroke) for stroke in strokes]
     times = tuple(stroke[:, 2] for stroke in points) if timed else None
     return Ink(tuple(stroke[:, :2] for stroke in points), text, times=times)

@@ -1,4 +1,4 @@
-"""G-code out, for pen plotters and converted 3D printers."""
+"""G-code writer, for pen plotters and converted 3D printers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 from seqgen_handwriting.paper import Sheet
 
-#: Heights in millimetres of a pen that is lifted and of one that writes.
+#: Millimetres: heights of the lifted and of the lowered pen.
 UP, DOWN = 5, 0
 
-#: Millimetres a minute, writing and lowering the pen.
+#: Millimetres a minute while writing, and while lowering the pen.
 FEED, PLUNGE = 2000, 600
 
-#: Machines obey these bytes wherever they stand, in a comment too: GRBL holds at ! and resets at
-#: Ctrl-X, and what is beyond ASCII changes its speed. Others end a comment at ) or read from %.
+#: Characters that can be commands even in a comment. GRBL holds at !, resets at Ctrl-X and changes
+#: speed at bytes beyond ASCII; other machines end a comment at ) or start reading at %.
 _COMMANDS = re.compile(r"[^ \w.,:;'\"&+=/-]", re.ASCII)
 
 HEAD = f"""\
@@ -26,7 +26,7 @@ G0 Z{UP}
 
 
 def gcode(sheet: Sheet) -> str:
-    """Return a sheet as moves: G0 with the pen up, G1 with the pen down, y up."""
+    """Return a sheet as G-code: G0 moves with the pen up, G1 with the pen down; y goes up."""
     comment = " ".join(_COMMANDS.sub("_", sheet.ink.text).split())
     lines = [f"; {comment}\n"] if comment else []
     lines.append(HEAD)

@@ -1,4 +1,4 @@
-"""The XML of the IAM on-line handwriting database (IAM-OnDB) in: lines and whole forms."""
+"""Reader of the XML of the IAM On-Line Handwriting Database (IAM-OnDB): lines and whole forms."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqgen_handwriting.ink import Ink
 
 
 def ink_of_session(root: Element, path: Path) -> Ink:
-    """Return the strokes of a ``WhiteboardCaptureSession``.
+    """Return the ink of a ``WhiteboardCaptureSession``.
 
-    The text is that of its transcription, a line each. A file of one line (``lineStrokes``) has
-    none: its text comes from the database's folder ``ascii`` beside it, if that is there.
+    The text comes from its transcription. A file of one line (``lineStrokes``) has none; its text
+    comes from the folder ``ascii`` of the database, if it lies beside ``lineStrokes``.
 
     Raises
     ------
     DataError
-        If a point has no place.
+        If a point has no x or y.
     """
     strokes: list[NDArray[np.float64]] = []
     times: list[NDArray[np.float64]] = []
@@ -53,13 +53,13 @@ def ink_of_session(root: Element, path: Path) -> Ink:
 
 
 def _transcription(root: Element) -> str:
-    # The texts were escaped twice.
+    # The database escaped these texts twice.
     lines = [html.unescape(line.get("text", "")) for line in root.iterfind(".//TextLine")]
     return "\n".join(lines).strip()
 
 
 def _line_of_ascii(path: Path) -> str:
-    """Return the text of ``lineStrokes/a01/a01-000/a01-000u-02.xml``, the second of its form."""
+    """Return the text of a line: that of ``.../a01-000u-02.xml`` is the second of its form."""
     form, _, number = path.stem.rpartition("-")
     folders = path.parts
     if not number.isdigit() or "lineStrokes" not in folders[:-1]:
@@ -68,7 +68,7 @@ def _line_of_ascii(path: Path) -> str:
     text = Path(*folders[:at], "ascii", *folders[at + 1 : -1], f"{form}.txt")
     if not text.is_file():
         return ""
-    # First what a recogniser made of it (OCR), then what was copied (CSR), a line each.
+    # First the output of a recogniser (OCR:), then the copied text (CSR:), one line each.
     copied = re.split(r"(?m)^CSR:\s*$", text.read_text("utf-8-sig", errors="replace"))[-1]
     lines = [line.strip() for line in copied.splitlines() if line.strip()]
     return lines[int(number) - 1] if 0 < int(number) <= len(lines) else ""

@@ -1,4 +1,4 @@
-"""InkML in (W3C, 2011), with what the CROHME files say of their formulas."""
+"""Reader of InkML (W3C, 2011), with the annotations of CROHME's formulas."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_handwriting.files.xml_files import kind
+from seqgen_handwriting.files.xml_files import local_name
 from seqgen_handwriting.ink import Ink
 
-#: Attribute by which elements are referred to.
+#: The attribute with the id of an element.
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
-#: Names of annotations that say what is written, the first that is there counts.
+#: Names of annotations with the text; the first one present counts.
 TRUTHS = ("truth", "transcription", "label")
 
-#: Our own channel: the index of a point's letter in the transcription.
+#: Our own channel: the index of each point's letter in the transcription.
 LETTER = "L"
 
-#: A value of a point, with what it is relative to.
+#: A value of a point, with an optional prefix of relative values.
 VALUE = re.compile(
     r"""([!'"]?)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[*?TF]|\#[0-9A-Fa-f]+)|\S"""
 )
@@ -31,22 +31,22 @@ VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Channel:
-    """A column of points: its name, and what its values are to be multiplied by."""
+    """A column of values: its name, and the factor of its values."""
 
     name: str
     factor: float = 1.0
 
 
-#: Channels where a file does not say.
+#: Channels of a file without a format.
 PLAIN = (Channel("X"), Channel("Y"))
 
 
 def ink_of_inkml(root: Element) -> Ink:
     """Return the one drawing of an InkML document.
 
-    Channels are those of the trace format in force, scaled by their resolution; values may be
-    relative (``'`` and ``"``). Traces of a pen in the air are left out, continued ones joined.
-    Text and writer come from annotations of the document, without the dollar signs of TeX.
+    Channels come from the trace format in force and are scaled by their resolution. Values may be
+    relative (``'`` and ``"``). Traces of type ``penUp`` are left out; continued traces are joined.
+    Text and writer come from annotations of the document; dollar signs around TeX are removed.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def ink_of_inkml(root: Element) -> Ink:
     names: set[str] = {"T", LETTER}
     number = 0
     for trace in root.iter():
-        if kind(trace) != "trace" or trace.get("type") == "penUp":
+        if local_name(trace) != "trace" or trace.get("type") == "penUp":
             continue
         number += 1
         if not (trace.text or "").strip():
@@ -85,11 +85,11 @@ def ink_of_inkml(root: Element) -> Ink:
 
 
 def _annotated(root: Element, names: tuple[str, ...]) -> str:
-    """Return the first annotation of one of these names that belongs to the whole document."""
+    """Return the document's annotation with the first of these names that is present."""
     found = {
         element.get("type", "").lower(): element.text or ""
         for element in reversed(root)
-        if kind(element) == "annotation"
+        if local_name(element) == "annotation"
     }
     name = next((name for name in names if found.get(name, "").strip()), "")
     if name != "truth":
@@ -99,15 +99,15 @@ def _annotated(root: Element, names: tuple[str, ...]) -> str:
 
 
 def _formats(root: Element) -> dict[str, tuple[Channel, ...]]:
-    """Return channels by the name of their context or format; the first of all under ""."""
+    """Return channels by the id of their context or format; those of the first also as ""."""
     formats: dict[str, tuple[Channel, ...]] = {}
     for element in root.iter():
-        if kind(element) not in ("traceFormat", "inkSource", "context"):
+        if local_name(element) not in ("traceFormat", "inkSource", "context"):
             continue
-        inner = [one for one in element.iter() if kind(one) == "channel"]
+        inner = [one for one in element.iter() if local_name(one) == "channel"]
         referred = element.get("traceFormatRef") or element.get("inkSourceRef") or ""
         channels = _channels(inner, element) or formats.get(referred.lstrip("#"), ())
-        # Only a context holds resolutions, and it comes before the format within it.
+        # A context has the resolutions and comes before the format inside it: the first wins.
         if channels:
             formats.setdefault("", channels)
             formats.setdefault(element.get(XML_ID) or element.get("id") or "", channels)
@@ -118,7 +118,7 @@ def _channels(found: list[Element], around: Element) -> tuple[Channel, ...]:
     resolutions = {
         one.get("channel"): one.get("value", "1")
         for one in around.iter()
-        if kind(one) == "channelProperty" and one.get("name") == "resolution"
+        if local_name(one) == "channelProperty" and one.get("name") == "resolution"
     }
     channels = []
     for channel in found:
@@ -134,7 +134,7 @@ def _channels(found: list[Element], around: Element) -> tuple[Channel, ...]:
 
 
 def _positive(text: str) -> float:
-    """Return a resolution; 1 where it is none."""
+    """Return a resolution; 1 if it is not a positive number."""
     try:
         value = float(text)
     except ValueError:
@@ -143,7 +143,7 @@ def _positive(text: str) -> float:
 
 
 def _columns(text: str, channels: tuple[Channel, ...]) -> dict[str, NDArray[np.float64]]:
-    """Return the values of a trace by channel, each (N,); X and Y are among them."""
+    """Return the values of a trace by channel, each ``(N,)``, with X and Y."""
     names = [channel.name for channel in channels]
     if missing := {"X", "Y"} - set(names):
         raise ValueError(f"its format has no channel {' and '.join(sorted(missing))}")
@@ -159,7 +159,7 @@ def _columns(text: str, channels: tuple[Channel, ...]) -> dict[str, NDArray[np.f
 
 
 def _values(point: str, count: int) -> list[tuple[str, str]]:
-    """Return prefix and number of the first `count` values of a point."""
+    """Return the prefix and the number of the first `count` values of a point."""
     values: list[tuple[str, str]] = VALUE.findall(point)
     if any(not number for _, number in values):
         raise ValueError(f"cannot read the point {point.strip()[:40]!r}")
@@ -171,23 +171,23 @@ def _values(point: str, count: int) -> list[tuple[str, str]]:
 
 
 def _absolute(column: tuple[tuple[str, str], ...]) -> Iterator[float]:
-    """Yield the values of a channel; a prefix holds until another one comes.
+    """Yield the absolute values of a channel; a prefix holds until the next one.
 
-    ``!`` is the value itself, ``'`` its difference from the one before, ``"`` the difference of
-    that difference; ``*`` goes on as before, and ``?`` has no value, as the one before.
+    ``!`` precedes an absolute value, ``'`` a first difference and ``"`` a second difference. ``*``
+    repeats the last difference, and ``?`` repeats the last value.
     """
-    way, value, speed, change = "!", 0.0, 0.0, 0.0
+    mode, value, speed, change = "!", 0.0, 0.0, 0.0
     for prefix, text in column:
-        way = prefix or way
+        mode = prefix or mode
         if text in "?TF" or text.startswith("#"):
             yield value
             continue
         if text == "*":
-            speed += change if way == '"' else 0.0
-            value += speed if way in "'\"" else 0.0
-        elif way == "!":
+            speed += change if mode == '"' else 0.0
+            value += speed if mode in "'\"" else 0.0
+        elif mode == "!":
             value, speed, change = float(text), float(text) - value, 0.0
-        elif way == "'":
+        elif mode == "'":
             speed, change = float(text), 0.0
             value += speed
         else:

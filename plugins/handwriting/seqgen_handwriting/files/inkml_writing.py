@@ -1,4 +1,4 @@
-"""InkML out, all that `Ink` holds."""
+"""InkML writer; it keeps everything that `Ink` holds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NAMESPACE = "http://www.w3.org/2003/InkML"
 
 
 def inkml(ink: Ink) -> str:
-    """Return the drawing as InkML: a trace a stroke, its times in seconds in the channel T.
+    """Return ink as InkML: one trace a stroke, with times in seconds as the channel T.
 
-    Letters go into a channel L of our own, which other readers pass over.
+    Letters become our own channel L, which other readers ignore.
     """
     root = ElementTree.Element("ink", xmlns=NAMESPACE)
     form = ElementTree.SubElement(root, "traceFormat")

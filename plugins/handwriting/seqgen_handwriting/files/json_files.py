@@ -1,11 +1,11 @@
-"""Our own JSON in and out, as the capture page saves it.
+"""Reader and writer of our own JSON, which the capture page saves.
 
 ::
 
     {"text": "ab", "writer": "me", "strokes": [[[x, y, t], ...], ...], "letters": [[0, ...], ...]}
 
-or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds and may be
-left out, as everything but the strokes may.
+or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds. Only
+``strokes`` is required, and t is optional.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from seqgen_handwriting.ink import Ink, checked
 
 
 def read_json(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of a file; a `DataError` stands for one that cannot be used.
+    """Yield the drawings of a file; a `DataError` in the place of an unusable one.
 
     Raises
     ------
     DataError
-        If the file is no JSON.
+        If the file is not JSON, or is an empty list.
     """
     try:
         found = json.loads(content_of(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the file is no JSON ({error})") from error
+        raise DataError(f"the file is not JSON ({error})") from error
     drawings = found if isinstance(found, list) else [found]
     if not drawings:
-        raise DataError("there is no drawing in it")
+        raise DataError("it has no drawing")
     for number, drawing in enumerate(drawings, 1):
         try:
             yield checked(_ink(drawing))
@@ -50,7 +50,7 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
 
 
 def as_json(ink: Ink) -> str:
-    """Return a drawing as JSON."""
+    """Return ink as one JSON object."""
     strokes = [stroke.tolist() for stroke in ink.strokes]
     if ink.times is not None:
         strokes = [
@@ -66,7 +66,7 @@ def as_json(ink: Ink) -> str:
 def _ink(drawing: Any) -> Ink:
     drawn = [np.array(stroke, np.float64) for stroke in drawing["strokes"] if len(stroke)]
     if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3) for stroke in drawn):
-        raise DataError("a stroke is no list of [x, y] or [x, y, t]")
+        raise DataError("expected each stroke as a list of [x, y] or [x, y, t]")
     letters, times = drawing.get("letters"), None
     if letters is not None:
         letters = tuple(np.array(part, np.int64) for part in letters if len(part))

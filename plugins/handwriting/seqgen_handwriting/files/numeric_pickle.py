@@ -1,8 +1,8 @@
-"""Arrays of arrays of numbers out of a pickle, without running anything that it names.
+"""Reads arrays of numbers from a pickle without calling anything that it names.
 
-The files of sketch-rnn are such pickles. A pickle may name any function of Python and have it
-called; this reader knows five names, all those of an array of numbers, and puts harmless things of
-its own in their places: not even numpy's own are called before shape and type are checked.
+The files of sketch-rnn hold such pickles. A pickle can name any Python function and have it called.
+This reader knows only the five names that an array of numbers needs, and replaces them by harmless
+classes of its own. Even numpy is called only after shape and type are checked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError, reason_of
 
-#: Types of numbers: whole ones with a sign or without, and floats.
+#: Type codes of numbers: signed and unsigned integers, and floats.
 NUMBERS = frozenset(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)) | {"f2", "f4", "f8"}
 
 
 class _Type:
-    """What a pickle says of the type of an array."""
+    """The dtype of an array in a pickle."""
 
     def __init__(self, code: Any = "", *_: Any) -> None:
         self.code, self.order = code, "="
@@ -32,7 +32,7 @@ class _Type:
 
 
 class _Array:
-    """What a pickle says of an array."""
+    """An array in a pickle: only its state is kept."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -42,11 +42,11 @@ class _Array:
 
 
 class _Name:
-    """The place of ``numpy.ndarray``, which is an argument and is never called."""
+    """Replaces ``numpy.ndarray``, which is an argument and never called."""
 
 
 def _bytes(text: Any, encoding: Any = "latin1") -> bytes:
-    """Python 2 wrote bytes so."""
+    """Return bytes that Python 2 wrote as text."""
     return str(text).encode("latin1")
 
 
@@ -59,20 +59,20 @@ _KNOWN = {
 }
 
 
-# The one of plain Python: in the other a few bytes can claim any amount of memory.
+# The pure Python class: in the C class a few bytes can claim any amount of memory.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Return our own thing in the place of a known one; refuse any other name."""
+        """Return our own replacement of a known name; refuse any other."""
         try:
             return _KNOWN[module, name]
         except KeyError:
             raise DataError(
-                f"its pickle asks for {module}.{name}; only arrays of numbers are taken out of "
-                f"pickles, for they can run anything"
+                f"its pickle asks for {module}.{name}; only arrays of numbers are read from "
+                f"pickles, because a pickle can run any function"
             ) from None
 
     def persistent_load(self, pid: Any) -> Any:
-        raise DataError("its pickle refers to something outside it")
+        raise DataError("its pickle refers to an object outside it")
 
 
 def arrays_of(content: bytes) -> list[NDArray[np.float64]]:
@@ -81,7 +81,7 @@ def arrays_of(content: bytes) -> list[NDArray[np.float64]]:
     Raises
     ------
     DataError
-        If it holds anything else, or is cut short.
+        If it holds anything else, or is truncated.
     """
     try:
         outer = _Unpickler(io.BytesIO(content), encoding="latin1").load()
@@ -92,14 +92,14 @@ def arrays_of(content: bytes) -> list[NDArray[np.float64]]:
     except DataError:
         raise
     except Exception as error:
-        # The bytes decide what goes wrong.
+        # Damaged bytes can raise any exception.
         raise DataError(f"its pickle cannot be read ({reason_of(error)})") from error
 
 
 def _numbers(item: Any) -> NDArray[np.float64]:
     _, shape, kind, columns_first, raw = item.state
     if not isinstance(kind, _Type) or kind.code not in NUMBERS or kind.order not in "<>=|":
-        raise DataError("its pickle holds an array of something that is no number")
+        raise DataError("its pickle holds an array that is not of numbers")
     dtype = np.dtype(f"{kind.order}{kind.code}")
     data = raw if isinstance(raw, bytes) else _bytes(raw)
     if len(data) != math.prod(shape) * dtype.itemsize:

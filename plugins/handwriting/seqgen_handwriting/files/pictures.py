@@ -1,4 +1,4 @@
-"""PNG and GIF out, drawn by Pillow."""
+"""PNG and GIF writers, with Pillow."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from seqgen_handwriting.files.svg_writing import PEN
 from seqgen_handwriting.ink import Stroke
 from seqgen_handwriting.paper import Sheet
 
-#: Pixels a millimetre of a picture and of a moving one; drawn larger by `FINER`, then reduced.
+#: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
 PICTURE, MOVING, FINER = 7, 4, 3
 
-#: Milliseconds of a frame and of the last one; most frames, beyond which the pen is faster.
+#: Milliseconds of a frame and of the last frame; the largest number of frames (a faster pen).
 FRAME, LAST, MOST_FRAMES = 60, 2500, 120
 
 
 def png(sheet: Sheet) -> bytes:
-    """Return a sheet in black on white."""
+    """Return a sheet as PNG, black on white."""
     canvas = _canvas(sheet.width, sheet.height, PICTURE)
     for stroke in sheet.strokes:
         _draw(canvas, stroke, PICTURE)
@@ -30,7 +30,7 @@ def png(sheet: Sheet) -> bytes:
 
 
 def gif(sheet: Sheet) -> bytes:
-    """Return a sheet while it is written, over and over."""
+    """Return a sheet as an animated GIF that repeats."""
     begins, lasts = sheet.pace()
     seconds = begins[-1] + lasts[-1] if begins else 0.0
     count = min(max(int(1000 * seconds / FRAME), 1), MOST_FRAMES)
@@ -65,7 +65,7 @@ def _reduced(canvas: Any) -> Any:
 
 
 def _draw(canvas: Any, stroke: Stroke, scale: int) -> None:
-    """Draw a line with round ends."""
+    """Draw a stroke (N, 2) in millimetres, with round ends."""
     pen = ImageDraw.Draw(canvas)
     pixels = (stroke * scale * FINER).tolist()
     width = round(PEN * scale * FINER)

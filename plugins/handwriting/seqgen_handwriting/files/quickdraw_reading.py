@@ -1,4 +1,4 @@
-"""Quick, Draw! in: a drawing a line of JSON, raw or simplified."""
+"""Quick, Draw! reader: one drawing a line of JSON, raw or simplified."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from seqgen.errors import DataError, reason_of
 from seqgen_handwriting.ink import Ink, checked
 
-#: Characters of the longest line that is read.
+#: Limit of the characters of a line.
 LONGEST_LINE = 2**24
 
 
 def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of a file, one after the other; its word is the text of each.
+    """Yield the drawings of a file; the word of each becomes its text.
 
-    A `DataError` stands in the place of a line that cannot be used.
+    A `DataError` is yielded in the place of an unusable line.
 
     Raises
     ------
@@ -36,7 +36,9 @@ def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
                 if line.strip():
                     yield _drawing(line, number)
         except UnicodeDecodeError as error:
-            raise DataError(f"what follows line {number} is not UTF-8 ({error.reason})") from error
+            raise DataError(
+                f"the text after line {number} is not UTF-8 ({error.reason})"
+            ) from error
 
 
 def _drawing(line: str, number: int) -> Ink | DataError:

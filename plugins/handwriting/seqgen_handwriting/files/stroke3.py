@@ -1,9 +1,9 @@
-"""Stroke-3 in and out: rows of (dx, dy, pen lifted) in npz files, as sketch-rnn learns from.
+"""Reader and writer of stroke-3 in npz files: rows of (dx, dy, pen lifted), as in sketch-rnn.
 
-Two forms are read: that of sketch-rnn, arrays of objects under names such as ``train``, of
-stroke-3 or stroke-5 rows; and the plain one that is written here, without pickle: ``rows``
-``(P, 3)`` of all drawings and ``offsets`` ``(D + 1,)`` where each begins, with ``text``, ``writer``
-``(D,)`` and, where known, ``letters`` and ``times`` ``(P,)``.
+Two forms are read. That of sketch-rnn has arrays of objects, named ``train`` and so on, of stroke-3
+or stroke-5 rows. The plain form, which is also written, needs no pickle: ``rows`` ``(P, 3)`` of all
+drawings, ``offsets`` ``(D + 1,)`` where each drawing begins, ``text`` and ``writer`` ``(D,)``, and
+optionally ``letters`` and ``times`` ``(P,)``.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from seqgen.errors import DataError
 from seqgen_handwriting.files.numeric_pickle import arrays_of
 from seqgen_handwriting.ink import Ink, checked
 
-#: What zipfile, zlib and numpy raise for bytes that are not what they should be.
+#: What zipfile, zlib and numpy raise for damaged bytes.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
     *(ValueError, TypeError, MemoryError),
 )
 
-#: Bytes of the arrays of the largest file that is read, once unpacked.
+#: Limit of the unpacked bytes of a file.
 MOST_BYTES = 2**29
 
 
 def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of an npz file, array by array in the order of their names.
+    """Yield the drawings of an npz file, array by array, sorted by name.
 
-    A `DataError` stands in the place of a drawing that cannot be used.
+    A `DataError` is yielded in the place of an unusable drawing.
 
     Raises
     ------
     DataError
-        If the file is no npz file, or holds anything but arrays of numbers.
+        If the file is not an npz file, or holds anything but arrays of numbers.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -55,11 +55,11 @@ def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
             for name in sorted(names.values()):
                 yield from drawings_in(archive, name)
     except DAMAGE as error:
-        raise DataError(f"the file is no npz file, or is damaged ({error})") from error
+        raise DataError(f"the file is not an npz file, or is damaged ({error})") from error
 
 
 def write_stroke3(ink: Ink) -> bytes:
-    """Return an npz file of one drawing, in the plain form."""
+    """Return ink as an npz file in the plain form."""
     points = np.concatenate([*ink.strokes, np.zeros((0, 2))])
     ends = np.cumsum([len(stroke) for stroke in ink.strokes], dtype=np.int64)
     rows = np.zeros((len(points), 3))
@@ -80,13 +80,13 @@ def write_stroke3(ink: Ink) -> bytes:
 
 
 def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
-    """Return the drawing of stroke-3 rows (N, 3) or stroke-5 rows (N, 5), which begins at 0.
+    """Return the drawing of stroke-3 rows ``(N, 3)`` or stroke-5 rows ``(N, 5)``.
 
     Parameters
     ----------
     rows : float64 array
     **known
-        Text and writer; letters and times, one for each row.
+        ``text`` and ``writer``; ``letters`` and ``times`` with one value for each row.
 
     Raises
     ------
@@ -94,13 +94,15 @@ def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
         If the rows have another shape.
     """
     if rows.ndim != 2 or rows.shape[1] not in (3, 5):
-        raise DataError(f"expected rows of 3 or 5 numbers, found an array {rows.shape}")
+        raise DataError(
+            f"expected rows of 3 or 5 numbers, found an array of the shape {rows.shape}"
+        )
     lifted = rows[:, 2] > 0
     if rows.shape[1] == 5:
         over = np.flatnonzero(rows[:, 4] > 0)
         rows = rows[: over[0] if len(over) else None]
         lifted = rows[:, 3] > 0
-    # Sums of what is no number warn, and are refused later.
+    # Sums with NaN or infinity would warn here; `checked` refuses them.
     with np.errstate(all="ignore"):
         points = np.cumsum(rows[:, :2], axis=0)
     ends = np.flatnonzero(lifted[:-1]) + 1
@@ -141,7 +143,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def drawings_in(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError]:
-    """Yield the drawings of an array of objects, such as ``train.npy``.
+    """Yield the drawings of an array of objects such as ``train.npy``.
 
     Raises
     ------
@@ -151,7 +153,7 @@ def drawings_in(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError
     with archive.open(name) as file:
         if not _holds_objects(file, name):
             raise DataError(
-                f"its array {name} holds no drawings: expected those of sketch-rnn, or rows and "
+                f"its array {name} holds no drawings; expected arrays of sketch-rnn, or rows and "
                 f"offsets"
             )
         arrays = arrays_of(file.read())
@@ -163,7 +165,7 @@ def drawings_in(archive: zipfile.ZipFile, name: str) -> Iterator[Ink | DataError
 
 
 def _holds_objects(file: IO[bytes], name: str) -> bool:
-    """Read the head of an array; tell whether objects follow it."""
+    """Read the header of an array; return whether its elements are objects."""
     try:
         version = np.lib.format.read_magic(file)
         if version == (1, 0):

@@ -1,4 +1,4 @@
-"""SVG in: paths, lines and shapes as strokes, curves as short lines."""
+"""SVG reader: paths, lines and shapes become strokes, curves become short lines."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError, reason_of
-from seqgen_handwriting.files.xml_files import kind
+from seqgen_handwriting.files.xml_files import local_name
 from seqgen_handwriting.ink import MOST_POINTS, Ink
 
-#: Lines that stand for a curve or arc.
+#: Number of lines for a curve or arc.
 CURVE_LINES = 16
 
-#: Elements whose content is not drawn where it stands.
+#: Elements whose content is not drawn in place.
 APART = {"defs", "symbol", "clipPath", "mask", "marker", "pattern"}
 
-#: Shapes, with their attributes.
+#: Shapes and their attributes.
 SHAPES = {
     "path": ("d",),
     "line": ("x1", "y1", "x2", "y2"),
@@ -32,12 +32,11 @@ SHAPES = {
 
 
 def ink_of_svg(root: Element) -> Ink:
-    """Return the strokes of an SVG drawing in the order of the document; its title is the text.
+    """Return the strokes of an SVG document in its order, with its title as text.
 
-    What `seqgen_handwriting.files.svg_writing` wrote comes back whole, in its own unit. Transforms
-    are applied. What ``use`` repeats, text, images, styles and shapes in percent of the page are
-    left out; a shape that is only filled is read as its outline, and a line that goes nowhere as a
-    dot.
+    Files of `seqgen_handwriting.files.svg_writing` are read back exactly, in the unit of the ink.
+    Transforms are applied. Left out are ``use``, text, images, style sheets, and shapes in percent
+    of the page. A filled shape is read as its outline, and a line without length as a dot.
 
     Raises
     ------
@@ -61,12 +60,12 @@ def ink_of_svg(root: Element) -> Ink:
                 if count > MOST_POINTS:
                     raise DataError(f"it has more than {MOST_POINTS:,} points")
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # svgelements raises whatever its numbers run into.
+        # svgelements raises any of these for numbers that it cannot handle.
         raise DataError(
-            f"expected a shape with numbers in <{kind(shape)}> or the one after it, found what "
-            f"cannot be drawn ({reason_of(error)})"
+            f"cannot draw <{local_name(shape)}> or the shape after it ({reason_of(error)}); "
+            f"expected a shape with finite numbers"
         ) from error
-    title = next((one.text or "" for one in root if kind(one) == "title"), "")
+    title = next((one.text or "" for one in root if local_name(one) == "title"), "")
     if not is_ours:
         return Ink(tuple(strokes), title.strip())
     letters = _of_points(shapes, "data-letters", strokes, np.dtype(np.int64))
@@ -78,55 +77,55 @@ def _of_points(
     shapes: Sequence[Element],
     name: str,
     strokes: Sequence[NDArray[np.float64]],
-    kind_of_number: np.dtype[Any],
+    dtype: np.dtype[Any],
 ) -> tuple[NDArray[Any], ...] | None:
-    """Return the numbers that go with the points of every stroke, if they still do.
+    """Return a value for each point of each stroke; None if their numbers do not match.
 
     Raises
     ------
     DataError
-        If they are no numbers.
+        If a value is not a number.
     """
     found = [shape.get(name, "").split() for shape in shapes]
     if [len(part) for part in found] != [len(stroke) for stroke in strokes]:
-        # There are none, or somebody edited the paths.
+        # The file has none, or its paths were edited.
         return None
     try:
-        return tuple(np.array(part).astype(kind_of_number) for part in found)
+        return tuple(np.array(part).astype(dtype) for part in found)
     except (ValueError, OverflowError) as error:
         raise DataError(f"cannot read {name} ({error})") from error
 
 
 def _shapes(root: Element) -> Iterator[tuple[Element, Any]]:
-    """Yield the shapes that are drawn, each with the transform that holds for it."""
+    """Yield the drawn shapes, each with its transform."""
     from svgelements import Matrix
 
-    # Without recursion, which a deep document would exhaust.
+    # No recursion: a deep document would exhaust the stack.
     waiting = [(root, Matrix())]
     while waiting:
         current, transform = waiting.pop()
-        if not isinstance(current.tag, str) or kind(current) in APART:
+        if not isinstance(current.tag, str) or local_name(current) in APART:
             continue
         if current.get("display") == "none":
             continue
         if own := current.get("transform"):
             transform = Matrix(own) * transform
-        if kind(current) in SHAPES and not _background(current):
+        if local_name(current) in SHAPES and not _background(current):
             yield current, transform
         waiting += [(child, transform) for child in reversed(current)]
 
 
 def _background(shape: Element) -> bool:
-    """Tell whether a shape is as large as the page is: in percent of it."""
-    return any("%" in shape.get(name, "") for name in SHAPES[kind(shape)])
+    """Return whether a shape is a background: sized in percent of the page."""
+    return any("%" in shape.get(name, "") for name in SHAPES[local_name(shape)])
 
 
 def _strokes(shape: Element, transform: Any) -> Iterator[NDArray[np.float64]]:
     import svgelements
 
-    name = kind(shape)
+    name = local_name(shape)
     values = {key: shape.get(key) for key in SHAPES[name] if shape.get(key) is not None}
-    kinds: dict[str, Any] = {
+    classes: dict[str, Any] = {
         "path": svgelements.Path,
         "line": svgelements.SimpleLine,
         "polyline": svgelements.Polyline,
@@ -135,7 +134,7 @@ def _strokes(shape: Element, transform: Any) -> Iterator[NDArray[np.float64]]:
         "circle": svgelements.Circle,
         "ellipse": svgelements.Ellipse,
     }
-    drawn = kinds[name](**values)
+    drawn = classes[name](**values)
     path = drawn if name == "path" else svgelements.Path(drawn)
     path *= transform
     path.reify()
@@ -143,7 +142,7 @@ def _strokes(shape: Element, transform: Any) -> Iterator[NDArray[np.float64]]:
 
 
 def _flattened(path: Any) -> Iterator[NDArray[np.float64]]:
-    """Yield the lines of a path; each move of the pen begins a new one, and draws nothing."""
+    """Yield the strokes of a path; each move begins a new stroke."""
     import svgelements
 
     shares = np.linspace(0, 1, CURVE_LINES + 1)[1:]

@@ -1,7 +1,7 @@
-"""SVG out: single lines in millimetres, fit for a pen plotter; or written before one's eyes.
+"""SVG writers: single lines in millimetres for pen plotters, or an animation of the pen.
 
-A unit of the drawing is a unit of the ink; the view box says how many millimetres that is. With
-the title and a few ``data-`` attributes a file holds all that `Ink` does:
+A unit of the drawing is a unit of the ink; the view box gives its size in millimetres. With the
+title and these attributes a file keeps everything that `Ink` holds:
 
 ======================  ===================================================
 ``data-seqgen="ink"``   of the root: the file is one of ours
@@ -24,7 +24,7 @@ from seqgen_handwriting.paper import Sheet
 #: Width of the pen in millimetres.
 PEN = 0.5
 
-#: Each stroke is one dash that moves in; the gap is longer, so that nothing is seen before it.
+#: Each stroke is one dash that slides in. The gap is longer, so a stroke is invisible before.
 STYLE = """<style>
 svg.written path { stroke-dasharray: 1 2; stroke-dashoffset: 1; animation: write linear forwards; }
 svg.written path.dot { stroke-dasharray: none; visibility: hidden; animation-name: show; }
@@ -39,15 +39,15 @@ animation: none; stroke-dasharray: none; visibility: visible; }
 
 
 def svg(sheet: Sheet) -> str:
-    """Return a sheet as SVG: a path a stroke, in the order of the pen, nothing filled."""
+    """Return a sheet as SVG: one unfilled path a stroke, in the order of the pen."""
     paths = (_path(sheet.ink, number) for number in range(len(sheet.ink.strokes)))
     return _document(sheet, "".join(paths))
 
 
 def animated_svg(sheet: Sheet) -> str:
-    """Return an SVG that is written stroke by stroke when it is shown, at an even speed.
+    """Return a sheet as SVG that is drawn stroke by stroke at constant speed.
 
-    It needs no script; who prefers no motion sees it whole.
+    It needs no script. Users who prefer reduced motion see the whole drawing.
     """
     paths = []
     for number, (begin, last) in enumerate(zip(*sheet.pace(), strict=True)):

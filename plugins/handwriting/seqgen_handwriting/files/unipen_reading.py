@@ -1,4 +1,4 @@
-"""UNIPEN 1.0 in (Guyon and others, 1994): strokes, and the segments that name them."""
+"""Reader of UNIPEN 1.0 (Guyon and others, 1994): strokes, and segments with labels."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from seqgen.errors import DataError
 from seqgen_handwriting.files.xml_files import content_of
 from seqgen_handwriting.ink import Ink, checked
 
-#: Part of a segment: from a stroke, or a point of it, to another, both included.
+#: Part of a segment: ``stroke[:point][-stroke[:point]]``, the last one included.
 RANGE = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?$")
 
 
 @dataclass
 class _Page:
-    """What was read of a file so far."""
+    """The content of a file, read so far."""
 
     columns: tuple[str, ...] = ("X", "Y")
     levels: tuple[str, ...] = ()
     writer: str = ""
     included: str = ""
     strokes: list[NDArray[np.float64]] = field(default_factory=list)
-    #: Level, strokes and points, and label of each segment.
+    #: Level, places (see RANGE) and label of each segment.
     segments: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def read_unipen(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the segments of the highest level that has labels, or all strokes as one drawing.
+    """Yield the segments of the highest level with labels, or all strokes as one drawing.
 
-    Strokes are those of ``.PEN_DOWN``, counted from 0. The format does not say whether y goes up
-    or down; it is taken as it is.
+    Strokes are those of ``.PEN_DOWN``, counted from 0. The format does not define whether y goes up
+    or down; values stay as they are. A `DataError` is yielded in the place of an unusable segment.
 
     Raises
     ------
@@ -46,9 +46,9 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     page = _page(content_of(path).decode("utf-8-sig", errors="replace"))
     if not page.strokes:
         raise DataError(
-            f"there is no stroke in it: they are in {page.included}, which it includes; read that"
+            f"it has no stroke, but includes {page.included}; read that file instead"
             if page.included
-            else "there is no .PEN_DOWN with points in it"
+            else "it has no .PEN_DOWN with points"
         )
     named = {level for level, _, _ in page.segments}
     order = [*page.levels, *sorted(named - set(page.levels))]
@@ -105,12 +105,12 @@ def _row(line: str, page: _Page, number: int) -> list[float]:
 
 
 def _note(page: _Page, keyword: str, rest: str) -> None:
-    """Take note of a line that says what the points are."""
+    """Store the content of a line other than points."""
     match keyword:
         case "COORD":
             page.columns = tuple(rest.upper().split())
             if not {"X", "Y"} <= set(page.columns):
-                raise DataError(f".COORD names no X and Y: {rest!r}")
+                raise DataError(f".COORD must name X and Y, found {rest!r}")
         case "HIERARCHY":
             page.levels = tuple(rest.split())
         case "WRITER_ID":
@@ -121,7 +121,7 @@ def _note(page: _Page, keyword: str, rest: str) -> None:
             try:
                 words = shlex.split(rest)
             except ValueError:
-                # A quotation mark that stands for itself.
+                # An unpaired quotation mark is part of the label.
                 words = rest.split()
             if len(words) > 3 and all(RANGE.match(part) for part in words[1].split(",")):
                 page.segments.append((words[0], words[1], words[-1]))
@@ -137,7 +137,9 @@ def _chosen(strokes: list[NDArray[np.float64]], places: str) -> list[NDArray[np.
         first = first or 0
         last = first if last is None else last
         if last >= len(strokes):
-            raise DataError(f"it goes to stroke {last}; there are {len(strokes)}, counted from 0")
+            raise DataError(
+                f"it ends at stroke {last}; the file has {len(strokes)} strokes, counted from 0"
+            )
         for number in range(first, last + 1):
             low = begin if number == first else None
             high = end if number == last and end is not None else None

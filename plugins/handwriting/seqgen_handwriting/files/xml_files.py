@@ -1,4 +1,4 @@
-"""XML in, without the ways in which XML can do harm."""
+"""Safe XML: size limits on reading, no entities, and no forbidden characters on writing."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from xml.etree.ElementTree import Element, ParseError
 
 from seqgen.errors import DataError
 
-#: Bytes of the largest file that is read at once.
+#: Limit of the bytes of a file that is read at once.
 MOST_BYTES = 2**26
 
 _FORBIDDEN = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file that is not too large to be held.
+    """Return the bytes of a file.
 
     Raises
     ------
     DataError
-        If it is larger than `MOST_BYTES`, or empty.
+        If it is empty, or larger than `MOST_BYTES`.
     """
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -31,12 +31,12 @@ def content_of(path: Path) -> bytes:
 
 
 def root_of(path: Path) -> Element:
-    """Return the root of an XML file, of which entities and references to files are refused.
+    """Return the root of an XML file; entities and references to files are refused.
 
     Raises
     ------
     DataError
-        If it is no XML, or holds entities, or is too large.
+        If it is not XML, declares entities, or is too large.
     """
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
@@ -45,22 +45,22 @@ def root_of(path: Path) -> Element:
     try:
         root: Element = fromstring(content)
     except ParseError as error:
-        raise DataError(f"the file is no XML ({error})") from error
+        raise DataError(f"the file is not XML ({error})") from error
     except DefusedXmlException as error:
         raise DataError(
-            "the file declares entities, which can be a trap; take them out of its DOCTYPE"
+            "the file declares entities, which can be an attack; remove them from its DOCTYPE"
         ) from error
     except (ValueError, LookupError) as error:
-        # An encoding that is not known, or not what it is said to be.
+        # An unknown encoding, or a wrong one.
         raise DataError(f"the file cannot be decoded ({error})") from error
     return root
 
 
-def kind(element: Element) -> str:
+def local_name(element: Element) -> str:
     """Return the name of an element without its namespace."""
     return str(element.tag).rpartition("}")[2]
 
 
 def allowed(text: str) -> str:
-    """Return text without what XML 1.0 cannot hold (section 2.2), and without carriage returns."""
+    """Return text without carriage returns and characters that XML 1.0 forbids (section 2.2)."""
     return _FORBIDDEN.sub("", text)

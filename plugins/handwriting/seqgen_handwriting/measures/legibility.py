@@ -1,15 +1,14 @@
-"""How legible writing is: a small reader, trained apart on real letters, reads it.
+"""Legibility: a small network that has learned real letters reads new ones.
 
-The reader sees a letter as people do, by its ink alone: not in which order it was written, not
-the letters around it. From these it knows only where the line runs and how large its letters are,
-without which "o" and "O" or a comma and an apostrophe were one shape. What stays alike in a hand
-("l" and "I" of some fonts) it confuses as people would: a letter counts as read if it is exactly
-the one that was intended, case included, and the ceiling of that is what the reader makes of real
-letters that it has not seen.
+The reader sees the ink of one letter, without the order of writing and the letters around it. The
+letters around it give only the baseline and the size; without these "o" and "O", or a comma and an
+apostrophe, would have the same shape. A letter counts as read if the reader finds exactly the
+intended one, case included. Letters that look alike in a hand, such as "l" and "I" in some fonts,
+are confused. The share of real letters that is read, by a reader that has not seen them, is the
+ceiling.
 
-The network is our own, thirty lines of numpy: scikit-learn's would bring 30 MB and SciPy with it,
-and PyTorch, which generating does without, takes longer to import than the letters of a corpus
-take to learn.
+The network is our own, thirty lines of numpy. scikit-learn would add 30 MB and SciPy; importing
+PyTorch, which generation does without, takes longer than learning the letters of a corpus.
 """
 
 from __future__ import annotations
@@ -25,51 +24,51 @@ from seqgen.compiling import compiled
 from seqgen.errors import DataError
 from seqgen_handwriting.ink import Ink
 
-#: A picture has GRID x GRID cells for each of so many directions of the line.
+#: A picture has GRID x GRID cells for each of DIRECTIONS directions of the ink.
 GRID, DIRECTIONS = 12, 4
 
-#: What a picture shows, in heights of small letters: its width, and how far from the baseline up
-#: and down. What lies outside is drawn at the edge.
+#: Frame of a picture, in heights of small letters: its width, and its extent above and below the
+#: baseline. Ink outside is drawn at the edge.
 WIDTH, ABOVE, BELOW = 2.6, 2.1, 1.3
 
-#: Ink is drawn in steps of this length, in heights of small letters.
+#: Step in which ink is drawn, in heights of small letters.
 STEP = 0.05
 
-#: Of the heights of a line's letters this percentile is that of the small ones: more than half
-#: of the letters of a text are small, and its marks are smaller.
+#: Percentile of the letter heights of a line that gives the height of small letters: more than half
+#: of the letters of a text are small, and marks are smaller.
 SMALL = 40.0
 
-#: Where a line runs at a letter, the feet of so many letters on each side of it say, unless they
-#: are so many heights of small letters away: those are of another line.
+#: The baseline at a letter is the median of the feet of BESIDE letters on each side, without feet
+#: farther away than ANOTHER_LINE heights of small letters: those belong to another line.
 BESIDE, ANOTHER_LINE = 5, 2.0
 
-#: Units of the reader's hidden layer, letters of an update, and its largest learning rate.
-HIDDEN, BATCH, STEP_SIZE = 128, 64, 3e-3
+#: Hidden units of the reader, its batch size, and its highest learning rate.
+HIDDEN, BATCH, LEARNING_RATE = 128, 64, 3e-3
 
-#: Updates: so many passes over the letters of a small corpus, and the most of a large one.
+#: Limits of the training: passes over the letters, and updates.
 PASSES, UPDATES = 40, 1000
 
-#: Groups of a corpus's lines, each of which is read by a reader that learned from the others.
+#: Groups of a corpus's lines; each is read by a reader that learned from the others.
 FOLDS = 4
 
 Floats = NDArray[np.float32]
 
-#: A letter that was intended, and whether it is read as that.
+#: An intended letter, and whether it is read as such.
 Judged: TypeAlias = tuple[str, bool]
 
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Reads letters by their shape, one at a time.
+    """Reads letters by their shape, each by itself.
 
     Attributes
     ----------
     letters : str
-        The C letters that it knows, sorted.
+        The C known letters, sorted.
     middle, scale : float32 array (P,), float
-        What is taken from pictures of P numbers, and what they are divided by.
+        The mean that is subtracted from pictures of P numbers, and the divisor.
     weights : tuple of float32 array (P, HIDDEN), (HIDDEN,), (HIDDEN, C), (C,)
-        Of one hidden layer of rectified units.
+        Weights and biases of a hidden layer of rectified units and of the output.
     """
 
     letters: str
@@ -79,17 +78,17 @@ class Reader:
 
     @classmethod
     def learn(cls, inks: Iterable[Ink]) -> Self:
-        """Learn the letters of written lines, the same from the same lines.
+        """Learn the letters of lines; the same lines give the same reader.
 
         Parameters
         ----------
         inks : iterable of Ink
-            Those that do not say which points belong to which letter are passed over.
+            Those without letters are ignored.
 
         Raises
         ------
         DataError
-            If none of them says it.
+            If none has letters.
         """
         shapes: list[Floats] = []
         names: list[str] = []
@@ -98,7 +97,9 @@ class Reader:
             shapes.append(shown)
             names += [ink.text[place] for place in places]
         if not names:
-            raise DataError("no ink here says which points belong to which letter of its text")
+            raise DataError(
+                "no line says which points belong to which letter; expected ink with letters"
+            )
         letters, wanted = np.unique(names, return_inverse=True)
         seen = np.concatenate(shapes)
         middle, scale = seen.mean(axis=0), max(float(seen.std()), 1e-6)
@@ -106,9 +107,9 @@ class Reader:
         return cls("".join(letters), middle, scale, weights)
 
     def read(self, ink: Ink) -> str:
-        """Return what each letter of a text looks like; a blank where there is no ink.
+        """Return the text that the letters look like: a blank for a letter without ink.
 
-        Empty if it is not known which points belong to which letter.
+        Empty for ink without letters.
         """
         shown, places = pictures(ink)
         read = [" "] * (len(ink.text) if ink.letters is not None else 0)
@@ -118,25 +119,25 @@ class Reader:
         return "".join(read)
 
     def right(self, ink: Ink) -> NDArray[np.bool_]:
-        """Return for each letter of a text that the reader knows whether it is read as intended.
+        """Return for each known letter of a text whether it is read as intended.
 
         Returns
         -------
         bool array (L,)
-            Letters that the reader never saw, such as blanks, do not count.
+            Without letters that the reader does not know, such as blanks.
         """
         return np.array([right for _, right in self.judge(ink, ink.text)], bool)
 
     def judge(self, ink: Ink, text: str) -> list[Judged]:
-        """Return each letter of a text that the reader knows, and whether it is read as that.
+        """Return each known letter of a text, and whether it is read as such.
 
         Parameters
         ----------
         ink : Ink
+            Ink without letters cannot be judged and gives an empty list.
         text : str
-            What was to be written: a letter that was not reached is misread.
+            The intended text; a missing letter is misread.
         """
-        # Without letters that are marked nothing can be judged.
         read = self.read(ink).ljust(len(text)) if ink.letters is not None else ""
         pairs = zip(text, read, strict=False)
         return [(wanted, wanted == seen) for wanted, seen in pairs if wanted in self.letters]
@@ -145,22 +146,22 @@ class Reader:
 def judged(
     generated: Sequence[Ink], texts: Sequence[str], reference: Sequence[Ink]
 ) -> tuple[list[list[Judged]], list[list[Judged]]]:
-    """Return how each letter of new pieces and of those of a corpus is read.
+    """Return how each letter of new pieces and of reference pieces is read.
 
-    New pieces are read by a reader of the whole reference, those of the reference, a quarter at a
-    time, by readers of the rest.
+    One reader learns the whole reference and reads the new pieces. Each quarter of the reference is
+    read by a reader that learned from the rest.
 
     Parameters
     ----------
     generated : sequence of G Ink
     texts : sequence of G str
-        What each of them was to be.
+        The intended text of each.
     reference : sequence of R Ink
 
     Returns
     -------
     list of G list, list of R list
-        All empty if fewer than two pieces of the reference know their letters.
+        All empty if fewer than two pieces of the reference have letters.
     """
     new: list[list[Judged]] = [[] for _ in generated]
     real: list[list[Judged]] = [[] for _ in reference]
@@ -178,9 +179,9 @@ def judged(
 
 
 def pictures(ink: Ink) -> tuple[Floats, list[int]]:
-    """Return letters as pictures ``(N, P)``, and which of the text they are; none without ink.
+    """Return the letters with ink as pictures ``(N, P)``, and their N indices in the text.
 
-    Ink belongs to the letter that the pen comes to with it; that of blanks is left out.
+    A line between two points belongs to the letter of the second. Ink of blanks is left out.
     """
     lines, letters = _pieces_of_line(ink)
     places = [place for place in np.unique(letters).tolist() if not ink.text[place].isspace()]
@@ -195,20 +196,20 @@ def pictures(ink: Ink) -> tuple[Floats, list[int]]:
         middle = (each[:, [0, 2]].min() + each[:, [0, 2]].max()) / 2
         origin = np.array([middle, np.median(beside)])
         _draw((each - np.tile(origin, 2)) / height, shown[row])
-    # The root, for ink that is gone over twice is hardly blacker.
+    # The square root, because ink that is drawn twice is hardly blacker.
     return np.sqrt(shown).reshape(len(places), DIRECTIONS * GRID * GRID), places
 
 
 def _small_height(tops: NDArray[np.float64], feet: NDArray[np.float64]) -> float:
-    """Return the height of the small letters of a line, of one letter at least; never 0."""
+    """Return the height of the small letters of a line of at least one letter; never 0."""
     height = float(np.percentile(feet - tops, SMALL))
     return height or float(feet.max() - tops.min()) or 1.0
 
 
 def _pieces_of_line(ink: Ink) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the straight pieces of all strokes as x, y, x, y ``(S, 4)``, and their letters.
+    """Return the lines of all strokes as x, y, x, y ``(S, 4)``, and their letters ``(S,)``.
 
-    Of a stroke of one point there is a piece without length.
+    A stroke of one point gives a line without length.
     """
     if ink.letters is None or not ink.text:
         return np.zeros((0, 4)), np.zeros(0, np.int64)
@@ -222,10 +223,10 @@ def _pieces_of_line(ink: Ink) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 @compiled
 def _draw(lines: NDArray[np.float64], picture: Floats) -> None:
-    """Add the lengths of lines to the cells and directions between which they lie."""
+    """Add the lengths of lines to a picture ``(DIRECTIONS, GRID, GRID)``, interpolated."""
     for x, y, x_end, y_end in lines:
         length = np.hypot(x_end - x, y_end - y)
-        # A line far outside is drawn at the edge, however long it is.
+        # At most 1000 steps: lines far outside can be very long.
         steps = int(min(max(np.ceil(length / STEP), 1), 1000))
         ink = max(length, STEP) / steps
         sector = np.arctan2(y_end - y, x_end - x) % np.pi / np.pi * DIRECTIONS
@@ -255,7 +256,7 @@ def _scores(seen: Floats, weights: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Floats, ...]:
-    """Train weights that tell letters apart: cross-entropy, Adam, falling learning rate."""
+    """Train the weights with cross-entropy, Adam and a falling learning rate."""
     rng = np.random.default_rng(0)
     size, batch = seen.shape[1], min(BATCH, len(seen))
     shapes = ((size, HIDDEN), (HIDDEN,), (HIDDEN, letters), (letters,))
@@ -273,7 +274,7 @@ def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Flo
         off /= batch
         back = np.where(hidden > 0, off @ weights[2].T, 0)
         gradients = (seen[rows].T @ back, back.sum(axis=0), hidden.T @ off, off.sum(axis=0))
-        rate = STEP_SIZE * (1 - (update - 1) / updates)
+        rate = LEARNING_RATE * (1 - (update - 1) / updates)
         for weight, mean, square, gradient in zip(weights, means, squares, gradients, strict=True):
             mean += 0.1 * (gradient - mean)
             square += 0.01 * (gradient**2 - square)

@@ -1,4 +1,4 @@
-"""What is measured on ink, new and of a corpus; NaN stands for what a piece has not."""
+"""Measures of new ink and of a corpus; NaN where a piece has no value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqgen.plugin import Metric
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures.legibility import Judged, judged
 
-#: Kinds of letters, which are learned at different times, and what belongs to them.
+#: Kinds of letters, which a model learns at different times, and their members.
 KINDS: dict[str, Callable[[str], bool]] = {
     "small letters": str.islower,
     "capitals": str.isupper,
@@ -19,10 +19,10 @@ KINDS: dict[str, Callable[[str], bool]] = {
     "marks": lambda letter: not letter.isalnum(),
 }
 
-#: Kinds with a letter of which a word begins; others end it, as a comma does.
-WORDS_BEGIN = {"small letters", "capitals"}
+#: Kinds that begin a made-up word; the others end it, as a comma does.
+FIRST_IN_WORD = {"small letters", "capitals"}
 
-#: Sentences that a model is asked for, if it knows all of their letters.
+#: Sentences that a model has to write, if it knows all their letters.
 SENTENCES = (
     "the quick brown fox",
     "jumps over a lazy dog",
@@ -33,15 +33,15 @@ SENTENCES = (
     "in 1984; or in 2026?",
 )
 
-#: Small letters without ascenders and descenders, by which a reader sees how large a line is.
+#: Small letters without ascenders and descenders: they show the size of a line.
 LOW = "aceimnorsuvwxz"
 
-#: Small letters of a made-up word, most letters of a line, and most letters of a kind.
+#: Small letters in a made-up word; limits of the letters of a line and of a kind.
 WORD, LINE, MOST = 3, 18, 48
 
 
 def measure(generated: Sequence[Ink], reference: Iterable[Ink]) -> dict[str, Metric]:
-    """Return all measures of both sides, by name."""
+    """Return all measures of new and reference pieces, by name."""
     reference = list(reference)
     return {
         name: Metric(
@@ -56,15 +56,15 @@ def measure(generated: Sequence[Ink], reference: Iterable[Ink]) -> dict[str, Met
 def measure_texts(
     texts: Sequence[str], written: Sequence[Ink], reference: Iterable[Ink]
 ) -> dict[str, Metric]:
-    """Return for each kind of letters what share of given texts is read as intended.
+    """Return for each kind of letters the share that is read as the given text.
 
     Parameters
     ----------
     texts : sequence of G str
     written : sequence of G Ink
-        A letter that was not reached counts as misread.
+        A missing letter counts as misread.
     reference : iterable of Ink
-        Real lines: the reader learns from them, and the share of them that is read is the ceiling.
+        Real lines. The reader learns from them, and their own share is the ceiling.
     """
     new, real = judged(written, texts, list(reference))
     return {
@@ -74,10 +74,10 @@ def measure_texts(
 
 
 def texts_to_write(alphabet: str) -> list[str]:
-    """Return texts with all kinds of letters of an alphabet: sentences, and made-up words.
+    """Return sentences and made-up words with every letter of an alphabet.
 
-    Each letter comes at least once, up to `MOST` letters of a kind. Every made-up word has small
-    letters, if there are any: a line tells a reader by them how large its letters are.
+    At most `MOST` letters of a kind are used. Every made-up word has small letters, if there are
+    any: they show the reader the size of the line.
     """
     rng = np.random.default_rng(0)
     texts = [text for text in SENTENCES if set(text) <= set(alphabet)]
@@ -89,7 +89,7 @@ def texts_to_write(alphabet: str) -> list[str]:
         letters = [letter for letter in alphabet if belongs(letter) and not letter.isspace()]
         for letter in rng.permutation(letters)[:MOST].tolist():
             beside = "".join(rng.choice(small, WORD)) if small else ""
-            word = letter + beside if name in WORDS_BEGIN else beside + letter
+            word = letter + beside if name in FIRST_IN_WORD else beside + letter
             if line and len(line) + len(blank) + len(word) > LINE:
                 texts.append(line)
                 line = ""
@@ -100,29 +100,29 @@ def texts_to_write(alphabet: str) -> list[str]:
 def _shares(
     pieces: Sequence[Sequence[Judged]], belongs: Callable[[str], bool]
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return of each piece the share of its letters of a kind that are read; NaN without any."""
+    """Return for each piece the share of its letters of a kind that are read; NaN without any."""
     rights = [[right for letter, right in piece if belongs(letter)] for piece in pieces]
     return np.array([np.mean(right) if right else np.nan for right in rights])
 
 
 def points_per_stroke(ink: Ink) -> float:
-    """Return the mean number of points of a stroke."""
+    """Return the mean number of points a stroke."""
     return ink.points / len(ink.strokes) if ink.strokes else np.nan
 
 
 def width_over_height(ink: Ink) -> float:
-    """Return how much wider than tall a drawing is."""
+    """Return the width divided by the height; NaN without height."""
     left, top, right, bottom = ink.bounds
     return (right - left) / (bottom - top) if bottom > top else np.nan
 
 
 def length_over_size(ink: Ink) -> float:
-    """Return the length of all strokes, in longer sides of the drawing."""
+    """Return the length of all strokes divided by the longer side of the drawing."""
     length = sum(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) for stroke in ink.strokes)
     return length / ink.size if ink.size else np.nan
 
 
-#: Units and functions by name.
+#: Unit and function of each measure.
 MEASURES: dict[str, tuple[str, Callable[[Ink], float]]] = {
     "strokes": ("strokes", lambda ink: len(ink.strokes)),
     "points per stroke": ("points", points_per_stroke),

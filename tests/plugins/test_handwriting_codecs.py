@@ -286,7 +286,7 @@ def test_what_cannot_be_written_is_refused() -> None:
         writing.tracker("  ")
     with pytest.raises(DataError, match="draws freely"):
         drawing.tracker("sheep")
-    with pytest.raises(DataError, match="letters of .abcde. have to be spread"):
+    with pytest.raises(DataError, match=r"letters of .abcde. have to be spread"):
         writing.encode(Ink((np.arange(8.0).reshape(4, 2),), "abcde"))
     with pytest.raises(DataError, match="two points"):
         PointsCodec.fit([Ink((np.zeros((1, 2)),))], PointOptions())

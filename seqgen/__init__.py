@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.evaluation.predictor import NetworkPredictor
     from seqgen.evaluation.scoring import Score, score
+    from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
     from seqgen.run.folder import Run, load
@@ -46,6 +47,8 @@ __all__ = [
     "Run",
     "SampleConfig",
     "Score",
+    "ScoreRow",
+    "ScoreTable",
     "TrainConfig",
     "__version__",
     "adapt",
@@ -61,6 +64,7 @@ __all__ = [
     "prime",
     "score",
     "score_adaptively",
+    "score_table",
     "search",
     "stream",
     "train",
@@ -77,6 +81,7 @@ _HOMES = {
     "evaluation.novelty": ("Novelty", "measure_novelty"),
     "evaluation.predictor": ("NetworkPredictor",),
     "evaluation.scoring": ("Score", "score"),
+    "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
     "run.folder": ("Run", "load"),

@@ -152,7 +152,7 @@ def test_score_holds_no_piece_that_it_has_read(
             most.append(len(alive))
             yield f"{number}.txt", ids
 
-    monkeypatch.setattr("seqgen.data.preparation.encode_files", encoded)
+    monkeypatch.setattr("seqgen.evaluation.table.encode_files", encoded)
     assert seqgen_command("score", trained, verses, *options)[0] == 0
     assert len(most) == 200 and max(most) < 100
 

@@ -19,7 +19,6 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "seqgen/cli/generate.py: generate": 99,
-    "seqgen/cli/score.py: score": 77,
     "plugins/music/seqgen_music/files/midi_events.py: _read_track": 64,
 }
 

@@ -18,7 +18,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
         *("seqgen.cli.train.prepare_corpus", "seqgen.cli.demo.prepare_corpus"),
         *(
             "seqgen.cli.prepare.prepare_corpus",
-            "seqgen.evaluation.ngram.baseline",
+            "seqgen.evaluation.table.baseline",
             "seqgen.evaluation.adaptive.adapt",
         ),
         *(
@@ -26,7 +26,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
             "seqgen.generation.beam.search",
             "seqgen.training.autopilot.plan",
         ),
-        *("seqgen.report.samples.read_samples", "seqgen.evaluation.scoring.score_spans"),
+        *("seqgen.report.samples.read_samples", "seqgen.evaluation.table.score_spans"),
     ):
         monkeypatch.setattr(name, fails)
 

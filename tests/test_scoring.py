@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import seqgen
+from seqgen.errors import ConfigError
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation import predictor
 from seqgen.model import SequenceLSTM
@@ -128,3 +129,37 @@ def test_a_predictor_holds_few_pieces(run, monkeypatch) -> None:
     for number, _ in enumerate(found):
         assert len(ahead) - number <= 3
     assert number == 39
+
+
+def test_a_table_has_a_column_for_each_model_and_the_worst_piece_first(run, tmp_path) -> None:
+    texts = {"known.txt": "9 green bottles hanging on the wall", "noise.txt": "gnigd nno bltoe"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "unknown.txt").write_text("naïve green")
+    said: list[str] = []
+    table = seqgen.score_table(run, [tmp_path], adaptive=True, tell=said.append)
+    assert [Path(row.source).name for row in table.rows] == ["noise.txt", "known.txt"]
+    known = table.rows[1]
+    [scored] = seqgen.score(run, [texts["known.txt"]])
+    assert list(known.nats) == ["network", "baseline", "adaptive"]
+    assert known.nats["network"] == pytest.approx(scored.nats, rel=1e-5)
+    assert known.loss("network") == pytest.approx((scored.nats + scored.end_nats) / 36, rel=1e-5)
+    assert known.loss_per("characters") == pytest.approx(scored.nats / 35 / np.log(2), rel=1e-5)
+    for column in known.nats:
+        assert table.total.nats[column] == sum(row.nats[column] for row in table.rows)
+    assert table.total.tokens == sum(map(len, texts.values())) and table.total.ends == 2
+    assert [Path(entry.source).name for entry in table.outcome.skipped] == ["unknown.txt"]
+    assert said == [
+        f"baseline: {table.baseline.order}-gram counts of {table.baseline.tokens:,} training tokens"
+    ]
+
+
+def test_a_table_of_a_split_reads_the_corpus_of_the_run(run) -> None:
+    said: list[str] = []
+    table = seqgen.score_table(run, split="valid", tell=said.append)
+    assert table.total.tokens == run.corpus().size("valid")
+    assert said[0] == f"scoring the split 'valid' of {run.corpus().folder}"
+    with pytest.raises(ConfigError, match="--split is for a corpus"):
+        seqgen.score_table(run, ["a.txt"], split="valid")
+    with pytest.raises(ConfigError, match="--unknown is for files"):
+        seqgen.score_table(run, unknown="skip")

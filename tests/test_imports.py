@@ -38,6 +38,12 @@ UNDER_STORAGE = {"bounds", "config", "errors", "vocab"}
 
 #: The rooms of the plugins, as those of the core; the modules beside them are the ground floor.
 PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
+    "seqgen_music": {
+        "files": set(),
+        "codecs": set(),
+        "measures": {"codecs"},
+        "render": {"files"},
+    },
     "seqgen_handwriting": {
         "files": set(),
         "codecs": set(),
@@ -46,6 +52,7 @@ PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
 }
 #: What the ground floor of a plugin imports of its rooms.
 PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
+    "seqgen_music": {"domain": {"files", "codecs", "measures", "render"}},
     "seqgen_handwriting": {
         "domain": {"files", "codecs", "measures"},
         "demo": {"files"},
@@ -73,6 +80,7 @@ TORCH = {
 }
 PACKAGES = {
     "seqgen": ROOT / "seqgen",
+    "seqgen_music": ROOT / "plugins/music/seqgen_music",
     "seqgen_text": ROOT / "plugins/text/seqgen_text",
     "seqgen_handwriting": ROOT / "plugins/handwriting/seqgen_handwriting",
 }

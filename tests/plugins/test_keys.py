@@ -10,7 +10,7 @@ from music21.analysis import discrete
 from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import MelodyOptions
 from seqgen_music.domain import MusicDomain
-from seqgen_music.measures.keys import NAMES, SHIFTS, key_of, named, signature
+from seqgen_music.keys import NAMES, SHIFTS, key_of, named, signature
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 

@@ -186,7 +186,7 @@ def test_any_piece_is_kept_once_it_is_on_the_grid(rows, ticks, metres, steps, tr
     ids = codec.encode(music)
     np.testing.assert_array_equal(codec.encode(codec.decode(ids)), ids)
     follow(codec, ids)
-    steps = codec.units(ids)["bars"] * codec.bar(codec.read_header(ids)[0])
+    steps = codec.units(ids)["bars"] * codec.layout.bar(codec.layout.read_header(ids)[0])
     assert steps == pytest.approx(len(ids) - 2)
 
 
@@ -227,11 +227,11 @@ def test_whatever_the_tracker_allows_comes_back(random) -> None:
 
 def test_no_silence_lasts_two_bars() -> None:
     tracker, cells = CODEC.tracker("bars=9, metre=3/4"), []
-    tracker.push(CODEC.table.id("metre", (3, 4)))
-    tracker.push(CODEC.table.id("upbeat", 0))
+    tracker.push(CODEC.layout.table.id("metre", (3, 4)))
+    tracker.push(CODEC.layout.table.id("upbeat", 0))
     while tracker.forced() is None:
         mask = tracker.allowed()
-        requests = [CODEC.table.id("rest", None), CODEC.table.id("hold", None), 2]
+        requests = [CODEC.layout.table.id("rest", None), CODEC.layout.table.id("hold", None), 2]
         token = next(token for token in requests if mask[token])
         tracker.push(token)
         cells.append(token)
@@ -245,7 +245,7 @@ def test_no_silence_lasts_two_bars() -> None:
 def test_bars_and_metre_are_what_was_asked_for(random, bars: int, metre: str) -> None:
     ids, ended = walk(CODEC, random.randrange, f"bars={bars}, metre={metre}", most=1000)
     assert ended
-    (beats, unit), upbeat = CODEC.read_header(ids)
+    (beats, unit), upbeat = CODEC.layout.read_header(ids)
     assert f"{beats}/{unit}" == metre
     assert len(ids) - 2 - upbeat == bars * 4 * beats
     np.testing.assert_array_equal(CODEC.encode(CODEC.decode(ids)), ids)
@@ -271,7 +271,7 @@ def test_a_prompt_in_another_metre_than_the_wanted_one_is_told() -> None:
     ("condition", "message"),
     [
         ("bars=0", "cannot follow 'bars=0' in 'bars=0': expected a whole number of at least 1"),
-        ("metre=6/8", "metres of this model's corpus are 3/4, 4/4"),
+        ("metre=6/8", "metre 6/8 is not one of this model's corpus: 3/4, 4/4"),
         ("length=3", "cannot follow 'length=3' .* one of bars, metre, such as"),
         ("bars=3,bars=4", "bars is given twice"),
         ("", "cannot follow ''"),
@@ -301,7 +301,7 @@ def test_features_tell_what_came_some_bars_ago() -> None:
 
 
 def test_transposition_stays_in_range_and_keeps_the_grammar() -> None:
-    wide = MelodyCodec(50, 80, CODEC.metres, 100.0, SIXTEENTHS)
+    wide = MelodyCodec(50, 80, CODEC.layout.metres, 100.0, SIXTEENTHS)
     ids, shifts = wide.encode(WALTZ), set()
     for seed in range(60):
         new = wide.augment(ids, np.random.default_rng(seed))
@@ -336,5 +336,5 @@ def test_a_model_writes_as_many_bars_as_are_asked_for(tmp_path) -> None:
         pass
     for new in seqgen.generate(run, 3, condition="bars=3"):
         assert new.stopped_by == "end"
-        upbeat = run.codec.read_header(new.ids)[1]
+        upbeat = run.codec.layout.read_header(new.ids)[1]
         assert len(new.ids) == 2 + upbeat + 3 * 16

@@ -14,15 +14,17 @@ import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.multitrack import memory as multitrack_memory
-from seqgen_music.codecs.multitrack.codec import TEMPOS, MultitrackCodec, MultitrackOptions
-from seqgen_music.codecs.multitrack.memory import SIZES, Memory, expectations
-from seqgen_music.codecs.multitrack.repeats import longest_runs, usual_runs
-from seqgen_music.codecs.multitrack.score import DRUMS, EMPTY_BARS, STEP_TICKS, score_of
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
+from seqgen_music.codecs.multitrack.grid import DRUMS
+from seqgen_music.codecs.multitrack.memory import SIZES, TokenMemory, expectations
+from seqgen_music.codecs.multitrack.repeats import limit_runs, longest_runs
+from seqgen_music.codecs.multitrack.score import EMPTY_BARS, STEP_TICKS, score_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
+from seqgen_music.codecs.multitrack.values import TEMPOS
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_reading import read_midi
 from seqgen_music.files.midi_writing import write_midi
-from seqgen_music.measures.keys import SHIFTS
+from seqgen_music.keys import SHIFTS
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 
 import seqgen
@@ -310,8 +312,8 @@ def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
     notes = np.concatenate([alike.notes, make_notes([(5000, 100, 60, 80, 0)])])
     assert longest_runs(score_of(replace(alike, notes=notes), 12))[0] == 2
     # One piece in forty that goes on and on is not what the others do.
-    assert usual_runs([(1, 2, 3)] * 39 + [(15, 14, 12)]) == (1, 2, 3)
-    assert usual_runs([(0, 0, 0)]) == (1, 1, 1)
+    assert limit_runs([(1, 2, 3)] * 39 + [(15, 14, 12)]) == (1, 2, 3)
+    assert limit_runs([(0, 0, 0)]) == (1, 1, 1)
 
 
 def test_a_bar_is_not_repeated_for_ever() -> None:
@@ -413,10 +415,10 @@ def test_the_longest_stretch_that_came_before_says_what_is_expected(
     ids = tokens * repeats + tokens[::-1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(multitrack_memory, "FARTHEST", farthest)
-        memory, rows = Memory(), [(0, 0)]
+        memory, rows = TokenMemory(), [(0, 0)]
         for token in ids:
             memory.push(token)
-            rows.append(memory.said)
+            rows.append(memory.expected)
         found = expectations(np.array(ids, np.int64))
     assert found.tolist() == [list(row) for row in rows]
     for at, row in enumerate(rows):

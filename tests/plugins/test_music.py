@@ -12,6 +12,7 @@ import soundfile
 import symusic
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music.bars import metre_of
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
@@ -20,7 +21,7 @@ from seqgen_music.files.midi_reading import read_midi
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.measures.metrics import empty_bars, notes_per_bar
-from seqgen_music.music import Music, Track, make_notes, metre_of, pitch_name
+from seqgen_music.music import Music, Track, make_notes, pitch_name
 
 import seqgen
 from seqgen.errors import DataError
@@ -354,7 +355,9 @@ def test_decoding_random_ids_is_a_fixed_point(data, codec: ChoraleCodec) -> None
 
 @pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
 def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) -> None:
-    wide = ChoraleCodec([(60, 84), (55, 76), (48, 70), (36, 62)], codec.metres, 16, codec.options)
+    wide = ChoraleCodec(
+        [(60, 84), (55, 76), (48, 70), (36, 62)], codec.layout.metres, 16, codec.options
+    )
     ids = wide.encode(PIECES[0])
     before = raster_of(PIECES[0]).sounding
     shifts = set()
@@ -364,7 +367,7 @@ def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) 
         np.testing.assert_array_equal(after == REST, ~sung)
         [shift] = np.unique((after - before)[sung])
         shifts.add(int(shift))
-        for voice, (low, high) in enumerate(wide.ranges):
+        for voice, (low, high) in enumerate(wide.layout.ranges):
             mine = after[:, voice][after[:, voice] != REST]
             assert low <= mine.min() and mine.max() <= high
     assert len(shifts) > 8 and min(shifts) < 0 < max(shifts)
@@ -381,7 +384,7 @@ def test_features_tell_place_bar_and_parallels() -> None:
     # At step 8 the soprano goes from C5 to D5, an octave over the tenor's C4.
     tenor = rows[2 + 8 * 4 + 2]
     assert tenor[0] == 4
-    assert HELD.vocab[HELD.table.id("pitch", HELD.low) + tenor[9] - 1] == "D4"
+    assert HELD.vocab[HELD.table.id("pitch", HELD.layout.low) + tenor[9] - 1] == "D4"
 
 
 def test_the_tracker_keeps_order_ranges_and_steps() -> None:
@@ -399,7 +402,7 @@ def test_the_tracker_keeps_order_ranges_and_steps() -> None:
     waltz.push(HELD.table.id("metre", (3, 4)))
     assert waltz.allowed().sum() == 12
     tracker.push(HELD.table.id("upbeat", 0))
-    for low, high in HELD.ranges:
+    for low, high in HELD.layout.ranges:
         allowed = {pitch_name(pitch) for pitch in range(low, high + 1)}
         assert names() == {"rest"} | allowed
         tracker.push(HELD.table.id("pitch", low))
@@ -448,7 +451,7 @@ def test_not_all_voices_go_on_for_longer_than_in_the_corpus() -> None:
 def test_a_voice_begins_anew_below_given_ones_that_are_held() -> None:
     rows = [(0, 120 * 60, pitch, 80, track) for track, pitch in enumerate((70, 65))]
     long = Music(make_notes(rows), (Track("Soprano"), Track("Tenor")), 480, (), ((0, 4, 4),))
-    codec = ChoraleCodec(HELD.ranges, HELD.metres, 16, HELD.options)
+    codec = ChoraleCodec(HELD.layout.ranges, HELD.layout.metres, 16, HELD.options)
     assert longest_stillness(codec, codec.tracker(long)) == 16
 
 
@@ -457,7 +460,7 @@ def test_a_piece_does_not_end_in_silence() -> None:
     for _ in range(4):
         tracker.push(GRID.table.id("rest"))
     assert not tracker.allowed()[-1]
-    for low, _ in GRID.ranges:
+    for low, _ in GRID.layout.ranges:
         tracker.push(GRID.table.id("pitch", low))
     assert tracker.allowed()[-1]
 
@@ -534,8 +537,8 @@ def test_a_continuation_is_a_piece_of_its_own(steps: int) -> None:
     piece = chorale(bars=3, upbeat=4)
     codec = ChoraleCodec.fit([piece], ChoraleOptions())
     ids = codec.encode(piece)
-    whole = codec._raster(ids)
-    rest = codec._raster(codec.continuation(ids, codec.header + 4 * steps))
+    whole = codec.raster(ids)
+    rest = codec.raster(codec.continuation(ids, codec.header + 4 * steps))
     np.testing.assert_array_equal(rest.sounding, whole.sounding[steps:])
     assert (whole.upbeat - steps - rest.upbeat) % 16 == 0
 

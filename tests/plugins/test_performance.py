@@ -15,7 +15,7 @@ from seqgen_music.codecs.performance.loops import (
     fewest_pitches,
     longest_repeats,
 )
-from seqgen_music.codecs.performance.memory import NEVER, Memory, Place, features_of
+from seqgen_music.codecs.performance.memory import NEVER, MotiveMemory, Place, features_of
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_reading import read_midi
 from seqgen_music.files.midi_writing import write_midi
@@ -149,7 +149,7 @@ def test_no_note_lasts_more_than_ten_seconds() -> None:
 def test_what_sounds_where_a_piece_is_cut_rings_on() -> None:
     """Also what has just begun; but no note lasts for more than ten seconds."""
     ids = CODEC.encode(played((0, 9.9, 58, 61), (8.5, 3, 60, 61), (9.5, 2, 64, 61)))
-    cut = ids[: np.flatnonzero(CODEC.kind_of[ids] == 1)[-1] + 1]
+    cut = ids[: np.flatnonzero(CODEC.layout.kind_of[ids] == 1)[-1] + 1]
     assert columns(CODEC.decode(cut)) == [
         *((0, 10_000, 58, 61), (8500, 3000, 60, 61), (9500, 2000, 64, 61)),
     ]
@@ -161,7 +161,7 @@ def test_tracks_but_drums_become_one() -> None:
     notes = make_notes([(0, 500, 60, 61, 0), (0, 500, 65, 61, 1), (0, 500, 38, 61, 2)])
     tracks = (Track("Right", 6), Track("Left", 6), Track("Kit", drums=True))
     codec = PerformanceCodec.fit([Music(notes, tracks, 500)], PerformanceOptions())
-    assert (codec.low, codec.high, codec.program) == (60, 65, 6)
+    assert (codec.layout.low, codec.layout.high, codec.program) == (60, 65, 6)
     again = codec.decode(codec.encode(Music(notes, tracks, 500)))
     assert again.notes["pitch"].tolist() == [60, 65] and again.tracks[0].program == 6
     drums = Music(notes[2:], tracks, 500)
@@ -215,12 +215,12 @@ def test_encoding_writes_the_notes_one_by_one(rows) -> None:
     expected, now, loudness = [], 0, 0
     for step, _, kind, pitch, velocity in sorted(events):
         while now < step:
-            expected.append(CODEC.table.id("shift", min(step - now, 100)))
+            expected.append(CODEC.layout.table.id("shift", min(step - now, 100)))
             now += min(step - now, 100)
         if kind == "note on" and velocity != loudness:
-            expected.append(CODEC.table.id("velocity", velocity))
+            expected.append(CODEC.layout.table.id("velocity", velocity))
             loudness = velocity
-        expected.append(CODEC.table.id(kind, pitch))
+        expected.append(CODEC.layout.table.id(kind, pitch))
     np.testing.assert_array_equal(CODEC.encode(clean), expected)
 
 
@@ -234,7 +234,7 @@ def test_decoding_is_a_queue_for_every_pitch(tokens: list[int]) -> None:
     for row, token in zip(rows, tokens, strict=False):
         assert tuple(tracker.features()) == tuple(row)
         tracker.push(token)
-        kind, value = CODEC.table.token(token)
+        kind, value = CODEC.layout.table.token(token)
         if kind == "shift":
             now += value
         elif kind == "velocity":
@@ -264,7 +264,7 @@ def test_whatever_the_tracker_allows_comes_back_and_nothing_gets_stuck(random, m
         if END in possible and manner != "no end" and random.random() < 0.2:
             return END
         kinds = {"no off": ("note on", "velocity", "shift"), "long": ("shift",)}.get(manner, ())
-        liked = [t for t in possible if t != END and CODEC.table.token(t)[0] in kinds]
+        liked = [t for t in possible if t != END and CODEC.layout.table.token(t)[0] in kinds]
         return random.choice(liked or [token for token in possible if token != END])
 
     ids, _ = walk(CODEC, choose)
@@ -276,7 +276,7 @@ def test_whatever_the_tracker_allows_comes_back_and_nothing_gets_stuck(random, m
         tracker.push(token)
     # From wherever it is, ending what may be ended leads to the end.
     rest: list[int] = []
-    table, order = CODEC.table, ("note off", "shift", "note on", "velocity")
+    table, order = CODEC.layout.table, ("note off", "shift", "note on", "velocity")
     while not tracker.allowed()[END]:
         mask = tracker.allowed()[:END]
         kinds = (np.flatnonzero(mask & table.mask(kind)[:END]) for kind in order)
@@ -357,10 +357,10 @@ def struck(codec: PerformanceCodec, music: Music) -> int:
     for token in codec.encode(music).tolist():
         if not tracker.allowed()[token]:
             others = np.flatnonzero(tracker.allowed()[: len(codec.vocab)])
-            assert any(codec.table.token(token)[0] == "note on" for token in others)
+            assert any(codec.layout.table.token(token)[0] == "note on" for token in others)
             return count
         tracker.push(token)
-        count += codec.table.token(token)[0] == "note on"
+        count += codec.layout.table.token(token)[0] == "note on"
     return -1
 
 
@@ -412,7 +412,7 @@ def test_a_piece_ends_soon_after_the_seconds_that_were_asked_for(random, seconds
     notes = CODEC.decode(ids).notes
     assert not len(notes) or notes["onset"].max() < seconds * 1000
     assert seconds <= CODEC.units(ids)["seconds"] <= seconds + 10
-    assert (CODEC.kind_of[ids] == 1).sum() == (CODEC.kind_of[ids] == 2).sum()
+    assert (CODEC.layout.kind_of[ids] == 1).sum() == (CODEC.layout.kind_of[ids] == 2).sum()
 
 
 def test_wherever_a_prompt_is_cut_a_piece_that_is_to_end_goes_on() -> None:
@@ -479,7 +479,7 @@ def test_features_tell_how_a_motive_went_on_before() -> None:
         at += gap
     ids = CODEC.encode(played(*notes))
     rows = CODEC.features(ids)
-    begins = np.flatnonzero(CODEC.kind_of[ids] == 1)
+    begins = np.flatnonzero(CODEC.layout.kind_of[ids] == 1)
     assert not rows[: begins[6] + 1, 9:].any(), "nothing was there before"
     e, g = 64 - 57, 67 - 57
     assert rows[begins[6] + 1, 9:13].tolist() == [e, 9 + 25, 18, 0], "after C and D"
@@ -490,7 +490,7 @@ def test_features_tell_how_a_motive_went_on_before() -> None:
 
 
 def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
-    memory = Memory()
+    memory = MotiveMemory()
     for step, pitch in enumerate([1, 2, 3, 9, 2, 3, 8, 1, 2, 3]):
         memory.begin(10 * step, pitch, 5)
     assert memory.expected == Place(9, 10, 5), "after 1 2 3, though 8 came last after 2 3"
@@ -502,7 +502,7 @@ def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
 
 def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
     monkeypatch.setattr(performance_memory, "MOST_PLACES", 100)
-    memory = Memory()
+    memory = MotiveMemory()
     for step in range(500):
         memory.begin(step, step * step % 83, 1)
         assert len(memory._places) <= 100
@@ -512,13 +512,13 @@ def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
     ("ahead", "number"), [(-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)]
 )
 def test_what_is_due_is_told_until_it_is_overdue(ahead: int, number: int) -> None:
-    memory = Memory()
+    memory = MotiveMemory()
     for step, pitch in ((0, 3), (10, 4), (20, 5), (10_000, 3), (10_010, 4)):
         memory.begin(step, pitch, 1)
-    assert memory.said() == (5, 10_020, 1, 0, 0, NEVER)
+    assert memory.expectation() == (5, 10_020, 1, 0, 0, NEVER)
     now = 10_020 - ahead
     assert memory.features(now) == (5, number, 1, 0, 0, 0)
-    rows = features_of(np.array([memory.said()]), np.array([now]))
+    rows = features_of(np.array([memory.expectation()]), np.array([now]))
     assert rows.tolist() == [[5, number, 1, 0, 0, 0]]
 
 

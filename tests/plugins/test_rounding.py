@@ -12,8 +12,8 @@ from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import MelodyOptions
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
-from seqgen_music.codecs.rounding import nearest, rounded
 from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.rounding import nearest, rounded
 
 VOICES = tuple(Track(name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
 QUARTER, BAR = 480, 4 * 480

@@ -1,4 +1,4 @@
-"""Music for seqgen: the hook, and nothing heavy."""
+"""Music for seqgen: the plugin hook, without heavy imports."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,8 @@
-"""The music domain: which file goes to which reader and writer."""
+"""The music domain: it sends each file to its reader or writer, and each piece to its codec."""
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ import numpy as np
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric
+from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
 from seqgen_music.codecs.melody.codec import MelodyCodec
@@ -48,12 +50,12 @@ class MusicDomain(Domain):
     )
 
     def read(self, path: Path) -> list[Music | DataError]:
-        """Read MIDI, or notation by music21; the composer is the folder that the file lies in.
+        """Read MIDI, or notation by music21; the composer is the name of the file's folder.
 
         Raises
         ------
         DataError
-            If the file cannot be read, or holds no note.
+            If the file cannot be read, or has no note.
         """
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
@@ -65,7 +67,7 @@ class MusicDomain(Domain):
         ]
 
     def suggest(self, pieces: Iterable[Music]) -> tuple[str, str]:
-        """Return the codec for most of the pieces, by their parts, drums and rhythm."""
+        """Return the codec that fits most pieces, by their parts, drums and rhythm."""
         return suggest(pieces, self.codecs)
 
     def write(self, piece: Music, path: Path) -> list[Path]:
@@ -74,7 +76,7 @@ class MusicDomain(Domain):
         Raises
         ------
         DataError
-            For any other suffix; for a score, as `engraved` says.
+            If the suffix is another one, or a writer refuses the piece.
         """
         if path.name.lower().endswith(SCORE):
             return _write_score(piece, path)
@@ -94,9 +96,9 @@ class MusicDomain(Domain):
         return [path]
 
     def describe(self, piece: Music) -> dict[str, str | int | float]:
-        """Return how many tracks play, for how long, and in which metres."""
+        """Return the number of tracks that play, the length and the metres."""
         minutes, seconds = divmod(round(float(piece.seconds(np.array([piece.length]))[0])), 60)
-        metres = dict.fromkeys(f"{above}/{below}" for _, above, below in piece.metre_changes())
+        metres = dict.fromkeys(metre_name(change[1:]) for change in piece.metre_changes())
         return {
             "tracks": len(np.unique(piece.notes["track"])),
             "length": f"{minutes}:{seconds:02}",
@@ -104,12 +106,12 @@ class MusicDomain(Domain):
         }
 
     def preview(self, piece: Music) -> dict[str, bytes | str]:
-        """Return a piano roll and a sound."""
+        """Return a piano roll and the sound as MP3."""
         return {"image/svg+xml": svg_roll(piece), "audio/mpeg": preview(piece)}
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return the four-part chorales of J. S. Bach that music21 ships."""
-        # Found without importing it: what is encoded already needs no half second of music21.
+        # Found without the half second of importing music21.
         music21 = find_spec("music21")
         if music21 is None or music21.origin is None:
             raise PluginError("music21 is not installed; try: python -m pip install seqgen-music")
@@ -119,22 +121,32 @@ class MusicDomain(Domain):
     def metrics(
         self, generated: Sequence[Music], reference: Iterable[Music]
     ) -> Mapping[str, Metric]:
-        """Return what `seqgen_music.measures.metrics` measures."""
+        """Return the metrics of `seqgen_music.measures.metrics`."""
         return measure(generated, reference)
 
 
 def _composer(path: Path) -> str:
-    """Return the name of the folder that a file lies in, as it can be written and asked for."""
-    # A name may hold bytes that no text has.
+    """Return the name of a file's folder, as text that can stand in a request."""
+    # File names may have bytes that are not UTF-8.
     name = os.fsencode(path.absolute().parent.name).decode("utf-8", "backslashreplace")
-    # Wishes are separated by commas.
+    # Requests are separated by commas.
     return " ".join(name.replace(",", " ").split())
 
 
 def _write_score(piece: Music, path: Path) -> list[Path]:
-    """Write a score, every page into a file of its own."""
+    """Write each page of a score into its own file."""
     written = []
     for number, page in enumerate(engraved(piece), 1):
         written.append(page_name(path, SCORE, number))
         write_atomic(written[-1], page)
     return written
+
+
+def _html(piece: Music) -> str:
+    """Return the piano roll and the sound of a piece, for notebooks."""
+    data = base64.b64encode(preview(piece)).decode()
+    audio = f'<audio controls src="data:audio/mpeg;base64,{data}"></audio>'
+    return f"<div>{svg_roll(piece)}{audio}</div>"
+
+
+Music.html = _html

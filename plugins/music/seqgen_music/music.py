@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seqgen_music.bars import bar_length, metre_and_upbeat
 
 #: A note: onset and duration in ticks, MIDI pitch and velocity, index of its track.
 NOTE = np.dtype(
@@ -23,19 +23,22 @@ NOTE = np.dtype(
     ]
 )
 
-#: A tempo: the tick from which it holds, and quarters a minute.
+#: A tempo in quarters a minute, and the tick at which it starts.
 TEMPO = np.dtype([("tick", np.int64), ("qpm", np.float64)])
 
-#: Length of the longest piece that is read, seven hours at 120 quarters a minute.
+#: Longest piece that is read: seven hours at 120 quarters a minute.
 LONGEST_QUARTERS = 50_000
 
-#: The MIDI channel, counted from 0, on which pitches are drums.
+#: Longest piece that is written. pretty_midi reads no more.
+LONGEST_TICKS = 10**7
+
+#: The MIDI channel, counted from 0, whose pitches are drums.
 DRUM_CHANNEL = 9
 
-#: What may stand below in a metre: a whole note to a 64th.
-NOTE_VALUES = (1, 2, 4, 8, 16, 32, 64)
+#: Programs in each family of General MIDI: pianos, mallets, organs ...
+FAMILY = 8
 
-#: Quarter notes a minute where a piece does not say.
+#: Quarters a minute where a piece has no tempo.
 DEFAULT_TEMPO = 120.0
 
 PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -51,7 +54,7 @@ class Track:
     program : int
         General MIDI program, 0 to 127.
     drums : bool
-        Whether pitches mean drums (MIDI channel 10).
+        Whether pitches are drums (MIDI channel 10).
     """
 
     name: str = ""
@@ -60,7 +63,7 @@ class Track:
 
     @property
     def label(self) -> str:
-        """The name without control characters, which no format of text can hold."""
+        """The name without control characters, which text formats cannot hold."""
         return "".join(filter(str.isprintable, self.name)).strip()
 
 
@@ -76,13 +79,15 @@ class Music:
     ticks_per_quarter : int
         Length of a quarter note in ticks.
     tempos : structured array (T,) of `TEMPO`
-        Sorted by tick; empty means `DEFAULT_TEMPO`. May be given as pairs of tick and tempo.
+        Sorted by tick; empty means `DEFAULT_TEMPO`. Pairs of tick and tempo are converted.
     metres : tuple of (tick, numerator, denominator)
-        Sorted by tick; empty means 4/4. An upbeat is a short bar of its own.
+        Sorted by tick; empty means 4/4. An upbeat is a short bar with its own metre.
     keys : tuple of (tick, sharps, minor)
         Key signatures; flats are negative sharps.
     composer : str
-        Name of the collection that it comes from; empty if that is not known.
+        Name of the collection that the piece is from; empty if unknown.
+    html : callable
+        Class attribute: how a notebook shows a piece. `seqgen_music.domain` sets it.
     """
 
     notes: NDArray[np.void]
@@ -92,6 +97,8 @@ class Music:
     metres: tuple[tuple[int, int, int], ...] = ()
     keys: tuple[tuple[int, int, bool], ...] = ()
     composer: str = ""
+
+    html: ClassVar[Callable[[Music], str] | None] = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.tempos, np.ndarray):
@@ -103,13 +110,19 @@ class Music:
         ends = self.notes["onset"] + self.notes["duration"]
         return int(ends.max()) if len(ends) else 0
 
+    @property
+    def pitched(self) -> NDArray[np.void]:
+        """The notes ``(M,)`` that are not drums."""
+        drums = np.array([track.drums for track in self.tracks], np.bool_)
+        return self.notes[~drums[self.notes["track"]]] if drums.any() else self.notes
+
     def metre_changes(self) -> list[tuple[int, int, int]]:
-        """Return the metres from tick 0 on; where none is given it is 4/4."""
+        """Return the metres from tick 0 on, 4/4 before the first."""
         given = list(self.metres)
         return given if given and given[0][0] == 0 else [(0, 4, 4), *given]
 
     def tempo_changes(self) -> NDArray[np.void]:
-        """Return the tempos from tick 0 on; where none is given it is `DEFAULT_TEMPO`."""
+        """Return the tempos from tick 0 on, `DEFAULT_TEMPO` before the first."""
         given = np.asarray(self.tempos)
         if len(given) and given["tick"][0] == 0:
             return given
@@ -117,15 +130,9 @@ class Music:
 
     @property
     def upbeat(self) -> int:
-        """Ticks of the bar in front that is shorter than the next one; 0 if there is none."""
-        metres = self.metre_changes()
-        if len(metres) < 2:
-            return 0
-        (_, *short), (tick, *whole) = metres[:2]
-        short_bar, whole_bar = (
-            4 * self.ticks_per_quarter * beats // unit for beats, unit in (short, whole)
-        )
-        return tick if tick == short_bar < whole_bar else 0
+        """Ticks of the upbeat, the first bar if it is shorter than the second; else 0."""
+        quarter = self.ticks_per_quarter
+        return metre_and_upbeat(self.metre_changes(), quarter, quarter)[1]
 
     def bar_starts(self) -> list[int]:
         """Return the tick of every bar line before the end of the last note, the first at 0."""
@@ -133,10 +140,17 @@ class Music:
         changes = [change for change in self.metre_changes() if change[0] < end]
         starts: list[int] = []
         stops = [*(tick for tick, _, _ in changes[1:]), end]
-        for (tick, numerator, denominator), stop in zip(changes, stops, strict=True):
-            bar = max(4 * self.ticks_per_quarter * numerator // denominator, 1)
-            starts.extend(range(tick, stop, bar))
+        for (tick, *metre), stop in zip(changes, stops, strict=True):
+            starts.extend(
+                range(tick, stop, bar_length((metre[0], metre[1]), self.ticks_per_quarter))
+            )
         return starts
+
+    def last_bar(self) -> int:
+        """Return the length in ticks of the last bar if it is whole."""
+        last = self.bar_starts()[-1]
+        _, beats, unit = [change for change in self.metre_changes() if change[0] <= last][-1]
+        return bar_length((beats, unit), self.ticks_per_quarter)
 
     def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Convert ticks ``(N,)`` to seconds by the tempo map."""
@@ -150,41 +164,23 @@ class Music:
         quarters = self.length / self.ticks_per_quarter
         return f"Music({len(self.notes)} notes, {len(self.tracks)} tracks, {quarters:g} quarters)"
 
-    def _repr_html_(self) -> str:
-        """Return the piano roll and the sound, as a notebook shows them."""
-        # Only who looks at a piece needs them.
-        from seqgen_music.render.piano_roll import svg_roll
-        from seqgen_music.render.synthesis import preview
-
-        heard = base64.b64encode(preview(self)).decode()
-        audio = f'<audio controls src="data:audio/mpeg;base64,{heard}"></audio>'
-        return f"<div>{svg_roll(self)}{audio}</div>"
-
-
-def metre_of(length: Fraction) -> tuple[int, int] | None:
-    """Return the metre of a bar that is so many whole notes long, in quarters or shorter notes.
-
-    None says that there is none: no bar is a third of a whole note.
-    """
-    for unit in NOTE_VALUES:
-        if unit >= 4 and (length * unit).denominator == 1:
-            return int(length * unit), unit
-    return None
+    def _repr_html_(self) -> str | None:
+        return None if Music.html is None else Music.html(self)
 
 
 def changes(events: Iterable[Any]) -> tuple[Any, ...]:
-    """Sort events by tick; drop what is overridden there, and what repeats the one before."""
+    """Sort events by tick; drop those that are overridden at their tick or change nothing."""
     ordered = sorted(events, key=lambda event: event[0])
     last = [one for one, two in pairwise(ordered) if one[0] != two[0]] + ordered[-1:]
     return tuple(last[:1] + [two for one, two in pairwise(last) if one[1:] != two[1:]])
 
 
 def make_notes(rows: list[tuple[int, int, int, int, int]]) -> NDArray[np.void]:
-    """Return notes of (onset, duration, pitch, velocity, track) rows in the order of `Music`."""
+    """Return the notes of (onset, duration, pitch, velocity, track) rows, sorted as in `Music`."""
     notes = np.array(rows, NOTE)
     return notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))]
 
 
 def pitch_name(pitch: int) -> str:
-    """Return a MIDI pitch as a name: 60 is C4."""
+    """Return the name of a MIDI pitch: 60 is C4."""
     return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -1,4 +1,4 @@
-"""Which codec fits: every piece is of some kind, and most pieces decide."""
+"""Choosing a codec for a folder by the kinds of its pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqgen_music.music import Music
 
 Kind: TypeAlias = Literal["drums", "parts", "line", "performance", "other"]
 
-#: What is said of pieces of each kind.
+#: Predicates for pieces of each kind, in messages.
 PHRASES: dict[Kind, str] = {
     "drums": "have drums",
     "parts": "have four monophonic parts",
@@ -22,42 +22,42 @@ PHRASES: dict[Kind, str] = {
     "other": "are for several hands or instruments",
 }
 
-#: The codec for each kind of piece that has one of its own; `ANY` takes every piece.
+#: The codec of each kind that has its own; `ANY` encodes every piece.
 CODECS: dict[Kind, str] = {"parts": "chorale", "line": "melody", "performance": "performance"}
 ANY = "multitrack"
 
-#: Share of the pieces that must be of a kind before its codec is chosen: others may be left out.
+#: Share of the pieces that must be of a kind to choose its codec; it may refuse the others.
 MOST = 0.75
 
-#: Share of the notes of a part that may begin while another sounds, which sounds on for at least
-#: this part of a quarter: played legato is still one line.
+#: In a single line at most this share of the notes overlap the next one by more than `LEGATO`
+#: quarters: legato is still one line.
 OVERLAPS, LEGATO = 0.05, 1 / 8
 
-#: A note is on the grid if it begins within this part of a quarter of a 16th or a 16th triplet:
-#: a third of all notes do by chance. In a performance fewer than `ON_GRID` do.
+#: A note is on the grid if it begins within `TOLERANCE` quarters of a 16th or a 16th triplet. By
+#: chance a third of all notes do. In a performance fewer than `ON_GRID` do.
 TOLERANCE, ON_GRID = 1 / 48, 0.7
 
-#: Different velocities that only a player has.
+#: Fewest different velocities of a performance.
 VELOCITIES = 8
 
 
 def suggest(pieces: Iterable[Music], codecs: Collection[str]) -> tuple[str, str]:
-    """Return the name of the codec for these pieces, and why.
+    """Return the name of the codec for these pieces, and the reason.
 
     Parameters
     ----------
     pieces : iterable of Music
     codecs : collection of str
-        Those that there are; the first is the answer where none fits.
+        The available codecs; the first is the answer if none fits.
     """
     kinds = Counter(map(kind_of, pieces))
     total = kinds.total()
     for kind, count in kinds.most_common(1):
-        name = CODECS.get(kind)
+        name = CODECS.get(kind, "")
         if name in codecs and count >= MOST * total:
             return name, f"{count} of {total} pieces {PHRASES[kind]}"
     if kinds and ANY in codecs:
-        # Kinds as often as each other come in one order, whatever the order of the pieces.
+        # Ties are sorted by name, so that the order of the pieces makes no difference.
         counts = sorted(kinds.items(), key=lambda entry: (-entry[1], entry[0]))
         listed = ", ".join(f"{count} {PHRASES[kind]}" for kind, count in counts)
         return ANY, f"of {total} pieces {listed}"
@@ -65,7 +65,7 @@ def suggest(pieces: Iterable[Music], codecs: Collection[str]) -> tuple[str, str]
 
 
 def kind_of(piece: Music) -> Kind:
-    """Return what kind a piece is of."""
+    """Return the kind of a piece."""
     tracks = np.unique(piece.notes["track"])
     if any(piece.tracks[track].drums for track in tracks):
         return "drums"
@@ -80,7 +80,7 @@ def kind_of(piece: Music) -> Kind:
 
 
 def on_grid(piece: Music) -> float:
-    """Return the share of the notes that begin on a 16th or on a triplet of 16ths."""
+    """Return the share of the notes that begin on a 16th or a 16th triplet."""
     quarters = piece.notes["onset"] / piece.ticks_per_quarter
     off = [np.abs(quarters * steps - np.rint(quarters * steps)) / steps for steps in (4, 6)]
     return float((np.minimum(*off) <= TOLERANCE).mean())
@@ -92,7 +92,7 @@ def _is_performance(piece: Music) -> bool:
 
 
 def _is_line(piece: Music, notes: NDArray[np.void]) -> bool:
-    """Tell whether notes follow each other, but for a few."""
+    """Tell whether notes follow each other, with few overlaps."""
     ends = np.maximum.accumulate(notes["onset"] + notes["duration"])
     overlaps = ends[:-1] - notes["onset"][1:] > LEGATO * piece.ticks_per_quarter
     return int(overlaps.sum()) <= OVERLAPS * len(notes)

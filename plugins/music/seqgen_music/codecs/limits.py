@@ -1,4 +1,4 @@
-"""What is usual in a corpus: how far all but a few of its pieces go, and new ones may."""
+"""Limits learned from a corpus: how far 19 of 20 pieces go is how far new pieces may go."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Share of a corpus's pieces that go no further than a new one may.
-USUAL = 0.95
+#: Share of the pieces of a corpus that stay within a limit.
+WITHIN = 0.95
 
 
-def usual_most(values: Sequence[int]) -> int:
-    """Return the least value that so many pieces do not exceed, of one or more."""
-    return int(np.quantile(values, USUAL, method="higher"))
+def upper_limit(values: Sequence[int]) -> int:
+    """Return the smallest of the values that `WITHIN` of all values do not exceed."""
+    return int(np.quantile(values, WITHIN, method="higher"))
 
 
-def usual_least(values: Sequence[int]) -> int:
-    """Return the greatest value that so many pieces do not fall below, of one or more."""
-    return int(np.quantile(values, 1 - USUAL, method="lower"))
+def lower_limit(values: Sequence[int]) -> int:
+    """Return the largest of the values that `WITHIN` of all values do not fall below."""
+    return int(np.quantile(values, 1 - WITHIN, method="lower"))

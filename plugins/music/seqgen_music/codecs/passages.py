@@ -1,13 +1,13 @@
-"""Passages that stay the same when music is transposed: by them twins are known.
+"""Passages of a tune that stay the same when it is transposed: they find near-duplicates.
 
-Two pieces are twins if they share a stretch of a tune: a chorale harmonised twice, a song in
-another key, two arrangements of it. A codec takes the line that bears the tune, its soprano or the
-`skyline` of all its notes, and gives `passages` of it to the core. A performance has no grid to
-compare rhythms on: there all notes count, by their order, and `played_passages` are taken.
+Two pieces are near-duplicates (twins) if they share a stretch of a tune: a chorale harmonised
+twice, a song in another key, two arrangements. A codec gives the core the `passages` of the line
+with the tune: the soprano, or the `skyline` of all notes. Performances have no grid to compare
+rhythms on, so `played_passages` use all notes by their order.
 
-A passage is a run of `NOTES` notes: their intervals and the times between their onsets, hashed.
-Of all the hashes of a line only local minima are kept (*winnowing*, Schleimer, Wilkerson and
-Aiken, 2003), so that two lines that share `NOTES` + `SPAN` - 1 notes are sure to share a hash.
+A passage is a hash of `NOTES` successive notes, by intervals and times between onsets. Of all
+hashes of a line only local minima are kept (*winnowing*, Schleimer, Wilkerson and Aiken, 2003).
+Two lines that share `NOTES` + `SPAN` - 1 notes always share a hash.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.codecs.rounding import rounded
 from seqgen_music.music import Music
+from seqgen_music.rounding import rounded
 
 #: Notes of a passage. Sixteen are about two lines of a hymn.
 NOTES = 16
 
-#: Of so many passages that follow each other the one of the smallest hash is kept.
+#: The smallest hash of this many successive passages is kept.
 SPAN = 4
 
-#: Passages of fewer different moves than this are scales, arpeggios and drones, not tunes.
+#: Passages with fewer different moves are scales, arpeggios and drones, not tunes.
 FEWEST_MOVES = 5
 
-#: Notes of a passage of a performance, whose rhythm does not count, and its fewest different moves.
-#: With sixteen and five, 8 pairs of 111 pieces for piano share one by chance, with these none.
+#: Notes of a passage of a performance, without rhythm, and its fewest different moves. With
+#: sixteen and five, 8 pairs of 111 pieces for piano share one by chance; with these none does.
 PLAYED_NOTES, PLAYED_MOVES = 24, 8
 
-#: Moves of pitch and time are hashed by these odd numbers (those of splitmix64).
+#: The constants of splitmix64.
 _MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 
@@ -41,14 +41,14 @@ def passages(pitches: NDArray[np.int64], onsets: NDArray[np.int64]) -> NDArray[n
     Parameters
     ----------
     pitches : int array (N,)
-        MIDI pitches of its notes in the order of time.
+        MIDI pitches of the notes in the order of time.
     onsets : int array (N,)
-        When they begin, in steps of a grid that is the same for all pieces.
+        Onsets in steps of a grid that all pieces share.
 
     Returns
     -------
     int64 array (P,)
-        Sorted, none twice, about two for every five notes. Transposing the line or moving it in
+        Sorted and distinct, about two for every five notes. Transposing the line or moving it in
         time changes none of them.
     """
     moves = _mixed(_mixed(np.diff(pitches)) + np.diff(onsets).astype(np.uint64))
@@ -58,23 +58,23 @@ def passages(pitches: NDArray[np.int64], onsets: NDArray[np.int64]) -> NDArray[n
 def played_passages(
     pitches: NDArray[np.int64], onsets: NDArray[np.int64], spread: int
 ) -> NDArray[np.int64]:
-    """Return the hashes of passages of a performance, all its voices together.
+    """Return the hashes of passages of a performance, with all voices together.
 
-    Only the order of the notes and their intervals count, as no two players keep the same time.
-    Who strikes the notes of a chord one after the other in another order plays the same.
+    Only the order and the intervals of the notes count, since players differ in timing. The order
+    in which the notes of a chord are struck makes no difference.
 
     Parameters
     ----------
     pitches, onsets : int array (N,)
         Of the notes in the order of time.
     spread : int
-        Notes that begin at most so long after the one before are of one chord.
+        Notes that begin at most this long after the one before belong to its chord.
 
     Returns
     -------
     int64 array (P,)
-        Sorted, none twice. Transposing, playing slower or faster and moving single notes by less
-        than `spread` changes few of them.
+        Sorted and distinct. Transposing, changing the speed, and moving single notes by less than
+        `spread` changes few of them.
     """
     chord = np.cumsum(np.diff(onsets, prepend=onsets[:1]) > spread)
     moves = _mixed(np.diff(pitches[np.lexsort((pitches, chord))]))
@@ -82,10 +82,10 @@ def played_passages(
 
 
 def _hashes(moves: NDArray[np.uint64], count: int, fewest: int) -> NDArray[np.uint64]:
-    """Return the hash of every run of so many moves, if at least `fewest` of them differ."""
+    """Return the hash of every run of `count` moves, if at least `fewest` of them differ."""
     if len(moves) < count:
         return np.zeros(0, np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(moves, count)
+    windows = np.lib.stride_tricks.sliding_window_view(moves, count)  # (runs, count)
     weights = _mixed(np.arange(count)) | np.uint64(1)
     hashes = _mixed((windows * weights).sum(axis=1, dtype=np.uint64))
     ordered = np.sort(windows, axis=1)
@@ -95,7 +95,7 @@ def _hashes(moves: NDArray[np.uint64], count: int, fewest: int) -> NDArray[np.ui
 
 
 def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the line that is heard on top: pitches and onsets ``(N,)``.
+    """Return pitches and onsets ``(N,)`` of the top line.
 
     A note belongs to it unless a higher one begins with it or still sounds. Drums do not count.
 
@@ -103,10 +103,9 @@ def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int6
     ----------
     music : Music
     step : int
-        Ticks of a step of the grid to which onsets are rounded.
+        Ticks in a step of the grid to which onsets are rounded.
     """
-    drums = np.array([track.drums for track in music.tracks], bool)
-    notes = music.notes[~drums[music.notes["track"]]]
+    notes = music.pitched
     starts, ends = (
         rounded(ticks.astype(np.int64), 1, step)
         for ticks in (notes["onset"], notes["onset"] + notes["duration"])
@@ -126,7 +125,7 @@ def skyline(music: Music, step: int) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _mixed(values: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Spread integers over all 64 bits, each value in its own way (splitmix64)."""
+    """Hash integers to 64 bits (splitmix64)."""
     mixed = values.astype(np.int64).view(np.uint64) + _MIX[0]
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX[1]
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX[2]
@@ -134,7 +133,7 @@ def _mixed(values: NDArray[np.integer]) -> NDArray[np.uint64]:
 
 
 def _winnowed(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Keep the smallest of every `SPAN` neighbours; of fewer, the smallest."""
+    """Return the smallest of every `SPAN` neighbours, sorted and distinct."""
     if not len(hashes):
         return np.zeros(0, np.int64)
     spans = np.lib.stride_tricks.sliding_window_view(hashes, min(SPAN, len(hashes)))

@@ -1,7 +1,7 @@
-"""What a user asks of a new piece in words: ``bars=8, metre=3/4``.
+"""Requests for a new piece in words, such as ``bars=8, metre=3/4``.
 
-Each codec says which names it knows and how the text after each is read: `count`, `metre`,
-`number` and `names` are such readers.
+Each codec has a reader for the value of each name that it knows. `count`, `metre`, `number` and
+`names` are readers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqgen.errors import DataError
+from seqgen_music.bars import Metre
 
 
 def parse(
@@ -21,17 +22,17 @@ def parse(
     Parameters
     ----------
     condition : object
-        Text: ``NAME=VALUE``, several separated by commas.
+        Text of ``NAME=VALUE`` parts, separated by commas.
     known : mapping of str to callable
-        How the value of each name is read; a ValueError says what is expected.
+        The reader of each name. It raises ValueError with what it expected.
     example : str
-        Wishes that can be followed, for messages.
+        A condition that can be read, for messages.
 
     Raises
     ------
     DataError
-        If it is no text, a part of it is no request, or its name is not known or comes twice, or
-        its value cannot be read.
+        If the condition is not text, or a part of it has no name, an unknown or repeated name, or
+        a value that cannot be read.
     """
     if not isinstance(condition, str):
         raise DataError(f"this codec follows words such as {example!r}, found {condition!r}")
@@ -60,7 +61,7 @@ def count(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """Read a number above 0, such as a tempo, or seconds."""
+    """Read a number above 0, such as a tempo or seconds."""
     try:
         value = float(text)
     except ValueError:
@@ -70,8 +71,8 @@ def number(text: str) -> float:
     return value
 
 
-def metre(text: str) -> tuple[int, int]:
-    """Read a metre such as 3/4; its unit is a power of 2."""
+def metre(text: str) -> Metre:
+    """Read a metre such as 3/4, with a power of 2 below."""
     beats, _, unit = text.partition("/")
     parts = [part.strip() for part in (beats, unit)]
     if all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
@@ -82,7 +83,7 @@ def metre(text: str) -> tuple[int, int]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Read names that are joined by +, such as ``piano+bass``."""
+    """Read names joined by +, such as ``piano+bass``."""
     found = tuple(name.strip() for name in text.split("+"))
     if not all(found):
         raise ValueError(f"expected names joined by +, such as piano+bass, found {text!r}")

@@ -1,4 +1,4 @@
-"""The table of a codec's tokens, from which vocabulary, encoding and decoding derive."""
+"""The table of a codec's tokens: vocabulary, ids, kinds and values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.bars import metre_name
 from seqgen_music.music import pitch_name
 
 
@@ -17,18 +18,18 @@ class TokenTable:
     Parameters
     ----------
     kinds : mapping of str to sequence
-        The values of every kind; those of one kind have consecutive ids.
+        The values of each kind; values of one kind have consecutive ids.
     bare : collection of str
-        Kinds whose values are named without the kind: ``C4``, not ``pitch C4``.
+        Kinds that token names omit: ``C4``, not ``pitch C4``.
 
     Attributes
     ----------
     names : tuple of str
-        Of all tokens, such as ``pitch C4``.
+        Names of all tokens, such as ``pitch C4``.
     kind_of : int64 array (V,)
-        Index of each token's kind in the order of `kinds`.
+        Index in `kinds` of each token's kind.
     number_of : int64 array (V,)
-        Index of each token's value among those of its kind.
+        Index of each token's value within its kind.
     """
 
     def __init__(self, kinds: Mapping[str, Sequence[Hashable]], bare: Collection[str] = ()) -> None:
@@ -53,7 +54,7 @@ class TokenTable:
         return len(self.names)
 
     def start(self, kind: str) -> int:
-        """Return the first id of a kind: value number n of it has the id ``start + n``."""
+        """Return the first id of a kind: its n-th value has the id ``start + n``."""
         return self._starts[kind]
 
     def values(self, kind: str) -> tuple[Any, ...]:
@@ -61,7 +62,7 @@ class TokenTable:
         return self._values[kind]
 
     def has(self, kind: str, value: Hashable) -> bool:
-        """Tell whether there is such a token."""
+        """Tell whether the table has a token."""
         return value in self._numbers[kind]
 
     def id(self, kind: str, value: Hashable = None) -> int:
@@ -70,7 +71,7 @@ class TokenTable:
         Raises
         ------
         KeyError
-            If there is none.
+            If the table does not have it.
         """
         return self._starts[kind] + self._numbers[kind][value]
 
@@ -80,14 +81,15 @@ class TokenTable:
         return kind, self._values[kind][self.number_of[number]]
 
     def mask(self, *kinds: str) -> NDArray[np.bool_]:
-        """Return which ids are of one of these kinds ``(V + 1,)``; END, the last, is not."""
+        """Return which ids are of these kinds ``(V + 1,)``; END, the last, is not."""
         chosen = [self.kinds.index(kind) for kind in kinds]
         return np.append(np.isin(self.kind_of, chosen), False)
 
     def all_alone_but(self, kind: str) -> list[int]:
-        """Return `Codec.groups`: one group for this kind, and one for each other token."""
+        """Return `Codec.groups`: one group for a kind, and one for each token of other kinds."""
         alone = ~self.mask(kind)[:-1]
-        return np.where(alone, np.cumsum(alone), 0).tolist()
+        groups: list[int] = np.where(alone, np.cumsum(alone), 0).tolist()
+        return groups
 
 
 def _name(kind: str, value: Any) -> str:
@@ -97,6 +99,6 @@ def _name(kind: str, value: Any) -> str:
         case (("pitch" | "note on" | "note off"), int()):
             return f"{kind} {pitch_name(value)}"
         case _, (int(), int()):
-            return f"{kind} {value[0]}/{value[1]}"
+            return f"{kind} {metre_name(value)}"
         case _:
             return f"{kind} {value}"

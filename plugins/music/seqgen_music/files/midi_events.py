@@ -1,7 +1,7 @@
-"""The tracks of a MIDI file as notes and marks, in one compiled pass over its bytes.
+"""The events of a MIDI file, in one compiled pass over its bytes.
 
-It is lenient: bytes that are too large are cut to 127, and damage ends a track, with all that
-came before it kept. Next: `midi_notes` makes of it what is heard.
+Reading is lenient: data bytes are cut to 127, and damage ends a track but keeps the events before
+it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from seqgen.compiling import compiled
 from seqgen_music.music import DRUM_CHANNEL
 
-#: Where the events of a track are, how its reading ended, and at which byte.
+#: First and last byte of a track's events, how its reading ended, and at which byte.
 TRACK = np.dtype([(name, np.int64) for name in ("start", "stop", "ending", "at")])
 
 #: How a track ends.
 WHOLE, DAMAGED, TOO_LONG, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
 
-#: A note as it was played, in ticks; `part` counts what one channel plays with one program.
+#: A note in ticks. A part is what one channel plays with one program in one track.
 PLAYED = np.dtype(
     [
         ("onset", np.int64),
@@ -35,52 +35,52 @@ PLAYED = np.dtype(
 #: The track, channel and program of a part.
 PART = np.dtype([("track", np.int32), ("channel", np.int32), ("program", np.int32)], align=True)
 
-#: The pedal of a channel goes down or up.
+#: A move of the pedal of a channel, down or up.
 PEDAL_MOVE = np.dtype([("tick", np.int64), ("channel", np.int32), ("down", np.int32)], align=True)
 
-#: A tempo in microseconds a quarter.
+#: A tempo in microseconds per quarter.
 TEMPO_EVENT = np.dtype([("tick", np.int64), ("microseconds", np.int64)])
 
-#: Another event that matters: one of the kinds below and its two values.
+#: Another event: one of the kinds below and its two values.
 MARK = np.dtype([(name, np.int64) for name in ("tick", "track", "kind", "first", "second")])
 
-#: Kinds of marks. Name: place and length of its bytes. Metre: numerator, power of two. Key: sharps
-#: in a byte, minor.
+#: Kinds of marks and their values. Name: first byte and length. Metre: numerator and power of two.
+#: Key: sharps as a byte, and minor.
 NAME, METRE, KEY = 0x03, 0x58, 0x59
 
-#: Kinds of meta events that are no marks.
+#: Kinds of meta events that are not marks.
 END_OF_TRACK, TEMPO_CHANGE = 0x2F, 0x51
 
-#: The first status byte of events that belong to no channel, and that of meta events.
+#: The first status byte of events without channel, and that of meta events.
 SYSTEM, META = 0xF0, 0xFF
 
-#: Upper half of the status byte of the events of a channel that count, and the pedal's control.
+#: Upper half of the status byte of channel events, and the control number of the pedal.
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x8, 0x9, 0xB, 0xC
 PEDAL = 0x40
 
-#: Bytes that a note or a move of a pedal takes at least, a tempo, and a mark.
+#: Fewest bytes of a note or pedal move, of a tempo, and of a mark.
 SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 4
 
-#: The four letters before a track.
+#: The four letters that open a track.
 TRACK_MARK = int.from_bytes(b"MTrk")
 
-#: Of what there are counts.
+#: Indices of the counts.
 NOTES, PARTS, PEDALS, TEMPOS, MARKS = range(5)
 
 
 class Events(NamedTuple):
-    """What the tracks of a file hold.
+    """The events of the tracks of a file.
 
     Attributes
     ----------
     played : array (N,) of `PLAYED`
         Track by track, by onset.
     ended : int32 array (N,)
-        Their numbers, track by track in the order in which they end.
+        Indices of notes, track by track in the order of their ends.
     parts : array (P,) of `PART`
         In the order of their first notes.
     pedals : array of `PEDAL_MOVE`
-        Track by track; without drums, which have none.
+        Track by track, without drums.
     tempos : array of `TEMPO_EVENT`
         Track by track.
     marks : array of `MARK`
@@ -96,19 +96,19 @@ class Events(NamedTuple):
 
 @compiled
 def find_tracks(data: Any, tracks: Any) -> int:
-    """Find the tracks of a file by their mark, so that a wrong length costs one of them at most.
+    """Find the tracks of a file by their mark, so that a wrong length costs at most one of them.
 
     Parameters
     ----------
     data : uint8 array
         The file.
     tracks : array of `TRACK`
-        Written as far as it goes; a track whose end is missing counts as damaged.
+        Filled as far as it goes; a track without end counts as damaged.
 
     Returns
     -------
     int
-        How many there are.
+        The number of tracks in the file.
     """
     count, at = 0, _next_track(data, 0)
     while at + 8 <= len(data):
@@ -127,7 +127,7 @@ def find_tracks(data: Any, tracks: Any) -> int:
 
 @compiled
 def _next_track(data: Any, start: int) -> int:
-    """Return where the next mark of a track is; the end of the file if there is none."""
+    """Return the byte of the next track mark; the length of the file if there is none."""
     letters = 0
     for at in range(start, len(data)):
         letters = (letters << 8 | int(data[at])) & 0xFFFFFFFF
@@ -138,27 +138,27 @@ def _next_track(data: Any, start: int) -> int:
 
 @compiled
 def _word(data: Any, at: int) -> int:
-    """Return a number of two bytes."""
+    """Return the number in two bytes."""
     return int(data[at]) << 8 | int(data[at + 1])
 
 
 @compiled
 def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_parts: int) -> Events:
-    """Return the `Events` of tracks, up to the first that is refused.
+    """Return the `Events` of tracks, up to the first track that exceeds a limit.
 
-    A note-off ends the note of its channel and pitch that began first; what is open at the end of
-    the track ends there. A note belongs to the program with which it began.
+    A note-off ends the note of its channel and pitch that began first. Open notes end with their
+    track. A note belongs to the program with which it began.
 
     Parameters
     ----------
     data : uint8 array
         The file.
     tracks : array of `TRACK`
-        How they end is written into it.
+        Their endings are filled in.
     longest : int
-        Ticks that a track may have.
+        Most ticks of a track.
     most_notes, most_parts : int
-        Of all tracks together.
+        Limits for all tracks together.
     """
     room = len(data) // SHORTEST_EVENT + 1
     most_notes = min(most_notes, room)
@@ -170,7 +170,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
         np.empty(len(data) // TEMPO_BYTES + 1, TEMPO_EVENT),
         np.empty(len(data) // SHORTEST_MARK + 1, MARK),
     )
-    # The open notes of a channel and pitch are a queue: each note is linked to the next.
+    # The open notes of a channel and pitch are a queue: each note links to the next.
     following = np.empty(most_notes, np.int32)
     counts = np.zeros(5, np.int64)
     for number in range(len(tracks)):
@@ -191,7 +191,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
 def _read_track(
     data: Any, track: Any, number: int, longest: int, events: Events, following: Any, counts: Any
 ) -> None:
-    """Append the events of a track, and say how it ended."""
+    """Append the events of a track, and set its ending."""
     played, ended, parts, pedals, tempos, marks = events
     part_of = np.full((16, 128), -1, np.int32)
     program = np.zeros(16, np.int32)
@@ -232,12 +232,7 @@ def _read_track(
             note = played[count]
             note.onset, note.end, note.part = tick, -1, part
             note.channel, note.pitch, note.velocity = channel, pitch, value
-            following[count] = -1
-            if first[channel, pitch] < 0:
-                first[channel, pitch] = count
-            else:
-                following[last[channel, pitch]] = count
-            last[channel, pitch] = count
+            _queue(first, last, following, channel, pitch, count)
             count += 1
         elif kind in (NOTE_OFF, NOTE_ON):
             opened = first[channel, pitch]
@@ -256,8 +251,19 @@ def _read_track(
 
 
 @compiled
+def _queue(first: Any, last: Any, following: Any, channel: int, pitch: int, note: int) -> None:
+    """Append a note to the open notes of its channel and pitch."""
+    following[note] = -1
+    if first[channel, pitch] < 0:
+        first[channel, pitch] = note
+    else:
+        following[last[channel, pitch]] = note
+    last[channel, pitch] = note
+
+
+@compiled
 def _end_open(played: Any, ended: Any, first: int, stop: int, count: int, tick: int) -> None:
-    """End the notes of a track that are open at its end."""
+    """End the open notes of a track."""
     for number in range(first, stop):
         if played[number].end < 0:
             played[number].end = tick
@@ -267,9 +273,9 @@ def _end_open(played: Any, ended: Any, first: int, stop: int, count: int, tick: 
 
 @compiled
 def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, int, int]:
-    """Return the event at a byte: ticks before it, status, and if it is meta its kind.
+    """Return the event at a byte: ticks before it, status, kind if it is meta, data and size.
 
-    Then come where its data begin, or -1 if there is no whole event, and how many bytes they are.
+    Data is the first byte of its data, or -1 if the event is incomplete; size is their number.
     """
     delta, at = _number(data, at, stop)
     if at < 0 or at >= stop:
@@ -298,7 +304,7 @@ def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, 
 
 @compiled
 def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
-    """Return a number of variable length and where it ends, or -1 if it does not."""
+    """Return a number of variable length and the byte after it, or -1 if it does not end."""
     value = 0
     for place in range(at, min(at + 4, stop)):
         byte = int(data[place])
@@ -310,7 +316,7 @@ def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
 
 @compiled
 def _move(pedals: Any, counts: Any, tick: int, channel: int, value: int) -> None:
-    """Keep what a pedal does."""
+    """Append a move of a pedal."""
     move = pedals[counts[PEDALS]]
     move.tick, move.channel, move.down = tick, channel, 1 if value >= 64 else 0
     counts[PEDALS] += 1
@@ -328,7 +334,7 @@ def _meta(
     marks: Any,
     counts: Any,
 ) -> None:
-    """Keep a tempo or a mark."""
+    """Append a tempo or a mark."""
     if kind == TEMPO_CHANGE and size == 3:
         tempo = tempos[counts[TEMPOS]]
         tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | _word(data, at + 1)
@@ -347,7 +353,7 @@ def _meta(
 
 @compiled
 def _part(track: int, channel: int, program: int, parts: Any, counts: Any) -> int:
-    """Keep a part and return its number; -1 says that there is no room for it."""
+    """Append a part and return its number; -1 if there is no room."""
     number = counts[PARTS]
     if number == len(parts):
         return -1

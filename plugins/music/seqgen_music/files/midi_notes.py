@@ -1,7 +1,4 @@
-"""What is heard of a MIDI file: its notes in the order of a piece, held by the pedal; its tempos.
-
-Comes from: `midi_events`. Next: `midi_reading` makes a piece of it.
-"""
+"""Notes and tempos from MIDI events: notes in the order of a piece, held by the pedal."""
 
 from __future__ import annotations
 
@@ -12,16 +9,16 @@ import numpy as np
 from seqgen.compiling import compiled
 from seqgen_music.music import NOTE, TEMPO
 
-#: Quarters a minute between which tempos are kept: the slowest is what a MIDI file can say.
+#: Range of tempos in quarters a minute; the slowest is that of the MIDI format.
 SLOWEST, FASTEST = 3.6, 1000.0
 
-#: When a pitch is played again that is not.
+#: The tick at which a pitch is played again if it never is.
 NEVER = np.iinfo(np.int64).max
 
 
 @compiled
 def places(played: Any) -> Any:
-    """Return numbers ``(N,)`` by which notes are sorted: onset, part and pitch in one."""
+    """Return sort keys of notes ``(N,)``: onset, part and pitch in one number."""
     keys = np.empty(len(played), np.int64)
     for number in range(len(played)):
         note = played[number]
@@ -31,7 +28,7 @@ def places(played: Any) -> Any:
 
 @compiled
 def heard(played: Any, order: Any, released: Any) -> Any:
-    """Return the notes ``(M,)`` of a piece; those of no length are dropped.
+    """Return the notes of a piece ``(M,)``; notes of no length are dropped.
 
     A note lasts until it is released, or until its pitch is played again in its channel.
 
@@ -39,15 +36,15 @@ def heard(played: Any, order: Any, released: Any) -> Any:
     ----------
     played : array (N,) of `PLAYED`
     order : int64 array (N,)
-        Sorted by onset, part and pitch.
+        Indices that sort notes by onset, part and pitch.
     released : int64 array (N,)
-        When the pedal lets go of each note; what is before its own end does not count.
+        Tick at which the pedal releases each note; ticks before its end do not count.
     """
     row = 0
     for number in range(len(played)):
         row += played[number].end > played[number].onset
     notes = np.empty(row, NOTE)
-    # When each pitch is next played, and when after that.
+    # Onsets (16, 128) of the next note of each channel and pitch, and of the one after it.
     following = np.full((16, 128), NEVER)
     later = np.full((16, 128), NEVER)
     for number in order[::-1]:
@@ -67,15 +64,15 @@ def heard(played: Any, order: Any, released: Any) -> Any:
 
 @compiled
 def releases(played: Any, ended: Any, pedals: Any) -> Any:
-    """Return when the pedal lets go of every note ``(N,)``; 0 or another past tick if it is up.
+    """Return the tick at which the pedal releases each note ``(N,)``; a past tick if it is up.
 
-    A pedal that never comes up does so when the last note of its channel ends.
+    A pedal that never comes up is released when the last note of its channel ends.
 
     Parameters
     ----------
     played : array (N,) of `PLAYED`
     ended : int32 array (N,)
-        Their numbers, track by track in the order in which they end.
+        Indices of notes, track by track in the order of their ends.
     pedals : array of `PEDAL_MOVE`
         Sorted by channel and tick.
     """
@@ -92,12 +89,12 @@ def releases(played: Any, ended: Any, pedals: Any) -> Any:
     for number in range(len(pedals)):
         counts[pedals[number].channel + 1] += 1
     first = np.cumsum(counts)
-    # The move that comes next in each channel.
+    # Index of the next move of each channel.
     coming, tick = first.copy(), 0
     for number in ended:
         end, channel = played[number].end, played[number].channel
         if end < tick:
-            # Another track.
+            # The next track begins.
             coming[:] = first
         tick = end
         while coming[channel] < first[channel + 1] and pedals[coming[channel]].tick <= end:
@@ -109,7 +106,7 @@ def releases(played: Any, ended: Any, pedals: Any) -> Any:
 
 @compiled
 def _until(pedals: Any, last: Any) -> Any:
-    """Return the tick of the first move up of the same channel from every move on."""
+    """Return for each move the tick at which its channel next comes up."""
     until = np.empty(len(pedals), np.int64)
     up, channel = 0, -1
     for number in range(len(pedals) - 1, -1, -1):
@@ -124,7 +121,7 @@ def _until(pedals: Any, last: Any) -> Any:
 
 @compiled
 def tempo_map(events: Any) -> Any:
-    """Return the changes of tempo ``(T,)``: without what is overridden, or repeats the one before.
+    """Return the changes of tempo ``(T,)``, without overridden and repeated ones.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""MIDI files in: all tracks, with tempo, metre, key, drums, and the pedal as longer notes.
+"""Reading MIDI files: all tracks with tempo, metre, key and drums; the pedal makes notes longer.
 
-Comes from: `midi_events`, which reads the bytes, and `midi_notes`, which says what is heard.
+`midi_events` reads the bytes, and `midi_notes` turns events into notes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen_music.bars import NOTE_VALUES
 from seqgen_music.files.midi_events import (
     DAMAGED,
     KEY,
@@ -30,21 +31,20 @@ from seqgen_music.files.midi_notes import heard, places, releases, tempo_map
 from seqgen_music.music import (
     DRUM_CHANNEL,
     LONGEST_QUARTERS,
-    NOTE_VALUES,
     Music,
     Track,
     changes,
 )
 
-#: Bytes of the largest file that is read; a symphony has half a million.
+#: Largest file that is read, in bytes. A symphony has half a million.
 MOST_BYTES = 2**23
 
 MOST_NOTES = 2**20
 
-#: Tracks of a file, and what they make when each channel and program is one of its own.
+#: Most tracks of a file, also after splitting them by channel and program.
 MOST_TRACKS = 1024
 
-#: Where the header is looked for: files wrapped for other systems have something before it.
+#: Bytes in which the header must begin. Files wrapped for other systems have bytes before it.
 HEADER_WITHIN = 1024
 
 
@@ -54,29 +54,29 @@ def read_midi(path: Path) -> Music:
     Raises
     ------
     DataError
-        As `read_pieces`.
+        As in `read_pieces`.
     """
     [music, *_] = [piece for piece in read_pieces(path) if isinstance(piece, Music)]
     return music
 
 
 def read_pieces(path: Path) -> list[Music | DataError]:
-    """Read a MIDI file: one piece, or of type 2 each track as a piece.
+    """Read a MIDI file: one piece, or in type 2 one piece per track.
 
-    What one channel plays with one program in a track is a `Track`, in the order of first notes;
-    channel 10 is drums. While the sustain pedal of a channel is down, in whichever track, a note
-    lasts until the pedal comes up or its pitch is played again. A note-off ends the note that
-    began first; notes without end last to the end of their track; notes of no length are dropped.
+    The notes of one channel and program in a track become a `Track`, in the order of first notes.
+    Channel 10 is drums. While the sustain pedal of a channel is down, in any track, a note lasts
+    until the pedal comes up or its pitch is played again. A note-off ends the note that began
+    first. Notes without end last to the end of their track; notes of no length are dropped.
 
     Returns
     -------
     list of Music and DataError
-        The pieces, then an error for each damaged track, of which only the beginning was read.
+        The pieces, then an error for each damaged track, which was read up to the damage.
 
     Raises
     ------
     DataError
-        If it is no MIDI file, holds no note, or more of something than the limits above allow.
+        If the file is no MIDI file, has no note, or exceeds a limit above.
     """
     if (size := path.stat().st_size) > MOST_BYTES:
         raise DataError(f"the file has {size:,} bytes; {MOST_BYTES:,} is the most")
@@ -103,17 +103,17 @@ def read_pieces(path: Path) -> list[Music | DataError]:
         if len(music.notes):
             pieces.append(music)
     damage = [
-        DataError(f"track {number + 1} is damaged at byte {at:,}; what comes before it was kept")
+        DataError(f"track {number + 1} is damaged at byte {at:,}; the notes before it are kept")
         for number, (_, _, ending, at) in enumerate(tracks.tolist())
         if ending == DAMAGED
     ]
     if not pieces:
-        raise damage[0] if damage else DataError("the MIDI file holds no note")
+        raise damage[0] if damage else DataError("the MIDI file has no note")
     return pieces + damage
 
 
 def _read_sequence(data: bytes, tracks: NDArray[np.void], division: int) -> Music:
-    """Return the piece that tracks make together; how each of them ends is written into it."""
+    """Return the piece of some tracks; `tracks` gets the ending of each."""
     longest = LONGEST_QUARTERS * division
     events = read_tracks(np.frombuffer(data, np.uint8), tracks, longest, MOST_NOTES, MOST_TRACKS)
     for number, (_, _, ending, _) in enumerate(tracks.tolist()):
@@ -139,13 +139,15 @@ _REFUSED = {
 
 
 def sorted_pedals(events: Events) -> NDArray[np.void]:
-    """Return what pedals do, sorted by channel and tick."""
-    pedals = events.pedals
-    return pedals[np.lexsort((pedals["tick"], pedals["channel"]))] if len(pedals) else pedals
+    """Return the moves of the pedals, sorted by channel and tick."""
+    pedals: NDArray[np.void] = events.pedals
+    if not len(pedals):
+        return pedals
+    return pedals[np.lexsort((pedals["tick"], pedals["channel"]))]
 
 
 def _marks(data: bytes, events: Events) -> tuple[dict[int, str], list[Any], list[Any]]:
-    """Return names by track, metres and keys, without what no musician writes."""
+    """Return names by track, metres and keys; values outside notation are dropped."""
     names, metres, keys = {}, [], []
     for tick, track, kind, first, second in events.marks.tolist():
         if kind == NAME:
@@ -153,7 +155,7 @@ def _marks(data: bytes, events: Events) -> tuple[dict[int, str], list[Any], list
         elif kind == METRE and first > 0 and second < len(NOTE_VALUES):
             metres.append((tick, first, NOTE_VALUES[second]))
         elif kind == KEY:
-            # Flats are negative bytes.
+            # Flats are negative numbers of eight bits.
             sharps = first - 256 if first > 127 else first
             if -7 <= sharps <= 7:
                 keys.append((tick, sharps, bool(second)))

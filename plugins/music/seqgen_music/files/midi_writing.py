@@ -1,4 +1,4 @@
-"""MIDI files out, tick for tick, by mido."""
+"""Writing MIDI files tick for tick, with mido."""
 
 from __future__ import annotations
 
@@ -12,28 +12,21 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen_music.music import Music
+from seqgen_music.music import DRUM_CHANNEL, FAMILY, LONGEST_TICKS, Music
 
 if TYPE_CHECKING:
     import mido
 
-    #: A message and the tick at which it comes.
+    #: A message and its tick.
     Timed = tuple[int, mido.Message | mido.MetaMessage]
 
-#: Longest piece that every library reads; pretty_midi sets the limit.
-LONGEST_TICKS = 10**7
+#: Most ticks per quarter of a MIDI file.
+MOST_TICKS_PER_QUARTER = 2**15 - 1
 
-#: Most ticks a quarter note that a MIDI file can say.
-FINEST = 2**15 - 1
-
-#: The channel whose pitches are drums, counted from 0, and the fifteen others.
-DRUM_CHANNEL = 9
+#: The fifteen channels that are not drums.
 CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
-#: General MIDI has families of eight programs: pianos, mallets, organs ...
-FAMILY = 8
-
-#: Longest quarter note in microseconds that a MIDI file can say, and their number in a minute.
+#: Longest quarter note of a MIDI file in microseconds, and microseconds in a minute.
 _LONGEST_QUARTER, _MINUTE = 2**24 - 1, 60_000_000
 
 #: Keys by number of sharps, -7 to 7, as MIDI files name them.
@@ -42,25 +35,25 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 
 
 def write_midi(music: Music, path: Path) -> None:
-    """Write a MIDI file: tempo, metre and key in a track in front, then one track each.
+    """Write a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
 
-    Left out is what a MIDI file cannot say: notes without duration, metres whose lower number is
-    no power of two. Of two notes of one track and pitch that overlap, the first ends where the
-    second begins; of two that begin together, the longer one stays.
+    Notes without duration are left out, and so are metres whose denominator is no power of two.
+    `playable` shortens notes that overlap.
 
     Raises
     ------
     DataError
-        If the piece is longer than `LONGEST_TICKS`, or finer than `FINEST` ticks a quarter, or
-        a pitch is above 127.
+        If the piece has more than `LONGEST_TICKS` ticks, more than `MOST_TICKS_PER_QUARTER`, or a
+        pitch above 127.
     """
     import mido
 
     if music.length > LONGEST_TICKS:
         raise DataError(f"the piece is {music.length:,} ticks long; {LONGEST_TICKS:,} is the most")
-    if not 0 < music.ticks_per_quarter <= FINEST:
+    if not 0 < music.ticks_per_quarter <= MOST_TICKS_PER_QUARTER:
         raise DataError(
-            f"a MIDI file has 1 to {FINEST:,} ticks a quarter, found {music.ticks_per_quarter:,}"
+            f"a MIDI file has 1 to {MOST_TICKS_PER_QUARTER:,} ticks a quarter, found "
+            f"{music.ticks_per_quarter:,}"
         )
     if music.notes["pitch"].max(initial=0) > 127:
         raise DataError(f"a MIDI file has pitches up to 127, found {music.notes['pitch'].max()}")
@@ -81,8 +74,8 @@ def write_midi(music: Music, path: Path) -> None:
 def channels(music: Music) -> list[int]:
     """Return the channel of each track, 0 to 15.
 
-    Every melodic track has its own while the fifteen last; where they do not, tracks of one
-    program share one, or else tracks of one family.
+    Up to fifteen melodic tracks have a channel each. If there are more, tracks of one program share
+    a channel, or else tracks of one family.
     """
     numbers = [number for number, track in enumerate(music.tracks) if not track.drums]
     programs = {number: music.tracks[number].program for number in numbers}
@@ -103,9 +96,10 @@ def channels(music: Music) -> list[int]:
 
 
 def playable(notes: NDArray[np.void]) -> NDArray[np.void]:
-    """Return the notes ``(N,)`` of one track so that no two of a pitch sound at once.
+    """Return the notes of one track ``(M,)``, each pitch sounding once at a time.
 
-    A note-off names a pitch and not a note, and every reader has its own guess at overlaps.
+    A note-off names a pitch, not a note, so readers differ on overlaps. A note ends where its pitch
+    begins again, and the longer of two notes that begin together stays.
     """
     notes = notes[notes["duration"] > 0]
     notes = notes[np.lexsort((-notes["duration"], notes["onset"], notes["pitch"]))]
@@ -139,7 +133,7 @@ def _timing(music: Music) -> list[Timed]:
 
 
 def _quarter(qpm: float) -> int:
-    """Return the length of a quarter note in microseconds, as near as a file can say."""
+    """Return the length of a quarter note in microseconds, within the range of MIDI files."""
     return min(max(round(_MINUTE / qpm), 1), _LONGEST_QUARTER)
 
 
@@ -153,17 +147,17 @@ def _played(notes: NDArray[np.void], channel: int) -> list[Timed]:
 
     messages: list[Timed] = []
     for onset, duration, pitch, velocity, _ in notes.tolist():
-        # A velocity of 0 would end a note.
+        # A velocity of 0 would end the note.
         loud = min(max(velocity, 1), 127)
         begin = mido.Message("note_on", note=pitch, velocity=loud, channel=channel)
         end = mido.Message("note_off", note=pitch, velocity=0, channel=channel)
         messages += [(onset, begin), (onset + duration, end)]
-    # Where notes of a pitch touch, the first ends before the second begins.
+    # A note ends before the next one of its pitch begins at the same tick.
     return sorted(messages, key=lambda pair: (pair[0], pair[1].type == "note_on"))
 
 
 def _track_of(messages: list[Timed]) -> mido.MidiTrack:
-    """Return a track of messages, each with its distance to the one before."""
+    """Return a track of messages, each with the ticks since the one before."""
     import mido
 
     track = mido.MidiTrack()

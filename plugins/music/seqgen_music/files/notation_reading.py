@@ -1,4 +1,4 @@
-"""Notated music in, by music21: MusicXML, compressed MusicXML, ABC and kern."""
+"""Reading notation with music21: MusicXML, compressed MusicXML, ABC and kern."""
 
 from __future__ import annotations
 
@@ -13,28 +13,20 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.files import plain_text, text_of
-from seqgen_music.codecs.rounding import nearest
-from seqgen_music.music import (
-    DRUM_CHANNEL,
-    LONGEST_QUARTERS,
-    Music,
-    Track,
-    changes,
-    make_notes,
-    metre_of,
-)
+from seqgen_music.bars import metre_of
+from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
+from seqgen_music.rounding import nearest
 
-#: Divides quarters into triplets, quintuplets and 128ths.
+#: Ticks in a quarter: they divide it into triplets, quintuplets and 128ths.
 TICKS = 480
 
-#: Velocity of notes that have no dynamics.
+#: Velocity of notes without dynamics.
 VELOCITY = 80
 
-
-#: Bytes of the largest file that is read, once unpacked.
+#: Largest file that is read, unpacked, in bytes.
 MOST_BYTES = 2**26
 
-#: What stands where in a staff for drums, as General MIDI numbers it.
+#: The drum of General MIDI at each place of a percussion staff.
 DRUM_STAFF = {
     "D4": 44,
     "E4": 35,
@@ -54,23 +46,23 @@ SNARE = 38
 
 
 def read_notation(path: Path) -> list[Music | DataError]:
-    """Read the scores of a file; an ABC collection holds many.
+    """Read the scores of a file; an ABC collection has many.
 
-    Instruments that transpose sound as they do, parts for percussion are drums. Repeats are not
-    played again; grace notes, which have no length, are left out.
+    Transposing instruments are read at sounding pitch, and parts for percussion are drums. Repeats
+    are not expanded, and grace notes, which have no length, are left out.
 
     Returns
     -------
     list of Music and DataError
-        An error stands in the place of a tune of a collection that cannot be used.
+        An error stands for each tune of a collection that cannot be read.
 
     Raises
     ------
     DataError
-        If music21 cannot read any, or there is no note, or it is larger or longer than the limits.
+        If music21 cannot read the file, or it has no note, or it exceeds a limit above.
     """
     if (size := _size(path)) > MOST_BYTES:
-        raise DataError(f"the file holds {size:,} bytes; {MOST_BYTES:,} is the most")
+        raise DataError(f"the file has {size:,} bytes; {MOST_BYTES:,} is the most")
     if path.suffix.lower() == ".abc":
         pieces = [piece for tune in _tunes(_text(path)) for piece in _tune(tune)]
     elif path.suffix.lower() == ".krn":
@@ -78,12 +70,13 @@ def read_notation(path: Path) -> list[Music | DataError]:
     else:
         pieces = _scores(path)
     if not any(isinstance(piece, Music) for piece in pieces):
-        raise next(iter(pieces), DataError("the file holds no note"))
+        error = next((piece for piece in pieces if isinstance(piece, DataError)), None)
+        raise error or DataError("the file has no note")
     return pieces
 
 
 def _size(path: Path) -> int:
-    """Return how many bytes a file holds, unpacked."""
+    """Return the number of bytes of a file, unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             return sum(member.file_size for member in archive.infolist())
@@ -92,7 +85,7 @@ def _size(path: Path) -> int:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, in UTF-8 or as it was before that."""
+    """Return the text of a file in UTF-8 or Latin-1."""
     content = path.read_bytes()
     try:
         return text_of(content)
@@ -101,17 +94,17 @@ def _text(path: Path) -> str:
 
 
 def _tunes(text: str) -> list[str]:
-    """Return the tunes of an ABC file, each with what stands before all of them."""
+    """Return the tunes of an ABC file, each with the header of the file."""
     first, *tunes = re.split(r"(?m)^(?=X:)", text)
     if not tunes:
         return [text]
     shared = "".join(f"{line}\n" for line in first.splitlines() if re.match(r"[A-Z]:", line))
-    # Without a key it is no tune but text in between.
+    # Without a key it is text between tunes.
     return [shared + tune for tune in tunes if re.search(r"(?m)^K:", tune)]
 
 
 def _tune(text: str) -> list[Music | DataError]:
-    """Return what is in one tune, or why it cannot be used."""
+    """Return the pieces of one tune, or the reason why it cannot be read."""
     try:
         return _scores(text, "abc")
     except DataError as error:
@@ -121,13 +114,13 @@ def _tune(text: str) -> list[Music | DataError]:
 
 
 def _scores(source: Path | str, form: str | None = None) -> list[Music | DataError]:
-    """Return the pieces that music21 finds in a file, or in text of a given form."""
+    """Return the pieces that music21 finds in a file, or in text of a format."""
     import music21
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Parsed afresh: music21's own cache is of pickles, and ours comes after encoding.
+            # music21's cache is switched off: it uses pickle, and seqgen caches encoded pieces.
             stream = music21.converter.parse(
                 source, forceSource=True, storePickle=False, format=form
             )
@@ -136,12 +129,12 @@ def _scores(source: Path | str, form: str | None = None) -> list[Music | DataErr
     except DataError:
         raise
     except Exception as error:
-        # music21 raises whatever its parsers run into.
+        # The parsers of music21 raise all kinds of errors.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"music21 cannot read it ({reason})") from error
     sounding: list[Music | DataError] = [piece for piece in pieces if len(piece.notes)]
     if not sounding:
-        raise DataError("the file holds no note")
+        raise DataError("the file has no note")
     return sounding
 
 
@@ -178,16 +171,16 @@ def _music_of(score: Any) -> Music:
 def _notes(
     part: Any, number: int, drums: dict[str, int] | None
 ) -> list[tuple[int, int, int, int, int]]:
-    """Return the notes of a part as rows, those that are tied as one.
+    """Return the notes of a part as rows, tied notes as one.
 
-    music21 can join them itself, but not where voices cross a bar line.
+    music21 cannot join tied notes whose voices cross a bar line.
     """
     rows: list[tuple[int, int, int, int, int]] = []
-    # The row of what a tie goes on from, by pitch and end.
+    # Row of each note with an open tie, by pitch and end.
     tied: dict[tuple[int, int], int] = {}
     for element in part.flatten().notes:
         onset, end = _ticks(element.offset), _ticks(element.offset + element.quarterLength)
-        # The name of a chord over the staff says what may be played, and is not played itself.
+        # Chord symbols above the staff are not played.
         sounds = end > onset and "Harmony" not in element.classes
         for note in getattr(element, "notes", (element,)) if sounds else ():
             pitch, kind = _pitch(note, drums), note.tie.type if note.tie else ""
@@ -213,7 +206,7 @@ def _pitch(note: Any, drums: dict[str, int] | None) -> int:
 
 
 def _drums(part: Any, instrument: Any) -> dict[str, int] | None:
-    """Return which drum stands where in the staff, or None if the part is not for drums."""
+    """Return the drum at each place of the staff, or None if the part is not for drums."""
     places = {
         note.displayName
         for element in part.recurse().notes
@@ -229,7 +222,7 @@ def _drums(part: Any, instrument: Any) -> dict[str, int] | None:
 
 
 def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
-    """Return the metres, an upbeat as a short bar of its own."""
+    """Return the metres; an upbeat is a short bar with its own metre."""
     metres = [
         (_ticks(metre.getOffsetInHierarchy(part)), metre.numerator, metre.denominator)
         for metre in part.recurse().getElementsByClass("TimeSignature")
@@ -245,5 +238,5 @@ def _metres(part: Any) -> tuple[tuple[int, int, int], ...]:
 
 
 def _ticks(quarters: Any) -> int:
-    """Return the nearest ticks of an offset, which may be a fraction or a float."""
-    return int(nearest(np.float64(quarters) * TICKS))
+    """Return the nearest tick of an offset, which may be a fraction or a float."""
+    return int(nearest(np.array(quarters, np.float64) * TICKS))

@@ -1,7 +1,7 @@
-"""Notated music out, by music21: MusicXML, plain or compressed.
+"""Writing notation with music21: MusicXML, plain or compressed.
 
-A piece is laid out here, bar by bar, on a grid of sixteenths and triplets, and music21 writes
-that down: it would choose other bars for an upbeat, and finer values than a player can read.
+The piece is first laid out bar by bar on a grid of sixteenths and triplets. music21 itself would
+choose other bars for an upbeat, and note values too short to read.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
-from seqgen_music.codecs.rounding import rounded
 from seqgen_music.files.midi_writing import channels, playable
 from seqgen_music.music import Music, changes
+from seqgen_music.rounding import rounded
 
-#: What sounds together: start and end on the grid, and (pitch, velocity) of each note.
+#: A chord: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
 
-#: What is written as one note, chord or rest: offset in the bar, length, sound, tie.
+#: A written note, chord or rest: offset in the bar, length, notes of the chord, tie.
 Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str]
 
-#: Units in a quarter note: the fewest that make sixteenths and triplet eighths.
+#: Units in a quarter note: the fewest for sixteenths and triplet eighths.
 GRID = 12
 
-#: Where notes may begin within a quarter: on sixteenths, or on triplet eighths.
+#: Units within a quarter at which notes may begin: on sixteenths, or on triplet eighths.
 STRAIGHT, TRIPLET = np.array([0, 3, 6, 9, 12]), np.array([0, 4, 8, 12])
 
-#: Lengths in units that are written as one note, from a sixteenth to a dotted whole.
+#: Lengths in units that one note can have, from a sixteenth to a dotted whole.
 VALUES = (72, 48, 36, 24, 18, 12, 9, 6, 3)
 WHOLE = tuple(value for value in VALUES if value % GRID == 0)
 
@@ -47,8 +47,8 @@ _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 def write_notation(music: Music, path: Path) -> None:
     """Write MusicXML, compressed if the suffix is ``.mxl``.
 
-    Written are the notes of `on_grid`, metre, key, tempo, and name and instrument of every
-    track; notes that overlap in a track become voices of its staff.
+    The score has the notes of `on_grid`, metre, key, tempo, and name and instrument of each track.
+    Notes that overlap in a track become voices of its staff.
     """
     content = musicxml(music)
     if path.suffix.lower() == ".mxl":
@@ -58,7 +58,7 @@ def write_notation(music: Music, path: Path) -> None:
                 ("META-INF/container.xml", _CONTAINER.encode()),
                 ("score.musicxml", content),
             ):
-                # Without a date, so that the same piece is the same file.
+                # Without a date, so that equal pieces give equal files.
                 archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
         content = buffer.getvalue()
     write_atomic(path, content)
@@ -66,19 +66,18 @@ def write_notation(music: Music, path: Path) -> None:
 
 def musicxml(music: Music) -> bytes:
     """Return the score as MusicXML."""
-    # Imported late: it takes half a second.
+    # Importing music21 takes half a second.
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
     return bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
 
 
 def on_grid(music: Music) -> Music:
-    """Return the piece as it is notated, `GRID` units a quarter.
+    """Return the piece as it is notated, with `GRID` units in a quarter.
 
-    Every quarter of a bar is divided by four or by three, whichever is nearer to what begins
-    and ends there in that track. A note is a step long at least. Of two notes of one track and
-    pitch that overlap, the first ends where the second begins. Bars are rounded to sixteenths;
-    tempo and key change at bar lines only.
+    In each track, every quarter of a bar is divided by four or by three, whichever is nearer to the
+    starts and ends in it. A note lasts at least a step, and ends where its pitch begins again. Bars
+    are rounded to sixteenths. Tempo and key change only at bar lines.
     """
     bars, lines = _bars(music)
     kept = []
@@ -102,11 +101,10 @@ def on_grid(music: Music) -> Music:
 
 
 def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where bars begin in ticks ``(N,)``, and their lines on the grid ``(N + 1,)``."""
+    """Return the ticks of bar lines ``(B,)``, and their units on the grid ``(B + 1,)``."""
     bars = np.array(music.bar_starts())
-    _, beats, unit = [change for change in music.metre_changes() if change[0] <= bars[-1]][-1]
-    last = 4 * music.ticks_per_quarter * beats // unit
-    sixteenths = rounded(np.diff(bars, append=bars[-1] + last), 4, music.ticks_per_quarter)
+    lengths = np.diff(bars, append=bars[-1] + music.last_bar())
+    sixteenths = rounded(lengths, 4, music.ticks_per_quarter)
     lengths = np.maximum(sixteenths, 1) * (GRID // 4)
     return bars, np.concatenate([[0], np.cumsum(lengths)])
 
@@ -127,7 +125,7 @@ def _placed(
     straight, triplet = (
         steps[np.abs(exact - steps).argmin(axis=1)] for steps in (STRAIGHT, TRIPLET)
     )
-    # What is gained by three over four, in all of the quarter.
+    # How much nearer three is than four, summed over the quarter.
     gain = np.abs(straight - exact[:, 0]) - np.abs(triplet - exact[:, 0])
     quarters, inverse = np.unique(begins, return_inverse=True)
     in_three = np.bincount(inverse, gain, len(quarters)) > 1e-6
@@ -145,7 +143,7 @@ def _score(music: Music) -> Any:
 
     notated = on_grid(music)
     lines = _bars(music)[1].tolist()
-    # A note that begins with the last bar line lasts a step all the same.
+    # A note at the last bar line still lasts a step.
     lines[-1] = max(lines[-1], notated.length)
     score = stream.Score()
     score.metadata = metadata.Metadata(title="", composer="")
@@ -181,7 +179,7 @@ def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
 
 
 def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
-    """Return empty measures with metre and key, and tempo if the part leads."""
+    """Return empty measures with metre and key, and with tempo in the first part."""
     from music21 import key, meter, stream, tempo
 
     metres = {tick: (beats, unit) for tick, beats, unit in music.metre_changes()}
@@ -210,7 +208,7 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
 
 
 def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:
-    """Share notes ``(N,)`` out among voices in which nothing overlaps, one at least."""
+    """Distribute notes ``(N,)`` to one or more voices in which nothing overlaps."""
     chords: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for onset, duration, pitch, velocity, _ in notes.tolist():
         chords[onset, onset + duration].append((pitch, velocity))
@@ -225,7 +223,7 @@ def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:
 
 
 def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
-    """Cut a voice and its rests at bar lines and into values that can be written."""
+    """Cut a voice and its rests at bar lines and into written values."""
     filled, at = [], 0
     for start, end, sound in [*voice, (lines[-1], lines[-1], [])]:
         filled += [(at, start, []), (start, end, sound)]
@@ -242,7 +240,7 @@ def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
 
 
 def _value(start: int, end: int) -> int:
-    """Return how far one written note reaches, from `start` in a bar and to `end` at most."""
+    """Return the end of one written note from `start` in a bar, at most `end`."""
     if start % 3 == 0 and end - start in VALUES:
         return end
     if start % GRID or end - start < GRID:
@@ -257,7 +255,7 @@ def _tie(continues: bool, goes_on: bool) -> str:
 
 
 def _fill(measure: Any, voices: list[list[Segment]], sharps: int) -> None:
-    """Put the notes of a bar into its measure; voices that rest throughout are left out."""
+    """Insert the notes of a bar into its measure; voices of rests only are left out."""
     from music21 import stream
 
     heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _ in voice)]
@@ -290,7 +288,7 @@ def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -
 
 
 def spelled(pitch: int, sharps: int) -> tuple[str, int]:
-    """Return a MIDI pitch as name and octave, spelled near a key on the circle of fifths.
+    """Return name and octave of a MIDI pitch, spelled near a key on the circle of fifths.
 
     In C major, black keys are B-, E-, F#, C# and G#.
     """

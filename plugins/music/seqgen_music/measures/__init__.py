@@ -1,1 +1,1 @@
-"""What is measured on music: metrics, voice leading, keys."""
+"""Measures of music: metrics of any piece, and voice leading."""

@@ -1,7 +1,7 @@
-"""What is measured on pieces of music, new ones and those of a corpus.
+"""Metrics of pieces, both generated and of a corpus.
 
-Where muspy (Dong et al., ISMIR 2020) or MusDr (Wu and Yang, ISMIR 2020) have a measure, it is
-theirs. Shares run from 0 to 1; drums have no pitch; NaN stands for what a piece has not.
+Metrics that muspy (Dong et al., ISMIR 2020) or MusDr (Wu and Yang, ISMIR 2020) have are defined as
+there. Shares are between 0 and 1. Drums have no pitch. NaN means that a piece lacks the notes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from seqgen_music.music import PITCH_NAMES, Music
 
 Floats: TypeAlias = NDArray[np.float64]
 
-#: Lengths of notes in quarters, with their names: a note counts as the nearest, by ratio.
+#: Note lengths in quarters by name; a note counts as the nearest, by ratio.
 LENGTHS = {
     "32nd": 1 / 8,
     "16th": 1 / 4,
@@ -36,10 +36,10 @@ LENGTHS = {
     "longer": 6.0,
 }
 
-#: Melodic intervals of more semitones count as so many.
+#: Larger melodic intervals count as this many semitones.
 WIDEST = 12
 
-#: Onsets are placed on so many positions of a bar, as in MusDr.
+#: Positions of a bar to which onsets are assigned, as in MusDr.
 POSITIONS = 64
 
 #: The major scale. The natural minor scales are the same sets of pitch classes.
@@ -47,14 +47,14 @@ SCALE = (0, 2, 4, 5, 7, 9, 11)
 
 
 class Measure(NamedTuple):
-    """One thing to measure.
+    """A metric of one piece.
 
     Attributes
     ----------
     unit : str
         As in `Metric`.
     of : callable
-        From a `Music`, or from the `Raster` of four voices, to a value or the shares of bins.
+        Returns a value, or the shares of bins, of a `Music` or of the `Raster` of four voices.
     bins : tuple of str
         As in `Metric`.
     """
@@ -65,7 +65,7 @@ class Measure(NamedTuple):
 
 
 def measure(generated: Sequence[Music], reference: Iterable[Music]) -> dict[str, Metric]:
-    """Return all measures of both sides, by name; four voices only are asked for their chords."""
+    """Return all metrics of both sides by name; `VOICE_MEASURES` only of four voices."""
     new, old = _rows(generated), _rows(reference)
     return {
         name: Metric(one.unit, np.array(new[name]), np.array(old[name]), one.bins)
@@ -75,7 +75,7 @@ def measure(generated: Sequence[Music], reference: Iterable[Music]) -> dict[str,
 
 
 def _rows(pieces: Iterable[Music]) -> dict[str, list[float | Floats]]:
-    """Return what is measured on every piece, by name."""
+    """Return the metrics of every piece by name."""
     rows: dict[str, list[float | Floats]] = {name: [] for name in MEASURES | VOICE_MEASURES}
     for piece in pieces:
         raster = four_voices(piece)
@@ -87,7 +87,7 @@ def _rows(pieces: Iterable[Music]) -> dict[str, list[float | Floats]]:
 
 
 def four_voices(music: Music) -> Raster | None:
-    """Return a piece on the grid if its tracks are voices: by name, or four monophonic ones."""
+    """Return the raster of a piece if its tracks are four voices, by name or monophonic."""
     try:
         raster = raster_of(music)
     except DataError:
@@ -101,12 +101,6 @@ def four_voices(music: Music) -> Raster | None:
     return None if overlap.any() else raster
 
 
-def pitched(music: Music) -> NDArray[np.void]:
-    """Return the notes that are not drums."""
-    drums = np.array([track.drums for track in music.tracks], np.bool_)
-    return music.notes[~drums[music.notes["track"]]] if drums.any() else music.notes
-
-
 def _shares(counts: NDArray[np.int64]) -> Floats:
     """Return counts as shares; NaN if there are none."""
     total = counts.sum()
@@ -115,17 +109,17 @@ def _shares(counts: NDArray[np.int64]) -> Floats:
 
 def pitch_classes(music: Music) -> Floats:
     """Return the share of notes on each pitch class, C first."""
-    return _shares(np.bincount(pitched(music)["pitch"] % 12, minlength=12))
+    return _shares(np.bincount(music.pitched["pitch"] % 12, minlength=12))
 
 
 def intervals(music: Music) -> Floats:
     """Return the share of each melodic interval, in semitones from -12 to 12.
 
-    They are those between the highest notes at successive onsets of a track.
+    Intervals are those between the highest notes at successive onsets of a track.
     """
-    notes = pitched(music)
+    notes = music.pitched
     notes = notes[np.lexsort((notes["pitch"], notes["onset"], notes["track"]))]
-    # Of the notes of a track at one onset the last is the highest.
+    # The last note of a track at an onset is the highest.
     last = np.append(
         (notes["onset"][1:] != notes["onset"][:-1]) | (notes["track"][1:] != notes["track"][:-1]),
         np.ones(min(len(notes), 1), np.bool_),
@@ -143,7 +137,7 @@ def note_lengths(music: Music) -> Floats:
 
 
 def pitch_class_entropy(music: Music) -> float:
-    """Return the entropy of the pitch classes, as muspy.pitch_class_entropy: at most 3.58 bits."""
+    """Return the entropy of the pitch classes in bits (muspy.pitch_class_entropy), at most 3.58."""
     shares = pitch_classes(music)
     return float(-(shares * np.log2(np.where(shares > 0, shares, 1))).sum())
 
@@ -156,25 +150,25 @@ def scale_consistency(music: Music) -> float:
 
 def pitch_range(music: Music) -> float:
     """Return the semitones from the lowest note to the highest (muspy.pitch_range)."""
-    pitches = pitched(music)["pitch"].astype(np.int64)
+    pitches = music.pitched["pitch"].astype(np.int64)
     return float(pitches.max() - pitches.min()) if len(pitches) else np.nan
 
 
 def polyphony(music: Music) -> float:
-    """Return how many pitches sound together, on average where any does (muspy.polyphony).
+    """Return the mean number of sounding pitches where any sounds (muspy.polyphony).
 
-    Notes of one pitch that overlap sound as one.
+    Overlapping notes of one pitch count as one.
     """
-    notes = pitched(music)
+    notes = music.pitched
     onsets, ends = notes["onset"], notes["onset"] + notes["duration"]
     heard = _covered(onsets, ends)
-    # Pitches one after the other on one line of time, none touching the next.
+    # Each pitch gets its own stretch of time, so that pitches do not overlap.
     apart = notes["pitch"].astype(np.int64) * (music.length + 1)
     return _covered(onsets + apart, ends + apart) / heard if heard else np.nan
 
 
 def _covered(onsets: NDArray[np.int64], ends: NDArray[np.int64]) -> int:
-    """Return the ticks that lie in at least one of some spans."""
+    """Return the number of ticks that lie in at least one span."""
     if not len(onsets):
         return 0
     order = np.argsort(onsets, kind="stable")
@@ -184,12 +178,9 @@ def _covered(onsets: NDArray[np.int64], ends: NDArray[np.int64]) -> int:
 
 
 def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where bars begin and how long they are, in ticks; the last is a whole one."""
+    """Return first tick and length of each bar ``(B,)``; the last bar is whole."""
     starts = np.array(music.bar_starts(), np.int64)
-    changes = [change for change in music.metre_changes() if change[0] <= starts[-1]]
-    _, numerator, denominator = changes[-1]
-    whole = max(4 * music.ticks_per_quarter * numerator // denominator, 1)
-    return starts, np.diff(starts, append=starts[-1] + whole)
+    return starts, np.diff(starts, append=starts[-1] + music.last_bar())
 
 
 def notes_per_bar(music: Music) -> float:
@@ -200,7 +191,7 @@ def notes_per_bar(music: Music) -> float:
 def empty_bars(music: Music) -> float:
     """Return the share of bars in which nothing sounds (muspy.empty_measure_rate).
 
-    Other than there, a note that ends on a bar line does not fill the bar after it.
+    Unlike there, a note that ends on a bar line does not fill the bar after it.
     """
     starts, notes = _bars(music)[0], music.notes
     ends = np.maximum(notes["onset"] + notes["duration"], notes["onset"] + 1)
@@ -211,9 +202,9 @@ def empty_bars(music: Music) -> float:
 
 
 def _grooves(music: Music) -> NDArray[np.bool_]:
-    """Return at which positions of each bar a note begins, ``(bars, POSITIONS)``.
+    """Return whether a note begins at each position of each bar ``(bars, POSITIONS)``.
 
-    Bars of another length than most, such as an upbeat, are left out.
+    Bars that differ from the most frequent length, such as an upbeat, are left out.
     """
     starts, lengths = _bars(music)
     bar = np.searchsorted(starts, music.notes["onset"], "right") - 1
@@ -221,34 +212,35 @@ def _grooves(music: Music) -> NDArray[np.bool_]:
     position = (music.notes["onset"] - starts[bar]) * POSITIONS // lengths[bar]
     grooves[bar, np.minimum(position, POSITIONS - 1)] = True
     values, counts = np.unique(lengths, return_counts=True)
-    return grooves[lengths == values[counts.argmax()]]
+    usual: NDArray[np.bool_] = grooves[lengths == values[counts.argmax()]]
+    return usual
 
 
 def groove_consistency(music: Music) -> float:
-    """Return how alike the onsets of neighbouring bars are (muspy.groove_consistency).
+    """Return the similarity of the onsets of neighbouring bars (muspy.groove_consistency).
 
-    One minus the mean Hamming distance of their binary vectors of onsets.
+    It is one minus the mean Hamming distance of their binary vectors of onsets.
     """
     grooves = _grooves(music)
     return float((grooves[1:] == grooves[:-1]).mean()) if len(grooves) > 1 else np.nan
 
 
 def grooving_similarity(music: Music) -> float:
-    """Return the same over all pairs of bars, not only neighbours (MusDr's GS)."""
+    """Return the similarity of the onsets of all pairs of bars (MusDr's GS)."""
     grooves = _grooves(music)
     bars = len(grooves)
     if bars < 2:
         return np.nan
-    # Pairs of bars that differ at a position: those with an onset there times those without.
+    # At a position, bars with an onset times bars without it is the number of pairs that differ.
     with_onset = grooves.sum(axis=0)
     pairs = POSITIONS * bars * (bars - 1) / 2
     return float(1 - (with_onset * (bars - with_onset)).sum() / pairs)
 
 
 def repeated_bars(music: Music) -> float:
-    """Return the share of bars whose notes are those of an earlier bar, of bars with notes.
+    """Return the share of bars with notes that repeat an earlier bar.
 
-    Notes are alike in onset within the bar, pitch and length, in whatever track.
+    Notes are equal in onset within the bar, pitch and length; tracks do not count.
     """
     starts, notes = _bars(music)[0], music.notes
     if not len(notes):
@@ -277,7 +269,7 @@ def _quarters(music: Music) -> float:
     return music.length / music.ticks_per_quarter
 
 
-#: On every piece.
+#: Metrics of every piece.
 MEASURES = {
     "pitch classes": Measure("", pitch_classes, PITCH_NAMES),
     "intervals": Measure(
@@ -296,7 +288,7 @@ MEASURES = {
     "repeated bars": Measure("", repeated_bars),
 }
 
-#: On pieces of four voices.
+#: Metrics of pieces of four voices.
 VOICE_MEASURES = {
     "quarters on a chord": Measure("", _on_chord),
     "parallel fifths and octaves": Measure("per 100 quarters", _per_hundred_quarters),

@@ -1,7 +1,7 @@
-"""What a listener with a score counts in four voices: chords, parallels, crossings, cadences.
+"""Voice leading of four voices: chords, parallels, crossings and cadences.
 
-Every function takes what four voices sound, int64 ``(n, 4)`` with `REST` for silence, soprano
-first; `beats` picks one row a quarter of a raster.
+Most functions take the sounding pitches, int64 ``(n, 4)`` with `REST` for silence, soprano first.
+`beats` takes one row per quarter from a raster.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ KINDS = (
     *((0, 4, 7, 10), (0, 3, 7, 10), (0, 4, 7, 11), (0, 3, 6, 9), (0, 3, 6, 10)),
 )
 
-#: Lowest and highest note of every voice in textbooks of harmony: C4-G5, G3-D5, C3-G4, E2-C4.
+#: Lowest and highest note of each voice in textbooks of harmony: C4-G5, G3-D5, C3-G4, E2-C4.
 RANGES = ((60, 79), (55, 74), (48, 67), (40, 60))
 
-#: Quarters before the last chord in which its dominant may sound.
+#: Quarters before the last chord in which its dominant must sound.
 CADENCE = 4
 
 
 def _bits(root: int, steps: tuple[int, ...]) -> int:
-    """Return pitch classes above a root as a number, a bit each."""
+    """Return pitch classes above a root as the bits of a number."""
     return sum(1 << (root + step) % 12 for step in steps)
 
 
-#: Whether each set of pitch classes, as a number, belongs to one chord.
+#: Whether each set of pitch classes, as the bits of a number, belongs to one chord (4096,).
 _CHORDS = np.zeros(2**12, np.bool_)
 for _root, _kind in itertools.product(range(12), KINDS):
     _CHORDS |= (np.arange(2**12) & ~_bits(_root, _kind)) == 0
@@ -39,26 +39,26 @@ _CHORDS[0] = False
 
 
 def beats(raster: Raster) -> NDArray[np.int64]:
-    """Return what sounds on every quarter ``(quarters, 4)``."""
+    """Return the sounding pitches on every quarter ``(quarters, 4)``."""
     return raster.sounding[::STEPS]
 
 
 def pitch_classes(sounding: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the set of pitch classes of every row ``(n,)``, a bit each."""
+    """Return the set of pitch classes of every row ``(n,)``, as bits."""
     bits = np.where(sounding == REST, 0, 1 << sounding % 12)
     return np.asarray(np.bitwise_or.reduce(bits, axis=1))
 
 
 def on_chord(sounding: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell for every row whether all that sounds belongs to one triad or seventh chord."""
+    """Return whether all pitches of each row ``(n,)`` belong to one triad or seventh chord."""
     return np.asarray(_CHORDS[pitch_classes(sounding)])
 
 
 def parallels(sounding: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count parallel fifths, octaves and unisons from each row to the next ``(n - 1,)``.
 
-    They are pairs of voices that both move in the same direction, from one perfect interval,
-    octaves apart or not, to the same one.
+    Both voices of a pair move in the same direction, from one perfect interval, octaves apart or
+    not, to the same one.
     """
     before, after = sounding[:-1], sounding[1:]
     counts = np.zeros(len(before), np.int64)
@@ -73,7 +73,7 @@ def parallels(sounding: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def crossed(sounding: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell for every row whether a voice sounds lower than the next one below it."""
+    """Return whether in each row ``(n,)`` a voice is lower than the next lower voice."""
     upper, lower = sounding[:, :-1], sounding[:, 1:]
     return np.asarray(((upper < lower) & (upper != REST)).any(axis=1))
 
@@ -87,11 +87,11 @@ def out_of_range(raster: Raster) -> float:
 
 
 def ends_on_cadence(raster: Raster) -> float:
-    """Return 1 if the piece ends on an authentic cadence, simply told, else 0.
+    """Return 1 if the piece ends on an authentic cadence by a simple definition, else 0.
 
-    The last chord is a major or minor triad in root position, its fifth left out or not; in the
-    four quarters before it the major triad on its fifth sounds, or the dominant seventh chord.
-    The last chord is so the tonic, whatever the key of the piece.
+    The last chord is a major or minor triad in root position, with or without its fifth. In the
+    four quarters before it the major triad or dominant seventh chord on its fifth sounds. The last
+    chord counts as the tonic, whatever the key of the piece.
     """
     sets, last = pitch_classes(raster.sounding), raster.sounding[-1]
     if (last == REST).all():

@@ -1,4 +1,4 @@
-"""A piece as an engraved score, by Verovio: an SVG picture of every page."""
+"""A piece as an engraved score, with Verovio: an SVG picture of each page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from seqgen.errors import DataError
 from seqgen_music.files.notation_writing import musicxml
 from seqgen_music.music import Music
 
-#: What Verovio is asked for: A4 at two fifths of its size on a screen, no page higher than its
-#: music, no title, and the same names inside the file every time.
+#: Options of Verovio: A4 at 40% of its size, pages as high as their music, no title, and the same
+#: ids in every run.
 OPTIONS = {
     "scale": 40,
     "adjustPageHeight": True,
@@ -20,14 +20,14 @@ OPTIONS = {
 
 
 def engraved(music: Music) -> Iterator[str]:
-    """Yield the pages of the score that `seqgen_music.files.notation_writing` writes.
+    """Yield the pages of the score of `seqgen_music.files.notation_writing`.
 
     Raises
     ------
     DataError
         If Verovio is not installed, or cannot engrave the piece.
     """
-    # An extra that only engraving needs.
+    # Only engraving needs this extra.
     try:
         import verovio
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A piece as a picture: its notes over time, as SVG written here or as PNG by matplotlib."""
+"""A piece as a piano roll: as SVG, or as PNG with matplotlib."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from seqgen_music.music import Music, Track, pitch_name
 
-#: Okabe and Ito's colours, told apart by everybody.
+#: The palette of Okabe and Ito, which colour-blind readers can distinguish.
 COLOURS = ("#D55E00", "#009E73", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 
-#: Lines of bars, beats and octaves.
+#: Colours of the lines of bars, beats and octaves.
 BAR, BEAT, OCTAVE = "#aaa", "#e4e4e4", "#eee"
 
 #: Width of the SVG, its margins, and the height of a pitch and of a drum.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 34, 8, 42, 8
 PITCH, DRUM = 5, 7
 
-#: Bars and beats that are drawn as lines; of more bars every second, fourth ... is.
+#: Most lines of bars and beats. Of more bars every second, fourth ... is drawn, of more beats none.
 MOST_BARS, MOST_BEATS = 80, 160
 
-#: Least distance between the numbers of bars.
+#: Smallest distance between the numbers of bars.
 NUMBER_WIDTH = 28.0
 
 #: Tracks that the legend names.
@@ -34,7 +34,7 @@ NAMED = 10
 
 
 def beat_starts(music: Music) -> NDArray[np.int64]:
-    """Return the ticks of all beats, bar lines among them; 6/8 has two in a bar."""
+    """Return the ticks of all beats, including bar lines; 6/8 has two beats in a bar."""
     bars = music.bar_starts()
     metres = music.metre_changes()
     beats: list[int] = []
@@ -46,7 +46,7 @@ def beat_starts(music: Music) -> NDArray[np.int64]:
 
 
 def bar_lines(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ticks of bar lines to be drawn, and their numbers; an upbeat is bar 0."""
+    """Return the ticks of the drawn bar lines, and their numbers; an upbeat is bar 0."""
     bars = np.array(music.bar_starts())
     numbers = np.arange(len(bars)) + (0 if music.upbeat else 1)
     step = 1
@@ -57,10 +57,10 @@ def bar_lines(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def svg_roll(music: Music) -> str:
-    """Draw the notes over time: tracks in colour, bars and beats, drums in a band of their own.
+    """Draw the notes over seconds: coloured tracks, bars and beats, and drums in a separate band.
 
-    Time goes by seconds: the root has the x of the beginning and of the end of the last note as
-    ``data-x0`` and ``data-x1``, and the seconds between them as ``data-seconds``.
+    The root element has the x of the start as ``data-x0``, that of the end of the last note as
+    ``data-x1``, and the seconds between them as ``data-seconds``.
     """
     seconds = max(float(music.seconds(np.array([music.length]))[0]), 0.001)
     scale = (WIDTH - RIGHT - LEFT) / seconds
@@ -88,7 +88,7 @@ def svg_roll(music: Music) -> str:
             width = 2.0
         else:
             rows = TOP + (high - notes["pitch"].astype(float) + 0.5) * PITCH
-            # A gap, so that repeated notes are seen to be many.
+            # A gap keeps repeated notes apart.
             lengths = np.maximum(ends - begins - 0.8, 0.6)
             strokes = (
                 f"M{b:.1f} {y:g}h{length:.1f}"
@@ -111,7 +111,7 @@ def svg_roll(music: Music) -> str:
 
 
 def _legend(music: Music) -> list[str]:
-    """Return a coloured name for each track, as far as there is room."""
+    """Return the name of each track in its colour, as far as there is room."""
     parts, at = [], LEFT
     for number, track in enumerate(music.tracks):
         name = _name(track, number)
@@ -125,7 +125,7 @@ def _legend(music: Music) -> list[str]:
 
 
 def _grid(music: Music, x: Callable[[NDArray[np.int64]], Any], below: float) -> list[str]:
-    """Return lines of beats and, darker, of bars, with their numbers."""
+    """Return lines of beats, and darker ones of bars with their numbers."""
     beats, (bars, numbers) = beat_starts(music), bar_lines(music)
     parts = []
     for ticks, colour in ((beats if len(beats) <= MOST_BEATS else bars[:0], BEAT), (bars, BAR)):
@@ -151,20 +151,20 @@ def _colour(number: int) -> str:
 def _pitches(music: Music, *, drums: bool) -> NDArray[np.uint8]:
     """Return the pitches ``(N,)`` of drums, or of all other notes."""
     are = np.array([track.drums for track in music.tracks], bool)
-    pitches: NDArray[np.uint8] = music.notes["pitch"]
-    return pitches[are[music.notes["track"]] == drums]
+    pitches: NDArray[np.uint8] = music.notes["pitch"][are[music.notes["track"]] == drums]
+    return pitches
 
 
 def _rows_above(drums: list[int], notes: NDArray[np.void]) -> NDArray[np.int64]:
-    """Return how many drums are drawn above each of the notes ``(N,)``; low ones lie below."""
+    """Return the number of drums drawn above each note ``(N,)``; low drums are at the bottom."""
     return np.asarray(len(drums) - 1 - np.searchsorted(drums, notes["pitch"]))
 
 
 def _range(music: Music) -> tuple[int, int]:
-    """Return the lowest and the highest pitch that are drawn, two octaves apart at least."""
+    """Return the lowest and highest drawn pitch, at least two octaves apart."""
     pitches = _pitches(music, drums=False).astype(int)
     if not len(pitches):
-        # Drums only: their band is enough.
+        # With drums only, their band is enough.
         return 60, 60
     low, high = int(pitches.min()) - 2, int(pitches.max()) + 2
     wider = max(24 - (high - low), 0)
@@ -172,7 +172,7 @@ def _range(music: Music) -> tuple[int, int]:
 
 
 def png_roll(music: Music) -> bytes:
-    """Draw the notes over quarters: tracks in colour, bars and beats, drums below the others."""
+    """Draw the notes over quarters: coloured tracks, bars and beats, drums at the bottom."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch

@@ -1,8 +1,8 @@
-"""A piece as sound, synthesised here: no sound font and no system library needed.
+"""A piece as synthesised sound: no sound font and no system library is needed.
 
-Every family of instruments is a sum of sine waves with its own attack and decay; drums are
-falling tones and noise. A louder note is a brighter one. A tone is made once and used for all
-notes that share it, each with its own end.
+Each family of instruments is a sum of sine waves with its own attack and decay. Drums are falling
+tones and noise. Louder notes are brighter. Notes of one pitch and brightness share a tone, each
+with its own end.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.files.midi_writing import FAMILY
-from seqgen_music.music import Music, Track
+from seqgen_music.music import FAMILY, Music, Track
 
-#: Samples a second: of a file, and of a preview, several of which share a page.
+#: Samples per second of a file, and of a preview; a page has several previews.
 RATE, PREVIEW_RATE = 44_100, 22_050
 
-#: Longest piece that is made, in seconds: a good half gigabyte of samples.
+#: Longest piece in seconds: over half a gigabyte of samples.
 LONGEST_SECONDS = 3600
 
-#: Loudest sample of a file, where 1 is the most that it can hold.
+#: Loudest sample of a file; 1 is the maximum of the format.
 PEAK = 0.9
 
-#: Brightness is told apart in so many steps of velocity.
+#: Levels of brightness, by velocity.
 LAYERS = 8
 
-#: Vibrato in Hz, and the seconds in which it sets in.
+#: Vibrato in Hz, and seconds until it is fully there.
 VIBRATO, VIBRATO_SETS_IN = 5.3, 0.6
 
 Samples = NDArray[np.float32]
@@ -38,18 +37,18 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Voice:
-    """How a family of instruments sounds.
+    """The sound of a family of instruments.
 
     Attributes
     ----------
     partials : tuple of (ratio, level)
-        Frequencies, the fundamental being 1, with their amplitudes.
+        Frequencies relative to the fundamental, and amplitudes.
     attack, release : float
-        Seconds of the rise, and of the fall after a note's end.
+        Seconds of the rise, and of the fall after the end of a note.
     decay : float
-        Seconds in which middle C falls to 1/e; 0 if it is held. Higher partials fall sooner.
+        Seconds in which middle C falls to 1/e; 0 if it is held. Higher partials fall faster.
     vibrato : float
-        Greatest deviation, as a part of the frequency.
+        Largest deviation, as a fraction of the frequency.
     """
 
     partials: tuple[tuple[float, float], ...]
@@ -60,7 +59,7 @@ class Voice:
 
 
 def _harmonics(count: int, slope: float, even: float = 1.0) -> tuple[tuple[float, float], ...]:
-    """Return partials that fall with a power of their number; even ones by a factor more."""
+    """Return partials that fall with a power of their number; `even` scales the even ones."""
     return tuple((n, n**-slope * (1.0 if n % 2 else even)) for n in range(1, count + 1))
 
 
@@ -82,7 +81,7 @@ _PIPE = Voice(((1, 1), (2, 0.18), (3, 0.08), (4, 0.03)), attack=0.04, release=0.
 _LEAD = Voice(_harmonics(12, 1.0), attack=0.01)
 _PAD = Voice(_harmonics(8, 1.4), attack=0.2, release=0.4, vibrato=0.002)
 
-#: The sixteen families of General MIDI in their order, from pianos to sound effects.
+#: The sixteen families of General MIDI in order, from pianos to sound effects.
 FAMILIES = (
     *(_PIANO, _MALLET, _ORGAN, _GUITAR, _BASS, _STRINGS, _CHOIR, _BRASS),
     *(_REED, _PIPE, _LEAD, _PAD, _PAD, _GUITAR, _MALLET, _PAD),
@@ -91,7 +90,7 @@ FAMILIES = (
 
 @dataclass(frozen=True)
 class Drum:
-    """A tone that falls from one frequency to another, and noise.
+    """A tone that falls from one frequency to another, with noise.
 
     Attributes
     ----------
@@ -102,7 +101,7 @@ class Drum:
     ring, hiss : float
         Seconds in which tone and noise fall to 1/e.
     bright : bool
-        Whether the noise is of high frequencies only, as of metal.
+        Whether the noise has only high frequencies, as of metal.
     """
 
     high: float = 200
@@ -124,7 +123,7 @@ _CRASH = Drum(noise=0.45, hiss=0.7, bright=True)
 _RIDE = Drum(5200, 5200, tone=0.06, ring=0.3, noise=0.2, hiss=0.35, bright=True)
 _BLOCK = Drum(900, 850, tone=0.5, ring=0.035)
 
-#: Drums of General MIDI by pitch; the others sound like a wood block.
+#: Drums of General MIDI by pitch; others sound like a wood block.
 DRUMS = (
     dict.fromkeys((35, 36), _KICK)
     | dict.fromkeys((38, 40), _SNARE)
@@ -145,18 +144,18 @@ def sound(music: Music, form: str = "wav", rate: int = RATE, channels: int = 2) 
     ----------
     music : Music
     form : {"wav", "flac", "mp3"}
-        WAV and FLAC have 16 bits a sample.
+        WAV and FLAC have 16 bits per sample.
     rate : int
         Samples a second.
     channels : int
-        2 spreads the tracks from left to right, 1 does not.
+        2 for stereo, with the tracks spread from left to right; 1 for mono.
 
     Raises
     ------
     DataError
-        If it is longer than `LONGEST_SECONDS`.
+        If the piece is longer than `LONGEST_SECONDS`.
     """
-    # Only who wants to hear something needs it.
+    # Imported late: only sound needs it.
     import soundfile
 
     buffer = io.BytesIO()
@@ -170,9 +169,9 @@ def preview(music: Music) -> bytes:
 
 
 def synthesise(music: Music, rate: int, channels: int) -> Samples:
-    """Return the samples ``(channels, N)`` of the piece, between -`PEAK` and `PEAK`."""
+    """Return the samples of the piece ``(channels, N)``, between -`PEAK` and `PEAK`."""
     ends = music.notes["onset"] + music.notes["duration"]
-    # From the note that sounds last to the end of the longest release or ring.
+    # The end of the last note plus the longest release or ring.
     seconds = float(music.seconds(ends).max(initial=0.0)) + _longest_tail(music)
     if seconds > LONGEST_SECONDS:
         raise DataError(
@@ -208,7 +207,7 @@ def _play(
     rate: int,
     line: Samples,
 ) -> None:
-    """Add the notes ``(N,)`` of a track to its line, each from its sample on."""
+    """Add the notes ``(N,)`` of a track to its samples."""
     voice = FAMILIES[track.program // FAMILY]
     release = int(voice.release * rate)
     fall = np.cos(np.linspace(0, np.pi / 2, release, dtype=np.float32)) ** 2
@@ -235,7 +234,7 @@ def _play(
 
 
 def _tone(voice: Voice, frequency: float, brightness: float, samples: int, rate: int) -> Samples:
-    """Return a tone ``(samples,)`` that begins from silence and is not ended."""
+    """Return a tone ``(samples,)`` with attack and without release."""
     time = np.arange(samples) / rate
     cycles = frequency * time
     if voice.vibrato:
@@ -247,7 +246,7 @@ def _tone(voice: Voice, frequency: float, brightness: float, samples: int, rate:
     short = time.astype(np.float32)
     tone = np.zeros(samples, np.float32)
     for ratio, level in voice.partials:
-        # What is near half the rate would come back as another tone.
+        # Frequencies near half the rate would alias.
         if ratio * frequency > 0.45 * rate:
             continue
         part = np.sin(np.float32(2 * np.pi) * (ratio * cycles % 1.0).astype(np.float32))
@@ -260,9 +259,9 @@ def _tone(voice: Voice, frequency: float, brightness: float, samples: int, rate:
 
 
 def _drum(drum: Drum, brightness: float, rate: int) -> Samples:
-    """Return one stroke, as long as it rings."""
+    """Return the samples of one stroke, as long as it rings."""
     time = np.arange(int(7 * max(drum.ring, drum.hiss) * rate)) / rate
-    # The frequency nears its lowest faster than the tone dies away.
+    # The frequency falls faster than the tone.
     glide = drum.ring / 2
     cycles = drum.low * time + (drum.high - drum.low) * glide * (1 - np.exp(-time / glide))
     tone = drum.tone * np.sin(2 * np.pi * cycles) * np.exp(-time / drum.ring)
@@ -277,7 +276,7 @@ def _drum(drum: Drum, brightness: float, rate: int) -> Samples:
 
 
 def _limited(mixed: Samples) -> Samples:
-    """Bring the loudest sample to `PEAK`; loud ones are rounded off, quiet ones gain."""
+    """Scale the loudest sample to `PEAK`; loud samples are compressed, quiet ones gain."""
     loudest = float(np.abs(mixed).max(initial=0.0))
     if not loudest:
         return mixed

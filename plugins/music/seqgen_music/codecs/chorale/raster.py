@@ -1,4 +1,4 @@
-"""Four voices on a grid of 16ths: between a piece of music and a codec's tokens."""
+"""Four voices on a grid of 16ths, between a piece of music and its tokens."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.codecs.rounding import rounded
-from seqgen_music.music import Music, Track, make_notes, metre_of
+from seqgen_music.bars import metre_and_upbeat, metre_of
+from seqgen_music.codecs.refusals import refuse_empty
+from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.rounding import rounded
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 
-#: Steps of the grid in a quarter note, and ticks of a step in the pieces that come out.
+#: Steps in a quarter note, and ticks in a step of generated pieces.
 STEPS, STEP_TICKS = 4, 120
 
-#: What sounds in a silent cell.
+#: The pitch of a silent cell.
 REST = -1
 
-#: Most steps of a piece: over three hours of music, or a damaged file.
+#: Most steps of a piece: over three hours. Longer files are damaged.
 LONGEST_STEPS = 2**16
 
-#: Quarters a minute, General MIDI program and velocity of the pieces that come out: a choir.
+#: Quarters a minute, General MIDI program (a choir) and velocity of generated pieces.
 TEMPO, CHOIR, VELOCITY = 76.0, 52, 80
 
 
 @dataclass(frozen=True)
 class Raster:
-    """What four voices do at every step.
+    """The four voices at every step.
 
     Attributes
     ----------
     sounding : int64 array (steps, 4)
         The pitch that sounds, or `REST`.
     begins : bool array (steps, 4)
-        Whether it begins here, a silence too; all do at the first step.
+        Whether a note or a silence begins here; all do at the first step.
     metre : (int, int)
         Such as (3, 4).
     upbeat : int
@@ -50,7 +52,7 @@ class Raster:
     upbeat: int
 
     def lasted(self) -> NDArray[np.int64]:
-        """Return for how many steps, this one included, each cell's sound has gone on."""
+        """Return for how many steps, including this one, each cell has held ``(steps, 4)``."""
         step = np.arange(len(self.sounding))[:, None]
         began = np.maximum.accumulate(np.where(self.begins, step, 0), axis=0)
         return np.asarray(step - began + 1)
@@ -61,13 +63,13 @@ class Raster:
         return int(np.diff(heard, prepend=-1, append=len(self.sounding)).max()) - 1
 
     def longest_stillness(self) -> int:
-        """Return the longest run of steps in which something sounds and all goes on as it is."""
+        """Return the longest run of steps in which something sounds and nothing begins."""
         begun = np.flatnonzero(self.begins.any(axis=1))
         heard = (self.sounding[begun] != REST).any(axis=1)
         return int(np.diff(begun, append=len(self.begins))[heard].max(initial=0))
 
     def to_music(self) -> Music:
-        """Return one track a voice."""
+        """Return a piece with one track per voice."""
         rows = []
         for voice in range(len(VOICES)):
             starts = np.flatnonzero(self.begins[:, voice])
@@ -87,50 +89,43 @@ class Raster:
         return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))
 
 
-def bar_steps(metre: tuple[int, int], per_quarter: int = STEPS) -> int:
-    """Return the steps in a bar, with so many in a quarter."""
-    beats, unit = metre
-    return max(4 * per_quarter * beats // unit, 1)
-
-
 def raster_of(music: Music) -> Raster:
     """Round a piece to the grid.
 
     Raises
     ------
     DataError
-        If it has not four voices, or no note.
+        If the piece does not have four voices, or has no note.
     """
-    _refuse_empty(music)
+    refuse_empty(music)
     return _on_grid(music, _voices(music))
 
 
 def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raster, tuple[int, ...]]:
-    """Round the voices that a piece has to the grid; the others are silent.
+    """Round the given voices of a piece to the grid; the others are silent.
 
-    Tracks that bear the names of voices are these. Else a piece of one track is the voice whose
-    range it leaves least, of several such the first of soprano, bass, alto and tenor; and of
-    several tracks the highest is the soprano. All four voices leave nothing to write: then the
-    soprano is what is given.
+    Tracks named after voices are these voices. Otherwise a single track is the voice whose range
+    fits it best, outer voices before inner ones, and the highest of several tracks is the
+    soprano. A piece of all four voices gives only its soprano.
 
     Parameters
     ----------
     music : Music
     ranges : sequence of (int, int)
-        Lowest and highest pitch of every voice, soprano first.
+        Lowest and highest pitch of each voice, soprano first.
 
     Returns
     -------
     raster : Raster
     voices : tuple of int
-        Which are given, ascending.
+        The given voices, ascending.
 
     Raises
     ------
     DataError
-        If there is no note.
+        If the piece has no note.
     """
-    _refuse_empty(music)
+    refuse_empty(music)
     pitches = {
         int(track): music.notes["pitch"][music.notes["track"] == track]
         for track in np.unique(music.notes["track"])
@@ -148,7 +143,7 @@ def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raste
 
 
 def _named_voices(music: Music) -> dict[int, int]:
-    """Return the track of each voice whose name one track bears."""
+    """Return the track of each voice that exactly one track is named after."""
     names = [track.name.strip().lower() for track in music.tracks]
     return {
         voice: names.index(name.lower())
@@ -158,18 +153,13 @@ def _named_voices(music: Music) -> dict[int, int]:
 
 
 def _fitting_voice(pitches: NDArray[np.uint8], ranges: Sequence[tuple[int, int]]) -> int:
-    """Return the voice whose range the pitches leave least; outer voices before inner ones."""
+    """Return the voice whose range has most of the pitches; outer voices before inner ones."""
     outside = [int(((pitches < low) | (pitches > high)).sum()) for low, high in ranges]
     return min((0, len(VOICES) - 1, 1, 2), key=outside.__getitem__)
 
 
-def _refuse_empty(music: Music) -> None:
-    if not len(music.notes):
-        raise DataError("the piece holds no note")
-
-
 def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
-    """Round the tracks of some voices to the grid."""
+    """Round the tracks of the given voices to the grid."""
     onsets, ends = (
         rounded(ticks.astype(np.int64), STEPS, music.ticks_per_quarter)
         for ticks in (music.notes["onset"], music.notes["onset"] + music.notes["duration"])
@@ -192,20 +182,20 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
             begins[onset:end, voice] = np.arange(onset, end) == onset
     begins[0] = True
     begins[1:] |= sounding[1:] != sounding[:-1]
-    # Other tracks, or notes that were cut short, may have lasted longer than the voices.
+    # Other tracks, and notes that were cut, may end later than the voices.
     heard = np.flatnonzero((sounding != REST).any(axis=1))
     if not len(heard):
-        raise DataError("none of the four voices holds a note")
+        raise DataError("none of the four voices has a note")
     sounding, begins = sounding[: heard[-1] + 1], begins[: heard[-1] + 1]
-    metre, upbeat = metre_and_upbeat(music)
+    metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, STEPS)
     return Raster(sounding, begins, metre, upbeat)
 
 
 def _voices(music: Music) -> dict[int, int]:
-    """Return the track of each voice: by name, or four of them by pitch.
+    """Return the track of each voice: by name, or by pitch if there are four tracks.
 
-    A voice that is silent throughout has no track in a MIDI file, so where all tracks with
-    notes bear the names of voices, some may be missing. But a bass alone is no chorale.
+    MIDI files have no track for a silent voice. Where all tracks with notes are named after voices,
+    up to two voices may therefore be missing.
     """
     notes = music.notes
     tracks = [int(track) for track in np.unique(notes["track"])]
@@ -218,16 +208,3 @@ def _voices(music: Music) -> dict[int, int]:
         )
     by_pitch = sorted(tracks, key=lambda track: -notes["pitch"][notes["track"] == track].mean())
     return dict(enumerate(by_pitch))
-
-
-def metre_and_upbeat(music: Music, per_quarter: int = STEPS) -> tuple[tuple[int, int], int]:
-    """Return the first metre that fills a bar, and the steps of a shorter bar before it."""
-    metres = music.metre_changes()
-    first = metres[0][1:]
-    if len(metres) > 1:
-        length = metres[1][0]
-        short = length == 4 * music.ticks_per_quarter * first[0] // first[1]
-        steps = rounded(length, per_quarter, music.ticks_per_quarter)
-        if short and steps < bar_steps(metres[1][1:], per_quarter):
-            return metres[1][1:], steps
-    return first, 0

@@ -1,4 +1,4 @@
-"""A melody on a grid: between a piece of music and the events of the codec `melody`."""
+"""A melody on a grid, between a piece of music and the events of the codec `melody`."""
 
 from __future__ import annotations
 
@@ -12,41 +12,35 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Within, check_fields
-from seqgen_music.codecs.chorale.raster import (
-    LONGEST_STEPS,
-    REST,
-    STEP_TICKS,
-    VELOCITY,
-    bar_steps,
-    metre_and_upbeat,
-)
-from seqgen_music.codecs.rounding import rounded
-from seqgen_music.music import Music, Track, make_notes, metre_of
+from seqgen_music.bars import Metre, bar_length, metre_and_upbeat, metre_name, metre_of
+from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, STEP_TICKS, VELOCITY
+from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.rounding import rounded
 
-#: Most steps in a quarter: more ticks than a MIDI file can count otherwise.
-FINEST = 24
+#: Most steps in a quarter: `STEP_TICKS` times as many ticks must fit into a MIDI file.
+MOST_LINE_STEPS = 24
 
-#: Longest bar in quarters: an embedding has a row for every place in it.
+#: Longest bar in quarters: an embedding has a row for every place in a bar.
 LONGEST_BAR = 12
 
-#: A silence lasts less than so many bars.
+#: Bars below which every silence stays.
 SILENT_BARS = 2
 
-#: The voice of the pieces that come out, and its General MIDI program: a flute.
+#: The track of generated pieces: a flute.
 VOICE = Track("Melody", 73)
 
-#: An event that is no pitch and not `REST`: what was goes on.
+#: An event besides pitches and `REST`: the note or silence before it continues.
 HOLD = -2
 
 
 @dataclass(frozen=True)
 class MelodyOptions:
-    """How a line is found and cut into steps."""
+    """How a line is chosen and cut into steps."""
 
-    steps: Annotated[int, Within(1, FINEST)] = 4
-    """Steps in a quarter: 4 are sixteenths, 12 have triplets as well."""
+    steps: Annotated[int, Within(1, MOST_LINE_STEPS)] = 4
+    """Steps in a quarter: 4 for sixteenths, 12 for sixteenths and triplets."""
     track: Literal["highest", "first"] = "highest"
-    """Which track is the melody: the highest in the mean, or the first; never drums."""
+    """Which track is the melody: the one of highest mean pitch, or the first; never drums."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -67,11 +61,11 @@ class Line:
     """
 
     events: NDArray[np.int64]
-    metre: tuple[int, int]
+    metre: Metre
     upbeat: int
 
     def to_music(self, per_quarter: int, tempo: float) -> Music:
-        """Return one track, with so many steps in a quarter and quarters in a minute."""
+        """Return a piece of one track, with `per_quarter` steps in a quarter and the tempo."""
         metres, late = self._metres(per_quarter)
         starts = np.flatnonzero(self.events != HOLD)
         stops = np.append(starts, len(self.events))[1:]
@@ -86,30 +80,30 @@ class Line:
         return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres)
 
     def _metres(self, per_quarter: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
-        """Return the metres, and how many silent steps come first.
+        """Return the metres, and the number of silent steps before the upbeat.
 
-        The upbeat is a short bar. Where no metre is that short, it is the end of a whole one.
+        The upbeat is a short bar. If no metre is that short, silence fills it up to a full bar.
         """
         if not self.upbeat:
             return ((0, *self.metre),), 0
         short = metre_of(Fraction(self.upbeat, 4 * per_quarter))
         if short is None:
-            return ((0, *self.metre),), bar_steps(self.metre, per_quarter) - self.upbeat
+            return ((0, *self.metre),), bar_length(self.metre, per_quarter) - self.upbeat
         return ((0, *short), (self.upbeat * STEP_TICKS, *self.metre)), 0
 
 
 def line_of(music: Music, options: MelodyOptions) -> Line:
-    """Round a track to the grid; at every onset its highest note goes on.
+    """Round a track to the grid; at every onset its highest note stays.
 
     Raises
     ------
     DataError
-        If there is no note but drums, or the metre does not fit the grid.
+        If there is no note besides drums, or the metre does not fit the grid.
     """
     notes = music.notes[music.notes["track"] == _track(music, options.track)]
-    metre, upbeat = metre_and_upbeat(music, options.steps)
+    metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, options.steps)
     _refuse_metre(metre, options.steps)
-    bar = bar_steps(metre, options.steps)
+    bar = bar_length(metre, options.steps)
     onsets, ends = (
         rounded(ticks.astype(np.int64), options.steps, music.ticks_per_quarter)
         for ticks in (notes["onset"], notes["onset"] + notes["duration"])
@@ -118,7 +112,7 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     highest = order[np.append(np.diff(onsets[order]) > 0, True)]
     starts, stops = onsets[highest], np.maximum(ends, onsets + 1)[highest]
     stops[:-1] = np.minimum(stops[:-1], starts[1:])
-    # Silence in front becomes upbeat, a long one loses whole bars: each note keeps its place.
+    # Silence in front becomes upbeat, long silence loses whole bars: notes keep their place.
     upbeat = int(upbeat - starts[0]) % bar
     silences = starts[1:] - stops[:-1]
     excess = np.where(silences >= SILENT_BARS * bar, (silences // bar - SILENT_BARS + 1) * bar, 0)
@@ -133,24 +127,24 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     return Line(events, metre, upbeat)
 
 
-def _track(music: Music, wanted: str) -> int:
+def _track(music: Music, which: str) -> int:
     notes = music.notes
     tracks = [
         int(track) for track in np.unique(notes["track"]) if not music.tracks[int(track)].drums
     ]
     if not tracks:
         raise DataError("the piece has no note besides drums, and a melody needs one")
-    if wanted == "first":
+    if which == "first":
         return tracks[0]
     return max(tracks, key=lambda track: float(notes["pitch"][notes["track"] == track].mean()))
 
 
-def _refuse_metre(metre: tuple[int, int], per_quarter: int) -> None:
+def _refuse_metre(metre: Metre, per_quarter: int) -> None:
     beats, unit = metre
     if 4 * per_quarter * beats % unit:
         raise DataError(
-            f"a bar of {beats}/{unit} is no whole number of steps at {per_quarter} a quarter; "
+            f"a bar of {metre_name(metre)} is no whole number of steps at {per_quarter} a quarter; "
             f"set the codec option steps to a multiple of {unit // gcd(unit, 4 * beats)}"
         )
     if 4 * beats > LONGEST_BAR * unit:
-        raise DataError(f"a bar of {beats}/{unit} is longer than {LONGEST_BAR} quarters")
+        raise DataError(f"a bar of {metre_name(metre)} is longer than {LONGEST_BAR} quarters")

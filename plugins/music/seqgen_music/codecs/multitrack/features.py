@@ -1,17 +1,17 @@
-"""What the codec `multitrack` tells the model beside each token; `MultitrackCodec` lists it."""
+"""The features of the codec `multitrack`; `MultitrackCodec` lists them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from seqgen.plugin import Ids
-from seqgen_music.codecs.multitrack import harmony as harmony
+from seqgen_music import keys
+from seqgen_music.codecs.multitrack import harmony
 from seqgen_music.codecs.multitrack.memory import SIZES, expectations
 from seqgen_music.codecs.multitrack.states import States, latest
 from seqgen_music.codecs.tokens import TokenTable
-from seqgen_music.measures import keys
 
-#: Bars in a phrase, and phrases that are told apart.
+#: Bars in a phrase, and phrases that features distinguish.
 PHRASE, PHRASES = 8, 8
 
 
@@ -29,15 +29,15 @@ def feature_sizes(table: TokenTable) -> tuple[int, ...]:
         *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, 2, program + 1),
         *harmony.SIZES,
         *(len(table) + 1, len(SIZES) + 1),
-        # Where no composer is known the model has no table for it.
+        # Without composers the model has no embedding for them.
         *([composer + 1] if composer else []),
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the features of every position (N + 1, K)."""
+    """Return the features of every position ``(N + 1, K)``."""
     bar = np.maximum(states.lines - 1, 0)
-    told = [
+    columns = [
         states.place,
         bar % PHRASE,
         np.minimum(bar // PHRASE, PHRASES - 1),
@@ -52,42 +52,45 @@ def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
     lengths = np.array(table.values("duration"), np.int64)
     heard = harmony.harmony(kind, table.number_of[ids], states.step, lengths)
     composer = _composer(ids, table)[:, None]
-    columns = np.concatenate([np.stack(told, axis=1), heard, expectations(ids), composer], axis=1)
-    return columns[:, : len(feature_sizes(table))]
+    rows = np.concatenate([np.stack(columns, axis=1), heard, expectations(ids), composer], axis=1)
+    return rows[:, : len(feature_sizes(table))]
 
 
 def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
-    """Return the token after the last like place before every place, plus one, or 0."""
+    """Return the token that followed the last equal context, plus one, or 0 ``(N + 1,)``.
+
+    A context is the position, the instrument, the last sound there and the last token.
+    """
     sizes = feature_sizes(table)
     token = np.append(len(table), ids)
-    place = np.zeros(len(token), np.int64)
+    context = np.zeros(len(token), np.int64)
     for size, value in (
         (sizes[0], states.place),
         (sizes[4], states.program),
         (sizes[6], states.here),
         (sizes[7], token),
     ):
-        place = place * size + value
-    order = np.argsort(place, kind="stable")
-    same = place[order[1:]] == place[order[:-1]]
+        context = context * size + value
+    order = np.argsort(context, kind="stable")
+    same = context[order[1:]] == context[order[:-1]]
     before = np.zeros(len(token), np.int64)
     before[order[1:][same]] = ids[order[:-1][same]] + 1
     return before
 
 
 def _composer(ids: Ids, table: TokenTable) -> Ids:
-    """Return the number of the composer that was told of, plus one, or 0."""
+    """Return the number of the composer plus one, or 0 ``(N + 1,)``."""
     return np.append(table.number_of[ids], -1)[latest(table.mask("composer")[ids])] + 1
 
 
 def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids, Ids]:
-    """Return the mode, the density, whether some instruments are missing, and which is next."""
+    """Return mode, density, whether the piece is thinned, and the next instrument ``(N + 1,)``."""
     number = np.append(table.number_of[ids], -1)
     key, density = (number[latest(table.mask(kind)[ids])] for kind in ("key", "density"))
-    told = np.flatnonzero(table.mask("instrument")[ids])
-    programs, firsts = np.unique(number[told], return_index=True)
+    named = np.flatnonzero(table.mask("instrument")[ids])
+    programs, firsts = np.unique(number[named], return_index=True)
     following = np.zeros(len(number), np.int64)
-    for program, at in zip(programs[::-1].tolist(), told[firsts][::-1].tolist(), strict=True):
+    for program, at in zip(programs[::-1].tolist(), named[firsts][::-1].tolist(), strict=True):
         later = slice(at + 1, None)
         following[later][states.program[later] <= program] = program + 1
     thinned = latest(table.mask("thinned")[ids]) >= 0

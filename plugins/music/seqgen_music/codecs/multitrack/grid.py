@@ -1,6 +1,6 @@
-"""Notes on a grid of steps, in compiled passes: rounded, without long silence, and settled.
+"""Notes on a grid of steps, in compiled passes: rounding, cutting silence, sorting.
 
-Next: `score` makes a piece of it, and of a piece this.
+`score` builds on it.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from typing import Any
 import numpy as np
 
 from seqgen.compiling import compiled
-from seqgen_music.codecs.rounding import rounded
+from seqgen_music.rounding import rounded
 
-#: The program of drums, which stand before all others.
+#: The program of drums, before all others.
 DRUMS = -1
 
 #: Longest note, in quarters.
 LONGEST_NOTE = 32
 
-#: Bits in which a note is packed to be sorted: step, program and pitch, duration, velocity.
+#: Bits of a packed note, from the highest: step, program and pitch, duration, velocity.
 _PITCH, _VOICE, _DURATION, _VELOCITY = 7, 15, 12, 7
 _TAIL = _DURATION + _VELOCITY
 
 
 @compiled
 def on_grid(notes: Any, programs: Any, steps: int, quarter: int) -> Any:
-    """Return step, program and duration ``(3, N)`` of the notes of a piece; drums last one step.
+    """Return step, program and duration of the notes ``(3, N)``; drums last one step.
 
     Parameters
     ----------
     notes : array (N,) of `NOTE`
     programs : int64 array
-        Of every track.
+        Program of each track.
     steps, quarter : int
         Steps and ticks in a quarter.
     """
@@ -46,21 +46,23 @@ def on_grid(notes: Any, programs: Any, steps: int, quarter: int) -> Any:
 
 @compiled
 def cut_silence(step: Any, starts: Any, moments: Any, most: int) -> Any:
-    """Cut the bars before the first note, and of more empty bars on end than `most` the rest.
+    """Remove the bars before the first note, and empty bars after `most` in a row.
+
+    All three arrays are changed in place.
 
     Parameters
     ----------
     step : int64 array (N,)
-        Of every note, sorted; moved by what is cut before it.
+        Step of each note, sorted.
     starts : int64 array (B,)
-        First steps of the bars; likewise.
+        First step of each bar.
     moments : int64 array (T,)
-        When tempos begin, sorted; likewise. In a bar that is cut, it is where that was.
+        Steps at which tempos start, sorted. Those in a removed bar move to its start.
 
     Returns
     -------
     bool array (B,)
-        Which bars are kept.
+        Whether each bar is kept.
     """
     kept = np.empty(len(starts), np.bool_)
     row, moment, lost, empty = 0, 0, 0, most
@@ -83,9 +85,9 @@ def cut_silence(step: Any, starts: Any, moments: Any, most: int) -> Any:
 
 @compiled
 def packed(step: Any, program: Any, pitch: Any, duration: Any, velocity: Any, longest: int) -> Any:
-    """Return notes as one number each ``(N,)``, which are sorted faster than by an index.
+    """Pack each note into one number ``(N,)``: sorting numbers is faster than sorting by an index.
 
-    Those of one step, program and pitch are sorted by duration, then velocity.
+    Notes of one step, program and pitch are sorted by duration, then velocity.
     """
     numbers = np.empty(len(step), np.int64)
     for row in range(len(step)):
@@ -97,10 +99,10 @@ def packed(step: Any, program: Any, pitch: Any, duration: Any, velocity: Any, lo
 
 @compiled
 def unpacked(numbers: Any) -> Any:
-    """Return step, program, pitch, duration and velocity ``(5, M)`` of packed notes.
+    """Return step, program, pitch, duration and velocity of packed notes ``(5, M)``.
 
-    Of notes at one place the last one stays; a note ends where the next one of its program and
-    pitch begins.
+    The last of several notes with one step, program and pitch stays. A note ends where the next
+    one of its program and pitch begins.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What sounds at every token of `multitrack`, as features: once compiled, once note by note.
+"""The sounding pitch classes as features of `multitrack`: for a whole piece, and note by note.
 
-Pitches are numbers of those that are written, and a note sounds from its pitch on.
+Pitches are indices in `WRITTEN`. A note sounds from its pitch token on.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from seqgen.compiling import compiled
 from seqgen_music.codecs.multitrack.header import LOWEST, WRITTEN
 
-#: Numbers of values: of the lowest pitch class plus one, and of the sets of pitch classes that
-#: are a third of an octave apart, as bits.
+#: Numbers of values: the lowest pitch class plus one; and three sets of four pitch classes each,
+#: a major third apart, as bits.
 SIZES = (13, 16, 16, 16)
 
-#: Kinds of tokens that begin notes and say how long they last.
+#: Tokens that begin a note, and that give its length.
 PITCH, DURATION = 1, 2
 
 PITCHES = len(WRITTEN)
@@ -25,16 +25,16 @@ PITCHES = len(WRITTEN)
 
 @compiled
 def harmony(kind: Any, number: Any, step: Any, lengths: Any) -> Any:
-    """Return what sounds at every place of a piece ``(N + 1, 4)``.
+    """Return the sounding pitch classes at every position ``(N + 1, 4)``.
 
     Parameters
     ----------
     kind : int64 array (N,)
-        `PITCH`, `DURATION`, or 0 for all others.
+        `PITCH`, `DURATION`, or 0 for other tokens.
     number : int64 array (N,)
-        Of each token within its kind.
+        The number of each token within its kind.
     step : int64 array (N + 1,)
-        Of the piece, at each place.
+        The step of the piece at each position.
     lengths : int64 array
         Durations in steps.
     """
@@ -55,24 +55,24 @@ def harmony(kind: Any, number: Any, step: Any, lengths: Any) -> Any:
     return rows
 
 
-class Sounding:
-    """The same, followed note by note."""
+class SoundingPitches:
+    """Gives the rows of `harmony` note by note."""
 
     def __init__(self) -> None:
         self._pitch = 0
         self._ends: dict[int, int] = {}
 
     def begin(self, pitch: int, step: int) -> None:
-        """Take note of a pitch."""
+        """Begin a note."""
         self._pitch = pitch
         self.last(step + 1)
 
     def last(self, end: int) -> None:
-        """Let the latest pitch sound until a step at least."""
+        """Let the last pitch sound at least until a step."""
         self._ends[self._pitch] = max(self._ends.get(self._pitch, 0), end)
 
     def features(self, step: int) -> Sequence[int]:
-        """Return the row of `harmony`."""
+        """Return the row of `harmony` at a step."""
         sounding = sorted(pitch for pitch, end in self._ends.items() if end > step)
         tones = [(pitch + LOWEST) % 12 for pitch in sounding]
         bits = [0, 0, 0]

@@ -1,6 +1,6 @@
-"""What opens a piece of the codec `multitrack`: its key, its density and its instruments.
+"""The header of a multitrack piece: its key, its density and its instruments.
 
-Its composer, where one is known, comes before them: notes do not tell it.
+The composer, if known, comes before them. It cannot be found in the notes.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ import numpy as np
 
 from seqgen.compiling import compiled
 from seqgen.plugin import Ids
-from seqgen_music.codecs.multitrack.score import DRUMS, GridScore
-from seqgen_music.measures.keys import SHIFTS, key_of
+from seqgen_music.codecs.multitrack.grid import DRUMS
+from seqgen_music.codecs.multitrack.score import GridScore
+from seqgen_music.keys import SHIFTS, key_of
 
-#: Notes a bar, two to an octave: 1, 2, 3, 4, 6, 8, 11 ... 1,024.
+#: Notes per bar, two values per octave: 1, 2, 3, 4, 6, 8, 11 ... 1,024.
 DENSITIES = (1, *(round(2 ** (number / 2)) for number in range(2, 21)))
 
-#: Half way between them, by ratio.
+#: Geometric means of neighbouring densities.
 _MIDDLES = [sqrt(low * high) for low, high in pairwise(DENSITIES)]
 
-#: Pitches as they are written, without the key, of all that MIDI has in any key.
+#: Pitches as written in C major or A minor: all MIDI pitches in all keys.
 LOWEST = -int(SHIFTS.max())
 WRITTEN = range(LOWEST, 128 - int(SHIFTS.min()))
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is told of a piece before its first bar.
+    """The header of a piece.
 
     Attributes
     ----------
     key : int
-        As in `seqgen_music.measures.keys`.
+        As in `seqgen_music.keys`.
     density : int
-        Number of the nearest of `DENSITIES`.
+        Index of the nearest of `DENSITIES`.
     programs : int64 array
-        Those that play, ascending.
+        Programs that play, ascending.
     """
 
     key: int
@@ -49,12 +50,12 @@ class Header:
 
     @property
     def shift(self) -> int:
-        """Semitones from the white keys to the key: a pitch is written without them."""
+        """Semitones from C major or A minor to the key."""
         return int(SHIFTS[self.key])
 
 
 def header_of(score: GridScore) -> Header:
-    """Return what a piece tells of itself."""
+    """Return the header of a score."""
     classes, programs = _counts(score.program, score.pitch)
     density = density_number(len(score.step) / len(score.starts))
     return Header(key_of(classes), density, np.flatnonzero(programs) + DRUMS)
@@ -62,7 +63,7 @@ def header_of(score: GridScore) -> Header:
 
 @compiled
 def _counts(program: Any, pitch: Any) -> tuple[Any, Any]:
-    """Return how many notes each pitch class has ``(12,)``, drums apart, and each program."""
+    """Return the notes of each pitch class without drums ``(12,)``, and of each program."""
     classes, programs = np.zeros(12, np.int64), np.zeros(128 - DRUMS, np.int64)
     for row in range(len(program)):
         programs[program[row] - DRUMS] += 1
@@ -72,10 +73,10 @@ def _counts(program: Any, pitch: Any) -> tuple[Any, Any]:
 
 
 def written(score: GridScore, header: Header) -> Ids:
-    """Return the number in `WRITTEN` of every pitch, without the key; of a drum its pitch."""
+    """Return the index in `WRITTEN` of each pitch ``(N,)``; drums keep their pitch."""
     return np.where(score.program == DRUMS, score.pitch, score.pitch - header.shift - LOWEST)
 
 
 def density_number(notes: float) -> int:
-    """Return the number of the nearest of `DENSITIES`, by ratio, to so many notes a bar."""
+    """Return the index of the nearest of `DENSITIES`, by ratio, to notes per bar."""
     return bisect_left(_MIDDLES, notes)

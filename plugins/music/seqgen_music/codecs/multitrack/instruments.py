@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqgen.errors import DataError
-from seqgen_music.codecs.multitrack.score import DRUMS, program_name
+from seqgen_music.codecs.multitrack.grid import DRUMS
+from seqgen_music.codecs.multitrack.score import program_name
+from seqgen_music.music import FAMILY
 
-#: The families of General MIDI, of eight programs each.
+#: The families of General MIDI, `FAMILY` programs each.
 FAMILIES = (
     *("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass"),
     *("reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive"),
@@ -16,7 +18,7 @@ FAMILIES = (
 
 
 def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset[int]]:
-    """Return the programs of each family, name or number of General MIDI.
+    """Return the programs of each family, instrument name or number of General MIDI.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset
     Raises
     ------
     DataError
-        If a word is none of these.
+        If a word names none of the known programs.
     """
     found = []
     for word in words:
@@ -44,7 +46,7 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset
 
 
 def _names(program: int) -> tuple[str, ...]:
-    """Return all names of a program in lower case, that of its family first."""
+    """Return all names of a program in lower case, its family first."""
     if program == DRUMS:
         return ("drums",)
-    return FAMILIES[program // 8], program_name(program).lower(), str(program)
+    return FAMILIES[program // FAMILY], program_name(program).lower(), str(program)

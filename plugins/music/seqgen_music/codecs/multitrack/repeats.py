@@ -1,4 +1,4 @@
-"""How often bars come again at once in `multitrack`: no new piece is to get stuck in a loop."""
+"""Limits on repeated bars in `multitrack`: a new piece must not get stuck in a loop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqgen_music.codecs.limits import usual_most
+from seqgen_music.codecs.limits import upper_limit
 from seqgen_music.codecs.multitrack.score import GridScore
 
-#: After how many bars the same one may come again and again.
+#: Bars between a bar and its repeat.
 PERIODS = (1, 2, 4)
 
 
 def longest_runs(score: GridScore) -> tuple[int, ...]:
-    """Return how many bars in a row are at most the same as those so many `PERIODS` before.
+    """Return the most bars in a row that equal the bar one period before, by `PERIODS`.
 
-    The last of them need only begin in the same way, for that is what a new piece is kept from. A
-    bar is where its notes begin and their pitches: whatever has the same tokens is the same.
+    The last of them only needs to begin in the same way, since the tracker forbids that beginning.
+    Bars are equal if their notes have the same steps and pitches.
     """
     first = np.searchsorted(score.step, score.starts)[1:]
     bars = [
@@ -33,9 +33,9 @@ def longest_runs(score: GridScore) -> tuple[int, ...]:
     return tuple(_longest_run(bars, period) for period in PERIODS)
 
 
-def usual_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Return how far all but a few pieces of a corpus go, by period; at least one bar."""
-    return tuple(max(usual_most(runs), 1) for runs in zip(*longest, strict=True))
+def limit_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the limits of a corpus by period, at least one bar."""
+    return tuple(max(upper_limit(runs), 1) for runs in zip(*longest, strict=True))
 
 
 def _longest_run(bars: Sequence[list[tuple[int, int]]], period: int) -> int:
@@ -53,7 +53,7 @@ class Repeats:
     Parameters
     ----------
     most : tuple of int
-        How many bars in a row may be the same as those a period before, by period.
+        Most bars in a row that may equal the bar one period before, by period.
     """
 
     def __init__(self, most: tuple[int, ...]) -> None:
@@ -63,7 +63,7 @@ class Repeats:
         self._bar: list[int] = []
 
     def line(self) -> None:
-        """Take note that a bar is over."""
+        """End a bar."""
         for place, period in enumerate(PERIODS):
             again = len(self._bars) >= period and self._bars[-period] == self._bar
             self._runs[place] = self._runs[place] + 1 if again else 0
@@ -71,11 +71,11 @@ class Repeats:
         self._bar = []
 
     def push(self, token: int) -> None:
-        """Take note of a token within a bar."""
+        """Add a token of the present bar."""
         self._bar.append(token)
 
     def too_often(self) -> list[int]:
-        """Return the tokens that would begin to repeat a bar that has come often enough."""
+        """Return the tokens that would repeat a bar beyond the limits."""
         return [
             self._bars[-period][len(self._bar)]
             for period, run, most in zip(PERIODS, self._runs, self._most, strict=True)

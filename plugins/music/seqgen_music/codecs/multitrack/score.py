@@ -1,7 +1,4 @@
-"""Notes of many instruments on a grid of bars: between a piece of music and a codec's tokens.
-
-Comes from: `grid`, which goes through the notes.
-"""
+"""Notes of many instruments on a grid of bars, between a piece of music and its tokens."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen_music.bars import Metre, bar_length, metre_of
 from seqgen_music.codecs.multitrack.grid import (
     DRUMS,
     LONGEST_NOTE,
@@ -23,46 +21,46 @@ from seqgen_music.codecs.multitrack.grid import (
     packed,
     unpacked,
 )
-from seqgen_music.codecs.rounding import rounded
-from seqgen_music.files.midi_writing import LONGEST_TICKS
-from seqgen_music.music import NOTE, Music, Track, changes
+from seqgen_music.codecs.refusals import refuse_empty
+from seqgen_music.music import LONGEST_TICKS, NOTE, Music, Track, changes
+from seqgen_music.rounding import rounded
 
-#: Ticks of a step in the pieces that come out.
+#: Ticks in a step of generated pieces.
 STEP_TICKS = 40
 
 #: Longest bar, in quarters.
 LONGEST_BAR = 8
 
-#: Bars on end in which nothing begins.
+#: Most bars in a row in which no note begins.
 EMPTY_BARS = 4
 
-#: Steps of the finest grid in a quarter, and of the longest piece.
-FINEST = 96
-LONGEST_STEPS = LONGEST_TICKS // STEP_TICKS - LONGEST_NOTE * FINEST
+#: Most steps in a quarter, and in a piece.
+MOST_SCORE_STEPS = 96
+LONGEST_STEPS = LONGEST_TICKS // STEP_TICKS - LONGEST_NOTE * MOST_SCORE_STEPS
 
 
 @dataclass(frozen=True)
 class GridScore:
-    """Notes on a grid; no program plays a pitch twice at a time.
+    """Notes on a grid; no program plays a pitch twice at once.
 
     Attributes
     ----------
     steps : int
-        Steps of the grid in a quarter.
+        Steps in a quarter.
     starts : int64 array (B,)
-        First step of every bar.
+        First step of each bar.
     metres : sequence of (int, int)
-        Of every bar.
+        Metre of each bar.
     tempo_steps, tempos : array (T,)
-        Where tempos begin to hold, the first at 0, and quarters a minute.
+        Steps at which tempos start, the first at 0, and quarters a minute.
     step, program, pitch, duration, velocity : int64 array (N,)
-        Of every note, sorted by step, program and pitch; a program is one of General MIDI, or
-        `DRUMS`.
+        Columns of the notes, sorted by step, program and pitch; programs are those of General
+        MIDI, or `DRUMS`.
     """
 
     steps: int
     starts: NDArray[np.int64]
-    metres: Sequence[tuple[int, int]]
+    metres: Sequence[Metre]
     tempo_steps: NDArray[np.int64]
     tempos: NDArray[np.float64]
     step: NDArray[np.int64]
@@ -72,7 +70,7 @@ class GridScore:
     velocity: NDArray[np.int64]
 
     def to_music(self) -> Music:
-        """Return one track a program."""
+        """Return a piece with one track per program."""
         programs, track = np.unique(self.program, return_inverse=True)
         notes = np.zeros(len(self.step), NOTE)
         notes["onset"], notes["duration"] = self.step * STEP_TICKS, self.duration * STEP_TICKS
@@ -93,29 +91,22 @@ class GridScore:
 
 
 def program_name(program: int) -> str:
-    """Return what General MIDI calls a program."""
+    """Return the name of a program in General MIDI."""
     from pretty_midi import program_to_instrument_name
 
     return "Drums" if program == DRUMS else str(program_to_instrument_name(program))
 
 
-def bar_steps(metre: tuple[int, int], steps: int) -> int:
-    """Return the steps in a bar of a metre that `score_of` gives."""
-    beats, unit = metre
-    return 4 * steps * beats // unit
-
-
 def score_of(music: Music, steps: int) -> GridScore:
-    """Round a piece to a grid of so many steps a quarter; `MultitrackCodec` says what is lost.
+    """Round a piece to a grid of `steps` per quarter; `MultitrackCodec` says what is lost.
 
     Raises
     ------
     DataError
-        If it holds no note, or is longer than `LONGEST_STEPS`.
+        If the piece has no note, or is longer than `LONGEST_STEPS`.
     """
     notes, quarter = music.notes, music.ticks_per_quarter
-    if not len(notes):
-        raise DataError("the piece holds no note")
+    refuse_empty(music)
     last = rounded(int(notes["onset"][-1]), steps, quarter)
     if last >= LONGEST_STEPS:
         raise DataError(
@@ -141,24 +132,24 @@ def settle(
     velocity: NDArray[np.integer],
     steps: int,
 ) -> tuple[NDArray[np.int64], ...]:
-    """Sort notes by step, program and pitch; no program plays a pitch twice at a time.
+    """Sort notes by step, program and pitch, so that no program plays a pitch twice at once.
 
-    Of notes that begin together the longest stays, and then the loudest; a note ends where the
-    next one of its pitch begins.
+    The longest of notes that begin together stays, then the loudest. A note ends where the next one
+    of its pitch begins.
 
     Returns
     -------
     step, program, pitch, duration, velocity : int64 array (M,)
     """
     numbers = packed(step, program, pitch, duration, velocity, LONGEST_NOTE * steps)
-    # Nearly sorted already, for which numpy's stable sort is seven times as fast as its default.
+    # Notes are nearly sorted: numpy's stable sort is then seven times as fast as its default.
     return tuple(unpacked(np.sort(numbers, kind="stable")))
 
 
-def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
-    """Return the first steps of the bars up to the one of step `last`, and their metres.
+def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[Metre]]:
+    """Return the first steps of the bars up to step `last` ``(B,)``, and their metres.
 
-    A bar that a change of metre cuts short has a metre of its own.
+    A bar that a change of metre cuts short gets a metre of its length.
     """
     per_whole = 4 * gcd(steps, 16)
     unit = 4 * steps // per_whole
@@ -168,30 +159,31 @@ def _bars(music: Music, steps: int, last: int) -> tuple[NDArray[np.int64], list[
         segments.append((at, _metre_on_grid(beats, value, per_whole)))
     ends = [start for start, _ in segments[1:]] + [last + 1]
     starts: list[NDArray[np.int64]] = []
-    metres: list[tuple[int, int]] = []
+    metres: list[Metre] = []
     for number, ((start, metre), end) in enumerate(zip(segments, ends, strict=True)):
         end = min(end, last + 1)
         if end <= start:
             continue
-        lines = np.arange(start, end, bar_steps(metre, steps))
+        lines = np.arange(start, end, bar_length(metre, steps))
         starts.append(lines)
         metres += [metre] * len(lines)
         cut = end - int(lines[-1])
-        if cut < bar_steps(metre, steps) and number + 1 < len(segments) and end == ends[number]:
-            metres[-1] = _metre_of_length(Fraction(cut // unit, per_whole))
+        if cut < bar_length(metre, steps) and number + 1 < len(segments) and end == ends[number]:
+            metres[-1] = _metre_of(cut // unit, per_whole)
     return np.concatenate(starts), metres
 
 
-def _metre_on_grid(beats: int, value: int, per_whole: int) -> tuple[int, int]:
-    """Return the nearest metre whose bar is a whole number of the grid's note values."""
+def _metre_on_grid(beats: int, value: int, per_whole: int) -> Metre:
+    """Return the nearest metre whose bar is a whole number of steps; 4/4 for long bars."""
     if 4 * beats > LONGEST_BAR * value:
         return (4, 4)
     if value <= per_whole:
         return (beats, value)
-    return _metre_of_length(Fraction(max(rounded(beats, per_whole, value), 1), per_whole))
+    return _metre_of(max(int(rounded(beats, per_whole, value)), 1), per_whole)
 
 
-def _metre_of_length(wholes: Fraction) -> tuple[int, int]:
-    """Return the metre in quarters or shorter whose bar is so long."""
-    value = max(4, wholes.denominator)
-    return int(wholes * value), value
+def _metre_of(count: int, per_whole: int) -> Metre:
+    """Return the metre of a bar of `count` note values, `per_whole` to a whole note."""
+    metre = metre_of(Fraction(count, per_whole))
+    assert metre is not None, "a bar of halves to 64ths always has a metre"
+    return metre

@@ -1,4 +1,4 @@
-"""What holds at every token of a piece of `multitrack`."""
+"""The state of a multitrack piece at every position."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from seqgen_music.codecs.tokens import TokenTable
 
 @dataclass(frozen=True)
 class States:
-    """What holds before every token of a piece, and after the last one: int64 arrays (N + 1,).
+    """The state before every token, and after the last one, as int64 arrays ``(N + 1,)``.
 
-    Values are numbers within their kind plus one; 0 is none.
+    Values are numbers within their kind plus one; 0 means none.
 
     Attributes
     ----------
     place : position in the bar
-    lines : how many bars have begun
+    lines : number of bars begun
     metre, program
     velocity, sound : of the instrument; a sound is a pitch or a drum
-    here : last sound at this place
-    step : of the piece
-    program_at, velocity_at : where the token is that says so, or -1
+    here : last sound at this position of the bar
+    step : step of the piece
+    program_at, velocity_at : index of the token that set them, or -1
     metres : int64 array (B,)
-        Number of the metre of every bar.
-    starts : int64 array
-        Its first step; one where there is no bar.
+        Number of the metre of each bar.
+    starts : int64 array (max(B, 1),)
+        First step of each bar.
     """
 
     place: Ids
@@ -47,14 +47,14 @@ class States:
 
 
 def states_of(ids: Ids, table: TokenTable, bars: Ids) -> States:
-    """Return what holds before every token, and after the last one.
+    """Return the states of a piece.
 
     Parameters
     ----------
     ids : int64 array (N,)
     table : TokenTable
     bars : int64 array
-        Length of a bar of every metre, in steps.
+        Steps in a bar of each metre.
     """
 
     def of(*kinds: str) -> NDArray[np.bool_]:
@@ -90,13 +90,13 @@ def states_of(ids: Ids, table: TokenTable, bars: Ids) -> States:
 
 
 def latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
-    """Return where the latest event of the same group was before each token, -1 for nowhere.
+    """Return the index of the last event of the same group before each position, or -1.
 
     Parameters
     ----------
     event : bool array (N,)
     group : int64 array (N + 1,), optional
-        Of every place, of which the one after an event is the event's.
+        The group of each position; the position after an event has the group of the event.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def latest(event: NDArray[np.bool_], group: Ids | None = None) -> Ids:
     if group is None:
         return np.maximum.accumulate(happened)
     order = np.argsort(group, kind="stable")
-    # Groups are sorted one after the other: what came before the first place is another's.
+    # Groups follow each other: an event before the first position of a group is another's.
     first = np.searchsorted(group[order], group[order])
     row = np.arange(len(order))
     latest = np.maximum.accumulate(np.where(happened[order] >= 0, row, -1))

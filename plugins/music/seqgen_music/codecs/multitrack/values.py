@@ -1,48 +1,59 @@
-"""What the codec `multitrack` has learned, and the numbers of its values within their kind."""
+"""The values that the codec `multitrack` learns, and their numbers within each kind of token."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_music.codecs.multitrack.header import WRITTEN
-from seqgen_music.codecs.multitrack.score import DRUMS, LONGEST_NOTE
+from seqgen_music.bars import Metre
+from seqgen_music.codecs.multitrack.grid import DRUMS, LONGEST_NOTE
+from seqgen_music.codecs.multitrack.header import WRITTEN, header_of
+from seqgen_music.codecs.multitrack.repeats import limit_runs, longest_runs
+from seqgen_music.codecs.multitrack.score import score_of
+from seqgen_music.music import Music
 
-#: Tempos in quarters a minute, a twelfth of an octave apart, to either side of 120: 40 to 254.
+#: Tempos in quarters a minute, twelve per octave around 120: from 40 to 254.
 TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
 
-#: Logarithms half way between them.
+#: Logarithms half way between neighbouring tempos.
 _MIDDLES = (np.log(TEMPOS[1:]) + np.log(TEMPOS[:-1])) / 2
 
 #: MIDI velocities in one token.
 VELOCITIES = 4
 
+#: Fewest pieces of a composer. A folder with a single piece is no composer.
+FEWEST_PIECES = 2
+
 
 @dataclass(frozen=True)
 class Learned:
-    """What the codec knows of its corpus.
+    """What the codec has learned from its corpus.
 
     Attributes
     ----------
     metres : list of (int, int)
     programs : list of int
-        `DRUMS` among them.
+        Including `DRUMS`.
     drums : list of int
-        Their pitches.
+        Pitches of drums.
     durations : list of int
         In steps.
     densities, tempos, velocities : (int, int)
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
     runs : tuple of int
-        How many bars in a row may come again, as in `seqgen_music.codecs.multitrack.repeats`.
+        Most repeated bars in a row, as in `seqgen_music.codecs.multitrack.repeats`.
     composers : list of str
-        None where all pieces are of one.
+        Empty if all pieces are by one composer.
     """
 
-    metres: list[tuple[int, int]]
+    metres: list[Metre]
     programs: list[int]
     drums: list[int]
     durations: list[int]
@@ -52,22 +63,63 @@ class Learned:
     runs: tuple[int, ...]
     composers: list[str]
 
-    def programs_named(self) -> list[int | str]:
-        """Return the programs as their tokens name them."""
-        return ["drums" if program == DRUMS else program for program in self.programs]
+
+def learn(pieces: Iterable[Music], steps: int) -> Learned:
+    """Collect the values of a corpus; pieces that the codec cannot encode are skipped.
+
+    Raises
+    ------
+    DataError
+        If no piece has a note.
+    """
+    sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities")
+    known: dict[str, set[Any]] = {name: set() for name in sets}
+    runs: list[tuple[int, ...]] = []
+    pieces_of: Counter[str] = Counter()
+    lengths = durations_of(steps)
+    for piece in pieces:
+        try:
+            score = score_of(piece, steps)
+        except DataError:
+            continue
+        header, drums = header_of(score), score.program == DRUMS
+        runs.append(longest_runs(score))
+        pieces_of[piece.composer] += 1
+        known["metres"].update(score.metres)
+        known["programs"].update(header.programs.tolist())
+        known["drums"].update(np.unique(score.pitch[drums]).tolist())
+        nearest = lengths[nearest_of(lengths, score.duration[~drums])]
+        known["durations"].update(np.unique(nearest).tolist())
+        known["densities"].add(header.density)
+        known["tempos"].update(tempo_numbers(score.tempos).tolist())
+        known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
+    if not known["programs"]:
+        raise DataError("no piece has a note, which the codec 'multitrack' needs")
+    composers = sorted(name for name, count in pieces_of.items() if name and count >= FEWEST_PIECES)
+    return Learned(
+        metres=sorted(known["metres"]),
+        programs=sorted(known["programs"]),
+        drums=sorted(known["drums"]),
+        durations=sorted(known["durations"]),
+        densities=_ends_of(known["densities"]),
+        tempos=_ends_of(known["tempos"]),
+        velocities=_ends_of(known["velocities"]),
+        runs=limit_runs(runs),
+        composers=composers if len(composers) > 1 else [],
+    )
 
 
 class Numbers:
-    """Numbers of values within their kind: arrays that are looked up, -1 for what is unknown.
+    """Numbers of values within their kind, as arrays to look up; -1 for unknown values.
 
     Attributes
     ----------
     program : int64 array (129,)
-        By program; that of `DRUMS` is last.
+        By program; `DRUMS` is last.
     pitch : int64 array (2, 139)
-        By whether it is a drum, and what `written` gives; drums follow pitches.
+        By whether it is a drum, and the number of `written`; drums follow pitches.
     velocity, duration : int64 array
-        The nearest one.
+        The nearest learned value.
     """
 
     def __init__(self, learned: Learned, steps: int) -> None:
@@ -83,34 +135,29 @@ class Numbers:
         self._tempos = learned.tempos
 
     def tempo(self, tempos: NDArray[np.float64]) -> Ids:
-        """Return the number of the nearest tempo."""
+        """Return the number of the nearest learned tempo ``(T,)``."""
         low, high = self._tempos
         return np.minimum(np.maximum(tempo_numbers(tempos), low), high) - low
 
 
 def durations_of(steps: int) -> Ids:
-    """Return all durations that may be learned, in steps."""
+    """Return all durations that can be learned, in steps."""
     quarters = [range(1, 4 * steps), range(4 * steps, 8 * steps, steps)]
     halves = range(8 * steps, LONGEST_NOTE * steps + 1, 2 * steps)
     return np.concatenate([*quarters, halves]).astype(np.int64)
 
 
-def nearest_of(values: Ids, wanted: Ids) -> Ids:
-    """Return the number of the nearest of some ascending values, the lower of two."""
+def nearest_of(values: Ids, targets: Ids) -> Ids:
+    """Return the index in ascending values of the nearest to each; of two the lower."""
     middles = values[:-1] + values[1:]
-    return np.searchsorted(middles, 2 * wanted)
+    return np.searchsorted(middles, 2 * targets)
 
 
 def tempo_numbers(tempos: NDArray[np.float64]) -> Ids:
-    """Return the numbers of the nearest `TEMPOS`."""
+    """Return the indices of the nearest `TEMPOS` ``(T,)``."""
     return np.searchsorted(_MIDDLES, np.log(tempos))
 
 
-def ends_of(numbers: set[int]) -> tuple[int, int]:
-    """Return the lowest and the highest; of no number, ends that enclose none."""
+def _ends_of(numbers: set[int]) -> tuple[int, int]:
+    """Return the lowest and the highest number; (0, -1) if there is none."""
     return (min(numbers), max(numbers)) if numbers else (0, -1)
-
-
-def span_of(ends: tuple[int, int]) -> tuple[int, int]:
-    """Return the ends of a range, as Python counts."""
-    return ends[0], ends[1] + 1

@@ -1,7 +1,7 @@
-"""How far a performance goes: no new one is to get stuck in a trill or a figure, or to end at once.
+"""Limits on loops: a new performance must not get stuck in a trill or a figure, or end at once.
 
-A loop is few pitches for many notes, in whatever order, or the same pitches again and again. The
-corpus says how far its pieces go, and all but a few of them set the limit.
+A loop is a stretch of many notes on few pitches, or a figure that repeats. The limits come from the
+corpus (`seqgen_music.codecs.limits`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Self
 import numpy as np
 
 from seqgen.plugin import Ids
-from seqgen_music.codecs.limits import usual_least, usual_most
+from seqgen_music.codecs.limits import lower_limit, upper_limit
 
-#: Of how many notes on end the different pitches are counted.
+#: Numbers of notes in the stretches whose different pitches are counted.
 STRETCHES = (16, 64, 256)
 
-#: Notes of the longest figure of each kind that is told apart, from trills to phrases.
+#: Notes of the longest figure of each class, from trills to phrases.
 FIGURES = (4, 8, 16, 32, 64)
 
-#: The kinds of figures of 1, 2, 3 ... notes.
-_KINDS = np.searchsorted(FIGURES, np.arange(1, FIGURES[-1] + 1))
+#: The classes of figures of 1, 2, 3 ... notes (64,).
+_CLASSES = np.searchsorted(FIGURES, np.arange(1, FIGURES[-1] + 1))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far new pieces may go.
+    """How long new pieces may stay in a loop, and how short they may be.
 
     Attributes
     ----------
     fewest : tuple of int
-        Different pitches that notes on end have at least, by `STRETCHES`.
+        Fewest different pitches in a stretch, by `STRETCHES`.
     longest : tuple of int
-        Notes on end that are at most the same as one figure before, by `FIGURES`.
+        Most notes in a row that equal the note one figure before, by `FIGURES`.
     shortest : int
-        Notes that a piece has at least.
+        Fewest notes of a piece.
     """
 
     fewest: tuple[int, ...]
@@ -52,19 +52,27 @@ class Limits:
         longest: Sequence[Sequence[int]],
         notes: Sequence[int],
     ) -> Self:
-        """Choose them from `fewest_pitches`, `longest_repeats` and the notes of pieces."""
+        """Return the limits of a corpus.
+
+        Parameters
+        ----------
+        fewest, longest : sequence of sequence
+            `fewest_pitches` and `longest_repeats` of each piece.
+        notes : sequence of int
+            Number of notes of each piece.
+        """
         known = ([few for few in column if few] for column in zip(*fewest, strict=True))
         return cls(
-            tuple(usual_least(few or [1]) for few in known),
-            tuple(max(usual_most(runs), 1) for runs in zip(*longest, strict=True)),
+            tuple(lower_limit(few or [1]) for few in known),
+            tuple(max(upper_limit(runs), 1) for runs in zip(*longest, strict=True)),
             min(notes),
         )
 
 
 def fewest_pitches(pitches: Ids) -> list[int | None]:
-    """Return how many different pitches notes on end have at least, by `STRETCHES`.
+    """Return the fewest different pitches in a stretch of a piece, by `STRETCHES`.
 
-    None stands where a piece has not so many notes.
+    None means that the piece is shorter than the stretch.
 
     Parameters
     ----------
@@ -78,7 +86,7 @@ def fewest_pitches(pitches: Ids) -> list[int | None]:
     note = np.arange(count)
     found: list[int | None] = []
     for stretch in STRETCHES:
-        # A note is the first of its pitch in the stretches that begin after the one before it.
+        # A note is the first of its pitch in all stretches that begin after the one before it.
         first = np.maximum(before, note - stretch) + 1
         starts = np.bincount(first, minlength=count) - np.bincount(note + 1)[:count]
         different = np.cumsum(starts)[: max(count - stretch + 1, 0)]
@@ -87,7 +95,7 @@ def fewest_pitches(pitches: Ids) -> list[int | None]:
 
 
 def longest_repeats(pitches: Ids) -> list[int]:
-    """Return how many notes on end are at most the same as one figure before, by `FIGURES`.
+    """Return the most notes in a row that equal the note one figure before, by `FIGURES`.
 
     Parameters
     ----------
@@ -97,8 +105,8 @@ def longest_repeats(pitches: Ids) -> list[int]:
     for figure in range(1, min(FIGURES[-1] + 1, len(pitches))):
         same = pitches[figure:] == pitches[:-figure]
         edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
-        kind = int(_KINDS[figure - 1])
-        longest[kind] = max(longest[kind], int((edges[1::2] - edges[::2]).max(initial=0)))
+        size = int(_CLASSES[figure - 1])
+        longest[size] = max(longest[size], int((edges[1::2] - edges[::2]).max(initial=0)))
     return longest
 
 
@@ -112,20 +120,20 @@ class Loops:
 
     def __init__(self, limits: Limits) -> None:
         self._fewest = limits.fewest
-        self._longest = np.array(limits.longest)[_KINDS]
+        self._longest = np.array(limits.longest)[_CLASSES]
         self._latest: deque[int] = deque(maxlen=max(STRETCHES) - 1)
-        # Of every figure the pitch that was there one figure ago, and how many were the same.
+        # For each length of figure (64,): the pitch one figure ago, and the notes repeated so far.
         self._before = np.full(FIGURES[-1], -1)
         self._repeats = np.zeros(FIGURES[-1], np.int64)
 
     def push(self, pitch: int) -> None:
-        """Take note of the pitch of a note that begins."""
+        """Add the pitch of a note that begins."""
         self._repeats = np.where(self._before == pitch, self._repeats + 1, 0)
         self._before = np.concatenate([[pitch], self._before[:-1]])
         self._latest.appendleft(pitch)
 
     def worn(self) -> list[int]:
-        """Return the pitches with which the loop would go on for too long."""
+        """Return the pitches that would extend a loop beyond the limits."""
         worn = set(self._before[self._repeats >= self._longest].tolist())
         for stretch, fewest in zip(STRETCHES, self._fewest, strict=True):
             different = set(islice(self._latest, stretch - 1))

@@ -1,7 +1,7 @@
-"""What the codec `performance` remembers: how it went on when the same pitches came before.
+"""The memory of the codec `performance`: what followed when the same pitches came before.
 
-Music repeats its motives, and an LSTM does not look them up. Here the last pitches are looked up
-among all that was played, the longest motive first; what followed it then is what is expected now.
+Music repeats its motives, and an LSTM does not look them up. The memory looks up the last pitches
+among all pitches played, the longest motive first. It expects the note that followed then.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ import numpy as np
 
 from seqgen.plugin import Ids
 
-#: Pitches of the shortest and of the longest motive that is looked up.
+#: Pitches of the shortest and the longest motive.
 SHORTEST, LONGEST = 2, 6
 
-#: Places of a piece that are remembered; then the oldest are forgotten, as a stream may be endless.
+#: Most places in the memory; streams may be endless, so the oldest are dropped.
 MOST_PLACES = 2**16
 
-#: From here on it makes no difference how many notes on end came as expected.
+#: The number of expected notes in a row at which features stop counting.
 LONGEST_RUN = 15
 
-#: Steps by which a note or an end may be late, and the most to it that are told apart. As a
-#: feature 0 is later than that, or nothing due.
+#: Features distinguish a note that is up to `LATEST` steps late, or up to `FARTHEST` steps ahead.
+#: 0 means later, or nothing due.
 LATEST, FARTHEST = 8, 101
 
-#: A step that is long past: nothing is due.
+#: A step long past: nothing is due.
 NEVER = -(10**9)
 
-#: Which of the values that a `Memory` says are steps.
+#: Columns of `MotiveMemory.expectation` that are steps.
 DUE = [1, 5]
 
 
 @dataclass(slots=True)
 class Place:
-    """A note as it followed others.
+    """A note and how it followed the one before.
 
     Attributes
     ----------
     pitch : int
-        Number of the pitch, plus 1.
+        Pitch above the lowest, plus 1.
     gap : int
         Steps since the note before it began.
     bin : int
         Bin of the velocity.
     length : int
-        Steps that it lasted; 0 while it sounds.
+        Its length in steps; 0 while it sounds.
     """
 
     pitch: int
@@ -59,42 +59,42 @@ class Place:
 NOWHERE = Place(0, NEVER, 0)
 
 
-class Sounding(NamedTuple):
-    """A note that sounds: where it is remembered, its start, and its end if it lasts as before."""
+class SoundingNote(NamedTuple):
+    """A sounding note: its place, its start, and its end if it lasts as it did before."""
 
     place: Place
     start: int
     end: int
 
 
-class Memory:
+class MotiveMemory:
     """Follows the notes as they begin and end.
 
     Attributes
     ----------
     expected : Place
-        The note that came when the last pitches were played before, or `NOWHERE`.
+        The note that followed when the last pitches came before, or `NOWHERE`.
     due : int
-        The step at which it comes if it takes as long as then.
+        The step at which it is due by the gap of then.
     run : int
-        How many notes on end had the pitch that was expected.
+        The number of notes in a row that had the expected pitch.
     """
 
     def __init__(self) -> None:
         self.expected, self.due, self.run = NOWHERE, NEVER, 0
-        self._sounding: list[Sounding] = []
+        self._sounding: list[SoundingNote] = []
         self._places: dict[tuple[int, ...], Place] = {}
         self._motives: list[tuple[int, ...]] = []
         self._recent: tuple[int, ...] = ()
         self._start = 0
 
     def begin(self, step: int, pitch: int, bin: int) -> None:
-        """Take note of a note: when it begins, and what `Place` says of it."""
+        """Add a note that begins at a step; `pitch` and `bin` are as in `Place`."""
         known = self.expected if pitch == self.expected.pitch else NOWHERE
         self.run = 0 if known is NOWHERE else min(self.run + 1, LONGEST_RUN)
         place = Place(pitch, step - self._start, bin)
         end = step + known.length if known.length else NEVER
-        self._sounding.append(Sounding(place, step, end))
+        self._sounding.append(SoundingNote(place, step, end))
         for motive in self._motives:
             self._places[motive] = place
         while len(self._places) > MOST_PLACES:
@@ -107,31 +107,70 @@ class Memory:
         self.due = step + self.expected.gap
 
     def end(self, step: int, pitch: int) -> None:
-        """Take note that the earliest note of a pitch that sounds ends."""
+        """End the earliest sounding note of a pitch."""
         for note in self._sounding:
             if note.place.pitch == pitch:
                 note.place.length = step - note.start
                 self._sounding.remove(note)
                 return
 
-    def said(self) -> tuple[int, int, int, int, int, int]:
-        """Return pitch, due step and velocity of what is expected, and the run.
+    def expectation(self) -> tuple[int, int, int, int, int, int]:
+        """Return pitch, due step and velocity of the expected note, the run, and the first end.
 
-        Then pitch and due step of the end that is expected first, or 0 and `NEVER`.
+        The end is the pitch and the due step of the note that should end first, or 0 and `NEVER`.
         """
         known = [(note.end, note.place.pitch) for note in self._sounding if note.end != NEVER]
         end, pitch = min(known, default=(NEVER, 0))
         return self.expected.pitch, self.due, self.expected.bin, self.run, pitch, end
 
     def features(self, now: int) -> tuple[int, int, int, int, int, int]:
-        """Return the features that a step sees: what is said, but how far ahead it is due."""
-        pitch, due, loud, run, ending, end = self.said()
+        """Return the features at a step: the expectation, with due steps relative to now."""
+        pitch, due, loud, run, ending, end = self.expectation()
         due, end = (max(min(at - now, FARTHEST) + LATEST + 1, 0) for at in (due, end))
         return pitch, due, loud, run, ending, end
 
 
-def features_of(said: Ids, now: Ids) -> Ids:
-    """Return the features ``(N, 6)`` of what was said ``(N, 6)`` at steps ``(N,)``."""
-    rows = said.copy()
-    rows[:, DUE] = np.clip(said[:, DUE] - now[:, None], -LATEST - 1, FARTHEST) + LATEST + 1
+def remembered(
+    start: Ids, end: Ids, pitch: Ids, bin: Ids, began: Ids, closed: Ids, stop: int
+) -> tuple[Ids, Ids]:
+    """Return what a `MotiveMemory` expects before all notes, and after each start and end.
+
+    Parameters
+    ----------
+    start, end, pitch, bin : int64 array (notes,)
+        Steps of start and end, and what `Place` has of each note.
+    began, closed : int64 array (notes,)
+        Index of each start and end in the ids.
+    stop : int
+        `closed` of notes that nothing ends.
+
+    Returns
+    -------
+    at : int64 array (events,)
+        Index of each start and end in the ids, sorted.
+    expected : int64 array (events + 1, 6)
+        Rows of `MotiveMemory.expectation`.
+    """
+    ended = np.flatnonzero(closed < stop)
+    at = np.concatenate([began, closed[ended]])  # (events,)
+    order = np.argsort(at)
+    notes = np.concatenate([np.arange(len(began)), ended])[order]
+    begins = (order < len(began)).tolist()
+    steps = np.concatenate([start, end[ended]])[order].tolist()
+    memory = MotiveMemory()
+    rows = [memory.expectation()]
+    columns = (begins, steps, pitch[notes].tolist(), bin[notes].tolist())
+    for is_start, step, number, loud in zip(*columns, strict=True):
+        if is_start:
+            memory.begin(step, number, loud)
+        else:
+            memory.end(step, number)
+        rows.append(memory.expectation())
+    return at[order], np.array(rows)
+
+
+def features_of(expected: Ids, now: Ids) -> Ids:
+    """Return the features ``(N, 6)`` of expectations ``(N, 6)`` at steps ``(N,)``."""
+    rows = expected.copy()
+    rows[:, DUE] = np.clip(expected[:, DUE] - now[:, None], -LATEST - 1, FARTHEST) + LATEST + 1
     return rows

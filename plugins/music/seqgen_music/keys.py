@@ -1,6 +1,6 @@
-"""Keys of music: their names, their signatures, and the one that a piece is in.
+"""Keys: their names, their signatures, and the key that a piece is in.
 
-A key is a number: the pitch class of its tonic, plus 12 if it is minor.
+A key is a number from 0 to 23: the pitch class of its tonic, plus 12 if it is minor.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from seqgen.plugin import Ids
 from seqgen_music.music import PITCH_NAMES, Music
 
-#: How much each degree belongs to a major and to a minor key, in thousandths: counts in the
-#: examples of Kostka and Payne's textbook (Temperley, Music and Probability, 2007, chapter 6).
+#: Weight of each degree in a major and in a minor key, in thousandths: counts in the examples of
+#: Kostka and Payne's textbook (Temperley, Music and Probability, 2007, chapter 6).
 PROFILES = (
     (748, 60, 488, 82, 670, 460, 96, 715, 104, 366, 57, 400),
     (712, 84, 474, 618, 49, 460, 105, 747, 404, 67, 133, 330),
@@ -21,13 +21,13 @@ PROFILES = (
 
 MODES = ("major", "minor")
 
-#: By number.
+#: Names of the keys by number, such as "C major".
 NAMES = tuple(f"{tonic} {mode}" for mode in MODES for tonic in PITCH_NAMES)
 
-#: Semitones from C major or A minor to each key: those on the white keys of a piano.
+#: Semitones (24,) from C major or A minor to each key.
 SHIFTS = (np.arange(24) % 12 + 3 * (np.arange(24) // 12) + 5) % 12 - 5
 
-#: Profiles of all keys, with a mean of 0 and the lengths of those.
+#: Profiles of all keys (24, 12), with mean 0, and their lengths (24,).
 _CENTRED = np.array([np.roll(PROFILES[key // 12], key % 12) for key in range(24)])
 _CENTRED = 12 * _CENTRED - _CENTRED.sum(axis=1, keepdims=True)
 _LENGTHS = np.sqrt((_CENTRED**2).sum(axis=1))
@@ -41,7 +41,7 @@ def key_of(counts: Ids) -> int:
     Parameters
     ----------
     counts : int64 array (12,)
-        Notes on each pitch class, C first; C major if there are none.
+        Number of notes on each pitch class, C first. Without notes the key is C major.
     """
     return int(np.argmax(_CENTRED @ counts / _LENGTHS))
 
@@ -52,7 +52,7 @@ def signature(key: int) -> tuple[int, bool]:
 
 
 def signed(music: Music) -> Music:
-    """Return a piece, which has no drums, with the signature of the key that its notes are in."""
+    """Return a piece without drums, with the key signature that fits its notes."""
     if not len(music.notes):
         return music
     key = key_of(np.bincount(music.notes["pitch"] % 12, minlength=12))
@@ -60,7 +60,13 @@ def signed(music: Music) -> Music:
 
 
 def named(text: str) -> int:
-    """Read a key such as "C minor", "F# major" or "Bb minor"."""
+    """Read a key such as "C minor", "F# major" or "Bb minor".
+
+    Raises
+    ------
+    ValueError
+        If the text is not a key.
+    """
     tonic, _, mode = text.partition(" ")
     letter, accidental = tonic[:1].upper(), tonic[1:]
     change = {"": 0, "#": 1, "b": -1}.get(accidental)

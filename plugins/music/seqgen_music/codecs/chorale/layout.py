@@ -1,0 +1,101 @@
+"""The layout of a chorale's tokens: the table, the header, and the meaning of each id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.plugin import Ids
+from seqgen_music.bars import Metre, bar_length
+from seqgen_music.codecs.chorale.raster import REST, STEPS, VOICES
+from seqgen_music.codecs.tokens import TokenTable
+
+#: Features stop counting at these: the steps for which a voice has held its note, and the bar.
+LONGEST_LASTED, LAST_BAR = 31, 8
+
+#: Number of voices, and the intervals in semitones (octaves apart) that must not run in parallel.
+PARTS, PERFECT = len(VOICES), (0, 7)
+
+#: What a token means in a cell, besides pitches and `REST`.
+HOLD, NO_CELL = -2, -3
+
+
+class ChoraleLayout:
+    """Which ids there are, what each means, and which may stand in which slot.
+
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+        Lowest and highest pitch of each voice, soprano first.
+    metres : sequence of (int, int)
+        Metres of the corpus. Ids without a metre have the first.
+    held : bool
+        Whether repeated notes differ from held ones, and metres are known.
+
+    Attributes
+    ----------
+    table : TokenTable
+    header : int
+        Number of tokens before the first cell.
+    low, high : int
+        Lowest and highest pitch of all voices.
+    meaning : int64 array (V,)
+        A pitch, `REST`, `HOLD` or `NO_CELL` for each id.
+    feature_sizes : tuple of int
+    masks : list of bool array (V + 1,)
+        The ids of each slot: those of the header, then the four voices.
+    """
+
+    def __init__(
+        self, ranges: Sequence[tuple[int, int]], metres: Sequence[Metre], held: bool
+    ) -> None:
+        self.ranges, self.metres, self.held = tuple(ranges), tuple(metres), held
+        self.header = 2 if held else 0
+        self.low, self.high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        longest_bar = max(map(self.bar, self.metres))
+        pitches = range(self.low, self.high + 1)
+        kinds: dict[str, Sequence[Any]] = {"rest": (None,), "pitch": pitches}
+        if held:
+            kinds |= {"hold": (None,), "metre": self.metres, "upbeat": range(longest_bar)}
+        self.table = TokenTable(kinds, bare=("pitch",))
+        self.meaning = np.full(len(self.table), NO_CELL)
+        self.meaning[self.table.id("rest")] = REST
+        self.meaning[self.table.mask("pitch")[:-1]] = pitches
+        if held:
+            self.meaning[self.table.id("hold")] = HOLD
+        self.feature_sizes = (
+            *(self.header + PARTS, longest_bar, LAST_BAR + 1, LONGEST_LASTED + 1),
+            *[self.high - self.low + 2] * (2 * PARTS - 1),
+        )
+        self.masks = [self.table.mask(kind) for kind in ("metre", "upbeat")[: self.header]]
+        self.masks += [self._voice_mask(low, high) for low, high in self.ranges]
+
+    @staticmethod
+    def bar(metre: Metre) -> int:
+        """Return the steps in a bar."""
+        return bar_length(metre, STEPS)
+
+    def read_header(self, ids: Ids) -> tuple[Metre, int]:
+        """Return metre and upbeat of any ids; by default the first metre, and no upbeat."""
+        opening = [self.table.token(token) for token in ids[: self.header].tolist()]
+        metre = opening[0][1] if opening and opening[0][0] == "metre" else self.metres[0]
+        upbeat = opening[1][1] if len(opening) > 1 and opening[1][0] == "upbeat" else 0
+        return metre, upbeat % self.bar(metre)
+
+    def pitch_features(self, pitches: Ids) -> Ids:
+        """Return pitches as values of a feature; 0 is a rest, or a pitch out of range."""
+        inside = (pitches >= self.low) & (pitches <= self.high)
+        return np.where(inside, pitches - self.low + 1, 0)
+
+    def pitch_feature(self, pitch: int) -> int:
+        """Return one value of `pitch_features`."""
+        return pitch - self.low + 1 if self.low <= pitch <= self.high else 0
+
+    def _voice_mask(self, low: int, high: int) -> NDArray[np.bool_]:
+        mask = self.table.mask("rest")
+        first = self.table.start("pitch") - self.low
+        mask[first + low : first + high + 1] = True
+        return mask

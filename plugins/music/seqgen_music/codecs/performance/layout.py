@@ -1,0 +1,82 @@
+"""The layout of a performance's tokens: the table, the units of time and velocity, and spans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqgen.plugin import Ids
+from seqgen_music.codecs.performance.memory import FARTHEST, LATEST, LONGEST_RUN
+from seqgen_music.codecs.performance.notes import BINS, STEPS
+from seqgen_music.codecs.tokens import TokenTable
+
+#: Steps in the longest shift.
+LONGEST_SHIFT = STEPS
+
+#: The bin of velocity before the first velocity token.
+DEFAULT_BIN = 20
+
+#: Lower ends in steps of the classes into which features sort spans of time.
+SPANS = np.array([1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85, 113, 150, 200, 300, 500])
+
+#: The number of sounding notes at which features stop counting.
+MOST_SOUNDING = 15
+
+#: Kinds of the last token, as a feature: `BEGIN` stands before the first token.
+BEGIN, ON, OFF, VELOCITY, SHIFT, FULL_SHIFT = range(6)
+
+
+class PerformanceLayout:
+    """Which ids there are, and what each means.
+
+    Parameters
+    ----------
+    low, high : int
+        Lowest and highest pitch of the corpus.
+
+    Attributes
+    ----------
+    table : TokenTable
+    kind_of : int64 array (V,)
+        The kind of each id, from `ON` to `FULL_SHIFT`.
+    number_of : int64 array (V,)
+        The number of each id within its kind in the table.
+    feature_sizes : tuple of int
+    """
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+        pitches = range(low, high + 1)
+        self.table = TokenTable(
+            {
+                "note on": pitches,
+                "note off": pitches,
+                "velocity": range(1, BINS + 1),
+                "shift": range(1, LONGEST_SHIFT + 1),
+            }
+        )
+        self.kind_of = self.table.kind_of + ON
+        self.kind_of[-1] = FULL_SHIFT
+        self.number_of = self.table.number_of
+        pitch, span, due = len(pitches) + 1, len(SPANS) + 1, LATEST + FARTHEST + 2
+        self.feature_sizes = (
+            *(FULL_SHIFT + 1, span, span, MOST_SOUNDING + 1, BINS + 1),
+            *(pitch, pitch, pitch, span),
+            *(pitch, due, BINS + 1, LONGEST_RUN + 1, pitch, due),
+        )
+
+    def shifts(self, ids: Ids) -> Ids:
+        """Return the steps of time that each id adds ``(N,)``."""
+        return np.where(self.kind_of[ids] >= SHIFT, self.number_of[ids] + 1, 0)
+
+    def bins(self, ids: Ids) -> Ids:
+        """Return the bin of velocity after each id ``(N,)``; 0 before the first velocity."""
+        last = np.where(self.kind_of[ids] == VELOCITY, np.arange(1, len(ids) + 1), 0)
+        bins = np.append(0, self.number_of[ids] + 1)
+        return bins[np.maximum.accumulate(last)]
+
+
+def span_number(steps: Any) -> Ids:
+    """Return the class of spans of time, from 0 to ``len(SPANS)``."""
+    return np.asarray(np.searchsorted(SPANS, steps, side="right"))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
     from seqgen.training.creation import create_run
     from seqgen.training.loop import Report
@@ -46,6 +47,7 @@ __all__ = [
     "Report",
     "Run",
     "SampleConfig",
+    "Samples",
     "Score",
     "ScoreRow",
     "ScoreTable",
@@ -56,6 +58,7 @@ __all__ = [
     "create_run",
     "find_domains",
     "generate",
+    "generate_samples",
     "load",
     "load_domain",
     "measure_baseline",
@@ -69,6 +72,7 @@ __all__ = [
     "stream",
     "train",
     "write_corpus",
+    "write_samples",
 ]
 
 _HOMES = {
@@ -84,6 +88,7 @@ _HOMES = {
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
+    "report.samples": ("Samples", "generate_samples", "write_samples"),
     "run.folder": ("Run", "load"),
     "training.creation": ("create_run",),
     "training.loop": ("Report",),

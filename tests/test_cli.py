@@ -605,7 +605,8 @@ def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     values = [[[entry[key] for key in keys] for entry in made["pieces"]] for made in (one, two)]
     assert values[0] == values[1] and len(values[0]) == 2
     status, _, err = seqgen_command(*arguments, "--candidates", 4)
-    assert status == 2 and "--beam does not sample; leave out the sampling options" in err
+    assert status == 2 and "a beam search does not sample; leave out the sampling options" in err
+    assert not {"temperature", "min_p", "seed", "candidates", "batch_size"} & one["settings"].keys()
 
 
 def test_score_says_what_training_said(seqgen_command, verses: Path, tmp_path: Path) -> None:
@@ -632,3 +633,36 @@ def test_info_of_another_folder_says_what_is_missing(seqgen_command, verses: Pat
     status, _, err = seqgen_command("info", verses)
     assert status == 1 and "Errno" not in err
     assert "no run folder and no corpus folder (it has no corpus.json or run.json)" in unboxed(err)
+
+
+@pytest.mark.parametrize("beam", [0, 3])
+def test_python_writes_what_the_command_writes(
+    seqgen_command, trained: Path, tmp_path: Path, beam: int
+) -> None:
+    options = ("-n", 3, "--length", 40, "--prompt", "9 ", "--without-prompt", "--beam", beam)
+    options += ("--rank", "--novelty", "--format", "txt", "--seed", 0 if beam else 7)
+    status, _, _ = seqgen_command("generate", trained, *options, "--out", tmp_path / "one")
+    run = seqgen.load(trained)
+    limit = seqgen.LimitConfig(length=40)
+    samples = seqgen.generate_samples(
+        *(run, 3, tmp_path / "two", "txt"),
+        beam=beam,
+        rank=True,
+        compare=run.corpus(),
+        prompt="9 ",
+        with_prompt=False,
+        limit=limit,
+        seed=0 if beam else 7,
+    )
+    by_command = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    by_python = json.loads((tmp_path / "two" / "manifest.json").read_text())
+    assert status == 0 and by_python == json.loads(json.dumps(samples.manifest))
+    typed = ("prompt", "prompt_tokens", "unknown", "adapt", "given", "stop", "mended")
+    for name in typed:
+        del by_command["settings"][name]
+    for manifest in (by_command, by_python):
+        for timed in (manifest, *manifest["pieces"]):
+            del timed["seconds"]
+    assert by_command == by_python
+    for path in samples.paths:
+        assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()

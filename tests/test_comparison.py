@@ -10,7 +10,7 @@ import pytest
 
 import seqgen
 from seqgen.cli.compare import compare as command
-from seqgen.cli.generate import generate
+from seqgen.cli.generate import Results, generate
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError, DataError, PluginError, RunError
 from seqgen.evaluation.comparison import Comparison, compare, likeness, measure
@@ -196,7 +196,7 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
     with pytest.raises(RunError, match="has no samples yet"):
         newest_samples_folder(run)
     for number in (1, 2):
-        generate(run.folder, count=number, page=True, limit=LimitConfig(length=60))
+        generate(run.folder, count=number, limit=LimitConfig(length=60), results=Results(page=True))
         newest = newest_samples_folder(run)
         assert newest.name == str(number)
         page = (newest / "index.html").read_text()
@@ -213,7 +213,8 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
 def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(run.info["corpus"], "folder", "/nowhere")
     monkeypatch.setattr("seqgen.run.folder.load", lambda folder, device: run)
-    generate(run.folder, page=True, out=tmp_path / "new", limit=LimitConfig(length=30))
+    options = {"limit": LimitConfig(length=30), "results": Results(page=True)}
+    generate(run.folder, out=tmp_path / "new", **options)
     assert "without novelty and metrics" in capsys.readouterr().err
     page = (tmp_path / "new" / "index.html").read_text()
     assert "Compared with the corpus" not in page and "copied span" not in page

@@ -16,7 +16,6 @@ LONG_FILES = {
     "seqgen/generation/sampling.py": 410,
 }
 LONG_FUNCTIONS = {
-    "seqgen/cli/generate.py: generate": 99,
 }
 
 

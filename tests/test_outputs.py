@@ -22,8 +22,8 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
             "seqgen.evaluation.adaptive.adapt",
         ),
         *(
-            "seqgen.generation.engine.generate",
-            "seqgen.generation.beam.search",
+            "seqgen.report.samples.generate",
+            "seqgen.report.samples.search",
             "seqgen.training.autopilot.plan",
         ),
         *("seqgen.report.samples.read_samples", "seqgen.evaluation.table.score_spans"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqgen.bounds import Count, Minutes, Seed, checked
-from seqgen.cli.generate import generate_samples, write_samples_page
+from seqgen.cli.generate import shown_progress, write_samples_page
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import show
@@ -28,7 +28,7 @@ def demo(
     Parameters
     ----------
     domain
-        One of those that `seqgen domains` lists.
+        A domain that `seqgen domains` lists.
     minutes
         Training time in minutes.
     count
@@ -38,10 +38,11 @@ def demo(
     seed
         Seed of training and generation. A budget in minutes still varies from run to run.
     overwrite
-        Replace the folder if it is there.
+        Replace the folder if it exists.
     """
     from seqgen.cli.console import say, say_corpus
     from seqgen.discovery import load_domain
+    from seqgen.report.samples import generate_samples
     from seqgen.training.creation import create_run, refuse_trained
 
     _, found = load_domain(domain)
@@ -54,7 +55,8 @@ def demo(
         config = TrainConfig(minutes=minutes, seed=seed)
         run = create_run(folder, corpus, train=config, overwrite=overwrite)
         train_run(run, corpus)
-        samples = generate_samples(run, None, count, seed=seed, novelty=True)
+        with shown_progress(count) as progress:
+            samples = generate_samples(run, count, compare=corpus, seed=seed, progress=progress)
         page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         show(path)

@@ -1,6 +1,6 @@
-"""What a user gives to generate from: prompt, condition and stop texts, in files, words or a pipe.
+"""What a user gives to generate from: prompt, condition and stop texts, in files, text or a pipe.
 
-Bytes become text in one way, wherever they come from (`seqgen.files.text_of`).
+All bytes become text in one way (`seqgen.files.text_of`).
 """
 
 from __future__ import annotations
@@ -8,13 +8,18 @@ from __future__ import annotations
 import errno
 import mimetypes
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from threading import Timer
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from seqgen.errors import DataError, reason_of
+from cyclopts import Parameter
+
+from seqgen.bounds import CountOrZero, check_fields
+from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.files import plain_text, text_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
@@ -22,16 +27,66 @@ if TYPE_CHECKING:
     from seqgen.plugin import Ids, Piece
     from seqgen.run.folder import Run
 
-#: Suffixes of writings that Python does not count as text.
-WRITINGS = (".doc", ".docx", ".md", ".odt", ".pdf", ".rtf")
+#: Suffixes of documents that Python's list of text types lacks.
+DOCUMENTS = (".doc", ".docx", ".md", ".odt", ".pdf", ".rtf")
 
-#: Bytes that are read of a text, a pipe or a device.
+#: Largest number of bytes read from a text, a pipe or a device.
 LONGEST_TEXT = 64 << 20
+
+#: Seconds of waiting for a pipe after which a remark is printed.
+NOTICE_AFTER = 2.0
+
+
+@Parameter(negative="")
+@dataclass(frozen=True)
+class Beginning:
+    """What the pieces begin with and follow."""
+
+    prompt: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """What every piece begins with: a file, text for domains whose pieces can be typed, or - for
+    text from standard input."""
+    prompt_tokens: CountOrZero = 0
+    """Keep only this many tokens of the prompt. 0 keeps all."""
+    without_prompt: bool = False
+    """Leave the prompt out of the results."""
+    unknown: OrError = "error"
+    """What to do about symbols of a prompt, a given text or a stop text that the model does not
+    know: refuse the text, skip them, or take the nearest known ones. All changes are reported."""
+    adapt: bool = False
+    """Train a copy of the model on the prompt before it continues it. The run does not change."""
+    given: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """What the pieces follow: a file, text, or - for text from standard input. An example is a
+    melody to harmonise."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def check(self) -> None:
+        """Refuse options that exclude or lack one another.
+
+        Raises
+        ------
+        ConfigError
+            With the options and the way out.
+        """
+        if self.prompt == self.given == "-":
+            raise ConfigError("--prompt and --given cannot both read standard input (-)")
+        if self.adapt and self.prompt is None:
+            raise ConfigError("--adapt needs a prompt; give one with --prompt")
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the options for the manifest, which has `with_prompt` from `generate`."""
+        return {name: value for name, value in asdict(self).items() if name != "without_prompt"}
+
+    def read(self, inputs: Inputs) -> tuple[Piece | None, Any]:
+        """Return the prompt and the condition; None for each that is not given."""
+        prompt = None if self.prompt is None else inputs.prompt(self.prompt, self.prompt_tokens)
+        return prompt, None if self.given is None else inputs.condition(self.given)
 
 
 @dataclass
 class Inputs:
-    """Reads what a user gives for a run, and keeps what was changed of it.
+    """Reads what a user gives for a run, and records what was changed.
 
     Attributes
     ----------
@@ -39,7 +94,7 @@ class Inputs:
     unknown : {"error", "skip", "nearest"}
         What to do about symbols that the run does not know.
     mended : dict
-        By option, what was changed and what came of it, as JSON.
+        The changes and their results by option, as JSON.
     """
 
     run: Run
@@ -47,12 +102,12 @@ class Inputs:
     mended: dict[str, Any] = field(default_factory=dict)
 
     def prompt(self, given: str, tokens: int) -> Piece:
-        """Return the piece that a prompt means, or the beginning of it.
+        """Return the piece of a prompt, or its first tokens.
 
         Raises
         ------
         DataError
-            If it cannot be read or encoded, or nothing is left of it.
+            If the prompt cannot be read or encoded, or is empty once mended.
         """
         found = self._found("--prompt", given)
         piece = self._piece(found) if isinstance(found, Path) else self.run.domain.from_text(found)
@@ -60,33 +115,33 @@ class Inputs:
         return self.run.codec.decode(ids[:tokens]) if tokens else piece
 
     def condition(self, given: str) -> Any:
-        """Return what a tracker is to follow: the piece of a file of the domain, or text.
+        """Return the condition for a tracker: the piece of a file of the domain, or text.
 
         Raises
         ------
         DataError
-            If it cannot be read, or nothing is left of it.
+            If it cannot be read, or is empty once mended.
         """
         found = self._found("--given", given)
         if isinstance(found, Path):
             found = self._piece(found) if self._is_of_domain(found) else self._text(found)
-        # The line end of a file is not part of what is given.
+        # The line end of a file is not part of the text.
         condition = found.rstrip("\n") if isinstance(found, str) else found
         if self.unknown == "error":
             return condition
         mended = self.run.codec.mend_condition(condition, self.unknown)
         if isinstance(mended.piece, str) and not mended.piece.strip():
             raise _nothing_left("--given", mended.changes)
-        self._tell("--given", mended)
+        self._report("--given", mended)
         return mended.piece
 
     def stop(self, text: str) -> Ids:
-        """Return the ids of a text to stop at.
+        """Return the ids of a stop text.
 
         Raises
         ------
         DataError
-            If it cannot be encoded, or nothing is left of it.
+            If it cannot be encoded, or is empty once mended.
         """
         return self._known("--stop", self.run.domain.from_text(text))[1]
 
@@ -95,7 +150,7 @@ class Inputs:
         codec = self.run.codec
         try:
             if self.unknown == "error":
-                # A codec may leave out of a text what is rare in its corpus: that is told as well.
+                # A codec may leave out characters that are rare in its corpus; report that too.
                 ids = codec.encode(piece)
                 mended = (
                     codec.mend_prompt(piece, "skip") if isinstance(piece, str) else Mended(piece)
@@ -107,11 +162,11 @@ class Inputs:
             raise DataError(f"{option}: {error}") from error
         if not len(ids):
             raise _nothing_left(option, mended.changes)
-        self._tell(option, mended)
+        self._report(option, mended)
         return mended.piece, ids
 
-    def _tell(self, option: str, mended: Mended) -> None:
-        """Say what was changed, and keep it for the manifest."""
+    def _report(self, option: str, mended: Mended) -> None:
+        """Report the changes, and record them for the manifest."""
         from seqgen.cli.console import say
 
         if not mended.changes:
@@ -124,12 +179,12 @@ class Inputs:
         self.mended.setdefault(option.removeprefix("--"), []).append(change)
 
     def _found(self, option: str, given: str) -> Path | str:
-        """Return the file that is meant, or the text.
+        """Return the path of a file, or the text.
 
         Raises
         ------
         DataError
-            If it is a folder, or looks like a file and there is none.
+            If it is a folder, or looks like a file that does not exist.
         """
         if given == "-":
             return standard_input(option)
@@ -146,10 +201,11 @@ class Inputs:
                     f"files, or pipe the word in (-)"
                 )
             if path.exists():
-                # A pipe, as of <(command).
-                return self._text(path)
+                # A pipe, such as <(command).
+                with _notice(option, path):
+                    return self._text(path)
         except ValueError:
-            # It holds what no name can.
+            # No path can hold such characters.
             return text
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
@@ -165,7 +221,7 @@ class Inputs:
         if len(given.split()) != 1:
             return False
         path = Path(given)
-        # What comes with Python, not what this machine has in addition.
+        # Python's own table of types, without what this machine adds.
         kind = mimetypes.MimeTypes().guess_type(path.name)[0]
         is_known = kind is not None and kind.partition("/")[0] in (
             "text",
@@ -173,7 +229,7 @@ class Inputs:
             "audio",
             "video",
         )
-        is_named = is_known or path.suffix.lower() in WRITINGS or self._is_of_domain(path)
+        is_named = is_known or path.suffix.lower() in DOCUMENTS or self._is_of_domain(path)
         return is_named or (path.parent != Path() and path.parent.is_dir())
 
     def _is_of_domain(self, path: Path) -> bool:
@@ -186,10 +242,11 @@ class Inputs:
         try:
             pieces = list(islice(self.run.domain.read(path), 2))
         except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+            raise DataError(f"{path}: {error}{self._hint(path)}") from error
         except Exception as error:
             # A parser may fail in any way on a damaged file.
-            raise DataError(f"{path} cannot be read ({reason_of(error)})") from error
+            reason = f"{reason_of(error)}{self._hint(path)}"
+            raise DataError(f"{path} cannot be read ({reason})") from error
         for piece in pieces:
             if isinstance(piece, DataError):
                 raise DataError(f"{path}: {piece}") from piece
@@ -199,6 +256,15 @@ class Inputs:
             )
         return pieces[0]
 
+    def _hint(self, path: Path) -> str:
+        """Return which files the domain reads, for a file of another suffix."""
+        from seqgen.discovery import load_domain
+
+        if self._is_of_domain(path):
+            return ""
+        name = self.run.info["domain"]
+        return f"; files of {name} end in {', '.join(load_domain(name)[1].suffixes)}"
+
     def _text(self, path: Path) -> str:
         try:
             with path.open("rb") as file:
@@ -207,15 +273,29 @@ class Inputs:
             raise DataError(f"{path} is no text, and no file of this domain: {error}") from error
 
 
+@contextmanager
+def _notice(option: str, path: Path) -> Iterator[None]:
+    """Print a remark if a pipe delivers nothing for two seconds."""
+    from seqgen.cli.console import say
+
+    timer = Timer(NOTICE_AFTER, say, [f"{option}: waiting for a process to write to {path}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def standard_input(option: str) -> str:
     """Return all text of standard input.
 
     Raises
     ------
     DataError
-        If there is no input, nothing in it, or no text.
+        If it is closed, empty, or no text.
     """
-    # There is none in a process that was started without.
+    # A process may be started without one.
     if sys.stdin is None or sys.stdin.closed:
         raise DataError(f"{option} - reads standard input, which is closed; pipe the text in")
     binary = getattr(sys.stdin, "buffer", None)
@@ -229,7 +309,7 @@ def standard_input(option: str) -> str:
 
 
 def _all_bytes(file: BinaryIO) -> bytes:
-    """Return what a file holds that may be a pipe or a device, which need not end."""
+    """Return the content of a file, pipe or device; a device may be endless."""
     content = file.read(LONGEST_TEXT + 1)
     if len(content) > LONGEST_TEXT:
         raise DataError(f"more than {LONGEST_TEXT >> 20} MB came; give a shorter text")

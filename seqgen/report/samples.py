@@ -1,4 +1,4 @@
-"""Generated pieces as files, with a manifest that says how each came about."""
+"""Generated pieces as files, with a manifest: the settings, and how each piece came about."""
 
 from __future__ import annotations
 
@@ -6,29 +6,40 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from typing import Any, TypedDict
 
+from seqgen.bounds import Beam, Count, checked
+from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, DataError, RunError, reason_of
 from seqgen.evaluation.novelty import measure_novelty
 from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
+from seqgen.generation.beam import search
+from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
 
+#: Arguments of `generate` that a beam does without.
+_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "batch_size", "progress"}
+
+#: Arguments of `generate` and `search` that are no JSON, or recorded under another name.
+_NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "progress"}
+
 
 class Entry(TypedDict):
-    """What is read of a piece in a manifest."""
+    """The keys of a piece in a manifest that are read back."""
 
     files: list[str]
 
 
 class Manifest(TypedDict):
-    """What is read of ``manifest.json``."""
+    """The keys of ``manifest.json`` that are read back."""
 
     pieces: list[Entry]
 
@@ -61,7 +72,7 @@ def next_samples_folder(run: Run) -> Path:
 
 
 def newest_samples_folder(run: Run) -> Path:
-    """Return the last made of RUN/samples/1, 2 ...
+    """Return the newest of RUN/samples/1, 2 ...
 
     Raises
     ------
@@ -89,14 +100,14 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
     -------
     pieces : list of piece
     refused : list of str
-        What is wrong with files that hold no usable piece, such as one without a note.
+        Files without a usable piece, such as one without a note, and why.
 
     Raises
     ------
     RunError
-        If it is no such folder.
+        If the folder holds no samples.
     DataError
-        If a file is missing, none is usable, or a piece is in several.
+        If a file is missing, no piece is usable, or a piece is spread over several files.
     """
     try:
         entries = read_description(folder / SAMPLES, Manifest)["pieces"]
@@ -140,34 +151,118 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
     return pieces, refused
 
 
+@checked
+def generate_samples(
+    run: Run,
+    count: Count = 1,
+    folder: Path | str | None = None,
+    suffix: str | None = None,
+    *,
+    beam: Beam = 0,
+    rank: bool = False,
+    compare: Corpus | None = None,
+    settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> Samples:
+    """Generate pieces and write them, with the settings that they were made with.
+
+    Parameters
+    ----------
+    run, folder, suffix, rank, compare, overwrite
+        As for `write_samples`.
+    count : int
+        Number of pieces.
+    beam : int
+        Search for the most likely pieces with this many candidates. 0 samples.
+    settings : mapping, optional
+        More settings for the manifest, as JSON.
+    **options
+        Arguments of `seqgen.generate`, such as `prompt`, `sample`, `limit`, `seed` and `progress`.
+        A beam ignores `seed`, `batch_size` and `progress`.
+
+    Raises
+    ------
+    ConfigError
+        If a number is outside its bounds, the domain does not write such files, or `sample` or
+        `candidates` are given for a beam.
+    DataError
+        If the prompt cannot be encoded, or the codec's tracker allows no token.
+    RunError
+        If the folder is taken, or cannot be written.
+    """
+    if beam:
+        if options.get("sample") not in (None, SampleConfig()) or options.get("candidates"):
+            raise ConfigError("a beam search does not sample; leave out the sampling options")
+        options = {name: options[name] for name in options if name not in _NOT_OF_A_BEAM}
+        new, call = search(run, beam, count, **options), signature(search)
+        used = call.bind(run, beam, count, **options)
+    else:
+        new, call = generate(run, count, **options), signature(generate)
+        used = call.bind(run, count, **options)
+    used.apply_defaults()
+    made_with = {"count": count, "beam": beam, "rank": rank, **(settings or {})}
+    made_with |= _recorded(run, used.arguments)
+    return write_samples(
+        run,
+        new,
+        folder,
+        suffix,
+        rank=rank,
+        compare=compare,
+        settings=made_with,
+        overwrite=overwrite,
+    )
+
+
+def _recorded(run: Run, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `generate` or `search` for a manifest, with defaults filled in."""
+    recorded: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name == "sample":
+            recorded |= asdict((value or SampleConfig()).completed(**run.sampling))
+        elif name == "limit":
+            recorded |= asdict(value or LimitConfig())
+        elif name == "candidates" and value is None:
+            recorded[name] = run.codec.candidates(arguments["condition"])
+        elif name not in _NOT_RECORDED:
+            recorded[name] = value
+    return recorded
+
+
 def write_samples(
     run: Run,
     new: Iterable[Generated],
     folder: Path | str | None = None,
     suffix: str | None = None,
     *,
-    settings: Mapping[str, Any] | None = None,
+    rank: bool = False,
     compare: Corpus | None = None,
+    settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Samples:
-    """Write pieces into a new folder as they come.
+    """Write pieces into a new folder, with a manifest.
 
-    If Ctrl-C ends their making, those that exist are written before it is raised again.
+    After Ctrl-C the pieces that exist are written before it is raised again.
 
     Parameters
     ----------
     run : Run
     new : iterable of Generated
+        Each piece is written as soon as it comes.
     folder : Path or str, optional
-        By default RUN/samples/N for the next N that no other process takes.
+        By default RUN/samples/N for the next free N.
     suffix : str, optional
         One of the domain's formats; by default its first.
-    settings : mapping, optional
-        What `new` was made with, as JSON, for the manifest.
+    rank : bool
+        Number the pieces by likelihood per token, the most likely first; they are written after
+        the last one has come.
     compare : Corpus, optional
-        Say in the manifest how much of each piece stands in this corpus's training pieces.
+        Record how much of each piece is copied from the training pieces of this corpus.
+    settings : mapping, optional
+        How the pieces were made, as JSON, for the manifest.
     overwrite : bool
-        Replace a folder of samples that is there.
+        Replace an existing folder of samples.
 
     Raises
     ------
@@ -183,7 +278,7 @@ def write_samples(
     began = time.monotonic()
     with ExitStack() as finishing, _place(run, folder, overwrite) as (place, temporary):
         try:
-            for number, piece in enumerate(new, 1):
+            for number, piece in enumerate(_ranked(new) if rank else new, 1):
                 name = f"{run.info['domain']}-{number}{suffix}"
                 with undivided(), naming(place):
                     files = run.domain.write(piece.piece, temporary / name)
@@ -193,7 +288,7 @@ def write_samples(
             if not pieces:
                 raise
             interrupted = True
-        # Until the folder has its name: Ctrl-C again, out of impatience, must lose nothing.
+        # A second Ctrl-C must not lose the pieces before the folder has its name.
         finishing.enter_context(undivided())
         manifest = {
             "seqgen": "samples",
@@ -213,9 +308,23 @@ def write_samples(
     return Samples(place, pieces, manifest)
 
 
+def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:
+    """Yield all pieces, the most likely per token first, also after Ctrl-C."""
+    pieces: list[Generated] = []
+    interrupt = None
+    try:
+        for piece in new:
+            pieces.append(piece)
+    except KeyboardInterrupt as error:
+        interrupt = error
+    yield from sorted(pieces, key=lambda piece: -piece.log_probability_per_token)
+    if interrupt is not None:
+        raise interrupt
+
+
 @contextmanager
 def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tuple[Path, Path]]:
-    """Make a folder of samples; yields its path, and where to fill it."""
+    """Make a folder of samples; yield its path, and the temporary folder to fill."""
     with ExitStack() as held:
         if folder is None:
             numbers = count(_highest(run) + 1)
@@ -226,7 +335,7 @@ def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tup
 
 
 def chosen_suffix(run: Run, wanted: str | None) -> str:
-    """Return the suffix of the files, with its dot.
+    """Return the suffix of the files, with its dot; by default the domain's first.
 
     Raises
     ------
@@ -242,7 +351,7 @@ def chosen_suffix(run: Run, wanted: str | None) -> str:
 
 
 def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:
-    """Return what the manifest says of a piece."""
+    """Return the manifest entry of a piece."""
     about = {
         "files": [file.name for file in files],
         "index": piece.index,

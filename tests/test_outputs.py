@@ -39,6 +39,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
             2,
             "--out takes the name of a folder, found the file",
         ),
+        (["generate", "RUN", "-o", "gen.mid"], 2, "found the file name gen.mid"),
         (["train", "text", "--out", "model.txt"], 2, "found the file name model.txt"),
         (["demo", "music", "--out", "Tune.MID"], 2, "found the file name Tune.MID"),
         (["prepare", "text", "--out", "book.txt"], 2, "files to read go before --out"),

@@ -51,6 +51,27 @@ class Results:
     json: bool = False
     """Print the manifest for programs."""
 
+    def check(self, run: Run, out: Path | None) -> None:
+        """Refuse a folder or a format that cannot be written, before any work.
+
+        Raises
+        ------
+        ConfigError
+            If the folder is named like a file, or the domain does not write the format.
+        RunError
+            If the folder exists and may not be replaced.
+        """
+        from seqgen.discovery import find_domains
+        from seqgen.files import SAMPLES, refuse_existing
+        from seqgen.report.samples import chosen_suffix
+
+        suffixes = {suffix for domain in find_domains() for suffix in domain.suffixes}
+        suffixes.update(run.domain.formats)
+        check_folder(out, suffixes, "--format chooses what the files in it are")
+        if out is not None:
+            refuse_existing(out, marker=SAMPLES, overwrite=self.overwrite)
+        chosen_suffix(run, self.format)
+
     def corpus(self, run: Run) -> Corpus | None:
         """Return the corpus to compare with, if the results show novelty.
 
@@ -128,16 +149,12 @@ def generate(
     results
         How the results are written and shown.
     """
-    from seqgen.files import SAMPLES, refuse_existing
-    from seqgen.report.samples import chosen_suffix, generate_samples
+    from seqgen.report.samples import generate_samples
     from seqgen.run.folder import load
 
     beginning.check()
     loaded = load(run, device)
-    check_folder(out, loaded.domain.formats, "--format chooses what the files in it are")
-    if out is not None:
-        refuse_existing(out, marker=SAMPLES, overwrite=results.overwrite)
-    chosen_suffix(loaded, results.format)
+    results.check(loaded, out)
     corpus = results.corpus(loaded)
     inputs = Inputs(loaded, beginning.unknown)
     piece, condition = beginning.read(inputs)

@@ -81,7 +81,7 @@ def test_an_update_is_what_it_says(run, monkeypatch) -> None:
     learned = dict(learner.model.named_parameters())
     for name, before, gradient in zip(names, model.parameters(), gradients, strict=True):
         # After one segment the root of the mean square is the gradient's size.
-        step = adaptive.STEP_SIZE * gradient / (gradient.abs() + mean)
+        step = adaptive.LEARNING_RATE * gradient / (gradient.abs() + mean)
         assert torch.allclose(learned[name], before - step, atol=1e-6)
 
 
@@ -92,7 +92,7 @@ def test_weights_return_to_the_trained_ones(run, monkeypatch) -> None:
     batch = adaptive.Batch(inputs[None], targets[None], np.zeros((1, len(inputs), 0), np.int64))
     learner.read(batch)
     away = float((learner._weights - learner._trained).norm())
-    monkeypatch.setattr(adaptive, "STEP_SIZE", 0.0)
+    monkeypatch.setattr(adaptive, "LEARNING_RATE", 0.0)
     learner.read(batch)
     assert float((learner._weights - learner._trained).norm()) < away
 

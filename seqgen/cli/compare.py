@@ -19,10 +19,10 @@ FEW = 20
 
 
 def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> None:
-    """Compare generated pieces with those of the corpus by what the domain measures.
+    """Compare generated pieces with the corpus by the domain's metrics.
 
-    Writes metrics.json and the picture metrics.svg into the folder of the samples. An overlap
-    of 1 means that a new piece is no further from the corpus than its own pieces are.
+    Writes metrics.json and metrics.svg into the folder of the samples. An overlap of 1 means that a
+    generated piece is no further from the corpus than the corpus's own pieces are.
 
     Parameters
     ----------

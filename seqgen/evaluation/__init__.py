@@ -1,1 +1,1 @@
-"""Evaluation: how well a run predicts pieces, and how its own pieces compare with a corpus."""
+"""Evaluation: how well a run predicts pieces, and how generated pieces compare with a corpus."""

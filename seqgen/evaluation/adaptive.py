@@ -1,11 +1,11 @@
-"""Scoring with a model that learns from what it has read: every token is predicted first.
+"""Scoring with a model that learns as it reads: it predicts every token, then learns it.
 
-Three kinds of predictions are mixed: the network as it was trained, a copy of it that learns
-(dynamic evaluation, Krause et al. 2018), and n-gram counts of all orders that grow. The weights of
-the mixture are learned as well. The trained network is in the mixture, so adapting costs very
-little where there is nothing to adapt to.
+The model mixes the network as it was trained, a copy of it that learns (dynamic evaluation, Krause
+et al. 2018), and n-gram counts of all orders that grow. It learns the mixture's weights, too.
+The trained network is part of it, so adapting costs little where there is nothing to adapt to.
 
-What is learned stays for the pieces that follow: their order matters.
+What is learned from a piece stays for the next ones, so their order matters. Comes from:
+`seqgen.evaluation.scoring`.
 """
 
 from __future__ import annotations
@@ -35,43 +35,43 @@ from seqgen.run.folder import Run
 #: Steps between two updates of the network.
 SEGMENT = 20
 
-#: Twice the size of a usual update, and the share of the distance to the trained weights that an
-#: update takes back, both for a weight whose gradient is usually as large as that of others.
-STEP_SIZE, DECAY = 1e-3, 1e-3
+#: Learning rate, and the fraction of the distance to the trained weights that an update takes back.
+#: A weight with typical gradients of average size moves by half the learning rate.
+LEARNING_RATE, DECAY = 1e-3, 1e-3
 
-#: Segments of the training corpus that tell how large gradients usually are.
+#: Segments of the training corpus from which the typical size of gradients is measured.
 SAMPLED = 100
 
-#: Steps of a piece that are predicted in one go; whole segments.
+#: Steps of a piece that are predicted at once; a multiple of `SEGMENT`.
 CHUNK = 200 * SEGMENT
 
-#: Least share of what a token teaches in the weights of the mixture.
+#: Lowest learning rate of the weights of the mixture.
 RATE = 2e-3
 
 
 class Follower:
     """A copy of a run's network that learns from each segment after predicting it.
 
-    An update is the gradient divided by its usual size and the mean of that over all weights, and
-    a step back to the trained weights, longer where gradients are large. The usual size is the
-    root of the mean square so far.
+    The typical size of a weight's gradient is the root of its mean square so far. An update divides
+    the gradient by this size plus its mean over all weights. It also takes a step back to the
+    trained weights, which is longer where gradients are large.
 
     Parameters
     ----------
     run : Run
     corpus : Corpus, optional
-        What the run was trained on: mean squares then begin with it. Otherwise they come from
-        what is read alone.
+        The corpus of the run, whose gradients start the mean squares. Without it, only the pieces
+        that are read count.
     """
 
     def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
         self.model = copy.deepcopy(run.model)
-        # Dropout would be noise here. Training mode is what cuDNN wants to compute gradients in.
+        # No dropout: it would be noise here. cuDNN computes gradients in training mode only.
         self.model.dropout = 0.0
         self.model.train()
         self._parameters = list(self.model.parameters())
-        # All weights as one vector, of which the parameters become views.
-        self._weights = parameters_to_vector(self._parameters).detach()
+        # The parameters become views of one vector.
+        self._weights = parameters_to_vector(self._parameters).detach()  # (W,)
         vector_to_parameters(self._weights, self._parameters)
         self._trained = self._weights.clone()
         self._squares = torch.zeros_like(self._weights)
@@ -83,7 +83,7 @@ class Follower:
                 self._gradient(batch)
 
     def open(self) -> None:
-        """Begin a piece."""
+        """Start a piece."""
         self._state = self.model.start_state(1)
 
     def skip(self, batch: Batch) -> None:
@@ -99,14 +99,14 @@ class Follower:
             arrays = (batch.inputs[:, span], batch.targets[:, span], batch.features[:, span])
             cost, gradient = self._gradient(Batch(*arrays))
             nats.append(cost)
-            usual = self._squares.sqrt()
-            mean = usual.mean()
-            back = (DECAY / mean * usual).clamp_(max=1.0) * (self._trained - self._weights)
-            self._weights += back - STEP_SIZE * gradient / (usual + mean)
+            typical = self._squares.sqrt()  # (W,)
+            mean = typical.mean()
+            back = (DECAY / mean * typical).clamp_(max=1.0) * (self._trained - self._weights)
+            self._weights += back - LEARNING_RATE * gradient / (typical + mean)
         return np.concatenate(nats)
 
     def _gradient(self, batch: Batch) -> tuple[NDArray[np.float64], torch.Tensor]:
-        """Return the nats of the targets and the gradient of their mean, which counts as usual."""
+        """Return the nats ``(T,)`` and the gradient ``(W,)`` of their mean; update its squares."""
         nats, (h, c) = _token_nats(self.model, batch, self._state)
         self._state = (h.detach(), c.detach())
         mean = nats.sum() / max(batch.counted, 1)
@@ -118,14 +118,14 @@ class Follower:
 
 
 class AdaptiveReader:
-    """Predicts token by token with all it has learned, and learns.
+    """Predicts spans token by token with the mixture, and learns from each token.
 
     Parameters
     ----------
     run : Run
         A trained model with its codec; it stays as it is.
     corpus : Corpus, optional
-        What the run was trained on: the counts then begin with its counts.
+        The corpus of the run, whose n-gram counts the counts start with.
     """
 
     def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
@@ -136,9 +136,9 @@ class AdaptiveReader:
         self.weights = np.full(2 + LONGEST, 1 / (2 + LONGEST))
 
     def nats(self, span: Span) -> Iterator[NDArray[np.float64]]:
-        """Yield the nats of every id of a span, and of END if it ends its piece, in chunks.
+        """Yield the nats of every id of a span, and of END if the span ends its piece, in chunks.
 
-        What comes before the span sets the state and is not learned.
+        The tokens before the span set the state and are not learned.
         """
         model = self._run.model.eval()
         state = model.start_state(1)
@@ -156,8 +156,10 @@ class AdaptiveReader:
             batch = _batch(steps)
             with torch.no_grad():
                 trained, state = _token_nats(model, batch, state)
-            networks = np.stack([trained.cpu().numpy(), self._follower.read(batch)], axis=1)
-            counted = self._counts.read(inputs, targets, learn=True)
+            networks = np.stack(
+                [trained.cpu().numpy(), self._follower.read(batch)], axis=1
+            )  # (T, 2)
+            counted = self._counts.read(inputs, targets, learn=True)  # (T, LONGEST)
             probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
             yield _mix(probabilities, self.weights, self._read)
             self._read += len(inputs)
@@ -166,17 +168,16 @@ class AdaptiveReader:
 def score_adaptively(
     run: Run, pieces: Iterable[Piece], corpus: Corpus | None = None
 ) -> Iterator[Score]:
-    """Score pieces, in order, with a model that learns from every token after predicting it.
+    """Score pieces with a model that learns from every token after predicting it.
 
     Parameters
     ----------
     run : Run
         A trained model with its codec; it stays as it is.
     pieces : iterable of piece
-        What is learned from one stays for the next.
+        They are read in order: what is learned from one stays for the next.
     corpus : Corpus, optional
-        What the run was trained on, if it is at hand: it tells how large gradients usually are,
-        and its n-grams are counted.
+        The corpus of the run, if it still exists: for gradient sizes and n-gram counts.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def score_adaptively(
 def score_ids_adaptively(
     run: Run, encoded: Iterable[Ids], corpus: Corpus | None = None
 ) -> Iterator[Score]:
-    """Score pieces that are encoded already, as `score_adaptively` does."""
+    """Score encoded pieces as `score_adaptively` does."""
     spans = (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
     return score_spans_adaptively(run, spans, corpus)
 
@@ -197,7 +198,7 @@ def score_ids_adaptively(
 def score_spans_adaptively(
     run: Run, spans: Iterable[Span], corpus: Corpus | None = None
 ) -> Iterator[Score]:
-    """Score spans as `score_adaptively` does; only their own tokens are learned."""
+    """Score spans as `score_adaptively` does; the tokens before them are not learned."""
     reader = AdaptiveReader(run, corpus)
     for span in spans:
         nats = np.concatenate(list(reader.nats(span)))  # (stop - start, and END,)
@@ -207,9 +208,9 @@ def score_spans_adaptively(
 
 
 def adapt(run: Run, piece: Piece) -> Run:
-    """Return the run with a model that has learned from a piece, read once from its START.
+    """Return the run with a model that has learned from a piece, read once from START.
 
-    The folder stays as it is, and END is not learned: the piece may be a prompt.
+    END is not learned, because the piece may be a prompt. The folder stays as it is.
 
     Raises
     ------
@@ -241,16 +242,16 @@ def _token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor
 def _mix(
     probabilities: NDArray[np.float64], weights: NDArray[np.float64], read: int
 ) -> NDArray[np.float64]:
-    """Return the nats of each step under the mixture, whose weights move after each.
+    """Return the nats ``(N,)`` of each step under the mixture; its weights move after each step.
 
     Parameters
     ----------
     probabilities : float64 array (N, K)
-        What each of K models gives to the tokens.
+        Probabilities of the tokens under each of K models.
     weights : float64 array (K,)
-        Moved in place, towards the share that each model had in the probability of a token.
+        Changed in place, towards each model's share of a token's probability.
     read : int
-        Tokens before: the first ones move the weights most.
+        Number of tokens read before: the first tokens move the weights most.
     """
     nats = np.empty(len(probabilities))
     for step in range(len(nats)):

@@ -1,9 +1,9 @@
-"""New pieces beside those of the corpus: what a domain measures on both, and how alike it is.
+"""Comparison: a domain's metrics of generated pieces beside those of the corpus.
 
-Two sets of pieces are compared as Yang and Lerch do ("On the evaluation of generative models in
-music", Neural Computing and Applications 32, 2020): by the distances between any two pieces of
-the corpus and those between a new piece and one of the corpus. Where the densities of the two
-overlap wholly, a new piece is no further from the corpus than its own pieces are.
+Two distributions are compared, as in Yang and Lerch ("On the evaluation of generative models in
+music", Neural Computing and Applications 32, 2020): distances between two pieces of the corpus, and
+distances from a generated piece to one of the corpus. If their densities overlap fully, a generated
+piece is no further from the corpus than the corpus's own pieces are.
 
 Comes from: `seqgen.generation.engine`. Next: `seqgen.report.charts` draws it.
 """
@@ -25,30 +25,30 @@ from seqgen.run.folder import Run
 
 Floats: TypeAlias = NDArray[np.float64]
 
-#: Most pieces of the corpus that are measured: these have 19,900 distances.
+#: Most pieces of the corpus that are measured: they have 19,900 distances.
 REFERENCE = 200
 
-#: Points at which densities are compared.
+#: Number of points at which densities are compared.
 POINTS = 200
 
-#: What no density is less than, as a share of an even one: keeps the divergence finite.
+#: Lowest density, as a fraction of the uniform one; it keeps the divergence finite.
 FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One property of new pieces beside that of the corpus.
+    """One metric of generated pieces beside that of the corpus.
 
     Attributes
     ----------
     name : str
     metric : Metric
-        The values, without the pieces that have none.
+        The values, without pieces that have none.
     overlap : float or None
-        Area that the densities of distances within the corpus, and from new pieces to it, share:
-        0 to 1. None if the corpus has fewer than three pieces with a value, or there is no new one.
+        Shared area of two densities, 0 to 1: of distances within the corpus, and from generated
+        pieces to it. None if fewer than three pieces of the corpus have a value.
     divergence : float or None
-        Kullback-Leibler divergence of the second from the first, in nats.
+        Kullback-Leibler divergence of the second density from the first, in nats.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Comparison:
     divergence: float | None
 
     def sides_as_text(self) -> tuple[str, str]:
-        """Return mean and deviation of what is new and of the corpus, or the fullest bins."""
+        """Return mean and deviation of both sides, generated first, or their fullest bins."""
         new, corpus = (
             self._fullest(values)
             if self.metric.bins
@@ -67,7 +67,7 @@ class Comparison:
         return new, corpus
 
     def _fullest(self, values: Floats) -> str:
-        """Return the bin that holds most, with its share."""
+        """Return the bin with the largest share, and this share."""
         mean = values.mean(axis=0)
         return f"{self.metric.bins[mean.argmax()]} {mean.max():.0%}"
 
@@ -93,25 +93,25 @@ class Comparison:
 
 
 def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) -> list[Comparison]:
-    """Compare new pieces with held-out ones of the corpus.
+    """Compare generated pieces with held-out pieces of the corpus.
 
     Parameters
     ----------
     run : Run
     generated : sequence of pieces
     corpus : Corpus, optional
-        By default the run's. Of its validation split, or its training pieces where there is none,
-        at most `REFERENCE` are decoded, evenly spaced.
+        By default the run's. At most `REFERENCE` pieces of its validation split are decoded, evenly
+        spaced; training pieces if that split is empty.
 
     Returns
     -------
     list of Comparison
-        Empty if the domain measures nothing. Left out is what no piece of one side has.
+        Empty if the domain has no metrics. A metric that no piece of one side has is left out.
 
     Raises
     ------
     CorpusError
-        If the corpus is gone.
+        If the corpus does not exist any more.
     PluginError
         If the domain returns arrays of another shape than the contract says.
     """
@@ -120,7 +120,7 @@ def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) 
 
 
 def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
-    """Return what both sides have, with how alike the two are."""
+    """Return the metrics that both sides have, with overlap and divergence."""
     return [
         Comparison(name, metric, *_likeness(metric))
         for name, metric in measured.items()
@@ -129,7 +129,7 @@ def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
 
 
 def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
-    """Yield the pieces to compare with; the end of a long piece is one, in its metre and voices."""
+    """Yield the reference pieces; the held-out end of a piece is one, decoded as a continuation."""
     codec, segments = corpus.codec, corpus.segments(evaluated_split(corpus))
     count = min(len(segments), REFERENCE)
     for number in np.arange(count) * len(segments) // max(count, 1):
@@ -141,12 +141,12 @@ def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
 def measure(
     domain: Domain, generated: Sequence[Piece], reference: Sequence[Piece]
 ) -> dict[str, Metric]:
-    """Return what a domain measures, without the pieces that have no value.
+    """Return the metrics of a domain, without pieces that have no value.
 
     Raises
     ------
     PluginError
-        If an array has not one row a piece, or not one column a bin.
+        If an array has not one row for each piece, or not one column for each bin.
     """
     return checked(domain, domain.metrics(generated, reference), generated, reference)
 
@@ -157,12 +157,12 @@ def checked(
     generated: Sequence[Piece],
     reference: Sequence[Piece],
 ) -> dict[str, Metric]:
-    """Return metrics of a domain without the pieces that have no value.
+    """Check the shapes of metrics, and drop the pieces that have no value.
 
     Raises
     ------
     PluginError
-        If an array has not one row a piece, or not one column a bin.
+        If an array has not one row for each piece, or not one column for each bin.
     """
     kept = {}
     for name, metric in found.items():
@@ -181,9 +181,9 @@ def checked(
 
 
 def _likeness(metric: Metric) -> tuple[float | None, float | None]:
-    """Return overlap and divergence of the distances within the corpus and from it."""
+    """Return overlap and divergence of distances within the corpus and from generated pieces."""
     count = len(metric.reference)
-    # Two pieces have one distance, which is no distribution.
+    # Two pieces have one distance only, which is no distribution.
     if count < 3:
         return None, None
     new, old = (side.reshape(len(side), -1) for side in (metric.generated, metric.reference))
@@ -192,12 +192,12 @@ def _likeness(metric: Metric) -> tuple[float | None, float | None]:
 
 
 def _distances(one: Floats, other: Floats) -> Floats:
-    """Return the Euclidean distance of every row of one array to every row of another."""
+    """Return the Euclidean distances (N, M) between rows (N, K) and rows (M, K)."""
     return np.asarray(np.sqrt(np.square(one[:, None] - other[None]).sum(axis=-1)))
 
 
 def likeness(one: Floats, other: Floats) -> tuple[float, float]:
-    """Return how far the densities of two samples overlap, and how far the second diverges.
+    """Return the overlap of the densities of two samples, and the divergence of the second.
 
     Parameters
     ----------
@@ -221,17 +221,18 @@ def likeness(one: Floats, other: Floats) -> tuple[float, float]:
 
 
 def grid(*samples: Floats) -> Floats:
-    """Return evenly spaced points ``(POINTS,)`` around all values of some samples."""
+    """Return evenly spaced points ``(POINTS,)`` that cover all values of some samples."""
     low, high = (float(end(np.concatenate(samples))) for end in (np.min, np.max))
     margin = (high - low) / 5
     return np.linspace(low - margin, high + margin, POINTS)
 
 
 def density(values: Floats, points: Floats) -> Floats:
-    """Return the density of values ``(N,)`` at evenly spaced points, by normal kernels.
+    """Return the kernel density ``(P,)`` of values ``(N,)`` at evenly spaced points ``(P,)``.
 
-    Their width is Scott's, the deviation times N^(-1/5), and at least two points.
+    The kernels are normal. Their width follows Scott's rule, the deviation times N^(-1/5), and is
+    at least the distance of two points.
     """
     width = max(float(values.std()) * len(values) ** -0.2, 2 * float(points[1] - points[0]))
-    kernels = np.exp(-0.5 * np.square((points[:, None] - values[None]) / width))
+    kernels = np.exp(-0.5 * np.square((points[:, None] - values[None]) / width))  # (P, N)
     return np.asarray(kernels.sum(axis=1) / (len(values) * width * np.sqrt(2 * np.pi)))

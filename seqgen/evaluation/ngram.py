@@ -1,11 +1,11 @@
-"""The baseline: interpolated n-gram counts, ready in seconds. A network has to beat it.
+"""The baseline: interpolated n-gram counts, ready in seconds. A network should beat it.
 
 Witten and Bell's smoothing (1991, method C): a context that was followed by D different ids
 gives D / (D + its count) of its probability to the next shorter context.
 
-The same counts may grow while they are read, which is how `seqgen.evaluation.adaptive` uses them.
-They lie in one hash table: an entry for every sequence of ids, which is what follows a context and,
-one step later, a context itself.
+Counts may grow while they are read, as `seqgen.evaluation.adaptive` needs. They are in one hash
+table with one entry for every sequence of ids: a context and its next id are one sequence, which is
+itself a context one step later. Comes from: `seqgen.data.spans`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
 
-#: Length of the longest n-grams among which `baseline` chooses.
+#: Highest order that `baseline` tries.
 LONGEST = 8
 
 #: Most tokens that `baseline` counts.
@@ -35,24 +35,25 @@ COUNTED = 2**22
 #: Slots of the largest table: 336 MB, and half as much again while it is made.
 MOST_SLOTS = 2**24
 
-#: Multiplier of the polynomial hash of sequences, and the hash of the empty one.
+#: Multiplier of the polynomial hash of a sequence, and the hash of the empty sequence.
 _MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 
 #: Spreads hashes over the slots of the table.
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
-#: Steps that are counted or predicted in one go.
+#: Steps that are counted or predicted at once.
 CHUNK = 2**16
 
-#: Columns of the table: how often a sequence came, how often something followed it, and how many
-#: different ids did.
+#: Columns of the table: how often a sequence occurred, how often an id followed it, and how many
+#: different ids followed it.
 _CAME, _FOLLOWED, _DIFFERENT = 0, 1, 2
 
 
 class NgramModel:
     """Predicts an id from the ``order - 1`` ids before it.
 
-    It reads as the network does: START opens a piece, and END makes it forget the context.
+    It reads steps as the network does: START and END reset the context. It is a
+    `seqgen.plugin.Predictor`.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class NgramModel:
     Attributes
     ----------
     counted : int
-        Ids counted so far, START and END not among them.
+        Number of ids counted so far, without START and END.
     """
 
     def __init__(self, vocab: Vocab, order: int) -> None:
@@ -109,24 +110,24 @@ class NgramModel:
         return nats, end_nats
 
     def read(self, inputs: Ids, targets: Ids, *, learn: bool) -> NDArray[np.float64]:
-        """Predict the target of every step, and then count it, if it is to be learned.
+        """Predict the target of every step, and then count it if `learn` is true.
 
-        The context is carried from one call to the next.
+        The context is carried from call to call.
 
         Parameters
         ----------
         inputs : int64 array (N,)
-            Ids read, START and END among them.
+            Ids read, START and END included.
         targets : int64 array (N,)
-            The id to predict after each, or `seqgen.data.batches.IGNORE`.
+            The id after each, or `seqgen.data.batches.IGNORE`.
         learn : bool
-            Whether to count as well, while the table has room.
+            Whether to count the targets, as long as the table has room.
 
         Returns
         -------
         float64 array (N, order)
-            Column n is the probability of each target given the n ids before it; 1 where it is
-            to be ignored.
+            Column n is the probability of each target given the n ids before it; 1 for an
+            ignored target.
         """
         learn = learn and self._has_room(len(inputs) * (self.order + 1))
         probabilities = np.ones((len(inputs), self.order))
@@ -147,11 +148,11 @@ class NgramModel:
         return probabilities
 
     def forget(self) -> None:
-        """Forget the ids that were read, as END makes it do: what is counted stays."""
+        """Reset the context, as END does; the counts stay."""
         _open(self._context, self._vocab.start)
 
     def shorten(self, order: int) -> None:
-        """Go on with n-grams of this length at most, from the same counts."""
+        """Lower the order and keep the counts."""
         self.order = order
         self._context = self._context[:order]
 
@@ -164,7 +165,7 @@ class NgramModel:
         return result
 
     def _has_room(self, entries: int) -> bool:
-        """Double the table until half of it is enough; return whether it is."""
+        """Double the table until half of it suffices; return whether it does."""
         slots = len(self._keys)
         while self._used + entries > slots // 2 and slots < MOST_SLOTS:
             slots *= 2
@@ -177,18 +178,17 @@ class NgramModel:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What counting alone achieves on a corpus.
+    """The n-gram model with the lowest loss on the validation split.
 
     Attributes
     ----------
     order : int
-        Length of the n-grams that predict the validation split best.
+        Its order.
     nats_per_token : float
-        Their loss there, on what `seqgen.evaluation.loss.evaluate` reads: END is a token.
+        Its loss on the spans that `seqgen.evaluation.loss.evaluate` reads; END is a token.
     tokens : int
-        Training tokens that were counted.
+        Number of training tokens counted.
     model : NgramModel
-        The counts, of this order.
     """
 
     order: int
@@ -198,10 +198,10 @@ class Baseline:
 
 
 def baseline(corpus: Corpus, most: int = EVALUATED) -> Baseline:
-    """Count the training split and choose the order that predicts the validation split best.
+    """Count the training split and choose the order with the lowest validation loss.
 
-    Of a validation split of more than `most` tokens the sample is read that evaluations read.
-    Where it is empty, the training split stands in, as in training.
+    The spans are those that evaluations read: a sample if the split has more than `most` tokens,
+    and training pieces if it is empty.
     """
     model = count(corpus)
     nats, counted = np.zeros(LONGEST), 0
@@ -215,9 +215,9 @@ def baseline(corpus: Corpus, most: int = EVALUATED) -> Baseline:
 
 
 def count(corpus: Corpus) -> NgramModel:
-    """Count the first `COUNTED` tokens of the training split, or as many as the table takes.
+    """Count the first `COUNTED` tokens of the training split, as far as the table has room.
 
-    They are counted as they are: without augmentation.
+    They are counted without augmentation.
     """
     model = NgramModel(corpus.vocab, LONGEST)
     for inputs, targets in _training_steps(corpus):
@@ -226,7 +226,7 @@ def count(corpus: Corpus) -> NgramModel:
 
 
 def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets of the first training tokens, as the network would read them."""
+    """Yield inputs ``(T,)`` and targets ``(T,)`` of the first training tokens."""
     for batch in islice(held_out_stream(corpus, "train", 1, CHUNK), COUNTED // CHUNK):
         yield batch.inputs[0], batch.targets[0]
 
@@ -242,7 +242,7 @@ def _read(
     context: NDArray[np.uint64],
     probabilities: NDArray[np.float64],
 ) -> int:
-    """Do the work of `NgramModel.read`; return how many entries are new."""
+    """Do the work of `NgramModel.read`; return the number of new entries."""
     order, new = len(context), 0
     for step in range(len(inputs)):
         _advance(context, inputs[step], ends)
@@ -310,7 +310,7 @@ def _interpolate(
 def _count(
     keys: NDArray[np.uint64], table: NDArray[np.uint32], context: np.uint64, target: int
 ) -> int:
-    """Take note of what followed a context; return how many entries are new."""
+    """Count an id that followed a context; return the number of new entries."""
     new, before = 0, _find(keys, context)
     if not keys[before]:
         keys[before] = context
@@ -329,7 +329,7 @@ def _count(
 
 @compiled
 def _open(context: NDArray[np.uint64], start: int) -> None:
-    """Set the contexts of all lengths, from 0 on, to those before the first id of a piece."""
+    """Set the contexts of all lengths to those before the first id of a piece."""
     context[0] = _EMPTY
     for length in range(1, len(context)):
         context[length] = _longer(context[length - 1], start)
@@ -343,7 +343,7 @@ def _longer(sequence: np.uint64, token: int) -> np.uint64:
 
 @compiled
 def _find(keys: NDArray[np.uint64], key: np.uint64) -> int:
-    """Return the slot of a key, or the free one where it belongs."""
+    """Return the slot of a key, or the free slot for it."""
     last = len(keys) - 1
     slot = np.int64((key * _SPREAD) >> np.uint64(20)) & last
     while keys[slot] and keys[slot] != key:
@@ -358,7 +358,7 @@ def _copy(
     new_keys: NDArray[np.uint64],
     new_table: NDArray[np.uint32],
 ) -> None:
-    """Bring all entries into a larger table."""
+    """Copy all entries into a larger table."""
     for slot in range(len(keys)):
         if keys[slot]:
             place = _find(new_keys, keys[slot])

@@ -1,7 +1,8 @@
-"""How much of a piece was copied from the training corpus, and from where.
+"""Novelty: how much of a piece was copied from the training corpus, and from where.
 
-The piece becomes a suffix automaton (Blumer et al. 1985), through which the corpus runs once:
-time in proportion to both, memory to the piece alone.
+The piece becomes a suffix automaton (Blumer et al. 1985), which reads the corpus once. Time is
+proportional to both, memory to the piece alone. Comes from: `seqgen.data.corpus`. Next:
+`seqgen.report.samples` writes it into the manifest.
 """
 
 from __future__ import annotations
@@ -17,33 +18,33 @@ from seqgen.compiling import compiled
 from seqgen.data.corpus import Corpus
 from seqgen.plugin import Ids
 
-#: Lengths of the n-grams that are counted.
+#: Lengths of the n-grams whose copied share is measured.
 LENGTHS = (4, 8, 16, 32)
 
-#: Tokens of the corpus that are looked at in one go.
+#: Tokens of the corpus that are read at once.
 STRIDE = 2**20
 
 
 @dataclass(frozen=True)
 class Novelty:
-    """What a piece has in common with the training pieces.
+    """The passages that a piece shares with training pieces.
 
     Attributes
     ----------
     longest : int
-        Tokens of the longest span that stands in a training piece as well.
+        Tokens of the longest passage that also occurs in a training piece.
     start : int
-        Where in the piece it begins.
+        First token of the passage in the piece.
     place : str
-        The same in words of the codec, such as a bar.
+        The same in the codec's words, such as "bar 12".
     source : str
-        The training piece, by file.
+        File of the training piece.
     source_start : int
-        Where in the training piece it begins.
+        First token of the passage in the training piece.
     source_place : str
-        The same in words.
+        The same in the codec's words.
     copied : dict of int to float
-        The share of the piece's n-grams, for some n, that stand in a training piece.
+        For each n of `LENGTHS`, the fraction of the piece's n-grams that occur in training pieces.
     """
 
     longest: int
@@ -63,9 +64,9 @@ def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelt
     ----------
     corpus : Corpus
     ids : int64 array (N,)
-        Of the corpus's vocabulary.
+        Ids of the corpus's vocabulary.
     prompt : int
-        How many ids at the beginning were given, and are not compared.
+        Number of ids at the beginning that were given; they are not compared.
     """
     symbols, local = np.unique(ids[prompt:], return_inverse=True)
     automaton = build(local.astype(np.int64), len(symbols))
@@ -99,20 +100,20 @@ def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelt
 
 
 class Automaton(NamedTuple):
-    """The suffix automaton of N symbols: at most 2 N states, the first of them empty.
+    """The suffix automaton of N symbols: at most 2 N states; the first is the empty sequence.
 
     Attributes
     ----------
     following : int32 array (states, symbols)
-        The state after another symbol, or -1.
+        The state after one more symbol, or -1.
     links : int64 array (states,)
-        The state of the longest suffix that occurs elsewhere too; -1 for the first.
+        The state of the longest suffix that also occurs elsewhere; -1 for the first state.
     lengths : int64 array (states,)
-        Of the longest sequence that leads to a state.
+        Length of the longest sequence that leads to a state.
     ends : int64 array (states,)
-        Where that sequence first ends.
+        Position at which that sequence first ends.
     matched : int64 array (states,)
-        Of the longest sequence in the corpus that led here; filled in by `follow`.
+        Length of the longest sequence of the corpus that led to a state; filled in by `follow`.
     """
 
     following: NDArray[np.int32]
@@ -156,7 +157,7 @@ def _build(automaton: Automaton, symbols: Ids) -> None:
             if lengths[other] == lengths[state] + 1:
                 links[new] = other
             else:
-                # The other state also ends longer sequences: its shorter ones get their own.
+                # Longer sequences also lead to the other state: shorter ones get a clone.
                 clone = states
                 states += 1
                 lengths[clone], ends[clone] = lengths[state] + 1, ends[other]
@@ -172,16 +173,16 @@ def _build(automaton: Automaton, symbols: Ids) -> None:
 def follow(
     automaton: Automaton, symbols: Ids, state: int, matched: int
 ) -> tuple[int, int, int, tuple[int, int]]:
-    """Run symbols, -1 for any that the piece has not, through the automaton.
+    """Read symbols of the corpus; -1 stands for a symbol that the piece has not.
 
     Returns
     -------
     state, matched : int
-        Where to go on, and how many last symbols are a sequence of the piece.
+        The state to continue from, and how many of the last symbols are a passage of the piece.
     longest : int
-        The most there were.
+        The highest `matched` on the way.
     at : (int, int)
-        The state and the position at which it was so.
+        The state and the position at which it was reached.
     """
     longest, at = 0, (0, 0)
     for position, symbol in enumerate(symbols):
@@ -202,9 +203,9 @@ def follow(
 
 @compiled
 def copied_lengths(automaton: Automaton, symbols: Ids) -> Ids:
-    """Return for each position the longest sequence that ends there and was matched."""
+    """Return for each position ``(N,)`` the length of the longest match that ends there."""
     matched = automaton.matched
-    # What was matched, was matched with all its suffixes: longest states first.
+    # All suffixes of a match are matches as well; longest states first.
     for state in np.argsort(-automaton.lengths):
         link = automaton.links[state]
         if link > 0 and matched[state]:

@@ -1,7 +1,7 @@
-"""A model is asked for what users ask for, and what it writes is measured.
+"""Probes: generate a piece for typical conditions, and measure how well it follows them.
 
-Comes from: `seqgen.generation.engine`. The conditions and the measures are the domain's. Next:
-`seqgen.report.charts` draws them beside what is measured on pieces written freely.
+The conditions and the metrics are the domain's. Comes from: `seqgen.generation.engine`. Next:
+`seqgen.report.charts` draws them beside the metrics of pieces generated without a condition.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from seqgen.run.folder import Run
 
 
 def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comparison]:
-    """Write a piece for each of the domain's probes, and measure how well they are followed.
+    """Generate a piece for each of the domain's probes, and measure how well it follows its probe.
 
     Parameters
     ----------
     run : Run
     corpus : Corpus, optional
-        By default the run's. Its pieces are measured beside the new ones.
+        By default the run's. Its pieces are measured beside the generated ones.
     seed : int
-        Piece i is written with this seed plus i.
+        Piece i has the seed `seed` + i.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comp
     Raises
     ------
     CorpusError
-        If the corpus is gone.
+        If the corpus does not exist any more.
     PluginError
         If the domain returns arrays of another shape than the contract says.
     """

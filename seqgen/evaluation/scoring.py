@@ -1,7 +1,8 @@
-"""The loss of given pieces under a trained model: every piece from its own START, exactly.
+"""The loss of given pieces under a trained model, each from its own START.
 
-Pieces are read side by side, in windows whose state is carried, so that memory does not grow
-with their length. Next: `seqgen.evaluation.adaptive`, where the model learns from what it has read.
+Pieces are read side by side, in windows with carried state, so memory does not grow with their
+length. Next: `seqgen.evaluation.adaptive`, where the model learns from the tokens it has read, and
+`seqgen.evaluation.table`, where both stand beside a baseline.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from seqgen.run.folder import Run
 
 @dataclass(frozen=True)
 class Score:
-    """What a model thinks of a piece, or of a span of one.
+    """The loss of a piece, or of a span of one.
 
     Attributes
     ----------
     tokens : int
-        Tokens that were predicted, END not counted.
+        Predicted tokens, without END.
     nats : float
         Their negative log-probability.
     end_nats : float
-        That of END after them; 0 for a span that ends before its piece.
+        The same of END; 0 for a span that ends before its piece.
     units : dict of str to float
-        What else `nats` may be divided by, from the codec.
+        Amounts of the codec's units, such as characters, by which `nats` may be divided.
     """
 
     tokens: int
@@ -41,7 +42,7 @@ class Score:
 
 
 def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
-    """Score pieces, in order, in memory that does not grow with their length but for their ids.
+    """Score pieces, in order; only their ids take more memory for longer pieces.
 
     Parameters
     ----------
@@ -58,21 +59,21 @@ def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
 
 
 def score_ids(run: Run, encoded: Iterable[Ids]) -> Iterator[Score]:
-    """Score pieces that are encoded already: arrays ``(N,)`` of the codec's ids."""
+    """Score encoded pieces: arrays ``(N,)`` of the codec's ids."""
     return score_spans(
         run, (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
     )
 
 
 def score_spans(run: Run, spans: Iterable[Span]) -> Iterator[Score]:
-    """Score spans: each is predicted from what comes before it in its piece."""
+    """Score spans; each is predicted from the tokens before it in its piece."""
     for group in grouped(spans):
         for span, (nats, end_nats) in zip(group, _totals(run, group), strict=True):
             yield Score(span.stop - span.start, nats, end_nats, span_units(run, span))
 
 
 def span_units(run: Run, span: Span) -> dict[str, float]:
-    """Return what the codec counts in a span: in the piece up to its end, less what was before."""
+    """Return the units of a span: those of the piece up to its end, minus those before it."""
     units = run.codec.units(span.until(span.stop))
     if not span.start:
         return units
@@ -82,8 +83,8 @@ def span_units(run: Run, span: Span) -> dict[str, float]:
 
 @torch.no_grad()
 def _totals(run: Run, group: list[Span]) -> list[tuple[float, float]]:
-    """Return the nats of all ids, and of END, of each span."""
-    totals = np.zeros((len(group), 2))
+    """Return the nats of the ids, and of END, of each span."""
+    totals = np.zeros((len(group), 2))  # columns: ids, END
     for predicted in read(run.model.eval(), group):
         ends = (predicted.targets == run.vocab.end).long().cpu().numpy()
         np.add.at(totals, (predicted.lanes, ends), predicted.nats.cpu().numpy())

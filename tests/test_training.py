@@ -158,7 +158,7 @@ def test_dropout_rises_while_pieces_are_recited_and_no_further_than_it_may(tmp_p
     assert messages(0.0) == []
 
 
-def test_the_step_size_rises_and_falls_to_nothing() -> None:
+def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     sizes = [learning_rate(fraction / 1000, 1.0) for fraction in range(1001)]
     top = sizes.index(max(sizes))
     assert top == 20 and max(sizes) == pytest.approx(1.0)
@@ -252,7 +252,7 @@ def test_leaving_the_loop_keeps_what_was_learned(corpus, tmp_path: Path, monkeyp
         assert torch.equal(one, two)
 
 
-def test_some_lanes_begin_a_window_with_nothing(corpus, monkeypatch) -> None:
+def test_some_sequences_begin_a_window_with_the_zero_state(corpus, monkeypatch) -> None:
     monkeypatch.setattr("seqgen.training.learner.FORGETTING", 0.3)
     states = []
     real = batch_nats
@@ -291,7 +291,7 @@ def test_any_length_of_validation_piece_has_a_loss(length: int, tmp_path: Path) 
     assert math.isfinite(evaluate(build(corpus), corpus))
 
 
-def test_a_corpus_of_fewer_tokens_than_lanes_can_be_trained_on(tmp_path: Path) -> None:
+def test_a_corpus_of_fewer_tokens_than_the_batch_size_can_be_trained_on(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("abc")
     corpus = seqgen.prepare("text", [tmp_path / "a.txt"])
     config = replace(SHORT, tokens=500, batch_size=8, window=4, evaluations=2)

@@ -113,8 +113,8 @@ def say_corpus(corpus: Corpus) -> None:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")
     tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
     say(
-        f"{info['pieces']:,} pieces as {info['codec']['name']} tokens ({tokens}); "
-        f"vocabulary {len(info['vocab'])}"
+        f"{info['pieces']:,} piece{'s' * (info['pieces'] != 1)} as {info['codec']['name']} tokens "
+        f"({tokens}); vocabulary {len(info['vocab'])}"
     )
     if info["duplicates"]:
         say(f"left out {len(info['duplicates'])} duplicate pieces")

@@ -82,7 +82,7 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     from seqgen.report.curves import as_image
 
     if curves is None:
-        raise RunError(f"{folder} has no reports of a training to draw; train it first")
+        raise RunError(f"{folder} has no record of a training to draw; train it first")
     write_atomic(path, as_image(curves, path.suffix.lower()))
 
 

@@ -210,7 +210,7 @@ def _follow(
 def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
     """Print the loss of the best model, what was chosen for it, and what to do better."""
     from seqgen.cli.console import say
-    from seqgen.data.spans import evaluated_split
+    from seqgen.data.spans import evaluated, evaluated_split
     from seqgen.run.card import advice_for, beaten_by, sampling_facts
 
     best = run.info["result"]
@@ -222,9 +222,11 @@ def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
         f"on {best['valid_tokens']:,} of {corpus.size(evaluated_split(corpus)):,} held-out tokens"
     )
     if "temperature" in best:
+        read = evaluated(corpus, run.train_config.evaluation_tokens).tokens
         say(
-            f"the evaluation during training gave {best['chosen_loss']:.4f}; then the logits were "
-            f"divided by the temperature {best['temperature']}, fitted on the validation split"
+            f"the evaluation during training gave {best['chosen_loss']:.4f}, on {read:,} held-out "
+            f"tokens; then the logits were divided by the temperature {best['temperature']}, "
+            f"fitted on the same tokens"
         )
     for fact in sampling_facts(run.info.get("sampling")).values():
         say(f"chose {fact}")
@@ -237,7 +239,7 @@ def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
 def _with_threads(result: dict[str, Any]) -> str:
     """Return the number of threads of a training as words; nothing if it is unknown."""
     count = result.get("threads")
-    return "" if count is None else f" with {count} thread{'s' if count > 1 else ''}"
+    return "" if count is None else f" with {count} thread{'s' * (count != 1)}"
 
 
 def _show(report: Report, show: Meter) -> None:

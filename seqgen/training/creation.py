@@ -124,7 +124,7 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
     same = replace(start.model_config, dropout=model.dropout)
     if model not in (ModelConfig(dropout=model.dropout), same):
         raise ConfigError(
-            f"the network of {start.folder} ({start.model_config}) differs from the requested one "
+            f"{start.folder} has another network ({start.model_config}) than the requested one "
             f"({model}); leave out the model options, or leave out --from"
         )
     return same

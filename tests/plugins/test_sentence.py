@@ -330,6 +330,9 @@ def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(run, tmp_path, ca
     capsys.readouterr()
     assert command("generate", run.folder, "--given", "nosuch.txt", "-o", tmp_path / "no") == 4
     assert "there is no file nosuch.txt" in " ".join(capsys.readouterr().err.split())
+    assert command("generate", run.folder, "--prompt", tmp_path / "letter.txt") == 4
+    err = " ".join(capsys.readouterr().err.split())
+    assert "not a file of ink, found .txt; use --given" in err and "end in .inkml, .xml" in err
     assert not (tmp_path / "no").exists()
 
 

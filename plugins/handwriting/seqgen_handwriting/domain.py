@@ -172,8 +172,8 @@ def _pieces(path: Path) -> Iterable[Ink | DataError]:
             return read_unipen(path)
         case suffix if suffix not in SUFFIXES:
             raise DataError(
-                f"expected a file of ink ({', '.join(SUFFIXES)}), found {path.name}; "
-                f"use --given for a text to be written"
+                f"it is not a file of ink, found {path.suffix or 'no suffix'}; use --given for a "
+                f"text to be written"
             )
     root = root_of(path)
     match local_name(root):

@@ -342,8 +342,7 @@ class Codec(Protocol):
         """
         if condition is not None:
             raise DataError(
-                f"codec {type(self).__name__} takes no condition: nothing can be given; "
-                f"leave out --given"
+                "this model's codec takes no condition: nothing can be given; leave out --given"
             )
         return None
 

@@ -354,5 +354,5 @@ def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch) -> None:
 
 
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:
-    with pytest.raises(DataError, match="CharacterCodec takes no condition: nothing can be given"):
+    with pytest.raises(DataError, match="this model's codec takes no condition: nothing can be"):
         next(seqgen.generate(run, condition="a melody"))

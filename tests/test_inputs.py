@@ -59,6 +59,16 @@ def test_a_text_is_the_same_wherever_it_comes_from(form, inputs, tmp_path, monke
     assert inputs.stop(data.decode()).tolist() == ids
 
 
+def test_waiting_for_a_pipe_is_reported(inputs, tmp_path, monkeypatch, capsys) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("seqgen.cli.inputs.NOTICE_AFTER", 0.0)
+    threading.Timer(0.5, pipe.write_bytes, args=[b"9 green"]).start()
+    assert inputs.prompt(str(pipe), 0) == "9 green"
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--prompt: waiting for a process to write to" in said
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_given_is_the_same_as_well(form, inputs, tmp_path, monkeypatch) -> None:
     """In a file of any name; the line end of a file is no part of it."""
@@ -117,6 +127,12 @@ def test_a_broken_file_is_named(inputs, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(Text, "read", broken)
     with pytest.raises(DataError, match=r"empty.txt cannot be read \(ZeroDivisionError: by noth"):
         inputs.prompt(str(tmp_path / "empty.txt"), 0)
+
+
+def test_a_prompt_of_another_domain_names_the_files_that_are_read(chorales, tmp_path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Anna")
+    with pytest.raises(DataError, match=r"letter.txt: .*; files of music end in .*\.mid"):
+        Inputs(chorales, "error").prompt(str(tmp_path / "letter.txt"), 0)
 
 
 def test_a_file_that_is_no_text_cannot_be_given(inputs, tmp_path) -> None:

@@ -12,10 +12,8 @@ SOURCES = sorted([*(ROOT / "seqgen").rglob("*.py"), *(ROOT / "plugins").rglob("*
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 #: The exceptions, most lines of each; docs/architecture.md says why.
-LONG_FILES = {
-    "seqgen/generation/sampling.py": 410,
-}
-LONG_FUNCTIONS = {}
+LONG_FILES: dict[str, int] = {}
+LONG_FUNCTIONS: dict[str, int] = {}
 
 
 def long_files() -> dict[str, int]:

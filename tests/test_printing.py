@@ -185,7 +185,7 @@ def test_the_name_of_a_file_goes_out_as_its_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_output_does_not_cost_the_piece(
-    run: seqgen.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: seqgen.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
@@ -194,6 +194,7 @@ def test_a_full_output_does_not_cost_the_piece(
     monkeypatch.setattr("sys.stdout", Full())
     assert command("generate", run.folder, "--length", 40, "--out", tmp_path / "out") == 1
     assert (tmp_path / "out" / "text-1.txt").read_text()
+    assert "No space left on device: 'standard output'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

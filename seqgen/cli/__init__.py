@@ -20,7 +20,7 @@ from typing import Annotated
 import cyclopts
 
 import seqgen
-from seqgen.cli.printing import any_encoding, complain, open_outputs
+from seqgen.cli.printing import any_encoding, complain, flush, open_outputs
 from seqgen.errors import SeqgenError
 from seqgen.storage.signals import exit_status
 
@@ -74,7 +74,7 @@ def launch(
         read = () if config is None else (read_settings(config, app, COMMANDS),)
         app.config = (*read, check_numbers)
         app(tokens)
-        sys.stdout.flush()
+        flush()
     except BrokenPipeError:
         if traceback:
             raise

@@ -30,7 +30,24 @@ _lost: set[str] = set()
 
 def show(text: object = "", *, end: str = "\n", flush: bool = False) -> None:
     """Print text on standard output."""
-    print(visible(str(text), sys.stdout), end=end, flush=flush)
+    with _naming_output():
+        print(visible(str(text), sys.stdout), end=end, flush=flush)
+
+
+def flush() -> None:
+    """Write out what standard output holds back."""
+    with _naming_output():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _naming_output() -> Iterator[None]:
+    """Name standard output in errors of the system, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or "standard output"
+        raise
 
 
 def complain(text: str) -> None:
@@ -45,7 +62,8 @@ def print_json(value: Any) -> None:
         text = json.dumps(value, indent=2)
     if _is_terminal(sys.stdout):
         text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    print(text)
+    with _naming_output():
+        print(text)
 
 
 def visible(text: str, stream: TextIO | None) -> str:

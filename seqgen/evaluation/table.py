@@ -278,7 +278,7 @@ def _total(rows: list[ScoreRow]) -> ScoreRow:
         nats.update(row.nats)
         end_nats.update(row.end_nats)
     tokens, ends = sum(row.tokens for row in rows), sum(row.ends for row in rows)
-    name = f"all {len(rows):,} pieces"
+    name = "all pieces" if len(rows) == 1 else f"all {len(rows):,} pieces"
     return ScoreRow(name, tokens, ends, dict(units), dict(nats), dict(end_nats))
 
 

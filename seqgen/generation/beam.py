@@ -1,7 +1,7 @@
-"""Beam search: the likeliest pieces that so many candidates at a time lead to, nothing drawn.
+"""Beam search: the most likely pieces that a number of candidates per step leads to.
 
-For those who score. To read or listen to, what `seqgen.generation.engine` draws is better: the
-likeliest pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
+It is for research on scores. Sampled pieces (`seqgen.generation.engine`) are better to read or
+hear: the most likely pieces are mostly short, or repeat themselves (Holtzman et al. 2020).
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ def search(
     with_prompt: bool = True,
     int8: bool = False,
 ) -> Iterator[Generated]:
-    """Search for the likeliest pieces.
+    """Search for the most likely pieces.
 
     Parameters
     ----------
     run : Run
     width : int
-        Beginnings that are kept at every step; 1 always takes the likeliest token.
+        Candidates kept at every step; 1 always takes the most likely token.
     count : int
-        How many pieces; at most `width`.
+        Number of pieces; at most `width`.
     prompt, condition, limit, stop, with_prompt, int8
-        As for `seqgen.generate`. With a limit in tokens, pieces may be cut there.
+        As for `seqgen.generate`.
 
     Yields
     ------
     Generated
-        What was found, likeliest first. When Ctrl-C interrupts, the candidates come as they are
-        before it is raised again.
+        The pieces, most likely first. After Ctrl-C the best unfinished candidates come before it
+        is raised again.
 
     Raises
     ------
@@ -82,15 +82,15 @@ def search(
 def _steps(
     writer: Writer, stepper: Stepper, run: Run, width: int, count: int
 ) -> Iterator[tuple[list[Draft], list[Draft]]]:
-    """Yield after each step the candidates, likeliest first, and the best that have ended."""
+    """Yield after each step the candidates, most likely first, and the best finished ones."""
     beam, found = [writer.draft(0)], list[Draft]()
     state = writer.state
     while beam and not writer.is_late():
         positions = writer.positions(beam)
         logits, state = stepper.read(positions.ids[:, None], positions.features[:, None], state)
-        scores = np.stack([log_softmax(row) for row in logits])
-        so_far = np.array([sum(draft.log_probabilities) for draft in beam])
-        totals = np.where(positions.allowed, so_far[:, None] + scores, -np.inf)
+        scores = np.stack([log_softmax(row) for row in logits])  # (B, V')
+        so_far = np.array([sum(draft.log_probabilities) for draft in beam])  # (B,)
+        totals = np.where(positions.allowed, so_far[:, None] + scores, -np.inf)  # (B, V')
         order = np.argsort(-totals, axis=None, kind="stable")
         best = [divmod(int(place), totals.shape[1]) for place in order[:width]]
         parents, following, ended = [], [], []

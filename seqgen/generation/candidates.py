@@ -1,15 +1,15 @@
-"""Candidates: of many candidates for a piece those go on from which what is given follows best.
+"""Candidates: several versions of a piece side by side; those that fit the given tokens are kept.
 
-The model is told of a token that is given, of a melody say, when its turn comes: what was drawn
-before could not reckon with it. So several candidates are written side by side. Each weighs as
-much as its given tokens are likely under the model; once few of them weigh most, all are drawn anew
-by weight, so that good ones go on in several copies (sequential Monte Carlo: Gordon et al. 1993;
-Doucet and Johansen 2011, section 3.5). A step counts only if it leaves no candidate a choice, for
-else their weights could not be compared.
+The model sees a given token, such as a note of a melody, only when its turn comes: tokens drawn
+before could not take it into account. So several candidates are written side by side. The weight of
+a candidate is the probability of its given tokens under the model. When few candidates have most of
+the weight, all are resampled by weight: good ones are copied, bad ones are dropped (sequential
+Monte Carlo: Gordon et al. 1993; Doucet and Johansen 2011, section 3.5). A step counts only if all
+candidates are given their token, because other weights cannot be compared.
 
-With many candidates a piece comes as often as the sampler draws what is drawn of it, times how
-likely the model takes what is given: at temperature 1 and without filters, as often as among all
-the pieces of the model that have what is given.
+With many candidates, the probability of a piece is that of its drawn tokens under the sampler times
+that of its given tokens under the model, normalised. At temperature 1 without filters this is the
+model's own distribution, conditioned on the given tokens.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from seqgen.generation.pieces import Draft
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Codec, Ids
 
-#: Candidates are drawn anew once they are worth no more than this share of as many equal ones.
+#: Candidates are resampled when the effective number is below this share of the number.
 WORN = 0.5
 
 
 def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) -> Iterator[int]:
-    """Write one piece, and yield after each step how many tokens were drawn for all candidates.
+    """Write one piece; yield after each step how many tokens were drawn for all candidates.
 
     Parameters
     ----------
     writer : Writer
     drafts : list of Draft
-        The one draft of the piece; after each step the first of the candidates that weigh most
-        takes its place, and in the end one that is drawn by weight.
+        The one draft of the piece. After each step it is replaced by the candidate with the
+        largest weight, and in the end by one drawn by weight.
     count : int
-        How many candidates.
+        Number of candidates.
     codec : Codec
-        Shared by them.
+        Shared by the candidates.
     """
     [draft] = drafts
     chooser, bits = draft.random, cast(np.random.Philox, draft.random.bit_generator)
@@ -67,7 +67,7 @@ def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) 
 def _continued(
     drafts: list[Draft], rows: list[int], streams: list[np.random.Generator], codec: Codec
 ) -> list[Draft]:
-    """Return some drafts, copied where one is named again, each with a stream of draws."""
+    """Return the drafts of some rows, each with its random numbers; repeated rows are copied."""
     continued, named = [], set[int]()
     for row, stream in zip(rows, streams, strict=True):
         draft = drafts[row].branch(codec) if row in named else drafts[row]
@@ -83,12 +83,12 @@ def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _are_worn(weights: NDArray[np.float64]) -> bool:
-    """Tell whether the effective number of candidates is low (Kong et al. 1994)."""
+    """Return whether the effective number of candidates is low (Kong et al. 1994)."""
     return bool(1 / np.square(_shares(weights)).sum() < WORN * len(weights))
 
 
 def _resampled(weights: NDArray[np.float64], draw: float) -> Ids:
-    """Return rows drawn by weight with one draw, each as often as is due to it, rounded."""
+    """Return rows resampled by weight with one draw: each about its share times the number."""
     places = (np.arange(len(weights)) + draw) / len(weights)
     rows = np.searchsorted(np.cumsum(_shares(weights)), places, side="right")
     return np.minimum(rows, len(weights) - 1)

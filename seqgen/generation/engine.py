@@ -1,8 +1,8 @@
-"""THE ENGINE, as it is called: new pieces, many at once, or one as a stream of tokens.
+"""THE ENGINE's functions: `generate` many pieces, `stream` the tokens of one, `prime` a prompt.
 
-A piece's draws come from a counter-based generator keyed by (seed, index), so piece i is the same
-whatever is generated beside it. The loop itself: `seqgen.generation.writer`. Next: the codec's
-``decode`` and the domain's ``write``.
+The random numbers of a piece come from a counter-based generator keyed by (seed, index), so piece i
+is the same whatever is generated beside it. The loop is `seqgen.generation.writer`. Next: the
+codec's ``decode`` and the domain's ``write``.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from seqgen.run.folder import Run
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]
 
-#: Called with how many pieces have ended, how many tokens were drawn so far, END included, and the
-#: ids of the first piece of those in the making.
+#: Called with the number of finished pieces, the number of tokens drawn so far, including END, and
+#: the ids of the first piece of the batch.
 Progress: TypeAlias = Callable[[int, int, Sequence[int]], None]
 
-#: Pieces that are generated side by side.
+#: Default number of pieces generated side by side.
 BATCH = 32
 
 
 def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Primed:
-    """Let a model read a prompt, in one pass.
+    """Let a model read a prompt, in one pass, for any number of pieces.
 
     Parameters
     ----------
     run : Run
     prompt : piece, optional
-        What pieces are to begin with; by default nothing.
+        The beginning of the pieces; by default nothing.
     condition : object, optional
-        Handed to the codec's tracker.
+        Passed to the codec's tracker.
 
     Raises
     ------
@@ -74,37 +74,37 @@ def generate(
     run : Run
         A trained model with its codec.
     count : int
-        How many pieces.
+        Number of pieces.
     prompt : piece or Primed, optional
-        What every piece begins with.
+        The beginning of every piece.
     condition : object, optional
-        Handed to the codec's tracker: what the user wants in the result.
+        What the pieces follow, such as a melody; passed to the codec's tracker.
     sample : SampleConfig, optional
         How tokens are drawn.
     limit : LimitConfig, optional
         When to stop a piece that does not end.
     stop : sequence of int64 array
-        A piece ends after any of these sequences of ids.
+        A piece stops after any of these sequences of ids.
     seed : int
-        With the index it fixes each piece.
+        Seed and index determine each piece.
     candidates : int, optional
-        Candidates for each piece, of which those go on from which what is given follows best; by
-        default what the codec says of the condition.
+        Number of candidates per piece. Those that fit the condition are kept and copied; the rest
+        are dropped. The codec chooses the default.
     batch_size : int
-        Pieces generated side by side; does not change them. One with several candidates is written
-        by itself.
+        Pieces generated side by side; it does not change them. A piece with several candidates is
+        written alone.
     with_prompt : bool
         Whether `Generated.piece` begins with the prompt.
     int8 : bool
-        Use weights rounded to 8 bits, which is faster and not quite the same model.
+        Round the weights to 8 bits: faster, with slightly different probabilities.
     progress : callable, optional
-        Told every few steps how far it is.
+        Called after every step of the loop, with the arguments of `Progress`.
 
     Yields
     ------
     Generated
-        In the order of their indices, as soon as a batch is done. When Ctrl-C interrupts, the
-        pieces in the making come as they are before it is raised again.
+        In the order of their indices, batch by batch. After Ctrl-C the unfinished pieces come
+        before it is raised again.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def generate(
     """
     if candidates is None:
         candidates = run.codec.candidates(condition)
-    # Candidates are side by side themselves.
+    # Candidates fill the batch of one piece.
     batch_size = min(count, batch_size) if candidates == 1 else 1
     stepper = choose_stepper(run, batch_size * candidates, int8=int8)
     writer = Writer(stepper, run, prompt, condition, sample, limit, stop, seed)
@@ -128,19 +128,21 @@ def generate(
             steps = writer.write(drafts)
         else:
             steps = write_guided(writer, drafts, candidates, run.codec)
+        interrupt = None
         try:
             for step_drawn in steps:
                 drawn += step_drawn
                 if progress is not None:
                     ended = sum(draft.stopped_by is not None for draft in drafts)
                     progress(first + ended, drawn, drafts[0].ids)
-        except KeyboardInterrupt:
-            for draft in drafts:
-                if draft.stopped_by is None:
-                    draft.stop("interrupt")
-            yield from (draft.generated(run.codec, with_prompt) for draft in drafts)
-            raise
-        yield from (draft.generated(run.codec, with_prompt) for draft in drafts)
+        except KeyboardInterrupt as error:
+            interrupt = error
+        for draft in drafts:
+            if draft.stopped_by is None:
+                draft.stop("interrupt")
+            yield draft.generated(run.codec, with_prompt)
+        if interrupt is not None:
+            raise interrupt
 
 
 @checked
@@ -156,15 +158,15 @@ def stream(
     index: CountOrZero = 0,
     int8: bool = False,
 ) -> Iterator[int]:
-    """Write one piece and yield its ids as they come, in constant memory.
+    """Write one piece and yield its ids as they are drawn, in constant memory.
 
-    The parameters are those of `generate`, which writes the same piece with one particle. Without
-    a limit it goes on until the model ends the piece.
+    The parameters are those of `generate`, which writes the same piece with one candidate. Without
+    a limit the stream ends where the model ends the piece.
 
     Yields
     ------
     int
-        The ids drawn, without the prompt's and without END.
+        The drawn ids, without the prompt and END.
     """
     limit = limit or LimitConfig(length=math.inf)
     writer = Writer(

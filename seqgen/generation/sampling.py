@@ -1,14 +1,12 @@
-"""THE SAMPLER: from a model's logits to the id drawn, one row at a time, compiled.
+"""THE SAMPLER: from a model's logits to the drawn id, one sequence at a time, compiled by numba.
 
 The order is: bias and bans, repetition penalty, mask, no repeated n-gram, temperature, top-k,
-typical, top-p, min-p, draw. What is kept is renormalised, every filter keeps at least one token,
-and a token that alone is allowed is taken whatever the other settings say. V' ids.
+typical-p, top-p, min-p, draw. Each filter keeps at least one token and renormalises. An id that is
+the only one allowed is taken, whatever the settings.
 
-Where a codec tells groups of tokens apart, temperature and filters choose within a group, and the
-model which group it is: which pitch a note has is made safer, not whether there is one.
-
-All functions are NumPy code that numba compiles, so that both steppers draw alike, and the fused
-one without leaving compiled code.
+With token groups, temperature and filters apply within each group, and each group keeps the
+model's probability. A low temperature then affects which pitch a note has, not whether there is
+one. Both steppers draw with this code. B sequences, T steps, V' ids.
 """
 
 from __future__ import annotations
@@ -25,26 +23,26 @@ from seqgen.bounds import Within
 from seqgen.compiling import compiled
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
+from seqgen.plugin import Ids
 from seqgen.vocab import END_NAME, Vocab
 
 Floats: TypeAlias = NDArray[np.float64]
-Ids: TypeAlias = NDArray[np.int64]
 
-#: What `choose` returns in place of an id.
+#: Returned by `choose` in place of an id.
 NOT_FINITE, NOTHING_LEFT = -1, -2
 
-#: What may be added to a log-probability; a ban forbids a token altogether.
+#: Bounds of a bias, which is added to a log-probability; a ban excludes the token.
 BIASES = Within(-1000, 1000)
 
-#: How a name may stand for characters that are hard to type.
+#: Escapes in token names for characters that are hard to type.
 _ESCAPE = re.compile(r"\\(?:[nrtf\\]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
 
-#: A probability that is taken for none.
+#: Smallest probability whose logarithm is taken.
 IMPOSSIBLE = 1e-300
 
 
 class Rules(NamedTuple):
-    """A `SampleConfig` for one vocabulary, as the compiled functions take it.
+    """A `SampleConfig` for one vocabulary, in the types of the compiled functions.
 
     Attributes
     ----------
@@ -53,9 +51,9 @@ class Rules(NamedTuple):
     cooling : int
         Tokens over which the temperature moves.
     groups : int64 array (V',)
-        Number of each id's group, END being one of its own; empty if all are of one.
+        Group of each id; END is a group of its own. Empty if there is one group.
 
-    The others are as in `SampleConfig`.
+    The other fields are those of `SampleConfig`.
     """
 
     temperature: float
@@ -73,29 +71,29 @@ class Rules(NamedTuple):
 
     @property
     def look_back(self) -> int | None:
-        """How many of a piece's last tokens matter; None for all of them."""
+        """Number of last tokens that the rules look at; None for all."""
         if self.repetition_penalty == 1 and not self.no_repeat_ngram:
             return 0
         return self.repetition_window or None
 
 
 class Positions(NamedTuple):
-    """What drawing needs to know of B pieces side by side.
+    """The inputs of a step for B pieces.
 
     Attributes
     ----------
     ids : int64 array (B,)
-        The last token of each, which is read next.
+        The last token of each piece, which the step reads.
     features : int64 array (B, K)
-        Of the position to come.
+        Of the next position.
     allowed : bool array (B, V')
-        Ids that may come there.
+        Ids that may come next.
     recent : int64 array (B, N)
-        The last tokens, as far as the rules look back, with room for those to be drawn.
+        The last tokens, as far as the rules look back, with free places for drawn ones.
     counts : int64 array (B,)
-        How many of them there are.
+        Number of tokens in each row of `recent`.
     drawn : int64 array (B,)
-        How many tokens of each piece were drawn before.
+        Number of tokens of each piece drawn so far.
     """
 
     ids: Ids
@@ -107,27 +105,24 @@ class Positions(NamedTuple):
 
 
 def rules_for(
-    config: SampleConfig,
-    vocab: Vocab,
-    longest: int,
-    groups: Sequence[int] = (),
+    config: SampleConfig, vocab: Vocab, longest: int, groups: Sequence[int] = ()
 ) -> Rules:
     """Return the settings for a vocabulary.
 
     Parameters
     ----------
     config : SampleConfig
-        Without a temperature or min-p it leaves the model as it is.
+        A missing temperature becomes 1, a missing min-p 0.
     vocab : Vocab
     longest : int
-        Tokens over which the temperature moves if the settings do not say.
+        Tokens over which the temperature moves by default.
     groups : sequence of int
-        Those of the codec.
+        `Codec.groups`.
 
     Raises
     ------
     ConfigError
-        If a bias or ban names no token.
+        If a bias or ban names an unknown token, or a bias is no number.
     """
     bias = np.zeros(vocab.targets)
     for entry in config.bias:
@@ -163,7 +158,7 @@ def rules_for(
 def _token(name: str, vocab: Vocab) -> int:
     names = (*vocab.names, END_NAME)
     if name not in names:
-        # A shell passes \n as two characters.
+        # A shell passes the newline \n as two characters.
         name = _ESCAPE.sub(lambda found: found[0].encode().decode("unicode_escape"), name)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
@@ -188,19 +183,19 @@ def choose_each(
     ----------
     logits : float32 array (B, at least V')
     positions : Positions
-        Its ids, recent tokens and counts go on.
+        Its ids, recent tokens and counts are updated.
     draws : float64 array (B, T)
         Uniform in [0, 1).
     step : int
-        Which of the T steps.
+        Index of the step, below T.
     rules : Rules
     new, log_probabilities : int64 and float64 array (B, T)
-        Filled in; an id below 0 says what is wrong, and nothing more is drawn.
+        Filled in; an id below 0 is an error code, after which nothing more is drawn.
 
     Returns
     -------
     bool
-        Whether any sequence goes on.
+        Whether any sequence has not ended.
     """
     going = False
     targets = positions.allowed.shape[1]
@@ -244,10 +239,10 @@ def choose(
     logits : float32 array (V',)
     allowed : bool array (V',)
         Ids that may be drawn.
-    recent : int64 array
-        The last tokens of the piece, as many as `Rules.look_back` says.
+    recent : int64 array (N,)
+        The last tokens of the piece, `Rules.look_back` at most.
     drawn : int
-        How many tokens of the piece were drawn before.
+        Number of drawn tokens so far.
     draw : float
         Uniform in [0, 1).
     rules : Rules
@@ -255,11 +250,11 @@ def choose(
     Returns
     -------
     id : int
-        `NOT_FINITE` if a logit is no number, `NOTHING_LEFT` if everything allowed is banned.
+        `NOT_FINITE` if a logit is no number, `NOTHING_LEFT` if all allowed ids are banned.
     log_probability : float
-        Of the id under the model itself, unfiltered: what the model thinks of its piece.
+        Of the id under the model, without settings.
     """
-    model = log_softmax(logits)
+    model = log_softmax(logits)  # (V',)
     if not np.isfinite(model.sum()):
         return NOT_FINITE, 0.0
     if allowed.sum() == 1:
@@ -268,7 +263,7 @@ def choose(
     scores = penalised(model, allowed, recent, rules)
     if scores.max() == -np.inf:
         return NOTHING_LEFT, 0.0
-    kept = distribution(scores, temperature_at(drawn, rules), rules)
+    kept = distribution(scores, temperature_at(drawn, rules), rules)  # (V',)
     # Inverse transform: the first id whose cumulated probability exceeds the draw.
     cumulated = np.cumsum(kept)
     chosen = np.searchsorted(cumulated, draw * cumulated[-1], side="right")
@@ -277,9 +272,9 @@ def choose(
 
 @compiled
 def penalised(model: Floats, allowed: NDArray[np.bool_], recent: Ids, rules: Rules) -> Floats:
-    """Return log-probabilities ``(V',)`` after all that is said of single tokens."""
+    """Return log-probabilities ``(V',)`` after bias, bans, penalty, mask and n-grams."""
     scores = model + rules.bias
-    # Keskar et al. 2019 divide logits, whose origin is arbitrary; here the probability is divided.
+    # Keskar et al. 2019 divide logits, whose zero is arbitrary; this divides the probability.
     if rules.repetition_penalty != 1:
         for token in recent:
             scores[token] = model[token] + rules.bias[token] - np.log(rules.repetition_penalty)
@@ -295,7 +290,7 @@ def penalised(model: Floats, allowed: NDArray[np.bool_], recent: Ids, rules: Rul
 
 @compiled
 def without_repeats(scores: Floats, recent: Ids, n: int) -> Floats:
-    """Forbid what would repeat an n-gram of the recent tokens (Paulus et al. 2018, 2.5)."""
+    """Exclude ids that would repeat an n-gram of the recent tokens (Paulus et al. 2018, 2.5)."""
     remaining = scores.copy()
     start = len(recent) - n + 1
     for before in range(start):
@@ -306,14 +301,14 @@ def without_repeats(scores: Floats, recent: Ids, n: int) -> Floats:
 
 @compiled
 def temperature_at(drawn: int, rules: Rules) -> float:
-    """Return the temperature after some tokens: a straight line, then its end."""
+    """Return the temperature after some tokens: a straight line, then constant."""
     progress = min(drawn / rules.cooling, 1.0)
     return rules.temperature + progress * (rules.final_temperature - rules.temperature)
 
 
 @compiled
 def distribution(scores: Floats, temperature: float, rules: Rules) -> Floats:
-    """Return what an id is drawn from ``(V',)``: log-probabilities sharpened, group by group."""
+    """Return the probabilities ``(V',)`` to draw from: `filtered`, group by group."""
     kept = np.zeros(len(scores))
     if temperature == 0:
         kept[np.argmax(scores)] = 1.0
@@ -331,7 +326,7 @@ def distribution(scores: Floats, temperature: float, rules: Rules) -> Floats:
 
 @compiled
 def filtered(scores: Floats, temperature: float, rules: Rules) -> Floats:
-    """Return the probabilities of some ids, sharpened and filtered."""
+    """Return probabilities after temperature, top-k, typical-p, top-p and min-p."""
     kept = np.exp(log_softmax(scores / temperature))
     if 0 < rules.top_k < len(kept):
         kept = normalised(top_k(kept, rules.top_k))
@@ -354,23 +349,20 @@ def log_softmax(scores: NDArray[np.floating]) -> Floats:
 
 @compiled
 def top_k(probabilities: Floats, k: int) -> Floats:
-    """Keep the k likeliest (Fan et al. 2018); among equals the smaller id goes first."""
+    """Keep the k most likely ids (Fan et al. 2018); of equal ones the smaller id."""
     return first_of(probabilities, np.argsort(-probabilities, kind="mergesort"), 2.0, k)
 
 
 @compiled
 def top_p(probabilities: Floats, p: float) -> Floats:
-    """Keep the smallest set of likeliest ids that has probability p (Holtzman et al. 2020)."""
+    """Keep the most likely ids that together have probability p (Holtzman et al. 2020)."""
     order = np.argsort(-probabilities, kind="mergesort")
     return first_of(probabilities, order, p, len(order))
 
 
 @compiled
 def typical(probabilities: Floats, p: float) -> Floats:
-    """Keep the ids whose surprise is nearest the expected one (Meister et al. 2023).
-
-    They have probability p together.
-    """
+    """Keep ids of probability p whose surprise is nearest its mean (Meister et al. 2023)."""
     surprise = -np.log(np.maximum(probabilities, IMPOSSIBLE))
     expected = np.sum(probabilities * surprise)
     order = np.argsort(np.abs(surprise - expected), kind="mergesort")
@@ -379,7 +371,7 @@ def typical(probabilities: Floats, p: float) -> Floats:
 
 @compiled
 def min_p(probabilities: Floats, share: float) -> Floats:
-    """Keep what is not less likely than a share of the likeliest (Nguyen et al. 2024)."""
+    """Drop ids below a share of the highest probability (Nguyen et al. 2024)."""
     kept = probabilities.copy()
     least = share * kept.max()
     for token in range(len(kept)):
@@ -390,7 +382,7 @@ def min_p(probabilities: Floats, share: float) -> Floats:
 
 @compiled
 def first_of(probabilities: Floats, order: Ids, p: float, count: int) -> Floats:
-    """Keep ids in their order until they have probability p, and at most so many."""
+    """Keep ids in the given order until they have probability p, at most `count` ids."""
     kept = np.zeros(len(probabilities))
     mass = 0.0
     for token in order[:count]:
@@ -403,6 +395,6 @@ def first_of(probabilities: Floats, order: Ids, p: float, count: int) -> Floats:
 
 @compiled
 def normalised(probabilities: Floats) -> Floats:
-    """Return what is kept as probabilities."""
+    """Scale probabilities to sum to 1."""
     total: float = probabilities.sum()
     return probabilities / total

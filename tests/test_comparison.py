@@ -238,7 +238,9 @@ def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) ->
     monkeypatch.setattr(Text, "measure_probes", measured)
     [followed] = probe(run)
     assert followed.name == "followed" and followed.metric.generated.tolist() == [0, 1, 2]
-    probe(run)
+    seen: list[tuple[int, int]] = []
+    probe(run, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
     assert asked[0] == asked[1] and len(set(asked[0][1])) == 3
     monkeypatch.setattr(
         Text, "measure_probes", lambda *_: {"followed": Metric("", np.ones(1), np.ones(1))}

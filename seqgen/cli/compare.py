@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqgen.plugin import Piece
     from seqgen.run.folder import Run
 
-#: With fewer new pieces than this the figures say little.
+#: Fewer generated pieces than this give unreliable figures.
 FEW = 20
 
 
@@ -29,9 +29,9 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     run
         The run folder.
     samples
-        A folder of samples; by default the newest of RUN/samples/1, 2 ...
+        A folder of samples. Default: the newest of RUN/samples/1, 2 ...
     json
-        Print what is in metrics.json for programs.
+        Print the content of metrics.json.
     """
     from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
@@ -56,7 +56,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     if len(pieces) < FEW:
         say(
             f"{len(pieces)} new pieces are too few to judge by; "
-            f"write more with seqgen generate {run} -n 50"
+            f"generate more with seqgen generate {run} -n 50"
         )
     print_table(table(compared))
     for name in ("metrics.json", "metrics.svg"):
@@ -64,7 +64,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
 
 
 def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
-    """Compare the pieces of a folder with the run's corpus; write the figures and the picture."""
+    """Compare the pieces of a folder with the run's corpus; write metrics.json and metrics.svg."""
+    from seqgen.cli.console import meter
     from seqgen.data.spans import evaluated_split
     from seqgen.evaluation.comparison import compare as measure_and_compare
     from seqgen.evaluation.probing import probe
@@ -73,7 +74,15 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
     from seqgen.storage.locks import sweep
 
     corpus = run.corpus()
-    compared = [*measure_and_compare(run, pieces, corpus), *probe(run, corpus)]
+    with meter("compare") as bar:
+
+        def show_probes(done: int, total: int) -> None:
+            # The metrics of the probes take about as long as the other two steps.
+            bar(0.2 + 0.3 * done / total, f"{done} of {total} probes written")
+
+        bar(0.0, "metrics of the pieces")
+        compared = measure_and_compare(run, pieces, corpus)
+        compared += probe(run, corpus, progress=show_probes)
     if compared:
         about: dict[str, Any] = {
             "seqgen": "metrics",
@@ -89,7 +98,7 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
 
 
 def table(compared: Sequence[Comparison]) -> list[list[str]]:
-    """Return mean and deviation of both sides, and how alike they are, names of columns first."""
+    """Return the names of the columns, then one row for each metric."""
     rows = [["metric", "new", "corpus", "overlap", "KL", "unit"]]
     for one in compared:
         alike = ["-" if x is None else f"{x:.2f}" for x in (one.overlap, one.divergence)]

@@ -6,13 +6,22 @@ The conditions and the metrics are the domain's. Comes from: `seqgen.generation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
+from seqgen.plugin import Piece
 from seqgen.run.folder import Run
 
 
-def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comparison]:
+def probe(
+    run: Run,
+    corpus: Corpus | None = None,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Comparison]:
     """Generate a piece for each of the domain's probes, and measure how well it follows its probe.
 
     Parameters
@@ -22,6 +31,8 @@ def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comp
         By default the run's. Its pieces are measured beside the generated ones.
     seed : int
         Piece i has the seed `seed` + i.
+    progress : callable
+        Receives the number of pieces written so far, and the number of probes.
 
     Returns
     -------
@@ -39,11 +50,10 @@ def probe(run: Run, corpus: Corpus | None = None, *, seed: int = 0) -> list[Comp
     probes = list(domain.probes(run.codec))
     if not probes:
         return []
-    written = [
-        new.piece
-        for number, condition in enumerate(probes)
-        for new in generate(run, condition=condition, seed=seed + number)
-    ]
+    written: list[Piece] = []
+    for number, condition in enumerate(probes):
+        written += [new.piece for new in generate(run, condition=condition, seed=seed + number)]
+        progress(number + 1, len(probes))
     reference = list(reference_pieces(corpus or run.corpus()))
     found = domain.measure_probes(probes, written, reference)
     return comparisons(checked(domain, found, written, reference))

@@ -7,6 +7,7 @@ import pytest
 from seqgen_handwriting.demo import Writer, demo_lines, write_line
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.measures import legibility
 from seqgen_handwriting.measures.legibility import GRID, Reader, judged, pictures
 from seqgen_handwriting.measures.metrics import KINDS, measure_texts, texts_to_write
 
@@ -197,3 +198,11 @@ def test_drawings_are_measured_without_letters() -> None:
     assert found["points per stroke"].generated.tolist() == [5, 3]
     assert found["length of the ink"].reference.tolist() == [3, 3]
     assert found["width over height"].reference.tolist() == [2, 2]
+
+
+def test_products_in_blocks_are_products() -> None:
+    rng = np.random.default_rng(0)
+    for rows in (0, 1, 2, 63, 64, 301):
+        one = rng.normal(size=(rows, 576)).astype(np.float32)
+        other = rng.normal(size=(576, 128)).astype(np.float32)
+        np.testing.assert_allclose(legibility._product(one, other), one @ other, atol=1e-3)

@@ -13,6 +13,7 @@ PyTorch, which generation does without, takes longer than learning the letters o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
@@ -47,6 +48,9 @@ HIDDEN, BATCH, LEARNING_RATE = 128, 64, 3e-3
 
 #: Limits of the training: passes over the letters, and updates.
 PASSES, UPDATES = 40, 1000
+
+#: Most multiplications of one matrix product that OpenBLAS computes in one thread.
+BLOCK = 2**18
 
 #: Groups of a corpus's lines; each is read by a reader that learned from the others.
 FOLDS = 4
@@ -251,8 +255,19 @@ def _draw(lines: NDArray[np.float64], picture: Floats) -> None:
 def _scores(seen: Floats, weights: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Return the hidden units ``(N, HIDDEN)`` and the scores of the letters ``(N, C)``."""
     hidden_in, hidden_bias, out, out_bias = weights
-    hidden = np.maximum(seen @ hidden_in + hidden_bias, 0)
-    return hidden, hidden @ out + out_bias
+    hidden = np.maximum(_product(seen, hidden_in) + hidden_bias, 0)
+    return hidden, _product(hidden, out) + out_bias
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """Return the matrix product of ``(N, K)`` and ``(K, M)``, block by block of rows.
+
+    OpenBLAS uses threads for larger products. If other programs are busy, its threads wait for one
+    another: learning then takes 15 times as long.
+    """
+    # Two rows at least: a product with one row has another limit.
+    blocks = max(min(math.ceil(len(one) * other.size / BLOCK), len(one) // 2), 1)
+    return np.concatenate([part @ other for part in np.array_split(one, blocks)])
 
 
 def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Floats, ...]:
@@ -272,8 +287,9 @@ def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Flo
         off = shares / shares.sum(axis=1, keepdims=True)
         off[np.arange(batch), wanted[rows]] -= 1
         off /= batch
-        back = np.where(hidden > 0, off @ weights[2].T, 0)
-        gradients = (seen[rows].T @ back, back.sum(axis=0), hidden.T @ off, off.sum(axis=0))
+        back = np.where(hidden > 0, _product(off, weights[2].T), 0)  # (B, HIDDEN)
+        outer = _product(seen[rows].T, back), _product(hidden.T, off)
+        gradients = (outer[0], back.sum(axis=0), outer[1], off.sum(axis=0))
         rate = LEARNING_RATE * (1 - (update - 1) / updates)
         for weight, mean, square, gradient in zip(weights, means, squares, gradients, strict=True):
             mean += 0.1 * (gradient - mean)

@@ -1,10 +1,10 @@
-"""Likelihoods of pen strokes that can be compared: nats a point at 1 % of the side.
+"""Comparable likelihoods of ink: nats per point at 1 % of the side.
 
-A loss per token compares nothing: fewer codes cost less. Here the prediction is read as a
-density over where the next point is, a mixture with one Gaussian a code: its weight is the
-code's probability, its mean the code's step, its covariance what the code leaves over in the
-closed loop, widened. Points are taken to be known to D of a side only, so that data that lie on a
-lattice give no nats for free: D^2 / 12 is added to each variance, and a density is counted per D^2.
+Losses per token cannot be compared between codecs: fewer codes cost less. Here a prediction becomes
+a density of the next point, a mixture with one Gaussian per code. Its weight is the code's
+probability, its mean the code's step, its covariance that of the code's residuals in the closed
+loop, widened. Points are known to D of a side only, so points on a lattice give no nats for free:
+D^2 / 12 is added to each variance, and a density is counted per D^2.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from seqgen_handwriting.codecs.codebook import Books
 from seqgen_handwriting.codecs.pen_states import LETTER
 from seqgen_handwriting.ink import Ink
 
-#: To what part of a side points are known.
+#: Precision of points, as a fraction of the side.
 D = 0.01
 
-#: How much wider a code's Gaussian is than what the code leaves over: a network is less sure which
-#: of two neighbouring codes it will be than their residuals tell. Of validation pieces kanji are
-#: likeliest with 1.4 and Omniglot's with 1.05, or 1.4 if points are moved at random.
+#: Factor on the covariance of a code's residuals: a network is less sure of neighbouring codes than
+#: their residuals suggest. Validation pieces of kanji are most likely with 1.4, those of Omniglot
+#: with 1.05, or with 1.4 if points are moved at random.
 WIDENING = 1.2
 
 
 @dataclass(frozen=True)
 class InkNats:
-    """What a model thinks of drawings.
+    """The likelihood of drawings under a model.
 
     Attributes
     ----------
     drawings, points : int
-        How many; the first point of a drawing, which is given, is not among them.
+        Numbers of drawings and points. The first point of a drawing is given and not counted.
     soft : float
-        Nats of all points and ends, as a mixture of Gaussians; ADVANCE counts, letters are given.
+        Nats of all points and ends under the mixture of Gaussians. ADVANCE counts, letters do not.
     hard : float
-        The same from the codes alone: a code's probability is spread evenly over its cell.
+        The same with each code's probability spread evenly over its cell.
     """
 
     drawings: int
@@ -53,22 +53,22 @@ class InkNats:
 
     @property
     def soft_per_point(self) -> float:
-        """Nats a point."""
+        """Nats per point under the mixture."""
         return self.soft / self.points
 
     @property
     def hard_per_point(self) -> float:
-        """Nats a point."""
+        """Nats per point with even cells."""
         return self.hard / self.points
 
     @property
     def soft_per_drawing(self) -> float:
-        """Nats a drawing."""
+        """Nats per drawing under the mixture."""
         return self.soft / self.drawings
 
 
 def has_density(codec: Codec) -> bool:
-    """Return whether a codec has one token a point, by which the next point has a density."""
+    """Return whether a codec has one token per point, so that the next point has a density."""
     return isinstance(codec, InkCodec) and isinstance(codec.steps, Books)
 
 
@@ -78,23 +78,23 @@ def soft_nats(
     inks: Iterable[Ink],
     noise: np.random.Generator | None = None,
 ) -> InkNats:
-    """Score drawings with a network or any other model; a few at a time are in memory.
+    """Score drawings with a network or another model; a few drawings are in memory at a time.
 
     Parameters
     ----------
     codec : Codec
-        One token a point: `points` or `grid`.
+        A codec of one token per point: `points` or `grid`.
     predictor : Predictor
-        `seqgen.NetworkPredictor(run)`, or n-gram counts: the floor that a network has to clear.
+        `seqgen.NetworkPredictor(run)`, or n-gram counts as a baseline.
     inks : iterable of Ink
     noise : Generator, optional
-        Moves every point at random within a square of D around where it is, so that a density
-        gains nothing from points that lie on a lattice (Theis et al. 2016, section 3.1).
+        Moves every point at random within a square of side D, so that points on a lattice bring
+        no gain (Theis et al. 2016, section 3.1).
 
     Raises
     ------
     DataError
-        If the codec is another one, or cannot encode a drawing.
+        If the codec is of another kind, or cannot encode a drawing.
     """
     ahead: deque[Ink] = deque()
 
@@ -122,14 +122,14 @@ def ink_nats(
     codec : Codec
     ink : Ink
     log_probabilities : float64 array (N + 1, V')
-        Of every id at every position of the encoded drawing; the last column is END.
+        Log-probabilities of every id at every position of the encoded drawing, END last.
     noise : Generator, optional
         As for `soft_nats`.
 
     Raises
     ------
     DataError
-        If the codec has not one token a point, or cannot encode the drawing.
+        If the codec is of another kind, or cannot encode the drawing.
     """
     if not isinstance(codec, InkCodec) or not isinstance(codec.steps, Books):
         raise DataError("the likelihood of points needs one token a point: codec points or grid")
@@ -148,9 +148,10 @@ def ink_nats(
 
 
 def cell_nats(books: Books) -> NDArray[np.float64]:
-    """Return what each code leaves open, in nats: its cell in squares of D, one at least.
+    """Return the nats ``(C,)`` of a point in each code's cell: log of its area in squares of D.
 
-    A cell whose points are spread evenly has 12 times the root of their covariance's determinant.
+    The area is one square at least. If points are spread evenly over a cell, its area is 12 times
+    the root of their covariance's determinant.
     """
     cells = 12 * np.sqrt(_determinants(books.spread))
     return np.asarray(np.log(np.maximum(cells, D**2) / D**2))
@@ -170,14 +171,14 @@ def mixture(
     log_weights : float64 array (P, C)
         Log-probabilities of the codes.
     over : float64 array (P, 2)
-        Steps in sides.
+        Steps, in sides.
     lifted : bool array (P,)
-        Whether a step was made in the air: the codes of the other book have no density there.
+        Whether the pen was lifted in a step. Codes of the other book have density 0.
 
     Returns
     -------
     float64 array (P,)
-        Per square side.
+        Log-density per square side.
     """
     drawn, result = len(books.draw), np.empty(len(over))
     for centres, codes, chosen in (
@@ -198,7 +199,7 @@ def mixture(
 def _steps_to_code(
     codec: InkCodec, ink: Ink, steps: Ids
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return what the closed loop had to code at every point but the first, in sides."""
+    """Return the steps ``(P, 2)`` that the closed loop coded, in sides, and their `lifted`."""
     trace = codec.trace(ink)
     led = codec.pen.trace(steps).points
     return trace.points[1:] - led[:-1], trace.lifted[1:]

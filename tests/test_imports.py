@@ -69,13 +69,13 @@ TORCH = {
     "evaluation.loss",
     "evaluation.predictor",
     "evaluation.scoring",
-    "training.trials",
     "training.calibration",
     "training.keeping",
     "training.learner",
     "training.loop",
     "training.parallel",
     "training.session",
+    "training.trials",
     "cli.train",
 }
 PACKAGES = {

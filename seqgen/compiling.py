@@ -1,4 +1,4 @@
-"""How plain Python becomes machine code: compiled when first called, kept on disk, no lock held."""
+"""Compiling with numba: at the first call, cached on disk, without Python's lock."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _use_whole_vectors() -> None:
-    """Compile for vectors of 512 bits where there are any, unless the user has settings of his own.
+    """Compile for 512-bit vectors where the processor has them, unless the user chose otherwise.
 
-    LLVM takes half of them on Intel's processors, for the older ones became slower in clock. The
-    products of many pieces take nearly twice as long then.
+    LLVM uses half of them on Intel's processors, because older ones lowered their clock. With half,
+    the products of many pieces take nearly twice as long.
     """
     features = llvmlite.binding.get_host_cpu_features()
     if "NUMBA_CPU_FEATURES" not in os.environ and features.get("avx512f"):
@@ -37,10 +37,10 @@ PATIENCE = 60.0
 
 
 class _SharedCache(FunctionCache):
-    """Machine code on disk which several processes write at once.
+    """A cache of machine code on disk that several processes may write.
 
-    Numba numbers the files of a function by what its index holds, so two that write different ones
-    at a time may give both the same name. A cache that cannot be written costs time only.
+    Numba numbers the files of a function by its index, so two processes that write at the same time
+    could choose the same name: a lock prevents it. A cache that cannot be written only costs time.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -63,7 +63,7 @@ class _SharedCache(FunctionCache):
 
 
 def _cached(dispatcher: Any) -> Any:
-    """Let a function keep its machine code on disk, where anything can be written at all."""
+    """Give a function a cache on disk, if a folder can be written."""
     try:
         dispatcher._cache = _SharedCache(dispatcher.py_func)  # type: ignore[no-untyped-call]
     except RuntimeError:  # neither beside the source nor in the user's cache folder
@@ -76,7 +76,7 @@ def _cached(dispatcher: Any) -> Any:
 
 
 class _Compiler:
-    """A decorator: no lock held, errors as in NumPy, a division by zero is no exception."""
+    """A decorator: releases Python's lock; division by zero gives inf or NaN, as in NumPy."""
 
     def __init__(self, **options: Any) -> None:
         self._options = options
@@ -88,16 +88,16 @@ class _Compiler:
 
 compiled = _Compiler()
 
-#: The same; a product and a sum may be one operation, but sums keep their order.
+#: The same; a product and a sum may become one operation, but sums keep their order.
 compiled_contracting = _Compiler(fastmath={"contract"})
 
-#: The same; a sum may also be taken in the order that is fastest, which is always the same one.
+#: The same; a sum may also run in the fastest order, which is always the same.
 compiled_summing = _Compiler(fastmath={"contract", "reassoc"})
 
 
 @contextmanager
 def told_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
-    """Call a function whenever something is compiled that the disk does not keep yet."""
+    """Call a function whenever code is compiled that the cache lacks."""
 
     class Listener(event.Listener):
         def on_start(self, event: event.Event) -> None:

@@ -1,7 +1,7 @@
 """The stepper for the processor: a model laid out for `fused_step`, its state a value.
 
-What a token or a feature adds to the gates is a row of a table that is made once. The recurrent
-weights lie in panels, in the order in which they are read.
+A table holds, for each token and each feature value, the row that it adds to the gates. The
+recurrent weights are stored in panels, in the order in which they are read.
 
 B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
 """
@@ -23,15 +23,15 @@ from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
 from seqgen.vocab import Vocab
 
-#: Lanes that are worth a thread.
+#: Sequences that make a thread worthwhile.
 SHARE = 16
 
-#: Hidden units are filled up to a multiple, with units that stay 0.
+#: Hidden units are padded to a multiple of this number, with units that stay 0.
 UNITS = PANEL // 4
 
 
 class FusedStepper:
-    """Steps and draws in compiled code; many lanes are shared out among the processor's cores.
+    """Steps and draws in compiled code; many sequences are distributed over the cores.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ class FusedStepper:
     vocab : Vocab
     feature_sizes : sequence of int
     weights : mapping of str to float32 array
-        As in the run folder.
+        By name, as in the run folder.
     boundaries : sequence of int
         Payload ids that reset the state, as END does.
     int8 : bool
-        Round the recurrent and output weights to 8 bits, with a scale a unit.
+        Round the recurrent and output weights to 8 bits, with a scale for each unit.
 
     Raises
     ------
     ValueError
-        If the weights are those of another model; compiled code trusts their shapes.
+        If the weights belong to another model; compiled code does not check shapes.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class FusedStepper:
         self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
 
     def start(self, lanes: int) -> Floats:
-        """Return zeros: h and c of B sequences, as (2, B, L * H filled up)."""
+        """Return zeros: h and c of B sequences, as (2, B, L * padded H)."""
         return _copy(np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32))
 
     def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
-        """Read all ids; only the last logits are computed."""
+        """Read all ids, and compute the logits after the last."""
         state = _copy(state)
         x, gates, logits = self._scratch(len(ids))
 
@@ -111,14 +111,14 @@ class FusedStepper:
         return h.copy(), c.copy()
 
     def restore(self, h: Floats, c: Floats) -> Floats:
-        """Fill up and align."""
+        """Pad and align."""
         state = self.start(h.shape[1])
         layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
         layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
         return state
 
     def _scratch(self, lanes: int) -> tuple[Floats, Floats, Floats]:
-        """Return room for what is multiplied, gates (B, 4H) and logits (B, V' filled up)."""
+        """Return scratch arrays: inputs of products, gates (B, 4H) and logits (B, padded V')."""
         if self._room is None or len(self._room[0]) != lanes:
             network = self._network
             widths = (
@@ -161,7 +161,7 @@ def lay_out(
             if reads
             else np.zeros((1, 4 * hidden), np.float32)
         )
-        # Every lookup adds one token's row, and with it the bias.
+        # Every step adds exactly one token's row, and so the bias once.
         table[: len(tokens)] += bias
         tables.append(_gates(table, hidden, filled))
         sources = [recurrent] if layer == 0 else [into[:, :hidden], recurrent]
@@ -204,20 +204,20 @@ def _output(
 
 
 def _gates(table: Floats, hidden: int, filled: int) -> Floats:
-    """Fill up each of the four gates: (rows, 4 * hidden) to (rows, 4 * filled)."""
+    """Pad each of the four gates: (rows, 4 * hidden) to (rows, 4 * filled)."""
     gates = np.zeros((len(table), 4, filled), np.float32)
     gates[:, :, :hidden] = table.reshape(len(table), 4, hidden)
     return gates.reshape(len(table), -1)
 
 
 def _filled(table: Floats, rows: int, columns: int = 0) -> Floats:
-    """Add rows and columns of zeros until there are so many."""
+    """Pad with zeros to a number of rows and columns."""
     more = (max(rows - table.shape[0], 0), max(columns - table.shape[1], 0))
     return np.pad(table, ((0, more[0]), (0, more[1])))
 
 
 def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
-    """Cut weights that are read together, each (rows, columns), into panels; 8 bits if wanted."""
+    """Cut weights that are read together, each (rows, columns), into panels; optionally 8 bits."""
     table = np.concatenate(sources)
     scale = np.ones(table.shape[1], np.float32)
     if int8:
@@ -227,7 +227,7 @@ def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
 
 
 def _share_out(lanes: int, call: Callable[[slice], None]) -> None:
-    """Call for all lanes, some in each thread; compiled code holds no lock."""
+    """Call for all lanes, split over threads; compiled code does not hold Python's lock."""
     if lanes < 2 * SHARE:
         call(slice(lanes))
         return
@@ -239,7 +239,7 @@ def _share_out(lanes: int, call: Callable[[slice], None]) -> None:
 
 @cache
 def _threads() -> tuple[int, ThreadPoolExecutor]:
-    """Return how many cores this process may use, and as many threads."""
+    """Return the number of cores this process may use, and as many threads."""
     from joblib import cpu_count
 
     cores = cpu_count()
@@ -251,7 +251,7 @@ def _fill_up(size: int, multiple: int) -> int:
 
 
 def _copy(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy that begins where a cache line does: else products take twice as long."""
+    """Return a copy aligned to a cache line; without it products take twice as long."""
     room = np.empty(values.nbytes + 64, np.uint8)
     skipped = -room.__array_interface__["data"][0] % 64
     copy = room[skipped : skipped + values.nbytes].view(values.dtype).reshape(values.shape)

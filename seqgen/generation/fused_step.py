@@ -1,8 +1,8 @@
 """One step of a trained model on the processor, compiled: rows of tables, products, gates, draw.
 
-A step reads a few rows of tables and multiplies by the recurrent weights: one piece alone advances
-at the speed of reading them, many side by side near that of a matrix product. A sum runs in one
-order whatever the batch, so that a piece is the same to the last bit whatever is written beside it.
+A step reads a few rows of tables and multiplies by the recurrent weights. One piece advances at the
+speed of reading the weights, many side by side nearly at that of a matrix product. Sums run in the
+same order for every batch size, so a piece is the same to the last bit in any batch.
 
 B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K features.
 """
@@ -21,10 +21,10 @@ from seqgen.plugin import Ids
 
 Floats: TypeAlias = NDArray[np.float32]
 
-#: Columns of weights that lie together, and rows of them that are used while they are in the cache.
+#: Columns of a panel of weights, and rows that are used while they are in the cache.
 PANEL, ROWS = 128, 32
 
-#: Lanes whose gates stay in the processor's cache.
+#: Sequences whose gates fit into the processor's cache.
 TOGETHER = 48
 
 HALF, ONE, TWO = np.float32(0.5), np.float32(1), np.float32(2)
@@ -32,11 +32,11 @@ HALF, ONE, TWO = np.float32(0.5), np.float32(1), np.float32(2)
 #: Added to the variance of outputs, as PyTorch does.
 EPSILON = np.float32(1e-5)
 
-#: Exponents of 2 that single precision holds; the logistic function is flat beyond them.
+#: Largest exponent of 2 that is used; beyond it the logistic function is flat.
 LARGEST = np.float32(126)
 LOG2_E = np.float32(1.4426950408889634)
 
-#: 2 ** x between -1/2 and 1/2, highest power first: the least largest relative error, 2e-9.
+#: Polynomial for 2 ** x between -1/2 and 1/2, highest power first: relative error below 2e-9.
 COEFFICIENTS = (
     *(np.float32(1.5345802e-4), np.float32(1.3399931e-3), np.float32(9.6184891e-3)),
     *(np.float32(5.5503286e-2), np.float32(0.24022646), np.float32(0.69314718), ONE),
@@ -49,27 +49,27 @@ class Network(NamedTuple):
     Attributes
     ----------
     units, hidden, layers : int
-        Units of a layer; the same, filled up; layers.
+        Units of a layer; the padded number; number of layers.
     resets : bool array (V,)
-        Whether the state is zero after a token: END, or a boundary.
+        Whether a token resets the state: END or a boundary.
     weights : float32 or int8 array
         Panels of every layer's recurrent weights and of the output weights.
     scales : float32 array
-        What each column of the panels is multiplied by.
+        Factor of each column of the panels.
     inputs : float32 array (rows, 4H)
-        What tokens and features add to the gates.
-    bias : float32 array (V' filled up,)
+        Rows that tokens and feature values add to the gates.
+    bias : float32 array (padded V',)
         Of the logits.
     starts : int64 array (L,)
-        The row of `inputs` at which each layer's begin.
+        First row of each layer in `inputs`.
     reads : bool array (L,)
-        Whether a layer reads tokens and features; if not, its one row is the bias.
+        Whether a layer reads tokens and features; otherwise its one row is the bias.
     values : int64 array (K,)
-        Where the values of each feature begin among those of all.
+        Offset of each feature's first value among all feature values.
     tokens : int
-        V, after which the features' rows begin.
+        V, the number of token rows; the rows of features follow.
     seen : int
-        How many layers the output layer sees.
+        Number of layers that the output layer reads.
     """
 
     units: int
@@ -139,7 +139,7 @@ def _advance(
             mine = slice(layer * hidden, (layer + 1) * hidden)
             depth = hidden if layer == 0 else 2 * hidden
             if layer > 0:
-                # What the layer below gives, and beside it the layer's own last output.
+                # The output of the layer below, then the layer's own last output: x is (B, 2H).
                 for lane in range(low, high):
                     below = h[lane, (layer - 1) * hidden : layer * hidden]
                     _normalise(network.units, below, x[lane, :hidden])
@@ -168,7 +168,7 @@ def _advance(
 
 @compiled
 def _predict(network: Network, h: Floats, x: Floats, logits: Floats) -> None:
-    """Compute the logits (B, V' filled up) from the layers' outputs."""
+    """Compute the logits (B, padded V') from the layers' outputs."""
     hidden, first = network.hidden, network.layers - network.seen
     depth = network.seen * hidden
     columns = logits.shape[1]
@@ -190,7 +190,7 @@ def _predict(network: Network, h: Floats, x: Floats, logits: Floats) -> None:
 
 @compiled
 def _cut(weights: NDArray[Any], depth: int) -> NDArray[Any]:
-    """Return panels of so many rows as (panels, rows / ROWS, ROWS * PANEL)."""
+    """Return panels of `depth` rows as (panels, depth / ROWS, ROWS * PANEL)."""
     return weights.reshape(-1, depth // ROWS, ROWS * PANEL)
 
 
@@ -212,7 +212,7 @@ def _multiply(x: Floats, panels: NDArray[Any], products: Floats) -> None:
 def _add_to_one(
     x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
 ) -> None:
-    """Add a block's products to the sums of one lane, 16 rows in one go."""
+    """Add a block's products to the sums of one lane, 16 rows at a time."""
     sums = products[lane, left : left + PANEL]
     for first in range(0, ROWS, 16):
         given = x[lane, low + first : low + first + 16]
@@ -227,10 +227,10 @@ def _add_to_one(
 def _add_to_four(
     x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
 ) -> None:
-    """Add a block's products to the sums of four lanes, in the order of one alone.
+    """Add a block's products to the sums of four lanes, in the same order as for one lane.
 
-    Four rows of four lanes are as many numbers as stay in registers beside the sums. The compiler
-    makes vector operations of this only if all sums are read before one is written.
+    Four rows of four lanes fit into the registers beside the sums. The compiler vectorises this
+    only if all sums are read before one is written.
     """
     sums_a = products[lane, left : left + PANEL]
     sums_b = products[lane + 1, left : left + PANEL]
@@ -268,7 +268,7 @@ def _gate(gates: Floats, h: Floats, c: Floats) -> None:
 
 @compiled_summing
 def _normalise(units: int, outputs: Floats, normal: Floats) -> None:
-    """Shift and scale a layer's outputs to mean 0 and variance 1; the filling becomes anything."""
+    """Normalise a layer's outputs to mean 0 and variance 1; padded units become arbitrary."""
     mean = variance = np.float32(0)
     for unit in range(units):
         mean += outputs[unit]
@@ -287,7 +287,7 @@ def _tanh(x: np.float32) -> np.float32:
 
 @compiled
 def _sigmoid(x: np.float32) -> np.float32:
-    """Return the logistic function to within 1e-7, in operations that become vector ones."""
+    """Return the logistic function to within 1e-7, in operations that vectorise."""
     exponent = min(max(x * -LOG2_E, -LARGEST), LARGEST)
     whole = np.floor(exponent + HALF)
     rest = exponent - whole

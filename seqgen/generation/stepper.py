@@ -1,7 +1,7 @@
-"""A trained model that reads and writes step by step, behind one small interface.
+"""The interface of a model that reads and writes step by step, and the choice of a stepper.
 
-`seqgen.generation.fused` is the one for the processor; `seqgen.generation.torch_stepper` runs the
-model's own forward call on any device, and is the reference.
+`seqgen.generation.fused` is the stepper for the processor. `seqgen.generation.torch_stepper` runs
+the model's own forward call on any device, and is the reference.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from seqgen.generation.sampling import Positions, Rules
     from seqgen.run.folder import Run
 
-#: From this many pieces at once on, a GPU pays, if there is one.
+#: Smallest number of pieces side by side for which a GPU is faster.
 MANY = 64
 
 
 class Stepper(Protocol):
-    """Advances B sequences at once. A state is a value: it may be kept, and used twice."""
+    """Advances B sequences at once.
+
+    A state is a value: it may be stored, and used more than once. T steps, V' ids, K features.
+    """
 
     def start(self, count: int) -> Any:
-        """Return the state of `count` sequences of which nothing was read."""
+        """Return the state of `count` sequences before their first id."""
         ...
 
     def read(self, ids: Ids, features: Ids, state: Any) -> tuple[NDArray[np.float32], Any]:
@@ -45,12 +48,12 @@ class Stepper(Protocol):
     def write(
         self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: Any
     ) -> tuple[Ids, NDArray[np.float64], Any]:
-        """Read each sequence's id and draw the next, T times; features and masks stay.
+        """Read the last id of each sequence and draw the next, T times; features and masks stay.
 
         Parameters
         ----------
         positions : Positions
-            Used up: its arrays are changed.
+            Its arrays are overwritten.
         draws : float64 array (B, T)
             Uniform in [0, 1).
         rules : Rules
@@ -60,17 +63,17 @@ class Stepper(Protocol):
         Returns
         -------
         ids : int64 array (B, T)
-            After END, in each sequence, only END. An id below 0 is one of
-            `seqgen.generation.sampling`'s refusals, and what comes after it has no meaning.
+            After END only END. An id below 0 is an error code of `seqgen.generation.sampling`;
+            the ids after it have no meaning.
         log_probabilities : float64 array (B, T)
-            Of these ids under the model itself; 0 after END.
+            Of these ids under the model, without settings; 0 after END.
         state : object
             Before the last id of each sequence.
         """
         ...
 
     def select(self, state: Any, rows: Ids) -> Any:
-        """Return the state of some of the sequences, in the order given, repeats allowed."""
+        """Return the state of some sequences, in the given order; rows may be repeated."""
         ...
 
     def export(self, state: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -78,17 +81,19 @@ class Stepper(Protocol):
         ...
 
     def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> Any:
-        """Return the state that was exported."""
+        """Return the state for what `export` returned."""
         ...
 
 
 def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
-    """Return the fastest stepper for so many sequences on the run's device.
+    """Return the fastest stepper for `batch_size` sequences on the run's device.
 
     Raises
     ------
     ConfigError
-        If 8-bit weights are wanted elsewhere than on the processor.
+        If 8-bit weights are requested on another device than the processor.
+    RunError
+        If the weights do not fit the settings of the run.
     """
     if run.device == "cpu" or (
         run.device == "auto" and not (batch_size >= MANY and _gpu_in_sight())
@@ -112,7 +117,7 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
 
 
 def _gpu_in_sight() -> bool:
-    """Tell whether there is a GPU that PyTorch can use; it is asked only where there may be one."""
+    """Return whether PyTorch can use a GPU; PyTorch is imported only if a device file exists."""
     if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
         return False
     from seqgen.model import choose_device

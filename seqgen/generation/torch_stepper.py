@@ -1,4 +1,4 @@
-"""The reference stepper: the model's own forward call, on whatever device it is."""
+"""The reference stepper: the model's own forward call, on any device."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from seqgen.plugin import Ids
 class TorchStepper:
     """Steps with PyTorch and draws on the processor.
 
-    On a CUDA device the step is captured as a graph, once for each power of two of lanes, and
+    On a CUDA device the step is captured as a graph, once for each power of two of sequences, and
     replayed.
 
     Parameters
     ----------
     model : SequenceLSTM
-        Put into evaluation mode.
+        It is put into evaluation mode.
     """
 
     def __init__(self, model: SequenceLSTM) -> None:
@@ -49,7 +49,7 @@ class TorchStepper:
     def write(
         self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: State
     ) -> tuple[Ids, NDArray[np.float64], State]:
-        """Step and draw in turn."""
+        """Step and draw alternately."""
         new = np.full(draws.shape, positions.allowed.shape[1] - 1)
         log_probabilities = np.zeros(draws.shape)
         for step in range(draws.shape[1]):
@@ -86,7 +86,7 @@ class _Graph:
         self._ids = torch.zeros((lanes, 1), dtype=torch.int64, device=device)
         self._features = torch.zeros((lanes, 1, width), dtype=torch.int64, device=device)
         self._state = model.start_state(lanes)
-        # Libraries set themselves up in the first calls, which a graph must not record.
+        # The first calls initialise libraries, which a graph must not record.
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
@@ -98,7 +98,7 @@ class _Graph:
             self._logits, self._next = model(self._ids, self._features, self._state)
 
     def replay(self, ids: Tensor, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """Run the step on these values, of no more lanes than it has."""
+        """Run the step on these values, of at most B sequences."""
         lanes = len(ids)
         self._ids[:lanes].copy_(ids)
         self._features[:lanes].copy_(features)

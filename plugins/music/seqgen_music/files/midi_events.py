@@ -171,7 +171,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
         np.empty(len(data) // SHORTEST_MARK + 1, MARK),
     )
     # The open notes of a channel and pitch are a queue: each note links to the next.
-    following = np.empty(most_notes, np.int32)
+    following = np.full(most_notes, -1, np.int32)
     counts = np.zeros(5, np.int64)
     for number in range(len(tracks)):
         _read_track(data, tracks[number], number, longest, events, following, counts)
@@ -193,10 +193,8 @@ def _read_track(
 ) -> None:
     """Append the events of a track, and set its ending."""
     played, ended, parts, pedals, tempos, marks = events
-    part_of = np.full((16, 128), -1, np.int32)
-    program = np.zeros(16, np.int32)
-    first = np.full((16, 128), -1, np.int32)
-    last = np.empty((16, 128), np.int32)
+    part_of, program = np.full((16, 128), -1, np.int32), np.zeros(16, np.int32)
+    first, last = np.full((16, 128), -1, np.int32), np.empty((16, 128), np.int32)
     count = count_ended = counts[NOTES]
     tick, at, stop, running = 0, track.start, track.stop, 0
     while at < stop:
@@ -232,13 +230,16 @@ def _read_track(
             note = played[count]
             note.onset, note.end, note.part = tick, -1, part
             note.channel, note.pitch, note.velocity = channel, pitch, value
-            _queue(first, last, following, channel, pitch, count)
+            if first[channel, pitch] < 0:
+                first[channel, pitch] = count
+            else:
+                following[last[channel, pitch]] = count
+            last[channel, pitch] = count
             count += 1
         elif kind in (NOTE_OFF, NOTE_ON):
             opened = first[channel, pitch]
             if opened >= 0:
-                played[opened].end = tick
-                ended[count_ended] = opened
+                played[opened].end, ended[count_ended] = tick, opened
                 count_ended += 1
                 first[channel, pitch] = following[opened]
         elif kind == PROGRAM:
@@ -248,17 +249,6 @@ def _read_track(
     track.at = at
     _end_open(played, ended, counts[NOTES], count, count_ended, tick)
     counts[NOTES] = count
-
-
-@compiled
-def _queue(first: Any, last: Any, following: Any, channel: int, pitch: int, note: int) -> None:
-    """Append a note to the open notes of its channel and pitch."""
-    following[note] = -1
-    if first[channel, pitch] < 0:
-        first[channel, pitch] = note
-    else:
-        following[last[channel, pitch]] = note
-    last[channel, pitch] = note
 
 
 @compiled

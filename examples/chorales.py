@@ -17,7 +17,7 @@ def main(minutes: float = 3.0, out: Path = Path("out/chorales")) -> None:
     for new in seqgen.generate(run, 4, sample=seqgen.SampleConfig(min_p=0.05)):
         run.domain.write(new.piece, out / f"chorale-{new.index + 1}.mid")
 
-    # The first eight quarters of a held-out chorale: two opening tokens, then four for a 16th.
+    # The first eight quarters of a held-out chorale: two header tokens, then four per 16th.
     held_out = corpus.segments("test")[0]
     beginning = run.codec.decode(corpus.piece(held_out.piece)[: 2 + 8 * 4 * 4])
     for new in seqgen.generate(run, 2, prompt=beginning, seed=1):

@@ -1,6 +1,6 @@
-"""Read a melody from a file, let a trained model write the other voices, keep the likeliest two.
+"""Harmonise a melody with a trained model, and keep the two most likely results.
 
-Say which model and which melody:
+Give the model and the melody:
 ``python examples/harmonise.py runs/chorales examples/ode-to-joy.abc``.
 """
 

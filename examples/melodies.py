@@ -1,7 +1,7 @@
-"""Learn dance tunes that music21 ships, and write new ones of sixteen bars, as MIDI and as scores.
+"""Learn dance tunes that music21 ships, and write new ones of sixteen bars as MIDI and MusicXML.
 
-They are from William Bradbury Ryan's "Mammoth Collection" of 1883. Reading ABC takes about as long
-as training does; a number of files may follow the minutes: ``python examples/melodies.py 3 200``.
+The tunes are from William Bradbury Ryan's "Mammoth Collection" of 1883. Reading ABC takes about as
+long as training. Give minutes and number of files: ``python examples/melodies.py 3 200``.
 """
 
 import sys
@@ -14,7 +14,7 @@ import seqgen
 
 def main(minutes: float = 3.0, files: int = 200, out: Path = Path("out/melodies")) -> None:
     tunes = sorted((Path(music21.__file__).parent / "corpus" / "ryansMammoth").glob("*.abc"))
-    # Not the beginning of the alphabet only.
+    # Spread over the whole alphabet.
     some = tunes[:: max(len(tunes) // files, 1)][:files]
     corpus = seqgen.prepare("music", some, codec="melody")
     print(corpus)

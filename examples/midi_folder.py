@@ -1,6 +1,6 @@
-"""Learn a folder of music of any kind, write new pieces as MIDI, and a page to see and hear them.
+"""Learn a folder of any music, and write new pieces as MIDI with a page to see and hear them.
 
-Say which folder, and for how many minutes: ``python examples/midi_folder.py my-midi 10``.
+Give the folder and the minutes: ``python examples/midi_folder.py my-midi 10``.
 """
 
 import sys
@@ -23,7 +23,7 @@ def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> No
         if report.valid_loss is not None:
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
-    # What `seqgen generate --page` does: what of a piece was copied, and how like the corpus it is.
+    # As `seqgen generate --page`: the page shows copied passages, and metrics beside the corpus.
     new = seqgen.generate(run, 4)
     samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
     compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)

@@ -132,9 +132,9 @@ def _read_sequence(data: bytes, tracks: NDArray[np.void], division: int) -> Musi
 
 
 _REFUSED = {
-    TOO_LONG: f"{LONGEST_QUARTERS:,} quarters before its end, which is the most",
-    TOO_MANY_NOTES: f"what is left of {MOST_NOTES:,} notes for the whole file",
-    TOO_MANY_PARTS: f"what is left of {MOST_TRACKS:,} channels and programs for the whole file",
+    TOO_LONG: f"{LONGEST_QUARTERS:,} quarters, the longest allowed",
+    TOO_MANY_NOTES: f"the rest of the {MOST_NOTES:,} notes allowed per file",
+    TOO_MANY_PARTS: f"the rest of the {MOST_TRACKS:,} channels and programs allowed per file",
 }
 
 

@@ -212,8 +212,8 @@ def _grooves(music: Music) -> NDArray[np.bool_]:
     position = (music.notes["onset"] - starts[bar]) * POSITIONS // lengths[bar]
     grooves[bar, np.minimum(position, POSITIONS - 1)] = True
     values, counts = np.unique(lengths, return_counts=True)
-    usual: NDArray[np.bool_] = grooves[lengths == values[counts.argmax()]]
-    return usual
+    regular: NDArray[np.bool_] = grooves[lengths == values[counts.argmax()]]
+    return regular
 
 
 def groove_consistency(music: Music) -> float:

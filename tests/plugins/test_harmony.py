@@ -233,7 +233,7 @@ def test_the_grid_knows_no_metre() -> None:
         GRID.tracker("metre=3/4")
 
 
-def test_wishes_are_read_by_name() -> None:
+def test_requests_are_read_by_name() -> None:
     known = {
         "bars": requests.count,
         "metre": requests.metre,

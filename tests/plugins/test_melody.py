@@ -251,7 +251,7 @@ def test_bars_and_metre_are_what_was_asked_for(random, bars: int, metre: str) ->
     np.testing.assert_array_equal(CODEC.encode(CODEC.decode(ids)), ids)
 
 
-def test_a_prompt_that_is_longer_than_the_wanted_bars_ends_at_its_bar_line() -> None:
+def test_a_prompt_longer_than_the_requested_bars_ends_at_its_bar_line() -> None:
     tracker = CODEC.tracker("bars=1")
     ids = CODEC.encode(MARCH)
     for token in ids.tolist():
@@ -259,7 +259,7 @@ def test_a_prompt_that_is_longer_than_the_wanted_bars_ends_at_its_bar_line() -> 
     assert tracker.forced() == END
 
 
-def test_a_prompt_in_another_metre_than_the_wanted_one_is_told() -> None:
+def test_a_prompt_in_another_metre_than_requested_is_refused() -> None:
     tracker, ids = CODEC.tracker("metre=3/4"), CODEC.encode(MARCH)
     with pytest.raises(
         DataError, match="has 'metre 4/4', not 'metre 3/4'; leave out one of the two"

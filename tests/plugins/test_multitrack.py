@@ -535,7 +535,7 @@ def test_where_the_model_would_go_on_after_the_last_bar_the_piece_is_over() -> N
     np.testing.assert_array_equal(np.flatnonzero(tracker.allowed()), [len(CODEC.vocab)])
 
 
-def test_of_every_instrument_that_is_wanted_one_is_told() -> None:
+def test_the_header_has_one_instrument_of_each_request() -> None:
     pianos = Music(SONG.notes, (BAND[0], Track("", 2), Track("", 5)), 480, SONG.tempos, SONG.metres)
     codec, seen = MultitrackCodec.fit([SONG, pianos], MultitrackOptions()), set()
     for seed in range(20):
@@ -546,7 +546,7 @@ def test_of_every_instrument_that_is_wanted_one_is_told() -> None:
     assert len(seen) > 3
 
 
-def test_after_a_prompt_wanted_instruments_play_even_if_it_had_others() -> None:
+def test_after_a_prompt_requested_instruments_play_even_if_it_had_others() -> None:
     tracker, ids = CODEC.tracker("instruments=bass"), CODEC.encode(SONG)
     header = names(CODEC, ids).index("tempo 120")
     for token in [*ids[: header - 1], *ids[header : header + 2]]:
@@ -579,7 +579,7 @@ def test_wherever_a_prompt_is_cut_the_piece_goes_on(condition: str) -> None:
     ("condition", "kinds", "wanted"),
     [("metre=3/4", ("bar", "metre"), "metre 3/4"), ("tempo=158", ("tempo",), "tempo 160")],
 )
-def test_after_a_prompt_the_wanted_metre_and_tempo_come_next(condition, kinds, wanted) -> None:
+def test_after_a_prompt_the_requested_metre_and_tempo_come_next(condition, kinds, wanted) -> None:
     rng = np.random.default_rng(0)
     tracker, ids = CODEC.tracker(condition), CODEC.encode(SONG)
     following = names(CODEC, ids).index("position 0") + 1
@@ -707,7 +707,7 @@ def test_variations_and_continuations_keep_the_composer() -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSERS)
-def test_a_wanted_composer_is_told(name: str) -> None:
+def test_a_requested_composer_is_in_the_header(name: str) -> None:
     for seed in range(5):
         ids = np.array(walk(KNOWS, f"composer={name}, bars=2", seed))
         assert names(KNOWS, ids[:2])[0] == f"composer {name}"

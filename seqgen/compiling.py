@@ -45,10 +45,16 @@ class _SharedCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with self._locked():
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            try:
+                return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            except (AttributeError, ImportError):
+                # The index names a type that another module holds since an upgrade.
+                with suppress(OSError):
+                    self.flush()  # type: ignore[no-untyped-call]
+                return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError), self._locked():
+        with suppress(OSError, AttributeError, ImportError), self._locked():
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
     @contextmanager

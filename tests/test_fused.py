@@ -1,5 +1,8 @@
 """The fused stepper against the reference, and a state as a value."""
 
+import importlib
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +228,24 @@ def test_a_primed_state_of_another_model_is_refused(run, chorales, tmp_path: Pat
     (tmp_path / "none").write_bytes(b"nothing")
     with pytest.raises(DataError, match="holds no primed state"):
         seqgen.Primed.load(tmp_path / "none")
+
+
+def test_a_cache_that_names_a_moved_type_is_written_again(tmp_path, monkeypatch) -> None:
+    """An upgrade may move a type that the index of an unchanged function names."""
+    kinds = types.ModuleType("kinds")
+    exec("from typing import NamedTuple\nclass Pair(NamedTuple):\n    one: int", kinds.__dict__)
+    monkeypatch.setitem(sys.modules, "kinds", kinds)
+    (tmp_path / "doubling.py").write_text(
+        "from seqgen.compiling import compiled\n\n\n"
+        "@compiled\ndef double(pair):\n    return 2 * pair.one\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    double = importlib.import_module("doubling").double
+    assert double(kinds.Pair(21)) == 42
+    moved = types.ModuleType("moved")
+    moved.Pair = kinds.Pair
+    moved.Pair.__module__ = "moved"
+    del kinds.Pair, sys.modules["doubling"]
+    monkeypatch.setitem(sys.modules, "moved", moved)
+    double = importlib.import_module("doubling").double
+    assert double(moved.Pair(21)) == 42

@@ -1,6 +1,7 @@
-"""Which files are meant: those named, those in folders, and what is left unread and why.
+"""Finds the files to read, in folders too, and notes which ones are left out and why.
 
-Only regular files are read: a pipe or a device may never end. Next: `seqgen.data.reading`.
+Only regular files are read, because a pipe or a device may never end. Next:
+`seqgen.data.reading`.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
 from seqgen.storage.locks import hold, sweep
 
-#: What is no file of the domain and no file of another kind either.
+#: Kinds of entries that have no suffix to count them by.
 HIDDEN, HIDDEN_FOLDER, OWN_FOLDER = "hidden", "hidden folder", "folder written by seqgen"
 _FOLDERS = (HIDDEN_FOLDER, OWN_FOLDER)
 
-#: Kinds that are listed.
+#: Most kinds that are listed.
 LISTED = 10
 
-#: Where names of open files lie, which mean another file in another process.
+#: Folders with names of open files, which mean another file in another process.
 _OPEN_FILES = (Path("/dev"), Path("/proc"))
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A source that was left out, and why."""
+    """A source that was skipped, and why."""
 
     source: str
     reason: str
@@ -39,16 +40,16 @@ class Skipped:
 
 @dataclass
 class Sources:
-    """What was found.
+    """The files that were found.
 
     Attributes
     ----------
     files : list of Path
         The files to read, each once, sorted.
     skipped : list of Skipped
-        What looks like a file of the domain and cannot be read.
+        Files with a suffix of the domain that cannot be read.
     unread : Counter of str
-        How many files of other kinds there are: by suffix, hidden ones, folders.
+        Number of files of other kinds by suffix, of hidden files and of skipped folders.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -56,7 +57,7 @@ class Sources:
     unread: Counter[str] = field(default_factory=Counter)
 
     def digests(self) -> dict[Path, str]:
-        """Return the content hash of every file; one that cannot be read is skipped."""
+        """Return the SHA-256 of every file; skip files that cannot be read."""
         found = {}
         for path in self.files:
             try:
@@ -68,12 +69,12 @@ class Sources:
 
 
 def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
-    """Return the files to read; one named outright needs no known suffix.
+    """Return the files to read; a file that is named itself may have any suffix.
 
     Raises
     ------
     CorpusError
-        If a path that is named is no file and no folder of files, or there is no file at all.
+        If a named path is not a regular file or a folder, or no file is found.
     """
     sources = Sources()
     if not paths:
@@ -106,7 +107,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
 
 
 def why_unreadable(path: Path) -> str | None:
-    """Return why a path is no file that can be read to its end, or None if it is one."""
+    """Return why a path is not a regular file, or None if it is one."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -114,7 +115,7 @@ def why_unreadable(path: Path) -> str | None:
             return f"is a link to {shown(path.readlink())}, which does not exist"
         return "does not exist"
     except OSError as error:
-        # A loop of links, a folder that may not be entered.
+        # A loop of links, or a folder without permission.
         return f"cannot be read ({error.strerror})"
     if stat.S_ISREG(mode):
         return None
@@ -124,7 +125,7 @@ def why_unreadable(path: Path) -> str | None:
 
 
 def unread_text(unread: Mapping[str, int]) -> str:
-    """Return in words how many files of other kinds were not read, most of a kind first."""
+    """Return in words how many files of other kinds were not read, the commonest kind first."""
 
     def listed(kinds: list[str]) -> str:
         kinds.sort(key=lambda kind: (-unread[kind], kind))
@@ -150,12 +151,12 @@ def _counted(count: int, kind: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as text that any file can hold, whatever bytes are in its name."""
+    """Return a path as text that can be stored, whatever bytes are in its name."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterator[Path]:
-    """Yield the files in a folder, and take note of what else is in it."""
+    """Yield the files of the domain in a folder, and record the others."""
 
     def unreadable(error: OSError) -> None:
         sources.skipped.append(Skipped(shown(Path(error.filename)), reason_of(error)))
@@ -175,7 +176,7 @@ def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterat
 
 
 def _is_searched(folder: Path, sources: Sources) -> bool:
-    """Tell whether a folder in a folder is searched, and take note if not."""
+    """Return whether to search a folder inside a folder; record it if not."""
     if folder.name.startswith("."):
         sources.unread[HIDDEN_FOLDER] += 1
     elif folder.is_symlink():
@@ -189,6 +190,6 @@ def _is_searched(folder: Path, sources: Sources) -> bool:
 
 
 def _same_everywhere(path: Path) -> Path:
-    """Return a path that means the same file in other processes, as /dev/stdin does not."""
+    """Return a path that means the same file in every process; /dev/stdin does not."""
     is_open_file = any(path.is_relative_to(place) for place in _OPEN_FILES)
     return path.resolve() if is_open_file else path

@@ -1,11 +1,10 @@
-"""From files to a corpus: read, fit, encode, store; what cannot be used is listed.
+"""From files to a corpus: read, fit, encode, store, and list what cannot be used.
 
-A corpus may be larger than memory: files are read twice, once to fit the codec and once to encode
-(`seqgen.data.reading`). If nobody names a codec, the domain suggests one after a look at some
-pieces.
+A corpus may exceed memory: files are read twice, once to fit the codec and once to encode.
+`prepare` starts from files, `write_corpus` from pieces that a program already has.
 
-`prepare` goes the whole way; `write_corpus` starts from pieces that a program has already.
-Next: `seqgen.data.corpus`, where they are stored.
+Comes from: `seqgen.data.reading`. Next: `seqgen.data.fitting` chooses and fits the codec,
+`seqgen.data.corpus` stores the pieces.
 """
 
 from __future__ import annotations
@@ -50,56 +49,55 @@ def prepare(
     patience: Patience = None,
     progress: Progress | None = None,
 ) -> Corpus:
-    """Read files, encode their pieces and store them; once for the same content.
+    """Read files, encode their pieces and store them; reuse a corpus of the same content.
 
-    Files are read in parallel by joblib, so ``joblib.parallel_config`` chooses where: other
-    processes of this machine by default, or a Dask or Ray cluster. A file of more than
-    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece as its domain yields
-    them.
+    Files are read in parallel by joblib, by default in other processes of this machine;
+    ``joblib.parallel_config`` can choose a Dask or Ray cluster. A file larger than
+    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece.
 
-    A file whose parser takes too long or crashes its process is skipped as any other bad one.
-    Nothing protects from a crash where this process reads itself: a large file, up to four files,
-    and any with ``jobs=1``. Where that is not in the main thread, or on Windows, a parser that
-    does not come back at all halts it as well.
+    A file whose parser takes too long or crashes its process is skipped like any other bad file.
+    This process itself reads large files, corpora of up to four files, and all files with
+    ``jobs=1``. A crash there ends it. On Windows, or outside the main thread, a parser that hangs
+    there cannot be interrupted either.
 
     Parameters
     ----------
     domain : str
         Name of an installed domain.
     paths : iterable of Path or str
-        Files, and folders to search; none at all means the domain's demo data.
+        Files, and folders to search; without any, the domain's demo data.
     out : Path or str, optional
-        The corpus folder; by default one in the cache, named by content.
+        The corpus folder; by default a folder in the cache, named by content.
     codec : str, optional
-        Name of one of the domain's codecs; by default the one that it suggests for these pieces.
+        Name of a codec of the domain; by default the domain suggests one for these pieces.
     options : mapping, optional
-        Values for fields of the codec's options.
+        Values of the codec's options.
     seed : int
-        Which pieces are held out.
+        Seed of the split: it decides which pieces are held out.
     jobs : int
-        Processes; -1 takes all cores.
+        Number of processes; -1 uses all cores.
     overwrite : bool
         Replace another corpus in `out`.
     patience : float, optional
-        Seconds that a file may take, for each `seqgen.data.reading.KEPT_BYTES` of it; by default
+        Time limit in seconds for each `seqgen.data.reading.KEPT_BYTES` of a file; by default
         `seqgen.data.reading.PATIENCE`, ten minutes.
     progress : callable, optional
-        Told how far it is.
+        Called with the stage, the bytes done and all bytes.
 
     Returns
     -------
     Corpus
-        Its ``info["skipped"]`` lists the files that could not be used, ``info["unread"]`` counts
-        those of other kinds by suffix.
+        ``info["skipped"]`` lists the files that could not be used; ``info["unread"]`` counts
+        files of other kinds by suffix.
 
     Raises
     ------
     PluginError, ConfigError
         For an unusable domain, codec or option.
     CorpusError
-        If no piece is left.
+        If no piece can be used.
     RunError
-        If `out` is taken, or another process works on it.
+        If `out` holds something else, or another process works on it.
     """
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
@@ -167,20 +165,19 @@ def write_corpus(
     options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Corpus:
-    """Encode pieces that are already split and store them.
+    """Encode pieces whose split is given, such as a published one, and store them.
 
-    The codec is fitted on the training pieces. A piece that it refuses is an error here, and
-    nothing is removed or moved: published splits stay as they are.
-    Near-duplicates in two splits are counted.
+    The codec is fitted on the training pieces. No piece is removed or moved: a piece that the
+    codec refuses is an error, and near-duplicates in two splits are only counted.
 
     Parameters
     ----------
     folder : Path or str
-        The corpus folder to make.
+        The new corpus folder.
     domain : str
         Name of an installed domain.
     pieces : mapping
-        The pieces of "train", and of "valid" and "test" if there are any.
+        Pieces by split: "train", and optionally "valid" and "test".
     codec, options, overwrite
         As for `prepare`.
 
@@ -189,9 +186,9 @@ def write_corpus(
     PluginError, ConfigError
         For an unusable domain, codec or option, or an unknown split.
     DataError
-        If a piece cannot be encoded, or there is none to train on.
+        If a piece cannot be encoded, or there is no training piece.
     RunError
-        If `folder` is taken.
+        If `folder` holds something else.
     """
     if unknown := [split for split in pieces if split not in SPLITS]:
         raise ConfigError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
@@ -232,7 +229,7 @@ def encode_files(
     jobs: Jobs = -1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the pieces of files as a codec encodes them; the files are looked for at once.
+    """Yield the encoded pieces of files; the files are searched at once.
 
     Parameters
     ----------
@@ -241,12 +238,12 @@ def encode_files(
     paths : iterable of Path or str
         Files, and folders to search, as for `prepare`.
     codec : Codec
-        A fitted one of this domain.
+        A fitted codec of this domain.
     outcome : Outcome, optional
-        Told what became of the files.
+        Filled in with what was skipped and changed, when all files are read.
     unknown : {"error", "skip", "nearest"}
-        What to do about symbols that the codec does not know: skip the piece, leave them out, or
-        take the nearest known ones.
+        How to treat unknown symbols: skip the piece, drop the symbols, or take the nearest known
+        ones.
     jobs, progress
         As for `prepare`.
 
@@ -258,7 +255,7 @@ def encode_files(
     Raises
     ------
     CorpusError
-        If there is no file, or no piece in any.
+        If there is no file, or no file holds a usable piece.
     """
     reader = _reader(domain, paths, jobs, progress, unknown)
     result = outcome or Outcome()
@@ -280,9 +277,9 @@ def encode_files(
 def original_pieces(
     domain: str, paths: Iterable[Path | str], codec: Codec, unknown: OrError = "error"
 ) -> Iterator[Piece]:
-    """Yield the pieces that `encode_files` encodes, as it reads them, with all that codes lose.
+    """Yield the pieces that `encode_files` encodes, before encoding loses anything.
 
-    Nothing is read before the first is asked for.
+    Files are read only when the first piece is requested.
 
     Raises
     ------
@@ -325,7 +322,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def _finished(folder: Path, key: str) -> Corpus | None:
-    """Return the corpus of this key if it is there, whole, and its codec is still the same."""
+    """Return the corpus of a folder if it has this key, is undamaged and its codec loads."""
     try:
         corpus = Corpus(folder)
         if corpus.info["key"] != key:

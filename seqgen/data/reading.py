@@ -1,7 +1,8 @@
-"""The pieces of files: read in parallel, and why what was refused.
+"""Reads the pieces of files in parallel, and notes why others cannot be used.
 
-Small corpora stay in memory between two passes; of a large one a few files at a time are read, and
-a large file piece by piece. A file whose parser fails, crashes or hangs costs only itself.
+A small corpus stays in memory between two passes. A large corpus is read a few files at a time, a
+large file piece by piece. If a parser fails, crashes or hangs, only its file is lost.
+
 Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` fits a codec on the pieces.
 """
 
@@ -27,35 +28,35 @@ from seqgen.errors import CorpusError, DataError, reason_of
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.unknown import Mended, OrError
 
-#: Bytes of files whose content is in memory at once. Up to this many together stay there
-#: between fitting and encoding; of more, as many at a time are shared out among processes.
+#: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
+#: between fitting and encoding. A larger one is distributed to processes in groups of this size.
 KEPT_BYTES = 64 * 2**20
 
-#: A sample of a larger corpus is of so many files, and of so many pieces of each.
+#: Size of the sample of a larger corpus: files, and pieces of each.
 SAMPLED_FILES, SAMPLED_PIECES = 50, 4
 
-#: Seconds that a file may take, for each `KEPT_BYTES` of it, before its parser counts as hanging.
+#: Time limit in seconds for each `KEPT_BYTES` of a file; then its parser counts as hanging.
 PATIENCE = 600.0
 
-#: Called with the stage ("reading", "encoding"), how many bytes are done and how many there are.
+#: Called with the stage ("reading", "encoding"), the bytes done and all bytes.
 Progress: TypeAlias = Callable[[str, int, int], None]
 
-#: Steps in which progress is told.
+#: Number of progress reports for all files.
 STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A piece as a codec encodes it.
+    """An encoded piece.
 
     Attributes
     ----------
     ids : integer array (N,)
-        In the smallest dtype that fits.
+        Token ids in the smallest dtype that fits.
     facts : mapping
-        What `Domain.describe` says of it.
+        The result of `Domain.describe`.
     changes : mapping of (str, str) to int
-        What was mended of it, as in `Mended`.
+        Replaced symbols, as in `Mended`.
     """
 
     ids: NDArray[Any]
@@ -65,16 +66,16 @@ class Encoded:
 
 @dataclass
 class Outcome:
-    """What became of files; filled in when all of them are read.
+    """What was skipped and changed; filled in when all files are read.
 
     Attributes
     ----------
     skipped : list of Skipped
-        What could not be used, and why.
+        Sources that could not be used, with reasons.
     unread : dict of str to int
-        How many files of other kinds there are, by suffix.
+        Number of files of other kinds, by suffix.
     changes : Counter of (str, str)
-        How often which unknown symbol became which, or was left out.
+        Number of times an unknown symbol (first) became another (second), or "" if it was dropped.
     """
 
     skipped: list[Skipped] = field(default_factory=list)
@@ -82,15 +83,27 @@ class Outcome:
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-#: The source of a piece with the piece or what it is encoded as, or what was refused.
+#: The source of a piece with the piece or its `Encoded` form, or a skipped source.
 _Content: TypeAlias = tuple[str, Any] | Skipped
 
 
 class Reader:
     """Reads the pieces of files in parallel, once for fitting and once for encoding.
 
-    Small corpora stay in memory in between, so that slow formats are read only once and
-    memory still does not grow with the corpus.
+    A small corpus stays in memory in between, so slow formats are read only once. Memory does not
+    grow with the corpus.
+
+    Parameters
+    ----------
+    domain : Domain
+    sources : Sources
+    jobs : int
+        Number of processes; -1 uses all cores.
+    progress : callable
+    patience : float, optional
+        Time limit in seconds for each `KEPT_BYTES` of a file; by default `PATIENCE`.
+    unknown : {"error", "skip", "nearest"}
+        How to treat unknown symbols.
     """
 
     def __init__(
@@ -109,19 +122,19 @@ class Reader:
         self._total = max(sum(self._sizes.values()), 1)
         self._patience = PATIENCE if patience is None else patience
         self._refused: list[Skipped] = []
-        # Starting processes costs about a second: not worth it for a file or two.
+        # Starting processes takes about a second, which a few files do not repay.
         self._jobs = jobs if len(sources.files) > 4 else 1
         self._progress = progress
         self._kept: list[tuple[str, Piece]] | None = None
 
     @property
     def skipped(self) -> list[Skipped]:
-        """What could not be used so far."""
+        """Sources that could not be used so far, with reasons."""
         return self._sources.skipped + self._refused
 
     @property
     def unread(self) -> dict[str, int]:
-        """How many files of other kinds there are, by suffix."""
+        """Number of files of other kinds, by suffix."""
         return dict(sorted(self._sources.unread.items()))
 
     def nothing_usable(self, cause: str = "") -> CorpusError:
@@ -135,7 +148,7 @@ class Reader:
         return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")
 
     def sample(self) -> Iterator[Piece]:
-        """Yield pieces to choose a codec by: all of a small corpus, which then stays, or some."""
+        """Yield pieces to choose a codec: all of a small corpus, which is kept, or a sample."""
         if self._total <= KEPT_BYTES:
             self._kept = list(self._accepted(self._read("reading", None)))
             yield from self.pieces()
@@ -157,11 +170,11 @@ class Reader:
             if small:
                 kept.append((source, piece))
             yield piece
-        # A codec that has nothing to learn does not read to the end, and nothing is kept.
+        # A codec that has nothing to learn does not read to the end; then nothing is kept.
         self._kept = kept if small else None
 
     def encoded(self, codec: Codec) -> Iterator[tuple[str, Encoded]]:
-        """Yield the source of every piece, and what it is encoded as."""
+        """Yield the source of every piece with its encoded form."""
         if self._kept is None:
             return self._accepted(self._read("encoding", codec))
         return self._accepted(
@@ -170,14 +183,14 @@ class Reader:
         )
 
     def originals(self, codec: Codec) -> Iterator[Piece]:
-        """Yield the pieces that a codec encodes, as they were read or mended; none is kept."""
+        """Yield the pieces that a codec can encode, as read or mended; keep none in memory."""
         for source, piece in self._accepted(self._read("reading", None)):
             encoded = _encode(self._domain, codec, self._unknown, source, piece)
             if not isinstance(encoded, Skipped):
                 yield _mended(codec, piece, self._unknown).piece
 
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
-        """Yield what can be used, and take note of the rest."""
+        """Yield usable contents and record the skipped ones."""
         for content in contents:
             if isinstance(content, Skipped):
                 self._refused.append(content)
@@ -185,14 +198,14 @@ class Reader:
                 yield content
 
     def _read(self, stage: str, codec: Codec | None) -> Iterator[_Content]:
-        """Yield the contents of all files in order, and tell how far that is."""
+        """Yield the contents of all files in order, and report progress."""
         self._refused = []
         done, due = 0, 0.0
         for size, contents in self._opened(self._sizes, codec):
             end = done + size
             for content in contents:
                 yield content
-                # What a piece holds is at least a byte each: an estimate that is never too high.
+                # Each item of a piece takes at least one byte, so this is never too high.
                 done = min(done + _length(content), end)
                 if done >= due:
                     self._progress(stage, done, self._total)
@@ -205,7 +218,7 @@ class Reader:
     ) -> Iterator[tuple[int, Iterable[_Content]]]:
         """Yield the size and the contents of some files, in order."""
         for files in self._groups(chosen):
-            # Workers outlive a call and stay in the folder that they were started in.
+            # Absolute paths: workers outlive a call and keep the folder they started in.
             tasks = [
                 (self._domain, file.absolute(), shown(file), codec, self._unknown) for file in files
             ]
@@ -217,7 +230,7 @@ class Reader:
             yield from zip((self._sizes[file] for file in files), results, strict=True)
 
     def _read_here(self, file: Path, task: Any) -> Iterator[_Content]:
-        """Yield what one file holds, read in this process, of a large file piece by piece."""
+        """Yield the contents of one file, read piece by piece in this process."""
         number, seconds = 0, self._patience * max(self._sizes[file] / max(KEPT_BYTES, 1), 1.0)
         try:
             for content in within(seconds, _read_file(*task)):
@@ -228,10 +241,10 @@ class Reader:
             yield Skipped(shown(file), f"{place}its parser had not ended after {seconds:g} seconds")
 
     def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
-        """Gather consecutive files of at most `KEPT_BYTES` together; a larger one is alone.
+        """Yield groups of consecutive files of at most `KEPT_BYTES`; a larger file is alone.
 
-        Processes send all that they have read, however slowly it is taken, so what they are
-        given at once is bounded.
+        Processes send everything they have read, even if the receiver is slow, so groups bound the
+        memory.
         """
         group: list[Path] = []
         held = 0
@@ -247,12 +260,12 @@ class Reader:
 
 
 def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_Content]]:
-    """Yield what other processes read, in order; one that dies costs the file that killed it.
+    """Yield the contents that other processes read, in order; skip a file that kills its process.
 
-    Which file that was is found by reading those whose result has not come yet one at a time.
+    To find that file, all files without a result are read again one at a time.
     """
     done = 0
-    # With one process, as on a machine of one core, joblib would read in this one.
+    # With one process, as on a machine with one core, joblib would read in this process.
     processes = max(joblib.effective_n_jobs(jobs), 2)
     delayed = (joblib.delayed(_read_whole_file)(*task) for task in tasks)
     try:
@@ -264,7 +277,7 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_C
 
 
 def _read_alone(task: Any, patience: float) -> list[_Content]:
-    """Return what one file holds, read in a process that may die."""
+    """Return the contents of one file, read in a process that may die."""
     try:
         # With one job joblib would read it in this process.
         [contents] = share_out([joblib.delayed(_read_whole_file)(*task)], 2, timeout=patience)
@@ -276,14 +289,14 @@ def _read_alone(task: Any, patience: float) -> list[_Content]:
 
 
 def _read_whole_file(*task: Any) -> list[_Content]:
-    """Return all that `_read_file` yields, for another process."""
+    """Return the result of `_read_file` as a list, which another process can send."""
     return list(_read_file(*task))
 
 
 def _read_file(
     domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError
 ) -> Iterator[_Content]:
-    """Yield the pieces of a file, or their ids if there is a codec, and what is refused."""
+    """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
     number = 0
     try:
         for number, piece in enumerate(domain.read(file), 1):
@@ -295,7 +308,7 @@ def _read_file(
             else:
                 yield _encode(domain, codec, unknown, source, piece)
     except Exception as error:
-        # A parser may fail in any way on a damaged file; one file never ends the others.
+        # A parser may fail in any way on a damaged file; the other files are still read.
         place = f"after piece {number}: " if number else ""
         yield Skipped(name, place + reason_of(error))
         return
@@ -304,19 +317,19 @@ def _read_file(
 
 
 def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
-    """Return the source of a piece and what it is encoded as, or why it is not."""
+    """Return the source of a piece with its encoded form, or the reason why it is skipped."""
     try:
         mended = _mended(codec, piece, unknown)
         ids = codec.encode(mended.piece)
         facts = dict(domain.describe(mended.piece))
     except Exception as error:
-        # As with reading: one odd piece never ends the others.
+        # As in reading: one bad piece does not stop the others.
         return Skipped(source, reason_of(error))
     if not len(ids):
         left = "nothing is left of its symbols" if mended.changes else "holds an empty piece"
         return Skipped(source, left)
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
-    # An id that does not fit is left as it is, for the writer to say what is wrong.
+    # Ids that do not fit stay as they are: the writer reports them.
     kept = small if np.array_equal(small, ids) else ids
     return source, Encoded(kept, facts, mended.changes)
 
@@ -326,7 +339,7 @@ def _mended(codec: Codec, piece: Piece, unknown: OrError) -> Mended:
 
 
 def _length(content: _Content) -> int:
-    """Return how many characters, notes, ids ... there are, as far as one can tell."""
+    """Return the number of characters, notes or ids, or 0 if it is unknown."""
     held = content[1] if isinstance(content, tuple) else None
     held = held.ids if isinstance(held, Encoded) else held
     return len(held) if isinstance(held, Sized) else 0

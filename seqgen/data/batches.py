@@ -1,7 +1,7 @@
-"""Batches: lanes cut into windows of T steps, and how a window is framed.
+"""Batches: lanes cut into windows of T steps, and the framing of a window.
 
-A framing says which inputs of a window the model is shown, which targets count, and whether its
-state goes on into the next window; docs/framings.md explains each.
+A framing says which inputs of a window the model sees, which targets count, and whether the state
+is carried into the next window. docs/framings.md explains each.
 
 Comes from: `seqgen.data.lanes`. Next: `seqgen.training.loop`.
 """
@@ -30,13 +30,13 @@ class Batch:
     Attributes
     ----------
     inputs : int64 array (B, T)
-        Ids read, START and END among them.
+        Ids to read, including START and END.
     targets : int64 array (B, T)
-        The id to predict at each step, or `IGNORE`.
+        Id to predict at each step, or `IGNORE`.
     features : int64 array (B, T, K)
-        Features that belong to the targets.
+        Features of the targets.
     carried : bool
-        Whether the state goes on from the window before; otherwise it is zero at first.
+        Whether the state is carried over from the window before; otherwise it starts at zero.
     """
 
     inputs: NDArray[np.int64]
@@ -46,25 +46,25 @@ class Batch:
 
     @property
     def counted(self) -> int:
-        """How many targets the loss counts."""
+        """Number of targets that have a loss."""
         return int((self.targets != IGNORE).sum())
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How windows are shown to the model.
+    """What the model sees of a window.
 
     Attributes
     ----------
     carried : bool
-        Whether the state goes on into the next window, or each begins with the zero state.
+        Whether the state is carried into the next window; otherwise each starts at zero.
     inputs : all or first
-        Which inputs are shown: all, or the first of a window (and of a piece that begins in it).
-        The others are blank: START stands there, with features 0. START is an id that every
-        model reads, that none predicts and that forgets nothing.
+        Visible inputs: all, or the first of a window (and of a piece that begins in it). The
+        others are START with features 0. Every model reads START, none predicts it, and it does
+        not reset the state.
     targets : all or last
-        Which targets count. If it is the last of a window, windows lie at drawn places, so that
-        every token is as often a target as any other.
+        Targets that count: all, or the last of a window. For the last, windows start at random
+        places, so all tokens are targets equally often.
     single : bool
         Whether every step of a window is a window of its own.
     """
@@ -75,7 +75,7 @@ class Framing:
     single: bool = False
 
     def frame(self, steps: Steps, corpus: Corpus) -> Batch:
-        """Return steps of B lanes as the model is to see them.
+        """Return steps of B lanes as a batch.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Framing:
             opens[:, 0] = True
             blank = ~opens & ~forgets
             inputs = np.where(blank, corpus.vocab.start, inputs)
-            # Features may tell tokens as well: which voice sang what.
+            # Features could reveal hidden tokens.
             features = np.where(blank[:, :, None], 0, features)
         if self.targets == "last":
             targets = np.where(np.arange(targets.shape[1]) < targets.shape[1] - 1, IGNORE, targets)
@@ -99,7 +99,7 @@ class Framing:
         return Batch(inputs, targets, features, self.carried)
 
 
-#: The framings by the names that `TrainConfig.framing` takes.
+#: The framings by their names in `TrainConfig.framing`.
 FRAMINGS = {
     "carried": Framing(carried=True),
     "windows": Framing(),
@@ -111,32 +111,31 @@ CARRIED = FRAMINGS["carried"]
 
 
 class TrainingStream:
-    """Windows of the training split for ever; an iterator of `Batch`.
+    """Endless windows of the training split; an iterator of `Batch`.
 
-    Order and augmentation are drawn afresh for every epoch, by the seed: a stream that is built
-    in the same way, or from the `place` of another, goes on with the same batches.
+    Every epoch has a new order and new augmentations, drawn from the seed. A stream with the same
+    arguments, or with the `place` of another stream, gives the same batches.
 
     Parameters
     ----------
     corpus : Corpus
-        Its training split is read.
     lanes, window : int
-        B, and the T of `next`.
+        B, and the default T.
     seed : int
-        With the epoch and the piece it fixes every draw.
+        Seed, epoch and piece determine every draw.
     framing : Framing
     rank, ranks : int
-        Read the rank-th of so many equal groups of lanes: the batches of all ranks, one below
-        the other, are the batch of a stream that reads all lanes.
+        Read group `rank` of `ranks` equal groups of lanes. Stacked, the batches of all ranks are
+        the batch of a stream that reads all lanes.
     place : mapping, optional
-        Where to go on: what `place` returned, or the places of all ranks in one mapping.
+        The place to start from: the result of `place`, or the places of all ranks in one mapping.
 
     Raises
     ------
     ConfigError
-        If the lanes cannot be shared out among the ranks.
+        If the number of lanes is not a multiple of `ranks`.
     RunError
-        If the place is that of other lanes, or of another corpus.
+        If the place belongs to other lanes or another corpus.
     """
 
     def __init__(
@@ -162,11 +161,11 @@ class TrainingStream:
         self._corpus, self._seed, self._framing = corpus, seed, framing
         segments = corpus.segments("train")
 
-        # Lanes begin an epoch at about the same time.
+        # Lanes start an epoch at about the same time, so two entries are enough.
         @lru_cache(maxsize=2)
         def epoch_shares(epoch: int) -> list[Segments]:
             shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
-            # With fewer tokens than lanes some have no share: they read everything.
+            # With fewer tokens than lanes some shares are empty: those lanes read everything.
             return [share or shuffled for share in shuffled.shares(lanes)]
 
         def share(number: int, epoch: int) -> Segments:
@@ -183,16 +182,16 @@ class TrainingStream:
                 )
 
     def place(self) -> dict[str, list[int]]:
-        """Return where the stream stands, as plain JSON: the `Place` of each lane by number."""
+        """Return the `Place` of each lane by number, as plain JSON."""
         return {str(number): [*lane.place] for number, lane in self._lanes.items()}
 
     def read(self, window: int) -> Batch:
-        """Return the next window of so many steps."""
+        """Return the next window of `window` steps."""
         parts = []
         for number, lane in self._lanes.items():
             passed = 0
             if self._framing.targets == "last":
-                # Drawn by the place, so that the place is all there is to keep.
+                # The place seeds the draw, so the place alone restores the stream.
                 rng = np.random.default_rng((self._seed, number, *lane.place))
                 passed = int(rng.integers(window))
             parts.append(_read_window(lane, window, self._framing, passed))
@@ -208,7 +207,7 @@ class TrainingStream:
 def held_out_stream(
     corpus: Corpus, held_out: Split | Segments, lanes: int, window: int, framing: Framing = CARRIED
 ) -> Iterator[Batch]:
-    """Yield windows that pass over a split or some segments once, in order and as they are."""
+    """Yield windows over a split or some segments once, in order and without augmentation."""
     segments = held_out if isinstance(held_out, Segments) else corpus.segments(held_out)
     once: list[list[Sequence[Segment]]]
     once = [[share, ()] for share in segments.shares(lanes)]
@@ -221,7 +220,7 @@ def held_out_stream(
 
 
 def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -> dict[int, Place]:
-    """Return the place of each of a rank's own lanes."""
+    """Return the places of a rank's own lanes."""
     if place is None:
         return dict.fromkeys(own, (0, 0, 0))
     if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
@@ -237,7 +236,7 @@ def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -
 
 
 def _read_window(lane: Lane, window: int, framing: Framing, passed: int = 0) -> Steps:
-    """Return a lane's next window, or what is left of it; pass over some targets before."""
+    """Return a lane's next window, shorter at its end, after skipping `passed` targets."""
     if framing.targets == "all":
         return lane.read(window)
     steps = lane.read_targets(passed + window)
@@ -245,12 +244,12 @@ def _read_window(lane: Lane, window: int, framing: Framing, passed: int = 0) -> 
 
 
 def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) -> Batch:
-    """Put the windows of all lanes side by side, filled up with END, and frame them."""
+    """Pad the windows of all lanes with END, stack them to (B, T) and frame them."""
     filled = []
     for steps in parts:
         if missing := window - len(steps.inputs):
             ends = forgetting(corpus, missing)
-            # What counts is last in its window, and END in front of it changes nothing.
+            # The last target must stay last; END in front of it changes nothing.
             steps = joined([ends, steps] if framing.targets == "last" else [steps, ends])
         filled.append(steps)
     columns = (np.stack(column) for column in zip(*filled, strict=True))

@@ -1,4 +1,4 @@
-"""The corpus folder: encoded pieces on disk, memory-mapped; docs/format.md describes the files.
+"""The corpus folder: encoded pieces on disk, memory-mapped. docs/format.md describes the files.
 
 Comes from: `seqgen.data.preparation`. Next: `seqgen.data.lanes` reads it step by step.
 """
@@ -43,17 +43,17 @@ from seqgen.vocab import Vocab
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a piece comes from, and what it is.
+    """The source of a piece, and facts about it.
 
     Attributes
     ----------
     source : str
-        A file, and which of its pieces but for the first.
+        A file, as in ``book.txt``; or ``book.txt, piece 2`` for its second piece.
     tokens : int
     units : mapping of str to float
-        What `Codec.units` counts in it.
+        The result of `Codec.units`.
     facts : mapping of str to str, int or float
-        What `Domain.describe` says of it.
+        The result of `Domain.describe`.
     """
 
     source: str
@@ -68,12 +68,12 @@ class Corpus:
     Parameters
     ----------
     folder : Path
-        What `seqgen.prepare` or `seqgen.write_corpus` made.
+        The folder that `seqgen.prepare` or `seqgen.write_corpus` made.
 
     Raises
     ------
     CorpusError
-        If the folder is no corpus, of another format, or damaged.
+        If the folder is no corpus, has another format, or is damaged.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -84,15 +84,15 @@ class Corpus:
         self._is_verified = False
 
     def verify(self) -> None:
-        """Compare the files with their digests, and the ids with the vocabulary, once.
+        """Check all files against their digests, and the ids against the vocabulary, once.
 
-        All files are read, about half a gigabyte a second. Whoever asks for a piece causes it, so
-        it is called only where that would disturb, as where speed is measured.
+        This reads all files, at about half a gigabyte per second. The first call of `piece` does it
+        too; call it earlier where the delay would disturb, as before measuring speed.
 
         Raises
         ------
         CorpusError
-            If a file is another than was written, or has ids outside the vocabulary.
+            If a file was altered, or has ids outside the vocabulary.
         """
         if not self._is_verified:
             verify(self.folder, self.info, self.vocab, self._tokens)
@@ -100,31 +100,31 @@ class Corpus:
 
     @cached_property
     def codec(self) -> Codec:
-        """The codec that encoded the pieces, from its saved state."""
+        """The codec that encoded the pieces, rebuilt from its saved state."""
         return load_codec(self.info, self.folder)
 
     def piece(self, index: int) -> NDArray[Any]:
-        """Return the ids ``(N,)`` of a piece, a read-only view of the file that is verified."""
+        """Return the ids ``(N,)`` of a piece: a read-only view of the verified file."""
         self.verify()
         ids: NDArray[Any] = self._tokens[self._offsets[index] : self._offsets[index + 1]]
         return ids
 
     def source(self, index: int) -> str:
-        """Return where a piece comes from: a file, and which of its pieces but for the first."""
+        """Return the source of a piece, such as ``book.txt, piece 2``."""
         return next(self.origins(index)).source
 
     def origins(self, first: int = 0) -> Iterator[Origin]:
-        """Yield where each piece comes from and what it is, in the order of the corpus.
+        """Yield the origin of each piece in the order of the corpus.
 
         Parameters
         ----------
         first : int
-            The piece to begin with; lines before it are passed over.
+            Number of the first piece.
 
         Raises
         ------
         CorpusError
-            If a line of the file that says so is missing or damaged.
+            If the file of sources, or a line of it, is missing or damaged.
         """
         path = self.folder / SOURCES
         lengths = enumerate(np.diff(self._offsets[first:]).tolist(), first + 1)
@@ -141,11 +141,11 @@ class Corpus:
                     raise damaged(path, f"line {number}: {error}") from error
 
     def segments(self, split: Split) -> Segments:
-        """Return what belongs to a split, in the order of the corpus."""
+        """Return the segments of a split in the order of the corpus."""
         return Segments(self._segments[self._segments["split"] == SPLITS.index(split)])
 
     def size(self, split: Split) -> int:
-        """Return the number of tokens in a split, START and END not counted."""
+        """Return the number of tokens in a split, without START and END."""
         return int(self.info["tokens"][split])
 
     def __repr__(self) -> str:
@@ -154,12 +154,12 @@ class Corpus:
 
 
 class CorpusWriter:
-    """Writes ids as they come; of a piece its length, a short digest and passages stay in memory.
+    """Writes pieces one by one; keeps only length, short digest and passages of each in memory.
 
     Attributes
     ----------
     lengths : array of int
-        Tokens of each piece so far.
+        Number of tokens of each piece so far.
     near_duplicates : NearDuplicates
         Groups the pieces by their passages.
     """
@@ -191,26 +191,25 @@ class CorpusWriter:
     def add(
         self, source: str, ids: NDArray[Any], facts: Mapping[str, str | int | float] | None = None
     ) -> bytes | None:
-        """Append a piece, unless the same piece is there already.
+        """Append a piece, unless it is a duplicate.
 
         Parameters
         ----------
         source : str
-            Where it comes from.
         ids : integer array (N,)
-            Its ids, of any dtype.
+            Ids of any dtype.
         facts : mapping, optional
-            What `Domain.describe` says of it.
+            The result of `Domain.describe`.
 
         Returns
         -------
         bytes or None
-            The digest of its tokens' names, if it was appended.
+            The digest of the piece's token names; None for a duplicate.
 
         Raises
         ------
         DataError
-            If there is no id, or one that is not in the vocabulary.
+            If the piece is empty, or an id is not in the vocabulary.
         """
         if not len(ids):
             raise DataError(f"{source} is empty: codec {type(self._codec).__name__} gave no token")
@@ -221,7 +220,7 @@ class CorpusWriter:
             )
         digest = self._digest(ids)
         if not self._keep_duplicates:
-            # Sixty-four bits tell even a hundred million pieces apart, in half the memory.
+            # 64 bits distinguish even a hundred million pieces, in half the memory.
             short = int.from_bytes(digest[:8], "little")
             if short in self._seen:
                 self._duplicates.append(source)
@@ -246,14 +245,14 @@ class CorpusWriter:
     def finish(
         self, info: dict[str, Any], segments: NDArray[np.void], leaders: NDArray[np.int64]
     ) -> None:
-        """Write what goes beside the tokens.
+        """Write everything beside the tokens: offsets, segments and ``corpus.json``.
 
         Parameters
         ----------
         info : dict
-            What ``corpus.json`` says of where the pieces come from.
+            The keys of ``corpus.json`` that describe the sources of the pieces.
         segments : array of `SEGMENT`
-            Which run of which piece is in which split.
+            The part of each piece that is in each split.
         leaders : int64 array (pieces,)
             The leader of each piece, from `NearDuplicates.leaders`.
         """
@@ -262,7 +261,7 @@ class CorpusWriter:
         np.cumsum(self.lengths, out=offsets[1:])
         np.save(self._folder / OFFSETS, offsets)
         np.save(self._folder / SEGMENTS, segments)
-        # What is written is in files before their digests are taken.
+        # The digests below read the files.
         self._file.flush()
         self._sources.flush()
         learned = {
@@ -286,7 +285,7 @@ class CorpusWriter:
         return digest.digest()
 
     def _write_header(self) -> None:
-        """Write the .npy header, padded by numpy so that the final one fits in its place."""
+        """Write the .npy header; NumPy pads it, so the final one has the same size."""
         self._file.seek(0)
         shape = (sum(self.lengths),)
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}

@@ -1,4 +1,4 @@
-"""Ends in this process what takes too long, such as a parser that never comes back."""
+"""Interrupts a parser in this process that takes too long."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-#: Seconds after which what has caught `TooLong` is interrupted again.
+#: Seconds until a parser that has caught `TooLong` is interrupted again.
 AGAIN = 1.0
 
 
 class TooLong(BaseException):
-    """Time is over. No `Exception`, so that what is interrupted does not take it for its own."""
+    """The time limit is exceeded; not an `Exception`, so that parsers do not catch it."""
 
 
 def within(seconds: float, items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items while making all of them together takes no longer than so many seconds.
+    """Yield items as long as producing all of them takes no more than `seconds`.
 
-    What uses an item may take its time. Where the signal of a timer is not to be had (on Windows,
-    in a thread, beside another handler of it), time is looked at after each item only, as in a
-    call of compiled code, which no signal interrupts.
+    The time for using an item does not count. Without a timer signal (on Windows, in a thread, or
+    with another handler installed) the time is checked after each item only. The same holds for
+    calls of compiled code, which no signal interrupts.
 
     Raises
     ------
     TooLong
-        If they took longer.
+        If producing the items takes longer.
     """
     left = seconds
     while left > 0:
@@ -43,7 +43,7 @@ def within(seconds: float, items: Iterator[Item]) -> Iterator[Item]:
 
 
 def _next(items: Iterator[Item], seconds: float) -> Item:
-    """Return the next item, or raise `TooLong` after so many seconds if that is possible."""
+    """Return the next item, or raise `TooLong` after `seconds` if a timer is available."""
     if not _has_timer():
         return next(items)
     try:
@@ -54,7 +54,7 @@ def _next(items: Iterator[Item], seconds: float) -> Item:
         finally:
             _stop_timer()
     except TooLong:
-        # It may have come just before the timer was stopped.
+        # The signal may have come just before the timer was stopped.
         _stop_timer()
         raise
 

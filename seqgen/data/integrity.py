@@ -1,7 +1,7 @@
-"""Whether a corpus folder is what was written: whoever shares one may have altered it.
+"""Checks that a corpus folder is unaltered; a shared folder may not be.
 
-Opening checks what is cheap: the description against a table, the arrays' dtypes and sizes, and
-that pieces and segments lie where they can. `verify` reads everything: before ids are used.
+Opening checks what is cheap: the keys of the description, dtypes and sizes of the arrays, and
+offsets and segments. `verify` reads all files; it runs before ids are used.
 
 Next: `seqgen.data.corpus` opens a folder with it.
 """
@@ -26,23 +26,23 @@ FORMAT = 2
 
 TOKENS, OFFSETS, SEGMENTS = ARRAYS = ("tokens.npy", "offsets.npy", "segments.npy")
 
-#: One line of JSON a piece: where it comes from, and what it is.
+#: One line of JSON for each piece: its source, and facts about it.
 SOURCES = "sources.jsonl"
 
-#: Bytes of the longest line in it.
+#: Bytes of its longest line.
 LONGEST_LINE = 2**24
 
-#: Ids that are looked at in one go.
+#: Ids compared at a time.
 CHUNK = 2**22
 
 
-#: How many of something there are, and how much of it.
+#: A number of things, and an amount.
 Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
 Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
 class CodecEntry(TypedDict):
-    """The codec, and what it learned."""
+    """The codec with its options and its state."""
 
     name: str
     options: dict[str, Any]
@@ -57,7 +57,7 @@ class FileEntry(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """A source that was left out, and why."""
+    """A source that was skipped, and why."""
 
     source: str
     reason: str
@@ -92,7 +92,7 @@ class Description(TypedDict):
 
 
 class SourceLine(TypedDict):
-    """What a line of `SOURCES` says of a piece."""
+    """The keys of a line of `SOURCES`."""
 
     source: str
     units: dict[str, float]
@@ -100,19 +100,19 @@ class SourceLine(TypedDict):
 
 
 def damaged(path: Path, reason: object) -> CorpusError:
-    """Return the error that says what is wrong with a file of a corpus."""
+    """Return the error for a damaged file of a corpus."""
     return CorpusError(
         f"{path} is damaged: {reason}; prepare the corpus again (seqgen prepare --overwrite)"
     )
 
 
 def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
-    """Return what ``corpus.json`` says, and its vocabulary.
+    """Return the content of ``corpus.json``, and its vocabulary.
 
     Raises
     ------
     CorpusError
-        If there is none, or it is of another format, or has other keys or values than it should.
+        If there is none, it has another format, or a key is missing or has an invalid value.
     """
     path = folder / CORPUS
     try:
@@ -139,7 +139,7 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
 def open_arrays(
     folder: Path, info: dict[str, Any], vocab: Vocab
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.void]]:
-    """Map the arrays into memory, and check that pieces and segments lie where they can.
+    """Map the arrays into memory, and check offsets and segments.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def open_arrays(
     Raises
     ------
     CorpusError
-        With the file, and what is wrong with it.
+        If an array is damaged.
     """
     tokens = _array(folder / TOKENS, np.dtype(vocab.dtype).newbyteorder("<"))
     offsets = _array(folder / OFFSETS, np.dtype("<i8"))
@@ -168,7 +168,7 @@ def open_arrays(
 
 
 def tokens_by_split(segments: NDArray[np.void]) -> dict[str, int]:
-    """Return how many tokens segments put into each split."""
+    """Return the number of tokens in each split."""
     lengths = segments["stop"] - segments["start"]
     return {
         name: int(lengths[segments["split"] == number].sum()) for number, name in enumerate(SPLITS)
@@ -181,12 +181,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any]) -> None:
-    """Compare the files with their digests, and the ids with the vocabulary; reads everything.
+    """Check all files against their digests, and the ids against the vocabulary.
 
     Raises
     ------
     CorpusError
-        With the file, and what is wrong with it.
+        If a file is damaged.
     """
     for low in range(0, len(tokens), CHUNK):
         largest = int(tokens[low : low + CHUNK].max())
@@ -206,12 +206,12 @@ def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any
 
 
 def source_line(line: bytes) -> dict[str, Any]:
-    """Return what a line of `SOURCES` says of a piece.
+    """Return the content of a line of `SOURCES`.
 
     Raises
     ------
     ValueError
-        If it is another than it should be.
+        If it is not JSON, or a key is missing or has an invalid value.
     """
     found: dict[str, Any] = parse(line)
     check(found, SourceLine)
@@ -224,11 +224,11 @@ def source_line(line: bytes) -> dict[str, Any]:
 def _array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Map the one-dimensional array of a file into memory."""
     if path.exists() and not path.is_file():
-        # A pipe would be waited for.
+        # Opening a pipe would wait for a writer.
         raise damaged(path, "it is no file")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # NumPy fails in many ways on what is no array
+    except Exception as error:  # NumPy fails in many ways on other files
         raise damaged(path, error) from error
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
         kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
@@ -243,7 +243,7 @@ def _check_offsets(path: Path, offsets: NDArray[np.int64], pieces: int, tokens: 
         raise damaged(
             path, f"offsets must go from 0 to {tokens}, found {offsets[0]} to {offsets[-1]}"
         )
-    # No difference, which could overflow.
+    # Compare, because a difference could overflow.
     if not (back := offsets[1:] > offsets[:-1]).all():
         number = int(back.argmin())
         raise damaged(
@@ -252,7 +252,7 @@ def _check_offsets(path: Path, offsets: NDArray[np.int64], pieces: int, tokens: 
 
 
 def _check_segments(path: Path, segments: NDArray[np.void], lengths: NDArray[np.int64]) -> None:
-    """Check that segments lie in their pieces, in order, and none over another."""
+    """Check that segments lie in their pieces, in order, and do not overlap."""
     piece, start, stop = (segments[name] for name in ("piece", "start", "stop"))
     inside = (piece >= 0) & (piece < len(lengths)) & (segments["split"] < len(SPLITS))
     inside &= (start >= 0) & (start < stop)

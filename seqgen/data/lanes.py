@@ -1,8 +1,8 @@
-"""Lanes: the steps of a corpus in B rows side by side, and the place where each row stands.
+"""Lanes: the corpus as B rows of steps side by side, each with its own place.
 
-Every piece is read as START, its ids, END. The target of a step is the next id; the target of
-END is nothing, for END as an input only means: forget. That also serves where a lane takes
-over in the middle of a piece, so the state is clean at every seam.
+Every piece is read as START, its ids, END. The target of a step is the next id. END as an input
+has no target; it only resets the state. A lane that starts inside a piece also reads END first, so
+the state is zero at every seam.
 
 Comes from: `seqgen.data.corpus`. Next: `seqgen.data.batches` cuts lanes into windows.
 """
@@ -20,10 +20,10 @@ from seqgen.data.splits import Segment
 from seqgen.plugin_checks import checked_features
 from seqgen.vocab import Vocab
 
-#: A target that no loss counts; the value that PyTorch's cross-entropy ignores by default.
+#: A target without a loss: the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
 
-#: Epoch, number of the segment in the lane's share of it, and steps of that which were read.
+#: Epoch, number of the segment in the lane's share, and number of steps read in the segment.
 Place: TypeAlias = tuple[int, int, int]
 
 
@@ -33,11 +33,11 @@ class Steps(NamedTuple):
     Attributes
     ----------
     inputs : int64 array (..., T)
-        Ids read, START and END among them.
+        Ids to read, including START and END.
     targets : int64 array (..., T)
-        The id to predict at each step, or `IGNORE`.
+        Id to predict at each step, or `IGNORE`.
     features : int64 array (..., T, K)
-        Features that belong to the targets.
+        Features of the targets.
     """
 
     inputs: NDArray[np.int64]
@@ -46,14 +46,14 @@ class Steps(NamedTuple):
 
 
 def joined(parts: Sequence[Steps]) -> Steps:
-    """Return one row of steps after another as one."""
+    """Return consecutive parts of a lane as one."""
     if len(parts) == 1:
         return parts[0]
     return Steps(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def forgetting(corpus: Corpus, count: int) -> Steps:
-    """Return END so many times: steps that forget and count for nothing."""
+    """Return `count` steps of END, which reset the state and have no targets."""
     features = np.zeros((count, len(corpus.codec.feature_sizes)), np.int64)
     return Steps(np.full(count, corpus.vocab.end), np.full(count, IGNORE), features)
 
@@ -61,7 +61,7 @@ def forgetting(corpus: Corpus, count: int) -> Steps:
 def piece_steps(
     vocab: Vocab, ids: NDArray[Any], low: int, high: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return inputs and targets of the steps ``low .. high`` of a whole piece: START, ids, END."""
+    """Return inputs and targets ``(T,)`` of steps ``low .. high`` of a piece: START, ids, END."""
     steps = ids[max(low - 1, 0) : high].astype(np.int64)
     if low == 0:
         steps = np.insert(steps, 0, vocab.start)
@@ -71,18 +71,17 @@ def piece_steps(
 
 
 class Lane:
-    """Reads segment after segment and epoch after epoch, from any place on.
+    """Reads segment after segment and epoch after epoch, starting from any place.
 
     Parameters
     ----------
     corpus : Corpus
     share : function of int
-        The segments to read in an epoch, in order; none at all ends the lane.
+        Returns the segments of an epoch in order; an empty share ends the lane.
     seed : int, optional
-        With the epoch and the piece it fixes each augmentation; pieces are read as they are
-        without one.
+        Seed, epoch and piece determine each augmentation. Without a seed pieces are not augmented.
     place : Place
-        Where to go on: what `place` was.
+        The place to start from, such as the saved `place` of another lane.
     """
 
     def __init__(
@@ -101,16 +100,16 @@ class Lane:
 
     @property
     def place(self) -> Place:
-        """Where the next step is."""
+        """Place of the next step."""
         return self._epoch, self._number, self._read
 
     @property
     def segments(self) -> int:
-        """How many segments the lane has in this epoch."""
+        """Number of segments of the lane in this epoch."""
         return len(self._segments)
 
     def read(self, count: int) -> Steps:
-        """Return the next steps, fewer only where the lane ends."""
+        """Return the next `count` steps; fewer only at the end of the lane."""
         parts = []
         while count and (opened := self._current()) is not None:
             stop = min(self._read + count, len(opened))
@@ -120,10 +119,9 @@ class Lane:
         return joined(parts) if parts else forgetting(self._corpus, 0)
 
     def read_targets(self, count: int) -> Steps:
-        """Return the steps up to the one with the count-th target from here.
+        """Return the steps up to and including the next `count` targets.
 
-        In steps END would come in between: every target is the last one as often as any other
-        only if targets are counted.
+        Steps of END have no target. Counting targets makes every target equally often the last.
         """
         steps = self.read(count)
         while missing := count - int((steps.targets != IGNORE).sum()):
@@ -135,7 +133,7 @@ class Lane:
         return Steps(*(column[:stop] for column in steps))
 
     def _current(self) -> _Opened | None:
-        """Return the segment that the next step is in, or None at the end."""
+        """Return the segment of the next step, or None at the end."""
         while self._segments:
             if self._opened is None:
                 segment = self._segments[self._number]
@@ -153,24 +151,24 @@ class Lane:
 
 
 class _Opened:
-    """The steps of one segment and END after them, cut out as they are needed.
+    """The steps of one segment and a final END, cut when they are needed.
 
-    A piece without features may be of any length: of the memory map only the cut is read.
+    A piece without features may have any length: only the cut part of the memory map is read.
     """
 
     def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
         codec, raw = corpus.codec, corpus.piece(segment.piece)
         self._corpus = corpus
-        # A plain array, for slices of a memory map take several times as long.
+        # Slices of a plain array are several times as fast as those of a memory map.
         self._ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
         self._features = None
         if codec.feature_sizes:
             rows = codec.features(self._ids)
             self._features = checked_features(codec, rows, len(self._ids) + 1)
-        # An augmentation may stretch the piece: the same share of it is read.
+        # An augmentation may change the length: read the same share of the piece.
         share = len(self._ids) / len(raw)
         start, stop = round(segment.start * share), round(segment.stop * share)
-        # Steps are counted in START ids END, where step 0 is START and row i of features belongs.
+        # Step 0 reads START, step i the id i - 1; row i of the features belongs to step i.
         self._first = 0 if start == 0 else start + 1
         self._end = max(stop + 1, self._first)
 

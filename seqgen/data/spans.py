@@ -1,7 +1,7 @@
-"""Spans: runs of a piece's tokens, each predicted from all that comes before it in the piece.
+"""Spans: parts of a piece whose tokens are predicted from everything before them in the piece.
 
-A whole piece is a span, and so is the held-out end of a long piece. The network and the n-gram
-baseline both read spans, in training and in `seqgen score`, so their losses are comparable.
+A span is a whole piece, or the held-out end of a long piece. The network and the n-gram baseline
+read the same spans, in training and in `seqgen score`, so their losses are comparable.
 
 Comes from: `seqgen.data.corpus`. Next: `seqgen.evaluation.loss` reads spans with the network.
 """
@@ -22,14 +22,14 @@ from seqgen.plugin import Codec, Ids
 from seqgen.plugin_checks import checked_features
 from seqgen.vocab import Vocab
 
-#: Tokens that are read before a span in the middle of a piece, for the state. The state of a
-#: trained network forgets: after 128 tokens of text it equals that of the whole piece.
+#: Tokens read before a span inside a piece, to compute the state. The state of a trained network
+#: forgets: after 128 tokens of text it equals the state after the whole beginning.
 CONTEXT = 4096
 
-#: Longer spans of a corpus are cut into spans of this many tokens, to be read side by side.
+#: Longer spans of a corpus are cut into spans of this length, which are read side by side.
 LONGEST = 4 * CONTEXT
 
-#: Most tokens of an evaluation.
+#: Default number of tokens in an evaluation.
 EVALUATED = 2**17
 
 #: Seed of the order in which the spans of an evaluation are drawn.
@@ -37,7 +37,7 @@ SEED = 0
 
 
 class Span:
-    """The tokens ``start .. stop`` of a piece, END as well if the piece ends there.
+    """The tokens ``start .. stop`` of a piece, and END if the piece ends there.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class Span:
     ids : integer array (N,)
         The whole piece.
     features : int64 array (N + 1, K)
-        Its features; K may be 0.
+        Features of the piece; K may be 0.
     start, stop : int
-        Which of its ids count; by default all.
+        The ids whose loss counts; by default all.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Span:
     ) -> None:
         self.start, self.stop = start, len(ids) if stop is None else stop
         self._vocab, self._ids, self._features = vocab, ids, features
-        # Step i reads the id before position i, START at first, and predicts position i.
+        # Step i reads the id before position i (START for i = 0) and predicts position i.
         self._first = max(start - CONTEXT, 0)
-        #: Steps that are read for the state alone.
+        #: Steps that only compute the state.
         self.before = start - self._first
-        #: How many ENDs count: one if the piece ends with the span.
+        #: Number of ENDs that count: 1 if the piece ends with the span.
         self.ends = int(self.stop == len(ids))
         self._end = self.stop + self.ends
 
     def __len__(self) -> int:
-        """Return the number of steps to read, those before `start` included."""
+        """Return the number of steps to read, including those before `start`."""
         return self._end - self._first
 
     def until(self, position: int) -> Ids:
@@ -82,12 +82,12 @@ class Span:
             yield self.cut(low, low + size)
 
     def cut(self, low: int, high: int) -> Steps:
-        """Return steps ``low .. high``, fewer at the end; the targets before `start` are ignored.
+        """Return steps ``low .. high``, fewer at the end; targets before `start` are `IGNORE`.
 
         Returns
         -------
         Steps
-            Of one lane: inputs and targets (T,), features (T, K).
+            One lane: inputs and targets (T,), features (T, K).
         """
         first, end = self._first + low, min(self._first + high, self._end)
         inputs, targets = piece_steps(self._vocab, self._ids, first, end)
@@ -101,10 +101,10 @@ class Span:
 def spans_of(corpus: Corpus, segments: Segments) -> Iterator[Span]:
     """Yield the spans of segments, in order; features are computed on the whole piece."""
 
-    # The parts of one long piece follow each other.
+    # The parts of a long piece follow each other, so one entry is enough.
     @lru_cache(maxsize=1)
     def opened(index: int) -> tuple[NDArray[Any], Ids]:
-        # A plain array: slices of a memory map take several times as long.
+        # Slices of a plain array are several times as fast as those of a memory map.
         ids = np.asarray(corpus.piece(index))
         return ids, piece_features(corpus.codec, ids)
 
@@ -119,24 +119,24 @@ def piece_features(codec: Codec, ids: Ids) -> Ids:
 
 
 def evaluated_split(corpus: Corpus) -> Split:
-    """Return the split that evaluations read: validation, or training where that is empty."""
+    """Return the split that evaluations read: validation, or training if that is empty."""
     return "valid" if corpus.size("valid") else "train"
 
 
 def evaluated(corpus: Corpus, most: int = EVALUATED) -> Segments:
-    """Return what an evaluation reads: the validation split, or a sample of so many tokens.
+    """Return the segments that an evaluation reads: the validation split, or a sample of it.
 
-    The sample is drawn by a fixed seed from the pieces, and from parts of `LONGEST` tokens of
-    longer ones: evaluations of one corpus all read the same, whatever the batch.
+    The sample is drawn with a fixed seed from pieces, and from parts of `LONGEST` tokens of longer
+    pieces. All evaluations of a corpus read the same tokens, whatever the batch.
 
     Parameters
     ----------
     corpus : Corpus
     most : int
-        Tokens that are read at most, not counting those before a span; 0 takes `EVALUATED`.
+        Largest number of tokens, without those before a span; 0 means `EVALUATED`.
     """
     segments = corpus.segments(evaluated_split(corpus)).cut(LONGEST)
     if segments.tokens > (most or EVALUATED):
         segments = segments.sample(most or EVALUATED, SEED)
-    # Spans of about the same length waste no steps when they are read side by side.
+    # Spans of similar length waste few steps when they are read side by side.
     return segments.longest_first()

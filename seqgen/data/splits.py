@@ -1,4 +1,4 @@
-"""Splits: which run of which piece is trained on, and which is held out for validation and test.
+"""Splits: which part of which piece is for training, and which for validation and test.
 
 Comes from: `seqgen.data.preparation`, which draws them. Next: `seqgen.data.corpus` stores them.
 """
@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 Split: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
-#: Share kept for validation and for test: of the pieces, or of each piece's tokens.
+#: Shares held out for validation and test: of the pieces, or of the tokens of each piece.
 HELD_OUT = {"valid": 0.1, "test": 0.05}
 
-#: Pieces of more tokens are held out in part, at their end; shorter ones as a whole or not.
+#: The end of a longer piece is held out. A shorter piece is held out as a whole, or not at all.
 LONG_PIECE = 20_000
 
-#: Larger groups of twins are trained on: too much of a corpus to be held out by chance.
+#: Larger groups of near-duplicates go into training: too much of a corpus to hold out by chance.
 LARGE_GROUP = 20
 
 SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
@@ -31,7 +31,7 @@ SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of one piece's ids, ``start .. stop``, that belongs to one split."""
+    """The ids ``start .. stop`` of one piece, all in one split."""
 
     piece: int
     start: int
@@ -39,7 +39,7 @@ class Segment:
 
 
 class Segments(Sequence[Segment]):
-    """Segments, held as rows of an array: a million take 25 MB.
+    """A sequence of segments, stored as rows of an array: a million take 25 MB.
 
     Parameters
     ----------
@@ -53,17 +53,17 @@ class Segments(Sequence[Segment]):
         return len(self._rows)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the segment of a number, or those of a slice or an array of numbers."""
+        """Return one segment for a number, or `Segments` for a slice or an array of numbers."""
         chosen = self._rows[index]
         return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
 
     @property
     def tokens(self) -> int:
-        """How many tokens all have together."""
+        """Number of tokens in all segments."""
         return int((self._rows["stop"] - self._rows["start"]).sum())
 
     def cut(self, longest: int) -> Segments:
-        """Return the same with parts of at most so many tokens in the place of longer ones."""
+        """Return the segments with longer ones cut into parts of at most `longest` tokens."""
         lengths = self._rows["stop"] - self._rows["start"]
         counts = np.maximum(-(-lengths // longest), 1)
         parts = np.repeat(self._rows, counts)
@@ -73,7 +73,7 @@ class Segments(Sequence[Segment]):
         return Segments(parts)
 
     def sample(self, most: int, seed: int) -> Segments:
-        """Return random ones of so many tokens together, in order; one is cut to fit."""
+        """Return random segments, in order, of `most` tokens in total; one is cut to fit."""
         order = np.random.default_rng(seed).permutation(len(self._rows))
         drawn = self._rows[order]
         ends = np.cumsum(drawn["stop"] - drawn["start"])
@@ -83,12 +83,12 @@ class Segments(Sequence[Segment]):
         return Segments(kept[np.argsort(order[:count])])
 
     def longest_first(self) -> Segments:
-        """Return the same by length; those of one length stay in order."""
+        """Return the segments by falling length; equal lengths stay in order."""
         lengths = self._rows["stop"] - self._rows["start"]
         return Segments(self._rows[np.argsort(-lengths, kind="stable")])
 
     def shares(self, lanes: int) -> list[Segments]:
-        """Cut all, one after the other, into one share of equal length for every lane."""
+        """Cut the sequence of all segments into one share of equal length for each lane."""
         lengths = self._rows["stop"] - self._rows["start"]
         ends, total = np.cumsum(lengths), int(lengths.sum())
         cut = []
@@ -104,7 +104,7 @@ class Segments(Sequence[Segment]):
 
 
 def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
-    """Put every piece as a whole in its split."""
+    """Return rows of `SEGMENT` that put each whole piece into its split."""
     rows = np.zeros(len(lengths), SEGMENT)
     rows["piece"] = np.arange(len(lengths))
     rows["stop"], rows["split"] = lengths, splits
@@ -112,7 +112,7 @@ def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
 
 
 def draw(digest: bytes, seed: int) -> float:
-    """Return the number from 0 to 1 by which a piece of this digest falls into its split."""
+    """Return a number from 0 to 1 that decides the split of a piece with this digest."""
     drawn = hashlib.sha256(digest + seed.to_bytes(8, "little")).digest()
     return int.from_bytes(drawn[:8], "little") / 2**64
 
@@ -120,12 +120,26 @@ def draw(digest: bytes, seed: int) -> float:
 def assign_splits(
     draws: Sequence[float], lengths: Sequence[int], leaders: NDArray[np.int64]
 ) -> NDArray[np.void]:
-    """Decide group by group, from its content and the seed, which `draw` has made a number of.
+    """Assign splits group by group, from content and seed only.
 
-    A group of twins, or a piece without, goes into one split as a whole, by the draw of its
-    leader; a group of more than `LARGE_GROUP` is trained on. So more files move a piece only if
-    its group gains a twin. Of a piece of more than `LONG_PIECE` tokens without a twin the end
-    is held out. Where that leaves a split empty, the end of every piece is held out instead.
+    A group of near-duplicates goes into one split, chosen by the draw of its leader; a piece
+    without near-duplicates is a group of its own. More files therefore move a piece only if its
+    group grows. Two exceptions: a group of more than `LARGE_GROUP` pieces goes into training, and
+    a single piece of more than `LONG_PIECE` tokens has its end held out.
+
+    If a split stays empty, the end of every piece is held out instead.
+
+    Parameters
+    ----------
+    draws : sequence of float (pieces,)
+        The results of `draw`.
+    lengths : sequence of int (pieces,)
+    leaders : int64 array (pieces,)
+        The result of `NearDuplicates.leaders`.
+
+    Returns
+    -------
+    array of `SEGMENT`
     """
     bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
     drawn = np.searchsorted(bounds, np.asarray(draws)[leaders], side="right")
@@ -153,7 +167,7 @@ def count_near_duplicates(leaders: NDArray[np.int64], segments: NDArray[np.void]
 
 
 def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
-    """Put the rows of training, validation and test in the place of chosen whole pieces."""
+    """Replace the rows of chosen whole pieces by rows of training, validation and test."""
     tails = [
         row for piece in rows[chosen] for row in _tails(int(piece["piece"]), int(piece["stop"]))
     ]
@@ -162,7 +176,7 @@ def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray
 
 
 def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:
-    """Cut a piece into the rows of training, validation and test, the first never empty."""
+    """Return the rows of a piece in training, validation and test; training is never empty."""
     kept = 1 - HELD_OUT["test"]
     cuts = (
         0,

@@ -1,4 +1,4 @@
-"""Other processes that do a part of the work: they end with this one, and leave Ctrl-C to it."""
+"""Worker processes: they end with the main process, which alone handles Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import joblib
 
 from seqgen.storage.signals import unheard
 
-#: Seconds between two looks at whether the process that started this one is alive.
+#: Seconds between two checks that the parent process is alive.
 LOOK_EVERY = 0.5
 
 
 def share_out(tasks: Iterable[Any], processes: int, **options: Any) -> Any:
-    """Do the tasks of joblib in other processes; they are started by this call.
+    """Run joblib tasks in other processes, which this call starts.
 
     Parameters
     ----------
     tasks : iterable
-        As `joblib.delayed` makes them.
+        Results of `joblib.delayed`.
     processes : int
     **options
-        Others of `joblib.Parallel`, which also says what is returned.
+        Other options of `joblib.Parallel`, which determine the result.
     """
     parallel = joblib.Parallel(
         n_jobs=processes, initializer=_begin, initargs=(os.getpid(),), **options
@@ -37,17 +37,17 @@ def share_out(tasks: Iterable[Any], processes: int, **options: Any) -> Any:
 
 
 def _begin(starter: int) -> None:
-    """Prepare a process before its first task; those of a cluster have other parents."""
+    """Prepare a worker before its first task; workers of a cluster have another parent."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     local = multiprocessing.current_process().name.startswith("LokyProcess")
-    # It may have been killed while this process was starting.
+    # The starter may have been killed while this process was starting.
     parent = starter if local else os.getppid()
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent, which may have been killed."""
+    """End this process soon after its parent ends, even if that was killed."""
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY)
     os._exit(1)

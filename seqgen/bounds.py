@@ -28,14 +28,14 @@ LARGEST = 2**63 - 1
 
 @dataclass(frozen=True)
 class Within:
-    """The values that a number may have.
+    """The range of a number.
 
     Attributes
     ----------
     least, most : float
-        Both are allowed.
+        Smallest and largest value; both are allowed.
     besides : tuple of float
-        Values outside that are allowed as well, such as a 0 that stands for a default.
+        Allowed values outside the range, such as 0 for a default.
     """
 
     least: float
@@ -47,12 +47,12 @@ class Within:
         return f"{others}from {_plain(self.least)} to {_plain(self.most)}"
 
     def check(self, name: str, value: Any, *, whole: bool) -> None:
-        """Refuse what is no number, not finite or outside.
+        """Check a value.
 
         Raises
         ------
         ConfigError
-            With the name, the bounds and the value.
+            If it is not a number, not finite or out of range.
         """
         kind = numbers.Integral if whole else numbers.Real
         if isinstance(value, bool) or not isinstance(value, kind):
@@ -63,36 +63,36 @@ class Within:
             raise ConfigError(f"{name} must be {self}, found {value}")
 
 
-#: Any finite number, for hints that say no more.
+#: Bounds of hints without bounds of their own: any finite number.
 ANY_FLOAT, ANY_INT = Within(-1e300, 1e300), Within(-LARGEST, LARGEST)
 
-#: What random numbers begin with: PyTorch and NumPy both take it.
+#: A seed that both PyTorch and NumPy accept.
 Seed: TypeAlias = Annotated[int, Within(0, LARGEST)]
-#: How many of something there are to be, at least one.
+#: A number of things, at least one.
 Count: TypeAlias = Annotated[int, Within(1, 10**9)]
-#: How many of something there are to be; 0 has a meaning of its own.
+#: A number of things; 0 has a special meaning.
 CountOrZero: TypeAlias = Annotated[int, Within(0, 10**9)]
-#: How many processes; -1 takes one for each core.
+#: A number of processes; -1 means one for each core.
 Jobs: TypeAlias = Annotated[int, Within(1, 1024, besides=(-1,))]
-#: Seconds that a file may take to be read; None takes the default.
+#: Time limit in seconds for reading a file; None means the default.
 Patience: TypeAlias = Annotated[float | None, Within(0.001, 1e6)]
-#: How many of something stand side by side in memory.
+#: A number of sequences side by side in memory.
 Width: TypeAlias = Annotated[int, Within(1, 65_536)]
-#: How many candidates for a piece; None leaves it to the codec.
+#: A number of candidates per piece; None lets the codec choose.
 Candidates: TypeAlias = Annotated[int | None, Within(1, 65_536)]
-#: Candidates of a beam search; 0 draws instead.
+#: Width of a beam search; 0 samples instead.
 Beam: TypeAlias = Annotated[int, Within(0, 65_536)]
-#: A budget of time; 0 sets none.
+#: A time budget; 0 means none.
 Minutes: TypeAlias = Annotated[float, Within(0.001, 1e6, besides=(0,))]
 
 
 def check_value(name: str, value: Any, hint: Any) -> None:
-    """Check one value against its type hint; None, and hints of other kinds, pass.
+    """Check a number against its type hint; None, and hints of other types, pass.
 
     Raises
     ------
     ConfigError
-        If the hint is of a number and the value is none, not finite or outside the bounds.
+        If the hint is a number, and the value is not a number, not finite or out of range.
     """
     metadata = getattr(hint, "__metadata__", ())
     kind = get_args(hint)[0] if metadata else hint
@@ -111,14 +111,14 @@ def check_fields(config: Any) -> None:
     Raises
     ------
     ConfigError
-        With the name of the first field that is outside its bounds.
+        With the first field that is outside its bounds.
     """
     for name, hint in bounded_hints(type(config)).items():
         check_value(name, getattr(config, name), hint)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function refuse numbers outside the bounds of its hints, as soon as it is called."""
+    """Decorate a function to check its numbers against their hints before it runs."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -135,11 +135,11 @@ def _hints_of(owner: Any) -> Mapping[str, Any]:
     """Return the type hints of a class or function, with their bounds."""
     if isinstance(owner, type):
         return get_type_hints(owner, include_extras=True)
-    # Names inside other hints may stay unresolved.
+    # Names in other hints may stay unresolved.
     return inspect.get_annotations(inspect.unwrap(owner), eval_str=True)
 
 
-#: The same, kept.
+#: Cached `_hints_of`.
 bounded_hints: Callable[[Any], Mapping[str, Any]] = functools.cache(_hints_of)
 
 

@@ -1,4 +1,4 @@
-"""Finding plugins and loading their domains, each on its own: a broken one never harms another."""
+"""Finds plugins and loads their domains in isolation: a broken plugin does not affect others."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Announced:
     status : {"ok", "broken", "incompatible", "conflict"}
         Only "ok" can be used.
     distribution, version : str
-        Who announces it.
+        The distribution that announces it.
     summary : str
-        The domain in one line; empty if the plugin could not be loaded.
+        One line about the domain; empty if the plugin could not be loaded.
     suffixes : tuple of str
-        Endings of the files it reads.
+        Suffixes of the files that it reads.
     problem : str
-        For any other status than "ok": the cause and the way out.
+        If the status is not "ok": the cause and the way out.
     spec : DomainSpec or None
-        What the plugin said of itself.
+        The description from the plugin; None if it could not be loaded.
     """
 
     name: str
@@ -57,21 +57,21 @@ class Announced:
     spec: DomainSpec | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the spec, ready for JSON."""
+        """Return all fields except the spec, ready for JSON."""
         return {key: value for key, value in asdict(self).items() if key != "spec"}
 
 
 def find_domains() -> list[Announced]:
     """Return every announced domain, sorted by name.
 
-    Plugin modules are imported, their implementations are not.
+    Plugin modules are imported; their implementations are not.
     """
     found = [_look_into(point) for point in _announcements()]
     return sorted(_mark_conflicts(found), key=lambda domain: (domain.name, domain.distribution))
 
 
 def load_domain(name: str) -> tuple[Domain, Announced]:
-    """Import the implementation of one domain; no other plugin is touched.
+    """Import and build the implementation of one domain, without importing other plugins.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def load_domain(name: str) -> tuple[Domain, Announced]:
 def source_digest(domain: Domain) -> str:
     """Return the SHA-256 of the package, or single file, that implements a domain.
 
-    Who writes a plugin changes it often, and its version seldom.
+    The version is not enough: authors change a plugin far more often than its version.
     """
     package = sys.modules[type(domain).__module__.partition(".")[0]]
     file = getattr(package, "__file__", None)
@@ -109,7 +109,7 @@ def source_digest(domain: Domain) -> str:
 
 
 def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str, type[Codec]]:
-    """Return a codec class of a domain by name, the default one for None.
+    """Return the name and class of a codec; None means the default codec.
 
     Raises
     ------
@@ -132,15 +132,15 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
     Parameters
     ----------
     info : mapping
-        Checked already.
+        The JSON, already checked.
     folder : Path
-        Where it comes from, for messages.
+        The folder of the JSON, for messages.
 
     Raises
     ------
     PluginError
-        If its domain cannot be loaded, or makes nothing of the state, or a codec that does not fit
-        the vocabulary.
+        If the domain cannot be loaded, rejects the state, or returns a codec that does not fit the
+        vocabulary.
     """
     saved = info["codec"]
     domain, found = load_domain(info["domain"])
@@ -151,7 +151,7 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
         codec = codec_class.from_state(saved["state"], options)
         difference = _misfit(codec, vocab)
     except Exception as error:
-        # A state may be of a version that knew other things, and a plugin fail in any way on it.
+        # The state may come from another version; a plugin may fail on it in any way.
         codec, difference = None, f"nothing of its state ({reason_of(error)})"
     if codec is None or difference:
         raise PluginError(
@@ -163,7 +163,7 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
 
 
 def _misfit(codec: Codec, vocab: Vocab) -> str:
-    """Say in what a codec does not fit a vocabulary; compiled code trusts all of it."""
+    """Return how a codec differs from a vocabulary, or ""; compiled code trusts the codec."""
     count = vocab.end
     if Vocab.of(codec.vocab).digest != vocab.digest:
         return "another vocabulary"
@@ -183,7 +183,7 @@ def _is_within(value: Any, stop: int) -> bool:
 
 
 def _announcements() -> list[EntryPoint]:
-    """Return the entry points; an editable install may list one twice, which is one."""
+    """Return the entry points without repetitions; an editable install may list one twice."""
     unique = {
         (_owner(point), point.name, point.value): point for point in entry_points(group=GROUP)
     }
@@ -195,10 +195,9 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
 
 
 def _look_into(point: EntryPoint) -> Announced:
-    """Load one plugin module under guard and return the domain of the entry point's name.
+    """Load one plugin module safely and return the domain named like the entry point.
 
-    Every plugin gets a plugin manager of its own, so that nothing of a failed registration
-    stays behind.
+    Every plugin gets its own plugin manager, so a failed registration leaves nothing behind.
     """
     distribution, version = _owner(point)
     blank = Announced(point.name, "broken", distribution, version)
@@ -266,7 +265,7 @@ def _mark_conflicts(found: list[Announced]) -> list[Announced]:
 
 
 def _blame(domain: Announced, error: BaseException) -> str:
-    """Say which distribution failed, why, and what to do."""
+    """Return which distribution failed, why, and what to do."""
     if isinstance(error, ModuleNotFoundError):
         way_out = f"install what is missing, or reinstall {domain.distribution}"
     else:

@@ -1,27 +1,27 @@
-"""Every error that seqgen raises on purpose.
+"""All errors that seqgen raises on purpose.
 
 ::
 
     SeqgenError                exit status 1
     ├── ConfigError            2   an invalid setting
     ├── PluginError            3   a domain that is missing, broken or too new
-    ├── DataError              4   a file, piece or prompt that cannot be used
-    │   └── CorpusError        4   a corpus folder that is empty, damaged or another one
-    ├── RunError               1   a run folder that is missing, damaged or in the way
-    │   └── InUse              1   a folder on which another process works
-    └── Diverged               1   a training whose loss is not usable any more
+    ├── DataError              4   an unusable file, piece or prompt
+    │   └── CorpusError        4   a corpus folder that is empty, damaged or the wrong one
+    ├── RunError               1   a run folder that is missing, damaged or already there
+    │   └── InUse              1   a folder that another process works on
+    └── Diverged               1   a training with an unusable loss
 
-A message names the place, what was expected, what was found and the way out.
+A message names the place, the expected value, the found value and the way out.
 """
 
 
 class SeqgenError(Exception):
-    """Anything that seqgen refuses, with a message for the user.
+    """The base class of all errors, with a message for the user.
 
     Attributes
     ----------
     exit_status : int
-        What the command line exits with when this error ends it.
+        Exit status of the command when this error ends it.
     """
 
     exit_status = 1
@@ -42,15 +42,15 @@ class PluginError(SeqgenError):
 class DataError(SeqgenError):
     """A file, a piece or a prompt cannot be read, encoded or decoded.
 
-    Raised by plugins for one file or one piece: preparing a corpus then skips that
-    source, counts it and lists the message.
+    Plugins raise it for one file or one piece; `prepare` then skips that source and lists the
+    message.
     """
 
     exit_status = 4
 
 
 class CorpusError(DataError):
-    """A corpus has nothing in it, is damaged, or is not the one expected."""
+    """A corpus is empty, damaged, or not the expected one."""
 
 
 class RunError(SeqgenError):
@@ -62,10 +62,10 @@ class InUse(RunError):
 
 
 class Diverged(SeqgenError):
-    """The loss of a training is not a number, or worse than that of guessing."""
+    """The loss of a training is NaN, or worse than that of guessing."""
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an exception says, with its kind if it is not one of ours."""
+    """Return the message of an exception, with its type unless it is a `DataError`."""
     said, kind = str(error), type(error).__name__
     return said if isinstance(error, DataError) else f"{kind}: {said}" if said else kind

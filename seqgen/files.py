@@ -1,4 +1,4 @@
-"""Where files go and how they get there: whole or not at all, and never over another."""
+"""Atomic writes of files and folders, the cache folder, and no overwriting by accident."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from seqgen.storage.checked_json import LARGEST, check, parse
 from seqgen.storage.locks import REPLACED, hold, new_file, sweep, temporary_name
 from seqgen.storage.signals import undivided
 
-#: Names of the files that say what a folder is.
+#: Names of the files that say what a folder is: a corpus, a run or samples.
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again; ``SEQGEN_CACHE`` overrides the default.
+    """Return the folder for files that can be made again; ``SEQGEN_CACHE`` overrides the default.
 
-    Where nothing can be written there, it is a folder of this user among the temporary ones.
+    If that folder cannot be written, it is a folder of this user among the temporary files.
     """
     chosen = _chosen_cache()
     return chosen if _can_write(chosen) else _temporary_cache()
 
 
 def cache_is_kept() -> bool:
-    """Tell whether the cache folder is the one that was chosen, not a temporary one."""
+    """Return whether the cache folder is the chosen one, not a temporary one."""
     return _can_write(_chosen_cache())
 
 
@@ -48,7 +48,7 @@ def _chosen_cache() -> Path:
 
 @cache
 def _can_write(folder: Path) -> bool:
-    """Tell whether files can be made in a folder, which is made."""
+    """Create a folder, and return whether files can be written in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -59,7 +59,7 @@ def _can_write(folder: Path) -> bool:
 
 @cache
 def _temporary_cache() -> Path:
-    """Return a folder among the temporary ones that nobody else can write."""
+    """Return a temporary folder that no other user can write."""
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"seqgen-{user}"
     with suppress(OSError):
@@ -71,12 +71,12 @@ def _temporary_cache() -> Path:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never half.
+    """Write a file atomically: readers and crashes see the old content or the new one.
 
     Raises
     ------
     OSError
-        If the system refuses; its ``filename`` is the path.
+        If writing fails; its ``filename`` is the path.
     """
     data = content.encode() if isinstance(content, str) else content
     with naming(path):
@@ -96,7 +96,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Say of errors of the system, such as a full disk, what was being written."""
+    """Add the path to errors of the system, such as a full disk."""
     try:
         yield
     except OSError as error:
@@ -106,7 +106,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, atomically, keys in the order given."""
+    """Write a value as indented JSON, atomically; keys keep their order."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -114,28 +114,28 @@ def write_json(path: Path, value: Any) -> None:
 def new_folder(
     path: Path, *, marker: str, overwrite: bool = False, wait: bool = False
 ) -> Iterator[Path]:
-    """Fill a folder under a temporary name; it appears under its own when all is in it.
+    """Yield a temporary folder, and rename it to `path` when the block ends without an error.
 
-    Its name is held meanwhile. What a process that was killed left in the same place is removed.
+    The final name is held meanwhile. Leftovers of killed processes are removed.
 
     Parameters
     ----------
     path : Path
-        The folder to make.
+        The new folder.
     marker : str
-        Name of the JSON file that says what the folder is, with a key ``seqgen``; a folder
-        without it is never replaced.
+        Name of the JSON file with a key ``seqgen`` that says what the folder is. A folder without
+        it is never replaced.
     overwrite : bool
-        Replace a folder of this kind that is already there.
+        Replace an existing folder of this kind.
     wait : bool
-        Wait for another process that makes it, rather than refuse.
+        Wait for another process that holds the folder, instead of raising an error.
 
     Raises
     ------
     InUse
-        If another process works on it.
+        If another process works on the folder.
     RunError
-        If something is there that may not be replaced, or nothing can be written there.
+        If something exists there that may not be replaced, or the place cannot be written.
     """
     path = path.resolve()
     with hold(path, wait=wait):
@@ -149,7 +149,7 @@ def new_folder(
                 _flush(temporary)
                 _put_in_place(temporary, path, marker, overwrite)
         except OSError as error:
-            # What is full is where this is written, whoever noticed it.
+            # The full disk is the one being written, whatever file noticed it.
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with naming(path):
                     raise
@@ -159,21 +159,21 @@ def new_folder(
 
 
 def _flush(folder: Path) -> None:
-    """Wait until all that is in a folder is on the disk, so that no rename comes before it."""
+    """Flush all files of a folder to the disk, so that the rename cannot come first."""
     for file in folder.rglob("*"):
         if file.is_file() and not file.is_symlink():
-            # For reading alone Windows refuses.
+            # Windows flushes only files that are open for writing.
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
 
 
 def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> None:
-    """Give a folder its name; what was there before is kept until it has it.
+    """Rename a folder to its final name; keep the folder it replaces until then.
 
     Raises
     ------
     RunError
-        If somebody else has put something there, which stays; so does what was made.
+        If another process has put something there. Both folders stay, the new one renamed.
     """
     refused: RunError | None = None
     try:
@@ -183,7 +183,7 @@ def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> 
             if _holds_something(path):
                 path.rename(old)
             try:
-                # The system refuses to put it over what is not empty.
+                # The system refuses to replace a folder that is not empty.
                 temporary.rename(path)
             except BaseException:
                 if old.exists():
@@ -203,7 +203,7 @@ def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> 
 
 
 def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
-    """Raise `RunError` if `path` holds anything that may not be replaced."""
+    """Raise `RunError` if `path` holds something that may not be replaced."""
     if not path.exists() or (path.is_dir() and not _holds_something(path)):
         return
     if not _is_marked(path / marker):
@@ -221,7 +221,7 @@ def _holds_something(path: Path) -> bool:
 
 
 def is_output(folder: Path) -> bool:
-    """Tell whether a folder was written by seqgen: a corpus, a run or samples."""
+    """Return whether seqgen wrote a folder: a corpus, a run or samples."""
     return any(_is_marked(folder / marker) for marker in MARKERS)
 
 
@@ -232,7 +232,7 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
     ----------
     path : Path
     table : type
-        A `TypedDict` of its keys (`seqgen.storage.checked_json.check`).
+        A `TypedDict` of its keys, for `seqgen.storage.checked_json.check`.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def _is_marked(path: Path) -> bool:
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """Yield `path`, path-2, path-3 ..."""
+    """Yield `path`, then path-2, path-3 ..."""
     yield path
     yield from (path.with_name(f"{path.name}-{number}") for number in count(2))
 
@@ -274,14 +274,14 @@ def free_name(path: Path) -> Path:
 
 
 def page_name(path: Path, suffix: str, number: int) -> Path:
-    """Return the file of a page of what is written to a path: ``a.svg``, ``a-page-2.svg`` ..."""
+    """Return the file name of a page: ``a.svg`` for page 1, ``a-page-2.svg`` for page 2 ..."""
     if number == 1:
         return path
     return path.with_name(f"{path.name[: -len(suffix)]}-page-{number}{path.name[-len(suffix) :]}")
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of bytes in UTF-8, as `plain_text` does.
+    """Decode UTF-8 and return the text as `plain_text` does.
 
     Raises
     ------
@@ -297,7 +297,7 @@ def text_of(data: bytes) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Return a text without a byte-order mark, and with newlines for all line ends."""
+    """Return a text without a byte-order mark and with newlines for all line ends."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,6 +1,6 @@
-"""What a plugin hands over, compared with what compiled code can read: its arrays have no guards.
+"""Checks ids, features and masks from plugins before compiled code reads them without checks.
 
-Called before the stepper is entered; errors name the codec.
+Errors name the codec.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from seqgen.plugin import Codec, Ids
 
 
 def checked_ids(codec: Codec, ids: Any) -> Ids:
-    """Return the ids ``(N,)`` of a piece as int64, if all are of the vocabulary.
+    """Return the ids ``(N,)`` of a piece as int64.
 
     Raises
     ------
     PluginError
+        If they are not ids of the vocabulary.
     """
     array, count = np.asarray(ids), len(codec.vocab)
     if array.ndim != 1 or (len(array) and array.dtype.kind not in "iub"):
@@ -31,11 +32,12 @@ def checked_ids(codec: Codec, ids: Any) -> Ids:
 
 
 def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
-    """Return features ``(count, K)`` as int64, if all are values that the codec announced.
+    """Return features ``(count, K)`` as int64.
 
     Raises
     ------
     PluginError
+        If the shape is wrong, or a value is outside `Codec.feature_sizes`.
     """
     sizes = tuple(codec.feature_sizes)
     try:
@@ -45,7 +47,7 @@ def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
     if array.shape != (count, len(sizes)) or (sizes and array.dtype.kind not in "iub"):
         raise _fault(codec, "features", f"{len(sizes)} whole numbers a token", _shown(array))
     array = array.astype(np.int64, copy=False)
-    # One comparison for all of them: this is done at every step of a piece.
+    # One comparison for all values, because this runs at every step of a piece.
     if ((array < 0) | (array >= np.array(sizes, np.int64))).any():
         wrong = ((array < 0) | (array >= sizes)).any(axis=0)  # (K,)
         column = int(wrong.argmax())
@@ -56,11 +58,12 @@ def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
 
 
 def checked_mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
-    """Return a mask ``(V',)``, if it tells of every id and END whether it is allowed.
+    """Return a mask ``(V',)`` of the allowed ids.
 
     Raises
     ------
     PluginError
+        If it is not one truth value for each id and END.
     """
     array, count = np.asarray(mask), len(codec.vocab) + 1
     if array.shape != (count,) or array.dtype != bool:
@@ -69,11 +72,12 @@ def checked_mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
 
 
 def checked_token(codec: Codec, token: Any) -> int:
-    """Return the one id that comes next, if it is of the vocabulary or END.
+    """Return a forced id.
 
     Raises
     ------
     PluginError
+        If it is neither an id of the vocabulary nor END.
     """
     count = len(codec.vocab)
     if not isinstance(token, int | np.integer) or not 0 <= token <= count:

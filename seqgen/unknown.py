@@ -1,7 +1,7 @@
-"""Symbols that a model does not know: left out, or written as the nearest ones that it knows.
+"""Drops symbols that a model does not know, or replaces them by the nearest known ones.
 
-What is near is what Unicode knows: the same character composed or taken apart, its compatible form,
-its base letter, its digit, another sign of its class of punctuation, its other case.
+Unicode defines what is near: a composed or decomposed form, a compatible form, the base letter, the
+digit, another sign of the same class of punctuation, the other case. For example, "ê" becomes "e".
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-#: What to do about symbols that a model does not know.
+#: How to treat unknown symbols: drop them, or take the nearest known ones.
 Unknown: TypeAlias = Literal["skip", "nearest"]
 
-#: The same, or to refuse them.
+#: The same, or raise an error.
 OrError: TypeAlias = Literal["error", "skip", "nearest"]
 
-#: Changes that are told one by one.
+#: Most changes listed one by one.
 LISTED = 10
 
 _SINGLE = "'’‘‛‚′`´ʼʻ‹›"
 _DOUBLE = '"”“„‟″«»「」『』〝〞〟'
 
-#: Signs of one class of punctuation, and what else may stand for them; the plainest first.
+#: Signs of one class of punctuation, and their substitutes; the plainest first.
 _CLASSES = (
     (_SINGLE, _DOUBLE),
     (_DOUBLE, _SINGLE),
@@ -42,7 +42,7 @@ _CLASSES = (
     ("~∼˜", ""),
 )
 
-#: Letters that no decomposition of Unicode takes apart.
+#: Letters that Unicode does not decompose.
 _LETTERS = {
     "ß": "ss",
     "ẞ": "SS",
@@ -66,20 +66,20 @@ _LETTERS = {
     "Ə": "E",
 }
 
-#: What begins a line, and what stands between words.
+#: Line ends, and spaces between words.
 _NEWLINES, _BLANKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " \t"
 
 
 @dataclass(frozen=True)
 class Mended:
-    """A piece without what a codec does not know, and what was changed for that.
+    """A piece without unknown symbols, and the changes that were made.
 
     Attributes
     ----------
     piece : piece
-        What `Codec.encode` takes.
+        A piece for `Codec.encode`.
     changes : mapping of (str, str) to int
-        How often which symbol became which; the second is empty where it was left out.
+        Number of times a symbol (first) became another (second), or "" if it was dropped.
     """
 
     piece: Any
@@ -87,21 +87,21 @@ class Mended:
 
 
 def mend_text(text: str, known: Collection[str], unknown: Unknown) -> Mended:
-    """Return a text of known characters only.
+    """Return a text that has only known characters.
 
     Parameters
     ----------
     text : str
     known : collection of str
-        The characters that may stay as they are.
+        The known characters.
     unknown : {"skip", "nearest"}
-        Leave out what is unknown, or take what is nearest to it where there is anything.
+        Drop unknown characters, or take the nearest known ones where there are any.
     """
     known = frozenset(known)
     if known.issuperset(text):
         return Mended(text)
     parts, changes = [], Counter[tuple[str, str]]()
-    # For this text only: to compare one alphabet with another takes longer than to look again.
+    # Cached for this text only: comparing alphabets takes longer than computing again.
     stand_in = functools.cache(functools.partial(nearest, known=known))
     for sign in text if unknown == "skip" else _clusters(text):
         kept = sign if known.issuperset(sign) else ""
@@ -114,7 +114,7 @@ def mend_text(text: str, known: Collection[str], unknown: Unknown) -> Mended:
 
 
 def nearest(sign: str, known: frozenset[str]) -> str:
-    """Return known characters for an unknown one with its accents, or none."""
+    """Return known characters for an unknown one with its accents, or ""."""
     forms = [unicodedata.normalize(form, sign) for form in ("NFC", "NFD", "NFKC", "NFKD")]
     for written in forms:
         if written and known.issuperset(written):
@@ -135,7 +135,7 @@ def nearest(sign: str, known: frozenset[str]) -> str:
 
 
 def changes_text(changes: Mapping[tuple[str, str], int]) -> str:
-    """Return in words what became of unknown symbols, the commonest first."""
+    """Return the changes of unknown symbols in words, the commonest first."""
     ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
     became = [f"{was!r} became {now!r} {_times(count)}" for (was, now), count in ordered if now]
     gone = [f"{was!r} {_times(count)}" for (was, now), count in ordered if not now]
@@ -148,7 +148,7 @@ def changes_text(changes: Mapping[tuple[str, str], int]) -> str:
 
 
 def changes_as_json(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    """Return the same for programs."""
+    """Return the changes of unknown symbols for JSON, the commonest first."""
     ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
     return [{"symbol": was, "became": now, "count": count} for (was, now), count in ordered]
 
@@ -163,7 +163,7 @@ def _times(count: int) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Yield each character with the marks that follow it."""
+    """Yield each character with the combining marks after it."""
     begin = 0
     for at in range(1, len(text) + 1):
         if at == len(text) or not _joins(text[at]):
@@ -172,8 +172,8 @@ def _clusters(text: str) -> Iterator[str]:
 
 
 def _joins(character: str) -> bool:
-    """Tell whether a character belongs to the one before it: an accent, the end of a syllable."""
-    # The vowels and last consonants of Korean, which a first consonant composes with.
+    """Return whether a character belongs to the one before it, such as an accent."""
+    # Korean vowels and final consonants compose with the consonant before them.
     return _is_mark(character) or "\u1160" <= character <= "\u11ff"
 
 
@@ -182,7 +182,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _stand_in(sign: str, known: frozenset[str]) -> str:
-    """Return known characters for a single one of the same case, or none."""
+    """Return known characters of the same case for a single character, or ""."""
     return next((one for one in _candidates(sign) if one and known.issuperset(one)), "")
 
 

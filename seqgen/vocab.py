@@ -1,4 +1,4 @@
-"""The abstract vocabulary: names for the ids that a codec hands out, and two of the core's own."""
+"""The vocabulary: names of a codec's ids, and the core's own START and END."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ START_NAME = "<start>"
 class Vocab:
     """Token names in the order of their ids.
 
-    The codec's own tokens ("payload") have ids ``0 .. n - 1``. The core adds END
-    (id ``n``), which closes a piece, and START (id ``n + 1``), which opens one. START is
-    never predicted, so a model has ``size`` inputs but only ``targets`` outputs.
+    The codec's own tokens, the payload, have ids ``0 .. n - 1``. The core adds END (id ``n``) and
+    START (id ``n + 1``). START is never predicted, so a model has V = n + 2 inputs and V' = n + 1
+    outputs.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Vocab:
     Raises
     ------
     DataError
-        If there is no token, or one name stands twice.
+        If there is no token, or two have the same name.
     """
 
     names: tuple[str, ...]
@@ -51,21 +51,21 @@ class Vocab:
 
     @property
     def end(self) -> int:
-        """Id of END; as an input it means: forget everything."""
+        """Id of END, which closes a piece; as an input it resets the state."""
         return len(self.names)
 
     def resets(self, boundaries: Iterable[int]) -> list[bool]:
-        """Tell of every id that can be read whether the state is zero after it.
+        """Return for each of the V ids whether it resets the state.
 
         Parameters
         ----------
         boundaries : iterable of int
-            Payload ids that reset the state, as END does anyway.
+            Payload ids that reset the state; END always does.
 
         Raises
         ------
         DataError
-            If one of them is no payload id.
+            If a boundary is no payload id.
         """
         resets = [token == self.end for token in range(self.size)]
         for token in boundaries:
@@ -84,12 +84,12 @@ class Vocab:
 
     @property
     def targets(self) -> int:
-        """How many ids can be predicted: the payload and END."""
+        """Number of ids that can be predicted: the payload and END."""
         return len(self.names) + 1
 
     @property
     def size(self) -> int:
-        """How many ids can be read: the payload, END and START."""
+        """Number of ids that can be read: the payload, END and START."""
         return len(self.names) + 2
 
     @property
@@ -99,9 +99,9 @@ class Vocab:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the names in order: two vocabularies with one digest are one vocabulary."""
+        """SHA-256 of the names in order; equal digests mean equal vocabularies."""
         return hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
 
     def name(self, token: int) -> str:
-        """Return the name of an id, START and END included."""
+        """Return the name of an id, including START and END."""
         return (*self.names, END_NAME, START_NAME)[token]

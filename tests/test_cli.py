@@ -456,7 +456,7 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
         (["info", "nowhere"], 1, "nowhere is no run folder and no corpus folder (it does not"),
         (["generate", "nowhere"], 1, "nowhere is no run folder (there is no such folder)"),
         (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
-        (["prepare", "text", "--codec-option", "x"], 2, "wants NAME=VALUE, found 'x'"),
+        (["prepare", "text", "--codec-option", "x"], 2, "must be NAME=VALUE, found 'x'"),
         (["prepare", "music", "--codec-option", "form=gird"], 2, "one of 'held', 'grid'"),
         (
             ["prepare", "text", "--seed", "-1"],

@@ -7,7 +7,7 @@ from seqgen.discovery import find_domains
 
 
 def domains(*, json: bool = False) -> None:
-    """List the domains that are installed, and what is wrong with those that cannot be used.
+    """List the installed domains, and the problems of those that cannot be used.
 
     Parameters
     ----------

@@ -30,30 +30,30 @@ def prepare(
 ) -> None:
     """Read and encode files into a corpus folder.
 
-    Files that cannot be used are skipped, counted and listed. The same content is read once.
+    Unusable files are skipped and listed. A corpus of the same content is reused.
 
     Parameters
     ----------
     domain
-        One of those that `seqgen domains` lists.
+        An installed domain; `seqgen domains` lists them.
     paths
-        Files, and folders to search; none at all means the domain's demo data.
+        Files, and folders to search; without any, the domain's demo data.
     out
-        The corpus folder; by default one in the cache.
+        The corpus folder; by default a folder in the cache.
     codec
-        How pieces become tokens; by default one that fits the files.
+        How pieces become tokens; by default the domain chooses a codec for the files.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     seed
-        Seed of the choice of pieces that are held out for validation and test.
+        Seed of the split into training, validation and test pieces.
     jobs
-        Number of processes that read files; -1 takes all cores.
+        Number of processes that read files; -1 uses all cores.
     patience
-        Seconds that a file may take, for each 64 MB of it; by default 600.
+        Time limit in seconds for each 64 MB of a file; by default 600.
     overwrite
-        Replace another corpus in the folder.
+        Replace an existing corpus in the folder.
     report
-        Print a table of the files: what was kept, what it is, and what was left out and why.
+        Print a table of the files: pieces, facts, and what was left out and why.
     json
         Print the description of the corpus for programs.
     """
@@ -97,14 +97,14 @@ def prepare_corpus(
     patience: Patience = None,
     overwrite: bool = False,
 ) -> Corpus:
-    """Prepare a corpus and show how far it is."""
+    """Prepare a corpus and show the progress."""
     from seqgen.cli.console import meter, say
     from seqgen.data.preparation import prepare as read_and_encode
     from seqgen.files import cache_folder, cache_is_kept
 
     if not cache_is_kept():
         say(
-            f"the cache folder cannot be written: {cache_folder()} stands in, which may not last; "
+            f"the cache folder cannot be written; {cache_folder()} is used, which may not last; "
             f"set SEQGEN_CACHE to choose another"
         )
 
@@ -130,6 +130,6 @@ def _options(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f"--codec-option wants NAME=VALUE, found {pair!r}")
+            raise ConfigError(f"--codec-option must be NAME=VALUE, found {pair!r}")
         options[name] = value
     return options

@@ -1,1 +1,1 @@
-"""What every folder on disk rests on: locks, signals, checked JSON and checked tensors."""
+"""Foundations of all folders on disk: locks, signals, checked JSON and checked tensors."""

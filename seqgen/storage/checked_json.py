@@ -1,7 +1,7 @@
-"""The JSON that describes a folder, read with care: whoever shares a folder may have altered it.
+"""Reads the JSON that describes a folder; a shared folder may have been altered.
 
-`parse` bounds size, depth and numbers; `check` compares what was read with a table of keys, which
-is a `typing.TypedDict`. Keys that no table names pass, for later versions may add some.
+`parse` limits size, depth and numbers. `check` compares the content with a table of keys, a
+`typing.TypedDict`. Keys that are not in the table pass, because later versions may add some.
 
 ::
 
@@ -38,13 +38,13 @@ from seqgen.errors import ConfigError
 #: Bytes of the largest description; the vocabulary takes most of it.
 LARGEST = 256_000_000
 
-#: Objects and lists that may stand inside one another.
+#: Most levels of nested objects and lists.
 DEEPEST = 64
 
-#: Checks a value, which stands at a place.
+#: Checks a value; the second argument is its place, such as ``codec.name``.
 Checker: TypeAlias = Callable[[Any, str], None]
 
-#: What JSON calls the values of a Python type.
+#: Names of Python types in messages.
 NAMES = {
     dict: "an object",
     list: "a list",
@@ -56,7 +56,7 @@ NAMES = {
 
 
 def parse(content: bytes | str) -> Any:
-    """Return what JSON says.
+    """Return the value of a JSON text.
 
     Raises
     ------
@@ -78,29 +78,29 @@ def parse(content: bytes | str) -> Any:
 
 
 def check(value: Any, hint: Any, place: str = "") -> None:
-    """Compare a value with the type that it should have.
+    """Compare a value with its expected type.
 
     Parameters
     ----------
     value : object
         Plain JSON.
     hint : type
-        A `TypedDict`; ``dict[str, X]``, ``list[X]``, ``X | None`` or a Literal; str, bool, int or
-        float, the last two in ``Annotated`` with their bounds; Any.
+        A `TypedDict`, ``dict[str, X]``, ``list[X]``, ``X | None``, a Literal, str, bool, int,
+        float or Any. Numbers may be ``Annotated`` with their bounds.
     place : str
-        Where the value stands: the keys that lead to it, with dots between.
+        The keys that lead to the value, joined by dots.
 
     Raises
     ------
     ValueError
-        With the place, what was expected and what was found.
+        With the place, the expected and the found value.
     """
     _checker(hint)(value, place)
 
 
 @functools.cache
 def _checker(hint: Any) -> Checker:
-    """Return what checks a value and its place; a type is looked at once, values by the million."""
+    """Return the check for a type; cached, because there may be millions of values."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return lambda value, place: None
@@ -123,7 +123,7 @@ def _checker(hint: Any) -> Checker:
 
 
 def _check_kind(kind: Any, inside: Checker | None, value: Any, place: str) -> None:
-    """Check what is of one kind, and what is in it."""
+    """Check the type of a value, then its content."""
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{_named(place)} must be {NAMES[kind]}, found {reprlib.repr(value)}")
@@ -168,7 +168,7 @@ def _check_number(hint: Any, value: Any, place: str) -> None:
 
 
 def _keys_of(table: Any) -> dict[str, tuple[Checker, bool]]:
-    """Return of every key of a table what checks it, and whether it may be missing."""
+    """Return for each key of a table its check, and whether the key may be missing."""
     keys = {}
     for key, hint in get_type_hints(table, include_extras=True).items():
         optional = get_origin(hint) is NotRequired
@@ -177,7 +177,7 @@ def _keys_of(table: Any) -> dict[str, tuple[Checker, bool]]:
 
 
 def _finite(text: str) -> float:
-    """Return the number that a text stands for, if it is finite."""
+    """Return the number in a text if it is finite."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"the number {text} is not finite")
@@ -185,7 +185,7 @@ def _finite(text: str) -> float:
 
 
 def _is_deep(value: Any) -> bool:
-    """Tell whether more than `DEEPEST` objects and lists stand inside one another."""
+    """Return whether objects and lists are nested more than `DEEPEST` levels deep."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(DEEPEST):
         level = [

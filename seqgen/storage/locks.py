@@ -1,8 +1,9 @@
-"""Who works on a folder: one process at a time; and what processes that were killed left behind.
+"""Locks on folders: one process works on a folder at a time, and leftovers are removed.
 
-A process holds a folder by a lock on ``.NAME.lock`` beside it, which ends with the process, however
-it ends. What is being written has a name ending in ``.partial``: a folder belongs to who
-holds its name, a file to who has it open and locked. So what nobody holds is a leftover.
+A process locks ``.NAME.lock`` beside a folder; the lock ends with the process, however that ends.
+Unfinished folders and files have names ending in ``.partial``. An unfinished folder belongs to the
+process that holds its final name, an unfinished file to the process that has locked it. Unfinished
+items that no process holds are leftovers.
 """
 
 from __future__ import annotations
@@ -29,43 +30,43 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-#: Ends the name of what is being written, and of a folder that is being replaced.
+#: Suffix of an unfinished item, and of a folder that is being replaced.
 PARTIAL, REPLACED = ".partial", ".replaced"
 
-#: What `temporary_name` gives; other hidden names belong to others.
+#: Names made by `temporary_name`; other hidden names are left alone.
 _LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{16}\.(partial|replaced)", re.DOTALL)
 
 
 @dataclass
 class _Held:
-    """By which thread a folder is held, by which lock, and how many times."""
+    """A folder that this process holds: the thread, the lock, and how many times."""
 
     thread: int
     lock: BaseFileLock
     times: int = 1
 
 
-#: What this process holds.
+#: The folders that this process holds.
 _held: dict[Path, _Held] = {}
 _guard = threading.Lock()
 
 
 @contextmanager
 def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Be the only one that works on a folder, which may not exist yet, until the block ends.
+    """Hold a folder, which need not exist yet, until the block ends.
 
-    A thread may hold again what it holds already.
+    A thread may hold the same folder several times.
 
     Parameters
     ----------
     path : Path
     wait : bool
-        Wait for another process, rather than refuse.
+        Wait for another process instead of raising an error.
 
     Raises
     ------
     InUse
-        If another process or thread holds it.
+        If another process or thread holds the folder.
     RunError
         If neither the folder nor its parent can be written.
     """
@@ -83,7 +84,7 @@ def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        # Blocks may end in any order: those of generators do.
+        # Blocks of generators may end in any order.
         with _guard:
             held.times -= 1
             ended = not held.times
@@ -95,12 +96,12 @@ def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def hold_first(candidates: Iterable[Path]) -> Iterator[Path]:
-    """Hold the first of some folders that neither exists nor is held; yields it."""
+    """Hold and yield the first folder that neither exists nor is held."""
     with ExitStack() as held:
         for path in candidates:
             with suppress(InUse):
                 held.enter_context(hold(path))
-                # Whoever held it before may have made it.
+                # The process that held it before may have created it.
                 if not path.exists():
                     break
             held.close()
@@ -108,13 +109,13 @@ def hold_first(candidates: Iterable[Path]) -> Iterator[Path]:
 
 
 def sweep(folder: Path, mine: Path | None = None) -> None:
-    """Remove what killed processes left in a folder, and put back what they were replacing.
+    """Remove leftovers of killed processes from a folder, and restore folders being replaced.
 
     Parameters
     ----------
     folder : Path
     mine : Path, optional
-        What this thread holds and has not begun to write.
+        A folder that this thread holds and has not begun to write.
     """
     if not folder.is_dir():
         return
@@ -134,13 +135,13 @@ def sweep(folder: Path, mine: Path | None = None) -> None:
 
 
 def temporary_name(path: Path, suffix: str = PARTIAL) -> Path:
-    """Return a hidden name beside a path, which no other process takes."""
+    """Return a unique hidden name beside a path."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}{suffix}")
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[None]:
-    """Make a file that `sweep` of other processes leaves alone until the block ends."""
+    """Create a file that `sweep` in other processes does not remove until the block ends."""
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         if fcntl is None:
@@ -149,7 +150,7 @@ def new_file(path: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             break
-        os.close(descriptor)  # taken for a leftover before it was locked
+        os.close(descriptor)  # removed as a leftover before it was locked
     try:
         if fcntl is None:
             os.close(descriptor)
@@ -160,7 +161,7 @@ def new_file(path: Path) -> Iterator[None]:
 
 
 def _settle(path: Path, leftover: Path) -> None:
-    """Remove a folder that was left; if it is the old one of a path that is gone, put it back."""
+    """Remove a leftover folder; restore a replaced folder whose successor is missing."""
     if leftover.name.endswith(REPLACED) and not path.exists():
         leftover.rename(path)
     else:
@@ -168,7 +169,7 @@ def _settle(path: Path, leftover: Path) -> None:
 
 
 def _remove_unlocked(path: Path) -> None:
-    """Remove a file unless some process has locked it."""
+    """Remove a file unless a process has locked it."""
     if fcntl is None:
         return
     with suppress(OSError), path.open("rb") as file:
@@ -207,14 +208,14 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
 
 
 def _release(lock: BaseFileLock) -> None:
-    # Before it is let go, so that nobody else's is removed.
+    # Remove the file before releasing the lock: afterwards it may be another process's.
     with suppress(OSError):
         Path(lock.lock_file).unlink()
     lock.release()
 
 
 def _holder(place: Path) -> str:
-    """Return who holds a lock, as far as the file tells."""
+    """Return which process holds a lock, if the file says so."""
     try:
         process, _, since = place.read_text().strip().partition(" ")
     except OSError:

@@ -8,31 +8,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: Those that this system has.
+#: The signals among them that this system has.
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
-#: Those that came to this process since `listen`.
+#: Signals received since `listen`.
 received: list[int] = []
 
 
 def listen() -> None:
-    """Let all of `ENDING` raise KeyboardInterrupt, but those that the caller told us to ignore."""
+    """Make all signals in `ENDING` raise KeyboardInterrupt, except those that are ignored."""
     for number in ENDING:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
 
 
 def stop_listening() -> None:
-    """Let a signal end this process at once: all is done, and nothing is to be told."""
+    """Let signals end this process at once, because all work is done."""
     for number in ENDING:
         if signal.getsignal(number) is _end:
             signal.signal(number, signal.SIG_DFL)
 
 
 def exit_status() -> int:
-    """Return 128 and the number of the first signal, that of Ctrl-C if none was noted."""
+    """Return 128 plus the number of the first signal, or of SIGINT if none was received."""
     return 128 + (received[0] if received else signal.SIGINT)
 
 

@@ -1,7 +1,7 @@
-"""The tensors that seqgen writes: names, shapes and dtypes, and the one reader that checks them.
+"""The table of tensors that seqgen writes (names, shapes, dtypes), and the reader that checks them.
 
-A file's header is compared with what it should hold before any tensor is loaded, for whoever
-shares a folder may have altered it, and compiled code trusts its shapes.
+The reader compares the header of a file with the table before it loads a tensor: a shared file may
+have been altered, and compiled code trusts its shapes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, RunError
 from seqgen.vocab import Vocab
 
-#: The library does not say what types it has.
+#: The library has no type hints.
 _open: Any = safetensors.safe_open
 
-#: Tokens that one-hot input takes at most: their table has 1 GB.
+#: Largest vocabulary for one-hot input: its table takes 1 GB.
 MOST_ONE_HOT = 2**14
 
-#: What a shape has where any size will do.
+#: In a shape: any size.
 ANY = -1
 
 
 class Kind(NamedTuple):
-    """What is known of a tensor before it is loaded.
+    """Shape and dtype of a tensor, known before it is loaded.
 
     Attributes
     ----------
     shape : tuple of int
     dtype : str
-        As safetensors names it: F32, I64, U8.
+        The name in safetensors: F32, I64 or U8.
     """
 
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ class Kind(NamedTuple):
         return f"{self.dtype} ({sizes})"
 
     def fits(self, other: Kind) -> bool:
-        """Tell whether a tensor is of another kind, in which sizes may be `ANY`."""
+        """Return whether this kind matches another one, which may have sizes of `ANY`."""
         if self.dtype != other.dtype or len(self.shape) != len(other.shape):
             return False
         return all(
@@ -61,7 +61,7 @@ def expected(config: ModelConfig, vocab: Vocab, feature_sizes: Sequence[int]) ->
     Raises
     ------
     ConfigError
-        If the settings leave the width open, or the vocabulary is too large for one-hot input.
+        If `hidden` is 0, or the vocabulary is too large for one-hot input.
     """
     hidden, width = config.hidden, config.embedding or vocab.size
     if not hidden:
@@ -92,12 +92,12 @@ def expected(config: ModelConfig, vocab: Vocab, feature_sizes: Sequence[int]) ->
 
 
 def compare(found: Mapping[str, Kind], table: Mapping[str, Kind]) -> None:
-    """Compare tensors with what they should be.
+    """Compare tensors with a table.
 
     Raises
     ------
     ValueError
-        With the first name that is missing, too much or of another kind.
+        With the first tensor that is missing, unknown or of another kind.
     """
     for name, kind in table.items():
         if name not in found:
@@ -109,7 +109,7 @@ def compare(found: Mapping[str, Kind], table: Mapping[str, Kind]) -> None:
 
 
 def compare_arrays(arrays: Mapping[str, NDArray[Any]], table: Mapping[str, Kind]) -> None:
-    """Do the same for arrays in memory."""
+    """Compare arrays in memory with a table, as `compare` does."""
     names = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64", np.dtype(np.uint8): "U8"}
     compare(
         {
@@ -121,7 +121,7 @@ def compare_arrays(arrays: Mapping[str, NDArray[Any]], table: Mapping[str, Kind]
 
 
 class TensorFile:
-    """A safetensors file of which only the header is read, until its tensors are asked for.
+    """A safetensors file; only its header is read until its tensors are requested.
 
     Parameters
     ----------
@@ -130,18 +130,18 @@ class TensorFile:
     Raises
     ------
     ValueError
-        If it is none, or its size is not that of its tensors.
+        If the file is not safetensors, or its size does not match its tensors.
     """
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_file():
-            # A pipe would be waited for.
+            # Opening a pipe would wait for a writer.
             raise ValueError(f"{path.name} is no file")
         try:
             self._file: Any = _open(path, "numpy")
         except (OSError, safetensors.SafetensorError) as error:
             raise ValueError(str(error)) from error
-        #: What is written beside the tensors.
+        #: The metadata of the file.
         self.about: dict[str, str] = self._file.metadata() or {}
         self.kinds: dict[str, Kind] = {}
         for name in self._file.keys():  # noqa: SIM118
@@ -149,12 +149,12 @@ class TensorFile:
             self.kinds[name] = Kind(tuple(part.get_shape()), part.get_dtype())
 
     def read(self, table: Mapping[str, Kind]) -> dict[str, NDArray[Any]]:
-        """Load all tensors, if they are what a table says.
+        """Return all tensors of a table by name.
 
         Raises
         ------
         ValueError
-            If they are not.
+            If the tensors do not match the table.
         """
         compare(self.kinds, table)
         try:
@@ -170,12 +170,12 @@ def read_weights(path: Path, table: Mapping[str, Kind]) -> dict[str, NDArray[np.
     ----------
     path : Path
     table : mapping of str to Kind
-        What `expected` returns for the settings in ``run.json``.
+        The result of `expected` for the settings in ``run.json``.
 
     Raises
     ------
     RunError
-        If the file cannot be read, or holds weights of another model.
+        If the file cannot be read, or holds the weights of another model.
     """
     try:
         file = TensorFile(path)

@@ -195,11 +195,11 @@ def _put_in_place(temporary: Path, path: Path, marker: str, overwrite: bool) -> 
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
-        refused = RunError(f"{path} is there now, and was not a moment ago")
+        refused = RunError(f"{path} was made by another process meanwhile")
     if refused is not None:
         free = free_name(path)
         temporary.rename(free)
-        raise RunError(f"{refused}; what was made is in {free}") from refused
+        raise RunError(f"{refused}; the result is in {free}") from refused
 
 
 def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:

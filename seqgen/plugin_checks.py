@@ -43,9 +43,11 @@ def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
     try:
         array = np.asarray(rows).reshape(count, -1) if sizes else np.zeros((count, 0), np.int64)
     except ValueError:
-        raise _fault(codec, "features", f"{len(sizes)} a token", "rows of other lengths") from None
+        raise _fault(
+            codec, "features", f"{len(sizes)} for each token", "rows of other lengths"
+        ) from None
     if array.shape != (count, len(sizes)) or (sizes and array.dtype.kind not in "iub"):
-        raise _fault(codec, "features", f"{len(sizes)} whole numbers a token", _shown(array))
+        raise _fault(codec, "features", f"{len(sizes)} whole numbers for each token", _shown(array))
     array = array.astype(np.int64, copy=False)
     # One comparison for all values, because this runs at every step of a piece.
     if ((array < 0) | (array >= np.array(sizes, np.int64))).any():

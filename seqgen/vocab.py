@@ -38,7 +38,7 @@ class Vocab:
     def __post_init__(self) -> None:
         if not self.names:
             raise DataError(
-                "the codec has an empty vocabulary: no piece was there, or options leave none"
+                "the codec has an empty vocabulary: there was no piece, or options drop all tokens"
             )
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)

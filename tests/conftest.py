@@ -1,8 +1,12 @@
 """Fixtures: a cache of its own for the whole run, and small corpora made here."""
 
+import copy
+import itertools
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,20 +86,61 @@ def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqg
     return seqgen.load(folder, "cpu")
 
 
-@pytest.fixture
-def seqgen_command(capsys):
-    """Return a function that runs the command and returns status, output and error output."""
+@pytest.fixture(scope="session")
+def command():
+    """Return a function that runs the command in this process and returns the exit status."""
 
-    def command(*arguments: object) -> tuple[int, str, str]:
+    def run(*arguments: object) -> int:
         try:
             with any_encoding():
                 app.meta([str(argument) for argument in arguments])
         except SystemExit as error:
-            status = int(error.code or 0)
-        else:
-            status = 0
-        app.config = ()
+            return int(error.code or 0)
+        finally:
+            app.config = ()
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def seqgen_command(capsys, command):
+    """Return a function that runs the command and returns status, output and error output."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = command(*arguments)
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
-    return command
+    return run
+
+
+@pytest.fixture(scope="session")
+def alterations():
+    """Return a function that yields altered copies of JSON: one value removed or replaced in each.
+
+    It yields the keys that lead to the value, and the altered copy. Of a list only the first entry
+    is altered.
+    """
+
+    def paths_of(value: Any) -> Iterator[tuple[Any, ...]]:
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value[:1]):
+            yield (key,)
+            if isinstance(part, dict | list):
+                yield from ((key, *rest) for rest in paths_of(part))
+
+    def altered(info: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        removed = object()
+        values = [removed, None, 5, "x", [], float("nan"), 10**30]
+        for path, value in itertools.product(paths_of(info), values):
+            changed = copy.deepcopy(info)
+            place: Any = changed
+            for key in path[:-1]:
+                place = place[key]
+            if value is removed:
+                del place[path[-1]]
+            else:
+                place[path[-1]] = value
+            yield path, changed
+
+    return altered

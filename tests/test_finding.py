@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.cli import app
 from seqgen.data.finding import unread_text
 from seqgen.errors import CorpusError
 
@@ -44,15 +43,9 @@ SAID = (
 )
 
 
-def command(*arguments: object) -> int:
-    try:
-        app.meta([str(argument) for argument in arguments])
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
-
-
-def test_files_of_other_kinds_are_counted_and_told(mixed: Path, tmp_path: Path, capsys) -> None:
+def test_files_of_other_kinds_are_counted_and_told(
+    mixed: Path, tmp_path: Path, capsys, command
+) -> None:
     assert command("prepare", "text", mixed, "--out", tmp_path / "c", "--report") == 0
     printed = capsys.readouterr()
     assert SAID in printed.out and SAID in " ".join(printed.err.split())
@@ -74,7 +67,7 @@ def test_what_came_since_beside_the_same_files_is_counted(mixed: Path) -> None:
     assert skipped["reason"] == "is a link to nowhere, which does not exist"
 
 
-def test_score_tells_it_as_well(run: seqgen.Run, mixed: Path, capsys) -> None:
+def test_score_tells_it_as_well(run: seqgen.Run, mixed: Path, capsys, command) -> None:
     (mixed / "one.txt").write_text("one green bottle")
     assert command("score", run.folder, mixed, "--json") == 0
     printed = capsys.readouterr()

@@ -127,7 +127,7 @@ def test_what_somebody_else_put_there_meanwhile_stays(tmp_path: Path, overwrite:
     """Also what was made stays, under another name."""
     path = tmp_path / "samples"
     with (
-        pytest.raises(RunError, match=r"what was made is in .*samples-2"),
+        pytest.raises(RunError, match=r"the result is in .*samples-2"),
         new_folder(path, marker="mark", overwrite=overwrite) as folder,
     ):
         (folder / "mark").write_text(MARK)
@@ -141,7 +141,7 @@ def test_the_system_refuses_what_no_check_has_seen(tmp_path: Path, monkeypatch) 
     """Something may come between the last look and the new name."""
     path = tmp_path / "samples"
     with (
-        pytest.raises(RunError, match=r"what was made is in .*samples-2"),
+        pytest.raises(RunError, match=r"the result is in .*samples-2"),
         new_folder(path, marker="mark"),
     ):
         path.mkdir()

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.cli import app
 from seqgen.cli.inputs import Inputs, standard_input
 from seqgen.errors import DataError
 
@@ -30,14 +29,6 @@ class Pipe(io.TextIOWrapper):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding="utf-8", newline="\n")
-
-
-def command(*arguments: object) -> int:
-    try:
-        app.meta([str(argument) for argument in arguments])
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -141,7 +132,9 @@ def test_a_file_that_is_no_text_cannot_be_given(inputs, tmp_path) -> None:
         inputs.condition(str(tmp_path / "letter.docx"))
 
 
-def test_what_was_changed_of_unknown_symbols_is_told_and_kept(run, tmp_path, capsys) -> None:
+def test_what_was_changed_of_unknown_symbols_is_told_and_kept(
+    run, tmp_path, capsys, command
+) -> None:
     out = tmp_path / "out"
     arguments = ("--prompt", "9 grêèên ←", "--unknown", "nearest", "--stop", "é", "-o", out)
     assert command("generate", run.folder, *arguments, "--length", 20) == 0
@@ -169,7 +162,7 @@ def test_rare_characters_that_a_codec_leaves_out_are_told(inputs, monkeypatch, c
 
 
 @pytest.mark.parametrize("unknown", ["skip", "nearest"])
-def test_a_prompt_of_which_nothing_is_left_is_an_error(run, capsys, unknown) -> None:
+def test_a_prompt_of_which_nothing_is_left_is_an_error(run, capsys, unknown, command) -> None:
     status = command("generate", run.folder, "--prompt", "日本語🙂", "--unknown", unknown)
     said = " ".join(capsys.readouterr().err.split())
     assert status == 4 and "--prompt: nothing is left of it that the model knows" in said
@@ -178,12 +171,12 @@ def test_a_prompt_of_which_nothing_is_left_is_an_error(run, capsys, unknown) -> 
         Inputs(run, unknown).stop("日")
 
 
-def test_standard_input_is_read_once(run: seqgen.Run, capsys) -> None:
+def test_standard_input_is_read_once(run: seqgen.Run, capsys, command) -> None:
     assert command("generate", run.folder, "--prompt", "-", "--given", "-") == 2
     assert "cannot both read standard input" in capsys.readouterr().err
 
 
-def test_unknown_symbols_of_files_are_adapted_for_scoring(run, tmp_path, capsys) -> None:
+def test_unknown_symbols_of_files_are_adapted_for_scoring(run, tmp_path, capsys, command) -> None:
     (tmp_path / "a.txt").write_text("9 grêen bottles")
     (tmp_path / "b.txt").write_text("9 green bottles – ê")
     (tmp_path / "c.txt").write_text("日本")

@@ -13,7 +13,7 @@ import numba
 import pytest
 
 import seqgen
-from seqgen.cli import COMMANDS, app, console
+from seqgen.cli import COMMANDS, console
 from seqgen.cli.generate import _notice_of_compiling
 from seqgen.cli.printing import any_encoding, complain, print_json, show, visible
 
@@ -48,15 +48,6 @@ def on_western(monkeypatch: pytest.MonkeyPatch) -> io.TextIOWrapper:
 def content(stream: io.TextIOWrapper) -> str:
     stream.flush()
     return stream.buffer.getvalue().decode(stream.encoding)
-
-
-def command(*arguments: object) -> int:
-    try:
-        with any_encoding():
-            app.meta([str(argument) for argument in arguments])
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
 
 
 def small_run(folder: Path, text: str) -> seqgen.Run:
@@ -119,7 +110,7 @@ def test_remarks_progress_and_tables_are_tamed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_learned_escapes_and_names_of_files_do_not_reach_a_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command
 ) -> None:
     terminal = on_terminal(monkeypatch)
     made = small_run(tmp_path, HOSTILE)
@@ -151,7 +142,7 @@ def test_json_on_a_terminal_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_chinese_is_written_where_it_cannot_be_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command
 ) -> None:
     western = on_western(monkeypatch)
     made = small_run(tmp_path, "春眠不觉晓，处处闻啼鸟。")
@@ -169,7 +160,7 @@ def test_chinese_is_written_where_it_cannot_be_shown(
     assert said not in capsys.readouterr().err, "where nothing is replaced nothing is said"
 
 
-def test_messages_have_any_encoding_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_have_any_encoding_too(monkeypatch: pytest.MonkeyPatch, command) -> None:
     errors = io.TextIOWrapper(io.BytesIO(), "ascii", newline="\n")
     monkeypatch.setattr("sys.stderr", errors)
     assert command("info", "nowhere-ŋ") == 1
@@ -185,7 +176,7 @@ def test_the_name_of_a_file_goes_out_as_its_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_output_does_not_cost_the_piece(
-    run: seqgen.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    run: seqgen.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, command
 ) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:

@@ -225,7 +225,7 @@ def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -
         return dict.fromkeys(own, (0, 0, 0))
     if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
         raise RunError(
-            f"the saved place is that of lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
+            f"the saved place has lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
             f"resume with the same --batch-size and number of processes"
         )
     found = {}

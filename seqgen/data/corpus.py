@@ -212,7 +212,9 @@ class CorpusWriter:
             If the piece is empty, or an id is not in the vocabulary.
         """
         if not len(ids):
-            raise DataError(f"{source} is empty: codec {type(self._codec).__name__} gave no token")
+            raise DataError(
+                f"{source} is empty: codec {type(self._codec).__name__} returned no token"
+            )
         if not 0 <= ids.min() <= ids.max() < len(self._vocab.names):
             raise DataError(
                 f"codec {type(self._codec).__name__} encoded {source} with ids {ids.min()} to "
@@ -237,7 +239,7 @@ class CorpusWriter:
             print(json.dumps(line, allow_nan=False), file=self._sources)
         except ValueError as error:
             raise DataError(
-                f"the plugin counts or tells of {source} what is no finite number ({error}); "
+                f"the plugin's units or facts of {source} are not finite numbers ({error}); "
                 f"tell its authors"
             ) from error
         return digest

@@ -132,7 +132,7 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
             f"format {FORMAT}; prepare it again"
         )
     if vocab.digest != info["vocab_digest"]:
-        raise damaged(path, "the vocabulary is another than its SHA-256 says")
+        raise damaged(path, "the vocabulary does not match its SHA-256")
     return info, vocab
 
 

@@ -195,7 +195,7 @@ def write_corpus(
     implementation, found = load_domain(domain)
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
     if not listed["train"]:
-        raise CorpusError("there is no piece to train on")
+        raise CorpusError("there is no training piece; give pieces under the key train")
     choice = named_codec(implementation, domain, codec, options)
     choice = choice or suggested_codec(implementation, found, options, listed["train"])
     fitted = choice.codec_class.fit(listed["train"], choice.options)

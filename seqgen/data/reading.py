@@ -238,7 +238,7 @@ class Reader:
                 yield content
         except TooLong:
             place = f"after piece {number}: " if number else ""
-            yield Skipped(shown(file), f"{place}its parser had not ended after {seconds:g} seconds")
+            yield Skipped(shown(file), f"{place}its parser took longer than {seconds:g} seconds")
 
     def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
         """Yield groups of consecutive files of at most `KEPT_BYTES`; a larger file is alone.
@@ -284,7 +284,7 @@ def _read_alone(task: Any, patience: float) -> list[_Content]:
     except BrokenProcessPool:
         return [Skipped(task[2], "its parser crashed")]
     except TakesTooLong:
-        return [Skipped(task[2], f"its parser had not ended after {patience:g} seconds")]
+        return [Skipped(task[2], f"its parser took longer than {patience:g} seconds")]
     return list(contents)
 
 

@@ -105,7 +105,7 @@ def compare(found: Mapping[str, Kind], table: Mapping[str, Kind]) -> None:
         if not found[name].fits(kind):
             raise ValueError(f"the tensor {name} must be {kind}, found {found[name]}")
     for name in found.keys() - table.keys():
-        raise ValueError(f"it has a tensor {name[:80]!r} too much")
+        raise ValueError(f"it has an unknown tensor {name[:80]!r}")
 
 
 def compare_arrays(arrays: Mapping[str, NDArray[Any]], table: Mapping[str, Kind]) -> None:

@@ -21,7 +21,6 @@ from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.realignment import realigned
 
 import seqgen
-from seqgen.cli import app
 from seqgen.errors import DataError
 
 DOMAIN = Handwriting()
@@ -235,20 +234,10 @@ def test_what_cannot_be_realigned_says_so(run: seqgen.Run, tmp_path: Path) -> No
 # The command
 
 
-def command(*arguments: object) -> int:
-    try:
-        app.meta([str(argument) for argument in arguments])
-    except SystemExit as error:
-        return int(error.code or 0)
-    finally:
-        app.config = ()
-    return 0
-
-
 @pytest.mark.parametrize("suffix", [".svg", ".json", ".inkml"])
 @pytest.mark.parametrize("told", [True, False])
 def test_a_text_is_written_in_the_hand_of_a_prompt(
-    run: seqgen.Run, tmp_path: Path, suffix: str, told: bool
+    run: seqgen.Run, tmp_path: Path, suffix: str, told: bool, command
 ) -> None:
     sample = LINES[7] if told else replace(LINES[7], letters=None)
     [path] = DOMAIN.write(sample, tmp_path / f"sample{suffix}")
@@ -271,14 +260,16 @@ def test_a_prompt_without_text_is_ink_all_the_same(run: seqgen.Run) -> None:
     assert new.piece.text == "to the end" and new.stopped_by == "end"
 
 
-def test_a_prompt_of_other_letters_is_refused(run: seqgen.Run, tmp_path: Path, capsys) -> None:
+def test_a_prompt_of_other_letters_is_refused(
+    run: seqgen.Run, tmp_path: Path, capsys, command
+) -> None:
     (tmp_path / "a.json").write_text(as_json(Ink((np.arange(20.0).reshape(10, 2),), "a€")))
     arguments = ("generate", run.folder, "--prompt", tmp_path / "a.json", "--given", "to")
     assert command(*arguments, "-o", tmp_path / "out") != 0
     assert "cannot write the letter '€'" in re.sub(r"\s+", " ", capsys.readouterr().err)
 
 
-def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path) -> None:
+def test_a_prompt_is_made_to_fit(run: seqgen.Run, tmp_path: Path, command) -> None:
     line = LINES[7]
     large = tuple(stroke * 7 + 300 for stroke in line.strokes)
     assert line.text[2] != " " and line.letters is not None
@@ -321,7 +312,9 @@ def test_unknown_letters_of_a_given_text_are_adapted() -> None:
     assert CODEC.mend_condition(replace(LINES[0], text="thé"), "nearest").piece == "the"
 
 
-def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(run, tmp_path, capsys) -> None:
+def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(
+    run, tmp_path, capsys, command
+) -> None:
     (tmp_path / "letter.txt").write_bytes(b"\xef\xbb\xbfto the\r\nend\r\n")
     arguments = ("generate", run.folder, "--given", tmp_path / "letter.txt", "-o", tmp_path / "out")
     assert command(*arguments) == 0
@@ -336,7 +329,7 @@ def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(run, tmp_path, ca
     assert not (tmp_path / "no").exists()
 
 
-def test_pages_are_files_of_their_own(run: seqgen.Run, tmp_path: Path) -> None:
+def test_pages_are_files_of_their_own(run: seqgen.Run, tmp_path: Path, command) -> None:
     text = "\n".join(["to"] * 60)
     assert command("generate", run.folder, "--given", text, "-o", tmp_path / "out") == 0
     more = sorted(path.name for path in (tmp_path / "out").glob("*-page-*.svg"))

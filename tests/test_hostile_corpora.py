@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (files / "c.txt").write_text(LINE * 9)
     (files / "bad.txt").write_bytes(b"\xff")
     (files / "other.yml").write_text("-")
-    return seqgen.prepare("text", [files], files.parent / "corpus").folder
+    return seqgen.prepare("text", [files], tmp_path_factory.mktemp("whole") / "corpus").folder
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def test_a_place_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     many = make(tmp_path / "many", list("abcdefgh"))
     stream = TrainingStream(many, 4, 5, 0)
     next(stream)
-    with pytest.raises(RunError, match="that of lanes 0, 1, 2, 3, expected 0 to 7"):
+    with pytest.raises(RunError, match="has lanes 0, 1, 2, 3, expected 0 to 7"):
         TrainingStream(many, 8, 5, 0, place=stream.place())
     few = make(tmp_path / "few", ["abcdefgh"])
     with pytest.raises(RunError, match="lane 0 is segment 1 of 1"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -41,7 +43,16 @@ class _SharedCache(FunctionCache):
 
     Numba numbers the files of a function by its index, so two processes that write at the same time
     could choose the same name: a lock prevents it. A cache that cannot be written only costs time.
+
+    Numba compiles a function again if its own file changes. Functions that it calls may be in other
+    files of the package, and so may the types in the index, so a change of any file counts here.
     """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        package = function.__module__.partition(".")[0]
+        # Numba compares the version before it reads the rest of the index.
+        self._cache_file._version = f"{numba.__version__} {_stamp(package)}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with self._locked():
@@ -68,16 +79,27 @@ class _SharedCache(FunctionCache):
             yield
 
 
+@functools.cache
+def _stamp(package: str) -> tuple[int, int]:
+    """Return the size of all sources of a package in bytes, and the time of the last change."""
+    size, changed = 0, 0
+    for place in getattr(sys.modules[package], "__path__", ()):
+        for source in Path(place).rglob("*.py"):
+            about = source.stat()
+            size, changed = size + about.st_size, max(changed, about.st_mtime_ns)
+    return size, changed
+
+
 def _cached(dispatcher: Any) -> Any:
     """Give a function a cache on disk, if a folder can be written."""
     try:
-        dispatcher._cache = _SharedCache(dispatcher.py_func)  # type: ignore[no-untyped-call]
+        dispatcher._cache = _SharedCache(dispatcher.py_func)
     except RuntimeError:  # neither beside the source nor in the user's cache folder
         if not cache_is_kept():
             return dispatcher  # others could put code into a temporary folder
         numba.config.CACHE_DIR = str(cache_folder() / "compiled")  # type: ignore[attr-defined]
         with suppress(RuntimeError):
-            dispatcher._cache = _SharedCache(dispatcher.py_func)  # type: ignore[no-untyped-call]
+            dispatcher._cache = _SharedCache(dispatcher.py_func)
     return dispatcher
 
 

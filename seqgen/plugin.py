@@ -151,7 +151,7 @@ class Domain(Protocol):
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
         """Return the name of the codec that fits these pieces, and the reason.
 
-        Called if the user names no codec. The reason is shown, as in "352 of 371 pieces have four
+        Called if the user names no codec. An example of a reason is "352 of 371 pieces have four
         voices". `pieces` is read once; for a large corpus it is a sample.
         """
         return next(iter(self.codecs)), ""
@@ -170,10 +170,7 @@ class Domain(Protocol):
         return {}
 
     def demo(self, folder: Path) -> Sequence[Path]:
-        """Return files to learn from, without using a network.
-
-        A domain that makes its own demo writes it into `folder`, which is kept.
-        """
+        """Return files to learn from, without using a network; `folder` keeps those made here."""
 
     def metrics(
         self, generated: Sequence[Piece], reference: Iterable[Piece]
@@ -205,8 +202,8 @@ class Domain(Protocol):
     ) -> Mapping[str, float]:
         """Return figures that no loss per token gives, by name; by default none.
 
-        Each is for all pieces together, such as nats a point. `codec` is the model's and encodes
-        all pieces. They are read once: there may be more than memory holds.
+        Each is for all pieces together, such as nats a point. `codec` encodes all pieces, which
+        are read once: there may be more than memory holds.
         """
         return {}
 
@@ -217,8 +214,7 @@ class Predictor(Protocol):
     def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
         """Yield an array ``(N + 1, len(vocab) + 1)`` for each piece of ids ``(N,)``.
 
-        Row i predicts position i from ``ids[:i]``; the last column is END. A few pieces are read
-        ahead and predicted side by side.
+        Row i predicts position i from ``ids[:i]``; the last column is END.
         """
 
 
@@ -304,7 +300,7 @@ class Codec(Protocol):
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Return a random variation of a training piece ``(N,)``, such as a transposition.
 
-        Called once for each piece in each epoch. `ids` is read-only.
+        Called once for each piece and epoch. `ids` is read-only.
         """
         return ids
 
@@ -325,9 +321,17 @@ class Codec(Protocol):
         Row i depends on ``ids[:i]`` only. The model reads row i when it predicts token i; row N
         belongs to END.
         """
-        # Type checkers would take a single raise for an abstract method.
-        name = type(self).__name__
+        name = type(self).__name__  # A body of a single raise would make the method abstract.
         raise NotImplementedError(f"{name} has feature_sizes but no features()")
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8] | None:
+        """Return which ids may come at each position of ids ``(N,)``; None if any id always may.
+
+        Row i is the mask of ``tracker()`` after ``ids[:i]``, END last, as bits ``(N + 1, W)`` from
+        `seqgen.grammar.packed`. Losses then count allowed ids only, as generation does. Return
+        None for every piece or for none.
+        """
+        return None
 
     def tracker(self, condition: Any = None) -> Tracker | None:
         """Return a new tracker for one sequence, or None if any id may follow any other.
@@ -349,8 +353,7 @@ class Codec(Protocol):
     def candidates(self, condition: Any) -> int:
         """Return the default number of candidates for a piece; 1 by default.
 
-        More help if the condition gives tokens at the same steps to all candidates, as a melody
-        does to the voices of a chorale (`seqgen.generation.candidates`).
+        More help if the condition gives all candidates tokens at the same steps, as a melody does.
         """
         return 1
 
@@ -369,10 +372,9 @@ class Codec(Protocol):
     def passages(self, ids: Ids) -> NDArray[np.int64]:
         """Return hashes ``(P,)`` of passages of a piece ``(N,)``, to find near-duplicates.
 
-        Pieces that share a hash go into the same split. Choose passages too long to be shared by
-        chance, and spread their hashes evenly over 64 bits; a few tens for a piece are enough. A
-        hash must be the same in every variation of `augment` and every fit of the codec. By
-        default there are none.
+        Pieces that share a hash go into the same split. Choose a few tens of passages too long to
+        be shared by chance; spread hashes evenly over 64 bits. A hash must be the same in every
+        variation of `augment` and every fit. By default there are none.
         """
         import numpy as np
 

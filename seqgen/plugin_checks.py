@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import PluginError
-from seqgen.plugin import Codec, Ids
+from seqgen.grammar import width
+from seqgen.plugin import Codec, Ids, Tracker
 
 
 def checked_ids(codec: Codec, ids: Any) -> Ids:
@@ -71,6 +72,45 @@ def checked_mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
     if array.shape != (count,) or array.dtype != bool:
         raise _fault(codec, "a mask", f"{count} truth values", _shown(array))
     return array
+
+
+def checked_masks(codec: Codec, rows: Any, count: int) -> NDArray[np.uint8]:
+    """Return packed masks ``(count, W)``; W is 0 for a codec without masks, which returns None.
+
+    Raises
+    ------
+    PluginError
+        If they have another shape or dtype, or a row allows no id.
+    """
+    if rows is None:
+        return np.zeros((count, 0), np.uint8)
+    array, ids = np.asarray(rows), len(codec.vocab) + 1
+    if array.shape != (count, width(ids)) or array.dtype != np.uint8:
+        expected = f"as uint8 ({count}, {width(ids)}), packed by seqgen.grammar.packed"
+        raise _fault(codec, "masks", expected, _shown(array))
+    if (array[:, -1] & (0xFF >> (ids - 1) % 8 + 1)).any():
+        raise _fault(codec, "masks", f"of {ids} ids", "bits after that of END")
+    empty = ~array.any(axis=1)  # (count,)
+    if empty.any():
+        found = f"none at position {int(empty.argmax())}"
+        raise _fault(codec, "masks", "that allow at least one id", found)
+    return array
+
+
+def next_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:
+    """Return the mask ``(V',)`` of what a tracker allows next; a forced id is alone in it.
+
+    Raises
+    ------
+    PluginError
+    """
+    count = len(codec.vocab) + 1
+    if (forced := tracker.forced()) is not None:
+        mask = np.zeros(count, bool)
+        mask[checked_token(codec, forced)] = True
+        return mask
+    allowed = tracker.allowed()
+    return np.ones(count, bool) if allowed is None else checked_mask(codec, allowed)
 
 
 def checked_token(codec: Codec, token: Any) -> int:

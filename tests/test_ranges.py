@@ -1,11 +1,15 @@
 """What a plugin may get wrong never reaches compiled code; the error names its codec."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import seqgen
 from seqgen.config import LimitConfig
 from seqgen.errors import PluginError
+from seqgen.grammar import packed, unpacked
+from seqgen.plugin_checks import checked_masks
 
 
 def write(run: seqgen.Run, prompt: object = None) -> None:
@@ -53,6 +57,29 @@ def test_forced_tokens_of_a_tracker(token, chorales, monkeypatch) -> None:
     monkeypatch.setattr(tracker, "forced", lambda self: token)
     with pytest.raises(PluginError, match=r"must give a forced token from 0 to"):
         write(chorales)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (np.ones((3, 2), np.uint8), "as uint8"),
+        (np.full((4, 2), 255), "as uint8"),
+        (np.full((4, 2), 255, np.uint8), "of 10 ids"),
+        (np.array([[1, 0]] * 3 + [[0, 0]], np.uint8), "at least one id, found none at position 3"),
+    ],
+)
+def test_masks_of_a_piece(rows, expected) -> None:
+    codec = SimpleNamespace(vocab="abcdefghi")
+    with pytest.raises(PluginError, match=f"must give masks .*{expected}"):
+        checked_masks(codec, rows, 4)
+
+
+def test_right_masks_of_a_piece() -> None:
+    codec = SimpleNamespace(vocab="abcdefghi")
+    table = np.eye(10, dtype=bool)[[0, 9, 8, 7]]
+    rows = packed(table)
+    np.testing.assert_array_equal(unpacked(checked_masks(codec, rows, 4), 10), table)
+    assert checked_masks(codec, None, 4).shape == (4, 0)
 
 
 def test_features_of_a_piece(chorales, monkeypatch) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
+from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Tracker
+from seqgen.plugin_checks import checked_masks, next_mask
 
 
 def has_features_in_range(subject: Subject, folder: Path) -> None:
@@ -79,14 +81,29 @@ def always_allows_something(subject: Subject, folder: Path) -> None:
         subject.codec.decode(np.array(ids, np.int64))
 
 
+def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
+    """Rows of `Codec.masks` are the masks of an unconditional tracker, for any ids."""
+    codec, count = subject.codec, len(subject.codec.vocab) + 1
+    none = np.zeros(0, np.int64)
+    if codec.masks(none) is None:
+        for ids in [*subject.ids, *random_ids(codec)]:
+            assert codec.masks(ids) is None, "masks is None for some pieces only"
+        raise NothingToCheck("the codec has no masks")
+    cut = [ids[: len(ids) // 2] for ids in subject.ids]
+    for ids in [none, *subject.ids, *cut, *random_ids(codec)]:
+        rows = checked_masks(codec, codec.masks(ids), len(ids) + 1)
+        tracker = codec.tracker()
+        assert tracker is not None, "masks need a tracker"
+        for position, row in enumerate(unpacked(rows, count)):
+            wrong = np.flatnonzero(row != next_mask(codec, tracker)).tolist()
+            assert not wrong, f"masks and tracker differ at position {position} in ids {wrong}"
+            if position < len(ids):
+                tracker.push(int(ids[position]))
+
+
 def _possible(codec: Codec, tracker: Tracker) -> list[int]:
     """Return the ids that may come next, END last."""
-    forced, mask = tracker.forced(), tracker.allowed()
-    if forced is not None:
-        return [forced]
-    if mask is None:
-        return list(range(len(codec.vocab) + 1))
-    assert mask.shape == (len(codec.vocab) + 1,) and mask.dtype == bool, (mask.shape, mask.dtype)
+    mask = next_mask(codec, tracker)
     assert mask.any(), "no token is allowed"
     return [int(token) for token in np.flatnonzero(mask)]
 
@@ -97,4 +114,5 @@ PROMISES: tuple[Promise, ...] = (
     tracks_its_features,
     allows_real_pieces,
     always_allows_something,
+    masks_as_it_tracks,
 )

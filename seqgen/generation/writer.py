@@ -21,7 +21,7 @@ from seqgen.generation.pieces import Draft, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Codec, Ids, Piece, Tracker
-from seqgen.plugin_checks import checked_features, checked_ids, checked_mask, checked_token
+from seqgen.plugin_checks import checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
 
 
@@ -182,14 +182,8 @@ class Writer:
         """Return a mask ``(B, V')`` of the ids that may come next; a forced id is alone in it."""
         masks = np.ones((len(active), self._run.vocab.targets), bool)
         for mask, draft in zip(masks, active, strict=True):
-            if draft.tracker is None:
-                continue
-            forced = draft.tracker.forced()
-            if forced is not None:
-                mask[:] = False
-                mask[checked_token(self._run.codec, forced)] = True
-            elif (allowed := draft.tracker.allowed()) is not None:
-                mask[:] = checked_mask(self._run.codec, allowed)
+            if draft.tracker is not None:
+                mask[:] = next_mask(self._run.codec, draft.tracker)
         return masks
 
     def _refusal(self, positions: Positions, active: list[Draft], ids: Ids) -> SeqgenError:

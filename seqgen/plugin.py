@@ -130,7 +130,7 @@ class Domain(Protocol):
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
         To leave out one unusable piece, return a `DataError` in its place: `prepare` lists its
-        message and goes on with the next piece.
+        message and continues with the next piece.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Domain(Protocol):
     ) -> Mapping[str, float]:
         """Return figures that no loss per token gives, by name; by default none.
 
-        Each is for all pieces together, such as nats a point. `codec` encodes all pieces, which
+        Each is for all pieces together, such as nats per point. `codec` encodes all pieces, which
         are read once: there may be more than memory holds.
         """
         return {}

@@ -135,7 +135,7 @@ def nearest(sign: str, known: frozenset[str]) -> str:
 
 
 def changes_text(changes: Mapping[tuple[str, str], int]) -> str:
-    """Return the changes of unknown symbols in words, the commonest first."""
+    """Return the changes of unknown symbols in words, the most frequent first."""
     ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
     became = [f"{was!r} became {now!r} {_times(count)}" for (was, now), count in ordered if now]
     gone = [f"{was!r} {_times(count)}" for (was, now), count in ordered if not now]
@@ -148,7 +148,7 @@ def changes_text(changes: Mapping[tuple[str, str], int]) -> str:
 
 
 def changes_as_json(changes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    """Return the changes of unknown symbols for JSON, the commonest first."""
+    """Return the changes of unknown symbols for JSON, the most frequent first."""
     ordered = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
     return [{"symbol": was, "became": now, "count": count} for (was, now), count in ordered]
 

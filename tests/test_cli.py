@@ -214,11 +214,11 @@ def test_score_says_what_a_domain_says_of_files(
     nats = soft_nats(run.codec, seqgen.NetworkPredictor(run), inks)
     side = "at 1 % of the side"
     assert json.loads(out)["likelihoods"] == {
-        f"soft nats a point {side}": pytest.approx(nats.soft_per_point),
-        f"soft nats a drawing {side}": pytest.approx(nats.soft_per_drawing),
+        f"soft nats per point {side}": pytest.approx(nats.soft_per_point),
+        f"soft nats per drawing {side}": pytest.approx(nats.soft_per_drawing),
     }
     out = seqgen_command("score", trained, *files)[1]
-    assert f"soft nats a point {side}: {nats.soft_per_point:.4f}\n" in out
+    assert f"soft nats per point {side}: {nats.soft_per_point:.4f}\n" in out
     given = []
     monkeypatch.setattr(Handwriting, "likelihoods", lambda _, *values: given.extend(values) or {})
     assert seqgen_command("score", trained, *files)[0] == 0

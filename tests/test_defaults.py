@@ -71,7 +71,7 @@ def test_the_longest_run_is_counted(ids, length: int) -> None:
 def test_repetition_is_counted() -> None:
     # Of five 4-grams 1 2 1 2 comes twice; of three all are new.
     found = Repetition.of([np.array([1, 2, 1, 2, 1, 2, 3, 3]), np.array([4, 4, 4, 4, 5, 6])])
-    assert found.commonest == pytest.approx((3 / 8 + 4 / 6) / 2)
+    assert found.most_common == pytest.approx((3 / 8 + 4 / 6) / 2)
     assert found.run == 4
     assert found.distinct == pytest.approx((4 / 5 + 1) / 2)
     assert found.poorest == pytest.approx(4 / 5)
@@ -85,9 +85,9 @@ def test_blocks_are_counted_one_by_one() -> None:
 
 
 def test_the_property_that_differs_most_counts() -> None:
-    corpus = Repetition(commonest=0.2, run=10, distinct=0.8, poorest=0.4)
+    corpus = Repetition(most_common=0.2, run=10, distinct=0.8, poorest=0.4)
     assert corpus.excess(corpus) == 1
-    assert replace(corpus, commonest=0.4).excess(corpus) == pytest.approx(2)
+    assert replace(corpus, most_common=0.4).excess(corpus) == pytest.approx(2)
     assert replace(corpus, run=30).excess(corpus) == pytest.approx(3)
     assert replace(corpus, distinct=0.2).excess(corpus) == pytest.approx(4)
     assert replace(corpus, poorest=0.05).excess(corpus) == pytest.approx(8)
@@ -127,7 +127,7 @@ def test_a_model_that_loops_gets_no_min_p_and_a_higher_temperature(blanks) -> No
     chosen = choose_sampling(blanks, blanks.corpus(), TOKENS)
     assert chosen["min_p"] == 0 and chosen["temperature"] > blanks.codec.temperature
     assert chosen["excess"] <= TOLERANCE
-    assert chosen["new"]["commonest"] == pytest.approx(SHARES[0], abs=0.02)
+    assert chosen["new"]["most_common"] == pytest.approx(SHARES[0], abs=0.02)
     # What min-p alone does: one blank after the other, for ever.
     looping = SampleConfig(temperature=chosen["temperature"], min_p=0.05)
     assert {*"".join(texts(blanks, looping))} == {" "}
@@ -162,7 +162,8 @@ def test_training_stores_what_it_measured_and_generating_uses_it(blanks, run, tm
     assert on_disk == choose_sampling(run, run.corpus(), tokens)
     assert texts(run) == texts(run, settings_of(on_disk))
     card = (run.folder / "README.md").read_text()
-    assert f"temperature {on_disk['temperature']:g}, min-p {on_disk['min_p']:g}: commonest" in card
+    sampling = f"temperature {on_disk['temperature']:g}, min-p {on_disk['min_p']:g}"
+    assert f"{sampling}: most common" in card
     assert "| sampling |" in model_card(run.info)
 
     shutil.copytree(blanks.folder, tmp_path / "run")

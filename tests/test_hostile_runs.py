@@ -43,7 +43,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if report.improved:
             break
     training.close()
-    counted = {"commonest": 0.5, "run": 3, "distinct": 0.5, "poorest": 0.1}
+    counted = {"most_common": 0.5, "run": 3, "distinct": 0.5, "poorest": 0.1}
     run.info["sampling"] = {
         "temperature": 0.9,
         "min_p": 0.02,

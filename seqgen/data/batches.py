@@ -119,8 +119,8 @@ class TrainingStream:
     Parameters
     ----------
     corpus : Corpus
-    lanes, window : int
-        B, and the default T.
+    batch_size, window : int
+        B, the number of lanes, and the default T.
     seed : int
         Seed, epoch and piece determine every draw.
     framing : Framing
@@ -133,7 +133,7 @@ class TrainingStream:
     Raises
     ------
     ConfigError
-        If the number of lanes is not a multiple of `ranks`.
+        If `batch_size` is not a multiple of `ranks`.
     RunError
         If the place belongs to other lanes or another corpus.
     """
@@ -141,7 +141,7 @@ class TrainingStream:
     def __init__(
         self,
         corpus: Corpus,
-        lanes: int,
+        batch_size: int,
         window: int,
         seed: int,
         framing: Framing = CARRIED,
@@ -150,10 +150,10 @@ class TrainingStream:
         ranks: int = 1,
         place: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        if lanes % ranks:
+        if batch_size % ranks:
             raise ConfigError(
-                f"batch size {lanes} cannot be divided among {ranks} processes; "
-                f"choose a multiple of {ranks}, such as {-(-lanes // ranks) * ranks}"
+                f"batch size {batch_size} cannot be divided among {ranks} processes; "
+                f"choose a multiple of {ranks}, such as {-(-batch_size // ranks) * ranks}"
             )
         if not 0 <= rank < ranks:
             raise ConfigError(f"rank must be from 0 to {ranks - 1}, found {rank}")
@@ -166,14 +166,14 @@ class TrainingStream:
         def epoch_shares(epoch: int) -> list[Segments]:
             shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
             # With fewer tokens than lanes some shares are empty: those lanes read everything.
-            return [share or shuffled for share in shuffled.shares(lanes)]
+            return [share or shuffled for share in shuffled.shares(batch_size)]
 
         def share(number: int, epoch: int) -> Segments:
             return epoch_shares(epoch)[number]
 
-        own = range(rank * lanes // ranks, (rank + 1) * lanes // ranks)
+        own = range(rank * batch_size // ranks, (rank + 1) * batch_size // ranks)
         self._lanes: dict[int, Lane] = {}
-        for number, at in _places(place, own, lanes).items():
+        for number, at in _places(place, own, batch_size).items():
             lane = self._lanes[number] = Lane(corpus, partial(share, number), seed, at)
             if not lane.place[1] < lane.segments:
                 raise RunError(

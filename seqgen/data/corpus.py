@@ -87,7 +87,7 @@ class Corpus:
         """Check all files against their digests, and the ids against the vocabulary, once.
 
         This reads all files, at about half a gigabyte per second. The first call of `piece` does it
-        too; call it earlier where the delay would disturb, as before measuring speed.
+        too; call it earlier if the delay would disturb, for example before measuring speed.
 
         Raises
         ------

@@ -125,7 +125,7 @@ def why_unreadable(path: Path) -> str | None:
 
 
 def unread_text(unread: Mapping[str, int]) -> str:
-    """Return in words how many files of other kinds were not read, the commonest kind first."""
+    """Return in words how many files of other kinds were not read, the most frequent first."""
 
     def listed(kinds: list[str]) -> str:
         kinds.sort(key=lambda kind: (-unread[kind], kind))

@@ -1,4 +1,4 @@
-"""Splits: which part of which piece is for training, and which for validation and test.
+"""Splits: each piece, or part of a piece, is for training, validation or test.
 
 Comes from: `seqgen.data.preparation`, which draws them. Next: `seqgen.data.corpus` stores them.
 """

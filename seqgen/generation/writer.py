@@ -3,7 +3,7 @@
 One turn of the loop is `Writer.step`: the tracker says what may come next, the stepper reads the
 last tokens and draws new ones, the limits stop pieces.
 
-B drafts, T tokens a step, V' ids predicted, K features.
+B drafts, T tokens per step, V' ids predicted, K features.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
     counted = ", ".join(
         f"{name} {chosen['new'][key]:{form}} (corpus {chosen['corpus'][key]:{form}})"
         for name, key, form in (
-            ("commonest token", "commonest", ".1%"),
+            ("most common token", "most_common", ".1%"),
             ("longest run", "run", ""),
             ("distinct 4-grams", "distinct", ".1%"),
         )

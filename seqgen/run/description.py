@@ -108,7 +108,7 @@ class Result(ReportLine):
 class Repetition(TypedDict):
     """How repetitive pieces are; `seqgen.training.defaults.Repetition` explains the measures."""
 
-    commonest: Amount
+    most_common: Amount
     run: Many
     distinct: Amount
     poorest: Amount

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
 
-#: Number of checkpoints to keep, in case that the last one is damaged.
+#: Number of checkpoints to keep, in case the last one is damaged.
 KEPT = 2
 
 #: Smallest share of the learning rate to try when training diverges.

@@ -61,7 +61,7 @@ class Repetition:
 
     Attributes
     ----------
-    commonest : float
+    most_common : float
         Share of the most common token in a block of `BLOCK` tokens, mean over the blocks.
     run : int
         Length of the longest run of one token.
@@ -71,7 +71,7 @@ class Repetition:
         The same share in the block where it is lowest.
     """
 
-    commonest: float
+    most_common: float
     run: int
     distinct: float
     poorest: float
@@ -82,7 +82,7 @@ class Repetition:
         blocks = [block for ids in sequences for block in _blocks(ids)]
         distinct = [_distinct(block) for block in blocks]
         return cls(
-            commonest=float(np.mean([np.bincount(block).max() / len(block) for block in blocks])),
+            most_common=float(np.mean([np.bincount(block).max() / len(block) for block in blocks])),
             run=max(longest_run(ids) for ids in sequences),
             distinct=float(np.mean(distinct)),
             poorest=min(distinct),
@@ -91,7 +91,7 @@ class Repetition:
     def excess(self, reference: Repetition) -> float:
         """Return the ratio of repetition to the reference, for the measure that differs most."""
         return max(
-            self.commonest / reference.commonest,
+            self.most_common / reference.most_common,
             max(self.run, SHORT_RUN) / max(reference.run, SHORT_RUN),
             reference.distinct / self.distinct,
             reference.poorest / self.poorest,

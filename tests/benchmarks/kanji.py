@@ -1,4 +1,4 @@
-"""Kanji from KanjiVG, 10,358/600/500 drawings: nats a point.
+"""Kanji from KanjiVG, 10,358/600/500 drawings: nats per point.
 
 Data: ``strokes/sketch-rnn/kanji.rdp200.npz``. The figure and its baselines are those of `strokes`.
 """

@@ -5,7 +5,7 @@ string take four bytes. It comes as one file, as 250 files, and a tenth of it as
 pieces. For each, ``seqgen prepare`` with two processes and then ``seqgen train`` are run.
 
 Anonymous memory (``RssAnon`` of Linux) counts: what the programs have allocated, summed over the
-process and its children, the peak of fifty samples a second. Pages of the memory-mapped corpus do
+process and its children, the peak of fifty samples per second. Pages of the memory-mapped corpus do
 not count, because they are the system's cache. ``highest`` counts them and libraries as well
 (``VmHWM``, reported by ``ru_maxrss``), of the largest process. The figure is the highest anonymous
 peak minus that of the same command on a text of a few kilobytes, which when training is PyTorch,

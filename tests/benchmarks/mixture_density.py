@@ -7,7 +7,7 @@ layers, normalisation, dropout, features, optimizer, schedule, batch size, windo
 updates; of both the best of ten evaluations is kept. Its pieces are varied in the same way but
 never rounded to codes. It has no fitted temperature, unlike the token model.
 
-The figure is nats a point of the mixture minus those of the tokens; above 0, tokens are better.
+The figure is nats per point of the mixture minus those of the tokens; above 0, tokens are better.
 Both are densities of the next point, per square of d = 1 % of the median side. In scoring, and for
 the mixture in training too, the point is moved at random within such a square: points are known to
 d only, and a lattice must give no nats for free. Pen and end are in both.
@@ -285,7 +285,7 @@ def main() -> None:
     options = {
         "set": {"choices": list(FILES), "default": "omniglot", "help": "which drawings"},
     } | BY_TOKENS
-    benchmark = Benchmark("mixture_density", "nats a point, mixture minus tokens", 10.0, options)
+    benchmark = Benchmark("mixture_density", "nats per point, mixture minus tokens", 10.0, options)
     data = drawings(benchmark.data / "strokes/sketch-rnn" / FILES[benchmark.given.set])
     with tempfile.TemporaryDirectory() as folder:
         corpus = seqgen.write_corpus(Path(folder) / "corpus", "handwriting", data, codec="points")

@@ -1,4 +1,4 @@
-"""Handwritten characters of fifty alphabets, 30,000/1,000/1,000 drawings: nats a point.
+"""Handwritten characters of fifty alphabets, 30,000/1,000/1,000 drawings: nats per point.
 
 Data: ``strokes/sketch-rnn/omniglot.npz``. The figure and its baselines are those of `strokes`.
 """

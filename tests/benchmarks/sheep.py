@@ -1,4 +1,4 @@
-"""Drawn sheep by Aaron Koblin's crowd, 7,400/300/300 drawings: nats a point.
+"""Drawn sheep by Aaron Koblin's crowd, 7,400/300/300 drawings: nats per point.
 
 Data: ``strokes/sketch-rnn/aaron_sheep.npz``. The figure and its baselines are those of `strokes`.
 """

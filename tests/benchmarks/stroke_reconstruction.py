@@ -1,7 +1,7 @@
 """Error of points once they are tokens: mean in % of the drawing's longer side.
 
 Data: ``strokes/sketch-rnn/omniglot.npz``; codecs are fitted on the training split and measured on
-the test split. The figure is that of the codec `points`, one token a point. Open loop is the same
+the test split. The figure is that of the codec `points`, one token per point. Open loop is the same
 codec without feedback: each step becomes the nearest code, and errors add up.
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
         errors[name] = {
             "mean": mean,
             "95th percentile": most,
-            "tokens a point": tokens / points,
+            "tokens per point": tokens / points,
             "fit seconds": seconds,
         }
         if name == "points":

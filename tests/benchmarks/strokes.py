@@ -1,6 +1,6 @@
 """Shared by the benchmarks of drawings: stroke-3 data of sketch-rnn, and the figure.
 
-The figure is soft nats a point at 1 % of the median side, on the test split: the next point,
+The figure is soft nats per point at 1 % of the median side, on the test split: the next point,
 whether the pen was lifted, and the end of the drawing; the first point is given.
 docs/handwriting.md describes the count. Baselines are counts of the same tokens. ``--out`` keeps
 the run, and thirty new drawings as pictures and on a page.
@@ -45,7 +45,7 @@ def drawings(path: Path) -> dict[str, list[Ink]]:
 def measure(name: str, file: str) -> None:
     """Train on one of the data sets and print the result."""
     options = {"out": {"type": Path, "help": "keep run, pictures and page in this folder"}}
-    benchmark = Benchmark(name, "soft nats a point at 1 % of the side, test", 10.0, options)
+    benchmark = Benchmark(name, "soft nats per point at 1 % of the side, test", 10.0, options)
     data = drawings(benchmark.data / "strokes/sketch-rnn" / file)
     with tempfile.TemporaryDirectory() as temporary:
         out = benchmark.given.out or Path(temporary)
@@ -71,7 +71,7 @@ def measure(name: str, file: str) -> None:
 
 
 def floors(corpus: seqgen.Corpus, test: list[Ink]) -> dict[str, float]:
-    """Return the nats a point that counting achieves on the test split."""
+    """Return the nats per point that counting achieves on the test split."""
     codec = corpus.codec
     train = [np.asarray(corpus.piece(each.piece), np.int64) for each in corpus.segments("train")]
     soft = soft_nats(codec, NgramModel(corpus.vocab, 2).fit(train), test)

@@ -1,4 +1,4 @@
-"""Tokens a second of the training loop against a bare PyTorch loop of the same model.
+"""Tokens per second of the training loop against a bare PyTorch loop of the same model.
 
 The bare loop has only what learning needs: `nn.Embedding`, `nn.LSTM`, `nn.Linear`, cross-entropy,
 clipping, AdamW, windows of random ids whose state is carried. Both have no dropout, windows of 64
@@ -77,7 +77,7 @@ def our_loop(corpus: seqgen.Corpus, layers: int, hidden: int, device: str) -> It
 
 
 def rate(updates: Iterator[int]) -> float:
-    """Return tokens a second over a few seconds."""
+    """Return tokens per second over a few seconds."""
     tokens, began = 0, time.perf_counter()
     while time.perf_counter() - began < SECONDS:
         tokens += next(updates)
@@ -97,7 +97,7 @@ def fastest_threads(layers: int, hidden: int) -> int:
 
 def main() -> None:
     options = {"device": {"choices": tuple(SIZES), "default": "cpu"}}
-    benchmark = Benchmark("train_speed", "share of a bare loop's tokens a second", 0.0, options)
+    benchmark = Benchmark("train_speed", "share of a bare loop's tokens per second", 0.0, options)
     device = benchmark.given.device
     rng = np.random.default_rng(0)
     letters = np.array([chr(ord("!") + symbol) for symbol in range(SYMBOLS)])

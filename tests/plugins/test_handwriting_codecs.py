@@ -207,7 +207,7 @@ def test_variations_keep_strokes_letters_and_text() -> None:
 def test_places_are_strokes_and_points_of_them(kind) -> None:
     codec, ink = FITTED[kind, "drawings"], DRAWINGS[0]
     ids = codec.encode(ink)
-    # Of two tokens a point the second makes it.
+    # Of two tokens per point the second makes it.
     made = range(1 if kind is PolarCodec else 0, len(ids), len(ids) // (ink.points - 1))
     expected = [
         f"stroke {stroke}, point {point}"
@@ -428,7 +428,7 @@ def test_a_network_is_scored_alike_in_any_company(monkeypatch) -> None:
     assert together.points == sum(ink.points - 1 for ink in pieces)
     monkeypatch.setattr(predictor, "HELD", 10_000)
     assert soft_nats(codec, network, pieces).soft == pytest.approx(together.soft, rel=1e-5)
-    with pytest.raises(DataError, match="one token a point"):
+    with pytest.raises(DataError, match="one token per point"):
         ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], np.zeros((1, 1)))
 
 

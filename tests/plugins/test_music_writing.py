@@ -247,7 +247,7 @@ def test_a_metre_that_midi_cannot_say_is_left_out(tmp_path: Path) -> None:
 def test_what_no_midi_file_can_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pitches up to 127, found 200"):
         write_midi(Music(make_notes([(0, 1, 200, 80, 0)]), (Track(),), 480), tmp_path / "a.mid")
-    with pytest.raises(DataError, match=r"1 to 32,767 ticks a quarter, found 40,000"):
+    with pytest.raises(DataError, match=r"1 to 32,767 ticks per quarter, found 40,000"):
         write_midi(Music(make_notes([(0, 1, 60, 80, 0)]), (Track(),), 40_000), tmp_path / "a.mid")
     assert not (tmp_path / "a.mid").exists()
 

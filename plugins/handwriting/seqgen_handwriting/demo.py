@@ -26,7 +26,7 @@ from seqgen_handwriting.ink import Ink
 #: The fonts; two of them join their letters.
 FONTS = ("scripts", "scriptc", "futural", "cursive")
 
-#: Pages, lines a page, writers, and the largest number of letters in a line.
+#: Pages, lines per page, writers, and the largest number of letters in a line.
 PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
 
 #: Height of a small letter, and distance between points, in units of the ink.

@@ -46,7 +46,7 @@ class Handwriting(Domain):
     def read(self, path: Path) -> Iterator[Ink | DataError]:
         """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
-        A `DataError` is yielded in the place of each unusable drawing.
+        An unusable drawing is yielded as a `DataError`.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Handwriting(Domain):
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Ink]
     ) -> Mapping[str, float]:
-        """Return soft nats a point and a drawing; nothing for codecs with two tokens a point."""
+        """Return soft nats per point and drawing; nothing for codecs with two tokens per point."""
         # Needed for scoring only.
         from seqgen_handwriting.measures.likelihood import D, has_density, soft_nats
 
@@ -135,8 +135,8 @@ class Handwriting(Domain):
             return {}
         found, known = soft_nats(codec, predictor, pieces), f"at {100 * D:g} % of the side"
         return {
-            f"soft nats a point {known}": found.soft_per_point,
-            f"soft nats a drawing {known}": found.soft_per_drawing,
+            f"soft nats per point {known}": found.soft_per_point,
+            f"soft nats per drawing {known}": found.soft_per_drawing,
         }
 
 

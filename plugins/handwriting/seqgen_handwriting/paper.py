@@ -19,8 +19,8 @@ WIDTH, HEIGHT, PAGE_MARGIN, LINE = 210.0, 297.0, 20.0, 10.0
 #: Millimetres: the width of the text on a page.
 COLUMN = WIDTH - 2 * PAGE_MARGIN
 
-#: Pen of an animation: millimetres a second, and seconds from stroke to stroke. It is faster if the
-#: animation would take more than LONGEST seconds.
+#: Pen of an animation: millimetres per second, and seconds from stroke to stroke. It is faster if
+#: the animation would take more than LONGEST seconds.
 SPEED, LIFT, LONGEST = 120.0, 0.12, 30.0
 
 

@@ -23,10 +23,10 @@ NOTE = np.dtype(
     ]
 )
 
-#: A tempo in quarters a minute, and the tick at which it starts.
+#: A tempo in quarters per minute, and the tick at which it starts.
 TEMPO = np.dtype([("tick", np.int64), ("qpm", np.float64)])
 
-#: Longest piece that is read: seven hours at 120 quarters a minute.
+#: Longest piece that is read: seven hours at 120 quarters per minute.
 LONGEST_QUARTERS = 50_000
 
 #: Longest piece that is written. pretty_midi reads no more.

@@ -1,6 +1,6 @@
 """What all codecs of ink share: options, scale, text, and the way from ink to tokens and back.
 
-Each point but the first becomes a step. Subclasses say how a step becomes one or two tokens.
+Every point except the first becomes a step. Subclasses say how a step becomes one or two tokens.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class InkCodec(Codec):
     The first point has no token. Every other point is coded as the step from where the tokens so
     far have led (a closed loop), so errors do not add up.
 
-    Lost are: the exact place of each point, the origin, times, the writer, and the text where no
-    piece of the corpus has letters. Drawings keep their size relative to one another. Lines of
+    Lossy: the exact place of each point, the origin, times and the writer are lost, and the text if
+    no piece of the corpus has letters. Drawings keep their size relative to one another. Lines of
     writing are put `PITCH` sides apart. If some pieces have letters, those of the others are
     spread over their ink. Points that return to an earlier letter, for its dot, are counted with
     the letter the pen had reached.

@@ -1,4 +1,4 @@
-"""The codec `grid`: one token a point, from two fixed grids of steps.
+"""The codec `grid`: one token per point, from two fixed grids of steps.
 
 Only the scale comes from the corpus, so any two corpora of drawings have the same tokens.
 """

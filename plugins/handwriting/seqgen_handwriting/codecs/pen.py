@@ -174,7 +174,7 @@ class Pen:
         Parameters
         ----------
         trace : Trace of P points
-        steps : int64 array (P - 1, tokens a step)
+        steps : int64 array (P - 1, tokens per step)
 
         Raises
         ------
@@ -274,6 +274,6 @@ class Pen:
             return None
         announced = np.array(self.dictation(condition), np.int64)
         letters = announced[announced != self.advance] - self.first_letter
-        # Three tokens a letter: announced, begun and left. One more letter: the line break that
+        # Three tokens per letter: announced, begun and left. One more letter: the line break that
         # follows a prompt.
         return 3 * (len(letters) + 1) + tokens_per_step * int(self.max_points[letters].sum())

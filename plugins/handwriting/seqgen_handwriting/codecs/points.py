@@ -1,4 +1,4 @@
-"""The codec `points`: one token a point, from two learned codebooks of steps."""
+"""The codec `points`: one token per point, from two learned codebooks of steps."""
 
 from __future__ import annotations
 

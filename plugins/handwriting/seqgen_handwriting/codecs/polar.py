@@ -1,4 +1,4 @@
-"""The codec `polar`: two tokens a point, a direction and a length; nearly lossless."""
+"""The codec `polar`: two tokens per point, a direction and a length; nearly lossless."""
 
 from __future__ import annotations
 

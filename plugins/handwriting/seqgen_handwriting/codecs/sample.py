@@ -1,4 +1,4 @@
-"""What a codec learns from: a bounded sample of a corpus, and measures of its letters."""
+"""The sample of a corpus that a codec learns from, and measures of its letters."""
 
 from __future__ import annotations
 

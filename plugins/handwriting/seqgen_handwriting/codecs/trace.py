@@ -1,4 +1,4 @@
-"""The trace of a pen, as codecs see a drawing: one row a point, with a flag for each new stroke.
+"""The trace of a pen, as codecs see a drawing: one row per point, with a flag for each new stroke.
 
 Text of several lines has two forms. On a page each line begins at the left, below the line before.
 Codecs see it `joined` into one endless line, so a line break is a blank.

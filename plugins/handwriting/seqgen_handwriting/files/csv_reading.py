@@ -16,7 +16,7 @@ from seqgen_handwriting.ink import MOST_POINTS, Ink, checked
 def read_csv(path: Path) -> Iterator[Ink | DataError]:
     """Yield the drawings of a file, each from consecutive rows.
 
-    y goes down; t is in seconds. A `DataError` is yielded in the place of an unusable drawing.
+    y goes down; t is in seconds. An unusable drawing is yielded as a `DataError`.
 
     Raises
     ------

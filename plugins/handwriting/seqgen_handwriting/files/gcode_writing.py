@@ -9,7 +9,7 @@ from seqgen_handwriting.paper import Sheet
 #: Millimetres: heights of the lifted and of the lowered pen.
 UP, DOWN = 5, 0
 
-#: Millimetres a minute while writing, and while lowering the pen.
+#: Millimetres per minute while writing, and while lowering the pen.
 FEED, PLUNGE = 2000, 600
 
 #: Characters that can be commands even in a comment. GRBL holds at !, resets at Ctrl-X and changes

@@ -16,7 +16,7 @@ NAMESPACE = "http://www.w3.org/2003/InkML"
 
 
 def inkml(ink: Ink) -> str:
-    """Return ink as InkML: one trace a stroke, with times in seconds as the channel T.
+    """Return ink as InkML: one trace per stroke, with times in seconds as the channel T.
 
     Letters become our own channel L, which other readers ignore.
     """

@@ -23,7 +23,7 @@ from seqgen_handwriting.ink import Ink, checked
 
 
 def read_json(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of a file; a `DataError` in the place of an unusable one.
+    """Yield the drawings of a file; an unusable one as a `DataError`.
 
     Raises
     ------

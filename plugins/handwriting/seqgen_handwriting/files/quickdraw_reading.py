@@ -19,7 +19,7 @@ LONGEST_LINE = 2**24
 def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
     """Yield the drawings of a file; the word of each becomes its text.
 
-    A `DataError` is yielded in the place of an unusable line.
+    An unusable line is yielded as a `DataError`.
 
     Raises
     ------

@@ -36,7 +36,7 @@ MOST_BYTES = 2**29
 def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
     """Yield the drawings of an npz file, array by array, sorted by name.
 
-    A `DataError` is yielded in the place of an unusable drawing.
+    An unusable drawing is yielded as a `DataError`.
 
     Raises
     ------

@@ -39,7 +39,7 @@ animation: none; stroke-dasharray: none; visibility: visible; }
 
 
 def svg(sheet: Sheet) -> str:
-    """Return a sheet as SVG: one unfilled path a stroke, in the order of the pen."""
+    """Return a sheet as SVG: one unfilled path per stroke, in the order of the pen."""
     paths = (_path(sheet.ink, number) for number in range(len(sheet.ink.strokes)))
     return _document(sheet, "".join(paths))
 

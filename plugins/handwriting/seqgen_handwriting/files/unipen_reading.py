@@ -36,7 +36,7 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     """Yield the segments of the highest level with labels, or all strokes as one drawing.
 
     Strokes are those of ``.PEN_DOWN``, counted from 0. The format does not define whether y goes up
-    or down; values stay as they are. A `DataError` is yielded in the place of an unusable segment.
+    or down; values stay as they are. An unusable segment is yielded as a `DataError`.
 
     Raises
     ------

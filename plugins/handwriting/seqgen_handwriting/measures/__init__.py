@@ -1,1 +1,1 @@
-"""What is measured on ink: metrics, legibility, likelihood."""
+"""Measures of ink: metrics, legibility, likelihood."""

@@ -132,7 +132,7 @@ def ink_nats(
         If the codec is of another kind, or cannot encode the drawing.
     """
     if not isinstance(codec, InkCodec) or not isinstance(codec.steps, Books):
-        raise DataError("the likelihood of points needs one token a point: codec points or grid")
+        raise DataError("the likelihood of points needs one token per point: codec points or grid")
     books, ids = codec.steps, codec.encode(ink)
     own = log_probabilities[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))]  # (N + 1,)
     actions = codec.pen.actions[ids]

@@ -106,7 +106,7 @@ def _shares(
 
 
 def points_per_stroke(ink: Ink) -> float:
-    """Return the mean number of points a stroke."""
+    """Return the mean number of points per stroke."""
     return ink.points / len(ink.strokes) if ink.strokes else np.nan
 
 

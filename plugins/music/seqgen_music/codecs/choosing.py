@@ -1,4 +1,4 @@
-"""Choosing a codec for a folder by the kinds of its pieces."""
+"""Chooses the codec that fits the pieces of a folder."""
 
 from __future__ import annotations
 

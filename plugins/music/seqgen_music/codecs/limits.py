@@ -1,4 +1,4 @@
-"""Limits learned from a corpus: how far 19 of 20 pieces go is how far new pieces may go."""
+"""Limits learned from a corpus: new pieces stay within the values of 19 of its 20 pieces."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Passages of a tune that stay the same when it is transposed: they find near-duplicates.
 
-Two pieces are near-duplicates (twins) if they share a stretch of a tune: a chorale harmonised
+Two pieces are near-duplicates if they share a stretch of a tune: a chorale harmonised
 twice, a song in another key, two arrangements. A codec gives the core the `passages` of the line
 with the tune: the soprano, or the `skyline` of all notes. Performances have no grid to compare
 rhythms on, so `played_passages` use all notes by their order.

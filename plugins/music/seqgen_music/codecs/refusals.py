@@ -1,4 +1,4 @@
-"""What every codec refuses: pieces without notes, and values that its corpus did not have."""
+"""Errors that all codecs share: pieces without notes, and values that the corpus did not have."""
 
 from __future__ import annotations
 

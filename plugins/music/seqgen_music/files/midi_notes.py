@@ -9,7 +9,7 @@ import numpy as np
 from seqgen.compiling import compiled
 from seqgen_music.music import NOTE, TEMPO
 
-#: Range of tempos in quarters a minute; the slowest is that of the MIDI format.
+#: Range of tempos in quarters per minute; the slowest is that of the MIDI format.
 SLOWEST, FASTEST = 3.6, 1000.0
 
 #: The tick at which a pitch is played again if it never is.

@@ -52,7 +52,7 @@ def write_midi(music: Music, path: Path) -> None:
         raise DataError(f"the piece is {music.length:,} ticks long; {LONGEST_TICKS:,} is the most")
     if not 0 < music.ticks_per_quarter <= MOST_TICKS_PER_QUARTER:
         raise DataError(
-            f"a MIDI file has 1 to {MOST_TICKS_PER_QUARTER:,} ticks a quarter, found "
+            f"a MIDI file has 1 to {MOST_TICKS_PER_QUARTER:,} ticks per quarter, found "
             f"{music.ticks_per_quarter:,}"
         )
     if music.notes["pitch"].max(initial=0) > 127:

@@ -1,1 +1,1 @@
-"""Music for eyes and ears: piano roll, sound, engraved score."""
+"""Rendering of music: piano roll, sound, engraved score."""

@@ -65,9 +65,9 @@ class ChoraleCodec(Codec):
     metre.
 
     Eleven features: the slot (header or voice); the place in the bar; the number of the bar; how
-    long the voice has held; the pitches of the last four cells, of which the fourth is the voice's
-    own; and for each of the three others the pitch that would move with it in parallel fifths,
-    octaves or unisons.
+    long the voice has held; the pitches of the last four cells (the fourth is the voice's own); and
+    for each of the three others the pitch that would move with it in parallel fifths, octaves or
+    unisons.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class ChoraleCodec(Codec):
     metres : sequence of (int, int)
         Metres of the corpus. Ids without a metre have the first.
     stillest : int
-        Most steps in which something sounds and nothing begins.
+        Most steps in a row in which something sounds and no note begins.
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
@@ -101,7 +101,7 @@ class ChoraleCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: ChoraleOptions) -> Self:
-        """Learn the range of each voice, the metres, and the longest stillness.
+        """Learn the range of each voice, the metres, and the longest time without a new note.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class ChoraleCodec(Codec):
                 "no piece has four voices, which the codec 'chorale' needs: one track per voice"
             )
         ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
-        # Without the limit, models learn one final chord of many bars by heart.
+        # Without the limit, models reproduce one final chord that lasts many bars.
         return cls(ranges, sorted(metres), upper_limit(stillness), options)
 
     def encode(self, piece: Music) -> Ids:

@@ -48,7 +48,7 @@ class ChoraleTracker:
     ----------
     layout : ChoraleLayout
     stillest : int
-        Most steps in which no voice begins anything while something sounds.
+        Most steps in a row in which something sounds and no note begins.
     request : ChoraleRequest, optional
     """
 

@@ -12,7 +12,7 @@ from seqgen_music.codecs.chorale.raster import REST
 from seqgen_music.codecs.melody.line import HOLD
 from seqgen_music.codecs.tokens import TokenTable
 
-#: Quarters at which features stop counting how long a note has lasted or a repeat has gone on.
+#: Quarters at which features stop counting the length of a note or a repeat.
 LONGEST_LASTED = 8
 
 #: Bars in a phrase, and the phrase at which features stop counting.

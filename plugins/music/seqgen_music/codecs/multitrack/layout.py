@@ -104,7 +104,7 @@ class MultitrackLayout:
         return self.table.start("density") + min(max(density_number(notes), low), high) - low
 
     def tempo_id(self, tempo: float) -> int:
-        """Return the id of the nearest tempo, in quarters a minute."""
+        """Return the id of the nearest tempo, in quarters per minute."""
         return self.table.start("tempo") + int(self.numbers.tempo(np.array([tempo]))[0])
 
     def metre_id(self, metre: tuple[int, int]) -> int:

@@ -52,7 +52,7 @@ class GridScore:
     metres : sequence of (int, int)
         Metre of each bar.
     tempo_steps, tempos : array (T,)
-        Steps at which tempos start, the first at 0, and quarters a minute.
+        Steps at which tempos start, the first at 0, and quarters per minute.
     step, program, pitch, duration, velocity : int64 array (N,)
         Columns of the notes, sorted by step, program and pitch; programs are those of General
         MIDI, or `DRUMS`.

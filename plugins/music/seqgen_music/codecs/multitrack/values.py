@@ -19,7 +19,7 @@ from seqgen_music.codecs.multitrack.repeats import limit_runs, longest_runs
 from seqgen_music.codecs.multitrack.score import score_of
 from seqgen_music.music import Music
 
-#: Tempos in quarters a minute, twelve per octave around 120: from 40 to 254.
+#: Tempos in quarters per minute, twelve per octave around 120: from 40 to 254.
 TEMPOS = tuple(round(120 * 2 ** (number / 12)) for number in range(-19, 14))
 
 #: Logarithms half way between neighbouring tempos.

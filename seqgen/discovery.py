@@ -22,6 +22,9 @@ from seqgen.errors import PluginError, reason_of
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
 from seqgen.vocab import Vocab
 
+#: Where the changes of the contract are listed for authors.
+CHANGES = "docs/writing-a-plugin.md#from-contract-1"
+
 Status = Literal["ok", "broken", "incompatible", "conflict"]
 
 
@@ -238,13 +241,15 @@ def _judge(blank: Announced, spec: DomainSpec) -> Announced:
     )
     if spec.contract == CONTRACT:
         return domain
-    behind = "seqgen-toolkit" if spec.contract > CONTRACT else domain.distribution
-    return replace(
-        domain,
-        status="incompatible",
-        problem=f"{domain.distribution} {domain.version} was written for contract "
-        f"{spec.contract}, this seqgen has contract {CONTRACT}; upgrade {behind}",
+    problem = (
+        f"{domain.distribution} {domain.version} was written for contract {spec.contract}, this "
+        f"seqgen has contract {CONTRACT}; "
     )
+    if spec.contract > CONTRACT:
+        problem += "upgrade seqgen-toolkit"
+    else:
+        problem += f"upgrade {domain.distribution}; its authors find the changes in {CHANGES}"
+    return replace(domain, status="incompatible", problem=problem)
 
 
 def _mark_conflicts(found: list[Announced]) -> list[Announced]:

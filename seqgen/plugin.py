@@ -7,7 +7,7 @@ the domain's name; its value is a module that imports only this one and implemen
 
     @hookimpl
     def seqgen_domains():
-        return [DomainSpec("music", "MIDI and scores", (".mid",), "seqgen_music.domain:Music")]
+        return [DomainSpec("go", "games of Go", (".sgf",), "seqgen_go.domain:Go", contract=2)]
 
 The last string names the `Domain` class, which is imported only when the domain is used. A
 `Domain` reads and writes pieces and offers codecs. A `Codec` turns a piece into token ids and
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Ids: TypeAlias = "NDArray[np.int64]"
 
 #: Number of this contract. The core loads only plugins written for this number.
-CONTRACT = 1
+CONTRACT = 2
 
 #: Entry-point group of plugins.
 GROUP = "seqgen"
@@ -66,14 +66,14 @@ class DomainSpec:
     implementation : str
         Place of the `Domain` class: ``"package.module:Class"``.
     contract : int
-        The `CONTRACT` that the plugin was written for.
+        The `CONTRACT` that the plugin was written for: write 2. A spec without it is of contract 1.
     """
 
     name: str
     summary: str
     suffixes: tuple[str, ...]
     implementation: str
-    contract: int = CONTRACT
+    contract: int = 1
 
 
 class Hooks:

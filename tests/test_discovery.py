@@ -14,7 +14,7 @@ GOOD = """
 
     @hookimpl
     def seqgen_domains():
-        return [DomainSpec("NAME", "a domain", (".x",), "NAME_plugin_impl:Implementation")]
+        return [DomainSpec("NAME", "a domain", (".x",), "NAME_plugin_impl:Implementation", 2)]
 """
 
 BROKEN = {
@@ -38,7 +38,7 @@ BROKEN = {
         "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): return ['music']",
         "must return DomainSpec objects, found 'music'",
     ),
-    "wrong_contract": (GOOD.replace('Implementation")', 'Implementation", "1")'), "contract of a"),
+    "wrong_contract": (GOOD.replace('n", 2)', 'n", "1")'), "contract of a"),
     "forgotten_comma": (GOOD.replace('(".x",)', '(".x")'), "suffixes of a DomainSpec must be"),
     "other_name": (GOOD.replace("NAME", "another"), "module other_name_plugin offers another"),
 }
@@ -110,13 +110,21 @@ def test_a_broken_plugin_is_reported_and_harms_nobody(kind: str, install) -> Non
 
 @pytest.mark.parametrize(("number", "who"), [(99, "seqgen-toolkit"), (0, "seqgen-fake-old")])
 def test_another_contract_says_what_to_upgrade(number: int, who: str, install) -> None:
-    code = GOOD.replace("NAME", "old").replace('Implementation")', f'Implementation", {number})')
+    code = GOOD.replace("NAME", "old").replace('n", 2)', f'n", {number})')
     install("old", code)
     found = by_name()["old"]
     assert found.status == "incompatible"
     assert f"upgrade {who}" in found.problem
+    assert (number > 2) != ("writing-a-plugin.md#from-contract-1" in found.problem)
     with pytest.raises(PluginError, match=f"contract {number}"):
         load_domain("old")
+
+
+def test_a_plugin_that_names_no_contract_is_of_contract_1(install) -> None:
+    install("silent", GOOD.replace("NAME", "silent").replace('n", 2)', 'n")'))
+    found = by_name()["silent"]
+    assert found.status == "incompatible"
+    assert "was written for contract 1, this seqgen has contract 2" in found.problem
 
 
 def test_a_module_may_offer_several_domains_each_with_its_entry_point(install) -> None:
@@ -124,7 +132,7 @@ def test_a_module_may_offer_several_domains_each_with_its_entry_point(install) -
         GOOD.replace("NAME", "rook").replace("[Domain", "[*bishop(), Domain")
         + """
     def bishop():
-        return [DomainSpec("bishop", "another", (".y",), "rook_plugin_impl:Bishop")]
+        return [DomainSpec("bishop", "another", (".y",), "rook_plugin_impl:Bishop", 2)]
 """
     )
     install("rook", both, points=("rook", "bishop"))

@@ -21,8 +21,8 @@ from seqgen.files import CORPUS, file_digest, read_description
 from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
-#: Format 1 called near-duplicates twins and had no digests at first.
-FORMAT = 2
+#: Corpora of plugin contract 1 have format 1 or 2.
+FORMAT = 3
 
 TOKENS, OFFSETS, SEGMENTS = ARRAYS = ("tokens.npy", "offsets.npy", "segments.npy")
 

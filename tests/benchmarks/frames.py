@@ -29,7 +29,7 @@ CYCLE = 16
 @hookimpl
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
-    return [DomainSpec("frames", "sets of pitches", (".npy",), "frames:Frames")]
+    return [DomainSpec("frames", "sets of pitches", (".npy",), "frames:Frames", contract=2)]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ FITTED = {
 def test_contract(kind, corpus: str, promise, tmp_path: Path) -> None:
     pieces = LINES[:3] if corpus == "lines" else DRAWINGS[:3]
     codec = FITTED[kind, corpus]
-    spec = DomainSpec("handwriting", "ink", (".json",), "no:module")
+    spec = DomainSpec("handwriting", "ink", (".json",), "no:module", contract=2)
     ids = [codec.encode(piece) for piece in pieces]
     promise(Subject("handwriting", spec, None, "any", codec, pieces, ids), tmp_path)
 

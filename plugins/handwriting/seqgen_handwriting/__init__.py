@@ -14,4 +14,5 @@ SUFFIXES = (".inkml", ".xml", ".unp", ".dat", ".npz", ".ndjson", ".svg", ".json"
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
     summary = "handwriting and drawings, stroke by stroke; writes SVG, InkML and G-code"
-    return [DomainSpec("handwriting", summary, SUFFIXES, "seqgen_handwriting.domain:Handwriting")]
+    place = "seqgen_handwriting.domain:Handwriting"
+    return [DomainSpec("handwriting", summary, SUFFIXES, place, contract=2)]

@@ -12,4 +12,5 @@ def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
     suffixes = (".mid", ".midi", ".mxl", ".musicxml", ".xml", ".abc", ".krn")
     summary = "music from MIDI, MusicXML, ABC or kern; writes MIDI, MusicXML, sound and pictures"
-    return [DomainSpec("music", summary, suffixes, "seqgen_music.domain:MusicDomain")]
+    place = "seqgen_music.domain:MusicDomain"
+    return [DomainSpec("music", summary, suffixes, place, contract=2)]

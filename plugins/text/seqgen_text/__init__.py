@@ -15,4 +15,4 @@ def seqgen_domains() -> Iterable[DomainSpec]:
         *(".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
     )
     summary = "prose, markup and source code, character by character"
-    return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text")]
+    return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text", contract=2)]

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import pluggy
 
 from seqgen.bounds import LARGEST
-from seqgen.config import from_mapping
 from seqgen.errors import PluginError, reason_of
+from seqgen.options import options_from
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
 from seqgen.vocab import Vocab
 
@@ -148,7 +148,7 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
     saved = info["codec"]
     domain, found = load_domain(info["domain"])
     _, codec_class = codec_type(domain, info["domain"], saved["name"])
-    options = from_mapping(codec_class.options_type, saved["options"], f"codec {saved['name']}")
+    options = options_from(codec_class.options_type, saved["options"], f"codec {saved['name']}")
     vocab = Vocab.of(info["vocab"])
     try:
         codec = codec_class.from_state(saved["state"], options)
@@ -163,6 +163,19 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
             f"install that version, or prepare and train again"
         )
     return codec
+
+
+def load_read_options(info: Mapping[str, Any], folder: Path) -> Any:
+    """Rebuild the read options that the JSON of a corpus or run holds.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If the domain cannot be loaded, or does not know them.
+    """
+    domain, _ = load_domain(info["domain"])
+    place = f"read options of {info['domain']} in {folder}"
+    return options_from(domain.read_options, info["read_options"], place)
 
 
 def _misfit(codec: Codec, vocab: Vocab) -> str:

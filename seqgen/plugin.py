@@ -9,10 +9,9 @@ the domain's name; its value is a module that imports only this one and implemen
     def seqgen_domains():
         return [DomainSpec("go", "games of Go", (".sgf",), "seqgen_go.domain:Go", contract=2)]
 
-The last string names the `Domain` class, which is imported only when the domain is used. A
-`Domain` reads and writes pieces and offers codecs. A `Codec` turns a piece into token ids and
-back. A codec may have a `Tracker`, which follows one sequence during generation and tells the
-engine what it cannot know: grammar, features, conditions. The engine sees ids only.
+The last string names the `Domain` class, which is imported only when the domain is used. It reads
+and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
+follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
 Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin keeps this contract.
 """
@@ -29,6 +28,7 @@ import pluggy
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError
+from seqgen.options import NoOptions as NoOptions
 from seqgen.unknown import Mended, Unknown
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class Hooks:
 class Metric:
     """A property measured on generated pieces and on pieces of a corpus.
 
-    A metric has either one value for each piece (the length), or shares of K bins (how often each
-    pitch class occurs). NaN marks a piece that has no value.
+    It is one value for each piece, such as the length, or shares of K bins, such as pitch classes.
+    NaN marks a piece that has no value.
 
     Attributes
     ----------
@@ -112,8 +112,7 @@ class Metric:
 class Domain(Protocol):
     """Reads and writes pieces, and offers codecs for them.
 
-    Subclass it to get the defaults. The class is built without arguments and imports heavy
-    libraries inside the methods that need them.
+    Subclass it to get the defaults. It is built without arguments; methods import heavy libraries.
 
     Attributes
     ----------
@@ -121,16 +120,20 @@ class Domain(Protocol):
         Codecs by name. The first is the default unless `suggest` chooses another.
     formats : tuple of str
         Suffixes that `write` accepts; the first is the default.
+    read_options, write_options : type
+        Classes of the options of `read` and `write`, as `Codec.options_type`; by default without
+        fields. With default options, `read` understands what `write` wrote in the first format.
     """
 
     codecs: ClassVar[Mapping[str, type[Codec]]]
     formats: ClassVar[tuple[str, ...]]
+    read_options: ClassVar[type[Any]] = NoOptions
+    write_options: ClassVar[type[Any]] = NoOptions
 
-    def read(self, path: Path) -> Iterable[Piece]:
+    def read(self, path: Path, options: Any) -> Iterable[Piece]:
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
-        To leave out one unusable piece, return a `DataError` in its place: `prepare` lists its
-        message and continues with the next piece.
+        For one unusable piece return a `DataError` in its place: `prepare` lists its message.
 
         Raises
         ------
@@ -139,13 +142,7 @@ class Domain(Protocol):
         """
 
     def from_text(self, text: str) -> Piece:
-        """Return the piece that a user typed as a prompt or as a sequence to stop at.
-
-        Raises
-        ------
-        DataError
-            If pieces cannot be typed, which is the default.
-        """
+        """Return the piece that a user typed as a prompt or stop text; by default `DataError`."""
         raise DataError("pieces of this domain come from files and cannot be typed")
 
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
@@ -156,7 +153,7 @@ class Domain(Protocol):
         """
         return next(iter(self.codecs)), ""
 
-    def write(self, piece: Piece, path: Path) -> list[Path]:
+    def write(self, piece: Piece, path: Path, options: Any) -> list[Path]:
         """Write a piece in the format of the path's suffix; return the files written."""
 
     def preview(self, piece: Piece) -> dict[str, bytes | str]:
@@ -165,7 +162,7 @@ class Domain(Protocol):
     def describe(self, piece: Piece) -> Mapping[str, str | int | float]:
         """Return facts about a piece for ``seqgen prepare --report``, such as its number of parts.
 
-        Return a few facts with short names, beyond what `Codec.units` counts; none by default.
+        Return a few facts, beyond what `Codec.units` counts; none by default.
         """
         return {}
 

@@ -31,10 +31,10 @@ def make_fragile(monkeypatch, fail) -> None:
     from seqgen_text.domain import Text
 
     class Fragile(Text):
-        def read(self, path: Path):
+        def read(self, path: Path, options):
             if path.read_text() == "bad":
                 fail()
-            return super().read(path)
+            return super().read(path, options)
 
     whole = seqgen.discovery.load_domain
     monkeypatch.setattr(
@@ -117,7 +117,7 @@ def test_a_file_without_an_end_keeps_its_pieces(tmp_path, monkeypatch, in_main_t
     from seqgen_text.domain import Text
 
     class Endless(Text):
-        def read(self, path: Path):
+        def read(self, path: Path, options):
             for number in itertools.count():
                 time.sleep(0.01)
                 yield f"piece {number}"

@@ -9,8 +9,10 @@ from seqgen.cli.generate import shown_progress, write_samples_page
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import show
+from seqgen.cli.settings import named_values
 from seqgen.cli.train import hold_run, train_run
 from seqgen.config import TrainConfig
+from seqgen.options import options_from
 
 
 @checked
@@ -21,6 +23,7 @@ def demo(
     count: Count = 4,
     out: Path | None = None,
     seed: Seed = 0,
+    write: tuple[str, ...] = (),
     overwrite: bool = False,
 ) -> None:
     """Try a domain: train for a few minutes, write pieces and a page to look at.
@@ -37,6 +40,8 @@ def demo(
         A new folder for everything; by default the first free of demo-DOMAIN, demo-DOMAIN-2 ...
     seed
         Seed of training and generation. A budget in minutes still varies from run to run.
+    write
+        Option of writing as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
     overwrite
         Replace the folder if it exists.
     """
@@ -45,7 +50,9 @@ def demo(
     from seqgen.report.samples import generate_samples
     from seqgen.training.creation import create_run, refuse_trained
 
-    _, found = load_domain(domain)
+    implementation, found = load_domain(domain)
+    writing = named_values("--write", write)
+    options_from(implementation.write_options, writing, f"write options of {domain}")
     check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
     if out is not None:
         refuse_trained(out, overwrite)
@@ -56,7 +63,9 @@ def demo(
         run = create_run(folder, corpus, train=config, overwrite=overwrite)
         train_run(run, corpus)
         with shown_progress(count) as progress:
-            samples = generate_samples(run, count, compare=corpus, seed=seed, progress=progress)
+            samples = generate_samples(
+                run, count, compare=corpus, write_options=writing, seed=seed, progress=progress
+            )
         page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         show(path)

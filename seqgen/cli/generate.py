@@ -17,6 +17,7 @@ from seqgen.bounds import Beam, Candidates, Count, Seed, Width, checked
 from seqgen.cli.inputs import Beginning, Inputs
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
+from seqgen.cli.settings import named_values
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import CorpusError
 
@@ -39,6 +40,8 @@ class Results:
 
     format: str | None = None
     """Suffix of the files, such as .mid; by default the domain's first."""
+    write_options: Annotated[tuple[str, ...], Parameter(name="--write")] = ()
+    """Option of writing as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated."""
     rank: bool = False
     """Number the pieces by likelihood per token, the most likely first."""
     novelty: bool = False
@@ -63,7 +66,7 @@ class Results:
         """
         from seqgen.discovery import find_domains
         from seqgen.files import SAMPLES, refuse_existing
-        from seqgen.report.samples import chosen_suffix
+        from seqgen.report.samples import chosen_suffix, chosen_write_options
 
         suffixes = {suffix for domain in find_domains() for suffix in domain.suffixes}
         suffixes.update(run.domain.formats)
@@ -71,6 +74,12 @@ class Results:
         if out is not None:
             refuse_existing(out, marker=SAMPLES, overwrite=self.overwrite)
         chosen_suffix(run, self.format)
+        chosen_write_options(run, self.writing)
+
+    @property
+    def writing(self) -> dict[str, str]:
+        """The options of writing by name."""
+        return named_values("--write", self.write_options)
 
     def corpus(self, run: Run) -> Corpus | None:
         """Return the corpus to compare with, if the results show novelty.
@@ -156,14 +165,13 @@ def generate(
     loaded = load(run, device)
     results.check(loaded, out)
     corpus = results.corpus(loaded)
-    inputs = Inputs(loaded, beginning.unknown)
+    inputs = Inputs(loaded, beginning.unknown, loaded.read_options(beginning.reading))
     piece, condition = beginning.read(inputs)
     stops = [inputs.stop(text) for text in stop]
     if candidates is None and not beam:
         candidates = loaded.codec.candidates(condition)
-    typist = None
-    if count == 1 and candidates == 1 and not results.json:
-        typist = _Typist.of(loaded, piece if beginning.without_prompt else None)
+    typed = count == 1 and candidates == 1 and not results.json
+    typist = _Typist.of(loaded, piece if beginning.without_prompt else None) if typed else None
     if beginning.adapt:
         from seqgen.evaluation.adaptive import adapt
 
@@ -178,6 +186,7 @@ def generate(
             rank=results.rank,
             compare=corpus,
             settings={**beginning.as_settings(), "stop": stop, "mended": inputs.mended},
+            write_options=results.writing,
             overwrite=results.overwrite,
             prompt=piece,
             condition=condition,

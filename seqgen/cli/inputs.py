@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 from cyclopts import Parameter
 
 from seqgen.bounds import CountOrZero, check_fields
+from seqgen.cli.settings import named_values
 from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.files import plain_text, text_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
@@ -54,6 +55,9 @@ class Beginning:
     know: refuse the text, skip them, or take the nearest known ones. All changes are reported."""
     adapt: bool = False
     """Train a copy of the model on the prompt before it continues it. The run does not change."""
+    read_options: Annotated[tuple[str, ...], Parameter(name="--read")] = ()
+    """Option of reading a file of --prompt or --given, as NAME=VALUE. May be repeated. The default
+    is as the training files were read."""
     given: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """What the pieces follow: a file, text, or - for text from standard input. An example is a
     melody to harmonise."""
@@ -74,6 +78,11 @@ class Beginning:
         if self.adapt and self.prompt is None:
             raise ConfigError("--adapt needs a prompt; give one with --prompt")
 
+    @property
+    def reading(self) -> dict[str, str]:
+        """The options of reading by name."""
+        return named_values("--read", self.read_options)
+
     def as_settings(self) -> dict[str, Any]:
         """Return the options for the manifest, which has `with_prompt` from `generate`."""
         return {name: value for name, value in asdict(self).items() if name != "without_prompt"}
@@ -93,12 +102,15 @@ class Inputs:
     run : Run
     unknown : {"error", "skip", "nearest"}
         What to do about symbols that the run does not know.
+    read_options : object
+        The domain's options of reading.
     mended : dict
         The changes and their results by option, as JSON.
     """
 
     run: Run
     unknown: OrError
+    read_options: Any
     mended: dict[str, Any] = field(default_factory=dict)
 
     def prompt(self, given: str, tokens: int) -> Piece:
@@ -240,7 +252,7 @@ class Inputs:
     def _piece(self, path: Path) -> Piece:
         """Return the one piece of a file."""
         try:
-            pieces = list(islice(self.run.domain.read(path), 2))
+            pieces = list(islice(self.run.domain.read(path, self.read_options), 2))
         except DataError as error:
             raise DataError(f"{path}: {error}{self._hint(path)}") from error
         except Exception as error:

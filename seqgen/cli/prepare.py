@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
-from seqgen.errors import ConfigError
+from seqgen.cli.settings import named_values
 
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
@@ -21,6 +21,7 @@ def prepare(
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
@@ -44,6 +45,8 @@ def prepare(
         How pieces become tokens; by default the domain chooses a codec for the files.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
+    read
+        An option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
     seed
         Seed of the split into training, validation and test pieces.
     jobs
@@ -69,6 +72,7 @@ def prepare(
         out,
         codec,
         codec_option,
+        read,
         seed=seed,
         jobs=jobs,
         patience=patience,
@@ -91,6 +95,7 @@ def prepare_corpus(
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
     *,
     seed: int = 0,
     jobs: int = -1,
@@ -114,7 +119,8 @@ def prepare_corpus(
             paths,
             out,
             codec=codec,
-            options=_options(codec_option),
+            options=named_values("--codec-option", codec_option),
+            read_options=named_values("--read", read),
             seed=seed,
             jobs=jobs,
             patience=patience,
@@ -123,13 +129,3 @@ def prepare_corpus(
                 done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
             ),
         )
-
-
-def _options(pairs: tuple[str, ...]) -> dict[str, str]:
-    options = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"--codec-option must be NAME=VALUE, found {pair!r}")
-        options[name] = value
-    return options

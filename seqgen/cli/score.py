@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from seqgen.cli.printing import print_json, show
+from seqgen.cli.settings import named_values
 from seqgen.unknown import OrError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def score(
     *paths: Path,
     split: Literal["train", "valid", "test"] | None = None,
     unknown: OrError = "error",
+    read: tuple[str, ...] = (),
     adaptive: bool = False,
     device: str = "auto",
     json: bool = False,
@@ -41,6 +43,9 @@ def score(
     unknown
         What to do with symbols that the model does not know: refuse the piece (error), leave them
         out (skip), or take the nearest known ones (nearest).
+    read
+        Option of reading files as NAME=VALUE. May be repeated. The default is as the training
+        files were read.
     adaptive
         Add a column for a model that learns from every token after predicting it.
     device
@@ -53,7 +58,15 @@ def score(
     from seqgen.run.folder import load
 
     loaded = load(run, device)
-    table = score_table(loaded, paths, split=split, unknown=unknown, adaptive=adaptive, tell=say)
+    table = score_table(
+        loaded,
+        paths,
+        split=split,
+        unknown=unknown,
+        read_options=named_values("--read", read),
+        adaptive=adaptive,
+        tell=say,
+    )
     if json:
         print_json(table.as_json())
     else:

@@ -15,7 +15,7 @@ from seqgen.bounds import check_value
 from seqgen.errors import ConfigError
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
-_PAIRS = ("codec-option", "bias")
+_PAIRS = ("codec-option", "read", "write", "bias")
 
 
 def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dict:
@@ -42,6 +42,23 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
         where = " or ".join(f"[{command}]" for command in owners or ["train"])
         raise ConfigError(f"{path}: {name!r} is outside a table; put options under {where}")
     return Dict(tables, source=str(path))
+
+
+def named_values(option: str, pairs: Iterable[str]) -> dict[str, str]:
+    """Return the values of an option that is repeated as NAME=VALUE, by name.
+
+    Raises
+    ------
+    ConfigError
+        If a pair has no ``=``.
+    """
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"{option} must be NAME=VALUE, found {pair!r}")
+        values[name] = value
+    return values
 
 
 def check_numbers(

@@ -31,6 +31,7 @@ def train(
     out: Path | None = None,
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
     start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
@@ -56,6 +57,8 @@ def train(
         Encoding of pieces as tokens. The default is a codec that fits the files.
     codec_option
         Setting of the codec as NAME=VALUE. May be repeated.
+    read
+        Option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
     start
         Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
@@ -87,7 +90,7 @@ def train(
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
-        corpus = _corpus(domain, paths, codec, codec_option)
+        corpus = _corpus(domain, paths, codec, codec_option, read)
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -135,7 +138,11 @@ def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
 
 
 def _corpus(
-    domain: str, paths: tuple[Path, ...], codec: str | None, codec_option: tuple[str, ...]
+    domain: str,
+    paths: tuple[Path, ...],
+    codec: str | None,
+    codec_option: tuple[str, ...],
+    read: tuple[str, ...],
 ) -> Corpus:
     """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
@@ -145,14 +152,14 @@ def _corpus(
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
-        if codec or codec_option:
+        if codec or codec_option or read:
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
-                f"{corpus.info['codec']['options']}; leave out --codec and --codec-option, or "
-                f"prepare another corpus"
+                f"{corpus.info['codec']['options']}; leave out --codec, --codec-option and "
+                f"--read, or prepare another corpus"
             )
         return corpus
-    return prepare_corpus(domain, paths, None, codec, codec_option)
+    return prepare_corpus(domain, paths, None, codec, codec_option, read)
 
 
 def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:

@@ -68,8 +68,8 @@ def survives_files(subject: Subject, folder: Path) -> None:
     codec, suffix = subject.codec, subject.domain.formats[0]
     for number, piece in enumerate(subject.pieces):
         ids = codec.encode(piece)
-        [path] = subject.domain.write(codec.decode(ids), folder / f"{number}{suffix}")
-        [again] = subject.domain.read(path)
+        [path] = subject.write(codec.decode(ids), folder / f"{number}{suffix}")
+        [again] = subject.read(path)
         np.testing.assert_array_equal(codec.encode(again), ids)
 
 
@@ -92,9 +92,9 @@ def decodes_anything(subject: Subject, folder: Path) -> None:
     codec, suffix = subject.codec, subject.domain.formats[0]
     cut = [ids[:length] for ids in subject.ids[:2] for length in (1, len(ids) // 2, len(ids) - 1)]
     for number, ids in enumerate([*random_ids(codec), *cut]):
-        [path] = subject.domain.write(codec.decode(ids), folder / f"{number}{suffix}")
+        [path] = subject.write(codec.decode(ids), folder / f"{number}{suffix}")
         try:
-            again = [codec.encode(piece) for piece in subject.domain.read(path)]
+            again = [codec.encode(piece) for piece in subject.read(path)]
         except DataError:
             # A piece with next to nothing in it may be refused; fifty tokens are something.
             assert len(ids) < 50, f"the file of {len(ids)} decoded ids is refused"

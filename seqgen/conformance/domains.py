@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from seqgen.conformance.subject import Promise, Subject, usable_pieces
 from seqgen.errors import DataError
+from seqgen.options import described, options_from
 
 #: First bytes of a binary preview, by MIME type.
 SIGNATURES = {
@@ -43,14 +46,14 @@ def refuses_bad_files(subject: Subject, folder: Path) -> None:
                 assert str(error), "the message is empty"
             else:
                 for piece in pieces:
-                    subject.domain.write(piece, folder / f"again{subject.domain.formats[0]}")
+                    subject.write(piece, folder / f"again{subject.domain.formats[0]}")
 
 
 def writes_every_format(subject: Subject, folder: Path) -> None:
     """Every format gives files that exist and are not empty."""
     piece = subject.codec.decode(subject.ids[0])
     for suffix in subject.domain.formats:
-        paths = subject.domain.write(piece, folder / f"piece{suffix}")
+        paths = subject.write(piece, folder / f"piece{suffix}")
         assert paths and all(path.stat().st_size > 0 for path in paths), suffix
 
 
@@ -70,8 +73,22 @@ def shows_pieces(subject: Subject, folder: Path) -> None:
         assert isinstance(data, str) or data.startswith(SIGNATURES.get(kind, b"")), kind
 
 
+def declares_its_options(subject: Subject, folder: Path) -> None:
+    """Options are frozen dataclasses of plain values with defaults, each with a sentence."""
+    domain = subject.domain
+    for declared in (domain.read_options, domain.write_options, type(subject.codec).options_type):
+        for option in described(declared):
+            assert option["about"], f"{declared.__name__}.{option['name']} has no docstring"
+        plain = json.loads(json.dumps(asdict(declared())))
+        assert options_from(declared, plain, "options") == declared(), declared
+        # As typed on the command line.
+        typed = {name: str(value) for name, value in plain.items() if value is not None}
+        assert options_from(declared, typed, "options") == declared(), declared
+
+
 PROMISES: tuple[Promise, ...] = (
     announces_itself,
+    declares_its_options,
     reads_its_demo,
     refuses_bad_files,
     writes_every_format,

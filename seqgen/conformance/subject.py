@@ -46,6 +46,14 @@ class Subject:
     pieces: list[Piece]
     ids: list[Ids]
 
+    def read(self, path: Path) -> list[Piece | DataError]:
+        """Read a file with default options."""
+        return list(self.domain.read(path, self.domain.read_options()))
+
+    def write(self, piece: Piece, path: Path) -> list[Path]:
+        """Write a piece with default options."""
+        return self.domain.write(piece, path, self.domain.write_options())
+
 
 #: A check: it gets a subject and an empty folder, and raises AssertionError if it fails.
 Promise: TypeAlias = Callable[[Subject, Path], None]
@@ -73,7 +81,8 @@ def subject_of(name: str, codec_name: str) -> Subject:
 
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:
     """Return the pieces of a file, without the errors that stand for unusable ones."""
-    return [piece for piece in domain.read(path) if not isinstance(piece, DataError)]
+    found = domain.read(path, domain.read_options())
+    return [piece for piece in found if not isinstance(piece, DataError)]
 
 
 def random_ids(codec: Codec) -> Iterator[Ids]:

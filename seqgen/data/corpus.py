@@ -34,7 +34,7 @@ from seqgen.data.integrity import (
 )
 from seqgen.data.near_duplicates import NearDuplicates
 from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
-from seqgen.discovery import load_codec
+from seqgen.discovery import load_codec, load_read_options
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
 from seqgen.plugin import Codec
@@ -102,6 +102,11 @@ class Corpus:
     def codec(self) -> Codec:
         """The codec that encoded the pieces, rebuilt from its saved state."""
         return load_codec(self.info, self.folder)
+
+    @cached_property
+    def read_options(self) -> Any:
+        """The options that the files were read with."""
+        return load_read_options(self.info, self.folder)
 
     def piece(self, index: int) -> NDArray[Any]:
         """Return the ids ``(N,)`` of a piece: a read-only view of the verified file."""

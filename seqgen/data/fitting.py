@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from seqgen.config import from_mapping
 from seqgen.data.reading import Reader
 from seqgen.discovery import Announced, codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
+from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.vocab import Vocab
 
@@ -48,7 +48,7 @@ def named_codec(
         name, codec_class = codec_type(domain, domain_name, candidate)
         place = f"options of codec {name!r}"
         try:
-            chosen = from_mapping(codec_class.options_type, options or {}, place)
+            chosen = options_from(codec_class.options_type, options or {}, place)
         except ConfigError as error:
             refusals.append(error)
             continue

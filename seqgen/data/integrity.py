@@ -73,6 +73,7 @@ class Description(TypedDict):
     version: str
     codec: CodecEntry
     reason: str
+    read_options: dict[str, Any]
     vocab: list[str]
     vocab_digest: str
     files: list[FileEntry]

@@ -30,6 +30,7 @@ from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.discovery import Announced, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
+from seqgen.options import options_from
 from seqgen.plugin import Codec, Piece
 from seqgen.storage.locks import hold
 from seqgen.unknown import OrError
@@ -43,6 +44,7 @@ def prepare(
     *,
     codec: str | None = None,
     options: Mapping[str, Any] | None = None,
+    read_options: Mapping[str, Any] | None = None,
     seed: Seed = 0,
     jobs: Jobs = -1,
     overwrite: bool = False,
@@ -72,6 +74,9 @@ def prepare(
         Name of a codec of the domain; by default the domain suggests one for these pieces.
     options : mapping, optional
         Values of the codec's options.
+    read_options : mapping, optional
+        Values of the domain's options of reading, such as the encoding of texts. Prompts and
+        scored files are read with the same.
     seed : int
         Seed of the split: it decides which pieces are held out.
     jobs : int
@@ -101,10 +106,12 @@ def prepare(
     """
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
+    reading = options_from(implementation.read_options, read_options or {}, _reading(domain))
     sources = find_files(implementation, found, [Path(path) for path in paths])
     digests = sources.digests()
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
+        "read_options": asdict(reading),
         "seed": seed,
         "files": [{"name": shown(file), "sha256": digest} for file, digest in digests.items()],
     }
@@ -124,7 +131,7 @@ def prepare(
             # Only seqgen writes in the cache: this is a corpus that lost its description.
             shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
-        reader = Reader(implementation, sources, jobs, progress or _silent, patience)
+        reader = Reader(implementation, sources, jobs, progress or _silent, reading, patience)
         choice = choice or suggested_codec(implementation, found, options, reader.sample())
         fitted = fitted_codec(choice, reader, found)
         info |= {"codec": choice.description, "reason": choice.reason, "key": key}
@@ -203,7 +210,9 @@ def write_corpus(
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
     ):
-        info = _description(found) | {"codec": choice.description, "seed": None, "files": []}
+        reading = asdict(options_from(implementation.read_options, {}, _reading(domain)))
+        info = _description(found) | {"codec": choice.description, "read_options": reading}
+        info |= {"seed": None, "files": []}
         key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode())
         splits = []
         for number, split in enumerate(SPLITS):
@@ -226,6 +235,7 @@ def encode_files(
     outcome: Outcome | None = None,
     unknown: OrError = "error",
     *,
+    read_options: Mapping[str, Any] | None = None,
     jobs: Jobs = -1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -244,7 +254,7 @@ def encode_files(
     unknown : {"error", "skip", "nearest"}
         How to treat unknown symbols: skip the piece, drop the symbols, or take the nearest known
         ones.
-    jobs, progress
+    read_options, jobs, progress
         As for `prepare`.
 
     Yields
@@ -257,7 +267,7 @@ def encode_files(
     CorpusError
         If there is no file, or no file holds a usable piece.
     """
-    reader = _reader(domain, paths, jobs, progress, unknown)
+    reader = _reader(domain, paths, jobs, progress, unknown, read_options)
     result = outcome or Outcome()
 
     def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
@@ -275,7 +285,12 @@ def encode_files(
 
 @checked
 def original_pieces(
-    domain: str, paths: Iterable[Path | str], codec: Codec, unknown: OrError = "error"
+    domain: str,
+    paths: Iterable[Path | str],
+    codec: Codec,
+    unknown: OrError = "error",
+    *,
+    read_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Piece]:
     """Yield the pieces that `encode_files` encodes, before encoding loses anything.
 
@@ -286,7 +301,8 @@ def original_pieces(
     CorpusError
         If there is no file.
     """
-    yield from _reader(domain, paths, unknown=unknown).originals(codec)
+    reader = _reader(domain, paths, unknown=unknown, read_options=read_options)
+    yield from reader.originals(codec)
 
 
 def _reader(
@@ -295,11 +311,17 @@ def _reader(
     jobs: int = -1,
     progress: Progress | None = None,
     unknown: OrError = "error",
+    read_options: Mapping[str, Any] | None = None,
 ) -> Reader:
     implementation, found = load_domain(domain)
+    reading = options_from(implementation.read_options, read_options or {}, _reading(domain))
     sources = find_files(implementation, found, [Path(path) for path in paths])
     sources.digests()
-    return Reader(implementation, sources, jobs, progress or _silent, unknown=unknown)
+    return Reader(implementation, sources, jobs, progress or _silent, reading, unknown=unknown)
+
+
+def _reading(domain: str) -> str:
+    return f"read options of {domain}"
 
 
 def _description(found: Announced) -> dict[str, Any]:

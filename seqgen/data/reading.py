@@ -112,10 +112,12 @@ class Reader:
         sources: Sources,
         jobs: int,
         progress: Progress,
+        options: Any,
         patience: float | None = None,
         unknown: OrError = "error",
     ) -> None:
         self._domain = domain
+        self._options = options
         self._unknown = unknown
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
@@ -220,7 +222,8 @@ class Reader:
         for files in self._groups(chosen):
             # Absolute paths: workers outlive a call and keep the folder they started in.
             tasks = [
-                (self._domain, file.absolute(), shown(file), codec, self._unknown) for file in files
+                (self._domain, file.absolute(), shown(file), codec, self._unknown, self._options)
+                for file in files
             ]
             results: Iterable[Iterable[_Content]]
             if self._jobs == 1 or len(files) == 1:
@@ -294,12 +297,12 @@ def _read_whole_file(*task: Any) -> list[_Content]:
 
 
 def _read_file(
-    domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError
+    domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError, options: Any
 ) -> Iterator[_Content]:
     """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
     number = 0
     try:
-        for number, piece in enumerate(domain.read(file), 1):
+        for number, piece in enumerate(domain.read(file, options), 1):
             source = name if number == 1 else f"{name}, piece {number}"
             if isinstance(piece, DataError):
                 yield Skipped(source, str(piece))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import tee
@@ -121,6 +121,7 @@ def score_table(
     *,
     split: Split | None = None,
     unknown: OrError = "error",
+    read_options: Mapping[str, Any] | None = None,
     adaptive: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> ScoreTable:
@@ -137,6 +138,8 @@ def score_table(
     unknown : {"error", "skip", "nearest"}
         What to do with symbols of a file that the codec does not know: refuse the piece, leave
         the symbols out, or take the nearest known ones.
+    read_options : mapping, optional
+        Options of reading for files, where they differ from those of the training files.
     adaptive : bool
         Add a column for a model that learns from every token after predicting it.
     tell : callable
@@ -152,16 +155,20 @@ def score_table(
     files = _are_files(paths)
     if unknown != "error" and not files:
         raise ConfigError("--unknown is for files; a corpus holds known symbols only")
+    if read_options and not files:
+        raise ConfigError("--read is for files; the files of a corpus were read already")
     outcome = Outcome()
+    reading = run.info["read_options"] | (read_options or {})
     if files:
-        pieces = _from_files(run, paths, split, unknown, outcome)
+        pieces = _from_files(run, paths, split, unknown, reading, outcome)
     else:
         pieces = _from_corpus(run, Corpus(paths[0]) if paths else run.corpus(), split, tell)
     corpus = _corpus(run, tell)
     counts = None if corpus is None else _baseline(run, corpus, tell)
     beside = _columns(run, corpus, counts, adaptive)
     rows = sorted(_rows(run, pieces, beside), key=lambda row: -row.loss("network"))
-    return ScoreTable(rows, _total(rows), counts, _likelihoods(run, paths, unknown), outcome)
+    likelihoods = _likelihoods(run, paths, unknown, reading)
+    return ScoreTable(rows, _total(rows), counts, likelihoods, outcome)
 
 
 def unit_name(unit: str) -> str:
@@ -179,12 +186,14 @@ def _from_files(
     paths: Sequence[Path | str],
     split: Split | None,
     unknown: OrError,
+    reading: Mapping[str, Any],
     outcome: Outcome,
 ) -> Iterator[_Piece]:
     """Return the pieces of files; the files are searched at once."""
     if split is not None:
         raise ConfigError("--split is for a corpus; files are read as they are")
-    encoded = encode_files(run.info["domain"], paths, run.codec, outcome, unknown)
+    domain = run.info["domain"]
+    encoded = encode_files(domain, paths, run.codec, outcome, unknown, read_options=reading)
     return (
         (source, Span(run.vocab, ids, piece_features(run.codec, ids))) for source, ids in encoded
     )
@@ -282,12 +291,15 @@ def _total(rows: list[ScoreRow]) -> ScoreRow:
     return ScoreRow(name, tokens, ends, dict(units), dict(nats), dict(end_nats))
 
 
-def _likelihoods(run: Run, paths: Sequence[Path | str], unknown: OrError) -> dict[str, float]:
+def _likelihoods(
+    run: Run, paths: Sequence[Path | str], unknown: OrError, reading: Mapping[str, Any]
+) -> dict[str, float]:
     """Return the figures that the domain adds for pieces of files; none for a corpus.
 
     A corpus holds ids only: decoded pieces lie exactly on the codes, and their figures flatter.
     """
     if not _are_files(paths):
         return {}
-    pieces = original_pieces(run.info["domain"], paths, run.codec, unknown)
+    domain = run.info["domain"]
+    pieces = original_pieces(domain, paths, run.codec, unknown, read_options=reading)
     return dict(run.domain.likelihoods(run.codec, NetworkPredictor(run), pieces))

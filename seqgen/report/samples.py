@@ -20,6 +20,7 @@ from seqgen.files import SAMPLES, naming, new_folder, read_description, write_js
 from seqgen.generation.beam import search
 from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
+from seqgen.options import options_from
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
@@ -131,7 +132,7 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
         if not (folder / name).is_file():
             raise DataError(f"{folder / name} cannot be read back (no such file)")
         try:
-            for piece in run.domain.read(folder / name):
+            for piece in run.domain.read(folder / name, run.domain.read_options()):
                 if isinstance(piece, DataError):
                     refused.append(f"{name}: {piece}")
                 else:
@@ -162,6 +163,7 @@ def generate_samples(
     rank: bool = False,
     compare: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
+    write_options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> Samples:
@@ -169,7 +171,7 @@ def generate_samples(
 
     Parameters
     ----------
-    run, folder, suffix, rank, compare, overwrite
+    run, folder, suffix, rank, compare, write_options, overwrite
         As for `write_samples`.
     count : int
         Number of pieces.
@@ -211,6 +213,7 @@ def generate_samples(
         rank=rank,
         compare=compare,
         settings=made_with,
+        write_options=write_options,
         overwrite=overwrite,
     )
 
@@ -239,6 +242,7 @@ def write_samples(
     rank: bool = False,
     compare: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
+    write_options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Samples:
     """Write pieces into a new folder, with a manifest.
@@ -261,6 +265,8 @@ def write_samples(
         Record how much of each piece is copied from the training pieces of this corpus.
     settings : mapping, optional
         How the pieces were made, as JSON, for the manifest.
+    write_options : mapping, optional
+        Values of the domain's options of writing, such as the paper of handwriting.
     overwrite : bool
         Replace an existing folder of samples.
 
@@ -272,6 +278,7 @@ def write_samples(
         If the folder is taken, or cannot be written.
     """
     suffix = chosen_suffix(run, suffix)
+    writing = chosen_write_options(run, write_options)
     pieces: list[Generated] = []
     entries: list[dict[str, Any]] = []
     interrupted = False
@@ -281,7 +288,7 @@ def write_samples(
             for number, piece in enumerate(_ranked(new) if rank else new, 1):
                 name = f"{run.info['domain']}-{number}{suffix}"
                 with undivided(), naming(place):
-                    files = run.domain.write(piece.piece, temporary / name)
+                    files = run.domain.write(piece.piece, temporary / name, writing)
                     pieces.append(piece)
                     entries.append(_entry(piece, files, compare))
         except KeyboardInterrupt:
@@ -297,6 +304,7 @@ def write_samples(
             "versions": versions() | {run.info["distribution"]: run.info["version"]},
             "trained_with": run.info["versions"],
             "settings": dict(settings or {}),
+            "write_options": asdict(writing),
             "seconds": time.monotonic() - began,
             "interrupted": interrupted,
             "pieces": entries,
@@ -348,6 +356,18 @@ def chosen_suffix(run: Run, wanted: str | None) -> str:
     if suffix not in formats:
         raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
     return suffix
+
+
+def chosen_write_options(run: Run, wanted: Mapping[str, Any] | None) -> Any:
+    """Return the options of writing; the others have their defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the domain does not know an option, or its value is invalid.
+    """
+    place = f"write options of {run.info['domain']}"
+    return options_from(run.domain.write_options, wanted or {}, place)
 
 
 def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:

@@ -148,6 +148,7 @@ class RunDescription(_From):
     distribution: str
     version: str
     codec: CodecEntry
+    read_options: dict[str, Any]
     vocab: list[str]
     vocab_digest: str
     corpus: Corpus

@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 import math
 import platform
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 import seqgen
 from seqgen.data.corpus import Corpus
-from seqgen.discovery import load_codec, load_domain
+from seqgen.discovery import load_codec, load_domain, load_read_options
 from seqgen.errors import ConfigError, CorpusError, RunError
 from seqgen.files import RUN
 from seqgen.plugin import Codec, Domain
@@ -120,6 +121,17 @@ class Run:
     def domain(self) -> Domain:
         """The domain that reads and writes this run's pieces."""
         return load_domain(self.info["domain"])[0]
+
+    def read_options(self, changes: Mapping[str, Any] | None = None) -> Any:
+        """Return the options that the training files were read with, with some changed.
+
+        Raises
+        ------
+        ConfigError
+            If the domain does not know an option, or its value is invalid.
+        """
+        options = self.info["read_options"] | (changes or {})
+        return load_read_options(self.info | {"read_options": options}, self.folder)
 
     @cached_property
     def codec(self) -> Codec:

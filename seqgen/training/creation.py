@@ -100,6 +100,7 @@ def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
         "contract": CONTRACT,
         "versions": versions(),
         **{name: corpus.info[name] for name in about},
+        "read_options": asdict(corpus.read_options),
         "corpus": {name: corpus.info[name] for name in counts}
         | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
         | {"folder": str(corpus.folder.resolve())},

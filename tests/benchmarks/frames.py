@@ -142,11 +142,11 @@ class Frames(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"frames": FrameCodec}
     formats: ClassVar[tuple[str, ...]] = (".npy",)
 
-    def read(self, path: Path) -> list[NDArray[np.bool_]]:
+    def read(self, path: Path, options: Any) -> list[NDArray[np.bool_]]:
         """Read one piece."""
         return [np.load(path)]
 
-    def write(self, piece: NDArray[np.bool_], path: Path) -> list[Path]:
+    def write(self, piece: NDArray[np.bool_], path: Path, options: Any) -> list[Path]:
         """Write one piece."""
         np.save(path, piece)
         return [path]

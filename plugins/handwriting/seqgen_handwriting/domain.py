@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Domain, Metric, Predictor
+from seqgen.plugin import Codec, Domain, Metric, NoOptions, Predictor
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.grid import GridCodec
@@ -43,7 +43,7 @@ class Handwriting(Domain):
         *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
     )
 
-    def read(self, path: Path) -> Iterator[Ink | DataError]:
+    def read(self, path: Path, options: NoOptions = NoOptions()) -> Iterator[Ink | DataError]:
         """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
         An unusable drawing is yielded as a `DataError`.
@@ -60,7 +60,7 @@ class Handwriting(Domain):
         if not found:
             raise DataError("it has no drawing")
 
-    def write(self, piece: Ink, path: Path) -> list[Path]:
+    def write(self, piece: Ink, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
         """Write a drawing in the format of the path's suffix; ``.anim.svg`` is animated.
 
         Pictures, SVG and G-code get one file for each page.

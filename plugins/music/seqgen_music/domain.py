@@ -14,7 +14,7 @@ import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Domain, Metric
+from seqgen.plugin import Codec, Domain, Metric, NoOptions
 from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
@@ -49,7 +49,7 @@ class MusicDomain(Domain):
         *(".wav", ".flac", ".mp3", ".svg", ".png", SCORE),
     )
 
-    def read(self, path: Path) -> list[Music | DataError]:
+    def read(self, path: Path, options: NoOptions = NoOptions()) -> list[Music | DataError]:
         """Read MIDI, or notation by music21; the composer is the name of the file's folder.
 
         Raises
@@ -70,7 +70,7 @@ class MusicDomain(Domain):
         """Return the codec that fits most pieces, by their parts, drums and rhythm."""
         return suggest(pieces, self.codecs)
 
-    def write(self, piece: Music, path: Path) -> list[Path]:
+    def write(self, piece: Music, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
         """Write MIDI, MusicXML, sound, a piano roll or the pages of a score, by suffix.
 
         Raises

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import io
 import pydoc_data.topics
 import statistics
 import string
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, NoOptions
 from seqgen_text.characters import CharacterCodec
 
 #: Most characters in a piece; a longer file becomes several pieces.
@@ -23,44 +25,69 @@ LONGEST = 2**23
 #: Bytes decoded at a time.
 CHUNK = 2**20
 
+#: What a separator may contain for characters that are hard to type.
+ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\f", "\f"))
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Options of reading."""
+
+    encoding: str = "utf-8"
+    """Encoding of the files, such as latin-1, cp1252 or utf-16."""
+    separator: str = ""
+    """Text between the pieces of a file, such as `<|endoftext|>`, or `\\n` for a piece a line. By
+    default a file is one piece. `\\n`, `\\t` and `\\f` stand for newline, tab and form feed."""
+
+    def __post_init__(self) -> None:
+        try:
+            "a".encode(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise ConfigError(
+                f"encoding must be one that Python knows, such as utf-8 or latin-1, found "
+                f"{self.encoding!r}"
+            ) from error
+
+    @property
+    def between(self) -> str:
+        """The separator, with the characters that its escapes stand for."""
+        return functools.reduce(lambda text, pair: text.replace(*pair), ESCAPES, self.separator)
+
 
 class Text(Domain):
-    """Reads and writes UTF-8 text."""
+    """Reads text in any encoding and writes UTF-8."""
+
+    read_options: ClassVar[type[Any]] = ReadOptions
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"characters": CharacterCodec}
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 
-    def read(self, path: Path) -> Iterator[str]:
-        """Read a file as one piece; convert line ends to newlines and drop a byte-order mark.
+    def read(self, path: Path, options: ReadOptions = ReadOptions()) -> Iterator[str]:
+        """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
-        A file of more than `LONGEST` characters (8 million) is yielded as several pieces, so it
-        may exceed memory. A piece is cut at the last paragraph end, or else the last line end, in
-        the second half of `LONGEST`. Joined, the pieces are the text of the file.
+        A file is one piece, or what is between two separators, unless that is empty. A piece of
+        more than `LONGEST` characters (8 million) is yielded in parts, so a file may exceed memory.
+        It is cut at the last paragraph end, or else the last line end, in the second half of
+        `LONGEST`. Joined, the parts are the piece.
 
         Raises
         ------
         DataError
-            If the file is not UTF-8, or empty.
+            If the file is in another encoding, or empty.
         """
-        held: list[str] = []
-        for decoded in _decoded(path):
-            held.append(decoded)
-            if sum(map(len, held)) > LONGEST:
-                text = "".join(held)
-                while len(text) > LONGEST:
-                    seam = _seam(text)
-                    yield text[:seam]
-                    text = text[seam:]
-                held = [text]
-        if not any(held):
+        is_empty = True
+        for piece in _split(_decoded(path, options.encoding), options.between):
+            if piece:
+                is_empty = False
+                yield piece
+        if is_empty:
             raise DataError("the file is empty")
-        yield "".join(held)
 
     def from_text(self, text: str) -> str:
         """Return the text as `read` returns it: with newlines, without a byte-order mark."""
         return plain_text(text)
 
-    def write(self, piece: str, path: Path) -> list[Path]:
+    def write(self, piece: str, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
         """Write the text as UTF-8, whatever the suffix."""
         path.write_text(piece, "utf-8", newline="\n")
         return [path]
@@ -85,22 +112,47 @@ class Text(Domain):
         return [*topics, *sources]
 
 
-def _decoded(path: Path) -> Iterator[str]:
-    """Yield the text of a file in chunks."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")(), translate=True)
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the text of a file in chunks, without a byte-order mark."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     with path.open("rb") as file:
-        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-            file.seek(0)
+        begun = False
         try:
             while data := file.read(CHUNK):
-                yield decoder.decode(data)
+                text = decoder.decode(data)
+                yield text if begun else text.removeprefix("\ufeff")
+                begun |= bool(text)
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             # The decoder may hold back bytes of the chunk before: count back from here.
+            name = "UTF-8" if encoding == "utf-8" else encoding
             position = file.tell() - len(error.object) + error.start
             raise DataError(
-                f"byte {position} is not UTF-8 ({error.reason}); convert the file to UTF-8"
+                f"byte {position} is not {name} ({error.reason}); convert the file to {name}, or "
+                f"name its encoding (--read encoding=latin-1)"
             ) from error
+
+
+def _split(chunks: Iterator[str], separator: str) -> Iterator[str]:
+    """Yield the texts between separators, and longer ones than `LONGEST` in parts."""
+    text = ""
+    for chunk in chunks:
+        text += chunk
+        if separator:
+            *whole, text = text.split(separator)
+            yield from (part for each in whole for part in _parts(each))
+        *parts, text = _parts(text)
+        yield from parts
+    yield text
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a text into parts of at most `LONGEST` characters; the last may be empty."""
+    while len(text) > LONGEST:
+        seam = _seam(text)
+        yield text[:seam]
+        text = text[seam:]
+    yield text
 
 
 def _seam(text: str) -> int:

@@ -204,7 +204,10 @@ def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
     for name, value in values.items():
         converted[name] = _converted(value, hints[name], f"{place}: {name}")
         check_value(f"{place}: {name}", converted[name], bounded_hints(config)[name])
-    return config(**converted)
+    try:
+        return config(**converted)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _converted(value: Any, hint: Any, place: str) -> Any:

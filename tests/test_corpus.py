@@ -374,7 +374,7 @@ def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatc
 def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     info = json.loads((corpus.folder / "corpus.json").read_text())
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))
-    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 2"):
+    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 3"):
         Corpus(tmp_path)
     with pytest.raises(CorpusError, match="is no corpus folder"):
         Corpus(tmp_path / "nowhere")

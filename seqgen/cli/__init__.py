@@ -33,7 +33,7 @@ COMMANDS = {
     "score": "Measure how well a trained model predicts pieces, beside a baseline.",
     "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",
-    "domains": "List the domains that are installed.",
+    "domains": "List the installed domains, or describe one with all its options.",
 }
 
 #: What to do if the system refuses to write, by error number.

@@ -158,7 +158,7 @@ def score_table(
     if read_options and not files:
         raise ConfigError("--read is for files; the files of a corpus were read already")
     outcome = Outcome()
-    reading = run.info["read_options"] | (read_options or {})
+    reading = asdict(run.read_options(read_options))
     if files:
         pieces = _from_files(run, paths, split, unknown, reading, outcome)
     else:

@@ -8,13 +8,13 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from seqgen_text.characters import BOUNDARIES, CharacterCodec, CharacterOptions
-from seqgen_text.domain import Text
+from seqgen_text.domain import ReadOptions, Text
 
 import seqgen
 from seqgen.conformance.models import learns_and_writes
 from seqgen.conformance.subject import Subject
 from seqgen.discovery import load_domain
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.testing import PROMISES, NothingToCheck
 
@@ -116,6 +116,41 @@ def test_pieces_of_a_large_file_end_where_paragraphs_or_lines_do(tmp_path, monke
     pieces = ["12345\n\n", "12345678\n", "1\n34567890", "12345678\n\n", "123"]
     path.write_text("".join(pieces))
     assert list(Text().read(path)) == pieces
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.text("ab\n日|", max_size=40), st.sampled_from(["|", "||", "\\n", "日\\n"]), st.integers(1, 9)
+)
+def test_a_separator_splits_files_wherever_it_lies(tmp_path, text, separator, chunk) -> None:
+    path = tmp_path / "records.txt"
+    path.write_bytes(text.encode())
+    options = ReadOptions(separator=separator)
+    records = [part for part in text.split(separator.replace("\\n", "\n")) if part]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqgen_text.domain.CHUNK", chunk)
+        if not records:
+            with pytest.raises(DataError, match="empty"):
+                list(Text().read(path, options))
+            return
+        assert list(Text().read(path, options)) == records
+        patch.setattr("seqgen_text.domain.LONGEST", 3)
+        parts = list(Text().read(path, options))
+    assert "".join(parts) == "".join(records) and max(map(len, parts)) <= 3
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig", "cp1252"])
+def test_files_of_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "old.txt"
+    path.write_bytes("café\r\n".encode(encoding))
+    assert list(Text().read(path, ReadOptions(encoding))) == ["café\n"]
+    path.write_bytes(b"\x00\xd8A")
+    if encoding == "utf-16":
+        with pytest.raises(DataError, match="byte 0 is not utf-16"):
+            list(Text().read(path, ReadOptions(encoding)))
+    for unknown in ("klingon", "rot13", ""):
+        with pytest.raises(ConfigError, match="encoding must be one that Python knows"):
+            ReadOptions(unknown)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 100])

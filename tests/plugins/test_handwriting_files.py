@@ -25,7 +25,6 @@ from seqgen_handwriting.cleaning import (
 )
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.numeric_pickle import arrays_of
-from seqgen_handwriting.files.svg_writing import PEN
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import (
     HEIGHT,
@@ -33,13 +32,15 @@ from seqgen_handwriting.paper import (
     LONGEST,
     MARGIN,
     PAGE_MARGIN,
+    PEN,
     SIDE,
     WIDTH,
+    WriteOptions,
     on_paper,
     pages,
 )
 
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 
 DOMAIN = Handwriting()
 
@@ -231,6 +232,31 @@ def test_long_texts_are_written_on_pages(tmp_path: Path) -> None:
             assert (stroke < np.array([WIDTH - PAGE_MARGIN, HEIGHT - PAGE_MARGIN]) + 1e-6).all()
         # Lines are as far apart as on ruled paper.
         assert sheet.strokes[2][0, 1] - sheet.strokes[0][0, 1] == pytest.approx(LINE)
+
+
+def test_paper_and_pen_are_chosen(tmp_path: Path) -> None:
+    small = WriteOptions(paper="a5", line=7, pen=0.3)
+    files = DOMAIN.write(page_of(60), tmp_path / "ink.svg", small)
+    assert len(files) == 3 and len(pages(page_of(60), WriteOptions(paper="a3"))) == 2
+    root = ElementTree.parse(files[0]).getroot()
+    assert (root.get("width"), root.get("height")) == ("148.00mm", "210.00mm")
+    scale = 210 / float(root.get("viewBox", "").split()[3])
+    assert float(root.get("stroke-width", "")) * scale == pytest.approx(0.3, rel=1e-4)
+    sheet = pages(page_of(60), small)[0]
+    assert sheet.strokes[2][0, 1] - sheet.strokes[0][0, 1] == pytest.approx(7)
+    assert on_paper(SAMPLE, WriteOptions(side=50)).height == pytest.approx(50 + 2 * MARGIN)
+    slow, fast = (on_paper(SAMPLE, WriteOptions(speed=speed)).pace()[1] for speed in (60, 600))
+    assert min(slow) >= min(fast) and sum(slow) > 2 * sum(fast)
+    [path] = DOMAIN.write(SAMPLE, tmp_path / "ink.gcode", WriteOptions(lift=2.5, feed=900))
+    text = path.read_text()
+    assert "G0 Z2.5" in text and "F900" in text and "Z5" not in text and "F2000" not in text
+    thin, thick = tmp_path / "thin.png", tmp_path / "thick.png"
+    for file, pen in ((thin, 0.05), (thick, 3.0)):
+        DOMAIN.write(SAMPLE, file, WriteOptions(pen=pen))
+    inks = [255 - np.array(Image.open(file).convert("L")).astype(int) for file in (thin, thick)]
+    assert 0 < inks[0].sum() < inks[1].sum() / 5
+    with pytest.raises(ConfigError, match=r"pen must be from 0\.05 to 100"):
+        WriteOptions(pen=-1)
 
 
 def test_a_text_that_fits_on_a_page_takes_no_more_paper_than_it_needs() -> None:

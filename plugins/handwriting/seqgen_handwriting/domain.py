@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
@@ -28,7 +28,7 @@ from seqgen_handwriting.files.svg_writing import animated_svg, svg
 from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import local_name, root_of
 from seqgen_handwriting.ink import Ink, checked
-from seqgen_handwriting.paper import Sheet, on_paper, pages
+from seqgen_handwriting.paper import DEFAULT, Sheet, WriteOptions, on_paper, pages
 
 
 class Handwriting(Domain):
@@ -39,6 +39,7 @@ class Handwriting(Domain):
         "grid": GridCodec,
         "polar": PolarCodec,
     }
+    write_options: ClassVar[type[Any]] = WriteOptions
     formats: ClassVar[tuple[str, ...]] = (
         *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
     )
@@ -60,7 +61,7 @@ class Handwriting(Domain):
         if not found:
             raise DataError("it has no drawing")
 
-    def write(self, piece: Ink, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
+    def write(self, piece: Ink, path: Path, options: WriteOptions = DEFAULT) -> list[Path]:
         """Write a drawing in the format of the path's suffix; ``.anim.svg`` is animated.
 
         Pictures, SVG and G-code get one file for each page.
@@ -83,7 +84,7 @@ class Handwriting(Domain):
             raise DataError(f"cannot write ink as {path.suffix!r}; use {', '.join(self.formats)}")
         written = []
         suffix = max(filter(path.name.lower().endswith, self.formats), key=len)
-        for number, sheet in enumerate(pages(piece), 1):
+        for number, sheet in enumerate(pages(piece, options), 1):
             file = page_name(path, suffix, number)
             write_atomic(file, on_a_sheet(sheet))
             written.append(file)

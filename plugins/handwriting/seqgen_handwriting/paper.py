@@ -4,24 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import Within, check_fields
 from seqgen_handwriting.ink import Ink, Stroke
 
 #: Millimetres: the longer side of a drawing or a line, and the margin around it.
 SIDE, MARGIN = 150.0, 10.0
 
-#: Millimetres: width and height of A4, its margin, and the distance between lines.
-WIDTH, HEIGHT, PAGE_MARGIN, LINE = 210.0, 297.0, 20.0, 10.0
+#: Millimetres: width and height of papers.
+PAPERS = {
+    "a3": (297.0, 420.0),
+    "a4": (210.0, 297.0),
+    "a5": (148.0, 210.0),
+    "letter": (215.9, 279.4),
+}
+WIDTH, HEIGHT = PAPERS["a4"]
 
-#: Millimetres: the width of the text on a page.
+#: Millimetres: the margin of a page, and the distance between its lines.
+PAGE_MARGIN, LINE = 20.0, 10.0
+
+#: Millimetres: the width of the text on A4.
 COLUMN = WIDTH - 2 * PAGE_MARGIN
+
+#: Width of the pen in millimetres.
+PEN = 0.5
 
 #: Pen of an animation: millimetres per second, and seconds from stroke to stroke. It is faster if
 #: the animation would take more than LONGEST seconds.
 SPEED, LIFT, LONGEST = 120.0, 0.12, 30.0
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """Options of writing: paper, pen and speed."""
+
+    paper: Literal["a3", "a4", "a5", "letter"] = "a4"
+    """Paper of a text that is longer than a page."""
+    side: Annotated[float, Within(1, 10_000)] = SIDE
+    """Longer side of a drawing or of a single line, in mm."""
+    line: Annotated[float, Within(1, 1000)] = LINE
+    """Distance between the lines of a text, in mm; less if its lines would be too wide."""
+    pen: Annotated[float, Within(0.05, 100)] = PEN
+    """Width of the pen in SVG and pictures, in mm."""
+    speed: Annotated[float, Within(0.1, 100_000)] = SPEED
+    """Speed of the pen in animations, in mm/s; faster if they would take over 30 seconds."""
+    feed: Annotated[int, Within(1, 100_000)] = 2000
+    """Speed of the lowered pen in G-code, in mm/min."""
+    lift: Annotated[float, Within(0.1, 1000)] = 5.0
+    """Height of the lifted pen in G-code, in mm."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+#: The options that nobody changed.
+DEFAULT = WriteOptions()
 
 
 @dataclass(frozen=True)
@@ -37,6 +78,7 @@ class Sheet:
         Millimetres a unit of the ink.
     width, height : float
         Millimetres of the paper.
+    options : WriteOptions
     """
 
     ink: Ink
@@ -44,6 +86,7 @@ class Sheet:
     scale: float
     width: float
     height: float
+    options: WriteOptions = DEFAULT
 
     @property
     def strokes(self) -> tuple[Stroke, ...]:
@@ -53,7 +96,7 @@ class Sheet:
     def pace(self) -> tuple[list[float], list[float]]:
         """Return begin and duration of each of the S strokes, in seconds."""
         lasts = [
-            max(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) / SPEED, 0.02)
+            max(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) / self.options.speed, 0.02)
             for stroke in self.strokes
         ]
         faster = max((sum(lasts) + LIFT * len(lasts)) / LONGEST, 1.0)
@@ -63,34 +106,38 @@ class Sheet:
         return begins[:-1], lasts
 
 
-def on_paper(ink: Ink) -> Sheet:
+def on_paper(ink: Ink, options: WriteOptions = DEFAULT) -> Sheet:
     """Lay ink on one sheet.
 
-    The longer side of a drawing is `SIDE` long, with `MARGIN` around it. The lines of a text with
-    letters are `LINE` apart, or less to fit into `COLUMN`, with `PAGE_MARGIN` around them.
+    The longer side of a drawing is `side` long, with `MARGIN` around it. The lines of a text with
+    letters are `line` apart, or less to fit the paper, with `PAGE_MARGIN` around them.
     """
     left, top, right, bottom = ink.bounds
     pitch = _pitch(ink)
     if pitch is None:
-        scale, margin = SIDE / ink.size if ink.size else 1.0, MARGIN
+        scale, margin = options.side / ink.size if ink.size else 1.0, MARGIN
     else:
-        scale, margin = LINE / max(pitch, LINE * (right - left) / COLUMN), PAGE_MARGIN
+        column = PAPERS[options.paper][0] - 2 * PAGE_MARGIN
+        fitting = options.line * (right - left) / column
+        scale, margin = options.line / max(pitch, fitting), PAGE_MARGIN
     width, height = np.array([right - left, bottom - top]) * scale + 2 * margin
-    return Sheet(ink, np.array([left, top]) - margin / scale, scale, float(width), float(height))
+    corner = np.array([left, top]) - margin / scale
+    return Sheet(ink, corner, scale, float(width), float(height), options)
 
 
-def pages(ink: Ink) -> list[Sheet]:
-    """Lay a text with letters that is longer than a page on A4 pages; other ink on one sheet.
+def pages(ink: Ink, options: WriteOptions = DEFAULT) -> list[Sheet]:
+    """Lay a text with letters that is longer than a page on pages; other ink on one sheet.
 
     Pages end between lines. A stroke belongs to the line in which it begins.
     """
-    whole = on_paper(ink)
-    if whole.height <= HEIGHT or _pitch(ink) is None:
+    whole = on_paper(ink, options)
+    paper, height = PAPERS[options.paper]
+    if whole.height <= height or _pitch(ink) is None:
         return [whole]
     sheets = []
-    for part in _parts(ink, (HEIGHT - 2 * PAGE_MARGIN) / whole.scale):
+    for part in _parts(ink, (height - 2 * PAGE_MARGIN) / whole.scale):
         corner = np.array([ink.bounds[0], part.bounds[1]]) - PAGE_MARGIN / whole.scale
-        sheets.append(Sheet(part, corner, whole.scale, WIDTH, HEIGHT))
+        sheets.append(Sheet(part, corner, whole.scale, paper, height, options))
     return sheets
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seqgen_handwriting.files.svg_writing import PEN
 from seqgen_handwriting.ink import Stroke
 from seqgen_handwriting.paper import Sheet
 
@@ -23,7 +22,7 @@ def png(sheet: Sheet) -> bytes:
     """Return a sheet as PNG, black on white."""
     canvas = _canvas(sheet.width, sheet.height, PICTURE)
     for stroke in sheet.strokes:
-        _draw(canvas, stroke, PICTURE)
+        _draw(canvas, stroke, PICTURE, sheet.options.pen)
     buffer = io.BytesIO()
     _reduced(canvas).save(buffer, "png")
     return buffer.getvalue()
@@ -41,7 +40,7 @@ def gif(sheet: Sheet) -> bytes:
             points = sheet.strokes[stroke]
             share = min((now - begins[stroke]) / lasts[stroke], 1.0)
             upto = round(share * (len(points) - 1))
-            _draw(canvas, points[drawn : upto + 1], MOVING)
+            _draw(canvas, points[drawn : upto + 1], MOVING, sheet.options.pen)
             drawn = upto
             if share < 1:
                 break
@@ -64,13 +63,13 @@ def _reduced(canvas: Any) -> Any:
     return canvas.reduce(FINER)
 
 
-def _draw(canvas: Any, stroke: Stroke, scale: int) -> None:
-    """Draw a stroke (N, 2) in millimetres, with round ends."""
+def _draw(canvas: Any, stroke: Stroke, scale: int, width: float) -> None:
+    """Draw a stroke (N, 2) with a pen of a width, both in millimetres, with round ends."""
     pen = ImageDraw.Draw(canvas)
     pixels = (stroke * scale * FINER).tolist()
-    width = round(PEN * scale * FINER)
-    radius = (width - 1) / 2
+    thick = max(round(width * scale * FINER), 1)
+    radius = (thick - 1) / 2
     if len(pixels) > 1:
-        pen.line([tuple(pixel) for pixel in pixels], 0, width, joint="curve")
+        pen.line([tuple(pixel) for pixel in pixels], 0, thick, joint="curve")
     for x, y in (pixels[0], pixels[-1]):
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)

@@ -21,9 +21,6 @@ from seqgen_handwriting.files.xml_files import allowed
 from seqgen_handwriting.ink import Ink, path_data
 from seqgen_handwriting.paper import Sheet
 
-#: Width of the pen in millimetres.
-PEN = 0.5
-
 #: Each stroke is one dash that slides in. The gap is longer, so a stroke is invisible before.
 STYLE = """<style>
 svg.written path { stroke-dasharray: 1 2; stroke-dashoffset: 1; animation: write linear forwards; }
@@ -73,7 +70,7 @@ def _document(sheet: Sheet, inner: str, more: str = "") -> str:
     about = f'data-seqgen="ink" data-writer={quoteattr(allowed(ink.writer))}{more}'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{box}" role="img" fill="none" '
-        f'stroke="#000" stroke-width="{PEN / scale:.6g}" stroke-linecap="round" '
+        f'stroke="#000" stroke-width="{sheet.options.pen / scale:.6g}" stroke-linecap="round" '
         f'stroke-linejoin="round" {about}>\n<title>{escape(allowed(ink.text))}</title>\n'
         f"{inner}</svg>\n"
     )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs.performance.grammar import PerformanceGrammar
 from seqgen_music.codecs.performance.layout import (
     MOST_SOUNDING,
     ON,
@@ -201,6 +203,16 @@ class PerformanceCodec(Codec):
         )
         rows[:, 9:] = features_of(expected[np.searchsorted(at, position)], time)
         return rows
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return which ids the grammar allows at each position, packed ``(N + 1, W)``.
+
+        At one moment notes end in the order of their starts and pitches, and others begin from the
+        lowest up. A sounding note does not begin again, and only sounding notes end. Notes and
+        silences last at most ten seconds, and a piece ends with its last note. The limits on loops
+        and on short pieces are the tracker's alone: 1 in 20 pieces of a corpus is beyond them.
+        """
+        return PerformanceGrammar(self.layout).masks(ids)
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return what follows the first `start` ids; notes held over the cut begin there."""

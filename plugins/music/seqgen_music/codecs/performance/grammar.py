@@ -1,0 +1,167 @@
+"""The grammar of a performance: one compiled state machine for `masks` and for the tracker.
+
+A state is a row of FIELDS numbers. The sounding notes are rows of start and pitch beside it, in the
+order of their starts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled
+from seqgen.grammar import packed
+from seqgen.plugin import Ids
+from seqgen_music.codecs.performance.layout import (
+    LONGEST_SHIFT,
+    OFF,
+    ON,
+    SHIFT,
+    VELOCITY,
+    PerformanceLayout,
+)
+from seqgen_music.codecs.performance.notes import LONGEST_SOUND
+
+#: Fields of a state: the step; the kind of the last token; the bin of velocity, or 0; the number of
+#: sounding notes; the step of the last end; and at this step the start and the pitch of the note
+#: that ended last, and the pitch that began last, or -1.
+TIME, KIND, BIN, SOUNDING, SILENT_SINCE, ENDED_START, ENDED_PITCH, BEGUN, FIELDS = range(9)
+
+#: Columns of sounding notes.
+START, PITCH = range(2)
+
+#: Sounding notes for which a new grammar has room.
+ROOM = 16
+
+Mask = NDArray[np.bool_]
+
+
+@compiled
+def _push(state: Ids, notes: Ids, kind: int, number: int) -> None:
+    """Apply a token to a state; `notes` must have room for one more note."""
+    state[KIND] = kind
+    if kind == ON:
+        notes[state[SOUNDING], START], notes[state[SOUNDING], PITCH] = state[TIME], number
+        state[SOUNDING] += 1
+        state[BEGUN] = number
+    elif kind == OFF:
+        _end(state, notes, number)
+    elif kind == VELOCITY:
+        state[BIN] = number + 1
+    else:
+        state[TIME] += number + 1
+        state[ENDED_START] = state[ENDED_PITCH] = state[BEGUN] = -1
+
+
+@compiled
+def _end(state: Ids, notes: Ids, pitch: int) -> None:
+    """End the earliest sounding note of a pitch, if any."""
+    for note in range(state[SOUNDING]):
+        if notes[note, PITCH] == pitch:
+            state[ENDED_START], state[ENDED_PITCH] = notes[note, START], pitch
+            state[SILENT_SINCE] = state[TIME]
+            state[SOUNDING] -= 1
+            for later in range(note, state[SOUNDING]):
+                notes[later, START] = notes[later + 1, START]
+                notes[later, PITCH] = notes[later + 1, PITCH]
+            return
+
+
+@compiled
+def _allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
+    """Set the ids that may come next in an empty mask ``(V + 1,)``.
+
+    `starts` has the first id of each kind from `ON` to `SHIFT`.
+    """
+    sounding = notes[: state[SOUNDING]]
+    begins, ends = mask[starts[0] : starts[1]], mask[starts[1] : starts[2]]
+    since = sounding[0, START] if len(sounding) else state[SILENT_SINCE]
+    left = max(since + LONGEST_SOUND - state[TIME], 0)
+    if len(sounding) and not left:
+        pitch = sounding[0, PITCH]
+        for note in range(1, len(sounding)):
+            if sounding[note, START] == since:
+                pitch = min(pitch, sounding[note, PITCH])
+        ends[pitch] = True
+        return
+    begins[state[BEGUN] + 1 :] = True
+    for note in range(len(sounding)):
+        begins[sounding[note, PITCH]] = False
+    if state[KIND] != VELOCITY:
+        _allow_others(state, sounding, starts, left, mask)
+    if not mask.any():  # ids out of place, such as a velocity after the highest pitch
+        mask[:] = True
+
+
+@compiled
+def _allow_others(state: Ids, sounding: Ids, starts: Ids, left: int, mask: Mask) -> None:
+    """Set velocities, ends, shifts and END; no note begins before the first velocity."""
+    begins, ends = mask[starts[0] : starts[1]], mask[starts[1] : starts[2]]
+    louder, shifts = mask[starts[2] : starts[3]], mask[starts[3] : -1]
+    louder[:] = begins.any()
+    if state[BIN]:
+        louder[state[BIN] - 1] = False
+    else:
+        begins[:] = False
+    if state[BEGUN] < 0:
+        for note in range(len(sounding)):
+            start, pitch = sounding[note, START], sounding[note, PITCH]
+            if (start, pitch) > (state[ENDED_START], state[ENDED_PITCH]):
+                ends[pitch] = True
+    if state[KIND] != SHIFT:
+        shifts[: min(left, LONGEST_SHIFT)] = True
+    mask[-1] = state[KIND] == OFF and not len(sounding)
+
+
+@compiled
+def _follow(kinds: Ids, numbers: Ids, state: Ids, notes: Ids, starts: Ids, rows: Mask) -> None:
+    """Set the ids that may come before each token, and after the last, in ``(N + 1, V + 1)``."""
+    _allow(state, notes, starts, rows[0])
+    for position in range(len(kinds)):
+        _push(state, notes, kinds[position], numbers[position])
+        _allow(state, notes, starts, rows[position + 1])
+
+
+class PerformanceGrammar:
+    """The state of a piece, and which ids may come next.
+
+    After ids out of place that leave nothing to come, any id may.
+
+    Parameters
+    ----------
+    layout : PerformanceLayout
+
+    Attributes
+    ----------
+    state : int64 array (FIELDS,)
+    notes : int64 array (room, 2)
+        The sounding notes are the first ``state[SOUNDING]`` rows.
+    """
+
+    def __init__(self, layout: PerformanceLayout) -> None:
+        self._layout = layout
+        kinds = ("note on", "note off", "velocity", "shift")
+        self._starts = np.array([layout.table.start(kind) for kind in kinds])
+        self.state, self.notes = np.zeros(FIELDS, np.int64), np.zeros((ROOM, 2), np.int64)
+        self.state[[ENDED_START, ENDED_PITCH, BEGUN]] = -1
+
+    def push(self, kind: int, number: int) -> None:
+        """Update the state with a token."""
+        if self.state[SOUNDING] == len(self.notes):
+            self.notes = np.concatenate([self.notes, np.zeros_like(self.notes)])
+        _push(self.state, self.notes, kind, number)
+
+    def mask(self) -> Mask:
+        """Return which ids may come next ``(V + 1,)``."""
+        mask = np.zeros(len(self._layout.table) + 1, bool)
+        _allow(self.state, self.notes, self._starts, mask)
+        return mask
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
+        kinds, numbers = self._layout.kind_of[ids], self._layout.number_of[ids]
+        room = np.zeros((int((kinds == ON).sum()), 2), np.int64)
+        self.notes = np.concatenate([self.notes, room])
+        rows = np.zeros((len(ids) + 1, len(self._layout.table) + 1), bool)
+        _follow(kinds, numbers, self.state, self.notes, self._starts, rows)
+        return packed(rows)

@@ -23,6 +23,7 @@ from seqgen_music.music import Music, Track, make_notes
 
 import seqgen
 from seqgen.errors import DataError
+from seqgen.grammar import unpacked
 
 
 def played(*notes: tuple[float, float, int, int]) -> Music:
@@ -308,6 +309,47 @@ def test_the_tracker_keeps_to_one_way_of_writing() -> None:
     two = (*begun, "note on D4", "shift 5")
     assert "note off C4" not in allowed(*two, "note off D4")
     assert not any(name.startswith("shift") for name in allowed(*["shift 100"] * 10))
+
+
+def compare_masks(codec: PerformanceCodec, ids: np.ndarray) -> None:
+    """Check that the rows of masks are the masks of the tracker."""
+    rows = unpacked(codec.masks(ids), len(codec.vocab) + 1)
+    tracker = codec.tracker()
+    for row, token in zip(rows, [*ids.tolist(), END], strict=True):
+        np.testing.assert_array_equal(tracker.allowed(), row)
+        assert row.any()
+        if token < END:
+            tracker.push(token)
+
+
+@settings(deadline=None)
+@given(NOTES, st.integers(0, 2**32), st.integers(0, 40))
+def test_masks_are_the_trackers_in_pieces_variations_and_parts(rows, seed: int, cut: int) -> None:
+    ids = CODEC.encode(Music(make_notes(rows), (Track(), Track()), 500))
+    for piece in (ids, CODEC.augment(ids, np.random.default_rng(seed))):
+        masks = unpacked(CODEC.masks(piece), END + 1)
+        assert masks[np.arange(len(piece) + 1), np.append(piece, END)].all()
+        for part in (piece, piece[cut:], piece[:cut]):
+            compare_masks(CODEC, part)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, END - 1) | st.integers(0, 30), max_size=80))
+def test_masks_are_the_trackers_for_any_ids(tokens: list[int]) -> None:
+    compare_masks(CODEC, np.array(tokens, np.int64))
+
+
+def test_masks_leave_limits_to_the_tracker() -> None:
+    codec = PerformanceCodec(58, 69, 0, Limits((9,) * 3, (1,) * 5, 9), PerformanceOptions())
+    ids = codec.encode(played(*((at / 10, 0.1, 60 + at % 2, 64) for at in range(6))))
+    np.testing.assert_array_equal(codec.masks(ids), CODEC.masks(ids))
+    tracker, forbidden = codec.tracker(), 0
+    for row, token in zip(unpacked(codec.masks(ids), END + 1), [*ids.tolist(), END], strict=True):
+        assert row[token] and (tracker.allowed() <= row).all()
+        forbidden += int(not tracker.allowed()[token])
+        if token < END:
+            tracker.push(token)
+    assert forbidden == 4, "three repeated notes, and an end after less than nine"
 
 
 # Loops ------------------------------------------------------------------------------------------

@@ -325,9 +325,8 @@ class Codec(Protocol):
         """Return which ids may come at each position of ids ``(N,)``; None if any id always may.
 
         Row i is the mask of ``tracker()`` after ``ids[:i]``, END last, as bits ``(N + 1, W)`` from
-        `seqgen.grammar.packed`. Losses then count allowed ids only, as generation does. The
-        tracker may allow less, such as no endless loop, but never more. Return None for every
-        piece or for none.
+        `seqgen.grammar.packed`. Losses then count allowed ids only. The tracker may allow less than
+        masks, such as no endless loops, never more. Return None for every piece or for none.
         """
         return None
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_pages_are_linked_to_files_that_are_there() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_dotted_names_in_docs_and_docstrings_exist() -> None:
+    sources = [*(ROOT / "seqgen").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    names = {
+        name
+        for path in [*PAGES, *sources]
+        for name in re.findall(r"`(seqgen\w*(?:\.\w+)+)", path.read_text())
+    }
+    assert len(names) > 50
+    for name in names:
+        assert resolve_name(name) is not None, name
 
 
 def test_the_api_page_has_every_public_name() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import seqgen
 from seqgen.report.page import write_page
-from seqgen.report.samples import next_samples_folder, write_samples
 
 
 def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> None:
@@ -24,8 +23,7 @@ def main(folder: Path, minutes: float = 5.0, out: Path = Path("out/midi")) -> No
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
     # As `seqgen generate --page`: the page shows copied passages, and metrics beside the corpus.
-    new = seqgen.generate(run, 4)
-    samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
+    samples = seqgen.generate_samples(run, 4, compare=corpus)
     compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)
     page = write_page(run, samples, out / "index.html", compared)
     print(*samples.paths, page, sep="\n")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import seqgen
 from seqgen.report.page import write_page
-from seqgen.report.samples import next_samples_folder, write_samples
 
 
 def main(path: Path, minutes: float = 5.0, out: Path = Path("out/sketches")) -> None:
@@ -24,8 +23,7 @@ def main(path: Path, minutes: float = 5.0, out: Path = Path("out/sketches")) -> 
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
     # How much of each drawing is copied, and how similar the new drawings are to the corpus.
-    new = seqgen.generate(run, 12)
-    samples = write_samples(run, new, next_samples_folder(run), ".svg", compare=corpus)
+    samples = seqgen.generate_samples(run, 12, suffix=".svg", compare=corpus)
     compared = seqgen.compare(run, [drawing.piece for drawing in samples.pieces], corpus)
     for one in compared:
         drawn, learned = one.sides_as_text()

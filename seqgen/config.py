@@ -105,7 +105,7 @@ class TrainConfig:
     seed: Seed = 0
     """Random seed for weights, order of pieces, augmentation and dropout."""
     device: str = "auto"
-    """Device to train on: cpu, cuda, mps, or auto for the fastest there is."""
+    """Device to train on: cpu, cuda, mps, or auto for the fastest available."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -143,7 +143,7 @@ class SampleConfig:
     2024). The default is chosen as for the temperature. Codecs with token groups apply all filters
     within each group."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
-    """Divide the probability of tokens that the piece has already by this number. 1 changes
+    """Divide the probability of tokens that the piece already has by this number. 1 changes
     nothing."""
     no_repeat_ngram: CountOrZero = 0
     """Never repeat a sequence of n tokens if another token is possible. 0 allows repetition."""

@@ -342,9 +342,7 @@ class Codec(Protocol):
             If the codec cannot use the condition, which is the default.
         """
         if condition is not None:
-            raise DataError(
-                "this model's codec takes no condition: nothing can be given; leave out --given"
-            )
+            raise DataError("this model's codec takes no condition; leave out --given")
         return None
 
     def candidates(self, condition: Any) -> int:

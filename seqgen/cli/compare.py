@@ -47,8 +47,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     compared = compare_samples(loaded, folder, pieces)
     if not compared:
         raise ConfigError(
-            f"nothing is measured on pieces of {loaded.info['domain']}; "
-            f"seqgen score says how well a model predicts them"
+            f"the domain {loaded.info['domain']} has no metrics; "
+            "seqgen score measures how well a model predicts pieces"
         )
     if json:
         print_json(read_description(folder / "metrics.json"))

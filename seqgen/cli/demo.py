@@ -31,7 +31,7 @@ def demo(
     Parameters
     ----------
     domain
-        A domain that `seqgen domains` lists.
+        Name of an installed domain. The command `seqgen domains` lists them.
     minutes
         Training time in minutes.
     count

@@ -18,7 +18,7 @@ def domains(domain: str | None = None, *, json: bool = False) -> None:
     domain
         Describe this domain alone: its formats, its codecs and every option.
     json
-        Print the list for programs.
+        Print the list as JSON.
     """
     if domain is not None:
         about = description(domain)

@@ -47,12 +47,12 @@ class Results:
     novelty: bool = False
     """Measure how much of each piece is copied from the training corpus, and from where."""
     page: bool = False
-    """Write index.html beside the pieces, to look at them and to listen. It shows novelty and the
-    metrics of the domain if the corpus is still there."""
+    """Write a page that shows and plays the pieces, index.html. It has novelty and metrics too if
+    the corpus still exists."""
     overwrite: bool = False
     """Replace the folder if it exists."""
     json: bool = False
-    """Print the manifest for programs."""
+    """Print the manifest as JSON."""
 
     def check(self, run: Run, out: Path | None) -> None:
         """Refuse a folder or a format that cannot be written, before any work.

@@ -28,7 +28,7 @@ def info(
     folder
         A folder made by `seqgen train` or `seqgen prepare`.
     plot
-        Draw the loss curves into this .png or .svg file too.
+        Also draw the loss curves into this .png or .svg file.
     overwrite
         Replace that file if it exists.
     json

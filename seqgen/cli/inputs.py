@@ -44,23 +44,24 @@ class Beginning:
     """What the pieces begin with and follow."""
 
     prompt: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    """What every piece begins with: a file, text for domains whose pieces can be typed, or - for
-    text from standard input."""
+    """Beginning of every piece: a file, text for domains whose pieces can be typed, or - for
+    standard input."""
     prompt_tokens: CountOrZero = 0
     """Keep only this many tokens of the prompt. 0 keeps all."""
     without_prompt: bool = False
     """Leave the prompt out of the results."""
     unknown: OrError = "error"
-    """What to do about symbols of a prompt, a given text or a stop text that the model does not
-    know: refuse the text, skip them, or take the nearest known ones. All changes are reported."""
+    """What to do with symbols of a prompt, a given text or a stop text that the model does not
+    know: refuse the text (error), leave them out (skip), or take the nearest known ones (nearest).
+    All changes are reported."""
     adapt: bool = False
     """Train a copy of the model on the prompt before it continues it. The run does not change."""
     read_options: Annotated[tuple[str, ...], Parameter(name="--read")] = ()
     """Option of reading a file of --prompt or --given, as NAME=VALUE. May be repeated. The default
     is as the training files were read."""
     given: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    """What the pieces follow: a file, text, or - for text from standard input. An example is a
-    melody to harmonise."""
+    """Condition that the pieces follow, such as a melody to harmonise: a file, text, or - for
+    standard input."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -95,13 +96,13 @@ class Beginning:
 
 @dataclass
 class Inputs:
-    """Reads what a user gives for a run, and records what was changed.
+    """Reads prompts, conditions and stop texts for a run, and records replaced symbols.
 
     Attributes
     ----------
     run : Run
     unknown : {"error", "skip", "nearest"}
-        What to do about symbols that the run does not know.
+        What to do with symbols that the run does not know.
     read_options : object
         The domain's options of reading.
     mended : dict

@@ -36,13 +36,13 @@ def prepare(
     Parameters
     ----------
     domain
-        An installed domain; `seqgen domains` lists them.
+        Name of an installed domain. The command `seqgen domains` lists them.
     paths
         Files, and folders to search; without any, the domain's demo data.
     out
         The corpus folder; by default a folder in the cache.
     codec
-        How pieces become tokens; by default the domain chooses a codec for the files.
+        Name of the codec, which turns pieces into tokens. Default: one that fits the files.
     codec_option
         A setting of the codec as NAME=VALUE; may be repeated.
     read
@@ -58,7 +58,7 @@ def prepare(
     report
         Print a table of the files: pieces, facts, and what was left out and why.
     json
-        Print the description of the corpus for programs.
+        Print the description of the corpus as JSON.
     """
     from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, table

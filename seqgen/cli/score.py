@@ -25,7 +25,7 @@ def score(
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Measure how well a trained model predicts pieces, beside an n-gram baseline.
+    """Measure how well a trained model predicts pieces, compared with an n-gram baseline.
 
     The worst piece comes first. The end of a piece counts as a token, as in training. If only a
     part of a long piece is held out, that part is predicted from the tokens before it. Files that

@@ -47,7 +47,7 @@ def train(
     Parameters
     ----------
     domain
-        A domain that `seqgen domains` lists.
+        Name of an installed domain. The command `seqgen domains` lists them.
     paths
         Files, folders to search, or one folder made by `seqgen prepare`. Without paths the
         domain's demo data is used.

@@ -2,7 +2,7 @@
 
 Pieces are read side by side, in windows with carried state, so memory does not grow with their
 length. Next: `seqgen.evaluation.adaptive`, where the model learns from the tokens it has read, and
-`seqgen.evaluation.table`, where both stand beside a baseline.
+`seqgen.evaluation.table`, where both are compared with a baseline.
 """
 
 from __future__ import annotations

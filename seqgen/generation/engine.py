@@ -78,7 +78,7 @@ def generate(
     prompt : piece or Primed, optional
         The beginning of every piece.
     condition : object, optional
-        What the pieces follow, such as a melody; passed to the codec's tracker.
+        Condition that the pieces follow, such as a melody; passed to the codec's tracker.
     sample : SampleConfig, optional
         How tokens are drawn.
     limit : LimitConfig, optional

@@ -67,11 +67,6 @@ class Samples:
         return [self.folder / name for entry in self.manifest["pieces"] for name in entry["files"]]
 
 
-def next_samples_folder(run: Run) -> Path:
-    """Return RUN/samples/N for a new N: 1, or one more than the highest there is."""
-    return run.folder / "samples" / str(_highest(run) + 1)
-
-
 def newest_samples_folder(run: Run) -> Path:
     """Return the newest of RUN/samples/1, 2 ...
 

@@ -57,7 +57,7 @@ class Run:
     folder : Path or str
         A folder that `create_run` made.
     device : str
-        Device of the model: cpu, cuda, mps, or auto for the fastest there is.
+        Device of the model: cpu, cuda, mps, or auto for the fastest available.
 
     Attributes
     ----------

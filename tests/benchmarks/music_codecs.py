@@ -26,7 +26,7 @@ from seqgen.data.splits import Split
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
 from seqgen.report.page import write_page
-from seqgen.report.samples import next_samples_folder, write_samples
+from seqgen.report.samples import write_samples
 
 #: The folders of pieces for each codec, below the data folder.
 DATA = {
@@ -78,7 +78,7 @@ def losses(run: seqgen.Run, corpus: seqgen.Corpus, split: Split) -> dict[str, di
 def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dict[str, Any]:
     """Write new pieces into the run's folder; return their measures."""
     new = seqgen.generate(run, PIECES, seed=seed)
-    samples = write_samples(run, new, next_samples_folder(run), compare=corpus)
+    samples = write_samples(run, new, compare=corpus)
     compared = seqgen.compare(run, [piece.piece for piece in samples.pieces], corpus)
     if page:
         write_page(run, samples, run.folder / "index.html", compared)

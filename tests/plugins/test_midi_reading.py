@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files import midi_reading
-from seqgen_music.files.midi_reading import read_midi, read_pieces
+from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.music import Music, Track
 
@@ -59,7 +59,7 @@ def test_channels_and_programs_of_a_track_are_tracks_of_their_own(kind: int, tmp
     track = [mido.MetaMessage("track_name", name="All"), program(0, 5), program(0, 40, 1)]
     track += [on(0, 60), on(10, 64, 1), on(0, 36, 9), off(10, 60), off(0, 64, 1), off(0, 36, 9)]
     track += [program(0, 7), on(0, 62), program(5, 9), off(5, 62)]
-    music = read_midi(saved(tmp_path / "a.mid", track, kind=kind))
+    music = read_pieces(saved(tmp_path / "a.mid", track, kind=kind))[0]
     assert music.tracks == (
         Track("All", 5),
         Track("All", 40),
@@ -77,7 +77,7 @@ def test_all_tracks_are_read_and_tempo_and_metre_of_any(tmp_path: Path) -> None:
         off(10, 72),
     ]
     first = [mido.MetaMessage("set_tempo", tempo=1_000_000), on(0, 60), off(30, 60)]
-    music = read_midi(saved(tmp_path / "a.mid", first, second))
+    music = read_pieces(saved(tmp_path / "a.mid", first, second))[0]
     assert rows(music) == [(0, 30, 60, 0), (60, 10, 72, 1)]
     assert music.tempos.tolist() == [(0, 60.0), (50, 150.0)] and music.metres == ((60, 3, 8),)
 
@@ -90,7 +90,7 @@ def test_each_track_of_type_2_is_a_piece(tmp_path: Path) -> None:
 def test_a_note_off_ends_the_oldest_note_and_the_end_of_the_track_all(tmp_path: Path) -> None:
     track = [on(0, 60), on(10, 60), off(10, 60), off(10, 60), on(0, 61), off(0, 61), on(5, 62)]
     track += [mido.MetaMessage("end_of_track", time=40)]
-    music = read_midi(saved(tmp_path / "a.mid", track))
+    music = read_pieces(saved(tmp_path / "a.mid", track))[0]
     assert rows(music) == [(0, 20, 60, 0), (10, 20, 60, 0), (35, 40, 62, 0)]
 
 
@@ -118,7 +118,7 @@ def test_notes_are_those_that_symusic_reads(tmp_path_factory, tracks: list) -> N
         if note.duration > 0
     )
     try:
-        music = read_midi(path)
+        music = read_pieces(path)[0]
     except DataError:
         assert not theirs
         return
@@ -134,7 +134,7 @@ def test_notes_are_those_that_symusic_reads(tmp_path_factory, tracks: list) -> N
 def test_the_pedal_holds_notes_until_it_comes_up_or_they_are_played_again(tmp_path: Path) -> None:
     track = [on(0, 50), pedal(0, 64), off(10, 50), on(0, 60), on(0, 62), off(10, 60), off(0, 62)]
     track += [on(10, 60), off(10, 60), pedal(60, 63), on(0, 64), off(10, 64)]
-    music = read_midi(saved(tmp_path / "a.mid", track))
+    music = read_pieces(saved(tmp_path / "a.mid", track))[0]
     assert rows(music) == [
         (0, 100, 50, 0),
         (10, 20, 60, 0),
@@ -148,13 +148,16 @@ def test_a_pedal_counts_in_its_channel_in_every_track_but_not_for_drums(tmp_path
     left = [on(0, 40), on(0, 41, 1), off(10, 40), off(0, 41, 1), on(90, 42), off(10, 42)]
     drums = [pedal(0, 127, 9), on(0, 36, 9), off(10, 36, 9), pedal(50, 0, 9)]
     feet = [pedal(5, 90), pedal(10, 70), pedal(10, 0)]
-    music = read_midi(saved(tmp_path / "a.mid", left, drums, feet))
+    music = read_pieces(saved(tmp_path / "a.mid", left, drums, feet))[0]
     assert [(n[1], n[2]) for n in rows(music)] == [(25, 40), (10, 41), (10, 36), (10, 42)]
 
 
 def test_a_pedal_that_stays_down_ends_with_the_last_note(tmp_path: Path) -> None:
     track = [pedal(0, 127), on(0, 60), off(10, 60), on(30, 62), off(10, 62)]
-    assert rows(read_midi(saved(tmp_path / "a.mid", track))) == [(0, 50, 60, 0), (40, 10, 62, 0)]
+    assert rows(read_pieces(saved(tmp_path / "a.mid", track))[0]) == [
+        (0, 50, 60, 0),
+        (40, 10, 62, 0),
+    ]
 
 
 @settings(deadline=None, max_examples=60)
@@ -192,7 +195,7 @@ def test_the_pedal_does_what_a_plain_loop_does(tmp_path_factory, moves: list) ->
                 held.append(note)
     for note in notes:
         note[1] = tick if note in held or note[1] is None else note[1]
-    music = read_midi(path)
+    music = read_pieces(path)[0]
     expected = sorted((a, b - a, pitch) for a, b, pitch in notes if b > a)
     assert sorted(row[:3] for row in rows(music)) == expected
 
@@ -231,7 +234,7 @@ def test_what_comes_before_damage_is_kept(tracks: bytes, errors: list, tmp_path:
 
 def test_a_note_that_was_cut_off_ends_with_its_track(tmp_path: Path) -> None:
     (tmp_path / "a.mid").write_bytes(HEADER + chunk(b"\x00\x90\x3c\x50\x10\xb0\x07\x00\x20\x90"))
-    assert rows(read_midi(tmp_path / "a.mid")) == [(0, 48, 60, 0)]
+    assert rows(read_pieces(tmp_path / "a.mid")[0]) == [(0, 48, 60, 0)]
 
 
 @pytest.mark.parametrize(

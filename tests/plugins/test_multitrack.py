@@ -22,7 +22,7 @@ from seqgen_music.codecs.multitrack.score import EMPTY_BARS, STEP_TICKS, score_o
 from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
 from seqgen_music.codecs.multitrack.values import TEMPOS
 from seqgen_music.domain import MusicDomain
-from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.keys import SHIFTS
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
@@ -92,7 +92,7 @@ CODEC = MultitrackCodec.fit([SONG], MultitrackOptions())
 
 def test_what_is_on_the_grid_is_kept(tmp_path: Path) -> None:
     write_midi(CODEC.decode(CODEC.encode(SONG)), tmp_path / "song.mid")
-    again = read_midi(tmp_path / "song.mid")
+    again = read_pieces(tmp_path / "song.mid")[0]
     expected = keyed(SONG)
     for key in expected:
         expected[key] = 120 if key[1] == DRUMS else expected[key]
@@ -436,7 +436,7 @@ def test_the_longest_stretch_that_came_before_says_what_is_expected(
 @pytest.mark.parametrize("seed", range(4))
 def test_features_tell_what_sounds(seed: int, tmp_path: Path) -> None:
     band_file(seed, tmp_path / "band.mid")
-    piece = read_midi(tmp_path / "band.mid")
+    piece = read_pieces(tmp_path / "band.mid")[0]
     codec = MultitrackCodec.fit([piece], MultitrackOptions())
     ids = codec.encode(piece)
     rows, music = codec.features(ids), codec.decode(ids)
@@ -779,7 +779,7 @@ def test_miditok_keeps_the_same_notes(kind: str, seed: int, tmp_path: Path) -> N
     )
     tokenizer = getattr(miditok, kind)(config)
     theirs = sorted(heard(tokenizer.decode(tokenizer.encode(tmp_path / "band.mid"))))
-    piece = read_midi(tmp_path / "band.mid")
+    piece = read_pieces(tmp_path / "band.mid")[0]
     codec = MultitrackCodec.fit([piece], MultitrackOptions(steps=8))
     ids = codec.encode(piece)
     write_midi(codec.decode(ids), tmp_path / "again.mid")

@@ -17,7 +17,7 @@ from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
-from seqgen_music.files.midi_reading import read_midi
+from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.measures.metrics import empty_bars, notes_per_bar
@@ -75,7 +75,7 @@ def test_midi_keeps_notes_tempo_metre_key_and_instruments(tmp_path: Path) -> Non
         ((0, -3, True), (1440, 2, False)),
     )
     write_midi(music, tmp_path / "a.mid")
-    again = read_midi(tmp_path / "a.mid")
+    again = read_pieces(tmp_path / "a.mid")[0]
     same_notes(music, again)
     assert again.tracks == tracks
     assert again.ticks_per_quarter == 480
@@ -106,7 +106,7 @@ def test_times_come_back_to_the_tick(tmp_path: Path) -> None:
     rows = [(int(at), int(rng.integers(1, 900)), 40 + n % 40, 80, 0) for n, at in enumerate(onsets)]
     music = Music(make_notes(rows), (Track("Ünïcödé 音楽"),), 220, tempos)
     write_midi(music, tmp_path / "a.mid")
-    again = read_midi(tmp_path / "a.mid")
+    again = read_pieces(tmp_path / "a.mid")[0]
     for name in ("onset", "duration", "pitch"):
         np.testing.assert_array_equal(np.sort(again.notes[name]), np.sort(music.notes[name]))
     assert again.tracks == music.tracks
@@ -121,10 +121,10 @@ def test_what_no_musician_writes_is_left_out(tmp_path: Path) -> None:
     track.append(mido.Message("note_off", note=60, time=480))
     file.tracks.append(track)
     file.save(tmp_path / "odd.mid")
-    music = read_midi(tmp_path / "odd.mid")
+    music = read_pieces(tmp_path / "odd.mid")[0]
     assert music.tempos.tolist() == [(0, 1000.0)] and music.metres == ()
     MusicDomain().write(music, tmp_path / "again.mid")
-    same_notes(music, read_midi(tmp_path / "again.mid"))
+    same_notes(music, read_pieces(tmp_path / "again.mid")[0])
 
 
 def test_a_piece_that_is_too_long_for_a_midi_file_is_refused(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_voice_that_is_silent_throughout_may_be_missing(tmp_path: Path) -> Non
     rows = [(0, 480, 60, 80, 0), (0, 480, 48, 80, 3)]
     names = ("Soprano", "Alto", "Tenor", "Bass")
     write_midi(Music(make_notes(rows), tuple(map(Track, names)), 480), tmp_path / "a.mid")
-    raster = raster_of(read_midi(tmp_path / "a.mid"))
+    raster = raster_of(read_pieces(tmp_path / "a.mid")[0])
     assert raster.sounding[0].tolist() == [60, REST, REST, 48]
     alone = Music(make_notes([(0, 480, 48, 80, 0)]), (Track("Bass"),), 480)
     with pytest.raises(DataError, match="a chorale has four voices"):
@@ -298,7 +298,7 @@ def test_the_upbeat_is_kept(tmp_path: Path) -> None:
     raster = raster_of(music)
     assert (raster.metre, raster.upbeat) == ((3, 4), 4)
     write_midi(music, tmp_path / "a.mid")
-    again = raster_of(read_midi(tmp_path / "a.mid"))
+    again = raster_of(read_pieces(tmp_path / "a.mid")[0])
     assert (again.metre, again.upbeat) == ((3, 4), 4)
 
 

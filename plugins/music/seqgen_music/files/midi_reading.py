@@ -48,18 +48,6 @@ MOST_TRACKS = 1024
 HEADER_WITHIN = 1024
 
 
-def read_midi(path: Path) -> Music:
-    """Read a MIDI file of one piece, or the first piece of a file of type 2.
-
-    Raises
-    ------
-    DataError
-        As in `read_pieces`.
-    """
-    [music, *_] = [piece for piece in read_pieces(path) if isinstance(piece, Music)]
-    return music
-
-
 def read_pieces(path: Path) -> list[Music | DataError]:
     """Read a MIDI file: one piece, or in type 2 one piece per track.
 

@@ -83,6 +83,8 @@ def checked_masks(codec: Codec, rows: Any, count: int) -> NDArray[np.uint8]:
         If they have another shape or dtype, or a row allows no id.
     """
     if rows is None:
+        if mask_width(codec):
+            raise _fault(codec, "masks", "for every piece or for none", "None for some pieces")
         return np.zeros((count, 0), np.uint8)
     array, ids = np.asarray(rows), len(codec.vocab) + 1
     if array.shape != (count, width(ids)) or array.dtype != np.uint8:
@@ -95,6 +97,12 @@ def checked_masks(codec: Codec, rows: Any, count: int) -> NDArray[np.uint8]:
         found = f"none at position {int(empty.argmax())}"
         raise _fault(codec, "masks", "that allow at least one id", found)
     return array
+
+
+def mask_width(codec: Codec) -> int:
+    """Return W, the bytes of each row of a codec's masks; 0 if it has none."""
+    has_masks = codec.masks(np.zeros(0, np.int64)) is not None
+    return width(len(codec.vocab) + 1) if has_masks else 0
 
 
 def next_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:

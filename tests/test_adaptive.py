@@ -3,7 +3,8 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.data.spans import Span, piece_features
+from seqgen.data.lanes import codec_rows
+from seqgen.data.spans import Span
 from seqgen.evaluation import adaptive
 from seqgen.evaluation.adaptive import AdaptiveReader, Follower
 
@@ -11,7 +12,7 @@ OTHERS = "Two plump ducks waddle home. "
 
 
 def losses(reader: AdaptiveReader, ids: np.ndarray) -> np.ndarray:
-    span = Span(reader._run.vocab, ids, piece_features(reader._run.codec, ids))
+    span = Span(reader._run.vocab, ids, codec_rows(reader._run.codec, ids))
     return np.concatenate(list(reader.nats(span)))
 
 
@@ -76,8 +77,8 @@ def test_an_update_is_what_it_says(run, monkeypatch) -> None:
     torch.nn.functional.cross_entropy(logits[0], torch.from_numpy(targets)).backward()
     gradients = [parameter.grad for parameter in model.parameters()]
     mean = torch.cat([gradient.abs().flatten() for gradient in gradients]).mean()
-    features = np.zeros((1, len(ids), 0), np.int64)
-    learner.read(adaptive.Batch(inputs[None], targets[None], features))
+    nothing = np.zeros((1, len(ids), 0), np.int64)
+    learner.read(adaptive.Batch(inputs[None], targets[None], nothing, nothing))
     learned = dict(learner.model.named_parameters())
     for name, before, gradient in zip(names, model.parameters(), gradients, strict=True):
         # After one segment the root of the mean square is the gradient's size.
@@ -89,7 +90,8 @@ def test_weights_return_to_the_trained_ones(run, monkeypatch) -> None:
     learner = Follower(run)
     ids = encoded(run, OTHERS * 4)
     inputs, targets = adaptive.piece_steps(run.vocab, ids, 0, len(ids))
-    batch = adaptive.Batch(inputs[None], targets[None], np.zeros((1, len(inputs), 0), np.int64))
+    nothing = np.zeros((1, len(inputs), 0), np.int64)
+    batch = adaptive.Batch(inputs[None], targets[None], nothing, nothing)
     learner.read(batch)
     away = float((learner._weights - learner._trained).norm())
     monkeypatch.setattr(adaptive, "LEARNING_RATE", 0.0)

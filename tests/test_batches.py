@@ -156,7 +156,7 @@ def equal(one: Batch, two: Batch) -> bool:
     return one.carried == two.carried and all(
         getattr(one, name).dtype == getattr(two, name).dtype
         and np.array_equal(getattr(one, name), getattr(two, name))
-        for name in ("inputs", "targets", "features")
+        for name in ("inputs", "targets", "features", "allowed")
     )
 
 
@@ -238,7 +238,7 @@ def test_the_batches_of_all_ranks_are_the_batch_of_one(name, ranks, music, tmp_p
 
 
 def check_stacked(whole: Batch, parts: list[Batch]) -> None:
-    columns = ("inputs", "targets", "features")
+    columns = ("inputs", "targets", "features", "allowed")
     stacked = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
     assert equal(whole, Batch(*stacked, whole.carried))
 
@@ -275,7 +275,7 @@ def test_windows_are_those_that_are_carried_but_cold(music: Corpus) -> None:
     for _ in range(50):
         one, two = next(carried), next(cold)
         assert one.carried and not two.carried
-        assert equal(Batch(two.inputs, two.targets, two.features), one)
+        assert equal(Batch(two.inputs, two.targets, two.features, two.allowed), one)
 
 
 def test_one_to_one_is_a_window_a_step(music: Corpus) -> None:

@@ -9,10 +9,11 @@ import torch
 
 import seqgen
 from seqgen.data import spans
-from seqgen.data.spans import Span, evaluated, piece_features, spans_of
+from seqgen.data.lanes import CodecRows, codec_rows
+from seqgen.data.spans import Span, evaluated, spans_of
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation.comparison import reference_pieces
-from seqgen.evaluation.loss import evaluate
+from seqgen.evaluation.loss import evaluate, target_nats
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
 from seqgen.model import SequenceLSTM
@@ -73,12 +74,12 @@ def whole_pieces(run: seqgen.Run, corpus: seqgen.Corpus) -> tuple[float, int]:
     model = run.model.eval()
     for segment in corpus.segments("valid"):
         ids = np.asarray(corpus.piece(segment.piece), np.int64)
-        features = piece_features(run.codec, ids)
+        features, allowed = codec_rows(run.codec, ids)
         read = torch.from_numpy(np.concatenate([[run.vocab.start], ids]))[None]
         with torch.no_grad():
             logits, _ = model(read, torch.from_numpy(features)[None])
         targets = torch.from_numpy(np.append(ids, run.vocab.end))
-        costs = torch.nn.functional.cross_entropy(logits[0].double(), targets, reduction="none")
+        costs = target_nats(logits[0].double(), targets, torch.from_numpy(allowed))
         # END counts where the piece ends with the part.
         stop = segment.stop + (segment.stop == len(ids))
         nats += float(costs[segment.start : stop].sum())
@@ -157,13 +158,13 @@ def test_a_long_piece_is_opened_for_all_of_its_parts_at_once(tmp_path: Path, mon
     corpus = text_corpus(tmp_path, 30_000, 4)
     monkeypatch.setattr(spans, "LONGEST", 100)
     opened = []
-    real = spans.piece_features
+    real = spans.codec_rows
 
     def watched(codec, ids):
         opened.append(ids[:20].tobytes())
         return real(codec, ids)
 
-    monkeypatch.setattr(spans, "piece_features", watched)
+    monkeypatch.setattr(spans, "codec_rows", watched)
     sample = evaluated(corpus, 4_000)
     parts = list(spans_of(corpus, sample))
     assert len(parts) >= 40 and sample.tokens == 4_000
@@ -174,15 +175,15 @@ def test_a_long_piece_is_opened_for_all_of_its_parts_at_once(tmp_path: Path, mon
 def test_context_is_read_and_not_counted(chorales, monkeypatch) -> None:
     corpus = chorales.corpus()
     ids = np.asarray(corpus.piece(0), np.int64)
-    features = piece_features(chorales.codec, ids)
-    span = Span(chorales.vocab, ids, features, 100, 150)
+    rows = codec_rows(chorales.codec, ids)
+    span = Span(chorales.vocab, ids, rows, 100, 150)
     assert (span.before, span.ends, len(span)) == (100, 0, 150)
     [scored] = score_spans(chorales, [span])
     whole, first = seqgen.score(
         chorales, [chorales.codec.decode(ids), chorales.codec.decode(ids[:100])]
     )
-    until = Span(chorales.vocab, ids, features, 0, 150)
-    before = Span(chorales.vocab, ids, features, 0, 100)
+    until = Span(chorales.vocab, ids, rows, 0, 150)
+    before = Span(chorales.vocab, ids, rows, 0, 100)
     [longer], [shorter] = (list(score_spans(chorales, [each])) for each in (until, before))
     assert scored.nats == pytest.approx(longer.nats - shorter.nats, rel=1e-6)
     assert scored.end_nats == longer.end_nats == 0
@@ -196,9 +197,9 @@ def test_adaptive_scores_of_a_part_know_what_comes_before(run) -> None:
     from seqgen.evaluation.adaptive import score_spans_adaptively
 
     ids = run.codec.encode("9 green bottles hanging on the wall,\nand if one green bottle")
-    features = piece_features(run.codec, ids)
-    part = Span(run.vocab, ids, features, 40)
-    alone = Span(run.vocab, ids[40:], features[40:])
+    rows = codec_rows(run.codec, ids)
+    part = Span(run.vocab, ids, rows, 40)
+    alone = Span(run.vocab, ids[40:], CodecRows(*(row[40:] for row in rows)))
     [known], [unknown] = (list(score_spans_adaptively(run, [span])) for span in (part, alone))
     assert known.tokens == unknown.tokens == len(ids) - 40
     assert known.nats < unknown.nats

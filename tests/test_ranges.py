@@ -75,24 +75,27 @@ def test_masks_of_a_piece(rows, expected) -> None:
 
 
 def test_right_masks_of_a_piece() -> None:
-    codec = SimpleNamespace(vocab="abcdefghi")
+    codec = SimpleNamespace(vocab="abcdefghi", masks=lambda ids: None)
     table = np.eye(10, dtype=bool)[[0, 9, 8, 7]]
     rows = packed(table)
     np.testing.assert_array_equal(unpacked(checked_masks(codec, rows, 4), 10), table)
     assert checked_masks(codec, None, 4).shape == (4, 0)
+    codec.masks = lambda ids: rows[:1]
+    with pytest.raises(PluginError, match="for every piece or for none, found None"):
+        checked_masks(codec, None, 4)
 
 
 def test_features_of_a_piece(chorales, monkeypatch) -> None:
     corpus = chorales.corpus()
     codec = corpus.codec
     right = codec.features(corpus.piece(0))
-    from seqgen.data.spans import piece_features
+    from seqgen.data.lanes import codec_rows
 
-    np.testing.assert_array_equal(piece_features(codec, corpus.piece(0)), right)
+    np.testing.assert_array_equal(codec_rows(codec, corpus.piece(0)).features, right)
     for wrong in (right[:-1], right[:, :-1], right + 1000, right - 1000, right.astype(float)):
         monkeypatch.setattr(codec, "features", lambda ids, wrong=wrong: wrong)
         with pytest.raises(PluginError, match="must give features"):
-            piece_features(codec, corpus.piece(0))
+            codec_rows(codec, corpus.piece(0))
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_planning_compiling_baseline_and_calibration_are_part_of_the_time(
     config = TrainConfig(minutes=1, device="cpu", threads=1)
     run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
     run.info["plan"] |= {"seconds": 7.0, "ending": 5.0}
-    run.info["baseline"] = {"order": 1, "valid_loss": 1.0, "seconds": 3.0}
+    run.info["baseline"] = {"order": 1, "valid_loss": 1.0, "uniform": 2.0, "seconds": 3.0}
     budgets = []
 
     def learn(learner, corpus):

@@ -129,8 +129,9 @@ def test_one_to_one_is_a_bigram_model(corpus) -> None:
     """What it predicts depends on the last token only, as its loss does."""
     model = build(corpus).eval()
     inputs = torch.tensor([[3, 5], [4, 5]])
+    nothing = np.zeros((2, 2, 0), np.int64)
     windows = FRAMINGS["one-to-one"].frame(
-        Steps(inputs.numpy(), inputs.numpy(), np.zeros((2, 2, 0), np.int64)), corpus.vocab
+        Steps(inputs.numpy(), inputs.numpy(), nothing, nothing), corpus.vocab
     )
     logits, _ = model(torch.from_numpy(windows.inputs), torch.from_numpy(windows.features))
     assert torch.equal(logits[1], logits[3]) and not torch.equal(logits[0], logits[2])

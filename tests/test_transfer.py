@@ -116,7 +116,8 @@ def test_another_order_of_the_vocabulary_costs_nothing(config) -> None:
     def nats(model: SequenceLSTM, vocab: Vocab, ids: np.ndarray) -> float:
         opening, closing = (np.full((2, 1), end) for end in (vocab.start, vocab.end))
         steps = np.concatenate([opening, ids, closing], 1)
-        batch = Batch(steps[:, :-1], steps[:, 1:], np.zeros((2, 31, 0), np.int64))
+        nothing = np.zeros((2, 31, 0), np.int64)
+        batch = Batch(steps[:, :-1], steps[:, 1:], nothing, nothing)
         return batch_nats(model, batch, model.start_state(2))[0].item()
 
     assert nats(other, REORDERED, places[ids]) == pytest.approx(nats(model, OLD, ids), abs=1e-4)

@@ -74,6 +74,11 @@ def score(
         for name, value in table.likelihoods.items():
             show(f"{name}: {value:.4f}")
     say_outcome(table.outcome)
+    if count := table.total.forbidden:
+        say(
+            f"the codec's grammar forbids {count:,} of {table.total.tokens + table.total.ends:,} "
+            f"tokens; each has its loss without the grammar"
+        )
     if table.baseline is not None:
         say(verdict(table.total, table.baseline.order))
 

@@ -171,6 +171,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         After saving, if the user ended the training.
     """
     from seqgen.cli.console import say
+    from seqgen.run.card import baseline_text
     from seqgen.training.parallel import join
     from seqgen.training.session import measure_baseline
     from seqgen.training.session import train as session_train
@@ -179,7 +180,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
     _say_plan(run.info["plan"])
     if join().leads:
         baseline = measure_baseline(run, corpus)
-        say(f"to beat: {baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token")
+        say(f"to beat: {baseline_text(baseline)}")
     say(f"training on {device}, into {run.folder}")
     report = _follow(session_train(run, corpus), watch)
     join().leave()  # the first process reports the result

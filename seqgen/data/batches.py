@@ -35,6 +35,8 @@ class Batch:
         Id to predict at each step, or `IGNORE`.
     features : int64 array (B, T, K)
         Features of the targets.
+    allowed : uint8 array (B, T, W)
+        Packed masks of the targets that the grammar allows; W is 0 without a grammar.
     carried : bool
         Whether the state is carried over from the window before; otherwise it starts at zero.
     """
@@ -42,7 +44,18 @@ class Batch:
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
     features: NDArray[np.int64]
+    allowed: NDArray[np.uint8]
     carried: bool = True
+
+    def cut(self, steps: slice) -> Batch:
+        """Return some steps of every lane."""
+        return Batch(
+            self.inputs[:, steps],
+            self.targets[:, steps],
+            self.features[:, steps],
+            self.allowed[:, steps],
+            self.carried,
+        )
 
     @property
     def counted(self) -> int:
@@ -61,7 +74,7 @@ class Framing:
     inputs : all or first
         Visible inputs: all, or the first of a window (and of a piece that begins in it). The
         others are START with features 0. Every model reads START, none predicts it, and it does
-        not reset the state.
+        not reset the state. Masks stay: the grammar does not depend on what the model sees.
     targets : all or last
         Targets that count: all, or the last of a window. For the last, windows start at random
         places, so all tokens are targets equally often.
@@ -82,7 +95,7 @@ class Framing:
         steps : Steps (B, T)
         corpus : Corpus
         """
-        inputs, targets, features = steps
+        inputs, targets, features, allowed = steps
         if self.inputs == "first":
             forgets = np.array(corpus.vocab.resets(corpus.codec.boundaries))[inputs]
             opens = np.roll(forgets, 1, axis=1)
@@ -95,8 +108,9 @@ class Framing:
             targets = np.where(np.arange(targets.shape[1]) < targets.shape[1] - 1, IGNORE, targets)
         if self.single:
             inputs, targets = inputs.reshape(-1, 1), targets.reshape(-1, 1)
-            features = features.reshape(len(inputs), 1, -1)
-        return Batch(inputs, targets, features, self.carried)
+            features = features.reshape(len(inputs), 1, features.shape[-1])
+            allowed = allowed.reshape(len(inputs), 1, allowed.shape[-1])
+        return Batch(inputs, targets, features, allowed, self.carried)
 
 
 #: The framings by their names in `TrainConfig.framing`.
@@ -240,7 +254,7 @@ def _read_window(lane: Lane, window: int, framing: Framing, passed: int = 0) -> 
     if framing.targets == "all":
         return lane.read(window)
     steps = lane.read_targets(passed + window)
-    return Steps(*(column[-window:] for column in steps))
+    return steps.cut(max(len(steps.inputs) - window, 0), len(steps.inputs))
 
 
 def _stacked(corpus: Corpus, parts: list[Steps], window: int, framing: Framing) -> Batch:

@@ -38,6 +38,7 @@ from seqgen.discovery import load_codec, load_read_options
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
 from seqgen.plugin import Codec
+from seqgen.plugin_checks import mask_width
 from seqgen.vocab import Vocab
 
 
@@ -107,6 +108,11 @@ class Corpus:
     def read_options(self) -> Any:
         """The options that the files were read with."""
         return load_read_options(self.info, self.folder)
+
+    @cached_property
+    def mask_width(self) -> int:
+        """Bytes of a packed mask of the codec's grammar; 0 without a grammar."""
+        return mask_width(self.codec)
 
     def piece(self, index: int) -> NDArray[Any]:
         """Return the ids ``(N,)`` of a piece: a read-only view of the verified file."""

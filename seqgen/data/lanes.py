@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
-from seqgen.plugin_checks import checked_features
+from seqgen.plugin import Codec, Ids
+from seqgen.plugin_checks import checked_features, checked_masks
 from seqgen.vocab import Vocab
 
 #: A target without a loss: the value that PyTorch's cross-entropy ignores by default.
@@ -38,11 +39,54 @@ class Steps(NamedTuple):
         Id to predict at each step, or `IGNORE`.
     features : int64 array (..., T, K)
         Features of the targets.
+    allowed : uint8 array (..., T, W)
+        Packed masks of the targets that the grammar allows; W is 0 without a grammar.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
     features: NDArray[np.int64]
+    allowed: NDArray[np.uint8]
+
+    def cut(self, low: int, high: int) -> Steps:
+        """Return the steps ``low .. high`` of one lane."""
+        part = slice(low, high)
+        return Steps(self.inputs[part], self.targets[part], self.features[part], self.allowed[part])
+
+
+class CodecRows(NamedTuple):
+    """What a codec says about each position of a piece ``(N,)``; row N belongs to END.
+
+    Attributes
+    ----------
+    features : int64 array (N + 1, K)
+        K may be 0.
+    allowed : uint8 array (N + 1, W)
+        Packed masks of the ids that may come (`seqgen.grammar`). W is 0 for a codec without masks,
+        which allows every id everywhere.
+    """
+
+    features: NDArray[np.int64]
+    allowed: NDArray[np.uint8]
+
+    def cut(self, first: int, end: int) -> CodecRows:
+        """Return the rows ``first .. end``."""
+        return CodecRows(self.features[first:end], self.allowed[first:end])
+
+
+def codec_rows(codec: Codec, ids: Ids) -> CodecRows:
+    """Return the features and masks of a piece ``(N,)``.
+
+    Raises
+    ------
+    PluginError
+        If the codec breaks their contract.
+    """
+    count = len(ids) + 1
+    features = codec.features(ids) if codec.feature_sizes else ()
+    return CodecRows(
+        checked_features(codec, features, count), checked_masks(codec, codec.masks(ids), count)
+    )
 
 
 def joined(parts: Sequence[Steps]) -> Steps:
@@ -55,7 +99,8 @@ def joined(parts: Sequence[Steps]) -> Steps:
 def forgetting(corpus: Corpus, count: int) -> Steps:
     """Return `count` steps of END, which reset the state and have no targets."""
     features = np.zeros((count, len(corpus.codec.feature_sizes)), np.int64)
-    return Steps(np.full(count, corpus.vocab.end), np.full(count, IGNORE), features)
+    allowed = np.full((count, corpus.mask_width), 255, np.uint8)
+    return Steps(np.full(count, corpus.vocab.end), np.full(count, IGNORE), features, allowed)
 
 
 def piece_steps(
@@ -130,7 +175,7 @@ class Lane:
                 break
             steps = joined([steps, more])
         stop = int(np.flatnonzero(steps.targets != IGNORE).max(initial=-1)) + 1
-        return Steps(*(column[:stop] for column in steps))
+        return steps.cut(0, stop)
 
     def _current(self) -> _Opened | None:
         """Return the segment of the next step, or None at the end."""
@@ -153,7 +198,8 @@ class Lane:
 class _Opened:
     """The steps of one segment and a final END, cut when they are needed.
 
-    A piece without features may have any length: only the cut part of the memory map is read.
+    Without features and masks a piece may have any length: only the cut part of the memory map is
+    read.
     """
 
     def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
@@ -161,14 +207,11 @@ class _Opened:
         self._corpus = corpus
         # Slices of a plain array are several times as fast as those of a memory map.
         self._ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
-        self._features = None
-        if codec.feature_sizes:
-            rows = codec.features(self._ids)
-            self._features = checked_features(codec, rows, len(self._ids) + 1)
+        self._rows = codec_rows(codec, self._ids)
         # An augmentation may change the length: read the same share of the piece.
         share = len(self._ids) / len(raw)
         start, stop = round(segment.start * share), round(segment.stop * share)
-        # Step 0 reads START, step i the id i - 1; row i of the features belongs to step i.
+        # Step 0 reads START, step i the id i - 1; row i of the codec belongs to step i.
         self._first = 0 if start == 0 else start + 1
         self._end = max(stop + 1, self._first)
 
@@ -179,9 +222,6 @@ class _Opened:
         """Return steps ``low .. high`` of this segment."""
         first, end = self._first + low, min(self._first + high, self._end)
         inputs, targets = piece_steps(self._corpus.vocab, self._ids, first, end)
-        features = np.zeros((end - first, 0), np.int64)
-        if self._features is not None:
-            features = self._features[first:end]
-        steps = Steps(inputs, targets, features)
+        steps = Steps(inputs, targets, *self._rows.cut(first, end))
         missing = high - low - len(inputs)
         return joined([steps, forgetting(self._corpus, missing)]) if missing else steps

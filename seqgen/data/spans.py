@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
-from seqgen.data.lanes import IGNORE, Steps, piece_steps
+from seqgen.data.lanes import IGNORE, CodecRows, Steps, codec_rows, piece_steps
 from seqgen.data.splits import Segments, Split
-from seqgen.plugin import Codec, Ids
-from seqgen.plugin_checks import checked_features
+from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
 
 #: Tokens read before a span inside a piece, to compute the state. The state of a trained network
@@ -44,8 +43,8 @@ class Span:
     vocab : Vocab
     ids : integer array (N,)
         The whole piece.
-    features : int64 array (N + 1, K)
-        Features of the piece; K may be 0.
+    rows : CodecRows
+        Features and masks of the piece.
     start, stop : int
         The ids whose loss counts; by default all.
     """
@@ -54,12 +53,12 @@ class Span:
         self,
         vocab: Vocab,
         ids: NDArray[Any],
-        features: Ids,
+        rows: CodecRows,
         start: int = 0,
         stop: int | None = None,
     ) -> None:
         self.start, self.stop = start, len(ids) if stop is None else stop
-        self._vocab, self._ids, self._features = vocab, ids, features
+        self._vocab, self._ids, self._rows = vocab, ids, rows
         # Step i reads the id before position i (START for i = 0) and predicts position i.
         self._first = max(start - CONTEXT, 0)
         #: Steps that only compute the state.
@@ -87,7 +86,7 @@ class Span:
         Returns
         -------
         Steps
-            One lane: inputs and targets (T,), features (T, K).
+            One lane: inputs and targets (T,), features (T, K), masks (T, W).
         """
         first, end = self._first + low, min(self._first + high, self._end)
         inputs, targets = piece_steps(self._vocab, self._ids, first, end)
@@ -95,27 +94,21 @@ class Span:
             # Inputs and targets are views of one array.
             targets = targets.copy()
             targets[: self.start - first] = IGNORE
-        return Steps(inputs, targets, self._features[first:end])
+        return Steps(inputs, targets, *self._rows.cut(first, end))
 
 
 def spans_of(corpus: Corpus, segments: Segments) -> Iterator[Span]:
-    """Yield the spans of segments, in order; features are computed on the whole piece."""
+    """Yield the spans of segments, in order; features and masks come from the whole piece."""
 
     # The parts of a long piece follow each other, so one entry is enough.
     @lru_cache(maxsize=1)
-    def opened(index: int) -> tuple[NDArray[Any], Ids]:
+    def opened(index: int) -> tuple[NDArray[Any], CodecRows]:
         # Slices of a plain array are several times as fast as those of a memory map.
         ids = np.asarray(corpus.piece(index))
-        return ids, piece_features(corpus.codec, ids)
+        return ids, codec_rows(corpus.codec, ids)
 
     for segment in segments:
         yield Span(corpus.vocab, *opened(segment.piece), segment.start, segment.stop)
-
-
-def piece_features(codec: Codec, ids: Ids) -> Ids:
-    """Return the features ``(N + 1, K)`` of a piece; K may be 0."""
-    rows = codec.features(ids) if codec.feature_sizes else ()
-    return checked_features(codec, rows, len(ids) + 1)
 
 
 def evaluated_split(corpus: Corpus) -> Split:

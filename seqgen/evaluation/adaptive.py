@@ -23,8 +23,8 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from seqgen.compiling import compiled
 from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
-from seqgen.data.lanes import Steps, piece_steps
-from seqgen.data.spans import Span, piece_features
+from seqgen.data.lanes import Steps, codec_rows, piece_steps
+from seqgen.data.spans import Span
 from seqgen.evaluation.loss import batch_logits, target_nats
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
@@ -96,8 +96,7 @@ class Follower:
         nats = []
         for low in range(0, batch.inputs.shape[1], SEGMENT):
             span = slice(low, low + SEGMENT)
-            arrays = (batch.inputs[:, span], batch.targets[:, span], batch.features[:, span])
-            cost, gradient = self._gradient(Batch(*arrays))
+            cost, gradient = self._gradient(batch.cut(span))
             nats.append(cost)
             typical = self._squares.sqrt()  # (W,)
             mean = typical.mean()
@@ -152,17 +151,18 @@ class AdaptiveReader:
             self._counts.read(batch.inputs[0], batch.targets[0], learn=False)
         for low in range(span.before, len(span), CHUNK):
             steps = span.cut(low, low + CHUNK)
-            inputs, targets, _ = steps
             batch = _batch(steps)
             with torch.no_grad():
                 trained, state = _token_nats(model, batch, state)
             networks = np.stack(
                 [trained.cpu().numpy(), self._follower.read(batch)], axis=1
             )  # (T, 2)
-            counted = self._counts.read(inputs, targets, learn=True)  # (T, LONGEST)
+            counted = self._counts.read(
+                steps.inputs, steps.targets, steps.allowed, learn=True
+            )  # (T, LONGEST)
             probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
             yield _mix(probabilities, self.weights, self._read)
-            self._read += len(inputs)
+            self._read += len(steps.inputs)
 
 
 def score_adaptively(
@@ -191,7 +191,7 @@ def score_ids_adaptively(
     run: Run, encoded: Iterable[Ids], corpus: Corpus | None = None
 ) -> Iterator[Score]:
     """Score encoded pieces as `score_adaptively` does."""
-    spans = (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
+    spans = (Span(run.vocab, ids, codec_rows(run.codec, ids)) for ids in encoded)
     return score_spans_adaptively(run, spans, corpus)
 
 
@@ -219,23 +219,24 @@ def adapt(run: Run, piece: Piece) -> Run:
     """
     learner = Follower(run)
     ids = run.codec.encode(piece)
-    features = piece_features(run.codec, ids)
+    rows = codec_rows(run.codec, ids)
     for low in range(0, len(ids), CHUNK):
         high = min(low + CHUNK, len(ids))
         inputs, targets = piece_steps(run.vocab, ids, low, high)
-        learner.read(_batch(Steps(inputs, targets, features[low:high])))
+        learner.read(_batch(Steps(inputs, targets, *rows.cut(low, high))))
     return run.with_model(learner.model.eval())
 
 
 def _batch(steps: Steps) -> Batch:
     """Return steps of one lane as a batch of one."""
-    return Batch(steps.inputs[None], steps.targets[None], steps.features[None])
+    inputs, targets, features, allowed = steps
+    return Batch(inputs[None], targets[None], features[None], allowed[None])
 
 
 def _token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
     """Return the nats of every target ``(T,)`` of one lane, in double precision, and the state."""
-    logits, targets, state = batch_logits(model, batch, state)  # (1, T, V'), (1, T)
-    return target_nats(logits[0].double(), targets[0]), state
+    logits, targets, allowed, state = batch_logits(model, batch, state)  # (1, T, ...)
+    return target_nats(logits[0].double(), targets[0], allowed[0]), state
 
 
 @compiled

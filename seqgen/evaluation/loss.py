@@ -1,7 +1,9 @@
 """The loss: nats of targets, and the one way to measure it on held-out spans.
 
-Training, calibration and `seqgen score` take their nats from `target_nats`. Evaluations read spans
-side by side with carried state (`read`), so a model has one loss on a text, whatever the batch.
+Training, calibration and `seqgen score` take their nats from `target_nats`. With a grammar
+(`seqgen.plugin.Codec.masks`), allowed ids alone share the probability, as in generation.
+Evaluations read spans side by side with carried state (`read`), so a model has one loss on a text,
+whatever the batch.
 Comes from: `seqgen.data.spans`. Next: `seqgen.training.loop`.
 """
 
@@ -22,6 +24,7 @@ from seqgen.data.batches import CARRIED, IGNORE, Batch, Framing, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
+from seqgen.grammar import unpacked
 from seqgen.model import SequenceLSTM, State
 
 #: Number of spans read side by side, and most steps of each in one call.
@@ -30,36 +33,73 @@ LANES, WINDOW = 32, 256
 #: Most logits in memory at once.
 LOGITS = 2**22
 
+#: What each packed byte of a mask adds to the logits of its eight ids (256, 8): 0, or -inf.
+PENALTIES = torch.from_numpy(
+    np.where(unpacked(np.arange(256, dtype=np.uint8)[:, None], 8), 0.0, -np.inf)
+)
+
 
 def target_nats(
-    logits: Tensor, targets: Tensor, reduction: Literal["none", "sum"] = "none"
+    logits: Tensor, targets: Tensor, allowed: Tensor, reduction: Literal["none", "sum"] = "none"
 ) -> Tensor:
     """Return the nats of every target ``(N,)`` under logits ``(N, V')``, or their sum.
 
-    A target that is `IGNORE` costs nothing.
+    A target that is `IGNORE` costs nothing, nor does a forced one: the only id that is allowed.
+
+    Parameters
+    ----------
+    logits : Tensor (N, V')
+    targets : int64 Tensor (N,)
+    allowed : uint8 Tensor (N, W)
+        Packed masks; W is 0 without a grammar.
+    reduction : {"none", "sum"}
     """
+    logits = under_grammar(logits, targets, allowed)
     return F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction=reduction)
+
+
+def under_grammar(logits: Tensor, targets: Tensor, allowed: Tensor) -> Tensor:
+    """Return logits ``(N, V')`` with -inf for forbidden ids.
+
+    A row whose target is forbidden stays as it is: an infinite loss would hide all others.
+    """
+    if not allowed.shape[1]:
+        return logits
+    # Twice to three times as fast as `masked_fill`: the gradient needs no pass of its own.
+    rows = torch.where(permitted(targets, allowed)[:, None], allowed, 255)  # (N, W)
+    penalties = F.embedding(rows.int(), PENALTIES.to(logits))  # (N, W, 8)
+    return logits + penalties.flatten(1)[:, : logits.shape[1]]
+
+
+def permitted(targets: Tensor, allowed: Tensor) -> Tensor:
+    """Return whether the grammar allows each target, as bool ``(N,)``."""
+    if not allowed.shape[1]:
+        return torch.ones_like(targets, dtype=torch.bool)
+    known = targets.clamp(min=0)  # `IGNORE` is negative
+    found = allowed.gather(1, known[:, None] // 8)[:, 0].long()  # (N,)
+    return (found >> (7 - known % 8) & 1).bool()
 
 
 def batch_logits(
     model: SequenceLSTM, batch: Batch, state: State | None
-) -> tuple[Tensor, Tensor, State]:
+) -> tuple[Tensor, Tensor, Tensor, State]:
     """Read a batch on the model's device; without a state, begin with zeros.
 
     Returns
     -------
     logits : Tensor (B, T, V')
     targets : int64 Tensor (B, T)
+    allowed : uint8 Tensor (B, T, W)
     state : State
         After the last step.
     """
     device = next(model.parameters()).device
-    inputs, targets, features = (
+    inputs, targets, features, allowed = (
         torch.from_numpy(array).to(device)
-        for array in (batch.inputs, batch.targets, batch.features)
+        for array in (batch.inputs, batch.targets, batch.features, batch.allowed)
     )
     logits, state = model(inputs, features, state)
-    return logits, targets, state
+    return logits, targets, allowed, state
 
 
 def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
@@ -67,10 +107,10 @@ def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor,
 
     `state` counts only if the batch carries it on.
     """
-    logits, targets, (h, c) = batch_logits(model, batch, state if batch.carried else None)
-    # Steps first, as the network made them: nothing is copied.
-    rows, targets = logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()  # (T B, V'), (T B,)
-    return target_nats(rows, targets, "sum"), (h.detach(), c.detach())
+    *rows, (h, c) = batch_logits(model, batch, state if batch.carried else None)
+    # Steps first, as the network made them: the logits are not copied.
+    logits, targets, allowed = (row.transpose(0, 1).flatten(0, 1) for row in rows)  # (T B, ...)
+    return target_nats(logits, targets, allowed, "sum"), (h.detach(), c.detach())
 
 
 class Predicted(NamedTuple):
@@ -81,17 +121,29 @@ class Predicted(NamedTuple):
     lanes : int64 array (N,)
         The span in the group of each target; the targets of a span come in order.
     targets : int64 Tensor (N,)
+    allowed : uint8 Tensor (N, W)
+        Packed masks; W is 0 without a grammar.
     logits : Tensor (N, V')
     """
 
     lanes: NDArray[np.int64]
     targets: Tensor
+    allowed: Tensor
     logits: Tensor
 
     @property
     def nats(self) -> Tensor:
         """The nats of each target ``(N,)``, in double precision because they are added up."""
-        return target_nats(self.logits, self.targets).double()
+        return target_nats(self.logits, self.targets, self.allowed).double()
+
+    @property
+    def permitted(self) -> Tensor:
+        """Whether the grammar allows each target, as bool ``(N,)``."""
+        return permitted(self.targets, self.allowed)
+
+    def without_grammar(self) -> Predicted:
+        """Return the same with every id allowed."""
+        return self._replace(allowed=self.allowed[:, :0])
 
 
 def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
@@ -109,15 +161,16 @@ def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
         if not len(lanes):
             return
         window = _side_by_side(model, [group[lane].cut(low, low + WINDOW) for lane in lanes])
-        inputs, targets, features = (torch.from_numpy(part).to(device) for part in window)
-        top, state = model.read(inputs, features, state)  # (T, B, W)
+        inputs, targets, features, allowed = (torch.from_numpy(part).to(device) for part in window)
+        top, state = model.read(inputs, features, state)  # (T, B, H)
         counted = targets != IGNORE  # (B, T)
-        top, targets = top.transpose(0, 1)[counted], targets[counted]  # (N, W), (N,)
+        top = top.transpose(0, 1)[counted]  # (N, H)
+        targets, allowed = targets[counted], allowed[counted]  # (N,), (N, W)
         owners = np.repeat(lanes, counted.sum(1).cpu().numpy())  # (N,)
         step = max(LOGITS // model.targets, 1)
         for first in range(0, len(owners), step):
             part = slice(first, first + step)
-            yield Predicted(owners[part], targets[part], model.predict(top[part]))
+            yield Predicted(owners[part], targets[part], allowed[part], model.predict(top[part]))
 
 
 def _side_by_side(model: SequenceLSTM, rows: list[Steps]) -> Steps:
@@ -126,11 +179,12 @@ def _side_by_side(model: SequenceLSTM, rows: list[Steps]) -> Steps:
     inputs = np.zeros((len(rows), longest), np.int64)
     targets = np.full((len(rows), longest), IGNORE)
     features = np.zeros((len(rows), longest, len(model.features)), np.int64)
+    allowed = np.zeros((len(rows), longest, rows[0].allowed.shape[1]), np.uint8)
     for number, row in enumerate(rows):
         count = len(row.inputs)
         inputs[number, :count], targets[number, :count] = row.inputs, row.targets
-        features[number, :count] = row.features
-    return Steps(inputs, targets, features)
+        features[number, :count], allowed[number, :count] = row.features, row.allowed
+    return Steps(inputs, targets, features, allowed)
 
 
 def grouped(spans: Iterable[Span], most: float = math.inf) -> Iterator[list[Span]]:
@@ -161,6 +215,8 @@ def evaluate(
     most: int = EVALUATED,
     window: int = 0,
     framing: Framing = CARRIED,
+    *,
+    grammar: bool = True,
 ) -> float:
     """Return the loss on the validation split in nats per token; END is a token.
 
@@ -174,31 +230,38 @@ def evaluate(
     window : int
         Steps per window, for framings that do not carry the state.
     framing : Framing
+    grammar : bool
+        Whether losses count only the ids that the codec's masks allow.
     """
     was_training = model.training
     model.eval()
     total, counted = 0.0, 0
-    for costs in (
-        (predicted.nats for predicted in predictions(model, corpus, most))
+    for predicted in (
+        predictions(model, corpus, most)
         if framing == CARRIED
-        else _framed_nats(model, corpus, most, window, framing)
+        else _framed(model, corpus, most, window, framing)
     ):
-        total += costs.sum().item()
-        counted += len(costs)
+        total += (predicted if grammar else predicted.without_grammar()).nats.sum().item()
+        counted += len(predicted.targets)
     model.train(was_training)
     return total / counted
 
 
-def _framed_nats(
+def _framed(
     model: SequenceLSTM, corpus: Corpus, most: int, window: int, framing: Framing
-) -> Iterator[Tensor]:
-    """Yield the nats ``(N,)`` of targets in windows that begin with state 0."""
+) -> Iterator[Predicted]:
+    """Predict the targets of windows that begin with state 0; the windows are the lanes."""
     # One lane: where windows begin does not depend on how many are read side by side.
     windows = held_out_stream(corpus, evaluated(corpus, most), 1, window, framing)
     count = max(LOGITS // (window * model.targets), 1)
     while group := list(itertools.islice(windows, count)):
-        columns = zip(*((b.inputs, b.targets, b.features) for b in group), strict=True)
-        inputs, targets, features = (np.concatenate(column) for column in columns)  # (B, T ...)
-        logits, wanted, _ = batch_logits(model, Batch(inputs, targets, features), None)
-        counted = wanted != IGNORE
-        yield target_nats(logits[counted], wanted[counted]).double()
+        batch = Batch(
+            np.concatenate([each.inputs for each in group]),  # (B, T)
+            np.concatenate([each.targets for each in group]),
+            np.concatenate([each.features for each in group]),  # (B, T, K)
+            np.concatenate([each.allowed for each in group]),  # (B, T, W)
+        )
+        logits, targets, allowed, _ = batch_logits(model, batch, None)
+        counted = targets != IGNORE  # (B, T)
+        lanes = np.nonzero(batch.targets != IGNORE)[0]
+        yield Predicted(lanes, targets[counted], allowed[counted], logits[counted])

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqgen.data.spans import Span, piece_features
-from seqgen.evaluation.loss import grouped, read
+from seqgen.data.lanes import codec_rows
+from seqgen.data.spans import Span
+from seqgen.evaluation.loss import grouped, read, under_grammar
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 
@@ -46,10 +47,11 @@ class NetworkPredictor:
         Yields
         ------
         float64 array (N + 1, V')
-            Row i predicts position i from the ids before it. The last column is END.
+            Row i predicts position i from the ids before it. The last column is END. Ids that
+            the codec's masks forbid are -inf, unless the piece has one there.
         """
         codec, vocab = self._run.codec, self._run.vocab
-        spans = (Span(vocab, ids, piece_features(codec, ids)) for ids in pieces)
+        spans = (Span(vocab, ids, codec_rows(codec, ids)) for ids in pieces)
         for group in grouped(spans, HELD // vocab.targets):
             yield from self._predicted(group)
 
@@ -60,7 +62,8 @@ class NetworkPredictor:
         rows = [np.empty((len(span), model.targets)) for span in group]
         filled = [0] * len(group)
         for part in read(model, group):
-            found = part.logits.double().log_softmax(-1).cpu().numpy()  # (N, V')
+            logits = under_grammar(part.logits.double(), part.targets, part.allowed)  # (N, V')
+            found = logits.log_softmax(-1).cpu().numpy()
             for lane in np.unique(part.lanes).tolist():
                 own = found[part.lanes == lane]
                 rows[lane][filled[lane] : filled[lane] + len(own)] = own

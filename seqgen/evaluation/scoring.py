@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from seqgen.data.spans import Span, piece_features
+from seqgen.data.lanes import codec_rows
+from seqgen.data.spans import Span
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece
 from seqgen.run.folder import Run
@@ -33,12 +35,18 @@ class Score:
         The same of END; 0 for a span that ends before its piece.
     units : dict of str to float
         Amounts of the codec's units, such as characters, by which `nats` may be divided.
+    forbidden : int
+        Tokens, END included, that the grammar forbids; each costs what the model says without it.
+    free : pair of float, or None
+        `nats` and `end_nats` without the grammar; None for a codec without masks.
     """
 
     tokens: int
     nats: float
     end_nats: float
     units: dict[str, float]
+    forbidden: int = 0
+    free: tuple[float, float] | None = None
 
 
 def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
@@ -60,16 +68,21 @@ def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
 
 def score_ids(run: Run, encoded: Iterable[Ids]) -> Iterator[Score]:
     """Score encoded pieces: arrays ``(N,)`` of the codec's ids."""
-    return score_spans(
-        run, (Span(run.vocab, ids, piece_features(run.codec, ids)) for ids in encoded)
-    )
+    return score_spans(run, (Span(run.vocab, ids, codec_rows(run.codec, ids)) for ids in encoded))
 
 
 def score_spans(run: Run, spans: Iterable[Span]) -> Iterator[Score]:
     """Score spans; each is predicted from the tokens before it in its piece."""
     for group in grouped(spans):
-        for span, (nats, end_nats) in zip(group, _totals(run, group), strict=True):
-            yield Score(span.stop - span.start, nats, end_nats, span_units(run, span))
+        totals, free, forbidden = _totals(run, group)
+        for number, span in enumerate(group):
+            yield Score(
+                span.stop - span.start,
+                *_pair(totals[number]),
+                span_units(run, span),
+                int(forbidden[number]),
+                None if free is None else _pair(free[number]),
+            )
 
 
 def span_units(run: Run, span: Span) -> dict[str, float]:
@@ -82,10 +95,26 @@ def span_units(run: Run, span: Span) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _totals(run: Run, group: list[Span]) -> list[tuple[float, float]]:
-    """Return the nats of the ids, and of END, of each span."""
-    totals = np.zeros((len(group), 2))  # columns: ids, END
+def _totals(
+    run: Run, group: list[Span]
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.int64]]:
+    """Return the nats ``(B, 2)`` of ids and END, the same without grammar, and forbidden ``(B,)``.
+
+    The second is None for a codec without masks.
+    """
+    totals, free = np.zeros((2, len(group), 2))  # columns: ids, END
+    forbidden, has_masks = np.zeros(len(group), np.int64), False
     for predicted in read(run.model.eval(), group):
         ends = (predicted.targets == run.vocab.end).long().cpu().numpy()
-        np.add.at(totals, (predicted.lanes, ends), predicted.nats.cpu().numpy())
-    return [(float(nats), float(end_nats)) for nats, end_nats in totals]
+        cells = (predicted.lanes, ends)
+        np.add.at(totals, cells, predicted.nats.cpu().numpy())
+        if predicted.allowed.shape[1]:
+            has_masks = True
+            np.add.at(free, cells, predicted.without_grammar().nats.cpu().numpy())
+            np.add.at(forbidden, predicted.lanes, (~predicted.permitted).cpu().numpy())
+    return totals, free if has_masks else None, forbidden
+
+
+def _pair(row: NDArray[np.float64]) -> tuple[float, float]:
+    nats, end_nats = row.tolist()
+    return nats, end_nats

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seqgen.data.corpus import Corpus
+from seqgen.data.lanes import codec_rows
 from seqgen.data.preparation import encode_files, original_pieces
 from seqgen.data.reading import Outcome
-from seqgen.data.spans import Span, piece_features, spans_of
+from seqgen.data.spans import Span, spans_of
 from seqgen.data.splits import SPLITS, Segments, Split
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.evaluation.adaptive import score_spans_adaptively
@@ -55,7 +56,11 @@ class ScoreRow:
     units : dict of str to float
         Amounts of the codec's units, such as characters.
     nats, end_nats : dict of str to float
-        Nats of the tokens, and of END, in each column: ``network``, ``baseline``, ``adaptive``.
+        Nats of the tokens, and of END, in each column: ``network``, ``no grammar`` (for a codec
+        with masks), ``baseline``, ``adaptive``.
+    forbidden : int
+        Tokens, END included, that the grammar forbids; each costs what the network says without
+        it.
     """
 
     source: str
@@ -64,6 +69,7 @@ class ScoreRow:
     units: dict[str, float]
     nats: dict[str, float]
     end_nats: dict[str, float]
+    forbidden: int
 
     def loss(self, column: str) -> float:
         """Return nats per token in a column; END is a token, as in training."""
@@ -194,9 +200,7 @@ def _from_files(
         raise ConfigError("--split is for a corpus; files are read as they are")
     domain = run.info["domain"]
     encoded = encode_files(domain, paths, run.codec, outcome, unknown, read_options=reading)
-    return (
-        (source, Span(run.vocab, ids, piece_features(run.codec, ids))) for source, ids in encoded
-    )
+    return ((source, Span(run.vocab, ids, codec_rows(run.codec, ids))) for source, ids in encoded)
 
 
 def _from_corpus(
@@ -270,9 +274,12 @@ def _rows(run: Run, pieces: Iterator[_Piece], beside: dict[str, _Column]) -> Ite
         named, score_spans(run, _spans(read)), *columns, strict=True
     ):
         costs = dict(zip(beside, others, strict=True))
-        costs = {"network": (scored.nats, scored.end_nats), **costs}
+        free = {} if scored.free is None else {"no grammar": scored.free}
+        costs = {"network": (scored.nats, scored.end_nats), **free, **costs}
         nats, end_nats = ({name: cost[at] for name, cost in costs.items()} for at in (0, 1))
-        yield ScoreRow(source, scored.tokens, span.ends, scored.units, nats, end_nats)
+        yield ScoreRow(
+            source, scored.tokens, span.ends, scored.units, nats, end_nats, scored.forbidden
+        )
 
 
 def _spans(pieces: Iterable[_Piece]) -> Iterator[Span]:
@@ -288,7 +295,8 @@ def _total(rows: list[ScoreRow]) -> ScoreRow:
         end_nats.update(row.end_nats)
     tokens, ends = sum(row.tokens for row in rows), sum(row.ends for row in rows)
     name = "all pieces" if len(rows) == 1 else f"all {len(rows):,} pieces"
-    return ScoreRow(name, tokens, ends, dict(units), dict(nats), dict(end_nats))
+    forbidden = sum(row.forbidden for row in rows)
+    return ScoreRow(name, tokens, ends, dict(units), dict(nats), dict(end_nats), forbidden)
 
 
 def _likelihoods(

@@ -17,6 +17,7 @@ def model_card(info: dict[str, Any]) -> str:
         "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
         **result_facts(info["result"]),
+        **({"baseline": baseline_text(info["baseline"])} if "baseline" in info else {}),
         **sampling_facts(info.get("sampling")),
         "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
     }
@@ -47,6 +48,14 @@ def result_facts(result: dict[str, Any] | None) -> dict[str, str]:
         f"{result['tokens']:,} tokens",
         f"{kind} loss": f"{loss:.4f} nats per token{measured}{fitted}",
     }
+
+
+def baseline_text(baseline: dict[str, Any]) -> str:
+    """Return the losses that a network should beat as text, from the ``baseline`` of a run."""
+    return (
+        f"{baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token; "
+        f"all allowed tokens alike, {baseline['uniform']:.4f}"
+    )
 
 
 def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:
@@ -87,16 +96,19 @@ def advice_for(best: dict[str, Any], tokens: int) -> str:
 
 
 def beaten_by(baseline: dict[str, Any], best: dict[str, Any]) -> str:
-    """Return advice about a model that n-grams beat; empty if they do not.
+    """Return advice about a model that n-grams or even guesses beat; empty if neither does.
 
     Parameters
     ----------
     baseline, best : dict
         The ``baseline`` and the ``result`` of a run.
     """
-    if best["valid_loss"] < baseline["valid_loss"]:
+    if best["valid_loss"] >= baseline["uniform"]:
+        better = (
+            f"guessing evenly among the allowed tokens ({baseline['uniform']:.4f} nats) predicts"
+        )
+    elif best["valid_loss"] >= baseline["valid_loss"]:
+        better = f"a {baseline['order']}-gram model predicts"
+    else:
         return ""
-    return (
-        f"a {baseline['order']}-gram model predicts better than this network: train longer, or on "
-        f"more pieces"
-    )
+    return f"{better} better than this network: train longer, or on more pieces"

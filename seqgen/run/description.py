@@ -61,10 +61,11 @@ class Plan(TypedDict):
 
 
 class Baseline(TypedDict):
-    """The loss of the best n-gram model, and the seconds it took to measure."""
+    """The losses of the best n-gram model and of even guesses, and the seconds to measure them."""
 
     order: Many
     valid_loss: Amount
+    uniform: Amount
     seconds: Amount
 
 

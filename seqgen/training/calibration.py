@@ -36,7 +36,9 @@ def fit_temperature(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) 
     losses = np.zeros(len(SHARPNESS))
     for predicted in predictions(model, corpus, most):
         losses += [
-            target_nats(predicted.logits * sharpness, predicted.targets, "sum").item()
+            target_nats(
+                predicted.logits * sharpness, predicted.targets, predicted.allowed, "sum"
+            ).item()
             for sharpness in SHARPNESS.tolist()
         ]
     model.train(was_training)

@@ -131,8 +131,9 @@ def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``order`` of the best n-gram model, its ``valid_loss`` in nats per token, and the
-        ``seconds`` that it took.
+        ``order`` of the best n-gram model and its ``valid_loss`` in nats per token; the loss
+        ``uniform`` if all ids that the grammar allows were equally likely; the ``seconds`` that
+        measuring took.
     """
     if "baseline" not in run.info:
         began = time.monotonic()
@@ -140,6 +141,7 @@ def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
         run.info["baseline"] = {
             "order": found.order,
             "valid_loss": found.nats_per_token,
+            "uniform": found.uniform,
             "seconds": time.monotonic() - began,
         }
         # Another process that trains this run measures its own baseline.

@@ -1,0 +1,207 @@
+"""The table of n-gram counts: hashed sequences of ids, compiled.
+
+Every row of the table is a sequence of ids: a context and its next id are one sequence, which is
+itself a context one step later. Comes from: `seqgen.evaluation.ngram`, the model over this table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled
+from seqgen.plugin import Ids
+
+#: Multiplier of the polynomial hash of a sequence, and the hash of the empty sequence.
+_MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
+
+#: Spreads hashes over the slots of the table.
+_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+
+#: Columns of the table: how often a sequence occurred, how often an id followed it, and how many
+#: different ids followed it.
+_CAME, _FOLLOWED, _DIFFERENT = 0, 1, 2
+
+
+@compiled
+def read_steps(
+    inputs: Ids,
+    targets: Ids,
+    allowed: NDArray[np.uint8],
+    ends: tuple[int, int],
+    learn: bool,
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    probabilities: NDArray[np.float64],
+) -> int:
+    """Do the work of `NgramModel.read`; return the number of new entries."""
+    order, new = len(context), 0
+    masses, candidates = np.empty(order), np.empty(ends[1] + 1, np.int64)
+    for step in range(len(inputs)):
+        _advance(context, inputs[step], ends)
+        target = targets[step]
+        if target < 0:
+            continue
+        _interpolate(keys, table, context, target, ends[1], probabilities[step])
+        if allowed.shape[1] and _has_bit(allowed[step], target):
+            _sum_allowed(keys, table, context, allowed[step], candidates, masses)
+            probabilities[step] /= masses
+        if learn:
+            for length in range(order):
+                new += _count(keys, table, context[length], target)
+    return new
+
+
+@compiled
+def distribute(
+    inputs: Ids,
+    ends: tuple[int, int],
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    probabilities: NDArray[np.float64],
+) -> None:
+    """Fill in the probabilities ``(N, V')`` of all ids after each input ``(N,)``."""
+    orders = np.empty(len(context))
+    for step in range(len(inputs)):
+        _advance(context, inputs[step], ends)
+        for target in range(probabilities.shape[1]):
+            _interpolate(keys, table, context, target, ends[1], orders)
+            probabilities[step, target] = orders[-1]
+
+
+@compiled
+def _advance(context: NDArray[np.uint64], token: int, ends: tuple[int, int]) -> None:
+    """Append an id to the contexts of all lengths; START and END begin them anew."""
+    if token == ends[0] or token == ends[1]:
+        open_context(context, ends[0])
+    else:
+        for length in range(len(context) - 1, 0, -1):
+            context[length] = _longer(context[length - 1], token)
+
+
+@compiled
+def _interpolate(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    target: int,
+    end: int,
+    probabilities: NDArray[np.float64],
+) -> None:
+    """Fill in the probability of a target given 0, 1, 2 ... ids before it, ``(order,)``."""
+    # START is never predicted, so V' = END + 1 ids share the probability.
+    probability = 1.0 / (end + 1)
+    for length in range(len(context)):
+        slot = _find(keys, context[length])
+        if keys[slot]:
+            came = table[_find(keys, _longer(context[length], target)), _CAME]
+            followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
+            if followed:
+                probability = (came + different * probability) / (followed + different)
+        probabilities[length] = probability
+
+
+@compiled
+def _sum_allowed(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    mask: NDArray[np.uint8],
+    candidates: Ids,
+    masses: NDArray[np.float64],
+) -> None:
+    """Fill in the probability of all allowed ids together, given 0, 1, 2 ... ids ``(order,)``.
+
+    Interpolation is linear, so the sum obeys the same formula as the probability of one id.
+    `candidates` (V',) is space for the allowed ids that followed the context so far: what never
+    followed a short context never followed a longer one, so the search soon gets short.
+    """
+    count = 0
+    for token in range(len(candidates)):
+        if _has_bit(mask, token):
+            candidates[count] = token
+            count += 1
+    mass = count / len(candidates)
+    for length in range(len(context)):
+        slot = _find(keys, context[length])
+        followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
+        if keys[slot] and followed:
+            came, kept = 0, 0
+            for number in range(count):
+                token = candidates[number]
+                times = table[_find(keys, _longer(context[length], token)), _CAME]
+                if times:
+                    came += times
+                    candidates[kept] = token
+                    kept += 1
+            count = kept
+            mass = (came + different * mass) / (followed + different)
+        masses[length] = mass
+
+
+@compiled
+def _has_bit(mask: NDArray[np.uint8], token: int) -> bool:
+    """Return whether a packed mask ``(W,)`` allows an id."""
+    return bool(mask[token >> 3] >> (7 - (token & 7)) & 1)
+
+
+@compiled
+def _count(
+    keys: NDArray[np.uint64], table: NDArray[np.uint32], context: np.uint64, target: int
+) -> int:
+    """Count an id that followed a context; return the number of new entries."""
+    new, before = 0, _find(keys, context)
+    if not keys[before]:
+        keys[before] = context
+        new += 1
+    sequence = _longer(context, target)
+    after = _find(keys, sequence)
+    if not keys[after]:
+        keys[after] = sequence
+        new += 1
+    table[before, _FOLLOWED] += 1
+    if not table[after, _CAME]:
+        table[before, _DIFFERENT] += 1
+    table[after, _CAME] += 1
+    return new
+
+
+@compiled
+def open_context(context: NDArray[np.uint64], start: int) -> None:
+    """Set the contexts of all lengths to those before the first id of a piece."""
+    context[0] = _EMPTY
+    for length in range(1, len(context)):
+        context[length] = _longer(context[length - 1], start)
+
+
+@compiled
+def _longer(sequence: np.uint64, token: int) -> np.uint64:
+    """Return the hash of a sequence and one more id."""
+    return np.uint64(sequence * _MULTIPLIER + np.uint64(token + 1))
+
+
+@compiled
+def _find(keys: NDArray[np.uint64], key: np.uint64) -> int:
+    """Return the slot of a key, or the free slot for it."""
+    last = len(keys) - 1
+    slot = np.int64((key * _SPREAD) >> np.uint64(20)) & last
+    while keys[slot] and keys[slot] != key:
+        slot = (slot + 1) & last
+    return int(slot)
+
+
+@compiled
+def copy_entries(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    new_keys: NDArray[np.uint64],
+    new_table: NDArray[np.uint32],
+) -> None:
+    """Copy all entries into a larger table."""
+    for slot in range(len(keys)):
+        if keys[slot]:
+            place = _find(new_keys, keys[slot])
+            new_keys[place] = keys[slot]
+            new_table[place] = table[slot]

@@ -1,0 +1,287 @@
+"""The grammar in the loss: allowed ids alone share the probability, everywhere in the same way."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from seqgen_text.characters import CharacterCodec
+from seqgen_text.domain import Text
+
+import seqgen
+from seqgen.conformance.subject import NothingToCheck
+from seqgen.conformance.trackers import masks_as_it_tracks
+from seqgen.data.batches import FRAMINGS, IGNORE, TrainingStream
+from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
+from seqgen.evaluation.ngram import NgramModel, baseline
+from seqgen.grammar import packed, unpacked
+from seqgen.model import SequenceLSTM
+from seqgen.vocab import Vocab
+
+LETTERS, DIGITS = "abcdefgh", "01234567"
+
+
+class GroupCodec(CharacterCodec):
+    """Pieces of groups such as "a1;": a letter allows four digits, ";" is forced, then the end."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The packed mask ``(V + 1, W)`` after each character, and at the start."""
+        names = [*self.vocab, "<end>"]
+        table = np.array([[follows(before, after) for after in names] for before in names])
+        return packed(table)
+
+    def masks(self, ids: np.ndarray) -> np.ndarray:
+        return self.rows[np.append(-1, ids)]
+
+    def tracker(self, condition: object = None) -> "GroupTracker":
+        return GroupTracker(self)
+
+
+class FreeCodec(GroupCodec):
+    """The same pieces without masks."""
+
+    def masks(self, ids: np.ndarray) -> None:
+        return None
+
+
+class GroupTracker:
+    def __init__(self, codec: GroupCodec) -> None:
+        self.codec, self.last = codec, -1
+
+    def features(self) -> tuple[int, ...]:
+        return ()
+
+    def allowed(self) -> np.ndarray:
+        return unpacked(self.codec.rows[self.last], len(self.codec.vocab) + 1)
+
+    def forced(self) -> int | None:
+        is_digit = self.last >= 0 and self.codec.vocab[self.last] in DIGITS
+        return self.codec.vocab.index(";") if is_digit else None
+
+    def push(self, token: int) -> None:
+        self.last = token
+
+
+def follows(before: str, after: str) -> bool:
+    if before in DIGITS:
+        return after == ";"
+    if before in LETTERS:
+        return after in DIGITS and (DIGITS.index(after) - LETTERS.index(before)) % 8 < 4
+    return after in LETTERS or (before == ";" and after == "<end>")
+
+
+def text(rng: np.random.Generator, groups: int) -> str:
+    letters, steps = rng.integers(0, 8, groups), rng.integers(0, 4, groups)
+    return "".join(
+        f"{LETTERS[letter]}{DIGITS[(letter + step) % 8]};"
+        for letter, step in zip(letters.tolist(), steps.tolist(), strict=True)
+    )
+
+
+@pytest.fixture
+def codecs(monkeypatch) -> None:
+    monkeypatch.setattr(Text, "codecs", {"group": GroupCodec, "free": FreeCodec})
+
+
+def corpus_of(folder: Path, codec: str, valid: list[str] | None = None) -> seqgen.Corpus:
+    rng = np.random.default_rng(0)
+    pieces = {"train": [text(rng, 30) for _ in range(20)], "valid": [text(rng, 30) for _ in "abc"]}
+    pieces["valid"] = valid or pieces["valid"]
+    return seqgen.write_corpus(folder, "text", pieces, codec=codec)
+
+
+def model_of(corpus: seqgen.Corpus) -> SequenceLSTM:
+    torch.manual_seed(0)
+    config = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
+    return SequenceLSTM(config, corpus.vocab, tuple(corpus.codec.feature_sizes)).eval()
+
+
+def plain_nats(logits: torch.Tensor, targets: list[int], masks: np.ndarray) -> list[float]:
+    """Return the loss position by position: log-softmax over the allowed ids only."""
+    nats = []
+    for row, target, mask in zip(logits.double(), targets, masks, strict=True):
+        allowed = np.flatnonzero(mask) if mask[target] else np.arange(len(mask))
+        place = allowed.tolist().index(target)
+        nats.append(-float(row[allowed].log_softmax(0)[place]))
+    return nats
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_nats_are_those_of_a_plain_loop(count: int) -> None:
+    rng = np.random.default_rng(count)
+    masks = rng.random((200, count)) < 0.4
+    masks[np.arange(200), rng.integers(0, count, 200)] = True
+    targets = rng.integers(0, count, 200)
+    logits = torch.from_numpy(rng.normal(size=(200, count)))
+    wanted = plain_nats(logits, targets.tolist(), masks)
+    allowed = torch.from_numpy(packed(masks))
+    got = target_nats(logits, torch.from_numpy(targets), allowed)
+    assert got.numpy() == pytest.approx(np.array(wanted), abs=1e-12)
+    # An ignored target costs nothing, wherever END and id 0 are forbidden.
+    ignored = torch.full((200,), IGNORE)
+    assert not target_nats(logits, ignored, allowed).any()
+
+
+def test_forced_targets_cost_and_teach_nothing() -> None:
+    logits = torch.randn((3, 10), requires_grad=True)
+    masks = np.eye(10, dtype=bool)[[4, 9, 2]]
+    masks[2, 5] = True
+    targets = torch.tensor([4, 9, 2])
+    nats = target_nats(logits, targets, torch.from_numpy(packed(masks)))
+    nats.sum().backward()
+    assert nats[:2].tolist() == [0, 0] and nats[2] > 0
+    assert not logits.grad[:2].any()
+    assert np.flatnonzero(logits.grad[2]).tolist() == [2, 5]
+
+
+def test_a_forbidden_target_costs_what_the_model_says_without_the_grammar() -> None:
+    logits, targets = torch.randn((2, 10)), torch.tensor([3, 4])
+    masks = np.zeros((2, 10), bool)
+    masks[:, 4] = True
+    allowed = torch.from_numpy(packed(masks))
+    free = target_nats(logits, targets, allowed[:, :0])
+    assert target_nats(logits, targets, allowed).tolist() == [free[0], 0]
+    assert torch.equal(under_grammar(logits, targets, allowed)[0], logits[0])
+
+
+def test_no_grammar_is_the_same_tensor() -> None:
+    logits = torch.randn((2, 10))
+    nothing = torch.zeros((2, 0), dtype=torch.uint8)
+    assert under_grammar(logits, torch.tensor([3, 4]), nothing) is logits
+
+
+@torch.no_grad()
+def test_every_evaluation_is_the_plain_loop(codecs, tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "c", "group", ["a1;b3;", "ab;c3"])
+    model, end = model_of(corpus), corpus.vocab.end
+    wanted, without = [], []
+    for segment in corpus.segments("valid"):
+        ids = corpus.piece(segment.piece).astype(np.int64)
+        inputs = torch.from_numpy(np.insert(ids, 0, corpus.vocab.start))[None]
+        logits, _ = model(inputs, torch.zeros((1, len(ids) + 1, 0), dtype=torch.int64))
+        masks = unpacked(corpus.codec.masks(ids), corpus.vocab.targets)
+        targets = [*ids.tolist(), end]
+        wanted += plain_nats(logits[0], targets, masks)
+        without += plain_nats(logits[0], targets, np.ones_like(masks))
+    assert evaluate(model, corpus) == pytest.approx(np.mean(wanted), rel=1e-6)
+    assert evaluate(model, corpus, grammar=False) == pytest.approx(np.mean(without), rel=1e-6)
+    # A window longer than all pieces shows the model the same.
+    cold = evaluate(model, corpus, window=50, framing=FRAMINGS["windows"])
+    assert cold == pytest.approx(np.mean(wanted), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", FRAMINGS)
+def test_framings_keep_the_masks_of_their_targets(codecs, tmp_path: Path, name: str) -> None:
+    corpus = corpus_of(tmp_path / "c", "group")
+    stream = TrainingStream(corpus, 3, 20, 0, FRAMINGS[name])
+    for _ in range(30):
+        batch = next(stream)
+        counted = batch.targets != IGNORE
+        masks = unpacked(batch.allowed[counted], corpus.vocab.targets)
+        targets = batch.targets[counted]
+        assert counted.any() and masks[np.arange(len(targets)), targets].all()
+        assert (masks.sum(axis=1) <= 9).all()
+
+
+def test_ngrams_share_the_probability_among_allowed_ids() -> None:
+    vocab, rng = Vocab.of("abcdefghi"), np.random.default_rng(0)
+    model = NgramModel(vocab, 4).fit([rng.integers(0, 9, 60) for _ in range(5)])
+    inputs = np.array([vocab.start, *rng.integers(0, 9, 40)])
+    masks = rng.random((41, 10)) < 0.4
+    masks[np.arange(41), rng.integers(0, 10, 41)] = True
+    allowed = packed(masks)
+    total, free = np.zeros((41, 4)), np.zeros((10, 41, 4))
+    for target in range(10):
+        model.forget()
+        free[target] = model.read(inputs, np.full(41, target), learn=False)
+    for target in range(10):
+        model.forget()
+        found = model.read(inputs, np.full(41, target), allowed, learn=False)
+        inside = masks[:, target]
+        total += np.where(inside[:, None], found, 0)
+        shared = free[target] / (free * masks.T[:, :, None]).sum(axis=0)
+        np.testing.assert_allclose(found[inside], shared[inside], rtol=1e-12)
+        np.testing.assert_array_equal(found[~inside], free[target][~inside])
+        alone = inside & (masks.sum(axis=1) == 1)
+        assert (found[alone] == 1).all()
+    assert total == pytest.approx(np.ones((41, 4)))
+
+
+def test_both_baselines_know_the_grammar(codecs, tmp_path: Path) -> None:
+    found, free = (baseline(corpus_of(tmp_path / name, name)) for name in ("group", "free"))
+    # Of a group, nine or eight letters and END, four digits and one semicolon may come.
+    groups, ends = 3 * 30, 3
+    nats = ends * math.log(8) + groups * (math.log(4) + math.log(9))
+    assert found.uniform == pytest.approx(nats / (3 * groups + ends))
+    assert free.uniform == pytest.approx(math.log(18))
+    assert found.nats_per_token < free.nats_per_token
+
+
+def test_a_known_grammar_is_better_than_a_learned_one(codecs, tmp_path: Path) -> None:
+    losses = {}
+    judge = corpus_of(tmp_path / "judge", "group")
+    for name in ("group", "free"):
+        corpus = corpus_of(tmp_path / f"{name}-corpus", name)
+        model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
+        config = seqgen.TrainConfig(tokens=4000, batch_size=4, window=20, device="cpu")
+        run = seqgen.create_run(tmp_path / name, corpus, model, config)
+        uniform = seqgen.measure_baseline(run, corpus)["uniform"]
+        for report in seqgen.train(run, corpus):
+            assert report.loss < uniform + 0.5
+        losses[name] = evaluate(run.model, judge)
+        saved = json.loads((tmp_path / name / "run.json").read_text())["baseline"]
+        assert saved["uniform"] == uniform
+    # The best possible loss: a letter, one of four digits.
+    best = (math.log(8) + math.log(4)) / 3
+    assert best < losses["group"] < losses["free"] - 0.02
+
+
+def test_scores_count_forbidden_tokens(codecs, tmp_path: Path, seqgen_command) -> None:
+    corpus = corpus_of(tmp_path / "c", "group", ["a1;b3;", "ab;c3"])
+    model = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
+    config = seqgen.TrainConfig(tokens=1000, batch_size=4, window=20, device="cpu")
+    run = seqgen.create_run(tmp_path / "run", corpus, model, config)
+    for _ in seqgen.train(run, corpus):
+        pass
+    right, wrong = seqgen.score(run, ["a1;b3;", "ab;c3"])
+    # In the second piece a letter and a semicolon follow a letter, and END follows a digit.
+    assert (right.forbidden, wrong.forbidden) == (0, 3)
+    assert right.free[0] > right.nats and right.free[1] > right.end_nats
+    assert wrong.free[1] == pytest.approx(wrong.end_nats)
+    table = seqgen.score_table(run, split="valid", adaptive=True)
+    assert list(table.total.nats) == ["network", "no grammar", "baseline", "adaptive"]
+    assert table.total.forbidden == 3
+    assert all(np.isfinite(row.loss(name)) for row in table.rows for name in row.nats)
+    ids = run.codec.encode("a1;b3;")
+    [found] = seqgen.NetworkPredictor(run).log_probabilities([ids])
+    np.testing.assert_array_equal(np.isfinite(found), unpacked(run.codec.masks(ids), 18))
+    assert found[2].max() == 0
+    status, out, err = seqgen_command("score", run.folder, "--split", "valid")
+    assert not status and "no grammar" in out
+    assert "the codec's grammar forbids 3 of 13 tokens" in err
+    status, out, _ = seqgen_command("info", run.folder)
+    assert not status
+
+
+def check_of(codec: CharacterCodec) -> None:
+    ids = [np.asarray(codec.encode(piece), np.int64) for piece in ("a1;b3;", "c3;")]
+    masks_as_it_tracks(SimpleNamespace(codec=codec, ids=ids), Path())
+
+
+def test_the_kit_compares_masks_with_the_tracker(monkeypatch) -> None:
+    codec = GroupCodec.fit([text(np.random.default_rng(0), 100)], GroupCodec.options_type())
+    check_of(codec)
+    rows = GroupCodec.masks
+    monkeypatch.setattr(GroupCodec, "masks", lambda self, ids: np.roll(rows(self, ids), 1, axis=0))
+    with pytest.raises(AssertionError, match="masks and tracker differ at position"):
+        check_of(codec)
+    only = lambda self, ids: rows(self, ids) if len(ids) < 5 else None  # noqa: E731
+    monkeypatch.setattr(GroupCodec, "masks", only)
+    with pytest.raises(seqgen.errors.PluginError, match="for every piece or for none"):
+        check_of(codec)
+    with pytest.raises(NothingToCheck):
+        check_of(FreeCodec(*(codec._characters, "", codec.options)))

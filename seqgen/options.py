@@ -20,7 +20,7 @@ from seqgen.errors import PluginError
 
 @dataclass(frozen=True)
 class NoOptions:
-    """The options of what has none."""
+    """Options of a reader, writer or codec that has none."""
 
 
 def options_from(options_type: type[Any], values: Mapping[str, Any], place: str) -> Any:

@@ -1,4 +1,4 @@
-"""How long files and functions are; docs/architecture.md gives the reasons of the exceptions."""
+"""How long files and functions are, and the tree of docs/architecture.md."""
 
 import ast
 import re
@@ -10,10 +10,6 @@ SOURCES = sorted([*(ROOT / "seqgen").rglob("*.py"), *(ROOT / "plugins").rglob("*
 
 #: Lines of a file, and lines of a function without its docstring.
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
-
-#: The exceptions, most lines of each; docs/architecture.md says why.
-LONG_FILES: dict[str, int] = {}
-LONG_FUNCTIONS: dict[str, int] = {}
 
 
 def long_files() -> dict[str, int]:
@@ -36,16 +32,12 @@ def lines_of(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def test_files_are_short_but_for_those_with_a_reason() -> None:
-    found = long_files()
-    assert found.keys() == LONG_FILES.keys()
-    assert all(found[name] <= most for name, most in LONG_FILES.items())
+def test_files_are_short() -> None:
+    assert long_files() == {}
 
 
-def test_functions_are_short_but_for_those_with_a_reason() -> None:
-    found = long_functions()
-    assert found.keys() == LONG_FUNCTIONS.keys()
-    assert all(found[name] <= most for name, most in LONG_FUNCTIONS.items())
+def test_functions_are_short() -> None:
+    assert long_functions() == {}
 
 
 def files_of_the_tree() -> list[str]:
@@ -77,9 +69,3 @@ def test_capitals_mark_the_files_to_read_first() -> None:
         path = ROOT / "seqgen" / f"{name}.py"
         assert path.read_text().startswith(f'"""{mark}'), name
         assert re.search(rf"^ +{path.name} +{mark}:", ARCHITECTURE, re.MULTILINE), name
-
-
-def test_every_exception_has_its_reason() -> None:
-    section = ARCHITECTURE.split("## Exceptions")[1].split("\n## ")[0]
-    named = re.findall(r"^- `(.+?)`", section, re.MULTILINE)
-    assert sorted(named) == sorted([*LONG_FILES, *LONG_FUNCTIONS])

@@ -132,7 +132,7 @@ def situations(draw):
 
 
 def nearly_tied(logits, config) -> bool:
-    """Tell whether rounding may decide which of two ids goes first."""
+    """Return whether rounding may decide which of two ids goes first."""
     ordered = np.sort(logits.astype(float))
     return bool((np.diff(ordered) < 1e-4).any())
 

@@ -1,4 +1,4 @@
-"""``seqgen generate``: reads the options, calls `generate_samples`, and prints what came."""
+"""``seqgen generate``: reads the options, calls `generate_samples` and prints the results."""
 
 from __future__ import annotations
 

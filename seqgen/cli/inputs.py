@@ -1,4 +1,4 @@
-"""What a user gives to generate from: prompt, condition and stop texts, in files, text or a pipe.
+"""The inputs of generation: prompt, condition and stop texts, from files, text or a pipe.
 
 All bytes become text in one way (`seqgen.files.text_of`).
 """

@@ -21,7 +21,7 @@ from seqgen.vocab import Vocab
 
 
 def measures_pieces(subject: Subject, folder: Path) -> None:
-    """Units are finite, of the same names for every piece; metrics have one row a piece.
+    """Units are finite, of the same names for every piece; metrics have one row per piece.
 
     Likelihoods are finite, from a predictor alone. The codec takes every probe as a condition.
     """

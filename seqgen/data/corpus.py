@@ -165,7 +165,7 @@ class Corpus:
 
 
 class CorpusWriter:
-    """Writes pieces one by one; keeps only length, short digest and passages of each in memory.
+    """Writes pieces one at a time; keeps only length, short digest and passages of each in memory.
 
     Attributes
     ----------

@@ -173,7 +173,7 @@ def _build(automaton: Automaton, symbols: Ids) -> None:
 def follow(
     automaton: Automaton, symbols: Ids, state: int, matched: int
 ) -> tuple[int, int, int, tuple[int, int]]:
-    """Read symbols of the corpus; -1 stands for a symbol that the piece has not.
+    """Read symbols of the corpus; -1 stands for a symbol that the piece does not have.
 
     Returns
     -------

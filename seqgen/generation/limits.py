@@ -57,7 +57,7 @@ class Limits:
         return max(map(len, self._stops), default=0) if self._limit.unit == "tokens" else None
 
     def is_late(self) -> bool:
-        """Tell whether the time is up."""
+        """Return whether the time is up."""
         return time.monotonic() >= self._deadline
 
     def reached(self, draft: Draft, new: int, ended: bool) -> tuple[int, StoppedBy] | None:

@@ -1,4 +1,4 @@
-"""What generation makes: a finished piece, a prompt that was read, and a piece in progress."""
+"""The values of generation: a finished piece, a prompt that was read, a piece in progress."""
 
 from __future__ import annotations
 

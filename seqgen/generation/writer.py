@@ -1,4 +1,4 @@
-"""THE GENERATION LOOP: stepper, sampler and tracker write pieces token by token until they stop.
+"""The generation loop: stepper, sampler and tracker write pieces token by token until they stop.
 
 One turn of the loop is `Writer.step`: the tracker says what may come next, the stepper reads the
 last tokens and draws new ones, the limits stop pieces.
@@ -79,7 +79,7 @@ class Writer:
         self._stride = STRIDE if self._tracker is None else 1
 
     def is_late(self) -> bool:
-        """Tell whether the time is up."""
+        """Return whether the time is up."""
         return self._limits.is_late()
 
     def draft(self, index: int) -> Draft:

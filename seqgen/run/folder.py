@@ -1,4 +1,4 @@
-"""THE RUN: a folder with a model, its codec, settings and results. This module only reads it.
+"""The run: a folder with a model, its codec, settings and results. This module only reads it.
 
 Generating needs the folder and the plugin, not the corpus. All files are JSON or safetensors.
 Comes from: `seqgen.training.creation` makes the folder, `seqgen.training.session` trains it.

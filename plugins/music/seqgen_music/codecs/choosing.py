@@ -92,7 +92,7 @@ def _is_performance(piece: Music) -> bool:
 
 
 def _is_line(piece: Music, notes: NDArray[np.void]) -> bool:
-    """Tell whether notes follow each other, with few overlaps."""
+    """Return whether notes follow each other, with few overlaps."""
     ends = np.maximum.accumulate(notes["onset"] + notes["duration"])
     overlaps = ends[:-1] - notes["onset"][1:] > LEGATO * piece.ticks_per_quarter
     return int(overlaps.sum()) <= OVERLAPS * len(notes)

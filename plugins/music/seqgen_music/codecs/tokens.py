@@ -62,7 +62,7 @@ class TokenTable:
         return self._values[kind]
 
     def has(self, kind: str, value: Hashable) -> bool:
-        """Tell whether the table has a token."""
+        """Return whether the table has a token."""
         return value in self._numbers[kind]
 
     def id(self, kind: str, value: Hashable = None) -> int:

@@ -156,7 +156,7 @@ class ChoraleTracker:
         return now, now != before or (self._layout.held and meaning >= 0)
 
     def _is_still(self) -> bool:
-        """Tell whether all voices have been still for as long as allowed, this step included."""
+        """Return whether all voices have been still for as long as allowed, this step included."""
         step, voice = divmod(self._cells, PARTS)
         # Earlier voices have already passed this step.
         lasted = [*(steps - 1 for steps in self._lasted[:voice]), *self._lasted[voice:]]
@@ -174,7 +174,7 @@ class ChoraleTracker:
         return self._request.steps if bars is None else bars * self._layout.bar(self._metre)
 
     def _others_rest(self) -> bool:
-        """Tell whether all voices but the next are silent in its step."""
+        """Return whether all voices but the next are silent in its step."""
         step, voice = divmod(self._cells, PARTS)
         before = self._sounding[len(self._sounding) - voice :]
         # All voices after the last free one are given.

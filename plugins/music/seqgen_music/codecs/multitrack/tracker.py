@@ -263,7 +263,7 @@ class MultitrackTracker:
         return metres if self._is_due("metre", self._metre) else self._masks["bar"] | metres
 
     def _is_due(self, kind: str, number: int) -> bool:
-        """Tell whether a prompt's value differs from the requested one."""
+        """Return whether a prompt's value differs from the requested one."""
         requested = [token for token in self._request.tokens if self._kinds[token] == kind]
         return bool(requested) and requested != [self._table.start(kind) + number - 1]
 
@@ -301,7 +301,7 @@ class MultitrackTracker:
         return mask
 
     def _is_over(self) -> bool:
-        """Tell whether the last requested bar has ended."""
+        """Return whether the last requested bar has ended."""
         return self._request.bars is not None and self._lines > self._request.bars
 
     def _may_end(self) -> bool:

@@ -110,7 +110,7 @@ class PerformanceTracker:
         return int(self._grammar.state[TIME])
 
     def _is_early(self) -> bool:
-        """Tell whether the piece would be shorter than requested, or than all of the corpus."""
+        """Return whether the piece would be shorter than requested, or than all of the corpus."""
         if self._limit is None:
             return self._notes < self._shortest
         return not self._is_over()

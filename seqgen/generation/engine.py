@@ -1,4 +1,4 @@
-"""The functions of generation: `generate` many pieces, `stream` the tokens of one, `prime` a prompt.
+"""Generation: `generate` many pieces, `stream` the tokens of one, `prime` a prompt.
 
 The random numbers of a piece come from a counter-based generator keyed by (seed, index), so piece i
 is the same whatever is generated beside it. The loop is `seqgen.generation.writer`. Next: the

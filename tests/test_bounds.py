@@ -19,7 +19,7 @@ from seqgen.cli.demo import demo
 from seqgen.cli.generate import generate
 from seqgen.cli.prepare import prepare
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig, from_mapping
-from seqgen.data.preparation import encode_files, original_pieces
+from seqgen.data.encoding import encode_files, original_pieces
 from seqgen.discovery import load_domain
 from seqgen.errors import ConfigError
 

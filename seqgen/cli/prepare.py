@@ -9,6 +9,8 @@ from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
+from seqgen.errors import ConfigError, DataError
+from seqgen.files import text_of
 
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
@@ -22,6 +24,8 @@ def prepare(
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
     read: tuple[str, ...] = (),
+    valid: tuple[Path, ...] = (),
+    test: tuple[Path, ...] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
@@ -47,6 +51,11 @@ def prepare(
         A setting of the codec as NAME=VALUE; may be repeated.
     read
         An option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
+    valid
+        File or folder to hold out for validation, or @LIST for a file with a path in each line. May
+        be repeated. By default pieces are drawn.
+    test
+        The same for test.
     seed
         Seed of the split into training, validation and test pieces.
     jobs
@@ -73,6 +82,8 @@ def prepare(
         codec,
         codec_option,
         read,
+        valid=valid,
+        test=test,
         seed=seed,
         jobs=jobs,
         patience=patience,
@@ -97,6 +108,8 @@ def prepare_corpus(
     codec_option: tuple[str, ...] = (),
     read: tuple[str, ...] = (),
     *,
+    valid: tuple[Path, ...] = (),
+    test: tuple[Path, ...] = (),
     seed: int = 0,
     jobs: int = -1,
     patience: Patience = None,
@@ -121,6 +134,8 @@ def prepare_corpus(
             codec=codec,
             options=named_values("--codec-option", codec_option),
             read_options=named_values("--read", read),
+            valid=_listed("--valid", valid),
+            test=_listed("--test", test),
             seed=seed,
             jobs=jobs,
             patience=patience,
@@ -129,3 +144,27 @@ def prepare_corpus(
                 done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
             ),
         )
+
+
+def _listed(option: str, paths: tuple[Path, ...]) -> list[Path]:
+    """Return the paths, with those in the lines of LIST in the place of @LIST.
+
+    Raises
+    ------
+    ConfigError
+        If a list cannot be read, or names nothing.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not str(path).startswith("@"):
+            found.append(path)
+            continue
+        name = str(path)[1:]
+        try:
+            lines = text_of(Path(name).read_bytes()).splitlines()
+        except (OSError, ValueError, DataError) as error:
+            raise ConfigError(f"{option} cannot read the list {name}: {error}") from error
+        if not (listed := [Path(line) for line in lines if line.strip()]):
+            raise ConfigError(f"{option}: the list {name} names no file")
+        found += listed
+    return found

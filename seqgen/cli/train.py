@@ -32,6 +32,8 @@ def train(
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
     read: tuple[str, ...] = (),
+    valid: tuple[Path, ...] = (),
+    test: tuple[Path, ...] = (),
     start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
@@ -59,6 +61,11 @@ def train(
         Setting of the codec as NAME=VALUE. May be repeated.
     read
         Option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
+    valid
+        File or folder to hold out for validation, or @LIST for a file with a path in each line. May
+        be repeated. By default pieces are drawn.
+    test
+        The same for test.
     start
         Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
@@ -90,7 +97,7 @@ def train(
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
-        corpus = _corpus(domain, paths, codec, codec_option, read)
+        corpus = _corpus(domain, paths, codec, codec_option, read, valid, test)
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -143,6 +150,8 @@ def _corpus(
     codec: str | None,
     codec_option: tuple[str, ...],
     read: tuple[str, ...],
+    valid: tuple[Path, ...],
+    test: tuple[Path, ...],
 ) -> Corpus:
     """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
@@ -152,14 +161,14 @@ def _corpus(
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
-        if codec or codec_option or read:
+        if codec or codec_option or read or valid or test:
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
-                f"{corpus.info['codec']['options']}; leave out --codec, --codec-option and "
-                f"--read, or prepare another corpus"
+                f"{corpus.info['codec']['options']}; leave out --codec, --codec-option, "
+                f"--read, --valid and --test, or prepare another corpus"
             )
         return corpus
-    return prepare_corpus(domain, paths, None, codec, codec_option, read)
+    return prepare_corpus(domain, paths, None, codec, codec_option, read, valid=valid, test=test)
 
 
 def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:

@@ -6,7 +6,7 @@ Comes from: `seqgen.data.preparation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,8 +83,8 @@ def suggested_codec(
     return replace(choice, reason=reason)
 
 
-def fitted_codec(choice: Choice, reader: Reader, found: Announced) -> Codec:
-    """Return the codec of a choice, fitted on the pieces of a reader.
+def fitted_codec(choice: Choice, readers: Sequence[Reader], found: Announced) -> Codec:
+    """Return the codec of a choice, fitted on the pieces of some readers.
 
     Raises
     ------
@@ -97,16 +97,17 @@ def fitted_codec(choice: Choice, reader: Reader, found: Announced) -> Codec:
 
     def pieces() -> Iterator[Piece]:
         nonlocal some
-        for piece in reader.pieces():
-            some = True
-            yield piece
+        for reader in readers:
+            for piece in reader.pieces():
+                some = True
+                yield piece
 
     try:
         fitted = choice.codec_class.fit(pieces(), choice.options)
         Vocab.of(fitted.vocab)
     except DataError as error:
         # Without a piece there is nothing wrong with the codec.
-        raise reader.nothing_usable(str(error) if some else "") from error
+        raise readers[0].nothing_usable(str(error) if some else "") from error
     except Exception as error:
         raise PluginError(
             f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "

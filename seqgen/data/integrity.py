@@ -9,7 +9,7 @@ Next: `seqgen.data.corpus` opens a folder with it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ class FileEntry(TypedDict):
 
     name: str
     sha256: str
+    split: NotRequired[Literal["train", "valid", "test"]]
 
 
 class LeftOut(TypedDict):

@@ -13,27 +13,23 @@ import hashlib
 import json
 import shutil
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.data.corpus import Corpus, CorpusWriter
-from seqgen.data.finding import find_files, shown
+from seqgen.data.finding import Sources, find_files, held_out_files, shown
 from seqgen.data.fitting import fitted_codec, named_codec, suggested_codec
 from seqgen.data.integrity import FORMAT
-from seqgen.data.reading import Outcome, Progress, Reader
+from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.discovery import Announced, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
-from seqgen.options import options_from
-from seqgen.plugin import Codec, Piece
+from seqgen.plugin import Codec, Domain, Piece
 from seqgen.storage.locks import hold
-from seqgen.unknown import OrError
 
 
 @checked
@@ -45,6 +41,8 @@ def prepare(
     codec: str | None = None,
     options: Mapping[str, Any] | None = None,
     read_options: Mapping[str, Any] | None = None,
+    valid: Iterable[Path | str] = (),
+    test: Iterable[Path | str] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
     overwrite: bool = False,
@@ -77,6 +75,10 @@ def prepare(
     read_options : mapping, optional
         Values of the domain's options of reading, such as the encoding of texts. Prompts and
         scored files are read with the same.
+    valid, test : iterable of Path or str
+        Files, and folders to search, to hold out for validation and for test. They may be in the
+        folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
+        splits, the codec is fitted on all files.
     seed : int
         Seed of the split: it decides which pieces are held out.
     jobs : int
@@ -106,14 +108,18 @@ def prepare(
     """
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
-    reading = options_from(implementation.read_options, read_options or {}, _reading(domain))
-    sources = find_files(implementation, found, [Path(path) for path in paths])
+    reading = read_options_of(implementation, domain, read_options)
+    sources, splits = _search(implementation, found, paths, valid, test)
     digests = sources.digests()
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
-        "seed": seed,
-        "files": [{"name": shown(file), "sha256": digest} for file, digest in digests.items()],
+        "seed": None if splits else seed,
+        "files": [
+            {"name": shown(file), "sha256": digest}
+            | ({"split": splits.get(file.resolve(), "train")} if splits else {})
+            for file, digest in digests.items()
+        ],
     }
     left_out = [asdict(entry) for entry in sources.skipped]
     key = _key(info | {"source": source_digest(implementation), "skipped": left_out})
@@ -131,36 +137,92 @@ def prepare(
             # Only seqgen writes in the cache: this is a corpus that lost its description.
             shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
-        reader = Reader(implementation, sources, jobs, progress or _silent, reading, patience)
-        choice = choice or suggested_codec(implementation, found, options, reader.sample())
-        fitted = fitted_codec(choice, reader, found)
+        readers = {
+            split: Reader(implementation, files, jobs, progress, reading, patience)
+            for split, files in _by_split(sources, splits).items()
+        }
+        sample = readers["train"].sample()
+        choice = choice or suggested_codec(implementation, found, options, sample)
+        fitted = fitted_codec(choice, [*readers.values()], found)
         info |= {"codec": choice.description, "reason": choice.reason, "key": key}
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
-            _store(temporary, reader, fitted, info, seed)
+            _store(temporary, readers, fitted, info)
     return Corpus(folder)
 
 
-def _store(folder: Path, reader: Reader, codec: Codec, info: dict[str, Any], seed: int) -> None:
-    """Encode the pieces of a reader, draw their splits and write the corpus.
+def _search(
+    domain: Domain,
+    found: Announced,
+    paths: Iterable[Path | str],
+    valid: Iterable[Path | str],
+    test: Iterable[Path | str],
+) -> tuple[Sources, dict[Path, Split]]:
+    """Return all files to read, and the split of those that are held out by name.
+
+    Raises
+    ------
+    ConfigError
+        If files are held out without files to train on, or for test alone.
+    """
+    named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
+    if (for_valid or for_test) and not named:
+        raise ConfigError("files are named to hold out, and none to train on; name those as well")
+    if for_test and not for_valid:
+        raise ConfigError(
+            "files are named for test, and none for validation; name some with --valid"
+        )
+    splits = held_out_files(domain, found, {"valid": for_valid, "test": for_test})
+    return find_files(domain, found, [*named, *for_valid, *for_test]), splits
+
+
+def _by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sources]:
+    """Return the files of each split that has some; all are of "train" if none is held out.
 
     Raises
     ------
     CorpusError
-        If no piece can be encoded.
+        If no file is left to train on.
     """
-    with CorpusWriter(folder, codec) as writer:
-        draws, ranks = array("d"), array("Q")
-        for source, encoded in reader.encoded(codec):
-            digest = writer.add(source, encoded.ids, encoded.facts)
-            if digest is not None:
-                draws.append(draw(digest, seed))
-                ranks.append(int.from_bytes(digest[:8], "little"))
-        if not draws:
-            raise reader.nothing_usable()
-        info["skipped"] = [asdict(entry) for entry in reader.skipped]
-        info["unread"] = reader.unread
+    files: dict[Split, list[Path]] = {split: [] for split in SPLITS}
+    for file in sources.files:
+        files[splits.get(file.resolve(), "train")].append(file)
+    if splits and not files["train"]:
+        raise CorpusError("all files are held out; name files to train on as well")
+    parts: dict[Split, Sources] = {"train": replace(sources, files=files.pop("train"))}
+    return parts | {split: Sources(some) for split, some in files.items() if some}
+
+
+def _store(
+    folder: Path, readers: Mapping[Split, Reader], codec: Codec, info: dict[str, Any]
+) -> None:
+    """Encode the pieces of all readers and write the corpus; draw the splits if there is a seed.
+
+    Raises
+    ------
+    CorpusError
+        If no piece of a reader can be encoded.
+    """
+    seed = info["seed"]
+    with CorpusWriter(folder, codec, keep_duplicates=seed is None) as writer:
+        draws, ranks, splits = array("d"), array("Q"), array("B")
+        for split, reader in readers.items():
+            for source, encoded in reader.encoded(codec):
+                digest = writer.add(source, encoded.ids, encoded.facts)
+                if digest is not None:
+                    draws.append(0.0 if seed is None else draw(digest, seed))
+                    ranks.append(int.from_bytes(digest[:8], "little"))
+                    splits.append(SPLITS.index(split))
+            if SPLITS.index(split) not in splits:
+                raise reader.nothing_usable("" if seed is not None else f"split {split}")
+        skipped = (entry for reader in readers.values() for entry in reader.skipped)
+        info["skipped"] = [asdict(entry) for entry in skipped]
+        info["unread"] = readers["train"].unread
         leaders = writer.near_duplicates.leaders(ranks)
-        writer.finish(info, assign_splits(draws, writer.lengths, leaders), leaders)
+        if seed is None:
+            segments = whole(writer.lengths, splits)
+        else:
+            segments = assign_splits(draws, writer.lengths, leaders)
+        writer.finish(info, segments, leaders)
 
 
 def write_corpus(
@@ -210,7 +272,7 @@ def write_corpus(
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
     ):
-        reading = asdict(options_from(implementation.read_options, {}, _reading(domain)))
+        reading = asdict(read_options_of(implementation, domain))
         info = _description(found) | {"codec": choice.description, "read_options": reading}
         info |= {"seed": None, "files": []}
         key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode())
@@ -227,103 +289,6 @@ def write_corpus(
     return Corpus(folder)
 
 
-@checked
-def encode_files(
-    domain: str,
-    paths: Iterable[Path | str],
-    codec: Codec,
-    outcome: Outcome | None = None,
-    unknown: OrError = "error",
-    *,
-    read_options: Mapping[str, Any] | None = None,
-    jobs: Jobs = -1,
-    progress: Progress | None = None,
-) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the encoded pieces of files; the files are searched at once.
-
-    Parameters
-    ----------
-    domain : str
-        Name of an installed domain.
-    paths : iterable of Path or str
-        Files, and folders to search, as for `prepare`.
-    codec : Codec
-        A fitted codec of this domain.
-    outcome : Outcome, optional
-        Filled in with what was skipped and changed, when all files are read.
-    unknown : {"error", "skip", "nearest"}
-        How to treat unknown symbols: skip the piece, drop the symbols, or take the nearest known
-        ones.
-    read_options, jobs, progress
-        As for `prepare`.
-
-    Yields
-    ------
-    tuple of str and integer array
-        The source and the ids of a piece.
-
-    Raises
-    ------
-    CorpusError
-        If there is no file, or no file holds a usable piece.
-    """
-    reader = _reader(domain, paths, jobs, progress, unknown, read_options)
-    result = outcome or Outcome()
-
-    def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
-        usable = False
-        for source, piece in reader.encoded(codec):
-            usable = True
-            result.changes.update(piece.changes)
-            yield source, piece.ids
-        if not usable:
-            raise reader.nothing_usable()
-        result.skipped, result.unread = reader.skipped, reader.unread
-
-    return encoded()
-
-
-@checked
-def original_pieces(
-    domain: str,
-    paths: Iterable[Path | str],
-    codec: Codec,
-    unknown: OrError = "error",
-    *,
-    read_options: Mapping[str, Any] | None = None,
-) -> Iterator[Piece]:
-    """Yield the pieces that `encode_files` encodes, before encoding loses anything.
-
-    Files are read only when the first piece is requested.
-
-    Raises
-    ------
-    CorpusError
-        If there is no file.
-    """
-    reader = _reader(domain, paths, unknown=unknown, read_options=read_options)
-    yield from reader.originals(codec)
-
-
-def _reader(
-    domain: str,
-    paths: Iterable[Path | str],
-    jobs: int = -1,
-    progress: Progress | None = None,
-    unknown: OrError = "error",
-    read_options: Mapping[str, Any] | None = None,
-) -> Reader:
-    implementation, found = load_domain(domain)
-    reading = options_from(implementation.read_options, read_options or {}, _reading(domain))
-    sources = find_files(implementation, found, [Path(path) for path in paths])
-    sources.digests()
-    return Reader(implementation, sources, jobs, progress or _silent, reading, unknown=unknown)
-
-
-def _reading(domain: str) -> str:
-    return f"read options of {domain}"
-
-
 def _description(found: Announced) -> dict[str, Any]:
     return {
         "seqgen": "corpus",
@@ -337,10 +302,6 @@ def _description(found: Announced) -> dict[str, Any]:
 def _key(description: Mapping[str, Any]) -> str:
     """Return the SHA-256 by which a corpus in the cache is found again."""
     return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass
 
 
 def _finished(folder: Path, key: str) -> Corpus | None:

@@ -25,6 +25,7 @@ from seqgen.data.deadline import TooLong, within
 from seqgen.data.finding import Skipped, Sources, shown, unread_text
 from seqgen.data.workers import share_out
 from seqgen.errors import CorpusError, DataError, reason_of
+from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.unknown import Mended, OrError
 
@@ -83,6 +84,17 @@ class Outcome:
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
+def read_options_of(domain: Domain, name: str, values: Mapping[str, Any] | None = None) -> Any:
+    """Return the options of reading of a domain; those without a value have their defaults.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        If the domain declares them wrongly, or does not know one.
+    """
+    return options_from(domain.read_options, values or {}, f"read options of {name}")
+
+
 #: The source of a piece with the piece or its `Encoded` form, or a skipped source.
 _Content: TypeAlias = tuple[str, Any] | Skipped
 
@@ -111,7 +123,7 @@ class Reader:
         domain: Domain,
         sources: Sources,
         jobs: int,
-        progress: Progress,
+        progress: Progress | None,
         options: Any,
         patience: float | None = None,
         unknown: OrError = "error",
@@ -126,7 +138,7 @@ class Reader:
         self._refused: list[Skipped] = []
         # Starting processes takes about a second, which a few files do not repay.
         self._jobs = jobs if len(sources.files) > 4 else 1
-        self._progress = progress
+        self._progress = progress or _silent
         self._kept: list[tuple[str, Piece]] | None = None
 
     @property
@@ -346,3 +358,7 @@ def _length(content: _Content) -> int:
     held = content[1] if isinstance(content, tuple) else None
     held = held.ids if isinstance(held, Encoded) else held
     return len(held) if isinstance(held, Sized) else 0
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass

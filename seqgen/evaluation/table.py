@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seqgen.data.corpus import Corpus
+from seqgen.data.encoding import encode_files, original_pieces
 from seqgen.data.lanes import codec_rows
-from seqgen.data.preparation import encode_files, original_pieces
 from seqgen.data.reading import Outcome
 from seqgen.data.spans import Span, spans_of
 from seqgen.data.splits import SPLITS, Segments, Split

@@ -1,0 +1,101 @@
+"""Splits that are given by files, folders or lists: they are exactly what was given."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.data.splits import SPLITS
+from seqgen.errors import ConfigError, CorpusError
+
+LINES = [f"{number} green bottles hanging on the wall\n" for number in range(30)]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with the folders train, valid and test; one text is in all of them."""
+    for split, lines in (("train", LINES[:9]), ("valid", LINES[9:12]), ("test", LINES[12:14])):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        for number, line in enumerate([*lines, LINES[20]]):
+            (tmp_path / "data" / split / f"{number}.txt").write_text(line)
+    return tmp_path / "data"
+
+
+def contents(corpus: seqgen.Corpus) -> dict[str, list[str]]:
+    """Return the texts of each split."""
+    return {
+        split: [corpus.codec.decode(corpus.piece(part.piece)) for part in corpus.segments(split)]
+        for split in SPLITS
+    }
+
+
+def check_given(corpus: seqgen.Corpus) -> None:
+    assert contents(corpus) == {
+        "train": [*LINES[:9], LINES[20]],
+        "valid": [*LINES[9:12], LINES[20]],
+        "test": [*LINES[12:14], LINES[20]],
+    }
+    assert corpus.info["seed"] is None and not corpus.info["duplicates"]
+
+
+def test_given_splits_are_exactly_what_was_given(files: Path, tmp_path: Path) -> None:
+    corpus = seqgen.prepare("text", [files], valid=[files / "valid"], test=[files / "test"])
+    check_given(corpus)
+    assert {entry["split"] for entry in corpus.info["files"]} == set(SPLITS)
+    again = seqgen.prepare(
+        "text", [files / "train"], valid=[files / "valid"], test=[files / "test"]
+    )
+    assert again.folder == corpus.folder
+    drawn = seqgen.prepare("text", [files])
+    assert drawn.folder != corpus.folder and "split" not in drawn.info["files"][0]
+    swapped = seqgen.prepare("text", [files], valid=[files / "test"], test=[files / "valid"])
+    assert swapped.folder != corpus.folder
+    some = seqgen.prepare("text", [files / "train"], valid=[files / "valid"])
+    assert not contents(some)["test"] and len(contents(some)["valid"]) == 4
+
+
+def test_the_command_takes_folders_and_lists(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seqgen_command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = sorted((Path("data") / "test").iterdir())
+    (tmp_path / "test.txt").write_text("\n".join(map(str, paths)) + "\n\n")
+    prepare = ("prepare", "text", "data", "--valid", "data/valid", "--test")
+    status, out, err = seqgen_command(*prepare, "@test.txt", "--out", "corpus", "--json")
+    assert status == 0, err
+    assert json.loads(out)["tokens"]["test"] == sum(len(path.read_text()) for path in paths)
+    check_given(seqgen.Corpus("corpus"))
+    (tmp_path / "empty").write_text("\n")
+    for wrong, reason in (("@none", "cannot read the list none"), ("@empty", "names no file")):
+        status, _, err = seqgen_command(*prepare, wrong)
+        assert status == 2 and reason in err
+    status, _, err = seqgen_command("train", "text", "corpus", "--valid", "data/valid")
+    assert status == 2 and "encoded already" in err
+
+
+def test_splits_that_cannot_be_are_refused(files: Path) -> None:
+    train, valid, test = (files / split for split in SPLITS)
+    with pytest.raises(ConfigError, match="none to train on"):
+        seqgen.prepare("text", valid=[valid])
+    with pytest.raises(ConfigError, match="none for validation"):
+        seqgen.prepare("text", [files], test=[test])
+    with pytest.raises(CorpusError, match="all files are held out"):
+        seqgen.prepare("text", [valid], valid=[valid])
+    with pytest.raises(CorpusError, match="is named for valid and for test"):
+        seqgen.prepare("text", [train], valid=[valid], test=[valid / "0.txt"])
+    with pytest.raises(CorpusError, match="no file for the domain"):
+        (files / "none").mkdir()
+        seqgen.prepare("text", [train], valid=[files / "none"])
+
+
+def test_held_out_pieces_with_symbols_of_their_own_stay(files: Path) -> None:
+    (files / "valid" / "strange.txt").write_text("Ж")
+    (files / "test" / "empty.txt").write_text("")
+    corpus = seqgen.prepare("text", [files], valid=[files / "valid"], test=[files / "test"])
+    assert "Ж" in contents(corpus)["valid"]
+    [skipped] = corpus.info["skipped"]
+    assert skipped["source"].endswith("empty.txt")
+    with pytest.raises(CorpusError, match=r"could be used \(split test\)"):
+        empty = files / "test" / "empty.txt"
+        seqgen.prepare("text", [files / "train"], valid=[files / "valid"], test=[empty])

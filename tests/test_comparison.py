@@ -175,7 +175,7 @@ def test_a_manifest_that_was_altered_is_refused(run, tmp_path: Path) -> None:
 def test_a_parser_that_fails_on_a_sample_costs_that_one(run, tmp_path: Path, monkeypatch) -> None:
     folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
 
-    def broken(path: Path) -> None:
+    def broken(path: Path, options) -> None:
         raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr(run.domain, "read", broken)

@@ -291,10 +291,10 @@ def test_a_parser_that_crashes_costs_one_file(tmp_path: Path, monkeypatch) -> No
 
     whole = Text.read
 
-    def fragile(self, path: Path) -> list[str]:
+    def fragile(self, path: Path, options) -> list[str]:
         if path.name == "bad.txt":
             raise RecursionError("parser went wild")
-        return whole(self, path)
+        return whole(self, path, options)
 
     monkeypatch.setattr(Text, "read", fragile)
     for name in ("good", "bad"):

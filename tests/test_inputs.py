@@ -109,7 +109,7 @@ def test_files_that_are_missing_or_folders_are_told(inputs, tmp_path, monkeypatc
 def test_a_broken_file_is_named(inputs, tmp_path, monkeypatch) -> None:
     from seqgen_text.domain import Text
 
-    def broken(self, path):
+    def broken(self, path, options):
         raise ZeroDivisionError("by nothing")
 
     (tmp_path / "empty.txt").write_text("")

@@ -250,9 +250,9 @@ def test_what_was_suggested_once_is_found_again(verses: Path, seen, monkeypatch)
 def test_a_small_corpus_is_read_once_to_choose_and_to_encode(verses, seen, monkeypatch) -> None:
     whole, reads = Text.read, []
 
-    def counted(self, path):
+    def counted(self, path, options):
         reads.append(path)
-        return whole(self, path)
+        return whole(self, path, options)
 
     monkeypatch.setattr(Text, "read", counted)
     seqgen.prepare("text", [verses], seed=10, jobs=1)

@@ -165,7 +165,7 @@ def generate(
     loaded = load(run, device)
     results.check(loaded, out)
     corpus = results.corpus(loaded)
-    inputs = Inputs(loaded, beginning.unknown, loaded.read_options(beginning.reading))
+    inputs = Inputs(loaded, beginning.unknown, beginning.reading)
     piece, condition = beginning.read(inputs)
     stops = [inputs.stop(text) for text in stop]
     if candidates is None and not beam:

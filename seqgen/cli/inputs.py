@@ -103,16 +103,19 @@ class Inputs:
     run : Run
     unknown : {"error", "skip", "nearest"}
         What to do with symbols that the run does not know.
-    read_options : object
-        The domain's options of reading.
+    reading : mapping
+        Options of reading that differ from those of the training files.
     mended : dict
         The changes and their results by option, as JSON.
     """
 
     run: Run
     unknown: OrError
-    read_options: Any
+    reading: Mapping[str, Any] = field(default_factory=dict)
     mended: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._read_options = self.run.read_options(self.reading)
 
     def prompt(self, given: str, tokens: int) -> Piece:
         """Return the piece of a prompt, or its first tokens.
@@ -253,7 +256,7 @@ class Inputs:
     def _piece(self, path: Path) -> Piece:
         """Return the one piece of a file."""
         try:
-            pieces = list(islice(self.run.domain.read(path, self.read_options), 2))
+            pieces = list(islice(self.run.domain.read(path, self._read_options), 2))
         except DataError as error:
             raise DataError(f"{path}: {error}{self._hint(path)}") from error
         except Exception as error:

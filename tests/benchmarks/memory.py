@@ -40,7 +40,7 @@ COMMAND = ("-m", "seqgen")
 #: The same, but for reading every line as a piece.
 BY_LINES = (
     "-c",
-    "from seqgen_text.domain import Text; Text.read = lambda self, path: path.open(); "
+    "from seqgen_text.domain import Text; Text.read = lambda self, path, options: path.open(); "
     "from seqgen.cli import main; main()",
 )
 

@@ -184,11 +184,11 @@ def _misfit(codec: Codec, vocab: Vocab) -> str:
     if Vocab.of(codec.vocab).digest != vocab.digest:
         return "another vocabulary"
     if not all(_is_within(token, count) for token in codec.boundaries):
-        return f"boundaries that are no ids from 0 to {count - 1}"
+        return f"boundaries that are not ids from 0 to {count - 1}"
     if len(codec.groups) not in (0, count):
         return f"groups of {len(codec.groups)} tokens in place of {count}"
     if not all(_is_within(group, count) for group in codec.groups):
-        return f"groups that are no numbers from 0 to {count - 1}"
+        return f"groups that are not numbers from 0 to {count - 1}"
     if not all(_is_within(size - 1, LARGEST) for size in codec.feature_sizes):
         return "features without values"
     return ""

@@ -245,7 +245,7 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
         raise OSError(f"it has no {path.name}")
     if not path.is_file():
         # Opening a pipe would wait for a writer.
-        raise OSError(f"{path.name} is no file")
+        raise OSError(f"{path.name} is not a file")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path.name} has more than {LARGEST:,} bytes")
     content = parse(path.read_bytes())

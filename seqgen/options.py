@@ -38,7 +38,7 @@ def options_from(options_type: type[Any], values: Mapping[str, Any], place: str)
 
 
 def check_options_type(options_type: object, place: str) -> None:
-    """Refuse options that are no frozen dataclass, or have a field without a default.
+    """Refuse options that are not a frozen dataclass, or have a field without a default.
 
     Raises
     ------

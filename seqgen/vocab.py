@@ -65,7 +65,7 @@ class Vocab:
         Raises
         ------
         DataError
-            If a boundary is no payload id.
+            If a boundary is not a payload id.
         """
         resets = [token == self.end for token in range(self.size)]
         for token in boundaries:

@@ -453,8 +453,8 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
         (["generate", "x", "--candidates", "2.5"], 2, "--candidates must be a whole number"),
         (["trian", "text"], 2, 'Did you mean "train"'),
         (["demo", "musik"], 3, "did you mean 'music'"),
-        (["info", "nowhere"], 1, "nowhere is no run folder and no corpus folder (it does not"),
-        (["generate", "nowhere"], 1, "nowhere is no run folder (there is no such folder)"),
+        (["info", "nowhere"], 1, "nowhere is neither a run folder nor a corpus folder (it does"),
+        (["generate", "nowhere"], 1, "nowhere is not a run folder (there is no such folder)"),
         (["prepare", "text", "nowhere"], 4, "nowhere does not exist"),
         (["prepare", "text", "--codec-option", "x"], 2, "must be NAME=VALUE, found 'x'"),
         (["prepare", "music", "--codec-option", "form=gird"], 2, "one of 'held', 'grid'"),
@@ -632,7 +632,10 @@ def test_score_says_what_training_said(seqgen_command, verses: Path, tmp_path: P
 def test_info_of_another_folder_says_what_is_missing(seqgen_command, verses: Path) -> None:
     status, _, err = seqgen_command("info", verses)
     assert status == 1 and "Errno" not in err
-    assert "no run folder and no corpus folder (it has no corpus.json or run.json)" in unboxed(err)
+    assert (
+        "neither a run folder nor a corpus folder (it has no corpus.json or run.json)"
+        in unboxed(err)
+    )
 
 
 @pytest.mark.parametrize("beam", [0, 3])

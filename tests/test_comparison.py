@@ -130,7 +130,7 @@ def test_pieces_are_read_back(run, tmp_path: Path) -> None:
     (folder / "text-2.txt").unlink()
     with pytest.raises(DataError, match=r"text-2\.txt cannot be read back"):
         read_samples(run, folder)
-    with pytest.raises(RunError, match="no folder of samples"):
+    with pytest.raises(RunError, match="not a folder of samples"):
         read_samples(run, tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_a_manifest_that_was_altered_is_refused(run, tmp_path: Path) -> None:
     entries: list[object] = [None, 5, "x", [5], ["x"], [{}], [{"files": 5}], [{"files": [None]}]]
     for pieces in entries:
         manifest.write_text(json.dumps({"pieces": pieces}))
-        with pytest.raises(RunError, match=r"no folder of samples .*; write one with"):
+        with pytest.raises(RunError, match=r"not a folder of samples .*; write one with"):
             read_samples(run, folder)
     manifest.write_text(json.dumps({"pieces": []}))
     with pytest.raises(DataError, match="no piece in"):

@@ -376,7 +376,7 @@ def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))
     with pytest.raises(CorpusError, match="format 99, this seqgen reads format 3"):
         Corpus(tmp_path)
-    with pytest.raises(CorpusError, match="is no corpus folder"):
+    with pytest.raises(CorpusError, match="is not a corpus folder"):
         Corpus(tmp_path / "nowhere")
 
 

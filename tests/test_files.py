@@ -88,7 +88,7 @@ def test_a_description_is_read_with_a_mark_and_never_waited_for(tmp_path: Path) 
     assert read_description(tmp_path / "run.json") == {"seqgen": "run"} and is_output(tmp_path)
     (tmp_path / "run.json").unlink()
     os.mkfifo(tmp_path / "run.json")
-    with pytest.raises(OSError, match=r"run\.json is no file"):
+    with pytest.raises(OSError, match=r"run\.json is not a file"):
         read_description(tmp_path / "run.json")
     assert not is_output(tmp_path)
 

@@ -213,7 +213,7 @@ def test_files_that_are_no_arrays(name: str, altered: Path, commands: Commands) 
     with pytest.raises(CorpusError, match=rf"{name} is damaged: .*No such file"):
         Corpus(altered)
     os.mkfifo(altered / name)
-    with pytest.raises(CorpusError, match=rf"{name} is damaged: it is no file"):
+    with pytest.raises(CorpusError, match=rf"{name} is damaged: it is not a file"):
         Corpus(altered)
 
 

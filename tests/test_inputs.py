@@ -128,7 +128,7 @@ def test_a_prompt_of_another_domain_names_the_files_that_are_read(chorales, tmp_
 
 def test_a_file_that_is_no_text_cannot_be_given(inputs, tmp_path) -> None:
     (tmp_path / "letter.docx").write_bytes(b"PK\x03\x04\xff")
-    with pytest.raises(DataError, match=r"letter.docx is no text, and no file of this domain"):
+    with pytest.raises(DataError, match=r"letter.docx is neither text nor a file of this domain"):
         inputs.condition(str(tmp_path / "letter.docx"))
 
 

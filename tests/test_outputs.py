@@ -46,7 +46,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
         (["generate", "RUN", "-o", "RUN"], 1, "was not made by this command"),
         (["train", "text", "--out", "RUN"], 1, "allow overwriting (--overwrite)"),
         (["demo", "text", "--out", "RUN"], 1, "allow overwriting (--overwrite)"),
-        (["train", "text", "--from", "nowhere"], 1, "nowhere is no run folder"),
+        (["train", "text", "--from", "nowhere"], 1, "nowhere is not a run folder"),
         (["train", "text", "--device", "abacus"], 1, "no device 'abacus' here"),
         (["generate", "RUN", "--format", "mid"], 2, "text is written as .txt, not .mid"),
         (

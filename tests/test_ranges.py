@@ -101,8 +101,8 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("boundaries", (10**6,), "boundaries that are no ids"),
-        ("boundaries", (-1,), "boundaries that are no ids"),
+        ("boundaries", (10**6,), "boundaries that are not ids"),
+        ("boundaries", (-1,), "boundaries that are not ids"),
         ("boundaries", 5, "nothing of its state"),
         ("groups", (0, 1), "groups of 2 tokens"),
         ("feature_sizes", (0,), "features without values"),

@@ -54,7 +54,7 @@ def test_a_run_is_not_replaced_silently(run, corpus, tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"is no run folder .* seqgen train"):
+    with pytest.raises(RunError, match=r"is not a run folder .* seqgen train"):
         seqgen.load(tmp_path)
     seqgen.create_run(tmp_path / "untrained", corpus, SMALL)
     with pytest.raises(RunError, match="holds no trained model"):
@@ -69,7 +69,7 @@ def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
 def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
     for content in ("[]", "null", "{", '{"format": 4}'):
         (tmp_path / "run.json").write_text(content)
-        with pytest.raises(RunError, match=r"is no run folder|is damaged"):
+        with pytest.raises(RunError, match=r"is not a run folder|is damaged"):
             seqgen.load(tmp_path)
 
 

@@ -49,7 +49,7 @@ def info(
     elif not folder.exists() or (folder.is_dir() and not (folder / RUN).exists()):
         found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"
         raise RunError(
-            f"{folder} is no run folder and no corpus folder ({found}); make one with "
+            f"{folder} is neither a run folder nor a corpus folder ({found}); make one with "
             f"seqgen train or seqgen prepare"
         )
     else:

@@ -286,7 +286,7 @@ class Inputs:
             with path.open("rb") as file:
                 return text_of(_all_bytes(file))
         except DataError as error:
-            raise DataError(f"{path} is no text, and no file of this domain: {error}") from error
+            raise DataError(f"{path} is neither text nor a file of this domain: {error}") from error
 
 
 @contextmanager

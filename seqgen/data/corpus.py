@@ -74,7 +74,7 @@ class Corpus:
     Raises
     ------
     CorpusError
-        If the folder is no corpus, has another format, or is damaged.
+        If the folder is not a corpus, has another format, or is damaged.
     """
 
     def __init__(self, folder: Path | str) -> None:

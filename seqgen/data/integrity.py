@@ -124,7 +124,7 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
             vocab = Vocab.of(info["vocab"])
     except OSError as error:
         raise CorpusError(
-            f"{folder} is no corpus folder ({error}); make one with seqgen prepare"
+            f"{folder} is not a corpus folder ({error}); make one with seqgen prepare"
         ) from error
     except (ValueError, DataError) as error:
         raise damaged(path, error) from error
@@ -227,7 +227,7 @@ def _array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Map the one-dimensional array of a file into memory."""
     if path.exists() and not path.is_file():
         # Opening a pipe would wait for a writer.
-        raise damaged(path, "it is no file")
+        raise damaged(path, "it is not a file")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy fails in many ways on other files

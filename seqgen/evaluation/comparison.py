@@ -183,7 +183,7 @@ def checked(
 def _likeness(metric: Metric) -> tuple[float | None, float | None]:
     """Return overlap and divergence of distances within the corpus and from generated pieces."""
     count = len(metric.reference)
-    # Two pieces have one distance only, which is no distribution.
+    # Two pieces have one distance only, which is not a distribution.
     if count < 3:
         return None, None
     new, old = (side.reshape(len(side), -1) for side in (metric.generated, metric.reference))

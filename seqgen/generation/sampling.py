@@ -122,7 +122,7 @@ def rules_for(
     Raises
     ------
     ConfigError
-        If a bias or ban names an unknown token, or a bias is no number.
+        If a bias or ban names an unknown token, or a bias is not a number.
     """
     bias = np.zeros(vocab.targets)
     for entry in config.bias:
@@ -250,7 +250,7 @@ def choose(
     Returns
     -------
     id : int
-        `NOT_FINITE` if a logit is no number, `NOTHING_LEFT` if all allowed ids are banned.
+        `NOT_FINITE` if a logit is not a number, `NOTHING_LEFT` if all allowed ids are banned.
     log_probability : float
         Of the id under the model, without settings.
     """

@@ -192,7 +192,7 @@ class Writer:
         column = int(np.flatnonzero(ids[row] < 0)[0])
         position = active[row].count + column
         if ids[row, column] == NOT_FINITE:
-            return SeqgenError("the model predicts values that are no numbers; train it again")
+            return SeqgenError("the model predicts values that are not numbers; train it again")
         if not positions.allowed[row].any():
             return DataError(
                 f"the tracker of codec {type(self._run.codec).__name__} allows no token at "

@@ -29,7 +29,7 @@ from seqgen.storage.signals import undivided
 #: Arguments of `generate` that a beam does without.
 _NOT_OF_A_BEAM = {"sample", "candidates", "seed", "batch_size", "progress"}
 
-#: Arguments of `generate` and `search` that are no JSON, or recorded under another name.
+#: Arguments of `generate` and `search` that are not JSON, or recorded under another name.
 _NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "progress"}
 
 
@@ -109,7 +109,7 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
         entries = read_description(folder / SAMPLES, Manifest)["pieces"]
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{folder} is no folder of samples ({error}); write one with seqgen generate"
+            f"{folder} is not a folder of samples ({error}); write one with seqgen generate"
         ) from error
     pieces: list[Piece] = []
     refused: list[str] = []

@@ -182,7 +182,7 @@ def read_run(folder: Path) -> Opened:
         info = read_description(folder / RUN)
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{folder} is no run folder ({error}); make one with seqgen train"
+            f"{folder} is not a run folder ({error}); make one with seqgen train"
         ) from error
     _check_format(folder, info)
     place = folder / RUN

@@ -136,7 +136,7 @@ class TensorFile:
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_file():
             # Opening a pipe would wait for a writer.
-            raise ValueError(f"{path.name} is no file")
+            raise ValueError(f"{path.name} is not a file")
         try:
             self._file: Any = _open(path, "numpy")
         except (OSError, safetensors.SafetensorError) as error:

@@ -54,7 +54,7 @@ def realigned(run: seqgen.Run, inks: Iterable[Ink]) -> Iterator[Ink]:
     codec = run.codec
     if not isinstance(codec, InkCodec) or codec.tokens_per_step > 1 or not codec.pen.alphabet:
         raise DataError(
-            f"{run.folder} is no run of ink with text and one token per point (points or grid)"
+            f"{run.folder} is not a run of ink with text and one token per point (points or grid)"
         )
     for ink in inks:
         yield _realigned(run, codec, ink) if ink.text.strip() else ink

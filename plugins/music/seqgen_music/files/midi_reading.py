@@ -64,7 +64,7 @@ def read_pieces(path: Path) -> list[Music | DataError]:
     Raises
     ------
     DataError
-        If the file is no MIDI file, has no note, or exceeds a limit above.
+        If the file is not a MIDI file, has no note, or exceeds a limit above.
     """
     if (size := path.stat().st_size) > MOST_BYTES:
         raise DataError(f"the file has {size:,} bytes; {MOST_BYTES:,} is the most")

@@ -37,7 +37,7 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 def write_midi(music: Music, path: Path) -> None:
     """Write a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
 
-    Notes without duration are left out, and so are metres whose denominator is no power of two.
+    Notes without duration are left out, and so are metres whose denominator is not a power of two.
     `playable` shortens notes that overlap.
 
     Raises

@@ -143,8 +143,8 @@ def _refuse_metre(metre: Metre, per_quarter: int) -> None:
     beats, unit = metre
     if 4 * per_quarter * beats % unit:
         raise DataError(
-            f"a bar of {metre_name(metre)} is no whole number of steps at {per_quarter} a quarter; "
-            f"set the codec option steps to a multiple of {unit // gcd(unit, 4 * beats)}"
+            f"a bar of {metre_name(metre)} is not a whole number of steps ({per_quarter} per "
+            f"quarter); set the codec option steps to a multiple of {unit // gcd(unit, 4 * beats)}"
         )
     if 4 * beats > LONGEST_BAR * unit:
         raise DataError(f"a bar of {metre_name(metre)} is longer than {LONGEST_BAR} quarters")

@@ -38,7 +38,7 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset
         if not mine:
             names = ", ".join(dict.fromkeys(_names(program)[0] for program in known))
             raise DataError(
-                f"{word!r} is no instrument of this model's corpus; name a family "
+                f"{word!r} is not an instrument of this model's corpus; name a family "
                 f"({names}), or an instrument or number of General MIDI that it had"
             )
         found.append(frozenset(mine))

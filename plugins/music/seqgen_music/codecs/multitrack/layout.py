@@ -91,7 +91,7 @@ class MultitrackLayout:
         if not self.table.has("composer", name):
             known = ", ".join(self.learned.composers)
             none = "all its files came from one folder, so none can be given"
-            raise DataError(f"{name!r} is no composer of this model's corpus: {known or none}")
+            raise DataError(f"{name!r} is not a composer of this model's corpus: {known or none}")
         return self.table.id("composer", name)
 
     def key_id(self, key: int) -> int:
@@ -124,8 +124,8 @@ class MultitrackLayout:
         pitch = self.numbers.pitch[(score.program == DRUMS).astype(np.intp), score.pitch]
         if len(unknown := np.flatnonzero(program < 0)):
             raise DataError(
-                f"{program_name(int(score.program[unknown[0]]))} is no instrument of this model's "
-                f"corpus: {', '.join(map(program_name, self.learned.programs))}"
+                f"{program_name(int(score.program[unknown[0]]))} is not an instrument of this "
+                f"model's corpus: {', '.join(map(program_name, self.learned.programs))}"
             )
         if len(unknown := np.flatnonzero(pitch < 0)):
             raise DataError(f"this model's corpus has no drum {score.pitch[unknown[0]]}")

@@ -28,7 +28,7 @@ _MIDDLES = (np.log(TEMPOS[1:]) + np.log(TEMPOS[:-1])) / 2
 #: MIDI velocities in one token.
 VELOCITIES = 4
 
-#: Fewest pieces of a composer. A folder with a single piece is no composer.
+#: Fewest pieces of a composer. A folder with a single piece is not a composer.
 FEWEST_PIECES = 2
 
 

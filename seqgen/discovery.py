@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import EntryPoint, entry_points
 from numbers import Integral
 from pathlib import Path
@@ -20,10 +21,16 @@ from seqgen.bounds import LARGEST
 from seqgen.errors import PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
+from seqgen.plugin_faults import distribution_of, note_owner, place_of
+from seqgen.plugin_guard import guarded, guarded_import
 from seqgen.vocab import Vocab
 
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"
+
+#: Members of a domain and of a codec class that have no default.
+DOMAIN_MEMBERS = ("codecs", "formats", "read", "write", "preview", "demo")
+CODEC_MEMBERS = ("options_type", "fit", "encode", "decode", "state", "from_state")
 
 Status = Literal["ok", "broken", "incompatible", "conflict"]
 
@@ -48,6 +55,8 @@ class Announced:
         If the status is not "ok": the cause and the way out.
     spec : DomainSpec or None
         The description from the plugin; None if it could not be loaded.
+    error : Exception or None
+        What importing the plugin raised.
     """
 
     name: str
@@ -58,10 +67,12 @@ class Announced:
     suffixes: tuple[str, ...] = ()
     problem: str = ""
     spec: DomainSpec | None = None
+    error: Exception | None = field(default=None, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all fields except the spec, ready for JSON."""
-        return {key: value for key, value in asdict(self).items() if key != "spec"}
+        """Return all fields except the spec and the exception, ready for JSON."""
+        names = [each.name for each in fields(self) if each.name not in ("spec", "error")]
+        return {name: getattr(self, name) for name in names}
 
 
 def find_domains() -> list[Announced]:
@@ -86,11 +97,14 @@ def load_domain(name: str) -> tuple[Domain, Announced]:
         raise PluginError(_no_such_domain(name))
     domain = _mark_conflicts([_look_into(point) for point in points])[0]
     if domain.spec is None or domain.status != "ok":
-        raise PluginError(f"the domain {name!r} cannot be used: {domain.problem}")
+        problem = PluginError(f"the domain {name!r} cannot be used: {domain.problem}")
+        raise problem from domain.error
     try:
         module, _, attribute = domain.spec.implementation.partition(":")
-        implementation = getattr(importlib.import_module(module), attribute)()
-    except (Exception, SystemExit) as error:
+        with guarded():
+            implementation = getattr(importlib.import_module(module), attribute)()
+        _check_members(implementation, Domain, DOMAIN_MEMBERS)
+    except Exception as error:
         raise PluginError(f"the domain {name!r} cannot be used: {_blame(domain, error)}") from error
     return implementation, domain
 
@@ -120,13 +134,30 @@ def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str,
         If the domain has no codec of that name.
     """
     if name is None:
-        return next(iter(domain.codecs.items()))
+        name = next(iter(domain.codecs))
     if name not in domain.codecs:
         raise PluginError(
             f"the domain {domain_name!r} has no codec {name!r}; it has {', '.join(domain.codecs)}"
             + _suggestion(name, domain.codecs)
         )
+    _check_members(domain.codecs[name], Codec, CODEC_MEMBERS)
     return name, domain.codecs[name]
+
+
+def _check_members(found: Any, protocol: type, required: tuple[str, ...]) -> None:
+    """Refuse a domain or codec class without the members that have no default."""
+    missing = [
+        name
+        for name in required
+        if inspect.getattr_static(found, name, None)
+        in (None, inspect.getattr_static(protocol, name, None))
+    ]
+    if missing:
+        kind = found if isinstance(found, type) else type(found)
+        raise PluginError(
+            f"{kind.__module__}.{kind.__qualname__} lacks {', '.join(missing)}, which every "
+            f"{protocol.__name__} has"
+        )
 
 
 def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
@@ -151,17 +182,21 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
     options = options_from(codec_class.options_type, saved["options"], f"codec {saved['name']}")
     vocab = Vocab.of(info["vocab"])
     try:
-        codec = codec_class.from_state(saved["state"], options)
+        codec, cause = codec_class.from_state(saved["state"], options), None
         difference = _misfit(codec, vocab)
     except Exception as error:
         # The state may come from another version; a plugin may fail on it in any way.
-        codec, difference = None, f"nothing of its state ({reason_of(error)})"
+        codec, cause, difference = (
+            None,
+            error,
+            f"nothing of its state ({reason_of(error)}{place_of(error)})",
+        )
     if codec is None or difference:
         raise PluginError(
             f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference} "
             f"in {folder}, unlike {info['distribution']} {info['version']}, which was used there; "
             f"install that version, or prepare and train again"
-        )
+        ) from cause
     return codec
 
 
@@ -200,49 +235,51 @@ def _is_within(value: Any, stop: int) -> bool:
 
 def _announcements() -> list[EntryPoint]:
     """Return the entry points without repetitions; an editable install may list one twice."""
-    unique = {
-        (_owner(point), point.name, point.value): point for point in entry_points(group=GROUP)
-    }
+    points = entry_points(group=GROUP)
+    unique = {(distribution_of(point), point.name, point.value): point for point in points}
     return [unique[key] for key in sorted(unique)]
 
 
-def _owner(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
-
-
 def _look_into(point: EntryPoint) -> Announced:
-    """Load one plugin module safely and return the domain named like the entry point.
-
-    Every plugin gets its own plugin manager, so a failed registration leaves nothing behind.
-    """
-    distribution, version = _owner(point)
+    """Load one plugin module safely and return the domain named like the entry point."""
+    distribution, version = distribution_of(point)
+    note_owner(point.module, distribution, version)
     blank = Announced(point.name, "broken", distribution, version)
     try:
-        manager = pluggy.PluginManager("seqgen")
-        manager.add_hookspecs(Hooks)
-        manager.register(point.load(), name=point.name)
-        manager.check_pending()
-        answers = manager.hook.seqgen_domains()
-        if not answers:
-            raise PluginError(f"module {point.value} implements no hook seqgen_domains")
-        specs = {spec.name: spec for spec in map(_checked, answers[0])}
+        specs = guarded_import(lambda: _specs(point))
         if point.name not in specs:
             raise PluginError(
                 f"its entry point is called {point.name!r}, but module {point.value} offers "
                 f"{', '.join(specs) or 'no domain'}"
             )
-    except (Exception, SystemExit) as error:
-        return replace(blank, problem=_blame(blank, error))
+    except Exception as error:
+        return replace(blank, problem=_blame(blank, error), error=error)
+    note_owner(specs[point.name].implementation, distribution, version)
     return _judge(blank, specs[point.name])
+
+
+def _specs(point: EntryPoint) -> dict[str, DomainSpec]:
+    """Import a plugin module and return the domains of its hook, by name.
+
+    Every plugin gets its own plugin manager, so a failed registration leaves nothing behind.
+    """
+    manager = pluggy.PluginManager("seqgen")
+    manager.add_hookspecs(Hooks)
+    manager.register(point.load(), name=point.name)
+    manager.check_pending()
+    answers = manager.hook.seqgen_domains()
+    if not answers:
+        raise PluginError(f"module {point.value} implements no hook seqgen_domains")
+    return {spec.name: spec for spec in map(_checked, answers[0])}
 
 
 def _checked(spec: object) -> DomainSpec:
     if not isinstance(spec, DomainSpec):
         raise PluginError(f"seqgen_domains must return DomainSpec objects, found {spec!r}")
-    for field, kind in (("name", str), ("summary", str), ("suffixes", tuple), ("contract", int)):
-        if not isinstance(value := getattr(spec, field), kind):
+    for name, kind in (("name", str), ("summary", str), ("suffixes", tuple), ("contract", int)):
+        if not isinstance(value := getattr(spec, name), kind):
             raise PluginError(
-                f"{field} of a DomainSpec must be of type {kind.__name__}, found {value!r}"
+                f"{name} of a DomainSpec must be of type {kind.__name__}, found {value!r}"
             )
     return spec
 
@@ -282,13 +319,14 @@ def _mark_conflicts(found: list[Announced]) -> list[Announced]:
     ]
 
 
-def _blame(domain: Announced, error: BaseException) -> str:
+def _blame(domain: Announced, error: Exception) -> str:
     """Return which distribution failed, why, and what to do."""
     if isinstance(error, ModuleNotFoundError):
         way_out = f"install what is missing, or reinstall {domain.distribution}"
     else:
         way_out = f"upgrade or uninstall {domain.distribution}, or tell its authors"
-    return f"{domain.distribution} {domain.version} fails to load ({reason_of(error)}); {way_out}"
+    reason = f"{reason_of(error)}{place_of(error)}"
+    return f"{domain.distribution} {domain.version} fails to load ({reason}); {way_out}"
 
 
 def _no_such_domain(name: str) -> str:

@@ -5,6 +5,7 @@
     SeqgenError                exit status 1
     ├── ConfigError            2   an invalid setting
     ├── PluginError            3   a domain that is missing, broken or too new
+    │   └── PluginFault        3   an exception of plugin code (in seqgen.plugin_faults)
     ├── DataError              4   an unusable file, piece or prompt
     │   └── CorpusError        4   a corpus folder that is empty, damaged or the wrong one
     ├── RunError               1   a run folder that is missing, damaged or already there
@@ -66,6 +67,8 @@ class Diverged(SeqgenError):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the message of an exception, with its type unless it is a `DataError`."""
+    """Return the message of an exception, with its type unless it is seqgen's own for users."""
     said, kind = str(error), type(error).__name__
-    return said if isinstance(error, DataError) else f"{kind}: {said}" if said else kind
+    if isinstance(error, DataError | PluginError):
+        return said
+    return f"{kind}: {said}" if said else kind

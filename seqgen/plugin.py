@@ -27,7 +27,7 @@ import pluggy
 
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
-from seqgen.errors import DataError
+from seqgen.errors import DataError, PluginError
 from seqgen.options import NoOptions as NoOptions
 from seqgen.unknown import Mended, Unknown
 
@@ -160,10 +160,7 @@ class Domain(Protocol):
         """Return the piece as images or sounds by MIME type (``image/png``, ``audio/wav`` ...)."""
 
     def describe(self, piece: Piece) -> Mapping[str, str | int | float]:
-        """Return facts about a piece for ``seqgen prepare --report``, such as its number of parts.
-
-        Return a few facts, beyond what `Codec.units` counts; none by default.
-        """
+        """Return a few facts for ``seqgen prepare --report``: ``{"parts": 4}``; none by default."""
         return {}
 
     def demo(self, folder: Path) -> Sequence[Path]:
@@ -218,8 +215,8 @@ class Predictor(Protocol):
 class Codec(Protocol):
     """Turns a piece into token ids and ids into a piece.
 
-    Ids are ``0 .. len(vocab) - 1``; the core adds START and END. Subclass it to get the defaults:
-    no features, no augmentation, no near-duplicates, no grammar.
+    Ids are ``0 .. len(vocab) - 1``; the core adds START and END. Required are `options_type`,
+    `options`, `vocab` and the first five methods; a subclass gets defaults for all else.
 
     Attributes
     ----------
@@ -231,7 +228,7 @@ class Codec(Protocol):
     vocab : sequence of str
         Token names in the order of their ids.
     feature_sizes : tuple of int
-        Number of values of each of the K features.
+        Number of values of each of the K features: ``(16,)`` for one, the sixteenth of a bar.
     boundaries : sequence of int
         Ids after which the model forgets everything, such as a paragraph or page token: the next
         token is predicted from the zero state. They derive from options and state.
@@ -255,6 +252,8 @@ class Codec(Protocol):
     min_p: float = 0.0
     groups: Sequence[int] = ()
 
+    # The five required methods.
+
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
         """Learn an alphabet, ranges or a codebook from pieces, and return the codec.
@@ -275,15 +274,6 @@ class Codec(Protocol):
             If the codec cannot encode this piece, or does not know one of its symbols.
         """
 
-    def mend_prompt(self, piece: Piece, unknown: Unknown) -> Mended:
-        """Return the piece without unknown symbols; by default `encode` refuses them."""
-        self.encode(piece)
-        return Mended(piece)
-
-    def mend_condition(self, condition: Any, unknown: Unknown) -> Mended:
-        """Return a condition for `tracker` without unknown symbols; unchanged by default."""
-        return Mended(condition)
-
     def decode(self, ids: Ids) -> Piece:
         """Return the piece of any ids ``(N,)``, also random or truncated ones; never fail."""
 
@@ -294,6 +284,17 @@ class Codec(Protocol):
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Rebuild the codec from `state` and options."""
 
+    # Optional methods. Override those that the domain needs.
+
+    def mend_prompt(self, piece: Piece, unknown: Unknown) -> Mended:
+        """Return the piece with "i" for an unknown "ï"; by default `encode` refuses the piece."""
+        self.encode(piece)
+        return Mended(piece)
+
+    def mend_condition(self, condition: Any, unknown: Unknown) -> Mended:
+        """Return a condition for `tracker` without unknown symbols; unchanged by default."""
+        return Mended(condition)
+
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Return a random variation of a training piece ``(N,)``, such as a transposition.
 
@@ -302,11 +303,11 @@ class Codec(Protocol):
         return ids
 
     def continuation(self, ids: Ids, start: int) -> Ids:
-        """Return the rest of a piece ``(N,)`` after `start` ids, as ids of a complete piece."""
+        """Return the ids ``(N,)`` from `start` as a complete piece, such as with its key first."""
         return ids[start:]
 
     def text_stream(self) -> Callable[[int], str] | None:
-        """Return a function from the next id of a piece to the text it adds, or None.
+        """Return a function from the next id to the text it adds: ``self.vocab.__getitem__``.
 
         With None, the default, pieces are not shown as text while they are generated.
         """
@@ -319,10 +320,10 @@ class Codec(Protocol):
         belongs to END.
         """
         name = type(self).__name__  # A body of a single raise would make the method abstract.
-        raise NotImplementedError(f"{name} has feature_sizes but no features()")
+        raise PluginError(f"{name} has feature_sizes but no features(); tell its authors")
 
     def masks(self, ids: Ids) -> NDArray[np.uint8] | None:
-        """Return which ids may come at each position of ids ``(N,)``; None if any id always may.
+        """Return which ids may come at each position of ids ``(N,)``, such as legal chess moves.
 
         Row i is the mask of ``tracker()`` after ``ids[:i]``, END last, as bits ``(N + 1, W)`` from
         `seqgen.grammar.packed`. Losses then count allowed ids only. The tracker may allow less than
@@ -353,7 +354,7 @@ class Codec(Protocol):
         return 1
 
     def most_tokens(self, condition: Any) -> int | None:
-        """Return the default limit in tokens for a condition; None lets the engine choose it."""
+        """Return the limit in tokens for a condition, such as 40 a letter; None leaves it open."""
         return None
 
     def place(self, ids: Ids, position: int) -> str:
@@ -377,7 +378,7 @@ class Codec(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows one sequence during generation."""
+    """Follows one sequence during generation; the engine copies it with ``copy.deepcopy``."""
 
     def features(self) -> Sequence[int]:
         """Return the features ``(K,)`` of the next position, the same as `Codec.features`."""

@@ -25,7 +25,7 @@ from seqgen.conformance import codecs, domains, models, trackers
 from seqgen.conformance.subject import NothingToCheck as NothingToCheck
 from seqgen.conformance.subject import Promise, subject_of
 from seqgen.discovery import load_domain
-from seqgen.errors import reason_of
+from seqgen.plugin_faults import naming_plugin_faults, reason_for
 
 PROMISES: tuple[Promise, ...] = (
     *domains.PROMISES,
@@ -50,10 +50,13 @@ class Check:
         ------
         AssertionError
             If the promise is broken.
+        PluginError
+            If plugin code raises an exception that the contract does not allow.
         NothingToCheck
             If the codec has no features, passages, tracker or boundaries to check.
         """
-        self.promise(subject_of(self.domain, self.codec), folder)
+        with naming_plugin_faults():
+            self.promise(subject_of(self.domain, self.codec), folder)
 
     def __str__(self) -> str:
         return f"{self.domain}-{self.codec}-{self.promise.__name__}"
@@ -90,7 +93,7 @@ def check_domain(name: str, folder: Path) -> int:
         except NothingToCheck:
             idle += 1
         except Exception as error:
-            failures.append(f"{check}: {reason_of(error)}")
+            failures.append(f"{check}: {reason_for(error)}")
     listed = "\n  ".join(failures)
     assert not failures, f"{len(failures)} of {len(checks)} checks failed:\n  {listed}"
     passed = len(checks) - idle

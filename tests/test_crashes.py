@@ -14,7 +14,7 @@ import seqgen
 import seqgen.data.preparation
 import seqgen.discovery
 import seqgen.errors
-from seqgen.data.deadline import within
+from seqgen.deadline import within
 
 
 @pytest.fixture

@@ -17,6 +17,14 @@ GOOD = """
         return [DomainSpec("NAME", "a domain", (".x",), "NAME_plugin_impl:Implementation", 2)]
 """
 
+IMPLEMENTATION = """
+class Codec:
+    options_type, encode, decode, state, fit, from_state = int, 1, 1, 1, 1, 1
+
+class Implementation:
+    codecs, formats, read, write, preview, demo = {"x": Codec}, (".x",), 1, 1, 1, 1
+"""
+
 BROKEN = {
     "import_error": ("import no_such_library", "No module named 'no_such_library'"),
     "system_exit": ("import sys; sys.exit('bye')", "SystemExit: bye"),
@@ -72,7 +80,7 @@ def by_name() -> dict[str, object]:
 
 def test_a_stranger_enters_by_the_same_door(install, tmp_path: Path) -> None:
     install("chess", GOOD.replace("NAME", "chess"))
-    (tmp_path / "chess_plugin_impl.py").write_text("class Implementation: codecs = {}")
+    (tmp_path / "chess_plugin_impl.py").write_text(IMPLEMENTATION)
     found = by_name()["chess"]
     assert (found.status, found.distribution, found.version) == ("ok", "seqgen-fake-chess", "2.5")
     assert found.summary == "a domain"
@@ -85,7 +93,7 @@ def test_a_change_of_its_source_is_noticed(install, tmp_path: Path) -> None:
     (tmp_path / "go_plugin_impl").mkdir()
     for name, code in (("__init__", "from go_plugin_impl.a import Implementation"), ("b", "")):
         (tmp_path / "go_plugin_impl" / f"{name}.py").write_text(code)
-    (tmp_path / "go_plugin_impl" / "a.py").write_text("class Implementation: codecs = {}")
+    (tmp_path / "go_plugin_impl" / "a.py").write_text(IMPLEMENTATION)
     implementation, _ = load_domain("go")
     before = source_digest(implementation)
     assert source_digest(implementation) == before

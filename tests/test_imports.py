@@ -29,6 +29,7 @@ GROUND = {
     "compiling": set(),
     "files": {"storage"},
     "model": {"storage"},
+    "plugin_guard": {"storage"},
     "testing": {"conformance"},
     "__init__": ROOMS.keys() - {"cli", "conformance"},
     "__main__": {"storage", "cli"},

@@ -22,6 +22,7 @@ import cyclopts
 import seqgen
 from seqgen.cli.printing import any_encoding, complain, flush, open_outputs
 from seqgen.errors import SeqgenError
+from seqgen.plugin_faults import naming_plugin_faults
 from seqgen.storage.signals import exit_status
 
 COMMANDS = {
@@ -66,14 +67,20 @@ def launch(
     config
         TOML file with options, in a table for each command, such as [train].
     traceback
-        Show the Python traceback of an error.
+        Show the Python traceback of an error, also of files that a plugin fails to read.
     """
+    if traceback:
+        import logging
+
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("seqgen.faults").setLevel(logging.DEBUG)
     try:
         from seqgen.cli.settings import check_numbers, read_settings
 
         read = () if config is None else (read_settings(config, app, COMMANDS),)
         app.config = (*read, check_numbers)
-        app(tokens)
+        with naming_plugin_faults():
+            app(tokens)
         flush()
     except BrokenPipeError:
         if traceback:

@@ -22,6 +22,7 @@ from seqgen.bounds import CountOrZero, check_fields
 from seqgen.cli.settings import named_values
 from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.files import plain_text, text_of
+from seqgen.plugin_faults import fault_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Inputs:
         except Exception as error:
             # A parser may fail in any way on a damaged file.
             reason = f"{reason_of(error)}{self._hint(path)}"
-            raise DataError(f"{path} cannot be read ({reason})") from error
+            raise fault_of(error) or DataError(f"{path} cannot be read ({reason})") from error
         for piece in pieces:
             if isinstance(piece, DataError):
                 raise DataError(f"{path}: {piece}") from piece

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -86,6 +88,16 @@ def declares_its_options(subject: Subject, folder: Path) -> None:
         assert options_from(declared, typed, "options") == declared(), declared
 
 
+def prints_nothing(subject: Subject, folder: Path) -> None:
+    """Reading, encoding, decoding and writing print nothing: standard output is for results."""
+    domain, codec, output = subject.domain, subject.codec, io.StringIO()
+    with redirect_stdout(output):
+        usable_pieces(domain, domain.demo(folder)[0])
+        codec.encode(subject.pieces[0])
+        subject.write(codec.decode(subject.ids[0]), folder / f"quiet{domain.formats[0]}")
+    assert not output.getvalue(), output.getvalue()[:200]
+
+
 PROMISES: tuple[Promise, ...] = (
     announces_itself,
     declares_its_options,
@@ -94,4 +106,5 @@ PROMISES: tuple[Promise, ...] = (
     writes_every_format,
     describes_pieces,
     shows_pieces,
+    prints_nothing,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
+from seqgen.generation.pieces import branch_tracker
 from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Tracker
 from seqgen.plugin_checks import checked_masks, next_mask
@@ -101,6 +102,23 @@ def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
                 tracker.push(int(ids[position]))
 
 
+def copies_its_tracker(subject: Subject, folder: Path) -> None:
+    """A copy of a tracker is independent: what is pushed to it does not change the original."""
+    codec, ids = subject.codec, subject.ids[0].tolist()
+    tracker, twin = codec.tracker(), codec.tracker()
+    if tracker is None or twin is None:
+        raise NothingToCheck("the codec has no tracker")
+    for token in ids[:20]:
+        copied = branch_tracker(tracker, codec)
+        assert copied is not None
+        for other in ids[:20]:
+            copied.push(other)
+        np.testing.assert_array_equal(next_mask(codec, tracker), next_mask(codec, twin))
+        np.testing.assert_array_equal(tracker.features(), twin.features())
+        tracker.push(token)
+        twin.push(token)
+
+
 def _possible(codec: Codec, tracker: Tracker) -> list[int]:
     """Return the ids that may come next, END last."""
     mask = next_mask(codec, tracker)
@@ -114,5 +132,6 @@ PROMISES: tuple[Promise, ...] = (
     tracks_its_features,
     allows_real_pieces,
     always_allows_something,
+    copies_its_tracker,
     masks_as_it_tracks,
 )

@@ -33,10 +33,22 @@ _OPEN_FILES = (Path("/dev"), Path("/proc"))
 
 @dataclass(frozen=True)
 class Skipped:
-    """A source that was skipped, and why."""
+    """A source that was skipped, and why.
+
+    Attributes
+    ----------
+    source, reason : str
+    fault : str
+        The traceback if plugin code failed against the contract, also in another process.
+    """
 
     source: str
     reason: str
+    fault: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return source and reason, as ``corpus.json`` has them."""
+        return {"source": self.source, "reason": self.reason}
 
 
 @dataclass

@@ -15,6 +15,7 @@ from seqgen.discovery import Announced, codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugin_faults import fault_of
 from seqgen.vocab import Vocab
 
 
@@ -74,7 +75,7 @@ def suggested_codec(
     try:
         name, reason = domain.suggest(pieces)
     except Exception as error:
-        raise PluginError(
+        raise fault_of(error) or PluginError(
             f"{found.distribution} {found.version} cannot choose a codec for these files "
             f"({reason_of(error)}); name one of {', '.join(domain.codecs)}, and tell its authors"
         ) from error
@@ -109,7 +110,7 @@ def fitted_codec(choice: Choice, readers: Sequence[Reader], found: Announced) ->
         # Without a piece there is nothing wrong with the codec.
         raise readers[0].nothing_usable(str(error) if some else "") from error
     except Exception as error:
-        raise PluginError(
+        raise fault_of(error) or PluginError(
             f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
             f"fitted on these files ({reason_of(error)}); tell its authors"
         ) from error

@@ -29,9 +29,11 @@ from seqgen.discovery import Announced, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.storage.locks import hold
 
 
+@naming_faults
 @checked
 def prepare(
     domain: str,
@@ -121,7 +123,7 @@ def prepare(
             for file, digest in digests.items()
         ],
     }
-    left_out = [asdict(entry) for entry in sources.skipped]
+    left_out = [entry.as_json() for entry in sources.skipped]
     key = _key(info | {"source": source_digest(implementation), "skipped": left_out})
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
@@ -215,7 +217,7 @@ def _store(
             if SPLITS.index(split) not in splits:
                 raise reader.nothing_usable("" if seed is not None else f"split {split}")
         skipped = (entry for reader in readers.values() for entry in reader.skipped)
-        info["skipped"] = [asdict(entry) for entry in skipped]
+        info["skipped"] = [entry.as_json() for entry in skipped]
         info["unread"] = readers["train"].unread
         leaders = writer.near_duplicates.leaders(ranks)
         if seed is None:
@@ -225,6 +227,7 @@ def _store(
         writer.finish(info, segments, leaders)
 
 
+@naming_faults
 def write_corpus(
     folder: Path | str,
     domain: str,

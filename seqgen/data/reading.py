@@ -21,12 +21,14 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.data.deadline import TooLong, within
 from seqgen.data.finding import Skipped, Sources, shown, unread_text
 from seqgen.data.workers import share_out
-from seqgen.errors import CorpusError, DataError, reason_of
+from seqgen.deadline import TooLong, within
+from seqgen.errors import CorpusError, DataError
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugin_faults import LOG, reason_for, traceback_of
+from seqgen.plugin_guard import guarded, guarded_items
 from seqgen.unknown import Mended, OrError
 
 #: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
@@ -208,6 +210,8 @@ class Reader:
         for content in contents:
             if isinstance(content, Skipped):
                 self._refused.append(content)
+                if content.fault:
+                    LOG.debug("%s", content.fault)
             else:
                 yield content
 
@@ -314,7 +318,8 @@ def _read_file(
     """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
     number = 0
     try:
-        for number, piece in enumerate(domain.read(file, options), 1):
+        reading = guarded_items(lambda: domain.read(file, options))
+        for number, piece in enumerate(reading, 1):
             source = name if number == 1 else f"{name}, piece {number}"
             if isinstance(piece, DataError):
                 yield Skipped(source, str(piece))
@@ -325,7 +330,7 @@ def _read_file(
     except Exception as error:
         # A parser may fail in any way on a damaged file; the other files are still read.
         place = f"after piece {number}: " if number else ""
-        yield Skipped(name, place + reason_of(error))
+        yield Skipped(name, place + reason_for(error), traceback_of(error))
         return
     if not number:
         yield Skipped(name, "holds no piece")
@@ -334,12 +339,13 @@ def _read_file(
 def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
     """Return the source of a piece with its encoded form, or the reason why it is skipped."""
     try:
-        mended = _mended(codec, piece, unknown)
-        ids = codec.encode(mended.piece)
-        facts = dict(domain.describe(mended.piece))
+        with guarded():
+            mended = _mended(codec, piece, unknown)
+            ids = codec.encode(mended.piece)
+            facts = dict(domain.describe(mended.piece))
     except Exception as error:
         # As in reading: one bad piece does not stop the others.
-        return Skipped(source, reason_of(error))
+        return Skipped(source, reason_for(error), traceback_of(error))
     if not len(ids):
         left = "nothing is left of its symbols" if mended.changes else "holds an empty piece"
         return Skipped(source, left)

@@ -30,6 +30,7 @@ from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.model import SequenceLSTM, State
 from seqgen.plugin import Ids, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 
 #: Steps between two updates of the network.
@@ -165,6 +166,7 @@ class AdaptiveReader:
             self._read += len(steps.inputs)
 
 
+@naming_faults
 def score_adaptively(
     run: Run, pieces: Iterable[Piece], corpus: Corpus | None = None
 ) -> Iterator[Score]:
@@ -207,6 +209,7 @@ def score_spans_adaptively(
         yield Score(count, float(nats[:count].sum()), end_nats, span_units(run, span))
 
 
+@naming_faults
 def adapt(run: Run, piece: Piece) -> Run:
     """Return the run with a model that has learned from a piece, read once from START.
 

@@ -21,6 +21,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated_split
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -92,6 +93,7 @@ class Comparison:
         }
 
 
+@naming_faults
 def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) -> list[Comparison]:
     """Compare generated pieces with held-out pieces of the corpus.
 

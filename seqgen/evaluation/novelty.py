@@ -17,6 +17,7 @@ from seqgen.bounds import CountOrZero, checked
 from seqgen.compiling import compiled
 from seqgen.data.corpus import Corpus
 from seqgen.plugin import Ids
+from seqgen.plugin_faults import naming_faults
 
 #: Lengths of the n-grams whose copied share is measured.
 LENGTHS = (4, 8, 16, 32)
@@ -56,6 +57,7 @@ class Novelty:
     copied: dict[int, float]
 
 
+@naming_faults
 @checked
 def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelty:
     """Compare a piece with all training pieces.

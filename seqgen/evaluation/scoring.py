@@ -18,6 +18,7 @@ from seqgen.data.lanes import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 
 
@@ -49,6 +50,7 @@ class Score:
     free: tuple[float, float] | None = None
 
 
+@naming_faults
 def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
     """Score pieces, in order; only their ids take more memory for longer pieces.
 

@@ -28,6 +28,7 @@ from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.evaluation.scoring import score_spans
 from seqgen.files import CORPUS
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
 
@@ -115,12 +116,13 @@ class ScoreTable:
             "pieces": [asdict(row) for row in self.rows],
             "total": asdict(self.total),
             "likelihoods": self.likelihoods,
-            "skipped": [asdict(entry) for entry in self.outcome.skipped],
+            "skipped": [entry.as_json() for entry in self.outcome.skipped],
             "unread": self.outcome.unread,
             "unknown": changes_as_json(self.outcome.changes),
         }
 
 
+@naming_faults
 def score_table(
     run: Run,
     paths: Sequence[Path | str] = (),

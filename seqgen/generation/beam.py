@@ -19,9 +19,11 @@ from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 
 
+@naming_faults
 @checked
 def search(
     run: Run,

@@ -18,6 +18,7 @@ from seqgen.generation.pieces import Generated, Primed
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer, read_prompt
 from seqgen.plugin import Ids, Piece
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]
@@ -30,6 +31,7 @@ Progress: TypeAlias = Callable[[int, int, Sequence[int]], None]
 BATCH = 32
 
 
+@naming_faults
 def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Primed:
     """Let a model read a prompt, in one pass, for any number of pieces.
 
@@ -50,6 +52,7 @@ def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Pr
     return primed
 
 
+@naming_faults
 @checked
 def generate(
     run: Run,
@@ -145,6 +148,7 @@ def generate(
             raise interrupt
 
 
+@naming_faults
 @checked
 def stream(
     run: Run,

@@ -12,9 +12,10 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from seqgen.errors import DataError
+from seqgen.errors import DataError, PluginError, reason_of
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.plugin_faults import fault_of
 from seqgen.storage.tensors import ANY, Kind, TensorFile
 
 #: Why a piece stopped.
@@ -166,4 +167,10 @@ class Draft:
 
 def branch_tracker(tracker: Tracker | None, codec: Codec) -> Tracker | None:
     """Return an independent copy of a tracker, which shares the codec."""
-    return copy.deepcopy(tracker, {id(codec): codec})
+    try:
+        return copy.deepcopy(tracker, {id(codec): codec})
+    except Exception as error:
+        raise fault_of(error) or PluginError(
+            f"{type(tracker).__module__}.{type(tracker).__qualname__} cannot be copied "
+            f"({reason_of(error)}); a tracker must survive copy.deepcopy; tell its authors"
+        ) from error

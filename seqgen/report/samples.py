@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 from seqgen.bounds import Beam, Count, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, DataError, RunError, reason_of
+from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.evaluation.novelty import measure_novelty
 from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
 from seqgen.generation.beam import search
@@ -22,6 +22,7 @@ from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
 from seqgen.options import options_from
 from seqgen.plugin import Piece
+from seqgen.plugin_faults import naming_faults, reason_for
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
@@ -137,7 +138,7 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
         except OSError as error:
             raise DataError(f"{folder / name} cannot be read back ({error})") from error
         except Exception as error:  # a parser may fail in any way
-            refused.append(f"{name}: {reason_of(error)}")
+            refused.append(f"{name}: {reason_for(error)}")
     if not pieces:
         reason = f" ({refused[0]})" if refused else ""
         raise DataError(
@@ -147,6 +148,7 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
     return pieces, refused
 
 
+@naming_faults
 @checked
 def generate_samples(
     run: Run,
@@ -228,6 +230,7 @@ def _recorded(run: Run, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return recorded
 
 
+@naming_faults
 def write_samples(
     run: Run,
     new: Iterable[Generated],

@@ -36,6 +36,12 @@ def exit_status() -> int:
     return 128 + (received[0] if received else signal.SIGINT)
 
 
+def came_from_signal() -> bool:
+    """Return whether a KeyboardInterrupt may come from a signal, and not from a plugin's code."""
+    handler = signal.getsignal(signal.SIGINT)
+    return bool(received) if handler is _end else handler is not signal.SIG_IGN
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     received.append(number)
     raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
 from seqgen.files import RUN, new_folder, refuse_existing, write_atomic, write_json
 from seqgen.plugin import CONTRACT
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from seqgen.training.autopilot import Plan
 
 
+@naming_faults
 def create_run(
     folder: Path | str,
     corpus: Corpus,

@@ -19,6 +19,7 @@ from seqgen.data.spans import evaluated
 from seqgen.errors import InUse, RunError
 from seqgen.evaluation.ngram import baseline
 from seqgen.files import RUN, write_json
+from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.run.results import CHECKPOINTS, WEIGHTS
 from seqgen.storage.locks import hold, sweep
@@ -34,6 +35,7 @@ from seqgen.training.parallel import join
 _in_training: set[Path] = set()
 
 
+@naming_faults
 def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
     """Train a run and keep its best model; yield reports, about one a second.
 
@@ -117,6 +119,7 @@ def _sole_training(run: Run) -> Iterator[None]:
             _in_training.remove(folder)
 
 
+@naming_faults
 def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
     """Measure the validation loss of n-gram models, once, and keep it in the run folder.
 

@@ -143,7 +143,7 @@ def test_score_holds_no_piece_that_it_has_read(
     alive: set[int] = set()
     most = []
 
-    def encoded(*_):
+    def encoded(*_, **__):
         codec = seqgen.load(trained, "cpu").codec
         for number in range(200):
             ids = codec.encode("one green bottle")

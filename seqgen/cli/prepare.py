@@ -147,7 +147,7 @@ def prepare_corpus(
 
 
 def _listed(option: str, paths: tuple[Path, ...]) -> list[Path]:
-    """Return the paths, with those in the lines of LIST in the place of @LIST.
+    """Return the paths, with the lines of LIST instead of @LIST.
 
     Raises
     ------

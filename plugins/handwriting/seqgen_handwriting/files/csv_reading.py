@@ -1,4 +1,4 @@
-"""CSV reader: one point a row, with the columns drawing, stroke, x, y and optionally t and text."""
+"""CSV reader: one point per row; columns drawing, stroke, x, y and optionally t and text."""
 
 from __future__ import annotations
 

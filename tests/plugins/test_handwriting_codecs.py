@@ -36,8 +36,10 @@ from seqgen.errors import ConfigError, DataError
 from seqgen.evaluation import loss, predictor
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.predictor import NetworkPredictor
+from seqgen.grammar import unpacked
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import DomainSpec
+from seqgen.plugin_checks import next_mask
 from seqgen.vocab import Vocab
 
 SMALL = {
@@ -54,6 +56,7 @@ PROMISES = [
     *(codecs.augments_within_its_vocabulary, trackers.has_features_in_range),
     *(trackers.has_features_of_the_past, trackers.tracks_its_features),
     *(trackers.allows_real_pieces, trackers.always_allows_something, codecs.continues_pieces),
+    *(trackers.masks_as_it_tracks,),
 ]
 
 LINES = list(demo_lines(40))[::5]
@@ -201,6 +204,72 @@ def test_variations_keep_strokes_letters_and_text() -> None:
         lengths.add(line.points - varied.points)
         broken += varied.text.count("\n")
     assert min(lengths) >= 0 and len(lengths) > 1 and broken
+
+
+def assert_masks_are_those_of_the_tracker(codec, ids: np.ndarray) -> np.ndarray:
+    """Compare `masks` with the tracker at every position; return them as bool (N + 1, V + 1)."""
+    masks, tracker = unpacked(codec.masks(ids), len(codec.vocab) + 1), codec.tracker()
+    for position, mask in enumerate(masks):
+        np.testing.assert_array_equal(mask, next_mask(codec, tracker), str(position))
+        if position < len(ids):
+            tracker.push(int(ids[position]))
+    return masks
+
+
+@CODECS
+@pytest.mark.parametrize("corpus", ["lines", "drawings"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_masks_are_those_of_the_tracker_after_any_ids(kind, corpus: str, data) -> None:
+    codec, pen = FITTED[kind, corpus], FITTED[kind, corpus].pen
+    # A few ids of each action, so that letters are begun, left and announced in any order.
+    kinds = [np.flatnonzero(pen.actions == action)[-3:] for action in range(7)]
+    token = st.sampled_from([part for part in kinds if len(part)]).flatmap(st.sampled_from)
+    ids = np.array(data.draw(st.lists(token, max_size=40)), np.int64)
+    assert_masks_are_those_of_the_tracker(codec, ids)
+
+
+@CODECS
+@pytest.mark.parametrize("corpus", ["lines", "drawings"])
+def test_masks_allow_real_pieces_and_their_variations(kind, corpus: str) -> None:
+    codec, end = FITTED[kind, corpus], len(FITTED[kind, corpus].vocab)
+    for seed, piece in enumerate(LINES[:4] if corpus == "lines" else DRAWINGS):
+        ids, rng = codec.encode(piece), np.random.default_rng(seed)
+        # A drawing is allowed in a corpus of lines as well, and the rest of a piece that was cut.
+        drawing = codec.encode(replace(piece, text="", letters=None))
+        rest = codec.continuation(ids, int(rng.integers(1, len(ids))))
+        for whole in (ids, codec.augment(ids, rng), drawing, rest):
+            masks = assert_masks_are_those_of_the_tracker(codec, whole)
+            assert masks[np.arange(len(whole) + 1), np.append(whole, end)].all()
+            cut = int(rng.integers(len(whole)))
+            np.testing.assert_array_equal(
+                codec.masks(whole[:cut]), codec.masks(whole)[: cut + 1], "looks ahead"
+            )
+
+
+@CODECS
+def test_masks_tell_the_situations_of_a_word_apart(kind) -> None:
+    codec = FITTED[kind, "lines"]
+    pen = codec.pen
+    steps = codec.encode(DRAWINGS[0])[: codec.tokens_per_step].tolist()
+    ids = [*pen.announce("a "), *steps, pen.advance, pen.advance, *steps]
+    aim, draw = ("direction",) if kind is PolarCodec else ("draw", "move"), codec.vocab
+    groups = {"letter": "letter", "advance": "advance", "END": "END"} | {
+        name.split()[0]: "step" for name in draw if name.startswith(aim)
+    }
+    found = [
+        {groups.get(name.split()[0], "length") for name in np.array([*draw, "END"])[mask]}
+        for mask in assert_masks_are_those_of_the_tracker(codec, np.array(ids))
+    ]
+    length = [{"length"}] * (codec.tokens_per_step - 1)
+    assert found == [
+        {"step", "letter"},  # nothing yet
+        *[{"letter", "advance"}] * 2,  # a and the blank are announced
+        # The first point of a piece has no token: it belongs to this letter.
+        *[{"step", "advance"}, *length, {"step", "advance"}],
+        *[{"advance"}, {"step", "letter", "END"}],  # the blank, and the end of the word
+        *[*length, {"step", "letter", "END"}],
+    ]
 
 
 @CODECS

@@ -269,6 +269,14 @@ class InkCodec(Codec):
         """Return the features of every position ``(N + 1, 5)``, or ``(N + 1, 9)`` with text."""
         return self.pen.follow(ids)[1]
 
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return which ids may come at every position, as bits ``(N + 1, W)``.
+
+        Every letter with ink gets a point, a blank gets none, and a piece does not end in a word.
+        With `polar` a length follows each direction.
+        """
+        return self.pen.masks(ids)
+
     def tracker(self, condition: Any = None) -> PenTracker:
         """Return the tracker of one piece.
 

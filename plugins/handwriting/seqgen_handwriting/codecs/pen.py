@@ -21,18 +21,24 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.files import plain_text
+from seqgen.grammar import packed
 from seqgen.plugin import Ids
 from seqgen_handwriting.codecs.pen_states import (
     ADVANCE,
     AIMED,
+    AIMING,
     ANGLE,
     ANNOUNCED,
+    BARE,
+    BETWEEN_WORDS,
+    BLANK,
     DONE,
     DRAW,
     DRAW_LENGTH,
     FIELDS,
     FOUND,
     HEIGHTS,
+    INKED,
     LAST_STEPS,
     LETTER,
     MOST_DRAWN,
@@ -43,12 +49,17 @@ from seqgen_handwriting.codecs.pen_states import (
     OFFSETS,
     OPEN,
     PLACES,
+    SITUATIONS,
+    SPELLING,
+    START,
     State,
     X,
     Y,
     describe,
     follow,
     push,
+    situation,
+    situations,
 )
 from seqgen_handwriting.codecs.trace import Trace
 from seqgen_handwriting.ink import Ink
@@ -89,6 +100,8 @@ class Pen:
     max_points : int64 array (A,)
     blank : bool array (A,)
         Which letters have no ink.
+    grammar : bool array (SITUATIONS, V + 1)
+        Which ids may come in each situation of the pen, END last.
     """
 
     def __init__(
@@ -115,10 +128,27 @@ class Pen:
             *((len(alphabet) + 1, len(alphabet) + 1) if alphabet else ()),
             *((MOST_IN_LETTER + 1, HEIGHTS) if alphabet else ()),
         )
+        self.grammar = self._masks_of_situations()
+        self._packed = packed(self.grammar)  # (SITUATIONS, W)
 
     def mask(self, *actions: int) -> NDArray[np.bool_]:
         """Return which ids have one of these actions ``(V + 1,)``; the last, END, has none."""
         return np.append(np.isin(self.actions, actions), False)
+
+    def _masks_of_situations(self) -> NDArray[np.bool_]:
+        """Return `grammar`: every letter with ink gets a point, and no piece ends in a word."""
+        angles, end = self.mask(ANGLE), np.append(np.zeros(len(self.vocab), bool), True)
+        step = angles if angles.any() else self.mask(DRAW, MOVE)
+        letters, advance = self.mask(LETTER), self.mask(ADVANCE)
+        masks = np.zeros((SITUATIONS, len(self.vocab) + 1), bool)
+        masks[START] = step | letters
+        masks[BETWEEN_WORDS] = step | letters | end
+        masks[SPELLING] = letters | advance
+        masks[BLANK] = advance
+        masks[BARE] = step
+        masks[INKED] = step | advance
+        masks[AIMING] = self.mask(DRAW_LENGTH, MOVE_LENGTH)
+        return masks
 
     def new_state(self) -> State:
         """Return the state before the first token ``(FIELDS,)``: the first point is drawn."""
@@ -135,6 +165,18 @@ class Pen:
         row = np.zeros(len(self.feature_sizes), np.int64)
         describe(state, text, row)
         return row
+
+    def situation(self, state: State, text: Ids) -> int:
+        """Return the situation of a state, a row of `grammar`."""
+        return int(situation(state, text, self.blank))
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return which ids may come at every position of ids, as bits ``(N + 1, W)``."""
+        found, text = np.empty(len(ids) + 1, np.int64), np.zeros(len(ids) + 1, np.int64)
+        ids, state = np.asarray(ids, np.int64), self.new_state()
+        tables = self.actions, self.values, self.first_letter, self.blank
+        situations(ids, *tables, state, text, found)
+        return self._packed.take(found, axis=0)  # (N + 1, W)
 
     def follow(self, ids: Ids) -> tuple[State, Ids, Ids]:
         """Return the states, the features and the announced letters of ids.

@@ -1,4 +1,4 @@
-"""The state of a pen, and what each token does to it: compiled functions of numbers.
+"""The state of a pen, what each token does to it and what may come next: compiled functions.
 
 A state is a row of FIELDS numbers. The text, all letters announced so far, is an array beside it.
 """
@@ -19,6 +19,11 @@ DRAW, MOVE, ANGLE, DRAW_LENGTH, MOVE_LENGTH, LETTER, ADVANCE = range(7)
 #: Fields of a state: the place of the pen, where its stroke and its letter began, and counts.
 X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST_STEP = range(9)
 COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
+
+#: Situations of a pen; the grammar has one mask for each. START has no step yet. In SPELLING the
+#: announced letters of a word are not all written. In BLANK, BARE and INKED the pen is at a letter:
+#: a blank, one without a point yet, and one with a point. AIMING waits for the length of a step.
+START, BETWEEN_WORDS, SPELLING, BLANK, BARE, INKED, AIMING, SITUATIONS = range(8)
 
 #: Largest values of the features that count the strokes of a letter or a drawing, the points of a
 #: stroke and the points of a letter. Larger counts get the same value.
@@ -142,3 +147,37 @@ def follow(
         letter = token - first_letter
         push(state, text, actions[token], values[token, 0], values[token, 1], letter, blank)
         describe(state, text, rows[step + 1])
+
+
+@compiled
+def situation(state: State, text: Ids, blank: NDArray[np.bool_]) -> int:
+    """Return the situation of a state."""
+    if state[AIMED]:
+        return AIMING
+    if state[OPEN]:
+        if blank[text[int(state[DONE])]]:
+            return BLANK
+        return INKED if state[IN_LETTER] else BARE
+    if state[ANNOUNCED] > state[DONE]:
+        return SPELLING
+    return BETWEEN_WORDS if state[STEPS] else START
+
+
+@compiled
+def situations(
+    ids: Ids,
+    actions: Ids,
+    values: NDArray[np.float64],
+    first_letter: int,
+    blank: NDArray[np.bool_],
+    state: State,
+    text: Ids,
+    found: Ids,
+) -> None:
+    """Write the situations (N + 1,) before and after each token; `state` becomes the last one."""
+    found[0] = situation(state, text, blank)
+    for step in range(len(ids)):
+        token = ids[step]
+        letter = token - first_letter
+        push(state, text, actions[token], values[token, 0], values[token, 1], letter, blank)
+        found[step + 1] = situation(state, text, blank)

@@ -9,19 +9,15 @@ from numpy.typing import NDArray
 
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import (
-    ADVANCE,
     AIMED,
     ANGLE,
     ANNOUNCED,
+    BLANK,
     DONE,
-    DRAW,
-    DRAW_LENGTH,
     IN_LETTER,
-    LETTER,
     MOVE,
     MOVE_LENGTH,
     OPEN,
-    STEPS,
 )
 
 
@@ -42,34 +38,20 @@ class PenTracker:
         self._asked: int | None = None
         self._state, self._text = pen.new_state(), np.zeros(64, np.int64)
         angles = pen.mask(ANGLE)
-        self._step = angles if angles.any() else pen.mask(DRAW, MOVE)
-        self._length = pen.mask(DRAW_LENGTH, MOVE_LENGTH)
         self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH))
-        self._letters, self._advance = pen.mask(LETTER), pen.mask(ADVANCE)
-        self._end = np.zeros(len(pen.vocab) + 1, bool)
-        self._end[-1] = True
 
     def features(self) -> Sequence[int]:
         """Return the row of the codec's features for the next position."""
         return list(self._pen.row(self._state, self._text).tolist())
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token ``(V + 1,)``.
+        """Return the mask of the next token ``(V + 1,)``, that of `Pen.grammar`.
 
-        Every letter with ink gets a point, a piece does not end within a word, and the pen is
-        lifted before a new line of a dictated text.
+        The pen is also lifted before a new line of a dictated text.
         """
-        state = self._state
         if self._dictated is not None and self._begins_a_line():
-            return self._lift[int(state[AIMED])]
-        if state[AIMED]:
-            return self._length
-        if state[OPEN]:
-            return self._step | self._advance if state[IN_LETTER] else self._step
-        if state[ANNOUNCED] > state[DONE]:
-            return self._letters | self._advance
-        mask = self._step | self._letters
-        return mask | self._end if state[STEPS] else mask
+            return self._lift[int(self._state[AIMED])]
+        return self._pen.grammar[self._pen.situation(self._state, self._text)]
 
     def forced(self) -> int | None:
         """Return ADVANCE after a blank or a full letter, the next dictated token, or END."""
@@ -90,11 +72,10 @@ class PenTracker:
         if state[AIMED]:
             return None
         if state[OPEN]:
-            letter = self._text[int(state[DONE])]
-            is_full = (
-                self._dictated is not None and state[IN_LETTER] >= self._pen.max_points[letter]
-            )
-            return self._pen.advance if is_full or self._pen.blank[letter] else None
+            most = self._pen.max_points[self._text[int(state[DONE])]]
+            is_full = self._dictated is not None and state[IN_LETTER] >= most
+            is_blank = self._pen.situation(state, self._text) == BLANK
+            return self._pen.advance if is_full or is_blank else None
         if self._dictated is None:
             return None
         line_break = self._pen.announce("\n")

@@ -501,6 +501,15 @@ def test_a_network_is_scored_alike_in_any_company(monkeypatch) -> None:
         ink_nats(FITTED[PolarCodec, "drawings"], DRAWINGS[0], np.zeros((1, 1)))
 
 
+def test_likelihoods_count_ids_that_the_grammar_forbids() -> None:
+    codec = FITTED[PointsCodec, "lines"]
+    ids = codec.encode(LINES[0])
+    [found] = untrained(codec).log_probabilities([ids])
+    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1.0)
+    forbidden = ~unpacked(codec.masks(ids), len(codec.vocab) + 1)
+    assert forbidden.any(axis=1).all() and (found[forbidden] > -10).all()
+
+
 def test_drawings_are_scored_while_they_come(monkeypatch) -> None:
     monkeypatch.setattr(loss, "LANES", 4)
     given: list[ref[Ink]] = []

@@ -252,7 +252,8 @@ def test_masks_tell_the_situations_of_a_word_apart(kind) -> None:
     codec = FITTED[kind, "lines"]
     pen = codec.pen
     steps = codec.encode(DRAWINGS[0])[: codec.tokens_per_step].tolist()
-    ids = [*pen.announce("a "), *steps, pen.advance, pen.advance, *steps]
+    word = [*pen.announce("at "), *steps, pen.advance, *steps, pen.advance, pen.advance]
+    ids = [*word, *steps]
     aim, draw = ("direction",) if kind is PolarCodec else ("draw", "move"), codec.vocab
     groups = {"letter": "letter", "advance": "advance", "END": "END"} | {
         name.split()[0]: "step" for name in draw if name.startswith(aim)
@@ -264,9 +265,10 @@ def test_masks_tell_the_situations_of_a_word_apart(kind) -> None:
     length = [{"length"}] * (codec.tokens_per_step - 1)
     assert found == [
         {"step", "letter"},  # nothing yet
-        *[{"letter", "advance"}] * 2,  # a and the blank are announced
-        # The first point of a piece has no token: it belongs to this letter.
+        *[{"letter", "advance"}] * 3,  # a, t and the blank are announced
+        # The first point of a piece has no token: it belongs to a. t has no point yet.
         *[{"step", "advance"}, *length, {"step", "advance"}],
+        *[{"step"}, *length, {"step", "advance"}],
         *[{"advance"}, {"step", "letter", "END"}],  # the blank, and the end of the word
         *[*length, {"step", "letter", "END"}],
     ]

@@ -29,10 +29,12 @@ class NetworkPredictor:
     ----------
     run : Run
         A trained model with its codec; it stays as it is.
+    grammar : bool
+        Whether ids that the codec's masks forbid get no probability.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, grammar: bool = True) -> None:
+        self._run, self._grammar = run, grammar
 
     def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
         """Yield the log-probabilities of every id at every position of each piece.
@@ -47,8 +49,8 @@ class NetworkPredictor:
         Yields
         ------
         float64 array (N + 1, V')
-            Row i predicts position i from the ids before it. The last column is END. Ids that
-            the codec's masks forbid are -inf, unless the piece has one there.
+            Row i predicts position i from the ids before it. The last column is END. With
+            `grammar`, ids that the codec's masks forbid are -inf, unless the piece has one there.
         """
         codec, vocab = self._run.codec, self._run.vocab
         spans = (Span(vocab, ids, codec_rows(codec, ids)) for ids in pieces)
@@ -62,7 +64,9 @@ class NetworkPredictor:
         rows = [np.empty((len(span), model.targets)) for span in group]
         filled = [0] * len(group)
         for part in read(model, group):
-            logits = under_grammar(part.logits.double(), part.targets, part.allowed)  # (N, V')
+            logits = part.logits.double()  # (N, V')
+            if self._grammar:
+                logits = under_grammar(logits, part.targets, part.allowed)
             found = logits.log_softmax(-1).cpu().numpy()
             for lane in np.unique(part.lanes).tolist():
                 own = found[part.lanes == lane]

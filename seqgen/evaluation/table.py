@@ -312,4 +312,4 @@ def _likelihoods(
         return {}
     domain = run.info["domain"]
     pieces = original_pieces(domain, paths, run.codec, unknown, read_options=reading)
-    return dict(run.domain.likelihoods(run.codec, NetworkPredictor(run), pieces))
+    return dict(run.domain.likelihoods(run.codec, NetworkPredictor(run, grammar=False), pieces))

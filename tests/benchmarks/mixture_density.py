@@ -293,7 +293,7 @@ def main() -> None:
         run = seqgen.create_run(Path(folder) / "run", corpus, None, settings)
         for report in seqgen.train(run, corpus):
             benchmark.watch(report)
-        predictor = seqgen.NetworkPredictor(run)
+        predictor = seqgen.NetworkPredictor(run, grammar=False)
         tokens = soft_nats(run.codec, predictor, data["test"], np.random.default_rng(0))
 
         codec, config = corpus.codec, run.train_config

@@ -57,7 +57,7 @@ def measure(name: str, file: str) -> None:
         if benchmark.given.out:
             new = list(seqgen.generate(run, NEW, seed=benchmark.seed))
             write_page(run, write_samples(run, new, out / "drawings", ".svg"), out / "index.html")
-        found = soft_nats(run.codec, seqgen.NetworkPredictor(run), data["test"])
+        found = soft_nats(run.codec, seqgen.NetworkPredictor(run, grammar=False), data["test"])
         benchmark.finish(
             found.soft_per_point,
             baselines=floors(corpus, data["test"]),

@@ -485,7 +485,8 @@ def untrained(codec: PointsCodec) -> NetworkPredictor:
     torch.manual_seed(0)
     vocab = Vocab.of(codec.vocab)
     model = SequenceLSTM(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
-    return NetworkPredictor(SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model))
+    run = SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
+    return NetworkPredictor(run, grammar=False)
 
 
 def test_a_network_is_scored_alike_in_any_company(monkeypatch) -> None:

@@ -106,7 +106,7 @@ class _Path:
     begun: Begun
     pen: State
     memory: Any  # h and c, each (L, 1, H)
-    expected: NDArray[np.float64]  # log-probabilities of the next token (V',)
+    expected: NDArray[np.float64]  # log-probabilities of the next token (V',), -inf if forbidden
 
 
 class _Search:
@@ -157,7 +157,8 @@ class _Search:
         for token in tokens:
             self._pen.push(state, self._text, token)
             rows.append(self._pen.row(state, self._text))
-        [expected], memory = self._predict([[self._start, *tokens]], [rows], None)
+        read = [[self._start, *tokens]], [rows]
+        [expected], memory = self._predict(*read, None, [state])
         return _Path(0, 0.0, (0, None), state, memory, expected)
 
     def _advanced(self, paths: list[_Path], point: int) -> list[_Path]:
@@ -189,19 +190,22 @@ class _Search:
                     self._pen.push(state, self._text, token)
                     rows[-1].append(self._pen.row(state, self._text))
             memory = tuple(torch.cat([path.memory[of] for path, _ in group], 1) for of in (0, 1))
-            expected, (h, c) = self._predict([tokens for _, tokens in group], rows, memory)
+            expected, (h, c) = self._predict([tokens for _, tokens in group], rows, memory, states)
             for row, (at, state) in enumerate(zip(chosen, states, strict=True)):
                 own = (h[:, row : row + 1], c[:, row : row + 1])
                 result[at] = replace(group[row][0], pen=state, memory=own, expected=expected[row])
         return [path for path in result if path is not None]
 
     def _predict(
-        self, tokens: list[list[int]], rows: list[list[Ids]], memory: Any
+        self, tokens: list[list[int]], rows: list[list[Ids]], memory: Any, states: list[State]
     ) -> tuple[NDArray[np.float64], Any]:
-        """Return the log-probabilities after the tokens ``(W, V')``, and the model's state."""
+        """Return the log-probabilities in the states after the tokens, and the model's state."""
         import torch
 
         device = next(self._model.parameters()).device
         ids, features = torch.tensor(tokens, device=device), torch.tensor(np.array(rows))
         logits, memory = self._model(ids, features.to(device), memory)
-        return logits[:, -1].double().log_softmax(-1).cpu().numpy(), memory
+        allowed = np.array([self._pen.allowed(state, self._text) for state in states])  # (W, V')
+        forbidden = torch.from_numpy(~allowed).to(device)
+        logits = logits[:, -1].double().masked_fill(forbidden, -torch.inf)  # (W, V')
+        return logits.log_softmax(-1).cpu().numpy(), memory

@@ -170,6 +170,10 @@ class Pen:
         """Return the situation of a state, a row of `grammar`."""
         return int(situation(state, text, self.blank))
 
+    def allowed(self, state: State, text: Ids) -> NDArray[np.bool_]:
+        """Return the mask of the next token in a state ``(V + 1,)``."""
+        return np.asarray(self.grammar[self.situation(state, text)])
+
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return which ids may come at every position of ids, as bits ``(N + 1, W)``."""
         found, text = np.empty(len(ids) + 1, np.int64), np.zeros(len(ids) + 1, np.int64)

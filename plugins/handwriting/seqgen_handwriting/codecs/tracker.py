@@ -51,7 +51,7 @@ class PenTracker:
         """
         if self._dictated is not None and self._begins_a_line():
             return self._lift[int(self._state[AIMED])]
-        return self._pen.grammar[self._pen.situation(self._state, self._text)]
+        return self._pen.allowed(self._state, self._text)
 
     def forced(self) -> int | None:
         """Return ADVANCE after a blank or a full letter, the next dictated token, or END."""

@@ -85,7 +85,8 @@ def soft_nats(
     codec : Codec
         A codec of one token per point: `points` or `grid`.
     predictor : Predictor
-        `seqgen.NetworkPredictor(run)`, or n-gram counts as a baseline.
+        `seqgen.NetworkPredictor(run, grammar=False)`, as published figures have no grammar, or
+        n-gram counts as a baseline.
     inks : iterable of Ink
     noise : Generator, optional
         Moves every point at random within a square of side D, so that points on a lattice bring

@@ -32,6 +32,7 @@ from seqgen_music import keys
 from seqgen_music.bars import Metre
 from seqgen_music.codecs import passages, requests
 from seqgen_music.codecs.multitrack.features import features_of
+from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import LOWEST, header_of, written
 from seqgen_music.codecs.multitrack.instruments import programs_named
@@ -275,6 +276,14 @@ class MultitrackCodec(Codec):
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
         return features_of(ids, self._states(ids), self.table)
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return which ids the grammar allows at each position, packed ``(N + 1, W)``.
+
+        The limits on repeated bars are the tracker's alone: 1 in 20 pieces of a corpus is beyond
+        them. No mask allows "thinned", which augmentation adds to training pieces.
+        """
+        return MultitrackGrammar(self.layout).masks(ids)
 
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return a tracker of the order of tokens, notes and bars.

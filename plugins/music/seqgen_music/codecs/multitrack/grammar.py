@@ -1,0 +1,215 @@
+"""The grammar of a multitrack piece: one compiled state machine for `masks` and for the tracker.
+
+A state is a row of FIELDS numbers, and beside it a row for each instrument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled
+from seqgen.grammar import packed
+from seqgen.plugin import Ids
+from seqgen_music.codecs.multitrack.grid import DRUMS
+from seqgen_music.codecs.multitrack.layout import MultitrackLayout
+from seqgen_music.codecs.multitrack.score import EMPTY_BARS
+
+#: Kinds of tokens in the order of the table. `BEGIN` stands before the first token.
+COMPOSER, KEY, DENSITY, INSTRUMENT, TEMPO, METRE, BAR = range(7)
+POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, BEGIN = range(7, 15)
+
+#: Fields of a state: kind and number of the last token; bars begun; the present values, as numbers
+#: within their kind plus one, 0 for none; bars without a note, including the present one; whether
+#: any note has begun. PLACE is the position. HERE is the last sound at this position, and FLOOR
+#: that of the present instrument; drums follow pitches.
+LAST_KIND, LAST_NUMBER, LINES, NOW_METRE, NOW_TEMPO, NOW_PROGRAM = range(6)
+PLACE, HERE, FLOOR, EMPTY, BEGUN, FIELDS = range(6, 12)
+
+#: Columns of an instrument: whether the header has it, whether it may play, and its velocity.
+NAMED, PLAYS, LOUDNESS = range(3)
+
+Mask = NDArray[np.bool_]
+
+
+class GrammarTables(NamedTuple):
+    """What compiled code looks up, as int64 arrays.
+
+    Attributes
+    ----------
+    starts : array (BEGIN + 1,)
+        First id of each kind; END is last.
+    bars : array (metres,)
+        Positions in a bar.
+    sounds : array (programs,)
+        DRUM or PITCH.
+    """
+
+    starts: Any
+    bars: Any
+    sounds: Any
+
+
+@compiled
+def _push(state: Ids, players: Ids, tables: GrammarTables, kind: int, number: int) -> None:
+    """Apply a token to a state."""
+    if kind == INSTRUMENT:
+        players[number + 1, NAMED] = 1
+    elif kind in (BAR, METRE):
+        state[EMPTY] += 1
+        state[LINES] += 1
+        state[PLACE] = state[HERE] = state[FLOOR] = 0
+        if kind == METRE:
+            state[NOW_METRE] = number + 1
+    elif kind == POSITION:
+        state[PLACE], state[HERE], state[FLOOR] = number + 1, 0, 0
+    elif kind == TEMPO:
+        state[NOW_TEMPO] = number + 1
+        if not state[LINES]:
+            _close_header(players)
+    elif kind == PROGRAM:
+        state[NOW_PROGRAM], state[FLOOR] = number + 1, 0
+    elif kind == VELOCITY:
+        players[state[NOW_PROGRAM], LOUDNESS] = number + 1
+    elif kind in (PITCH, DRUM):
+        first = tables.starts[kind] - tables.starts[PITCH]
+        state[HERE] = state[FLOOR] = first + number + 1
+        state[EMPTY], state[BEGUN] = 0, 1
+    state[LAST_KIND], state[LAST_NUMBER] = kind, number
+
+
+@compiled
+def _close_header(players: Ids) -> None:
+    """Let only instruments of the header play, unless some of them may not or there are none."""
+    named, plays = players[:, NAMED], players[:, PLAYS]
+    if named.any() and (named <= plays).all():
+        plays[:] = named
+
+
+@compiled
+def _allow(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
+    """Set the ids that may come next in an empty mask ``(V + 1,)``."""
+    kind, starts = state[LAST_KIND], tables.starts
+    if kind == BEGIN:
+        mask[starts[COMPOSER] : starts[DENSITY]] = True
+    elif kind == COMPOSER:
+        mask[starts[KEY] : starts[DENSITY]] = True
+    elif kind == KEY:
+        mask[starts[DENSITY] : starts[INSTRUMENT]] = True
+    elif kind in (DENSITY, THINNED, INSTRUMENT):
+        later = state[LAST_NUMBER] + 1 if kind == INSTRUMENT else 0
+        mask[starts[INSTRUMENT] + later : starts[TEMPO]] = True
+        mask[starts[TEMPO] : starts[METRE]] = players[:, NAMED].any()
+    elif kind == TEMPO and not state[LINES]:
+        mask[starts[METRE] : starts[BAR]] = True
+    elif kind == PITCH:
+        mask[starts[DURATION] : starts[THINNED]] = True
+    elif kind in (PROGRAM, VELOCITY):
+        _allow_note(state, players, tables, mask)
+    else:
+        if kind in (BAR, METRE, DRUM, DURATION):
+            length = tables.bars[max(state[NOW_METRE] - 1, 0)]
+            mask[starts[POSITION] + state[PLACE] : starts[POSITION] + length] = True
+            if state[BEGUN] and state[EMPTY] <= EMPTY_BARS:
+                mask[starts[BAR]] = True
+                _allow_others(METRE, state[NOW_METRE], starts, mask)
+        if kind == POSITION:
+            _allow_others(TEMPO, state[NOW_TEMPO], starts, mask)
+        if kind in (POSITION, TEMPO, DRUM, DURATION):
+            _allow_programs(state, players, starts, mask)
+            _allow_note(state, players, tables, mask)
+        mask[-1] = kind in (DRUM, DURATION)
+    if not mask.any():  # ids out of place, such as a second velocity after the highest pitch
+        mask[:] = True
+
+
+@compiled
+def _allow_others(kind: int, number: int, starts: Ids, mask: Mask) -> None:
+    """Set the values of a kind except the present one."""
+    mask[starts[kind] : starts[kind + 1]] = True
+    if number:
+        mask[starts[kind] + number - 1] = False
+
+
+@compiled
+def _allow_programs(state: Ids, players: Ids, starts: Ids, mask: Mask) -> None:
+    """Set the other instruments that play; after a note here only later ones."""
+    present = state[NOW_PROGRAM]
+    for program in range(present + 1 if state[HERE] else 1, len(players)):
+        mask[starts[PROGRAM] + program - 1] = players[program, PLAYS] and program != present
+
+
+@compiled
+def _allow_note(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
+    """Set higher sounds of the present instrument, and velocities."""
+    program, kind, starts = state[NOW_PROGRAM], state[LAST_KIND], tables.starts
+    # After its program or velocity a note may sound, even if the instrument may not play: it is a
+    # prompt's.
+    if not program or not (players[program, PLAYS] or kind in (PROGRAM, VELOCITY)):
+        return
+    sound = tables.sounds[program - 1]
+    first = max(starts[sound], starts[PITCH] + state[FLOOR])
+    if players[program, LOUDNESS]:
+        mask[first : starts[sound + 1]] = True
+    if kind != VELOCITY and first < starts[sound + 1]:
+        _allow_others(VELOCITY, players[program, LOUDNESS], starts, mask)
+
+
+@compiled
+def _follow(
+    kinds: Ids, numbers: Ids, state: Ids, players: Ids, tables: GrammarTables, rows: Mask
+) -> None:
+    """Set the ids that may come before each token, and after the last, in ``(N + 1, V + 1)``."""
+    _allow(state, players, tables, rows[0])
+    for position in range(len(kinds)):
+        _push(state, players, tables, kinds[position], numbers[position])
+        _allow(state, players, tables, rows[position + 1])
+
+
+class MultitrackGrammar:
+    """The state of a piece, and which ids may come next.
+
+    After ids out of place that leave nothing to come, any id may.
+
+    Parameters
+    ----------
+    layout : MultitrackLayout
+
+    Attributes
+    ----------
+    state : int64 array (FIELDS,)
+    players : int64 array (programs + 1, 3)
+        The instruments by number; row 0 is for notes before the first.
+    """
+
+    def __init__(self, layout: MultitrackLayout) -> None:
+        self._table = layout.table
+        starts = [layout.table.start(kind) for kind in layout.table.kinds]
+        sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
+        self._tables = GrammarTables(
+            np.array([*starts, len(layout.table)]), np.array(layout.bars), sounds
+        )
+        self.state = np.zeros(FIELDS, np.int64)
+        self.state[LAST_KIND] = BEGIN
+        self.players = np.zeros((len(layout.programs) + 1, 3), np.int64)
+        self.players[:, PLAYS] = 1
+
+    def push(self, token: int) -> None:
+        """Update the state with a token."""
+        kind, number = self._table.kind_of[token], self._table.number_of[token]
+        _push(self.state, self.players, self._tables, kind, number)
+
+    def mask(self) -> Mask:
+        """Return which ids may come next ``(V + 1,)``."""
+        mask = np.zeros(len(self._table) + 1, bool)
+        _allow(self.state, self.players, self._tables, mask)
+        return mask
+
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
+        rows = np.zeros((len(ids) + 1, len(self._table) + 1), bool)
+        kinds, numbers = self._table.kind_of[ids], self._table.number_of[ids]
+        _follow(kinds, numbers, self.state, self.players, self._tables, rows)
+        return packed(rows)

@@ -53,8 +53,8 @@ class GrammarTables(NamedTuple):
 
 
 @compiled
-def _push(state: Ids, players: Ids, tables: GrammarTables, kind: int, number: int) -> None:
-    """Apply a token to a state."""
+def _push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
+    """Apply a token to a state; `sound` is its id above the one before the first pitch."""
     if kind == INSTRUMENT:
         players[number + 1, NAMED] = 1
     elif kind in (BAR, METRE):
@@ -74,8 +74,7 @@ def _push(state: Ids, players: Ids, tables: GrammarTables, kind: int, number: in
     elif kind == VELOCITY:
         players[state[NOW_PROGRAM], LOUDNESS] = number + 1
     elif kind in (PITCH, DRUM):
-        first = tables.starts[kind] - tables.starts[PITCH]
-        state[HERE] = state[FLOOR] = first + number + 1
+        state[HERE] = state[FLOOR] = sound
         state[EMPTY], state[BEGUN] = 0, 1
     state[LAST_KIND], state[LAST_NUMBER] = kind, number
 
@@ -164,7 +163,9 @@ def _follow(
     """Set the ids that may come before each token, and after the last, in ``(N + 1, V + 1)``."""
     _allow(state, players, tables, rows[0])
     for position in range(len(kinds)):
-        _push(state, players, tables, kinds[position], numbers[position])
+        kind, number = kinds[position], numbers[position]
+        sound = tables.starts[kind] + number - tables.starts[PITCH] + 1
+        _push(state, players, kind, number, sound)
         _allow(state, players, tables, rows[position + 1])
 
 
@@ -179,37 +180,40 @@ class MultitrackGrammar:
 
     Attributes
     ----------
-    state : int64 array (FIELDS,)
+    now : list of int
+        The state.
     players : int64 array (programs + 1, 3)
         The instruments by number; row 0 is for notes before the first.
     """
 
     def __init__(self, layout: MultitrackLayout) -> None:
-        self._table = layout.table
+        self._table, self._first_sound = layout.table, layout.table.start("pitch")
         starts = [layout.table.start(kind) for kind in layout.table.kinds]
         sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
         self._tables = GrammarTables(
             np.array([*starts, len(layout.table)]), np.array(layout.bars), sounds
         )
-        self.state = np.zeros(FIELDS, np.int64)
-        self.state[LAST_KIND] = BEGIN
+        self._state = np.zeros(FIELDS, np.int64)
+        self._state[LAST_KIND] = BEGIN
+        self.now: list[int] = self._state.tolist()
         self.players = np.zeros((len(layout.programs) + 1, 3), np.int64)
         self.players[:, PLAYS] = 1
 
-    def push(self, token: int) -> None:
-        """Update the state with a token."""
-        kind, number = self._table.kind_of[token], self._table.number_of[token]
-        _push(self.state, self.players, self._tables, kind, number)
+    def push(self, token: int, kind: int, number: int) -> None:
+        """Update the state with a token, its kind and its number within the kind."""
+        _push(self._state, self.players, kind, number, token - self._first_sound + 1)
+        self.now = self._state.tolist()
 
     def mask(self) -> Mask:
         """Return which ids may come next ``(V + 1,)``."""
         mask = np.zeros(len(self._table) + 1, bool)
-        _allow(self.state, self.players, self._tables, mask)
+        _allow(self._state, self.players, self._tables, mask)
         return mask
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
         rows = np.zeros((len(ids) + 1, len(self._table) + 1), bool)
         kinds, numbers = self._table.kind_of[ids], self._table.number_of[ids]
-        _follow(kinds, numbers, self.state, self.players, self._tables, rows)
+        _follow(kinds, numbers, self._state, self.players, self._tables, rows)
+        self.now = self._state.tolist()
         return packed(rows)

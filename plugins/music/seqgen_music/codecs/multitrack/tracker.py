@@ -74,12 +74,15 @@ class MultitrackTracker:
     def __init__(self, layout: MultitrackLayout, request: MultitrackRequest) -> None:
         self._layout, self._table, self._request = layout, layout.table, request
         self._masks = [layout.table.mask(kind) for kind in layout.table.kinds]
-        self._requested_kinds = {int(layout.table.kind_of[token]) for token in request.tokens}
+        self._kinds, self._numbers = layout.table.kind_of.tolist(), layout.table.number_of.tolist()
+        self._requested_kinds = {self._kinds[token] for token in request.tokens}
         self._requested = self._requested_mask()
         self._grammar = MultitrackGrammar(layout)
         self._grammar.players[1:, PLAYS] = self._requested[self._masks[PROGRAM]]
         self._last = len(layout.table)
         self._composer = self._mode = self._density = self._thinned = 0
+        #: Numbers of the header's instruments.
+        self._named: list[int] = []
         # First step of the bar, and its length.
         self._bar = self._length = 0
         self._sounding, self._memory = SoundingPitches(), TokenMemory()
@@ -89,7 +92,7 @@ class MultitrackTracker:
 
     def features(self) -> Sequence[int]:
         """Return the row of `MultitrackCodec.features` for the next position."""
-        state, sizes = self._grammar.state.tolist(), self._layout.feature_sizes
+        state, sizes = self._grammar.now, self._layout.feature_sizes
         phrase, bar = divmod(max(state[LINES] - 1, 0), sizes[1])
         program = state[NOW_PROGRAM]
         features = (
@@ -107,7 +110,7 @@ class MultitrackTracker:
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the next token: the grammar's, within the request and the limits."""
         mask = self._grammar.mask()
-        kind = self._grammar.state[LAST_KIND]
+        kind = self._grammar.now[LAST_KIND]
         if kind == BEGIN and COMPOSER in self._requested_kinds:
             mask[self._masks[KEY]] = False
         elif kind in (DENSITY, THINNED, INSTRUMENT):
@@ -121,9 +124,7 @@ class MultitrackTracker:
     def _without_loops(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Forbid sounds that would repeat a bar beyond the limits, if others are allowed."""
         looping = [
-            token
-            for token in self._repeats.too_often()
-            if self._table.kind_of[token] in (PITCH, DRUM)
+            token for token in self._repeats.too_often() if self._kinds[token] in (PITCH, DRUM)
         ]
         if not looping:
             return mask
@@ -137,15 +138,15 @@ class MultitrackTracker:
 
     def push(self, token: int) -> None:
         """Update the state with a token."""
-        kind, number = int(self._table.kind_of[token]), int(self._table.number_of[token]) + 1
+        kind, number = self._kinds[token], self._numbers[token] + 1
         self._seen[self._context()] = token + 1
         self._memory.push(token)
         if kind in (BAR, METRE):
             self._repeats.line()
         else:
             self._repeats.push(token)
-        self._grammar.push(token)
-        state, self._last = self._grammar.state, token
+        self._grammar.push(token, kind, number - 1)
+        state, self._last = self._grammar.now, token
         if kind == COMPOSER:
             self._composer = number
         elif kind == KEY:
@@ -154,14 +155,16 @@ class MultitrackTracker:
             self._density = number
         elif kind == THINNED:
             self._thinned = 1
+        elif kind == INSTRUMENT:
+            self._named = np.flatnonzero(self._grammar.players[:, NAMED]).tolist()
         elif kind in (BAR, METRE):
             self._bar += self._length
-            self._length = self._layout.bars[max(int(state[NOW_METRE]) - 1, 0)]
+            self._length = self._layout.bars[max(state[NOW_METRE] - 1, 0)]
         elif kind == TEMPO and not state[LINES] and self._missing():
             # A prompt's header lacks a requested instrument: the requested ones play.
             self._grammar.players[1:, PLAYS] = self._requested[self._masks[PROGRAM]]
         elif kind in (PITCH, DRUM):
-            self._sounds[int(state[NOW_PROGRAM])] = int(state[HERE])
+            self._sounds[state[NOW_PROGRAM]] = state[HERE]
             if kind == PITCH:
                 self._sounding.begin(number - 1, self._step())
         elif kind == DURATION:
@@ -169,22 +172,21 @@ class MultitrackTracker:
 
     def _following(self) -> int:
         """Return the next instrument of the header after the present one, or 0."""
-        program = int(self._grammar.state[NOW_PROGRAM])
-        later = np.flatnonzero(self._grammar.players[program + 1 :, NAMED])
-        return program + 1 + int(later[0]) if len(later) else 0
+        present = self._grammar.now[NOW_PROGRAM]
+        return next((program for program in self._named if program > present), 0)
 
     def _step(self) -> int:
-        return self._bar + max(int(self._grammar.state[PLACE]) - 1, 0)
+        return self._bar + max(self._grammar.now[PLACE] - 1, 0)
 
     def _context(self) -> tuple[int, int, int, int]:
-        place, program, here = self._grammar.state[[PLACE, NOW_PROGRAM, HERE]].tolist()
-        return place, program, here, self._last
+        state = self._grammar.now
+        return state[PLACE], state[NOW_PROGRAM], state[HERE], self._last
 
     def _requested_mask(self) -> NDArray[np.bool_]:
         """Return the mask of ids that the request allows anywhere."""
         mask = np.ones(len(self._table) + 1, bool)
         for token in self._request.tokens:
-            mask &= ~self._masks[self._table.kind_of[token]]
+            mask &= ~self._masks[self._kinds[token]]
             mask[token] = True
         if self._request.instruments:
             programs = frozenset.union(*self._request.instruments)
@@ -206,13 +208,12 @@ class MultitrackTracker:
         """Return the requests without an instrument in the header."""
         if not self._request.instruments:
             return []
-        pairs = zip(self._layout.learned.programs, self._grammar.players[1:, NAMED], strict=True)
-        playing = {program for program, named in pairs if named}
+        playing = {self._layout.learned.programs[number - 1] for number in self._named}
         return [request for request in self._request.instruments if not request & playing]
 
     def _restrict_bars(self, mask: NDArray[np.bool_]) -> None:
         """Leave only the requested number of bars, and their metre."""
-        state, bars = self._grammar.state, self._request.bars
+        state, bars = self._grammar.now, self._request.bars
         if bars is not None and state[LINES] > bars and state[LAST_KIND] in (BAR, METRE):
             mask[:-1], mask[-1] = False, True
         elif bars is not None and state[LINES] >= bars:
@@ -227,6 +228,6 @@ class MultitrackTracker:
 
     def _is_due(self, kind: int, field: int) -> bool:
         """Tell whether a prompt's value differs from the requested one."""
-        requested = [token for token in self._request.tokens if self._table.kind_of[token] == kind]
-        present = self._table.start(self._table.kinds[kind]) + int(self._grammar.state[field]) - 1
+        requested = [token for token in self._request.tokens if self._kinds[token] == kind]
+        present = self._table.start(self._table.kinds[kind]) + self._grammar.now[field] - 1
         return bool(requested) and requested != [present]

@@ -133,28 +133,31 @@ class PerformanceGrammar:
 
     Attributes
     ----------
-    state : int64 array (FIELDS,)
+    now : list of int
+        The state.
     notes : int64 array (room, 2)
-        The sounding notes are the first ``state[SOUNDING]`` rows.
+        The sounding notes are the first ``now[SOUNDING]`` rows.
     """
 
     def __init__(self, layout: PerformanceLayout) -> None:
         self._layout = layout
         kinds = ("note on", "note off", "velocity", "shift")
         self._starts = np.array([layout.table.start(kind) for kind in kinds])
-        self.state, self.notes = np.zeros(FIELDS, np.int64), np.zeros((ROOM, 2), np.int64)
-        self.state[[ENDED_START, ENDED_PITCH, BEGUN]] = -1
+        self._state, self.notes = np.zeros(FIELDS, np.int64), np.zeros((ROOM, 2), np.int64)
+        self._state[[ENDED_START, ENDED_PITCH, BEGUN]] = -1
+        self.now: list[int] = self._state.tolist()
 
     def push(self, kind: int, number: int) -> None:
         """Update the state with a token."""
-        if self.state[SOUNDING] == len(self.notes):
+        if self.now[SOUNDING] == len(self.notes):
             self.notes = np.concatenate([self.notes, np.zeros_like(self.notes)])
-        _push(self.state, self.notes, kind, number)
+        _push(self._state, self.notes, kind, number)
+        self.now = self._state.tolist()
 
     def mask(self) -> Mask:
         """Return which ids may come next ``(V + 1,)``."""
         mask = np.zeros(len(self._layout.table) + 1, bool)
-        _allow(self.state, self.notes, self._starts, mask)
+        _allow(self._state, self.notes, self._starts, mask)
         return mask
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
@@ -163,5 +166,6 @@ class PerformanceGrammar:
         room = np.zeros((int((kinds == ON).sum()), 2), np.int64)
         self.notes = np.concatenate([self.notes, room])
         rows = np.zeros((len(ids) + 1, len(self._layout.table) + 1), bool)
-        _follow(kinds, numbers, self.state, self.notes, self._starts, rows)
+        _follow(kinds, numbers, self._state, self.notes, self._starts, rows)
+        self.now = self._state.tolist()
         return packed(rows)

@@ -44,6 +44,7 @@ class PerformanceTracker:
     ) -> None:
         self._layout, self._shortest = layout, limits.shortest
         self._limit = None if seconds is None else seconds * STEPS
+        self._kinds, self._numbers = layout.kind_of.tolist(), layout.number_of.tolist()
         self._grammar = PerformanceGrammar(layout)
         self._moments, self._pitches = (0, 0), (0, 0)
         self._memory = MotiveMemory()
@@ -51,16 +52,16 @@ class PerformanceTracker:
 
     def features(self) -> Sequence[int]:
         """Return the row of `PerformanceCodec.features` for the next position."""
-        state, time = self._grammar.state, self._time()
-        oldest = (0, 0)
+        state, oldest = self._grammar.now, (0, 0)
+        time = state[TIME]
         if state[SOUNDING]:
             start, pitch = self._grammar.notes[0].tolist()
             oldest = (pitch + 1, int(span_number(time - start)))
         return (
-            *(int(state[KIND]), int(span_number(time - self._moments[1]))),
+            *(state[KIND], int(span_number(time - self._moments[1]))),
             int(span_number(self._moments[1] - self._moments[0])),
-            *(min(int(state[SOUNDING]), MOST_SOUNDING), int(state[BIN])),
-            *(*self._pitches[::-1], *oldest, *self._memory.features(time)),
+            *(min(state[SOUNDING], MOST_SOUNDING), state[BIN], *self._pitches[::-1], *oldest),
+            *self._memory.features(time),
         )
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -72,7 +73,7 @@ class PerformanceTracker:
         mask, table = self._grammar.mask(), self._layout.table
         begins = mask[table.start("note on") : table.start("note off")]
         # After a velocity, a note must follow.
-        if self._is_over() and self._grammar.state[KIND] != VELOCITY:
+        if self._is_over() and self._grammar.now[KIND] != VELOCITY:
             begins[:] = False
             mask[table.start("velocity") : table.start("shift")] = False
         elif begins.any():
@@ -85,12 +86,12 @@ class PerformanceTracker:
 
     def forced(self) -> int | None:
         """Force END after the requested time, once nothing sounds."""
-        is_last = self._is_over() and not self._grammar.state[SOUNDING]
+        is_last = self._is_over() and not self._grammar.now[SOUNDING]
         return len(self._layout.table) if is_last else None
 
     def push(self, token: int) -> None:
         """Update the state with a token."""
-        kind, pitch = int(self._layout.kind_of[token]), int(self._layout.number_of[token])
+        kind, pitch = self._kinds[token], self._numbers[token]
         self._grammar.push(kind, pitch)
         if kind == ON:
             self._begin(pitch)
@@ -101,13 +102,13 @@ class PerformanceTracker:
         time = self._time()
         self._loops.push(pitch)
         self._notes += 1
-        self._memory.begin(time, pitch + 1, int(self._grammar.state[BIN]) or DEFAULT_BIN)
+        self._memory.begin(time, pitch + 1, self._grammar.now[BIN] or DEFAULT_BIN)
         self._pitches = (self._pitches[1], pitch + 1)
         if time != self._moments[1]:
             self._moments = (self._moments[1], time)
 
     def _time(self) -> int:
-        return int(self._grammar.state[TIME])
+        return self._grammar.now[TIME]
 
     def _is_early(self) -> bool:
         """Return whether the piece would be shorter than requested, or than all of the corpus."""

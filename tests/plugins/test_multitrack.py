@@ -17,7 +17,7 @@ from seqgen_music.codecs.multitrack import memory as multitrack_memory
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.memory import SIZES, TokenMemory, expectations
-from seqgen_music.codecs.multitrack.repeats import limit_runs, longest_runs
+from seqgen_music.codecs.multitrack.repeats import PERIODS, limit_runs, longest_runs
 from seqgen_music.codecs.multitrack.score import EMPTY_BARS, STEP_TICKS, score_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
 from seqgen_music.codecs.multitrack.values import TEMPOS
@@ -29,6 +29,7 @@ from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 
 import seqgen
 from seqgen.errors import ConfigError, DataError
+from seqgen.grammar import unpacked
 
 BAND = (Track("Kit", 0, drums=True), Track("Bass", 33), Track("Piano", 0), Track("Sax", 65))
 
@@ -387,6 +388,49 @@ def test_the_tracker_allows_pieces_and_knows_their_features(piece: Music) -> Non
     codec = MultitrackCodec.fit([piece], MultitrackOptions())
     ids = codec.encode(piece)
     np.testing.assert_array_equal(follow(codec.tracker(), ids.tolist()), codec.features(ids))
+
+
+def compare_masks(codec: MultitrackCodec, ids: np.ndarray) -> None:
+    """Check that rows of masks are those of the tracker, but for sounds that repeat bars."""
+    end, sounds = len(codec.vocab), codec.table.mask("pitch", "drum")
+    rows, tracker = unpacked(codec.masks(ids), end + 1), codec.tracker()
+    for row, token in zip(rows, [*ids.tolist(), end], strict=True):
+        mask = tracker.allowed()
+        np.testing.assert_array_equal(mask[~sounds], row[~sounds])
+        assert (mask <= row).all() and row.any()
+        assert (row & ~mask).sum() <= len(PERIODS)
+        if token < end:
+            tracker.push(token)
+
+
+@settings(deadline=None, max_examples=50)
+@given(nasty(), st.integers(0, 2**32), st.integers(0, 60))
+def test_masks_are_the_trackers_in_pieces_variations_and_parts(piece, seed: int, cut: int) -> None:
+    codec = MultitrackCodec.fit([piece], MultitrackOptions())
+    ids, thinned = codec.encode(piece), codec.table.start("thinned")
+    for one in (ids, codec.augment(ids, np.random.default_rng(seed))):
+        rows = unpacked(codec.masks(one), len(codec.vocab) + 1)
+        allowed = rows[np.arange(len(one) + 1), np.append(one, len(codec.vocab))]
+        np.testing.assert_array_equal(allowed, np.append(one, 0) != thinned)
+        for part in (one, one[cut:], one[:cut]):
+            compare_masks(codec, part)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, len(CODEC.vocab) - 1), max_size=60))
+def test_masks_are_the_trackers_for_any_ids(tokens: list[int]) -> None:
+    compare_masks(CODEC, np.array(tokens, np.int64))
+
+
+def test_masks_leave_repeated_bars_to_the_tracker() -> None:
+    codec = MultitrackCodec.fit([song(3)], MultitrackOptions())
+    ids = codec.encode(song(12))
+    rows, tracker, forbidden = unpacked(codec.masks(ids), len(codec.vocab) + 1), codec.tracker(), 0
+    for row, token in zip(rows, ids.tolist(), strict=False):
+        assert row[token]
+        forbidden += not tracker.allowed()[token]
+        tracker.push(token)
+    assert forbidden
 
 
 def test_features_tell_what_holds_and_what_came_here_before() -> None:

@@ -227,7 +227,7 @@ class MultitrackTracker:
                 mask[self._masks[BAR]] = False
 
     def _is_due(self, kind: int, field: int) -> bool:
-        """Tell whether a prompt's value differs from the requested one."""
+        """Return whether a prompt's value differs from the requested one."""
         requested = [token for token in self._request.tokens if self._kinds[token] == kind]
         present = self._table.start(self._table.kinds[kind]) + self._grammar.now[field] - 1
         return bool(requested) and requested != [present]

@@ -397,6 +397,25 @@ def test_a_module_that_misbehaves_costs_only_its_plugin(code, problem, tmp_path:
         assert f"{tmp_path}/seqgen_rude/__init__.py, line 9" in found["rude"]["problem"]
 
 
+def test_the_kit_finds_prints_shared_trackers_and_faults(faulty, tmp_path, monkeypatch) -> None:
+    from seqgen.conformance import codecs, domains, trackers
+    from seqgen.conformance.subject import subject_of
+    from seqgen.testing import Check
+
+    monkeypatch.setenv("SEQGEN_CACHE", str(tmp_path))
+    subject = subject_of("faulty", "letters")
+    with pytest.raises(AssertionError, match="read "):
+        domains.prints_nothing(subject, tmp_path / "demo")
+    trackers.copies_its_tracker(subject, tmp_path)
+    follower = type(subject.codec.tracker())
+    monkeypatch.setattr(follower, "__deepcopy__", lambda self, memo: self)
+    with pytest.raises(AssertionError):
+        trackers.copies_its_tracker(subject, tmp_path)
+    faulty.fail("decode")
+    with pytest.raises(PluginFault, match="decode must return a piece"):
+        Check("faulty", "letters", codecs.decodes_anything).run(tmp_path)
+
+
 def test_every_method_of_the_contract_has_its_rule() -> None:
     from seqgen.plugin import Codec, Domain, Tracker
 

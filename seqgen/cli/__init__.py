@@ -22,7 +22,6 @@ import cyclopts
 import seqgen
 from seqgen.cli.printing import any_encoding, complain, flush, open_outputs
 from seqgen.errors import SeqgenError
-from seqgen.plugin_faults import naming_plugin_faults
 from seqgen.storage.signals import exit_status
 
 COMMANDS = {
@@ -79,8 +78,7 @@ def launch(
 
         read = () if config is None else (read_settings(config, app, COMMANDS),)
         app.config = (*read, check_numbers)
-        with naming_plugin_faults():
-            app(tokens)
+        _run(tokens)
         flush()
     except BrokenPipeError:
         if traceback:
@@ -112,6 +110,21 @@ def launch(
             "or close other programs"
         )
         sys.exit(1)
+
+
+def _run(tokens: tuple[str, ...]) -> None:
+    """Run a command; what plugin code raises becomes a `PluginFault`."""
+    try:
+        app(tokens)
+    except (Exception, SystemExit) as error:
+        if "seqgen.discovery" not in sys.modules:
+            raise  # No plugin was looked for, as with --help, which imports nothing heavy.
+        from seqgen.plugin_faults import fault_of
+
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise fault from error
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -85,6 +85,17 @@ class TokenTable:
         chosen = [self.kinds.index(kind) for kind in kinds]
         return np.append(np.isin(self.kind_of, chosen), False)
 
+    def opening(self, bars: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the masks ``(M + 1, V + 1)`` of a header that gives metre and upbeat.
+
+        Row 0 is for the metre, and row 1 + m for the upbeat in metre m, which has ``bars[m]``
+        steps in a bar: an upbeat is shorter than a bar. The upbeats are the last ids.
+        """
+        masks = np.stack([self.mask("metre"), *[self.mask("upbeat")] * len(bars)])
+        for mask, steps in zip(masks[1:], bars, strict=True):
+            mask[self.start("upbeat") + steps :] = False
+        return masks
+
     def all_alone_but(self, kind: str) -> list[int]:
         """Return `Codec.groups`: one group for a kind, and one for each token of other kinds."""
         alone = ~self.mask(kind)[:-1]

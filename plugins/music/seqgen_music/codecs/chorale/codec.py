@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music.bars import Metre
 from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs.chorale.grammar import ChoraleGrammar
 from seqgen_music.codecs.chorale.layout import (
     HOLD,
     LAST_BAR,
@@ -92,6 +94,7 @@ class ChoraleCodec(Codec):
         self.options, self.stillest = options, stillest
         self.held = options.form == "held"
         self.layout = ChoraleLayout(ranges, metres, self.held)
+        self._grammar = ChoraleGrammar(self.layout, stillest)
         self.table, self.header = self.layout.table, self.layout.header
         self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
         if self.held:
@@ -227,6 +230,10 @@ class ChoraleCodec(Codec):
             )
         return rows
 
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return the packed mask of every position ``(N + 1, W)``."""
+        return self._grammar.masks(ids, self.raster(ids))
+
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the steps after the first `start` ids, with the metre and a matching upbeat."""
         steps = -(-max(start - self.header, 0) // PARTS)
@@ -265,7 +272,7 @@ class ChoraleCodec(Codec):
             If the condition is neither, or the corpus did not have a pitch or the metre.
         """
         if condition is None:
-            return ChoraleTracker(self.layout, self.stillest)
+            return ChoraleTracker(self._grammar)
         if isinstance(condition, Music):
             raster, voices = given_voices(condition, self.layout.ranges)
             ids = self._ids_of(raster).tolist()
@@ -278,7 +285,7 @@ class ChoraleCodec(Codec):
                 f"a chorale follows a melody in a file, or words such as 'bars=8, metre=3/4', "
                 f"found {condition!r}"
             )
-        return ChoraleTracker(self.layout, self.stillest, request)
+        return ChoraleTracker(self._grammar, request)
 
     def _request(self, text: str) -> ChoraleRequest:
         requested = requests.parse(text, REQUESTS, EXAMPLE)

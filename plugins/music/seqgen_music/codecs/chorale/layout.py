@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
 from seqgen_music.bars import Metre, bar_length
@@ -24,7 +23,7 @@ HOLD, NO_CELL = -2, -3
 
 
 class ChoraleLayout:
-    """Which ids there are, what each means, and which may stand in which slot.
+    """Which ids there are, and what each means.
 
     Parameters
     ----------
@@ -45,8 +44,6 @@ class ChoraleLayout:
     meaning : int64 array (V,)
         A pitch, `REST`, `HOLD` or `NO_CELL` for each id.
     feature_sizes : tuple of int
-    masks : list of bool array (V + 1,)
-        The ids of each slot: those of the header, then the four voices.
     """
 
     def __init__(
@@ -70,8 +67,6 @@ class ChoraleLayout:
             *(self.header + PARTS, longest_bar, LAST_BAR + 1, LONGEST_LASTED + 1),
             *[self.high - self.low + 2] * (2 * PARTS - 1),
         )
-        self.masks = [self.table.mask(kind) for kind in ("metre", "upbeat")[: self.header]]
-        self.masks += [self._voice_mask(low, high) for low, high in self.ranges]
 
     @staticmethod
     def bar(metre: Metre) -> int:
@@ -93,9 +88,3 @@ class ChoraleLayout:
     def pitch_feature(self, pitch: int) -> int:
         """Return one value of `pitch_features`."""
         return pitch - self.low + 1 if self.low <= pitch <= self.high else 0
-
-    def _voice_mask(self, low: int, high: int) -> NDArray[np.bool_]:
-        mask = self.table.mask("rest")
-        first = self.table.start("pitch") - self.low
-        mask[first + low : first + high + 1] = True
-        return mask

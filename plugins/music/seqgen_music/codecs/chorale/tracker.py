@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen_music.codecs.chorale.grammar import ChoraleGrammar
 from seqgen_music.codecs.chorale.layout import (
     HOLD,
     LAST_BAR,
@@ -16,7 +17,6 @@ from seqgen_music.codecs.chorale.layout import (
     NO_CELL,
     PARTS,
     PERFECT,
-    ChoraleLayout,
 )
 from seqgen_music.codecs.chorale.raster import REST, STEPS
 
@@ -46,19 +46,15 @@ class ChoraleTracker:
 
     Parameters
     ----------
-    layout : ChoraleLayout
-    stillest : int
-        Most steps in a row in which something sounds and no note begins.
+    grammar : ChoraleGrammar
     request : ChoraleRequest, optional
     """
 
-    def __init__(
-        self, layout: ChoraleLayout, stillest: int, request: ChoraleRequest | None = None
-    ) -> None:
-        self._layout, self._stillest = layout, stillest
+    def __init__(self, grammar: ChoraleGrammar, request: ChoraleRequest | None = None) -> None:
+        self._grammar, self._layout = grammar, grammar.layout
         self._request = request or ChoraleRequest()
         self._header: list[int] = []
-        self._metre, self._upbeat = layout.read_header(np.zeros(0, np.int64))
+        self._metre, self._upbeat = self._layout.read_header(np.zeros(0, np.int64))
         self._sounding = [REST] * (2 * PARTS)
         self._lasted = [0] * PARTS
         self._cells = 0
@@ -82,32 +78,13 @@ class ChoraleTracker:
         )
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token.
+        """Return the mask of the next token, a read-only row of the grammar's table.
 
         A voice holds only a note that sounds. All voices together are silent for at most a bar, and
         still for at most `stillest` steps. A piece ends after a full step in which something
         sounds.
         """
-        table = self._layout.table
-        if len(self._header) < self._layout.header:
-            mask = self._layout.masks[len(self._header)].copy()
-            mask[table.start("upbeat") + self._layout.bar(self._metre) :] = False
-            return mask
-        step, voice = divmod(self._cells, PARTS)
-        mask = self._layout.masks[self._layout.header + voice].copy()
-        length = self._length()
-        mask[-1] = voice == 0 and step > 0 and not self._silent_steps and length is None
-        sounds = self._sounding[-PARTS] != REST
-        if self._layout.held:
-            mask[table.id("hold")] = sounds
-        if voice != self._keeper:
-            return mask
-        others_rest = self._others_rest()
-        enough = self._silent_steps >= self._layout.bar(self._metre) or step + 1 == length
-        if enough and others_rest:
-            mask[table.id("rest")] = False
-        if self._layout.held and self._is_still() and (sounds or not others_rest):
-            mask[table.id("hold" if sounds else "rest")] = False
+        mask: NDArray[np.bool_] = self._grammar.table[self._row()]
         return mask
 
     def forced(self) -> int | None:
@@ -149,6 +126,22 @@ class ChoraleTracker:
             silent = set(self._sounding[-PARTS:]) == {REST}
             self._silent_steps = self._silent_steps + 1 if silent else 0
 
+    def _row(self) -> int:
+        """Return the row of the grammar's table for the next position."""
+        if len(self._header) < self._layout.header:
+            return self._grammar.header(len(self._header), self._metre)
+        step, voice = divmod(self._cells, PARTS)
+        length = self._length()
+        sounds = self._sounding[-PARTS] != REST
+        ends = voice == 0 and step > 0 and not self._silent_steps and length is None
+        silent = still = False
+        if voice == self._keeper:
+            others_rest = self._others_rest()
+            enough = self._silent_steps >= self._layout.bar(self._metre) or step + 1 == length
+            silent = enough and others_rest
+            still = self._layout.held and self._is_still() and (sounds or not others_rest)
+        return int(self._grammar.cell(voice, sounds, ends, silent, still))
+
     def _sung(self, token: int, before: int) -> tuple[int, bool]:
         """Return the pitch that sounds after `before` and a token, and whether it begins there."""
         meaning = int(self._layout.meaning[token])
@@ -160,7 +153,7 @@ class ChoraleTracker:
         step, voice = divmod(self._cells, PARTS)
         # Earlier voices have already passed this step.
         lasted = [*(steps - 1 for steps in self._lasted[:voice]), *self._lasted[voice:]]
-        if min(lasted) < self._stillest:
+        if min(lasted) < self._grammar.stillest:
             return False
         # All voices after the last free one are given.
         return not any(

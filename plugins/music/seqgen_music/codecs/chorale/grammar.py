@@ -94,7 +94,8 @@ class ChoraleGrammar:
             still[:-1, -1] = (least >= self.stillest) & (sounds[:-1, -1] | others)
         cells = self.cell(np.arange(PARTS), sounds, ends, silent, still).ravel()
         opening = [self.header(position, raster.metre) for position in range(header)]
-        return self._packed[np.concatenate([opening, cells]).astype(np.int64)[: len(ids) + 1]]
+        rows = np.concatenate([opening, cells]).astype(np.int64)[: len(ids) + 1]  # (N + 1,)
+        return np.asarray(self._packed[rows])
 
     def _cell_mask(self, compass: tuple[int, int], facts: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Return the mask ``(V + 1,)`` of a cell of a voice with this range; facts as in `cell`."""

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages, requests
 from seqgen_music.codecs.chorale.raster import REST
+from seqgen_music.codecs.melody.grammar import MelodyGrammar
 from seqgen_music.codecs.melody.layout import (
     FIRST_PITCH,
     HEADER,
@@ -75,6 +77,7 @@ class MelodyCodec(Codec):
     ) -> None:
         self.options, self.tempo = options, tempo
         self.layout = MelodyLayout(low, high, metres, options.steps)
+        self._grammar = MelodyGrammar(self.layout)
         self.vocab, self.feature_sizes = self.layout.table.names, self.layout.feature_sizes
         self.groups = self.layout.table.all_alone_but("pitch")
 
@@ -165,6 +168,10 @@ class MelodyCodec(Codec):
             steps[:, 7 + 2 * column : 9 + 2 * column] = looked
         return rows
 
+    def masks(self, ids: Ids) -> NDArray[np.uint8]:
+        """Return the packed mask of every position ``(N + 1, W)``."""
+        return self._grammar.masks(ids, self._line(ids))
+
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the steps after the first `start` ids, with the metre and a matching upbeat."""
         steps = max(start - HEADER, 0)
@@ -192,12 +199,12 @@ class MelodyCodec(Codec):
             If the condition cannot be read, or the corpus did not have the metre.
         """
         if condition is None:
-            return MelodyTracker(self.layout)
+            return MelodyTracker(self._grammar)
         example = f"bars=16, metre={metre_name(self.layout.metres[0])}"
         requested = requests.parse(condition, REQUESTS, example)
         if "metre" in requested:
             refuse_metre(requested["metre"], self.layout.metres)
-        return MelodyTracker(self.layout, requested.get("metre"), requested.get("bars"))
+        return MelodyTracker(self._grammar, requested.get("metre"), requested.get("bars"))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of the melody."""

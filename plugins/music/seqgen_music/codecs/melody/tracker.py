@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre
+from seqgen_music.codecs.melody.grammar import MelodyGrammar
 from seqgen_music.codecs.melody.layout import (
     FIRST_PITCH,
     HEADER,
@@ -17,8 +18,6 @@ from seqgen_music.codecs.melody.layout import (
     LAST_PHRASE,
     LOOK_BACK,
     PHRASE,
-    REST_ID,
-    MelodyLayout,
 )
 from seqgen_music.codecs.melody.line import SILENT_BARS
 
@@ -28,7 +27,7 @@ class MelodyTracker:
 
     Parameters
     ----------
-    layout : MelodyLayout
+    grammar : MelodyGrammar
     metre : (int, int), optional
         The requested metre.
     bars : int, optional
@@ -37,11 +36,13 @@ class MelodyTracker:
 
     def __init__(
         self,
-        layout: MelodyLayout,
+        grammar: MelodyGrammar,
         metre: Metre | None = None,
         bars: int | None = None,
     ) -> None:
-        self._layout, self._requested, self._bars = layout, metre, bars
+        layout = grammar.layout
+        self._grammar, self._layout = grammar, layout
+        self._requested, self._bars = metre, bars
         self._header: list[int] = []
         self._metre, self._upbeat = layout.read_header(np.zeros(0, np.int64))
         self._bar = layout.bar(self._metre)
@@ -50,9 +51,6 @@ class MelodyTracker:
         self._repeated = [0] * len(LOOK_BACK)
         self._sounds, self._lasted = False, 0
         self._pitches = (0, 0)
-        table = layout.table
-        self._headers = (table.mask("metre"), table.mask("upbeat"))
-        self._events = table.mask("pitch", "hold", "rest")
 
     def features(self) -> Sequence[int]:
         """Return the row of `MelodyCodec.features` for the next position."""
@@ -71,22 +69,12 @@ class MelodyTracker:
         )
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token.
+        """Return the mask of the next token, a read-only row of the grammar's table.
 
         A piece begins with a note, and no silence lasts two bars. It ends at a bar line, after a
         bar in which something sounds.
         """
-        if len(self._header) < HEADER:
-            mask = self._headers[len(self._header)].copy()
-            mask[self._layout.table.start("upbeat") + self._bar :] = False
-            return mask
-        mask = self._events.copy()
-        silence = 0 if self._sounds else self._lasted
-        # The last bar must not be silent throughout.
-        most = self._bar * (1 if self._steps + 1 == self._last_step() else SILENT_BARS)
-        mask[HOLD_ID] = self._sounds or 0 < silence < most - 1
-        mask[REST_ID] = self._sounds and most > 1
-        mask[-1] = self._at_bar_line() and silence < self._bar and self._bars is None
+        mask: NDArray[np.bool_] = self._grammar.table[self._row()]
         return mask
 
     def forced(self) -> int | None:
@@ -128,6 +116,16 @@ class MelodyTracker:
             self._sounds = event >= FIRST_PITCH
         self._recent.append(event)
         self._steps += 1
+
+    def _row(self) -> int:
+        """Return the row of the grammar's table for the next position."""
+        if len(self._header) < HEADER:
+            return self._grammar.header(len(self._header), self._metre)
+        silence = 0 if self._sounds else self._lasted
+        # The last bar must not be silent throughout.
+        most = self._bar * (1 if self._steps + 1 == self._last_step() else SILENT_BARS)
+        ends = self._at_bar_line() and silence < self._bar and self._bars is None
+        return int(self._grammar.event(self._sounds, silence, most, ends))
 
     def _event_before(self, bars: int) -> int:
         """Return the event `bars` before the next position plus 1; 0 before the piece."""

@@ -1,0 +1,103 @@
+"""Masks of whole pieces are those of the tracker at each position, for any ids."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.melody.codec import MelodyCodec
+from seqgen_music.codecs.melody.line import MelodyOptions
+
+import seqgen
+from seqgen.grammar import unpacked
+from seqgen.plugin import Codec, Ids
+from seqgen.plugin_checks import checked_masks, next_mask
+
+#: Short bars and low limits: short ids meet every rule.
+METRES = [(1, 8), (1, 4), (3, 4)]
+RANGES = [(60, 62), (60, 61), (58, 60), (58, 59)]
+CHORALES = [
+    ChoraleCodec(RANGES, METRES, stillest, ChoraleOptions("held")) for stillest in (0, 1, 3)
+] + [ChoraleCodec(RANGES, [(1, 4)], 3, ChoraleOptions("grid"))]
+MELODIES = [MelodyCodec(60, 62, METRES[1:], 100.0, MelodyOptions(steps)) for steps in (1, 4)]
+MADE = [*CHORALES, *MELODIES]
+
+
+def masks(codec: Codec, ids: Ids) -> np.ndarray:
+    rows = checked_masks(codec, codec.masks(ids), len(ids) + 1)
+    return unpacked(rows, len(codec.vocab) + 1)
+
+
+def check(codec: Codec, ids: Ids) -> None:
+    """Compare the masks with the tracker's, position by position."""
+    tracker = codec.tracker()
+    for position, row in enumerate(masks(codec, ids)):
+        np.testing.assert_array_equal(row, next_mask(codec, tracker), str(position))
+        if position < len(ids):
+            tracker.push(int(ids[position]))
+
+
+@st.composite
+def likely_ids(draw) -> tuple[Codec, Ids]:
+    """Draw a codec and ids; many are "rest" or "hold", and most have a header."""
+    codec = draw(st.sampled_from(MADE))
+    table = codec.layout.table
+    any_id = st.integers(0, len(table) - 1)
+    common = [st.just(table.id(kind)) for kind in ("rest", "hold") if kind in table.kinds]
+    ids = draw(st.lists(st.one_of(*common, *common, any_id), max_size=80))
+    if "metre" in table.kinds and draw(st.booleans()):
+        metre, upbeat = (draw(st.sampled_from(table.values(kind))) for kind in ("metre", "upbeat"))
+        ids = [table.id("metre", metre), table.id("upbeat", upbeat), *ids]
+    return codec, np.array(ids, np.int64)
+
+
+@settings(deadline=None, max_examples=300)
+@given(likely_ids())
+def test_masks_of_any_ids(drawn: tuple[Codec, Ids]) -> None:
+    check(*drawn)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.sampled_from(MADE), st.randoms(use_true_random=False))
+def test_masks_of_what_the_tracker_allows(codec: Codec, random) -> None:
+    tracker, ids = codec.tracker(), []
+    while len(ids) < 120:
+        token = random.choice(np.flatnonzero(next_mask(codec, tracker)).tolist())
+        if token == len(codec.vocab):
+            break
+        tracker.push(token)
+        ids.append(token)
+    check(codec, np.array(ids, np.int64))
+
+
+@pytest.fixture(scope="module", params=["chorale", "chorale grid", "melody"])
+def corpus(request, chorales: seqgen.Run) -> tuple[Codec, list[Ids]]:
+    """Return a codec, and the ids of four chorales by Bach."""
+    name, _, form = request.param.partition(" ")
+    made = chorales.corpus()
+    pieces = [made.codec.decode(np.asarray(made.piece(index), np.int64)) for index in range(4)]
+    codec_class = {"chorale": ChoraleCodec, "melody": MelodyCodec}[name]
+    codec = codec_class.fit(pieces, codec_class.options_type(*filter(None, [form])))
+    return codec, [codec.encode(piece) for piece in pieces]
+
+
+def test_masks_of_real_pieces_allow_every_token(corpus) -> None:
+    codec, pieces = corpus
+    for ids in pieces:
+        check(codec, ids)
+        for seed in range(3):
+            moved = codec.augment(ids, np.random.default_rng(seed))
+            check(codec, moved)
+            whole = np.append(moved, len(codec.vocab))
+            assert masks(codec, moved)[np.arange(len(whole)), whole].all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_masks_of_cut_and_damaged_pieces(corpus, data) -> None:
+    codec, pieces = corpus
+    ids = data.draw(st.sampled_from(pieces))[: data.draw(st.integers(0, 90))].copy()
+    for _ in range(data.draw(st.integers(0, 3)) if len(ids) else 0):
+        place = data.draw(st.integers(0, len(ids) - 1))
+        ids[place] = data.draw(st.integers(0, len(codec.vocab) - 1))
+    check(codec, ids)

@@ -39,12 +39,14 @@ def check(codec: Codec, ids: Ids) -> None:
 
 @st.composite
 def likely_ids(draw) -> tuple[Codec, Ids]:
-    """Draw a codec and ids; many are "rest" or "hold", and most have a header."""
+    """Draw a codec and ids, with or without a header, with runs of "rest" and of "hold"."""
     codec = draw(st.sampled_from(MADE))
     table = codec.layout.table
-    any_id = st.integers(0, len(table) - 1)
-    common = [st.just(table.id(kind)) for kind in ("rest", "hold") if kind in table.kinds]
-    ids = draw(st.lists(st.one_of(*common, *common, any_id), max_size=80))
+    common = [table.id(kind) for kind in ("rest", "hold") if kind in table.kinds]
+    runs = st.tuples(st.sampled_from(common), st.integers(1, 12))
+    others = st.tuples(st.integers(0, len(table) - 1), st.just(1))
+    drawn = draw(st.lists(runs | runs | others, max_size=30))
+    ids = [token for token, count in drawn for _ in range(count)]
     if "metre" in table.kinds and draw(st.booleans()):
         metre, upbeat = (draw(st.sampled_from(table.values(kind))) for kind in ("metre", "upbeat"))
         ids = [table.id("metre", metre), table.id("upbeat", upbeat), *ids]

@@ -227,7 +227,7 @@ def test_what_cannot_be_realigned_says_so(run: seqgen.Run, tmp_path: Path) -> No
         list(realigned(run, [replace(LINES[0], text="€" + LINES[0].text[1:])]))
     corpus = seqgen.write_corpus(tmp_path / "corpus", "handwriting", {"train": [wordless]})
     free = seqgen.create_run(tmp_path / "run", corpus, SMALL, seqgen.TrainConfig(tokens=100))
-    with pytest.raises(DataError, match="no run of ink with text"):
+    with pytest.raises(DataError, match="is not a run of ink with text"):
         list(realigned(free, LINES))
 
 

@@ -14,12 +14,17 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from hypothesis import HealthCheck, settings
 
 import seqgen
 from seqgen.cli import app
 from seqgen.cli.printing import any_encoding
 
 torch.set_num_threads(1)
+
+# How long examples take says nothing on a busy machine.
+settings.register_profile("seqgen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seqgen")
 
 # A shell that starts the tests in the background has them and their processes ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -348,7 +348,7 @@ def test_options_reach_the_codec_and_are_kept(verses: Path) -> None:
 def test_a_split_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown split 'validation'; the splits are train"):
         seqgen.write_corpus(tmp_path / "c", "text", {"train": ["a"], "validation": ["b"]})
-    with pytest.raises(CorpusError, match="no piece to train on"):
+    with pytest.raises(CorpusError, match="there is no training piece"):
         seqgen.write_corpus(tmp_path / "c", "text", {"valid": ["a"]})
     with pytest.raises(DataError, match="train 1 is empty"):
         seqgen.write_corpus(tmp_path / "c", "text", {"train": ["a", ""]})

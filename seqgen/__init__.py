@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.labels import Labelled
     from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
     from seqgen.training.creation import create_run
@@ -39,6 +40,7 @@ __all__ = [
     "Comparison",
     "Corpus",
     "Generated",
+    "Labelled",
     "LimitConfig",
     "ModelConfig",
     "NetworkPredictor",
@@ -88,6 +90,7 @@ _HOMES = {
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
+    "labels": ("Labelled",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),
     "run.folder": ("Run", "load"),
     "training.creation": ("create_run",),

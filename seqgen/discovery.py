@@ -176,6 +176,9 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
         If the domain cannot be loaded, rejects the state, or returns a codec that does not fit the
         vocabulary.
     """
+    from seqgen.labelled import LabelledCodec
+    from seqgen.labels import check_labels
+
     saved = info["codec"]
     domain, found = load_domain(info["domain"])
     _, codec_class = codec_type(domain, info["domain"], saved["name"])
@@ -183,6 +186,8 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
     vocab = Vocab.of(info["vocab"])
     try:
         codec, cause = codec_class.from_state(saved["state"], options), None
+        if saved.get("labels"):
+            codec = LabelledCodec(codec, check_labels(saved["labels"]))
         difference = _misfit(codec, vocab)
     except Exception as error:
         # The state may come from another version; a plugin may fail on it in any way.

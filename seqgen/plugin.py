@@ -163,6 +163,10 @@ class Domain(Protocol):
         """Return a few facts for ``seqgen prepare --report``: ``{"parts": 4}``; none by default."""
         return {}
 
+    def labels(self, piece: Piece) -> Mapping[str, str]:
+        """Return labels that the piece itself has, such as ``{"composer": "bach"}``."""
+        return {}
+
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return files to learn from, without using a network; `folder` keeps those made here."""
 

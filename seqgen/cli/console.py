@@ -108,6 +108,8 @@ def _cell(text: str) -> Text:
 
 def say_corpus(corpus: Corpus) -> None:
     """Print a summary of a corpus: its codec, its pieces, and what was left out."""
+    from seqgen.labels import check_labels
+
     info = corpus.info
     if info["reason"]:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")
@@ -116,6 +118,8 @@ def say_corpus(corpus: Corpus) -> None:
         f"{info['pieces']:,} piece{'s' * (info['pieces'] != 1)} as {info['codec']['name']} tokens "
         f"({tokens}); vocabulary {len(info['vocab'])}"
     )
+    for label in check_labels(info["codec"].get("labels", ())):
+        say(label.summary)
     if info["duplicates"]:
         say(f"left out {len(info['duplicates'])} duplicate pieces")
     if info["near_duplicates"]:

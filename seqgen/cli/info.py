@@ -88,13 +88,16 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
 
 def _corpus_text(about: dict[str, Any]) -> str:
     from seqgen.data.finding import unread_text
+    from seqgen.labels import label_facts
 
+    labels = label_facts(about["codec"].get("labels", ()))
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())
     units = ", ".join(f"{amount:,.0f} {unit}" for unit, amount in about["units"].items())
     lines = [
         f"corpus of {about['domain']}, {about['distribution']} {about['version']}",
         f"codec       {about['codec']['name']} {about['codec']['options']}",
         *([f"chosen for  {about['reason']}"] if about["reason"] else []),
+        *(f"label       {name}: {text}" for name, text in labels.items()),
         f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
         f"pieces      {about['pieces']:,} of {len(about['files']):,} files",
         f"tokens      {tokens}; longest piece {about['longest']:,}",

@@ -26,7 +26,7 @@ from seqgen.plugin_faults import fault_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
-    from seqgen.plugin import Ids, Piece
+    from seqgen.plugin import Codec, Ids, Piece
     from seqgen.run.folder import Run
 
 #: Suffixes of documents that Python's list of text types lacks.
@@ -60,9 +60,9 @@ class Beginning:
     read_options: Annotated[tuple[str, ...], Parameter(name="--read")] = ()
     """Option of reading a file of --prompt or --given, as NAME=VALUE. May be repeated. The default
     is as the training files were read."""
-    given: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    """Condition that the pieces follow, such as a melody to harmonise: a file, text, or - for
-    standard input."""
+    given: Annotated[tuple[str, ...], Parameter(allow_leading_hyphen=True)] = ()
+    """Condition that the pieces follow: labels such as composer=bach, or a file, text, or - for
+    standard input, such as a melody to harmonise. May be repeated."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -75,7 +75,7 @@ class Beginning:
         ConfigError
             With the options and the way out.
         """
-        if self.prompt == self.given == "-":
+        if self.prompt == "-" and "-" in self.given:
             raise ConfigError("--prompt and --given cannot both read standard input (-)")
         if self.adapt and self.prompt is None:
             raise ConfigError("--adapt needs a prompt; give one with --prompt")
@@ -92,7 +92,7 @@ class Beginning:
     def read(self, inputs: Inputs) -> tuple[Piece | None, Any]:
         """Return the prompt and the condition; None for each that is not given."""
         prompt = None if self.prompt is None else inputs.prompt(self.prompt, self.prompt_tokens)
-        return prompt, None if self.given is None else inputs.condition(self.given)
+        return prompt, inputs.condition(*self.given)
 
 
 @dataclass
@@ -118,6 +118,13 @@ class Inputs:
     def __post_init__(self) -> None:
         self._read_options = self.run.read_options(self.reading)
 
+    @property
+    def _codec(self) -> Codec:
+        """The codec of prompts and texts, which have no labels."""
+        from seqgen.labelled import unlabelled
+
+        return unlabelled(self.run.codec)
+
     def prompt(self, given: str, tokens: int) -> Piece:
         """Return the piece of a prompt, or its first tokens.
 
@@ -129,16 +136,35 @@ class Inputs:
         found = self._found("--prompt", given)
         piece = self._piece(found) if isinstance(found, Path) else self.run.domain.from_text(found)
         piece, ids = self._known("--prompt", piece)
-        return self.run.codec.decode(ids[:tokens]) if tokens else piece
+        return self._codec.decode(ids[:tokens]) if tokens else piece
 
-    def condition(self, given: str) -> Any:
-        """Return the condition for a tracker: the piece of a file of the domain, or text.
+    def condition(self, *given: str) -> Any:
+        """Return the condition: requested labels, and what the codec's tracker follows.
 
         Raises
         ------
         DataError
-            If it cannot be read, or is empty once mended.
+            If one cannot be read, or is empty once mended, or the tracker would follow several.
         """
+        from seqgen.labelled import split_request
+        from seqgen.labels import Labelled
+
+        labels: dict[str, str] = {}
+        others = []
+        for text in given:
+            requested, rest = split_request(self.run.codec, text)
+            labels |= requested
+            if rest or not requested:
+                others.append(rest)
+        if len(others) > 1:
+            raise DataError(
+                f"--given: a piece follows labels and one thing more, found {' and '.join(others)}"
+            )
+        condition = self._followed(others[0]) if others else None
+        return Labelled(labels, condition) if labels else condition
+
+    def _followed(self, given: str) -> Any:
+        """Return what a tracker follows: the piece of a file of the domain, or text."""
         found = self._found("--given", given)
         if isinstance(found, Path):
             found = self._piece(found) if self._is_of_domain(found) else self._text(found)
@@ -146,7 +172,7 @@ class Inputs:
         condition = found.rstrip("\n") if isinstance(found, str) else found
         if self.unknown == "error":
             return condition
-        mended = self.run.codec.mend_condition(condition, self.unknown)
+        mended = self._codec.mend_condition(condition, self.unknown)
         if isinstance(mended.piece, str) and not mended.piece.strip():
             raise _nothing_left("--given", mended.changes)
         self._report("--given", mended)
@@ -164,7 +190,7 @@ class Inputs:
 
     def _known(self, option: str, piece: Piece) -> tuple[Piece, Ids]:
         """Return a piece that the run can encode, and its ids."""
-        codec = self.run.codec
+        codec = self._codec
         try:
             if self.unknown == "error":
                 # A codec may leave out characters that are rare in its corpus; report that too.

@@ -26,6 +26,7 @@ def prepare(
     read: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    label: tuple[str, ...] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
@@ -56,6 +57,9 @@ def prepare(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    label
+        A label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a
+        path, where {} is the value; NAME alone takes it from the piece. May be repeated.
     seed
         Seed of the split into training, validation and test pieces.
     jobs
@@ -82,6 +86,7 @@ def prepare(
         codec,
         codec_option,
         read,
+        label,
         valid=valid,
         test=test,
         seed=seed,
@@ -107,6 +112,7 @@ def prepare_corpus(
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
     read: tuple[str, ...] = (),
+    label: tuple[str, ...] = (),
     *,
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
@@ -117,6 +123,7 @@ def prepare_corpus(
 ) -> Corpus:
     """Prepare a corpus and show the progress."""
     from seqgen.cli.console import meter, say
+    from seqgen.data.labelling import parse_labels
     from seqgen.data.preparation import prepare as read_and_encode
     from seqgen.files import cache_folder, cache_is_kept
 
@@ -136,6 +143,7 @@ def prepare_corpus(
             read_options=named_values("--read", read),
             valid=_listed("--valid", valid),
             test=_listed("--test", test),
+            labels=parse_labels(label),
             seed=seed,
             jobs=jobs,
             patience=patience,

@@ -15,7 +15,7 @@ from seqgen.bounds import check_value
 from seqgen.errors import ConfigError
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
-_PAIRS = ("codec-option", "read", "write", "bias")
+_PAIRS = ("codec-option", "label", "read", "write", "bias")
 
 
 def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dict:

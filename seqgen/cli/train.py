@@ -32,6 +32,7 @@ def train(
     codec: str | None = None,
     codec_option: tuple[str, ...] = (),
     read: tuple[str, ...] = (),
+    label: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
     start: Annotated[Path | None, Parameter(name="--from")] = None,
@@ -66,6 +67,9 @@ def train(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    label
+        Label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a path,
+        where {} is the value; NAME alone takes it from the piece. May be repeated.
     start
         Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
@@ -97,7 +101,7 @@ def train(
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
-        corpus = _corpus(domain, paths, codec, codec_option, read, valid, test)
+        corpus = _corpus(domain, paths, codec, codec_option, read, label, valid, test)
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -150,6 +154,7 @@ def _corpus(
     codec: str | None,
     codec_option: tuple[str, ...],
     read: tuple[str, ...],
+    label: tuple[str, ...],
     valid: tuple[Path, ...],
     test: tuple[Path, ...],
 ) -> Corpus:
@@ -161,14 +166,16 @@ def _corpus(
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
-        if codec or codec_option or read or valid or test:
+        if codec or codec_option or read or label or valid or test:
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
                 f"{corpus.info['codec']['options']}; leave out --codec, --codec-option, "
-                f"--read, --valid and --test, or prepare another corpus"
+                f"--read, --label, --valid and --test, or prepare another corpus"
             )
         return corpus
-    return prepare_corpus(domain, paths, None, codec, codec_option, read, valid=valid, test=test)
+    return prepare_corpus(
+        domain, paths, None, codec, codec_option, read, label, valid=valid, test=test
+    )
 
 
 def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:

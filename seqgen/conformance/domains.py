@@ -10,6 +10,7 @@ from pathlib import Path
 
 from seqgen.conformance.subject import Promise, Subject, usable_pieces
 from seqgen.errors import DataError
+from seqgen.labels import check_name
 from seqgen.options import described, options_from
 
 #: First bytes of a binary preview, by MIME type.
@@ -66,6 +67,14 @@ def describes_pieces(subject: Subject, folder: Path) -> None:
     assert all(isinstance(value, str | int | float) for value in facts.values()), facts
 
 
+def labels_pieces(subject: Subject, folder: Path) -> None:
+    """`labels` returns texts, and names that can be requested."""
+    for piece in subject.pieces:
+        for name, value in subject.domain.labels(piece).items():
+            check_name(name)
+            assert isinstance(value, str), (name, value)
+
+
 def shows_pieces(subject: Subject, folder: Path) -> None:
     """A preview maps MIME types to content of that type."""
     preview = subject.domain.preview(subject.codec.decode(subject.ids[0]))
@@ -105,6 +114,7 @@ PROMISES: tuple[Promise, ...] = (
     refuses_bad_files,
     writes_every_format,
     describes_pieces,
+    labels_pieces,
     shows_pieces,
     prints_nothing,
 )

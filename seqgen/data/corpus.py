@@ -37,6 +37,7 @@ from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
 from seqgen.discovery import load_codec, load_read_options
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
+from seqgen.labelled import without_labels
 from seqgen.plugin import Codec
 from seqgen.plugin_checks import mask_width
 from seqgen.vocab import Vocab
@@ -231,7 +232,8 @@ class CorpusWriter:
                 f"codec {type(self._codec).__name__} encoded {source} with ids {ids.min()} to "
                 f"{ids.max()}, but its vocabulary has only {len(self._vocab.names)} tokens"
             )
-        digest = self._digest(ids)
+        # Labels change neither what is a duplicate nor the split of a piece.
+        digest = self._digest(without_labels(self._codec, ids))
         if not self._keep_duplicates:
             # 64 bits distinguish even a hundred million pieces, in half the memory.
             short = int.from_bytes(digest[:8], "little")

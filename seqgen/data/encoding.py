@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seqgen.bounds import Jobs, checked
 from seqgen.data.finding import find_files
+from seqgen.data.labelling import Labelling
 from seqgen.data.reading import Outcome, Progress, Reader, read_options_of
 from seqgen.discovery import load_domain
 from seqgen.plugin import Codec, Piece
@@ -59,7 +60,7 @@ def encode_files(
     CorpusError
         If there is no file, or no file holds a usable piece.
     """
-    reader = _reader(domain, paths, jobs, progress, unknown, read_options)
+    reader = _reader(domain, paths, jobs, progress, unknown, read_options, Labelling.of(codec))
     result = outcome or Outcome()
 
     def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
@@ -104,9 +105,12 @@ def _reader(
     progress: Progress | None = None,
     unknown: OrError = "error",
     read_options: Mapping[str, Any] | None = None,
+    labelling: Labelling | None = None,
 ) -> Reader:
     implementation, found = load_domain(domain)
     reading = read_options_of(implementation, domain, read_options)
     sources = find_files(implementation, found, [Path(path) for path in paths])
     sources.digests()
-    return Reader(implementation, sources, jobs, progress, reading, unknown=unknown)
+    return Reader(
+        *(implementation, sources, jobs, progress, reading), unknown=unknown, labelling=labelling
+    )

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
 from seqgen.discovery import Announced, codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
+from seqgen.labelled import LabelledCodec
+from seqgen.labels import Labelled
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import fault_of
@@ -84,8 +87,10 @@ def suggested_codec(
     return replace(choice, reason=reason)
 
 
-def fitted_codec(choice: Choice, readers: Sequence[Reader], found: Announced) -> Codec:
-    """Return the codec of a choice, fitted on the pieces of some readers.
+def fitted_codec(
+    choice: Choice, readers: Sequence[Reader], found: Announced, labelling: Labelling
+) -> Codec:
+    """Return the codec of a choice, fitted on the pieces of some readers, with their labels.
 
     Raises
     ------
@@ -93,18 +98,21 @@ def fitted_codec(choice: Choice, readers: Sequence[Reader], found: Announced) ->
         If no file holds a piece, or the codec can learn nothing from the pieces.
     PluginError
         If the plugin fails.
+    ConfigError
+        If the codec cannot have these labels.
     """
-    some = False
+    some, census = False, Census(labelling)
 
     def pieces() -> Iterator[Piece]:
         nonlocal some
         for reader in readers:
             for piece in reader.pieces():
                 some = True
-                yield piece
+                yield census.count(piece)
 
+    passing = pieces()
     try:
-        fitted = choice.codec_class.fit(pieces(), choice.options)
+        fitted = choice.codec_class.fit(passing, choice.options)
         Vocab.of(fitted.vocab)
     except DataError as error:
         # Without a piece there is nothing wrong with the codec.
@@ -114,4 +122,24 @@ def fitted_codec(choice: Choice, readers: Sequence[Reader], found: Announced) ->
             f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
             f"fitted on these files ({reason_of(error)}); tell its authors"
         ) from error
-    return fitted
+    if not labelling:
+        return fitted
+    for _ in passing:
+        pass  # A codec that has nothing to learn does not read to the end.
+    return LabelledCodec(fitted, census.labels())
+
+
+def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:
+    """Return the codec of a choice, fitted on pieces in memory, with the labels that they have."""
+    labelled = [piece for piece in pieces if isinstance(piece, Labelled)]
+    names = dict.fromkeys(name for piece in labelled for name in piece.labels)
+    census = Census(Labelling(dict.fromkeys(names)))
+    fitted = choice.codec_class.fit([census.count(piece) for piece in pieces], choice.options)
+    return LabelledCodec(fitted, census.labels()) if names else fitted
+
+
+def described(choice: Choice, codec: Codec) -> dict[str, Any]:
+    """Return name, options and labels of a fitted codec, as ``corpus.json`` holds them."""
+    if not isinstance(codec, LabelledCodec):
+        return choice.description
+    return choice.description | {"labels": [asdict(label) for label in codec.labels]}

@@ -18,6 +18,7 @@ from seqgen.bounds import LARGEST, Seed, Within
 from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
+from seqgen.labels import check_labels
 from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
@@ -41,12 +42,23 @@ Many: TypeAlias = Annotated[int, Within(0, LARGEST)]
 Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
+class LabelEntry(TypedDict):
+    """A label and its values; a `seqgen.labels.Label`."""
+
+    name: str
+    source: str | None
+    values: dict[str, Many]
+    rarer: Many
+    without: Many
+
+
 class CodecEntry(TypedDict):
-    """The codec with its options and its state."""
+    """The codec with its options, its state and the labels of pieces."""
 
     name: str
     options: dict[str, Any]
     state: dict[str, Any]
+    labels: NotRequired[list[LabelEntry]]
 
 
 class FileEntry(TypedDict):
@@ -121,6 +133,7 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
         info = read_description(path)
         if info.get("format") == FORMAT:
             check(info, Description)
+            check_labels(info["codec"].get("labels", ()))
             vocab = Vocab.of(info["vocab"])
     except OSError as error:
         raise CorpusError(

@@ -21,13 +21,21 @@ from typing import Any
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.data.corpus import Corpus, CorpusWriter
 from seqgen.data.finding import Sources, find_files, held_out_files, shown
-from seqgen.data.fitting import fitted_codec, named_codec, suggested_codec
+from seqgen.data.fitting import (
+    described,
+    fitted_codec,
+    fitted_on,
+    named_codec,
+    suggested_codec,
+)
 from seqgen.data.integrity import FORMAT
+from seqgen.data.labelling import Labelling, Source
 from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.discovery import Announced, load_codec, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
+from seqgen.labels import content_of
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import naming_faults
 from seqgen.storage.locks import hold
@@ -43,6 +51,7 @@ def prepare(
     codec: str | None = None,
     options: Mapping[str, Any] | None = None,
     read_options: Mapping[str, Any] | None = None,
+    labels: Mapping[str, Source] | None = None,
     valid: Iterable[Path | str] = (),
     test: Iterable[Path | str] = (),
     seed: Seed = 0,
@@ -77,6 +86,9 @@ def prepare(
     read_options : mapping, optional
         Values of the domain's options of reading, such as the encoding of texts. Prompts and
         scored files are read with the same.
+    labels : mapping, optional
+        Labels of pieces by name. A value is a pattern such as ``"{}/*.mid"`` for the end of a
+        path, a function of the path, or "" for what `Domain.labels` finds in a piece.
     valid, test : iterable of Path or str
         Files, and folders to search, to hold out for validation and for test. They may be in the
         folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
@@ -111,6 +123,7 @@ def prepare(
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
     reading = read_options_of(implementation, domain, read_options)
+    labelling = Labelling(labels or {})
     sources, splits = _search(implementation, found, paths, valid, test)
     digests = sources.digests()
     info = _description(found) | {
@@ -124,7 +137,10 @@ def prepare(
         ],
     }
     left_out = [entry.as_json() for entry in sources.skipped]
-    key = _key(info | {"source": source_digest(implementation), "skipped": left_out})
+    more: dict[str, Any] = {"source": source_digest(implementation), "skipped": left_out}
+    if labelling:
+        more["labels"] = labelling.described(sources.files)
+    key = _key(info | more)
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
         # Files of other kinds may have come or gone since then.
@@ -140,13 +156,15 @@ def prepare(
             shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
         readers = {
-            split: Reader(implementation, files, jobs, progress, reading, patience)
+            split: Reader(
+                *(implementation, files, jobs, progress, reading, patience), labelling=labelling
+            )
             for split, files in _by_split(sources, splits).items()
         }
-        sample = readers["train"].sample()
+        sample = map(content_of, readers["train"].sample())
         choice = choice or suggested_codec(implementation, found, options, sample)
-        fitted = fitted_codec(choice, [*readers.values()], found)
-        info |= {"codec": choice.description, "reason": choice.reason, "key": key}
+        fitted = fitted_codec(choice, [*readers.values()], found, labelling)
+        info |= {"codec": described(choice, fitted), "reason": choice.reason, "key": key}
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
             _store(temporary, readers, fitted, info)
     return Corpus(folder)
@@ -249,7 +267,8 @@ def write_corpus(
     domain : str
         Name of an installed domain.
     pieces : mapping
-        Pieces by split: "train", and optionally "valid" and "test".
+        Pieces by split: "train", and optionally "valid" and "test". Pieces may be
+        `seqgen.Labelled`.
     codec, options, overwrite
         As for `prepare`.
 
@@ -269,20 +288,21 @@ def write_corpus(
     if not listed["train"]:
         raise CorpusError("there is no training piece; give pieces under the key train")
     choice = named_codec(implementation, domain, codec, options)
-    choice = choice or suggested_codec(implementation, found, options, listed["train"])
-    fitted = choice.codec_class.fit(listed["train"], choice.options)
+    plain = map(content_of, listed["train"])
+    choice = choice or suggested_codec(implementation, found, options, plain)
+    fitted = fitted_on(choice, listed["train"])
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
     ):
         reading = asdict(read_options_of(implementation, domain))
-        info = _description(found) | {"codec": choice.description, "read_options": reading}
-        info |= {"seed": None, "files": []}
+        info = _description(found) | {"codec": described(choice, fitted)}
+        info |= {"read_options": reading, "seed": None, "files": []}
         key = hashlib.sha256(json.dumps(info, sort_keys=True, default=str).encode())
         splits = []
         for number, split in enumerate(SPLITS):
             for index, piece in enumerate(listed[split]):
-                facts = dict(implementation.describe(piece))
+                facts = dict(implementation.describe(content_of(piece)))
                 digest = writer.add(f"{split} {index}", fitted.encode(piece), facts)
                 key.update(f"{split} {digest!r}".encode())
                 splits.append(number)

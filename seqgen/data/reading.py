@@ -22,9 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.finding import Skipped, Sources, shown, unread_text
+from seqgen.data.labelling import FileLabels, Labelling
 from seqgen.data.workers import share_out
 from seqgen.deadline import TooLong, within
 from seqgen.errors import CorpusError, DataError
+from seqgen.labelled import header_size
+from seqgen.labels import content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import LOG, reason_for, traceback_of
@@ -118,6 +121,8 @@ class Reader:
         Time limit in seconds for each `KEPT_BYTES` of a file; by default `PATIENCE`.
     unknown : {"error", "skip", "nearest"}
         How to treat unknown symbols.
+    labelling : Labelling, optional
+        Where labels come from; then pieces are `Labelled`.
     """
 
     def __init__(
@@ -129,10 +134,12 @@ class Reader:
         options: Any,
         patience: float | None = None,
         unknown: OrError = "error",
+        labelling: Labelling | None = None,
     ) -> None:
         self._domain = domain
         self._options = options
         self._unknown = unknown
+        self._labelling = labelling or Labelling({})
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
         self._total = max(sum(self._sizes.values()), 1)
@@ -235,10 +242,11 @@ class Reader:
         self, chosen: Iterable[Path], codec: Codec | None
     ) -> Iterator[tuple[int, Iterable[_Content]]]:
         """Yield the size and the contents of some files, in order."""
+        rest = codec, self._unknown, self._options
         for files in self._groups(chosen):
             # Absolute paths: workers outlive a call and keep the folder they started in.
             tasks = [
-                (self._domain, file.absolute(), shown(file), codec, self._unknown, self._options)
+                (*(self._domain, file.absolute(), shown(file), self._labelling.file(file)), *rest)
                 for file in files
             ]
             results: Iterable[Iterable[_Content]]
@@ -313,7 +321,13 @@ def _read_whole_file(*task: Any) -> list[_Content]:
 
 
 def _read_file(
-    domain: Domain, file: Path, name: str, codec: Codec | None, unknown: OrError, options: Any
+    domain: Domain,
+    file: Path,
+    name: str,
+    labels: FileLabels,
+    codec: Codec | None,
+    unknown: OrError,
+    options: Any,
 ) -> Iterator[_Content]:
     """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
     number = 0
@@ -323,10 +337,13 @@ def _read_file(
             source = name if number == 1 else f"{name}, piece {number}"
             if isinstance(piece, DataError):
                 yield Skipped(source, str(piece))
-            elif codec is None:
-                yield source, piece
+                continue
+            with guarded():
+                labelled = labels.attach(domain, piece)
+            if codec is None:
+                yield source, labelled
             else:
-                yield _encode(domain, codec, unknown, source, piece)
+                yield _encode(domain, codec, unknown, source, labelled)
     except Exception as error:
         # A parser may fail in any way on a damaged file; the other files are still read.
         place = f"after piece {number}: " if number else ""
@@ -342,11 +359,11 @@ def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: 
         with guarded():
             mended = _mended(codec, piece, unknown)
             ids = codec.encode(mended.piece)
-            facts = dict(domain.describe(mended.piece))
+            facts = dict(domain.describe(content_of(mended.piece)))
     except Exception as error:
         # As in reading: one bad piece does not stop the others.
         return Skipped(source, reason_for(error), traceback_of(error))
-    if not len(ids):
+    if len(ids) == header_size(codec):
         left = "nothing is left of its symbols" if mended.changes else "holds an empty piece"
         return Skipped(source, left)
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
@@ -362,7 +379,7 @@ def _mended(codec: Codec, piece: Piece, unknown: OrError) -> Mended:
 def _length(content: _Content) -> int:
     """Return the number of characters, notes or ids, or 0 if it is unknown."""
     held = content[1] if isinstance(content, tuple) else None
-    held = held.ids if isinstance(held, Encoded) else held
+    held = held.ids if isinstance(held, Encoded) else content_of(held)
     return len(held) if isinstance(held, Sized) else 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
+from seqgen.labelled import unlabelled
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run
 
@@ -47,7 +48,7 @@ def probe(
         If the domain returns arrays of another shape than the contract says.
     """
     domain = run.domain
-    probes = list(domain.probes(run.codec))
+    probes = list(domain.probes(unlabelled(run.codec)))
     if not probes:
         return []
     written: list[Piece] = []

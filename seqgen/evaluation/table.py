@@ -28,6 +28,7 @@ from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.evaluation.scoring import score_spans
 from seqgen.files import CORPUS
+from seqgen.labelled import unlabelled, unlabelled_predictor
 from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
@@ -312,4 +313,5 @@ def _likelihoods(
         return {}
     domain = run.info["domain"]
     pieces = original_pieces(domain, paths, run.codec, unknown, read_options=reading)
-    return dict(run.domain.likelihoods(run.codec, NetworkPredictor(run, grammar=False), pieces))
+    predictor = unlabelled_predictor(run.codec, NetworkPredictor(run, grammar=False))
+    return dict(run.domain.likelihoods(unlabelled(run.codec), predictor, pieces))

@@ -12,6 +12,7 @@ import numpy as np
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.generation.pieces import Draft, StoppedBy
+from seqgen.labelled import header_size, without_labels
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 
@@ -47,7 +48,8 @@ class Limits:
         self, run: Run, limit: LimitConfig, stop: Sequence[Ids], prompt: Ids, condition: object
     ) -> None:
         self._codec, self._limit = run.codec, limit
-        self._stops = [ids.tolist() for ids in stop if len(ids)]
+        wanted = [without_labels(run.codec, ids) for ids in stop]
+        self._stops = [ids.tolist() for ids in wanted if len(ids)]
         self._most = _most_tokens(run, limit, prompt, condition)
         self._deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
 
@@ -114,7 +116,8 @@ def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: object) -
     if not limit.length:
         needed = run.codec.most_tokens(condition)
         return len(prompt) + (needed or min(2 * run.longest, LONGEST_PIECE))
-    length = len(prompt) if limit.unit == "tokens" else units[limit.unit]
+    header = header_size(run.codec)
+    length = len(prompt) - header if limit.unit == "tokens" else units[limit.unit]
     if length >= limit.length:
         raise DataError(
             f"the prompt has {length:g} {limit.unit}, and the limit is {limit.length:g}; raise "
@@ -123,7 +126,7 @@ def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: object) -
     if limit.length == math.inf:
         return math.inf
     if limit.unit == "tokens":
-        return math.ceil(limit.length)
+        return header + math.ceil(limit.length)
     # Ten times the tokens that the corpus has for this length: a model that never reaches the
     # length stops there.
     corpus = run.info["corpus"]

@@ -20,6 +20,8 @@ from seqgen.generation.limits import STRIDE, Limits
 from seqgen.generation.pieces import Draft, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
+from seqgen.labelled import opening, unlabelled
+from seqgen.labels import Labelled
 from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.plugin_checks import checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
@@ -73,6 +75,7 @@ class Writer:
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         primed, self._tracker = _primed(stepper, run, prompt, condition)
         self._prompt = primed.ids
+        self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self.state = stepper.restore(primed.h, primed.c)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         # A tracker has to see every token before the next one is drawn.
@@ -181,6 +184,7 @@ class Writer:
     def _allowed(self, active: list[Draft]) -> NDArray[np.bool_]:
         """Return a mask ``(B, V')`` of the ids that may come next; a forced id is alone in it."""
         masks = np.ones((len(active), self._run.vocab.targets), bool)
+        masks[:, self._labels] = False  # Label tokens come in the header only.
         for mask, draft in zip(masks, active, strict=True):
             if draft.tracker is not None:
                 mask[:] = next_mask(self._run.codec, draft.tracker)
@@ -208,7 +212,7 @@ def read_prompt(
 
     The model reads START and all tokens but the last, which the first step reads.
     """
-    ids = checked_ids(run.codec, [] if prompt is None else run.codec.encode(prompt))
+    ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
     tracker = _new_tracker(run.codec, condition)
     rows = []
     for token in ids.tolist():
@@ -235,6 +239,9 @@ def _primed(
             f"this primed state belongs to another model, not to {run.folder}; prime it again"
         )
     ids = checked_ids(run.codec, prompt.ids)
+    header = opening(run.codec, None, condition)
+    if isinstance(condition, Labelled) and not np.array_equal(ids[: len(header)], header):
+        raise DataError("this primed state was made with other labels; prime it again with these")
     tracker = _new_tracker(run.codec, condition)
     if tracker is not None:
         for token in ids.tolist():

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqgen.labels import label_facts
+
 #: If the best model comes before this share of the budget, the budget was too large.
 TOO_EARLY = 0.5
 
 
 def model_card(info: dict[str, Any]) -> str:
     """Return a description of a run in Markdown, from the content of its ``run.json``."""
-    corpus = info["corpus"]
+    corpus, labels = info["corpus"], info["codec"].get("labels", ())
     facts = {
         "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
+        **{f"label {name}": text for name, text in label_facts(labels).items()},
         "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
         "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),

@@ -15,6 +15,7 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.data.integrity import Amount, CodecEntry, Many
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
+from seqgen.labels import check_labels
 from seqgen.plugin import CONTRACT
 from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab
@@ -188,6 +189,7 @@ def read_run(folder: Path) -> Opened:
     place = folder / RUN
     try:
         check(info, RunDescription)
+        check_labels(info["codec"].get("labels", ()))
         vocab = Vocab.of(info["vocab"])
         model = from_mapping(ModelConfig, info["model"], "model")
         train = from_mapping(TrainConfig, info["train"], "train")

@@ -105,6 +105,10 @@ class MusicDomain(Domain):
             "metre": " ".join(metres),
         }
 
+    def labels(self, piece: Music) -> dict[str, str]:
+        """Return the composer, if there is one."""
+        return {"composer": piece.composer} if piece.composer else {}
+
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and the sound as MP3."""
         return {"image/svg+xml": svg_roll(piece), "audio/mpeg": preview(piece)}

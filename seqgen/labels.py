@@ -1,0 +1,142 @@
+"""Labels: words about whole pieces, such as composer, speaker or site, that can be requested.
+
+Comes from: `seqgen.data.labelling` finds labels. Next: `seqgen.labelled` adds them to a codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqgen.errors import DataError
+
+#: The value of a piece that has no other, and in a request: any.
+ANY = "?"
+
+#: Largest number of labels, of values of a label, and of characters in a name or value.
+MOST_LABELS, MOST_VALUES, LONGEST = 16, 300, 100
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels with a piece, or labels as a condition with whatever else is requested.
+
+    ``Labelled({"composer": "bach"})`` is a condition for `seqgen.generate`;
+    ``Labelled({"composer": "bach"}, piece)`` is a piece for `seqgen.write_corpus`.
+
+    Attributes
+    ----------
+    labels : mapping of str to str
+        Values by name.
+    content : object
+        The piece, or the condition for the codec's tracker.
+    """
+
+    labels: Mapping[str, str]
+    content: Any = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label, its values, and where values come from.
+
+    Attributes
+    ----------
+    name : str
+    source : str or None
+        A pattern for file names; "" for `Domain.labels`; None if a program gave the values.
+    values : mapping of str to int
+        Number of pieces with each value.
+    rarer : int
+        Number of values left out because there are more than `MOST_VALUES`.
+    without : int
+        Number of pieces without a value of `values`.
+
+    Raises
+    ------
+    DataError
+        If the name or a value cannot be requested with ``NAME=VALUE, ...``.
+    """
+
+    name: str
+    source: str | None
+    values: Mapping[str, int]
+    rarer: int = 0
+    without: int = 0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if len(self.values) > MOST_VALUES:
+            raise DataError(
+                f"label {self.name} has {len(self.values):,} values, and at most {MOST_VALUES} fit"
+            )
+        for value in self.values:
+            if value != clean_value(value) or value in ("", ANY):
+                raise DataError(f"label {self.name} cannot have the value {value[:LONGEST]!r}")
+
+    @property
+    def tokens(self) -> list[str]:
+        """Token names: the one for any value, then the values in order."""
+        return [f"{self.name}={value}" for value in (ANY, *sorted(self.values))]
+
+    @property
+    def others(self) -> str:
+        """How many pieces have none of the values, and why, to put after the values."""
+        if not self.without:
+            return ""
+        rarer = f", also for {self.rarer:,} rarer values" if self.rarer else ""
+        return f"; {self.without:,} pieces have {ANY}{rarer}"
+
+    @property
+    def summary(self) -> str:
+        """One line about the label."""
+        count = len(self.values)
+        return f"label {self.name}: {count:,} value{'s' * (count != 1)}{self.others}"
+
+
+def check_name(name: str) -> None:
+    """Raise `DataError` unless a label can have this name."""
+    if not name.isidentifier() or len(name) > LONGEST:
+        raise DataError(
+            f"a label's name must be a word of letters, digits and _, found {name[:LONGEST]!r}"
+        )
+
+
+def clean_value(value: str) -> str:
+    """Return a value as it is requested: without commas, on one line, not too long."""
+    printable = "".join(each if each.isprintable() else " " for each in value)
+    return " ".join(printable.replace(",", " ").split())[:LONGEST].strip()
+
+
+def check_labels(entries: Sequence[Mapping[str, Any]]) -> tuple[Label, ...]:
+    """Return the labels that ``corpus.json`` or ``run.json`` describes.
+
+    Raises
+    ------
+    DataError
+        If there are too many, two have one name, or one is invalid.
+    """
+    if len(entries) > MOST_LABELS:
+        raise DataError(f"a piece can have at most {MOST_LABELS} labels, found {len(entries)}")
+    labels = tuple(Label(**{key: entry[key] for key in _ENTRY}) for entry in entries)
+    if len({label.name for label in labels}) < len(labels):
+        raise DataError("two labels have one name")
+    return labels
+
+
+_ENTRY = ("name", "source", "values", "rarer", "without")
+
+
+def content_of(piece: Any) -> Any:
+    """Return a piece or condition without labels."""
+    return piece.content if isinstance(piece, Labelled) else piece
+
+
+def label_facts(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the values of each label as text, by name, from ``corpus.json`` or ``run.json``."""
+    facts = {}
+    for label in check_labels(entries):
+        counted = (f"{value} ({count:,})" for value, count in sorted(label.values.items()))
+        facts[label.name] = ", ".join(counted) + label.others
+    return facts

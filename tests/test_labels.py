@@ -389,9 +389,9 @@ def test_requests_that_cannot_be(condition: Any, message: str, run) -> None:
 
 def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_command) -> None:
     out = tmp_path / "out"
-    made = ("generate", run.folder, "--given", "site=b", "--length", 20, "--out", out)
+    made = ("generate", run.folder, "--given", "site=b", "-n", 9, "--length", 20, "--out", out)
     assert seqgen_command(*made)[0] == 0
-    assert letters_of((out / "text-1.txt").read_text()) == "b"
+    assert Counter(letters_of(file.read_text()) for file in out.glob("*.txt"))["b"] >= 7
     assert json.loads((out / "manifest.json").read_text())["settings"]["given"] == ["site=b"]
     status, _, said = seqgen_command("generate", run.folder, "--given", "site=b, x=1")
     assert status == 1 and "takes no condition" in said

@@ -136,11 +136,7 @@ def prepare(
             for file, digest in digests.items()
         ],
     }
-    left_out = [entry.as_json() for entry in sources.skipped]
-    more: dict[str, Any] = {"source": source_digest(implementation), "skipped": left_out}
-    if labelling:
-        more["labels"] = labelling.described(sources.files)
-    key = _key(info | more)
+    key = _key(info, implementation, sources, labelling)
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
         # Files of other kinds may have come or gone since then.
@@ -156,9 +152,7 @@ def prepare(
             shutil.rmtree(folder)
         refuse_existing(folder, marker=CORPUS, overwrite=replace)
         readers = {
-            split: Reader(
-                *(implementation, files, jobs, progress, reading, patience), labelling=labelling
-            )
+            split: Reader(implementation, files, jobs, progress, reading, patience, labelling)
             for split, files in _by_split(sources, splits).items()
         }
         sample = map(content_of, readers["train"].sample())
@@ -322,8 +316,12 @@ def _description(found: Announced) -> dict[str, Any]:
     }
 
 
-def _key(description: Mapping[str, Any]) -> str:
+def _key(info: Mapping[str, Any], domain: Domain, sources: Sources, labelling: Labelling) -> str:
     """Return the SHA-256 by which a corpus in the cache is found again."""
+    left_out = [entry.as_json() for entry in sources.skipped]
+    description = {**info, "source": source_digest(domain), "skipped": left_out}
+    if labelling:
+        description["labels"] = labelling.described(sources.files)
     return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -119,10 +119,10 @@ class Reader:
     progress : callable
     patience : float, optional
         Time limit in seconds for each `KEPT_BYTES` of a file; by default `PATIENCE`.
-    unknown : {"error", "skip", "nearest"}
-        How to treat unknown symbols.
     labelling : Labelling, optional
         Where labels come from; then pieces are `Labelled`.
+    unknown : {"error", "skip", "nearest"}
+        How to treat unknown symbols.
     """
 
     def __init__(
@@ -133,8 +133,8 @@ class Reader:
         progress: Progress | None,
         options: Any,
         patience: float | None = None,
-        unknown: OrError = "error",
         labelling: Labelling | None = None,
+        unknown: OrError = "error",
     ) -> None:
         self._domain = domain
         self._options = options

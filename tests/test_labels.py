@@ -394,9 +394,9 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     assert Counter(letters_of(file.read_text()) for file in out.glob("*.txt"))["b"] >= 7
     assert json.loads((out / "manifest.json").read_text())["settings"]["given"] == ["site=b"]
     status, _, said = seqgen_command("generate", run.folder, "--given", "site=b, x=1")
-    assert status == 1 and "takes no condition" in said
+    assert status and "takes no condition" in said
     status, _, said = seqgen_command("generate", run.folder, "--given", "u", "--given", "v")
-    assert status == 1 and "labels and one thing more, found u and v" in said
+    assert status and "labels and one thing more, found u and v" in said
     status, text, _ = seqgen_command("info", run.folder)
     assert "| label site | a (40), b (40) |" in text
     status, text, _ = seqgen_command("info", run.corpus().folder)
@@ -404,7 +404,7 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     made = ("prepare", "text", sites, "--label", "site={}/*.txt", "--out", tmp_path / "made")
     assert seqgen_command(*made)[0] == 0
     status, _, said = seqgen_command("train", "text", tmp_path / "made", "--label", "site")
-    assert status == 1 and "leave out --codec, --codec-option and --label" in said
+    assert status and "leave out --codec, --codec-option and --label" in said
 
 
 def test_scores_know_the_labels_of_paths(run, sites: Path) -> None:

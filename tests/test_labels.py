@@ -404,7 +404,7 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     made = ("prepare", "text", sites, "--label", "site={}/*.txt", "--out", tmp_path / "made")
     assert seqgen_command(*made)[0] == 0
     status, _, said = seqgen_command("train", "text", tmp_path / "made", "--label", "site")
-    assert status and "leave out --codec, --codec-option and --label" in said
+    assert status and "leave out --codec, --codec-option, --read, --label" in said
 
 
 def test_scores_know_the_labels_of_paths(run, sites: Path) -> None:

@@ -112,13 +112,23 @@ def next_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:
     ------
     PluginError
     """
-    count = len(codec.vocab) + 1
-    if (forced := tracker.forced()) is not None:
-        mask = np.zeros(count, bool)
-        mask[checked_token(codec, forced)] = True
-        return mask
+    if (forced := tracker.forced()) is None:
+        return allowed_mask(codec, tracker)
+    mask = np.zeros(len(codec.vocab) + 1, bool)
+    mask[checked_token(codec, forced)] = True
+    return mask
+
+
+def allowed_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:
+    """Return the mask ``(V',)`` of what a tracker allows next, whatever it forces.
+
+    Raises
+    ------
+    PluginError
+    """
     allowed = tracker.allowed()
-    return np.ones(count, bool) if allowed is None else checked_mask(codec, allowed)
+    everything = np.ones(len(codec.vocab) + 1, bool)
+    return everything if allowed is None else checked_mask(codec, allowed)
 
 
 def checked_token(codec: Codec, token: Any) -> int:

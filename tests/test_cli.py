@@ -661,6 +661,7 @@ def test_python_writes_what_the_command_writes(
     by_python = json.loads((tmp_path / "two" / "manifest.json").read_text())
     assert status == 0 and by_python == json.loads(json.dumps(samples.manifest))
     typed = ("prompt", "prompt_tokens", "unknown", "adapt", "given", "stop", "mended")
+    typed += ("read_options",)
     for name in typed:
         del by_command["settings"][name]
     for manifest in (by_command, by_python):

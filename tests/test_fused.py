@@ -134,6 +134,7 @@ def written(stepper: Stepper, lanes: int, steps: int, config: SampleConfig) -> n
         np.full(lanes, VOCAB.start),
         np.zeros((lanes, 0), np.int64),
         np.ones((lanes, VOCAB.targets), bool),
+        np.ones((lanes, VOCAB.targets), bool),
         np.zeros((lanes, steps), np.int64),
         np.zeros(lanes, np.int64),
         np.zeros(lanes, np.int64),

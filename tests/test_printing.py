@@ -164,7 +164,7 @@ def test_messages_have_any_encoding_too(monkeypatch: pytest.MonkeyPatch, command
     errors = io.TextIOWrapper(io.BytesIO(), "ascii", newline="\n")
     monkeypatch.setattr("sys.stderr", errors)
     assert command("info", "nowhere-ŋ") == 1
-    assert "seqgen: nowhere-? is not a run folder" in content(errors)
+    assert "seqgen: nowhere-? is neither a run folder" in content(errors)
 
 
 def test_the_name_of_a_file_goes_out_as_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,8 @@ def rules(config: SampleConfig, targets: int) -> Rules:
 def draw_one(logits, draw: float, config: SampleConfig = PLAIN, allowed=None, recent=NOTHING):
     """Draw from logits as the engine would, with defaults for the rest."""
     allowed = np.ones(len(logits), bool) if allowed is None else allowed
-    return choose(logits, allowed, recent, 0, draw, rules(config, len(logits)))
+    everything = np.ones(len(logits), bool)
+    return choose(logits, everything, allowed, recent, 0, draw, rules(config, len(logits)))
 
 
 def reference(
@@ -198,6 +199,7 @@ def test_a_mask_is_never_violated() -> None:
         some = Positions(
             np.zeros(lanes, np.int64),
             np.zeros((lanes, 0), np.int64),
+            np.ones((lanes, targets), bool),
             allowed,
             rng.integers(0, targets, (lanes, 12)),
             np.full(lanes, 10),

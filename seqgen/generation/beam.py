@@ -90,7 +90,8 @@ def _steps(
     while beam and not writer.is_late():
         positions = writer.positions(beam)
         logits, state = stepper.read(positions.ids[:, None], positions.features[:, None], state)
-        scores = np.stack([log_softmax(row) for row in logits])  # (B, V')
+        possible = np.where(positions.possible, logits, np.float32(-np.inf))
+        scores = np.stack([log_softmax(row) for row in possible])  # (B, V')
         so_far = np.array([sum(draft.log_probabilities) for draft in beam])  # (B,)
         totals = np.where(positions.allowed, so_far[:, None] + scores, -np.inf)  # (B, V')
         order = np.argsort(-totals, axis=None, kind="stable")

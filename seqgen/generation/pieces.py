@@ -39,7 +39,7 @@ class Generated:
     stopped_by : {"end", "stop", "length", "time", "interrupt"}
         "end" if the model drew END, "stop" after a stop sequence.
     log_probability : float
-        Sum over the drawn tokens, including END, in nats.
+        Sum over the drawn tokens, including END, in nats, under the codec's grammar if it has one.
     seconds : float
         Time from the start of its batch to its end.
     """

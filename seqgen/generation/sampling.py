@@ -86,6 +86,8 @@ class Positions(NamedTuple):
         The last token of each piece, which the step reads.
     features : int64 array (B, K)
         Of the next position.
+    possible : bool array (B, V')
+        Ids over which the model's probabilities are taken: those of the grammar it learned under.
     allowed : bool array (B, V')
         Ids that may come next.
     recent : int64 array (B, N)
@@ -98,6 +100,7 @@ class Positions(NamedTuple):
 
     ids: Ids
     features: Ids
+    possible: NDArray[np.bool_]
     allowed: NDArray[np.bool_]
     recent: Ids
     counts: Ids
@@ -184,10 +187,7 @@ def choose_each(
     logits : float32 array (B, at least V')
     positions : Positions
         Its ids, recent tokens and counts are updated.
-    draws : float64 array (B, T)
-        Uniform in [0, 1).
-    step : int
-        Index of the step, below T.
+    draws, step : float64 array (B, T) uniform in [0, 1), and int below T
     rules : Rules
     new, log_probabilities : int64 and float64 array (B, T)
         Filled in; an id below 0 is an error code, after which nothing more is drawn.
@@ -206,6 +206,7 @@ def choose_each(
         first = max(count - rules.repetition_window, 0) if rules.repetition_window else 0
         token, log_probability = choose(
             logits[lane, :targets],
+            positions.possible[lane],
             positions.allowed[lane],
             positions.recent[lane, first:count],
             positions.drawn[lane] + step,
@@ -226,6 +227,7 @@ def choose_each(
 @compiled
 def choose(
     logits: NDArray[np.float32],
+    possible: NDArray[np.bool_],
     allowed: NDArray[np.bool_],
     recent: Ids,
     drawn: int,
@@ -237,14 +239,11 @@ def choose(
     Parameters
     ----------
     logits : float32 array (V',)
-    allowed : bool array (V',)
-        Ids that may be drawn.
+    possible, allowed : bool array (V',)
+        Ids over which probabilities are taken, and ids that may be drawn.
     recent : int64 array (N,)
         The last tokens of the piece, `Rules.look_back` at most.
-    drawn : int
-        Number of drawn tokens so far.
-    draw : float
-        Uniform in [0, 1).
+    drawn, draw : number of tokens drawn so far, and float uniform in [0, 1)
     rules : Rules
 
     Returns
@@ -254,9 +253,9 @@ def choose(
     log_probability : float
         Of the id under the model, without settings.
     """
-    model = log_softmax(logits)  # (V',)
-    if not np.isfinite(model.sum()):
+    if not np.isfinite(logits).all():
         return NOT_FINITE, 0.0
+    model = log_softmax(np.where(possible, logits, np.float32(-np.inf)))  # (V',)
     if allowed.sum() == 1:
         only = int(np.argmax(allowed))
         return only, model[only]

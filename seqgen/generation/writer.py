@@ -23,7 +23,7 @@ from seqgen.generation.stepper import Stepper
 from seqgen.labelled import opening, unlabelled
 from seqgen.labels import Labelled
 from seqgen.plugin import Codec, Ids, Piece, Tracker
-from seqgen.plugin_checks import checked_features, checked_ids, next_mask
+from seqgen.plugin_checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
 
 
@@ -78,6 +78,7 @@ class Writer:
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self.state = stepper.restore(primed.h, primed.c)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
+        self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
         # A tracker has to see every token before the next one is drawn.
         self._stride = STRIDE if self._tracker is None else 1
 
@@ -164,7 +165,7 @@ class Writer:
         return Positions(
             np.array(last, np.int64),
             checked_features(self._run.codec, features, len(active)),
-            self._allowed(active),
+            *self._masks(active),
             *self._recent(active),
             np.array([draft.count - prompt for draft in active], np.int64),
         )
@@ -181,14 +182,22 @@ class Writer:
             row[: len(tail)] = tail
         return recent, counts
 
-    def _allowed(self, active: list[Draft]) -> NDArray[np.bool_]:
-        """Return a mask ``(B, V')`` of the ids that may come next; a forced id is alone in it."""
-        masks = np.ones((len(active), self._run.vocab.targets), bool)
-        masks[:, self._labels] = False  # Label tokens come in the header only.
-        for mask, draft in zip(masks, active, strict=True):
+    def _masks(self, active: list[Draft]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return two masks ``(B, V')``: the ids that have a probability, and those that may come.
+
+        A forced id is alone in the second. A model that learned under a grammar never learned how
+        unlikely other ids are, so they have no probability.
+        """
+        codec = self._run.codec
+        possible = np.ones((len(active), self._run.vocab.targets), bool)
+        allowed = possible.copy()
+        allowed[:, self._labels] = False  # Label tokens come in the header only.
+        for row, draft in enumerate(active):
             if draft.tracker is not None:
-                mask[:] = next_mask(self._run.codec, draft.tracker)
-        return masks
+                allowed[row] = next_mask(codec, draft.tracker)
+                if self._has_grammar:
+                    possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)
+        return possible, allowed
 
     def _refusal(self, positions: Positions, active: list[Draft], ids: Ids) -> SeqgenError:
         """Return the error that a negative id stands for."""

@@ -37,6 +37,7 @@ def step_rate(hidden: int, batch: int) -> tuple[float, float]:
             np.full(batch, VOCAB.start),
             np.zeros((batch, 0), np.int64),
             np.ones((batch, VOCAB.targets), bool),
+            np.ones((batch, VOCAB.targets), bool),
             np.zeros((batch, 0), np.int64),
             np.zeros(batch, np.int64),
             np.zeros(batch, np.int64),

@@ -113,7 +113,7 @@ def onnx(hidden: int) -> Callable[[], object] | None:
     def step() -> None:
         logits, *states = session.run(None, fed)
         fed.update(zip(names, states, strict=True))
-        token, _ = choose(logits.reshape(-1), allowed, nothing, 0, random.random(), rules)
+        token, _ = choose(logits.reshape(-1), allowed, allowed, nothing, 0, random.random(), rules)
         fed["token"] = np.array([[token]])
 
     return step
@@ -139,6 +139,7 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
         positions = Positions(
             np.array([vocab.start]),
             np.zeros((1, width), np.int64),
+            np.ones((1, vocab.targets), bool),
             np.ones((1, vocab.targets), bool),
             np.zeros((1, 0), np.int64),
             np.zeros(1, np.int64),

@@ -10,8 +10,8 @@ from seqgen.errors import DataError
 from seqgen.files import page_name, write_atomic
 from seqgen.plugin import Codec, Domain, Metric, NoOptions, Predictor
 from seqgen_handwriting import SUFFIXES
-from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.grid import GridCodec
+from seqgen_handwriting.codecs.ink_codec import InkCodec
 from seqgen_handwriting.codecs.points import PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec
 from seqgen_handwriting.demo import write_pages

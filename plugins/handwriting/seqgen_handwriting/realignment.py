@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_handwriting.alignment import spread
-from seqgen_handwriting.codecs.base import InkCodec
+from seqgen_handwriting.codecs.ink_codec import InkCodec
 from seqgen_handwriting.codecs.pen import WORD, Pen
 from seqgen_handwriting.codecs.pen_states import State
 from seqgen_handwriting.ink import Ink

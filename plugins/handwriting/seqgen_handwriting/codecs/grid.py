@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Within
-from seqgen_handwriting.codecs.base import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.codebook import Books
+from seqgen_handwriting.codecs.ink_codec import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.trace import Trace
 
 #: Shortest and longest distance along an axis, in sides, on the paper and in the air.

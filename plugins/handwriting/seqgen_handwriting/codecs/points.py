@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from seqgen.plugin import Within
-from seqgen_handwriting.codecs.base import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.codebook import Books
+from seqgen_handwriting.codecs.ink_codec import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.trace import Trace
 
 #: Codes of steps on the paper and in the air. More codes predict drawings better; with fewer codes

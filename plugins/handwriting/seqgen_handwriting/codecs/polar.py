@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.plugin import Ids, Within
-from seqgen_handwriting.codecs.base import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.codebook import Points
+from seqgen_handwriting.codecs.ink_codec import InkCodec, InkOptions, Steps
 from seqgen_handwriting.codecs.pen_states import ANGLE, DRAW_LENGTH, MOVE_LENGTH
 from seqgen_handwriting.codecs.trace import Trace
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Predictor
-from seqgen_handwriting.codecs.base import InkCodec
 from seqgen_handwriting.codecs.codebook import Books
+from seqgen_handwriting.codecs.ink_codec import InkCodec
 from seqgen_handwriting.codecs.pen_states import LETTER
 from seqgen_handwriting.ink import Ink
 

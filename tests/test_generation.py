@@ -10,6 +10,9 @@ import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
 from seqgen.generation.limits import STRIDE
+from seqgen.generation.stepper import choose_stepper
+from seqgen.generation.writer import Writer
+from seqgen.grammar import unpacked
 from seqgen.report.samples import write_samples
 
 LIMIT = LimitConfig(length=150)
@@ -94,6 +97,21 @@ def test_features_reach_the_model_as_in_training(chorales: seqgen.Run, prompted:
         if prompt is not None:
             nats -= next(seqgen.score(chorales, [prompt])).nats
         assert -new.log_probability == pytest.approx(nats, rel=1e-3)
+
+
+def test_given_tokens_have_the_probability_among_those_of_the_grammar(chorales: seqgen.Run) -> None:
+    """Of a model that learned under a grammar, other ids have none, also beside a given token."""
+    [melody] = seqgen.generate(chorales, 1, limit=LimitConfig(length=100), seed=3)
+    writer = Writer(
+        choose_stepper(chorales, 1), chorales, None, melody.piece, None, None, (), seed=0
+    )
+    draft, header = writer.draft(0), chorales.codec.header
+    draft.add(melody.ids[:header].tolist(), [0.0] * header)
+    positions = writer.positions([draft])
+    grammar = unpacked(chorales.codec.masks(melody.ids[:header]), chorales.vocab.targets)
+    assert positions.allowed.sum() == 1 < positions.possible.sum()
+    assert (positions.possible >= positions.allowed).all()
+    assert (positions.possible <= grammar[-1]).all()
 
 
 def test_a_condition_reaches_every_tracker(run, monkeypatch) -> None:

@@ -5,7 +5,7 @@ Comes from: `seqgen.data.labelling` finds labels. Next: `seqgen.labelled` adds t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,21 @@ def check_labels(entries: Sequence[Mapping[str, Any]]) -> tuple[Label, ...]:
 
 
 _ENTRY = ("name", "source", "values", "rarer", "without")
+
+
+def labels_in(text: str, names: Collection[str]) -> tuple[dict[str, str], str | None]:
+    """Return the labels in ``NAME=VALUE, NAME=VALUE``, and the rest of the text.
+
+    The rest is None if nothing else is requested.
+    """
+    labels, rest = {}, []
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if equals and name.strip() in names:
+            labels[name.strip()] = clean_value(value)
+        else:
+            rest.append(part)
+    return labels, (",".join(rest).strip() or None) if labels else text
 
 
 def content_of(piece: Any) -> Any:

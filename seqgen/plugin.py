@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import pluggy
@@ -28,7 +29,9 @@ import pluggy
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError, PluginError
+from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
+from seqgen.requests import Request as Request
 from seqgen.unknown import Mended, Unknown
 
 if TYPE_CHECKING:
@@ -82,31 +85,6 @@ class Hooks:
     @hookspec
     def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
         """Return the domains of this module; each is named like one of its entry points."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A property measured on generated pieces and on pieces of a corpus.
-
-    It is one value for each piece, such as the length, or shares of K bins, such as pitch classes.
-    NaN marks a piece that has no value.
-
-    Attributes
-    ----------
-    unit : str
-        Unit of the values, such as "bits" or "notes"; empty for shares.
-    generated : float64 array (G,) or (G, K)
-        One row for each generated piece.
-    reference : float64 array (R,) or (R, K)
-        One row for each piece of the corpus.
-    bins : tuple of str
-        Names of the K bins; empty for values.
-    """
-
-    unit: str
-    generated: NDArray[np.float64]
-    reference: NDArray[np.float64]
-    bins: tuple[str, ...] = ()
 
 
 class Domain(Protocol):
@@ -245,6 +223,9 @@ class Codec(Protocol):
         Group number of each id, from 0 on; empty (the default) puts all ids in one group. The
         model first chooses a group (note or rest?); temperature and filters then apply within it
         (which note?).
+    requests : mapping of str to Request
+        What can be requested with ``--given NAME=VALUE``; a fitted codec may know its values. The
+        method `tracker` reads the condition with `seqgen.requests.parse`.
     """
 
     options_type: ClassVar[type[Any]]
@@ -255,6 +236,7 @@ class Codec(Protocol):
     temperature: float = 1.0
     min_p: float = 0.0
     groups: Sequence[int] = ()
+    requests: Mapping[str, Request] = MappingProxyType({})
 
     # The five required methods.
 
@@ -360,6 +342,10 @@ class Codec(Protocol):
     def most_tokens(self, condition: Any) -> int | None:
         """Return the limit in tokens for a condition, such as 40 a letter; None leaves it open."""
         return None
+
+    def header_values(self, ids: Ids) -> Mapping[str, str]:
+        """Return what a piece says about itself by name of `requests`: ``{"key": "C minor"}``."""
+        return {}
 
     def place(self, ids: Ids, position: int) -> str:
         """Return a position in a piece ``(N,)`` in words, such as "bar 12"."""

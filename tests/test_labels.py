@@ -24,9 +24,10 @@ from seqgen.errors import ConfigError, CorpusError, DataError, SeqgenError
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.generation.limits import STRIDE
 from seqgen.grammar import packed
-from seqgen.labelled import LabelledCodec, UnlabelledPredictor, split_request, unlabelled
+from seqgen.labelled import LabelledCodec
 from seqgen.labels import Label, Labelled, check_labels
 from seqgen.plugin import Codec
+from seqgen.unlabelled import UnlabelledPredictor, requested_labels, unlabelled
 from seqgen.vocab import Vocab
 
 #: The words of two sites, which share few letters.
@@ -212,7 +213,7 @@ def test_copies_of_a_tracker_share_the_codec() -> None:
     other = copy.deepcopy(tracker, {id(labelled): labelled})
     assert other._tracker.codec is labelled.codec
     other.push(1)
-    assert (tracker.features(), other.features()) == ([1], [2])
+    assert (tracker.features(), other.features()) == ([1, 2, 1], [2, 2, 1])
 
 
 @pytest.mark.parametrize(
@@ -377,7 +378,7 @@ def test_primed_states_keep_their_labels(run) -> None:
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        (Labelled({"site": "c"}), "label site has no value 'c'; it has a, b"),
+        (Labelled({"site": "c"}), "cannot follow 'site=c': this model knows a, b, ?"),
         (Labelled({"sites": "a"}), "there is no label 'sites'.*did you mean 'site'"),
         ("sit=a", "takes no condition.*the labels are site.*did you mean 'site'"),
     ],
@@ -418,12 +419,12 @@ def test_scores_know_the_labels_of_paths(run, sites: Path) -> None:
 
 
 def test_text_that_asks_for_labels(codec) -> None:
-    assert split_request(codec, "site=b, bars=8, year=1999") == (
-        {"site": "b", "year": "1999"},
-        "bars=8",
-    )
-    assert split_request(codec, "Dear site, hello") == ({}, "Dear site, hello")
-    assert split_request(unlabelled(codec), "site=b") == ({}, "site=b")
+    labels = {"site": "b", "year": "1999"}
+    assert requested_labels(codec, "site=b, bars=8, year=1999") == (labels, "bars=8")
+    assert requested_labels(codec, "site=b, year=1999") == (labels, None)
+    assert requested_labels(codec, Labelled(labels, "site=a, x")) == (labels, "x")
+    assert requested_labels(codec, "Dear site, hello") == ({}, "Dear site, hello")
+    assert requested_labels(unlabelled(codec), "site=b") == ({}, "site=b")
 
 
 def test_domains_see_a_predictor_without_labels(codec) -> None:

@@ -121,7 +121,7 @@ class Inputs:
     @property
     def _codec(self) -> Codec:
         """The codec of prompts and texts, which have no labels."""
-        from seqgen.labelled import unlabelled
+        from seqgen.unlabelled import unlabelled
 
         return unlabelled(self.run.codec)
 
@@ -146,15 +146,15 @@ class Inputs:
         DataError
             If one cannot be read, or is empty once mended, or the tracker would follow several.
         """
-        from seqgen.labelled import split_request
         from seqgen.labels import Labelled
+        from seqgen.unlabelled import requested_labels
 
         labels: dict[str, str] = {}
         others = []
         for text in given:
-            requested, rest = split_request(self.run.codec, text)
+            requested, rest = requested_labels(self.run.codec, text)
             labels |= requested
-            if rest or not requested:
+            if rest is not None:
                 others.append(rest)
         if len(others) > 1:
             raise DataError(

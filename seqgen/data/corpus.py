@@ -37,9 +37,9 @@ from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
 from seqgen.discovery import load_codec, load_read_options
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
-from seqgen.labelled import without_labels
 from seqgen.plugin import Codec
 from seqgen.plugin_checks import mask_width
+from seqgen.unlabelled import without_labels
 from seqgen.vocab import Vocab
 
 

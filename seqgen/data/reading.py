@@ -26,13 +26,13 @@ from seqgen.data.labelling import FileLabels, Labelling
 from seqgen.data.workers import share_out
 from seqgen.deadline import TooLong, within
 from seqgen.errors import CorpusError, DataError
-from seqgen.labelled import header_size
 from seqgen.labels import content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import LOG, reason_for, traceback_of
 from seqgen.plugin_guard import guarded, guarded_items
 from seqgen.unknown import Mended, OrError
+from seqgen.unlabelled import header_size
 
 #: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
 #: between fitting and encoding. A larger one is distributed to processes in groups of this size.

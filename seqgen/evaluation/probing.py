@@ -11,9 +11,9 @@ from collections.abc import Callable
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
-from seqgen.labelled import unlabelled
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run
+from seqgen.unlabelled import unlabelled
 
 
 def probe(

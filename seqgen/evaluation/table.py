@@ -28,10 +28,10 @@ from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.evaluation.scoring import score_spans
 from seqgen.files import CORPUS
-from seqgen.labelled import unlabelled, unlabelled_predictor
 from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
+from seqgen.unlabelled import unlabelled, unlabelled_predictor
 
 #: Units whose losses are quoted in bits, as is customary for text.
 IN_BITS = {"characters", "bytes"}

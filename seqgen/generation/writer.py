@@ -20,11 +20,10 @@ from seqgen.generation.limits import STRIDE, Limits
 from seqgen.generation.pieces import Draft, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
-from seqgen.labelled import opening, unlabelled
-from seqgen.labels import Labelled
-from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.plugin import Ids, Piece, Tracker
 from seqgen.plugin_checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
+from seqgen.unlabelled import label_features, opening, requested_labels, unlabelled
 
 
 class Step(NamedTuple):
@@ -75,6 +74,8 @@ class Writer:
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         primed, self._tracker = _primed(stepper, run, prompt, condition)
         self._prompt = primed.ids
+        if self._tracker is None:
+            self._features = label_features(run.codec, primed.ids)[-1]
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self.state = stepper.restore(primed.h, primed.c)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
@@ -161,7 +162,10 @@ class Writer:
         """Gather what the stepper and the sampler read of each draft."""
         start, prompt = self._run.vocab.start, len(self._prompt)
         last = [draft.ids[-1] if draft.ids else start for draft in active]
-        features = [_features(draft.tracker) for draft in active]
+        features = [
+            self._features if draft.tracker is None else draft.tracker.features()
+            for draft in active
+        ]
         return Positions(
             np.array(last, np.int64),
             checked_features(self._run.codec, features, len(active)),
@@ -222,11 +226,13 @@ def read_prompt(
     The model reads START and all tokens but the last, which the first step reads.
     """
     ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
-    tracker = _new_tracker(run.codec, condition)
-    rows = []
-    for token in ids.tolist():
-        rows.append(_features(tracker))
-        if tracker is not None:
+    tracker = run.codec.tracker(condition)
+    rows: Any = []
+    if tracker is None:
+        rows = label_features(run.codec, ids)[:-1]
+    else:
+        for token in ids.tolist():
+            rows.append(tracker.features())
             tracker.push(token)
     state = stepper.start(1)
     if len(ids):
@@ -249,21 +255,11 @@ def _primed(
         )
     ids = checked_ids(run.codec, prompt.ids)
     header = opening(run.codec, None, condition)
-    if isinstance(condition, Labelled) and not np.array_equal(ids[: len(header)], header):
+    asked, _ = requested_labels(run.codec, condition)
+    if asked and not np.array_equal(ids[: len(header)], header):
         raise DataError("this primed state was made with other labels; prime it again with these")
-    tracker = _new_tracker(run.codec, condition)
+    tracker = run.codec.tracker(condition)
     if tracker is not None:
         for token in ids.tolist():
             tracker.push(token)
     return Primed(ids, prompt.h, prompt.c, prompt.vocab_digest), tracker
-
-
-def _new_tracker(codec: Codec, condition: Any) -> Tracker | None:
-    tracker = codec.tracker(condition)
-    if tracker is None and codec.feature_sizes:
-        raise DataError(f"codec {type(codec).__name__} has features but no tracker")
-    return tracker
-
-
-def _features(tracker: Tracker | None) -> Sequence[int]:
-    return () if tracker is None else tracker.features()

@@ -69,8 +69,8 @@ class TrainConfig:
     """The budget of a training and the optimizer."""
 
     minutes: Minutes = 0.0
-    """Training time in minutes, including evaluation (default 3). Training ends when the first of
-    several budgets is used up."""
+    """Training time in minutes, including evaluation. 0 means 3, or no limit with another budget.
+    Training ends when the first of several budgets is used up."""
     epochs: Annotated[float, Within(0.001, 1e9, besides=(0,))] = 0.0
     """Passes over the training pieces. With a time budget alone, training ends before the network
     overfits the corpus."""

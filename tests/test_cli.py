@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import seqgen
+import seqgen.cli
 
 TINY = [
     "--tokens",
@@ -52,6 +53,14 @@ def test_domains(seqgen_command) -> None:
 
 def test_version(seqgen_command) -> None:
     assert seqgen_command("--version")[1].strip() == f"seqgen {seqgen.__version__}"
+
+
+@pytest.mark.parametrize("name", seqgen.cli.COMMANDS)
+def test_help_shows_only_defaults_that_say_something(seqgen_command, name: str) -> None:
+    _, out, _ = seqgen_command(name, "--help")
+    shown = unboxed(out)
+    for nothing in ("None", "False", "()", "0.0"):
+        assert f"[default: {nothing}]" not in shown
 
 
 def test_python_m_seqgen_is_the_command() -> None:
@@ -588,6 +597,8 @@ def test_pieces_are_ranked_and_compared(seqgen_command, trained: Path) -> None:
         assert entry["seconds"] >= 0
     used = {name: manifest["settings"][name] for name in ("temperature", "min_p", "seed")}
     assert used == {"temperature": 0.8, "min_p": 0.0, "seed": 0}
+    _, out, _ = seqgen_command(*arguments[:-1], "--seed", 1)
+    assert len(re.findall(r"^text-\d\.txt: copied at most \d+ tokens?, from line", out, re.M)) == 6
 
 
 def test_a_corpus_that_is_gone_cannot_be_compared(seqgen_command, trained: Path) -> None:

@@ -33,6 +33,8 @@ def test_the_folder_tells_how_it_came_about(run, corpus) -> None:
 def test_an_untrained_run_can_be_described(corpus, tmp_path: Path) -> None:
     made = seqgen.create_run(tmp_path / "run", corpus, SMALL)
     assert "| training | none yet |" in model_card(made.info)
+    alone = made.info | {"corpus": made.info["corpus"] | {"pieces": 1, "duplicates": 1}}
+    assert "| 1 piece, " in model_card(alone) and "| 1 duplicate piece, " in model_card(alone)
 
 
 def test_nothing_in_the_folder_is_a_pickle(run) -> None:

@@ -15,7 +15,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cyclopts
 
@@ -40,11 +40,19 @@ COMMANDS = {
 WAYS_OUT = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
 WAYS_OUT |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "allow writing there")
 
+
+def shown_default(value: Any) -> str | None:
+    """Return a default as the help shows it; None for one that is off or empty."""
+    if value is None or value is False or value == ():
+        return None
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 app = cyclopts.App(
     name="seqgen",
     help="Learn sequences with one LSTM engine and write new ones, step by step.",
     version=f"seqgen {seqgen.__version__}",
-    default_parameter=cyclopts.Parameter(negative_iterable=()),
+    default_parameter=cyclopts.Parameter(negative_iterable=(), show_default=shown_default),
     suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():

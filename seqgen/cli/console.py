@@ -16,6 +16,7 @@ from rich.text import Text
 from seqgen.cli.printing import visible
 from seqgen.data.corpus import Corpus
 from seqgen.data.finding import unread_text
+from seqgen.wording import counted
 
 #: For progress and remarks; the results of a command go to standard output.
 stderr = Console(stderr=True, highlight=False)
@@ -115,13 +116,13 @@ def say_corpus(corpus: Corpus) -> None:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")
     tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
     say(
-        f"{info['pieces']:,} piece{'s' * (info['pieces'] != 1)} as {info['codec']['name']} tokens "
+        f"{counted(info['pieces'], 'piece')} as {info['codec']['name']} tokens "
         f"({tokens}); vocabulary {len(info['vocab'])}"
     )
     for label in check_labels(info["codec"].get("labels", ())):
         say(label.summary)
     if info["duplicates"]:
-        say(f"left out {len(info['duplicates'])} duplicate pieces")
+        say(f"left out {counted(len(info['duplicates']), 'duplicate piece')}")
     if info["near_duplicates"]:
         across = info["near_duplicates_across_splits"]
         say(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -20,6 +20,7 @@ from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import CorpusError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
@@ -219,6 +220,21 @@ def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool)
         show(path)
     for path in paths:
         show(path)
+    if results.novelty:
+        for entry in samples.manifest["pieces"]:
+            show(copied_text(entry))
+
+
+def copied_text(entry: Mapping[str, Any]) -> str:
+    """Return the longest copied passage of a piece, from its entry in the manifest."""
+    copied = entry["novelty"]
+    name = ", ".join(entry["files"])
+    if not copied["longest"]:
+        return f"{name}: copied nothing"
+    return (
+        f"{name}: copied at most {counted(copied['longest'], 'token')}, from {copied['place']}; "
+        f"they are in {copied['source']}, from {copied['source_place']}"
+    )
 
 
 def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:

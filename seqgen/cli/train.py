@@ -16,6 +16,7 @@ from seqgen.cli.printing import print_json, show
 from seqgen.cli.tensorboard import REPORTS, require_tensorboard, writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.cli.console import Meter
@@ -263,7 +264,7 @@ def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
 def _with_threads(result: dict[str, Any]) -> str:
     """Return the number of threads of a training as words; nothing if it is unknown."""
     count = result.get("threads")
-    return "" if count is None else f" with {count} thread{'s' * (count != 1)}"
+    return "" if count is None else f" with {counted(count, 'thread')}"
 
 
 def _show(report: Report, show: Meter) -> None:

@@ -21,6 +21,7 @@ from seqgen.report.curves import Curves, Series, loss_curves
 from seqgen.report.samples import Samples
 from seqgen.run.card import result_facts
 from seqgen.run.folder import Run
+from seqgen.wording import counted
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -246,9 +247,9 @@ def _metrics(compared: Sequence[Comparison]) -> str:
     heads = ("", "new", "corpus", "overlap", "unit")
     count = max(len(one.metric.generated) for one in compared)
     return f"""<h2>Compared with the corpus</h2>
-<p>Measured on these {count} pieces and on held-out pieces of the corpus: mean and deviation, or the
-fullest bin. An overlap of 1 means that new pieces differ from the corpus no more than its own
-pieces do.</p>
+<p>Measured on {counted(count, "new piece")} and on held-out pieces of the corpus: mean and
+deviation, or the fullest bin. An overlap of 1 means that new pieces differ from the corpus no more
+than its own pieces do.</p>
 <div class="wide">{as_svg(compared)}</div>
 <div class="wide">{_table(rows, heads)}</div>
 """
@@ -271,7 +272,8 @@ def _show(kind: str, data: bytes | str) -> str:
 def _facts(run: Run, samples: Samples) -> dict[str, str]:
     corpus = run.info["corpus"]
     return {
-        "corpus": f"{corpus['pieces']:,} pieces, {corpus['tokens']['train']:,} training tokens",
+        "corpus": f"{counted(corpus['pieces'], 'piece')}, "
+        f"{corpus['tokens']['train']:,} training tokens",
         "codec": f"{run.info['codec']['name']}, vocabulary of {len(run.info['vocab'])}",
         "model": ", ".join(f"{name} {value}" for name, value in run.info["model"].items()),
         "settings": ", ".join(f"{name} {value}" for name, value in run.info["train"].items()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqgen.labels import label_facts
+from seqgen.wording import counted
 
 #: If the best model comes before this share of the budget, the budget was too large.
 TOO_EARLY = 0.5
@@ -16,8 +17,10 @@ def model_card(info: dict[str, Any]) -> str:
     facts = {
         "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
         **{f"label {name}": text for name, text in label_facts(labels).items()},
-        "corpus": f"{corpus['pieces']} pieces, {corpus['tokens']['train']:,} training tokens",
-        "left out": f"{corpus['duplicates']} duplicate pieces, {corpus['skipped']} unusable",
+        "corpus": f"{counted(corpus['pieces'], 'piece')}, "
+        f"{corpus['tokens']['train']:,} training tokens",
+        "left out": f"{counted(corpus['duplicates'], 'duplicate piece')}, "
+        f"{corpus['skipped']:,} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
         **result_facts(info["result"]),
         **({"baseline": baseline_text(info["baseline"])} if "baseline" in info else {}),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-SOURCES = sorted([*(ROOT / "seqgen").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
+FOLDERS = ("seqgen", "plugins", "examples/plugin-chess/seqgen_chess")
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 #: Lines of a file, and lines of a function without its docstring.
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60

@@ -46,9 +46,13 @@ class Subject:
     pieces: list[Piece]
     ids: list[Ids]
 
-    def read(self, path: Path) -> list[Piece | DataError]:
-        """Read a file with default options."""
-        return list(self.domain.read(path, self.domain.read_options()))
+    def read(self, path: Path) -> list[Piece]:
+        """Read a file with default options; raise the first error that stands for a piece."""
+        pieces = list(self.domain.read(path, self.domain.read_options()))
+        for piece in pieces:
+            if isinstance(piece, DataError):
+                raise piece
+        return pieces
 
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece with default options."""

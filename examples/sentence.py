@@ -10,9 +10,9 @@ from pathlib import Path
 
 from seqgen_handwriting.alignment import spread
 from seqgen_handwriting.cleaning import cleaned
-from seqgen_handwriting.realignment import realigned
 
 import seqgen
+from seqgen.training.realignment import realigned
 
 
 def main(
@@ -40,7 +40,8 @@ def main(
         for report in seqgen.train(run, corpus):
             print(f"round {number}  {report.fraction:4.0%}  {report.loss:.3f} nats per token")
         if number < rounds:
-            inks = list(realigned(run, inks))
+            ids = realigned(run, map(run.codec.encode, inks))
+            inks = list(map(run.codec.decode, ids))
 
     for new in seqgen.generate(run, 3, condition=sentence):
         for path in domain.write(new.piece, out / f"sentence-{new.index + 1}.svg"):

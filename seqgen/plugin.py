@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from seqgen.dictation import Dictation
+
 #: Token ids of a piece.
 Ids: TypeAlias = "NDArray[np.int64]"
 
@@ -226,6 +228,8 @@ class Codec(Protocol):
     requests : mapping of str to Request
         What can be requested with ``--given NAME=VALUE``; a fitted codec may know its values. The
         method `tracker` reads the condition with `seqgen.requests.parse`.
+    dictation : Dictation or None
+        The symbols that are dictated, if this codec writes given text (`seqgen.dictation`).
     """
 
     options_type: ClassVar[type[Any]]
@@ -237,6 +241,7 @@ class Codec(Protocol):
     min_p: float = 0.0
     groups: Sequence[int] = ()
     requests: Mapping[str, Request] = MappingProxyType({})
+    dictation: Dictation | None = None
 
     # The five required methods.
 

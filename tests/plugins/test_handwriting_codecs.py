@@ -250,12 +250,19 @@ def test_masks_allow_real_pieces_and_their_variations(kind, corpus: str) -> None
 @CODECS
 def test_masks_tell_the_situations_of_a_word_apart(kind) -> None:
     codec = FITTED[kind, "lines"]
-    pen = codec.pen
+    pen = codec.dictation
     steps = codec.encode(DRAWINGS[0])[: codec.tokens_per_step].tolist()
-    word = [*pen.announce("at "), *steps, pen.advance, *steps, pen.advance, pen.advance]
+    word = [
+        *pen.announce("at ")[0],
+        *steps,
+        pen.advance,
+        *steps,
+        pen.advance,
+        pen.advance,
+    ]
     ids = [*word, *steps]
     aim, draw = ("direction",) if kind is PolarCodec else ("draw", "move"), codec.vocab
-    groups = {"letter": "letter", "advance": "advance", "END": "END"} | {
+    groups = {"symbol": "symbol", "advance": "advance", "END": "END"} | {
         name.split()[0]: "step" for name in draw if name.startswith(aim)
     }
     found = [
@@ -264,13 +271,13 @@ def test_masks_tell_the_situations_of_a_word_apart(kind) -> None:
     ]
     length = [{"length"}] * (codec.tokens_per_step - 1)
     assert found == [
-        {"step", "letter"},  # nothing yet
-        *[{"letter", "advance"}] * 3,  # a, t and the blank are announced
+        {"step", "symbol"},  # nothing yet
+        *[{"symbol", "advance"}] * 3,  # a, t and the blank are announced
         # The first point of a piece has no token: it belongs to a. t has no point yet.
         *[{"step", "advance"}, *length, {"step", "advance"}],
         *[{"step"}, *length, {"step", "advance"}],
-        *[{"advance"}, {"step", "letter", "END"}],  # the blank, and the end of the word
-        *[*length, {"step", "letter", "END"}],
+        *[{"advance"}, {"step", "symbol", "END"}],  # the blank, and the end of the word
+        *[*length, {"step", "symbol", "END"}],
     ]
 
 
@@ -304,8 +311,8 @@ def write_at_random(codec, tracker, seed: int, hurry: bool = False) -> list[int]
         if token is None:
             allowed = np.flatnonzero(tracker.allowed())
             token = int(rng.choice(allowed))
-            if codec.pen.advance in allowed and (hurry or rng.random() < 0.2):
-                token = codec.pen.advance
+            if codec.pen.dictation.advance in allowed and (hurry or rng.random() < 0.2):
+                token = codec.pen.dictation.advance
         if token == end:
             return ids
         tracker.push(token)
@@ -351,7 +358,7 @@ def test_a_continuation_says_the_letters_that_are_left() -> None:
 
 def test_what_cannot_be_written_is_refused() -> None:
     writing, drawing = FITTED[PointsCodec, "lines"], FITTED[PointsCodec, "drawings"]
-    with pytest.raises(DataError, match=r"letter '€'"):
+    with pytest.raises(DataError, match=r"symbol '€'"):
         writing.tracker("€ 5")
     with pytest.raises(DataError, match="empty"):
         writing.tracker("  ")
@@ -472,12 +479,13 @@ def test_announced_letters_are_given_and_advancing_counts() -> None:
     ids = codec.encode(line)
     known = np.full((len(ids) + 1, size + 1), -1.0)
     rows = known.copy()
-    rows[:-1][codec.pen.actions[ids] == codec.pen.actions[codec.pen.first_letter]] = -9.0
+    dictation = codec.dictation
+    rows[:-1][(ids >= dictation.first) & (ids < dictation.advance)] = -9.0
     one, other = (ink_nats(codec, line, each) for each in (known, rows))
     assert one.soft == other.soft
-    rows[:-1][ids == codec.pen.advance] = -2.0
+    rows[:-1][ids == codec.pen.dictation.advance] = -2.0
     more = ink_nats(codec, line, rows)
-    assert more.soft - one.soft == pytest.approx(float((ids == codec.pen.advance).sum()))
+    assert more.soft - one.soft == pytest.approx(float((ids == codec.pen.dictation.advance).sum()))
 
 
 def untrained(codec: PointsCodec) -> NetworkPredictor:

@@ -1,7 +1,7 @@
 """Letters for points: a first guess, and ink without some of its letters.
 
-`spread` gives each letter its share of the width of a line.
-`seqgen_handwriting.realignment.realigned` improves on it with a trained model.
+`spread` gives each letter its share of the width of a line. A trained model finds letters better
+(`seqgen.training.realignment`).
 """
 
 from __future__ import annotations

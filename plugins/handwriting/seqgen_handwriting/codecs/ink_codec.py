@@ -119,8 +119,9 @@ class InkCodec(Codec):
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
         self.max_points, self.letter_width = dict(max_points), letter_width
-        alphabet, line = "".join(sorted(max_points)), max(int(WIDTH / letter_width), 1)
-        self.pen = Pen(steps.names, *steps.tables(), alphabet, max_points, line)
+        line = max(int(WIDTH / letter_width), 1)
+        self.pen = Pen(steps.names, *steps.tables(), max_points, line)
+        self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
         self.feature_sizes = self.pen.feature_sizes
 
@@ -267,7 +268,7 @@ class InkCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 5)``, or ``(N + 1, 9)`` with text."""
-        return self.pen.follow(ids)[1]
+        return self.pen.features(ids)
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return which ids may come at every position, as bits ``(N + 1, W)``.
@@ -275,7 +276,7 @@ class InkCodec(Codec):
         Every letter with ink gets a point, a blank gets none, and a piece does not end in a word.
         With `polar` a length follows each direction.
         """
-        return self.pen.masks(ids)
+        return self.pen.dictation.masks(ids)
 
     def tracker(self, condition: Any = None) -> PenTracker:
         """Return the tracker of one piece.
@@ -291,7 +292,7 @@ class InkCodec(Codec):
         DataError
             If this codec has no letters, or lacks one of the text.
         """
-        return PenTracker(self.pen, None if condition is None else self.pen.dictation(condition))
+        return PenTracker(self.pen, None if condition is None else self.pen.request(condition))
 
     def most_tokens(self, condition: Any) -> int | None:
         """Return an upper bound for the tokens of a given text."""

@@ -1,6 +1,6 @@
-"""The state of a pen, what each token does to it and what may come next: compiled functions.
+"""The state of a pen and what each token does to it: compiled functions.
 
-A state is a row of FIELDS numbers. The text, all letters announced so far, is an array beside it.
+A state is a row of FIELDS numbers. What is written is not known here (`seqgen.dictation`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,18 @@ from seqgen.compiling import compiled
 from seqgen.plugin import Ids
 
 #: Actions of tokens. DRAW steps on the paper and MOVE in the air. ANGLE sets the direction of a
-#: step whose length follows (DRAW_LENGTH, MOVE_LENGTH). LETTER announces a letter; ADVANCE puts the
-#: pen to the next announced letter.
+#: step whose length follows (DRAW_LENGTH, MOVE_LENGTH). ADVANCE ends a letter and begins the next;
+#: announcing one (LETTER) leaves the pen where it is.
 DRAW, MOVE, ANGLE, DRAW_LENGTH, MOVE_LENGTH, LETTER, ADVANCE = range(7)
 
-#: Fields of a state: the place of the pen, where its stroke and its letter began, and counts.
+#: Fields of a state: the place of the pen, where its stroke and its letter began, counts, the last
+#: step, the direction of the next step, and the mean height of the last points.
 X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST_STEP = range(9)
-COSINE, SINE, AIMED, ANNOUNCED, DONE, OPEN, IN_LETTER, FOUND, LEVEL, FIELDS = range(9, 19)
+COSINE, SINE, AIMED, LEVEL, FIELDS = range(9, 14)
 
-#: Situations of a pen; the grammar has one mask for each. START has no step yet. In SPELLING the
-#: announced letters of a word are not all written. In BLANK, BARE and INKED the pen is at a letter:
-#: a blank, one without a point yet, and one with a point. AIMING waits for the length of a step.
-START, BETWEEN_WORDS, SPELLING, BLANK, BARE, INKED, AIMING, SITUATIONS = range(8)
-
-#: Largest values of the features that count the strokes of a letter or a drawing, the points of a
-#: stroke and the points of a letter. Larger counts get the same value.
-MOST_STROKES, MOST_DRAWN, MOST_IN_LETTER = 23, 23, 31
+#: Largest values of the features that count the strokes of a letter or a drawing, and the points of
+#: a stroke. Larger counts get the same value.
+MOST_STROKES, MOST_DRAWN = 23, 23
 
 #: Grid of the pen's place: PLACES cells along each axis, each 1 / CELL sides wide.
 CELL, PLACES = 8, 20
@@ -50,20 +46,12 @@ State = NDArray[np.float64]
 
 
 @compiled
-def push(
-    state: State, text: Ids, action: int, x: float, y: float, letter: int, blank: NDArray[np.bool_]
-) -> None:
-    """Apply a token to a state; `text` must have room for one more letter."""
+def push(state: State, action: int, x: float, y: float) -> None:
+    """Apply a token to a state."""
     if action == LETTER:
-        text[int(state[ANNOUNCED])] = letter
-        state[ANNOUNCED] += 1
-    elif action == ADVANCE:
-        state[DONE] += state[OPEN]
-        state[OPEN] = 1.0 if state[DONE] < state[ANNOUNCED] else 0.0
-        state[LETTER_X], state[IN_LETTER], state[STROKES] = state[X], 0.0, 0.0
-        if state[OPEN] and not state[FOUND] and not blank[text[int(state[DONE])]]:
-            # The first point of a piece has no token: it belongs to the first letter with ink.
-            state[FOUND] = state[IN_LETTER] = 1.0
+        return
+    if action == ADVANCE:
+        state[LETTER_X], state[STROKES] = state[X], 0.0
     elif action == ANGLE:
         state[COSINE], state[SINE], state[AIMED] = x, y, 1.0
     else:
@@ -75,8 +63,6 @@ def push(
         state[AIMED] = 0.0
         state[STEPS] += 1
         state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
-        state[IN_LETTER] += 1
-        state[FOUND] = 1.0
         state[DRAWN] += 1
         if action in (MOVE, MOVE_LENGTH):
             state[STROKES] += 1
@@ -109,8 +95,8 @@ def _offset(value: float) -> int:
 
 
 @compiled
-def describe(state: State, text: Ids, row: Ids) -> None:
-    """Write the features of a state into a row ``(K,)``; the letter features need K > 5."""
+def describe(state: State, row: Ids) -> None:
+    """Write the features of a state into a row (6,); the last one is for writing only."""
     row[0] = min(state[STROKES], MOST_STROKES)
     row[1] = min(state[DRAWN], MOST_DRAWN)
     row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
@@ -118,66 +104,16 @@ def describe(state: State, text: Ids, row: Ids) -> None:
     row[4] = state[LAST_STEP]
     if state[AIMED]:
         row[4] = 1 + DIRECTIONS * LENGTHS + _direction(state[COSINE], state[SINE])
-    if len(row) > 5:
-        done = int(state[DONE])
-        following = done + int(state[OPEN])
-        row[5] = text[done] + 1 if state[OPEN] else 0
-        row[6] = text[following] + 1 if following < state[ANNOUNCED] else 0
-        row[7] = min(state[IN_LETTER], MOST_IN_LETTER)
-        height = np.floor((state[Y] - state[LEVEL]) * FINE) + HEIGHTS // 2
-        row[8] = int(min(max(height, 0), HEIGHTS - 1))
+    height = np.floor((state[Y] - state[LEVEL]) * FINE) + HEIGHTS // 2
+    row[5] = int(min(max(height, 0), HEIGHTS - 1))
 
 
 @compiled
-def follow(
-    ids: Ids,
-    actions: Ids,
-    values: NDArray[np.float64],
-    first_letter: int,
-    blank: NDArray[np.bool_],
-    states: State,
-    rows: Ids,
-    text: Ids,
-) -> None:
+def follow(ids: Ids, actions: Ids, values: NDArray[np.float64], states: State, rows: Ids) -> None:
     """Write the states (N + 1, FIELDS) before and after each token, and their features."""
-    describe(states[0], text, rows[0])
+    describe(states[0], rows[0])
     for step in range(len(ids)):
         token, state = ids[step], states[step + 1]
         state[:] = states[step]
-        letter = token - first_letter
-        push(state, text, actions[token], values[token, 0], values[token, 1], letter, blank)
-        describe(state, text, rows[step + 1])
-
-
-@compiled
-def situation(state: State, text: Ids, blank: NDArray[np.bool_]) -> int:
-    """Return the situation of a state."""
-    if state[AIMED]:
-        return AIMING
-    if state[OPEN]:
-        if blank[text[int(state[DONE])]]:
-            return BLANK
-        return INKED if state[IN_LETTER] else BARE
-    if state[ANNOUNCED] > state[DONE]:
-        return SPELLING
-    return BETWEEN_WORDS if state[STEPS] else START
-
-
-@compiled
-def situations(
-    ids: Ids,
-    actions: Ids,
-    values: NDArray[np.float64],
-    first_letter: int,
-    blank: NDArray[np.bool_],
-    state: State,
-    text: Ids,
-    found: Ids,
-) -> None:
-    """Write the situations (N + 1,) before and after each token; `state` becomes the last one."""
-    found[0] = situation(state, text, blank)
-    for step in range(len(ids)):
-        token = ids[step]
-        letter = token - first_letter
-        push(state, text, actions[token], values[token, 0], values[token, 1], letter, blank)
-        found[step + 1] = situation(state, text, blank)
+        push(state, actions[token], values[token, 0], values[token, 1])
+        describe(state, rows[step + 1])

@@ -20,7 +20,6 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Predictor
 from seqgen_handwriting.codecs.codebook import Books
 from seqgen_handwriting.codecs.ink_codec import InkCodec
-from seqgen_handwriting.codecs.pen_states import LETTER
 from seqgen_handwriting.ink import Ink
 
 #: Precision of points, as a fraction of the side.
@@ -136,15 +135,15 @@ def ink_nats(
         raise DataError("the likelihood of points needs one token per point: codec points or grid")
     books, ids = codec.steps, codec.encode(ink)
     own = log_probabilities[np.arange(len(ids) + 1), np.append(ids, len(codec.vocab))]  # (N + 1,)
-    actions = codec.pen.actions[ids]
-    is_step = actions < LETTER
+    dictation = codec.pen.dictation
+    is_step = ids < dictation.first
     steps, rows = ids[is_step], log_probabilities[:-1][is_step]  # (P,), (P, V')
     over, lifted = _steps_to_code(codec, ink, steps)
     if noise is not None:
         over += noise.uniform(-D / 2, D / 2, over.shape)
     soft = -mixture(books, rows[:, : len(books.spread)], over, lifted) - 2 * np.log(D)
     hard = cell_nats(books)[steps] - own[:-1][is_step]
-    others = -own[np.append(actions > LETTER, True)].sum()
+    others = -own[np.append(ids == dictation.advance, True)].sum()
     return InkNats(1, len(steps), float(soft.sum() + others), float(hard.sum() + others))
 
 

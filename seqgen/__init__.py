@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
     from seqgen.labels import Labelled
+    from seqgen.plugin_files import load_plugin
     from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
     from seqgen.training.creation import create_run
@@ -63,6 +64,7 @@ __all__ = [
     "generate_samples",
     "load",
     "load_domain",
+    "load_plugin",
     "measure_baseline",
     "measure_novelty",
     "prepare",
@@ -82,6 +84,7 @@ _HOMES = {
     "data.corpus": ("Corpus",),
     "data.preparation": ("prepare", "write_corpus"),
     "discovery": ("find_domains", "load_domain"),
+    "plugin_files": ("load_plugin",),
     "evaluation.adaptive": ("adapt", "score_adaptively"),
     "evaluation.comparison": ("Comparison", "compare"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),

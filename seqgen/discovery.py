@@ -6,24 +6,22 @@ import difflib
 import hashlib
 import importlib
 import inspect
+import os
+import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import EntryPoint, entry_points
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
 
-from seqgen.bounds import LARGEST
 from seqgen.errors import PluginError, reason_of
-from seqgen.options import options_from
 from seqgen.plugin import CONTRACT, GROUP, Codec, Domain, DomainSpec, Hooks
 from seqgen.plugin_faults import distribution_of, note_owner, place_of
 from seqgen.plugin_guard import guarded, guarded_import
-from seqgen.vocab import Vocab
 
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"
@@ -33,6 +31,12 @@ DOMAIN_MEMBERS = ("codecs", "formats", "read", "write", "preview", "demo")
 CODEC_MEMBERS = ("options_type", "fit", "encode", "decode", "state", "from_state")
 
 Status = Literal["ok", "broken", "incompatible", "conflict"]
+
+#: Environment variable that names the distributions whose plugins are loaded, separated by commas.
+ALLOWED = "SEQGEN_PLUGINS"
+
+#: Domains of plugin files and of classes in Python, by the module that has them.
+_offered: dict[str, Announced] = {}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Announced:
     status : {"ok", "broken", "incompatible", "conflict"}
         Only "ok" can be used.
     distribution, version : str
-        The distribution that announces it.
+        The distribution that announces it; of a plugin file its path and "sha256:...".
     summary : str
         One line about the domain; empty if the plugin could not be loaded.
     suffixes : tuple of str
@@ -80,22 +84,25 @@ def find_domains() -> list[Announced]:
 
     Plugin modules are imported; their implementations are not.
     """
-    found = [_look_into(point) for point in _announcements()]
+    found = [*map(_look_into, _announcements()), *_offered.values()]
     return sorted(_mark_conflicts(found), key=lambda domain: (domain.name, domain.distribution))
 
 
 def load_domain(name: str) -> tuple[Domain, Announced]:
     """Import and build the implementation of one domain, without importing other plugins.
 
+    The domain is one of an installed plugin, or of a plugin file (`seqgen.plugin_files`).
+
     Raises
     ------
     PluginError
         If there is no such domain, two plugins claim it, or its plugin cannot be loaded.
     """
-    points = [point for point in _announcements() if point.name == name]
-    if not points:
+    found = [_look_into(point) for point in _announcements() if point.name == name]
+    found += [domain for domain in _offered.values() if domain.name == name]
+    if not found:
         raise PluginError(_no_such_domain(name))
-    domain = _mark_conflicts([_look_into(point) for point in points])[0]
+    domain = _mark_conflicts(found)[0]
     if domain.spec is None or domain.status != "ok":
         problem = PluginError(f"the domain {name!r} cannot be used: {domain.problem}")
         raise problem from domain.error
@@ -107,6 +114,20 @@ def load_domain(name: str) -> tuple[Domain, Announced]:
     except Exception as error:
         raise PluginError(f"the domain {name!r} cannot be used: {_blame(domain, error)}") from error
     return implementation, domain
+
+
+def domain_names() -> set[str]:
+    """Return the names of all domains; nothing is imported."""
+    points = {point.name for point in _announcements()}
+    return points | {domain.name for domain in _offered.values()}
+
+
+def offer(domain: Announced) -> None:
+    """Offer a domain that is not installed to this process, in place of one from its module."""
+    assert domain.spec is not None
+    place = domain.spec.implementation
+    note_owner(place, domain.distribution, domain.version)
+    _offered[place.partition(":")[0]] = domain
 
 
 def source_digest(domain: Domain) -> str:
@@ -160,89 +181,27 @@ def _check_members(found: Any, protocol: type, required: tuple[str, ...]) -> Non
         )
 
 
-def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
-    """Rebuild the codec that the JSON of a corpus or run describes.
-
-    Parameters
-    ----------
-    info : mapping
-        The JSON, already checked.
-    folder : Path
-        The folder of the JSON, for messages.
-
-    Raises
-    ------
-    PluginError
-        If the domain cannot be loaded, rejects the state, or returns a codec that does not fit the
-        vocabulary.
-    """
-    from seqgen.labelled import LabelledCodec
-    from seqgen.labels import check_labels
-
-    saved = info["codec"]
-    domain, found = load_domain(info["domain"])
-    _, codec_class = codec_type(domain, info["domain"], saved["name"])
-    options = options_from(codec_class.options_type, saved["options"], f"codec {saved['name']}")
-    vocab = Vocab.of(info["vocab"])
-    try:
-        codec, cause = codec_class.from_state(saved["state"], options), None
-        if saved.get("labels"):
-            codec = LabelledCodec(codec, check_labels(saved["labels"]))
-        difference = _misfit(codec, vocab)
-    except Exception as error:
-        # The state may come from another version; a plugin may fail on it in any way.
-        codec, cause, difference = (
-            None,
-            error,
-            f"nothing of its state ({reason_of(error)}{place_of(error)})",
-        )
-    if codec is None or difference:
-        raise PluginError(
-            f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference} "
-            f"in {folder}, unlike {info['distribution']} {info['version']}, which was used there; "
-            f"install that version, or prepare and train again"
-        ) from cause
-    return codec
+def announcements(group: str = GROUP) -> list[EntryPoint]:
+    """Return the entry points without repetitions; an editable install may list one twice."""
+    points = entry_points(group=group)
+    unique = {(distribution_of(point), point.name, point.value): point for point in points}
+    return [unique[key] for key in sorted(unique)]
 
 
-def load_read_options(info: Mapping[str, Any], folder: Path) -> Any:
-    """Rebuild the read options that the JSON of a corpus or run holds.
-
-    Raises
-    ------
-    PluginError, ConfigError
-        If the domain cannot be loaded, or does not know them.
-    """
-    domain, _ = load_domain(info["domain"])
-    place = f"read options of {info['domain']} in {folder}"
-    return options_from(domain.read_options, info["read_options"], place)
+def is_allowed(distribution: str) -> bool:
+    """Return whether `SEQGEN_PLUGINS` allows a distribution; without it all are allowed."""
+    names = [name for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
+    return not names or _plain(distribution) in map(_plain, names)
 
 
-def _misfit(codec: Codec, vocab: Vocab) -> str:
-    """Return how a codec differs from a vocabulary, or ""; compiled code trusts the codec."""
-    count = vocab.end
-    if Vocab.of(codec.vocab).digest != vocab.digest:
-        return "another vocabulary"
-    if not all(_is_within(token, count) for token in codec.boundaries):
-        return f"boundaries that are not ids from 0 to {count - 1}"
-    if len(codec.groups) not in (0, count):
-        return f"groups of {len(codec.groups)} tokens in place of {count}"
-    if not all(_is_within(group, count) for group in codec.groups):
-        return f"groups that are not numbers from 0 to {count - 1}"
-    if not all(_is_within(size - 1, LARGEST) for size in codec.feature_sizes):
-        return "features without values"
-    return ""
-
-
-def _is_within(value: Any, stop: int) -> bool:
-    return isinstance(value, Integral) and 0 <= int(value) < stop
+def _plain(distribution: str) -> str:
+    """Return the name of a distribution as installers compare it: a_b, A.B and a-b are one."""
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
 def _announcements() -> list[EntryPoint]:
-    """Return the entry points without repetitions; an editable install may list one twice."""
-    points = entry_points(group=GROUP)
-    unique = {(distribution_of(point), point.name, point.value): point for point in points}
-    return [unique[key] for key in sorted(unique)]
+    """Return the entry points of the distributions that may be loaded."""
+    return [point for point in announcements() if is_allowed(distribution_of(point)[0])]
 
 
 def _look_into(point: EntryPoint) -> Announced:
@@ -318,7 +277,7 @@ def _mark_conflicts(found: list[Announced]) -> list[Announced]:
             domain,
             status="conflict",
             problem=f"{' and '.join(rival.distribution for rival in claims[domain.name])} "
-            f"both offer {domain.name!r}; uninstall one of them",
+            f"both offer {domain.name!r}; uninstall one of them, or name the others in {ALLOWED}",
         )
         for domain in found
     ]
@@ -335,7 +294,11 @@ def _blame(domain: Announced, error: Exception) -> str:
 
 
 def _no_such_domain(name: str) -> str:
-    names = sorted({point.name for point in _announcements()})
+    names = sorted(domain_names())
+    left_out = [point for point in announcements() if point.name == name]
+    if left_out:
+        owner, allowed = distribution_of(left_out[0])[0], os.environ[ALLOWED]
+        return f"the domain {name!r} is of {owner}, which {ALLOWED}={allowed} leaves out; add it"
     if not names:
         return f"no domain {name!r}: no plugin is installed; try: python -m pip install seqgen-text"
     return f"no domain {name!r}; installed are {', '.join(names)}" + _suggestion(name, names)

@@ -13,6 +13,7 @@
     └── Diverged               1   a training with an unusable loss
 
 A message names the place, the expected value, the found value and the way out.
+`ChangedPlugin` is a warning.
 """
 
 
@@ -64,6 +65,10 @@ class InUse(RunError):
 
 class Diverged(SeqgenError):
     """The loss of a training is NaN, or worse than that of guessing."""
+
+
+class ChangedPlugin(UserWarning):
+    """The plugin file of a corpus or run has changed since it was made."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -79,12 +79,12 @@ def by_name() -> dict[str, object]:
 
 
 def test_a_stranger_enters_by_the_same_door(install, tmp_path: Path) -> None:
-    install("chess", GOOD.replace("NAME", "chess"))
-    (tmp_path / "chess_plugin_impl.py").write_text(IMPLEMENTATION)
-    found = by_name()["chess"]
-    assert (found.status, found.distribution, found.version) == ("ok", "seqgen-fake-chess", "2.5")
+    install("shogi", GOOD.replace("NAME", "shogi"))
+    (tmp_path / "shogi_plugin_impl.py").write_text(IMPLEMENTATION)
+    found = by_name()["shogi"]
+    assert (found.status, found.distribution, found.version) == ("ok", "seqgen-fake-shogi", "2.5")
     assert found.summary == "a domain"
-    implementation, _ = load_domain("chess")
+    implementation, _ = load_domain("shogi")
     assert type(implementation).__name__ == "Implementation"
 
 

@@ -220,7 +220,8 @@ def modules_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["domains"], ["domains", "--json"]]
+    "arguments",
+    [["--help"], ["--version"], ["domains"], ["domains", "--json"], ["plugins", "list"]],
 )
 def test_listing_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code = f"""

@@ -13,7 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,11 @@ COMMANDS = {
     "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the installed domains, or describe one with all its options.",
+}
+
+#: Commands for authors of plugins: ``seqgen plugins list``.
+PLUGINS = {
+    "list": "List the distributions that have plugins, and those that are refused.",
 }
 
 #: What to do if the system refuses to write, by error number.
@@ -57,12 +63,17 @@ app = cyclopts.App(
 )
 for _name, _help in COMMANDS.items():
     app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)
+_plugins = cyclopts.App(name="plugins", help="List, check and make plugins.")
+for _name, _help in PLUGINS.items():
+    _plugins.command(f"seqgen.cli.plugins_{_name}:plugins_{_name}", name=_name, help=_help)
+app.command(_plugins)
 
 
 @app.meta.default
 def launch(
     *tokens: Annotated[str, cyclopts.Parameter(show=False, allow_leading_hyphen=True)],
     config: Path | None = None,
+    plugin: tuple[Path, ...] = (),
     traceback: bool = False,
 ) -> None:
     """Run a command.
@@ -73,6 +84,8 @@ def launch(
         The command and its arguments.
     config
         TOML file with options, in a table for each command, such as [train].
+    plugin
+        Python file with a domain that is not installed. May be repeated.
     traceback
         Show the Python traceback of an error, also of files that a plugin fails to read.
     """
@@ -86,7 +99,8 @@ def launch(
 
         read = () if config is None else (read_settings(config, app, COMMANDS),)
         app.config = (*read, check_numbers)
-        _run(tokens)
+        with _plugin_files(plugin):
+            _run(tokens)
         flush()
     except BrokenPipeError:
         if traceback:
@@ -118,6 +132,25 @@ def launch(
             "or close other programs"
         )
         sys.exit(1)
+
+
+@contextmanager
+def _plugin_files(paths: tuple[Path, ...]) -> Iterator[None]:
+    """Load plugin files, and say in plain words if one has changed since a run was made."""
+    if not paths:
+        yield
+        return
+    import warnings
+
+    from seqgen.errors import ChangedPlugin
+    from seqgen.plugin_files import load_plugin
+
+    for path in paths:
+        load_plugin(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", ChangedPlugin)
+        warnings.showwarning = lambda message, *_, **__: complain(str(message))
+        yield
 
 
 def _run(tokens: tuple[str, ...]) -> None:

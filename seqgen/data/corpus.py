@@ -34,11 +34,11 @@ from seqgen.data.integrity import (
 )
 from seqgen.data.near_duplicates import NearDuplicates
 from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
-from seqgen.discovery import load_codec, load_read_options
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
 from seqgen.plugin import Codec
 from seqgen.plugin_checks import mask_width
+from seqgen.rebuilding import load_codec, load_read_options
 from seqgen.unlabelled import without_labels
 from seqgen.vocab import Vocab
 

@@ -32,19 +32,21 @@ from seqgen.data.integrity import FORMAT
 from seqgen.data.labelling import Labelling, Source
 from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
-from seqgen.discovery import Announced, load_codec, load_domain, source_digest
+from seqgen.discovery import Announced, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
 from seqgen.labels import content_of
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import naming_faults
+from seqgen.plugin_files import domain_name
+from seqgen.rebuilding import load_codec
 from seqgen.storage.locks import hold
 
 
 @naming_faults
 @checked
 def prepare(
-    domain: str,
+    domain: str | Domain,
     paths: Iterable[Path | str] = (),
     out: Path | str | None = None,
     *,
@@ -73,8 +75,9 @@ def prepare(
 
     Parameters
     ----------
-    domain : str
-        Name of an installed domain.
+    domain : str or Domain
+        Name of an installed domain, or one that the program defines itself: it needs the
+        attribute `name` (see `seqgen.plugin_files`).
     paths : iterable of Path or str
         Files, and folders to search; without any, the domain's demo data.
     out : Path or str, optional
@@ -120,6 +123,7 @@ def prepare(
     RunError
         If `out` holds something else, or another process works on it.
     """
+    domain = domain_name(domain)
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
     reading = read_options_of(implementation, domain, read_options)
@@ -242,7 +246,7 @@ def _store(
 @naming_faults
 def write_corpus(
     folder: Path | str,
-    domain: str,
+    domain: str | Domain,
     pieces: Mapping[Split, Iterable[Piece]],
     *,
     codec: str | None = None,
@@ -258,8 +262,8 @@ def write_corpus(
     ----------
     folder : Path or str
         The new corpus folder.
-    domain : str
-        Name of an installed domain.
+    domain : str or Domain
+        As for `prepare`.
     pieces : mapping
         Pieces by split: "train", and optionally "valid" and "test". Pieces may be
         `seqgen.Labelled`.
@@ -277,6 +281,7 @@ def write_corpus(
     """
     if unknown := [split for split in pieces if split not in SPLITS]:
         raise ConfigError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+    domain = domain_name(domain)
     implementation, found = load_domain(domain)
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
     if not listed["train"]:

@@ -1,4 +1,7 @@
-"""Worker processes: they end with the main process, which alone handles Ctrl-C."""
+"""Worker processes: they have its plugin files, and end with the main process.
+
+The main process alone handles Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 
 import joblib
 
+from seqgen.plugin_files import PluginFile, load_again, plugin_files
 from seqgen.storage.signals import unheard
 
 #: Seconds between two checks that the parent process is alive.
@@ -30,13 +34,13 @@ def share_out(tasks: Iterable[Any], processes: int, **options: Any) -> Any:
         Other options of `joblib.Parallel`, which determine the result.
     """
     parallel = joblib.Parallel(
-        n_jobs=processes, initializer=_begin, initargs=(os.getpid(),), **options
+        n_jobs=processes, initializer=_begin, initargs=(os.getpid(), plugin_files()), **options
     )
     with unheard():
         return parallel(tasks)
 
 
-def _begin(starter: int) -> None:
+def _begin(starter: int, files: tuple[PluginFile, ...]) -> None:
     """Prepare a worker before its first task; workers of a cluster have another parent."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -44,6 +48,7 @@ def _begin(starter: int) -> None:
     # The starter may have been killed while this process was starting.
     parent = starter if local else os.getppid()
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    load_again(files)
 
 
 def _end_with(parent: int) -> None:

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 
 import seqgen
 from seqgen.data.corpus import Corpus
-from seqgen.discovery import load_codec, load_domain, load_read_options
 from seqgen.errors import ConfigError, CorpusError, RunError
 from seqgen.files import RUN
 from seqgen.plugin import Codec, Domain
+from seqgen.rebuilding import domain_of, load_codec, load_read_options
 from seqgen.run.description import read_run
 from seqgen.run.results import (
     CHECKPOINTS,
@@ -120,7 +120,7 @@ class Run:
     @cached_property
     def domain(self) -> Domain:
         """The domain that reads and writes this run's pieces."""
-        return load_domain(self.info["domain"])[0]
+        return domain_of(self.info, self.folder)[0]
 
     def read_options(self, changes: Mapping[str, Any] | None = None) -> Any:
         """Return the options that the training files were read with, with some changed.

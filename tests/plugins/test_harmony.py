@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from seqgen_music.codecs import requests
+from seqgen_music.bars import metre_named
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.raster import REST, VOICES, Raster, given_voices, raster_of
 from seqgen_music.domain import MusicDomain
@@ -220,7 +220,7 @@ def test_the_command_takes_bars(chorales, tmp_path: Path, capsys) -> None:
         ("bars=few", "'bars=few': expected a whole number of at least 1, such as 8, found 'few'"),
         ("bars=0", "expected a whole number of at least 1"),
         ("metre=3/5", "expected a metre such as 3/4, found '3/5'"),
-        ("metre=6/8", "metre 6/8 is not one of this model's corpus: 3/4, 4/4"),
+        ("metre=6/8", "this model knows 3/4, 4/4"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(condition: object, message: str) -> None:
@@ -229,31 +229,15 @@ def test_what_cannot_be_followed_is_refused(condition: object, message: str) -> 
 
 
 def test_the_grid_knows_no_metre() -> None:
-    with pytest.raises(DataError, match="'grid' of chorales knows no metre: leave out metre"):
+    with pytest.raises(DataError, match=r"'metre=3/4' .* NAME is one of bars, such as 'bars=8'"):
         GRID.tracker("metre=3/4")
 
 
-def test_requests_are_read_by_name() -> None:
-    known = {
-        "bars": requests.count,
-        "metre": requests.metre,
-        "tempo": requests.number,
-        "instruments": requests.names,
-    }
-    found = requests.parse(
-        "tempo = 92.5,bars=8, instruments=piano + alto sax,metre=12/8", known, "bars=8"
-    )
-    assert found == {
-        "bars": 8,
-        "metre": (12, 8),
-        "tempo": 92.5,
-        "instruments": ("piano", "alto sax"),
-    }
-    for bad in ("tempo=0", "tempo=nan", "tempo=", "instruments=a++b", "metre=4", "metre=0/4"):
-        with pytest.raises(
-            DataError, match=f"cannot follow '{bad}' in '{bad}': expected".replace("+", r"\+")
-        ):
-            requests.parse(bad, known, "bars=8")
+@pytest.mark.parametrize("text", ["4", "0/4", "3/5", "3/", "/4", "-3/4", "1000/4"])
+def test_what_is_no_metre(text: str) -> None:
+    assert metre_named(" 12 / 8") == (12, 8)
+    with pytest.raises(ValueError, match="expected a metre such as 3/4"):
+        metre_named(text)
 
 
 # The example ------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The codec multitrack: grid, tokens, grammar, conditions, and MidiTok as a second opinion."""
 
-import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -640,17 +639,20 @@ def test_after_a_prompt_the_requested_metre_and_tempo_come_next(condition, kinds
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("loud=yes", "cannot follow 'loud=yes' .* one of composer, key, density, instruments"),
+        (
+            "loud=yes",
+            "cannot follow 'loud=yes' .* one of key, density, instruments, tempo",
+        ),
         ("key=H minor", "cannot follow 'key=H minor' .*: expected a key such as C minor"),
         ("density=0", "cannot follow 'density=0' .*: expected a number above 0"),
         ("tempo=fast", "cannot follow 'tempo=fast' .*: expected a number above 0"),
         ("tempo=-3", "cannot follow 'tempo=-3'"),
         ("bars=0", "cannot follow 'bars=0' .*: expected a whole number"),
         ("metre=4", "cannot follow 'metre=4' .*: expected a metre such as 3/4"),
-        ("metre=5/4", "metre 5/4 is not one of this model's corpus: 3/4, 4/4"),
-        ("composer=bach", "'bach' is not a composer .*: all its files came from one folder"),
+        ("metre=5/4", "cannot follow 'metre=5/4' .*: this model knows 3/4, 4/4"),
+        ("composer=bach", "cannot follow 'composer=bach' .* one of key, density"),
         ("instruments=piano+zither", r"'zither' is not an instrument .*\(drums, piano, bass\)"),
-        (SONG, "this codec follows words such as 'key=C minor"),
+        (SONG, "this codec follows words such as 'key=C minor, density="),
     ],
 )
 def test_a_condition_that_cannot_be_says_why(condition: Any, message: str) -> None:
@@ -670,107 +672,55 @@ def collections(folder: Path) -> Path:
     return folder
 
 
-COMPOSERS = ["Mozart W. A.", "bach"]
-PIECES = [
-    replace(song(bars), composer=name)
-    for name, lengths in zip(COMPOSERS, ((4, 6), (5, 7)), strict=True)
-    for bars in lengths
-]
-KNOWS = MultitrackCodec.fit(PIECES, MultitrackOptions())
+@pytest.fixture(scope="module")
+def composers(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Corpus:
+    folder = collections(tmp_path_factory.mktemp("composers"))
+    labels = {"composer": ""}
+    return seqgen.prepare("music", [folder], codec="multitrack", labels=labels, jobs=1)
 
 
-def test_folders_are_composers(tmp_path: Path) -> None:
-    corpus = seqgen.prepare("music", [collections(tmp_path)], codec="multitrack", jobs=1)
-    codec = corpus.codec
-    assert codec.learned.composers == COMPOSERS
-    for number, origin in enumerate(corpus.origins()):
-        told = names(codec, corpus.piece(number)[:2])
-        composer = COMPOSERS["bach" in origin.source]
-        assert told == [f"composer {composer}", "key C major"]
+def test_the_composer_is_a_label(composers: seqgen.Corpus) -> None:
+    for number, origin in enumerate(composers.origins()):
+        composer = "bach" if "bach" in origin.source else "Mozart W. A."
+        ids = composers.piece(number)
+        assert names(composers.codec, ids[:2]) == [f"composer={composer}", "key C major"]
+        said = composers.codec.header_values(ids)
+        assert said.keys() == {"composer", "key", "density", "instruments", "tempo"}
+        assert (said["composer"], said["key"]) == (composer, "C major")
+        assert said["instruments"] == "drums+piano+bass"
 
 
-def test_one_folder_is_no_composer(tmp_path: Path) -> None:
-    folder = collections(tmp_path) / "bach"
-    corpus = seqgen.prepare("music", [folder], codec="multitrack", jobs=1)
-    assert not [name for name in corpus.vocab.names if name.startswith("composer")]
-    assert corpus.codec.vocab == CODEC.vocab
-    assert corpus.codec.feature_sizes == CODEC.feature_sizes
-    # Nor are a folder beside pieces of none, and folders of one piece each.
-    for few in ([SONG, PIECES[0], PIECES[1]], [PIECES[0], PIECES[2]]):
-        assert not MultitrackCodec.fit(few, MultitrackOptions()).learned.composers
+def test_a_label_and_values_of_the_codec_are_requested_together(composers) -> None:
+    codec, condition = composers.codec, "composer=bach, key=F# minor, tempo=120, instruments=bass"
+    header = codec.opening(None, condition).tolist()
+    tracker, rng, ids = codec.tracker(condition), np.random.default_rng(0), []
+    for position in range(40):
+        token = int(rng.choice(np.flatnonzero(tracker.allowed()[:-1])))
+        ids.append(header[position] if position < len(header) else token)
+        tracker.push(ids[-1])
+    said = codec.header_values(np.array(ids))
+    assert said.pop("density").isdigit()
+    assert said == {
+        "composer": "bach",
+        "key": "F# minor",
+        "instruments": "bass",
+        "tempo": "120",
+    }
+    with pytest.raises(DataError, match=r"one of key, .*; the labels are composer"):
+        codec.tracker("composers=bach")
+    with pytest.raises(DataError, match=r"'composer=liszt': this model knows Mozart W. A., bach"):
+        codec.opening(None, "composer=liszt, bars=2")
+
+
+def test_without_the_label_nothing_is_known_of_composers(composers) -> None:
+    assert composers.codec.codec.vocab == CODEC.vocab
+    assert composers.codec.codec.feature_sizes == CODEC.feature_sizes
 
 
 def test_the_folder_is_found_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(collections(tmp_path) / "Mozart, W. A.")
     [piece] = MusicDomain().read(Path("one.mid"))
-    assert isinstance(piece, Music) and piece.composer == COMPOSERS[0]
-
-
-@pytest.mark.parametrize("piece", PIECES)
-def test_the_composer_comes_back_and_is_a_feature(piece: Music) -> None:
-    ids = KNOWS.encode(piece)
-    assert KNOWS.decode(ids).composer == piece.composer
-    np.testing.assert_array_equal(KNOWS.encode(KNOWS.decode(ids)), ids)
-    rows = KNOWS.features(ids)
-    np.testing.assert_array_equal(follow(KNOWS.tracker(), ids.tolist()), rows)
-    assert rows[0, -1] == 0 and set(rows[1:, -1]) == {COMPOSERS.index(piece.composer) + 1}
-    assert (rows < KNOWS.feature_sizes).all()
-    np.testing.assert_array_equal(KNOWS.passages(ids), CODEC.passages(CODEC.encode(piece)))
-
-
-@pytest.mark.parametrize("composer", ["", "liszt"])
-def test_a_composer_that_is_not_known_is_not_told(composer: str) -> None:
-    ids = KNOWS.encode(replace(SONG, composer=composer))
-    assert names(KNOWS, ids) == names(CODEC, CODEC.encode(SONG))
-    follow(KNOWS.tracker(), ids.tolist())
-    assert KNOWS.decode(ids).composer == ""
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, len(KNOWS.vocab) - 1), max_size=60))
-def test_any_ids_have_one_composer_or_none(tokens: list[int]) -> None:
-    ids, tracker = np.array(tokens, np.int64), KNOWS.tracker()
-    assert KNOWS.decode(ids).composer in ["", *COMPOSERS]
-    rows = [tracker.features()]
-    for token in tokens:
-        tracker.push(token)
-        rows.append(tracker.features())
-    np.testing.assert_array_equal(rows, KNOWS.features(ids))
-
-
-def test_variations_and_continuations_keep_the_composer() -> None:
-    ids = KNOWS.encode(PIECES[0])
-    thinned = 0
-    for seed in range(50):
-        varied = KNOWS.augment(ids, np.random.default_rng(seed))
-        assert varied[0] == ids[0] and names(KNOWS, varied[1:2])[0].startswith("key")
-        thinned += KNOWS.table.start("thinned") in varied
-    assert thinned
-    for start in range(1, len(ids)):
-        assert KNOWS.continuation(ids, start)[0] == ids[0]
-
-
-@pytest.mark.parametrize("name", COMPOSERS)
-def test_a_requested_composer_is_in_the_header(name: str) -> None:
-    for seed in range(5):
-        ids = np.array(walk(KNOWS, f"composer={name}, bars=2", seed))
-        assert names(KNOWS, ids[:2])[0] == f"composer {name}"
-        assert KNOWS.decode(ids).composer == name
-
-
-def test_without_a_wish_any_composer_or_none_is_told() -> None:
-    firsts = {names(KNOWS, walk(KNOWS, "key=C major", seed, 1))[0] for seed in range(20)}
-    assert firsts == {*(f"composer {name}" for name in COMPOSERS), "key C major"}
-
-
-def test_a_composer_that_the_corpus_had_not_is_refused() -> None:
-    with pytest.raises(DataError, match=r"'liszt' is not a composer .*: Mozart W. A., bach"):
-        KNOWS.tracker("composer=liszt")
-
-
-def test_composers_are_kept_with_the_codec() -> None:
-    state = json.loads(json.dumps(KNOWS.state()))
-    assert MultitrackCodec.from_state(state, KNOWS.options).vocab == KNOWS.vocab
+    assert isinstance(piece, Music) and piece.composer == "Mozart W. A."
 
 
 def test_tempos_have_twelve_to_the_octave() -> None:

@@ -50,6 +50,23 @@ def metre_name(metre: Metre) -> str:
     return f"{beats}/{unit}"
 
 
+def metre_named(text: str) -> Metre:
+    """Read a metre such as 3/4, with a power of 2 below.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a metre.
+    """
+    beats, _, unit = text.partition("/")
+    parts = [part.strip() for part in (beats, unit)]
+    if all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
+        above, below = map(int, parts)
+        if above and below.bit_count() == 1:
+            return above, below
+    raise ValueError(f"expected a metre such as 3/4, found {text!r}")
+
+
 def metre_and_upbeat(
     changes: Sequence[tuple[int, int, int]], quarter: int, steps: int
 ) -> tuple[Metre, int]:

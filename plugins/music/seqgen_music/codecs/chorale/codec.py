@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids
-from seqgen_music.bars import Metre
-from seqgen_music.codecs import passages, requests
+from seqgen.plugin import Codec, Ids, Request
+from seqgen.requests import example, parse
+from seqgen_music.bars import Metre, metre_name
+from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.grammar import ChoraleGrammar
 from seqgen_music.codecs.chorale.layout import (
     HOLD,
@@ -37,6 +38,7 @@ from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, given_voices
 from seqgen_music.codecs.chorale.tracker import ChoraleRequest, ChoraleTracker
 from seqgen_music.codecs.limits import upper_limit
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
+from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
 
@@ -45,9 +47,6 @@ DEFAULT_METRE = (4, 4)
 
 #: Candidates per piece where voices are given.
 CANDIDATES = 32
-
-#: What can be requested of a chorale in words.
-REQUESTS, EXAMPLE = {"bars": requests.count, "metre": requests.metre}, "bars=8, metre=3/4"
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ class ChoraleCodec(Codec):
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
     min_p: float = 0.05
+    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
 
     def __init__(
         self,
@@ -97,8 +97,11 @@ class ChoraleCodec(Codec):
         self._grammar = ChoraleGrammar(self.layout, stillest)
         self.table, self.header = self.layout.table, self.layout.header
         self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
+        # The form grid has no metres.
+        self.requests = {"bars": BARS}
         if self.held:
             self.groups = self.table.all_alone_but("pitch")
+            self.requests["metre"] = metre_request(self.layout.metres)
         # In the form grid a pitch also means "hold": a low temperature would stop the voices.
         self.temperature = 0.5 if self.held else 0.9
 
@@ -282,23 +285,19 @@ class ChoraleCodec(Codec):
             request = self._request(condition)
         else:
             raise DataError(
-                f"a chorale follows a melody in a file, or words such as 'bars=8, metre=3/4', "
-                f"found {condition!r}"
+                f"a chorale follows a melody in a file, or words such as "
+                f"{example(self.requests)!r}, found {condition!r}"
             )
         return ChoraleTracker(self._grammar, request)
 
     def _request(self, text: str) -> ChoraleRequest:
-        requested = requests.parse(text, REQUESTS, EXAMPLE)
-        header = []
-        if "metre" in requested:
-            if not self.held:
-                raise DataError(
-                    "the form 'grid' of chorales knows no metre: leave out metre, or use a model "
-                    "trained with form=held"
-                )
-            refuse_metre(requested["metre"], self.layout.metres)
-            header = [self.table.id("metre", requested["metre"])]
+        requested = parse(text, self.requests)
+        header = [self.table.id("metre", metre) for metre in [requested.get("metre")] if metre]
         return ChoraleRequest(header, bars=requested.get("bars"))
+
+    def header_values(self, ids: Ids) -> dict[str, str]:
+        """Return the metre in the form held."""
+        return {"metre": metre_name(self.layout.read_header(ids)[0])} if self.held else {}
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; the first full one is bar 1."""

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids
+from seqgen.plugin import Codec, Ids, Request
+from seqgen.requests import parse
 from seqgen_music.bars import Metre, metre_name
-from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.raster import REST
 from seqgen_music.codecs.melody.grammar import MelodyGrammar
 from seqgen_music.codecs.melody.layout import (
@@ -32,11 +33,9 @@ from seqgen_music.codecs.melody.layout import (
 from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of
 from seqgen_music.codecs.melody.tracker import MelodyTracker
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
+from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
-
-#: What can be requested of a melody.
-REQUESTS = {"bars": requests.count, "metre": requests.metre}
 
 
 class MelodyCodec(Codec):
@@ -66,6 +65,7 @@ class MelodyCodec(Codec):
 
     options_type: ClassVar[type[Any]] = MelodyOptions
     min_p: float = 0.05
+    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class MelodyCodec(Codec):
         self._grammar = MelodyGrammar(self.layout)
         self.vocab, self.feature_sizes = self.layout.table.names, self.layout.feature_sizes
         self.groups = self.layout.table.all_alone_but("pitch")
+        self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MelodyOptions) -> Self:
@@ -198,13 +199,12 @@ class MelodyCodec(Codec):
         DataError
             If the condition cannot be read, or the corpus did not have the metre.
         """
-        if condition is None:
-            return MelodyTracker(self._grammar)
-        example = f"bars=16, metre={metre_name(self.layout.metres[0])}"
-        requested = requests.parse(condition, REQUESTS, example)
-        if "metre" in requested:
-            refuse_metre(requested["metre"], self.layout.metres)
+        requested = parse(condition, self.requests)
         return MelodyTracker(self._grammar, requested.get("metre"), requested.get("bars"))
+
+    def header_values(self, ids: Ids) -> dict[str, str]:
+        """Return the metre."""
+        return {"metre": metre_name(self.layout.read_header(ids)[0])}
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of the melody."""

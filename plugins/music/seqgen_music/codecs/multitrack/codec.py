@@ -13,13 +13,12 @@ and a duration, and a drum stroke one token, unless instrument or loudness chang
     | bar | ...
 
 Pitches are written as in C major or A minor: this E sounds as an A. In training, a piece from which
-instruments were removed has the token "thinned" after the density; new pieces never have it. If
-the corpus has several composers, the composer's name opens the header.
+instruments were removed has the token "thinned" after the density; new pieces never have it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Annotated, Any, ClassVar, Self
@@ -27,16 +26,16 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.plugin import Codec, Ids, Within, check_fields
+from seqgen.plugin import Codec, Ids, Request, Within, check_fields
+from seqgen.requests import names, number, parse
 from seqgen_music import keys
 from seqgen_music.bars import Metre
-from seqgen_music.codecs import passages, requests
+from seqgen_music.codecs import passages
 from seqgen_music.codecs.multitrack.features import features_of
 from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import LOWEST, header_of, written
-from seqgen_music.codecs.multitrack.instruments import programs_named
-from seqgen_music.codecs.multitrack.layout import MultitrackLayout
+from seqgen_music.codecs.multitrack.layout import MultitrackLayout, known_requests
 from seqgen_music.codecs.multitrack.score import (
     LONGEST_STEPS,
     MOST_SCORE_STEPS,
@@ -48,19 +47,24 @@ from seqgen_music.codecs.multitrack.spelling import spell
 from seqgen_music.codecs.multitrack.states import States, states_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackRequest, MultitrackTracker
 from seqgen_music.codecs.multitrack.values import VELOCITIES, Learned, learn
+from seqgen_music.codecs.requests import BARS, METRE
 from seqgen_music.music import DEFAULT_TEMPO, Music
 
-#: What can be requested of a new piece, and an example.
-REQUESTS: dict[str, Callable[[str], Any]] = {
-    "composer": str,
-    "key": keys.named,
-    "density": requests.number,
-    "instruments": requests.names,
-    "tempo": requests.number,
-    "metre": requests.metre,
-    "bars": requests.count,
+#: What can be requested of a new piece.
+REQUESTS = {
+    "key": Request(
+        "Key of the piece.", "C minor", keys.named, {name: n for n, name in enumerate(keys.NAMES)}
+    ),
+    "density": Request("Notes in a bar, with drums; the nearest known density.", "16", number),
+    "instruments": Request(
+        "Families, names or numbers of General MIDI; at least one of each plays, and no others.",
+        "piano+bass+drums",
+        names,
+    ),
+    "tempo": Request("Quarters a minute, throughout; the nearest known tempo.", "120", number),
+    "metre": METRE,
+    "bars": BARS,
 }
-EXAMPLE = "key=C minor, instruments=piano+bass+drums, tempo=120, bars=16"
 
 #: Probability that augmentation removes instruments from a piece, and then each of them.
 THINNED, LEFT_OUT = 0.75, 0.25
@@ -95,7 +99,7 @@ class MultitrackCodec(Codec):
     same token stood at the same position, with the same instrument, after the same note; the mode,
     the density, "thinned" and the next instrument of the header; the lowest sounding pitch class,
     and all of them in three columns; what followed the longest stretch of last tokens that came
-    before, and its length. If composers are known, the composer is the nineteenth.
+    before, and its length.
 
     Parameters
     ----------
@@ -106,16 +110,18 @@ class MultitrackCodec(Codec):
     options_type: ClassVar[type[Any]] = MultitrackOptions
     temperature: float = 0.9
     min_p: float = 0.05
+    requests: Mapping[str, Request] = REQUESTS
 
     def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
         self.options, self.learned = options, learned
         self.layout = MultitrackLayout(learned, options.steps)
         self.table = self.layout.table
         self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
+        self.requests = known_requests(REQUESTS, self.layout)
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
-        """Learn composers, metres, instruments, drums, durations, ranges and limits.
+        """Learn metres, instruments, drums, durations, ranges and limits.
 
         Raises
         ------
@@ -141,7 +147,7 @@ class MultitrackCodec(Codec):
         ids = spell(notes, bars, (score.tempo_steps, tempos), layout.values)
         if not len(ids):
             layout.refuse_unknown(score)
-        return np.concatenate([layout.header_ids(header, piece.composer), ids])
+        return np.concatenate([layout.header_ids(header), ids])
 
     def _bar_lines(self, metres: Sequence[Metre]) -> Ids:
         """Return the ids that open bars ``(B,)``: metres where they change; -1 if unknown."""
@@ -176,12 +182,7 @@ class MultitrackCodec(Codec):
         metres = [learned.metres[number] for number in states.metres.tolist()]
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
         music = GridScore(steps, starts, metres, *tempos, *settled).to_music()
-        composer = number[are(ids, "composer")][:1].tolist()
-        return replace(
-            music,
-            keys=tuple((0, *keys.signature(one)) for one in key.tolist()),
-            composer=learned.composers[composer[0]] if composer else "",
-        )
+        return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
@@ -244,8 +245,8 @@ class MultitrackCodec(Codec):
             kind: np.flatnonzero(are(ids[:start], *kind.split()))[-1:]
             for kind in ("tempo", "metre", "bar metre", "position")
         }
-        opening = are(ids[:start], "composer", "key", "density", "thinned", "instrument")
-        header = np.arange(np.argmin(np.append(opening, False)))
+        opening = ids[: self.layout.header.length(ids[:start])]
+        header = np.flatnonzero(~are(opening, "tempo"))
         head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
         next_kind = self.table.token(int(rest[0]))[0]
         if next_kind == "metre":
@@ -275,7 +276,7 @@ class MultitrackCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
-        return features_of(ids, self._states(ids), self.table)
+        return features_of(ids, self._states(ids), self.table, self.layout.header)
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return which ids the grammar allows at each position, packed ``(N + 1, W)``.
@@ -297,19 +298,18 @@ class MultitrackCodec(Codec):
         DataError
             If the text cannot be read, or the corpus did not have what it requests.
         """
-        layout = self.layout
-        requested = {} if condition is None else requests.parse(condition, REQUESTS, EXAMPLE)
-        id_of: dict[str, Callable[[Any], int]] = {
-            "composer": layout.composer_id,
-            "key": layout.key_id,
-            "density": layout.density_id,
-            "tempo": layout.tempo_id,
-            "metre": layout.metre_id,
-        }
-        tokens = [id_of[name](value) for name, value in requested.items() if name in id_of]
-        instruments = programs_named(requested.get("instruments", ()), self.learned.programs)
-        request = MultitrackRequest(tokens, instruments, requested.get("bars"))
-        return MultitrackTracker(layout, request)
+        requested = parse(condition, self.requests)
+        metre = requested.get("metre")
+        request = MultitrackRequest(
+            self.layout.wanted(requested),
+            None if metre is None else self.learned.metres.index(metre),
+            requested.get("bars"),
+        )
+        return MultitrackTracker(self.layout, request)
+
+    def header_values(self, ids: Ids) -> dict[str, str]:
+        """Return key, density, instruments and tempo."""
+        return self.layout.header_values(ids)
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of the top line, with onsets rounded to sixteenths."""

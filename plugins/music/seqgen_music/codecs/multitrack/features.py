@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from seqgen.header import Header
 from seqgen.plugin import Ids
 from seqgen_music import keys
 from seqgen_music.codecs.multitrack import harmony
 from seqgen_music.codecs.multitrack.memory import SIZES, expectations
-from seqgen_music.codecs.multitrack.states import States, latest
+from seqgen_music.codecs.multitrack.states import States
 from seqgen_music.codecs.tokens import TokenTable
 
 #: Bars in a phrase, and phrases that features distinguish.
@@ -17,24 +20,19 @@ PHRASE, PHRASES = 8, 8
 
 def feature_sizes(table: TokenTable) -> tuple[int, ...]:
     """Return the number of values of every feature."""
-    position, metre, program, velocity, pitch, drum, density, composer = (
+    position, metre, program, velocity, pitch, drum, density = (
         len(table.values(kind))
-        for kind in (
-            *("position", "metre", "program", "velocity", "pitch", "drum", "density"),
-            "composer",
-        )
+        for kind in ("position", "metre", "program", "velocity", "pitch", "drum", "density")
     )
     return (
         *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
         *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, 2, program + 1),
         *harmony.SIZES,
         *(len(table) + 1, len(SIZES) + 1),
-        # Without composers the model has no embedding for them.
-        *([composer + 1] if composer else []),
     )
 
 
-def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
+def features_of(ids: Ids, states: States, table: TokenTable, header: Header) -> Ids:
     """Return the features of every position ``(N + 1, K)``."""
     bar = np.maximum(states.lines - 1, 0)
     columns = [
@@ -46,14 +44,18 @@ def features_of(ids: Ids, states: States, table: TokenTable) -> Ids:
         states.velocity,
         states.sound,
         _before(ids, states, table),
-        *_header(ids, states, table),
+        *header_features(*header.features(ids).T[:3]),
+        _following(ids, states, table),
     ]
     kind = table.mask("pitch")[ids] * harmony.PITCH + table.mask("duration")[ids] * harmony.DURATION
     lengths = np.array(table.values("duration"), np.int64)
     heard = harmony.harmony(kind, table.number_of[ids], states.step, lengths)
-    composer = _composer(ids, table)[:, None]
-    rows = np.concatenate([np.stack(columns, axis=1), heard, expectations(ids), composer], axis=1)
-    return rows[:, : len(feature_sizes(table))]
+    return np.concatenate([np.stack(columns, axis=1), heard, expectations(ids)], axis=1)
+
+
+def header_features(key: Any, density: Any, thinned: Any) -> tuple[Any, Any, Any]:
+    """Return mode, density and whether the piece is thinned, from features of the header."""
+    return (key + 11) // 12, density, thinned
 
 
 def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
@@ -78,20 +80,13 @@ def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
     return before
 
 
-def _composer(ids: Ids, table: TokenTable) -> Ids:
-    """Return the number of the composer plus one, or 0 ``(N + 1,)``."""
-    return np.append(table.number_of[ids], -1)[latest(table.mask("composer")[ids])] + 1
-
-
-def _header(ids: Ids, states: States, table: TokenTable) -> tuple[Ids, Ids, Ids, Ids]:
-    """Return mode, density, whether the piece is thinned, and the next instrument ``(N + 1,)``."""
+def _following(ids: Ids, states: States, table: TokenTable) -> Ids:
+    """Return the next instrument of the header after the present one, or 0 ``(N + 1,)``."""
     number = np.append(table.number_of[ids], -1)
-    key, density = (number[latest(table.mask(kind)[ids])] for kind in ("key", "density"))
     named = np.flatnonzero(table.mask("instrument")[ids])
     programs, firsts = np.unique(number[named], return_index=True)
     following = np.zeros(len(number), np.int64)
     for program, at in zip(programs[::-1].tolist(), named[firsts][::-1].tolist(), strict=True):
         later = slice(at + 1, None)
         following[later][states.program[later] <= program] = program + 1
-    thinned = latest(table.mask("thinned")[ids]) >= 0
-    return np.where(key < 0, 0, key // 12 + 1), density + 1, thinned.astype(np.int64), following
+    return following

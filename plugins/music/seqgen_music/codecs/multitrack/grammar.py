@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.grammar import packed
+from seqgen.header import Wanted
 from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout
 from seqgen_music.codecs.multitrack.score import EMPTY_BARS
 
 #: Kinds of tokens in the order of the table. `BEGIN` stands before the first token.
-COMPOSER, KEY, DENSITY, INSTRUMENT, TEMPO, METRE, BAR = range(7)
-POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, BEGIN = range(7, 15)
+KEY, DENSITY, INSTRUMENT, TEMPO, METRE, BAR = range(6)
+POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, BEGIN = range(6, 14)
 
-#: Fields of a state: kind and number of the last token; bars begun; the present values, as numbers
-#: within their kind plus one, 0 for none; bars without a note, including the present one; whether
-#: any note has begun. PLACE is the position. HERE is the last sound at this position, and FLOOR
-#: that of the present instrument; drums follow pitches.
-LAST_KIND, LAST_NUMBER, LINES, NOW_METRE, NOW_TEMPO, NOW_PROGRAM = range(6)
-PLACE, HERE, FLOOR, EMPTY, BEGUN, FIELDS = range(6, 12)
+#: Fields of a state: kind of the last token; bars begun; the present values, as numbers within
+#: their kind plus one, 0 for none; bars without a note, including the present one; whether any note
+#: has begun. PLACE is the position. HERE is the last sound at this position, and FLOOR that of the
+#: present instrument; drums follow pitches.
+LAST_KIND, LINES, NOW_METRE, NOW_TEMPO, NOW_PROGRAM = range(5)
+PLACE, HERE, FLOOR, EMPTY, BEGUN, FIELDS = range(5, 11)
 
 #: Columns of an instrument: whether the header has it, whether it may play, and its velocity.
 NAMED, PLAYS, LOUDNESS = range(3)
@@ -76,7 +77,7 @@ def _push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
     elif kind in (PITCH, DRUM):
         state[HERE] = state[FLOOR] = sound
         state[EMPTY], state[BEGUN] = 0, 1
-    state[LAST_KIND], state[LAST_NUMBER] = kind, number
+    state[LAST_KIND] = kind
 
 
 @compiled
@@ -89,19 +90,9 @@ def _close_header(players: Ids) -> None:
 
 @compiled
 def _allow(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
-    """Set the ids that may come next in an empty mask ``(V + 1,)``."""
+    """Set the ids that may come after the header in an empty mask ``(V + 1,)``."""
     kind, starts = state[LAST_KIND], tables.starts
-    if kind == BEGIN:
-        mask[starts[COMPOSER] : starts[DENSITY]] = True
-    elif kind == COMPOSER:
-        mask[starts[KEY] : starts[DENSITY]] = True
-    elif kind == KEY:
-        mask[starts[DENSITY] : starts[INSTRUMENT]] = True
-    elif kind in (DENSITY, THINNED, INSTRUMENT):
-        later = state[LAST_NUMBER] + 1 if kind == INSTRUMENT else 0
-        mask[starts[INSTRUMENT] + later : starts[TEMPO]] = True
-        mask[starts[TEMPO] : starts[METRE]] = players[:, NAMED].any()
-    elif kind == TEMPO and not state[LINES]:
+    if kind == TEMPO and not state[LINES]:
         mask[starts[METRE] : starts[BAR]] = True
     elif kind == PITCH:
         mask[starts[DURATION] : starts[THINNED]] = True
@@ -177,16 +168,21 @@ class MultitrackGrammar:
     Parameters
     ----------
     layout : MultitrackLayout
+    wanted : mapping, optional
+        Requested values of the header.
 
     Attributes
     ----------
+    header : HeaderState
+        Says what may come while it is open.
     now : list of int
         The state.
     players : int64 array (programs + 1, 3)
         The instruments by number; row 0 is for notes before the first.
     """
 
-    def __init__(self, layout: MultitrackLayout) -> None:
+    def __init__(self, layout: MultitrackLayout, wanted: Wanted | None = None) -> None:
+        self.header = layout.header.state(wanted)
         self._table, self._first_sound = layout.table, layout.table.start("pitch")
         starts = [layout.table.start(kind) for kind in layout.table.kinds]
         sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
@@ -201,11 +197,14 @@ class MultitrackGrammar:
 
     def push(self, token: int, kind: int, number: int) -> None:
         """Update the state with a token, its kind and its number within the kind."""
+        self.header.push(token)
         _push(self._state, self.players, kind, number, token - self._first_sound + 1)
         self.now = self._state.tolist()
 
     def mask(self) -> Mask:
         """Return which ids may come next ``(V + 1,)``."""
+        if self.header.is_open:
+            return self.header.allowed()
         mask = np.zeros(len(self._table) + 1, bool)
         _allow(self._state, self.players, self._tables, mask)
         return mask
@@ -216,4 +215,6 @@ class MultitrackGrammar:
         kinds, numbers = self._table.kind_of[ids], self._table.number_of[ids]
         _follow(kinds, numbers, self._state, self.players, self._tables, rows)
         self.now = self._state.tolist()
+        header = self.header.header.masks(ids)
+        rows[: len(header)] = header
         return packed(rows)

@@ -1,7 +1,4 @@
-"""The header of a multitrack piece: its key, its density and its instruments.
-
-The composer, if known, comes before them. It cannot be found in the notes.
-"""
+"""What the header of a multitrack piece says about its notes: key, density and instruments."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ WRITTEN = range(LOWEST, 128 - int(SHIFTS.min()))
 
 
 @dataclass(frozen=True)
-class Header:
+class ScoreHeader:
     """The header of a piece.
 
     Attributes
@@ -54,11 +51,11 @@ class Header:
         return int(SHIFTS[self.key])
 
 
-def header_of(score: GridScore) -> Header:
+def header_of(score: GridScore) -> ScoreHeader:
     """Return the header of a score."""
     classes, programs = _counts(score.program, score.pitch)
     density = density_number(len(score.step) / len(score.starts))
-    return Header(key_of(classes), density, np.flatnonzero(programs) + DRUMS)
+    return ScoreHeader(key_of(classes), density, np.flatnonzero(programs) + DRUMS)
 
 
 @compiled
@@ -72,7 +69,7 @@ def _counts(program: Any, pitch: Any) -> tuple[Any, Any]:
     return classes, programs
 
 
-def written(score: GridScore, header: Header) -> Ids:
+def written(score: GridScore, header: ScoreHeader) -> Ids:
     """Return the index in `WRITTEN` of each pitch ``(N,)``; drums keep their pitch."""
     return np.where(score.program == DRUMS, score.pitch, score.pitch - header.shift - LOWEST)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from seqgen.errors import DataError
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.score import program_name
 from seqgen_music.music import FAMILY
@@ -29,15 +28,15 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset
 
     Raises
     ------
-    DataError
+    ValueError
         If a word names none of the known programs.
     """
     found = []
     for word in words:
         mine = [program for program in known if word.lower() in _names(program)]
         if not mine:
-            names = ", ".join(dict.fromkeys(_names(program)[0] for program in known))
-            raise DataError(
+            names = ", ".join(families(known))
+            raise ValueError(
                 f"{word!r} is not an instrument of this model's corpus; name a family "
                 f"({names}), or an instrument or number of General MIDI that it had"
             )
@@ -45,8 +44,16 @@ def programs_named(words: Sequence[str], known: Sequence[int]) -> list[frozenset
     return found
 
 
+def families(programs: Iterable[int]) -> list[str]:
+    """Return the families of programs, each once."""
+    return list(dict.fromkeys(map(_family, programs)))
+
+
 def _names(program: int) -> tuple[str, ...]:
     """Return all names of a program in lower case, its family first."""
-    if program == DRUMS:
-        return ("drums",)
-    return FAMILIES[program // FAMILY], program_name(program).lower(), str(program)
+    family = _family(program)
+    return (family,) if program == DRUMS else (family, program_name(program).lower(), str(program))
+
+
+def _family(program: int) -> str:
+    return "drums" if program == DRUMS else FAMILIES[program // FAMILY]

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Ids
+from seqgen.header import Field, Header, Wanted
+from seqgen.plugin import Ids, Request
+from seqgen.requests import names
 from seqgen_music import keys
 from seqgen_music.bars import bar_length
 from seqgen_music.codecs.multitrack.features import feature_sizes
 from seqgen_music.codecs.multitrack.grid import DRUMS
-from seqgen_music.codecs.multitrack.header import DENSITIES, WRITTEN, Header, density_number
+from seqgen_music.codecs.multitrack.header import (
+    DENSITIES,
+    WRITTEN,
+    ScoreHeader,
+    density_number,
+)
+from seqgen_music.codecs.multitrack.instruments import families, programs_named
 from seqgen_music.codecs.multitrack.score import GridScore, program_name
 from seqgen_music.codecs.multitrack.spelling import ids_of_values
 from seqgen_music.codecs.multitrack.values import TEMPOS, Learned, Numbers
 from seqgen_music.codecs.refusals import refuse_metre
+from seqgen_music.codecs.requests import metre_request
 from seqgen_music.codecs.tokens import TokenTable
 
 
@@ -31,6 +45,8 @@ class MultitrackLayout:
     Attributes
     ----------
     table : TokenTable
+    header : seqgen.header.Header
+        Key, density, "thinned", instruments and tempo.
     bars : list of int
         Steps in a bar of each metre.
     programs : int64 array (programs,)
@@ -46,7 +62,6 @@ class MultitrackLayout:
         names = ["drums" if program == DRUMS else program for program in learned.programs]
         self.table = TokenTable(
             {
-                "composer": learned.composers,
                 "key": keys.NAMES,
                 "density": DENSITIES[learned.densities[0] : learned.densities[1] + 1],
                 "instrument": names,
@@ -62,6 +77,7 @@ class MultitrackLayout:
                 "thinned": (None,),
             }
         )
+        self.header = self._header()
         self.feature_sizes = feature_sizes(self.table)
         self.numbers = Numbers(learned, steps)
         self.values = ids_of_values(self.numbers, self.table)
@@ -70,53 +86,57 @@ class MultitrackLayout:
         """Return which ids ``(N,)`` are of these kinds; -1 is of none."""
         return self.table.mask(*kinds)[ids]
 
-    def header_ids(self, header: Header, composer: str) -> Ids:
-        """Return composer, if known, key, density and instruments as ids."""
+    def _header(self) -> Header:
+        table = self.table
+
+        def of(kind: str, *, is_list: bool = False, is_mark: bool = False) -> Field:
+            return Field(kind, table.start(kind), len(table.values(kind)), is_list, is_mark)
+
+        fields = [
+            *(of("key"), of("density"), of("thinned", is_mark=True)),
+            *(of("instrument", is_list=True), of("tempo")),
+        ]
+        return Header(fields, len(table))
+
+    def header_values(self, ids: Ids) -> dict[str, str]:
+        """Return what the header of any ids says, by the names of requests."""
+        numbers = self.header.numbers(ids)
+        programs = [self.learned.programs[number] for number in numbers["instrument"]]
+        said = {
+            kind: self.table.values(kind)[numbers[kind][0]]
+            for kind in ("key", "density", "tempo")
+            if numbers[kind]
+        }
+        if programs:
+            said["instruments"] = "+".join(families(programs))
+        return {name: str(value) for name, value in said.items()}
+
+    def header_ids(self, header: ScoreHeader) -> Ids:
+        """Return key, density and instruments as ids."""
         table, (low, high) = self.table, self.learned.densities
         density = min(max(header.density, low), high) - low
         programs = self.numbers.program[header.programs]
         opening = [table.start("key") + header.key, table.start("density") + density]
-        if table.has("composer", composer):
-            opening.insert(0, table.id("composer", composer))
         return np.concatenate([opening, table.start("instrument") + programs])
 
-    def composer_id(self, name: str) -> int:
-        """Return the id of a composer.
-
-        Raises
-        ------
-        DataError
-            If the corpus had no composer of this name.
-        """
-        if not self.table.has("composer", name):
-            known = ", ".join(self.learned.composers)
-            none = "all its files came from one folder, so none can be given"
-            raise DataError(f"{name!r} is not a composer of this model's corpus: {known or none}")
-        return self.table.id("composer", name)
-
-    def key_id(self, key: int) -> int:
-        """Return the id of a key."""
-        return self.table.start("key") + key
-
-    def density_id(self, notes: float) -> int:
-        """Return the id of the nearest density, in notes per bar."""
-        low, high = self.learned.densities
-        return self.table.start("density") + min(max(density_number(notes), low), high) - low
-
-    def tempo_id(self, tempo: float) -> int:
-        """Return the id of the nearest tempo, in quarters per minute."""
-        return self.table.start("tempo") + int(self.numbers.tempo(np.array([tempo]))[0])
-
-    def metre_id(self, metre: tuple[int, int]) -> int:
-        """Return the id of a metre.
-
-        Raises
-        ------
-        DataError
-            If the corpus did not have it.
-        """
-        refuse_metre(metre, self.learned.metres)
-        return self.table.id("metre", metre)
+    def wanted(self, requested: Mapping[str, Any]) -> Wanted:
+        """Return the numbers of the header that requested values mean."""
+        wanted: dict[str, list[frozenset[int]]] = {}
+        if "key" in requested:
+            wanted["key"] = [frozenset([requested["key"]])]
+        if "density" in requested:
+            low, high = self.learned.densities
+            number = min(max(density_number(requested["density"]), low), high) - low
+            wanted["density"] = [frozenset([number])]
+        if "instruments" in requested:
+            number_of = self.learned.programs.index
+            wanted["instrument"] = [
+                frozenset(map(number_of, programs)) for programs in requested["instruments"]
+            ]
+        if "tempo" in requested:
+            number = int(self.numbers.tempo(np.array([requested["tempo"]]))[0])
+            wanted["tempo"] = [frozenset([number])]
+        return wanted
 
     def refuse_unknown(self, score: GridScore) -> None:
         """Refuse instruments, drums and metres that the corpus did not have."""
@@ -131,3 +151,28 @@ class MultitrackLayout:
             raise DataError(f"this model's corpus has no drum {score.pitch[unknown[0]]}")
         for metre in set(score.metres):
             refuse_metre(metre, self.learned.metres)
+
+
+def known_requests(requests: Mapping[str, Request], layout: MultitrackLayout) -> dict[str, Request]:
+    """Return requests with the values and examples that a corpus had."""
+    table, learned = layout.table, layout.learned
+    density, tempo = (
+        str(values[len(values) // 2]) for values in map(table.values, ("density", "tempo"))
+    )
+    instruments = replace(
+        requests["instruments"],
+        example="+".join(families(learned.programs)[:3]),
+        read=partial(_instruments, known=tuple(learned.programs)),
+    )
+    return {
+        **requests,
+        "density": replace(requests["density"], example=density),
+        "instruments": instruments,
+        "tempo": replace(requests["tempo"], example=tempo),
+        "metre": metre_request(learned.metres),
+    }
+
+
+def _instruments(text: str, known: Sequence[int]) -> list[frozenset[int]]:
+    """Read instruments of a corpus."""
+    return programs_named(names(text), known)

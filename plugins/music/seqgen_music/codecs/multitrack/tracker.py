@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.header import Wanted
+from seqgen_music.codecs.multitrack.features import header_features
 from seqgen_music.codecs.multitrack.grammar import (
     BAR,
-    BEGIN,
-    COMPOSER,
-    DENSITY,
     DRUM,
     DURATION,
     EMPTY,
     HERE,
     INSTRUMENT,
-    KEY,
     LAST_KIND,
     LINES,
     LOUDNESS,
@@ -33,7 +31,6 @@ from seqgen_music.codecs.multitrack.grammar import (
     POSITION,
     PROGRAM,
     TEMPO,
-    THINNED,
     MultitrackGrammar,
 )
 from seqgen_music.codecs.multitrack.harmony import SoundingPitches
@@ -48,15 +45,15 @@ class MultitrackRequest:
 
     Attributes
     ----------
-    tokens : sequence of int
-        Composer, key, density, tempo or metre; the only allowed token of its kind.
-    instruments : sequence of frozenset of int
-        Sets of programs: at least one of each plays, and no others.
+    header : mapping
+        Numbers of its fields. The tempo holds throughout, and no other instruments play.
+    metre : int, optional
+        Its number in the table.
     bars : int, optional
     """
 
-    tokens: Sequence[int] = ()
-    instruments: Sequence[frozenset[int]] = ()
+    header: Wanted = field(default_factory=dict)
+    metre: int | None = None
     bars: int | None = None
 
 
@@ -75,12 +72,10 @@ class MultitrackTracker:
         self._layout, self._table, self._request = layout, layout.table, request
         self._masks = [layout.table.mask(kind) for kind in layout.table.kinds]
         self._kinds, self._numbers = layout.table.kind_of.tolist(), layout.table.number_of.tolist()
-        self._requested_kinds = {self._kinds[token] for token in request.tokens}
         self._requested = self._requested_mask()
-        self._grammar = MultitrackGrammar(layout)
+        self._grammar = MultitrackGrammar(layout, request.header)
         self._grammar.players[1:, PLAYS] = self._requested[self._masks[PROGRAM]]
         self._last = len(layout.table)
-        self._composer = self._mode = self._density = self._thinned = 0
         #: Numbers of the header's instruments.
         self._named: list[int] = []
         # First step of the bar, and its length.
@@ -95,27 +90,25 @@ class MultitrackTracker:
         state, sizes = self._grammar.now, self._layout.feature_sizes
         phrase, bar = divmod(max(state[LINES] - 1, 0), sizes[1])
         program = state[NOW_PROGRAM]
-        features = (
+        header = self._grammar.header.features()
+        return (
             *(state[PLACE], bar, min(phrase, sizes[2] - 1), state[NOW_METRE], program),
             int(self._grammar.players[program, LOUDNESS]),
             self._sounds.get(program, 0),
             self._seen.get(self._context(), 0),
-            *(self._mode, self._density, self._thinned, self._following()),
+            *header_features(*header[:3]),
+            self._following(),
             *self._sounding.features(self._step()),
             *self._memory.expected,
-            self._composer,
         )
-        return features[: len(sizes)]
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the next token: the grammar's, within the request and the limits."""
         mask = self._grammar.mask()
         kind = self._grammar.now[LAST_KIND]
-        if kind == BEGIN and COMPOSER in self._requested_kinds:
-            mask[self._masks[KEY]] = False
-        elif kind in (DENSITY, THINNED, INSTRUMENT):
-            self._restrict_instruments(mask)
-        elif kind == POSITION and self._is_due(TEMPO, NOW_TEMPO):
+        if self._grammar.header.is_open:
+            return mask
+        if kind == POSITION and self._is_due(self._tempo, NOW_TEMPO):
             mask &= self._masks[TEMPO]
         elif kind in (BAR, METRE, DRUM, DURATION):
             self._restrict_bars(mask)
@@ -147,20 +140,12 @@ class MultitrackTracker:
             self._repeats.push(token)
         self._grammar.push(token, kind, number - 1)
         state, self._last = self._grammar.now, token
-        if kind == COMPOSER:
-            self._composer = number
-        elif kind == KEY:
-            self._mode = (number - 1) // 12 + 1
-        elif kind == DENSITY:
-            self._density = number
-        elif kind == THINNED:
-            self._thinned = 1
-        elif kind == INSTRUMENT:
+        if kind == INSTRUMENT:
             self._named = np.flatnonzero(self._grammar.players[:, NAMED]).tolist()
         elif kind in (BAR, METRE):
             self._bar += self._length
             self._length = self._layout.bars[max(state[NOW_METRE] - 1, 0)]
-        elif kind == TEMPO and not state[LINES] and self._missing():
+        elif kind == TEMPO and not state[LINES] and self._grammar.header.missing("instrument"):
             # A prompt's header lacks a requested instrument: the requested ones play.
             self._grammar.players[1:, PLAYS] = self._requested[self._masks[PROGRAM]]
         elif kind in (PITCH, DRUM):
@@ -183,33 +168,23 @@ class MultitrackTracker:
         return state[PLACE], state[NOW_PROGRAM], state[HERE], self._last
 
     def _requested_mask(self) -> NDArray[np.bool_]:
-        """Return the mask of ids that the request allows anywhere."""
+        """Return the mask of ids that the request allows after the header."""
         mask = np.ones(len(self._table) + 1, bool)
-        for token in self._request.tokens:
-            mask &= ~self._masks[self._kinds[token]]
-            mask[token] = True
-        if self._request.instruments:
-            programs = frozenset.union(*self._request.instruments)
-            playing = [program in programs for program in self._layout.learned.programs]
-            for kind in (INSTRUMENT, PROGRAM):
-                mask[self._masks[kind]] = playing
+        for kind, number in ((TEMPO, self._tempo), (METRE, self._request.metre)):
+            if number is not None:
+                mask &= ~self._masks[kind]
+                mask[self._table.start(self._table.kinds[kind]) + number] = True
+        if instruments := self._request.header.get("instrument"):
+            playing = frozenset.union(*instruments)
+            programs = range(len(self._layout.learned.programs))
+            mask[self._masks[PROGRAM]] = [number in playing for number in programs]
         return mask
 
-    def _restrict_instruments(self, mask: NDArray[np.bool_]) -> None:
-        """Leave only instruments up to the first request that still lacks one, if any."""
-        start, programs = self._table.start("instrument"), self._layout.learned.programs
-        missing = [programs.index(max(request)) for request in self._missing()]
-        # A prompt may have skipped a requested instrument.
-        if missing := [number for number in missing if mask[start + number]]:
-            mask[start + min(missing) + 1 : start + len(programs)] = False
-            mask[self._masks[TEMPO]] = False
-
-    def _missing(self) -> list[frozenset[int]]:
-        """Return the requests without an instrument in the header."""
-        if not self._request.instruments:
-            return []
-        playing = {self._layout.learned.programs[number - 1] for number in self._named}
-        return [request for request in self._request.instruments if not request & playing]
+    @property
+    def _tempo(self) -> int | None:
+        """The number of the requested tempo."""
+        tempos = self._request.header.get("tempo")
+        return min(tempos[0]) if tempos else None
 
     def _restrict_bars(self, mask: NDArray[np.bool_]) -> None:
         """Leave only the requested number of bars, and their metre."""
@@ -223,11 +198,9 @@ class MultitrackTracker:
                 mask[self._masks[BAR]] = False
         else:
             mask[-1] &= bars is None
-            if self._is_due(METRE, NOW_METRE):
+            if self._is_due(self._request.metre, NOW_METRE):
                 mask[self._masks[BAR]] = False
 
-    def _is_due(self, kind: int, field: int) -> bool:
+    def _is_due(self, number: int | None, field: int) -> bool:
         """Return whether a prompt's value differs from the requested one."""
-        requested = [token for token in self._request.tokens if self._kinds[token] == kind]
-        present = self._table.start(self._table.kinds[kind]) + self._grammar.now[field] - 1
-        return bool(requested) and requested != [present]
+        return number is not None and self._grammar.now[field] != number + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +27,6 @@ _MIDDLES = (np.log(TEMPOS[1:]) + np.log(TEMPOS[:-1])) / 2
 #: MIDI velocities in one token.
 VELOCITIES = 4
 
-#: Fewest pieces of a composer. A folder with a single piece is not a composer.
-FEWEST_PIECES = 2
-
 
 @dataclass(frozen=True)
 class Learned:
@@ -49,8 +45,6 @@ class Learned:
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
     runs : tuple of int
         Most repeated bars in a row, as in `seqgen_music.codecs.multitrack.repeats`.
-    composers : list of str
-        Empty if all pieces are by one composer.
     """
 
     metres: list[Metre]
@@ -61,7 +55,6 @@ class Learned:
     tempos: tuple[int, int]
     velocities: tuple[int, int]
     runs: tuple[int, ...]
-    composers: list[str]
 
 
 def learn(pieces: Iterable[Music], steps: int) -> Learned:
@@ -75,7 +68,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
     sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities")
     known: dict[str, set[Any]] = {name: set() for name in sets}
     runs: list[tuple[int, ...]] = []
-    pieces_of: Counter[str] = Counter()
     lengths = durations_of(steps)
     for piece in pieces:
         try:
@@ -84,7 +76,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
             continue
         header, drums = header_of(score), score.program == DRUMS
         runs.append(longest_runs(score))
-        pieces_of[piece.composer] += 1
         known["metres"].update(score.metres)
         known["programs"].update(header.programs.tolist())
         known["drums"].update(np.unique(score.pitch[drums]).tolist())
@@ -95,7 +86,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
         known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
     if not known["programs"]:
         raise DataError("no piece has a note, which the codec 'multitrack' needs")
-    composers = sorted(name for name, count in pieces_of.items() if name and count >= FEWEST_PIECES)
     return Learned(
         metres=sorted(known["metres"]),
         programs=sorted(known["programs"]),
@@ -105,7 +95,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
         tempos=_ends_of(known["tempos"]),
         velocities=_ends_of(known["velocities"]),
         runs=limit_runs(runs),
-        composers=composers if len(composers) > 1 else [],
     )
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids
-from seqgen_music.codecs import passages, requests
+from seqgen.plugin import Codec, Ids, Request
+from seqgen.requests import number, parse
+from seqgen_music.codecs import passages
 from seqgen_music.codecs.performance.grammar import PerformanceGrammar
 from seqgen_music.codecs.performance.layout import (
     MOST_SOUNDING,
@@ -73,6 +74,9 @@ class PerformanceCodec(Codec):
     options_type: ClassVar[type[Any]] = PerformanceOptions
     temperature: float = 1.0
     min_p: float = 0.05
+    requests: Mapping[str, Request] = {
+        "seconds": Request("Time after which no note begins.", "30", number)
+    }
 
     def __init__(
         self,
@@ -237,10 +241,8 @@ class PerformanceCodec(Codec):
         DataError
             If the condition cannot be read.
         """
-        if condition is None:
-            return PerformanceTracker(self.layout, self.limits)
-        requested = requests.parse(condition, {"seconds": requests.number}, "seconds=30")
-        return PerformanceTracker(self.layout, self.limits, requested["seconds"])
+        requested = parse(condition, self.requests)
+        return PerformanceTracker(self.layout, self.limits, requested.get("seconds"))
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of all notes by their order, whatever their time and loudness."""

@@ -63,6 +63,9 @@ class Within:
             raise ConfigError(f"{name} must be {self}, found {value}")
 
 
+#: Largest weight of a piece.
+MOST_WEIGHT = 100
+
 #: Bounds of hints without bounds of their own: any finite number.
 ANY_FLOAT, ANY_INT = Within(-1e300, 1e300), Within(-LARGEST, LARGEST)
 

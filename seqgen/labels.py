@@ -6,7 +6,7 @@ Comes from: `seqgen.data.labelling` finds labels. Next: `seqgen.labelled` adds t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seqgen.errors import DataError
@@ -23,7 +23,8 @@ class Labelled:
     """Labels with a piece, or labels as a condition with whatever else is requested.
 
     ``Labelled({"composer": "bach"})`` is a condition for `seqgen.generate`;
-    ``Labelled({"composer": "bach"}, piece)`` is a piece for `seqgen.write_corpus`.
+    ``Labelled({"composer": "bach"}, piece, weight=2)`` is a piece, as `Domain.read` may yield it
+    and `seqgen.write_corpus` takes it.
 
     Attributes
     ----------
@@ -31,10 +32,16 @@ class Labelled:
         Values by name.
     content : object
         The piece, or the condition for the codec's tracker.
+    weight : float
+        How often an epoch of training reads the piece on average, from 0 to 100.
+    facts : mapping of str to str, int or float
+        Facts for ``seqgen prepare --report``, beside those of `Domain.describe`.
     """
 
     labels: Mapping[str, str]
     content: Any = None
+    weight: float = 1.0
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

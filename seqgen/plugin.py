@@ -29,6 +29,7 @@ import pluggy
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.errors import DataError, PluginError
+from seqgen.labels import Labelled as Labelled
 from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
 from seqgen.requests import Request as Request
@@ -113,13 +114,21 @@ class Domain(Protocol):
     def read(self, path: Path, options: Any) -> Iterable[Piece]:
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
-        For one unusable piece return a `DataError` in its place: `prepare` lists its message.
+        A piece may come as `Labelled`, with labels, a weight and facts that the file gives. For one
+        unusable piece return a `DataError` in its place: `prepare` lists its message.
 
         Raises
         ------
         DataError
             If nothing in the file can be read; `prepare` skips the file and lists the message.
         """
+
+    def companions(self, path: Path) -> Iterable[Path]:
+        """Return files that `read` opens with this one, such as a drawing's text; none by default.
+
+        They need not exist, and are not read as pieces of their own.
+        """
+        return ()
 
     def from_text(self, text: str) -> Piece:
         """Return the piece that a user typed as a prompt or stop text; by default `DataError`."""
@@ -128,8 +137,7 @@ class Domain(Protocol):
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
         """Return the name of the codec that fits these pieces, and the reason.
 
-        Called if the user names no codec. An example of a reason is "352 of 371 pieces have four
-        voices". `pieces` is read once; for a large corpus it is a sample.
+        A reason is "352 of 371 pieces have four voices". `pieces` is read once; may be a sample.
         """
         return next(iter(self.codecs)), ""
 
@@ -153,10 +161,7 @@ class Domain(Protocol):
     def metrics(
         self, generated: Sequence[Piece], reference: Iterable[Piece]
     ) -> Mapping[str, Metric]:
-        """Return metrics of G generated and R reference pieces, by name; none by default.
-
-        `reference` comes from a corpus and is read once.
-        """
+        """Return metrics of G generated and R reference pieces (read once), by name; or none."""
         return {}
 
     def probes(self, codec: Codec) -> Sequence[Any]:
@@ -169,19 +174,15 @@ class Domain(Protocol):
     def measure_probes(
         self, probes: Sequence[Any], written: Sequence[Piece], reference: Iterable[Piece]
     ) -> Mapping[str, Metric]:
-        """Return metrics, by name, of how well G generated pieces follow their G conditions.
-
-        Piece i was generated for ``probes[i]``. `reference` comes from a corpus and is read once.
-        """
+        """Return metrics by name: how well piece i of G written ones follows ``probes[i]``."""
         return {}
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
     ) -> Mapping[str, float]:
-        """Return figures that no loss per token gives, by name; by default none.
+        """Return figures that no loss per token gives, such as nats per point; none by default.
 
-        Each is for all pieces together, such as nats per point. `codec` encodes all pieces, which
-        are read once: there may be more than memory holds.
+        Each is for all `pieces` together, which are read once and which `codec` encodes.
         """
         return {}
 
@@ -289,7 +290,7 @@ class Codec(Protocol):
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Return a random variation of a training piece ``(N,)``, such as a transposition.
 
-        Called once for each piece and epoch. `ids` is read-only.
+        Called for each reading of a piece: once an epoch without a weight. `ids` is read-only.
         """
         return ids
 

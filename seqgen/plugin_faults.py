@@ -76,6 +76,7 @@ RULES = {
     },
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("preview", "describe", "labels", "metrics")},
+    "companions": Rule("companions must work for any path and never fail"),
     "measure_probes": Rule(f"measure_probes {_ANY_PIECE}"),
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),

@@ -374,7 +374,7 @@ def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatc
 def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     info = json.loads((corpus.folder / "corpus.json").read_text())
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))
-    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 3"):
+    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 4"):
         Corpus(tmp_path)
     with pytest.raises(CorpusError, match="is not a corpus folder"):
         Corpus(tmp_path / "nowhere")
@@ -390,6 +390,7 @@ def test_the_files_are_what_docs_format_says(tmp_path: Path) -> None:
     assert np.load(corpus.folder / "offsets.npy").tolist() == [0, 2, 4, 5, 6]
     rows = np.load(corpus.folder / "segments.npy").tolist()
     assert rows == [(0, 0, 2, 0), (1, 0, 2, 0), (2, 0, 1, 1), (3, 0, 1, 2)]
+    assert np.load(corpus.folder / "weights.npy").tolist() == [1, 1, 1, 1]
     assert corpus.info["vocab"] == ["a", "b"]
 
 

@@ -172,6 +172,11 @@ ALTERED_ARRAYS = {
         "must be {'train': 0",
     ),
     "one less": ("segments.npy", lambda rows: rows[:-1], "tokens must be "),
+    "no weight": ("weights.npy", with_entry(0, np.nan), "weights go from 0 to 100, found nan"),
+    "a large weight": ("weights.npy", with_entry(0, 101), "weights go from 0 to 100, found 101"),
+    "a weight of 0": ("weights.npy", with_entry(0, 0), "a piece of weight 0 is in the split"),
+    "one weight less": ("weights.npy", lambda rows: rows[:-1], "2 weights were expected, found 1"),
+    "whole weights": ("weights.npy", lambda rows: rows.astype("i4"), "float32 was expected"),
     "other records": (
         "segments.npy",
         lambda rows: rows["piece"].copy(),
@@ -317,7 +322,7 @@ def test_all_is_on_the_disk_before_the_folder_has_its_name(tmp_path: Path, monke
     monkeypatch.setattr(os, "fsync", noted)
     folder = seqgen.prepare("text", [tmp_path / "a.txt"], tmp_path / "corpus").folder
     files = [path.stat() for path in folder.iterdir()]
-    assert len(files) == 5
+    assert len(files) == 6
     assert {(status.st_ino, status.st_size) for status in files} <= on_disk
 
 

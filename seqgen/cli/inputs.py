@@ -282,6 +282,8 @@ class Inputs:
 
     def _piece(self, path: Path) -> Piece:
         """Return the one piece of a file."""
+        from seqgen.labels import content_of
+
         try:
             pieces = list(islice(self.run.domain.read(path, self._read_options), 2))
         except DataError as error:
@@ -297,7 +299,7 @@ class Inputs:
             raise DataError(
                 f"{path} holds {'several' if pieces else 'no'} pieces; give a file of one"
             )
-        return pieces[0]
+        return content_of(pieces[0])
 
     def _hint(self, path: Path) -> str:
         """Return which files the domain reads, for a file of another suffix."""

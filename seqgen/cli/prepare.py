@@ -26,7 +26,9 @@ def prepare(
     read: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    split_label: str = "",
     label: tuple[str, ...] = (),
+    weight: tuple[str, ...] = (),
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
@@ -57,9 +59,15 @@ def prepare(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    split_label
+        The label that says the split of a piece (train, valid or test), such as a column.
     label
         A label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a
-        path, where {} is the value; NAME alone takes it from the piece. May be repeated.
+        path, where {} is the value; NAME alone takes it from the piece; "none" uses no label. May
+        be repeated. By default all labels in pieces that have few values.
+    weight
+        How often training reads some pieces, as RULE:NUMBER from 0 to 100. A rule is a label
+        (composer=bach:2) or the end of a path ('drafts/*.txt:0.5'). May be repeated.
     seed
         Seed of the split into training, validation and test pieces.
     jobs
@@ -74,7 +82,7 @@ def prepare(
         Print the description of the corpus as JSON.
     """
     from seqgen.cli.console import print_table, say_corpus
-    from seqgen.cli.report import file_reports, table
+    from seqgen.cli.report import file_reports, left_out_labels, table
     from seqgen.data.finding import unread_text
     from seqgen.discovery import load_domain
 
@@ -89,6 +97,8 @@ def prepare(
         label,
         valid=valid,
         test=test,
+        split_label=split_label,
+        weight=weight,
         seed=seed,
         jobs=jobs,
         patience=patience,
@@ -100,6 +110,8 @@ def prepare(
         say_corpus(corpus)
         if report:
             print_table(table(file_reports(corpus)))
+            for line in left_out_labels(corpus):
+                show(line)
             if corpus.info["unread"]:
                 show(unread_text(corpus.info["unread"]))
         show(corpus.folder)
@@ -116,6 +128,8 @@ def prepare_corpus(
     *,
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    split_label: str = "",
+    weight: tuple[str, ...] = (),
     seed: int = 0,
     jobs: int = -1,
     patience: Patience = None,
@@ -125,6 +139,7 @@ def prepare_corpus(
     from seqgen.cli.console import meter, say
     from seqgen.data.labelling import parse_labels
     from seqgen.data.preparation import prepare as read_and_encode
+    from seqgen.data.weighing import parse_weights
     from seqgen.files import cache_folder, cache_is_kept
 
     if not cache_is_kept():
@@ -144,6 +159,8 @@ def prepare_corpus(
             valid=_listed("--valid", valid),
             test=_listed("--test", test),
             labels=parse_labels(label),
+            weights=parse_weights(weight),
+            split_label=split_label,
             seed=seed,
             jobs=jobs,
             patience=patience,

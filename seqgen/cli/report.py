@@ -41,12 +41,22 @@ def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
     return list(reports.values())
 
 
+def left_out_labels(corpus: Corpus) -> list[str]:
+    """Return a line for each label that pieces have and that is not used."""
+    return [
+        f"label {name} is left out: {reason}; --label {name} uses it"
+        for name, reason in corpus.info["labels_left_out"].items()
+    ]
+
+
 def table(reports: list[dict[str, Any]]) -> list[list[str]]:
     """Return the reports as rows of text; the first row names the columns."""
     pieces = [piece for report in reports for piece in report["pieces"]]
     units = [unit for unit in _names(piece["units"] for piece in pieces) if unit != "tokens"]
     facts = _names(piece["facts"] for piece in pieces)
-    rows = [["file", "pieces", "tokens", *units, *facts, "left out"]]
+    # Weights are shown only where there are some.
+    weight = ["weight"] if any(piece["weight"] != 1 for piece in pieces) else []
+    rows = [["file", "pieces", "tokens", *units, *weight, *facts, "left out"]]
     for report in reports:
         kept = report["pieces"]
         rows.append(
@@ -55,6 +65,7 @@ def table(reports: list[dict[str, Any]]) -> list[list[str]]:
                 str(len(kept)),
                 f"{sum(piece['tokens'] for piece in kept):,}",
                 *(_sum([piece["units"].get(unit) for piece in kept]) for unit in units),
+                *(_range([piece[name] for piece in kept]) for name in weight),
                 *(_range([piece["facts"].get(fact) for piece in kept]) for fact in facts),
                 _reasons(report["left_out"]),
             ]

@@ -36,6 +36,8 @@ def train(
     label: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    split_label: str = "",
+    weight: tuple[str, ...] = (),
     start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
@@ -68,9 +70,15 @@ def train(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    split_label
+        The label that says the split of a piece (train, valid or test), such as a column.
+    weight
+        How often training reads some pieces, as RULE:NUMBER from 0 to 100. A rule is a label
+        (composer=bach:2) or the end of a path ('drafts/*.txt:0.5'). May be repeated.
     label
         Label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a path,
-        where {} is the value; NAME alone takes it from the piece. May be repeated.
+        where {} is the value; NAME alone takes it from the piece; "none" uses no label. May be
+        repeated. By default all labels in pieces that have few values.
     start
         Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
@@ -102,7 +110,13 @@ def train(
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
-        corpus = _corpus(domain, paths, codec, codec_option, read, label, valid, test)
+        corpus = _corpus(
+            *(domain, paths, codec, codec_option, read, label),
+            valid=valid,
+            test=test,
+            split_label=split_label,
+            weight=weight,
+        )
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -156,8 +170,7 @@ def _corpus(
     codec_option: tuple[str, ...],
     read: tuple[str, ...],
     label: tuple[str, ...],
-    valid: tuple[Path, ...],
-    test: tuple[Path, ...],
+    **given: Any,
 ) -> Corpus:
     """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
@@ -167,16 +180,15 @@ def _corpus(
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
-        if codec or codec_option or read or label or valid or test:
+        if codec or codec_option or read or label or any(given.values()):
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
                 f"{corpus.info['codec']['options']}; leave out --codec, --codec-option, "
-                f"--read, --label, --valid and --test, or prepare another corpus"
+                f"--read, --label, --valid, --test, --split-label and --weight, or prepare another "
+                f"corpus"
             )
         return corpus
-    return prepare_corpus(
-        domain, paths, None, codec, codec_option, read, label, valid=valid, test=test
-    )
+    return prepare_corpus(domain, paths, None, codec, codec_option, read, label, **given)
 
 
 def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.files import cache_folder
+from seqgen.labels import content_of
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece
 
 #: Demo files that are read, and tokens kept of each piece.
@@ -47,12 +48,15 @@ class Subject:
     ids: list[Ids]
 
     def read(self, path: Path) -> list[Piece]:
-        """Read a file with default options; raise the first error that stands for a piece."""
+        """Read a file with default options; raise the first error that stands for a piece.
+
+        Labels are left out.
+        """
         pieces = list(self.domain.read(path, self.domain.read_options()))
         for piece in pieces:
             if isinstance(piece, DataError):
                 raise piece
-        return pieces
+        return [content_of(piece) for piece in pieces]
 
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece with default options."""
@@ -86,7 +90,7 @@ def subject_of(name: str, codec_name: str) -> Subject:
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:
     """Return the pieces of a file, without the errors that stand for unusable ones."""
     found = domain.read(path, domain.read_options())
-    return [piece for piece in found if not isinstance(piece, DataError)]
+    return [content_of(piece) for piece in found if not isinstance(piece, DataError)]
 
 
 def random_ids(codec: Codec) -> Iterator[Ids]:

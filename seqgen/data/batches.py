@@ -127,8 +127,9 @@ CARRIED = FRAMINGS["carried"]
 class TrainingStream:
     """Endless windows of the training split; an iterator of `Batch`.
 
-    Every epoch has a new order and new augmentations, drawn from the seed. A stream with the same
-    arguments, or with the `place` of another stream, gives the same batches.
+    Every epoch has a new order, new augmentations and new draws of weighted pieces, all from the
+    seed. A stream with the same arguments, or with the `place` of another stream, gives the same
+    batches.
 
     Parameters
     ----------
@@ -178,7 +179,8 @@ class TrainingStream:
         # Lanes start an epoch at about the same time, so two entries are enough.
         @lru_cache(maxsize=2)
         def epoch_shares(epoch: int) -> list[Segments]:
-            shuffled = segments[np.random.default_rng((seed, epoch)).permutation(len(segments))]
+            read = segments.repeated(corpus.weights, seed, epoch)
+            shuffled = read[np.random.default_rng((seed, epoch)).permutation(len(read))]
             # With fewer tokens than lanes some shares are empty: those lanes read everything.
             return [share or shuffled for share in shuffled.shares(batch_size)]
 

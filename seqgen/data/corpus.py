@@ -24,6 +24,7 @@ from seqgen.data.integrity import (
     SEGMENTS,
     SOURCES,
     TOKENS,
+    WEIGHTS,
     damaged,
     digests,
     open_arrays,
@@ -33,7 +34,13 @@ from seqgen.data.integrity import (
     verify,
 )
 from seqgen.data.near_duplicates import NearDuplicates
-from seqgen.data.splits import SPLITS, Segments, Split, count_near_duplicates
+from seqgen.data.splits import (
+    SPLITS,
+    Segments,
+    Split,
+    count_near_duplicates,
+    read_in_training,
+)
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
 from seqgen.plugin import Codec
@@ -55,13 +62,16 @@ class Origin:
     units : mapping of str to float
         The result of `Codec.units`.
     facts : mapping of str to str, int or float
-        The result of `Domain.describe`.
+        The result of `Domain.describe`, and what `Domain.read` says.
+    weight : float
+        How often an epoch of training reads the piece on average.
     """
 
     source: str
     tokens: int = 0
     units: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 class Corpus:
@@ -71,6 +81,11 @@ class Corpus:
     ----------
     folder : Path
         The folder that `seqgen.prepare` or `seqgen.write_corpus` made.
+
+    Attributes
+    ----------
+    weights : float32 array (pieces,)
+        How often an epoch of training reads each piece on average, from 0 to 100.
 
     Raises
     ------
@@ -82,7 +97,7 @@ class Corpus:
         self.folder = Path(folder)
         self.info, self.vocab = read_corpus(self.folder)
         arrays = open_arrays(self.folder, self.info, self.vocab)
-        self._tokens, self._offsets, self._segments = arrays
+        self._tokens, self._offsets, self._segments, self.weights = arrays
         self._is_verified = False
 
     def verify(self) -> None:
@@ -139,16 +154,20 @@ class Corpus:
             If the file of sources, or a line of it, is missing or damaged.
         """
         path = self.folder / SOURCES
-        lengths = enumerate(np.diff(self._offsets[first:]).tolist(), first + 1)
+        lengths = np.diff(self._offsets[first:]).tolist()
+        # Six digits of a weight are exact in 32 bits.
+        weights = [round(weight, 6) for weight in self.weights[first:].tolist()]
+        rows = enumerate(zip(lengths, weights, strict=True), first + 1)
         if not path.is_file():
             # Opening a pipe would wait for a writer.
             raise damaged(path, "it is missing or no regular file")
         with path.open("rb") as lines:
             for _ in range(first):
                 lines.readline(LONGEST_LINE)
-            for number, tokens in lengths:
+            for number, (tokens, weight) in rows:
                 try:
-                    yield Origin(**source_line(lines.readline(LONGEST_LINE)), tokens=tokens)
+                    line = source_line(lines.readline(LONGEST_LINE))
+                    yield Origin(**line, tokens=tokens, weight=weight)
                 except ValueError as error:
                     raise damaged(path, f"line {number}: {error}") from error
 
@@ -172,12 +191,14 @@ class CorpusWriter:
     ----------
     lengths : array of int
         Number of tokens of each piece so far.
+    weights : array of float
+        Weight of each piece so far.
     near_duplicates : NearDuplicates
         Groups the pieces by their passages.
     """
 
     def __init__(self, folder: Path, codec: Codec, keep_duplicates: bool = False) -> None:
-        self.lengths = array("q")
+        self.lengths, self.weights = array("q"), array("f")
         self.near_duplicates = NearDuplicates()
         self._folder = folder
         self._codec = codec
@@ -201,7 +222,11 @@ class CorpusWriter:
         self._sources.close()
 
     def add(
-        self, source: str, ids: NDArray[Any], facts: Mapping[str, str | int | float] | None = None
+        self,
+        source: str,
+        ids: NDArray[Any],
+        facts: Mapping[str, str | int | float] | None = None,
+        weight: float = 1.0,
     ) -> bytes | None:
         """Append a piece, unless it is a duplicate.
 
@@ -212,6 +237,8 @@ class CorpusWriter:
             Ids of any dtype.
         facts : mapping, optional
             The result of `Domain.describe`.
+        weight : float
+            From 0 to 100.
 
         Returns
         -------
@@ -244,6 +271,7 @@ class CorpusWriter:
         whole = ids.astype(np.int64, copy=False)
         self.near_duplicates.add(len(self.lengths), self._codec.passages(whole))
         self.lengths.append(len(ids))
+        self.weights.append(weight)
         units = self._codec.units(whole)
         self._units.update(units)
         self._file.write(np.ascontiguousarray(ids, self._dtype).data)
@@ -274,8 +302,10 @@ class CorpusWriter:
         self._write_header()
         offsets = np.zeros(len(self.lengths) + 1, "<i8")
         np.cumsum(self.lengths, out=offsets[1:])
-        np.save(self._folder / OFFSETS, offsets)
-        np.save(self._folder / SEGMENTS, segments)
+        weights = np.array(self.weights, "<f4")
+        segments = read_in_training(segments, weights)
+        for name, values in ((OFFSETS, offsets), (SEGMENTS, segments), (WEIGHTS, weights)):
+            np.save(self._folder / name, values)
         # The digests below read the files.
         self._file.flush()
         self._sources.flush()

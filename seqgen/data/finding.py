@@ -7,11 +7,13 @@ Only regular files are read, because a pipe or a device may never end. Next:
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seqgen.data.splits import Split
 from seqgen.discovery import Announced
@@ -63,22 +65,53 @@ class Sources:
         Files with a suffix of the domain that cannot be read.
     unread : Counter of str
         Number of files of other kinds by suffix, of hidden files and of skipped folders.
+    companions : dict of Path to list of Path
+        Files that are read with another one, by that one.
     """
 
     files: list[Path] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
+    companions: dict[Path, list[Path]] = field(default_factory=dict)
 
-    def digests(self) -> dict[Path, str]:
-        """Return the SHA-256 of every file; skip files that cannot be read."""
-        found = {}
+    def digests(self) -> dict[Path, dict[str, Any]]:
+        """Return the SHA-256 of every file and its companions; skip files that cannot be read."""
+        found: dict[Path, dict[str, Any]] = {}
         for path in self.files:
+            others = self.companions.get(path, ())
             try:
-                found[path] = file_digest(path)
+                found[path] = {"sha256": file_digest(path)}
+                if others:
+                    found[path]["companions"] = {shown(one): file_digest(one) for one in others}
             except OSError as error:
+                found.pop(path, None)
                 self.skipped.append(Skipped(shown(path), reason_of(error)))
         self.files = list(found)
         return found
+
+    def set_companions_apart(self, domain: Domain, others: Mapping[Path, str]) -> None:
+        """Take companions out of the files, and count the other files that are none.
+
+        Parameters
+        ----------
+        domain : Domain
+        others : mapping of Path to str
+            Files of other kinds, with the kind by which to count them.
+        """
+        accompanies: set[Path] = set()
+        for path in self.files:
+            # A companion has no companions: two files that name each other stay one piece.
+            if path in accompanies:
+                continue
+            found = [one for one in domain.companions(path) if one != path]
+            if found := sorted(one for one in found if why_unreadable(one) is None):
+                self.companions[path] = found
+                accompanies.update(found)
+        self.files = [path for path in self.files if path not in accompanies]
+        self.companions = {
+            path: self.companions[path] for path in self.files if path in self.companions
+        }
+        self.unread.update(kind for path, kind in others.items() if path not in accompanies)
 
 
 def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
@@ -97,18 +130,20 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
             sources.files = list(domain.demo(folder))
         return sources
     files: set[Path] = set()
+    others: dict[Path, str] = {}
     for path in paths:
         if is_output(path):
             raise CorpusError(
                 f"{path} was written by seqgen itself; name the files that it was made from"
             )
         if path.is_dir():
-            files.update(_search(path, found.suffixes, sources))
+            files.update(_search(path, found.suffixes, sources, others))
         elif (reason := why_unreadable(path)) is not None:
             raise CorpusError(f"{path} {reason}")
         else:
             files.add(_same_everywhere(path))
     sources.files = sorted(files)
+    sources.set_companions_apart(domain, others)
     if not files:
         left_out = [f"\n  {entry.source}: {entry.reason}" for entry in sources.skipped[:20]]
         unread = f"; {unread_text(sources.unread)}" if sources.unread else ""
@@ -186,7 +221,31 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterator[Path]:
+def ending(pattern: str, found: str = "") -> re.Pattern[str]:
+    """Return a pattern for the end of a path as a regular expression, for `fit_end`.
+
+    Parameters
+    ----------
+    pattern : str
+        ``*`` and ``?`` stand for characters of one name.
+    found : str
+        A part that stands for such characters too, and is the first group.
+    """
+    signs = {"*": "[^/]*?", "?": "[^/]"} | ({found: "([^/]+?)"} if found else {})
+    parts = re.split(f"({'|'.join(map(re.escape, signs))})", pattern.removeprefix("./"))
+    return re.compile(
+        "(?:^|/)" + "".join(signs.get(each) or re.escape(each) for each in parts) + "$"
+    )
+
+
+def fit_end(pattern: re.Pattern[str], path: Path) -> re.Match[str] | None:
+    """Return the match of a pattern from `ending` with a path, or None."""
+    return pattern.search(shown(path.absolute()).replace("\\", "/"))
+
+
+def _search(
+    folder: Path, suffixes: tuple[str, ...], sources: Sources, others: dict[Path, str]
+) -> Iterator[Path]:
     """Yield the files of the domain in a folder, and record the others."""
 
     def unreadable(error: OSError) -> None:
@@ -199,7 +258,7 @@ def _search(folder: Path, suffixes: tuple[str, ...], sources: Sources) -> Iterat
             if name.startswith("."):
                 sources.unread[HIDDEN] += 1
             elif (suffix := path.suffix.lower()) not in suffixes:
-                sources.unread[shown(Path(suffix)) if suffix else "without suffix"] += 1
+                others[path] = shown(Path(suffix)) if suffix else "without suffix"
             elif (reason := why_unreadable(path)) is not None:
                 sources.skipped.append(Skipped(shown(path), reason))
             else:

@@ -88,9 +88,11 @@ def suggested_codec(
 
 
 def fitted_codec(
-    choice: Choice, readers: Sequence[Reader], found: Announced, labelling: Labelling
+    choice: Choice, readers: Sequence[Reader], found: Announced, census: Census
 ) -> Codec:
     """Return the codec of a choice, fitted on the pieces of some readers, with their labels.
+
+    `census` counts the labels.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def fitted_codec(
     ConfigError
         If the codec cannot have these labels.
     """
-    some, census = False, Census(labelling)
+    some = False
 
     def pieces() -> Iterator[Piece]:
         nonlocal some
@@ -122,11 +124,29 @@ def fitted_codec(
             f"{choice.codec_class.__name__} of {found.distribution} {found.version} cannot be "
             f"fitted on these files ({reason_of(error)}); tell its authors"
         ) from error
-    if not labelling:
-        return fitted
     for _ in passing:
         pass  # A codec that has nothing to learn does not read to the end.
-    return LabelledCodec(fitted, census.labels())
+    census.labelling.weighing.check_all_fit()
+    return _with_labels(fitted, census)
+
+
+def _with_labels(codec: Codec, census: Census) -> Codec:
+    """Return a codec with the labels of a census; one that nobody asked for must not be an error.
+
+    Raises
+    ------
+    ConfigError
+        If the codec cannot have labels that were asked for.
+    """
+    if not (labels := census.labels()):
+        return codec
+    try:
+        return LabelledCodec(codec, labels)
+    except ConfigError as error:
+        if not census.labelling.takes_found:
+            raise
+        census.left_out |= {label.name: str(error) for label in labels}
+        return codec
 
 
 def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:
@@ -135,7 +155,7 @@ def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:
     names = dict.fromkeys(name for piece in labelled for name in piece.labels)
     census = Census(Labelling(dict.fromkeys(names)))
     fitted = choice.codec_class.fit([census.count(piece) for piece in pieces], choice.options)
-    return LabelledCodec(fitted, census.labels()) if names else fitted
+    return _with_labels(fitted, census)
 
 
 def described(choice: Choice, codec: Codec) -> dict[str, Any]:

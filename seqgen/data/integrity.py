@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.bounds import LARGEST, Seed, Within
+from seqgen.bounds import LARGEST, MOST_WEIGHT, Seed, Within
 from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
@@ -23,9 +23,11 @@ from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
 #: Corpora of plugin contract 1 have format 1 or 2.
-FORMAT = 3
+FORMAT = 4
 
-TOKENS, OFFSETS, SEGMENTS = ARRAYS = ("tokens.npy", "offsets.npy", "segments.npy")
+TOKENS, OFFSETS, SEGMENTS, WEIGHTS = ARRAYS = (
+    *("tokens.npy", "offsets.npy", "segments.npy", "weights.npy"),
+)
 
 #: One line of JSON for each piece: its source, and facts about it.
 SOURCES = "sources.jsonl"
@@ -62,10 +64,11 @@ class CodecEntry(TypedDict):
 
 
 class FileEntry(TypedDict):
-    """A file that was read."""
+    """A file that was read, and the SHA-256 of each of its companions by name."""
 
     name: str
     sha256: str
+    companions: NotRequired[dict[str, str]]
     split: NotRequired[Literal["train", "valid", "test"]]
 
 
@@ -95,6 +98,7 @@ class Description(TypedDict):
     longest: Many
     tokens: dict[str, Many]
     units: dict[str, Amount]
+    labels_left_out: dict[str, str]
     duplicates: list[str]
     skipped: list[LeftOut]
     unread: dict[str, Many]
@@ -153,14 +157,15 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
 
 def open_arrays(
     folder: Path, info: dict[str, Any], vocab: Vocab
-) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.void]]:
-    """Map the arrays into memory, and check offsets and segments.
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.void], NDArray[np.float32]]:
+    """Map the arrays into memory, and check offsets, segments and weights.
 
     Returns
     -------
     tokens : unsigned array (N,)
     offsets : int64 array (pieces + 1,)
     segments : array of `SEGMENT`
+    weights : float32 array (pieces,)
 
     Raises
     ------
@@ -179,7 +184,9 @@ def open_arrays(
             raise damaged(folder / CORPUS, f"{name} must be {count}, found {info[name]}")
     if not counts["train"]:
         raise damaged(folder / SEGMENTS, "no token is in the split 'train'")
-    return tokens, offsets, segments
+    weights = _array(folder / WEIGHTS, np.dtype("<f4"))
+    _check_weights(folder / WEIGHTS, weights, info["pieces"], segments)
+    return tokens, offsets, segments, weights
 
 
 def tokens_by_split(segments: NDArray[np.void]) -> dict[str, int]:
@@ -278,3 +285,15 @@ def _check_segments(path: Path, segments: NDArray[np.void], lengths: NDArray[np.
         if not fine.all():
             number = int(fine.argmin())
             raise damaged(path, f"segment {number} must {wanted}, found {segments[number]}")
+
+
+def _check_weights(
+    path: Path, weights: NDArray[np.float32], pieces: int, segments: NDArray[np.void]
+) -> None:
+    if len(weights) != pieces:
+        raise damaged(path, f"{pieces:,} weights were expected, found {len(weights):,}")
+    fine = (weights >= 0) & (weights <= MOST_WEIGHT)  # false for NaN
+    if not fine.all():
+        raise damaged(path, f"weights go from 0 to {MOST_WEIGHT}, found {weights[fine.argmin()]}")
+    if not weights[segments["piece"][segments["split"] == 0]].all():
+        raise damaged(path, "a piece of weight 0 is in the split 'train'")

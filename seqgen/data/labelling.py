@@ -1,8 +1,11 @@
-"""Finds the labels of pieces: in file names and folders, by a function, or in the pieces.
+"""Finds the labels of pieces in paths, by functions and in the pieces, and counts their values.
 
 A pattern has one ``{}`` and is compared with the end of a path: ``{}/*.mid`` takes the folder, and
-``*_{}_*.wav`` the second part of ``take3_anna_01.wav``. Comes from: the ``--label`` option. Next:
-`seqgen.data.reading` attaches labels to pieces, `seqgen.data.fitting` counts their values.
+``*_{}_*.wav`` the second part of ``take3_anna_01.wav``. If two sources have a value for a label,
+what the user names comes first, then what `Domain.read` yields, then `Domain.labels`.
+
+Comes from: the ``--label`` option. Next: `seqgen.data.reading` attaches labels to pieces,
+`seqgen.data.fitting` counts their values.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seqgen.data.finding import shown
+from seqgen.data.finding import ending, fit_end
+from seqgen.data.splits import named_split
+from seqgen.data.weighing import Rule, Weighing, weight_of
 from seqgen.errors import ConfigError, CorpusError, DataError, reason_of
 from seqgen.labelled import LabelledCodec
 from seqgen.labels import (
@@ -29,42 +34,69 @@ from seqgen.labels import (
 )
 from seqgen.plugin import Codec, Domain, Piece
 
-#: Where a label comes from: a pattern, a function of the path, "" for `Domain.labels`, or None if
+#: Where a label comes from: a pattern, a function of the path, "" for the piece itself, or None if
 #: a program labels the pieces.
 Source: TypeAlias = str | Callable[[Path], str | None] | None
+
+#: A label that nobody asked for is used if so many pieces have each value on average.
+PIECES_PER_VALUE = 5
+
+#: The text of ``--label`` that asks for no label.
+NONE = "none"
+
+#: Most labels in pieces that are counted.
+MOST_COUNTED = 100
 
 
 @dataclass(frozen=True)
 class FileLabels:
-    """The labels of the pieces of one file.
+    """What is known about the pieces of one file before they are read.
 
     Attributes
     ----------
     found : mapping of str to str
-        Values from the path.
-    asked : tuple of str
-        Labels that the domain finds in each piece.
+        Labels from the path.
+    rules : tuple of Rule
+        Rules of weights that may fit its pieces.
+    split : str
+        Name of the label that says the split of a piece, or "".
     """
 
-    found: Mapping[str, str] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
+    found: Mapping[str, str]
+    rules: tuple[Rule, ...] = ()
+    split: str = ""
 
-    def attach(self, domain: Domain, piece: Piece) -> Piece:
-        """Return the piece with its labels; without any, the piece itself."""
-        if not self.found and not self.asked:
-            return piece
-        own = domain.labels(piece) if self.asked else {}
-        found = {name: clean_value(str(own.get(name, ""))) for name in self.asked}
-        return Labelled({**self.found, **found}, piece)
+    def attach(self, domain: Domain, piece: Piece) -> Labelled:
+        """Return a piece with all its labels and its weight.
+
+        Raises
+        ------
+        DataError
+            If a name, the weight or the split is invalid.
+        """
+        given = piece if isinstance(piece, Labelled) else Labelled({}, piece)
+        labels = dict(self.found)
+        for source in (given.labels, domain.labels(given.content)):
+            for name, value in source.items():
+                check_name(name)
+                labels[name] = labels.get(name) or clean_value(str(value))
+        if self.split:
+            labels[self.split] = named_split(labels.get(self.split, ""))
+        weight = weight_of(self.rules, labels, given.weight)
+        return Labelled(labels, given.content, weight, given.facts)
 
 
 class Labelling:
-    """Where the labels of a corpus come from.
+    """Where labels, weights and splits of the pieces of a corpus come from.
 
     Parameters
     ----------
-    sources : mapping of str to Source
-        By name, in the order of the header.
+    sources : mapping of str to Source, or None
+        By name, in the order of the header. None uses the labels that pieces have, if they are
+        useful (`Census.labels`).
+    weighing : Weighing, optional
+    split : str
+        Name of the label that says the split of a piece, or "". It is not in the header.
 
     Raises
     ------
@@ -72,18 +104,25 @@ class Labelling:
         If a name or a pattern is invalid, or there are too many labels.
     """
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        if len(sources) > MOST_LABELS:
-            raise ConfigError(f"at most {MOST_LABELS} labels are possible, found {len(sources)}")
-        self.sources = dict(sources)
+    def __init__(
+        self,
+        sources: Mapping[str, Source] | None,
+        weighing: Weighing | None = None,
+        split: str = "",
+    ) -> None:
+        self.takes_found = sources is None
+        self.sources = dict(sources or {})
+        self.weighing = weighing or Weighing({})
+        self.split = split
         self._patterns: dict[str, re.Pattern[str]] = {}
         for name, source in self.sources.items():
-            try:
-                check_name(name)
-            except DataError as error:
-                raise ConfigError(str(error)) from None
+            _check_name(name)
             if isinstance(source, str) and source:
                 self._patterns[name] = _compiled(name, source)
+        if len(self.names) > MOST_LABELS:
+            raise ConfigError(f"at most {MOST_LABELS} labels are possible, found {len(self.names)}")
+        if split:
+            _check_name(split)
 
     @classmethod
     def of(cls, codec: Codec) -> Labelling:
@@ -91,18 +130,20 @@ class Labelling:
         labels = codec.labels if isinstance(codec, LabelledCodec) else ()
         return cls({label.name: label.source for label in labels if label.source is not None})
 
-    def __bool__(self) -> bool:
-        return bool(self.sources)
+    @property
+    def names(self) -> list[str]:
+        """The labels that the user named for the header, in order."""
+        return [name for name in self.sources if name != self.split]
 
     def file(self, path: Path) -> FileLabels:
-        """Return the labels of a file.
+        """Return what is known about the pieces of a file.
 
         Raises
         ------
         DataError
             If a function fails.
         """
-        found, asked = {}, []
+        found = {}
         for name, source in self.sources.items():
             if callable(source):
                 try:
@@ -112,21 +153,23 @@ class Labelling:
                         f"the function of label {name!r} fails for {path} ({reason_of(error)})"
                     ) from error
             elif source:
-                match = self._patterns[name].search(shown(path.absolute()).replace("\\", "/"))
+                match = fit_end(self._patterns[name], path)
                 value = match[1] if match else None
             else:
-                asked.append(name)
                 continue
             found[name] = clean_value(str(value or ""))
-        return FileLabels(found, tuple(asked))
+        return FileLabels(found, self.weighing.file(path), self.split)
 
-    def described(self, files: Iterable[Path]) -> list[list[Any]]:
-        """Return what identifies the labels of files, for the key of a corpus."""
-        names = [[name, self._source(name)] for name in self.sources]
-        return [names, *(list(self.file(path).found.values()) for path in files)]
+    def described(self, files: Iterable[Path]) -> list[Any]:
+        """Return what identifies labels, weights and splits of files, for the key of a corpus."""
+        names = None if self.takes_found else [[name, self.source(name)] for name in self.sources]
+        rules = [[rule.text, rule.weight] for rule in self.weighing.rules]
+        paths = [list(self.file(path).found.values()) for path in files] if self.sources else []
+        return [names, rules, self.split, paths]
 
-    def _source(self, name: str) -> str | None:
-        source = self.sources[name]
+    def source(self, name: str) -> str | None:
+        """Return the pattern of a label, "" for the piece itself, or None for a function."""
+        source = self.sources.get(name, "")
         return source if isinstance(source, str) else None
 
 
@@ -136,42 +179,74 @@ class Census:
     Parameters
     ----------
     labelling : Labelling
+
+    Attributes
+    ----------
+    left_out : dict of str to str
+        Labels that pieces have and that are not used, with reasons; filled in by `labels`.
     """
 
     def __init__(self, labelling: Labelling) -> None:
-        self._labelling = labelling
-        self._counts = {name: Counter[str]() for name in labelling.sources}
+        self.labelling = labelling
+        self.left_out: dict[str, str] = {}
+        self._pieces = 0
+        self._counts = {name: Counter[str]() for name in labelling.names}
 
     def count(self, piece: Piece) -> Piece:
         """Count the labels of a piece, and return the piece without them."""
         labels = piece.labels if isinstance(piece, Labelled) else {}
-        for name, counts in self._counts.items():
-            counts[clean_value(labels.get(name, ""))] += 1
+        self._pieces += 1
+        self.labelling.weighing.note(labels)
+        for name, value in labels.items():
+            if name == self.labelling.split or (value := clean_value(value)) in ("", ANY):
+                continue
+            if self.labelling.takes_found and len(self._counts) < MOST_COUNTED:
+                self._counts.setdefault(name, Counter())
+            counts = self._counts.get(name)
+            # A label of a value for each piece must not fill the memory.
+            if counts is not None and (
+                not self.labelling.takes_found or len(counts) <= MOST_VALUES
+            ):
+                counts[value] += 1
         return content_of(piece)
 
     def labels(self) -> list[Label]:
         """Return the labels, each with its commonest values.
 
+        A label that nobody asked for needs at least two values, and `PIECES_PER_VALUE` pieces for
+        each on average.
+
         Raises
         ------
         CorpusError
-            If no piece has a label.
+            If no piece has a label that was asked for.
         """
-        found = []
-        for name, counts in self._counts.items():
-            total = counts.total()
-            values = {value: count for value, count in counts.items() if value not in ("", ANY)}
+        found: list[Label] = []
+        for name, values in self._counts.items():
             if not values:
                 raise CorpusError(f"label {name!r}: no piece has one; {self._hint(name)}")
+            if self.labelling.takes_found and (reason := self._useless(values, len(found))):
+                self.left_out[name] = reason
+                continue
             kept = sorted(values, key=lambda value: (-values[value], value))[:MOST_VALUES]
             few = {value: values[value] for value in sorted(kept)}
-            without = total - sum(few.values())
-            source = self._labelling._source(name)
+            without = self._pieces - sum(few.values())
+            source = self.labelling.source(name)
             found.append(Label(name, source, few, len(values) - len(few), without))
         return found
 
+    def _useless(self, values: Counter[str], found: int) -> str:
+        """Return why a label that nobody asked for is left out, or ""."""
+        if len(values) == 1:
+            return f"it has one value, {next(iter(values))!r}"
+        if len(values) > MOST_VALUES:
+            return f"it has over {MOST_VALUES} values"
+        if values.total() < PIECES_PER_VALUE * len(values):
+            return f"it has {len(values):,} values in {values.total():,} pieces"
+        return f"there are {MOST_LABELS} others" if found == MOST_LABELS else ""
+
     def _hint(self, name: str) -> str:
-        source = self._labelling.sources[name]
+        source = self.labelling.sources[name]
         if callable(source):
             return "its function returns no value"
         if source:
@@ -179,16 +254,28 @@ class Census:
         return f"the pieces have none; give a pattern, such as {name}='{{}}/*'"
 
 
-def parse_labels(texts: Iterable[str]) -> dict[str, Source]:
+def _check_name(name: str) -> None:
+    try:
+        check_name(name)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse_labels(texts: Iterable[str]) -> dict[str, Source] | None:
     """Return the sources of ``NAME=PATTERN`` or ``NAME``, by name.
+
+    Without any text the result is None; for the only text "none" it has no label.
 
     Raises
     ------
     ConfigError
         If a name occurs twice.
     """
+    texts = list(texts)
+    if not texts:
+        return None
     sources: dict[str, Source] = {}
-    for text in texts:
+    for text in texts if texts != [NONE] else ():
         name, _, pattern = text.partition("=")
         if name in sources:
             raise ConfigError(f"--label {name} occurs twice; give each label once")
@@ -203,8 +290,4 @@ def _compiled(name: str, pattern: str) -> re.Pattern[str]:
             f"the pattern of label {name!r} must have one {{}} and no **, found {pattern!r}; for "
             f"example {name}='{{}}/*.mid' is the folder of a file"
         )
-    signs = {"{}": "([^/]+?)", "*": "[^/]*?", "?": "[^/]"}
-    parts = re.split(r"(\{\}|\*|\?)", pattern.removeprefix("./"))
-    return re.compile(
-        "(?:^|/)" + "".join(signs.get(each) or re.escape(each) for each in parts) + "$"
-    )
+    return ending(pattern, "{}")

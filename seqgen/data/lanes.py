@@ -124,7 +124,8 @@ class Lane:
     share : function of int
         Returns the segments of an epoch in order; an empty share ends the lane.
     seed : int, optional
-        Seed, epoch and piece determine each augmentation. Without a seed pieces are not augmented.
+        Seed, epoch, piece and repeat determine each augmentation. Without a seed pieces are not
+        augmented.
     place : Place
         The place to start from, such as the saved `place` of another lane.
     """
@@ -184,7 +185,9 @@ class Lane:
                 segment = self._segments[self._number]
                 rng = None
                 if self._seed is not None:
-                    rng = np.random.default_rng((self._seed, self._epoch, segment.piece))
+                    repeat = (segment.repeat,) if segment.repeat else ()
+                    key = (self._seed, self._epoch, segment.piece, *repeat)
+                    rng = np.random.default_rng(key)
                 self._opened = _Opened(self._corpus, segment, rng)
             if self._read < len(self._opened):
                 return self._opened

@@ -29,13 +29,15 @@ from seqgen.data.fitting import (
     suggested_codec,
 )
 from seqgen.data.integrity import FORMAT
-from seqgen.data.labelling import Labelling, Source
+from seqgen.data.labelling import Census, Labelling, Source
 from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
+from seqgen.data.weighing import Weighing, weight_of
 from seqgen.discovery import Announced, load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
-from seqgen.labels import content_of
+from seqgen.labelled import LabelledCodec
+from seqgen.labels import Labelled, content_of
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import naming_faults
 from seqgen.plugin_files import domain_name
@@ -54,6 +56,8 @@ def prepare(
     options: Mapping[str, Any] | None = None,
     read_options: Mapping[str, Any] | None = None,
     labels: Mapping[str, Source] | None = None,
+    weights: Mapping[str, float] | None = None,
+    split_label: str = "",
     valid: Iterable[Path | str] = (),
     test: Iterable[Path | str] = (),
     seed: Seed = 0,
@@ -91,7 +95,14 @@ def prepare(
         scored files are read with the same.
     labels : mapping, optional
         Labels of pieces by name. A value is a pattern such as ``"{}/*.mid"`` for the end of a
-        path, a function of the path, or "" for what `Domain.labels` finds in a piece.
+        path, a function of the path, or "" for what `Domain.read` and `Domain.labels` find in a
+        piece. By default all labels that are found in pieces and have few values; {} uses none.
+    weights : mapping, optional
+        How often an epoch of training reads pieces on average, from 0 to 100, by rule: a label such
+        as "composer=bach", or a pattern for the end of a path. The last rule that fits decides.
+    split_label : str
+        The label that says the split of a piece: train, valid or test. No piece is then drawn,
+        moved or removed as a duplicate.
     valid, test : iterable of Path or str
         Files, and folders to search, to hold out for validation and for test. They may be in the
         folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
@@ -127,18 +138,13 @@ def prepare(
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
     reading = read_options_of(implementation, domain, read_options)
-    labelling = Labelling(labels or {})
-    sources, splits = _search(implementation, found, paths, valid, test)
-    digests = sources.digests()
+    labelling = Labelling(labels, Weighing(weights or {}), split_label)
+    sources, splits = _search(implementation, found, paths, valid, test, split_label)
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
-        "seed": None if splits else seed,
-        "files": [
-            {"name": shown(file), "sha256": digest}
-            | ({"split": splits.get(file.resolve(), "train")} if splits else {})
-            for file, digest in digests.items()
-        ],
+        "seed": None if splits or split_label else seed,
+        "files": _file_entries(sources, splits),
     }
     key = _key(info, implementation, sources, labelling)
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
@@ -161,10 +167,12 @@ def prepare(
         }
         sample = map(content_of, readers["train"].sample())
         choice = choice or suggested_codec(implementation, found, options, sample)
-        fitted = fitted_codec(choice, [*readers.values()], found, labelling)
+        census = Census(labelling)
+        fitted = fitted_codec(choice, [*readers.values()], found, census)
         info |= {"codec": described(choice, fitted), "reason": choice.reason, "key": key}
+        info["labels_left_out"] = census.left_out
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
-            _store(temporary, readers, fitted, info)
+            _store(temporary, readers, fitted, info, split_label)
     return Corpus(folder)
 
 
@@ -174,13 +182,15 @@ def _search(
     paths: Iterable[Path | str],
     valid: Iterable[Path | str],
     test: Iterable[Path | str],
+    split_label: str,
 ) -> tuple[Sources, dict[Path, Split]]:
     """Return all files to read, and the split of those that are held out by name.
 
     Raises
     ------
     ConfigError
-        If files are held out without files to train on, or for test alone.
+        If files are held out without files to train on, or for test alone, or a label says the
+        split as well.
     """
     named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
     if (for_valid or for_test) and not named:
@@ -189,8 +199,19 @@ def _search(
         raise ConfigError(
             "files are named for test, and none for validation; name some with --valid"
         )
+    if split_label and for_valid:
+        raise ConfigError("the splits are given twice, by files and by a label; choose one")
     splits = held_out_files(domain, found, {"valid": for_valid, "test": for_test})
     return find_files(domain, found, [*named, *for_valid, *for_test]), splits
+
+
+def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[str, Any]]:
+    """Return what ``corpus.json`` says about each file; skip files that cannot be read."""
+    entries = []
+    for file, digests in sources.digests().items():
+        split = {"split": splits.get(file.resolve(), "train")} if splits else {}
+        entries.append({"name": shown(file), **digests, **split})
+    return entries
 
 
 def _by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sources]:
@@ -211,7 +232,11 @@ def _by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sou
 
 
 def _store(
-    folder: Path, readers: Mapping[Split, Reader], codec: Codec, info: dict[str, Any]
+    folder: Path,
+    readers: Mapping[Split, Reader],
+    codec: Codec,
+    info: dict[str, Any],
+    split_label: str,
 ) -> None:
     """Encode the pieces of all readers and write the corpus; draw the splits if there is a seed.
 
@@ -225,13 +250,16 @@ def _store(
         draws, ranks, splits = array("d"), array("Q"), array("B")
         for split, reader in readers.items():
             for source, encoded in reader.encoded(codec):
-                digest = writer.add(source, encoded.ids, encoded.facts)
+                digest = writer.add(source, encoded.ids, encoded.facts, encoded.weight)
                 if digest is not None:
                     draws.append(0.0 if seed is None else draw(digest, seed))
                     ranks.append(int.from_bytes(digest[:8], "little"))
-                    splits.append(SPLITS.index(split))
-            if SPLITS.index(split) not in splits:
+                    splits.append(SPLITS.index(encoded.labels.get(split_label, split)))
+            if not splits or not (split_label or SPLITS.index(split) in splits):
                 raise reader.nothing_usable("" if seed is not None else f"split {split}")
+        for number in (0, 1) if split_label else ():
+            if number not in splits:
+                raise CorpusError(f"by the label {split_label!r} no piece is for {SPLITS[number]}")
         skipped = (entry for reader in readers.values() for entry in reader.skipped)
         info["skipped"] = [entry.as_json() for entry in skipped]
         info["unread"] = readers["train"].unread
@@ -302,10 +330,15 @@ def write_corpus(
         for number, split in enumerate(SPLITS):
             for index, piece in enumerate(listed[split]):
                 facts = dict(implementation.describe(content_of(piece)))
-                digest = writer.add(f"{split} {index}", fitted.encode(piece), facts)
-                key.update(f"{split} {digest!r}".encode())
+                weight = piece.weight if isinstance(piece, Labelled) else 1.0
+                weight = weight_of((), {}, weight)
+                labelled = piece if isinstance(fitted, LabelledCodec) else content_of(piece)
+                ids = fitted.encode(labelled)
+                digest = writer.add(f"{split} {index}", ids, facts, weight)
+                key.update(f"{split} {digest!r} {weight}".encode())
                 splits.append(number)
-        info |= {"reason": choice.reason, "skipped": [], "unread": {}, "key": key.hexdigest()}
+        info |= {"reason": choice.reason, "skipped": [], "unread": {}}
+        info |= {"labels_left_out": {}, "key": key.hexdigest()}
         leaders = writer.near_duplicates.leaders(range(len(splits)))
         writer.finish(info, whole(writer.lengths, splits), leaders)
     return Corpus(folder)
@@ -325,8 +358,7 @@ def _key(info: Mapping[str, Any], domain: Domain, sources: Sources, labelling: L
     """Return the SHA-256 by which a corpus in the cache is found again."""
     left_out = [entry.as_json() for entry in sources.skipped]
     description = {**info, "source": source_digest(domain), "skipped": left_out}
-    if labelling:
-        description["labels"] = labelling.described(sources.files)
+    description["labels"] = labelling.described(sources.files)
     return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -26,7 +26,8 @@ from seqgen.data.labelling import FileLabels, Labelling
 from seqgen.data.workers import share_out
 from seqgen.deadline import TooLong, within
 from seqgen.errors import CorpusError, DataError
-from seqgen.labels import content_of
+from seqgen.labelled import LabelledCodec
+from seqgen.labels import Labelled, content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugin_faults import LOG, reason_for, traceback_of
@@ -60,14 +61,18 @@ class Encoded:
     ids : integer array (N,)
         Token ids in the smallest dtype that fits.
     facts : mapping
-        The result of `Domain.describe`.
+        The result of `Domain.describe`, and what `Domain.read` says.
     changes : mapping of (str, str) to int
         Replaced symbols, as in `Mended`.
+    labels : mapping of str to str
+    weight : float
     """
 
     ids: NDArray[Any]
     facts: Mapping[str, str | int | float]
     changes: Mapping[tuple[str, str], int]
+    labels: Mapping[str, str]
+    weight: float
 
 
 @dataclass
@@ -120,7 +125,7 @@ class Reader:
     patience : float, optional
         Time limit in seconds for each `KEPT_BYTES` of a file; by default `PATIENCE`.
     labelling : Labelling, optional
-        Where labels come from; then pieces are `Labelled`.
+        Where labels, weights and splits come from.
     unknown : {"error", "skip", "nearest"}
         How to treat unknown symbols.
     """
@@ -139,7 +144,7 @@ class Reader:
         self._domain = domain
         self._options = options
         self._unknown = unknown
-        self._labelling = labelling or Labelling({})
+        self._labelling = Labelling({}) if labelling is None else labelling
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
         self._total = max(sum(self._sizes.values()), 1)
@@ -148,7 +153,7 @@ class Reader:
         # Starting processes takes about a second, which a few files do not repay.
         self._jobs = jobs if len(sources.files) > 4 else 1
         self._progress = progress or _silent
-        self._kept: list[tuple[str, Piece]] | None = None
+        self._kept: list[tuple[str, Labelled]] | None = None
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -170,7 +175,7 @@ class Reader:
         colon = ":" if reasons else ""
         return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")
 
-    def sample(self) -> Iterator[Piece]:
+    def sample(self) -> Iterator[Labelled]:
         """Yield pieces to choose a codec: all of a small corpus, which is kept, or a sample."""
         if self._total <= KEPT_BYTES:
             self._kept = list(self._accepted(self._read("reading", None)))
@@ -183,7 +188,7 @@ class Reader:
                 if not isinstance(content, Skipped):
                     yield content[1]
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Labelled]:
         """Yield all pieces, to fit a codec."""
         if self._kept is not None:
             yield from (piece for _, piece in self._kept)
@@ -210,7 +215,7 @@ class Reader:
         for source, piece in self._accepted(self._read("reading", None)):
             encoded = _encode(self._domain, codec, self._unknown, source, piece)
             if not isinstance(encoded, Skipped):
-                yield _mended(codec, piece, self._unknown).piece
+                yield _mended(codec, piece.content, self._unknown).piece
 
     def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
         """Yield usable contents and record the skipped ones."""
@@ -338,8 +343,12 @@ def _read_file(
             if isinstance(piece, DataError):
                 yield Skipped(source, str(piece))
                 continue
-            with guarded():
-                labelled = labels.attach(domain, piece)
+            try:
+                with guarded():
+                    labelled = labels.attach(domain, piece)
+            except DataError as error:
+                yield Skipped(source, str(error))
+                continue
             if codec is None:
                 yield source, labelled
             else:
@@ -353,13 +362,16 @@ def _read_file(
         yield Skipped(name, "holds no piece")
 
 
-def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Piece) -> _Content:
+def _encode(
+    domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Labelled
+) -> _Content:
     """Return the source of a piece with its encoded form, or the reason why it is skipped."""
     try:
         with guarded():
-            mended = _mended(codec, piece, unknown)
+            labelled = piece if isinstance(codec, LabelledCodec) else piece.content
+            mended = _mended(codec, labelled, unknown)
             ids = codec.encode(mended.piece)
-            facts = dict(domain.describe(content_of(mended.piece)))
+            facts = {**domain.describe(content_of(mended.piece)), **piece.facts}
     except Exception as error:
         # As in reading: one bad piece does not stop the others.
         return Skipped(source, reason_for(error), traceback_of(error))
@@ -369,7 +381,7 @@ def _encode(domain: Domain, codec: Codec, unknown: OrError, source: str, piece: 
     small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
     # Ids that do not fit stay as they are: the writer reports them.
     kept = small if np.array_equal(small, ids) else ids
-    return source, Encoded(kept, facts, mended.changes)
+    return source, Encoded(kept, facts, mended.changes, piece.labels, piece.weight)
 
 
 def _mended(codec: Codec, piece: Piece, unknown: OrError) -> Mended:

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seqgen.errors import CorpusError, DataError
+
 Split: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
@@ -28,14 +30,31 @@ LARGE_GROUP = 20
 
 SEGMENT = np.dtype([("piece", "<i8"), ("start", "<i8"), ("stop", "<i8"), ("split", "u1")])
 
+#: A segment of an epoch, and how many times the epoch has read it before.
+READING = np.dtype([*SEGMENT.descr, ("repeat", "<i8")])
+
+#: Third number of the key of draws by weight; augmentation has the number of a piece there.
+NO_PIECE = 2**63
+
+#: Words for the splits in the labels of pieces.
+WORDS: dict[str, Split] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The ids ``start .. stop`` of one piece, all in one split."""
+    """The ids ``start .. stop`` of one piece, all in one split.
+
+    `repeat` counts the times that the epoch has read them before: weights repeat pieces.
+    """
 
     piece: int
     start: int
     stop: int
+    repeat: int = 0
 
 
 class Segments(Sequence[Segment]):
@@ -43,7 +62,7 @@ class Segments(Sequence[Segment]):
 
     Parameters
     ----------
-    rows : array of `SEGMENT`
+    rows : array of `SEGMENT` or `READING`
     """
 
     def __init__(self, rows: NDArray[np.void]) -> None:
@@ -55,7 +74,10 @@ class Segments(Sequence[Segment]):
     def __getitem__(self, index: Any) -> Any:
         """Return one segment for a number, or `Segments` for a slice or an array of numbers."""
         chosen = self._rows[index]
-        return Segments(chosen) if chosen.ndim else Segment(*chosen.item()[:3])
+        if chosen.ndim:
+            return Segments(chosen)
+        piece, start, stop, _, *repeat = chosen.item()
+        return Segment(piece, start, stop, *repeat)
 
     @property
     def tokens(self) -> int:
@@ -81,6 +103,33 @@ class Segments(Sequence[Segment]):
         kept = drawn[:count].copy()
         kept["stop"][-1] -= ends[count - 1] - most
         return Segments(kept[np.argsort(order[:count])])
+
+    def repeated(self, weights: NDArray[np.float32], seed: int, epoch: int) -> Segments:
+        """Return the segments of an epoch: each as often as the weight of its piece says.
+
+        A weight of 2.25 gives two readings in three of four epochs and three in the fourth. Seed
+        and epoch determine the draw of each segment. An epoch reads at least one segment.
+
+        Parameters
+        ----------
+        weights : float32 array (pieces,)
+        seed, epoch : int
+        """
+        wanted = weights[self._rows["piece"]]  # (N,)
+        if (wanted == 1).all():
+            return self
+        draws = np.random.default_rng((seed, epoch, NO_PIECE)).random(len(wanted))
+        counts = wanted.astype(np.int64)
+        counts += draws < wanted - counts
+        if not counts.any():
+            counts[np.argmin(draws / wanted)] = 1
+        ends = np.cumsum(counts)
+        chosen = np.repeat(np.arange(len(counts)), counts)
+        rows = np.zeros(len(chosen), READING)
+        for name in SEGMENT.names or ():
+            rows[name] = self._rows[name][chosen]
+        rows["repeat"] = np.arange(len(chosen)) - (ends - counts)[chosen]
+        return Segments(rows)
 
     def longest_first(self) -> Segments:
         """Return the segments by falling length; equal lengths stay in order."""
@@ -109,6 +158,33 @@ def whole(lengths: Sequence[int], splits: ArrayLike) -> NDArray[np.void]:
     rows["piece"] = np.arange(len(lengths))
     rows["stop"], rows["split"] = lengths, splits
     return rows
+
+
+def named_split(value: str) -> Split:
+    """Return the split that a label of a piece names, such as "dev".
+
+    Raises
+    ------
+    DataError
+        If it names none.
+    """
+    if (split := WORDS.get(value.casefold())) is None:
+        raise DataError(f"its split must be one of {', '.join(WORDS)}, found {value!r}")
+    return split
+
+
+def read_in_training(rows: NDArray[np.void], weights: NDArray[np.float32]) -> NDArray[np.void]:
+    """Return rows of `SEGMENT` without those of training pieces of weight 0.
+
+    Raises
+    ------
+    CorpusError
+        If none is left for training.
+    """
+    kept: NDArray[np.void] = rows[(rows["split"] != 0) | (weights[rows["piece"]] > 0)]
+    if not (kept["split"] == 0).any():
+        raise CorpusError("no piece is left to train on: all training pieces have weight 0")
+    return kept
 
 
 def draw(digest: bytes, seed: int) -> float:

@@ -247,7 +247,7 @@ def uniform_nats(steps: Steps, targets: int) -> float:
 def count(corpus: Corpus) -> NgramModel:
     """Count the first `COUNTED` tokens of the training split, as far as the table has room.
 
-    They are counted without augmentation.
+    They are counted without augmentation, each piece as often as its weight says.
     """
     model = NgramModel(corpus.vocab, LONGEST)
     for inputs, targets in _training_steps(corpus):
@@ -257,5 +257,6 @@ def count(corpus: Corpus) -> NgramModel:
 
 def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
     """Yield inputs ``(T,)`` and targets ``(T,)`` of the first training tokens."""
-    for batch in islice(held_out_stream(corpus, "train", 1, CHUNK), COUNTED // CHUNK):
+    read = corpus.segments("train").repeated(corpus.weights, 0, 0)
+    for batch in islice(held_out_stream(corpus, read, 1, CHUNK), COUNTED // CHUNK):
         yield batch.inputs[0], batch.targets[0]

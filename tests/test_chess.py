@@ -1,6 +1,8 @@
 """The example of a plugin: chess. Every move is checked by an independent replay."""
 
 import math
+import re
+import sys
 from pathlib import Path
 from random import Random
 
@@ -17,6 +19,7 @@ from seqgen_chess.position import VALUES, Position, attacked, balance
 import seqgen
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import unpacked
+from seqgen.testing import check_domain
 
 CODEC = MoveCodec(MoveOptions())
 
@@ -258,3 +261,36 @@ def test_openings_are_prompts(run: seqgen.Run) -> None:
     opening = Chess().from_text("e4 e5 Nf3")
     [new] = seqgen.generate(run, 1, prompt=opening)
     assert new.piece.moves[:3] == opening.moves and is_legal(new.piece)
+
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "plugin-chess.md").read_text()
+FIRST, *QUOTES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+HOOK = """
+from seqgen.plugin import DomainSpec, hookimpl
+
+@hookimpl
+def seqgen_domains():
+    return [DomainSpec("sixty", "games", (".pgn",), "seqgen_sixty.domain:Chess", contract=2)]
+"""
+
+
+def test_the_first_plugin_of_the_page_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
+    package, info = tmp_path / "seqgen_sixty", tmp_path / "seqgen_sixty-0.1.0.dist-info"
+    for folder in (package, info):
+        folder.mkdir()
+    (package / "__init__.py").write_text(HOOK)
+    (package / "domain.py").write_text(FIRST)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-sixty\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[seqgen]\nsixty = seqgen_sixty\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert check_domain("sixty", tmp_path / "checks") > 20
+    for name in ("seqgen_sixty", "seqgen_sixty.domain"):
+        sys.modules.pop(name)
+
+
+@pytest.mark.parametrize("quote", QUOTES, ids=lambda quote: quote.split("\n")[0].strip()[:40])
+def test_the_page_quotes_the_example(quote: str) -> None:
+    files = sorted((ROOT / "examples" / "plugin-chess").rglob("*.py"))
+    assert sum(path.read_text().count(quote) for path in files) == 1

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from seqgen.plugin import Ids
 from seqgen_chess.position import Position, mask_rows, squares_of
 
-#: Most bytes of replays that are kept: about 5,000 games of 80 moves.
-MOST_BYTES = 2**27
+#: Most bytes of replays that are kept: about 12,000 games of 67 plies.
+MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,16 @@ def test_networks_too_wide_for_the_budget_are_not_tried(corpus, monkeypatch) -> 
 
     monkeypatch.setattr(trials, "_speed", slow)
     plan(corpus, ModelConfig(), TrainConfig(minutes=1, threads=1, device="cpu"))
-    assert tried == [autopilot.WIDTHS[0]]
+    assert tried == 2 * [autopilot.WIDTHS[0]]
+
+
+def test_what_a_codec_computes_once_does_not_make_the_network_small(corpus, monkeypatch) -> None:
+    speeds = itertools.chain([1.0], itertools.repeat(60_000.0))
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: next(speeds))
+    model = plan(corpus, ModelConfig(), TrainConfig(minutes=3, threads=1, device="cpu")).model
+    monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 60_000.0)
+    always = plan(corpus, ModelConfig(), TrainConfig(minutes=3, threads=1, device="cpu")).model
+    assert model == always and model.hidden > autopilot.WIDTHS[0]
 
 
 def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:

@@ -219,7 +219,11 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
     """Try networks of growing width; return the widest one that the budget can feed."""
     if model.hidden:
         return try_network(corpus, model, train, trials=1)
-    best = try_network(corpus, replace(model, hidden=WIDTHS[0]), train, len(WIDTHS))
+    smallest = replace(model, hidden=WIDTHS[0])
+    best = try_network(corpus, smallest, train, len(WIDTHS))
+    if best.tokens < TOKENS_PER_WEIGHT * best.weights:
+        # The first trial also pays for what a codec computes once for a piece and keeps.
+        best = try_network(corpus, smallest, train, len(WIDTHS))
     most = WEIGHTS_BORNE * math.sqrt(corpus.size("train"))
     limit = f"{TOKENS_PER_WEIGHT} are wanted"
     for hidden in WIDTHS[1:]:

@@ -25,6 +25,7 @@ from seqgen.data.lanes import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_ids
+from seqgen.files import cache_folder
 from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Ids
 
@@ -75,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         domain, _ = seqgen.load_domain("chess")
-        files = domain.demo(place / "demo")
+        files = domain.demo(cache_folder() / "demo" / "chess")
         chosen = {"board": benchmark.given.board}
         corpus = seqgen.prepare("chess", files, place / "corpus", options=chosen)
         config = seqgen.TrainConfig(**benchmark.budget, seed=benchmark.seed, device="cpu")

@@ -19,7 +19,7 @@ from seqgen_chess.game import MARKS, Game, ending, result, typed_game
 from seqgen_chess.pgn import pgn, read_games, write_pgn
 
 #: Files of the demo, and games in each.
-FILES, GAMES = 200, 30
+FILES, GAMES = 100, 30
 
 #: How a game can end, as bins of a metric.
 ENDINGS = ("mate", "draw by rule", "resigned", "draw agreed", "adjourned", "open")

@@ -1,5 +1,7 @@
 """Masks as packed bits: which ids a grammar allows at each position of a piece.
 
+Also the tracker of codecs that define none: it follows features and masks.
+
 Plugin authors build the rows of `Codec.masks` with `packed`. A grammar whose masks come from few
 rows packs them once and indexes them::
 
@@ -11,7 +13,8 @@ Next: `seqgen.evaluation.loss` takes the loss over allowed ids only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -32,3 +35,71 @@ def unpacked(rows: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
 def width(count: int) -> int:
     """Return W, the number of bytes that hold `count` bits."""
     return -(-count // 8)
+
+
+class Described(Protocol):
+    """The part of `seqgen.plugin.Codec` that says what each position of a piece is like."""
+
+    vocab: Sequence[str]
+    feature_sizes: tuple[int, ...]
+
+    def features(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the features ``(N + 1, K)`` of ids ``(N,)``."""
+
+    def masks(self, ids: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        """Return the packed masks ``(N + 1, W)`` of ids ``(N,)``, or None."""
+
+
+class DerivedTracker:
+    """The last rows of `Codec.features` and `Codec.masks` of the ids so far, computed at each step.
+
+    So it is right for every codec, and takes O(N) for the step after N ids.
+
+    Parameters
+    ----------
+    codec : Described
+    """
+
+    def __init__(self, codec: Described) -> None:
+        self._codec = codec
+        self._room, self._count = np.zeros(64, np.int64), 0
+
+    @classmethod
+    def of(cls, codec: Described) -> DerivedTracker | None:
+        """Return the tracker of a codec, or None if it has neither features nor masks."""
+        has_masks = codec.masks(np.zeros(0, np.int64)) is not None
+        return cls(codec) if has_masks or codec.feature_sizes else None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DerivedTracker:
+        # Copies share the codec.
+        other = type(self)(self._codec)
+        other._room, other._count = self._room.copy(), self._count
+        return other
+
+    @property
+    def _ids(self) -> NDArray[np.int64]:
+        ids = self._room[: self._count]
+        ids.flags.writeable = False
+        return ids
+
+    def features(self) -> Sequence[int]:
+        """Return the last row ``(K,)`` of `Codec.features`."""
+        if not self._codec.feature_sizes:
+            return ()
+        row: list[int] = np.asarray(self._codec.features(self._ids))[-1].tolist()
+        return row
+
+    def allowed(self) -> NDArray[np.bool_] | None:
+        """Return the last row of `Codec.masks` as a mask ``(len(vocab) + 1,)``."""
+        rows = self._codec.masks(self._ids)
+        return None if rows is None else unpacked(rows[-1], len(self._codec.vocab) + 1)
+
+    def forced(self) -> None:
+        """Return None: a mask may allow one id only."""
+
+    def push(self, token: int) -> None:
+        """Append the id that was written."""
+        if self._count == len(self._room):
+            self._room = np.concatenate([self._room, np.zeros_like(self._room)])
+        self._room[self._count] = token
+        self._count += 1

@@ -72,6 +72,7 @@ class LabelledCodec(Codec):
         self.options, self.vocab = codec.options, (*codec.vocab, *tokens)
         self.temperature, self.min_p = codec.temperature, codec.min_p
         self.dictation = codec.dictation
+        self.limited = codec.limited
         extra = [max(codec.groups) + 1] * len(tokens) if codec.groups else []
         self.groups = (*codec.groups, *extra)
         self._count = len(codec.vocab)  # n
@@ -97,6 +98,10 @@ class LabelledCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Raise an error: rebuild the codec, then add labels."""
         raise NotImplementedError("rebuild the codec that has the labels")
+
+    def learn_grammar(self, pieces: Iterable[Ids]) -> None:
+        """Let the codec learn from pieces without their headers."""
+        self.codec.learn_grammar(map(self.payload, pieces))
 
     def state(self) -> dict[str, Any]:
         """Return the state of the codec; the core stores the labels beside it."""

@@ -18,7 +18,7 @@ Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from seqgen.errors import DataError, PluginError
 from seqgen.labels import Labelled as Labelled
 from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
+from seqgen.predictor import Predictor as Predictor
 from seqgen.requests import Request as Request
 from seqgen.unknown import Mended, Unknown
 
@@ -187,16 +188,6 @@ class Domain(Protocol):
         return {}
 
 
-class Predictor(Protocol):
-    """A trained model as plugins see it: ids in, log-probabilities out."""
-
-    def log_probabilities(self, pieces: Iterable[Ids]) -> Iterator[NDArray[np.float64]]:
-        """Yield an array ``(N + 1, len(vocab) + 1)`` for each piece of ids ``(N,)``.
-
-        Row i predicts position i from ``ids[:i]``; the last column is END.
-        """
-
-
 class Codec(Protocol):
     """Turns a piece into token ids and ids into a piece.
 
@@ -231,6 +222,8 @@ class Codec(Protocol):
         method `tracker` reads the condition with `seqgen.requests.parse`.
     dictation : Dictation or None
         The symbols that are dictated, if this codec writes given text (`seqgen.dictation`).
+    limited : bool
+        Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
     """
 
     options_type: ClassVar[type[Any]]
@@ -243,15 +236,16 @@ class Codec(Protocol):
     groups: Sequence[int] = ()
     requests: Mapping[str, Request] = MappingProxyType({})
     dictation: Dictation | None = None
+    limited: bool = False
 
     # The five required methods.
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
-        """Learn an alphabet, ranges or a codebook from pieces, and return the codec.
+        """Learn an alphabet or a codebook from pieces, and return the codec.
 
         The result must not depend on the order of the pieces. Skip pieces that `encode` would
-        refuse. `pieces` is read once.
+        refuse. `pieces` is read once. Held-out pieces are among them: see `learn_grammar`.
         """
 
     def encode(self, piece: Piece) -> Ids:
@@ -270,13 +264,21 @@ class Codec(Protocol):
         """Return the piece of any ids ``(N,)``, also random or truncated ones; never fail."""
 
     def state(self) -> dict[str, Any]:
-        """Return everything learned by `fit`, as plain JSON; the core stores the options."""
+        """Return everything learned, as plain JSON; the core stores the options."""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Rebuild the codec from `state` and options."""
 
     # Optional methods. Override those that the domain needs.
+
+    def learn_grammar(self, pieces: Iterable[Ids]) -> None:
+        """Learn what masks and trackers forbid, such as pitches beyond a voice's range.
+
+        Called once after `fit`, with the ids of training pieces only, in any order; a piece whose
+        end is held out is cut. `state` returns what was learned. By default nothing is.
+        """
+        return  # A body of a docstring alone would make the method abstract.
 
     def mend_prompt(self, piece: Piece, unknown: Unknown) -> Mended:
         """Return the piece with "i" for an unknown "ï"; by default `encode` refuses the piece."""
@@ -318,16 +320,17 @@ class Codec(Protocol):
         """Return which ids may come at each position of ids ``(N,)``, such as legal chess moves.
 
         Row i is the mask of ``tracker()`` after ``ids[:i]``, END last, as bits ``(N + 1, W)`` from
-        `seqgen.grammar.packed`. Losses then count allowed ids only. The tracker may allow less than
-        masks, such as no endless loops, never more. Return None for every piece or for none.
+        `seqgen.grammar.packed`. Losses then count allowed ids only. All tokens of training pieces
+        are allowed. Return None for every piece or for none.
         """
         return None
 
     def tracker(self, condition: Any = None) -> Tracker | None:
         """Return a new tracker for one sequence, or None if any id may follow any other.
 
-        A codec with features needs a tracker. The condition is what the user asked for with
-        ``--given``: a piece (a melody to harmonise), text (a sentence to write) or None.
+        The default takes the last rows of `features` and `masks` of all ids so far at each step.
+        Write one for long pieces, to limit new pieces, or to follow a condition: what the user
+        gave with ``--given``, a piece (a melody to harmonise) or text (a sentence to write).
 
         Raises
         ------
@@ -336,7 +339,9 @@ class Codec(Protocol):
         """
         if condition is not None:
             raise DataError("this model's codec takes no condition; leave out --given")
-        return None
+        from seqgen.grammar import DerivedTracker
+
+        return DerivedTracker.of(self)
 
     def candidates(self, condition: Any) -> int:
         """Return the default number of candidates for a piece; 1 by default.

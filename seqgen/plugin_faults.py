@@ -74,6 +74,7 @@ RULES = {
         name: Rule(f"{name} {_ANY_IDS}")
         for name in ("augment", "continuation", "features", "masks", "units", "place", "passages")
     },
+    "learn_grammar": Rule("learn_grammar must take the ids of any pieces and never fail"),
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("preview", "describe", "labels", "metrics")},
     "companions": Rule("companions must work for any path and never fail"),

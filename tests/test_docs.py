@@ -143,10 +143,12 @@ def test_the_api_page_has_every_public_name() -> None:
 
 
 def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
+    from seqgen.conformance import trackers
+    from seqgen.conformance.subject import subject_of
     from seqgen.testing import PROMISES, check_domain
 
     page = ROOT / "docs" / "writing-a-plugin.md"
-    hook, codec, domain, _ = blocks(page, "python")
+    hook, codec, tracker, domain, _ = blocks(page, "python")
     package = tmp_path / "seqgen_walk"
     package.mkdir()
     (package / "__init__.py").write_text(hook)
@@ -158,6 +160,12 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path))
     # Walks have no boundaries and no passages, and are not text that is shown while it is written.
     assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 3
+    walks = vars(sys.modules["seqgen_walk.domain"])
+    exec(tracker, walks)
+    made = walks["WalkTracker"]
+    monkeypatch.setattr(walks["WalkCodec"], "tracker", lambda self, condition=None: made())
+    for promise in trackers.PROMISES:
+        promise(subject_of("walk", "steps"), tmp_path)
     for name in ("seqgen_walk", "seqgen_walk.domain"):
         sys.modules.pop(name)
 

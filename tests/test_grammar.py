@@ -1,7 +1,10 @@
 """The grammar in the loss: allowed ids alone share the probability, everywhere in the same way."""
 
+import copy
+import itertools
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,13 +15,16 @@ from seqgen_text.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen
-from seqgen.conformance.subject import NothingToCheck
-from seqgen.conformance.trackers import masks_as_it_tracks
+from seqgen.conformance.subject import NothingToCheck, Promise
+from seqgen.conformance.trackers import PROMISES as TRACKER_PROMISES
+from seqgen.conformance.trackers import masks_allow_real_pieces, masks_as_it_tracks
 from seqgen.data.batches import FRAMINGS, IGNORE, TrainingStream
+from seqgen.errors import DataError
 from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.grammar import packed, unpacked
 from seqgen.model import SequenceLSTM
+from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
 LETTERS, DIGITS = "abcdefgh", "01234567"
@@ -267,15 +273,17 @@ def test_scores_count_forbidden_tokens(codecs, tmp_path: Path, seqgen_command) -
     assert not status
 
 
-def check_of(codec: CharacterCodec) -> None:
-    ids = [np.asarray(codec.encode(piece), np.int64) for piece in ("a1;b3;", "c3;")]
-    masks_as_it_tracks(SimpleNamespace(codec=codec, ids=ids), Path())
+def check_of(codec: CharacterCodec, promise: Promise = masks_as_it_tracks) -> None:
+    pieces = ["a1;b3;", "c3;"]
+    ids = [np.asarray(codec.encode(piece), np.int64) for piece in pieces]
+    promise(SimpleNamespace(codec=codec, ids=ids, pieces=pieces), Path())
 
 
 def test_the_kit_compares_masks_with_the_tracker(monkeypatch) -> None:
     codec = GroupCodec.fit([text(np.random.default_rng(0), 100)], GroupCodec.options_type())
     check_of(codec)
     rows = GroupCodec.masks
+    codec.limited = True
     monkeypatch.setattr(GroupCodec, "masks", lambda self, ids: np.roll(rows(self, ids), 1, axis=0))
     with pytest.raises(AssertionError, match=r"the tracker allows ids .* more at position"):
         check_of(codec)
@@ -283,5 +291,178 @@ def test_the_kit_compares_masks_with_the_tracker(monkeypatch) -> None:
     monkeypatch.setattr(GroupCodec, "masks", only)
     with pytest.raises(seqgen.errors.PluginError, match="for every piece or for none"):
         check_of(codec)
-    with pytest.raises(NothingToCheck):
-        check_of(FreeCodec(*(codec._characters, "", codec.options)))
+    for promise in (masks_as_it_tracks, masks_allow_real_pieces):
+        with pytest.raises(NothingToCheck):
+            check_of(FreeCodec(*(codec._characters, "", codec.options)), promise)
+
+
+def test_a_tracker_that_allows_less_than_masks_must_say_so(monkeypatch) -> None:
+    codec = GroupCodec.fit([text(np.random.default_rng(0), 100)], GroupCodec.options_type())
+    allowed = GroupTracker.allowed
+
+    def less(self) -> np.ndarray:
+        """Allow the first of the allowed ids only."""
+        mask = allowed(self)
+        return np.arange(len(mask)) == mask.argmax()
+
+    monkeypatch.setattr(GroupTracker, "allowed", less)
+    with pytest.raises(AssertionError, match=r"forbids ids .* at position 0.*limited = True"):
+        check_of(codec)
+    codec.limited = True
+    check_of(codec)
+    monkeypatch.setattr(GroupTracker, "allowed", lambda self: ~allowed(self))
+    with pytest.raises(AssertionError, match=r"the tracker allows ids .* more"):
+        check_of(codec)
+
+
+def test_masks_that_forbid_a_token_of_a_real_piece_fail(monkeypatch) -> None:
+    codec = GroupCodec.fit([text(np.random.default_rng(0), 100)], GroupCodec.options_type())
+    check_of(codec, masks_allow_real_pieces)
+    rows = GroupCodec.masks
+
+    def without_digits_after_c(self, ids: np.ndarray) -> np.ndarray:
+        table = unpacked(rows(self, ids), len(self.vocab) + 1).copy()
+        table[np.append(-1, ids) == self.vocab.index("c")] = False
+        table[:, self.vocab.index("h")] = True
+        return packed(table)
+
+    monkeypatch.setattr(GroupCodec, "masks", without_digits_after_c)
+    with pytest.raises(AssertionError, match=r"forbid id .* at position 1 of piece 1"):
+        check_of(codec, masks_allow_real_pieces)
+
+
+class UntrackedCodec(GroupCodec):
+    """The same grammar with a feature, the number of ids so far, and no tracker of its own."""
+
+    feature_sizes = (7,)
+    tracker = Codec.tracker
+
+    def features(self, ids: np.ndarray) -> np.ndarray:
+        return np.arange(len(ids) + 1)[:, None] % 7
+
+
+def untracked() -> UntrackedCodec:
+    return UntrackedCodec.fit([LETTERS + DIGITS + ";"], UntrackedCodec.options_type())
+
+
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 300])
+def test_the_derived_tracker_is_that_of_the_author(count: int) -> None:
+    codec, ids = untracked(), np.random.default_rng(count).integers(0, 17, count)
+    derived, own = codec.tracker(), GroupTracker(codec)
+    for position in range(count + 1):
+        assert derived.features() == [position % 7]
+        np.testing.assert_array_equal(derived.allowed(), own.allowed())
+        assert derived.forced() is None
+        if position < count:
+            derived.push(int(ids[position]))
+            own.push(int(ids[position]))
+    with pytest.raises(DataError, match="takes no condition"):
+        codec.tracker("a1;")
+
+
+def test_the_kit_checks_a_derived_tracker(tmp_path: Path) -> None:
+    codec = untracked()
+    ids = [np.asarray(codec.encode(piece), np.int64) for piece in ("a1;b3;", "c3;")]
+    subject = SimpleNamespace(codec=codec, ids=ids, pieces=["a1;b3;", "c3;"])
+    for promise in TRACKER_PROMISES:
+        promise(subject, tmp_path)
+
+
+def test_copies_of_a_derived_tracker_are_independent_and_share_the_codec() -> None:
+    codec = untracked()
+    tracker = codec.tracker()
+    tracker.push(0)
+    copied = copy.deepcopy(tracker)
+    tracker.push(9)
+    copied.push(10)
+    assert copied._codec is codec
+    for each, last in ((tracker, 9), (copied, 10)):
+        expected = codec.masks(np.array([0, last]))[-1]
+        np.testing.assert_array_equal(each.allowed(), unpacked(expected, 18))
+
+
+def test_a_derived_tracker_does_not_let_the_codec_alter_ids(monkeypatch) -> None:
+    monkeypatch.setattr(UntrackedCodec, "features", lambda self, ids: ids.sort())
+    tracker = untracked().tracker()
+    tracker.push(0)
+    with pytest.raises(ValueError, match="read-only"):
+        tracker.features()
+
+
+def test_a_codec_without_features_and_masks_needs_no_tracker() -> None:
+    class PlainCodec(FreeCodec):
+        tracker = Codec.tracker
+
+    assert PlainCodec.fit(["ab"], PlainCodec.options_type()).tracker() is None
+
+
+class SeenCodec(GroupCodec):
+    """A grammar that is learned: which character followed which in training pieces."""
+
+    tracker = Codec.tracker
+    seen: tuple[list[int], ...] = ()
+
+    def learn_grammar(self, pieces: Iterable[np.ndarray]) -> None:
+        count = len(self.vocab)
+        pairs = {pair for ids in pieces for pair in itertools.pairwise([-1, *ids.tolist(), count])}
+        self.seen = tuple(map(list, sorted(pairs)))
+
+    def masks(self, ids: np.ndarray) -> np.ndarray:
+        count = len(self.vocab)
+        table = np.ones((count + 1, count + 1), bool)
+        for before in {before for before, _ in self.seen}:
+            table[before] = [[before, after] in self.seen for after in range(count + 1)]
+        return packed(table)[np.append(-1, ids)]
+
+    def state(self) -> dict[str, object]:
+        return super().state() | {"seen": list(self.seen)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object], options: object) -> "SeenCodec":
+        codec = super().from_state(state, options)
+        codec.seen = tuple(state["seen"])
+        return codec
+
+
+@pytest.fixture
+def seen(monkeypatch) -> None:
+    monkeypatch.setattr(Text, "codecs", {"seen": SeenCodec})
+
+
+def test_held_out_pieces_decide_no_mask(seen, tmp_path: Path) -> None:
+    states = []
+    for name, held_out in (("one", "aabbcc"), ("two", "abcabc")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "train.txt").write_text("aabbccaa")
+        (folder / "valid.txt").write_text(held_out)
+        made = seqgen.prepare(
+            "text", [folder], tmp_path / f"{name} corpus", valid=[folder / "valid.txt"]
+        )
+        states.append(made.codec.state())
+        pieces = {"train": ["aabbccaa"], "valid": [held_out]}
+        given = seqgen.write_corpus(tmp_path / f"{name} given", "text", pieces)
+        assert given.codec.seen == made.codec.seen
+    assert states[0] == states[1]
+    found = evaluate(model_of(made), made, grammar=True)
+    assert np.isfinite(found)
+
+
+def test_drawn_splits_and_held_out_ends_decide_no_mask(seen, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    many = ["".join(rng.choice(list(LETTERS), 6)) for _ in range(12)]
+    for pieces in (many, ["".join(rng.choice(list(LETTERS), 200))]):
+        folder = tmp_path / str(len(pieces))
+        folder.mkdir()
+        for number, piece in enumerate(pieces):
+            (folder / f"{number}.txt").write_text(piece)
+        made = seqgen.prepare("text", [folder], tmp_path / f"corpus {len(pieces)}")
+        expected = SeenCodec.fit(pieces, made.codec.options)
+        expected.learn_grammar(
+            np.asarray(made.piece(each.piece)[each.start : each.stop], np.int64)
+            for each in made.segments("train")
+        )
+        assert made.codec.seen == expected.seen
+        everything = SeenCodec.fit(pieces, made.codec.options)
+        everything.learn_grammar(map(expected.encode, pieces))
+        assert len(made.codec.seen) < len(everything.seen)

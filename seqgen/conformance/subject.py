@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Subject:
     domain : Domain
     codec_name : str
     codec : Codec
-        Fitted on `pieces` with its default options.
+        Fitted on `pieces` with its default options, as `fitted` does.
     pieces : list
         Demo pieces that the codec can encode.
     ids : list of int64 array (N,)
@@ -80,11 +80,18 @@ def subject_of(name: str, codec_name: str) -> Subject:
     chosen = [files[round(at)] for at in np.linspace(0, len(files) - 1, min(FILES, len(files)))]
     codec_class = domain.codecs[codec_name]
     pieces = [piece for file in chosen for piece in usable_pieces(domain, file)]
-    codec = codec_class.fit(pieces, codec_class.options_type())
+    codec = fitted(codec_class, pieces, codec_class.options_type())
     pieces = [piece for piece in pieces if _encodes(codec, piece)]
     assert pieces, f"the codec {codec_name} can encode none of {len(chosen)} demo files"
     ids = [np.asarray(codec.encode(piece), np.int64)[:TOKENS] for piece in pieces]
     return Subject(name, found.spec, domain, codec_name, codec, pieces, ids)
+
+
+def fitted(codec_class: type[Codec], pieces: Sequence[Piece], options: Any) -> Codec:
+    """Return a codec that learned from pieces, and its grammar from those that it can encode."""
+    codec = codec_class.fit(pieces, options)
+    codec.learn_grammar([codec.encode(piece) for piece in pieces if _encodes(codec, piece)])
+    return codec
 
 
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:

@@ -39,7 +39,7 @@ def tracks_its_features(subject: Subject, folder: Path) -> None:
     """The tracker gives the rows of `Codec.features` one at a time, for any ids."""
     codec = subject.codec
     tracker = codec.tracker()
-    assert tracker is not None or not codec.feature_sizes, "features need a tracker"
+    assert tracker is not None or not codec.feature_sizes, "features, but tracker() is None"
     if tracker is None or not codec.feature_sizes:
         raise NothingToCheck("the codec has no features")
     for ids in [*subject.ids, *random_ids(codec)]:
@@ -83,7 +83,7 @@ def always_allows_something(subject: Subject, folder: Path) -> None:
 
 
 def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
-    """An unconditional tracker never allows more than the rows of `Codec.masks`, for any ids."""
+    """An unconditional tracker allows the rows of `Codec.masks`, or less if it is `limited`."""
     codec, count = subject.codec, len(subject.codec.vocab) + 1
     none = np.zeros(0, np.int64)
     if codec.masks(none) is None:
@@ -94,12 +94,33 @@ def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
     for ids in [none, *subject.ids, *cut, *random_ids(codec)]:
         rows = checked_masks(codec, codec.masks(ids), len(ids) + 1)
         tracker = codec.tracker()
-        assert tracker is not None, "masks need a tracker"
+        assert tracker is not None, "masks, but tracker() is None"
         for position, row in enumerate(unpacked(rows, count)):
-            wrong = np.flatnonzero(next_mask(codec, tracker) & ~row).tolist()
-            assert not wrong, f"the tracker allows ids {wrong} more at position {position}"
+            given = next_mask(codec, tracker)
+            more, less = (np.flatnonzero(each).tolist() for each in (given & ~row, row & ~given))
+            assert not more, f"the tracker allows ids {more} more at position {position}"
+            assert codec.limited or not less, (
+                f"the tracker forbids ids {less} at position {position}, which masks allow; set "
+                f"limited = True in the codec if it limits new pieces"
+            )
             if position < len(ids):
                 tracker.push(int(ids[position]))
+
+
+def masks_allow_real_pieces(subject: Subject, folder: Path) -> None:
+    """The masks allow every token, and the end, of the pieces that the grammar comes from."""
+    codec = subject.codec
+    if codec.masks(np.zeros(0, np.int64)) is None:
+        raise NothingToCheck("the codec has no masks")
+    for number, piece in enumerate(subject.pieces):
+        ids = np.append(codec.encode(piece), len(codec.vocab))  # (N + 1,), END last
+        rows = checked_masks(codec, codec.masks(ids[:-1]), len(ids))
+        allowed = np.take_along_axis(unpacked(rows, len(codec.vocab) + 1), ids[:, None], axis=1)
+        wrong = np.flatnonzero(~allowed)
+        assert not len(wrong), (
+            f"masks forbid id {ids[wrong[0]]} at position {wrong[0]} of piece {number}, from which "
+            f"the codec learned; a limit on new pieces belongs in the tracker"
+        )
 
 
 def copies_its_tracker(subject: Subject, folder: Path) -> None:
@@ -134,4 +155,5 @@ PROMISES: tuple[Promise, ...] = (
     always_allows_something,
     copies_its_tracker,
     masks_as_it_tracks,
+    masks_allow_real_pieces,
 )

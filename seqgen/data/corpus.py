@@ -43,7 +43,7 @@ from seqgen.data.splits import (
 )
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
-from seqgen.plugin import Codec
+from seqgen.plugin import Codec, Ids
 from seqgen.plugin_checks import mask_width
 from seqgen.rebuilding import load_codec, load_read_options
 from seqgen.unlabelled import without_labels
@@ -288,7 +288,7 @@ class CorpusWriter:
     def finish(
         self, info: dict[str, Any], segments: NDArray[np.void], leaders: NDArray[np.int64]
     ) -> None:
-        """Write everything beside the tokens: offsets, segments and ``corpus.json``.
+        """Let the codec learn its grammar, and write offsets, segments and ``corpus.json``.
 
         Parameters
         ----------
@@ -309,6 +309,7 @@ class CorpusWriter:
         # The digests below read the files.
         self._file.flush()
         self._sources.flush()
+        self._codec.learn_grammar(self._trained(offsets, segments))
         learned = {
             "codec": {**info["codec"], "state": self._codec.state()},
             "vocab": list(self._vocab.names),
@@ -322,6 +323,13 @@ class CorpusWriter:
             "digests": digests(self._folder),
         }
         write_json(self._folder / CORPUS, info | learned)
+
+    def _trained(self, offsets: Ids, segments: NDArray[np.void]) -> Iterator[Ids]:
+        """Yield the training ids ``(N,)`` of each piece, from the file."""
+        tokens = np.load(self._folder / TOKENS, mmap_mode="r")
+        for piece, start, stop, split in segments.tolist():
+            if split == SPLITS.index("train"):
+                yield tokens[offsets[piece] + start : offsets[piece] + stop].astype(np.int64)
 
     def _digest(self, ids: NDArray[Any]) -> bytes:
         digest = hashlib.sha256()

@@ -106,7 +106,7 @@ def prepare(
     valid, test : iterable of Path or str
         Files, and folders to search, to hold out for validation and for test. They may be in the
         folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
-        splits, the codec is fitted on all files.
+        splits, the alphabet comes from all files, and the grammar from training pieces.
     seed : int
         Seed of the split: it decides which pieces are held out.
     jobs : int

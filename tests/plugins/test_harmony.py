@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from seqgen_music.bars import metre_named
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.grammar import VoiceLimits
 from seqgen_music.codecs.chorale.raster import REST, VOICES, Raster, given_voices, raster_of
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_writing import write_midi
@@ -20,8 +21,9 @@ from seqgen.errors import DataError
 ROOT = Path(__file__).parent.parent.parent
 RANGES = ((60, 79), (55, 72), (48, 67), (36, 60))
 
-HELD = ChoraleCodec(RANGES, ((3, 4), (4, 4)), 64, ChoraleOptions())
-GRID = ChoraleCodec(RANGES, ((4, 4),), 64, ChoraleOptions(form="grid"))
+LIMITS = VoiceLimits(RANGES, 64)
+HELD = ChoraleCodec(36, 79, ((3, 4), (4, 4)), ChoraleOptions(), LIMITS)
+GRID = ChoraleCodec(36, 79, ((4, 4),), ChoraleOptions(form="grid"), LIMITS)
 SUBSETS = [given for size in (1, 2, 3) for given in itertools.combinations(range(4), size)]
 
 

@@ -1,12 +1,18 @@
 """Masks of whole pieces are those of the tracker at each position, for any ids."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.grammar import VoiceLimits
+from seqgen_music.codecs.chorale.raster import VOICES
 from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import MelodyOptions
+from seqgen_music.files.midi_writing import write_midi
+from seqgen_music.music import Music, Track, make_notes
 
 import seqgen
 from seqgen.grammar import unpacked
@@ -15,10 +21,11 @@ from seqgen.plugin_checks import checked_masks, next_mask
 
 #: Short bars and low limits: short ids meet every rule.
 METRES = [(1, 8), (1, 4), (3, 4)]
-RANGES = [(60, 62), (60, 61), (58, 60), (58, 59)]
+LIMITS = VoiceLimits(((60, 62), (60, 61), (58, 60), (58, 59)))
 CHORALES = [
-    ChoraleCodec(RANGES, METRES, stillest, ChoraleOptions("held")) for stillest in (0, 1, 3)
-] + [ChoraleCodec(RANGES, [(1, 4)], 3, ChoraleOptions("grid"))]
+    ChoraleCodec(58, 62, METRES, ChoraleOptions("held"), LIMITS),
+    ChoraleCodec(58, 62, [(1, 4)], ChoraleOptions("grid"), LIMITS),
+]
 MELODIES = [MelodyCodec(60, 62, METRES[1:], 100.0, MelodyOptions(steps)) for steps in (1, 4)]
 MADE = [*CHORALES, *MELODIES]
 
@@ -103,3 +110,34 @@ def test_masks_of_cut_and_damaged_pieces(corpus, data) -> None:
         place = data.draw(st.integers(0, len(ids) - 1))
         ids[place] = data.draw(st.integers(0, len(codec.vocab) - 1))
     check(codec, ids)
+
+
+def four_voices(soprano: int) -> Music:
+    """Return a scale in four voices; the soprano begins at this pitch."""
+    rows = [
+        (480 * step, 480, first + step, 80, voice)
+        for voice, first in enumerate((soprano, 60, 55, 40))
+        for step in range(8)
+    ]
+    return Music(make_notes(rows), tuple(map(Track, VOICES)), 480)
+
+
+def test_held_out_pieces_decide_neither_ranges_nor_limits(tmp_path: Path) -> None:
+    made = []
+    for name, soprano in (("like", 72), ("lower", 50)):
+        (tmp_path / name).mkdir()
+        paths = [tmp_path / name / f"{number}.mid" for number in range(3)]
+        for path, pitch in zip(paths, (72, 71, soprano), strict=True):
+            write_midi(four_voices(pitch), path)
+        folder = tmp_path / f"{name} corpus"
+        corpus = seqgen.prepare(
+            "music", [tmp_path / name], folder, codec="chorale", valid=paths[2:]
+        )
+        assert corpus.info["skipped"] == []
+        made.append(corpus)
+    like, lower = (corpus.codec for corpus in made)
+    assert like.state() == lower.state() and like.limits.ranges[0] == (71, 79)
+    # The held-out soprano below its range is forbidden there, and encoded all the same.
+    ids = np.append(lower.encode(four_voices(50)), len(lower.vocab))
+    forbidden = ~masks(lower, ids[:-1])[np.arange(len(ids)), ids]
+    assert forbidden.sum() == 8 and set((np.flatnonzero(forbidden) - lower.header) % 4) == {0}

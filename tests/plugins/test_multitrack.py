@@ -27,6 +27,7 @@ from seqgen_music.keys import SHIFTS
 from seqgen_music.music import PITCH_NAMES, Music, Track, make_notes
 
 import seqgen
+from seqgen.conformance.subject import fitted
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import unpacked
 
@@ -299,9 +300,14 @@ def bars_of(*shapes: int) -> Music:
     return Music(make_notes(notes), BAND[1:2], 480)
 
 
+def runs_of(piece: Music) -> tuple[int, ...]:
+    score = score_of(piece, 12)
+    return longest_runs(score.starts, score.step, score.pitch)
+
+
 def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
     def runs(*shapes: int) -> tuple[int, ...]:
-        return longest_runs(score_of(bars_of(*shapes), 12))
+        return runs_of(bars_of(*shapes))
 
     assert runs(0, 0, 0, 0, 5, 0, 0) == (3, 2, 2)
     assert runs(0, 5, 0, 5, 0, 5) == (0, 4, 2)
@@ -310,7 +316,7 @@ def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
     # The last bar begins like the one before.
     alike = bars_of(0, 0, 0)
     notes = np.concatenate([alike.notes, make_notes([(5000, 100, 60, 80, 0)])])
-    assert longest_runs(score_of(replace(alike, notes=notes), 12))[0] == 2
+    assert runs_of(replace(alike, notes=notes))[0] == 2
     # One piece in forty that goes on and on is not what the others do.
     assert limit_runs([(1, 2, 3)] * 39 + [(15, 14, 12)]) == (1, 2, 3)
     assert limit_runs([(0, 0, 0)]) == (1, 1, 1)
@@ -318,8 +324,9 @@ def test_bars_that_come_again_are_counted_by_how_long_ago_they_were() -> None:
 
 def test_a_bar_is_not_repeated_for_ever() -> None:
     corpus = [bars_of(0, 0, 0, 5, 7, 0, 3), bars_of(0, 0, 0, 7, 5, 3)]
-    codec = MultitrackCodec.fit(corpus, MultitrackOptions())
-    assert codec.learned.runs[0] == 2
+    codec = fitted(MultitrackCodec, corpus, MultitrackOptions())
+    assert codec.runs == runs_of(corpus[0])
+    assert codec.runs[0] == 2
     follow(codec.tracker(), codec.encode(corpus[0]).tolist())
     # What holds is not said again, so the first bar is another one.
     loop, tracker = codec.encode(bars_of(0, 0, 0, 0, 0)).tolist(), codec.tracker()
@@ -422,7 +429,7 @@ def test_masks_are_the_trackers_for_any_ids(tokens: list[int]) -> None:
 
 
 def test_masks_leave_repeated_bars_to_the_tracker() -> None:
-    codec = MultitrackCodec.fit([song(3)], MultitrackOptions())
+    codec = fitted(MultitrackCodec, [song(3)], MultitrackOptions())
     ids = codec.encode(song(12))
     rows, tracker, forbidden = unpacked(codec.masks(ids), len(codec.vocab) + 1), codec.tracker(), 0
     for row, token in zip(rows, ids.tolist(), strict=False):

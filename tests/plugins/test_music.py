@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.bars import metre_of
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.grammar import VoiceLimits
 from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
@@ -24,6 +25,7 @@ from seqgen_music.measures.metrics import empty_bars, notes_per_bar
 from seqgen_music.music import Music, Track, make_notes, pitch_name
 
 import seqgen
+from seqgen.conformance.subject import fitted
 from seqgen.errors import DataError
 
 HEADER = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0"
@@ -305,8 +307,8 @@ def test_the_upbeat_is_kept(tmp_path: Path) -> None:
 # The codec --------------------------------------------------------------------------------------
 
 PIECES = [chorale(), chorale(3, (3, 4)), chorale(2, (4, 4), upbeat=4)]
-HELD = ChoraleCodec.fit(PIECES, ChoraleOptions())
-GRID = ChoraleCodec.fit(PIECES, ChoraleOptions(form="grid"))
+HELD = fitted(ChoraleCodec, PIECES, ChoraleOptions())
+GRID = fitted(ChoraleCodec, PIECES, ChoraleOptions(form="grid"))
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=str)
@@ -355,9 +357,8 @@ def test_decoding_random_ids_is_a_fixed_point(data, codec: ChoraleCodec) -> None
 
 @pytest.mark.parametrize("codec", [HELD, GRID], ids=["held", "grid"])
 def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) -> None:
-    wide = ChoraleCodec(
-        [(60, 84), (55, 76), (48, 70), (36, 62)], codec.layout.metres, 16, codec.options
-    )
+    limits = VoiceLimits(((60, 84), (55, 76), (48, 70), (36, 62)), 16)
+    wide = ChoraleCodec(36, 84, codec.layout.metres, codec.options, limits)
     ids = wide.encode(PIECES[0])
     before = raster_of(PIECES[0]).sounding
     shifts = set()
@@ -367,7 +368,7 @@ def test_transposition_keeps_voices_in_range_and_intervals(codec: ChoraleCodec) 
         np.testing.assert_array_equal(after == REST, ~sung)
         [shift] = np.unique((after - before)[sung])
         shifts.add(int(shift))
-        for voice, (low, high) in enumerate(wide.layout.ranges):
+        for voice, (low, high) in enumerate(limits.ranges):
             mine = after[:, voice][after[:, voice] != REST]
             assert low <= mine.min() and mine.max() <= high
     assert len(shifts) > 8 and min(shifts) < 0 < max(shifts)
@@ -402,7 +403,7 @@ def test_the_tracker_keeps_order_ranges_and_steps() -> None:
     waltz.push(HELD.table.id("metre", (3, 4)))
     assert waltz.allowed().sum() == 12
     tracker.push(HELD.table.id("upbeat", 0))
-    for low, high in HELD.layout.ranges:
+    for low, high in HELD.limits.ranges:
         allowed = {pitch_name(pitch) for pitch in range(low, high + 1)}
         assert names() == {"rest"} | allowed
         tracker.push(HELD.table.id("pitch", low))
@@ -439,19 +440,21 @@ def longest_stillness(codec: ChoraleCodec, tracker: ChoraleTracker) -> int:
 
 def test_not_all_voices_go_on_for_longer_than_in_the_corpus() -> None:
     longest = max(raster_of(piece).longest_stillness() for piece in PIECES)
-    assert HELD.stillest == longest
+    assert HELD.limits.stillest == longest
     # One piece in forty that holds a chord for very long is not what the others do.
     held = Music(
         make_notes([(0, 99_999, 48 + 6 * v, 80, v) for v in range(4)]), (Track(),) * 4, 480
     )
-    assert ChoraleCodec.fit([*PIECES * 20, held], HELD.options).stillest == longest
+    codec = fitted(ChoraleCodec, [*PIECES * 20, held], HELD.options)
+    assert codec.limits.stillest == longest
     assert longest_stillness(HELD, HELD.tracker()) == longest
 
 
 def test_a_voice_begins_anew_below_given_ones_that_are_held() -> None:
     rows = [(0, 120 * 60, pitch, 80, track) for track, pitch in enumerate((70, 65))]
     long = Music(make_notes(rows), (Track("Soprano"), Track("Tenor")), 480, (), ((0, 4, 4),))
-    codec = ChoraleCodec(HELD.layout.ranges, HELD.layout.metres, 16, HELD.options)
+    limits, layout = VoiceLimits(HELD.limits.ranges, 16), HELD.layout
+    codec = ChoraleCodec(layout.low, layout.high, layout.metres, HELD.options, limits)
     assert longest_stillness(codec, codec.tracker(long)) == 16
 
 
@@ -460,7 +463,7 @@ def test_a_piece_does_not_end_in_silence() -> None:
     for _ in range(4):
         tracker.push(GRID.table.id("rest"))
     assert not tracker.allowed()[-1]
-    for low, _ in GRID.layout.ranges:
+    for low, _ in GRID.limits.ranges:
         tracker.push(GRID.table.id("pitch", low))
     assert tracker.allowed()[-1]
 

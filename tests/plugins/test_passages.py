@@ -18,7 +18,6 @@ from seqgen_music.codecs.passages import (
     skyline,
 )
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
-from seqgen_music.codecs.performance.loops import FIGURES, STRETCHES, Limits
 from seqgen_music.domain import MusicDomain
 from seqgen_music.music import Music, Track, make_notes
 
@@ -32,7 +31,6 @@ CODECS = ("chorale", "melody", "performance", "multitrack")
 COUNTS = ("near_duplicates", "near_duplicate_groups", "near_duplicates_across_splits")
 
 #: Of pieces that may go round in loops for ever.
-FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES), 0)
 
 
 def tune(seed: int, notes: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +200,7 @@ def recital(seed: int, **how: float) -> Music:
 
 
 def heard(music: Music) -> np.ndarray:
-    codec = PerformanceCodec(20, 100, 0, FREE, PerformanceOptions())
+    codec = PerformanceCodec(20, 100, 0, PerformanceOptions())
     return codec.passages(codec.encode(music))
 
 

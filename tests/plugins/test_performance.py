@@ -11,6 +11,7 @@ from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceO
 from seqgen_music.codecs.performance.loops import (
     FIGURES,
     STRETCHES,
+    UNLIMITED,
     Limits,
     fewest_pitches,
     longest_repeats,
@@ -22,6 +23,7 @@ from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.music import Music, Track, make_notes
 
 import seqgen
+from seqgen.conformance.subject import fitted
 from seqgen.errors import DataError
 from seqgen.grammar import unpacked
 
@@ -34,8 +36,7 @@ def played(*notes: tuple[float, float, int, int]) -> Music:
 
 PIECE = played((0.5, 0.5, 60, 64), (0.5, 1.0, 64, 64), (0.75, 0.5, 67, 90), (2.0, 0.3, 60, 90))
 #: Of pieces that may go round in loops for ever.
-FREE = Limits((1,) * len(STRETCHES), (10**6,) * len(FIGURES), 0)
-CODEC = PerformanceCodec(58, 69, 0, FREE, PerformanceOptions())
+CODEC = PerformanceCodec(58, 69, 0, PerformanceOptions())
 END = len(CODEC.vocab)
 
 
@@ -340,7 +341,7 @@ def test_masks_are_the_trackers_for_any_ids(tokens: list[int]) -> None:
 
 
 def test_masks_leave_limits_to_the_tracker() -> None:
-    codec = PerformanceCodec(58, 69, 0, Limits((9,) * 3, (1,) * 5, 9), PerformanceOptions())
+    codec = PerformanceCodec(58, 69, 0, CODEC.options, Limits((9,) * 3, (1,) * 5, 9))
     ids = codec.encode(played(*((at / 10, 0.1, 60 + at % 2, 64) for at in range(6))))
     np.testing.assert_array_equal(codec.masks(ids), CODEC.masks(ids))
     tracker, forbidden = codec.tracker(), 0
@@ -411,20 +412,21 @@ SCALE = (57, 59, 60, 62, 64, 65)
 
 def test_a_trill_does_not_last_for_ever() -> None:
     corpus = [melody(*[69, 67] * 7, *SCALE, *[69, 67] * 7)] * 2
-    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
+    codec = fitted(PerformanceCodec, corpus, PerformanceOptions())
     assert codec.limits.fewest == (4, 1, 1) and codec.limits.longest[0] == 12
     follow(codec, codec.encode(corpus[0]))
     assert struck(codec, melody(*[69, 67] * 20)) == 14
     # In another order it is no figure, but few pitches all the same.
     assert struck(codec, melody(*[69, 67, 67, 69, 67, 69, 69, 69, 67, 67] * 4)) == STRETCHES[0] - 1
     # If there are no other pitches it goes on.
-    only = PerformanceCodec(67, 69, 0, Limits((9, 1, 1), FREE.longest, 0), PerformanceOptions())
+    limits = Limits((9, 1, 1), UNLIMITED.longest, 0)
+    only = PerformanceCodec(67, 69, 0, CODEC.options, limits)
     assert struck(only, melody(*[67, 68, 69] * 9)) == -1
 
 
 def test_a_new_piece_is_no_shorter_than_any_of_the_corpus() -> None:
     corpus = [melody(*SCALE), melody(*SCALE[:4])]
-    codec = PerformanceCodec.fit(corpus, PerformanceOptions())
+    codec = fitted(PerformanceCodec, corpus, PerformanceOptions())
     for notes, may_end in ((3, False), (4, True), (5, True)):
         tracker = codec.tracker()
         for token in codec.encode(melody(*SCALE[:notes])).tolist():
@@ -433,7 +435,8 @@ def test_a_new_piece_is_no_shorter_than_any_of_the_corpus() -> None:
 
 
 def test_a_figure_does_not_come_for_ever() -> None:
-    codec = PerformanceCodec(57, 69, 0, Limits((1, 1, 1), (9, 12, 99, 99, 99), 0), CODEC.options)
+    limits = Limits((1, 1, 1), (9, 12, 99, 99, 99), 0)
+    codec = PerformanceCodec(57, 69, 0, CODEC.options, limits)
     assert struck(codec, melody(*SCALE * 3)) == -1
     assert struck(codec, melody(*SCALE * 4)) == 6 + 12
     # A new beginning with each.

@@ -24,7 +24,7 @@ from seqgen.plugin import Codec, Ids, Request
 from seqgen.requests import example, parse
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
-from seqgen_music.codecs.chorale.grammar import ChoraleGrammar
+from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, VoiceLimits
 from seqgen_music.codecs.chorale.layout import (
     HOLD,
     LAST_BAR,
@@ -36,7 +36,6 @@ from seqgen_music.codecs.chorale.layout import (
 )
 from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, given_voices, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleRequest, ChoraleTracker
-from seqgen_music.codecs.limits import upper_limit
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.keys import signed
@@ -72,29 +71,32 @@ class ChoraleCodec(Codec):
 
     Parameters
     ----------
-    ranges : sequence of (int, int)
-        Lowest and highest pitch of each voice, soprano first.
+    low, high : int
+        Lowest and highest pitch of the corpus.
     metres : sequence of (int, int)
         Metres of the corpus. Ids without a metre have the first.
-    stillest : int
-        Most steps in a row in which something sounds and no note begins.
+    options : ChoraleOptions
+    limits : VoiceLimits, optional
+        By default each voice may sing all pitches, and new pieces may stand still.
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
     min_p: float = 0.05
+    limited: bool = True
     requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
 
     def __init__(
         self,
-        ranges: Sequence[tuple[int, int]],
+        low: int,
+        high: int,
         metres: Sequence[Metre],
-        stillest: int,
         options: ChoraleOptions,
+        limits: VoiceLimits | None = None,
     ) -> None:
-        self.options, self.stillest = options, stillest
+        self.options = options
         self.held = options.form == "held"
-        self.layout = ChoraleLayout(ranges, metres, self.held)
-        self._grammar = ChoraleGrammar(self.layout, stillest)
+        self.layout = ChoraleLayout(low, high, metres, self.held)
+        self._limit(limits or VoiceLimits(((low, high),) * PARTS))
         self.table, self.header = self.layout.table, self.layout.header
         self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
         # The form grid has no metres.
@@ -105,17 +107,20 @@ class ChoraleCodec(Codec):
         # In the form grid a pitch also means "hold": a low temperature would stop the voices.
         self.temperature = 0.5 if self.held else 0.9
 
+    def _limit(self, limits: VoiceLimits) -> None:
+        self.limits = limits
+        self._grammar = ChoraleGrammar(self.layout, limits.ranges)
+
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: ChoraleOptions) -> Self:
-        """Learn the range of each voice, the metres, and the longest time without a new note.
+        """Learn the range of all voices and the metres.
 
         Raises
         ------
         DataError
             If no piece has four voices.
         """
-        lows, highs = np.full(PARTS, 128), np.full(PARTS, REST)
-        metres, stillness = set(), [0]
+        sung, metres = np.zeros((128, PARTS), bool), set()
         for piece in pieces:
             try:
                 raster = raster_of(piece)
@@ -124,18 +129,20 @@ class ChoraleCodec(Codec):
             metre = _metre_of(raster, options)
             if _excess_silence(raster, metre):
                 continue
-            pitched = np.where(raster.sounding == REST, 128, raster.sounding)
-            lows = np.minimum(lows, pitched.min(axis=0))
-            highs = np.maximum(highs, raster.sounding.max(axis=0))
+            steps, voices = np.nonzero(raster.sounding != REST)
+            sung[raster.sounding[steps, voices], voices] = True
             metres.add(metre)
-            stillness.append(raster.longest_stillness())
-        if (highs == REST).any():
+        if not sung.any(axis=0).all():
             raise DataError(
                 "no piece has four voices, which the codec 'chorale' needs: one track per voice"
             )
-        ranges = [(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
-        # Without the limit, models reproduce one final chord that lasts many bars.
-        return cls(ranges, sorted(metres), upper_limit(stillness), options)
+        pitches = np.flatnonzero(sung.any(axis=1)).tolist()
+        return cls(pitches[0], pitches[-1], sorted(metres), options)
+
+    def learn_grammar(self, pieces: Iterable[Ids]) -> None:
+        """Learn the range of each voice, and the longest time without a new note."""
+        rasters = map(self.raster, pieces)
+        self._limit(VoiceLimits.of(rasters, self.layout.low, self.layout.high))
 
     def encode(self, piece: Music) -> Ids:
         """Return the raster as ids.
@@ -171,25 +178,28 @@ class ChoraleCodec(Codec):
         return signed(self.raster(ids).to_music())
 
     def state(self) -> dict[str, Any]:
-        """Return ranges, metres and the longest stillness."""
+        """Return pitches, metres, ranges and the longest stillness."""
         return {
-            "ranges": [*map(list, self.layout.ranges)],
+            "low": self.layout.low,
+            "high": self.layout.high,
             "metres": [*map(list, self.layout.metres)],
-            "stillest": self.stillest,
+            "ranges": [*map(list, self.limits.ranges)],
+            "stillest": self.limits.stillest,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: ChoraleOptions) -> Self:
         """Rebuild the codec."""
-        ranges = [(low, high) for low, high in state["ranges"]]
+        ranges = tuple((low, high) for low, high in state["ranges"])
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        return cls(ranges, metres, state["stillest"], options)
+        limits = VoiceLimits(ranges, state["stillest"])
+        return cls(state["low"], state["high"], metres, options, limits)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose all voices by one interval that keeps each in its range."""
         sounding = self.raster(ids).sounding
         down, up = -128, 128
-        for voice, (low, high) in zip(sounding.T, self.layout.ranges, strict=True):
+        for voice, (low, high) in zip(sounding.T, self.limits.ranges, strict=True):
             sung = voice[voice != REST]
             if len(sung):
                 down, up = max(down, low - int(sung.min())), min(up, high - int(sung.max()))
@@ -275,9 +285,9 @@ class ChoraleCodec(Codec):
             If the condition is neither, or the corpus did not have a pitch or the metre.
         """
         if condition is None:
-            return ChoraleTracker(self._grammar)
+            return ChoraleTracker(self._grammar, self.limits.stillest)
         if isinstance(condition, Music):
-            raster, voices = given_voices(condition, self.layout.ranges)
+            raster, voices = given_voices(condition, self.limits.ranges)
             ids = self._ids_of(raster).tolist()
             given = {voice: ids[self.header + voice :: PARTS] for voice in voices}
             request = ChoraleRequest(ids[: self.header], given, steps=len(raster.sounding))
@@ -288,7 +298,7 @@ class ChoraleCodec(Codec):
                 f"a chorale follows a melody in a file, or words such as "
                 f"{example(self.requests)!r}, found {condition!r}"
             )
-        return ChoraleTracker(self._grammar, request)
+        return ChoraleTracker(self._grammar, self.limits.stillest, request)
 
     def _request(self, text: str) -> ChoraleRequest:
         requested = parse(text, self.requests)

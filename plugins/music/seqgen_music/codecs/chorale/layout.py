@@ -27,8 +27,8 @@ class ChoraleLayout:
 
     Parameters
     ----------
-    ranges : sequence of (int, int)
-        Lowest and highest pitch of each voice, soprano first.
+    low, high : int
+        Lowest and highest pitch of the corpus.
     metres : sequence of (int, int)
         Metres of the corpus. Ids without a metre have the first.
     held : bool
@@ -39,19 +39,14 @@ class ChoraleLayout:
     table : TokenTable
     header : int
         Number of tokens before the first cell.
-    low, high : int
-        Lowest and highest pitch of all voices.
     meaning : int64 array (V,)
         A pitch, `REST`, `HOLD` or `NO_CELL` for each id.
     feature_sizes : tuple of int
     """
 
-    def __init__(
-        self, ranges: Sequence[tuple[int, int]], metres: Sequence[Metre], held: bool
-    ) -> None:
-        self.ranges, self.metres, self.held = tuple(ranges), tuple(metres), held
+    def __init__(self, low: int, high: int, metres: Sequence[Metre], held: bool) -> None:
+        self.low, self.high, self.metres, self.held = low, high, tuple(metres), held
         self.header = 2 if held else 0
-        self.low, self.high = min(low for low, _ in ranges), max(high for _, high in ranges)
         longest_bar = max(map(self.bar, self.metres))
         pitches = range(self.low, self.high + 1)
         kinds: dict[str, Sequence[Any]] = {"rest": (None,), "pitch": pitches}

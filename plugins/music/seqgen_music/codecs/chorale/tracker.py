@@ -47,11 +47,15 @@ class ChoraleTracker:
     Parameters
     ----------
     grammar : ChoraleGrammar
+    stillest : int
+        Most steps in a row in which something sounds and no note begins.
     request : ChoraleRequest, optional
     """
 
-    def __init__(self, grammar: ChoraleGrammar, request: ChoraleRequest | None = None) -> None:
-        self._grammar, self._layout = grammar, grammar.layout
+    def __init__(
+        self, grammar: ChoraleGrammar, stillest: int, request: ChoraleRequest | None = None
+    ) -> None:
+        self._grammar, self._layout, self._stillest = grammar, grammar.layout, stillest
         self._request = request or ChoraleRequest()
         self._header: list[int] = []
         self._metre, self._upbeat = self._layout.read_header(np.zeros(0, np.int64))
@@ -153,7 +157,7 @@ class ChoraleTracker:
         step, voice = divmod(self._cells, PARTS)
         # Earlier voices have already passed this step.
         lasted = [*(steps - 1 for steps in self._lasted[:voice]), *self._lasted[voice:]]
-        if min(lasted) < self._grammar.stillest:
+        if min(lasted) < self._stillest:
             return False
         # All voices after the last free one are given.
         return not any(

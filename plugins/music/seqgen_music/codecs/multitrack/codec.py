@@ -36,6 +36,7 @@ from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import LOWEST, header_of, written
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout, known_requests
+from seqgen_music.codecs.multitrack.repeats import UNLIMITED, limit_runs, longest_runs
 from seqgen_music.codecs.multitrack.score import (
     LONGEST_STEPS,
     MOST_SCORE_STEPS,
@@ -105,15 +106,20 @@ class MultitrackCodec(Codec):
     ----------
     learned : Learned
     options : MultitrackOptions
+    runs : tuple of int
+        Most repeated bars in a row of new pieces, as in `Repeats`.
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
     temperature: float = 0.9
     min_p: float = 0.05
+    limited: bool = True
     requests: Mapping[str, Request] = REQUESTS
 
-    def __init__(self, learned: Learned, options: MultitrackOptions) -> None:
-        self.options, self.learned = options, learned
+    def __init__(
+        self, learned: Learned, options: MultitrackOptions, runs: tuple[int, ...] = UNLIMITED
+    ) -> None:
+        self.options, self.learned, self.runs = options, learned, runs
         self.layout = MultitrackLayout(learned, options.steps)
         self.table = self.layout.table
         self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
@@ -121,7 +127,7 @@ class MultitrackCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MultitrackOptions) -> Self:
-        """Learn metres, instruments, drums, durations, ranges and limits.
+        """Learn metres, instruments, drums, durations and ranges.
 
         Raises
         ------
@@ -129,6 +135,14 @@ class MultitrackCodec(Codec):
             If no piece has a note.
         """
         return cls(learn(pieces, options.steps), options)
+
+    def learn_grammar(self, pieces: Iterable[Ids]) -> None:
+        """Learn the limits on repeated bars."""
+        self.runs = limit_runs(map(self._longest_runs, pieces))
+
+    def _longest_runs(self, ids: Ids) -> tuple[int, ...]:
+        states, notes = self._states(ids), np.flatnonzero(self.layout.are(ids, "pitch", "drum"))
+        return longest_runs(states.starts, states.step[notes], ids[notes])
 
     def encode(self, piece: Music) -> Ids:
         """Return the header and the notes bar by bar.
@@ -186,15 +200,16 @@ class MultitrackCodec(Codec):
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
-        return asdict(self.learned)
+        return asdict(self.learned) | {"runs": list(self.runs)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        tuples = ("densities", "tempos", "velocities", "runs")
-        ranges = {name: tuple(state[name]) for name in tuples}
-        return cls(Learned(**{**state, "metres": metres, **ranges}), options)
+        ranges = {name: tuple(state[name]) for name in ("densities", "tempos", "velocities")}
+        values = {name: state[name] for name in state if name != "runs"}
+        learned = Learned(**{**values, "metres": metres, **ranges})
+        return cls(learned, options, tuple(state["runs"]))
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Remove instruments; change the key, the tempo and the loudness.
@@ -305,7 +320,7 @@ class MultitrackCodec(Codec):
             None if metre is None else self.learned.metres.index(metre),
             requested.get("bars"),
         )
-        return MultitrackTracker(self.layout, request)
+        return MultitrackTracker(self.layout, request, self.runs)
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return key, density, instruments and tempo."""

@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from seqgen.plugin import Ids
 from seqgen_music.codecs.limits import upper_limit
-from seqgen_music.codecs.multitrack.score import GridScore
 
 #: Bars between a bar and its repeat.
 PERIODS = (1, 2, 4)
 
 
-def longest_runs(score: GridScore) -> tuple[int, ...]:
+#: Limits that forbid nothing, by period.
+UNLIMITED = (2**62,) * len(PERIODS)
+
+
+def longest_runs(starts: Ids, step: Ids, sound: Ids) -> tuple[int, ...]:
     """Return the most bars in a row that equal the bar one period before, by `PERIODS`.
 
     The last of them only needs to begin in the same way, since the tracker forbids that beginning.
     Bars are equal if their notes have the same steps and pitches.
+
+    Parameters
+    ----------
+    starts : int64 array (bars,)
+        First step of each bar.
+    step, sound : int64 array (notes,)
+        Step and token of each note.
     """
-    first = np.searchsorted(score.step, score.starts)[1:]
+    first = np.searchsorted(step, starts)[1:]
     bars = [
-        list(zip((steps - start).tolist(), pitches.tolist(), strict=True))
-        for start, steps, pitches in zip(
-            score.starts.tolist(),
-            np.split(score.step, first),
-            np.split(score.pitch, first),
-            strict=True,
+        list(zip((steps - start).tolist(), sounds.tolist(), strict=True))
+        for start, steps, sounds in zip(
+            starts.tolist(), np.split(step, first), np.split(sound, first), strict=True
         )
     ]
     return tuple(_longest_run(bars, period) for period in PERIODS)
 
 
-def limit_runs(longest: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the limits of a corpus by period, at least one bar."""
-    return tuple(max(upper_limit(runs), 1) for runs in zip(*longest, strict=True))
+def limit_runs(longest: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the limits of pieces by period, at least one bar."""
+    limits = tuple(max(upper_limit(runs), 1) for runs in zip(*longest, strict=True))
+    return limits or UNLIMITED
 
 
 def _longest_run(bars: Sequence[list[tuple[int, int]]], period: int) -> int:

@@ -66,9 +66,13 @@ class MultitrackTracker:
     ----------
     layout : MultitrackLayout
     request : MultitrackRequest
+    runs : tuple of int
+        Most repeated bars in a row, as in `Repeats`.
     """
 
-    def __init__(self, layout: MultitrackLayout, request: MultitrackRequest) -> None:
+    def __init__(
+        self, layout: MultitrackLayout, request: MultitrackRequest, runs: tuple[int, ...]
+    ) -> None:
         self._layout, self._table, self._request = layout, layout.table, request
         self._masks = [layout.table.mask(kind) for kind in layout.table.kinds]
         self._kinds, self._numbers = layout.table.kind_of.tolist(), layout.table.number_of.tolist()
@@ -81,7 +85,7 @@ class MultitrackTracker:
         # First step of the bar, and its length.
         self._bar = self._length = 0
         self._sounding, self._memory = SoundingPitches(), TokenMemory()
-        self._repeats = Repeats(layout.learned.runs)
+        self._repeats = Repeats(runs)
         self._sounds: dict[int, int] = {}
         self._seen: dict[tuple[int, int, int, int], int] = {}
 

@@ -14,7 +14,6 @@ from seqgen.plugin import Ids
 from seqgen_music.bars import Metre
 from seqgen_music.codecs.multitrack.grid import DRUMS, LONGEST_NOTE
 from seqgen_music.codecs.multitrack.header import WRITTEN, header_of
-from seqgen_music.codecs.multitrack.repeats import limit_runs, longest_runs
 from seqgen_music.codecs.multitrack.score import score_of
 from seqgen_music.music import Music
 
@@ -43,8 +42,6 @@ class Learned:
         In steps.
     densities, tempos, velocities : (int, int)
         Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
-    runs : tuple of int
-        Most repeated bars in a row, as in `seqgen_music.codecs.multitrack.repeats`.
     """
 
     metres: list[Metre]
@@ -54,7 +51,6 @@ class Learned:
     densities: tuple[int, int]
     tempos: tuple[int, int]
     velocities: tuple[int, int]
-    runs: tuple[int, ...]
 
 
 def learn(pieces: Iterable[Music], steps: int) -> Learned:
@@ -67,7 +63,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
     """
     sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities")
     known: dict[str, set[Any]] = {name: set() for name in sets}
-    runs: list[tuple[int, ...]] = []
     lengths = durations_of(steps)
     for piece in pieces:
         try:
@@ -75,7 +70,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
         except DataError:
             continue
         header, drums = header_of(score), score.program == DRUMS
-        runs.append(longest_runs(score))
         known["metres"].update(score.metres)
         known["programs"].update(header.programs.tolist())
         known["drums"].update(np.unique(score.pitch[drums]).tolist())
@@ -94,7 +88,6 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
         densities=_ends_of(known["densities"]),
         tempos=_ends_of(known["tempos"]),
         velocities=_ends_of(known["velocities"]),
-        runs=limit_runs(runs),
     )
 
 

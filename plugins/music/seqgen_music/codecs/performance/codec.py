@@ -26,7 +26,12 @@ from seqgen_music.codecs.performance.layout import (
     PerformanceLayout,
     span_number,
 )
-from seqgen_music.codecs.performance.loops import Limits, fewest_pitches, longest_repeats
+from seqgen_music.codecs.performance.loops import (
+    UNLIMITED,
+    Limits,
+    fewest_pitches,
+    longest_repeats,
+)
 from seqgen_music.codecs.performance.memory import features_of, remembered
 from seqgen_music.codecs.performance.notes import BINS, STEPS, Played, played
 from seqgen_music.codecs.performance.spelling import notes_of, spelled
@@ -67,13 +72,15 @@ class PerformanceCodec(Codec):
         Lowest and highest pitch of the corpus.
     program : int
         General MIDI program of generated pieces.
-    limits : Limits
-        How long new pieces may stay in a loop, and how short they may be.
+    options : PerformanceOptions
+    limits : Limits, optional
+        How long new pieces may stay in a loop, and how short they may be; by default as they like.
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
     temperature: float = 1.0
     min_p: float = 0.05
+    limited: bool = True
     requests: Mapping[str, Request] = {
         "seconds": Request("Time after which no note begins.", "30", number)
     }
@@ -83,8 +90,8 @@ class PerformanceCodec(Codec):
         low: int,
         high: int,
         program: int,
-        limits: Limits,
         options: PerformanceOptions,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self.options, self.program, self.limits = options, program, limits
         self.layout = PerformanceLayout(low, high)
@@ -92,7 +99,7 @@ class PerformanceCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: PerformanceOptions) -> Self:
-        """Learn the range, the program that plays most notes, and the limits.
+        """Learn the range, and the program that plays most notes.
 
         Raises
         ------
@@ -100,23 +107,30 @@ class PerformanceCodec(Codec):
             If no piece has a note besides drums.
         """
         low, high, programs = 128, -1, Counter[int]()
-        fewest, longest, notes = [], [], []
         for piece in pieces:
             try:
                 pitches = played(piece).pitch
             except DataError:
                 continue
             low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
-            fewest.append(fewest_pitches(pitches))
-            longest.append(longest_repeats(pitches))
-            notes.append(len(pitches))
             counts = np.bincount(piece.notes["track"], minlength=len(piece.tracks)).tolist()
             for track, count in zip(piece.tracks, counts, strict=True):
                 programs[track.program] += 0 if track.drums else count
         if not programs:
             raise DataError("no piece can be performed: none has a note besides drums")
         program = min(programs, key=lambda program: (-programs[program], program))
-        return cls(low, high, program, Limits.of(fewest, longest, notes), options)
+        return cls(low, high, program, options)
+
+    def learn_grammar(self, pieces: Iterable[Ids]) -> None:
+        """Learn the limits on loops and on short pieces."""
+        fewest, longest, notes = [], [], []
+        for ids in pieces:
+            pitches = notes_of(ids, self.layout)[0].pitch
+            if len(pitches):
+                fewest.append(fewest_pitches(pitches))
+                longest.append(longest_repeats(pitches))
+                notes.append(len(pitches))
+        self.limits = Limits.of(fewest, longest, notes) if notes else UNLIMITED
 
     def encode(self, piece: Music) -> Ids:
         """Return the notes as ids.
@@ -156,7 +170,7 @@ class PerformanceCodec(Codec):
         """Rebuild the codec."""
         low, high, program = state["low"], state["high"], state["program"]
         limits = Limits(tuple(state["fewest"]), tuple(state["longest"]), state["shortest"])
-        return cls(low, high, program, limits, options)
+        return cls(low, high, program, options, limits)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose by up to three semitones, stretch time by up to 5%, change the loudness."""

@@ -69,6 +69,10 @@ class Limits:
         )
 
 
+#: Limits that forbid nothing.
+UNLIMITED = Limits((1,) * len(STRETCHES), (2**62,) * len(FIGURES), 0)
+
+
 def fewest_pitches(pitches: Ids) -> list[int | None]:
     """Return the fewest different pitches in a stretch of a piece, by `STRETCHES`.
 

@@ -561,6 +561,8 @@ def test_counting_beats_knowing_nothing() -> None:
 def test_lines_are_english_by_several_made_up_writers() -> None:
     again = list(demo_lines(40))[::5]
     assert len({line.writer for line in again}) == 3
+    assert Handwriting().labels(again[0]) == {"writer": "1"}
+    assert Handwriting().labels(replace(again[0], writer="")) == {}
     for line, same in zip(LINES, again, strict=True):
         assert line.text == same.text
         for one, two in zip(line.strokes, same.strokes, strict=True):

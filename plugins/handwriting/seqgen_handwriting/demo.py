@@ -64,7 +64,7 @@ class Writer:
         """Return a writer by number; the same number gives the same writer."""
         rng = np.random.default_rng([7, number])
         return cls(
-            f"made-up writer {number + 1}, font {FONTS[number % len(FONTS)]}",
+            str(number + 1),
             FONTS[number % len(FONTS)],
             slant=float(rng.uniform(-0.1, 0.4)),
             width=float(rng.uniform(0.8, 1.2)),

@@ -96,6 +96,10 @@ class Handwriting(Domain):
         about["points"] = piece.points
         return about | {name: text for name in ("text", "writer") if (text := getattr(piece, name))}
 
+    def labels(self, piece: Ink) -> dict[str, str]:
+        """Return the writer, if known."""
+        return {"writer": piece.writer} if piece.writer else {}
+
     def preview(self, piece: Ink) -> dict[str, bytes | str]:
         """Return the drawing as an animated SVG."""
         return {"image/svg+xml": animated_svg(on_paper(piece))}

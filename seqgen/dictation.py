@@ -14,7 +14,8 @@ has no content. A word ends after the silent symbols that follow it.
 In generation the requested text dictates the tokens of symbols. The model draws content, and when
 to advance.
 
-Comes from: codecs of plugins. Next: `seqgen.dictation_states`, the compiled state.
+Comes from: codecs of plugins. Next: `seqgen.dictation_tracker` dictates,
+`seqgen.dictation_states` is the compiled state.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from seqgen.dictation_states import (
     FIELDS,
     FILLED,
     IMPLIED,
-    INSIDE,
     MOST_UNITS,
     OPEN,
     SILENT,
@@ -44,10 +44,7 @@ from seqgen.dictation_states import (
     UNITS,
     WITHIN,
     Ids,
-    describe,
     follow,
-    push,
-    situation,
     situations,
 )
 from seqgen.errors import DataError
@@ -109,6 +106,9 @@ class Dictation:
         Units at the start of a piece that have no token; the first symbol with content gets them.
     separator : str
         A silent symbol that comes between a prompt and the requested text; empty for none.
+    is_guess : bool
+        Whether pieces do not say which content belongs to which symbol, so that the codec guesses,
+        such as evenly. Training then finds it (`seqgen.training.rounds`).
 
     Attributes
     ----------
@@ -138,10 +138,11 @@ class Dictation:
         ends: NDArray[np.bool_] | None = None,
         implied: int = 0,
         separator: str = "",
+        is_guess: bool = False,
     ) -> None:
         self.alphabet, self.separator, self._implied = tuple(alphabet), separator, implied
         self._numbers = {symbol: number for number, symbol in enumerate(self.alphabet)}
-        self.most = np.array(most, np.int64)
+        self.most, self.is_guess = np.array(most, np.int64), is_guess
         self.silent = self.most == 0
         self.begins = np.ones(contents, bool) if begins is None else np.array(begins, bool)
         self.ends = np.ones(contents, bool) if ends is None else np.array(ends, bool)
@@ -186,6 +187,26 @@ class Dictation:
         follow(np.asarray(ids, np.int64), self.ends, self.silent, states, rows, text)
         features = rows if self.alphabet else rows[:, :0]
         return Followed(states, features, text[: int(states[-1, ANNOUNCED])])
+
+    def units(self, ids: Ids) -> Ids:
+        """Return the largest number of units of each symbol in ids ``(A,)``."""
+        followed = self.follow(ids)
+        states = followed.states[followed.states[:, OPEN] > 0]
+        most = np.zeros(len(self.alphabet), np.int64)
+        np.maximum.at(most, followed.announced[states[:, DONE]], states[:, UNITS])
+        return most
+
+    def raise_most(self, most: Sequence[int] | Ids) -> None:
+        """Allow symbols more units ``(A,)``; silent ones stay silent.
+
+        Raises
+        ------
+        ValueError
+            If it is another number of symbols.
+        """
+        if len(most) != len(self.alphabet):
+            raise ValueError(f"expected {len(self.alphabet)} symbols, found {len(most)}")
+        self.most = np.where(self.silent, 0, np.maximum(self.most, most))
 
     def situations(self, ids: Ids) -> Ids:
         """Return the situation at every position of ids ``(N + 1,)``, a row of `grammar`."""
@@ -273,7 +294,7 @@ class Dictation:
         return np.concatenate([again, opened, rest])
 
     def request(self, text: Sequence[str]) -> list[int]:
-        """Return the tokens that announce the words of a text, for `tracker`.
+        """Return the tokens that announce the words of a text, for `DictationTracker`.
 
         Raises
         ------
@@ -291,98 +312,3 @@ class Dictation:
         symbols = tokens[tokens != self.advance] - self.first
         # Three tokens per symbol: announced, opened and left. One more symbol: the separator.
         return 3 * (len(symbols) + 1) + tokens_per_unit * int(self.most[symbols].sum())
-
-    def tracker(self, request: Sequence[int] | None = None) -> DictationTracker:
-        """Return the tracker of one piece; `request` is the text that is written after a prompt."""
-        return DictationTracker(self, request)
-
-
-class DictationTracker:
-    """Follows one piece, and dictates a requested text word by word.
-
-    END follows the last symbol of the requested text and comes no earlier. No symbol gets more
-    content than in the corpus. The text follows that of a prompt, after the separator.
-
-    A codec with features or masks of its own holds one of these in its tracker.
-
-    Parameters
-    ----------
-    dictation : Dictation
-    request : sequence of int, optional
-        `Dictation.request` of the text.
-    """
-
-    def __init__(self, dictation: Dictation, request: Sequence[int] | None = None) -> None:
-        self._dictation, self._request, self._used = dictation, request, 0
-        self._asked: int | None = None
-        self._state, self._text = dictation.new_state(), np.zeros(64, np.int64)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> DictationTracker:
-        # Copies share the dictation and the request, which do not change.
-        other = DictationTracker(self._dictation, self._request)
-        other._used, other._asked = self._used, self._asked
-        other._state, other._text = self._state.copy(), self._text.copy()
-        return other
-
-    @property
-    def situation(self) -> int:
-        """The situation of the next position, a row of `Dictation.grammar`."""
-        return int(situation(self._state, self._text, self._dictation.silent))
-
-    @property
-    def lacks_content(self) -> bool:
-        """Whether the open symbol is not silent and has no unit yet."""
-        state = self._state
-        is_empty = bool(state[OPEN]) and not state[UNITS]
-        return is_empty and not self._dictation.silent[self._text[state[DONE]]]
-
-    def left(self) -> Ids:
-        """Return the symbols before the open one ``(S,)``, as numbers in the alphabet."""
-        return self._text[: self._state[DONE]]
-
-    def features(self) -> Sequence[int]:
-        """Return the features of the next position ``(K,)``, as `Dictation.follow` does."""
-        row = np.zeros(3, np.int64)
-        describe(self._state, self._text, row)
-        return list(row.tolist()) if self._dictation.alphabet else []
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token ``(V + 1,)``, a row of `Dictation.grammar`."""
-        return np.asarray(self._dictation.grammar[self.situation])
-
-    def forced(self) -> int | None:
-        """Return ``advance`` after a silent or full symbol, the next requested token, or END."""
-        self._asked = self._due()
-        return self._asked
-
-    def push(self, token: int) -> None:
-        """Apply a token; one that `forced` did not ask for belongs to the prompt."""
-        if self._asked == token and not self._state[OPEN]:
-            self._used += 1
-        self._asked = None
-        if self._state[ANNOUNCED] == len(self._text):
-            self._text = np.concatenate([self._text, np.zeros_like(self._text)])
-        push(self._state, self._text, token, self._dictation.ends, self._dictation.silent)
-
-    def _due(self) -> int | None:
-        state, dictation = self._state, self._dictation
-        if state[INSIDE]:
-            return None
-        if state[OPEN]:
-            symbol = self._text[state[DONE]]
-            is_full = self._request is not None and state[UNITS] >= dictation.most[symbol]
-            return dictation.advance if is_full or dictation.silent[symbol] else None
-        if self._request is None:
-            return None
-        if not self._used and dictation.separator and self._is_after_a_word():
-            [separator] = dictation.announce([dictation.separator])
-            if self._request[0] != separator[0]:
-                self._request = [*separator, *self._request]
-        if self._used < len(self._request):
-            return self._request[self._used]
-        return dictation.size
-
-    def _is_after_a_word(self) -> bool:
-        """Return whether the last announced symbol has content."""
-        announced = self._state[ANNOUNCED]
-        return bool(announced) and not self._dictation.silent[self._text[announced - 1]]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seqgen import dictation_states as states
 from seqgen.dictation import Dictation
+from seqgen.dictation_tracker import DictationTracker
 from seqgen.errors import DataError
 from seqgen.grammar import unpacked
 
@@ -64,7 +65,7 @@ def test_a_text_and_its_content_come_back(text: str, seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(ids=IDS)
 def test_the_tracker_gives_features_and_masks_of_any_ids(dictation: Dictation, ids) -> None:
-    tracker, rows = dictation.tracker(), dictation.follow(ids).features
+    tracker, rows = DictationTracker(dictation), dictation.follow(ids).features
     masks = unpacked(dictation.masks(ids), dictation.size + 1)
     for position in range(len(ids) + 1):
         assert list(tracker.features()) == rows[position].tolist()
@@ -106,7 +107,7 @@ def test_a_requested_text_follows_the_prompt_to_its_end(
             dictation.request(text)
         return
     request = dictation.request(text)
-    tracker = dictation.tracker(request)
+    tracker = DictationTracker(dictation, request)
     begun = PLAIN.spell(prompt, contents_of(prompt, rng)).tolist()
     begun = [2 if token < 3 else token for token in begun]
     for token in begun:
@@ -131,7 +132,7 @@ def test_a_requested_text_follows_the_prompt_to_its_end(
 
 
 def test_no_symbol_gets_more_than_in_the_corpus() -> None:
-    tracker = PLAIN.tracker(PLAIN.request("ab"))
+    tracker = DictationTracker(PLAIN, PLAIN.request("ab"))
     counts = []
     while (token := tracker.forced()) != PLAIN.size:
         token = 0 if token is None else token
@@ -153,4 +154,4 @@ def test_without_an_alphabet_everything_is_content() -> None:
     masks = unpacked(free.masks(ids), 4)
     # A piece has one unit at least.
     assert masks.tolist() == [[True, True, True, False], *[[True] * 4] * 3]
-    assert list(free.tracker().features()) == []
+    assert list(DictationTracker(free).features()) == []

@@ -133,8 +133,12 @@ class Corpus:
     def piece(self, index: int) -> NDArray[Any]:
         """Return the ids ``(N,)`` of a piece: a read-only view of the verified file."""
         self.verify()
-        ids: NDArray[Any] = self._tokens[self._offsets[index] : self._offsets[index + 1]]
+        ids: NDArray[Any] = self._tokens[self.slice_of(index)]
         return ids
+
+    def slice_of(self, index: int) -> slice:
+        """Return the place of a piece among the ids of all pieces."""
+        return slice(int(self._offsets[index]), int(self._offsets[index + 1]))
 
     def source(self, index: int) -> str:
         """Return the source of a piece, such as ``book.txt, piece 2``."""

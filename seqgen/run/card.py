@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from seqgen.labels import label_facts
@@ -25,6 +26,7 @@ def model_card(info: dict[str, Any]) -> str:
         **result_facts(info["result"]),
         **({"baseline": baseline_text(info["baseline"])} if "baseline" in info else {}),
         **sampling_facts(info.get("sampling")),
+        **realigned_facts(info.get("realigned", ())),
         "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
@@ -62,6 +64,16 @@ def baseline_text(baseline: dict[str, Any]) -> str:
         f"{baseline['order']}-grams, {baseline['valid_loss']:.4f} nats per token; "
         f"all allowed tokens alike, {baseline['uniform']:.4f}"
     )
+
+
+def realigned_facts(rounds: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the rounds of realigning as text, by name."""
+    return {
+        f"realigned {entry['round']}": f"after {entry['step']:,} updates, {entry['pieces']:,} of "
+        f"{entry['all']:,} training and validation pieces; {entry['moved']:.1%} of the content "
+        f"moved; validation loss of the same model {entry['before']:.4f}, then {entry['after']:.4f}"
+        for entry in rounds
+    }
 
 
 def sampling_facts(chosen: dict[str, Any] | None) -> dict[str, str]:

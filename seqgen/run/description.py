@@ -126,6 +126,19 @@ class Sampling(TypedDict):
     excess: float
 
 
+class Realigned(TypedDict):
+    """A round of realigning: what moved, and the validation loss before and after."""
+
+    round: Many
+    step: Many
+    pieces: Many
+    all: Many
+    moved: Annotated[float, Within(0, 1)]
+    before: float
+    after: float
+    most: list[Many]
+
+
 class Origin(TypedDict):
     """The run whose weights this one started from, and how many symbols were matched."""
 
@@ -160,6 +173,7 @@ class RunDescription(_From):
     result: Result | None
     baseline: NotRequired[Baseline]
     sampling: NotRequired[Sampling]
+    realigned: NotRequired[list[Realigned]]
 
 
 class Opened(NamedTuple):

@@ -135,8 +135,21 @@ class Run:
 
     @cached_property
     def codec(self) -> Codec:
-        """The codec that the model was trained with."""
-        return load_codec(self.info, self.folder)
+        """The codec that the model was trained with.
+
+        Raises
+        ------
+        RunError
+            If ``run.json`` says that other symbols were realigned.
+        """
+        codec = load_codec(self.info, self.folder)
+        for entry in self.info.get("realigned", ()):
+            try:
+                if codec.dictation is not None:
+                    codec.dictation.raise_most(entry["most"])
+            except ValueError as error:
+                raise RunError(f"{self.folder / RUN} is damaged: realigned: {error}") from error
+        return codec
 
     @cached_property
     def model(self) -> SequenceLSTM:

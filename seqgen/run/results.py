@@ -87,6 +87,11 @@ def read_reports(folder: Path) -> list[dict[str, Any]]:
     return reports
 
 
+def aligned_folder(folder: Path, number: int) -> Path:
+    """Return the corpus folder of a round of realigning, in a run folder."""
+    return folder / f"aligned-{number}"
+
+
 def checkpoints_in(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, oldest first."""
     return sorted(folder.glob("*.safetensors"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqgen.model import SequenceLSTM
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
+    from seqgen.training.rounds import Rounds
 
 #: Keys of the result that the weights file holds; repeating a training gives the same values.
 KNOWN = ("step", "tokens", "chosen_loss", "valid_loss", "carried_loss", "valid_tokens")
@@ -87,6 +88,11 @@ class Keeper:
             self.info["result"] = dict(result)
             self.describe()
 
+    def add_round(self, found: dict[str, Any]) -> None:
+        """Add a round of realigning to the content of ``run.json``; later ones are forgotten."""
+        before = self.info.get("realigned", ())
+        self.info["realigned"] = [one for one in before if one["round"] < found["round"]] + [found]
+
     def describe(self) -> None:
         """Write ``run.json`` and the model card."""
         write_json(self.folder / RUN, self.info)
@@ -94,7 +100,7 @@ class Keeper:
 
 
 def learn(
-    learner: Learner, corpus: Corpus, keeper: Keeper, checkpoints: Checkpoints
+    learner: Learner, rounds: Rounds, keeper: Keeper, checkpoints: Checkpoints
 ) -> Generator[Report, None, bool]:
     """Train to the end of the budget and keep the best model.
 
@@ -122,6 +128,10 @@ def learn(
     learner.counts.best = keeper.best
     while True:
         try:
+            if rounds.is_due(learner.counts):
+                yield from _next_round(learner, rounds, keeper, report)
+            corpus = rounds.corpus(learner.counts.round)
+            learner.read_from(corpus)
             checkpoints.save(learner)
             for report in train(learner, corpus):
                 with learner.ending_on_ctrl_c(), undivided():
@@ -133,6 +143,10 @@ def learn(
                         checkpoints.save(learner)
                 with learner.ending_on_ctrl_c():
                     yield report
+                if not report.interrupted and rounds.is_due(learner.counts):
+                    break
+            else:
+                return report is None or not report.interrupted
         except Diverged as error:
             message = checkpoints.go_back(learner, error)
             learner.counts.best = keeper.best
@@ -147,8 +161,21 @@ def learn(
                 if leads and report is not None and not (keeper.folder / WEIGHTS).exists():
                     keeper.save(learner.model, _result(report, learner, corpus))
             raise
-        else:
-            return report is None or not report.interrupted
+
+
+def _next_round(
+    learner: Learner, rounds: Rounds, keeper: Keeper, report: Report | None
+) -> Iterator[Report]:
+    """Realign the pieces and keep the present model as the best on them."""
+    for progress in rounds.realign(learner, report):
+        if progress.improved:
+            # Losses on the former pieces say nothing about those that come now.
+            with undivided():
+                keeper.add_round(rounds.found)
+                keeper.record(progress)
+                keeper.save(learner.model, _result(progress, learner, rounds.corpus(0)))
+        with learner.ending_on_ctrl_c():
+            yield progress
 
 
 def _result(report: Report, learner: Learner, corpus: Corpus) -> dict[str, Any]:

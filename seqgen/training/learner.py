@@ -65,6 +65,8 @@ class Counts:
         Present dropout rate.
     evaluated : int
         Value of `tokens` at the last evaluation.
+    round : int
+        Number of times that pieces were realigned (`seqgen.training.rounds`).
     budget : float
         Seconds to spend; 0 if there is no time budget.
     """
@@ -77,6 +79,7 @@ class Counts:
     learning_rate_share: Amount = 1.0
     dropout: Annotated[float, SHARE_DROPPED] = 0.0
     evaluated: Number = 0
+    round: Number = 0
     budget: Amount = 0.0
 
 
@@ -197,6 +200,12 @@ class Learner:
             return ""
         self.model.dropout = counts.dropout = most
         return f"the model overfits: dropout {most} from now on"
+
+    def read_from(self, corpus: Corpus) -> None:
+        """Go on with another corpus, at the same place; its pieces have the same lengths."""
+        place = self._stream.place()
+        self._corpus = corpus
+        self._stream = self._stream_from(place)
 
     def _forgetful(self) -> State:
         """Return the state (L, B, H) with a few sequences set to zero.

@@ -11,9 +11,10 @@ Comes from: `seqgen.training.rounds`. Next: `seqgen.dictation`, what ids of a te
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +30,7 @@ from seqgen.plugin_checks import checked_features, next_mask
 from seqgen.run.folder import Run
 
 #: Limits of the search: symbols that content may move by, and nats that a path may be behind.
-BAND, BEHIND = 4, 40.0
+BAND, BEHIND = 4, 12.0
 
 #: Pieces that are searched side by side.
 TOGETHER = 32
@@ -154,22 +155,25 @@ class _Search:
 
     def _stepped(self, pieces: dict[int, _Piece], paths: list[_Path], position: int) -> list[_Path]:
         """Return the best paths after one more token of content of every piece."""
-        moving = [path for path in paths if self._may_advance(pieces[path.piece], path, position)]
+        advance = self._dictation.advance
+        moving = {
+            (path.piece, path.symbol + 1): (path, path.nats + float(path.expected[advance]))
+            for path in paths
+            if self._may_advance(pieces[path.piece], path, position)
+        }
         best: dict[tuple[int, int], _Path] = {}
-        for path in (*paths, *self._advanced(pieces, moving, position)):
-            piece, place = pieces[path.piece], (path.piece, path.symbol)
+        for path in paths:
+            piece = pieces[path.piece]
             path.nats += float(path.expected[piece.content[position]])
-            least, most = piece.least[position], piece.before[position] + BAND
-            if least <= path.symbol <= most:
-                known = best.get(place)
-                if known is None or path.nats > known.nats:
-                    best[place] = path
-        kept = []
-        in_order = sorted(best.values(), key=lambda path: path.piece)
-        for _, own in groupby(in_order, key=lambda path: path.piece):
-            rivals = list(own)
-            limit = max(path.nats for path in rivals) - BEHIND
-            kept += [path for path in rivals if path.nats > limit]
+            if path.symbol >= piece.least[position]:
+                best[path.piece, path.symbol] = path
+        for path in self._advanced(pieces, moving, best, position):
+            path.nats += float(path.expected[pieces[path.piece].content[position]])
+            known = best.get((path.piece, path.symbol))
+            if known is None or path.nats > known.nats:
+                best[path.piece, path.symbol] = path
+        limits = _limits(best)
+        kept = [path for path in best.values() if path.nats > limits[path.piece]]
         self._read(kept, [[int(pieces[path.piece].content[position])] for path in kept])
         return kept
 
@@ -181,19 +185,26 @@ class _Search:
         return begins and piece.least[position] <= following <= highest
 
     def _advanced(
-        self, pieces: dict[int, _Piece], paths: list[_Path], position: int
+        self,
+        pieces: dict[int, _Piece],
+        moving: dict[tuple[int, int], tuple[_Path, float]],
+        best: dict[tuple[int, int], _Path],
+        position: int,
     ) -> list[_Path]:
-        """Return copies of paths moved on to their next symbol, which begins at `position`."""
-        moved = []
-        for path in paths:
-            nats = path.nats + float(path.expected[self._dictation.advance])
-            if nats > -np.inf:
+        """Return copies of paths moved on to their next symbol, which begins at `position`.
+
+        A path whose nats so far are no more than those of the path that stays there is left out:
+        what it reads next can only make it less likely.
+        """
+        limits, moved = _limits(best), []
+        for (number, symbol), (path, nats) in moving.items():
+            stays = best.get((number, symbol))
+            if nats > max(limits[number], -np.inf if stays is None else stays.nats):
                 tracker = branch_tracker(path.tracker, self._codec)
                 assert tracker is not None
-                begun = (position, path.begun)
-                symbol = path.symbol + 1
+                begun = position, path.begun
                 moved.append(
-                    _Path(path.piece, symbol, nats, begun, tracker, path.memory, path.expected)
+                    _Path(number, symbol, nats, begun, tracker, path.memory, path.expected)
                 )
         self._read(moved, [pieces[path.piece].between[path.symbol] for path in moved])
         return moved
@@ -233,6 +244,14 @@ class _Search:
         for row, path in enumerate(paths):
             path.memory = h[:, row : row + 1], c[:, row : row + 1]
             path.expected = expected[row]
+
+
+def _limits(best: dict[tuple[int, int], _Path]) -> defaultdict[int, float]:
+    """Return for each piece the nats that a path must exceed; without a path, any will do."""
+    limits = defaultdict[int, float](lambda: -np.inf)
+    for path in best.values():
+        limits[path.piece] = max(limits[path.piece], path.nats - BEHIND)
+    return limits
 
 
 def _piece(dictation: Dictation, ids: Ids) -> _Piece | None:

@@ -30,6 +30,7 @@ from seqgen.training.keeping import Keeper, learn
 from seqgen.training.learner import Learner
 from seqgen.training.loop import Report, losses
 from seqgen.training.parallel import join
+from seqgen.training.rounds import Rounds
 
 #: The run folders that this process is training.
 _in_training: set[Path] = set()
@@ -84,14 +85,16 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
         learner = Learner(run.model, corpus, run.train_config, world)
         learner.counts.budget = _seconds_to_learn(run, _compile_steps(run) if world.leads else 0.0)
         checkpoints.restore(learner)
-        keeper = Keeper(run.folder, run.info)
+        keeper, rounds = Keeper(run.folder, run.info), Rounds(run, corpus)
         try:
             if world.leads:
                 keeper.begin(learner.counts.step)
-            finished = yield from learn(learner, corpus, keeper, checkpoints)
+            finished = yield from learn(learner, rounds, keeper, checkpoints)
             if world.leads and finished:
-                _calibrate(run, corpus, keeper)
-                _choose_sampling(run, corpus, keeper)
+                last = rounds.corpus(learner.counts.round)
+                _calibrate(run, last, keeper)
+                _choose_sampling(run, last, keeper)
+                rounds.finish(learner.counts.round)
                 checkpoints.remove()
         finally:
             if world.leads and (run.folder / WEIGHTS).exists():

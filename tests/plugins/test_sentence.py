@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,69 @@ def test_a_model_finds_letters_that_nobody_told(tmp_path: Path) -> None:
         assert sorted(set(letters_of(one))) == sorted(set(letters_of(other)))
 
 
+def guessed_corpus(folder: Path) -> tuple[seqgen.Corpus, list[Ink]]:
+    """Return a corpus of lines whose letters are spread, and the lines with their true letters."""
+    texts = ["to be", "or not", "toe root", "bore", "not to", "bet on", "note", "to bet"] * 3
+    truth = [write_line(text, Writer.number(2), seed) for seed, text in enumerate(texts)]
+    hidden = [replace(line, letters=None) for line in truth]
+    options = {"draw": 60, "move": 20, "text": "spread"}
+    pieces = {"train": hidden[8:], "valid": hidden[:8]}
+    corpus = seqgen.write_corpus(folder, "handwriting", pieces, options=options)
+    return corpus, truth[8:] + truth[:8]
+
+
+def test_a_training_finds_letters_in_rounds(tmp_path: Path) -> None:
+    corpus, truth = guessed_corpus(tmp_path / "corpus")
+    model = seqgen.ModelConfig(hidden=32, embedding=16)
+    config = seqgen.TrainConfig(epochs=30, batch_size=4, evaluations=5, threads=1)
+    as_it_was = {path: path.read_bytes() for path in corpus.folder.iterdir()}
+    whole, killed = (
+        seqgen.create_run(tmp_path / "whole", corpus, model, config),
+        tmp_path / "killed",
+    )
+    messages = []
+    for report in seqgen.train(whole, corpus):
+        messages.append(report.message)
+        if "round 2" in report.message:
+            shutil.copytree(whole.folder, killed)
+    assert (
+        sum("realigned 24 of 24 training and validation pieces" in text for text in messages) == 2
+    )
+    assert as_it_was == {path: path.read_bytes() for path in corpus.folder.iterdir()}
+    # Only the corpus of the last round is left.
+    [place] = whole.folder.glob("aligned-*")
+    aligned = seqgen.Corpus(place)
+    aligned.verify()
+    found = [whole.codec.decode(aligned.piece(number)) for number in range(len(truth))]
+    before = [whole.codec.decode(corpus.piece(number)) for number in range(len(truth))]
+    assert distance(found, truth) < 0.75 * distance(before, truth)
+    again = seqgen.load(whole.folder, "cpu")
+    assert [entry["round"] for entry in again.info["realigned"]] == [1, 2]
+    assert all(entry["after"] < entry["before"] for entry in again.info["realigned"])
+    most = np.max([again.codec.dictation.units(aligned.piece(n)) for n in range(len(truth))], 0)
+    assert (again.codec.dictation.most >= most).all()
+    card = (whole.folder / "README.md").read_text()
+    assert "24 of 24 training and validation pieces" in card
+
+    # A training that is killed, or left, in the middle of a round ends the same way.
+    for stop in ("round 2", "realigned", None):
+        for report in seqgen.train(seqgen.Run(killed, "cpu"), corpus):
+            if stop is not None and stop in report.message:
+                break
+    ended = seqgen.load(killed, "cpu")
+    for name, weights in again.weights.items():
+        np.testing.assert_array_equal(weights, ended.weights[name])
+
+
+def test_letters_that_are_marked_are_not_realigned(tmp_path: Path) -> None:
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "handwriting", {"train": LINES[:8]})
+    assert not corpus.codec.dictation.is_guess
+    config = seqgen.TrainConfig(tokens=2000, evaluations=5, threads=1)
+    run = seqgen.create_run(tmp_path / "run", corpus, SMALL, config)
+    assert not any("realign" in report.message for report in seqgen.train(run, corpus))
+    assert "realigned" not in run.info and not list(run.folder.glob("aligned-*"))
+
+
 def test_drawings_are_not_realigned(run: seqgen.Run, tmp_path: Path) -> None:
     wordless = replace(LINES[0], text="", letters=None)
     ids = run.codec.encode(wordless)
@@ -346,7 +410,7 @@ def test_the_example_writes_in_a_given_hand(
     main: Callable[..., None] = importlib.import_module("sentence").main
     lines = [as_json(replace(line, letters=None)) for line in LINES[:12]]
     (tmp_path / "lines.json").write_text(f"[{','.join(lines)}]")
-    main(tmp_path / "lines.json", "the end", 0.02, 2, tmp_path / "out")
+    main(tmp_path / "lines.json", "the end", 0.02, tmp_path / "out")
     for number in (1, 2, 3):
         [ink] = DOMAIN.read(tmp_path / "out" / f"sentence-{number}.svg")
         assert ink.text == "the end"

@@ -101,6 +101,8 @@ class InkCodec(Codec):
         The median width of a letter in sides.
     error : (float, float)
         Reconstruction error on the corpus (`reconstruction_error`).
+    is_guess : bool
+        Whether no piece of the corpus has letters, so that all are spread over the ink.
     """
 
     options_type: ClassVar[type[Any]]
@@ -115,12 +117,14 @@ class InkCodec(Codec):
         max_points: Mapping[str, int],
         letter_width: float,
         error: tuple[float, float],
+        is_guess: bool,
         options: Any,
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
         self.max_points, self.letter_width = dict(max_points), letter_width
         line = max(int(WIDTH / letter_width), 1)
-        self.pen = Pen(steps.names, *steps.tables(), max_points, line)
+        self.pen = Pen(steps.names, *steps.tables(), max_points, line, is_guess)
+        self.is_guess = is_guess
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
         self.feature_sizes = self.pen.feature_sizes
@@ -148,12 +152,14 @@ class InkCodec(Codec):
             If no piece has two points in different places.
         """
         sample, max_points, with_text = Sample(), dict[str, int](), options.text == "spread"
+        is_guess = with_text
         for ink in pieces:
             if ink.points > 1:
                 sample.add(ink)
                 count_points(ink, max_points)
                 has_letters = bool(ink.text) and ink.letters is not None
                 with_text |= options.text == "auto" and has_letters
+                is_guess &= not has_letters
         traces = list(traces_of(sample.inks(), with_text))
         sides = np.array([trace.side() for trace in traces])
         if not (sides > 0).any():
@@ -162,7 +168,7 @@ class InkCodec(Codec):
         traces = [trace.scaled(1 / scale).joined() for trace in traces]
         letters = dict(sorted(({"\n": 0} | max_points).items())) if with_text and max_points else {}
         steps = cls.learn_steps(traces, options)
-        codec = cls(steps, scale, letters, letter_width(traces), (0.0, 0.0), options)
+        codec = cls(steps, scale, letters, letter_width(traces), (0.0, 0.0), is_guess, options)
         codec.error = codec.reconstruction_error(traces)
         return codec
 
@@ -244,6 +250,7 @@ class InkCodec(Codec):
             "error": list(self.error),
             "max_points": self.max_points,
             "letter_width": self.letter_width,
+            "is_guess": self.is_guess,
             "steps": self.steps.state(),
         }
 
@@ -253,7 +260,8 @@ class InkCodec(Codec):
         mean, percentile = state["error"]
         letters = state["max_points"], state["letter_width"]
         steps = cls.steps_from_state(state["steps"])
-        return cls(steps, state["scale"], *letters, (mean, percentile), options)
+        error, is_guess = (mean, percentile), state["is_guess"]
+        return cls(steps, state["scale"], *letters, error, is_guess, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Stretch, slant and turn the drawing a little, and drop some points."""

@@ -64,6 +64,8 @@ class Pen:
         points of each letter in the corpus; 0 for blanks.
     line : int
         The largest number of letters in a line of a page.
+    is_guess : bool
+        Whether letters were spread over the ink, because nobody marked them.
 
     Attributes
     ----------
@@ -82,6 +84,7 @@ class Pen:
         values: NDArray[np.float64],
         max_points: Mapping[str, int],
         line: int,
+        is_guess: bool,
     ) -> None:
         self.line, self.alphabet = line, "".join(sorted(max_points))
         self.dictation = Dictation(
@@ -92,6 +95,7 @@ class Pen:
             ends=actions != ANGLE,
             implied=1,  # the first point
             separator="\n" if self.alphabet else "",
+            is_guess=is_guess,
         )
         self.vocab = (*names, *self.dictation.tokens)
         of_text = [LETTER] * len(self.alphabet) + [ADVANCE] * bool(self.alphabet)

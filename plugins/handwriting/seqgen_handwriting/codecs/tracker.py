@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.dictation_tracker import DictationTracker
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import AIMED, ANGLE, MOVE, MOVE_LENGTH
 
@@ -24,7 +25,7 @@ class PenTracker:
 
     def __init__(self, pen: Pen, request: Sequence[int] | None = None) -> None:
         self._pen, self._is_requested = pen, request is not None
-        self._state, self._text = pen.new_state(), pen.dictation.tracker(request)
+        self._state, self._text = pen.new_state(), DictationTracker(pen.dictation, request)
         angles = pen.mask(ANGLE)
         self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH))
 

@@ -47,6 +47,10 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     Path("my-lines.json").write_text(f"[{unmarked}]")
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
+    rows = [
+        f"{n} cats,{'pets' if n % 2 else 'news'},{('train', 'dev')[n % 5 == 0]}" for n in range(30)
+    ]
+    Path("headlines.csv").write_text("\n".join(["title,site,part", *rows]))
     Path("opening.txt").write_text("9 green bottles")
     shutil.copy(ROOT / "examples" / "ode-to-joy.abc", ".")
     shutil.copytree(verses, "my-texts")

@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
     suffixes = (
-        *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".csv", ".json", ".toml", ".yaml"),
-        *(".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
+        *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".csv", ".tsv", ".jsonl", ".json"),
+        *(".toml", ".yaml", ".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
     )
     summary = "prose, markup and source code, character by character"
     return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text", contract=2)]

@@ -1,4 +1,4 @@
-"""The text domain: a piece is a `str`, a file is one piece, a large one several."""
+"""The text domain: a piece is a `str`; a file is one piece, a row of a table too."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
-from seqgen.plugin import Codec, Domain, NoOptions
+from seqgen.plugin import Codec, Domain, Labelled, NoOptions
 from seqgen_text.characters import CharacterCodec
+from seqgen_text.tables import SUFFIXES, Columns, read_table
 
 #: Most characters in a piece; a longer file becomes several pieces.
 LONGEST = 2**23
 
 #: Bytes decoded at a time.
 CHUNK = 2**20
+
+#: Marks at the beginning of a file, with their encodings. That of UTF-32 begins like one of UTF-16.
+MARKED = (
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
 
 #: What a separator may contain for characters that are hard to type.
 ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\f", "\f"))
@@ -38,6 +45,13 @@ class ReadOptions:
     separator: str = ""
     """Text between the pieces of a file, such as `<|endoftext|>`, or `\\n` for a piece a line. By
     default a file is one piece. `\\n`, `\\t` and `\\f` stand for newline, tab and form feed."""
+    text: str = ""
+    """Column of a table with the text, or several, as in `title,body`; by default `text`, `title`,
+    `body` or `content`, or else the column with the longest texts."""
+    weight: str = ""
+    """Column of a table with the weight of each row, from 0 to 100."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first row of a CSV or TSV file has the names of the columns."""
 
     def __post_init__(self) -> None:
         try:
@@ -53,28 +67,44 @@ class ReadOptions:
         """The separator, with the characters that its escapes stand for."""
         return functools.reduce(lambda text, pair: text.replace(*pair), ESCAPES, self.separator)
 
+    @property
+    def columns(self) -> Columns:
+        """What is said about the columns of tables."""
+        texts = tuple(name.strip() for name in self.text.split(",") if name.strip())
+        header = None if self.header == "auto" else self.header == "yes"
+        return Columns(texts, self.weight, header)
+
 
 class Text(Domain):
-    """Reads text in any encoding and writes UTF-8."""
+    """Reads text and tables of texts in any encoding, and writes UTF-8."""
 
     read_options: ClassVar[type[Any]] = ReadOptions
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"characters": CharacterCodec}
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 
-    def read(self, path: Path, options: ReadOptions = ReadOptions()) -> Iterator[str]:
+    def read(
+        self, path: Path, options: ReadOptions = ReadOptions()
+    ) -> Iterator[str | Labelled | DataError]:
         """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
-        A file is one piece, or what is between two separators, unless that is empty. A piece of
-        more than `LONGEST` characters (8 million) is yielded in parts, so a file may exceed memory.
-        It is cut at the last paragraph end, or else the last line end, in the second half of
-        `LONGEST`. Joined, the parts are the piece.
+        Each row of a CSV, TSV or JSON Lines file is a piece (`seqgen_text.tables`).
+
+        Another file is one piece, or what is between two separators, unless that is empty. A piece
+        of more than `LONGEST` characters (8 million) is yielded in parts, so a file may exceed
+        memory. It is cut at the last paragraph end, or else the last line end, in the second half
+        of `LONGEST`. Joined, the parts are the piece.
 
         Raises
         ------
         DataError
-            If the file is in another encoding, or empty.
+            If the file is in another encoding or empty, or a table does not have a named column.
         """
+        if (suffix := path.suffix.lower()) in SUFFIXES:
+            # A wrong byte costs only its row.
+            chunks = _decoded(path, options.encoding, "surrogateescape")
+            yield from read_table(chunks, suffix, options.columns)
+            return
         is_empty = True
         for piece in _split(_decoded(path, options.encoding), options.between):
             if piece:
@@ -112,10 +142,16 @@ class Text(Domain):
         return [*topics, *sources]
 
 
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
+def _decoded(path: Path, encoding: str, errors: str = "strict") -> Iterator[str]:
     """Yield the text of a file in chunks, without a byte-order mark."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     with path.open("rb") as file:
+        begin = file.read(4)
+        file.seek(0)
+        if encoding == "utf-8":
+            # No UTF-8 begins with one of these marks.
+            encoding = next((name for mark, name in MARKED if begin.startswith(mark)), encoding)
+        made = codecs.getincrementaldecoder(encoding)(errors)
+        decoder = io.IncrementalNewlineDecoder(made, translate=True)
         begun = False
         try:
             while data := file.read(CHUNK):

@@ -13,7 +13,7 @@ Next: `seqgen.evaluation.loss` takes the loss over allowed ids only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,9 +22,38 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+#: Ids whose masks `packed_in_parts` holds unpacked.
+PART = 1024
+
+
 def packed(table: ArrayLike) -> NDArray[np.uint8]:
     """Return bool masks ``(..., len(vocab) + 1)``, END last, as bits ``(..., W)``."""
     return np.packbits(np.asarray(table, bool), axis=-1)
+
+
+def packed_in_parts(
+    ids: NDArray[np.int64],
+    count: int,
+    follow: Callable[[NDArray[np.int64], NDArray[np.bool_]], None],
+) -> NDArray[np.uint8]:
+    """Return packed masks ``(N + 1, W)`` of ids ``(N,)``; only a part is ever unpacked in memory.
+
+    Parameters
+    ----------
+    ids : int64 array (N,)
+    count : int
+        ``len(vocab) + 1``.
+    follow : callable
+        Gets the next M ids and rows ``(M + 1, count)`` of False: sets the mask before each id and
+        after the last, and moves its state along.
+    """
+    masks = np.empty((len(ids) + 1, width(count)), np.uint8)
+    for first in range(0, len(ids) + 1, PART):
+        part = ids[first : first + PART]
+        rows = np.zeros((len(part) + 1, count), bool)
+        follow(part, rows)
+        masks[first : first + len(rows)] = packed(rows)
+    return masks
 
 
 def unpacked(rows: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from seqgen.data.batches import FRAMINGS, IGNORE, TrainingStream
 from seqgen.errors import DataError
 from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
-from seqgen.grammar import packed, unpacked
+from seqgen.grammar import PART, packed, packed_in_parts, unpacked
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
@@ -394,6 +394,23 @@ def test_a_codec_without_features_and_masks_needs_no_tracker() -> None:
         tracker = Codec.tracker
 
     assert PlainCodec.fit(["ab"], PlainCodec.options_type()).tracker() is None
+
+
+@pytest.mark.parametrize("count", [0, 1, PART - 1, PART, PART + 1, 2 * PART])
+def test_masks_packed_in_parts_are_those_of_the_whole(count: int) -> None:
+    rng = np.random.default_rng(count)
+    ids, table = rng.integers(0, 9, count), rng.random((10, 11)) < 0.5
+    state, sizes = [-1], []
+
+    def follow(part: np.ndarray, rows: np.ndarray) -> None:
+        assert not rows.any()
+        sizes.append(len(rows))
+        rows[:] = table[np.append(state[-1], part)]
+        state.extend(part.tolist())
+
+    expected = packed(table[np.append(-1, ids)])
+    np.testing.assert_array_equal(packed_in_parts(ids, 11, follow), expected)
+    assert max(sizes) <= PART + 1 and state[1:] == ids.tolist()
 
 
 class SeenCodec(GroupCodec):

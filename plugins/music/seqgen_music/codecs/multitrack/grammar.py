@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.grammar import packed
+from seqgen.grammar import packed, packed_in_parts
 from seqgen.header import Wanted
 from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack.grid import DRUMS
@@ -211,10 +211,12 @@ class MultitrackGrammar:
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
-        rows = np.zeros((len(ids) + 1, len(self._table) + 1), bool)
+        masks = packed_in_parts(ids, len(self._table) + 1, self._follow)
+        header = packed(self.header.header.masks(ids))
+        masks[: len(header)] = header
+        return masks
+
+    def _follow(self, ids: Ids, rows: Mask) -> None:
         kinds, numbers = self._table.kind_of[ids], self._table.number_of[ids]
         _follow(kinds, numbers, self._state, self.players, self._tables, rows)
         self.now = self._state.tolist()
-        header = self.header.header.masks(ids)
-        rows[: len(header)] = header
-        return packed(rows)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.grammar import packed
+from seqgen.grammar import packed_in_parts
 from seqgen.plugin import Ids
 from seqgen_music.codecs.performance.layout import (
     LONGEST_SHIFT,
@@ -162,10 +162,11 @@ class PerformanceGrammar:
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
+        return packed_in_parts(ids, len(self._layout.table) + 1, self._follow)
+
+    def _follow(self, ids: Ids, rows: Mask) -> None:
         kinds, numbers = self._layout.kind_of[ids], self._layout.number_of[ids]
-        room = np.zeros((int((kinds == ON).sum()), 2), np.int64)
-        self.notes = np.concatenate([self.notes, room])
-        rows = np.zeros((len(ids) + 1, len(self._layout.table) + 1), bool)
+        room = np.zeros((int((kinds == ON).sum()) + ROOM, 2), np.int64)
+        self.notes = np.concatenate([self.notes[: self.now[SOUNDING]], room])
         _follow(kinds, numbers, self._state, self.notes, self._starts, rows)
         self.now = self._state.tolist()
-        return packed(rows)

@@ -1,10 +1,11 @@
-"""Checks ids, features and masks from plugins before compiled code reads them without checks.
+"""Checks pieces, ids, features and masks from plugins before the core relies on them.
 
 Errors name the codec.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,24 @@ from numpy.typing import NDArray
 
 from seqgen.errors import PluginError
 from seqgen.grammar import width
-from seqgen.plugin import Codec, Ids, Tracker
+from seqgen.plugin import Codec, Domain, Ids, Tracker
+from seqgen.plugin_faults import method_text
+
+
+def checked_pieces(domain: Domain, found: Any) -> Iterable[Any]:
+    """Return what `read` returned, if it can hold pieces: a list, or a generator.
+
+    Raises
+    ------
+    PluginError
+        If it is one text, whose characters would count as pieces, a mapping, or nothing.
+    """
+    if isinstance(found, str | bytes | Mapping) or not isinstance(found, Iterable):
+        raise PluginError(
+            f"read must return pieces in a list or one by one, found {type(found).__name__}; "
+            f"upgrade its plugin, or tell its authors ({method_text(domain, 'read')})"
+        )
+    return found
 
 
 def checked_ids(codec: Codec, ids: Any) -> Ids:
@@ -149,8 +167,18 @@ def _shown(array: NDArray[Any]) -> str:
     return f"{array.dtype} {array.shape}"
 
 
+#: The member of a codec that gives each kind of value.
+_GIVERS = {
+    "ids": "encode",
+    "features": "features",
+    "masks": "masks",
+    "a mask": "tracker",
+    "a forced token": "tracker",
+}
+
+
 def _fault(codec: Codec, what: str, expected: str, found: str) -> PluginError:
     return PluginError(
         f"codec {type(codec).__name__} must give {what} {expected}, found {found}; upgrade its "
-        f"plugin, or tell its authors"
+        f"plugin, or tell its authors ({method_text(codec, _GIVERS[what])})"
     )

@@ -12,6 +12,7 @@ traceback where an error leaves seqgen, in the command and in the functions of `
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import traceback
 from collections.abc import Callable, Generator, Iterator
@@ -72,7 +73,16 @@ RULES = {
     "state": Rule("state must return plain JSON and never fail"),
     **{
         name: Rule(f"{name} {_ANY_IDS}")
-        for name in ("augment", "continuation", "features", "masks", "units", "place", "passages")
+        for name in (
+            "augment",
+            "continuation",
+            "features",
+            "masks",
+            "units",
+            "place",
+            "passages",
+            "header_values",
+        )
     },
     "learn_grammar": Rule("learn_grammar must take the ids of any pieces and never fail"),
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
@@ -178,6 +188,30 @@ def place_of(error: BaseException) -> str:
         if isinstance(_owner(frame), tuple):
             return f" at {frame.f_code.co_filename}, line {line}"
     return ""
+
+
+def method_text(owner: object, method: str) -> str:
+    """Return who wrote a method and where: "seqgen-walk 0.1.0: WalkCodec.decode at FILE, line 7".
+
+    The place is that of the class for an attribute, and for a method that it inherits from the
+    core; it is left out if there is no source.
+    """
+    kind = owner if isinstance(owner, type) else type(owner)
+    found = inspect.getattr_static(kind, method, None)
+    found = inspect.unwrap(getattr(found, "__func__", found))
+    own = getattr(found, "__module__", "").partition(".")[0] != "seqgen"
+    text = f"{kind.__qualname__}.{method}"
+    if known := _owners.get(_package(kind.__module__)) or _announced().get(
+        _package(kind.__module__)
+    ):
+        text = f"{known[0]} {known[1]}: {text}"
+    for place in (found, kind) if own else (kind,):
+        try:
+            file, (_, line) = inspect.getsourcefile(place), inspect.getsourcelines(place)
+        except (TypeError, OSError):
+            continue
+        return f"{text} at {file}, line {line}"
+    return text
 
 
 def traceback_of(error: BaseException) -> str:

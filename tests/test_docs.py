@@ -162,8 +162,8 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-walk\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[seqgen]\nwalk = seqgen_walk\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    # Walks have no boundaries and no passages, and are not text that is shown while it is written.
-    assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 3
+    # Walks have no boundaries, passages and options, and are not shown while they are written.
+    assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 4
     walks = vars(sys.modules["seqgen_walk.domain"])
     exec(tracker, walks)
     made = walks["WalkTracker"]

@@ -22,7 +22,10 @@ ROOMS: dict[str, set[str]] = {
     "training": {"storage", "data", "run", "generation", "evaluation"},
     "report": {"storage", "data", "run", "generation", "evaluation"},
     "conformance": {"data", "generation", "evaluation", "training", "report"},
-    "cli": {"storage", "data", "run", "generation", "evaluation", "training", "report"},
+    "cli": {
+        *("storage", "data", "run", "generation", "evaluation", "training", "report"),
+        "conformance",
+    },
 }
 #: What the ground floor imports of the rooms.
 GROUND = {

@@ -40,6 +40,8 @@ COMMANDS = {
 #: Commands for authors of plugins: ``seqgen plugins list``.
 PLUGINS = {
     "list": "List the distributions that have plugins, and those that are refused.",
+    "check": "Check that a plugin keeps the contract, and how fast it is.",
+    "new": "Write a working plugin to change.",
 }
 
 #: What to do if the system refuses to write, by error number.

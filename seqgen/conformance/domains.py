@@ -12,6 +12,7 @@ from seqgen.conformance.subject import Promise, Subject, usable_pieces
 from seqgen.errors import DataError
 from seqgen.labels import check_name
 from seqgen.options import described, options_from
+from seqgen.plugin_checks import checked_pieces
 
 #: First bytes of a binary preview, by MIME type.
 SIGNATURES = {
@@ -20,6 +21,11 @@ SIGNATURES = {
     "audio/wav": b"RIFF",
     "audio/mpeg": b"\xff",
 }
+
+
+def has_pieces(subject: Subject, folder: Path) -> None:
+    """The files hold pieces that the codec can be fitted on and encode."""
+    assert subject.pieces and all(len(ids) for ids in subject.ids)
 
 
 def announces_itself(subject: Subject, folder: Path) -> None:
@@ -35,6 +41,14 @@ def reads_its_demo(subject: Subject, folder: Path) -> None:
     first, second = (list(subject.domain.demo(folder)) for _ in range(2))
     assert first and first == second
     assert all(path.is_file() for path in first)
+
+
+def reads_pieces(subject: Subject, folder: Path) -> None:
+    """`read` returns pieces in a list, or one by one: never one text, nor nothing."""
+    for file in subject.files[:2]:
+        options = subject.domain.read_options()
+        found = checked_pieces(subject.domain, subject.domain.read(file, options))
+        assert list(found), f"{file} holds no piece"
 
 
 def refuses_bad_files(subject: Subject, folder: Path) -> None:
@@ -53,11 +67,12 @@ def refuses_bad_files(subject: Subject, folder: Path) -> None:
 
 
 def writes_every_format(subject: Subject, folder: Path) -> None:
-    """Every format gives files that exist and are not empty."""
+    """Every format gives one or several files that exist and are not empty."""
     piece = subject.codec.decode(subject.ids[0])
     for suffix in subject.domain.formats:
         paths = subject.write(piece, folder / f"piece{suffix}")
         assert paths and all(path.stat().st_size > 0 for path in paths), suffix
+        assert len(set(paths)) == len(paths), f"{suffix}: a file is listed twice"
 
 
 def describes_pieces(subject: Subject, folder: Path) -> None:
@@ -101,16 +116,18 @@ def prints_nothing(subject: Subject, folder: Path) -> None:
     """Reading, encoding, decoding and writing print nothing: standard output is for results."""
     domain, codec, output = subject.domain, subject.codec, io.StringIO()
     with redirect_stdout(output):
-        usable_pieces(domain, domain.demo(folder)[0])
+        usable_pieces(domain, subject.files[0])
         codec.encode(subject.pieces[0])
         subject.write(codec.decode(subject.ids[0]), folder / f"quiet{domain.formats[0]}")
     assert not output.getvalue(), output.getvalue()[:200]
 
 
 PROMISES: tuple[Promise, ...] = (
+    has_pieces,
     announces_itself,
     declares_its_options,
     reads_its_demo,
+    reads_pieces,
     refuses_bad_files,
     writes_every_format,
     describes_pieces,

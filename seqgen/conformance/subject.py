@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from seqgen.discovery import load_domain
+from seqgen.data.finding import find_files
+from seqgen.discovery import codec_type, load_domain
 from seqgen.errors import DataError
-from seqgen.files import cache_folder
 from seqgen.labels import content_of
+from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece
+from seqgen.plugin_checks import checked_ids, checked_pieces
 
 #: Demo files that are read, and tokens kept of each piece.
 FILES, TOKENS = 6, 600
+
+
+@dataclass(frozen=True)
+class Material:
+    """What checks run on.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        Files, and folders to search; the domain's demo if there are none.
+    options : tuple of (str, value)
+        Options of the codec that differ from its defaults.
+    fast : bool
+        Shorten the checks that take long: fewer steps, shorter pieces, no other processes.
+    """
+
+    files: tuple[Path, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+    fast: bool = False
+
+
+#: The demo of a domain, with default options.
+DEMO = Material()
 
 
 @dataclass(frozen=True)
@@ -32,11 +57,14 @@ class Subject:
     domain : Domain
     codec_name : str
     codec : Codec
-        Fitted on `pieces` with its default options, as `fitted` does.
+        Fitted on `pieces`, as `fitted` does.
     pieces : list
-        Demo pieces that the codec can encode.
+        Pieces that the codec can encode.
     ids : list of int64 array (N,)
         The encoded pieces, cut to `TOKENS`.
+    files : list of Path
+        The files that the pieces come from, `FILES` at most.
+    material : Material
     """
 
     name: str
@@ -46,6 +74,8 @@ class Subject:
     codec: Codec
     pieces: list[Piece]
     ids: list[Ids]
+    files: list[Path] = field(default_factory=list)
+    material: Material = DEMO
 
     def read(self, path: Path) -> list[Piece]:
         """Read a file with default options; raise the first error that stands for a piece.
@@ -72,19 +102,22 @@ class NothingToCheck(Exception):
 
 
 @cache
-def subject_of(name: str, codec_name: str) -> Subject:
+def subject_of(name: str, codec_name: str, material: Material = DEMO) -> Subject:
     """Return the subject for a codec of a domain; it is made once."""
     domain, found = load_domain(name)
     assert found.spec is not None
-    files = domain.demo(cache_folder() / "demo" / name)
+    files = find_files(domain, found, list(material.files)).files
+    assert files, "there is no file: `demo` returned none"
     chosen = [files[round(at)] for at in np.linspace(0, len(files) - 1, min(FILES, len(files)))]
-    codec_class = domain.codecs[codec_name]
+    _, codec_class = codec_type(domain, name, codec_name)
+    options = options_from(codec_class.options_type, dict(material.options), f"codec {codec_name}")
     pieces = [piece for file in chosen for piece in usable_pieces(domain, file)]
-    codec = fitted(codec_class, pieces, codec_class.options_type())
+    codec = fitted(codec_class, pieces, options)
     pieces = [piece for piece in pieces if _encodes(codec, piece)]
-    assert pieces, f"the codec {codec_name} can encode none of {len(chosen)} demo files"
-    ids = [np.asarray(codec.encode(piece), np.int64)[:TOKENS] for piece in pieces]
-    return Subject(name, found.spec, domain, codec_name, codec, pieces, ids)
+    assert pieces, f"the codec {codec_name} can encode no piece of {len(chosen)} files"
+    ids = [checked_ids(codec, codec.encode(piece))[:TOKENS] for piece in pieces]
+    about = (name, found.spec, domain, codec_name, codec, pieces, ids)
+    return Subject(*about, list(chosen), material)
 
 
 def fitted(codec_class: type[Codec], pieces: Sequence[Piece], options: Any) -> Codec:
@@ -96,7 +129,8 @@ def fitted(codec_class: type[Codec], pieces: Sequence[Piece], options: Any) -> C
 
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:
     """Return the pieces of a file, without the errors that stand for unusable ones."""
-    found = domain.read(path, domain.read_options())
+    found = list(checked_pieces(domain, domain.read(path, domain.read_options())))
+    assert all(piece is not None for piece in found), f"{path}: None in place of a piece"
     return [content_of(piece) for piece in found if not isinstance(piece, DataError)]
 
 

@@ -30,6 +30,7 @@ from seqgen.labelled import LabelledCodec
 from seqgen.labels import Labelled, content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugin_checks import checked_pieces
 from seqgen.plugin_faults import LOG, reason_for, traceback_of
 from seqgen.plugin_guard import guarded, guarded_items
 from seqgen.unknown import Mended, OrError
@@ -337,7 +338,7 @@ def _read_file(
     """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
     number = 0
     try:
-        reading = guarded_items(lambda: domain.read(file, options))
+        reading = guarded_items(lambda: checked_pieces(domain, domain.read(file, options)))
         for number, piece in enumerate(reading, 1):
             source = name if number == 1 else f"{name}, piece {number}"
             if isinstance(piece, DataError):

@@ -1,0 +1,136 @@
+"""What came of a check: its state, and for a failure whose method broke which rule, and where."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from seqgen.conformance.subject import NothingToCheck, Promise
+from seqgen.plugin import Codec, Domain
+from seqgen.plugin_faults import PluginFault, method_text, reason_for
+
+#: States: "expected" is a failure that its author announced.
+State = Literal["passed", "failed", "idle", "expected"]
+
+#: The methods that each promise is about: of the domain, and of the codec.
+_METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "has_pieces": (("demo", "read"), ("fit", "encode")),
+    "announces_itself": (("read",), ()),
+    "declares_its_options": (("read_options",), ("options_type",)),
+    "reads_its_demo": (("demo",), ()),
+    "reads_pieces": (("read",), ()),
+    "refuses_bad_files": (("read",), ()),
+    "writes_every_format": (("write",), ()),
+    "describes_pieces": (("describe",), ()),
+    "labels_pieces": (("labels",), ()),
+    "shows_pieces": (("preview",), ()),
+    "prints_nothing": (("read", "write"), ("encode", "decode")),
+    "fits_in_any_order": ((), ("fit", "state")),
+    "names_its_tokens": ((), ("vocab", "groups", "place")),
+    "names_its_boundaries": ((), ("boundaries",)),
+    "encodes_into_its_vocabulary": ((), ("encode",)),
+    "round_trips": ((), ("encode", "decode")),
+    "survives_files": (("write", "read"), ()),
+    "mends_prompts": ((), ("mend_prompt",)),
+    "decodes_anything": (("write", "read"), ("decode",)),
+    "decodes_all_of_its_tokens": ((), ("decode",)),
+    "saves_its_state": ((), ("state", "from_state")),
+    "augments_within_its_vocabulary": ((), ("augment",)),
+    "recognises_variations": ((), ("passages", "augment")),
+    "continues_pieces": ((), ("continuation",)),
+    "shows_text_as_it_comes": ((), ("text_stream", "decode")),
+    "has_features_in_range": ((), ("features",)),
+    "has_features_of_the_past": ((), ("features",)),
+    "tracks_its_features": ((), ("tracker", "features")),
+    "allows_real_pieces": ((), ("tracker",)),
+    "always_allows_something": ((), ("tracker",)),
+    "copies_its_tracker": ((), ("tracker",)),
+    "masks_allow_real_pieces": ((), ("masks", "learn_grammar")),
+    "masks_as_it_tracks": ((), ("masks", "tracker")),
+    "measures_pieces": (
+        ("metrics", "probes", "measure_probes", "likelihoods"),
+        ("units",),
+    ),
+    "learns_and_writes": ((), ("encode", "decode")),
+    "encodes_alike_elsewhere": ((), ("fit", "from_state", "encode")),
+    "can_be_sent_and_copied": ((), ("tracker", "from_state")),
+    "takes_short_and_long_pieces": ((), ("decode", "features", "masks")),
+    "walks_on": ((), ("tracker",)),
+    "has_a_small_state": ((), ("state",)),
+    "prepares_a_corpus": (("read",), ("fit", "encode")),
+    "works_with_other_options": ((), ("options_type", "fit", "from_state")),
+    "works_with_labels": ((), ("vocab", "encode", "features")),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a check.
+
+    Attributes
+    ----------
+    codec, promise : str
+    state : {"passed", "failed", "idle", "expected"}
+    seconds : float
+    rule : str
+        The promise in one sentence.
+    reason : str
+        Why it failed, why a failure was expected, or why there was nothing to check.
+    places : tuple of str
+        Of a failure: the methods to look at, with distribution, file and line.
+    """
+
+    codec: str
+    promise: str
+    state: State
+    seconds: float
+    rule: str
+    reason: str = ""
+    places: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields as JSON."""
+        return asdict(self) | {"places": list(self.places)}
+
+    def __str__(self) -> str:
+        return "\n    ".join([f"{self.codec}-{self.promise}: {self.reason}", *self.places])
+
+
+class FailsAsExpected(NothingToCheck):
+    """The promise is broken, and its author has said so, with a reason."""
+
+
+def outcome_of(
+    run: Callable[[], None], promise: Promise, domain: Domain, codec_name: str
+) -> Outcome:
+    """Run a check and return what came of it; time limits and Ctrl-C pass."""
+    began = time.perf_counter()
+    state: State = "passed"
+    reason, places = "", tuple[str, ...]()
+    try:
+        run()
+    except NothingToCheck as error:
+        state = "expected" if isinstance(error, FailsAsExpected) else "idle"
+        reason = str(error)
+    except Exception as error:
+        state, reason = "failed", reason_for(error).strip()
+        # A fault names the method that raised it.
+        is_fault = isinstance(error, PluginFault)
+        places = () if is_fault else places_of(promise, domain, domain.codecs.get(codec_name))
+    seconds = time.perf_counter() - began
+    return Outcome(codec_name, promise.__name__, state, seconds, rule_of(promise), reason, places)
+
+
+def places_of(promise: Promise, domain: Domain, codec_class: type[Codec] | None) -> tuple[str, ...]:
+    """Return the methods that a promise is about, with distribution, file and line."""
+    of_domain, of_codec = _METHODS.get(promise.__name__, ((), ("encode",)))
+    found = [method_text(domain, method) for method in of_domain]
+    return (*found, *(method_text(codec_class, method) for method in of_codec if codec_class))
+
+
+def rule_of(promise: Promise) -> str:
+    """Return the first sentences of a promise's docstring."""
+    return " ".join(inspect.cleandoc(promise.__doc__ or "").partition("\n\n")[0].split())

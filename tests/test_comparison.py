@@ -16,11 +16,8 @@ from seqgen.errors import ConfigError, DataError, PluginError, RunError
 from seqgen.evaluation.comparison import Comparison, compare, likeness, measure
 from seqgen.plugin import Metric
 from seqgen.report.charts import as_svg
-from seqgen.report.samples import (
-    newest_samples_folder,
-    read_samples,
-    write_samples,
-)
+from seqgen.report.reading_back import newest_samples_folder, read_samples
+from seqgen.report.samples import write_samples
 
 
 def normal(middle: float, count: int = 2000, seed: int = 0) -> np.ndarray:

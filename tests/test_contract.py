@@ -4,7 +4,8 @@ import pytest
 
 from seqgen.conformance.subject import subject_of
 from seqgen.discovery import find_domains
-from seqgen.errors import DataError
+from seqgen.errors import DataError, SeqgenError
+from seqgen.labels import Labelled
 from seqgen.testing import PROMISES, Check, NothingToCheck, check_domain, domain_checks
 
 DOMAINS = [found.name for found in find_domains()]
@@ -48,3 +49,72 @@ def test_check_domain_counts(tmp_path, capsys) -> None:
     assert count == len(PROMISES) - 11
     expected = f"{count} checks of the domain text passed, 11 had nothing to check"
     assert expected in capsys.readouterr().out
+
+
+def write_over(self, piece, path, options):
+    for name in (path, path.with_name("index.txt")):
+        name.write_text(piece or " ")
+    return [path, path.with_name("index.txt")]
+
+
+def write_more(self, piece, path, options):
+    path.write_text(piece or " ")
+    path.with_suffix(".log").write_text("done")
+    return [path]
+
+
+BREACHES = {
+    "write over": ("write", write_over, "keeps_pieces_apart", "another piece is returned"),
+    "write more": ("write", write_more, "keeps_pieces_apart", "write returned"),
+    "itself": ("companions", lambda self, path: [path], "knows_companions", "accompanies itself"),
+    "no paths": ("companions", lambda self, path: ["a"], "knows_companions", "are no paths"),
+    "a weight": (
+        "read",
+        lambda self, path, options: [Labelled({}, "a", 1000)],
+        "annotates_pieces",
+        "1000",
+    ),
+    "a name": (
+        "read",
+        lambda self, path, options: [Labelled({"a b": "c"}, "a")],
+        "annotates_pieces",
+        "a word of letters",
+    ),
+    "a value": (
+        "read",
+        lambda self, path, options: [Labelled({"a": 1}, "a")],
+        "annotates_pieces",
+        "label a has the value 1",
+    ),
+    "in another": (
+        "read",
+        lambda self, path, options: [Labelled({}, Labelled({}, "a"))],
+        "annotates_pieces",
+        "does not hold a piece",
+    ),
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_a_plugin_that_breaks_a_promise_about_files_fails(breach, tmp_path, monkeypatch) -> None:
+    from seqgen_text.domain import Text
+
+    method, broken, promise, message = BREACHES[breach]
+    [check] = [each for each in domain_checks("text") if each.promise.__name__ == promise]
+    subject_of("text", "characters")
+    monkeypatch.setattr(Text, method, broken)
+    with pytest.raises((AssertionError, SeqgenError), match=message):
+        check.run(tmp_path)
+
+
+def test_the_kit_examines_labelled_pieces(tmp_path, monkeypatch) -> None:
+    from seqgen_text.domain import Text
+
+    def read(self, path, options):
+        return [Labelled({"site": "a"}, "a", 2, {"column": "text"})]
+
+    [check] = [
+        each for each in domain_checks("text") if each.promise.__name__ == "annotates_pieces"
+    ]
+    monkeypatch.setattr(Text, "read", read)
+    check.run(tmp_path)

@@ -54,6 +54,9 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     Path("opening.txt").write_text("9 green bottles")
     shutil.copy(ROOT / "examples" / "ode-to-joy.abc", ".")
     shutil.copytree(verses, "my-texts")
+    for number, part in enumerate(("train", "train", "valid", "test")):
+        Path("my-parts", part).mkdir(parents=True, exist_ok=True)
+        Path("my-parts", part, f"{number}.txt").write_text(f"{number} green bottles")
     Path("my-chorales").mkdir()
     for chorale in chorales:
         shutil.copy(chorale, "my-chorales")

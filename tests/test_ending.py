@@ -321,7 +321,7 @@ def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, m
 
     monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     shut = seqgen.load(run.folder, "cpu")
-    monkeypatch.setattr("seqgen.report.samples._highest", lambda _: 98)
+    monkeypatch.setattr("seqgen.report.samples.highest_number", lambda _: 98)
     with pytest.raises(RunError, match=r"samples/99 cannot be made \(Read-only.*\(--out\)"):
         write_samples(shut, seqgen.generate(shut, 1, limit=limit))
     written = write_samples(shut, seqgen.generate(shut, 1, limit=limit), tmp_path / "out")

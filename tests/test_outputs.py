@@ -26,7 +26,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
             "seqgen.report.samples.search",
             "seqgen.training.autopilot.plan",
         ),
-        *("seqgen.report.samples.read_samples", "seqgen.evaluation.table.score_spans"),
+        *("seqgen.report.reading_back.read_samples", "seqgen.evaluation.table.score_spans"),
     ):
         monkeypatch.setattr(name, fails)
 

@@ -12,7 +12,8 @@ from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.report.curves import loss_curves
 from seqgen.report.page import loss_curve, write_page
-from seqgen.report.samples import read_samples, write_samples
+from seqgen.report.reading_back import read_samples
+from seqgen.report.samples import write_samples
 
 
 class Collector(HTMLParser):

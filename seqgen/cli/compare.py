@@ -35,7 +35,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     """
     from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
-    from seqgen.report.samples import newest_samples_folder, read_samples
+    from seqgen.report.reading_back import newest_samples_folder, read_samples
     from seqgen.run.folder import load
 
     loaded = load(run, "cpu")

@@ -8,9 +8,10 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
-from seqgen.conformance.subject import Promise, Subject, usable_pieces
+from seqgen.bounds import MOST_WEIGHT
+from seqgen.conformance.subject import FILES, NothingToCheck, Promise, Subject, usable_pieces
 from seqgen.errors import DataError
-from seqgen.labels import check_name
+from seqgen.labels import Labelled, check_name
 from seqgen.options import described, options_from
 from seqgen.plugin_checks import checked_pieces
 
@@ -75,6 +76,53 @@ def writes_every_format(subject: Subject, folder: Path) -> None:
         assert len(set(paths)) == len(paths), f"{suffix}: a file is listed twice"
 
 
+def keeps_pieces_apart(subject: Subject, folder: Path) -> None:
+    """`write` returns all files that it writes, beside the path, and none of another piece."""
+    for suffix in subject.domain.formats:
+        place = folder / f"of{suffix}"
+        place.mkdir()
+        written: dict[Path, bytes] = {}
+        for number in (1, 2, 11):
+            piece = subject.codec.decode(subject.ids[number % len(subject.ids)])
+            paths = subject.write(piece, place / f"piece-{number}{suffix}")
+            assert not written.keys() & {*paths}, f"{suffix}: a file of another piece is returned"
+            for path, content in written.items():
+                assert path.read_bytes() == content, f"{suffix}: {path.name} is written over"
+            written |= {path: path.read_bytes() for path in paths}
+            assert {*place.iterdir()} == written.keys(), f"{suffix}: write returned {paths}"
+
+
+def knows_companions(subject: Subject, folder: Path) -> None:
+    """`companions` returns the same other files every time, for files that are not there too."""
+    paths = [folder / f"none{suffix}" for suffix in subject.spec.suffixes]
+    for path in [*paths, *subject.domain.demo(folder)]:
+        first, second = (list(subject.domain.companions(path)) for _ in range(2))
+        assert all(isinstance(other, Path) for other in first), f"{first} are no paths"
+        assert first == second, f"of {path.name} they change"
+        assert path not in first, f"{path.name} accompanies itself"
+
+
+def annotates_pieces(subject: Subject, folder: Path) -> None:
+    """`Labelled` pieces that `read` yields have valid labels, weights and facts, and a piece."""
+    options = subject.domain.read_options()
+    found = [
+        piece
+        for path in subject.domain.demo(folder)[:FILES]
+        for piece in subject.domain.read(path, options)
+        if isinstance(piece, Labelled)
+    ]
+    if not found:
+        raise NothingToCheck("read yields no Labelled pieces")
+    for piece in found:
+        for name, value in piece.labels.items():
+            check_name(name)
+            assert isinstance(value, str), f"label {name} has the value {value!r}"
+        assert 0 <= piece.weight <= MOST_WEIGHT, piece.weight
+        assert all(isinstance(value, str | int | float) for value in piece.facts.values())
+        has_piece = piece.content is not None and not isinstance(piece.content, Labelled)
+        assert has_piece, f"{piece} does not hold a piece"
+
+
 def describes_pieces(subject: Subject, folder: Path) -> None:
     """`describe` returns plain values with names."""
     facts = subject.domain.describe(subject.pieces[0])
@@ -130,6 +178,9 @@ PROMISES: tuple[Promise, ...] = (
     reads_pieces,
     refuses_bad_files,
     writes_every_format,
+    keeps_pieces_apart,
+    knows_companions,
+    annotates_pieces,
     describes_pieces,
     labels_pieces,
     shows_pieces,

@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass
 from inspect import signature
 from itertools import count
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from seqgen.bounds import Beam, Count, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, DataError, RunError
+from seqgen.errors import ConfigError, PluginError
 from seqgen.evaluation.novelty import measure_novelty
-from seqgen.files import SAMPLES, naming, new_folder, read_description, write_json
+from seqgen.files import SAMPLES, naming, new_folder, write_json
 from seqgen.generation.beam import search
 from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
 from seqgen.options import options_from
-from seqgen.plugin import Piece
-from seqgen.plugin_faults import naming_faults, reason_for
+from seqgen.plugin_faults import naming_faults
+from seqgen.report.reading_back import highest_number
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
@@ -32,18 +32,6 @@ _NOT_OF_A_BEAM = {"sample", "candidates", "seed", "batch_size", "progress"}
 
 #: Arguments of `generate` and `search` that are not JSON, or recorded under another name.
 _NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "progress"}
-
-
-class Entry(TypedDict):
-    """The keys of a piece in a manifest that are read back."""
-
-    files: list[str]
-
-
-class Manifest(TypedDict):
-    """The keys of ``manifest.json`` that are read back."""
-
-    pieces: list[Entry]
 
 
 @dataclass(frozen=True)
@@ -66,86 +54,6 @@ class Samples:
     def paths(self) -> list[Path]:
         """The files of all pieces."""
         return [self.folder / name for entry in self.manifest["pieces"] for name in entry["files"]]
-
-
-def newest_samples_folder(run: Run) -> Path:
-    """Return the newest of RUN/samples/1, 2 ...
-
-    Raises
-    ------
-    RunError
-        If there is none.
-    """
-    number = _highest(run)
-    if not number:
-        raise RunError(
-            f"{run.folder} has no samples yet; write some with seqgen generate {run.folder} -n 20"
-        )
-    return run.folder / "samples" / str(number)
-
-
-def _highest(run: Run) -> int:
-    """Return the highest number of a folder of samples, or 0."""
-    places = (run.folder / "samples").glob("[0-9]*")
-    return max((int(place.name) for place in places if place.name.isdecimal()), default=0)
-
-
-def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
-    """Read the pieces of a folder of samples back from their files.
-
-    Returns
-    -------
-    pieces : list of piece
-    refused : list of str
-        Files without a usable piece, such as one without a note, and why.
-
-    Raises
-    ------
-    RunError
-        If the folder holds no samples.
-    DataError
-        If a file is missing, no piece is usable, or a piece is spread over several files.
-    """
-    try:
-        entries = read_description(folder / SAMPLES, Manifest)["pieces"]
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{folder} is not a folder of samples ({error}); write one with seqgen generate"
-        ) from error
-    pieces: list[Piece] = []
-    refused: list[str] = []
-    for entry in entries:
-        if not entry["files"]:
-            raise DataError(f"{folder / SAMPLES} names no file for a piece; generate pieces again")
-        if len(entry["files"]) > 1:
-            raise DataError(
-                f"{folder / entry['files'][0]} and others are one piece, which cannot be read back "
-                f"from several files; generate in another format (--format)"
-            )
-        [name] = entry["files"]
-        if name in ("", "..") or name != Path(name).name or "\0" in name:
-            raise DataError(f"{folder / SAMPLES} names a file outside its folder: {name!r}")
-        if not (folder / name).is_file():
-            raise DataError(f"{folder / name} cannot be read back (no such file)")
-        try:
-            for piece in run.domain.read(folder / name, run.domain.read_options()):
-                if isinstance(piece, DataError):
-                    refused.append(f"{name}: {piece}")
-                else:
-                    pieces.append(piece)
-        except DataError as error:
-            refused.append(f"{name}: {error}")
-        except OSError as error:
-            raise DataError(f"{folder / name} cannot be read back ({error})") from error
-        except Exception as error:  # a parser may fail in any way
-            refused.append(f"{name}: {reason_for(error)}")
-    if not pieces:
-        reason = f" ({refused[0]})" if refused else ""
-        raise DataError(
-            f"no piece in {folder} can be read back{reason}; "
-            f"generate pieces as {run.domain.formats[0]}"
-        )
-    return pieces, refused
 
 
 @naming_faults
@@ -287,6 +195,7 @@ def write_samples(
                 name = f"{run.info['domain']}-{number}{suffix}"
                 with undivided(), naming(place):
                     files = run.domain.write(piece.piece, temporary / name, writing)
+                    _check_written(run, files, temporary, entries)
                     pieces.append(piece)
                     entries.append(_entry(piece, files, compare))
         except KeyboardInterrupt:
@@ -314,6 +223,27 @@ def write_samples(
     return Samples(place, pieces, manifest)
 
 
+def _check_written(
+    run: Run, files: list[Path], folder: Path, entries: list[dict[str, Any]]
+) -> None:
+    """Check the files that a domain says it wrote for one piece.
+
+    Raises
+    ------
+    PluginError
+        If there is none, or one is not in the folder, is named twice or belongs to another piece.
+    """
+    taken = {name for entry in entries for name in entry["files"]}
+    names = [file.name for file in files]
+    fine = all(file.parent == folder and file.is_file() for file in files)
+    if not names or not fine or len({*names}) < len(names) or taken & {*names}:
+        raise PluginError(
+            f"write of {run.info['distribution']} must return the new files of a piece, each in "
+            f"the folder of the given path, found {', '.join(map(str, files)) or 'none'}; tell its "
+            f"authors"
+        )
+
+
 def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:
     """Yield all pieces, the most likely per token first, also after Ctrl-C."""
     pieces: list[Generated] = []
@@ -333,7 +263,7 @@ def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tup
     """Make a folder of samples; yield its path, and the temporary folder to fill."""
     with ExitStack() as held:
         if folder is None:
-            numbers = count(_highest(run) + 1)
+            numbers = count(highest_number(run) + 1)
             next_ones = (run.folder / "samples" / str(number) for number in numbers)
             folder = held.enter_context(hold_first(next_ones))
         made = new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from seqgen.errors import DataError
-from seqgen.files import page_name, write_atomic
+from seqgen.files import page_name, text_of, write_atomic
 from seqgen.plugin import Codec, Domain, Metric, NoOptions, Predictor
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.grid import GridCodec
@@ -17,7 +18,7 @@ from seqgen_handwriting.codecs.polar import PolarCodec
 from seqgen_handwriting.demo import write_pages
 from seqgen_handwriting.files.csv_reading import read_csv
 from seqgen_handwriting.files.gcode_writing import gcode
-from seqgen_handwriting.files.iam_reading import ink_of_session
+from seqgen_handwriting.files.iam_reading import ascii_file, ink_of_session
 from seqgen_handwriting.files.inkml_reading import ink_of_inkml
 from seqgen_handwriting.files.inkml_writing import inkml
 from seqgen_handwriting.files.json_files import as_json, read_json
@@ -29,6 +30,12 @@ from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import local_name, root_of
 from seqgen_handwriting.ink import Ink, checked
 from seqgen_handwriting.paper import DEFAULT, Sheet, WriteOptions, on_paper, pages
+
+#: Suffixes of files of one drawing. A text file beside one has its text.
+OF_ONE_DRAWING = (".svg", ".inkml", ".xml")
+
+#: Most bytes of such a text.
+LONGEST_TEXT = 2**20
 
 
 class Handwriting(Domain):
@@ -57,9 +64,16 @@ class Handwriting(Domain):
         found = False
         for piece in _pieces(path):
             found = True
-            yield piece
+            yield _with_text(piece, path) if isinstance(piece, Ink) else piece
         if not found:
             raise DataError("it has no drawing")
+
+    def companions(self, path: Path) -> list[Path]:
+        """Return the file with the text of a drawing: ``a.txt`` for ``a.svg``."""
+        if path.suffix.lower() not in OF_ONE_DRAWING:
+            return []
+        ascii_texts = ascii_file(path)
+        return [path.with_suffix(".txt"), *([ascii_texts] if ascii_texts else [])]
 
     def write(self, piece: Ink, path: Path, options: WriteOptions = DEFAULT) -> list[Path]:
         """Write a drawing in the format of the path's suffix; ``.anim.svg`` is animated.
@@ -143,6 +157,27 @@ class Handwriting(Domain):
             f"soft nats per point {known}": found.soft_per_point,
             f"soft nats per drawing {known}": found.soft_per_drawing,
         }
+
+
+def _with_text(ink: Ink, path: Path) -> Ink:
+    """Return the ink of a file of one drawing with the text that lies beside it, if it has none.
+
+    Raises
+    ------
+    DataError
+        If the text cannot be used.
+    """
+    beside = path.with_suffix(".txt")
+    if ink.text or path.suffix.lower() not in OF_ONE_DRAWING or not beside.is_file():
+        return ink
+    with beside.open("rb") as file:
+        data = file.read(LONGEST_TEXT + 1)
+    if len(data) > LONGEST_TEXT:
+        raise DataError(f"its text {beside.name} has more than {LONGEST_TEXT:,} bytes")
+    try:
+        return replace(ink, text=text_of(data).strip())
+    except DataError as error:
+        raise DataError(f"its text {beside.name}: {error}") from error
 
 
 def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:

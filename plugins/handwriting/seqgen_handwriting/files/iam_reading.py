@@ -58,16 +58,22 @@ def _transcription(root: Element) -> str:
     return "\n".join(lines).strip()
 
 
-def _line_of_ascii(path: Path) -> str:
-    """Return the text of a line: that of ``.../a01-000u-02.xml`` is the second of its form."""
+def ascii_file(path: Path) -> Path | None:
+    """Return where the database has the texts of the form of a line; None for other files."""
     form, _, number = path.stem.rpartition("-")
     folders = path.parts
     if not number.isdigit() or "lineStrokes" not in folders[:-1]:
-        return ""
+        return None
     at = len(folders) - 1 - folders[::-1].index("lineStrokes")
-    text = Path(*folders[:at], "ascii", *folders[at + 1 : -1], f"{form}.txt")
-    if not text.is_file():
+    return Path(*folders[:at], "ascii", *folders[at + 1 : -1], f"{form}.txt")
+
+
+def _line_of_ascii(path: Path) -> str:
+    """Return the text of a line: that of ``.../a01-000u-02.xml`` is the second of its form."""
+    text = ascii_file(path)
+    if text is None or not text.is_file():
         return ""
+    number = path.stem.rpartition("-")[2]
     # First the output of a recogniser (OCR:), then the copied text (CSR:), one line each.
     copied = re.split(r"(?m)^CSR:\s*$", text.read_text("utf-8-sig", errors="replace"))[-1]
     lines = [line.strip() for line in copied.splitlines() if line.strip()]

@@ -1,0 +1,149 @@
+"""Pieces of several files: read from a file and its companions, and written as several files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from seqgen_handwriting.domain import LONGEST_TEXT, Handwriting
+from seqgen_handwriting.files.inkml_writing import inkml
+from seqgen_handwriting.files.svg_writing import svg
+from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.paper import on_paper
+from seqgen_text.domain import Text
+
+import seqgen
+from seqgen.data.finding import find_files
+from seqgen.discovery import load_domain
+from seqgen.errors import DataError, PluginError
+from seqgen.report.reading_back import read_samples
+
+
+class Pairs(Text):
+    """Texts ``a.txt`` with a second part ``a.more`` or ``a.md``."""
+
+    def companions(self, path: Path) -> list[Path]:
+        return [path.with_suffix(".more"), path.with_suffix(".md")]
+
+    def read(self, path, options=None):
+        parts = [other.read_text() for other in [path, *self.companions(path)] if other.is_file()]
+        yield "".join(parts)
+
+    def write(self, piece, path, options=None):
+        more = path.with_suffix(".more")
+        path.write_text(piece[:3])
+        more.write_text(piece[3:])
+        return [path, more]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, monkeypatch) -> Path:
+    """A folder with texts, companions of two kinds, and a file that accompanies nothing."""
+    for name in ("companions", "read", "write"):
+        monkeypatch.setattr(Text, name, getattr(Pairs, name))
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    names = ("a.txt", "a.more", "b.txt", "b.md", "c.txt", "d.more", "e.md")
+    for name in names:
+        (folder / name).write_text(f"{name} and some words\n")
+    return folder
+
+
+def test_companions_are_read_with_their_file_only(pairs: Path) -> None:
+    sources = find_files(*load_domain("text"), [pairs])
+    assert [path.name for path in sources.files] == ["a.txt", "b.txt", "c.txt", "e.md"]
+    found = {
+        path.name: [one.name for one in sources.companions[path]] for path in sources.companions
+    }
+    assert found == {"a.txt": ["a.more"], "b.txt": ["b.md"]}
+    # The file without a piece is counted, the companions are not.
+    assert sources.unread == {".more": 1} and not sources.skipped
+    named = find_files(*load_domain("text"), [pairs / "b.md", pairs / "b.txt"])
+    assert [path.name for path in named.files] == ["b.txt"]
+
+
+def test_a_changed_companion_is_another_corpus(pairs: Path) -> None:
+    corpus = seqgen.prepare("text", [pairs], jobs=1)
+    [entry] = [each for each in corpus.info["files"] if each["name"].endswith("a.txt")]
+    assert [Path(name).name for name in entry["companions"]] == ["a.more"]
+    texts = {corpus.codec.decode(corpus.piece(index)) for index in range(4)}
+    assert "a.txt and some words\na.more and some words\n" in texts
+    assert seqgen.prepare("text", [pairs], jobs=1).folder == corpus.folder
+    (pairs / "a.more").write_text("other words and some\n")
+    assert seqgen.prepare("text", [pairs], jobs=1).folder != corpus.folder
+
+
+def test_written_companions_are_kept_listed_and_read_back(pairs: Path, run, tmp_path: Path) -> None:
+    options = {"limit": seqgen.LimitConfig(length=9)}
+    samples = seqgen.generate_samples(run, 3, tmp_path / "out", **options)
+    names = [entry["files"] for entry in samples.manifest["pieces"]]
+    assert names == [[f"text-{number}.txt", f"text-{number}.more"] for number in (1, 2, 3)]
+    assert all(path.is_file() for path in samples.paths) and len(samples.paths) == 6
+    pieces, refused = read_samples(run, tmp_path / "out")
+    assert pieces == [new.piece for new in samples.pieces] and not refused
+
+
+@pytest.mark.parametrize("kind", ["none", "elsewhere", "missing", "twice", "of another"])
+def test_files_that_write_may_not_return(kind: str, run, tmp_path: Path, monkeypatch) -> None:
+    def write(self, piece, path, options=None):
+        path.write_text(piece)
+        other = {"elsewhere": tmp_path / "else.txt", "of another": path.with_name("same.txt")}
+        wrong = other.get(kind, path)
+        if kind != "missing":
+            wrong.write_text(piece)
+        return (
+            []
+            if kind == "none"
+            else [path, wrong.with_suffix(".x") if kind == "missing" else wrong]
+        )
+
+    monkeypatch.setattr(Text, "write", write)
+    with pytest.raises(PluginError, match="must return the new files of a piece"):
+        seqgen.generate_samples(run, 2, tmp_path / "out", limit=seqgen.LimitConfig(length=5))
+    assert not (tmp_path / "out").exists()
+
+
+def drawing(text: str = "") -> Ink:
+    return Ink((np.array([[0.0, 0.0], [5.0, 9.0], [7.0, 3.0]]),), text)
+
+
+def plain_svg(ink: Ink) -> str:
+    """Return an SVG of another program: without a title."""
+    [sheet] = [on_paper(ink)]
+    return svg(sheet).replace(' data-seqgen="ink"', "")
+
+
+@pytest.mark.parametrize(("suffix", "write"), [(".svg", plain_svg), (".inkml", inkml)])
+def test_a_text_beside_a_drawing_is_its_text(suffix: str, write, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text(write(drawing()))
+    [before] = Handwriting().read(path)
+    assert before.text == ""
+    path.with_suffix(".txt").write_bytes("\ufeffGrüße\r\n".encode())
+    [ink] = Handwriting().read(path)
+    assert ink.text == "Grüße" and ink.letters is None
+    path.write_text(write(drawing("its own")))
+    [ink] = Handwriting().read(path)
+    assert ink.text == "its own"
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a" * (LONGEST_TEXT + 1)])
+def test_a_text_that_cannot_be_used_costs_its_drawing(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.svg").write_text(plain_svg(drawing()))
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"its text a\.txt"):
+        list(Handwriting().read(tmp_path / "a.svg"))
+
+
+def test_drawings_with_texts_become_a_corpus(tmp_path: Path, seqgen_command) -> None:
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / f"{name}.svg").write_text(plain_svg(drawing()))
+        (tmp_path / f"{name}.txt").write_text(f"text {name}")
+    (tmp_path / "notes.txt").write_text("of no drawing")
+    status, out, err = seqgen_command("prepare", "handwriting", tmp_path, "--report", "--json")
+    assert status == 0, err
+    info = json.loads(out)
+    assert info["unread"] == {".txt": 1} and not info["skipped"]
+    assert all(len(entry["companions"]) == 1 for entry in info["files"])
+    facts = [piece["facts"].get("text") for each in info["report"] for piece in each["pieces"]]
+    assert "text a" in facts

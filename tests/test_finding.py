@@ -24,13 +24,13 @@ def mixed(tmp_path: Path) -> Path:
     (folder / "run" / "run.json").write_text('{"seqgen": "run"}')
     (folder / "one.txt").write_text("one text " * 9)
     (folder / "sub" / "two.TXT").write_text("two texts " * 9)
-    for name in ("a.jsonl", "b.JSONL", "sub/c.jsonl", "d.yml", "README", ".gitignore"):
+    for name in ("a.log", "b.LOG", "sub/c.log", "d.yml", "README", ".gitignore"):
         (folder / name).write_text("{}")
     return folder
 
 
 UNREAD = {
-    ".jsonl": 3,
+    ".log": 3,
     ".yml": 1,
     "folder written by seqgen": 1,
     "hidden": 1,
@@ -38,7 +38,7 @@ UNREAD = {
     "without suffix": 1,
 }
 SAID = (
-    "6 files of other kinds were not read: 3 .jsonl, 1 .yml, 1 hidden, 1 without suffix; "
+    "6 files of other kinds were not read: 3 .log, 1 .yml, 1 hidden, 1 without suffix; "
     "not searched: 1 folder written by seqgen, 1 hidden folder"
 )
 
@@ -76,7 +76,7 @@ def test_score_tells_it_as_well(run: seqgen.Run, mixed: Path, capsys, command) -
 
 
 def test_a_folder_without_a_file_of_the_domain_says_what_is_in_it(mixed: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no file for the domain 'music'.*: 3 \.jsonl, 2 \.txt"):
+    with pytest.raises(CorpusError, match=r"no file for the domain 'music'.*: 3 \.log, 2 \.txt"):
         seqgen.prepare("music", [mixed])
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import packed, unpacked
-from seqgen.header import Field, Header
+from seqgen.header import Field, Header, Wanted
 from seqgen.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
 from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.requests import Request, meant
@@ -131,18 +131,34 @@ class LabelledCodec(Codec):
             If there is no such label or value, or the prompt cannot be encoded.
         """
         labels, _ = self.requested(condition)
-        for name, value in labels.items():
-            self._check_request(name, value)
         ids = np.zeros(0, np.int64) if prompt is None else self.codec.encode(content_of(prompt))
         return np.concatenate([self.header_ids(labels), ids])
 
     def requested(self, condition: Any) -> tuple[Mapping[str, str], Any]:
-        """Return the labels of a condition, and the condition for the codec's tracker."""
-        labels, content = _parts(condition)
-        if not isinstance(content, str):
-            return labels, content
-        typed, rest = labels_in(content, [label.name for label in self.labels])
-        return {**typed, **labels}, rest
+        """Return the labels of a condition, and the condition for the codec's tracker.
+
+        Raises
+        ------
+        DataError
+            If there is no such label or value.
+        """
+        labels, rest = _parts(condition)
+        if isinstance(rest, str):
+            typed, rest = labels_in(rest, [label.name for label in self.labels])
+            labels = {**typed, **labels}
+        for name, value in labels.items():
+            self._check_request(name, value)
+        return labels, rest
+
+    def _wanted(self, labels: Mapping[str, str]) -> Wanted:
+        """Return the numbers of labels in the header."""
+        numbers = self.header_ids(labels).tolist()
+        fields = zip(self.header_fields.fields, numbers, strict=True)
+        return {
+            each.name: [frozenset([token - each.first])]
+            for each, token in fields
+            if each.name in labels
+        }
 
     def _check_request(self, name: str, value: str) -> None:
         """Raise `DataError` unless there is such a label with this value."""
@@ -245,13 +261,13 @@ class LabelledCodec(Codec):
         DataError
             If the codec cannot use the condition.
         """
-        _, content = self.requested(condition)
+        labels, content = self.requested(condition)
         try:
             tracker = self.codec.tracker(content)
         except DataError as error:
             name = content.partition("=")[0].strip() if isinstance(content, str) else ""
             raise DataError(f"{error}; {self._offer(name)}") from error
-        return None if tracker is None else _LabelledTracker(self, tracker)
+        return None if tracker is None else _LabelledTracker(self, tracker, self._wanted(labels))
 
     def candidates(self, condition: Any) -> int:
         """Return the codec's number."""
@@ -282,14 +298,14 @@ class LabelledCodec(Codec):
 class _LabelledTracker(Tracker):
     """A codec's tracker that comes in after the header."""
 
-    def __init__(self, codec: LabelledCodec, tracker: Tracker) -> None:
+    def __init__(self, codec: LabelledCodec, tracker: Tracker, wanted: Wanted) -> None:
         self._codec, self._tracker = codec, tracker
-        self._header = codec.header_fields.state()
+        self._header = codec.header_fields.state(wanted)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledTracker:
         # Copies share the codec.
         memo[id(self._codec.codec)] = self._codec.codec
-        other = _LabelledTracker(self._codec, copy.deepcopy(self._tracker, memo))
+        other = _LabelledTracker(self._codec, copy.deepcopy(self._tracker, memo), {})
         other._header = copy.deepcopy(self._header)
         return other
 
@@ -324,7 +340,8 @@ class _LabelledTracker(Tracker):
 def _request(label: Label) -> Request:
     """Return the request for a label."""
     values = [*sorted(label.values), ANY]
-    return Request(label.summary, values[0], values={value: value for value in values})
+    about = f"Label of pieces; {ANY} is any value."
+    return Request(about, values[0], values={value: value for value in values})
 
 
 def _parts(piece: Any) -> tuple[Mapping[str, str], Any]:

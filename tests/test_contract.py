@@ -3,6 +3,7 @@
 import pytest
 
 from seqgen.conformance.subject import subject_of
+from seqgen.conformance.trackers import follows_requests, refuses_requests
 from seqgen.discovery import find_domains
 from seqgen.errors import DataError, SeqgenError
 from seqgen.labels import Labelled
@@ -44,10 +45,44 @@ def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
         check_domain("text", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("promise", "broken", "message"),
+    [
+        (
+            follows_requests,
+            {"tracker": lambda self, condition=None: self._any()},
+            "gave a piece",
+        ),
+        (follows_requests, {"header_values": lambda self, ids: {"x": "y"}}, "cannot all be"),
+        (refuses_requests, {"tracker": lambda self, condition=None: self._any()}, "is not refused"),
+        (
+            refuses_requests,
+            {"tracker": lambda self, condition=None: _refuse()},
+            "does not name .'key', 'density'",
+        ),
+    ],
+)
+def test_a_codec_that_breaks_a_promise_of_requests_fails(
+    promise, broken, message: str, tmp_path, monkeypatch
+) -> None:
+    from seqgen_music.codecs.multitrack.codec import MultitrackCodec
+
+    tracker = MultitrackCodec.tracker
+    monkeypatch.setattr(MultitrackCodec, "_any", lambda self: tracker(self), raising=False)
+    for name, value in broken.items():
+        monkeypatch.setattr(MultitrackCodec, name, value)
+    with pytest.raises(AssertionError, match=message):
+        Check("music", "multitrack", promise).run(tmp_path)
+
+
+def _refuse() -> None:
+    raise DataError("no")
+
+
 def test_check_domain_counts(tmp_path, capsys) -> None:
     count = check_domain("text", tmp_path)
-    assert count == len(PROMISES) - 11
-    expected = f"{count} checks of the domain text passed, 11 had nothing to check"
+    assert count == len(PROMISES) - 13
+    expected = f"{count} checks of the domain text passed, 13 had nothing to check"
     assert expected in capsys.readouterr().out
 
 

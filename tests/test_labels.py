@@ -108,6 +108,7 @@ class Steps(Codec):
         return self.rows[self.features(ids)[:, 0]]
 
     def tracker(self, condition: Any = None) -> "StepsTracker":
+        super().tracker(condition)
         return StepsTracker(self)
 
 
@@ -399,7 +400,9 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     status, _, said = seqgen_command("generate", run.folder, "--given", "u", "--given", "v")
     assert status and "labels and one thing more, found u and v" in said
     status, text, _ = seqgen_command("info", run.folder)
-    assert "| label site | a (40), b (40) |" in text
+    assert "| label site | a (40), b (40) |" in text and "\n  site: a, b, ?\n" in text
+    status, text, _ = seqgen_command("info", run.folder, "--json")
+    assert json.loads(text)["requests"] == {"site": "a, b, ?"}
     status, text, _ = seqgen_command("info", run.corpus().folder)
     assert "label       site: a (40), b (40)" in text
     made = ("prepare", "text", sites, "--label", "site={}/*.txt", "--out", tmp_path / "made")
@@ -416,6 +419,13 @@ def test_scores_know_the_labels_of_paths(run, sites: Path) -> None:
     labels = [Labelled({"site": "a"}, text_of("a", number)) for number in range(40)]
     nats = sum(each.nats for each in seqgen.score(run, labels))
     assert right.total.nats["network"] == pytest.approx(nats, rel=1e-5)
+
+
+def test_a_tracker_forces_labels() -> None:
+    tracker = LabelledCodec(Steps(), LABELS).tracker("year=1999")
+    assert np.flatnonzero(tracker.allowed()).tolist() == [10, 11, 12]
+    tracker.push(10)
+    assert np.flatnonzero(tracker.allowed()).tolist() == [14]
 
 
 def test_text_that_asks_for_labels(codec) -> None:

@@ -16,7 +16,7 @@ def domains(domain: str | None = None, *, json: bool = False) -> None:
     Parameters
     ----------
     domain
-        Describe this domain alone: its formats, its codecs and every option.
+        Describe this domain alone: its formats, its codecs, every option and request.
     json
         Print the list as JSON.
     """
@@ -38,7 +38,7 @@ def domains(domain: str | None = None, *, json: bool = False) -> None:
 
 
 def description(name: str) -> dict[str, Any]:
-    """Return what a domain reads and writes, its codecs, and all options, as JSON.
+    """Return what a domain reads and writes, its codecs, all options and requests, as JSON.
 
     Raises
     ------
@@ -53,6 +53,10 @@ def description(name: str) -> dict[str, Any]:
                 "name": codec,
                 "about": (codec_class.__doc__ or "").partition("\n\n")[0],
                 "options": described(codec_class.options_type),
+                "requests": [
+                    {"name": request, "example": each.example, "about": each.about}
+                    for request, each in codec_class.requests.items()
+                ],
             }
             for codec, codec_class in domain.codecs.items()
         ],
@@ -76,6 +80,11 @@ def _show_description(about: dict[str, Any]) -> None:
     for codec in about["codecs"]:
         show(f"\n--codec {codec['name']}: {codec['about']}")
         _show_options("options (--codec-option NAME=VALUE)", codec["options"])
+        if codec["requests"]:
+            show('\nrequests (--given "NAME=VALUE, NAME=VALUE")')
+        for request in codec["requests"]:
+            show(f"  {request['name']}={request['example']}")
+            show(f"      {request['about']}")
 
 
 def _show_options(head: str, options: Sequence[dict[str, Any]]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
-from seqgen.errors import RunError
+from seqgen.errors import RunError, SeqgenError
 
 if TYPE_CHECKING:
+    from seqgen.plugin import Codec
     from seqgen.report.curves import Curves
+    from seqgen.requests import Request
 
 
 def info(
@@ -44,7 +47,8 @@ def info(
         check_file("--plot", plot, IMAGES, overwrite=overwrite)
     curves = None
     if (folder / CORPUS).exists():
-        about = Corpus(folder).info
+        corpus = Corpus(folder)
+        about, codec = corpus.info, _usable(lambda: corpus.codec)
         text = _corpus_text(about)
     elif not folder.exists() or (folder.is_dir() and not (folder / RUN).exists()):
         found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"
@@ -54,19 +58,39 @@ def info(
         )
     else:
         run = Run(folder)
-        about = run.info
+        about, codec = run.info, _usable(lambda: run.codec)
         text = model_card(about)
         curves = loss_curves(run.metrics, about.get("baseline"))
     if plot is not None:
         _write_plot(folder, curves, plot)
+    requests = {} if codec is None else codec.requests
     if json:
-        print_json(about)
+        print_json(about | {"requests": {name: each.offer for name, each in requests.items()}})
         return
     show(text)
+    _show_requests(requests)
     if curves is not None:
         _print_curves(curves)
     if plot is not None:
         show(plot)
+
+
+def _usable(load: Callable[[], Codec]) -> Codec | None:
+    """Return a codec, or None where its plugin is missing."""
+    try:
+        return load()
+    except SeqgenError:
+        return None
+
+
+def _show_requests(requests: Mapping[str, Request]) -> None:
+    """Print what can be requested of new pieces."""
+    if not requests:
+        return
+    show('requests (--given "NAME=VALUE, NAME=VALUE")')
+    for name, request in requests.items():
+        show(f"  {name}: {request.offer}")
+        show(f"      {request.about}")
 
 
 def _print_curves(curves: Curves) -> None:

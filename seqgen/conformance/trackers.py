@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
+from seqgen.errors import DataError
 from seqgen.generation.pieces import branch_tracker
 from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Tracker
 from seqgen.plugin_checks import checked_masks, next_mask
+from seqgen.requests import MOST_LISTED, example
 
 
 def has_features_in_range(subject: Subject, folder: Path) -> None:
@@ -67,19 +69,11 @@ def allows_real_pieces(subject: Subject, folder: Path) -> None:
 
 def always_allows_something(subject: Subject, folder: Path) -> None:
     """The tracker always allows a next token, and any allowed sequence decodes."""
-    rng = np.random.default_rng(0)
-    for _ in range(5):
+    for seed in range(5):
         tracker = subject.codec.tracker()
         if tracker is None:
             raise NothingToCheck("the codec has no tracker")
-        ids: list[int] = []
-        while len(ids) < 200:
-            token = int(rng.choice(_possible(subject.codec, tracker)))
-            if token == len(subject.codec.vocab):
-                break
-            tracker.push(token)
-            ids.append(token)
-        subject.codec.decode(np.array(ids, np.int64))
+        subject.codec.decode(np.array(_written(subject.codec, tracker, seed), np.int64))
 
 
 def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
@@ -123,6 +117,47 @@ def masks_allow_real_pieces(subject: Subject, folder: Path) -> None:
         )
 
 
+def follows_requests(subject: Subject, folder: Path) -> None:
+    """The example of every request is followed, alone and with the others.
+
+    Where `Codec.header_values` names it, the piece that is written has exactly this value.
+    """
+    codec = subject.codec
+    if not codec.requests:
+        raise NothingToCheck("nothing can be requested of the codec")
+    alone = [{name: request} for name, request in codec.requests.items()]
+    for requests in [*alone, codec.requests]:
+        condition = example(requests)
+        tracker = codec.tracker(condition)
+        assert tracker is not None, "requests need a tracker"
+        found = codec.header_values(np.array(_written(codec, tracker), np.int64))
+        assert set(found) <= set(codec.requests), f"{sorted(found)} cannot all be requested"
+        for name in sorted(set(found) & set(requests)):
+            wanted = requests[name].example
+            assert found[name] == wanted, f"{condition!r} gave a piece with {name}={found[name]}"
+
+
+def refuses_requests(subject: Subject, folder: Path) -> None:
+    """Unknown names and values are refused with the known ones."""
+    codec, none = subject.codec, "no such value"
+    if not codec.requests:
+        raise NothingToCheck("nothing can be requested of the codec")
+    refused = {f"no_such_name={none}": list(codec.requests)}
+    for name, request in codec.requests.items():
+        if request.values:
+            assert request.example in request.values, f"the example of {name} is not known"
+        if request.read is None:
+            refused[f"{name}={none}"] = [*request.values][:MOST_LISTED]
+    for condition, known in refused.items():
+        try:
+            codec.tracker(condition)
+        except DataError as error:
+            lacking = [each for each in known if each not in str(error)]
+            assert not lacking, f"the message for {condition!r} does not name {lacking}: {error}"
+        else:
+            raise AssertionError(f"{condition!r} is not refused")
+
+
 def copies_its_tracker(subject: Subject, folder: Path) -> None:
     """A copy of a tracker is independent: what is pushed to it does not change the original."""
     codec, ids = subject.codec, subject.ids[0].tolist()
@@ -138,6 +173,18 @@ def copies_its_tracker(subject: Subject, folder: Path) -> None:
         np.testing.assert_array_equal(tracker.features(), twin.features())
         tracker.push(token)
         twin.push(token)
+
+
+def _written(codec: Codec, tracker: Tracker, seed: int = 0) -> list[int]:
+    """Return at most 200 random ids that a tracker allows."""
+    rng, ids = np.random.default_rng(seed), list[int]()
+    while len(ids) < 200:
+        token = int(rng.choice(_possible(codec, tracker)))
+        if token == len(codec.vocab):
+            break
+        tracker.push(token)
+        ids.append(token)
+    return ids
 
 
 def _possible(codec: Codec, tracker: Tracker) -> list[int]:
@@ -156,4 +203,6 @@ PROMISES: tuple[Promise, ...] = (
     copies_its_tracker,
     masks_as_it_tracks,
     masks_allow_real_pieces,
+    follows_requests,
+    refuses_requests,
 )

@@ -1,5 +1,6 @@
 """The codec multitrack: grid, tokens, grammar, conditions, and MidiTok as a second opinion."""
 
+import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -717,6 +718,15 @@ def test_a_label_and_values_of_the_codec_are_requested_together(composers) -> No
         codec.tracker("composers=bach")
     with pytest.raises(DataError, match=r"'composer=liszt': this model knows Mozart W. A., bach"):
         codec.opening(None, "composer=liszt, bars=2")
+
+
+def test_requests_are_listed(seqgen_command) -> None:
+    status, text, _ = seqgen_command("domains", "music", "--json")
+    assert not status
+    listed = {codec["name"]: codec["requests"] for codec in json.loads(text)["codecs"]}
+    assert [each["name"] for each in listed["multitrack"]] == [*CODEC.requests]
+    assert [each["example"] for each in listed["performance"]] == ["30"]
+    assert "  key=C minor\n      Key of the piece.\n" in seqgen_command("domains", "music")[1]
 
 
 def test_without_the_label_nothing_is_known_of_composers(composers) -> None:

@@ -7,6 +7,7 @@ passage of a sound plugin; the sound plugin itself keeps every promise that the 
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -474,6 +475,27 @@ BROKEN = {
         "Mismatch",
         "Tokens.passages",
     ),
+    "failing_facts": (
+        "prepares_a_corpus",
+        'return {"letters": len(piece)}',
+        'return {"letters": len(piece) / 0}',
+        "describe must work for any piece that decode returns and never fail",
+        "Letters.describe",
+    ),
+    "killer": (
+        "decodes_anything",
+        'return "".join(self.vocab[token] for token in ids)',
+        'return "".join(self.vocab[token] for token in ids) or __import__("os")._exit(5)',
+        "os._exit(5), which would have ended the process",
+        "Tokens.decode",
+    ),
+    "leaving": (
+        "shows_pieces",
+        'return {"text/plain": piece or "nothing"}',
+        "raise SystemExit(4)",
+        "preview must work for any piece",
+        "Letters.preview",
+    ),
     "noisy": ("prints_nothing", "return [text]", "print(path); return [text]", ".abc", "read"),
     "endless_units": (
         "measures_pieces",
@@ -632,6 +654,15 @@ def test_expected_failures_are_strict(shelf: Shelf, seqgen_command) -> None:
     assert status == 2 and "there is no promise 'walk'" in err
     status, _, err = seqgen_command("plugins", "check", "sound", "--expect", "walks_on= ")
     assert status == 2 and "needs a reason" in err
+
+
+def test_a_check_that_does_not_end_fails(shelf: Shelf, tmp_path: Path, monkeypatch) -> None:
+    from seqgen.conformance import outcomes
+
+    monkeypatch.setattr(outcomes, "SECONDS", 0.2)
+    monkeypatch.setattr(type(load_domain("sound")[0]), "preview", lambda *_: time.sleep(60))
+    found = outcome("sound", "shows_pieces", tmp_path)
+    assert (found.state, found.reason) == ("failed", "it took longer than 0.2 seconds")
 
 
 def test_a_file_that_is_read_as_text_costs_only_the_file(shelf: Shelf, tmp_path: Path) -> None:

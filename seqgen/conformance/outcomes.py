@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from seqgen.conformance.subject import NothingToCheck, Promise
+from seqgen.deadline import TooLong, within
 from seqgen.plugin import Codec, Domain
-from seqgen.plugin_faults import PluginFault, method_text, reason_for
+from seqgen.plugin_faults import PluginFault, method_text, naming_plugin_faults, reason_for
+from seqgen.plugin_guard import guarded
+
+#: Seconds that a check may take.
+SECONDS = 900.0
 
 #: States: "expected" is a failure that its author announced.
 State = Literal["passed", "failed", "idle", "expected"]
@@ -106,12 +111,21 @@ class FailsAsExpected(NothingToCheck):
 def outcome_of(
     run: Callable[[], None], promise: Promise, domain: Domain, codec_name: str
 ) -> Outcome:
-    """Run a check and return what came of it; time limits and Ctrl-C pass."""
+    """Run a check and return what came of it.
+
+    What plugin code prints goes to the error stream. Code that ends the process, or takes longer
+    than `SECONDS`, fails its check only.
+    """
     began = time.perf_counter()
     state: State = "passed"
     reason, places = "", tuple[str, ...]()
     try:
-        run()
+        with naming_plugin_faults(), guarded():
+            for _ in within(SECONDS, _once(run)):
+                pass
+    except TooLong:
+        state, reason = "failed", f"it took longer than {SECONDS:g} seconds"
+        places = places_of(promise, domain, domain.codecs.get(codec_name))
     except NothingToCheck as error:
         state = "expected" if isinstance(error, FailsAsExpected) else "idle"
         reason = str(error)
@@ -122,6 +136,11 @@ def outcome_of(
         places = () if is_fault else places_of(promise, domain, domain.codecs.get(codec_name))
     seconds = time.perf_counter() - began
     return Outcome(codec_name, promise.__name__, state, seconds, rule_of(promise), reason, places)
+
+
+def _once(run: Callable[[], None]) -> Iterator[None]:
+    run()
+    yield
 
 
 def places_of(promise: Promise, domain: Domain, codec_class: type[Codec] | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Processor seconds of the listing commands beyond Python's own start.
 
-The figure is the slowest of ``seqgen --help``, ``seqgen domains`` and ``seqgen --version``, the
+The figure is the slowest of ``seqgen --help``, ``domains``, ``plugins list`` and ``--version``, the
 median of eleven runs each. The baseline is importing PyTorch, which none of them does.
 """
 
@@ -31,8 +31,8 @@ def main() -> None:
     benchmark = Benchmark("startup", "seconds of processor time", minutes=0.0)
     bare = processor_seconds("-c", "pass")
     commands = {
-        command: processor_seconds("-m", "seqgen", command) - bare
-        for command in ("--help", "domains", "--version")
+        command: processor_seconds("-m", "seqgen", *command.split()) - bare
+        for command in ("--help", "domains", "plugins list", "--version")
     }
     benchmark.finish(
         max(commands.values()),

@@ -37,6 +37,9 @@ FramingName: TypeAlias = Literal["carried", "windows", "many-to-one", "one-to-ma
 #: Dropout stays below 1, so that some units are left.
 SHARE_DROPPED = Within(0, 0.99)
 
+#: The architecture of the core, with a compiled step.
+CORE = "lstm"
+
 #: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
 
@@ -45,8 +48,10 @@ TEMPERATURES = Within(0.001, 1000, besides=(0,))
 class ModelConfig:
     """The network."""
 
+    architecture: str = CORE
+    """Kind of its layers. The command `seqgen architectures` lists them."""
     layers: Annotated[int, Within(1, 64)] = 1
-    """Number of LSTM layers."""
+    """Number of layers."""
     hidden: Annotated[int, Within(0, 16_384)] = 0
     """Width of each layer, in units. 0 chooses it for the budget and the corpus."""
     embedding: Annotated[int, Within(0, 16_384)] = 64

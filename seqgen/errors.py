@@ -4,7 +4,7 @@
 
     SeqgenError                exit status 1
     ├── ConfigError            2   an invalid setting
-    ├── PluginError            3   a domain that is missing, broken or too new
+    ├── PluginError            3   a plugin that is missing, broken or too new
     │   └── PluginFault        3   an exception of plugin code (in seqgen.plugin_faults)
     ├── DataError              4   an unusable file, piece or prompt
     │   └── CorpusError        4   a corpus folder that is empty, damaged or the wrong one
@@ -36,7 +36,7 @@ class ConfigError(SeqgenError):
 
 
 class PluginError(SeqgenError):
-    """A domain is not installed, or its plugin is broken, too old or too new."""
+    """A domain or architecture is not installed, or its plugin is broken, too old or too new."""
 
     exit_status = 3
 

@@ -1,5 +1,7 @@
 """THE NETWORK: stacked LSTM layers over token ids. The same call trains, scores and generates.
 
+Its layers are of the core's architecture (`seqgen.lstm`), or of one that a plugin offers.
+
 Shapes: B batch size, T time steps, V vocabulary of the input, V' vocabulary of the output (all but
 START), E embedding, H hidden units, L layers, K features. Next: `seqgen.training.loop` trains it,
 `seqgen.generation.stepper` generates with it.
@@ -7,93 +9,18 @@ START), E embedding, H hidden units, L layers, K features. Next: `seqgen.trainin
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqgen.architectures import load_architecture
 from seqgen.config import ModelConfig
 from seqgen.errors import RunError
-from seqgen.storage.tensors import expected
+from seqgen.layers import State, build
+from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
-
-#: (h, c) of every layer, each (L, B, H).
-State: TypeAlias = tuple[Tensor, Tensor]
-
-# On a GPU, cuDNN copies weights into one block at every call and warns. This cannot be avoided: the
-# reset column makes a new weight tensor each time.
-warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
-
-#: Closes a gate: the logistic function of this is exactly 0 in single precision.
-CLOSED = -200.0
-
-
-class ResetLSTM(nn.Module):
-    """One LSTM layer that can set its state to zero after any step.
-
-    The reset mark is an extra input column. Its fixed weights close the input gate and the forget
-    gate, so c becomes 0 and h with it. All steps stay one fused call, without a loop or a mask.
-
-    Parameters
-    ----------
-    inputs, hidden : int
-        Width of the input and of the state.
-    """
-
-    reset_column: Tensor
-    no_bias: Tensor
-
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__()
-        self.weight_ih = nn.Parameter(torch.empty(4 * hidden, inputs))  # (4H, inputs)
-        self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))  # (4H, H)
-        self.bias = nn.Parameter(torch.zeros(4 * hidden))  # (4H,)
-        column = torch.zeros(
-            4 * hidden, 1
-        )  # (4H, 1), gates in the order input, forget, cell, output
-        column[: 2 * hidden] = CLOSED
-        self.register_buffer("reset_column", column, persistent=False)
-        self.register_buffer("no_bias", torch.zeros(4 * hidden), persistent=False)
-        for weight in (self.weight_ih, self.weight_hh):
-            nn.init.uniform_(weight, -(hidden**-0.5), hidden**-0.5)
-        with torch.no_grad():
-            self.bias[hidden : 2 * hidden] = 1.0  # open forget gate (Jozefowicz et al. 2015)
-
-    def forward(self, x: Tensor, resets: Tensor | None, state: State) -> tuple[Tensor, State]:
-        """Run all steps.
-
-        Parameters
-        ----------
-        x : Tensor (T, B, inputs)
-        resets : Tensor (T, B, 1) or None
-            1 where the state becomes zero after the step, else 0; same dtype as `x`. None means
-            no reset.
-        state : pair of Tensor (1, B, H)
-
-        Returns
-        -------
-        outputs : Tensor (T, B, H)
-        state : pair of Tensor (1, B, H)
-        """
-        weight_ih: Tensor = self.weight_ih
-        if resets is not None:
-            weight_ih = torch.cat([weight_ih, self.reset_column], 1)  # (4H, inputs + 1)
-            x = torch.cat([x, resets], 2)  # (T, B, inputs + 1)
-        outputs, h, c = torch.lstm(
-            x,
-            state,
-            [weight_ih, self.weight_hh, self.bias, self.no_bias],
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=self.training,
-            bidirectional=False,
-            batch_first=False,
-        )  # (T, B, H), and two of (1, B, H)
-        return outputs, (h, c)
 
 
 class SequenceLSTM(nn.Module):
@@ -132,7 +59,10 @@ class SequenceLSTM(nn.Module):
             0 if layer == 0 else config.hidden + width * config.skip
             for layer in range(config.layers)
         ]
-        self.layers = nn.ModuleList(ResetLSTM(inputs or width, config.hidden) for inputs in below)
+        layer, _ = load_architecture(config.architecture)
+        self.layers = nn.ModuleList(
+            build(layer, inputs or width, config.hidden) for inputs in below
+        )
         top = config.hidden * (config.layers if config.skip else 1)  # H, or L * H
         if config.tied:
             self.project = nn.Linear(top, width, bias=False)  # (E, top)
@@ -148,28 +78,26 @@ class SequenceLSTM(nn.Module):
             nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 
     def start_state(self, batch_size: int) -> State:
-        """Return the state before the first token: zeros."""
-        device = next(self.parameters()).device
-        shape = (self.config.layers, batch_size, self.config.hidden)  # (L, B, H)
-        return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+        """Return the state before the first token, such as zeros; each part is (L, B, ...)."""
+        return _stacked([layer.fresh(batch_size) for layer in self.layers])  # type: ignore[operator]
 
     def forward(
         self, ids: Tensor, features: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Read ids and predict the id after each; END and boundaries reset the state to zero.
+        """Read ids and predict the id after each; after END and boundaries the state starts anew.
 
         Parameters
         ----------
         ids : int64 Tensor (B, T)
         features : int64 Tensor (B, T, K), optional
             Features of the ids to predict; required if the model has features.
-        state : pair of Tensor (L, B, H), optional
+        state : tuple of Tensor (L, B, ...), optional
             The state to continue from; the default is `start_state`.
 
         Returns
         -------
         logits : Tensor (B, T, V')
-        state : pair of Tensor (L, B, H)
+        state : tuple of Tensor (L, B, ...)
         """
         top, state = self.read(ids, features, state)  # (T, B, W)
         return self.predict(top).transpose(0, 1), state  # (B, T, V')
@@ -183,28 +111,27 @@ class SequenceLSTM(nn.Module):
         -------
         top : Tensor (T, B, W)
             The input of `predict`; W is H, or L * H with skip connections.
-        state : pair of Tensor (L, B, H)
+        state : tuple of Tensor (L, B, ...)
         """
-        h, c = state if state is not None else self.start_state(ids.shape[0])
+        parts = state if state is not None else self.start_state(ids.shape[0])
         # Time comes first inside, as the LSTM computes it: nothing is copied between layers.
         ids = ids.transpose(0, 1)  # (T, B)
         features = None if features is None else features.transpose(0, 1)  # (T, B, K)
         x = self._embed(ids, features)  # (T, B, E)
         resets = self._marks(ids, x.dtype)  # (T, B, 1) or None
-        outputs, hs, cs = [], [], []
+        outputs, states = [], []
         below = x
         for number, layer in enumerate(self.layers):
-            one = (h[number : number + 1].contiguous(), c[number : number + 1].contiguous())
-            above, (h_new, c_new) = layer(below, resets, one)  # (T, B, H), twice (1, B, H)
-            hs.append(h_new)
-            cs.append(c_new)
+            one = tuple(part[number] for part in parts)  # each (B, ...)
+            above, one = layer(below, resets, one)  # (T, B, H)
+            states.append(one)
             # Layer normalisation without weights (Ba et al. 2016): h is small at first, but the
             # logits and the next layer get numbers of the same size from the start.
             above = self._drop(F.layer_norm(above, above.shape[2:]))  # (T, B, H)
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above  # (T, B, H [+ E])
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]  # (T, B, W)
-        return top, (torch.cat(hs), torch.cat(cs))  # each (L, B, H)
+        return top, _stacked(states)  # each (L, B, ...)
 
     def _marks(self, ids: Tensor, dtype: torch.dtype) -> Tensor | None:
         """Return 1 where ids (T, B) reset the state, as (T, B, 1); None if surely none of them do.
@@ -249,6 +176,21 @@ class SequenceLSTM(nn.Module):
         )
         for weight in last:
             weight /= temperature
+
+
+def _stacked(states: Sequence[State]) -> State:
+    """Return the states of L layers, each part (B, ...), as one state, each part (L, B, ...)."""
+    return tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+
+
+def kinds_of(config: ModelConfig, vocab: Vocab, feature_sizes: tuple[int, ...]) -> dict[str, Kind]:
+    """Return the kind of every weight of a model by name, for any architecture.
+
+    The model is built without values, so sizes from a file that may be altered take no memory.
+    """
+    with torch.device("meta"):
+        weights = SequenceLSTM(config, vocab, feature_sizes).state_dict()
+    return {name: Kind(tuple(value.shape)) for name, value in weights.items()}
 
 
 def choose_device(name: str) -> torch.device:

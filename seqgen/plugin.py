@@ -13,13 +13,15 @@ The last string names the `Domain` class, which is imported only when the domain
 and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
 follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
+A plugin may also offer architectures of the network, in the group ``seqgen.architectures``
+(`ArchitectureSpec`); `seqgen.layers` has what they are made of.
+
 Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin keeps this contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
@@ -34,6 +36,8 @@ from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
 from seqgen.predictor import Predictor as Predictor
 from seqgen.requests import Request as Request
+from seqgen.specs import ArchitectureSpec as ArchitectureSpec
+from seqgen.specs import DomainSpec as DomainSpec
 from seqgen.unknown import Mended, Unknown
 
 if TYPE_CHECKING:
@@ -48,8 +52,8 @@ Ids: TypeAlias = "NDArray[np.int64]"
 #: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 2
 
-#: Entry-point group of plugins.
-GROUP = "seqgen"
+#: Entry-point groups of plugins: of domains, and of architectures.
+GROUP, ARCHITECTURE_GROUP = "seqgen", "seqgen.architectures"
 
 #: A piece has the plugin's own type; the core never looks inside.
 Piece: TypeAlias = Any
@@ -58,37 +62,16 @@ hookspec = pluggy.HookspecMarker("seqgen")
 hookimpl = pluggy.HookimplMarker("seqgen")
 
 
-@dataclass(frozen=True)
-class DomainSpec:
-    """The description of a domain, available without importing its code.
-
-    Attributes
-    ----------
-    name : str
-        One lower-case word; the name of the entry point.
-    summary : str
-        One line for `seqgen domains`.
-    suffixes : tuple of str
-        Suffixes of the files that the domain reads, in lower case, such as ``.mid``.
-    implementation : str
-        Place of the `Domain` class: ``"package.module:Class"``.
-    contract : int
-        The `CONTRACT` that the plugin was written for: write 2. A spec without it is of contract 1.
-    """
-
-    name: str
-    summary: str
-    suffixes: tuple[str, ...]
-    implementation: str
-    contract: int = 1
-
-
 class Hooks:
-    """The hook that a plugin module implements."""
+    """The hooks of a plugin module; it implements one for each group of its entry points."""
 
     @hookspec
     def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
         """Return the domains of this module; each is named like one of its entry points."""
+
+    @hookspec
+    def seqgen_architectures(self) -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
+        """Return the architectures of this module; each is named like one of its entry points."""
 
 
 class Domain(Protocol):

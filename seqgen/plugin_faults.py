@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
-from seqgen.plugin import GROUP
+from seqgen.plugin import ARCHITECTURE_GROUP, GROUP
 from seqgen.plugin_guard import Ended
 
 P = ParamSpec("P")
@@ -35,7 +35,10 @@ LOG = logging.getLogger("seqgen.faults")
 #: Modules of the core that plugins call: an error in them belongs to their caller.
 SHARED = {
     f"seqgen.{name}"
-    for name in ("plugin", "plugin_guard", "unknown", "bounds", "files", "grammar", "options")
+    for name in (
+        *("plugin", "plugin_guard", "unknown", "bounds", "files", "grammar", "options"),
+        "layers",
+    )
 }
 
 
@@ -55,7 +58,7 @@ _REFUSES = "may raise DataError, with a message for the user, and nothing else"
 _ANY_IDS = "must work for any ids and never fail"
 _ANY_PIECE = "must work for any piece that decode returns and never fail"
 
-#: The rule of each method of `Domain`, `Codec` and `Tracker`.
+#: The rule of each method of `Domain`, `Codec`, `Tracker` and `Layer`.
 RULES = {
     # Both meet what users have: files, text, conditions.
     **{
@@ -93,7 +96,15 @@ RULES = {
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
     **{name: Rule(f"{name} of a tracker must never fail") for name in ("allowed", "forced")},
     "push": Rule("push must take any id and never fail"),
-    "__init__": Rule("a domain is built without arguments and a codec by fit, and neither fails"),
+    "__init__": Rule(
+        "a domain is built without arguments, a codec by fit and a layer from its widths, and none "
+        "fails"
+    ),
+    "start": Rule("start must return float32 tensors for any number of sequences and never fail"),
+    **{
+        name: Rule(f"{name} must take any inputs and states of the shapes in seqgen.layers")
+        for name in ("run", "before", "step")
+    },
     "__deepcopy__": Rule("a tracker must survive copy.deepcopy"),
 }
 
@@ -231,7 +242,11 @@ def _owner(frame: FrameType) -> tuple[str, str] | str | None:
 @functools.cache
 def _announced() -> dict[str, tuple[str, str]]:
     """Return the owners by the entry points alone: a reader process has loaded no domain."""
-    return {_package(point.module): distribution_of(point) for point in entry_points(group=GROUP)}
+    return {
+        _package(point.module): distribution_of(point)
+        for group in (GROUP, ARCHITECTURE_GROUP)
+        for point in entry_points(group=group)
+    }
 
 
 def _package(module: str) -> str:

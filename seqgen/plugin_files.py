@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from seqgen.discovery import Announced, offer
+from seqgen.announcements import Announced
+from seqgen.discovery import offer
 from seqgen.errors import PluginError, reason_of
 from seqgen.files import is_output
 from seqgen.plugin import CONTRACT, Domain, DomainSpec

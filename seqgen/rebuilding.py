@@ -13,8 +13,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from seqgen.announcements import Announced
 from seqgen.bounds import LARGEST
-from seqgen.discovery import Announced, codec_type, domain_names, load_domain
+from seqgen.discovery import codec_type, domain_names, load_domain
 from seqgen.errors import ChangedPlugin, PluginError, reason_of
 from seqgen.labelled import LabelledCodec
 from seqgen.labels import check_labels

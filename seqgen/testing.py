@@ -21,7 +21,8 @@ the promise is kept::
 
     check_domain("music", tmp_path, expected={"survives_files": "dynamics are not written yet"})
 
-The checks are in `seqgen.conformance`.
+`check_architecture` and `architecture_checks` do the same for an architecture. The checks are in
+`seqgen.conformance`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from pathlib import Path
 
 from seqgen.conformance import codecs as codec_promises
 from seqgen.conformance import corpora, domains, endurance, models, processes, trackers
+from seqgen.conformance.architectures import ArchitectureCheck as ArchitectureCheck
+from seqgen.conformance.architectures import architecture_checks as architecture_checks
+from seqgen.conformance.architectures import check_architecture as check_architecture
 from seqgen.conformance.outcomes import FailsAsExpected, Outcome, outcome_of
 from seqgen.conformance.subject import DEMO, Promise, subject_of
 from seqgen.conformance.subject import Material as Material

@@ -46,8 +46,8 @@ BROKEN = {
         "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): return ['music']",
         "must return DomainSpec objects, found 'music'",
     ),
-    "wrong_contract": (GOOD.replace('n", 2)', 'n", "1")'), "contract of a"),
-    "forgotten_comma": (GOOD.replace('(".x",)', '(".x")'), "suffixes of a DomainSpec must be"),
+    "wrong_contract": (GOOD.replace('n", 2)', 'n", "1")'), "contract of the DomainSpec must be"),
+    "forgotten_comma": (GOOD.replace('(".x",)', '(".x")'), "suffixes of the DomainSpec must be"),
     "other_name": (GOOD.replace("NAME", "another"), "module other_name_plugin offers another"),
 }
 

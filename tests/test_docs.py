@@ -78,6 +78,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
     assert names == {
         *(
             "README",
+            "architectures",
             "command",
             "framings",
             "handwriting",

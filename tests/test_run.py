@@ -64,12 +64,12 @@ def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
     shutil.copytree(run.folder, tmp_path / "future")
     info = json.loads((run.folder / "run.json").read_text())
     (tmp_path / "future" / "run.json").write_text(json.dumps(info | {"format": 7}))
-    with pytest.raises(RunError, match="format 7, this seqgen reads format 4"):
+    with pytest.raises(RunError, match="format 7, this seqgen reads format 5"):
         seqgen.load(tmp_path / "future")
 
 
 def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
-    for content in ("[]", "null", "{", '{"format": 4}'):
+    for content in ("[]", "null", "{", '{"format": 5}'):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(RunError, match=r"is not a run folder|is damaged"):
             seqgen.load(tmp_path)

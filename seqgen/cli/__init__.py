@@ -3,7 +3,7 @@
 Every command is a function in the module of its name, which is imported when the command runs.
 Results go to standard output; progress and everything else to the error stream.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 unusable domain, 4 unusable data, 130
+Exit status: 0 done, 1 failed, 2 wrong usage or setting, 3 unusable plugin, 4 unusable data, 130
 ended by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. After a signal the model or the pieces so far are
 kept.
 """
@@ -35,6 +35,7 @@ COMMANDS = {
     "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the installed domains, or describe one with all its options.",
+    "architectures": "List the installed architectures of the network.",
 }
 
 #: Commands for authors of plugins: ``seqgen plugins list``.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seqgen.announcements import Announced
 from seqgen.cli.printing import complain, print_json, show
-from seqgen.discovery import Announced, find_domains, load_domain
+from seqgen.discovery import find_domains, load_domain
 from seqgen.options import described
 
 

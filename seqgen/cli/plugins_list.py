@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from seqgen.announcements import (
+    ALLOWED,
+    ARCHITECTURES,
+    DOMAINS,
+    Announced,
+    announcing,
+    is_allowed,
+)
+from seqgen.architectures import offered_architectures
 from seqgen.cli.printing import complain, print_json, show
-from seqgen.discovery import ALLOWED, announcements, find_domains, is_allowed
+from seqgen.discovery import find_domains
 from seqgen.plugin import CONTRACT
 from seqgen.plugin_faults import distribution_of
 
@@ -14,7 +23,7 @@ from seqgen.plugin_faults import distribution_of
 def plugins_list(*, json: bool = False) -> None:
     """List the distributions that have plugins, what they offer, and those that are refused.
 
-    Only the small modules that announce domains are imported. The environment variable
+    Only the small modules that announce something are imported. The environment variable
     SEQGEN_PLUGINS names the distributions that are loaded, separated by commas; by default all.
 
     Parameters
@@ -38,41 +47,55 @@ def found_plugins() -> list[dict[str, Any]]:
     ``state`` is "loaded" if all that a plugin offers can be used, "refused" if something cannot,
     or "left out" if SEQGEN_PLUGINS does not name it.
     """
-    domains: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for each in find_domains():
-        about = {
-            "name": each.name,
-            "state": "loaded" if each.status == "ok" else "refused",
-            "summary": each.summary,
-            "formats": list(each.suffixes),
-            "contract": each.spec.contract if each.spec else None,
-            "problem": each.problem,
-        }
-        domains[each.distribution, each.version].append(about)
-    found = [
+    offers: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(_nothing)
+    for kind, found in (("domains", find_domains()), ("architectures", offered_architectures())):
+        for each in found:
+            offers[each.distribution, each.version][kind].append(_about(each))
+    plugins = [
         {
             "distribution": distribution,
             "version": version,
-            "state": "refused" if any(each["state"] == "refused" for each in offered) else "loaded",
-            "domains": offered,
+            "state": "refused"
+            if any(each["state"] == "refused" for kind in offered.values() for each in kind)
+            else "loaded",
+            **offered,
         }
-        for (distribution, version), offered in domains.items()
+        for (distribution, version), offered in offers.items()
     ]
-    known = {distribution_of(point) for point in announcements()}
-    found += [
-        {"distribution": name, "version": version, "state": "left out", "domains": []}
+    known = {
+        distribution_of(point) for kind in (DOMAINS, ARCHITECTURES) for point in announcing(kind)
+    }
+    plugins += [
+        {"distribution": name, "version": version, "state": "left out", **_nothing()}
         for name, version in known
         if not is_allowed(name)
     ]
-    return sorted(found, key=lambda plugin: str(plugin["distribution"]))
+    return sorted(plugins, key=lambda plugin: str(plugin["distribution"]))
+
+
+def _nothing() -> dict[str, list[dict[str, Any]]]:
+    return {"domains": [], "architectures": []}
+
+
+def _about(found: Announced) -> dict[str, Any]:
+    """Return a domain or an architecture as JSON."""
+    return {
+        "name": found.name,
+        "state": "loaded" if found.status == "ok" else "refused",
+        "summary": found.summary,
+        "formats": list(found.suffixes),
+        "contract": found.spec.contract if found.spec else None,
+        "problem": found.problem,
+    }
 
 
 def _show_plugin(plugin: dict[str, Any]) -> None:
     left_out = f" by {ALLOWED}" if plugin["state"] == "left out" else ""
     show(f"{plugin['distribution']} {plugin['version']}: {plugin['state']}{left_out}")
-    for domain in plugin["domains"]:
-        contract = f"contract {domain['contract'] or 'unknown'}"
-        if domain["contract"] not in (None, CONTRACT):
-            contract += f" in place of {CONTRACT}"
-        about = f"{contract}; reads {' '.join(domain['formats'])}"
-        show(f"  domain {domain['name']}: {domain['problem'] or about}")
+    for noun, offered in (("domain", plugin["domains"]), ("architecture", plugin["architectures"])):
+        for each in offered:
+            contract = f"contract {each['contract'] or 'unknown'}"
+            if each["contract"] not in (None, CONTRACT):
+                contract += f" in place of {CONTRACT}"
+            reads = f"; reads {' '.join(each['formats'])}" if each["formats"] else ""
+            show(f"  {noun} {each['name']}: {each['problem'] or contract + reads}")

@@ -94,7 +94,6 @@ def train(
     """
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.discovery import load_domain
-    from seqgen.model import choose_device
     from seqgen.run.folder import load
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
@@ -103,7 +102,7 @@ def train(
     check_folder(out, found.suffixes, "the model and its reports go into this folder")
     if out is not None:
         refuse_trained(out, overwrite)
-    choose_device(training.device)
+    _check_network(model, training)
     if tensorboard:
         require_tensorboard()
     before = None if start is None else load(start, training.device)
@@ -133,6 +132,15 @@ def train(
         print_json(run.info)
     else:
         show(run.folder)
+
+
+def _check_network(model: ModelConfig, training: TrainConfig) -> None:
+    """Refuse a device or an architecture that is not there, before files are read."""
+    from seqgen.architectures import load_architecture
+    from seqgen.model import choose_device
+
+    choose_device(training.device)
+    load_architecture(model.architecture)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class NothingToCheck(Exception):
 def subject_of(name: str, codec_name: str, material: Material = DEMO) -> Subject:
     """Return the subject for a codec of a domain; it is made once."""
     domain, found = load_domain(name)
-    assert found.spec is not None
+    assert isinstance(found.spec, DomainSpec)
     files = find_files(domain, found, list(material.files)).files
     assert files, "there is no file: `demo` returned none"
     chosen = [files[round(at)] for at in np.linspace(0, len(files) - 1, min(FILES, len(files)))]

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from seqgen.announcements import Announced
 from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
-from seqgen.discovery import Announced, codec_type
+from seqgen.discovery import codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
 from seqgen.labelled import LabelledCodec
 from seqgen.labels import Labelled

@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from seqgen.announcements import Announced
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.data.corpus import Corpus, CorpusWriter
 from seqgen.data.finding import Sources, find_files, held_out_files, shown
@@ -33,7 +34,7 @@ from seqgen.data.labelling import Census, Labelling, Source
 from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.data.weighing import Weighing, weight_of
-from seqgen.discovery import Announced, load_domain, source_digest
+from seqgen.discovery import load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
 from seqgen.labelled import LabelledCodec

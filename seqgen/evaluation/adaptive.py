@@ -28,7 +28,8 @@ from seqgen.data.spans import Span
 from seqgen.evaluation.loss import batch_logits, target_nats
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
-from seqgen.model import SequenceLSTM, State
+from seqgen.layers import State
+from seqgen.model import SequenceLSTM
 from seqgen.plugin import Ids, Piece
 from seqgen.plugin_faults import naming_faults
 from seqgen.run.folder import Run
@@ -107,8 +108,8 @@ class Follower:
 
     def _gradient(self, batch: Batch) -> tuple[NDArray[np.float64], torch.Tensor]:
         """Return the nats ``(T,)`` and the gradient ``(W,)`` of their mean; update its squares."""
-        nats, (h, c) = _token_nats(self.model, batch, self._state)
-        self._state = (h.detach(), c.detach())
+        nats, after = _token_nats(self.model, batch, self._state)
+        self._state = tuple(part.detach() for part in after)
         mean = nats.sum() / max(batch.counted, 1)
         parts = torch.autograd.grad(mean, self._parameters)
         gradient = torch.cat([part.flatten() for part in parts])

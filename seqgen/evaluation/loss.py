@@ -25,7 +25,8 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.grammar import unpacked
-from seqgen.model import SequenceLSTM, State
+from seqgen.layers import State
+from seqgen.model import SequenceLSTM
 
 #: Number of spans read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256
@@ -83,7 +84,7 @@ def permitted(targets: Tensor, allowed: Tensor) -> Tensor:
 def batch_logits(
     model: SequenceLSTM, batch: Batch, state: State | None
 ) -> tuple[Tensor, Tensor, Tensor, State]:
-    """Read a batch on the model's device; without a state, begin with zeros.
+    """Read a batch on the model's device; without a state, begin at the start.
 
     Returns
     -------
@@ -107,10 +108,10 @@ def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor,
 
     `state` counts only if the batch carries it on.
     """
-    *rows, (h, c) = batch_logits(model, batch, state if batch.carried else None)
+    *rows, after = batch_logits(model, batch, state if batch.carried else None)
     # Steps first, as the network made them: the logits are not copied.
     logits, targets, allowed = (row.transpose(0, 1).flatten(0, 1) for row in rows)  # (T B, ...)
-    return target_nats(logits, targets, allowed, "sum"), (h.detach(), c.detach())
+    return target_nats(logits, targets, allowed, "sum"), tuple(part.detach() for part in after)
 
 
 class Predicted(NamedTuple):
@@ -147,7 +148,7 @@ class Predicted(NamedTuple):
 
 
 def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
-    """Predict the targets of spans side by side; every span begins with state 0.
+    """Predict the targets of spans side by side; every span begins at the start.
 
     A span that has ended leaves the batch. No logits are computed for steps that do not count.
     """
@@ -157,7 +158,7 @@ def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
         going = np.array([len(group[lane]) > low for lane in lanes])
         if not going.all():
             lanes, rows = lanes[going], torch.from_numpy(np.flatnonzero(going)).to(device)
-            state = (state[0][:, rows], state[1][:, rows])
+            state = tuple(part[:, rows] for part in state)
         if not len(lanes):
             return
         window = _side_by_side(model, [group[lane].cut(low, low + WINDOW) for lane in lanes])

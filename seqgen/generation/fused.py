@@ -104,14 +104,15 @@ class FusedStepper:
         """Copy the sequences."""
         return _copy(state[:, rows])
 
-    def export(self, state: Floats) -> tuple[Floats, Floats]:
+    def export(self, state: Floats) -> tuple[Floats, ...]:
         """Return h and c as (L, B, H)."""
         layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
         h, c = layers[..., : self._hidden].swapaxes(1, 2)
         return h.copy(), c.copy()
 
-    def restore(self, h: Floats, c: Floats) -> Floats:
-        """Pad and align."""
+    def restore(self, parts: tuple[Floats, ...]) -> Floats:
+        """Pad and align h and c."""
+        h, c = parts
         state = self.start(h.shape[1])
         layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
         layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)

@@ -67,20 +67,21 @@ class Primed:
     ----------
     ids : int64 array (N,)
         The prompt.
-    h, c : float32 array (L, 1, H)
-        The state after START and ``ids[:-1]``; the first step reads the last token.
+    state : tuple of float32 array (L, 1, ...)
+        The state after START and ``ids[:-1]``, such as h and c of an LSTM. The first step reads the
+        last token.
     vocab_digest : str
         Digest of the model's vocabulary.
     """
 
     ids: Ids
-    h: NDArray[np.float32] = field(repr=False)
-    c: NDArray[np.float32] = field(repr=False)
+    state: tuple[NDArray[np.float32], ...] = field(repr=False)
     vocab_digest: str = field(repr=False)
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file."""
-        tensors: dict[str, NDArray[Any]] = {"ids": self.ids, "h": self.h, "c": self.c}
+        tensors: dict[str, NDArray[Any]] = {"ids": self.ids}
+        tensors |= {f"state.{number}": part for number, part in enumerate(self.state)}
         about = {"vocab_digest": self.vocab_digest}
         write_atomic(Path(path), safetensors.numpy.save(tensors, about))
 
@@ -93,10 +94,15 @@ class Primed:
         DataError
             If the file holds no primed state.
         """
-        kinds = {"ids": Kind((ANY,), "I64"), "h": Kind((ANY, 1, ANY)), "c": Kind((ANY, 1, ANY))}
         try:
             file = TensorFile(Path(path))
-            return cls(**file.read(kinds), vocab_digest=file.about.get("vocab_digest", ""))
+            kinds = {"ids": Kind((ANY,), "I64")}
+            for number in range(len(file.kinds) - 1):
+                name = f"state.{number}"
+                found = file.kinds.get(name, Kind(()))
+                kinds[name] = Kind((ANY, 1, *[ANY] * (len(found.shape) - 2)))
+            ids, *state = file.read(kinds).values()
+            return cls(ids, tuple(state), file.about.get("vocab_digest", ""))
         except ValueError as error:
             raise DataError(
                 f"{path} holds no primed state ({error}); make one with prime"

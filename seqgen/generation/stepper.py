@@ -1,7 +1,8 @@
 """The interface of a model that reads and writes step by step, and the choice of a stepper.
 
-`seqgen.generation.fused` is the stepper for the processor. `seqgen.generation.torch_stepper` runs
-the model's own forward call on any device, and is the reference.
+`seqgen.generation.fused` is the stepper for the core's LSTM on the processor.
+`seqgen.generation.torch_stepper` runs the forward call of any model on any device, and is the
+reference.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.config import CORE
 from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
 
@@ -76,11 +78,11 @@ class Stepper(Protocol):
         """Return the state of some sequences, in the given order; rows may be repeated."""
         ...
 
-    def export(self, state: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return a state as h and c, each ``(L, B, H)``, the same for every stepper."""
+    def export(self, state: Any) -> tuple[NDArray[np.float32], ...]:
+        """Return the parts of a state, each ``(L, B, ...)``, the same for every stepper."""
         ...
 
-    def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> Any:
+    def restore(self, parts: tuple[NDArray[np.float32], ...]) -> Any:
         """Return the state for what `export` returned."""
         ...
 
@@ -91,12 +93,15 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
     Raises
     ------
     ConfigError
-        If 8-bit weights are requested on another device than the processor.
+        If 8-bit weights are requested of another architecture than the core's, or on another device
+        than the processor.
     RunError
         If the weights do not fit the settings of the run.
     """
-    if run.device == "cpu" or (
-        run.device == "auto" and not (batch_size >= MANY and _gpu_in_sight())
+    own = run.model_config.architecture == CORE
+    if own and (
+        run.device == "cpu"
+        or (run.device == "auto" and not (batch_size >= MANY and _gpu_in_sight()))
     ):
         from seqgen.generation.fused import FusedStepper
 
@@ -109,6 +114,11 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
             raise RunError(
                 f"the weights in {run.folder} do not fit its settings ({error}); train again"
             ) from error
+    if int8 and not own:
+        raise ConfigError(
+            f"8-bit weights are for the architecture {CORE}, and {run.folder} has "
+            f"{run.model_config.architecture}; leave out --int8"
+        )
     if int8:
         raise ConfigError("8-bit weights are for the processor; add --device cpu")
     from seqgen.generation.torch_stepper import TorchStepper

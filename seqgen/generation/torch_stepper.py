@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.generation.sampling import Positions, Rules, choose_each
-from seqgen.model import SequenceLSTM, State
+from seqgen.layers import State
+from seqgen.model import SequenceLSTM
 from seqgen.plugin import Ids
 
 
@@ -29,8 +30,9 @@ class TorchStepper:
         self._device = next(model.parameters()).device
         self._graphs: dict[tuple[int, int], _Graph] = {}
 
+    @torch.inference_mode()
     def start(self, lanes: int) -> State:
-        """Return zeros."""
+        """Return the start of the model."""
         return self._model.start_state(lanes)
 
     @torch.inference_mode()
@@ -61,15 +63,15 @@ class TorchStepper:
     def select(self, state: State, rows: Ids) -> State:
         """Index the sequences."""
         index = torch.from_numpy(rows).to(self._device)
-        return state[0][:, index], state[1][:, index]
+        return tuple(part[:, index] for part in state)
 
-    def export(self, state: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def export(self, state: State) -> tuple[NDArray[np.float32], ...]:
         """Copy to the processor."""
-        return state[0].float().cpu().numpy(), state[1].float().cpu().numpy()
+        return tuple(part.float().cpu().numpy() for part in state)
 
-    def restore(self, h: NDArray[np.float32], c: NDArray[np.float32]) -> State:
+    def restore(self, parts: tuple[NDArray[np.float32], ...]) -> State:
         """Copy to the device."""
-        return torch.from_numpy(h).to(self._device), torch.from_numpy(c).to(self._device)
+        return tuple(torch.from_numpy(part).to(self._device) for part in parts)
 
     def _graph(self, lanes: int, width: int) -> _Graph:
         key = (1 << (lanes - 1).bit_length(), width)
@@ -105,5 +107,4 @@ class _Graph:
         for mine, given in zip(self._state, state, strict=True):
             mine[:, :lanes].copy_(given)
         self._recorded.replay()
-        h, c = self._next
-        return self._logits[:lanes], (h[:, :lanes].clone(), c[:, :lanes].clone())
+        return self._logits[:lanes], tuple(part[:, :lanes].clone() for part in self._next)

@@ -77,7 +77,7 @@ class Writer:
         if self._tracker is None:
             self._features = label_features(run.codec, primed.ids)[-1]
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
-        self.state = stepper.restore(primed.h, primed.c)
+        self.state = stepper.restore(primed.state)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
         # A tracker has to see every token before the next one is drawn.
@@ -239,7 +239,7 @@ def read_prompt(
         read = np.concatenate([[run.vocab.start], ids[:-1]]).astype(np.int64)  # (N,)
         features = checked_features(run.codec, rows, len(ids))  # (N, K)
         _, state = stepper.read(read[None], features[None], state)
-    return Primed(ids, *stepper.export(state), run.vocab.digest), tracker
+    return Primed(ids, stepper.export(state), run.vocab.digest), tracker
 
 
 def _primed(
@@ -248,8 +248,9 @@ def _primed(
     """Return the state after the prompt, and a tracker that has seen the prompt."""
     if not isinstance(prompt, Primed):
         return read_prompt(stepper, run, prompt, condition)
-    shape = (run.model_config.layers, 1, run.model_config.hidden)
-    if prompt.vocab_digest != run.vocab.digest or not prompt.h.shape == prompt.c.shape == shape:
+    shapes = [part.shape for part in stepper.export(stepper.start(1))]
+    own = prompt.vocab_digest == run.vocab.digest
+    if not own or [part.shape for part in prompt.state] != shapes:
         raise DataError(
             f"this primed state belongs to another model, not to {run.folder}; prime it again"
         )
@@ -262,4 +263,4 @@ def _primed(
     if tracker is not None:
         for token in ids.tolist():
             tracker.push(token)
-    return Primed(ids, prompt.h, prompt.c, prompt.vocab_digest), tracker
+    return Primed(ids, prompt.state, prompt.vocab_digest), tracker

@@ -23,6 +23,7 @@ def model_card(info: dict[str, Any]) -> str:
         "left out": f"{counted(corpus['duplicates'], 'duplicate piece')}, "
         f"{corpus['skipped']:,} unusable",
         "model": ", ".join(f"{name} {value}" for name, value in info["model"].items()),
+        "layers from": f"{info['architecture']['distribution']} {info['architecture']['version']}",
         **result_facts(info["result"]),
         **({"baseline": baseline_text(info["baseline"])} if "baseline" in info else {}),
         **sampling_facts(info.get("sampling")),
@@ -32,7 +33,7 @@ def model_card(info: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"""# A {info["domain"]} model
 
-Made with seqgen: an LSTM that writes {info["domain"]} token by token.
+Made with seqgen: a recurrent network that writes {info["domain"]} token by token.
 
 | | |
 |---|---|

@@ -20,9 +20,9 @@ from seqgen.plugin import CONTRACT
 from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab
 
-#: Format 3 had other names for some settings, 2 added features to the logits too, and 1 did not
-#: normalise outputs. They are refused.
-FORMAT = 4
+#: Format 4 named no architecture, 3 had other names for some settings, 2 added features to the
+#: logits too, and 1 did not normalise outputs. They are refused.
+FORMAT = 5
 
 
 class Splits(TypedDict):
@@ -46,6 +46,13 @@ class Corpus(TypedDict):
     duplicates: Many
     skipped: Many
     folder: str
+
+
+class Architecture(TypedDict):
+    """The distribution that offers the architecture, whose name is in ``model``."""
+
+    distribution: str
+    version: str
 
 
 class Plan(TypedDict):
@@ -167,6 +174,7 @@ class RunDescription(_From):
     vocab: list[str]
     vocab_digest: str
     corpus: Corpus
+    architecture: Architecture
     model: dict[str, Any]
     train: dict[str, Any]
     plan: Plan

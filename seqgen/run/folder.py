@@ -29,8 +29,10 @@ import numpy
 from numpy.typing import NDArray
 
 import seqgen
+from seqgen.architectures import load_architecture
+from seqgen.config import CORE
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, CorpusError, RunError
+from seqgen.errors import ConfigError, CorpusError, PluginError, RunError
 from seqgen.files import RUN
 from seqgen.plugin import Codec, Domain
 from seqgen.rebuilding import domain_of, load_codec, load_read_options
@@ -179,10 +181,29 @@ class Run:
     @property
     def kinds(self) -> dict[str, Kind]:
         """Shape and dtype of every weight by name, as the settings require."""
+        sizes = tuple(self.codec.feature_sizes)
         try:
-            return expected(self.model_config, self.vocab, self.codec.feature_sizes)
+            table = expected(self.model_config, self.vocab, sizes)
+            if self.model_config.architecture == CORE:
+                return table
+            self._require_architecture()
+            from seqgen.model import kinds_of
+
+            return kinds_of(self.model_config, self.vocab, sizes)
         except ConfigError as error:
             raise RunError(f"{self.folder / RUN} is damaged: {error}") from error
+
+    def _require_architecture(self) -> None:
+        """Raise `PluginError` if the architecture cannot be loaded."""
+        name, origin = self.model_config.architecture, self.info["architecture"]
+        try:
+            load_architecture(name)
+        except PluginError as error:
+            raise PluginError(
+                f"{self.folder} was made with the architecture {name!r} of "
+                f"{origin['distribution']} {origin['version']}, which cannot be loaded ({error}); "
+                f"install that version, or train again"
+            ) from error
 
     def _saved_weights(self) -> dict[str, NDArray[numpy.float32]] | None:
         """Return the best weights, or the weights to start from, or None if the folder has none."""

@@ -13,6 +13,7 @@ import numpy
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from seqgen.architectures import load_architecture
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
@@ -95,6 +96,7 @@ def create_run(
 def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
     """Return the content of ``run.json``."""
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
+    _, network = load_architecture(chosen.model.architecture)
     counts = ("key", "seed", "pieces", "longest", "tokens", "units")
     return {
         "seqgen": "run",
@@ -106,6 +108,7 @@ def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
         "corpus": {name: corpus.info[name] for name in counts}
         | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
         | {"folder": str(corpus.folder.resolve())},
+        "architecture": {"distribution": network.distribution, "version": network.version},
         "model": asdict(chosen.model),
         "train": asdict(chosen.train),
         "plan": asdict(chosen.forecast)

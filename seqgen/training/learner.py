@@ -27,12 +27,13 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats
 from seqgen.files import write_atomic
-from seqgen.model import SequenceLSTM, State
+from seqgen.layers import State, restarted
+from seqgen.model import SequenceLSTM
 from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
 from seqgen.training.parallel import World
 
-#: Share of the sequences in a batch that begin a window with the zero state. Generation begins with
+#: Share of the sequences in a batch that begin a window at the start. Generation begins with
 #: it. If pieces are long, a network that rarely sees it may depend on a state from long reading.
 FORGETTING = 0.01
 
@@ -138,7 +139,8 @@ class Learner:
         self.config = config
         self._corpus = corpus
         self._stream = self._stream_from(None)
-        self._state = model.start_state(config.batch_size // world.size)
+        start = model.start_state(config.batch_size // world.size)
+        self._state = tuple(part.detach() for part in start)
         #: Sum of the training loss since the last evaluation, in nats: ().
         self._nats = torch.zeros((), device=self._device)
         self._optimizer = torch.optim.AdamW(
@@ -156,8 +158,8 @@ class Learner:
         number.
         """
         batch = next(self._stream)
-        state = self._forgetful() if batch.carried else self._state  # two of (L, B, H)
-        nats, self._state = batch_nats(self.model, batch, state)  # (), two of (L, B, H)
+        state = self._forgetful() if batch.carried else self._state  # each (L, B, ...)
+        nats, self._state = batch_nats(self.model, batch, state)  # (), each (L, B, ...)
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
@@ -208,7 +210,7 @@ class Learner:
         self._stream = self._stream_from(place)
 
     def _forgetful(self) -> State:
-        """Return the state (L, B, H) with a few sequences set to zero.
+        """Return the state, each part (L, B, ...), with a few sequences at the start.
 
         They are the same whatever the number of processes.
         """
@@ -217,9 +219,9 @@ class Learner:
         mine = np.array_split(kept, self.world.size)[self.world.rank]
         if mine.all():
             return self._state
-        factor = torch.from_numpy(mine).to(self._state[0])[:, None]  # (B, 1)
-        h, c = self._state
-        return h * factor, c * factor
+        forgotten = torch.from_numpy(~mine).to(self._device)  # (B,)
+        start = self.model.start_state(len(mine))
+        return restarted(self._state, start, forgotten, axis=1)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: one safetensors file, complete or not at all."""
@@ -289,9 +291,8 @@ class Learner:
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
         states = self.world.gather([part.cpu() for part in self._state])
         tensors["nats"] = self._nats
-        tensors["state.h"], tensors["state.c"] = (
-            torch.cat(parts, 1) for parts in zip(*states, strict=True)
-        )
+        for number, parts in enumerate(zip(*states, strict=True)):
+            tensors[f"state.{number}"] = torch.cat(parts, 1)
         for rank, numbers in enumerate(self.world.gather(self._random())):
             tensors |= {f"random.{rank}.{name}": value for name, value in numbers.items()}
         return tensors
@@ -307,8 +308,9 @@ class Learner:
                 kinds[f"optimizer.{number}.step"] = Kind(())
                 for name in ("exp_avg", "exp_avg_sq"):
                     kinds[f"optimizer.{number}.{name}"] = Kind(tuple(parameter.shape))
-        layers, _, hidden = self._state[0].shape
-        kinds |= {f"state.{name}": Kind((layers, self.config.batch_size, hidden)) for name in "hc"}
+        for number, part in enumerate(self._state):
+            layers, _, *sizes = part.shape
+            kinds[f"state.{number}"] = Kind((layers, self.config.batch_size, *sizes))
         kinds["nats"] = Kind(())
         for rank in range(self.world.size):
             for device, numbers in self._random().items():
@@ -341,8 +343,10 @@ class Learner:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self._nats = tensors["nats"].to(self._device)
         rank, size = self.world.rank, self.world.size
-        h, c = (tensors[name].chunk(size, 1)[rank] for name in ("state.h", "state.c"))
-        self._state = h.contiguous().to(self._device), c.contiguous().to(self._device)
+        self._state = tuple(
+            tensors[f"state.{number}"].chunk(size, 1)[rank].contiguous().to(self._device)
+            for number in range(len(self._state))
+        )
         torch.set_rng_state(tensors[f"random.{rank}.cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors[f"random.{rank}.cuda"], self._device)

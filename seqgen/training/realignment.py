@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from seqgen.dictation import Dictation
 from seqgen.errors import RunError
 from seqgen.generation.pieces import branch_tracker
-from seqgen.model import State
+from seqgen.layers import State
 from seqgen.plugin import Ids, Tracker
 from seqgen.plugin_checks import checked_features, next_mask
 from seqgen.run.folder import Run
@@ -107,7 +107,7 @@ class _Path:
     nats: float
     begun: Begun
     tracker: Tracker
-    memory: State  # the state of the network, each (L, 1, H)
+    memory: State  # the state of the network, each (L, 1, ...)
     expected: NDArray[np.float64]  # log-probabilities of the next token (V',), -inf if forbidden
 
 
@@ -235,14 +235,15 @@ class _Search:
         shape = count, len(tokens[0]), len(codec.feature_sizes)  # (B, T, K)
         features = checked_features(codec, flat, len(flat)).reshape(shape)
         ids = torch.tensor(tokens, device=device)  # (B, T)
-        h, c = (torch.cat([path.memory[part] for path in paths], 1) for part in (0, 1))
-        logits, (h, c) = self._model(ids, torch.from_numpy(features).to(device), (h, c))
+        together = zip(*(path.memory for path in paths), strict=True)
+        state = tuple(torch.cat(parts, 1) for parts in together)  # each (L, B, ...)
+        logits, state = self._model(ids, torch.from_numpy(features).to(device), state)
         allowed = np.array([next_mask(codec, path.tracker) for path in paths])  # (B, V')
         forbidden = torch.from_numpy(~allowed).to(device)
         logits = logits[:, -1].double().masked_fill(forbidden, -torch.inf)  # (B, V')
         expected = logits.log_softmax(-1).cpu().numpy()
         for row, path in enumerate(paths):
-            path.memory = h[:, row : row + 1], c[:, row : row + 1]
+            path.memory = tuple(part[:, row : row + 1] for part in state)
             path.expected = expected[row]
 
 

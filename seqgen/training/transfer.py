@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.config import ModelConfig
+from seqgen.config import CORE, ModelConfig
 from seqgen.errors import RunError
 from seqgen.vocab import Vocab
 
@@ -67,8 +67,15 @@ def transfer_weights(
     Raises
     ------
     RunError
-        If the feature sizes differ.
+        If the feature sizes differ, or one-hot inputs of another architecture than the core's must
+        be rearranged: only the core's layers say which weights belong to a token.
     """
+    one_hot = not model_config.embedding
+    if one_hot and model_config.architecture != CORE and old.digest != new.digest:
+        raise RunError(
+            f"the architecture {model_config.architecture!r} with one-hot inputs keeps its "
+            f"vocabulary; train a new run, with an embedding"
+        )
     if feature_sizes_old != feature_sizes_new:
         raise RunError(
             f"the model has features of sizes {_listed(feature_sizes_old)}, the new corpus has "

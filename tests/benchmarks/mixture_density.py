@@ -37,7 +37,8 @@ from torch.nn import functional as F
 import seqgen
 from seqgen.data.batches import IGNORE
 from seqgen.evaluation.loss import LANES
-from seqgen.model import ResetLSTM, State
+from seqgen.layers import State
+from seqgen.lstm import ResetLSTM
 from seqgen.training.learner import FORGETTING
 from seqgen.training.loop import learning_rate
 
@@ -135,7 +136,7 @@ class MixtureLSTM(nn.Module):
             x = x + table(features[:, :, number])
         hs, cs = [], []
         for number, layer in enumerate(self.layers):
-            one = tuple(part[number : number + 1].contiguous() for part in state)
+            one = tuple(part[number] for part in state)
             x, (h, c) = layer(x, ends, one)
             hs.append(h)
             cs.append(c)
@@ -148,7 +149,7 @@ class MixtureLSTM(nn.Module):
         ).view(kinds.shape)
         moves = (kinds == DRAW) | (kinds == MOVE)
         nats = nats - self.log_density(given[..., 3:], steps) * moves
-        return nats.transpose(0, 1), (torch.cat(hs), torch.cat(cs))
+        return nats.transpose(0, 1), (torch.stack(hs), torch.stack(cs))
 
     def log_density(self, given: Tensor, steps: Tensor) -> Tensor:
         """Return the log-density of steps ``(T, B, 2)`` under mixtures ``(T, B, 6 M)``."""

@@ -3,10 +3,10 @@
 Also the tracker of codecs that define none: it follows features and masks.
 
 Plugin authors build the rows of `Codec.masks` with `packed`. A grammar whose masks come from few
-rows packs them once and indexes them::
+rows packs them once and says which row each position has::
 
     ROWS = packed([[True, True, False], [False, False, True]])  # (2, 1): two ids and END
-    masks = ROWS[states]  # (N + 1, 1): states (N + 1,) are the row of each position
+    masks = IndexedMasks(ROWS, states)  # (N + 1, 1): states (N + 1,) are the row of each position
 
 Next: `seqgen.evaluation.loss` takes the loss over allowed ids only.
 """
@@ -14,13 +14,14 @@ Next: `seqgen.evaluation.loss` takes the loss over allowed ids only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
+    from numpy.typing import ArrayLike
 
 #: Ids whose masks `packed_in_parts` holds unpacked.
 PART = 1024
@@ -66,6 +67,38 @@ def width(count: int) -> int:
     return -(-count // 8)
 
 
+@dataclass(frozen=True)
+class IndexedMasks:
+    """Packed masks ``(N + 1, W)`` of a grammar that has few different rows.
+
+    Only parts become arrays, so the masks of a long piece with many ids take little memory.
+
+    Attributes
+    ----------
+    table : uint8 array (S, W)
+        The different rows.
+    rows : integer array (N + 1,)
+        The row of the table that each position has.
+    """
+
+    table: NDArray[np.uint8]
+    rows: NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: Any) -> NDArray[np.uint8]:
+        return np.asarray(self.table[self.rows[part]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        # NumPy makes an array of all masks with this.
+        return np.asarray(self[:], dtype)
+
+
+#: Masks of a piece: packed rows, or few rows and which of them each position has.
+Masks: TypeAlias = "NDArray[np.uint8] | IndexedMasks"
+
+
 class Described(Protocol):
     """The part of `seqgen.plugin.Codec` that says what each position of a piece is like."""
 
@@ -75,7 +108,7 @@ class Described(Protocol):
     def features(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the features ``(N + 1, K)`` of ids ``(N,)``."""
 
-    def masks(self, ids: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+    def masks(self, ids: NDArray[np.int64]) -> Masks | None:
         """Return the packed masks ``(N + 1, W)`` of ids ``(N,)``, or None."""
 
 

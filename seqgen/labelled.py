@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
-from seqgen.grammar import packed, unpacked
+from seqgen.grammar import IndexedMasks, Masks, packed, unpacked
 from seqgen.header import Field, Header, Wanted
 from seqgen.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
 from seqgen.plugin import Codec, Ids, Piece, Tracker
@@ -235,17 +235,26 @@ class LabelledCodec(Codec):
         rows[: self.header_fields.open_positions(ids)] = 0
         return np.concatenate([rows, labels], axis=1)
 
-    def masks(self, ids: Ids) -> NDArray[np.uint8] | None:
+    def masks(self, ids: Ids) -> Masks | None:
         """Return the codec's masks without label tokens; a header position allows one label."""
         rows = self.codec.masks(self.payload(ids))
         if rows is None:
             return None
-        wide = np.zeros((len(rows), len(self.vocab) + 1), bool)
-        narrow = unpacked(rows, self._count + 1)  # (M + 1, n + 1)
-        wide[:, : self._count], wide[:, -1] = narrow[:, :-1], narrow[:, -1]
-        masks, header = packed(wide)[self._places(ids)], packed(self.header_fields.masks(ids))
+        places, header = self._places(ids), packed(self.header_fields.masks(ids))
+        if isinstance(rows, IndexedMasks):
+            numbers = rows.rows[places].astype(np.int64)
+            numbers[: len(header)] = len(rows.table) + np.arange(len(header))
+            return IndexedMasks(np.concatenate([self._widened(rows.table), header]), numbers)
+        masks = self._widened(rows)[places]
         masks[: len(header)] = header
         return masks
+
+    def _widened(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the codec's masks ``(M, W)`` with label tokens, which are forbidden."""
+        wide = np.zeros((len(rows), len(self.vocab) + 1), bool)
+        narrow = unpacked(rows, self._count + 1)  # (M, n + 1)
+        wide[:, : self._count], wide[:, -1] = narrow[:, :-1], narrow[:, -1]
+        return packed(wide)
 
     def _places(self, ids: NDArray[Any]) -> Ids:
         """Return the position in the payload of every position of a piece ``(N + 1,)``."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqgen.dictation import Dictation
+    from seqgen.grammar import Masks
 
 #: Token ids of a piece.
 Ids: TypeAlias = "NDArray[np.int64]"
@@ -299,12 +300,12 @@ class Codec(Protocol):
         name = type(self).__name__  # A body of a single raise would make the method abstract.
         raise PluginError(f"{name} has feature_sizes but no features(); tell its authors")
 
-    def masks(self, ids: Ids) -> NDArray[np.uint8] | None:
+    def masks(self, ids: Ids) -> Masks | None:
         """Return which ids may come at each position of ids ``(N,)``, such as legal chess moves.
 
         Row i is the mask of ``tracker()`` after ``ids[:i]``, END last, as bits ``(N + 1, W)`` from
-        `seqgen.grammar.packed`. Losses then count allowed ids only. All tokens of training pieces
-        are allowed. Return None for every piece or for none.
+        `seqgen.grammar.packed`, or as `seqgen.grammar.IndexedMasks`. Losses then count allowed ids
+        only. All tokens of training pieces are allowed. Return None for every piece or for none.
         """
         return None
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import PluginError
-from seqgen.grammar import width
+from seqgen.grammar import IndexedMasks, Masks, width
 from seqgen.plugin import Codec, Domain, Ids, Tracker
 from seqgen.plugin_faults import method_text
 
@@ -92,7 +92,7 @@ def checked_mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
     return array
 
 
-def checked_masks(codec: Codec, rows: Any, count: int) -> NDArray[np.uint8]:
+def checked_masks(codec: Codec, rows: Any, count: int) -> Masks:
     """Return packed masks ``(count, W)``; W is 0 for a codec without masks, which returns None.
 
     Raises
@@ -104,17 +104,39 @@ def checked_masks(codec: Codec, rows: Any, count: int) -> NDArray[np.uint8]:
         if mask_width(codec):
             raise _fault(codec, "masks", "for every piece or for none", "None for some pieces")
         return np.zeros((count, 0), np.uint8)
-    array, ids = np.asarray(rows), len(codec.vocab) + 1
+    if isinstance(rows, IndexedMasks):
+        used = _used_rows(codec, rows, count)
+        empty = _empty_masks(codec, rows.table[used], len(used))
+        places = [f"in row {used[at]}" for at in empty]
+    else:
+        rows = np.asarray(rows)
+        places = [f"at position {at}" for at in _empty_masks(codec, rows, count)[:1]]
+    if places:
+        raise _fault(codec, "masks", "that allow at least one id", f"none {places[0]}")
+    checked: Masks = rows
+    return checked
+
+
+def _used_rows(codec: Codec, masks: IndexedMasks, count: int) -> Ids:
+    """Return the rows of a table of masks that some position has."""
+    rows, size = np.asarray(masks.rows), len(masks.table)
+    if rows.shape != (count,) or rows.dtype.kind not in "iu":
+        raise _fault(codec, "rows of masks", f"as {count} whole numbers", _shown(rows))
+    if not 0 <= rows.min() <= rows.max() < size:
+        found = f"{rows.min()} to {rows.max()}"
+        raise _fault(codec, "rows of masks", f"as numbers below {size}", found)
+    return np.flatnonzero(np.bincount(rows))
+
+
+def _empty_masks(codec: Codec, array: NDArray[Any], count: int) -> Ids:
+    """Return which of `count` packed masks allow nothing; raise `PluginError` if they are none."""
+    ids = len(codec.vocab) + 1
     if array.shape != (count, width(ids)) or array.dtype != np.uint8:
         expected = f"as uint8 ({count}, {width(ids)}), packed by seqgen.grammar.packed"
         raise _fault(codec, "masks", expected, _shown(array))
     if (array[:, -1] & (0xFF >> (ids - 1) % 8 + 1)).any():
         raise _fault(codec, "masks", f"of {ids} ids", "bits after that of END")
-    empty = ~array.any(axis=1)  # (count,)
-    if empty.any():
-        found = f"none at position {int(empty.argmax())}"
-        raise _fault(codec, "masks", "that allow at least one id", found)
-    return array
+    return np.flatnonzero(~array.any(axis=1))
 
 
 def mask_width(codec: Codec) -> int:

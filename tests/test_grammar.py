@@ -22,7 +22,9 @@ from seqgen.data.batches import FRAMINGS, IGNORE, TrainingStream
 from seqgen.errors import DataError
 from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
-from seqgen.grammar import PART, packed, packed_in_parts, unpacked
+from seqgen.grammar import PART, IndexedMasks, packed, packed_in_parts, unpacked
+from seqgen.labelled import LabelledCodec
+from seqgen.labels import Label, Labelled
 from seqgen.model import SequenceLSTM
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
@@ -45,6 +47,13 @@ class GroupCodec(CharacterCodec):
 
     def tracker(self, condition: object = None) -> "GroupTracker":
         return GroupTracker(self)
+
+
+class IndexedCodec(GroupCodec):
+    """The same masks as few rows, and which of them each position has."""
+
+    def masks(self, ids: np.ndarray) -> IndexedMasks:
+        return IndexedMasks(self.rows, np.append(len(self.rows) - 1, ids))
 
 
 class FreeCodec(GroupCodec):
@@ -215,6 +224,22 @@ def test_ngrams_share_the_probability_among_allowed_ids() -> None:
         alone = inside & (masks.sum(axis=1) == 1)
         assert (found[alone] == 1).all()
     assert total == pytest.approx(np.ones((41, 4)))
+
+
+def test_indexed_masks_are_the_same_grammar(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Text, "codecs", {"group": GroupCodec, "indexed": IndexedCodec})
+    whole, indexed = (corpus_of(tmp_path / name, name) for name in ("group", "indexed"))
+    model = model_of(whole)
+    assert evaluate(model, whole) == evaluate(model, indexed)
+    label = Label("site", "", {"x": 1})
+    ids = LabelledCodec(whole.codec, [label]).encode(Labelled({"site": "x"}, "a1;b1;"))
+    for piece in (ids, ids[:1], ids[:0], ids[::-1]):
+        one, two = (
+            LabelledCodec(corpus.codec, [label]).masks(piece) for corpus in (whole, indexed)
+        )
+        assert isinstance(two, IndexedMasks) and len(two) == len(piece) + 1
+        np.testing.assert_array_equal(two, one)
+        np.testing.assert_array_equal(two[-1], one[-1])
 
 
 def test_both_baselines_know_the_grammar(codecs, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import seqgen
 from seqgen.config import LimitConfig
 from seqgen.errors import PluginError
-from seqgen.grammar import packed, unpacked
+from seqgen.grammar import IndexedMasks, packed, unpacked
 from seqgen.plugin_checks import checked_masks
 
 
@@ -72,6 +72,30 @@ def test_masks_of_a_piece(rows, expected) -> None:
     codec = SimpleNamespace(vocab="abcdefghi")
     with pytest.raises(PluginError, match=f"must give masks .*{expected}"):
         checked_masks(codec, rows, 4)
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "expected"),
+    [
+        ([[1, 0]], [0, 0, 0], "rows of masks as 4 whole numbers"),
+        ([[1, 0]], [0.0, 0.0, 0.0, 0.0], "rows of masks as 4 whole numbers"),
+        ([[1, 0]], [0, 0, 0, 1], "rows of masks as numbers below 1, found 0 to 1"),
+        ([[1, 0]], [0, 0, 0, -1], "rows of masks as numbers below 1, found -1 to 0"),
+        ([[1, 0], [255, 255]], [0, 0, 0, 1], "masks of 10 ids"),
+        ([[1, 0], [0, 0]], [0, 0, 0, 1], "at least one id, found none in row 1"),
+    ],
+)
+def test_indexed_masks_of_a_piece(table, rows, expected) -> None:
+    codec = SimpleNamespace(vocab="abcdefghi")
+    masks = IndexedMasks(np.array(table, np.uint8), np.array(rows))
+    with pytest.raises(PluginError, match=f"must give .*{expected}"):
+        checked_masks(codec, masks, 4)
+
+
+def test_rows_that_no_position_has_may_be_empty() -> None:
+    codec = SimpleNamespace(vocab="abcdefghi")
+    masks = IndexedMasks(np.array([[0, 0], [1, 0]], np.uint8), np.ones(4, np.uint8))
+    assert checked_masks(codec, masks, 4) is masks
 
 
 def test_right_masks_of_a_piece() -> None:

@@ -89,7 +89,7 @@ def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
         rows = checked_masks(codec, codec.masks(ids), len(ids) + 1)
         tracker = codec.tracker()
         assert tracker is not None, "masks, but tracker() is None"
-        for position, row in enumerate(unpacked(rows, count)):
+        for position, row in enumerate(unpacked(rows[:], count)):
             given = next_mask(codec, tracker)
             more, less = (np.flatnonzero(each).tolist() for each in (given & ~row, row & ~given))
             assert not more, f"the tracker allows ids {more} more at position {position}"
@@ -109,7 +109,7 @@ def masks_allow_real_pieces(subject: Subject, folder: Path) -> None:
     for number, piece in enumerate(subject.pieces):
         ids = np.append(codec.encode(piece), len(codec.vocab))  # (N + 1,), END last
         rows = checked_masks(codec, codec.masks(ids[:-1]), len(ids))
-        allowed = np.take_along_axis(unpacked(rows, len(codec.vocab) + 1), ids[:, None], axis=1)
+        allowed = np.take_along_axis(unpacked(rows[:], len(codec.vocab) + 1), ids[:, None], axis=1)
         wrong = np.flatnonzero(~allowed)
         assert not len(wrong), (
             f"masks forbid id {ids[wrong[0]]} at position {wrong[0]} of piece {number}, from which "

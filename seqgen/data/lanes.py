@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
+from seqgen.grammar import Masks
 from seqgen.plugin import Codec, Ids
 from seqgen.plugin_checks import checked_features, checked_masks
 from seqgen.vocab import Vocab
@@ -61,17 +62,17 @@ class CodecRows(NamedTuple):
     ----------
     features : int64 array (N + 1, K)
         K may be 0.
-    allowed : uint8 array (N + 1, W)
+    allowed : Masks (N + 1, W)
         Packed masks of the ids that may come (`seqgen.grammar`). W is 0 for a codec without masks,
         which allows every id everywhere.
     """
 
     features: NDArray[np.int64]
-    allowed: NDArray[np.uint8]
+    allowed: Masks
 
-    def cut(self, first: int, end: int) -> CodecRows:
-        """Return the rows ``first .. end``."""
-        return CodecRows(self.features[first:end], self.allowed[first:end])
+    def cut(self, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return features and masks of the positions ``first .. end`` as arrays."""
+        return self.features[first:end], self.allowed[first:end]
 
 
 def codec_rows(codec: Codec, ids: Ids) -> CodecRows:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Within, check_fields
+from seqgen.plugin import Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
+from seqgen_text.text_codec import TextCodec
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
 CHUNK = 2**16
@@ -39,7 +40,7 @@ class CharacterOptions:
         check_fields(self)
 
 
-class CharacterCodec(Codec):
+class CharacterCodec(TextCodec):
     """One token for each character of the corpus, in the order of code points.
 
     Lossless, except that characters rarer than the option `rarest` are dropped. Characters of a
@@ -57,8 +58,6 @@ class CharacterCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]] = CharacterOptions
-    # Chosen by counting faults: docs/sampling.md.
-    temperature: float = 0.8
 
     def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
         boundary = BOUNDARIES[options.boundary]
@@ -154,11 +153,6 @@ class CharacterCodec(Codec):
         if not isinstance(characters, str) or not isinstance(dropped, str):
             raise DataError("characters and dropped must be texts")
         return cls(characters, dropped, options)
-
-    def place(self, ids: NDArray[np.int64], position: int) -> str:
-        """Return the line number."""
-        newlines = self.decode(ids[:position]).count("\n")
-        return f"line {newlines + 1:,}"
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count characters and UTF-8 bytes."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, NoOptions
+from seqgen_text.byte_codec import ByteCodec
 from seqgen_text.characters import CharacterCodec
 from seqgen_text.tables import SUFFIXES, Columns, read_table
 
@@ -80,7 +81,10 @@ class Text(Domain):
 
     read_options: ClassVar[type[Any]] = ReadOptions
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {"characters": CharacterCodec}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "characters": CharacterCodec,
+        "bytes": ByteCodec,
+    }
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 
     def read(

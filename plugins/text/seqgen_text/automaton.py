@@ -1,0 +1,92 @@
+"""A grammar as a table of states: what may come depends on the state, which each token moves.
+
+Tokens of one kind mean the same to the grammar. `Automaton` gives the masks of whole pieces and a
+tracker. It follows any ids, so a table says where forbidden tokens lead, too.
+
+S states, K kinds, V tokens, N ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seqgen.compiling import compiled
+from seqgen.grammar import IndexedMasks, packed
+from seqgen.plugin import Ids, Tracker
+
+
+class Automaton:
+    """A grammar of few states; the first one comes before every piece.
+
+    Parameters
+    ----------
+    kinds : int array-like (V,)
+        The kind of each token, from 0 to K - 1.
+    allowed : bool array-like (S, K + 1)
+        Kinds that may come in each state, and whether END may.
+    moves : int array-like (S, K)
+        The state after a token of each kind, also after one that is not allowed.
+    """
+
+    def __init__(self, kinds: ArrayLike, allowed: ArrayLike, moves: ArrayLike) -> None:
+        self._kinds = np.asarray(kinds, np.int64)
+        self._moves = np.asarray(moves, np.uint8)
+        by_kind = np.asarray(allowed, bool)
+        #: What may come in each state (S, V + 1).
+        self._table = np.concatenate([by_kind[:, self._kinds], by_kind[:, -1:]], axis=1)
+        self._table.flags.writeable = False
+        self._packed = packed(self._table)  # (S, W)
+
+    def masks(self, ids: Ids) -> IndexedMasks:
+        """Return `Codec.masks` of ids ``(N,)``."""
+        states = np.zeros(len(ids) + 1, np.uint8)
+        _follow(self._kinds[ids], self._moves, states)
+        return IndexedMasks(self._packed, states)
+
+    def tracker(self) -> AutomatonTracker:
+        """Return a tracker before the first token."""
+        return AutomatonTracker(self)
+
+    def allowed(self, state: int) -> NDArray[np.bool_]:
+        """Return the mask ``(V + 1,)`` of a state, read-only."""
+        mask: NDArray[np.bool_] = self._table[state]
+        return mask
+
+    def after(self, state: int, token: int) -> int:
+        """Return the state after a token."""
+        return int(self._moves[state, self._kinds[token]])
+
+
+class AutomatonTracker(Tracker):
+    """Follows one piece; copies share the automaton."""
+
+    def __init__(self, automaton: Automaton, state: int = 0) -> None:
+        self._automaton, self._state = automaton, state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AutomatonTracker:
+        return AutomatonTracker(self._automaton, self._state)
+
+    def features(self) -> tuple[int, ...]:
+        """Return nothing: text has no features."""
+        return ()
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Return the mask ``(V + 1,)`` of the state."""
+        return self._automaton.allowed(self._state)
+
+    def forced(self) -> None:
+        """Return None: a mask may allow one id only."""
+
+    def push(self, token: int) -> None:
+        """Move to the next state."""
+        self._state = self._automaton.after(self._state, token)
+
+
+@compiled
+def _follow(kinds: Ids, moves: NDArray[np.uint8], states: NDArray[np.uint8]) -> None:
+    """Write the state after each of N tokens into ``states[1:]``."""
+    for place in range(len(kinds)):
+        states[place + 1] = moves[states[place], kinds[place]]

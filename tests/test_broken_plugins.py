@@ -625,6 +625,12 @@ def test_the_sound_plugin_keeps_the_same_promises(shelf: Shelf, tmp_path: Path) 
         assert found.state == "passed", str(found)
 
 
+def test_every_promise_says_which_methods_it_is_about() -> None:
+    from seqgen.conformance.outcomes import _METHODS
+
+    assert {promise.__name__ for promise in PROMISES} == _METHODS.keys()
+
+
 def test_a_codec_that_can_encode_nothing_is_reported_once(shelf: Shelf, tmp_path: Path) -> None:
     checks = [Check("fit_fails", "tokens", each, Material(fast=True)) for each in PROMISES]
     [found] = run_checks(checks, tmp_path)

@@ -116,7 +116,8 @@ def test_a_corpus_and_a_run_keep_their_read_options(
     latin: Path, tmp_path: Path, seqgen_command
 ) -> None:
     corpus = seqgen.prepare("text", [latin], read_options={"encoding": "latin-1"})
-    assert corpus.info["read_options"] == {"encoding": "latin-1", "separator": ""}
+    kept = {"encoding": "latin-1", "separator": "", "text": "", "weight": "", "header": "auto"}
+    assert corpus.info["read_options"] == kept
     assert corpus.info["pieces"] == 12 and not corpus.info["skipped"]
     again = seqgen.prepare("text", [latin], read_options={"encoding": "latin-1"})
     other = seqgen.prepare("text", [latin], read_options={"encoding": "cp1252"})
@@ -168,7 +169,8 @@ def test_domains_describes_one_domain(seqgen_command) -> None:
     status, out, _ = seqgen_command("domains", "text", "--json")
     about = json.loads(out)
     assert about["formats"] == [".txt"] and about["write_options"] == []
-    assert [option["name"] for option in about["read_options"]] == ["encoding", "separator"]
+    names = [option["name"] for option in about["read_options"]]
+    assert names == ["encoding", "separator", "text", "weight", "header"]
     assert all(option["about"] for codec in about["codecs"] for option in codec["options"])
     status, _, err = seqgen_command("domains", "texd")
     assert status == 3 and "did you mean 'text'" in err

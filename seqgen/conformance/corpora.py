@@ -22,6 +22,8 @@ from seqgen.labels import Label, Labelled
 
 def prepares_a_corpus(subject: Subject, folder: Path) -> None:
     """`prepare` makes a corpus of good and bad files, and lists why it leaves out the bad ones."""
+    if not subject.files:
+        raise NothingToCheck("the pieces come from no files")
     bad = [folder / f"{name}{subject.spec.suffixes[0]}" for name in ("empty", "noise")]
     for path, content in zip(bad, (b"", bytes(range(256)) * 4), strict=True):
         path.write_bytes(content)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from seqgen.bounds import MOST_WEIGHT
-from seqgen.conformance.subject import FILES, NothingToCheck, Promise, Subject, usable_pieces
+from seqgen.conformance.subject import NothingToCheck, Promise, Subject, usable_pieces
 from seqgen.errors import DataError
 from seqgen.labels import Labelled, check_name
 from seqgen.options import described, options_from
@@ -95,7 +95,7 @@ def keeps_pieces_apart(subject: Subject, folder: Path) -> None:
 def knows_companions(subject: Subject, folder: Path) -> None:
     """`companions` returns the same other files every time, for files that are not there too."""
     paths = [folder / f"none{suffix}" for suffix in subject.spec.suffixes]
-    for path in [*paths, *subject.domain.demo(folder)]:
+    for path in [*paths, *subject.files]:
         first, second = (list(subject.domain.companions(path)) for _ in range(2))
         assert all(isinstance(other, Path) for other in first), f"{first} are no paths"
         assert first == second, f"of {path.name} they change"
@@ -107,7 +107,7 @@ def annotates_pieces(subject: Subject, folder: Path) -> None:
     options = subject.domain.read_options()
     found = [
         piece
-        for path in subject.domain.demo(folder)[:FILES]
+        for path in subject.files
         for piece in subject.domain.read(path, options)
         if isinstance(piece, Labelled)
     ]
@@ -164,7 +164,8 @@ def prints_nothing(subject: Subject, folder: Path) -> None:
     """Reading, encoding, decoding and writing print nothing: standard output is for results."""
     domain, codec, output = subject.domain, subject.codec, io.StringIO()
     with redirect_stdout(output):
-        usable_pieces(domain, subject.files[0])
+        for file in subject.files[:1]:
+            usable_pieces(domain, file)
         codec.encode(subject.pieces[0])
         subject.write(codec.decode(subject.ids[0]), folder / f"quiet{domain.formats[0]}")
     assert not output.getvalue(), output.getvalue()[:200]

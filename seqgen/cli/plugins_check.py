@@ -117,7 +117,7 @@ def _show_outcome(outcome: Outcome) -> None:
 def _show_speeds(speeds: Speeds) -> None:
     """Print how fast the methods of a codec are; features and masks also cost training time."""
     rates = ", ".join(
-        f"{name} {rate:,.0f} ({1e6 / rate:.2f} µs each)"
+        f"{name} {rate:,.0f} ({1e6 / rate:.3g} µs each)"
         for name, rate in speeds.tokens_per_second.items()
     )
     show(f"codec {speeds.codec}: tokens a second: {rates}; state {speeds.state:,} bytes")

@@ -266,19 +266,27 @@ class Dictation:
                 parts += [next(given), [self.advance]]
         return np.concatenate(parts).astype(np.int64)
 
+    def read(self, ids: Ids) -> tuple[list[str], list[Ids]]:
+        """Return the S symbols that any ids ``(N,)`` open, and the content tokens of each.
+
+        Content after a symbol that was left belongs to that one. Content without any symbol is
+        not returned.
+        """
+        ids, followed = np.asarray(ids, np.int64), self.follow(ids)
+        text, is_content = followed.begun, ids < self.first
+        of = followed.places[1:][is_content]
+        contents = np.split(ids[is_content], np.searchsorted(of, np.arange(1, len(text))))
+        return [self.alphabet[number] for number in text], contents[: len(text)]
+
     def spelled(self, ids: Ids) -> tuple[Ids, list[Ids]] | None:
         """Return the symbols ``(S,)`` and the content of each, so that `spell` gives these ids.
 
         None if the ids ``(N,)`` are not whole words, or have content without a symbol.
         """
-        followed = self.follow(ids)
-        text, is_content = followed.begun, ids < self.first
-        of = followed.places[1:][is_content]
-        contents = np.split(ids[is_content], np.searchsorted(of, np.arange(1, len(text))))
-        symbols = [self.alphabet[number] for number in text]
-        if not len(text) or not np.array_equal(self.spell(symbols, contents), ids):
+        symbols, contents = self.read(ids)
+        if not symbols or not np.array_equal(self.spell(symbols, contents), ids):
             return None
-        return text, contents
+        return self.numbers(symbols), contents
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the ids from `start` on, after the symbols that are announced but not left."""

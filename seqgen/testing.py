@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqgen.conformance import codecs as codec_promises
-from seqgen.conformance import corpora, domains, endurance, models, processes, trackers
+from seqgen.conformance import corpora, dictations, domains, endurance, models, processes, trackers
 from seqgen.conformance.architectures import ArchitectureCheck as ArchitectureCheck
 from seqgen.conformance.architectures import architecture_checks as architecture_checks
 from seqgen.conformance.architectures import check_architecture as check_architecture
@@ -49,6 +49,7 @@ PROMISES: tuple[Promise, ...] = (
     *domains.PROMISES,
     *codec_promises.PROMISES,
     *trackers.PROMISES,
+    *dictations.PROMISES,
     *endurance.PROMISES,
     *processes.PROMISES,
     *corpora.PROMISES,

@@ -156,7 +156,7 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     from seqgen.testing import PROMISES, check_domain
 
     page = ROOT / "docs" / "writing-a-plugin.md"
-    hook, codec, tracker, domain, _ = blocks(page, "python")
+    hook, codec, tracker, domain, _, _ = blocks(page, "python")
     package = tmp_path / "seqgen_walk"
     package.mkdir()
     (package / "__init__.py").write_text(hook)
@@ -166,8 +166,8 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-walk\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[seqgen]\nwalk = seqgen_walk\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    # Walks have no boundaries, passages and options, and are not shown while they are written.
-    assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 4
+    # The kit has ten promises about what walks do not have, such as boundaries and dictation.
+    assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 10
     walks = vars(sys.modules["seqgen_walk.domain"])
     exec(tracker, walks)
     made = walks["WalkTracker"]

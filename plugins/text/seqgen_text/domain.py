@@ -20,6 +20,7 @@ from seqgen.plugin import Codec, Domain, Labelled, NoOptions
 from seqgen_text.byte_codec import ByteCodec
 from seqgen_text.characters import CharacterCodec
 from seqgen_text.tables import SUFFIXES, Columns, read_table
+from seqgen_text.words import WordCodec
 
 #: Most characters in a piece; a longer file becomes several pieces.
 LONGEST = 2**23
@@ -84,6 +85,7 @@ class Text(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {
         "characters": CharacterCodec,
         "bytes": ByteCodec,
+        "words": WordCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (".txt",)
 

@@ -39,6 +39,15 @@ class TextCodec(Codec):
         }
 
 
+def is_whole(text: str) -> bool:
+    """Return whether a text has whole characters only, no lone surrogate."""
+    try:
+        check_whole_characters(text)
+    except DataError:
+        return False
+    return True
+
+
 def check_whole_characters(text: str) -> None:
     """Raise `DataError` if a text has half a character (a lone surrogate)."""
     try:

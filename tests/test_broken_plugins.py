@@ -169,7 +169,10 @@ ANNOUNCED = {
     "hook_raises": (HOOK.replace("return", "raise KeyError(3)\n    return"), "KeyError: 3"),
     "no_list": (HOOK.replace("return [", "return None and ["), "implements no hook"),
     "no_spec": (HOOK.replace("return [", "return ['go'] or ["), "DomainSpec objects, found 'go'"),
-    "one_suffix": (HOOK.replace('(".abc",)', '".abc"'), "suffixes of the DomainSpec must be of type"),
+    "one_suffix": (
+        HOOK.replace('(".abc",)', '".abc"'),
+        "suffixes of the DomainSpec must be of type",
+    ),
     "other_name": (HOOK.replace('"NAME"', '"else"'), "offers else"),
     "old": (HOOK.replace("contract=2", "contract=1"), "was written for contract 1"),
     "new": (HOOK.replace("contract=2", "contract=3"), "upgrade seqgen-toolkit"),

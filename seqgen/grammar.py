@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: Ids whose masks `packed_in_parts` holds unpacked.
+#: Positions whose masks are held unpacked at once.
 PART = 1024
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import ConfigError, DataError
-from seqgen.grammar import IndexedMasks, Masks, packed, unpacked
+from seqgen.grammar import PART, IndexedMasks, Masks, packed, unpacked, width
 from seqgen.header import Field, Header, Wanted
 from seqgen.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
 from seqgen.plugin import Codec, Ids, Piece, Tracker
@@ -50,25 +50,17 @@ class LabelledCodec(Codec):
     Raises
     ------
     ConfigError
-        If the codec has tokens with the same names, or boundaries.
+        If the codec cannot have one of them (`why_impossible`).
     """
 
     options_type: ClassVar[type[Any]] = object
 
     def __init__(self, codec: Codec, labels: Sequence[Label]) -> None:
         self.codec, self.labels = codec, tuple(labels)
-        if codec.boundaries:
-            raise ConfigError(
-                "a boundary token resets the state, so the model would forget labels there; leave "
-                "out the labels, or the codec's boundary"
-            )
+        for label in self.labels:
+            if reason := why_impossible(codec, label):
+                raise ConfigError(reason)
         tokens = [token for label in self.labels for token in label.tokens]
-        if taken := set(tokens) & set(codec.vocab):
-            name = min(taken).partition("=")[0]
-            raise ConfigError(
-                f"the codec has tokens such as {min(taken)!r} of its own; request them with "
-                f"--given, or give the label {name!r} another name"
-            )
         self.options, self.vocab = codec.options, (*codec.vocab, *tokens)
         self.temperature, self.min_p = codec.temperature, codec.min_p
         self.dictation = codec.dictation
@@ -250,11 +242,14 @@ class LabelledCodec(Codec):
         return masks
 
     def _widened(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the codec's masks ``(M, W)`` with label tokens, which are forbidden."""
-        wide = np.zeros((len(rows), len(self.vocab) + 1), bool)
-        narrow = unpacked(rows, self._count + 1)  # (M, n + 1)
-        wide[:, : self._count], wide[:, -1] = narrow[:, :-1], narrow[:, -1]
-        return packed(wide)
+        """Return the codec's masks ``(M, W')`` with label tokens, which are forbidden ``(M, W)``."""
+        masks = np.empty((len(rows), width(len(self.vocab) + 1)), np.uint8)
+        for first in range(0, len(rows), PART):
+            narrow = unpacked(rows[first : first + PART], self._count + 1)  # (P, n + 1)
+            wide = np.zeros((len(narrow), len(self.vocab) + 1), bool)
+            wide[:, : self._count], wide[:, -1] = narrow[:, :-1], narrow[:, -1]
+            masks[first : first + PART] = packed(wide)
+        return masks
 
     def _places(self, ids: NDArray[Any]) -> Ids:
         """Return the position in the payload of every position of a piece ``(N + 1,)``."""
@@ -344,6 +339,26 @@ class _LabelledTracker(Tracker):
         self._header.push(token)
         if self._header.length == length and token < len(self._codec.codec.vocab):
             self._tracker.push(token)
+
+
+def why_impossible(codec: Codec, label: Label) -> str:
+    """Return why a codec cannot have a label, or ""."""
+    if codec.boundaries:
+        return (
+            "a boundary token resets the state, so the model would forget labels there; leave "
+            "out the labels, or the codec's boundary"
+        )
+    if taken := set(label.tokens) & set(codec.vocab):
+        return (
+            f"the codec has tokens such as {min(taken)!r} of its own; request them with "
+            f"--given, or give the label {label.name!r} another name"
+        )
+    if label.name in codec.requests:
+        return (
+            f"{label.name}=VALUE is a request of the codec's own; give the label another name, "
+            f"such as --label {label.name}_of_file='{{}}/*'"
+        )
+    return ""
 
 
 def _request(label: Label) -> Request:

@@ -139,15 +139,38 @@ def labels_in(text: str, names: Collection[str]) -> tuple[dict[str, str], str | 
     """Return the labels in ``NAME=VALUE, NAME=VALUE``, and the rest of the text.
 
     The rest is None if nothing else is requested.
+
+    Raises
+    ------
+    DataError
+        If a label has two values.
     """
-    labels, rest = {}, []
+    labels: dict[str, str] = {}
+    rest = []
     for part in text.split(","):
         name, equals, value = part.partition("=")
-        if equals and name.strip() in names:
-            labels[name.strip()] = clean_value(value)
+        if equals and (name := name.strip()) in names:
+            labels = with_labels(labels, {name: clean_value(value)})
         else:
             rest.append(part)
     return labels, (",".join(rest).strip() or None) if labels else text
+
+
+def with_labels(labels: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Return requested labels together with more of them.
+
+    Raises
+    ------
+    DataError
+        If a label has two values.
+    """
+    for name, value in more.items():
+        if labels.get(name, value) != value:
+            raise DataError(
+                f"label {name} is requested twice, as {labels[name]!r} and as {value!r}; request "
+                f"one value"
+            )
+    return {**labels, **more}
 
 
 def content_of(piece: Any) -> Any:

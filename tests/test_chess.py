@@ -103,7 +103,14 @@ def test_wrong_moves_are_named_with_their_place() -> None:
         Chess().from_text("e4 e5 Nf3 Nf4")
     with pytest.raises(DataError, match="no move after 1-0, found 'e5'"):
         Chess().from_text("e4 1-0 e5")
+    with pytest.raises(DataError, match="a move before 1-0"):
+        Chess().from_text("1-0")
     assert CODEC.place(CODEC.encode(GAMES[0]), 23) == "move 12, black"
+
+
+def test_castling_may_be_typed_with_zeros() -> None:
+    moves = "1.e4 e5 2.Nf3 Nc6 3.Bc4 Nf6 4."
+    assert Chess().from_text(moves + "0-0") == Chess().from_text(moves + "O-O")
 
 
 def test_results_are_labels() -> None:
@@ -141,6 +148,15 @@ PGN = """[Event "?"]
 [Result "1-0"]
 
 1-0
+
+[Variant "Atomic"]
+
+1. e4 e5 *
+
+[Variant "Standard"]
+[FEN "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"]
+
+1. c4 *
 """
 
 
@@ -154,8 +170,10 @@ def test_games_that_cannot_be_used_cost_only_themselves(tmp_path: Path) -> None:
         "game 3: it cannot be read: illegal san",
         "game 4: it does not begin",
         "game 5: it has no moves",
+        "game 6: it is of the variant Atomic",
     ]
-    for error, reason in zip(found[2:], reasons, strict=True):
+    assert found[6] == Game(("c2c4",), "*")
+    for error, reason in zip(found[2:6], reasons, strict=True):
         assert isinstance(error, DataError) and str(error).startswith(reason)
 
 
@@ -165,6 +183,8 @@ def test_games_of_strong_players_alone(tmp_path: Path) -> None:
     assert list(Chess().read(path, ReadOptions(min_elo=2400))) == [
         Game(("e2e4", "e7e5", "g1f3"), "1-0")
     ]
+    path.write_text(f'[WhiteElo "{"9" * 5000}"]\n[BlackElo "2410"]\n\n1. e4 *\n')
+    assert list(Chess().read(path, ReadOptions(min_elo=2400))) == [Game(("e2e4",), "*")]
     with pytest.raises(ConfigError, match="min_elo must be from 0 to 4,000"):
         ReadOptions(min_elo=9000)
 

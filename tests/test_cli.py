@@ -59,7 +59,7 @@ def test_version(seqgen_command) -> None:
 def test_help_shows_only_defaults_that_say_something(seqgen_command, name: str) -> None:
     _, out, _ = seqgen_command(name, "--help")
     shown = unboxed(out)
-    for nothing in ("None", "False", "()", "0.0"):
+    for nothing in ("None", "False", "()", "0.0", ""):
         assert f"[default: {nothing}]" not in shown
 
 

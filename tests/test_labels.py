@@ -23,7 +23,7 @@ from seqgen.data.labelling import Census, Labelling, parse_labels
 from seqgen.errors import ConfigError, CorpusError, DataError, SeqgenError
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.generation.limits import STRIDE
-from seqgen.grammar import packed
+from seqgen.grammar import PART, packed
 from seqgen.labelled import LabelledCodec
 from seqgen.labels import Label, Labelled, check_labels
 from seqgen.plugin import Codec
@@ -204,6 +204,17 @@ def test_labels_are_lost_now_and_then_in_training(codec) -> None:
     assert shares == pytest.approx(
         {(4, 7): 0.73, (3, 7): 0.08, (4, 6): 0.08, (3, 6): 0.11}, abs=0.03
     )
+
+
+def test_masks_of_a_long_piece_are_those_of_its_parts() -> None:
+    labelled = LabelledCodec(Steps(), LABELS)
+    head = np.array([11, 13])
+    ids = np.concatenate([head, np.arange(3 * PART) % 10])
+    masks = labelled.masks(ids)
+    assert masks.shape == (len(ids) + 1, 2)
+    for last in (PART, PART + 1, 3 * PART):
+        part = np.concatenate([head, ids[2:][last - 4 : last]])
+        np.testing.assert_array_equal(masks[last + 2], labelled.masks(part)[-1])
 
 
 def test_copies_of_a_tracker_share_the_codec() -> None:
@@ -397,6 +408,10 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     assert json.loads((out / "manifest.json").read_text())["settings"]["given"] == ["site=b"]
     status, _, said = seqgen_command("generate", run.folder, "--given", "site=b, x=1")
     assert status and "takes no condition" in said
+    status, _, said = seqgen_command(
+        "generate", run.folder, "--given", "site=b", "--given", "site=a"
+    )
+    assert status and "label site is requested twice" in said
     status, _, said = seqgen_command("generate", run.folder, "--given", "u", "--given", "v")
     assert status and "labels and one thing more, found u and v" in said
     status, text, _ = seqgen_command("info", run.folder)
@@ -435,6 +450,12 @@ def test_text_that_asks_for_labels(codec) -> None:
     assert requested_labels(codec, Labelled(labels, "site=a, x")) == (labels, "x")
     assert requested_labels(codec, "Dear site, hello") == ({}, "Dear site, hello")
     assert requested_labels(unlabelled(codec), "site=b") == ({}, "site=b")
+
+
+@pytest.mark.parametrize("text", ["site=b, site=a", "site = b, year=1999, site=?"])
+def test_a_label_is_requested_once(codec, text: str) -> None:
+    with pytest.raises(DataError, match="label site is requested twice, as 'b' and as"):
+        requested_labels(codec, text)
 
 
 def test_domains_see_a_predictor_without_labels(codec) -> None:

@@ -10,6 +10,7 @@ from seqgen.data.labelling import Census, Labelling, parse_labels
 from seqgen.data.splits import SPLITS, WORDS, named_split
 from seqgen.errors import ConfigError, CorpusError, DataError
 from seqgen.labels import Label, Labelled
+from seqgen.requests import Request
 
 #: Files of lines, each with its labels before the text.
 LINES = [
@@ -54,7 +55,9 @@ def test_useful_labels_are_used_and_the_others_are_said(lines: Path) -> None:
         Label("split", "", {"TEST": 10, "dev": 10, "train": 20}),
         Label("parity", "", {"0": 15, "1": 25}),
     ]
-    assert corpus.info["labels_left_out"] == {"name": "it has 40 values in 40 pieces"}
+    assert corpus.info["labels_left_out"] == {
+        "name": "it has 40 values in 40 pieces; --label name uses it"
+    }
     assert next(corpus.origins()).facts == {"from": "it"}
     heads = [corpus.vocab.names[corpus.piece(index)[0]] for index in range(2)]
     assert heads == ["site=a", "site=b"]
@@ -93,16 +96,17 @@ def test_which_labels_are_useless() -> None:
         census.count(Labelled(labels, ""))
     assert [label.name for label in census.labels()] == ["two"]
     assert census.left_out == {
-        "one": "it has one value, 'x'",
-        "each": "it has over 300 values",
-        "few": "it has over 300 values",
-        "rare": "it has 2 values in 9 pieces",
+        "one": "it has one value, 'x'; --label one uses it",
+        "each": "it has over 300 values; --label each uses it",
+        "few": "it has over 300 values; --label few uses it",
+        "rare": "it has 2 values in 9 pieces; --label rare uses it",
     }
     census = Census(Labelling(None))
     for number in range(20):
         census.count(Labelled({f"n{name}": str(number % 2) for name in range(150)}, ""))
     assert len(census.labels()) == 16
-    assert set(census.left_out.values()) == {"there are 16 others"} and len(census.left_out) == 84
+    assert len(census.left_out) == 84
+    assert all(reason.startswith("there are 16 others; ") for reason in census.left_out.values())
 
 
 def test_a_codec_that_cannot_have_labels_gets_none_unless_asked(lines: Path) -> None:
@@ -112,6 +116,18 @@ def test_a_codec_that_cannot_have_labels_gets_none_unless_asked(lines: Path) -> 
     assert "a boundary token resets the state" in corpus.info["labels_left_out"]["site"]
     with pytest.raises(ConfigError, match="a boundary token resets the state"):
         seqgen.prepare("text", [lines], options=options, labels={"site": ""}, jobs=1)
+
+
+def test_only_labels_named_like_a_request_are_left_out(lines: Path, monkeypatch) -> None:
+    from seqgen_text.characters import CharacterCodec
+
+    requests = {"site": Request("Site of the codec's own.", "a", str)}
+    monkeypatch.setattr(CharacterCodec, "requests", requests)
+    corpus = seqgen.prepare("text", [lines], jobs=1)
+    assert "site" not in of(corpus) and of(corpus)
+    assert "site=VALUE is a request of the codec's own" in corpus.info["labels_left_out"]["site"]
+    with pytest.raises(ConfigError, match="give the label another name"):
+        seqgen.prepare("text", [lines], labels={"site": ""}, jobs=1)
 
 
 def test_scores_know_the_labels_of_pieces(lines: Path) -> None:

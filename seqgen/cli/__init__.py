@@ -52,7 +52,7 @@ WAYS_OUT |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "allow writi
 
 def shown_default(value: Any) -> str | None:
     """Return a default as the help shows it; None for one that is off or empty."""
-    if value is None or value is False or value == ():
+    if value is None or value is False or value in ((), ""):
         return None
     return f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -144,16 +144,17 @@ class Inputs:
         Raises
         ------
         DataError
-            If one cannot be read, or is empty once mended, or the tracker would follow several.
+            If one cannot be read, or is empty once mended, the tracker would follow several, or a
+            label has two values.
         """
-        from seqgen.labels import Labelled
+        from seqgen.labels import Labelled, with_labels
         from seqgen.unlabelled import requested_labels
 
         labels: dict[str, str] = {}
         others = []
         for text in given:
             requested, rest = requested_labels(self.run.codec, text)
-            labels |= requested
+            labels = with_labels(labels, requested)
             if rest is not None:
                 others.append(rest)
         if len(others) > 1:

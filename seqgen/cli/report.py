@@ -44,7 +44,7 @@ def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
 def left_out_labels(corpus: Corpus) -> list[str]:
     """Return a line for each label that pieces have and that is not used."""
     return [
-        f"label {name} is left out: {reason}; --label {name} uses it"
+        f"label {name} is left out: {reason}"
         for name, reason in corpus.info["labels_left_out"].items()
     ]
 

@@ -15,7 +15,7 @@ from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
 from seqgen.discovery import codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
-from seqgen.labelled import LabelledCodec
+from seqgen.labelled import LabelledCodec, why_impossible
 from seqgen.labels import Labelled
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
@@ -139,15 +139,12 @@ def _with_labels(codec: Codec, census: Census) -> Codec:
     ConfigError
         If the codec cannot have labels that were asked for.
     """
-    if not (labels := census.labels()):
-        return codec
-    try:
-        return LabelledCodec(codec, labels)
-    except ConfigError as error:
-        if not census.labelling.takes_found:
-            raise
-        census.left_out |= {label.name: str(error) for label in labels}
-        return codec
+    labels = census.labels()
+    if census.labelling.takes_found:
+        reasons = {label.name: why_impossible(codec, label) for label in labels}
+        census.left_out |= {name: reason for name, reason in reasons.items() if reason}
+        labels = [label for label in labels if not reasons[label.name]]
+    return LabelledCodec(codec, labels) if labels else codec
 
 
 def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:

@@ -226,7 +226,7 @@ class Census:
             if not values:
                 raise CorpusError(f"label {name!r}: no piece has one; {self._hint(name)}")
             if self.labelling.takes_found and (reason := self._useless(values, len(found))):
-                self.left_out[name] = reason
+                self.left_out[name] = f"{reason}; --label {name} uses it"
                 continue
             kept = sorted(values, key=lambda value: (-values[value], value))[:MOST_VALUES]
             few = {value: values[value] for value in sorted(kept)}

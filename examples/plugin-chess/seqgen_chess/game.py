@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -90,14 +91,16 @@ def typed_game(text: str) -> Game:
     Raises
     ------
     DataError
-        If a move is not legal.
+        If a move is not legal, or a mark is not at the end of a game with moves.
     """
     board, mark = chess.Board(), ""
     for word in text.split():
-        name = word.lstrip("0123456789.") if word not in MARKS else word
+        name = re.sub(r"^[0-9]+(\.+|$)", "", word)  # without the number of a move
         if mark:
             raise DataError(f"expected no move after {mark}, found {word!r}")
         if name in MARKS:
+            if not board.move_stack:
+                raise DataError(f"expected a move before {name}")
             mark = name
         elif name:
             board.push(_typed_move(board, name))

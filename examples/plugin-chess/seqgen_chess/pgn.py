@@ -16,6 +16,9 @@ from seqgen_chess.game import MARKS, Game, ending, game_of, result
 #: PGN's word for a game that is written but not over, so that it can be continued.
 OPEN = "unterminated"
 
+#: PGN's names for the usual chess, in lower case.
+USUAL = [name.lower() for name in chess.Board.aliases]
+
 
 @dataclass
 class _Record(chess.pgn.BaseVisitor["_Record"]):
@@ -51,11 +54,13 @@ class _Record(chess.pgn.BaseVisitor["_Record"]):
     def is_wanted(self) -> bool:
         """Whether both players have the rating that is asked for."""
         ratings = [self.headers.get(f"{side}Elo", "") for side in ("White", "Black")]
-        return all((int(text) if text.isdecimal() else 0) >= self.min_elo for text in ratings)
+        return all((int(text[:9]) if text.isdecimal() else 0) >= self.min_elo for text in ratings)
 
     def game(self) -> Game:
         """Return the game, or raise `DataError`."""
-        if self.headers.is_chess960() or "FEN" in self.headers:
+        if (variant := self.headers.get("Variant", "Standard")).lower() not in USUAL:
+            raise DataError(f"it is of the variant {variant[:50]}; leave it out")
+        if self.headers.get("FEN", chess.STARTING_FEN) != chess.STARTING_FEN:
             raise DataError("it does not begin from the usual start; leave it out")
         if self.problem:
             raise DataError(f"it cannot be read: {self.problem}")

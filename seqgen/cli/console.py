@@ -135,7 +135,7 @@ def say_corpus(corpus: Corpus) -> None:
             )
         )
     if info["skipped"]:
-        say(f"left out {len(info['skipped'])} sources that could not be used:")
+        say(f"left out {counted(len(info['skipped']), 'source')} that could not be used:")
         for entry in info["skipped"][:10]:
             say(f"  {entry['source']}: {entry['reason']}")
         if len(info["skipped"]) > 10:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
 from seqgen.unknown import OrError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.data.reading import Outcome
@@ -106,7 +107,7 @@ def say_outcome(outcome: Outcome) -> None:
     from seqgen.unknown import changes_text
 
     if outcome.skipped:
-        say(f"left out {len(outcome.skipped)} sources that could not be used:")
+        say(f"left out {counted(len(outcome.skipped), 'source')} that could not be used:")
         for entry in outcome.skipped:
             say(f"  {entry.source}: {entry.reason}")
     if outcome.changes:

@@ -242,7 +242,7 @@ class LabelledCodec(Codec):
         return masks
 
     def _widened(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the codec's masks ``(M, W')`` with label tokens, which are forbidden ``(M, W)``."""
+        """Return the codec's masks ``(M, W')`` with label tokens forbidden ``(M, W)``."""
         masks = np.empty((len(rows), width(len(self.vocab) + 1)), np.uint8)
         for first in range(0, len(rows), PART):
             narrow = unpacked(rows[first : first + PART], self._count + 1)  # (P, n + 1)

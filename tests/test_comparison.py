@@ -180,7 +180,8 @@ def test_a_parser_that_fails_on_a_sample_costs_that_one(run, tmp_path: Path, mon
         read_samples(run, folder)
 
 
-def test_what_cannot_be_compared_is_told(run, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_told(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_text.domain.Text.metrics", lambda self, one, two: {})
     folder = write_samples(run, seqgen.generate(run, 1), tmp_path / "new").folder
     with pytest.raises(ConfigError, match="the domain text has no metrics"):
         command(run.folder, folder)

@@ -9,14 +9,14 @@ import pydoc_data.topics
 import statistics
 import string
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, NoOptions
+from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions
 from seqgen_text.byte_codec import ByteCodec
 from seqgen_text.characters import CharacterCodec
 from seqgen_text.tables import SUFFIXES, Columns, read_table
@@ -131,6 +131,12 @@ class Text(Domain):
     def preview(self, piece: str) -> dict[str, bytes | str]:
         """Return the text itself."""
         return {"text/plain": piece}
+
+    def metrics(self, generated: Sequence[str], reference: Iterable[str]) -> Mapping[str, Metric]:
+        """Return the metrics of `seqgen_text.metrics`."""
+        from seqgen_text.metrics import measure
+
+        return measure(generated, reference)
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return English prose and source code from the Python installation.

@@ -6,6 +6,7 @@ Errors name the codec.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,24 @@ def checked_pieces(domain: Domain, found: Any) -> Iterable[Any]:
             f"upgrade its plugin, or tell its authors ({method_text(domain, 'read')})"
         )
     return found
+
+
+def checked_companions(domain: Domain, path: Path) -> list[Path]:
+    """Return the companions of a file.
+
+    Raises
+    ------
+    PluginError
+        If they are not paths.
+    """
+    found: Any = domain.companions(path)
+    paths = [*found] if isinstance(found, Iterable) else [found]
+    if wrong := [one for one in paths if not isinstance(one, Path)]:
+        raise PluginError(
+            f"companions must return paths, found {str(wrong[0])[:100]!r}; upgrade its plugin, or "
+            f"tell its authors ({method_text(domain, 'companions')})"
+        )
+    return paths
 
 
 def checked_ids(codec: Codec, ids: Any) -> Ids:

@@ -15,7 +15,7 @@ from seqgen_text.domain import Text
 import seqgen
 from seqgen.data.finding import find_files
 from seqgen.discovery import load_domain
-from seqgen.errors import DataError, PluginError
+from seqgen.errors import CorpusError, DataError, PluginError
 from seqgen.report.reading_back import read_samples
 
 
@@ -60,6 +60,29 @@ def test_companions_are_read_with_their_file_only(pairs: Path) -> None:
     assert sources.unread == {".more": 1} and not sources.skipped
     named = find_files(*load_domain("text"), [pairs / "b.md", pairs / "b.txt"])
     assert [path.name for path in named.files] == ["b.txt"]
+
+
+def test_companions_of_demo_files_are_no_pieces(pairs: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Text, "demo", lambda self, folder: sorted(pairs.glob("[ab].*")))
+    sources = find_files(*load_domain("text"), [])
+    assert [path.name for path in sources.files] == ["a.txt", "b.txt"]
+
+
+def test_a_companion_is_held_out_with_its_file_only(pairs: Path) -> None:
+    with pytest.raises(CorpusError, match=r"b\.md is read together with .*b\.txt; hold out"):
+        seqgen.prepare("text", [pairs], valid=[pairs / "b.md"], jobs=1)
+    corpus = seqgen.prepare("text", [pairs], valid=[pairs / "b.txt"], jobs=1)
+    held_out = [each["name"] for each in corpus.info["files"] if each["split"] == "valid"]
+    assert [Path(name).name for name in held_out] == ["b.txt"]
+
+
+@pytest.mark.parametrize("wrong", [None, "a.more", ["a.more"]])
+def test_companions_that_are_no_paths_are_a_fault(pairs: Path, monkeypatch, wrong) -> None:
+    monkeypatch.setattr(Text, "companions", lambda self, path: wrong)
+    with pytest.raises(
+        PluginError, match=r"companions must return paths, found .*tell its authors"
+    ):
+        seqgen.prepare("text", [pairs], jobs=1)
 
 
 def test_a_changed_companion_is_another_corpus(pairs: Path) -> None:

@@ -20,6 +20,7 @@ from seqgen.data.splits import Split
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
+from seqgen.plugin_checks import checked_companions
 from seqgen.storage.locks import hold, sweep
 
 #: Kinds of entries that have no suffix to count them by.
@@ -103,7 +104,7 @@ class Sources:
             # A companion has no companions: two files that name each other stay one piece.
             if path in accompanies:
                 continue
-            found = [one for one in domain.companions(path) if one != path]
+            found = [one for one in checked_companions(domain, path) if one != path]
             if found := sorted(one for one in found if why_unreadable(one) is None):
                 self.companions[path] = found
                 accompanies.update(found)
@@ -128,6 +129,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
         with hold(folder, wait=True):
             sweep(folder)
             sources.files = list(domain.demo(folder))
+        sources.set_companions_apart(domain, {})
         return sources
     files: set[Path] = set()
     others: dict[Path, str] = {}

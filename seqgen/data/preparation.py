@@ -192,6 +192,8 @@ def _search(
     ConfigError
         If files are held out without files to train on, or for test alone, or a label says the
         split as well.
+    CorpusError
+        If a companion of another file is held out.
     """
     named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
     if (for_valid or for_test) and not named:
@@ -203,7 +205,11 @@ def _search(
     if split_label and for_valid:
         raise ConfigError("the splits are given twice, by files and by a label; choose one")
     splits = held_out_files(domain, found, {"valid": for_valid, "test": for_test})
-    return find_files(domain, found, [*named, *for_valid, *for_test]), splits
+    sources = find_files(domain, found, [*named, *for_valid, *for_test])
+    for file, others in sources.companions.items():
+        if lost := next((one for one in others if one.resolve() in splits), None):
+            raise CorpusError(f"{lost} is read together with {file}; hold out {file} in its place")
+    return sources, splits
 
 
 def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[str, Any]]:

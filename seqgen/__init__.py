@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqgen.conditions.labels import Labelled
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.data.corpus import Corpus
     from seqgen.data.preparation import prepare, write_corpus
-    from seqgen.discovery import find_domains, load_domain
     from seqgen.evaluation.adaptive import adapt, score_adaptively
     from seqgen.evaluation.comparison import Comparison, compare
     from seqgen.evaluation.novelty import Novelty, measure_novelty
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
-    from seqgen.labels import Labelled
-    from seqgen.plugin_files import load_plugin
+    from seqgen.plugins.discovery import find_domains, load_domain
+    from seqgen.plugins.files import load_plugin
     from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
     from seqgen.training.creation import create_run
@@ -83,8 +83,8 @@ _HOMES = {
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
     "data.corpus": ("Corpus",),
     "data.preparation": ("prepare", "write_corpus"),
-    "discovery": ("find_domains", "load_domain"),
-    "plugin_files": ("load_plugin",),
+    "plugins.discovery": ("find_domains", "load_domain"),
+    "plugins.files": ("load_plugin",),
     "evaluation.adaptive": ("adapt", "score_adaptively"),
     "evaluation.comparison": ("Comparison", "compare"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),
@@ -93,7 +93,7 @@ _HOMES = {
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
-    "labels": ("Labelled",),
+    "conditions.labels": ("Labelled",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),
     "run.folder": ("Run", "load"),
     "training.creation": ("create_run",),

@@ -5,7 +5,7 @@
     SeqgenError                exit status 1
     ├── ConfigError            2   an invalid setting
     ├── PluginError            3   a plugin that is missing, broken or too new
-    │   └── PluginFault        3   an exception of plugin code (in seqgen.plugin_faults)
+    │   └── PluginFault        3   an exception of plugin code (in seqgen.plugins.faults)
     ├── DataError              4   an unusable file, piece or prompt
     │   └── CorpusError        4   a corpus folder that is empty, damaged or the wrong one
     ├── RunError               1   a run folder that is missing, damaged or already there

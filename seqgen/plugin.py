@@ -13,10 +13,10 @@ The last string names the `Domain` class, which is imported only when the domain
 and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
 follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
-A plugin may also offer architectures of the network, in the group ``seqgen.architectures``
-(`ArchitectureSpec`); `seqgen.layers` has what they are made of.
+A plugin may also offer architectures of the network, in the group ``seqgen.network.architectures``
+(`ArchitectureSpec`); `seqgen.network.layers` has what they are made of.
 
-Next: `seqgen.discovery` finds plugins; `seqgen.testing` checks that a plugin keeps this contract.
+Next: `seqgen.plugins.discovery` finds plugins; `seqgen.testing` checks that they keep the contract.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ import pluggy
 
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
+from seqgen.conditions.labels import Labelled as Labelled
+from seqgen.conditions.requests import Request as Request
 from seqgen.errors import DataError, PluginError
-from seqgen.labels import Labelled as Labelled
 from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
+from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
+from seqgen.plugins.specs import DomainSpec as DomainSpec
 from seqgen.predictor import Predictor as Predictor
-from seqgen.requests import Request as Request
-from seqgen.specs import ArchitectureSpec as ArchitectureSpec
-from seqgen.specs import DomainSpec as DomainSpec
 from seqgen.unknown import Mended, Unknown
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from seqgen.dictation import Dictation
+    from seqgen.conditions.dictation import Dictation
     from seqgen.grammar import Masks
 
 #: Token ids of a piece.
@@ -203,9 +203,9 @@ class Codec(Protocol):
         (which note?).
     requests : mapping of str to Request
         What can be requested with ``--given NAME=VALUE``; a fitted codec may know its values. The
-        method `tracker` reads the condition with `seqgen.requests.parse`.
+        method `tracker` reads the condition with `seqgen.conditions.requests.parse`.
     dictation : Dictation or None
-        The symbols that are dictated, if this codec writes given text (`seqgen.dictation`).
+        The symbols that are dictated, if this codec writes given text.
     limited : bool
         Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
     """

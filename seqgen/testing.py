@@ -40,10 +40,10 @@ from seqgen.conformance.outcomes import FailsAsExpected, Outcome, outcome_of
 from seqgen.conformance.subject import DEMO, Promise, subject_of
 from seqgen.conformance.subject import Material as Material
 from seqgen.conformance.subject import NothingToCheck as NothingToCheck
-from seqgen.discovery import codec_type, load_domain
 from seqgen.errors import ConfigError
 from seqgen.options import options_from
-from seqgen.plugin_faults import naming_plugin_faults
+from seqgen.plugins.discovery import codec_type, load_domain
+from seqgen.plugins.faults import naming_plugin_faults
 
 PROMISES: tuple[Promise, ...] = (
     *domains.PROMISES,

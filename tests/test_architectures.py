@@ -13,15 +13,15 @@ import torch
 from torch import nn
 
 import seqgen
-from seqgen.announcements import Announced
-from seqgen.architectures import find_architectures, load_architecture
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.conformance.architectures import PROMISES, Network
 from seqgen.errors import ConfigError, PluginError, RunError
-from seqgen.layers import Cell, Layer
-from seqgen.model import SequenceLSTM, kinds_of
+from seqgen.network.architectures import find_architectures, load_architecture
+from seqgen.network.layers import Cell, Layer
+from seqgen.network.model import SequenceLSTM, kinds_of
 from seqgen.plugin import ArchitectureSpec
-from seqgen.plugin_faults import RULES, PluginFault
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.faults import RULES, PluginFault
 from seqgen.run.folder import Run
 from seqgen.storage.tensors import expected
 from seqgen.testing import check_architecture
@@ -43,7 +43,7 @@ HOOK = """
 CELL = """
     import torch
     from torch import nn
-    from seqgen.layers import Cell
+    from seqgen.network.layers import Cell
 
     class Own(Cell):
         def __init__(self, inputs, hidden):
@@ -139,10 +139,11 @@ def test_a_broken_plugin_is_reported_and_harms_nobody(kind: str, install, seqgen
 BROKEN_CELLS = {
     "no_module": ("import no_such_library", "No module named 'no_such_library'"),
     "no_class": ("x = 1", "has no attribute 'Own'"),
-    "no_layer": ("class Own: pass", "must be a class of seqgen.layers.Layer"),
-    "no_step": ("from seqgen.layers import Cell as Own", "lacks start, step"),
+    "no_layer": ("class Own: pass", "must be a class of seqgen.network.layers.Layer"),
+    "no_step": ("from seqgen.network.layers import Cell as Own", "lacks start, step"),
     "no_run": (
-        "from seqgen.layers import Layer\nclass Own(Layer):\n    def start(self, lanes): return ()",
+        "from seqgen.network.layers import Layer\n"
+        "class Own(Layer):\n    def start(self, lanes): return ()",
         "lacks run",
     ),
     "ends": ("import sys; sys.exit('bye')", "SystemExit: bye"),
@@ -166,7 +167,7 @@ def test_the_name_of_the_core_s_architecture_stays_its_own(install) -> None:
     assert (first.name, first.status, first.distribution) == ("lstm", "ok", "seqgen-toolkit")
     [claim] = [each for each in others if each.name == "lstm"]
     assert claim.status == "conflict" and "seqgen-fake-lstm: 'lstm' is" in claim.problem
-    assert load_architecture("lstm")[0].__module__ == "seqgen.lstm"
+    assert load_architecture("lstm")[0].__module__ == "seqgen.network.lstm"
 
 
 def test_another_contract_and_unknown_names_say_what_to_do(install) -> None:
@@ -414,7 +415,7 @@ def verdicts(layer: type[Layer], monkeypatch, name: str = "own") -> dict[str, st
     """Return the promises that a layer breaks, with the reasons."""
     spec = ArchitectureSpec(name, "a cell", "here:Own", 2)
     found = Announced(name, "ok", "here", "1", spec=spec)
-    monkeypatch.setattr("seqgen.model.load_architecture", lambda _: (layer, found))
+    monkeypatch.setattr("seqgen.network.model.load_architecture", lambda _: (layer, found))
     broken = {}
     for promise in PROMISES:
         try:

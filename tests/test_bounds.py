@@ -20,8 +20,8 @@ from seqgen.cli.generate import generate
 from seqgen.cli.prepare import prepare
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig, from_mapping
 from seqgen.data.encoding import encode_files, original_pieces
-from seqgen.discovery import load_domain
 from seqgen.errors import ConfigError
+from seqgen.plugins.discovery import load_domain
 
 CONFIGS = [ModelConfig, TrainConfig, SampleConfig, LimitConfig]
 OPTIONS = [

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen import plugin_faults
 from seqgen.conformance.outcomes import Outcome
-from seqgen.discovery import find_domains, load_domain
 from seqgen.errors import SeqgenError
+from seqgen.plugins import faults as plugin_faults
+from seqgen.plugins.discovery import find_domains, load_domain
 from seqgen.testing import PROMISES, Check, Material, run_checks
 
 HOOK = """

@@ -8,7 +8,7 @@ import torch
 
 import seqgen
 from seqgen.evaluation.loss import evaluate
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.training.calibration import fit_temperature
 from seqgen.training.keeping import Keeper
 from seqgen.training.session import _calibrate

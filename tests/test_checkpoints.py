@@ -12,7 +12,7 @@ import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import Diverged, RunError
 from seqgen.evaluation.loss import batch_nats
-from seqgen.model import choose_device
+from seqgen.network.model import choose_device
 from seqgen.run.folder import Run
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)

@@ -14,8 +14,8 @@ from seqgen_text.domain import Text
 
 import seqgen
 from seqgen.data.finding import find_files
-from seqgen.discovery import load_domain
 from seqgen.errors import CorpusError, DataError, PluginError
+from seqgen.plugins.discovery import load_domain
 from seqgen.report.reading_back import read_samples
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from seqgen.conditions.labels import Labelled
 from seqgen.conformance.subject import subject_of
 from seqgen.conformance.trackers import follows_requests, refuses_requests
-from seqgen.discovery import find_domains
 from seqgen.errors import DataError, SeqgenError
-from seqgen.labels import Labelled
+from seqgen.plugins.discovery import find_domains
 from seqgen.testing import PROMISES, Check, NothingToCheck, check_domain, domain_checks
 
 DOMAINS = [found.name for found in find_domains()]

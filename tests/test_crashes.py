@@ -12,9 +12,9 @@ import pytest
 
 import seqgen
 import seqgen.data.preparation
-import seqgen.discovery
 import seqgen.errors
-from seqgen.deadline import within
+import seqgen.plugins.discovery
+from seqgen.plugins.deadline import within
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def make_fragile(monkeypatch, fail) -> None:
                 fail()
             return super().read(path, options)
 
-    whole = seqgen.discovery.load_domain
+    whole = seqgen.plugins.discovery.load_domain
     monkeypatch.setattr(
         "seqgen.data.preparation.load_domain", lambda name: (Fragile(), whole(name)[1])
     )
@@ -67,7 +67,7 @@ def test_a_crash_while_a_codec_is_chosen_costs_one_file(texts, tmp_path, monkeyp
         chosen.extend(pieces)
         return choice
 
-    implementation, _ = seqgen.discovery.load_domain("text")
+    implementation, _ = seqgen.plugins.discovery.load_domain("text")
     choice = seqgen.data.fitting.named_codec(implementation, "text", "characters", None)
     monkeypatch.setattr("seqgen.data.preparation.named_codec", lambda *_: None)
     monkeypatch.setattr("seqgen.data.preparation.suggested_codec", suggested)
@@ -122,7 +122,7 @@ def test_a_file_without_an_end_keeps_its_pieces(tmp_path, monkeypatch, in_main_t
                 time.sleep(0.01)
                 yield f"piece {number}"
 
-    whole = seqgen.discovery.load_domain
+    whole = seqgen.plugins.discovery.load_domain
     monkeypatch.setattr(
         "seqgen.data.preparation.load_domain", lambda name: (Endless(), whole(name)[1])
     )

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqgen import dictation_states as states
-from seqgen.dictation import Dictation
-from seqgen.dictation_tracker import DictationTracker
+from seqgen.conditions import dictation_states as states
+from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.dictation_tracker import DictationTracker
 from seqgen.errors import DataError
 from seqgen.grammar import unpacked
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import seqgen
+from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.dictation_tracker import DictationTracker
 from seqgen.conformance.dictations import (
     follows_its_dictation,
     spells_its_pieces,
     writes_requested_texts,
 )
 from seqgen.conformance.subject import Subject, subject_of
-from seqgen.dictation import Dictation
-from seqgen.dictation_tracker import DictationTracker
 from seqgen.plugin import Codec
 from seqgen.testing import PROMISES, check_domain
 

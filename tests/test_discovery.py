@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seqgen.discovery import find_domains, load_domain, source_digest
 from seqgen.errors import PluginError
+from seqgen.plugins.discovery import find_domains, load_domain, source_digest
 
 GOOD = """
     from seqgen.plugin import DomainSpec, hookimpl

@@ -179,7 +179,8 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
 
 
 def test_the_plugin_in_one_file_does_what_its_page_shows(tmp_path: Path, monkeypatch) -> None:
-    from seqgen import discovery, plugin_files
+    from seqgen.plugins import discovery
+    from seqgen.plugins import files as plugin_files
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(discovery, "_offered", {})

@@ -16,7 +16,7 @@ from seqgen.evaluation.comparison import reference_pieces
 from seqgen.evaluation.loss import evaluate, target_nats
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 
 TRAIN = seqgen.TrainConfig(tokens=3_000, batch_size=4, window=32, evaluations=1, device="cpu")
 SMALL = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)

@@ -16,7 +16,7 @@ from seqgen.generation.fused import FusedStepper
 from seqgen.generation.sampling import Positions, rules_for
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(37)])

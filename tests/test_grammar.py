@@ -16,6 +16,8 @@ from seqgen_text.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label, Labelled
 from seqgen.conformance.subject import NothingToCheck, Promise
 from seqgen.conformance.trackers import PROMISES as TRACKER_PROMISES
 from seqgen.conformance.trackers import masks_allow_real_pieces, masks_as_it_tracks
@@ -24,9 +26,7 @@ from seqgen.errors import DataError
 from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.grammar import PART, IndexedMasks, packed, packed_in_parts, unpacked
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import Label, Labelled
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 

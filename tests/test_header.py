@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen import requests
+from seqgen.conditions import requests
+from seqgen.conditions.header import Field, Header
+from seqgen.conditions.requests import Request, parse
 from seqgen.errors import DataError
-from seqgen.header import Field, Header
-from seqgen.requests import Request, parse
 
 #: A key of 3, a mark, a list of 4 instruments, a tempo of 2; and two tokens of the body.
 HEADER = Header(

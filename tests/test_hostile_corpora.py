@@ -77,7 +77,7 @@ def commands(
 ) -> dict[str, Callable[[], object]]:
     """Commands that read the altered corpus."""
     # The packages that are installed are looked through once.
-    monkeypatch.setattr("seqgen.announcements.entry_points", functools.cache(entry_points))
+    monkeypatch.setattr("seqgen.plugins.announcements.entry_points", functools.cache(entry_points))
     run = Path(shutil.copytree(trained, tmp_path / "run"))
     about = json.loads((run / "run.json").read_text())
     about["corpus"]["folder"] = str(altered)

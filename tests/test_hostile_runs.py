@@ -183,7 +183,7 @@ def test_large_settings_allocate_nothing(altered: Path) -> None:
     info = json.loads((altered / "run.json").read_text())
     code = """
 import json, resource, sys
-import numpy as np, torch, seqgen, seqgen.model
+import numpy as np, torch, seqgen, seqgen.network.model
 from pathlib import Path
 from seqgen.errors import SeqgenError
 from seqgen.generation.stepper import choose_stepper

@@ -16,6 +16,9 @@ import pytest
 from seqgen_text.characters import CharacterCodec, CharacterOptions
 
 import seqgen
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label, Labelled, check_labels
+from seqgen.conditions.unlabelled import UnlabelledPredictor, requested_labels, unlabelled
 from seqgen.config import LimitConfig
 from seqgen.conformance import codecs, trackers
 from seqgen.conformance.subject import NothingToCheck, Subject, subject_of
@@ -24,10 +27,7 @@ from seqgen.errors import ConfigError, CorpusError, DataError, SeqgenError
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.generation.limits import STRIDE
 from seqgen.grammar import PART, packed
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import Label, Labelled, check_labels
 from seqgen.plugin import Codec
-from seqgen.unlabelled import UnlabelledPredictor, requested_labels, unlabelled
 from seqgen.vocab import Vocab
 
 #: The words of two sites, which share few letters.

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import seqgen
+from seqgen.conditions.labels import Label, Labelled
+from seqgen.conditions.requests import Request
 from seqgen.data.labelling import Census, Labelling, parse_labels
 from seqgen.data.splits import SPLITS, WORDS, named_split
 from seqgen.errors import ConfigError, CorpusError, DataError
-from seqgen.labels import Label, Labelled
-from seqgen.requests import Request
 
 #: Files of lines, each with its labels before the text.
 LINES = [

@@ -8,9 +8,9 @@ import torch
 
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError
-from seqgen.layers import State
-from seqgen.lstm import ResetLSTM
-from seqgen.model import SequenceLSTM
+from seqgen.network.layers import State
+from seqgen.network.lstm import ResetLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{number}" for number in range(9)])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import seqgen
+from seqgen.conditions.labels import Labelled
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import TrainingStream
 from seqgen.data.corpus import Corpus
@@ -16,7 +17,6 @@ from seqgen.data.splits import READING, SEGMENT, SPLITS, Segments, whole
 from seqgen.data.weighing import Weighing, parse_weights
 from seqgen.errors import ConfigError, CorpusError, DataError
 from seqgen.evaluation.ngram import baseline, count
-from seqgen.labels import Labelled
 
 #: Each piece is one letter, so the letters of a stream say which pieces it read.
 WEIGHTS = {"a": 0.0, "b": 0.25, "c": 1.0, "d": 2.5, "e": 100.0}

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 import seqgen
-import seqgen.plugin_faults
+import seqgen.plugins.faults
 from seqgen.errors import DataError, PluginError
-from seqgen.plugin_faults import RULES, PluginFault
+from seqgen.plugins.faults import RULES, PluginFault
 
 HOOK = """
 from seqgen.plugin import DomainSpec, hookimpl
@@ -216,7 +216,7 @@ def faulty(tmp_path_factory):
     install(folder, "faulty", {"__init__.py": HOOK, "domain.py": DOMAIN})
     switch = folder / "seqgen_faulty" / "FAIL"
     switch.write_text("")
-    seqgen.plugin_faults._announced.cache_clear()
+    seqgen.plugins.faults._announced.cache_clear()
     sys.path.insert(0, str(folder))
     try:
         files = folder / "files"
@@ -384,7 +384,7 @@ def test_a_reader_that_ends_the_process_costs_its_file(how, reason, faulty, tmp_
 def test_a_module_that_misbehaves_costs_only_its_plugin(code, problem, tmp_path: Path) -> None:
     hook = HOOK.replace("faulty", "rude")
     install(tmp_path, "rude", {"__init__.py": f"import os, sys, time\n{hook}\n{code}"})
-    start = "import seqgen.plugin_guard as guard; guard.IMPORT_SECONDS = 2.0"
+    start = "import seqgen.plugins.guard as guard; guard.IMPORT_SECONDS = 2.0"
     command = f"{start}; import sys; sys.argv = ['x', 'domains', '--json']"
     done = subprocess.run(
         [sys.executable, "-c", f"{command}; from seqgen.__main__ import main; main()"],

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen import discovery, plugin_files
 from seqgen.errors import ChangedPlugin, PluginError
+from seqgen.plugins import discovery
+from seqgen.plugins import files as plugin_files
 
 CODE = '''
 """DNA in one file."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from seqgen import discovery, plugin_faults, plugin_files
+from seqgen.plugins import discovery
+from seqgen.plugins import faults as plugin_faults
+from seqgen.plugins import files as plugin_files
 from seqgen.testing import Material, domain_checks, run_checks
 
 #: Checks that take longest; they run for the package with everything.

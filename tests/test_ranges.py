@@ -9,7 +9,7 @@ import seqgen
 from seqgen.config import LimitConfig
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, packed, unpacked
-from seqgen.plugin_checks import checked_masks
+from seqgen.plugins.checks import checked_masks
 
 
 def write(run: seqgen.Run, prompt: object = None) -> None:

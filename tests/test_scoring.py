@@ -9,7 +9,7 @@ import seqgen
 from seqgen.errors import ConfigError
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation import predictor
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 
 
 def test_scores_are_the_losses_step_by_step(run) -> None:

@@ -15,7 +15,7 @@ from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.data.lanes import Steps
 from seqgen.errors import RunError, SeqgenError
 from seqgen.evaluation.loss import batch_nats, evaluate
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.loop import learning_rate, spent, train
 

@@ -12,7 +12,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats, evaluate
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.run.folder import Run
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab

@@ -11,7 +11,7 @@ from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
 from seqgen.generation.pieces import Primed
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
 from seqgen.vocab import Vocab
 

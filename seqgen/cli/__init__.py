@@ -146,7 +146,7 @@ def _plugin_files(paths: tuple[Path, ...]) -> Iterator[None]:
     import warnings
 
     from seqgen.errors import ChangedPlugin
-    from seqgen.plugin_files import load_plugin
+    from seqgen.plugins.files import load_plugin
 
     for path in paths:
         load_plugin(path)
@@ -161,9 +161,9 @@ def _run(tokens: tuple[str, ...]) -> None:
     try:
         app(tokens)
     except (Exception, SystemExit) as error:
-        if "seqgen.discovery" not in sys.modules:
+        if "seqgen.plugins.discovery" not in sys.modules:
             raise  # No plugin was looked for, as with --help, which imports nothing heavy.
-        from seqgen.plugin_faults import fault_of
+        from seqgen.plugins.faults import fault_of
 
         fault = fault_of(error)
         if fault is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seqgen.architectures import find_architectures
 from seqgen.cli.printing import print_json, show
+from seqgen.network.architectures import find_architectures
 
 
 def architectures(*, json: bool = False) -> None:

@@ -109,7 +109,7 @@ def _cell(text: str) -> Text:
 
 def say_corpus(corpus: Corpus) -> None:
     """Print a summary of a corpus: its codec, its pieces, and what was left out."""
-    from seqgen.labels import check_labels
+    from seqgen.conditions.labels import check_labels
 
     info = corpus.info
     if info["reason"]:

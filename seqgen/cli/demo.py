@@ -46,7 +46,7 @@ def demo(
         Replace the folder if it exists.
     """
     from seqgen.cli.console import say, say_corpus
-    from seqgen.discovery import load_domain
+    from seqgen.plugins.discovery import load_domain
     from seqgen.report.samples import generate_samples
     from seqgen.training.creation import create_run, refuse_trained
 

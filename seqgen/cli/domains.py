@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqgen.announcements import Announced
 from seqgen.cli.printing import complain, print_json, show
-from seqgen.discovery import find_domains, load_domain
 from seqgen.options import described
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.discovery import find_domains, load_domain
 
 
 def domains(domain: str | None = None, *, json: bool = False) -> None:

@@ -65,8 +65,8 @@ class Results:
         RunError
             If the folder exists and may not be replaced.
         """
-        from seqgen.discovery import find_domains
         from seqgen.files import SAMPLES, refuse_existing
+        from seqgen.plugins.discovery import find_domains
         from seqgen.report.samples import chosen_suffix, chosen_write_options
 
         suffixes = {suffix for domain in find_domains() for suffix in domain.suffixes}

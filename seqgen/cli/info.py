@@ -12,9 +12,9 @@ from seqgen.cli.printing import print_json, show
 from seqgen.errors import RunError, SeqgenError
 
 if TYPE_CHECKING:
+    from seqgen.conditions.requests import Request
     from seqgen.plugin import Codec
     from seqgen.report.curves import Curves
-    from seqgen.requests import Request
 
 
 def info(
@@ -111,8 +111,8 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
 
 
 def _corpus_text(about: dict[str, Any]) -> str:
+    from seqgen.conditions.labels import label_facts
     from seqgen.data.finding import unread_text
-    from seqgen.labels import label_facts
 
     labels = label_facts(about["codec"].get("labels", ()))
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())

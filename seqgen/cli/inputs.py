@@ -22,7 +22,7 @@ from seqgen.bounds import CountOrZero, check_fields
 from seqgen.cli.settings import named_values
 from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.files import plain_text, text_of
-from seqgen.plugin_faults import fault_of
+from seqgen.plugins.faults import fault_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Inputs:
     @property
     def _codec(self) -> Codec:
         """The codec of prompts and texts, which have no labels."""
-        from seqgen.unlabelled import unlabelled
+        from seqgen.conditions.unlabelled import unlabelled
 
         return unlabelled(self.run.codec)
 
@@ -147,8 +147,8 @@ class Inputs:
             If one cannot be read, or is empty once mended, the tracker would follow several, or a
             label has two values.
         """
-        from seqgen.labels import Labelled, with_labels
-        from seqgen.unlabelled import requested_labels
+        from seqgen.conditions.labels import Labelled, with_labels
+        from seqgen.conditions.unlabelled import requested_labels
 
         labels: dict[str, str] = {}
         others = []
@@ -277,13 +277,13 @@ class Inputs:
         return is_named or (path.parent != Path() and path.parent.is_dir())
 
     def _is_of_domain(self, path: Path) -> bool:
-        from seqgen.discovery import load_domain
+        from seqgen.plugins.discovery import load_domain
 
         return path.suffix.lower() in load_domain(self.run.info["domain"])[1].suffixes
 
     def _piece(self, path: Path) -> Piece:
         """Return the one piece of a file."""
-        from seqgen.labels import content_of
+        from seqgen.conditions.labels import content_of
 
         try:
             pieces = list(islice(self.run.domain.read(path, self._read_options), 2))
@@ -304,7 +304,7 @@ class Inputs:
 
     def _hint(self, path: Path) -> str:
         """Return which files the domain reads, for a file of another suffix."""
-        from seqgen.discovery import load_domain
+        from seqgen.plugins.discovery import load_domain
 
         if self._is_of_domain(path):
             return ""

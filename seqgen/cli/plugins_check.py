@@ -54,7 +54,7 @@ def plugins_check(
     json
         Print the results as JSON.
     """
-    from seqgen.plugin_files import load_plugin
+    from seqgen.plugins.files import load_plugin
     from seqgen.testing import Material, domain_checks
 
     options = tuple(named_values("--codec-option", codec_option).items())

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from seqgen.announcements import (
+from seqgen.cli.printing import complain, print_json, show
+from seqgen.network.architectures import offered_architectures
+from seqgen.plugin import CONTRACT
+from seqgen.plugins.announcements import (
     ALLOWED,
     ARCHITECTURES,
     DOMAINS,
@@ -13,11 +16,8 @@ from seqgen.announcements import (
     announcing,
     is_allowed,
 )
-from seqgen.architectures import offered_architectures
-from seqgen.cli.printing import complain, print_json, show
-from seqgen.discovery import find_domains
-from seqgen.plugin import CONTRACT
-from seqgen.plugin_faults import distribution_of
+from seqgen.plugins.discovery import find_domains
+from seqgen.plugins.faults import distribution_of
 
 
 def plugins_list(*, json: bool = False) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from string import Template
 
 from seqgen.cli.printing import complain, show
-from seqgen.discovery import domain_names
 from seqgen.errors import ConfigError, RunError
+from seqgen.plugins.discovery import domain_names
 
 #: The template files.
 TEMPLATES = Path(__file__).parent.parent / "templates"

@@ -84,7 +84,7 @@ def prepare(
     from seqgen.cli.console import print_table, say_corpus
     from seqgen.cli.report import file_reports, left_out_labels, table
     from seqgen.data.finding import unread_text
-    from seqgen.discovery import load_domain
+    from seqgen.plugins.discovery import load_domain
 
     check_folder(out, load_domain(domain)[1].suffixes, "files to read go before --out")
     corpus = prepare_corpus(

@@ -93,7 +93,7 @@ def train(
         Print the description of the run as JSON.
     """
     from seqgen.cli.console import say, say_corpus, stderr
-    from seqgen.discovery import load_domain
+    from seqgen.plugins.discovery import load_domain
     from seqgen.run.folder import load
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
@@ -136,8 +136,8 @@ def train(
 
 def _check_network(model: ModelConfig, training: TrainConfig) -> None:
     """Refuse a device or an architecture that is not there, before files are read."""
-    from seqgen.architectures import load_architecture
-    from seqgen.model import choose_device
+    from seqgen.network.architectures import load_architecture
+    from seqgen.network.model import choose_device
 
     choose_device(training.device)
     load_architecture(model.architecture)

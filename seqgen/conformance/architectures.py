@@ -10,12 +10,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from seqgen.architectures import load_architecture
 from seqgen.config import ModelConfig
-from seqgen.layers import Layer, State, build
-from seqgen.model import SequenceLSTM
+from seqgen.network.architectures import load_architecture
+from seqgen.network.layers import Layer, State, build
+from seqgen.network.model import SequenceLSTM
 from seqgen.plugin import ArchitectureSpec
-from seqgen.plugin_faults import naming_plugin_faults, reason_for
+from seqgen.plugins.faults import naming_plugin_faults, reason_for
 from seqgen.vocab import Vocab
 
 #: Sequences, steps and widths that the checks use.

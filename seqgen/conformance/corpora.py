@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from seqgen.bounds import Within
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label, Labelled
 from seqgen.conformance import trackers
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, fitted, random_ids
 from seqgen.data.preparation import prepare
 from seqgen.errors import ConfigError, DataError
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import Label, Labelled
 
 
 def prepares_a_corpus(subject: Subject, folder: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.dictation_states import BETWEEN, START
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
-from seqgen.dictation import Dictation
-from seqgen.dictation_states import BETWEEN, START
 from seqgen.grammar import unpacked
 from seqgen.plugin import Ids
-from seqgen.plugin_checks import next_mask
+from seqgen.plugins.checks import next_mask
 
 #: Texts that are requested, words of each, and symbols of a word.
 TEXTS, WORDS, SYMBOLS = 8, 3, 3

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from seqgen.bounds import MOST_WEIGHT
+from seqgen.conditions.labels import Labelled, check_name
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, usable_pieces
 from seqgen.errors import DataError
-from seqgen.labels import Labelled, check_name
 from seqgen.options import described, options_from
-from seqgen.plugin_checks import checked_pieces
+from seqgen.plugins.checks import checked_pieces
 
 #: First bytes of a binary preview, by MIME type.
 SIGNATURES = {

@@ -11,7 +11,7 @@ import numpy as np
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, fitted
 from seqgen.errors import DataError
 from seqgen.grammar import DerivedTracker
-from seqgen.plugin_checks import checked_features, checked_ids, checked_masks, next_mask
+from seqgen.plugins.checks import checked_features, checked_ids, checked_masks, next_mask
 
 #: Largest state of a codec in bytes of JSON: every corpus and run holds it.
 LARGEST_STATE = 8_000_000

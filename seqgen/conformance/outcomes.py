@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from seqgen.conformance.subject import NothingToCheck, Promise
-from seqgen.deadline import TooLong, within
 from seqgen.plugin import Codec, Domain
-from seqgen.plugin_faults import PluginFault, method_text, naming_plugin_faults, reason_for
-from seqgen.plugin_guard import guarded
+from seqgen.plugins.deadline import TooLong, within
+from seqgen.plugins.faults import PluginFault, method_text, naming_plugin_faults, reason_for
+from seqgen.plugins.guard import guarded
 
 #: Seconds that a check may take.
 SECONDS = 900.0

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from seqgen.conformance.subject import Promise, Subject, fitted, usable_pieces
-from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Tracker
-from seqgen.plugin_checks import next_mask
-from seqgen.plugin_files import load_plugin, plugin_files
+from seqgen.plugins.checks import next_mask
+from seqgen.plugins.discovery import load_domain
+from seqgen.plugins.files import load_plugin, plugin_files
 
 #: Seconds that the other process may take.
 SECONDS = 120

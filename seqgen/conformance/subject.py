@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from seqgen.conditions.labels import content_of
 from seqgen.data.finding import find_files
-from seqgen.discovery import codec_type, load_domain
 from seqgen.errors import DataError
-from seqgen.labels import content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece
-from seqgen.plugin_checks import checked_ids, checked_pieces
+from seqgen.plugins.checks import checked_ids, checked_pieces
+from seqgen.plugins.discovery import codec_type, load_domain
 
 #: Demo files that are read, and tokens kept of each piece.
 FILES, TOKENS = 6, 600

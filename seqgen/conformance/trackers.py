@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from seqgen.conditions.requests import MOST_LISTED, example
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
 from seqgen.errors import DataError
 from seqgen.generation.pieces import branch_tracker
 from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Tracker
-from seqgen.plugin_checks import checked_masks, next_mask
-from seqgen.requests import MOST_LISTED, example
+from seqgen.plugins.checks import checked_masks, next_mask
 
 
 def has_features_in_range(subject: Subject, folder: Path) -> None:

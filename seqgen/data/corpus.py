@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.unlabelled import without_labels
 from seqgen.data.integrity import (
     LONGEST_LINE,
     OFFSETS,
@@ -44,9 +45,8 @@ from seqgen.data.splits import (
 from seqgen.errors import DataError
 from seqgen.files import CORPUS, write_json
 from seqgen.plugin import Codec, Ids
-from seqgen.plugin_checks import mask_width
-from seqgen.rebuilding import load_codec, load_read_options
-from seqgen.unlabelled import without_labels
+from seqgen.plugins.checks import mask_width
+from seqgen.plugins.rebuilding import load_codec, load_read_options
 from seqgen.vocab import Vocab
 
 

@@ -15,8 +15,8 @@ from seqgen.bounds import Jobs, checked
 from seqgen.data.finding import find_files
 from seqgen.data.labelling import Labelling
 from seqgen.data.reading import Outcome, Progress, Reader, read_options_of
-from seqgen.discovery import load_domain
 from seqgen.plugin import Codec, Piece
+from seqgen.plugins.discovery import load_domain
 from seqgen.unknown import OrError
 
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqgen.announcements import Announced
 from seqgen.data.splits import Split
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
-from seqgen.plugin_checks import checked_companions
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.checks import checked_companions
 from seqgen.storage.locks import hold, sweep
 
 #: Kinds of entries that have no suffix to count them by.

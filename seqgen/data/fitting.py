@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from seqgen.announcements import Announced
+from seqgen.conditions.labelled import LabelledCodec, why_impossible
+from seqgen.conditions.labels import Labelled
 from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
-from seqgen.discovery import codec_type
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
-from seqgen.labelled import LabelledCodec, why_impossible
-from seqgen.labels import Labelled
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.plugin_faults import fault_of
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.discovery import codec_type
+from seqgen.plugins.faults import fault_of
 from seqgen.vocab import Vocab
 
 

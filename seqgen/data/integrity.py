@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.bounds import LARGEST, MOST_WEIGHT, Seed, Within
+from seqgen.conditions.labels import check_labels
 from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
-from seqgen.labels import check_labels
 from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
@@ -45,7 +45,7 @@ Amount: TypeAlias = Annotated[float, Within(0, 1e18)]
 
 
 class LabelEntry(TypedDict):
-    """A label and its values; a `seqgen.labels.Label`."""
+    """A label and its values; a `seqgen.conditions.labels.Label`."""
 
     name: str
     source: str | None

@@ -17,12 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seqgen.data.finding import ending, fit_end
-from seqgen.data.splits import named_split
-from seqgen.data.weighing import Rule, Weighing, weight_of
-from seqgen.errors import ConfigError, CorpusError, DataError, reason_of
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import (
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import (
     ANY,
     MOST_LABELS,
     MOST_VALUES,
@@ -32,6 +28,10 @@ from seqgen.labels import (
     clean_value,
     content_of,
 )
+from seqgen.data.finding import ending, fit_end
+from seqgen.data.splits import named_split
+from seqgen.data.weighing import Rule, Weighing, weight_of
+from seqgen.errors import ConfigError, CorpusError, DataError, reason_of
 from seqgen.plugin import Codec, Domain, Piece
 
 #: Where a label comes from: a pattern, a function of the path, "" for the piece itself, or None if

@@ -19,7 +19,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.grammar import Masks
 from seqgen.plugin import Codec, Ids
-from seqgen.plugin_checks import checked_features, checked_masks
+from seqgen.plugins.checks import checked_features, checked_masks
 from seqgen.vocab import Vocab
 
 #: A target without a loss: the value that PyTorch's cross-entropy ignores by default.

@@ -18,8 +18,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seqgen.announcements import Announced
 from seqgen.bounds import Jobs, Patience, Seed, checked
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Labelled, content_of
 from seqgen.data.corpus import Corpus, CorpusWriter
 from seqgen.data.finding import Sources, find_files, held_out_files, shown
 from seqgen.data.fitting import (
@@ -34,15 +35,14 @@ from seqgen.data.labelling import Census, Labelling, Source
 from seqgen.data.reading import Progress, Reader, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.data.weighing import Weighing, weight_of
-from seqgen.discovery import load_domain, source_digest
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
 from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import Labelled, content_of
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.plugin_faults import naming_faults
-from seqgen.plugin_files import domain_name
-from seqgen.rebuilding import load_codec
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.discovery import load_domain, source_digest
+from seqgen.plugins.faults import naming_faults
+from seqgen.plugins.files import domain_name
+from seqgen.plugins.rebuilding import load_codec
 from seqgen.storage.locks import hold
 
 
@@ -82,7 +82,7 @@ def prepare(
     ----------
     domain : str or Domain
         Name of an installed domain, or one that the program defines itself: it needs the
-        attribute `name` (see `seqgen.plugin_files`).
+        attribute `name` (see `seqgen.plugins.files`).
     paths : iterable of Path or str
         Files, and folders to search; without any, the domain's demo data.
     out : Path or str, optional

@@ -21,20 +21,20 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Labelled, content_of
+from seqgen.conditions.unlabelled import header_size
 from seqgen.data.finding import Skipped, Sources, shown, unread_text
 from seqgen.data.labelling import FileLabels, Labelling
 from seqgen.data.workers import share_out
-from seqgen.deadline import TooLong, within
 from seqgen.errors import CorpusError, DataError
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import Labelled, content_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.plugin_checks import checked_pieces
-from seqgen.plugin_faults import LOG, reason_for, traceback_of
-from seqgen.plugin_guard import guarded, guarded_items
+from seqgen.plugins.checks import checked_pieces
+from seqgen.plugins.deadline import TooLong, within
+from seqgen.plugins.faults import LOG, reason_for, traceback_of
+from seqgen.plugins.guard import guarded, guarded_items
 from seqgen.unknown import Mended, OrError
-from seqgen.unlabelled import header_size
 
 #: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
 #: between fitting and encoding. A larger one is distributed to processes in groups of this size.

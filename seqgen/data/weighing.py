@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqgen.bounds import MOST_WEIGHT, Within
+from seqgen.conditions.labels import clean_value
 from seqgen.data.finding import ending, fit_end
 from seqgen.errors import ConfigError, CorpusError, DataError
-from seqgen.labels import clean_value
 
 BOUNDS = Within(0, MOST_WEIGHT)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import joblib
 
-from seqgen.plugin_files import PluginFile, load_again, plugin_files
+from seqgen.plugins.files import PluginFile, load_again, plugin_files
 from seqgen.storage.signals import unheard
 
 #: Seconds between two checks that the parent process is alive.

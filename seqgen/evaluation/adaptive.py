@@ -28,10 +28,10 @@ from seqgen.data.spans import Span
 from seqgen.evaluation.loss import batch_logits, target_nats
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
-from seqgen.layers import State
-from seqgen.model import SequenceLSTM
+from seqgen.network.layers import State
+from seqgen.network.model import SequenceLSTM
 from seqgen.plugin import Ids, Piece
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 #: Steps between two updates of the network.

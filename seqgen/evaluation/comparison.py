@@ -21,7 +21,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated_split
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 Floats: TypeAlias = NDArray[np.float64]

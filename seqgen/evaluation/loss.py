@@ -25,8 +25,8 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.grammar import unpacked
-from seqgen.layers import State
-from seqgen.model import SequenceLSTM
+from seqgen.network.layers import State
+from seqgen.network.model import SequenceLSTM
 
 #: Number of spans read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256

@@ -17,7 +17,7 @@ from seqgen.bounds import CountOrZero, checked
 from seqgen.compiling import compiled
 from seqgen.data.corpus import Corpus
 from seqgen.plugin import Ids
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 
 #: Lengths of the n-grams whose copied share is measured.
 LENGTHS = (4, 8, 16, 32)

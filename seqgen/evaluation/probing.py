@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run
-from seqgen.unlabelled import unlabelled
 
 
 def probe(

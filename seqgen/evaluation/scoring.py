@@ -18,7 +18,7 @@ from seqgen.data.lanes import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 

@@ -16,6 +16,7 @@ from itertools import tee
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seqgen.conditions.unlabelled import unlabelled, unlabelled_predictor
 from seqgen.data.corpus import Corpus
 from seqgen.data.encoding import encode_files, original_pieces
 from seqgen.data.lanes import codec_rows
@@ -28,10 +29,9 @@ from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.evaluation.scoring import score_spans
 from seqgen.files import CORPUS
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
-from seqgen.unlabelled import unlabelled, unlabelled_predictor
 
 #: Units whose losses are quoted in bits, as is customary for text.
 IN_BITS = {"characters", "bytes"}

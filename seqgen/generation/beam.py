@@ -19,7 +19,7 @@ from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 

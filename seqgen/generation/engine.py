@@ -18,7 +18,7 @@ from seqgen.generation.pieces import Generated, Primed
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer, read_prompt
 from seqgen.plugin import Ids, Piece
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seqgen.conditions.unlabelled import header_size, without_labels
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.generation.pieces import Draft, StoppedBy
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
-from seqgen.unlabelled import header_size, without_labels
 
 #: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
 STRIDE = 32

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError, PluginError, reason_of
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Ids, Piece, Tracker
-from seqgen.plugin_faults import fault_of
+from seqgen.plugins.faults import fault_of
 from seqgen.storage.tensors import ANY, Kind, TensorFile
 
 #: Why a piece stopped.

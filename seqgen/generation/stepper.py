@@ -130,6 +130,6 @@ def _gpu_in_sight() -> bool:
     """Return whether PyTorch can use a GPU; PyTorch is imported only if a device file exists."""
     if not any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg")):
         return False
-    from seqgen.model import choose_device
+    from seqgen.network.model import choose_device
 
     return choose_device("auto").type == "cuda"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.generation.sampling import Positions, Rules, choose_each
-from seqgen.layers import State
-from seqgen.model import SequenceLSTM
+from seqgen.network.layers import State
+from seqgen.network.model import SequenceLSTM
 from seqgen.plugin import Ids
 
 

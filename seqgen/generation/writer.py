@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.unlabelled import label_features, opening, requested_labels, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.generation.limits import STRIDE, Limits
@@ -21,9 +22,8 @@ from seqgen.generation.pieces import Draft, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Ids, Piece, Tracker
-from seqgen.plugin_checks import allowed_mask, checked_features, checked_ids, next_mask
+from seqgen.plugins.checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
-from seqgen.unlabelled import label_features, opening, requested_labels, unlabelled
 
 
 class Step(NamedTuple):

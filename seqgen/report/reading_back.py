@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
+from seqgen.conditions.labels import content_of
 from seqgen.errors import DataError, RunError
 from seqgen.files import SAMPLES, read_description
-from seqgen.labels import content_of
 from seqgen.plugin import Piece
-from seqgen.plugin_faults import reason_for
+from seqgen.plugins.faults import reason_for
 from seqgen.run.folder import Run
 
 

@@ -21,7 +21,7 @@ from seqgen.generation.beam import search
 from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
 from seqgen.options import options_from
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.report.reading_back import highest_number
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqgen.labels import label_facts
+from seqgen.conditions.labels import label_facts
 from seqgen.wording import counted
 
 #: If the best model comes before this share of the budget, the budget was too large.

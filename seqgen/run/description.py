@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from seqgen.bounds import LARGEST, Within
+from seqgen.conditions.labels import check_labels
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.data.integrity import Amount, CodecEntry, Many
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
-from seqgen.labels import check_labels
 from seqgen.plugin import CONTRACT
 from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab

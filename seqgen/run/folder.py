@@ -29,13 +29,13 @@ import numpy
 from numpy.typing import NDArray
 
 import seqgen
-from seqgen.architectures import load_architecture
 from seqgen.config import CORE
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, CorpusError, PluginError, RunError
 from seqgen.files import RUN
+from seqgen.network.architectures import load_architecture
 from seqgen.plugin import Codec, Domain
-from seqgen.rebuilding import domain_of, load_codec, load_read_options
+from seqgen.plugins.rebuilding import domain_of, load_codec, load_read_options
 from seqgen.run.description import read_run
 from seqgen.run.results import (
     CHECKPOINTS,
@@ -48,7 +48,7 @@ from seqgen.run.results import (
 from seqgen.storage.tensors import Kind, expected, read_weights
 
 if TYPE_CHECKING:
-    from seqgen.model import SequenceLSTM
+    from seqgen.network.model import SequenceLSTM
 
 
 class Run:
@@ -158,7 +158,7 @@ class Run:
         """The best model so far; before training, a model with its initial weights."""
         import torch
 
-        from seqgen.model import SequenceLSTM, choose_device
+        from seqgen.network.model import SequenceLSTM, choose_device
 
         torch.manual_seed(self.train_config.seed)
         sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
@@ -187,7 +187,7 @@ class Run:
             if self.model_config.architecture == CORE:
                 return table
             self._require_architecture()
-            from seqgen.model import kinds_of
+            from seqgen.network.model import kinds_of
 
             return kinds_of(self.model_config, self.vocab, sizes)
         except ConfigError as error:

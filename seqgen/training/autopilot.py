@@ -18,7 +18,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import FRAMINGS
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED, evaluated_split
-from seqgen.model import choose_device
+from seqgen.network.model import choose_device
 from seqgen.plugin import Codec
 from seqgen.training.calibration import SHARPNESS
 from seqgen.training.defaults import SETTINGS, affordable

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED
 from seqgen.evaluation.loss import predictions, target_nats
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 
 #: Values of 1 / temperature at which the loss is measured: the loss is nearly a parabola in them.
 SHARPNESS = np.arange(13, 26) / 20

@@ -13,13 +13,13 @@ import numpy
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from seqgen.architectures import load_architecture
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
 from seqgen.files import RUN, new_folder, refuse_existing, write_atomic, write_json
+from seqgen.network.architectures import load_architecture
 from seqgen.plugin import CONTRACT
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
@@ -67,7 +67,7 @@ def create_run(
         If `start` has another domain, codec or network.
     """
     # These import torch; a folder that exists is refused before that.
-    from seqgen.model import choose_device
+    from seqgen.network.model import choose_device
     from seqgen.training.autopilot import plan
 
     place = Path(folder)

@@ -26,7 +26,7 @@ from seqgen.storage.signals import undivided
 from seqgen.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from seqgen.model import SequenceLSTM
+    from seqgen.network.model import SequenceLSTM
     from seqgen.training.learner import Learner
     from seqgen.training.loop import Report
     from seqgen.training.rounds import Rounds

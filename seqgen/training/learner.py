@@ -27,8 +27,8 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats
 from seqgen.files import write_atomic
-from seqgen.layers import State, restarted
-from seqgen.model import SequenceLSTM
+from seqgen.network.layers import State, restarted
+from seqgen.network.model import SequenceLSTM
 from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
 from seqgen.training.parallel import World

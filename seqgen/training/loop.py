@@ -18,7 +18,7 @@ from seqgen.data.batches import CARRIED, FRAMINGS
 from seqgen.data.corpus import Corpus
 from seqgen.errors import Diverged
 from seqgen.evaluation.loss import evaluate
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.storage.signals import undivided
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.parallel import local_size

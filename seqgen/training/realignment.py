@@ -6,7 +6,7 @@ and Tzou 1995), and the result may miss the best path. Symbols far from their fo
 paths far less likely than the best, are not tried. Several pieces are searched side by side: the
 network reads many paths at once.
 
-Comes from: `seqgen.training.rounds`. Next: `seqgen.dictation`, what ids of a text are.
+Comes from: `seqgen.training.rounds`. Next: `seqgen.conditions.dictation`, what ids of a text are.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqgen.dictation import Dictation
+from seqgen.conditions.dictation import Dictation
 from seqgen.errors import RunError
 from seqgen.generation.pieces import branch_tracker
-from seqgen.layers import State
+from seqgen.network.layers import State
 from seqgen.plugin import Ids, Tracker
-from seqgen.plugin_checks import checked_features, next_mask
+from seqgen.plugins.checks import checked_features, next_mask
 from seqgen.run.folder import Run
 
 #: Limits of the search: symbols that content may move by, and nats that a path may be behind.

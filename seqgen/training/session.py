@@ -19,7 +19,7 @@ from seqgen.data.spans import evaluated
 from seqgen.errors import InUse, RunError
 from seqgen.evaluation.ngram import baseline
 from seqgen.files import RUN, write_json
-from seqgen.plugin_faults import naming_faults
+from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.run.results import CHECKPOINTS, WEIGHTS
 from seqgen.storage.locks import hold, sweep

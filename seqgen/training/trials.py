@@ -15,7 +15,7 @@ import torch
 
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
-from seqgen.model import SequenceLSTM, choose_device
+from seqgen.network.model import SequenceLSTM, choose_device
 from seqgen.training.learner import Learner
 
 #: Seconds to try each width with each number of threads, and the largest share of the budget that

@@ -16,8 +16,8 @@ from typing import Any
 from harness import BY_TOKENS, Benchmark
 
 import seqgen
-from seqgen.architectures import find_architectures
 from seqgen.evaluation.loss import evaluate
+from seqgen.network.architectures import find_architectures
 
 #: Validation tokens that are measured.
 MEASURED = 2**15

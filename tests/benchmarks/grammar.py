@@ -22,7 +22,7 @@ import seqgen
 from seqgen.data.spans import evaluated, spans_of
 from seqgen.evaluation.loss import evaluate
 from seqgen.evaluation.ngram import baseline
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.training.autopilot import plan
 from seqgen.training.learner import Learner
 

@@ -20,8 +20,8 @@ from harness import BY_TOKENS, Benchmark
 from numpy.typing import NDArray
 
 import seqgen
-from seqgen.labels import Labelled
-from seqgen.unlabelled import unlabelled, without_labels
+from seqgen.conditions.labels import Labelled
+from seqgen.conditions.unlabelled import unlabelled, without_labels
 
 COMPOSERS, PIECES_OF_ONE = ("bach", "monteverdi", "palestrina", "trecento"), 60
 

@@ -37,8 +37,8 @@ from torch.nn import functional as F
 import seqgen
 from seqgen.data.batches import IGNORE
 from seqgen.evaluation.loss import LANES
-from seqgen.layers import State
-from seqgen.lstm import ResetLSTM
+from seqgen.network.layers import State
+from seqgen.network.lstm import ResetLSTM
 from seqgen.training.learner import FORGETTING
 from seqgen.training.loop import learning_rate
 
@@ -100,7 +100,7 @@ def steps_of(
 
 
 class MixtureLSTM(nn.Module):
-    """The layers of `seqgen.model.SequenceLSTM` with numbers going in and densities coming out.
+    """The layers of `seqgen.network.model.SequenceLSTM`: numbers go in and densities come out.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ import seqgen
 from seqgen.generation.fused import FusedStepper
 from seqgen.generation.sampling import Positions, choose, log_softmax, rules_for
 from seqgen.generation.stepper import choose_stepper
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(64)])

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import seqgen
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.training.autopilot import plan
 from seqgen.training.learner import Learner
 

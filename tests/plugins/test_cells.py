@@ -17,10 +17,10 @@ from seqgen_cells.projection import ProjectionLSTM
 from seqgen_cells.slstm import SLSTM
 
 import seqgen
-from seqgen.architectures import find_architectures
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
-from seqgen.layers import Layer
-from seqgen.lstm import ResetLSTM
+from seqgen.network.architectures import find_architectures
+from seqgen.network.layers import Layer
+from seqgen.network.lstm import ResetLSTM
 from seqgen.run.folder import Run
 from seqgen.testing import ArchitectureCheck, architecture_checks
 

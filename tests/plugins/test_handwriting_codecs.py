@@ -37,9 +37,9 @@ from seqgen.evaluation import loss, predictor
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.grammar import unpacked
-from seqgen.model import SequenceLSTM
+from seqgen.network.model import SequenceLSTM
 from seqgen.plugin import DomainSpec
-from seqgen.plugin_checks import next_mask
+from seqgen.plugins.checks import next_mask
 from seqgen.vocab import Vocab
 
 SMALL = {

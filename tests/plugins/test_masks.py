@@ -17,7 +17,7 @@ from seqgen_music.music import Music, Track, make_notes
 import seqgen
 from seqgen.grammar import unpacked
 from seqgen.plugin import Codec, Ids
-from seqgen.plugin_checks import checked_masks, next_mask
+from seqgen.plugins.checks import checked_masks, next_mask
 
 #: Short bars and low limits: short ids meet every rule.
 METRES = [(1, 8), (1, 4), (3, 4)]

@@ -13,9 +13,9 @@ from seqgen_text.domain import ReadOptions, Text
 import seqgen
 from seqgen.conformance.models import learns_and_writes
 from seqgen.conformance.subject import Subject
-from seqgen.discovery import load_domain
 from seqgen.errors import ConfigError, DataError
 from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.plugins.discovery import load_domain
 from seqgen.testing import PROMISES, NothingToCheck
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]

@@ -14,8 +14,8 @@ from seqgen_text import tables
 from seqgen_text.domain import ReadOptions, Text
 
 import seqgen
+from seqgen.conditions.labels import Labelled
 from seqgen.errors import DataError
-from seqgen.labels import Labelled
 
 HEADLINES = [
     ("Cats win prize", "pets"),

@@ -12,9 +12,9 @@ from seqgen_text.words import WordCodec, WordOptions
 
 from seqgen.conformance import codecs, trackers
 from seqgen.conformance.subject import Subject
-from seqgen.discovery import load_domain
 from seqgen.errors import DataError
 from seqgen.grammar import unpacked
+from seqgen.plugins.discovery import load_domain
 from seqgen.testing import NothingToCheck
 
 #: All of Unicode without lone surrogates, and what is special to words.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqgen.layers import Layer, State
+from seqgen.network.layers import Layer, State
 
 
 class GRU(Layer):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqgen.layers import Cell, State
+from seqgen.network.layers import Cell, State
 from seqgen_cells.weights import gate_bias, recurrent
 
 #: Rounds; the paper finds 5 or 6 best.

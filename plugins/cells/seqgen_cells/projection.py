@@ -13,7 +13,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from seqgen.layers import Layer, State
+from seqgen.network.layers import Layer, State
 
 # The usual way, without oneDNN, is as fast for layers of this size.
 warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")

@@ -1,7 +1,8 @@
 """The tokens of a pen: one state machine for decoding, features and trackers.
 
-Tokens of steps come first. Text is dictated (`seqgen.dictation`): letters are the symbols, points
-are the units of their content. A line break is a blank: to the pen all writing is one endless line.
+Tokens of steps come first. Text is dictated (`seqgen.conditions.dictation`): letters are the
+symbols, points are the units of their content. A line break is a blank: to the pen all writing is
+one endless line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.dictation import Dictation
+from seqgen.conditions.dictation import Dictation
 from seqgen.errors import DataError
 from seqgen.files import plain_text
 from seqgen.plugin import Ids

@@ -1,6 +1,7 @@
 """The state of a pen and what each token does to it: compiled functions.
 
-A state is a row of FIELDS numbers. What is written is not known here (`seqgen.dictation`).
+A state is a row of FIELDS numbers. What is written is not known here
+(`seqgen.conditions.dictation`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.dictation_tracker import DictationTracker
+from seqgen.conditions.dictation_tracker import DictationTracker
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import AIMED, ANGLE, MOVE, MOVE_LENGTH
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seqgen.requests import Request, count
+from seqgen.conditions.requests import Request, count
 from seqgen_music.bars import Metre, metre_name, metre_named
 
 BARS = Request("Number of bars.", "8", count)

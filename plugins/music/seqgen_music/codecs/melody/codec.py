@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.requests import parse
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
-from seqgen.requests import parse
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.raster import REST

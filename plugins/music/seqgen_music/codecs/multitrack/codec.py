@@ -26,8 +26,8 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.requests import names, number, parse
 from seqgen.plugin import Codec, Ids, Request, Within, check_fields
-from seqgen.requests import names, number, parse
 from seqgen_music import keys
 from seqgen_music.bars import Metre
 from seqgen_music.codecs import passages

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.header import Header
+from seqgen.conditions.header import Header
 from seqgen.plugin import Ids
 from seqgen_music import keys
 from seqgen_music.codecs.multitrack import harmony

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
+from seqgen.conditions.header import Wanted
 from seqgen.grammar import packed, packed_in_parts
-from seqgen.header import Wanted
 from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout

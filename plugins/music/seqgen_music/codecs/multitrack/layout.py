@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.header import Field, Header, Wanted
+from seqgen.conditions.requests import names
 from seqgen.errors import DataError
-from seqgen.header import Field, Header, Wanted
 from seqgen.plugin import Ids, Request
-from seqgen.requests import names
 from seqgen_music import keys
 from seqgen_music.bars import bar_length
 from seqgen_music.codecs.multitrack.features import feature_sizes
@@ -45,7 +45,7 @@ class MultitrackLayout:
     Attributes
     ----------
     table : TokenTable
-    header : seqgen.header.Header
+    header : seqgen.conditions.header.Header
         Key, density, "thinned", instruments and tempo.
     bars : list of int
         Steps in a bar of each metre.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.header import Wanted
+from seqgen.conditions.header import Wanted
 from seqgen_music.codecs.multitrack.features import header_features
 from seqgen_music.codecs.multitrack.grammar import (
     BAR,

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.requests import number, parse
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
-from seqgen.requests import number, parse
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.performance.grammar import PerformanceGrammar
 from seqgen_music.codecs.performance.layout import (

@@ -14,8 +14,8 @@ has no content. A word ends after the silent symbols that follow it.
 In generation the requested text dictates the tokens of symbols. The model draws content, and when
 to advance.
 
-Comes from: codecs of plugins. Next: `seqgen.dictation_tracker` dictates,
-`seqgen.dictation_states` is the compiled state.
+Comes from: codecs of plugins. Next: `seqgen.conditions.dictation_tracker` dictates,
+`seqgen.conditions.dictation_states` is the compiled state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.dictation_states import (
+from seqgen.conditions.dictation_states import (
     ANNOUNCED,
     BARE,
     BETWEEN,
@@ -58,7 +58,7 @@ class Followed:
     Attributes
     ----------
     states : int64 array (N + 1, FIELDS)
-        Before and after each token; columns are those of `seqgen.dictation_states`.
+        Before and after each token; columns are those of `seqgen.conditions.dictation_states`.
     features : int64 array (N + 1, K)
         K is 3, or 0 for an empty alphabet.
     announced : int64 array (S,)
@@ -125,7 +125,7 @@ class Dictation:
     most : int64 array (A,)
     silent : bool array (A,)
     grammar : bool array (SITUATIONS, V + 1)
-        Which ids may come in each situation of `seqgen.dictation_states`, END last.
+        Which ids may come in each situation of `seqgen.conditions.dictation_states`, END last.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Headers: the tokens before a piece that say what it is, such as its composer and key.
 
-A header has fields in a fixed order. `seqgen.labelled.LabelledCodec` has a field for each label; a
-codec may have a header of its own. A `Header` finds the header of whole pieces, with its masks and
-features. A `HeaderState` follows one token by token, with requested values.
+A header has fields in a fixed order. `seqgen.conditions.labelled.LabelledCodec` has one for each
+label; a codec may have a header of its own. A `Header` finds the header of whole pieces, with its
+masks and features. A `HeaderState` follows one token by token, with requested values.
 
 N ids, V tokens, F fields.
 """

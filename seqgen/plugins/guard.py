@@ -1,6 +1,6 @@
 """Plugin code that prints, exits or hangs harms only itself: imports and readers run in this guard.
 
-Next: `seqgen.plugin_faults` says whose code failed, where, and which rule it broke.
+Next: `seqgen.plugins.faults` says whose code failed, where, and which rule it broke.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import NoReturn, TypeVar
 
-from seqgen.deadline import TooLong, within
 from seqgen.errors import PluginError, reason_of
+from seqgen.plugins.deadline import TooLong, within
 from seqgen.storage.signals import came_from_signal
 
 Result = TypeVar("Result")

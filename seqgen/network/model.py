@@ -1,6 +1,6 @@
 """THE NETWORK: stacked LSTM layers over token ids. The same call trains, scores and generates.
 
-Its layers are of the core's architecture (`seqgen.lstm`), or of one that a plugin offers.
+Its layers are of the core's architecture (`seqgen.network.lstm`), or of one that a plugin offers.
 
 Shapes: B batch size, T time steps, V vocabulary of the input, V' vocabulary of the output (all but
 START), E embedding, H hidden units, L layers, K features. Next: `seqgen.training.loop` trains it,
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqgen.architectures import load_architecture
 from seqgen.config import ModelConfig
 from seqgen.errors import RunError
-from seqgen.layers import State, build
+from seqgen.network.architectures import load_architecture
+from seqgen.network.layers import State, build
 from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
 

@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
 from seqgen.plugin import ARCHITECTURE_GROUP, GROUP
-from seqgen.plugin_guard import Ended
+from seqgen.plugins.guard import Ended
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,8 +36,8 @@ LOG = logging.getLogger("seqgen.faults")
 SHARED = {
     f"seqgen.{name}"
     for name in (
-        *("plugin", "plugin_guard", "unknown", "bounds", "files", "grammar", "options"),
-        "layers",
+        *("plugin", "plugins.guard", "unknown", "bounds", "files", "grammar", "options"),
+        "network.layers",
     )
 }
 
@@ -102,7 +102,7 @@ RULES = {
     ),
     "start": Rule("start must return float32 tensors for any number of sequences and never fail"),
     **{
-        name: Rule(f"{name} must take any inputs and states of the shapes in seqgen.layers")
+        name: Rule(f"{name} must take any inputs and states of the shapes in seqgen.network.layers")
         for name in ("run", "before", "step")
     },
     "__deepcopy__": Rule("a tracker must survive copy.deepcopy"),

@@ -1,7 +1,7 @@
 """The architecture of the core: an LSTM that sets its state to zero within one fused call.
 
 `seqgen.generation.fused` has its compiled step. Shapes: B sequences, T steps, H hidden units. Next:
-`seqgen.model` stacks the layers.
+`seqgen.network.model` stacks the layers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from seqgen.layers import Layer, State
+from seqgen.network.layers import Layer, State
 
 # On a GPU, cuDNN copies weights into one block at every call and warns. This cannot be avoided: the
 # reset column makes a new weight tensor each time.

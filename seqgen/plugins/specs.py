@@ -42,7 +42,7 @@ class ArchitectureSpec:
     summary : str
         One line for `seqgen architectures`, with the paper.
     implementation : str
-        Place of the `seqgen.layers.Layer` class: ``"package.module:Class"``.
+        Place of the `seqgen.network.layers.Layer` class: ``"package.module:Class"``.
     contract : int
         The `seqgen.plugin.CONTRACT` that the plugin was written for: write 2.
     """

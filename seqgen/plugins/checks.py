@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
 from seqgen.plugin import Codec, Domain, Ids, Tracker
-from seqgen.plugin_faults import method_text
+from seqgen.plugins.faults import method_text
 
 
 def checked_pieces(domain: Domain, found: Any) -> Iterable[Any]:

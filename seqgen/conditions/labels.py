@@ -1,6 +1,7 @@
 """Labels: words about whole pieces, such as composer, speaker or site, that can be requested.
 
-Comes from: `seqgen.data.labelling` finds labels. Next: `seqgen.labelled` adds them to a codec.
+Comes from: `seqgen.data.labelling` finds labels. Next: `seqgen.conditions.labelled` adds them to a
+codec.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The tracker of a dictation: which tokens may come next, and a requested text word by word.
 
-Comes from: trackers of codecs that have a `seqgen.dictation.Dictation`.
+Comes from: trackers of codecs that have a `seqgen.conditions.dictation.Dictation`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.dictation import Dictation
-from seqgen.dictation_states import (
+from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.dictation_states import (
     ANNOUNCED,
     DONE,
     INSIDE,

@@ -1,7 +1,7 @@
 """Finds and loads architectures: the kinds of layers that a network can have.
 
-The core has one, `lstm`; plugins offer others. Comes from: `seqgen.announcements`. Next:
-`seqgen.layers` has what they are made of.
+The core has one, `lstm`; plugins offer others. Comes from: `seqgen.plugins.announcements`. Next:
+`seqgen.network.layers` has what they are made of.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import seqgen
-from seqgen.announcements import (
+from seqgen.config import CORE
+from seqgen.errors import PluginError
+from seqgen.plugin import CONTRACT, ArchitectureSpec
+from seqgen.plugins.announcements import (
     ARCHITECTURES,
     Announced,
     chosen,
@@ -18,12 +21,9 @@ from seqgen.announcements import (
     implementation_of,
     unusable,
 )
-from seqgen.config import CORE
-from seqgen.errors import PluginError
-from seqgen.plugin import CONTRACT, ArchitectureSpec
 
 if TYPE_CHECKING:
-    from seqgen.layers import Layer
+    from seqgen.network.layers import Layer
 
 #: The distribution of the core.
 DISTRIBUTION = "seqgen-toolkit"
@@ -32,7 +32,7 @@ DISTRIBUTION = "seqgen-toolkit"
 def own_architecture() -> Announced:
     """Return the announcement of the core's architecture."""
     summary = "LSTM with a compiled step (Hochreiter and Schmidhuber 1997; Gers et al. 2000)"
-    spec = ArchitectureSpec(CORE, summary, "seqgen.lstm:ResetLSTM", CONTRACT)
+    spec = ArchitectureSpec(CORE, summary, "seqgen.network.lstm:ResetLSTM", CONTRACT)
     return Announced(CORE, "ok", DISTRIBUTION, seqgen.__version__, summary, spec=spec)
 
 
@@ -64,7 +64,7 @@ def load_architecture(name: str) -> tuple[type[Layer], Announced]:
         If there is no such architecture, two plugins claim it, or its plugin cannot be loaded.
     """
     if name == CORE:
-        from seqgen.lstm import ResetLSTM
+        from seqgen.network.lstm import ResetLSTM
 
         return ResetLSTM, own_architecture()
     found = chosen(ARCHITECTURES, name)
@@ -76,11 +76,11 @@ def load_architecture(name: str) -> tuple[type[Layer], Announced]:
 
 def _checked(layer: Any) -> type[Layer]:
     """Refuse what is no layer, or lacks what every layer has."""
-    from seqgen.layers import Cell, Layer
+    from seqgen.network.layers import Cell, Layer
 
     if not (isinstance(layer, type) and issubclass(layer, Layer)):
         raise PluginError(
-            f"its implementation must be a class of seqgen.layers.Layer, not {layer!r}"
+            f"its implementation must be a class of seqgen.network.layers.Layer, not {layer!r}"
         )
     required = {"start": Layer.start, "run": Layer.run}
     if issubclass(layer, Cell):

@@ -1,8 +1,8 @@
 """The state of a dictation and what each token does to it: compiled functions.
 
 A state is a row of FIELDS whole numbers. The text, all symbols announced so far, is an array beside
-it. Tokens are numbered as `seqgen.dictation.Dictation` says. C is the number of content tokens, A
-that of symbols.
+it. Tokens are numbered as `seqgen.conditions.dictation.Dictation` says. C is the number of content
+tokens, A that of symbols.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.labelled import LabelledCodec
 from seqgen.errors import DataError
-from seqgen.labelled import LabelledCodec
 from seqgen.plugin import Codec, Ids, Piece, Predictor
 
 

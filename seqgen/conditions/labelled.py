@@ -8,8 +8,8 @@
 labels, some or none. In generation the header is the beginning of the prompt. A label is also a
 feature of every position after its token, so that no long piece makes the model forget it.
 
-Comes from: `seqgen.data.fitting`. Next: `seqgen.unlabelled` is what the engine asks of any codec,
-with labels or without.
+Comes from: `seqgen.data.fitting`. Next: `seqgen.conditions.unlabelled` is what the engine asks of
+any codec, with labels or without.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.header import Field, Header, Wanted
+from seqgen.conditions.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
+from seqgen.conditions.requests import Request, meant
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import PART, IndexedMasks, Masks, packed, unpacked, width
-from seqgen.header import Field, Header, Wanted
-from seqgen.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
 from seqgen.plugin import Codec, Ids, Piece, Tracker
-from seqgen.requests import Request, meant
 from seqgen.unknown import Mended, Unknown
 
 #: Share of training pieces that lose all labels; in the others each of several labels is lost as

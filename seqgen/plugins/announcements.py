@@ -1,6 +1,7 @@
 """What installed plugins announce: every plugin is looked into in isolation, so none harms another.
 
-Plugins offer domains (`seqgen.discovery`) and architectures (`seqgen.architectures`).
+Plugins offer domains (`seqgen.plugins.discovery`) and architectures
+(`seqgen.network.architectures`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from seqgen.plugin import (
     DomainSpec,
     Hooks,
 )
-from seqgen.plugin_faults import distribution_of, note_owner, place_of
-from seqgen.plugin_guard import guarded, guarded_import
+from seqgen.plugins.faults import distribution_of, note_owner, place_of
+from seqgen.plugins.guard import guarded, guarded_import
 
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"

@@ -4,7 +4,7 @@ A plugin file has one subclass of `Domain`, whose class attributes say what `Dom
 installed plugin: `name`, and `suffixes` if they are not its `formats`. A corpus or run keeps the
 path and the digest of the file. It never loads the file; users name it: ``seqgen --plugin FILE``.
 
-Next: `seqgen.discovery` finds these domains beside installed ones.
+Next: `seqgen.plugins.discovery` finds these domains beside installed ones.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from seqgen.announcements import Announced
-from seqgen.discovery import offer
 from seqgen.errors import PluginError, reason_of
 from seqgen.files import is_output
 from seqgen.plugin import CONTRACT, Domain, DomainSpec
-from seqgen.plugin_faults import note_owner, place_of
-from seqgen.plugin_guard import guarded
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.discovery import offer
+from seqgen.plugins.faults import note_owner, place_of
+from seqgen.plugins.guard import guarded
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Code comes from installed plugins and plugin files that the user named, never from the folder.
 
-Comes from: `seqgen.discovery`.
+Comes from: `seqgen.plugins.discovery`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from seqgen.announcements import Announced
 from seqgen.bounds import LARGEST
-from seqgen.discovery import codec_type, domain_names, load_domain
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import check_labels
 from seqgen.errors import ChangedPlugin, PluginError, reason_of
-from seqgen.labelled import LabelledCodec
-from seqgen.labels import check_labels
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain
-from seqgen.plugin_faults import place_of
-from seqgen.plugin_files import is_file
+from seqgen.plugins.announcements import Announced
+from seqgen.plugins.discovery import codec_type, domain_names, load_domain
+from seqgen.plugins.faults import place_of
+from seqgen.plugins.files import is_file
 from seqgen.vocab import Vocab
 
 

@@ -1,4 +1,4 @@
-"""Finds and loads domains. Comes from: `seqgen.announcements`, which looks into plugins."""
+"""Finds and loads domains. Comes from: `seqgen.plugins.announcements`, which looks into plugins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqgen.announcements import (
+from seqgen.errors import PluginError
+from seqgen.plugin import Codec, Domain
+from seqgen.plugins.announcements import (
     DOMAINS,
     Announced,
     chosen,
@@ -18,10 +20,8 @@ from seqgen.announcements import (
     suggestion,
     unusable,
 )
-from seqgen.errors import PluginError
-from seqgen.plugin import Codec, Domain
-from seqgen.plugin_faults import note_owner
-from seqgen.plugin_guard import guarded
+from seqgen.plugins.faults import note_owner
+from seqgen.plugins.guard import guarded
 
 #: Members of a domain and of a codec class that have no default.
 DOMAIN_MEMBERS = ("codecs", "formats", "read", "write", "preview", "demo")
@@ -42,7 +42,7 @@ def find_domains() -> list[Announced]:
 def load_domain(name: str) -> tuple[Domain, Announced]:
     """Import and build the implementation of one domain, without importing other plugins.
 
-    The domain is one of an installed plugin, or of a plugin file (`seqgen.plugin_files`).
+    The domain is one of an installed plugin, or of a plugin file (`seqgen.plugins.files`).
 
     Raises
     ------

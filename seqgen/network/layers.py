@@ -1,7 +1,8 @@
 """What an architecture is made of: a `Layer`, or a `Cell`, a layer that works step by step.
 
-A plugin writes one of them. The core stacks it and supplies all else (`seqgen.model`): embeddings,
-normalisation between layers, dropout, output, resets, saving. docs/architectures.md has an example.
+A plugin writes one of them. The core stacks it and supplies all else (`seqgen.network.model`):
+embeddings, normalisation between layers, dropout, output, resets, saving. docs/architectures.md has
+an example.
 
 Shapes: B sequences, T steps, H hidden units. Next: `seqgen.testing` checks that an architecture
 keeps its promises.

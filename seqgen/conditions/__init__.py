@@ -1,0 +1,1 @@
+"""What a piece is asked to be: labels, headers, requests and dictation."""

@@ -1,0 +1,1 @@
+"""Plugin code is found, loaded, guarded and checked."""

@@ -208,7 +208,7 @@ class _Search:
         """Return a report of the progress."""
         learner, self._reported_at = self._learner, time.monotonic()
         now = replace(learner.counts, seconds=self.seconds)
-        last = self._report or Report(0.0, now.step, now.tokens, now.seconds, 0.0, 0.0)
+        last = self._report or self._saved_report(now)
         return replace(
             last,
             fraction=min(spent(learner.config, self._corpus, now), 1.0),
@@ -218,6 +218,12 @@ class _Search:
             carried_loss=None,
             improved=False,
         )
+
+    def _saved_report(self, now: Counts) -> Report:
+        """Return the last report in the run folder: a training that resumes has made none yet."""
+        if reports := self._run.metrics:
+            return Report(**reports[-1])
+        return Report(0.0, now.step, now.tokens, now.seconds, 0.0, 0.0)
 
 
 def _message(found: dict[str, Any]) -> str:

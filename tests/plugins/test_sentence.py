@@ -271,6 +271,7 @@ def test_a_training_finds_letters_in_rounds(tmp_path: Path) -> None:
             if stop is not None and stop in report.message:
                 break
     ended = seqgen.load(killed, "cpu")
+    assert [row for row in ended.metrics if not row["loss"]] == []
     for name, weights in again.weights.items():
         np.testing.assert_array_equal(weights, ended.weights[name])
 

@@ -213,12 +213,12 @@ def test_weights_of_rows(tmp_path: Path) -> None:
     path.write_text(content)
     one, two, _ = Text().read(path, ReadOptions(weight="weight"))
     assert isinstance(one, Labelled) and one.weight == 2.5 and one.labels == {"site": "a"}
-    assert str(two) == "line 3: its weight must be a number, found 'many'"
+    assert str(two) == "line 3: its weight must be a number from 0 to 100, found 'many'"
     corpus = seqgen.prepare("text", [path], read_options={"weight": "weight"})
     assert corpus.weights.tolist() == [2.5]
     assert [entry["reason"] for entry in corpus.info["skipped"]] == [
-        "line 3: its weight must be a number, found 'many'",
-        "the weight of a piece must be from 0 to 100, found 101.0",
+        "line 3: its weight must be a number from 0 to 100, found 'many'",
+        "line 4: its weight must be a number from 0 to 100, found '101'",
     ]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
+from seqgen.bounds import MOST_WEIGHT
 from seqgen.errors import DataError
 from seqgen.plugin import Labelled
 
@@ -381,10 +382,10 @@ def _checked_text(parts: list[str]) -> str:
 
 
 def _weight(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise DataError(f"its weight must be a number, found {text[:50]!r}") from None
+    with suppress(ValueError):
+        if 0 <= (weight := float(text)) <= MOST_WEIGHT:
+            return weight
+    raise DataError(f"its weight must be a number from 0 to {MOST_WEIGHT}, found {text[:50]!r}")
 
 
 def _is_number(text: str) -> bool:

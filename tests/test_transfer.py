@@ -222,3 +222,40 @@ def test_the_command_goes_on_from_a_run(run, barrels, tmp_path: Path, capsys) ->
     with pytest.raises(SystemExit) as end:
         app.meta([*arguments, "--out", str(tmp_path / "other"), "--hidden", "32"])
     assert end.value.code == 2 and "another network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("embedding", [6, 0])
+@pytest.mark.parametrize("sites", ["ba", "bc", "abc", ""])
+def test_labels_keep_their_values(verses: Path, tmp_path: Path, embedding: int, sites: str) -> None:
+    def corpus(name: str, sites: str) -> seqgen.Corpus:
+        texts = [path.read_text() for path in sorted(verses.iterdir())]
+        pieces = [
+            seqgen.Labelled({"site": sites[number % len(sites)]} if sites else {}, text)
+            for number, text in enumerate(texts)
+        ]
+        return seqgen.write_corpus(tmp_path / name, "text", {"train": pieces})
+
+    first, second = corpus("first", "ab"), corpus("second", sites)
+    model = ModelConfig(hidden=8, embedding=embedding, dropout=0.0)
+    begun = seqgen.create_run(tmp_path / "begun", first, model, SHORT)
+    for _ in seqgen.train(begun, first):
+        pass
+    run = seqgen.load(begun.folder, "cpu")
+    made = seqgen.create_run(tmp_path / "made", second, train=SHORT, start=run)
+    if not sites:
+        assert not made.codec.feature_sizes
+        return
+    old, new = (each.weights["features.0.weight"] for each in (run, made))  # (values, E)
+    values = ["not read", "?", *sorted(set(sites))]
+    assert len(new) == len(values) and np.abs(old[2:]).min(1).max() > 0
+    count = len(run.codec.codec.vocab) if embedding == 0 else embedding
+    known = {"not read": 0, "?": 1, "a": 2, "b": 3, "c": 1}
+    for row, value in zip(new, values, strict=True):
+        np.testing.assert_array_equal(row[:count], old[known[value]][:count])
+
+
+def test_a_label_that_is_new_has_no_influence(run, verses: Path, tmp_path: Path) -> None:
+    labelled = seqgen.prepare("text", [verses], labels={"number": "{}.txt"}, jobs=1)
+    made = seqgen.create_run(tmp_path / "labelled", labelled, train=SHORT, start=run)
+    assert not made.weights["features.0.weight"].any()
+    assert made.weights["features.0.weight"].shape[0] == labelled.codec.feature_sizes[0]

@@ -13,6 +13,7 @@ import numpy
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
@@ -24,7 +25,7 @@ from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
 from seqgen.storage.locks import hold
-from seqgen.training.transfer import transfer_weights
+from seqgen.training.transfer import transfer_weights, with_labels_of
 
 if TYPE_CHECKING:
     from seqgen.training.autopilot import Plan
@@ -149,13 +150,15 @@ def _transferred(
                 f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
                 f"prepare the corpus with the {what} {old!r}, or leave out --from"
             )
+    old, new = start.codec, corpus.codec
+    width = start.model_config.embedding or start.vocab.size
     weights, transfer = transfer_weights(
-        start.weights,
+        with_labels_of(start.weights, old, new, width),
         start.vocab,
         corpus.vocab,
         start.model_config,
-        tuple(start.codec.feature_sizes),
-        tuple(corpus.codec.feature_sizes),
+        tuple(unlabelled(old).feature_sizes),
+        tuple(unlabelled(new).feature_sizes),
     )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
     return weights, {"run": str(start.folder.resolve()), **counts}

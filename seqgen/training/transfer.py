@@ -13,8 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import CORE, ModelConfig
 from seqgen.errors import RunError
+from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
 #: Stands for the old id of a new symbol. As an index it is the last entry, where the mean is put.
@@ -99,6 +102,50 @@ def transfer_weights(
         else "different",
     )
     return mapped, transfer
+
+
+def with_labels_of(
+    weights: Mapping[str, NDArray[Any]], old: Codec, new: Codec, width: int
+) -> dict[str, NDArray[Any]]:
+    """Return weights with a feature for each label of another codec, value by value.
+
+    A value that is new begins as any value of its label does, and a label that is new without
+    influence. Features that are no labels stay.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        Weights of a `SequenceLSTM` for `old`, by name.
+    old, new : Codec
+    width : int
+        E, the width of the embedding; without one, the number of ids.
+    """
+    first, before = len(unlabelled(old).feature_sizes), _values_of(old)
+    tables = {
+        name: weights[f"features.{first + number}.weight"]  # (values, E)
+        for number, name in enumerate(before)
+    }
+    changed = {name: value for name, value in weights.items() if not _is_feature_from(name, first)}
+    for number, (name, values) in enumerate(_values_of(new).items()):
+        # Rows are: not read yet, any value, then the values.
+        if (table := tables.get(name)) is None:
+            moved = np.zeros((2 + len(values), width), np.float32)
+        else:
+            known = {value: 2 + at for at, value in enumerate(before[name])}
+            moved = table[[0, 1, *(known.get(value, 1) for value in values)]]
+        changed[f"features.{first + number}.weight"] = moved
+    return changed
+
+
+def _values_of(codec: Codec) -> dict[str, list[str]]:
+    """Return the values of each label in the order of their ids."""
+    labels = codec.labels if isinstance(codec, LabelledCodec) else ()
+    return {label.name: sorted(label.values) for label in labels}
+
+
+def _is_feature_from(name: str, first: int) -> bool:
+    kind, _, rest = name.partition(".")
+    return kind == "features" and int(rest.partition(".")[0]) >= first
 
 
 def _mapped(

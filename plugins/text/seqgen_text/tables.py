@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
-from seqgen.bounds import MOST_WEIGHT
 from seqgen.errors import DataError
 from seqgen.plugin import Labelled
 
@@ -34,6 +33,9 @@ REPORTED = 100
 
 #: Rows over several lines whose lines are read again because the row cannot be used.
 MOST_AGAIN = 1000
+
+#: Largest weight of a row, as `seqgen.plugin.Labelled` says.
+MOST_WEIGHT = 100
 
 #: Names of columns of text, the first choice first.
 TEXTS = ("text", "title", "body", "content")

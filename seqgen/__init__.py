@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.listener import Report
     from seqgen.plugins.discovery import find_domains, load_domain
     from seqgen.plugins.files import load_plugin
     from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
     from seqgen.training.creation import create_run
-    from seqgen.training.loop import Report
     from seqgen.training.session import measure_baseline, train
 
 __all__ = [
@@ -94,10 +94,10 @@ _HOMES = {
     "generation.beam": ("search",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
     "conditions.labels": ("Labelled",),
+    "listener": ("Report",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),
     "run.folder": ("Run", "load"),
     "training.creation": ("create_run",),
-    "training.loop": ("Report",),
     "training.session": ("measure_baseline", "train"),
 }
 

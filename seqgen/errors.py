@@ -36,7 +36,7 @@ class ConfigError(SeqgenError):
 
 
 class PluginError(SeqgenError):
-    """A domain or architecture is not installed, or its plugin is broken, too old or too new."""
+    """What a plugin offers is not installed, or the plugin is broken, too old or too new."""
 
     exit_status = 3
 

@@ -14,7 +14,8 @@ and writes pieces and offers codecs. A `Codec` turns a piece into token ids and 
 follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
 A plugin may also offer architectures of the network, in the group ``seqgen.architectures``
-(`ArchitectureSpec`); `seqgen.network.layers` has what they are made of.
+(`ArchitectureSpec`); `seqgen.network.layers` has what they are made of. It may offer listeners,
+which follow trainings, in the group ``seqgen.events`` (`ListenerSpec`, `Listener`).
 
 Next: `seqgen.plugins.discovery` finds plugins; `seqgen.testing` checks that they keep the contract.
 """
@@ -33,10 +34,13 @@ from seqgen.bounds import check_fields as check_fields
 from seqgen.conditions.labels import Labelled as Labelled
 from seqgen.conditions.requests import Request as Request
 from seqgen.errors import DataError, PluginError
+from seqgen.listener import Listener as Listener
+from seqgen.listener import Report as Report
 from seqgen.metric import Metric as Metric
 from seqgen.options import NoOptions as NoOptions
 from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
 from seqgen.plugins.specs import DomainSpec as DomainSpec
+from seqgen.plugins.specs import ListenerSpec as ListenerSpec
 from seqgen.predictor import Predictor as Predictor
 from seqgen.unknown import Mended, Unknown
 
@@ -53,8 +57,8 @@ Ids: TypeAlias = "NDArray[np.int64]"
 #: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 2
 
-#: Entry-point groups of plugins: of domains, and of architectures.
-GROUP, ARCHITECTURE_GROUP = "seqgen", "seqgen.architectures"
+#: Entry-point groups of plugins: of domains, of architectures, and of listeners.
+GROUP, ARCHITECTURE_GROUP, EVENTS_GROUP = "seqgen", "seqgen.architectures", "seqgen.events"
 
 #: A piece has the plugin's own type; the core never looks inside.
 Piece: TypeAlias = Any
@@ -73,6 +77,10 @@ class Hooks:
     @hookspec
     def seqgen_architectures(self) -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
         """Return the architectures of this module; each is named like one of its entry points."""
+
+    @hookspec
+    def seqgen_events(self) -> Iterable[ListenerSpec]:  # type: ignore[empty-body]
+        """Return the listeners of this module; each is named like one of its entry points."""
 
 
 class Domain(Protocol):

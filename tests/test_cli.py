@@ -350,9 +350,12 @@ def test_reports_for_tensorboard_are_those_of_the_metrics(
 ) -> None:
     pytest.importorskip("tensorboardX", reason="an optional extra")
     out = tmp_path / "run"
-    assert seqgen_command("train", "text", verses, "--out", out, "--tensorboard", *TINY)[0] == 0
+    assert (
+        seqgen_command("train", "text", verses, "--out", out, "--events", "tensorboard", *TINY)[0]
+        == 0
+    )
     found: dict[str, list[tuple[int, float]]] = {}
-    for event in events(out / "tensorboard"):
+    for event in events(out / "events" / "tensorboard"):
         for value in event.summary.value:
             found.setdefault(value.tag, []).append((event.step, value.simple_value))
     lines = seqgen.load(out, "cpu").metrics
@@ -382,10 +385,10 @@ def test_reports_for_tensorboard_go_on_after_an_interruption(
     pytest.importorskip("tensorboardX", reason="an optional extra")
     folder = tmp_path / "run"
     last = interrupted(folder, corpus)
-    (folder / "tensorboard").mkdir()
+    (folder / "events" / "tensorboard").mkdir(parents=True)
     assert seqgen_command("resume", folder)[0] == 0
     steps = [line["step"] for line in seqgen.load(folder, "cpu").metrics]
-    assert [event.step for event in events(folder / "tensorboard") if event.step] == [
+    assert [event.step for event in events(folder / "events" / "tensorboard") if event.step] == [
         step for step in steps if step > last
     ]
 
@@ -407,9 +410,19 @@ def test_a_missing_tensorboard_is_told_with_the_way_out(
     seqgen_command, verses: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
-    arguments = ("train", "text", verses, "--out", tmp_path / "run", "--tensorboard", *TINY)
+    monkeypatch.delitem(sys.modules, "seqgen.training.tensorboard", raising=False)
+    arguments = (
+        "train",
+        "text",
+        verses,
+        "--out",
+        tmp_path / "run",
+        "--events",
+        "tensorboard",
+        *TINY,
+    )
     status, _, err = seqgen_command(*arguments)
-    assert status == 1 and "pip install 'seqgen-toolkit[tensorboard]'" in err
+    assert status == 3 and "pip install 'seqgen-toolkit[tensorboard]'" in err
 
 
 def test_an_interrupted_training_is_resumed(seqgen_command, corpus, tmp_path: Path) -> None:

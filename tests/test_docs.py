@@ -82,6 +82,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
             "command",
             "framings",
             "handwriting",
+            "listeners",
             "music",
             "sampling",
             "scoring",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -83,6 +84,21 @@ def _lines(title: str) -> Iterator[Meter]:
 def say(text: str) -> None:
     """Print a remark."""
     stderr.print(visible(text, sys.stderr), markup=False, soft_wrap=True)
+
+
+@contextmanager
+def saying(logger: str) -> Iterator[None]:
+    """Print what a logger warns of as remarks, until the block ends."""
+    log = logging.getLogger(logger)
+    remarks = logging.Handler(logging.WARNING)
+    remarks.emit = lambda record: say(record.getMessage())  # type: ignore[method-assign]
+    before, log.propagate = log.propagate, False
+    log.addHandler(remarks)
+    try:
+        yield
+    finally:
+        log.removeHandler(remarks)
+        log.propagate = before
 
 
 def print_table(rows: list[list[str]]) -> None:

@@ -12,12 +12,14 @@ from seqgen.plugins.announcements import (
     ALLOWED,
     ARCHITECTURES,
     DOMAINS,
+    LISTENERS,
     Announced,
     announcing,
     is_allowed,
 )
 from seqgen.plugins.discovery import find_domains
 from seqgen.plugins.faults import distribution_of
+from seqgen.plugins.listeners import offered_listeners
 
 
 def plugins_list(*, json: bool = False) -> None:
@@ -48,7 +50,11 @@ def found_plugins() -> list[dict[str, Any]]:
     or "left out" if SEQGEN_PLUGINS does not name it.
     """
     offers: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(_nothing)
-    for kind, found in (("domains", find_domains()), ("architectures", offered_architectures())):
+    for kind, found in (
+        ("domains", find_domains()),
+        ("architectures", offered_architectures()),
+        ("listeners", offered_listeners()),
+    ):
         for each in found:
             offers[each.distribution, each.version][kind].append(_about(each))
     plugins = [
@@ -63,7 +69,9 @@ def found_plugins() -> list[dict[str, Any]]:
         for (distribution, version), offered in offers.items()
     ]
     known = {
-        distribution_of(point) for kind in (DOMAINS, ARCHITECTURES) for point in announcing(kind)
+        distribution_of(point)
+        for kind in (DOMAINS, ARCHITECTURES, LISTENERS)
+        for point in announcing(kind)
     }
     plugins += [
         {"distribution": name, "version": version, "state": "left out", **_nothing()}
@@ -74,11 +82,11 @@ def found_plugins() -> list[dict[str, Any]]:
 
 
 def _nothing() -> dict[str, list[dict[str, Any]]]:
-    return {"domains": [], "architectures": []}
+    return {"domains": [], "architectures": [], "listeners": []}
 
 
 def _about(found: Announced) -> dict[str, Any]:
-    """Return a domain or an architecture as JSON."""
+    """Return what a plugin offers as JSON."""
     return {
         "name": found.name,
         "state": "loaded" if found.status == "ok" else "refused",
@@ -92,8 +100,8 @@ def _about(found: Announced) -> dict[str, Any]:
 def _show_plugin(plugin: dict[str, Any]) -> None:
     left_out = f" by {ALLOWED}" if plugin["state"] == "left out" else ""
     show(f"{plugin['distribution']} {plugin['version']}: {plugin['state']}{left_out}")
-    for noun, offered in (("domain", plugin["domains"]), ("architecture", plugin["architectures"])):
-        for each in offered:
+    for noun in ("domain", "architecture", "listener"):
+        for each in plugin[f"{noun}s"]:
             contract = f"contract {each['contract'] or 'unknown'}"
             if each["contract"] not in (None, CONTRACT):
                 contract += f" in place of {CONTRACT}"

@@ -19,7 +19,6 @@ def resume(run: Path, *, json: bool = False) -> None:
         Print the description of the run as JSON.
     """
     from seqgen.cli.console import stderr
-    from seqgen.cli.tensorboard import REPORTS, writer
     from seqgen.cli.train import train_run
     from seqgen.errors import RunError
     from seqgen.run.folder import Run
@@ -35,13 +34,12 @@ def resume(run: Path, *, json: bool = False) -> None:
                 f"from it: seqgen train {begun.info['domain']} PATHS --from {run}"
             )
         raise RunError(f"{run} has no checkpoint to resume from; train again with seqgen train")
-    world, reports = join(), begun.folder / REPORTS
+    world = join()
     stderr.quiet = not world.leads
     # A training resumes on the device on which it began.
     begun.device = begun.train_config.device
     with hold(begun.folder) if world.leads else nullcontext():
-        watch = writer(reports) if world.leads and reports.exists() else None
-        train_run(begun, begun.corpus(), watch)
+        train_run(begun, begun.corpus())
     if json:
         print_json(begun.info)
     else:

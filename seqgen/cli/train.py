@@ -13,7 +13,6 @@ from cyclopts import Parameter
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import prepare_corpus
 from seqgen.cli.printing import print_json, show
-from seqgen.cli.tensorboard import REPORTS, require_tensorboard, writer
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
 from seqgen.wording import counted
@@ -21,8 +20,8 @@ from seqgen.wording import counted
 if TYPE_CHECKING:
     from seqgen.cli.console import Meter
     from seqgen.data.corpus import Corpus
+    from seqgen.listener import Report
     from seqgen.run.folder import Run
-    from seqgen.training.loop import Report
     from seqgen.training.parallel import World
 
 
@@ -41,7 +40,7 @@ def train(
     start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
-    tensorboard: bool = False,
+    events: tuple[str, ...] = (),
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -85,8 +84,9 @@ def train(
         The network.
     training
         The budget and the optimizer.
-    tensorboard
-        Also write the reports to RUN/tensorboard, for TensorBoard.
+    events
+        Listener that gets the reports too, such as tensorboard, which writes to
+        RUN/events/tensorboard. `seqgen plugins list` lists those of plugins. May be repeated.
     overwrite
         Replace the run folder if it exists.
     json
@@ -94,6 +94,7 @@ def train(
     """
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.plugins.discovery import load_domain
+    from seqgen.plugins.listeners import load_listener
     from seqgen.run.folder import load
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
@@ -103,8 +104,8 @@ def train(
     if out is not None:
         refuse_trained(out, overwrite)
     _check_network(model, training)
-    if tensorboard:
-        require_tensorboard()
+    for name in events:
+        load_listener(name)
     before = None if start is None else load(start, training.device)
     world = join()
     stderr.quiet = not world.leads
@@ -126,8 +127,7 @@ def train(
     )
     with _shared_run(world, out, Path("runs") / domain, create, training.device) as run:
         _say_origin(run)
-        watch = writer(run.folder / REPORTS) if tensorboard and world.leads else None
-        train_run(run, corpus, watch)
+        train_run(run, corpus, events)
     if json:
         print_json(run.info)
     else:
@@ -199,16 +199,17 @@ def _corpus(
     return prepare_corpus(domain, paths, None, codec, codec_option, read, label, **given)
 
 
-def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None = None) -> None:
-    """Train and show the progress; each report goes to `watch` too.
+def train_run(run: Run, corpus: Corpus, events: tuple[str, ...] = ()) -> None:
+    """Train and show the progress; the listeners named in `events` get the reports too.
 
     Raises
     ------
     KeyboardInterrupt
         After saving, if the user ended the training.
     """
-    from seqgen.cli.console import say
+    from seqgen.cli.console import say, saying
     from seqgen.run.card import baseline_text
+    from seqgen.training.listening import earlier
     from seqgen.training.parallel import join
     from seqgen.training.session import measure_baseline
     from seqgen.training.session import train as session_train
@@ -219,7 +220,10 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         baseline = measure_baseline(run, corpus)
         say(f"to beat: {baseline_text(baseline)}")
     say(f"training on {device}, into {run.folder}")
-    report = _follow(session_train(run, corpus), watch)
+    if names := sorted({*events, *earlier(run.folder)}):
+        say(f"listeners that get the reports: {', '.join(names)}")
+    with saying("seqgen.events"):
+        report = _follow(session_train(run, corpus, events))
     join().leave()  # the first process reports the result
     if report is None:
         return  # the budget was used up already
@@ -232,9 +236,7 @@ def train_run(run: Run, corpus: Corpus, watch: Callable[[Report], None] | None =
         raise KeyboardInterrupt
 
 
-def _follow(
-    training: Generator[Report, None, None], watch: Callable[[Report], None] | None
-) -> Report | None:
+def _follow(training: Generator[Report, None, None]) -> Report | None:
     """Show every report of a training and return the last; Ctrl-C goes into the training."""
     from seqgen.cli.console import meter
 
@@ -242,8 +244,6 @@ def _follow(
     with meter("train") as show, closing(training) as reports:
         for report in reports:
             try:
-                if watch is not None:
-                    watch(report)
                 _show(report, show)
             except KeyboardInterrupt:
                 with suppress(StopIteration):  # that was the last report

@@ -1,7 +1,7 @@
 """What installed plugins announce: every plugin is looked into in isolation, so none harms another.
 
-Plugins offer domains (`seqgen.plugins.discovery`) and architectures
-(`seqgen.network.architectures`).
+Plugins offer domains (`seqgen.plugins.discovery`), architectures
+(`seqgen.network.architectures`) and listeners (`seqgen.plugins.listeners`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from seqgen.errors import PluginError, reason_of
 from seqgen.plugin import (
     ARCHITECTURE_GROUP,
     CONTRACT,
+    EVENTS_GROUP,
     GROUP,
     ArchitectureSpec,
     DomainSpec,
     Hooks,
+    ListenerSpec,
 )
 from seqgen.plugins.faults import distribution_of, note_owner, place_of
 from seqgen.plugins.guard import guarded, guarded_import
@@ -33,7 +35,7 @@ from seqgen.plugins.guard import guarded, guarded_import
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"
 
-Spec: TypeAlias = DomainSpec | ArchitectureSpec
+Spec: TypeAlias = DomainSpec | ArchitectureSpec | ListenerSpec
 
 
 class Offer(NamedTuple):
@@ -63,6 +65,8 @@ DOMAINS = Offer("domain", GROUP, "seqgen_domains", DomainSpec, "seqgen-text")
 ARCHITECTURES = Offer(
     "architecture", ARCHITECTURE_GROUP, "seqgen_architectures", ArchitectureSpec, "seqgen-cells"
 )
+#: The core has one of its own, so there is always one installed.
+LISTENERS = Offer("listener", EVENTS_GROUP, "seqgen_events", ListenerSpec, "")
 
 #: The types of the fields of a description; only a domain has suffixes.
 FIELDS = {"name": str, "summary": str, "suffixes": tuple, "implementation": str, "contract": int}
@@ -75,7 +79,7 @@ Status = Literal["ok", "broken", "incompatible", "conflict"]
 
 @dataclass(frozen=True)
 class Announced:
-    """A domain or an architecture that an installed distribution announces, usable or not.
+    """A domain, architecture or listener that a distribution announces, usable or not.
 
     Attributes
     ----------
@@ -90,7 +94,7 @@ class Announced:
         Suffixes of the files that a domain reads.
     problem : str
         If the status is not "ok": the cause and the way out.
-    spec : DomainSpec, ArchitectureSpec or None
+    spec : DomainSpec, ArchitectureSpec, ListenerSpec or None
         The description from the plugin; None if it could not be loaded.
     error : Exception or None
         What importing the plugin raised.

@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
-from seqgen.plugin import ARCHITECTURE_GROUP, GROUP
+from seqgen.plugin import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 from seqgen.plugins.guard import Ended
 
 P = ParamSpec("P")
@@ -37,7 +37,7 @@ SHARED = {
     f"seqgen.{name}"
     for name in (
         *("plugin", "plugins.guard", "unknown", "bounds", "files", "grammar", "options"),
-        "network.layers",
+        *("network.layers", "listener"),
     )
 }
 
@@ -58,7 +58,7 @@ _REFUSES = "may raise DataError, with a message for the user, and nothing else"
 _ANY_IDS = "must work for any ids and never fail"
 _ANY_PIECE = "must work for any piece that decode returns and never fail"
 
-#: The rule of each method of `Domain`, `Codec`, `Tracker` and `Layer`.
+#: The rule of each method of `Domain`, `Codec`, `Tracker`, `Layer` and `Listener`.
 RULES = {
     # Both meet what users have: files, text, conditions.
     **{
@@ -97,14 +97,16 @@ RULES = {
     **{name: Rule(f"{name} of a tracker must never fail") for name in ("allowed", "forced")},
     "push": Rule("push must take any id and never fail"),
     "__init__": Rule(
-        "a domain is built without arguments, a codec by fit and a layer from its widths, and none "
-        "fails"
+        "a domain is built without arguments, a codec by fit, a layer from its widths, a listener "
+        "from a folder and the content of run.json, and none fails"
     ),
     "start": Rule("start must return float32 tensors for any number of sequences and never fail"),
     **{
         name: Rule(f"{name} must take any inputs and states of the shapes in seqgen.network.layers")
         for name in ("run", "before", "step")
     },
+    "report": Rule("report must take any report of a training and never fail"),
+    "close": Rule("close of a listener must never fail"),
     "__deepcopy__": Rule("a tracker must survive copy.deepcopy"),
 }
 
@@ -244,7 +246,7 @@ def _announced() -> dict[str, tuple[str, str]]:
     """Return the owners by the entry points alone: a reader process has loaded no domain."""
     return {
         _package(point.module): distribution_of(point)
-        for group in (GROUP, ARCHITECTURE_GROUP)
+        for group in (GROUP, ARCHITECTURE_GROUP, EVENTS_GROUP)
         for point in entry_points(group=group)
     }
 

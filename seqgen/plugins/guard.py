@@ -1,4 +1,6 @@
-"""Plugin code that prints, exits or hangs harms only itself: imports and readers run in this guard.
+"""Plugin code that prints, exits or hangs harms only itself: it runs in these guards.
+
+Imports and readers run in `guarded`, listeners of a training in threads with `guarded_thread`.
 
 Next: `seqgen.plugins.faults` says whose code failed, where, and which rule it broke.
 """
@@ -11,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from seqgen.errors import PluginError, reason_of
 from seqgen.plugins.deadline import TooLong, within
@@ -27,6 +29,9 @@ _exit_now = os._exit
 
 #: Process and thread of each guard that is entered.
 _guarded: list[tuple[int, int]] = []
+
+#: Threads whose standard output is the error stream.
+_diverted: set[int] = set()
 
 
 class Ended(PluginError):
@@ -53,15 +58,22 @@ def guarded(*, silent: bool = False) -> Iterator[None]:
         signal. The traceback is that of the plugin's code.
     """
     dropped = io.StringIO()
+    with (
+        _unending(),
+        redirect_stdout(dropped if silent else sys.stderr),
+        redirect_stderr(dropped if silent else sys.stderr),
+    ):
+        yield
+
+
+@contextmanager
+def _unending() -> Iterator[None]:
+    """Raise `Ended` in place of what would end the process."""
     here = os.getpid(), threading.get_ident()
     _guarded.append(here)
     os._exit = _exit_outside
     try:
-        with (
-            redirect_stdout(dropped if silent else sys.stderr),
-            redirect_stderr(dropped if silent else sys.stderr),
-        ):
-            yield
+        yield
     except (SystemExit, KeyboardInterrupt, _Exit) as error:
         if isinstance(error, KeyboardInterrupt) and came_from_signal():
             raise
@@ -70,8 +82,48 @@ def guarded(*, silent: bool = False) -> Iterator[None]:
         raise ended.with_traceback(error.__traceback__) from error
     finally:
         _guarded.remove(here)
-        if not _guarded:
-            os._exit = _exit_now
+
+
+@contextmanager
+def guarded_thread() -> Iterator[None]:
+    """Run plugin code in a thread of its own, as `guarded` does, in a block of `diverting`.
+
+    Raises
+    ------
+    Ended
+        As `guarded`.
+    """
+    # `guarded` replaces sys.stdout, which all threads share.
+    _diverted.add(threading.get_ident())
+    try:
+        with _unending():
+            yield
+    finally:
+        _diverted.discard(threading.get_ident())
+
+
+@contextmanager
+def diverting() -> Iterator[None]:
+    """Send to the error stream what guarded threads print, until the block ends."""
+    by_thread: Any = _ByThread(sys.stdout)
+    before, sys.stdout = sys.stdout, by_thread
+    try:
+        yield
+    finally:
+        # A thread that hangs may print later; others may have replaced the stream meanwhile.
+        if sys.stdout is by_thread and not _diverted:
+            sys.stdout = before
+
+
+class _ByThread:
+    """Standard output, but the error stream for guarded threads."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def __getattr__(self, name: str) -> Any:
+        outside = threading.get_ident() in _diverted
+        return getattr(sys.stderr if outside else self._stdout, name)
 
 
 def guarded_items(items: Callable[[], Iterable[Item]]) -> Iterator[Item]:

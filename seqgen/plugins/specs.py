@@ -51,3 +51,25 @@ class ArchitectureSpec:
     summary: str
     implementation: str
     contract: int = 1
+
+
+@dataclass(frozen=True)
+class ListenerSpec:
+    """The description of a listener of trainings, available without importing its code.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word; the name of the entry point.
+    summary : str
+        One line about it.
+    implementation : str
+        Place of the `seqgen.listener.Listener` class: ``"package.module:Class"``.
+    contract : int
+        The `seqgen.plugin.CONTRACT` that the plugin was written for: write 2.
+    """
+
+    name: str
+    summary: str
+    implementation: str
+    contract: int = 1

@@ -18,6 +18,8 @@ WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
+#: Folder with a folder for each listener of the training.
+EVENTS = "events"
 
 #: The report of weights whose own report was lost, for example by a power cut.
 UNREPORTED = {

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqgen.errors import Diverged, RunError
+from seqgen.listener import Report
 from seqgen.run.results import checkpoints_in
 
 if TYPE_CHECKING:
     from seqgen.training.learner import Learner
-    from seqgen.training.loop import Report
 
 #: Number of checkpoints to keep, in case the last one is damaged.
 KEPT = 2

@@ -20,6 +20,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated
 from seqgen.errors import Diverged
 from seqgen.files import RUN, naming, write_atomic, write_json
+from seqgen.listener import Report
 from seqgen.run.card import model_card
 from seqgen.run.results import METRICS, WEIGHTS, read_reports
 from seqgen.storage.signals import undivided
@@ -28,7 +29,7 @@ from seqgen.training.checkpoints import Checkpoints
 if TYPE_CHECKING:
     from seqgen.network.model import SequenceLSTM
     from seqgen.training.learner import Learner
-    from seqgen.training.loop import Report
+    from seqgen.training.listening import Listening
     from seqgen.training.rounds import Rounds
 
 #: Keys of the result that the weights file holds; repeating a training gives the same values.
@@ -44,10 +45,14 @@ class Keeper:
         The run folder, held by this process.
     info : dict
         The content of ``run.json``; it is changed together with the file.
+    listening : Listening or None
+        The listeners that hear what is recorded.
     """
 
-    def __init__(self, folder: Path, info: dict[str, Any]) -> None:
-        self.folder, self.info = folder, info
+    def __init__(
+        self, folder: Path, info: dict[str, Any], listening: Listening | None = None
+    ) -> None:
+        self.folder, self.info, self._listening = folder, info, listening
 
     @property
     def best(self) -> float:
@@ -73,10 +78,12 @@ class Keeper:
             self.describe()
 
     def record(self, report: Report) -> None:
-        """Append a report to ``metrics.jsonl``."""
+        """Append a report to ``metrics.jsonl``, and pass it to the listeners."""
         path = self.folder / METRICS
         with naming(path), path.open("a", encoding="utf-8") as log:
             print(json.dumps(asdict(report)), file=log)
+        if self._listening is not None:
+            self._listening.report(report)
 
     def save(self, model: SequenceLSTM, result: Mapping[str, Any]) -> None:
         """Write the weights and their result."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
@@ -18,6 +17,7 @@ from seqgen.data.batches import CARRIED, FRAMINGS
 from seqgen.data.corpus import Corpus
 from seqgen.errors import Diverged
 from seqgen.evaluation.loss import evaluate
+from seqgen.listener import Report
 from seqgen.network.model import SequenceLSTM
 from seqgen.storage.signals import undivided
 from seqgen.training.learner import Counts, Learner
@@ -28,47 +28,6 @@ WARM_UP = 0.02
 
 #: Seconds between two reports that are not evaluations.
 REPORT_EVERY = 1.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """The progress of a training.
-
-    Attributes
-    ----------
-    fraction : float
-        Share of the budget used so far, 0 to 1.
-    step, tokens : int
-        Number of updates, and of targets learned from.
-    seconds : float
-        Time since the start, including evaluation.
-    loss : float
-        Mean training loss since the last report, in nats per token.
-    learning_rate : float
-        Learning rate of the last update.
-    valid_loss : float or None
-        Validation loss under the framing of the training; None if this is not an evaluation.
-    carried_loss : float or None
-        Validation loss with carried state, as in generation; None if this is not an evaluation.
-    improved : bool
-        Whether the validation loss is the lowest so far: the moment to save the model.
-    interrupted : bool
-        Whether the user ended training before the budget was used up.
-    message : str
-        Anything else that the user should know.
-    """
-
-    fraction: float
-    step: int
-    tokens: int
-    seconds: float
-    loss: float
-    learning_rate: float
-    valid_loss: float | None = None
-    carried_loss: float | None = None
-    improved: bool = False
-    interrupted: bool = False
-    message: str = ""
 
 
 def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:

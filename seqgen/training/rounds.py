@@ -22,11 +22,12 @@ import numpy as np
 from seqgen.data.corpus import Corpus
 from seqgen.data.rewriting import rewrite
 from seqgen.data.splits import Split
+from seqgen.listener import Report
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 from seqgen.run.results import aligned_folder
 from seqgen.training.learner import Counts, Learner
-from seqgen.training.loop import Report, losses, spent
+from seqgen.training.loop import losses, spent
 from seqgen.training.realignment import TOGETHER, realigned
 
 #: Shares of the budget after which pieces are realigned. The last round has most of the budget.

@@ -7,8 +7,8 @@ best model, `seqgen.training.loop` is the loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from seqgen.data.spans import evaluated
 from seqgen.errors import InUse, RunError
 from seqgen.evaluation.ngram import baseline
 from seqgen.files import RUN, write_json
+from seqgen.listener import Report
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.run.results import CHECKPOINTS, WEIGHTS
@@ -28,7 +29,8 @@ from seqgen.training.checkpoints import Checkpoints
 from seqgen.training.defaults import affordable, choose_sampling, compile_steps
 from seqgen.training.keeping import Keeper, learn
 from seqgen.training.learner import Learner
-from seqgen.training.loop import Report, losses
+from seqgen.training.listening import listening
+from seqgen.training.loop import losses
 from seqgen.training.parallel import join
 from seqgen.training.rounds import Rounds
 
@@ -37,7 +39,7 @@ _in_training: set[Path] = set()
 
 
 @naming_faults
-def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
+def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Report, None, None]:
     """Train a run and keep its best model; yield reports, about one a second.
 
     A training that was interrupted continues from its last checkpoint. During training
@@ -49,6 +51,10 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
         From `create_run`, or opened again.
     corpus : Corpus
         A corpus with the vocabulary of the run.
+    events : sequence of str
+        Names of listeners that get the reports too, such as ``"tensorboard"``. Each writes into a
+        folder of its own, ``RUN/events/NAME``; a training that continues goes on with those that
+        have one. The logger ``seqgen.events`` says what goes wrong.
 
     Yields
     ------
@@ -56,6 +62,8 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
 
     Raises
     ------
+    PluginError
+        If a listener in `events` cannot be loaded.
     RunError
         If the training is finished, or the corpus has another vocabulary.
     Diverged
@@ -70,7 +78,9 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
         )
     corpus.verify()
     world = join()
-    with _sole_training(run) if world.leads else nullcontext():
+    with ExitStack() as held:
+        if world.leads:
+            held.enter_context(_sole_training(run))
         checkpoints = Checkpoints(run.folder / CHECKPOINTS)
         if world.leads:
             now = _reread(run)
@@ -82,10 +92,11 @@ def train(run: Run, corpus: Corpus) -> Generator[Report, None, None]:
                 f"the training of {run.folder} is finished; to train its model further, start a "
                 f"new run from it (create_run(..., start=run), or seqgen train --from {run.folder})"
             )
+        heard = held.enter_context(listening(run.folder, run.info, events)) if world.leads else None
         learner = Learner(run.model, corpus, run.train_config, world)
         learner.counts.budget = _seconds_to_learn(run, _compile_steps(run) if world.leads else 0.0)
         checkpoints.restore(learner)
-        keeper, rounds = Keeper(run.folder, run.info), Rounds(run, corpus)
+        keeper, rounds = Keeper(run.folder, run.info, heard), Rounds(run, corpus)
         try:
             if world.leads:
                 keeper.begin(learner.counts.step)

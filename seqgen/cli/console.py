@@ -143,7 +143,7 @@ def say_corpus(corpus: Corpus) -> None:
         across = info["near_duplicates_across_splits"]
         say(
             f"{info['near_duplicates']:,} pieces are near-duplicates, in "
-            f"{info['near_duplicate_groups']:,} groups; "
+            f"{counted(info['near_duplicate_groups'], 'group')}; "
             + (
                 f"{across:,} held-out pieces have one in training"
                 if across

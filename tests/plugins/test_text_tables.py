@@ -102,6 +102,11 @@ def test_the_text_column_is_said_in_the_report(tmp_path: Path) -> None:
         ("a,a\nb,b\n", False),
         ("title\nOne, two, and three\nFour\n", True),
         ("One\nTwo\n", False),
+        (",text,site\n0,Cats win,a\n1,Dogs lose,b\n", True),  # as pandas writes it
+        (",what,site\n0,Cats win,a\n1,Dogs lose,b\n", True),
+        ("text,site,site\nCats win,a,b\n", True),
+        ("Cats win,,a\nDogs lose,,b\n", False),
+        (",Cats win,a\n,Dogs lose,b\n", False),
     ],
 )
 def test_a_header_is_recognised(content: str, header: bool, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_a_header_is_recognised(content: str, header: bool, tmp_path: Path) -> N
     assert len(read(tmp_path, content, header="yes")) == rows - 1
     assert len(read(tmp_path, content, header="no")) == rows
     if not header:
-        assert set(read(tmp_path, content)[0][1]) <= {"column_1", "column_2"}
+        assert set(read(tmp_path, content)[0][1]) <= {"column_1", "column_2", "column_3"}
 
 
 def test_names_become_labels(tmp_path: Path) -> None:

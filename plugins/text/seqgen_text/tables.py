@@ -262,11 +262,13 @@ def _has_header(rows: list[list[str]], columns: Columns) -> bool:
         name.casefold() for name in names
     }:
         return True
-    is_number = [_is_number(name) for name in names]
-    if not all(names) or len({*names}) < len(names) or any(is_number) or max(map(len, names)) > 50:
+    if any(map(_is_number, names)) or max(map(len, names)) > 50:
         return False
     if any(name.casefold() in TEXTS for name in names):
         return True
+    # A first column of row numbers often has no name.
+    if not all(names[1:]) or len({*names}) < len(names):
+        return False
     below = list(zip(*rest, strict=True))  # columns
     if any(all(map(_is_number, values)) for values in below):
         return True

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from seqgen_text.characters import CharacterCodec, CharacterOptions
 
 import seqgen
 from seqgen.conditions.labels import Label, Labelled
 from seqgen.conditions.requests import Request
+from seqgen.data.corpus import CorpusWriter
 from seqgen.data.labelling import Census, Labelling, parse_labels
 from seqgen.data.splits import SPLITS, WORDS, named_split
 from seqgen.errors import ConfigError, CorpusError, DataError
@@ -119,8 +122,6 @@ def test_a_codec_that_cannot_have_labels_gets_none_unless_asked(lines: Path) -> 
 
 
 def test_only_labels_named_like_a_request_are_left_out(lines: Path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
-
     requests = {"site": Request("Site of the codec's own.", "a", str)}
     monkeypatch.setattr(CharacterCodec, "requests", requests)
     corpus = seqgen.prepare("text", [lines], jobs=1)
@@ -192,3 +193,32 @@ def test_words_for_splits() -> None:
             named_split(word)
     with pytest.raises(ConfigError, match="a word of letters"):
         Labelling({}, split="a b")
+
+
+def test_a_label_without_a_value_is_none(lines: Path, monkeypatch) -> None:
+    from seqgen_text.domain import Text
+
+    names = [None, "anna", "bob"]
+    monkeypatch.setattr(Text, "labels", lambda self, piece: {"who": names[int(piece[0]) % 3]})
+    assert of(seqgen.prepare("text", [lines], labels={"who": ""}, jobs=1)) == [
+        Label("who", "", {"anna": 13, "bob": 13}, without=14)
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, ["who"], "who"])
+def test_labels_that_are_no_mapping_are_said(lines: Path, monkeypatch, wrong: object) -> None:
+    from seqgen_text.domain import Text
+
+    monkeypatch.setattr(Text, "labels", lambda self, piece: wrong)
+    with pytest.raises(CorpusError, match="its labels must be a mapping, found"):
+        seqgen.prepare("text", [lines], jobs=1)
+
+
+@pytest.mark.parametrize("fact", [[1], None, float("nan"), object()])
+def test_facts_that_no_corpus_can_hold_are_refused(tmp_path: Path, fact: object) -> None:
+    codec = CharacterCodec.fit(["abc"], CharacterOptions())
+    with (
+        CorpusWriter(tmp_path, codec) as writer,
+        pytest.raises(DataError, match=r"are not texts and finite numbers .*; tell its authors"),
+    ):
+        writer.add("here", np.array([0]), {"odd": fact})

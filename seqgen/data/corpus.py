@@ -281,12 +281,14 @@ class CorpusWriter:
         self._file.write(np.ascontiguousarray(ids, self._dtype).data)
         line = {"source": source, "units": units, "facts": facts or {}}
         try:
-            print(json.dumps(line, allow_nan=False), file=self._sources)
-        except ValueError as error:
+            text = json.dumps(line, allow_nan=False)
+            source_line(text.encode())
+        except (TypeError, ValueError) as error:
             raise DataError(
-                f"the plugin's units or facts of {source} are not finite numbers ({error}); "
-                f"tell its authors"
+                f"the plugin's units or facts of {source} are not texts and finite numbers "
+                f"({error}); tell its authors"
             ) from error
+        print(text, file=self._sources)
         return digest
 
     def finish(

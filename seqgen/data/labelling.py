@@ -72,14 +72,17 @@ class FileLabels:
         Raises
         ------
         DataError
-            If a name, the weight or the split is invalid.
+            If the labels, a name, the weight or the split are invalid.
         """
         given = piece if isinstance(piece, Labelled) else Labelled({}, piece)
         labels = dict(self.found)
         for source in (given.labels, domain.labels(given.content)):
+            if not isinstance(source, Mapping):
+                raise DataError(f"its labels must be a mapping, found {type(source).__name__}")
             for name, value in source.items():
-                check_name(name)
-                labels[name] = labels.get(name) or clean_value(str(value))
+                check_name(str(name))
+                known = "" if value is None else clean_value(str(value))
+                labels[name] = labels.get(name) or known
         if self.split:
             labels[self.split] = named_split(labels.get(self.split, ""))
         weight = weight_of(self.rules, labels, given.weight)

@@ -13,9 +13,9 @@ The last string names the `Domain` class, which is imported only when the domain
 and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
 follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
-A plugin may also offer architectures of the network, in the group ``seqgen.architectures``
+A plugin may also offer architectures of the network, in the group ``"seqgen.architectures"``
 (`ArchitectureSpec`); `seqgen.network.layers` has what they are made of. It may offer listeners,
-which follow trainings, in the group ``seqgen.events`` (`ListenerSpec`, `Listener`).
+which follow trainings, in the group ``"seqgen.events"`` (`ListenerSpec`, `Listener`).
 
 Next: `seqgen.plugins.discovery` finds plugins; `seqgen.testing` checks that they keep the contract.
 """

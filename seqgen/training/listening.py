@@ -1,7 +1,7 @@
 """Feeds the listeners of a training; none of them can stop it or make it wait.
 
 Each listener has a thread and a queue of its own. What goes wrong is said once, to the logger
-``seqgen.events``. A listener shares the process, so what kills the process ends the training too:
+"seqgen.events". A listener shares the process, so what kills the process ends the training too:
 `seqgen resume` continues it.
 
 Comes from: `seqgen.training.keeping`. Next: `seqgen.listener` says what a listener is.

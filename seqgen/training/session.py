@@ -54,7 +54,7 @@ def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Rep
     events : sequence of str
         Names of listeners that get the reports too, such as ``"tensorboard"``. Each writes into a
         folder of its own, ``RUN/events/NAME``; a training that continues goes on with those that
-        have one. The logger ``seqgen.events`` says what goes wrong.
+        have one. The logger "seqgen.events" says what goes wrong.
 
     Yields
     ------

@@ -213,6 +213,7 @@ _GIVERS = {
     "ids": "encode",
     "features": "features",
     "masks": "masks",
+    "rows of masks": "masks",
     "a mask": "tracker",
     "a forced token": "tracker",
 }

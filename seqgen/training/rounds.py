@@ -170,8 +170,8 @@ class _Search:
                 yield piece, new
             taken = time.monotonic() - began
             left -= taken
-            # As many as there is time for, at the speed of this group.
-            size = int(min(2 * size, TOGETHER, left / max(taken, 1e-9) * size))
+            # As many as there is time for, at the speed of this group; none if it is used up.
+            size = int(max(0, min(2 * size, TOGETHER, left / max(taken, 1e-9) * size)))
 
     def _count(self, old: Ids, new: Ids) -> None:
         """Count the content that moved, and the units of symbols."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.unlabelled import unlabelled, unlabelled_predictor
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Predictor
 from seqgen_handwriting.codecs.codebook import Books
@@ -96,6 +97,8 @@ def soft_nats(
     DataError
         If the codec is of another kind, or cannot encode a drawing.
     """
+    # A run with labels has a codec around that of the domain.
+    codec, predictor = unlabelled(codec), unlabelled_predictor(codec, predictor)
     ahead: deque[Ink] = deque()
 
     def encoded() -> Iterator[Ids]:

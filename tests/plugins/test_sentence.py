@@ -280,7 +280,7 @@ def test_a_round_ends_when_its_time_is_used_up(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr("seqgen.training.rounds.MOST_TIME", 1e-9)
     corpus, _ = guessed_corpus(tmp_path / "corpus")
     model = seqgen.ModelConfig(hidden=8, embedding=4)
-    config = seqgen.TrainConfig(minutes=0.05, batch_size=4, evaluations=1, threads=1)
+    config = seqgen.TrainConfig(minutes=0.05, batch_size=4, evaluations=5, threads=1)
     run = seqgen.create_run(tmp_path / "run", corpus, model, config)
     messages = [report.message for report in seqgen.train(run, corpus)]
     assert any("realigned 4 of 24 training and validation pieces" in text for text in messages)

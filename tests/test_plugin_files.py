@@ -113,6 +113,17 @@ def test_a_plugin_file_is_a_domain_like_any_other(dna: Path, tmp_path: Path) -> 
     assert set(piece.piece.bases) <= set("ACGT")
 
 
+def test_plugin_files_of_one_name_have_demos_of_their_own(dna: Path, tmp_path: Path) -> None:
+    seqgen.load_plugin(dna)
+    assert seqgen.prepare("dna", out=tmp_path / "first").info["pieces"] == 12
+    plugin_files._files.clear()
+    discovery._offered.clear()
+    other = tmp_path / "other-dna.py"
+    other.write_text(dna.read_text().replace("range(12)", "range(20, 30)"))
+    seqgen.load_plugin(other)
+    assert seqgen.prepare("dna", out=tmp_path / "second").info["pieces"] == 10
+
+
 def test_a_run_never_loads_its_plugin_file_by_itself(
     dna: Path, tmp_path: Path, monkeypatch, seqgen_command
 ) -> None:

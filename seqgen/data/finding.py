@@ -12,6 +12,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
 from seqgen.plugins.checks import checked_companions
+from seqgen.plugins.files import is_file
 from seqgen.storage.locks import hold, sweep
 
 #: Kinds of entries that have no suffix to count them by.
@@ -115,6 +117,14 @@ class Sources:
         self.unread.update(kind for path, kind in others.items() if path not in accompanies)
 
 
+def demo_folder(found: Announced) -> Path:
+    """Return the folder of a domain's demo; two plugin files may name their domains alike."""
+    name = found.name
+    if is_file(found.distribution):
+        name += f"-{sha256(os.fsencode(found.distribution)).hexdigest()[:8]}"
+    return cache_folder() / "demo" / name
+
+
 def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
     """Return the files to read; a file that is named itself may have any suffix.
 
@@ -125,7 +135,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
     """
     sources = Sources()
     if not paths:
-        folder = cache_folder() / "demo" / found.name
+        folder = demo_folder(found)
         with hold(folder, wait=True):
             sweep(folder)
             sources.files = list(domain.demo(folder))

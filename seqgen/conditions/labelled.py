@@ -269,8 +269,10 @@ class LabelledCodec(Codec):
         try:
             tracker = self.codec.tracker(content)
         except DataError as error:
-            name = content.partition("=")[0].strip() if isinstance(content, str) else ""
-            raise DataError(f"{error}; {self._offer(name)}") from error
+            name, equals, _ = content.partition("=") if isinstance(content, str) else ("", "", "")
+            is_label = bool(equals) and not self.codec.requests
+            reason = f"there is no label {name.strip()!r}" if is_label else error
+            raise DataError(f"{reason}; {self._offer(name.strip())}") from error
         return None if tracker is None else _LabelledTracker(self, tracker, self._wanted(labels))
 
     def candidates(self, condition: Any) -> int:

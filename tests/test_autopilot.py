@@ -1,6 +1,7 @@
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -210,6 +211,25 @@ def test_what_a_codec_computes_once_does_not_make_the_network_small(corpus, monk
     monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 60_000.0)
     always = plan(corpus, ModelConfig(), TrainConfig(minutes=3, threads=1, device="cpu")).model
     assert model == always and model.hidden > autopilot.WIDTHS[0]
+
+
+@pytest.mark.parametrize(("first", "expected"), [(1.0, 100.0), (2.0, 25.0)])
+def test_what_is_done_once_does_not_count_in_the_speed(
+    first: float, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first update of up to four trials is not counted; a slower one has to be."""
+    clock = [0.0]
+
+    class Learner:
+        counts = SimpleNamespace(tokens=0)
+
+        def update(self, rate: float) -> float:
+            clock[0] += 0.5 if self.counts.tokens else first
+            self.counts.tokens += 50
+            return 0.0
+
+    monkeypatch.setattr(trials.time, "perf_counter", lambda: clock[0])
+    assert trials._speed(Learner(), 1, 0.3) == expected
 
 
 def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:

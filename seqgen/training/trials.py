@@ -22,6 +22,10 @@ from seqgen.training.learner import Learner
 #: all trials may take.
 PROBE, PROBE_SHARE = 0.3, 0.02
 
+#: The first update also opens the pieces: their features and masks. Its speed counts only if it
+#: takes so many times as long as a trial, because another one would take too long.
+SLOW_FIRST = 4
+
 #: Dropout of a trial where none is set: it costs the same whatever its strength.
 TRIAL_DROPOUT = 0.2
 
@@ -98,7 +102,7 @@ def _speed(learner: Learner, threads: int, spend: float) -> float:
     began = time.perf_counter()
     float(learner.update(0.0))
     first = time.perf_counter() - began
-    if first > spend and learner.counts.tokens:
+    if first > SLOW_FIRST * spend and learner.counts.tokens:
         return learner.counts.tokens / first
     before, began = learner.counts.tokens, time.perf_counter()
     while learner.counts.tokens == before or time.perf_counter() - began < spend:

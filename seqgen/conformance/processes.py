@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from seqgen.conformance.subject import Promise, Subject, fitted, usable_pieces
-from seqgen.errors import DataError
+from seqgen.errors import DataError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Tracker
 from seqgen.plugins.checks import next_mask
@@ -117,7 +117,11 @@ def can_be_sent_and_copied(subject: Subject, folder: Path) -> None:
 
 
 def _pickled(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))
+    try:
+        return pickle.loads(pickle.dumps(value))
+    except Exception as error:
+        name = type(value).__name__
+        raise AssertionError(f"{name} cannot be pickled ({reason_of(error)})") from error
 
 
 def _follows_alike(codec: Codec, ids: list[int], copied: Callable[[Any], Any]) -> None:

@@ -1,13 +1,14 @@
 """The examples that learn drawings run, on files that are made here."""
 
-import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.ink import Ink
 
 import seqgen
@@ -38,16 +39,10 @@ def run_example(name: str, monkeypatch: pytest.MonkeyPatch, path: Path, out: Pat
 
 @pytest.mark.slow
 def test_sketches_are_learned_and_drawn(tmp_path: Path, monkeypatch, capsys) -> None:
-    rows = [
-        {
-            "word": "house",
-            "recognized": True,
-            "drawing": [s.T.tolist() for s in house(seed).strokes],
-        }
-        for seed in range(40)
-    ]
-    path = tmp_path / "house.ndjson"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    # Drawings with writers: the corpus has a label.
+    houses = [as_json(replace(house(seed), writer="ab"[seed % 2])) for seed in range(40)]
+    path = tmp_path / "house.json"
+    path.write_text(f"[{','.join(houses)}]")
     run_example("sketches", monkeypatch, path, tmp_path / "out")
     printed = capsys.readouterr().out
     assert "% of a drawing's side" in printed and "strokes: new " in printed

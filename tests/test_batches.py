@@ -95,7 +95,7 @@ def test_an_epoch_reads_everything_once(tmp_path: Path) -> None:
 
 
 def test_augmentation_is_drawn_afresh_for_training_only(tmp_path: Path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     def shift(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return (ids + rng.integers(1, 26)) % 26
@@ -111,7 +111,7 @@ def test_augmentation_is_drawn_afresh_for_training_only(tmp_path: Path, monkeypa
 
 
 def test_an_augmentation_may_change_the_length(tmp_path: Path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     monkeypatch.setattr(CharacterCodec, "augment", lambda self, ids, rng: np.repeat(ids, 2))
     corpus = make(tmp_path / "corpus", ["abcdefgh"])

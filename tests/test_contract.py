@@ -41,7 +41,7 @@ def test_an_error_in_place_of_a_piece_is_a_refusal(tmp_path) -> None:
 
 
 def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     monkeypatch.setattr(CharacterCodec, "decode", lambda self, ids: "always the same")
     with pytest.raises(AssertionError, match=r"(?s)checks failed:.*text-characters-round_trips"):

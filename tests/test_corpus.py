@@ -209,7 +209,7 @@ def test_of_long_pieces_the_end_is_held_out(verses: Path, tmp_path: Path) -> Non
 
 def test_a_corpus_of_another_build_of_the_plugin_is_made_again(verses, monkeypatch) -> None:
     """Under one version number, as while a plugin is being written."""
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     whole = CharacterCodec.from_state.__func__
 
@@ -362,7 +362,7 @@ def test_a_corpus_folder_is_not_read_as_files(corpus: Corpus) -> None:
 
 
 def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     def broken(cls, pieces, options):
         raise ZeroDivisionError("by nothing")
@@ -396,7 +396,7 @@ def test_the_files_are_what_docs_format_says(tmp_path: Path) -> None:
 
 
 def test_an_id_outside_the_vocabulary_blames_the_codec(tmp_path: Path, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     monkeypatch.setattr(CharacterCodec, "encode", lambda self, piece: np.array([0, 99]))
     with pytest.raises(DataError, match=r"CharacterCodec encoded .* with ids 0 to 99"):

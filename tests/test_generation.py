@@ -117,7 +117,7 @@ def test_given_tokens_have_the_probability_among_those_of_the_grammar(chorales: 
 def test_a_condition_reaches_every_tracker(run, monkeypatch) -> None:
     given = []
     monkeypatch.setattr(
-        "seqgen_text.characters.CharacterCodec.tracker",
+        "seqgen_text.codecs.characters.CharacterCodec.tracker",
         lambda self, condition=None: given.append(condition),
         raising=False,
     )
@@ -226,7 +226,9 @@ def test_a_tracker_masks_forces_and_ends(run, monkeypatch) -> None:
         built.append(Follower(word, len(self.vocab) + 1))
         return built[-1]
 
-    monkeypatch.setattr("seqgen_text.characters.CharacterCodec.tracker", track, raising=False)
+    monkeypatch.setattr(
+        "seqgen_text.codecs.characters.CharacterCodec.tracker", track, raising=False
+    )
     for new in seqgen.generate(run, 3):
         assert new.piece == "wall" * 5 and new.stopped_by == "end"
     # One tracker reads the prompt, which is empty; each piece pushes its tokens to a copy.
@@ -250,7 +252,7 @@ def test_a_mask_that_allows_nothing_names_the_codec(run, monkeypatch) -> None:
             return None
 
     monkeypatch.setattr(
-        "seqgen_text.characters.CharacterCodec.tracker",
+        "seqgen_text.codecs.characters.CharacterCodec.tracker",
         lambda self, condition: Stuck([0], len(self.vocab) + 1),
         raising=False,
     )

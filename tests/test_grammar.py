@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from seqgen_text.characters import CharacterCodec
+from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen

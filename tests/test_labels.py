@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from seqgen_text.characters import CharacterCodec, CharacterOptions
+from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
 
 import seqgen
 from seqgen.conditions.labelled import LabelledCodec

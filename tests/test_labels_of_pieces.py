@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from seqgen_text.characters import CharacterCodec, CharacterOptions
+from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
 
 import seqgen
 from seqgen.conditions.labels import Label, Labelled

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_text.characters import CharacterCodec
+from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 import seqgen

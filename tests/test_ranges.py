@@ -134,7 +134,7 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
     ],
 )
 def test_what_a_codec_says_of_itself(name, value, message, run, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     def altered(cls, state, options):
         codec = cls(state["characters"], state["dropped"], options)

@@ -97,7 +97,7 @@ def test_weights_that_do_not_fit_are_refused(run, corpus, tmp_path: Path) -> Non
 
 
 def test_a_plugin_that_makes_another_vocabulary_is_refused(run, monkeypatch) -> None:
-    from seqgen_text.characters import CharacterCodec
+    from seqgen_text.codecs.characters import CharacterCodec
 
     def reversed_alphabet(cls, state, options):
         return cls(state["characters"][::-1], "", options)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from seqgen_text.characters import BOUNDARIES, CharacterCodec, CharacterOptions
+from seqgen_text.codecs.characters import BOUNDARIES, CharacterCodec, CharacterOptions
 from seqgen_text.domain import ReadOptions, Text
 
 import seqgen
@@ -35,7 +35,7 @@ def test_any_text_comes_back(pieces: list[str]) -> None:
 def test_chunks_change_nothing(pieces: list[str], chunk: int, rarest: int) -> None:
     options = CharacterOptions(rarest)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqgen_text.characters.CHUNK", chunk)
+        patch.setattr("seqgen_text.codecs.characters.CHUNK", chunk)
         chunked = CharacterCodec.fit(pieces, options)
         ids = [chunked.encode(piece) for piece in pieces]
     codec = CharacterCodec.fit(pieces, options)

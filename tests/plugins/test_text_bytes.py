@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from seqgen_text.byte_codec import ByteCodec, ByteOptions
+from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
 
 from seqgen.errors import DataError
 from seqgen.grammar import unpacked

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from seqgen_text.domain import Text
-from seqgen_text.metrics import (
+from seqgen_text.measures.metrics import (
     LONGEST,
     WINDOW,
     distinct,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seqgen_text import tables
 from seqgen_text.domain import ReadOptions, Text
+from seqgen_text.files import tables
 
 import seqgen
 from seqgen.conditions.labels import Labelled

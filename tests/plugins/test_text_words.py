@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from seqgen_text.counting import Counts
-from seqgen_text.word_parts import cased, split, uncased
-from seqgen_text.words import WordCodec, WordOptions
+from seqgen_text.codecs.counting import Counts
+from seqgen_text.codecs.word_parts import cased, split, uncased
+from seqgen_text.codecs.words import WordCodec, WordOptions
 
 from seqgen.conformance import codecs, trackers
 from seqgen.conformance.subject import Subject
@@ -119,7 +119,7 @@ def test_counts_beyond_memory_are_the_same(texts: list[str], most: int, rarest: 
     wanted = sorted({text for text in texts if texts.count(text) >= rarest}, key=str)
     wanted = sorted(sorted(wanted, key=lambda text: -texts.count(text))[:most])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqgen_text.counting.MOST", 1)
+        patch.setattr("seqgen_text.codecs.counting.MOST", 1)
         for order in (texts, texts[::-1]):
             with Counts() as counts:
                 for text in order:

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Literal
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions
-from seqgen_text.byte_codec import ByteCodec
-from seqgen_text.characters import CharacterCodec
-from seqgen_text.tables import SUFFIXES, Columns, read_table
-from seqgen_text.words import WordCodec
+from seqgen_text.codecs.bytes import ByteCodec
+from seqgen_text.codecs.characters import CharacterCodec
+from seqgen_text.codecs.words import WordCodec
+from seqgen_text.files.tables import SUFFIXES, Columns, read_table
 
 #: Most characters in a piece; a longer file becomes several pieces.
 LONGEST = 2**23
@@ -94,7 +94,7 @@ class Text(Domain):
     ) -> Iterator[str | Labelled | DataError]:
         """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
-        Each row of a CSV, TSV or JSON Lines file is a piece (`seqgen_text.tables`).
+        Each row of a CSV, TSV or JSON Lines file is a piece (`seqgen_text.files.tables`).
 
         Another file is one piece, or what is between two separators, unless that is empty. A piece
         of more than `LONGEST` characters (8 million) is yielded in parts, so a file may exceed
@@ -133,8 +133,8 @@ class Text(Domain):
         return {"text/plain": piece}
 
     def metrics(self, generated: Sequence[str], reference: Iterable[str]) -> Mapping[str, Metric]:
-        """Return the metrics of `seqgen_text.metrics`."""
-        from seqgen_text.metrics import measure
+        """Return the metrics of `seqgen_text.measures.metrics`."""
+        from seqgen_text.measures.metrics import measure
 
         return measure(generated, reference)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
-from seqgen_text.text_codec import TextCodec
+from seqgen_text.codecs.text_codec import TextCodec
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
 CHUNK = 2**16

@@ -17,10 +17,10 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_text.automaton import Automaton
-from seqgen_text.counting import Counts
-from seqgen_text.text_codec import is_whole
-from seqgen_text.word_parts import APOSTROPHES, Case, cased, split, uncased, word_characters
+from seqgen_text.codecs.automaton import Automaton
+from seqgen_text.codecs.counting import Counts
+from seqgen_text.codecs.text_codec import is_whole
+from seqgen_text.codecs.word_parts import APOSTROPHES, Case, cased, split, uncased, word_characters
 
 #: Kinds of tokens. CASED words differ in capitals, WORDs do not.
 CAP, UPPER, SPELL, CLOSE, LETTER, GAP, WORD, CASED = range(8)

@@ -13,8 +13,8 @@ import numpy as np
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
 from seqgen.plugin import Ids
-from seqgen_text.automaton import Automaton, AutomatonTracker
-from seqgen_text.text_codec import TextCodec, check_whole_characters
+from seqgen_text.codecs.automaton import Automaton, AutomatonTracker
+from seqgen_text.codecs.text_codec import TextCodec, check_whole_characters
 
 #: Names of tokens: the character of a byte below 128, else its number.
 NAMES = tuple(chr(byte) if byte < 128 else f"0x{byte:02X}" for byte in range(256))

@@ -10,10 +10,10 @@ from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
 from seqgen.plugin import Ids, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
-from seqgen_text.automaton import AutomatonTracker
-from seqgen_text.plain_words import PlainWords
-from seqgen_text.spelled_words import SpelledWords
-from seqgen_text.text_codec import TextCodec, check_whole_characters
+from seqgen_text.codecs.automaton import AutomatonTracker
+from seqgen_text.codecs.plain_words import PlainWords
+from seqgen_text.codecs.spelled_words import SpelledWords
+from seqgen_text.codecs.text_codec import TextCodec, check_whole_characters
 
 #: Fewest occurrences of a word that is a token, by form, unless the user says otherwise.
 RAREST = {"text": 3, "ptb": 1}
@@ -38,8 +38,8 @@ class WordOptions:
 class WordCodec(TextCodec):
     """One token for each frequent word; rare words are spelled letter by letter between two marks.
 
-    Lossless, unless the option `form` is "ptb" (`seqgen_text.plain_words`).
-    `seqgen_text.spelled_words` explains the tokens.
+    Lossless, unless the option `form` is "ptb" (`seqgen_text.codecs.plain_words`).
+    `seqgen_text.codecs.spelled_words` explains the tokens.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Shares are between 0 and 1. NaN means that a piece has too few words. Of a long piece only the first
 `LONGEST` characters are measured, and shares that depend on the length are means over windows of
-`WINDOW` words. A word is as in `seqgen_text.word_parts`, in lower case.
+`WINDOW` words. A word is as in `seqgen_text.codecs.word_parts`, in lower case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Metric
-from seqgen_text.word_parts import split
+from seqgen_text.codecs.word_parts import split
 
 #: Characters measured of a piece.
 LONGEST = 2**16

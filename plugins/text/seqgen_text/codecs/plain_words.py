@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from seqgen.plugin import Ids
-from seqgen_text.counting import Counts
-from seqgen_text.text_codec import is_whole
+from seqgen_text.codecs.counting import Counts
+from seqgen_text.codecs.text_codec import is_whole
 
 #: Tokens of the line end, and of every word that is no token.
 LINE, UNKNOWN = "\n", "<unk>"

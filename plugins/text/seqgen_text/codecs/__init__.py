@@ -1,0 +1,1 @@
+"""Codecs: text to tokens and back."""

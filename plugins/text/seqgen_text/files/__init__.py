@@ -1,0 +1,1 @@
+"""File formats: readers of files with text."""

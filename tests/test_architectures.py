@@ -18,7 +18,7 @@ from seqgen.conformance.architectures import PROMISES, Network
 from seqgen.errors import ConfigError, PluginError, RunError
 from seqgen.network.architectures import find_architectures, load_architecture
 from seqgen.network.layers import Cell, Layer
-from seqgen.network.model import SequenceLSTM, kinds_of
+from seqgen.network.model import SequenceModel, kinds_of
 from seqgen.plugin import ArchitectureSpec
 from seqgen.plugins.announcements import Announced
 from seqgen.plugins.faults import RULES, PluginFault
@@ -463,6 +463,6 @@ def test_the_architecture_of_the_page_keeps_the_promises(tmp_path: Path, monkeyp
 
 def test_a_network_of_any_architecture_counts_its_own_weights(install) -> None:
     install("odd")
-    model = SequenceLSTM(ModelConfig("odd", hidden=8, embedding=4), Vocab.of("abc"))
+    model = SequenceModel(ModelConfig("odd", hidden=8, embedding=4), Vocab.of("abc"))
     names = dict(model.layers.named_parameters())
     assert {"0.first", "0.read.weight", "0.twist.weight"} <= names.keys()

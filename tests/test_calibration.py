@@ -8,7 +8,7 @@ import torch
 
 import seqgen
 from seqgen.evaluation.loss import evaluate
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.training.calibration import fit_temperature
 from seqgen.training.keeping import Keeper
 from seqgen.training.session import _calibrate
@@ -20,7 +20,7 @@ CONFIG = seqgen.TrainConfig(tokens=20_000, batch_size=4, window=32, device="cpu"
 @torch.no_grad()
 def test_a_temperature_divides_all_logits(tied: bool, corpus) -> None:
     config = seqgen.ModelConfig(hidden=16, embedding=8, tied=tied)
-    model = SequenceLSTM(config, corpus.vocab, (3, 2)).eval()
+    model = SequenceModel(config, corpus.vocab, (3, 2)).eval()
     ids, features = torch.randint(9, (2, 30)), torch.randint(2, (2, 30, 2))
     before, _ = model(ids, features)
     model.temper(1.7)

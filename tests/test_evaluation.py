@@ -16,7 +16,7 @@ from seqgen.evaluation.comparison import reference_pieces
 from seqgen.evaluation.loss import evaluate, target_nats
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 
 TRAIN = seqgen.TrainConfig(tokens=3_000, batch_size=4, window=32, evaluations=1, device="cpu")
 SMALL = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
@@ -210,7 +210,7 @@ def test_features_and_skipped_layers_go_through_the_same_reading(chorales) -> No
     """Reading and predicting apart is the whole call."""
     config = seqgen.ModelConfig(layers=2, hidden=8, embedding=6, skip=True, tied=True)
     sizes = tuple(chorales.codec.feature_sizes)
-    model = SequenceLSTM(config, chorales.vocab, sizes).eval()
+    model = SequenceModel(config, chorales.vocab, sizes).eval()
     ids = np.asarray(chorales.corpus().piece(0), np.int64)[:40]
     features = torch.from_numpy(chorales.codec.features(ids)[:40])[None]
     logits, state = model(torch.from_numpy(ids)[None], features)

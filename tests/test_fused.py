@@ -16,7 +16,7 @@ from seqgen.generation.fused import FusedStepper
 from seqgen.generation.sampling import Positions, rules_for
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(37)])
@@ -33,7 +33,7 @@ def steppers(
     """Return both steppers of a random model."""
     torch.manual_seed(layers)
     config = ModelConfig(layers=layers, **{"hidden": 40, "embedding": 12, **options})
-    model = SequenceLSTM(config, VOCAB, sizes, boundaries)
+    model = SequenceModel(config, VOCAB, sizes, boundaries)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2.0)

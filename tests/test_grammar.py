@@ -26,7 +26,7 @@ from seqgen.errors import DataError
 from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.grammar import PART, IndexedMasks, packed, packed_in_parts, unpacked
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
@@ -110,10 +110,10 @@ def corpus_of(folder: Path, codec: str, valid: list[str] | None = None) -> seqge
     return seqgen.write_corpus(folder, "text", pieces, codec=codec)
 
 
-def model_of(corpus: seqgen.Corpus) -> SequenceLSTM:
+def model_of(corpus: seqgen.Corpus) -> SequenceModel:
     torch.manual_seed(0)
     config = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.0)
-    return SequenceLSTM(config, corpus.vocab, tuple(corpus.codec.feature_sizes)).eval()
+    return SequenceModel(config, corpus.vocab, tuple(corpus.codec.feature_sizes)).eval()
 
 
 def plain_nats(logits: torch.Tensor, targets: list[int], masks: np.ndarray) -> list[float]:

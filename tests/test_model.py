@@ -10,7 +10,7 @@ from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError
 from seqgen.network.layers import State
 from seqgen.network.lstm import ResetLSTM
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{number}" for number in range(9)])
@@ -27,9 +27,9 @@ SHAPES = [
 ]
 
 
-def build(config: ModelConfig, sizes: tuple[int, ...] = SIZES) -> SequenceLSTM:
+def build(config: ModelConfig, sizes: tuple[int, ...] = SIZES) -> SequenceModel:
     torch.manual_seed(1)
-    model = SequenceLSTM(config, VOCAB, sizes, BOUNDARIES).eval()
+    model = SequenceModel(config, VOCAB, sizes, BOUNDARIES).eval()
     for table in model.features:
         torch.nn.init.normal_(table.weight)
     return model
@@ -96,7 +96,7 @@ def normal(outputs: torch.Tensor) -> torch.Tensor:
 
 
 def reset_by_hand(
-    model: SequenceLSTM, ids: torch.Tensor, features: torch.Tensor
+    model: SequenceModel, ids: torch.Tensor, features: torch.Tensor
 ) -> Iterator[tuple[torch.Tensor, State]]:
     """Yield logits and state after each step of plain cells, zeroed where the model resets."""
     cells = [cell_of(layer) for layer in model.layers]
@@ -183,4 +183,4 @@ def test_features_reach_the_logits() -> None:
 def test_one_hot_inputs_of_a_large_vocabulary_are_refused_before_they_take_memory() -> None:
     vocab = Vocab.of([str(number) for number in range(50_000)])
     with pytest.raises(ConfigError, match=r"16,384 tokens at most, the vocabulary has 50,002"):
-        SequenceLSTM(ModelConfig(hidden=8, embedding=0), vocab)
+        SequenceModel(ModelConfig(hidden=8, embedding=0), vocab)

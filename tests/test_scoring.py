@@ -9,7 +9,7 @@ import seqgen
 from seqgen.errors import ConfigError
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation import predictor
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 
 
 def test_scores_are_the_losses_step_by_step(run) -> None:
@@ -54,13 +54,13 @@ def test_windows_and_batches_change_no_score(run, chorales, monkeypatch) -> None
 
 def test_no_call_has_more_logits_than_allowed(run, monkeypatch) -> None:
     seen = []
-    real = SequenceLSTM.predict
+    real = SequenceModel.predict
 
     def watched(model, top):
         seen.append(len(top) * model.targets)
         return real(model, top)
 
-    monkeypatch.setattr(SequenceLSTM, "predict", watched)
+    monkeypatch.setattr(SequenceModel, "predict", watched)
     monkeypatch.setattr(evaluation, "LOGITS", 5000)
     (scored,) = seqgen.score(run, ["wall " * 400])
     assert scored.tokens == 2000 and len(seen) > 1 and max(seen) <= 5000
@@ -68,13 +68,13 @@ def test_no_call_has_more_logits_than_allowed(run, monkeypatch) -> None:
 
 def test_pieces_that_have_ended_are_not_read_on(run, monkeypatch) -> None:
     steps = []
-    real = SequenceLSTM.read
+    real = SequenceModel.read
 
     def watched(model, ids, features, state):
         steps.append(ids.numel())
         return real(model, ids, features, state)
 
-    monkeypatch.setattr(SequenceLSTM, "read", watched)
+    monkeypatch.setattr(SequenceModel, "read", watched)
     list(seqgen.score(run, ["green"] * 31 + ["wall " * 400]))
     assert sum(steps) < 2001 + 32 * 256
 

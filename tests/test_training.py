@@ -15,7 +15,7 @@ from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.data.lanes import Steps
 from seqgen.errors import RunError, SeqgenError
 from seqgen.evaluation.loss import batch_nats, evaluate
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.loop import learning_rate, spent, train
 
@@ -35,10 +35,10 @@ def learn(corpus: seqgen.Corpus, config: TrainConfig, model: ModelConfig = SMALL
     return train(Learner(build(corpus, model), corpus, config), corpus)
 
 
-def build(corpus: seqgen.Corpus, config: ModelConfig = SMALL) -> SequenceLSTM:
+def build(corpus: seqgen.Corpus, config: ModelConfig = SMALL) -> SequenceModel:
     torch.manual_seed(0)
     sizes, boundaries = tuple(corpus.codec.feature_sizes), corpus.codec.boundaries
-    return SequenceLSTM(config, corpus.vocab, sizes, boundaries)
+    return SequenceModel(config, corpus.vocab, sizes, boundaries)
 
 
 def test_fifty_tokens_can_be_memorised(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats, evaluate
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.run.folder import Run
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
@@ -41,19 +41,19 @@ def config(request: pytest.FixtureRequest) -> ModelConfig:
     return CONFIGS[request.param]
 
 
-def random_model(config: ModelConfig, sizes: tuple[int, ...]) -> SequenceLSTM:
+def random_model(config: ModelConfig, sizes: tuple[int, ...]) -> SequenceModel:
     torch.manual_seed(1)
-    model = SequenceLSTM(config, OLD, sizes).eval()
+    model = SequenceModel(config, OLD, sizes).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0, 0.5)
     return model
 
 
-def transferred(model: SequenceLSTM, new: Vocab, sizes: tuple[int, ...]) -> SequenceLSTM:
+def transferred(model: SequenceModel, new: Vocab, sizes: tuple[int, ...]) -> SequenceModel:
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     mapped, _ = transfer_weights(weights, OLD, new, model.config, sizes, sizes)
-    other = SequenceLSTM(model.config, new, sizes).eval()
+    other = SequenceModel(model.config, new, sizes).eval()
     other.load_state_dict({name: torch.from_numpy(value) for name, value in mapped.items()})
     return other
 
@@ -113,7 +113,7 @@ def test_another_order_of_the_vocabulary_costs_nothing(config) -> None:
     ids = np.random.default_rng(0).integers(0, OLD.end, (2, 30))
     places = np.array([REORDERED.names.index(name) for name in OLD.names])
 
-    def nats(model: SequenceLSTM, vocab: Vocab, ids: np.ndarray) -> float:
+    def nats(model: SequenceModel, vocab: Vocab, ids: np.ndarray) -> float:
         opening, closing = (np.full((2, 1), end) for end in (vocab.start, vocab.end))
         steps = np.concatenate([opening, ids, closing], 1)
         nothing = np.zeros((2, 31, 0), np.int64)

@@ -11,7 +11,7 @@ from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
 from seqgen.generation.pieces import Primed
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
 from seqgen.vocab import Vocab
 
@@ -29,14 +29,14 @@ CONFIG = ModelConfig(hidden=6, embedding=4)
 )
 def test_the_table_is_that_of_the_model(layers, embedding, skip, tied, sizes) -> None:
     config = ModelConfig(layers=layers, hidden=6, embedding=embedding, skip=skip, tied=tied)
-    weights = SequenceLSTM(config, VOCAB, sizes).state_dict()
+    weights = SequenceModel(config, VOCAB, sizes).state_dict()
     table = expected(config, VOCAB, sizes)
     assert {name: Kind(tuple(value.shape)) for name, value in weights.items()} == table
 
 
 @pytest.fixture
 def weights() -> dict[str, np.ndarray]:
-    state = SequenceLSTM(CONFIG, VOCAB, (3,)).state_dict()
+    state = SequenceModel(CONFIG, VOCAB, (3,)).state_dict()
     return {name: value.numpy() for name, value in state.items()}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from seqgen.config import ModelConfig
 from seqgen.network.architectures import load_architecture
 from seqgen.network.layers import Layer, State, build
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.plugin import ArchitectureSpec
 from seqgen.plugins.faults import naming_plugin_faults, reason_for
 from seqgen.vocab import Vocab
@@ -45,11 +45,11 @@ class Network:
         torch.manual_seed(1)
         return build(self.layer, inputs, hidden)
 
-    def model(self) -> SequenceLSTM:
+    def model(self) -> SequenceModel:
         """Build a network of two layers, always with the same random numbers."""
         torch.manual_seed(1)
         config = ModelConfig(self.spec.name, layers=2, hidden=HIDDEN, embedding=INPUTS, dropout=0.0)
-        return SequenceLSTM(config, VOCAB)
+        return SequenceModel(config, VOCAB)
 
 
 #: A check of an architecture: it raises AssertionError if it fails.
@@ -192,7 +192,7 @@ def learns_and_resumes(network: Network) -> None:
     assert all(map(torch.equal, state, half_state)), "the state differs after resuming"
 
 
-Moment: TypeAlias = tuple[float, SequenceLSTM, torch.optim.Optimizer, State]
+Moment: TypeAlias = tuple[float, SequenceModel, torch.optim.Optimizer, State]
 
 
 def _trained(network: Network, updates: int) -> Iterator[Moment]:
@@ -205,7 +205,7 @@ def _trained(network: Network, updates: int) -> Iterator[Moment]:
 
 
 def _update(
-    model: SequenceLSTM, optimizer: torch.optim.Optimizer, state: State
+    model: SequenceModel, optimizer: torch.optim.Optimizer, state: State
 ) -> tuple[float, State]:
     """Learn a sequence that repeats and ends."""
     ids = torch.arange(STEPS + 1).remainder(VOCAB.targets).expand(LANES, -1)  # END is among them

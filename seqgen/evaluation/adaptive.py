@@ -29,7 +29,7 @@ from seqgen.evaluation.loss import batch_logits, target_nats
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.network.layers import State
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -237,7 +237,7 @@ def _batch(steps: Steps) -> Batch:
     return Batch(inputs[None], targets[None], features[None], allowed[None])
 
 
-def _token_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+def _token_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor, State]:
     """Return the nats of every target ``(T,)`` of one lane, in double precision, and the state."""
     logits, targets, allowed, state = batch_logits(model, batch, state)  # (1, T, ...)
     return target_nats(logits[0].double(), targets[0], allowed[0]), state

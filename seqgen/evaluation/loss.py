@@ -26,7 +26,7 @@ from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.grammar import unpacked
 from seqgen.network.layers import State
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 
 #: Number of spans read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256
@@ -82,7 +82,7 @@ def permitted(targets: Tensor, allowed: Tensor) -> Tensor:
 
 
 def batch_logits(
-    model: SequenceLSTM, batch: Batch, state: State | None
+    model: SequenceModel, batch: Batch, state: State | None
 ) -> tuple[Tensor, Tensor, Tensor, State]:
     """Read a batch on the model's device; without a state, begin at the start.
 
@@ -103,7 +103,7 @@ def batch_logits(
     return logits, targets, allowed, state
 
 
-def batch_nats(model: SequenceLSTM, batch: Batch, state: State) -> tuple[Tensor, State]:
+def batch_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor, State]:
     """Return the sum of the nats of a batch's targets, and the state after it, detached.
 
     `state` counts only if the batch carries it on.
@@ -147,7 +147,7 @@ class Predicted(NamedTuple):
         return self._replace(allowed=self.allowed[:, :0])
 
 
-def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
+def read(model: SequenceModel, group: list[Span]) -> Iterator[Predicted]:
     """Predict the targets of spans side by side; every span begins at the start.
 
     A span that has ended leaves the batch. No logits are computed for steps that do not count.
@@ -174,7 +174,7 @@ def read(model: SequenceLSTM, group: list[Span]) -> Iterator[Predicted]:
             yield Predicted(owners[part], targets[part], allowed[part], model.predict(top[part]))
 
 
-def _side_by_side(model: SequenceLSTM, rows: list[Steps]) -> Steps:
+def _side_by_side(model: SequenceModel, rows: list[Steps]) -> Steps:
     """Return the steps of B lanes as arrays (B, T), padded at the end."""
     longest = max(len(row.inputs) for row in rows)
     inputs = np.zeros((len(rows), longest), np.int64)
@@ -203,7 +203,7 @@ def grouped(spans: Iterable[Span], most: float = math.inf) -> Iterator[list[Span
         yield group
 
 
-def predictions(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) -> Iterator[Predicted]:
+def predictions(model: SequenceModel, corpus: Corpus, most: int = EVALUATED) -> Iterator[Predicted]:
     """Predict the spans that an evaluation reads (`seqgen.data.spans.evaluated`)."""
     for group in grouped(spans_of(corpus, evaluated(corpus, most))):
         yield from read(model, group)
@@ -211,7 +211,7 @@ def predictions(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) -> I
 
 @torch.no_grad()
 def evaluate(
-    model: SequenceLSTM,
+    model: SequenceModel,
     corpus: Corpus,
     most: int = EVALUATED,
     window: int = 0,
@@ -223,7 +223,7 @@ def evaluate(
 
     Parameters
     ----------
-    model : SequenceLSTM
+    model : SequenceModel
     corpus : Corpus
         Training pieces are read if its validation split is empty, as in a tiny corpus.
     most : int
@@ -249,7 +249,7 @@ def evaluate(
 
 
 def _framed(
-    model: SequenceLSTM, corpus: Corpus, most: int, window: int, framing: Framing
+    model: SequenceModel, corpus: Corpus, most: int, window: int, framing: Framing
 ) -> Iterator[Predicted]:
     """Predict the targets of windows that begin with state 0; the windows are the lanes."""
     # One lane: where windows begin does not depend on how many are read side by side.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.network.layers import State
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.plugin import Ids
 
 
@@ -21,11 +21,11 @@ class TorchStepper:
 
     Parameters
     ----------
-    model : SequenceLSTM
+    model : SequenceModel
         It is put into evaluation mode.
     """
 
-    def __init__(self, model: SequenceLSTM) -> None:
+    def __init__(self, model: SequenceModel) -> None:
         self._model = model.eval()
         self._device = next(model.parameters()).device
         self._graphs: dict[tuple[int, int], _Graph] = {}
@@ -83,7 +83,7 @@ class TorchStepper:
 class _Graph:
     """One step of B sequences with K features as a captured CUDA graph."""
 
-    def __init__(self, model: SequenceLSTM, lanes: int, width: int) -> None:
+    def __init__(self, model: SequenceModel, lanes: int, width: int) -> None:
         device = next(model.parameters()).device
         self._ids = torch.zeros((lanes, 1), dtype=torch.int64, device=device)
         self._features = torch.zeros((lanes, 1, width), dtype=torch.int64, device=device)

@@ -23,7 +23,7 @@ from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
 
 
-class SequenceLSTM(nn.Module):
+class SequenceModel(nn.Module):
     """Predict the next id of each of B sequences from all ids before it.
 
     Parameters
@@ -189,7 +189,7 @@ def kinds_of(config: ModelConfig, vocab: Vocab, feature_sizes: tuple[int, ...]) 
     The model is built without values, so sizes from a file that may be altered take no memory.
     """
     with torch.device("meta"):
-        weights = SequenceLSTM(config, vocab, feature_sizes).state_dict()
+        weights = SequenceModel(config, vocab, feature_sizes).state_dict()
     return {name: Kind(tuple(value.shape)) for name, value in weights.items()}
 
 

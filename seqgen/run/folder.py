@@ -48,7 +48,7 @@ from seqgen.run.results import (
 from seqgen.storage.tensors import Kind, expected, read_weights
 
 if TYPE_CHECKING:
-    from seqgen.network.model import SequenceLSTM
+    from seqgen.network.model import SequenceModel
 
 
 class Run:
@@ -154,18 +154,18 @@ class Run:
         return codec
 
     @cached_property
-    def model(self) -> SequenceLSTM:
+    def model(self) -> SequenceModel:
         """The best model so far; before training, a model with its initial weights."""
         import torch
 
-        from seqgen.network.model import SequenceLSTM, choose_device
+        from seqgen.network.model import SequenceModel, choose_device
 
         torch.manual_seed(self.train_config.seed)
         sizes, boundaries = tuple(self.codec.feature_sizes), self.codec.boundaries
         # Tensors made in inference mode could never be trained.
         with torch.inference_mode(False):
             weights = self._saved_weights()
-            model = SequenceLSTM(self.model_config, self.vocab, sizes, boundaries)
+            model = SequenceModel(self.model_config, self.vocab, sizes, boundaries)
             if weights is not None:
                 model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
             return model.to(choose_device(self.device))
@@ -227,7 +227,7 @@ class Run:
         measured = self.info.get("sampling")
         return {name: measured[name] if measured else getattr(self.codec, name) for name in names}
 
-    def with_model(self, model: SequenceLSTM) -> Run:
+    def with_model(self, model: SequenceModel) -> Run:
         """Return this run with another model of the same shape; the folder does not change."""
         other = copy.copy(self)
         other._has_own_model = True

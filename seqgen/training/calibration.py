@@ -1,7 +1,7 @@
 """Calibration: one temperature, fitted on the validation split, that divides all logits.
 
 A network that starts to memorise its corpus is overconfident. One temperature corrects most of that
-(Guo et al. 2017) and keeps the order of the ids. `SequenceLSTM.temper` puts it into the weights, so
+(Guo et al. 2017) and keeps the order of the ids. `SequenceModel.temper` puts it into the weights, so
 no other code has to know it. Comes from: `seqgen.training.session`.
 """
 
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED
 from seqgen.evaluation.loss import predictions, target_nats
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 
 #: Values of 1 / temperature at which the loss is measured: the loss is nearly a parabola in them.
 SHARPNESS = np.arange(13, 26) / 20
 
 
 @torch.no_grad()
-def fit_temperature(model: SequenceLSTM, corpus: Corpus, most: int = EVALUATED) -> float:
+def fit_temperature(model: SequenceModel, corpus: Corpus, most: int = EVALUATED) -> float:
     """Return the temperature with the lowest validation loss, rounded to 0.01.
 
     Parameters
     ----------
-    model : SequenceLSTM
+    model : SequenceModel
     corpus : Corpus
     most : int
         Most tokens to read; of a larger validation split a sample is read.

@@ -27,7 +27,7 @@ from seqgen.storage.signals import undivided
 from seqgen.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from seqgen.network.model import SequenceLSTM
+    from seqgen.network.model import SequenceModel
     from seqgen.training.learner import Learner
     from seqgen.training.listening import Listening
     from seqgen.training.rounds import Rounds
@@ -85,7 +85,7 @@ class Keeper:
         if self._listening is not None:
             self._listening.report(report)
 
-    def save(self, model: SequenceLSTM, result: Mapping[str, Any]) -> None:
+    def save(self, model: SequenceModel, result: Mapping[str, Any]) -> None:
         """Write the weights and their result."""
         weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
         known = {name: result[name] for name in (*KNOWN, "temperature") if name in result}

@@ -28,7 +28,7 @@ from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats
 from seqgen.files import write_atomic
 from seqgen.network.layers import State, restarted
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
 from seqgen.training.parallel import World
@@ -98,7 +98,7 @@ class Learner:
 
     Parameters
     ----------
-    model : SequenceLSTM
+    model : SequenceModel
         Trained in place, on the device where it is.
     corpus : Corpus
         Its training split is read.
@@ -116,7 +116,7 @@ class Learner:
 
     def __init__(
         self,
-        model: SequenceLSTM,
+        model: SequenceModel,
         corpus: Corpus,
         config: TrainConfig,
         world: World = World(),  # noqa: B008

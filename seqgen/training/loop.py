@@ -18,7 +18,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import Diverged
 from seqgen.evaluation.loss import evaluate
 from seqgen.listener import Report
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.storage.signals import undivided
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.parallel import local_size
@@ -112,7 +112,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
 
 
 def losses(
-    model: SequenceLSTM, corpus: Corpus, config: TrainConfig, most: int
+    model: SequenceModel, corpus: Corpus, config: TrainConfig, most: int
 ) -> tuple[float, float]:
     """Return the validation loss under the run's framing, and with carried state.
 
@@ -126,7 +126,7 @@ def losses(
 
 
 def _losses_patiently(
-    model: SequenceLSTM, corpus: Corpus, config: TrainConfig
+    model: SequenceModel, corpus: Corpus, config: TrainConfig
 ) -> tuple[tuple[float, float], bool]:
     """Evaluate, again if Ctrl-C interrupts; return the losses and whether it did."""
     most = config.evaluation_tokens

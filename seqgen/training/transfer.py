@@ -55,7 +55,7 @@ def transfer_weights(
     Parameters
     ----------
     weights : mapping of str to array
-        Weights of a `SequenceLSTM` for `old`, by name.
+        Weights of a `SequenceModel` for `old`, by name.
     old, new : Vocab
     model_config : ModelConfig
         The network, the same for both.
@@ -115,7 +115,7 @@ def with_labels_of(
     Parameters
     ----------
     weights : mapping of str to array
-        Weights of a `SequenceLSTM` for `old`, by name.
+        Weights of a `SequenceModel` for `old`, by name.
     old, new : Codec
     width : int
         E, the width of the embedding; without one, the number of ids.

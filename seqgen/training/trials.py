@@ -15,7 +15,7 @@ import torch
 
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
-from seqgen.network.model import SequenceLSTM, choose_device
+from seqgen.network.model import SequenceModel, choose_device
 from seqgen.training.learner import Learner
 
 #: Seconds to try each width with each number of threads, and the largest share of the budget that
@@ -72,7 +72,7 @@ def try_network(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: 
     dropout = model.dropout if model.dropout is not None else TRIAL_DROPOUT
     device = choose_device(train.device)
     codec = corpus.codec
-    network = SequenceLSTM(
+    network = SequenceModel(
         *(replace(model, dropout=dropout), corpus.vocab),
         *(tuple(codec.feature_sizes), codec.boundaries),
     ).to(device)

@@ -22,7 +22,7 @@ import seqgen
 from seqgen.data.spans import evaluated, spans_of
 from seqgen.evaluation.loss import evaluate
 from seqgen.evaluation.ngram import baseline
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.training.autopilot import plan
 from seqgen.training.learner import Learner
 
@@ -37,7 +37,7 @@ def learner_of(corpus: seqgen.Corpus, seed: int) -> Learner:
     chosen = plan(corpus, shape, config)
     sizes = tuple(corpus.codec.feature_sizes)
     torch.manual_seed(seed)
-    return Learner(SequenceLSTM(chosen.model, corpus.vocab, sizes), corpus, chosen.train)
+    return Learner(SequenceModel(chosen.model, corpus.vocab, sizes), corpus, chosen.train)
 
 
 def updates(learner: Learner) -> Iterator[int]:

@@ -100,7 +100,7 @@ def steps_of(
 
 
 class MixtureLSTM(nn.Module):
-    """The layers of `seqgen.network.model.SequenceLSTM`: numbers go in and densities come out.
+    """The layers of `seqgen.network.model.SequenceModel`: numbers go in and densities come out.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ import seqgen
 from seqgen.generation.fused import FusedStepper
 from seqgen.generation.sampling import Positions, choose, log_softmax, rules_for
 from seqgen.generation.stepper import choose_stepper
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(64)])
@@ -123,7 +123,7 @@ def ours(hidden: int, *, int8: bool = False) -> tuple[Callable[[], object], int,
     """Return a call of many steps, the number of steps, and the stepper."""
     config = seqgen.ModelConfig(layers=LAYERS, hidden=hidden, embedding=EMBEDDING)
     torch.manual_seed(0)
-    model = SequenceLSTM(config, VOCAB)
+    model = SequenceModel(config, VOCAB)
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     stepper = FusedStepper(config, VOCAB, (), weights, int8=int8)
     return untracked(stepper, VOCAB, 0), 500, stepper

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import seqgen
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.training.autopilot import plan
 from seqgen.training.learner import Learner
 
@@ -69,7 +69,7 @@ def our_loop(corpus: seqgen.Corpus, layers: int, hidden: int, device: str) -> It
         tokens=10**9, batch_size=LANES[device], window=WINDOW, device=device
     )
     chosen = plan(corpus, shape, config)
-    learner = Learner(SequenceLSTM(chosen.model, corpus.vocab).to(device), corpus, chosen.train)
+    learner = Learner(SequenceModel(chosen.model, corpus.vocab).to(device), corpus, chosen.train)
     while True:
         before = learner.counts.tokens
         learner.update(1e-3)

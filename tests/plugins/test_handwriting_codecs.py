@@ -37,7 +37,7 @@ from seqgen.evaluation import loss, predictor
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.grammar import unpacked
-from seqgen.network.model import SequenceLSTM
+from seqgen.network.model import SequenceModel
 from seqgen.plugin import DomainSpec
 from seqgen.plugins.checks import next_mask
 from seqgen.vocab import Vocab
@@ -492,7 +492,7 @@ def untrained(codec: PointsCodec) -> NetworkPredictor:
     """Return a small network that predicts."""
     torch.manual_seed(0)
     vocab = Vocab.of(codec.vocab)
-    model = SequenceLSTM(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
+    model = SequenceModel(ModelConfig(hidden=8, embedding=4), vocab, codec.feature_sizes)
     run = SimpleNamespace(folder="run", codec=codec, vocab=vocab, model=model)
     return NetworkPredictor(run, grammar=False)
 

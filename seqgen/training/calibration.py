@@ -1,8 +1,8 @@
 """Calibration: one temperature, fitted on the validation split, that divides all logits.
 
 A network that starts to memorise its corpus is overconfident. One temperature corrects most of that
-(Guo et al. 2017) and keeps the order of the ids. `SequenceModel.temper` puts it into the weights, so
-no other code has to know it. Comes from: `seqgen.training.session`.
+(Guo et al. 2017) and keeps the order of the ids. `SequenceModel.temper` puts it into the weights,
+so no other code has to know it. Comes from: `seqgen.training.session`.
 """
 
 from __future__ import annotations

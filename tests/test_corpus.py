@@ -86,7 +86,7 @@ def test_a_source_is_a_file_and_which_of_its_pieces(verses: Path, tmp_path, monk
 
 def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
-    monkeypatch.setattr("seqgen_text.domain.CHUNK", 100)
+    monkeypatch.setattr("seqgen_text.files.decoding.CHUNK", 100)
     (tmp_path / "large.txt").write_bytes(large_text(900).encode() + b"\xff")
     corpus = seqgen.prepare("text", [tmp_path])
     assert corpus.info["pieces"] == 2

@@ -103,7 +103,7 @@ def test_a_large_file_comes_in_pieces_that_are_its_text(tmp_path, text, longest,
                 list(Text().read(path))
             return
         pieces = list(Text().read(path))
-        patch.setattr("seqgen_text.domain.CHUNK", chunk)
+        patch.setattr("seqgen_text.files.decoding.CHUNK", chunk)
         assert list(Text().read(path)) == pieces
     assert "".join(pieces) == whole
     assert all(0 < len(piece) <= longest for piece in pieces)
@@ -128,7 +128,7 @@ def test_a_separator_splits_files_wherever_it_lies(tmp_path, text, separator, ch
     options = ReadOptions(separator=separator)
     records = [part for part in text.split(separator.replace("\\n", "\n")) if part]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqgen_text.domain.CHUNK", chunk)
+        patch.setattr("seqgen_text.files.decoding.CHUNK", chunk)
         if not records:
             with pytest.raises(DataError, match="empty"):
                 list(Text().read(path, options))
@@ -156,7 +156,7 @@ def test_files_of_other_encodings_are_read(encoding: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 100])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_the_byte_that_is_wrong_is_named(mark, chunk, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.CHUNK", chunk)
+    monkeypatch.setattr("seqgen_text.files.decoding.CHUNK", chunk)
     path = tmp_path / "bad.txt"
     for end, reason in ((b"\xff!", "invalid start byte"), (b"\xe6\x97", "unexpected end of data")):
         path.write_bytes(mark + "ab\r\n日".encode() + end)

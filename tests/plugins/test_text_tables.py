@@ -235,7 +235,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\
 def test_what_csv_writes_comes_back(tmp_path: Path, rows: list[tuple[str, str]], chunk) -> None:
     content = table(rows, names=("title", "label")).replace("\r\n", "\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqgen_text.domain.CHUNK", chunk)
+        patch.setattr("seqgen_text.files.decoding.CHUNK", chunk)
         found = read(tmp_path, content)
     wanted = [(title, {"label": label}) for title, label in rows if title.strip()]
     assert [row for row in found if isinstance(row, tuple)] == wanted

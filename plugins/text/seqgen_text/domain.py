@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import functools
-import io
 import pydoc_data.topics
 import statistics
 import string
@@ -20,19 +18,11 @@ from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions
 from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.codecs.words import WordCodec
+from seqgen_text.files.decoding import decoded
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
 
 #: Most characters in a piece; a longer file becomes several pieces.
 LONGEST = 2**23
-
-#: Bytes decoded at a time.
-CHUNK = 2**20
-
-#: Marks at the beginning of a file, with their encodings. That of UTF-32 begins like one of UTF-16.
-MARKED = (
-    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
-    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
-)
 
 #: What a separator may contain for characters that are hard to type.
 ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\f", "\f"))
@@ -108,11 +98,11 @@ class Text(Domain):
         """
         if (suffix := path.suffix.lower()) in SUFFIXES:
             # A wrong byte costs only its row.
-            chunks = _decoded(path, options.encoding, "surrogateescape")
+            chunks = decoded(path, options.encoding, "surrogateescape")
             yield from read_table(chunks, suffix, options.columns)
             return
         is_empty = True
-        for piece in _split(_decoded(path, options.encoding), options.between):
+        for piece in _split(decoded(path, options.encoding), options.between):
             if piece:
                 is_empty = False
                 yield piece
@@ -152,33 +142,6 @@ class Text(Domain):
             topics.append(path)
         sources = [Path(str(module.__file__)) for module in (statistics, string, textwrap)]
         return [*topics, *sources]
-
-
-def _decoded(path: Path, encoding: str, errors: str = "strict") -> Iterator[str]:
-    """Yield the text of a file in chunks, without a byte-order mark."""
-    with path.open("rb") as file:
-        begin = file.read(4)
-        file.seek(0)
-        if encoding == "utf-8":
-            # No UTF-8 begins with one of these marks.
-            encoding = next((name for mark, name in MARKED if begin.startswith(mark)), encoding)
-        made = codecs.getincrementaldecoder(encoding)(errors)
-        decoder = io.IncrementalNewlineDecoder(made, translate=True)
-        begun = False
-        try:
-            while data := file.read(CHUNK):
-                text = decoder.decode(data)
-                yield text if begun else text.removeprefix("\ufeff")
-                begun |= bool(text)
-            yield decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            # The decoder may hold back bytes of the chunk before: count back from here.
-            name = "UTF-8" if encoding == "utf-8" else encoding
-            position = file.tell() - len(error.object) + error.start
-            raise DataError(
-                f"byte {position} is not {name} ({error.reason}); convert the file to {name}, or "
-                f"name its encoding (--read encoding=latin-1)"
-            ) from error
 
 
 def _split(chunks: Iterator[str], separator: str) -> Iterator[str]:

@@ -26,7 +26,7 @@ from seqgen.plugins.discovery import load_domain
 CONFIGS = [ModelConfig, TrainConfig, SampleConfig, LimitConfig]
 OPTIONS = [
     codec.options_type
-    for name in ("text", "music", "handwriting")
+    for name in ("text", "music", "handwriting", "speech")
     for codec in load_domain(name)[0].codecs.values()
 ]
 FUNCTIONS = [

@@ -141,9 +141,9 @@ def test_a_file_given_as_standard_input_is_that_file(tmp_path: Path) -> None:
     assert done.stdout.decode().strip() == str(tmp_path / "a.txt"), done.stderr
 
 
-@pytest.mark.parametrize("domain", ["text", "music", "handwriting"])
+@pytest.mark.parametrize("domain", ["text", "music", "handwriting", "speech"])
 def test_files_that_are_all_refused_are_what_is_wrong(domain: str, tmp_path: Path) -> None:
-    suffix = {"text": ".txt", "music": ".mid", "handwriting": ".svg"}[domain]
+    suffix = {"text": ".txt", "music": ".mid", "handwriting": ".svg", "speech": ".wav"}[domain]
     (tmp_path / f"bad{suffix}").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(CorpusError) as caught:
         seqgen.prepare(domain, [tmp_path])

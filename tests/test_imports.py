@@ -61,6 +61,12 @@ PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
         "codecs": set(),
         "measures": {"codecs"},
     },
+    "seqgen_speech": {
+        "files": set(),
+        "codecs": set(),
+        "measures": {"codecs"},
+        "render": {"files"},
+    },
 }
 #: What the ground floor of a plugin imports of its rooms.
 PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
@@ -69,6 +75,7 @@ PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
         "domain": {"files", "codecs", "measures"},
         "demo": {"files"},
     },
+    "seqgen_speech": {"domain": {"files", "codecs", "measures", "render"}},
 }
 
 #: What plugins may import of the core.
@@ -104,6 +111,7 @@ PACKAGES = {
     "seqgen_music": ROOT / "plugins/music/seqgen_music",
     "seqgen_text": ROOT / "plugins/text/seqgen_text",
     "seqgen_handwriting": ROOT / "plugins/handwriting/seqgen_handwriting",
+    "seqgen_speech": ROOT / "plugins/speech/seqgen_speech",
     "seqgen_cells": ROOT / "plugins/cells/seqgen_cells",
     "seqgen_chess": ROOT / "examples/plugin-chess/seqgen_chess",
 }
@@ -117,6 +125,8 @@ HEAVY = {
     "plotille",
     "joblib",
     "chess",
+    "soundfile",
+    "soxr",
 }
 
 

@@ -1,0 +1,75 @@
+"""The speech domain: chooses the reader or writer of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from seqgen.errors import DataError
+from seqgen.files import write_atomic
+from seqgen.plugin import Codec, Domain, Labelled, NoOptions
+from seqgen_speech import SUFFIXES
+from seqgen_speech.codecs.mulaw import MulawCodec
+from seqgen_speech.files.sound_reading import read_sound
+from seqgen_speech.files.sound_writing import CODINGS, sound_file
+from seqgen_speech.files.texts import places, words_of
+from seqgen_speech.sound import Sound
+
+
+class Speech(Domain):
+    """Reads and writes `Sound`."""
+
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec}
+    formats: ClassVar[tuple[str, ...]] = tuple(CODINGS)
+
+    def read(self, path: Path, options: NoOptions = NoOptions()) -> Iterator[Sound | Labelled]:
+        """Yield the sound of a file with its text and labels from the files of `companions`.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, its text cannot be used, or its suffix is unknown.
+        """
+        if path.suffix.lower() not in SUFFIXES:
+            raise DataError(
+                f"it is not a sound file, found {path.suffix or 'no suffix'}; expected one of "
+                f"{', '.join(SUFFIXES)}"
+            )
+        sound, words = read_sound(path), words_of(path)
+        sound = Sound(sound.samples, sound.rate, words.text)
+        yield Labelled(words.labels, sound) if words.labels else sound
+
+    def companions(self, path: Path) -> list[Path]:
+        """Return the files that may say what is said: ``a.txt``, ``a.lab``, tables."""
+        return places(path)
+
+    def write(self, piece: Sound, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
+        """Write a sound in the format of the path's suffix, and its text beside it.
+
+        Raises
+        ------
+        DataError
+            If the suffix is unknown, or the sound has no sample, which only WAV can hold.
+        """
+        suffix = path.suffix.lower()
+        if suffix not in CODINGS:
+            raise DataError(f"cannot write sound as {suffix!r}; use {', '.join(self.formats)}")
+        write_atomic(path, sound_file(piece, suffix))
+        if not piece.text:
+            return [path]
+        text = path.with_suffix(".txt")
+        write_atomic(text, piece.text + "\n")
+        return [path, text]
+
+    def describe(self, piece: Sound) -> dict[str, str | int | float]:
+        """Return the duration, the rate and the text."""
+        about: dict[str, str | int | float] = {
+            "seconds": round(piece.seconds, 3),
+            "rate": piece.rate,
+        }
+        return about | ({"text": piece.text} if piece.text else {})
+
+    def preview(self, piece: Sound) -> dict[str, bytes | str]:
+        """Return the sound as WAV."""
+        return {"audio/wav": sound_file(piece, ".wav")}

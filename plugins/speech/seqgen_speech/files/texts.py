@@ -1,0 +1,138 @@
+"""What is said in a recording, from the files beside it.
+
+The text of ``a.wav`` may be in ``a.txt`` or ``a.lab``, or in a table of its folder: ``texts.tsv``
+with the columns ``file`` and ``text``, or ``metadata.csv`` as in LJSpeech, with ``name|text`` or
+``name|text|normalised text`` in each line. LJSpeech's table may also be one folder higher. Other
+columns of ``texts.tsv``, such as ``speaker``, are labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from seqgen.conditions.labels import check_name
+from seqgen.errors import DataError
+from seqgen.files import text_of
+
+#: Suffixes of a text beside a recording.
+BESIDE = (".txt", ".lab")
+
+#: Names of the two tables.
+TABLE, LJSPEECH = "texts.tsv", "metadata.csv"
+
+#: Most bytes of a text, and of a table.
+LONGEST_TEXT, LONGEST_TABLE = 2**16, 2**26
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is known about a recording.
+
+    Attributes
+    ----------
+    text : str
+    labels : mapping of str to str
+    """
+
+    text: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def places(path: Path) -> list[Path]:
+    """Return the files that may say what is said in a recording; they need not exist."""
+    folders = dict.fromkeys((path.parent, path.parent.parent))
+    beside = [path.with_suffix(suffix) for suffix in BESIDE]
+    return [*beside, path.parent / TABLE, *(folder / LJSPEECH for folder in folders)]
+
+
+def words_of(path: Path) -> Words:
+    """Return what the files beside a recording say, each file where those before say nothing.
+
+    Raises
+    ------
+    DataError
+        If a text or a table cannot be used.
+    """
+    text = ""
+    labels: dict[str, str] = {}
+    for place in places(path):
+        if not place.is_file():
+            continue
+        try:
+            words = _words_in(place, path)
+        except DataError as error:
+            raise DataError(f"its text in {place.name}: {error}") from error
+        text, labels = text or words.text, {**words.labels, **labels}
+    return Words(text, labels)
+
+
+def _words_in(place: Path, recording: Path) -> Words:
+    if place.name not in (TABLE, LJSPEECH):
+        return Words(_one_line(text_of(_bytes(place, LONGEST_TEXT))))
+    status = place.stat()
+    table = _table(place, status.st_mtime_ns, status.st_size)
+    for name in (recording.name, recording.stem):
+        if name in table:
+            return table[name]
+    return Words()
+
+
+@lru_cache(maxsize=4)
+def _table(place: Path, changed: int, size: int) -> Mapping[str, Words]:
+    """Return the rows of a table by the name of the recording; cached until the file changes."""
+    lines = text_of(_bytes(place, LONGEST_TABLE)).split("\n")
+    read: Callable[[list[str]], Iterator[tuple[str, Words]]]
+    read = _rows if place.name == TABLE else _ljspeech
+    return dict(read(lines))
+
+
+def _rows(lines: list[str]) -> Iterator[tuple[str, Words]]:
+    """Yield names and words of ``texts.tsv``."""
+    columns = [column.strip() for column in lines[0].split("\t")]
+    if not {"file", "text"} <= {*columns} or len({*columns}) < len(columns):
+        raise DataError(f"expected the columns file and text, each once, found {columns[:8]}")
+    for column in columns:
+        check_name(column)
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) != len(columns):
+            raise DataError(f"line {number} has {len(cells)} cells; expected {len(columns)}")
+        row = dict(zip(columns, map(str.strip, cells), strict=True))
+        name, text = row.pop("file"), _one_line(row.pop("text"))
+        yield Path(name).name, Words(text, {key: value for key, value in row.items() if value})
+
+
+def _ljspeech(lines: list[str]) -> Iterator[tuple[str, Words]]:
+    """Yield names and words of ``metadata.csv``; none if it has another form."""
+    for line in lines if "|" in lines[0] else ():
+        name, *texts = line.split("|")
+        filled = [text for text in map(_one_line, texts) if text]
+        # The last column is the normalised text, with numbers in letters.
+        if name.strip() and filled:
+            yield Path(name.strip()).name, Words(filled[-1])
+
+
+def _one_line(text: str) -> str:
+    """Return a text with single blanks.
+
+    Raises
+    ------
+    DataError
+        If it is too long.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise DataError(f"a text has more than {LONGEST_TEXT:,} characters")
+    return " ".join(text.split())
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise DataError(f"it has more than {most:,} bytes")
+    return data

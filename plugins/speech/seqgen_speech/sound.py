@@ -1,0 +1,87 @@
+"""The piece: the samples of a recording, with its text if that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.errors import DataError
+
+#: Lowest and highest number of samples per second.
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+
+#: Most samples of a sound: 12 minutes at 44.1 kHz, over an hour at 8 kHz.
+MOST_SAMPLES = 32_000_000
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sound:
+    """One channel of sound.
+
+    Attributes
+    ----------
+    samples : float32 array (N,)
+        From -1 to 1.
+    rate : int
+        Samples per second.
+    text : str
+        What is said, or "" if that is not known.
+    """
+
+    samples: Samples
+    rate: int
+    text: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The duration."""
+        return len(self.samples) / self.rate
+
+    def at(self, rate: int) -> Sound:
+        """Return the sound with another number of samples per second, by soxr's HQ quality."""
+        if rate == self.rate:
+            return self
+        # Needed only if rates differ.
+        import soxr
+
+        samples = np.asarray(soxr.resample(self.samples, self.rate, rate), np.float32)
+        # The filter overshoots where a recording reaches full scale.
+        return replace(self, samples=samples.clip(-1, 1), rate=rate)
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 40 else f"{self.text[:39]}…"
+        about = f", {text!r}" if text else ""
+        return f"Sound({self.seconds:.2f} s at {self.rate:,} Hz{about})"
+
+
+def checked(sound: Sound) -> Sound:
+    """Return a sound that was read from a file, if it is usable.
+
+    Samples beyond full scale, which files of floating-point numbers may have, are clipped.
+
+    Raises
+    ------
+    DataError
+        If it has no sample or more than `MOST_SAMPLES`; if a sample is not a finite number; or if
+        its rate is below `LOWEST_RATE` or above `HIGHEST_RATE`.
+    """
+    if not LOWEST_RATE <= sound.rate <= HIGHEST_RATE:
+        raise DataError(
+            f"it has {sound.rate:,} samples per second; expected {LOWEST_RATE:,} to "
+            f"{HIGHEST_RATE:,}"
+        )
+    if not len(sound.samples):
+        raise DataError("it has no sample")
+    if len(sound.samples) > MOST_SAMPLES:
+        raise DataError(
+            f"it has more than {MOST_SAMPLES:,} samples, the most that are read; cut it into "
+            f"shorter files"
+        )
+    finite = np.isfinite(sound.samples)
+    if not finite.all():
+        raise DataError(f"sample {int(np.argmin(finite)) + 1:,} is not a finite number")
+    return replace(sound, samples=sound.samples.clip(-1, 1))

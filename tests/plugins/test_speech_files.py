@@ -1,0 +1,266 @@
+"""Sound files: formats, faults of files, texts beside recordings, the codec of samples."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from seqgen_speech import sound as sounds
+from seqgen_speech.codecs.mulaw import AMPLITUDES, SILENCE, MulawCodec, MulawOptions, levels_of
+from seqgen_speech.domain import Speech
+from seqgen_speech.sound import Sound
+
+from seqgen.errors import DataError
+from seqgen.plugin import Labelled
+
+#: Suffix, format and coding of files that are read.
+CODINGS = [
+    *((".wav", "WAV", f"PCM_{width}") for width in ("U8", "16", "24", "32")),
+    *((".wav", "WAV", coding) for coding in ("FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM")),
+    *((".wav", "WAVEX", "PCM_16"), (".rf64", "RF64", "PCM_16"), (".w64", "W64", "PCM_16")),
+    *((".flac", "FLAC", "PCM_16"), (".ogg", "OGG", "VORBIS"), (".opus", "OGG", "OPUS")),
+    *((".aiff", "AIFF", "PCM_16"), (".au", "AU", "PCM_16"), (".snd", "AU", "ULAW")),
+    (".mp3", "MP3", "MPEG_LAYER_III"),
+]
+
+
+def tone(count: int = 8000, rate: int = 8000) -> np.ndarray:
+    """Return a tone of 200 Hz that swells and fades."""
+    at = np.arange(count)
+    swell = np.sin(np.pi * at / count) ** 2
+    return (0.5 * swell * np.sin(2 * np.pi * 200 * at / rate)).astype(np.float32)
+
+
+def write(path: Path, samples: np.ndarray, rate: int = 8000, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def read(path: Path) -> Sound:
+    [piece] = Speech().read(path)
+    return piece.content if isinstance(piece, Labelled) else piece
+
+
+@pytest.mark.parametrize(("suffix", "form", "coding"), CODINGS)
+def test_every_format_is_read(suffix: str, form: str, coding: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a{suffix}", tone(), format=form, subtype=coding)
+    sound = read(path)
+    assert sound.rate == 8000 and sound.samples.dtype == np.float32
+    # MP3 and Opus begin late.
+    lag = int(np.argmax(np.correlate(sound.samples, tone()[2000:6000], "valid"))) - 2000
+    kept = sound.samples[2000 + lag : 6000 + lag]
+    assert abs(lag) < 3000 and np.abs(kept - tone()[2000:6000]).max() < 0.1
+
+
+def test_channels_are_mixed(tmp_path: Path) -> None:
+    both = np.stack([tone(), -tone() / 2, tone()], axis=1)
+    path = write(tmp_path / "a.wav", both, subtype="FLOAT")
+    np.testing.assert_allclose(read(path).samples, tone() / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_what_is_written_is_read_again(suffix: str, tmp_path: Path) -> None:
+    piece = Sound(tone(), 8000, "a tone")
+    paths = Speech().write(piece, tmp_path / f"a{suffix}")
+    assert paths == [tmp_path / f"a{suffix}", tmp_path / "a.txt"]
+    again = read(paths[0])
+    assert (again.rate, again.text) == (8000, "a tone")
+    if suffix in (".wav", ".flac"):
+        np.testing.assert_allclose(again.samples, piece.samples, atol=1 / 32_000)
+    else:
+        assert abs(again.seconds - 1) < 0.2
+
+
+def test_long_sound_is_written_as_ogg(tmp_path: Path) -> None:
+    # libsndfile crashes if it gets a long array at once.
+    long = Sound(np.tile(tone(), 60), 8000)
+    Speech().write(long, tmp_path / "a.ogg")
+    assert read(tmp_path / "a.ogg").seconds == pytest.approx(60, abs=0.1)
+
+
+def test_a_rate_that_mp3_does_not_allow_becomes_the_next(tmp_path: Path) -> None:
+    Speech().write(Sound(tone(10_000, 10_000), 10_000), tmp_path / "a.mp3")
+    assert soundfile.info(tmp_path / "a.mp3").samplerate == 11_025
+
+
+def test_resampling_keeps_a_tone_and_full_scale() -> None:
+    high = Sound(np.sign(tone(24_000, 24_000)), 24_000, "text")
+    low = high.at(8000)
+    assert (len(low.samples), low.rate, low.text) == (8000, 8000, "text")
+    assert np.abs(low.samples).max() <= 1
+    np.testing.assert_allclose(
+        Sound(tone(24_000, 24_000), 24_000).at(8000).samples, tone(), atol=0.01
+    )
+
+
+def faulty(name: str, folder: Path) -> Path:
+    """Return a file with a fault."""
+    path = write(folder / "a.wav", tone(), subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    match name:
+        case "no sample":
+            write(path, tone()[:0])
+        case "not a finite number":
+            write(path, np.where(np.arange(8000) == 70, np.nan, tone()), subtype="FLOAT")
+        case "ends early: its header promises 16,000 bytes, and 7,956":
+            path.write_bytes(data[:8000])
+        case "samples per second; expected":
+            struct.pack_into("<II", data, 24, 10**9, 2 * 10**9)
+            path.write_bytes(data)
+        case "it cannot be read as sound (":
+            struct.pack_into("<H", data, 22, 0)
+            path.write_bytes(data)
+        case "ends early: its header promises 8,000 samples":
+            path = write(folder / "a.mp3", tone(), format="MP3")
+            path.write_bytes(path.read_bytes()[:1500])
+        case "expected one of WAV":
+            write(path, tone(), format="CAF", subtype="PCM_16")
+    return path
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "no sample",
+        "not a finite number",
+        "ends early: its header promises 16,000 bytes, and 7,956",
+        "ends early: its header promises 8,000 samples",
+        "samples per second; expected",
+        "it cannot be read as sound (",
+        "expected one of WAV",
+    ],
+)
+def test_faults_of_a_file_are_named(fault: str, tmp_path: Path) -> None:
+    path = faulty(fault, tmp_path)
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".aiff", ".au", ".w64", ".rf64", ".flac", ".ogg"])
+def test_a_file_that_ends_early_is_refused(suffix: str, tmp_path: Path) -> None:
+    form = suffix[1:].upper()
+    path = write(tmp_path / f"a{suffix}", tone(), format=form)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"ends early|cannot be read"):
+        read(path)
+
+
+def test_a_header_written_into_a_pipe_promises_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(), subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, 4, 0xFFFFFFFF)
+    struct.pack_into("<I", data, 40, 0xFFFFFFFF)
+    path.write_bytes(data)
+    assert len(read(path).samples) == 8000
+
+
+def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
+    loud = read(write(tmp_path / "a.wav", 4 * tone(), subtype="FLOAT")).samples
+    assert loud.max() == 1 and loud.min() == -1
+
+
+def test_a_long_file_is_refused_before_it_is_all_read(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_speech.files.sound_reading.MOST_SAMPLES", 7000)
+    monkeypatch.setattr(sounds, "MOST_SAMPLES", 7000)
+    with pytest.raises(DataError, match="more than 7,000 samples"):
+        read(write(tmp_path / "a.wav", tone()))
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not a sound file, found \.txt"):
+        read(tmp_path / "a.txt")
+    with pytest.raises(DataError, match=r"cannot write sound as '\.xyz'"):
+        Speech().write(Sound(tone(), 8000), tmp_path / "a.xyz")
+
+
+def test_texts_come_from_the_files_beside_a_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "wavs"
+    folder.mkdir()
+    for name in "abcdef":
+        write(folder / f"{name}.wav", tone(100))
+    (folder / "a.txt").write_text("of a\n")
+    (folder / "b.lab").write_text("of  b")
+    (folder / "texts.tsv").write_text(
+        "file\ttext\tspeaker\nc.wav\tof c\tanna\na.wav\tnot this\tbert\n\nd\tof d\t\n"
+    )
+    (tmp_path / "metadata.csv").write_text("e|of 5|of five\n")
+    found = {}
+    for name in "abcdef":
+        [piece] = Speech().read(folder / f"{name}.wav")
+        labels = piece.labels if isinstance(piece, Labelled) else {}
+        found[name] = read(folder / f"{name}.wav").text, dict(labels)
+    assert found == {
+        "a": ("of a", {"speaker": "bert"}),
+        "b": ("of b", {}),
+        "c": ("of c", {"speaker": "anna"}),
+        "d": ("of d", {}),
+        "e": ("of five", {}),
+        "f": ("", {}),
+    }
+
+
+def test_a_table_is_read_again_after_a_change(tmp_path: Path) -> None:
+    path, table = write(tmp_path / "a.wav", tone(100)), tmp_path / "texts.tsv"
+    for text in ("one", "another"):
+        table.write_text(f"file\ttext\na.wav\t{text}\n")
+        assert read(path).text == text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("texts.tsv", b"name\ttext\n", "expected the columns file and text"),
+        ("texts.tsv", b"file\ttext\na.wav\n", "line 2 has 1 cells; expected 2"),
+        ("texts.tsv", b"file\ttext\tmy label\n", "a label's name must be a word"),
+        ("texts.tsv", b"file\ttext\n\xff", "is not UTF-8"),
+        ("a.txt", b"\xff", "its text in a.txt: byte 0 is not UTF-8"),
+        ("a.txt", b"a" * 70_000, "more than 65,536 bytes"),
+    ],
+)
+def test_unusable_texts_are_named(name: str, content: bytes, problem: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(100))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        read(path)
+
+
+def test_a_table_of_another_form_has_no_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(100))
+    (tmp_path / "metadata.csv").write_text("name,year\na,1999\n")
+    assert read(path).text == ""
+
+
+def test_levels_are_symmetric_and_silence_is_zero() -> None:
+    assert AMPLITUDES[SILENCE] == 0 and (np.diff(AMPLITUDES) > 0).all()
+    np.testing.assert_array_equal(AMPLITUDES[1:][::-1], -AMPLITUDES[1:])
+    assert levels_of(np.zeros(3, np.float32)).tolist() == [SILENCE] * 3
+
+
+@given(st.lists(st.integers(0, 255), max_size=50))
+def test_levels_are_kept_exactly(ids: list[int]) -> None:
+    codec = MulawCodec(MulawOptions())
+    sound = codec.decode(np.array(ids, np.int64))
+    assert codec.encode(sound).tolist() == ids
+    # 16 bits are enough for 256 levels.
+    rounded = np.round(sound.samples * 32_767) / 32_767
+    assert levels_of(rounded.astype(np.float32)).tolist() == ids
+
+
+@given(st.floats(-1, 1, width=32))
+def test_a_sample_gets_the_nearest_level(sample: float) -> None:
+    [level] = levels_of(np.float32([sample]))
+    error = abs(AMPLITUDES[level] - sample)
+    assert error <= 0.0225 * abs(sample) + 1e-4 or level == 255
+    assert error <= 0.045
+
+
+def test_recordings_of_another_rate_are_resampled() -> None:
+    codec = MulawCodec(MulawOptions(rate=4000))
+    ids = codec.encode(Sound(tone(16_000, 16_000), 16_000))
+    assert len(ids) == 4000
+    assert codec.decode(ids).rate == 4000 and codec.units(ids)["seconds"] == 1.0
+    assert codec.place(ids, 2000) == "second 0.500"

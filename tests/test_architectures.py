@@ -36,7 +36,7 @@ HOOK = """
 
     @hookimpl
     def seqgen_architectures():
-        return [ArchitectureSpec("NAME", "a cell", "NAME_cell:Own", 2)]
+        return [ArchitectureSpec("NAME", "a cell", "NAME_cell:Own", contract=2)]
 """
 
 #: A state of two tensors of odd shapes, and a start that is learned.
@@ -104,7 +104,7 @@ BROKEN_HOOKS = {
         "unknown hook 'seqgen_architecture'",
     ),
     "wrong_type": (
-        HOOK.replace('ArchitectureSpec("NAME", "a cell", "NAME_cell:Own", 2)', "'gru'"),
+        HOOK.replace('ArchitectureSpec("NAME", "a cell", "NAME_cell:Own", contract=2)', "'gru'"),
         "must return ArchitectureSpec objects, found 'gru'",
     ),
     "wrong_place": (
@@ -171,7 +171,7 @@ def test_the_name_of_the_core_s_architecture_stays_its_own(install) -> None:
 
 
 def test_another_contract_and_unknown_names_say_what_to_do(install) -> None:
-    install("old", HOOK.replace(", 2)", ")"))
+    install("old", HOOK.replace(", contract=2)", ")"))
     with pytest.raises(PluginError, match=r"written for contract 1, .* upgrade seqgen-fake-old"):
         load_architecture("old")
     with pytest.raises(PluginError, match=r"no architecture 'odl'; .* did you mean 'old'\?"):
@@ -413,7 +413,7 @@ BREAKERS = {
 
 def verdicts(layer: type[Layer], monkeypatch, name: str = "own") -> dict[str, str]:
     """Return the promises that a layer breaks, with the reasons."""
-    spec = ArchitectureSpec(name, "a cell", "here:Own", 2)
+    spec = ArchitectureSpec(name, "a cell", "here:Own", contract=2)
     found = Announced(name, "ok", "here", "1", spec=spec)
     monkeypatch.setattr("seqgen.network.model.load_architecture", lambda _: (layer, found))
     broken = {}

@@ -307,7 +307,13 @@ BROKEN = {
         "read must return pieces in a list or one by one, found NoneType",
         "Letters.read",
     ),
-    "none_piece": ("reads_pieces", "return [text]", "return [text, None]", "None in place", "read"),
+    "none_piece": (
+        "has_pieces",
+        "return [text]",
+        "return [text, None]",
+        "read must return pieces in a list or one by one, found None in place of a piece",
+        "Letters.read",
+    ),
     "bad_files_crash": (
         "refuses_bad_files",
         "        if not text or not text.isalpha() or not text.isascii():\n"
@@ -677,3 +683,32 @@ def test_a_check_that_does_not_end_fails(shelf: Shelf, tmp_path: Path, monkeypat
 def test_a_file_that_is_read_as_text_costs_only_the_file(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(seqgen.errors.CorpusError, match="read must return pieces in a list"):
         seqgen.prepare("text_for_list", out=tmp_path / "corpus")
+
+
+def test_a_promise_about_nothing_is_idle_and_says_so(
+    shelf: Shelf, tmp_path: Path, monkeypatch
+) -> None:
+    domain, _ = load_domain("sound")
+    monkeypatch.setattr(type(domain), "describe", lambda *_: {})
+    monkeypatch.setattr(type(domain), "labels", lambda *_: {})
+    monkeypatch.delattr(domain.codecs["tokens"], "augment")
+    for promise, reason in {
+        "describes_pieces": "describe returns nothing",
+        "labels_pieces": "pieces have no labels",
+        "knows_companions": "files have no companions",
+        "augments_within_its_vocabulary": "the codec does not augment",
+    }.items():
+        found = outcome("sound", promise, tmp_path / promise)
+        assert (found.state, found.reason) == ("idle", reason)
+
+
+def test_a_derived_tracker_walks_as_many_steps_in_shorter_walks(
+    shelf: Shelf, tmp_path: Path, monkeypatch
+) -> None:
+    codec = load_domain("sound")[0].codecs["tokens"]
+    monkeypatch.delattr(codec, "tracker")
+    walks: list[int] = []
+    monkeypatch.setattr(codec, "decode", lambda self, ids: walks.append(len(ids)) or "a")
+    [walks_on] = [each for each in PROMISES if each.__name__ == "walks_on"]
+    assert Check("sound", "tokens", walks_on).outcome(tmp_path).state == "passed"
+    assert walks == [250] * 40

@@ -88,7 +88,7 @@ def test_check_domain_counts(tmp_path, capsys) -> None:
         r"(\d+) checks of the domain text passed, (\d+) had nothing to check",
         capsys.readouterr().out,
     )
-    assert said is not None and int(said[1]) == count > 2 * int(said[2])
+    assert said is not None and int(said[1]) == count > int(said[2]) > 0
     assert count + int(said[2]) == len(Text.codecs) * len(PROMISES)
 
 

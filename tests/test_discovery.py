@@ -14,7 +14,8 @@ GOOD = """
 
     @hookimpl
     def seqgen_domains():
-        return [DomainSpec("NAME", "a domain", (".x",), "NAME_plugin_impl:Implementation", 2)]
+        place = "NAME_plugin_impl:Implementation"
+        return [DomainSpec("NAME", "a domain", (".x",), place, contract=2)]
 """
 
 IMPLEMENTATION = """
@@ -46,7 +47,10 @@ BROKEN = {
         "from seqgen.plugin import hookimpl\n@hookimpl\ndef seqgen_domains(): return ['music']",
         "must return DomainSpec objects, found 'music'",
     ),
-    "wrong_contract": (GOOD.replace('n", 2)', 'n", "1")'), "contract of the DomainSpec must be"),
+    "wrong_contract": (
+        GOOD.replace("contract=2", 'contract="1"'),
+        "contract of the DomainSpec must be",
+    ),
     "forgotten_comma": (GOOD.replace('(".x",)', '(".x")'), "suffixes of the DomainSpec must be"),
     "other_name": (GOOD.replace("NAME", "another"), "module other_name_plugin offers another"),
 }
@@ -118,7 +122,7 @@ def test_a_broken_plugin_is_reported_and_harms_nobody(kind: str, install) -> Non
 
 @pytest.mark.parametrize(("number", "who"), [(99, "seqgen-toolkit"), (0, "seqgen-fake-old")])
 def test_another_contract_says_what_to_upgrade(number: int, who: str, install) -> None:
-    code = GOOD.replace("NAME", "old").replace('n", 2)', f'n", {number})')
+    code = GOOD.replace("NAME", "old").replace("contract=2", f"contract={number}")
     install("old", code)
     found = by_name()["old"]
     assert found.status == "incompatible"
@@ -129,7 +133,7 @@ def test_another_contract_says_what_to_upgrade(number: int, who: str, install) -
 
 
 def test_a_plugin_that_names_no_contract_is_of_contract_1(install) -> None:
-    install("silent", GOOD.replace("NAME", "silent").replace('n", 2)', 'n")'))
+    install("silent", GOOD.replace("NAME", "silent").replace(", contract=2", ""))
     found = by_name()["silent"]
     assert found.status == "incompatible"
     assert "was written for contract 1, this seqgen has contract 2" in found.problem
@@ -140,7 +144,7 @@ def test_a_module_may_offer_several_domains_each_with_its_entry_point(install) -
         GOOD.replace("NAME", "rook").replace("[Domain", "[*bishop(), Domain")
         + """
     def bishop():
-        return [DomainSpec("bishop", "another", (".y",), "rook_plugin_impl:Bishop", 2)]
+        return [DomainSpec("bishop", "another", (".y",), "rook_plugin_impl:Bishop", contract=2)]
 """
     )
     install("rook", both, points=("rook", "bishop"))

@@ -18,7 +18,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError
 from seqgen.listener import Listener, Report
 from seqgen.plugins.faults import RULES
-from seqgen.plugins.listeners import load_listener, offered_listeners
+from seqgen.plugins.listeners import find_listeners, load_listener
 from seqgen.training import listening
 from seqgen.training.listening import Listening
 
@@ -31,7 +31,7 @@ HOOK = """
 
     @hookimpl
     def seqgen_events():
-        return [ListenerSpec("NAME", "a listener", "NAME_listener:Own", 2)]
+        return [ListenerSpec("NAME", "a listener", "NAME_listener:Own", contract=2)]
 """
 
 #: Writes what it is called with; `HERE` is where the rows below break it.
@@ -286,10 +286,14 @@ def test_ctrl_c_still_saves_and_closes(install, corpus, tmp_path: Path) -> None:
 BROKEN_PLUGINS = {
     "no_import": ({"hook": "import no_such_library"}, "No module named 'no_such_library'"),
     "wrong_type": (
-        {"hook": HOOK.replace('ListenerSpec("NAME", "a listener", "NAME_listener:Own", 2)', "7")},
+        {
+            "hook": HOOK.replace(
+                'ListenerSpec("NAME", "a listener", "NAME_listener:Own", contract=2)', "7"
+            )
+        },
         "must return ListenerSpec objects, found 7",
     ),
-    "old": ({"hook": HOOK.replace(", 2)", ")")}, "written for contract 1"),
+    "old": ({"hook": HOOK.replace(", contract=2)", ")")}, "written for contract 1"),
     "no_class": ({"listener": "Own = 7"}, "its implementation must be a class, found 7"),
     "no_method": (
         {"listener": "class Own:\n    def report(self, report): pass"},
@@ -316,10 +320,16 @@ def test_listeners_are_listed_and_can_be_left_out(install, seqgen_command, monke
     listed = {each["distribution"]: each for each in found_plugins()}
     assert listed["seqgen-fake-normal"]["state"] == "loaded"
     [about] = listed["seqgen-fake-normal"]["listeners"]
+    assert listed["seqgen-fake-tensorboard"]["state"] == "refused"
+    core = listed["seqgen-toolkit"]
+    assert core["state"] == "loaded" and core["domains"] == []
+    assert [each["name"] for each in core["architectures"]] == ["lstm"]
+    assert [each["name"] for each in core["listeners"]] == ["tensorboard"]
     assert (about["name"], about["contract"]) == ("normal", 2)
     assert "  listener normal: contract 2\n" in seqgen_command("plugins", "list")[1]
-    [taken] = [each for each in offered_listeners() if each.name == "tensorboard"]
-    assert taken.status == "conflict" and "is a listener of the core" in taken.problem
+    own, taken = [each for each in find_listeners() if each.name == "tensorboard"]
+    assert (own.status, own.distribution) == ("ok", "seqgen-toolkit")
+    assert taken.status == "conflict" and "is the listener of the core" in taken.problem
     monkeypatch.setenv("SEQGEN_PLUGINS", "seqgen-text")
     listed = {each["distribution"]: each for each in found_plugins()}
     assert listed["seqgen-fake-normal"]["state"] == "left out"

@@ -1,4 +1,4 @@
-"""``seqgen plugins list``: the distributions that have plugins; `seqgen domains` lists domains."""
+"""``seqgen plugins list``: the core, the distributions that have plugins, and what each offers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from seqgen.cli.printing import complain, print_json, show
-from seqgen.network.architectures import offered_architectures
+from seqgen.network.architectures import find_architectures
 from seqgen.plugin import CONTRACT
 from seqgen.plugins.announcements import (
     ALLOWED,
@@ -19,11 +19,11 @@ from seqgen.plugins.announcements import (
 )
 from seqgen.plugins.discovery import find_domains
 from seqgen.plugins.faults import distribution_of
-from seqgen.plugins.listeners import offered_listeners
+from seqgen.plugins.listeners import find_listeners
 
 
 def plugins_list(*, json: bool = False) -> None:
-    """List the distributions that have plugins, what they offer, and those that are refused.
+    """List what the core and the plugins offer, and the plugins that are refused.
 
     Only the small modules that announce something are imported. The environment variable
     SEQGEN_PLUGINS names the distributions that are loaded, separated by commas; by default all.
@@ -37,14 +37,14 @@ def plugins_list(*, json: bool = False) -> None:
     if json:
         print_json(found)
         return
-    if not found:
-        complain("no plugin is installed; try: python -m pip install seqgen-text")
     for each in found:
         _show_plugin(each)
+    if not any(each["domains"] for each in found):
+        complain("no domain is installed; try: python -m pip install seqgen-text")
 
 
 def found_plugins() -> list[dict[str, Any]]:
-    """Return all distributions and plugin files with what they offer, as JSON, sorted by name.
+    """Return the core, all plugins and plugin files with what they offer, as JSON, sorted by name.
 
     ``state`` is "loaded" if all that a plugin offers can be used, "refused" if something cannot,
     or "left out" if SEQGEN_PLUGINS does not name it.
@@ -52,8 +52,8 @@ def found_plugins() -> list[dict[str, Any]]:
     offers: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(_nothing)
     for kind, found in (
         ("domains", find_domains()),
-        ("architectures", offered_architectures()),
-        ("listeners", offered_listeners()),
+        ("architectures", find_architectures()),
+        ("listeners", find_listeners()),
     ):
         for each in found:
             offers[each.distribution, each.version][kind].append(_about(each))

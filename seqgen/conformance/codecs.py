@@ -18,6 +18,7 @@ from seqgen.conformance.subject import (
     random_ids,
 )
 from seqgen.errors import DataError
+from seqgen.plugin import Codec
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
@@ -136,6 +137,8 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
 def augments_within_its_vocabulary(subject: Subject, folder: Path) -> None:
     """Augmenting leaves its argument alone, depends on the generator only, and decodes."""
     codec = subject.codec
+    if type(codec).augment is Codec.augment:
+        raise NothingToCheck("the codec does not augment")
     for ids in subject.ids:
         kept = ids.copy()
         kept.setflags(write=False)

@@ -47,6 +47,7 @@ def works_with_other_options(subject: Subject, folder: Path) -> None:
     kind, options = type(subject.codec), subject.codec.options
     if not fields(options):
         raise NothingToCheck("the codec has no options")
+    tried = 0
     for name, value in other_values(options):
         other = replace(options, **{name: value})
         try:
@@ -54,6 +55,7 @@ def works_with_other_options(subject: Subject, folder: Path) -> None:
             ids = [codec.encode(piece) for piece in subject.pieces[:3]]
         except DataError:
             continue  # Options may exclude these pieces.
+        tried += 1
         what = f"with {name}={value!r}"
         again = kind.from_state(codec.state(), other)
         assert tuple(again.vocab) == tuple(codec.vocab), f"{what} another codec is rebuilt"
@@ -62,6 +64,8 @@ def works_with_other_options(subject: Subject, folder: Path) -> None:
             assert np.array_equal(repeated, row), f"{what} pieces are no longer the same"
         for some in random_ids(codec):
             codec.decode(some)
+    if not tried:
+        raise NothingToCheck("no other value of an option suits these pieces")
 
 
 def other_values(options: Any) -> Iterator[tuple[str, Any]]:

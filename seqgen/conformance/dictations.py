@@ -57,6 +57,8 @@ def writes_requested_texts(subject: Subject, folder: Path) -> None:
         conditions = [piece for piece in subject.pieces if _text(subject, codec.encode(piece))]
     else:
         conditions = _random_texts(dictation)
+    if not conditions:
+        raise NothingToCheck("no piece has a text to request")
     for seed, condition in enumerate(conditions):
         given = condition if isinstance(condition, str) else _text(subject, codec.encode(condition))
         ids = _written(subject, condition, seed)

@@ -70,6 +70,7 @@ def refuses_bad_files(subject: Subject, folder: Path) -> None:
 def writes_every_format(subject: Subject, folder: Path) -> None:
     """Every format gives one or several files that exist and are not empty."""
     piece = subject.codec.decode(subject.ids[0])
+    assert subject.domain.formats, "formats names no suffix"
     for suffix in subject.domain.formats:
         paths = subject.write(piece, folder / f"piece{suffix}")
         assert paths and all(path.stat().st_size > 0 for path in paths), suffix
@@ -94,12 +95,15 @@ def keeps_pieces_apart(subject: Subject, folder: Path) -> None:
 
 def knows_companions(subject: Subject, folder: Path) -> None:
     """`companions` returns the same other files every time, for files that are not there too."""
-    paths = [folder / f"none{suffix}" for suffix in subject.spec.suffixes]
+    paths, found = [folder / f"none{suffix}" for suffix in subject.spec.suffixes], list[Path]()
     for path in [*paths, *subject.files]:
         first, second = (list(subject.domain.companions(path)) for _ in range(2))
+        found += first
         assert all(isinstance(other, Path) for other in first), f"{first} are no paths"
         assert first == second, f"of {path.name} they change"
         assert path not in first, f"{path.name} accompanies itself"
+    if not found:
+        raise NothingToCheck("files have no companions")
 
 
 def annotates_pieces(subject: Subject, folder: Path) -> None:
@@ -126,16 +130,20 @@ def annotates_pieces(subject: Subject, folder: Path) -> None:
 def describes_pieces(subject: Subject, folder: Path) -> None:
     """`describe` returns plain values with names."""
     facts = subject.domain.describe(subject.pieces[0])
+    if not facts:
+        raise NothingToCheck("describe returns nothing")
     assert all(isinstance(name, str) and name for name in facts), facts
     assert all(isinstance(value, str | int | float) for value in facts.values()), facts
 
 
 def labels_pieces(subject: Subject, folder: Path) -> None:
     """`labels` returns texts, and names that can be requested."""
-    for piece in subject.pieces:
-        for name, value in subject.domain.labels(piece).items():
-            check_name(name)
-            assert isinstance(value, str), (name, value)
+    found = [each for piece in subject.pieces for each in subject.domain.labels(piece).items()]
+    if not found:
+        raise NothingToCheck("pieces have no labels")
+    for name, value in found:
+        check_name(name)
+        assert isinstance(value, str), (name, value)
 
 
 def shows_pieces(subject: Subject, folder: Path) -> None:
@@ -150,7 +158,10 @@ def shows_pieces(subject: Subject, folder: Path) -> None:
 def declares_its_options(subject: Subject, folder: Path) -> None:
     """Options are frozen dataclasses of plain values with defaults, each with a sentence."""
     domain = subject.domain
-    for declared in (domain.read_options, domain.write_options, type(subject.codec).options_type):
+    kinds = (domain.read_options, domain.write_options, type(subject.codec).options_type)
+    if not any(described(declared) for declared in kinds):
+        raise NothingToCheck("there are no options")
+    for declared in kinds:
         for option in described(declared):
             assert option["about"], f"{declared.__name__}.{option['name']} has no docstring"
         plain = json.loads(json.dumps(asdict(declared())))

@@ -129,8 +129,7 @@ def fitted(codec_class: type[Codec], pieces: Sequence[Piece], options: Any) -> C
 
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:
     """Return the pieces of a file, without the errors that stand for unusable ones."""
-    found = list(checked_pieces(domain, domain.read(path, domain.read_options())))
-    assert all(piece is not None for piece in found), f"{path}: None in place of a piece"
+    found = checked_pieces(domain, domain.read(path, domain.read_options()))
     return [content_of(piece) for piece in found if not isinstance(piece, DataError)]
 
 

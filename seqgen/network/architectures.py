@@ -6,7 +6,6 @@ The core has one, `lstm`; plugins offer others. Comes from: `seqgen.plugins.anno
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import seqgen
@@ -17,9 +16,9 @@ from seqgen.plugins.announcements import (
     ARCHITECTURES,
     Announced,
     chosen,
-    find,
     implementation_of,
     unusable,
+    with_own,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ DISTRIBUTION = "seqgen-toolkit"
 def own_architecture() -> Announced:
     """Return the announcement of the core's architecture."""
     summary = "LSTM with a compiled step (Hochreiter and Schmidhuber 1997; Gers et al. 2000)"
-    spec = ArchitectureSpec(CORE, summary, "seqgen.network.lstm:ResetLSTM", CONTRACT)
+    spec = ArchitectureSpec(CORE, summary, "seqgen.network.lstm:ResetLSTM", contract=CONTRACT)
     return Announced(CORE, "ok", DISTRIBUTION, seqgen.__version__, summary, spec=spec)
 
 
@@ -41,18 +40,7 @@ def find_architectures() -> list[Announced]:
 
     Plugin modules are imported; their implementations, and PyTorch, are not.
     """
-    return [own_architecture(), *offered_architectures()]
-
-
-def offered_architectures() -> list[Announced]:
-    """Return the architectures of plugins, sorted by name."""
-    problem = f"{CORE!r} is the architecture of the core; its authors must choose another name"
-    return [
-        replace(each, status="conflict", problem=f"{each.distribution}: {problem}")
-        if each.name == CORE
-        else each
-        for each in find(ARCHITECTURES)
-    ]
+    return with_own(ARCHITECTURES, own_architecture())
 
 
 def load_architecture(name: str) -> tuple[type[Layer], Announced]:
@@ -67,7 +55,7 @@ def load_architecture(name: str) -> tuple[type[Layer], Announced]:
         from seqgen.network.lstm import ResetLSTM
 
         return ResetLSTM, own_architecture()
-    found = chosen(ARCHITECTURES, name)
+    found = chosen(ARCHITECTURES, name, [own_architecture()])
     try:
         return _checked(implementation_of(found)), found
     except Exception as error:

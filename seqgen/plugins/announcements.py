@@ -116,6 +116,21 @@ class Announced:
         return {name: getattr(self, name) for name in names}
 
 
+def with_own(offer: Offer, own: Announced) -> list[Announced]:
+    """Return what the core itself has of a kind, and then what plugins announce, sorted by name.
+
+    A plugin that takes the name of the core's cannot be used.
+    """
+    problem = f"{own.name!r} is the {offer.noun} of the core; its authors must choose another name"
+    found = [
+        replace(each, status="conflict", problem=f"{each.distribution}: {problem}")
+        if each.name == own.name
+        else each
+        for each in find(offer)
+    ]
+    return [own, *found]
+
+
 def find(offer: Offer, others: Iterable[Announced] = ()) -> list[Announced]:
     """Return everything of a kind that plugins announce, and others beside it, sorted by name.
 

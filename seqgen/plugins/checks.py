@@ -5,33 +5,42 @@ Errors name the codec.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.labels import content_of
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
 from seqgen.plugin import Codec, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
 
 
-def checked_pieces(domain: Domain, found: Any) -> Iterable[Any]:
-    """Return what `read` returned, if it can hold pieces: a list, or a generator.
+def checked_pieces(domain: Domain, found: Any) -> Iterator[Any]:
+    """Yield what `read` returned, if it can hold pieces: a list, or a generator.
 
     Raises
     ------
     PluginError
-        If it is one text, whose characters would count as pieces, a mapping, or nothing.
+        If it is one text, whose characters would count as pieces, a mapping, or nothing; or if a
+        piece is None.
     """
     if isinstance(found, str | bytes | Mapping) or not isinstance(found, Iterable):
-        raise PluginError(
-            f"read must return pieces in a list or one by one, found {type(found).__name__}; "
-            f"upgrade its plugin, or tell its authors ({method_text(domain, 'read')})"
-        )
-    return found
+        raise _misread(domain, type(found).__name__)
+    for piece in found:
+        if content_of(piece) is None:
+            raise _misread(domain, "None in place of a piece")
+        yield piece
+
+
+def _misread(domain: Domain, found: str) -> PluginError:
+    return PluginError(
+        f"read must return pieces in a list or one by one, found {found}; "
+        f"upgrade its plugin, or tell its authors ({method_text(domain, 'read')})"
+    )
 
 
 def checked_companions(domain: Domain, path: Path) -> list[Path]:

@@ -207,7 +207,7 @@ def _spec(kind: type[Domain]) -> DomainSpec:
         )
     summary = (kind.__doc__ or "").strip().partition("\n")[0]
     place = f"{kind.__module__}:{kind.__qualname__}"
-    return DomainSpec(name, summary or name, suffixes, place, CONTRACT)
+    return DomainSpec(name, summary or name, suffixes, place, contract=CONTRACT)
 
 
 def _module_name(path: Path) -> str:

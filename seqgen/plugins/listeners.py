@@ -6,8 +6,6 @@ Next: `seqgen.listener` says what a listener is; `seqgen.training.listening` fee
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import seqgen
 from seqgen.errors import PluginError
 from seqgen.listener import Listener
@@ -16,9 +14,9 @@ from seqgen.plugins.announcements import (
     LISTENERS,
     Announced,
     chosen,
-    find,
     implementation_of,
     unusable,
+    with_own,
 )
 
 #: The listener of the core, and the distribution it is in.
@@ -28,22 +26,17 @@ TENSORBOARD, DISTRIBUTION = "tensorboard", "seqgen-toolkit"
 def own_listener() -> Announced:
     """Return the announcement of the core's listener."""
     summary = "event files for TensorBoard"
-    spec = ListenerSpec(TENSORBOARD, summary, "seqgen.training.tensorboard:TensorBoard", CONTRACT)
+    place = "seqgen.training.tensorboard:TensorBoard"
+    spec = ListenerSpec(TENSORBOARD, summary, place, contract=CONTRACT)
     return Announced(TENSORBOARD, "ok", DISTRIBUTION, seqgen.__version__, summary, spec=spec)
 
 
-def offered_listeners() -> list[Announced]:
-    """Return the listeners of plugins, sorted by name.
+def find_listeners() -> list[Announced]:
+    """Return every listener: that of the core, then those of plugins, sorted by name.
 
     Plugin modules are imported; their implementations are not.
     """
-    problem = f"{TENSORBOARD!r} is a listener of the core; its authors must choose another name"
-    return [
-        replace(each, status="conflict", problem=f"{each.distribution}: {problem}")
-        if each.name == TENSORBOARD
-        else each
-        for each in find(LISTENERS)
-    ]
+    return with_own(LISTENERS, own_listener())
 
 
 def load_listener(name: str) -> type[Listener]:

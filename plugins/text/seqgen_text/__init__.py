@@ -14,5 +14,5 @@ def seqgen_domains() -> Iterable[DomainSpec]:
         *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".csv", ".tsv", ".jsonl", ".json"),
         *(".toml", ".yaml", ".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
     )
-    summary = "prose, markup and source code as characters, bytes or words"
+    summary = "prose, markup and source code as characters, bytes, subwords or words"
     return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text", contract=2)]

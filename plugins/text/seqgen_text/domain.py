@@ -17,6 +17,7 @@ from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions
 from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
+from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
 from seqgen_text.files.decoding import decoded
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
@@ -75,6 +76,7 @@ class Text(Domain):
     codecs: ClassVar[Mapping[str, type[Codec]]] = {
         "characters": CharacterCodec,
         "bytes": ByteCodec,
+        "subwords": SubwordCodec,
         "words": WordCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (".txt",)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
@@ -113,7 +114,12 @@ class ByteCodec(TextCodec):
 
 @cache
 def utf8() -> Automaton:
-    """Return the grammar of UTF-8.
+    """Return the grammar of UTF-8."""
+    return Automaton(np.arange(256), *utf8_states())
+
+
+def utf8_states() -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return what may come in each state of the grammar of UTF-8, and where each byte leads.
 
     State 0 is between characters. In states 1 and 2 one or two bytes remain that may be any
     continuing ones. The others come after the first bytes of each row of `WELL_FORMED`. A byte that
@@ -130,4 +136,4 @@ def utf8() -> Automaton:
     for state, second, left in rows:
         allowed[state, second.start : second.stop] = True
         moves[state, second.start : second.stop] = left
-    return Automaton(np.arange(256), allowed, moves)
+    return allowed, moves

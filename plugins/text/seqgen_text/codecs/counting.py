@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import json
 from collections import Counter
@@ -48,6 +49,15 @@ class Counts:
         ranks = ((-count, text) for text, count in self._totals() if count >= rarest)
         return sorted(text for _, text in heapq.nsmallest(most, ranks))
 
+    def largest(self, most: int) -> dict[str, int]:
+        """Return the counts of at most `most` texts, the most frequent, in the order of rank.
+
+        Of texts with the same count some are taken at random, always the same: if most texts occur
+        once, the selection has texts with all beginnings.
+        """
+        ranks = ((-count, _mixed(text), text) for text, count in self._totals())
+        return {text: -count for count, _, text in heapq.nsmallest(most, ranks)}
+
     def _totals(self) -> Iterator[tuple[str, int]]:
         """Yield each text once with its count."""
         merged = heapq.merge(self._sorted(), *map(_lines, self._files))
@@ -57,6 +67,11 @@ class Counts:
     def _sorted(self) -> Iterator[tuple[str, int]]:
         """Yield what is in memory as JSON, which has no line end, sorted."""
         return iter(sorted((json.dumps(text), count) for text, count in self._counts.items()))
+
+
+def _mixed(text: str) -> bytes:
+    """Return bytes that look random and depend on the text only."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _lines(file: IO[str]) -> Iterator[tuple[str, int]]:

@@ -23,10 +23,15 @@ _MARKED = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
 
 
 @cache
-def _word() -> re.Pattern[str]:
+def combining_marks() -> str:
+    """Return all combining marks of Unicode."""
     points = (chr(point) for plane in _MARKED for point in plane)
-    marks = "".join(each for each in points if unicodedata.category(each).startswith("M"))
-    letters = rf"[\w{marks}]+"
+    return "".join(each for each in points if unicodedata.category(each).startswith("M"))
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    letters = rf"[\w{combining_marks()}]+"
     return re.compile(rf"{letters}(?:[{APOSTROPHES}]{letters})*")
 
 

@@ -37,6 +37,7 @@ from seqgen.errors import DataError, PluginError
 from seqgen.listener import Listener as Listener
 from seqgen.listener import Report as Report
 from seqgen.metric import Metric as Metric
+from seqgen.note import Note as Note
 from seqgen.options import NoOptions as NoOptions
 from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
 from seqgen.plugins.specs import DomainSpec as DomainSpec
@@ -108,7 +109,8 @@ class Domain(Protocol):
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
         A piece may come as `Labelled`, with labels, a weight and facts that the file gives. For one
-        unusable piece return a `DataError` in its place: `prepare` lists its message.
+        unusable piece return a `DataError` in its place: `prepare` lists its message. A `Note`
+        among the pieces says how the file was read.
 
         Raises
         ------

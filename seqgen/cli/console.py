@@ -16,7 +16,7 @@ from rich.text import Text
 
 from seqgen.cli.printing import visible
 from seqgen.data.corpus import Corpus
-from seqgen.data.finding import unread_text
+from seqgen.data.finding import Noted, notes_lines, unread_text
 from seqgen.wording import counted
 
 #: For progress and remarks; the results of a command go to standard output.
@@ -24,6 +24,9 @@ stderr = Console(stderr=True, highlight=False)
 
 #: Width of a table in a pipe, larger than any row.
 WHOLE_LINE = 10_000
+
+#: Most notes about files that are printed.
+NOTES = 10
 
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
@@ -150,6 +153,11 @@ def say_corpus(corpus: Corpus) -> None:
                 else "no group is split"
             )
         )
+    lines = notes_lines(Noted(**note) for note in info["notes"])
+    for line in lines[:NOTES]:
+        say(line)
+    if len(lines) > NOTES:
+        say(f"{len(lines) - NOTES} more notes; seqgen info {corpus.folder} lists them")
     if info["skipped"]:
         say(f"left out {counted(len(info['skipped']), 'source')} that could not be used:")
         for entry in info["skipped"][:10]:

@@ -112,7 +112,7 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
 
 def _corpus_text(about: dict[str, Any]) -> str:
     from seqgen.conditions.labels import label_facts
-    from seqgen.data.finding import unread_text
+    from seqgen.data.finding import Noted, notes_lines, unread_text
 
     labels = label_facts(about["codec"].get("labels", ()))
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())
@@ -130,6 +130,7 @@ def _corpus_text(about: dict[str, Any]) -> str:
         *(f"  {source}" for source in about["duplicates"]),
         f"similar     {about['near_duplicates']:,} near-duplicates, "
         f"in {about['near_duplicate_groups']:,} groups",
+        *(f"note        {line}" for line in notes_lines(Noted(**note) for note in about["notes"])),
         f"skipped     {len(about['skipped'])}",
         *(f"  {entry['source']}: {entry['reason']}" for entry in about["skipped"]),
         *([f"unread      {unread_text(about['unread'])}"] if about["unread"] else []),

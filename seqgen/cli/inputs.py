@@ -284,9 +284,11 @@ class Inputs:
     def _piece(self, path: Path) -> Piece:
         """Return the one piece of a file."""
         from seqgen.conditions.labels import content_of
+        from seqgen.note import Note
 
         try:
-            pieces = list(islice(self.run.domain.read(path, self._read_options), 2))
+            found = self.run.domain.read(path, self._read_options)
+            pieces = list(islice((each for each in found if not isinstance(each, Note)), 2))
         except DataError as error:
             raise DataError(f"{path}: {error}{self._hint(path)}") from error
         except Exception as error:

@@ -19,26 +19,31 @@ def file_reports(corpus: Corpus) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``file``, ``pieces`` (each with source, tokens, units and facts) and ``left_out`` (each
-        with source and reason), in the order in which the files were read.
+        ``file``, ``pieces`` (each with source, tokens, units and facts), ``notes`` (texts) and
+        ``left_out`` (each with source and reason), in the order in which the files were read.
     """
     reports: dict[str, dict[str, Any]] = {
-        name: {"file": name, "pieces": [], "left_out": []}
-        for name in (file["name"] for file in corpus.info["files"])
+        name: _empty(name) for name in (file["name"] for file in corpus.info["files"])
     }
 
     def report(source: str) -> dict[str, Any]:
         name = source if source in reports else re.sub(r", piece \d+$", "", source)
-        return reports.setdefault(name, {"file": name, "pieces": [], "left_out": []})
+        return reports.setdefault(name, _empty(name))
 
     for origin in corpus.origins():
         report(origin.source)["pieces"].append(asdict(origin))
+    for note in corpus.info["notes"]:
+        report(note["source"])["notes"].append(note["text"])
     for source in corpus.info["duplicates"]:
         again = {"source": source, "reason": "a duplicate: the corpus has this piece"}
         report(source)["left_out"].append(again)
     for entry in corpus.info["skipped"]:
         report(entry["source"])["left_out"].append(entry)
     return list(reports.values())
+
+
+def _empty(name: str) -> dict[str, Any]:
+    return {"file": name, "pieces": [], "notes": [], "left_out": []}
 
 
 def left_out_labels(corpus: Corpus) -> list[str]:
@@ -56,7 +61,8 @@ def table(reports: list[dict[str, Any]]) -> list[list[str]]:
     facts = _names(piece["facts"] for piece in pieces)
     # Weights are shown only where there are some.
     weight = ["weight"] if any(piece["weight"] != 1 for piece in pieces) else []
-    rows = [["file", "pieces", "tokens", *units, *weight, *facts, "left out"]]
+    notes = ["notes"] if any(report["notes"] for report in reports) else []
+    rows = [["file", "pieces", "tokens", *units, *weight, *facts, *notes, "left out"]]
     for report in reports:
         kept = report["pieces"]
         rows.append(
@@ -67,6 +73,7 @@ def table(reports: list[dict[str, Any]]) -> list[list[str]]:
                 *(_sum([piece["units"].get(unit) for piece in kept]) for unit in units),
                 *(_range([piece[name] for piece in kept]) for name in weight),
                 *(_range([piece["facts"].get(fact) for piece in kept]) for fact in facts),
+                *("; ".join(dict.fromkeys(report[name])) for name in notes),
                 _reasons(report["left_out"]),
             ]
         )

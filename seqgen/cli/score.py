@@ -103,8 +103,11 @@ def print_rows(rows: list[ScoreRow]) -> None:
 def say_outcome(outcome: Outcome) -> None:
     """Say which files were left out, and which symbols were replaced."""
     from seqgen.cli.console import say
-    from seqgen.data.finding import unread_text
+    from seqgen.data.finding import notes_lines, unread_text
     from seqgen.unknown import changes_text
+
+    for line in notes_lines(outcome.notes):
+        say(line)
 
     if outcome.skipped:
         say(f"left out {counted(len(outcome.skipped), 'source')} that could not be used:")

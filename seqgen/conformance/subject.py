@@ -13,6 +13,7 @@ import numpy as np
 from seqgen.conditions.labels import content_of
 from seqgen.data.finding import find_files
 from seqgen.errors import DataError
+from seqgen.note import Note
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, DomainSpec, Ids, Piece
 from seqgen.plugins.checks import checked_ids, checked_pieces
@@ -86,7 +87,7 @@ class Subject:
         for piece in pieces:
             if isinstance(piece, DataError):
                 raise piece
-        return [content_of(piece) for piece in pieces]
+        return [content_of(piece) for piece in pieces if not isinstance(piece, Note)]
 
     def write(self, piece: Piece, path: Path) -> list[Path]:
         """Write a piece with default options."""
@@ -130,7 +131,7 @@ def fitted(codec_class: type[Codec], pieces: Sequence[Piece], options: Any) -> C
 def usable_pieces(domain: Domain, path: Path) -> list[Piece]:
     """Return the pieces of a file, without the errors that stand for unusable ones."""
     found = checked_pieces(domain, domain.read(path, domain.read_options()))
-    return [content_of(piece) for piece in found if not isinstance(piece, DataError)]
+    return [content_of(piece) for piece in found if not isinstance(piece, DataError | Note)]
 
 
 def random_ids(codec: Codec) -> Iterator[Ids]:

@@ -72,6 +72,7 @@ def encode_files(
         if not usable:
             raise reader.nothing_usable()
         result.skipped, result.unread = reader.skipped, reader.unread
+        result.notes = reader.notes
 
     return encoded()
 

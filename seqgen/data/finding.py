@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -54,6 +54,23 @@ class Skipped:
     def as_json(self) -> dict[str, str]:
         """Return source and reason, as ``corpus.json`` has them."""
         return {"source": self.source, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What its reader says about a source that was read, as in `seqgen.note.Note`.
+
+    Attributes
+    ----------
+    source, text : str
+    """
+
+    source: str
+    text: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return source and text, as ``corpus.json`` has them."""
+        return {"source": self.source, "text": self.text}
 
 
 @dataclass
@@ -200,6 +217,17 @@ def why_unreadable(path: Path) -> str | None:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     return f"is {kind}; only files are read: save what it gives in a file"
+
+
+def notes_lines(notes: Iterable[Noted]) -> list[str]:
+    """Return a line for each text, with the number of its sources if there are several."""
+    sources: dict[str, set[str]] = {}
+    for note in notes:
+        sources.setdefault(note.text, set()).add(note.source)
+    return [
+        f"{min(named)}{f' and {len(named) - 1:,} more' if len(named) > 1 else ''}: {text}"
+        for text, named in sources.items()
+    ]
 
 
 def unread_text(unread: Mapping[str, int]) -> str:

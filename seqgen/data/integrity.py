@@ -79,6 +79,13 @@ class LeftOut(TypedDict):
     reason: str
 
 
+class NoteEntry(TypedDict):
+    """What a reader says about a source."""
+
+    source: str
+    text: str
+
+
 class Description(TypedDict):
     """The keys of ``corpus.json``."""
 
@@ -101,6 +108,7 @@ class Description(TypedDict):
     labels_left_out: dict[str, str]
     duplicates: list[str]
     skipped: list[LeftOut]
+    notes: list[NoteEntry]
     unread: dict[str, Many]
     near_duplicates: Many
     near_duplicate_groups: Many

@@ -269,6 +269,8 @@ def _store(
                 raise CorpusError(f"by the label {split_label!r} no piece is for {SPLITS[number]}")
         skipped = (entry for reader in readers.values() for entry in reader.skipped)
         info["skipped"] = [entry.as_json() for entry in skipped]
+        notes = (note for reader in readers.values() for note in reader.notes)
+        info["notes"] = [note.as_json() for note in notes]
         info["unread"] = readers["train"].unread
         leaders = writer.near_duplicates.leaders(ranks)
         if seed is None:
@@ -344,7 +346,7 @@ def write_corpus(
                 digest = writer.add(f"{split} {index}", ids, facts, weight)
                 key.update(f"{split} {digest!r} {weight}".encode())
                 splits.append(number)
-        info |= {"reason": choice.reason, "skipped": [], "unread": {}}
+        info |= {"reason": choice.reason, "skipped": [], "notes": [], "unread": {}}
         info |= {"labels_left_out": {}, "key": key.hexdigest()}
         leaders = writer.near_duplicates.leaders(range(len(splits)))
         writer.finish(info, whole(writer.lengths, splits), leaders)

@@ -19,22 +19,25 @@ from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
-from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled, content_of
-from seqgen.conditions.unlabelled import header_size
-from seqgen.data.finding import Skipped, Sources, shown, unread_text
-from seqgen.data.labelling import FileLabels, Labelling
+from seqgen.data.finding import Noted, Skipped, Sources, shown, unread_text
+from seqgen.data.labelling import Labelling
+from seqgen.data.one_file import (
+    Content,
+    Encoded,
+    encode_piece,
+    mended_piece,
+    read_file,
+    read_whole_file,
+)
 from seqgen.data.workers import share_out
-from seqgen.errors import CorpusError, DataError
+from seqgen.errors import CorpusError
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
-from seqgen.plugins.checks import checked_pieces
 from seqgen.plugins.deadline import TooLong, within
-from seqgen.plugins.faults import LOG, reason_for, traceback_of
-from seqgen.plugins.guard import guarded, guarded_items
-from seqgen.unknown import Mended, OrError
+from seqgen.plugins.faults import LOG
+from seqgen.unknown import OrError
 
 #: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
 #: between fitting and encoding. A larger one is distributed to processes in groups of this size.
@@ -53,29 +56,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 STEPS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An encoded piece.
-
-    Attributes
-    ----------
-    ids : integer array (N,)
-        Token ids in the smallest dtype that fits.
-    facts : mapping
-        The result of `Domain.describe`, and what `Domain.read` says.
-    changes : mapping of (str, str) to int
-        Replaced symbols, as in `Mended`.
-    labels : mapping of str to str
-    weight : float
-    """
-
-    ids: NDArray[Any]
-    facts: Mapping[str, str | int | float]
-    changes: Mapping[tuple[str, str], int]
-    labels: Mapping[str, str]
-    weight: float
-
-
 @dataclass
 class Outcome:
     """What was skipped and changed; filled in when all files are read.
@@ -86,12 +66,15 @@ class Outcome:
         Sources that could not be used, with reasons.
     unread : dict of str to int
         Number of files of other kinds, by suffix.
+    notes : list of Noted
+        What readers say about files that they read.
     changes : Counter of (str, str)
         Number of times an unknown symbol (first) became another (second), or "" if it was dropped.
     """
 
     skipped: list[Skipped] = field(default_factory=list)
     unread: dict[str, int] = field(default_factory=dict)
+    notes: list[Noted] = field(default_factory=list)
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -104,10 +87,6 @@ def read_options_of(domain: Domain, name: str, values: Mapping[str, Any] | None 
         If the domain declares them wrongly, or does not know one.
     """
     return options_from(domain.read_options, values or {}, f"read options of {name}")
-
-
-#: The source of a piece with the piece or its `Encoded` form, or a skipped source.
-_Content: TypeAlias = tuple[str, Any] | Skipped
 
 
 class Reader:
@@ -129,6 +108,11 @@ class Reader:
         Where labels, weights and splits come from.
     unknown : {"error", "skip", "nearest"}
         How to treat unknown symbols.
+
+    Attributes
+    ----------
+    notes : list of Noted
+        What readers said so far about files that they read.
     """
 
     def __init__(
@@ -151,6 +135,7 @@ class Reader:
         self._total = max(sum(self._sizes.values()), 1)
         self._patience = PATIENCE if patience is None else patience
         self._refused: list[Skipped] = []
+        self.notes: list[Noted] = []
         # Starting processes takes about a second, which a few files do not repay.
         self._jobs = jobs if len(sources.files) > 4 else 1
         self._progress = progress or _silent
@@ -186,7 +171,7 @@ class Reader:
         spread = np.linspace(0, len(files) - 1, min(SAMPLED_FILES, len(files)))
         for _, contents in self._opened([files[round(at)] for at in spread], None):
             for content in islice(contents, SAMPLED_PIECES):
-                if not isinstance(content, Skipped):
+                if isinstance(content, tuple):
                     yield content[1]
 
     def pieces(self) -> Iterator[Labelled]:
@@ -207,30 +192,32 @@ class Reader:
         if self._kept is None:
             return self._accepted(self._read("encoding", codec))
         return self._accepted(
-            _encode(self._domain, codec, self._unknown, source, piece)
+            encode_piece(self._domain, codec, self._unknown, source, piece)
             for source, piece in self._kept
         )
 
     def originals(self, codec: Codec) -> Iterator[Piece]:
         """Yield the pieces that a codec can encode, as read or mended; keep none in memory."""
         for source, piece in self._accepted(self._read("reading", None)):
-            encoded = _encode(self._domain, codec, self._unknown, source, piece)
+            encoded = encode_piece(self._domain, codec, self._unknown, source, piece)
             if not isinstance(encoded, Skipped):
-                yield _mended(codec, piece.content, self._unknown).piece
+                yield mended_piece(codec, piece.content, self._unknown).piece
 
-    def _accepted(self, contents: Iterable[_Content]) -> Iterator[tuple[str, Any]]:
-        """Yield usable contents and record the skipped ones."""
+    def _accepted(self, contents: Iterable[Content]) -> Iterator[tuple[str, Any]]:
+        """Yield usable contents, and record the skipped ones and the notes."""
         for content in contents:
-            if isinstance(content, Skipped):
+            if isinstance(content, Noted):
+                self.notes.append(content)
+            elif isinstance(content, Skipped):
                 self._refused.append(content)
                 if content.fault:
                     LOG.debug("%s", content.fault)
             else:
                 yield content
 
-    def _read(self, stage: str, codec: Codec | None) -> Iterator[_Content]:
+    def _read(self, stage: str, codec: Codec | None) -> Iterator[Content]:
         """Yield the contents of all files in order, and report progress."""
-        self._refused = []
+        self._refused, self.notes = [], []
         done, due = 0, 0.0
         for size, contents in self._opened(self._sizes, codec):
             end = done + size
@@ -246,7 +233,7 @@ class Reader:
 
     def _opened(
         self, chosen: Iterable[Path], codec: Codec | None
-    ) -> Iterator[tuple[int, Iterable[_Content]]]:
+    ) -> Iterator[tuple[int, Iterable[Content]]]:
         """Yield the size and the contents of some files, in order."""
         rest = codec, self._unknown, self._options
         for files in self._groups(chosen):
@@ -255,19 +242,19 @@ class Reader:
                 (*(self._domain, file.absolute(), shown(file), self._labelling.file(file)), *rest)
                 for file in files
             ]
-            results: Iterable[Iterable[_Content]]
+            results: Iterable[Iterable[Content]]
             if self._jobs == 1 or len(files) == 1:
                 results = (self._read_here(*each) for each in zip(files, tasks, strict=True))
             else:
                 results = _survivors(tasks, self._jobs, self._patience)
             yield from zip((self._sizes[file] for file in files), results, strict=True)
 
-    def _read_here(self, file: Path, task: Any) -> Iterator[_Content]:
+    def _read_here(self, file: Path, task: Any) -> Iterator[Content]:
         """Yield the contents of one file, read piece by piece in this process."""
         number, seconds = 0, self._patience * max(self._sizes[file] / max(KEPT_BYTES, 1), 1.0)
         try:
-            for content in within(seconds, _read_file(*task)):
-                number += 1
+            for content in within(seconds, read_file(*task)):
+                number += not isinstance(content, Noted)
                 yield content
         except TooLong:
             place = f"after piece {number}: " if number else ""
@@ -292,7 +279,7 @@ class Reader:
             yield group
 
 
-def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_Content]]:
+def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[Content]]:
     """Yield the contents that other processes read, in order; skip a file that kills its process.
 
     To find that file, all files without a result are read again one at a time.
@@ -300,7 +287,7 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_C
     done = 0
     # With one process, as on a machine with one core, joblib would read in this process.
     processes = max(joblib.effective_n_jobs(jobs), 2)
-    delayed = (joblib.delayed(_read_whole_file)(*task) for task in tasks)
+    delayed = (joblib.delayed(read_whole_file)(*task) for task in tasks)
     try:
         for contents in share_out(delayed, processes, return_as="generator", timeout=patience):
             yield contents
@@ -309,11 +296,11 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[_C
         yield from (_read_alone(task, patience) for task in tasks[done:])
 
 
-def _read_alone(task: Any, patience: float) -> list[_Content]:
+def _read_alone(task: Any, patience: float) -> list[Content]:
     """Return the contents of one file, read in a process that may die."""
     try:
         # With one job joblib would read it in this process.
-        [contents] = share_out([joblib.delayed(_read_whole_file)(*task)], 2, timeout=patience)
+        [contents] = share_out([joblib.delayed(read_whole_file)(*task)], 2, timeout=patience)
     except BrokenProcessPool:
         return [Skipped(task[2], "its parser crashed")]
     except TakesTooLong:
@@ -321,75 +308,7 @@ def _read_alone(task: Any, patience: float) -> list[_Content]:
     return list(contents)
 
 
-def _read_whole_file(*task: Any) -> list[_Content]:
-    """Return the result of `_read_file` as a list, which another process can send."""
-    return list(_read_file(*task))
-
-
-def _read_file(
-    domain: Domain,
-    file: Path,
-    name: str,
-    labels: FileLabels,
-    codec: Codec | None,
-    unknown: OrError,
-    options: Any,
-) -> Iterator[_Content]:
-    """Yield the pieces of a file, or their ids if there is a codec, and skipped sources."""
-    number = 0
-    try:
-        reading = guarded_items(lambda: checked_pieces(domain, domain.read(file, options)))
-        for number, piece in enumerate(reading, 1):
-            source = name if number == 1 else f"{name}, piece {number}"
-            if isinstance(piece, DataError):
-                yield Skipped(source, str(piece))
-                continue
-            try:
-                with guarded():
-                    labelled = labels.attach(domain, piece)
-            except DataError as error:
-                yield Skipped(source, str(error))
-                continue
-            if codec is None:
-                yield source, labelled
-            else:
-                yield _encode(domain, codec, unknown, source, labelled)
-    except Exception as error:
-        # A parser may fail in any way on a damaged file; the other files are still read.
-        place = f"after piece {number}: " if number else ""
-        yield Skipped(name, place + reason_for(error), traceback_of(error))
-        return
-    if not number:
-        yield Skipped(name, "holds no piece")
-
-
-def _encode(
-    domain: Domain, codec: Codec, unknown: OrError, source: str, piece: Labelled
-) -> _Content:
-    """Return the source of a piece with its encoded form, or the reason why it is skipped."""
-    try:
-        with guarded():
-            labelled = piece if isinstance(codec, LabelledCodec) else piece.content
-            mended = _mended(codec, labelled, unknown)
-            ids = codec.encode(mended.piece)
-            facts = {**domain.describe(content_of(mended.piece)), **piece.facts}
-    except Exception as error:
-        # As in reading: one bad piece does not stop the others.
-        return Skipped(source, reason_for(error), traceback_of(error))
-    if len(ids) == header_size(codec):
-        left = "nothing is left of its symbols" if mended.changes else "holds an empty piece"
-        return Skipped(source, left)
-    small = ids.astype(np.min_scalar_type(len(codec.vocab) + 1))
-    # Ids that do not fit stay as they are: the writer reports them.
-    kept = small if np.array_equal(small, ids) else ids
-    return source, Encoded(kept, facts, mended.changes, piece.labels, piece.weight)
-
-
-def _mended(codec: Codec, piece: Piece, unknown: OrError) -> Mended:
-    return Mended(piece) if unknown == "error" else codec.mend_prompt(piece, unknown)
-
-
-def _length(content: _Content) -> int:
+def _length(content: Content) -> int:
     """Return the number of characters, notes or ids, or 0 if it is unknown."""
     held = content[1] if isinstance(content, tuple) else None
     held = held.ids if isinstance(held, Encoded) else content_of(held)

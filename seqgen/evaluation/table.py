@@ -101,7 +101,7 @@ class ScoreTable:
     likelihoods : dict of str to float
         Figures that the domain adds for files (`seqgen.plugin.Domain.likelihoods`).
     outcome : Outcome
-        Files that were skipped or not read, and symbols that were replaced.
+        Files that were skipped or not read, notes about others, and symbols that were replaced.
     """
 
     rows: list[ScoreRow]
@@ -118,6 +118,7 @@ class ScoreTable:
             "total": asdict(self.total),
             "likelihoods": self.likelihoods,
             "skipped": [entry.as_json() for entry in self.outcome.skipped],
+            "notes": [note.as_json() for note in self.outcome.notes],
             "unread": self.outcome.unread,
             "unknown": changes_as_json(self.outcome.changes),
         }

@@ -11,6 +11,7 @@ from typing import TypedDict
 from seqgen.conditions.labels import content_of
 from seqgen.errors import DataError, RunError
 from seqgen.files import SAMPLES, read_description
+from seqgen.note import Note
 from seqgen.plugin import Piece
 from seqgen.plugins.faults import reason_for
 from seqgen.run.folder import Run
@@ -78,6 +79,8 @@ def read_samples(run: Run, folder: Path) -> tuple[list[Piece], list[str]]:
         name = _file_to_read(run, folder, entry["files"])
         try:
             for piece in run.domain.read(folder / name, run.domain.read_options()):
+                if isinstance(piece, Note):
+                    continue
                 if isinstance(piece, DataError):
                     refused.append(f"{name}: {piece}")
                 else:

@@ -1,0 +1,71 @@
+"""Notes: what readers say about files that they read."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import seqgen
+from seqgen.cli.inputs import Inputs
+from seqgen.data.finding import Noted, notes_lines
+from seqgen.data.one_file import LONGEST_NOTE
+from seqgen.errors import DataError
+from seqgen.plugin import Note
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """Six files whose reader yields a note before each piece, and one file without a piece."""
+    from seqgen_text.domain import Text
+
+    def read(self, path: Path, options: object) -> Iterator[str | Note | DataError]:
+        yield Note("read backwards")
+        for line in path.read_text().splitlines():
+            yield line[::-1]
+            yield Note("long " * 1000)
+
+    monkeypatch.setattr(Text, "read", read)
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.txt").write_text(f"to be {number}\nor not {number}\n")
+    (folder / "none.txt").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("kept", [2**20, 0], ids=["kept", "read twice"])
+def test_notes_are_neither_pieces_nor_errors(folder: Path, kept: int, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
+    corpus = seqgen.prepare("text", [folder], jobs=1)
+    assert corpus.info["pieces"] == 12
+    assert [entry["reason"] for entry in corpus.info["skipped"]] == ["holds no piece"]
+    notes = [Noted(**note) for note in corpus.info["notes"]]
+    assert len(notes) == 6 * 3 + 1
+    assert {len(note.text) for note in notes} == {len("read backwards"), LONGEST_NOTE}
+    assert notes_lines(notes[:3]) == [
+        f"{folder / '0.txt'}: read backwards",
+        f"{folder / '0.txt'}: {notes[1].text}",
+    ]
+    assert notes_lines(notes)[0] == f"{folder / '0.txt'} and 6 more: read backwards"
+    sources = [origin.source for origin in corpus.origins()]
+    assert sources[:2] == [str(folder / "0.txt"), f"{folder / '0.txt'}, piece 2"]
+
+
+def test_commands_print_notes(folder: Path, tmp_path: Path, seqgen_command) -> None:
+    out = tmp_path / "corpus"
+    arguments = ("prepare", "text", folder, "--out", out, "--jobs", "1", "--report")
+    status, printed, said = seqgen_command(*arguments)
+    assert not status and f"{folder / '0.txt'} and 6 more: read backwards" in said
+    names, first, *_ = printed.splitlines()
+    assert "notes" in names and "read backwards; long long" in first
+    _, printed, _ = seqgen_command("info", out)
+    assert "0.txt and 6 more: read backwards" in printed
+    _, printed, _ = seqgen_command(*arguments, "--json")
+    assert json.loads(printed)["report"][0]["notes"][0] == "read backwards"
+
+
+def test_a_prompt_from_a_file_has_no_notes(folder: Path, run) -> None:
+    path = folder / "prompt.txt"
+    path.write_text("neerg 7")
+    assert Inputs(run, "error").prompt(str(path), 0) == "7 green"

@@ -75,7 +75,10 @@ PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
         "domain": {"files", "codecs", "measures"},
         "demo": {"files"},
     },
-    "seqgen_speech": {"domain": {"files", "codecs", "measures", "render"}},
+    "seqgen_speech": {
+        "domain": {"files", "codecs", "measures", "render"},
+        "demo": {"files"},
+    },
 }
 
 #: What plugins may import of the core.

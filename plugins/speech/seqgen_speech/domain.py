@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, NoOptions
 from seqgen_speech import SUFFIXES
 from seqgen_speech.codecs.mulaw import MulawCodec
+from seqgen_speech.demo import spoken_corpus
 from seqgen_speech.files.sound_reading import read_sound
 from seqgen_speech.files.sound_writing import CODINGS, sound_file
 from seqgen_speech.files.texts import places, words_of
@@ -73,3 +74,7 @@ class Speech(Domain):
     def preview(self, piece: Sound) -> dict[str, bytes | str]:
         """Return the sound as WAV."""
         return {"audio/wav": sound_file(piece, ".wav")}
+
+    def demo(self, folder: Path) -> Sequence[Path]:
+        """Return sentences in six voices of a synthesiser; no person speaks in them."""
+        return spoken_corpus(folder)

@@ -2,11 +2,15 @@
 
 import ast
 import json
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
+import seqgen
+from seqgen.conformance.subject import subject_of
+from seqgen.errors import DataError
 from seqgen.plugins import discovery
 from seqgen.plugins import faults as plugin_faults
 from seqgen.plugins import files as plugin_files
@@ -34,42 +38,107 @@ def install(package: Path, name: str, monkeypatch) -> None:
     info.mkdir()
     metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (info / "METADATA").write_text(metadata)
-    points = project["entry-points"]["seqgen"].items()
-    lines = [f"{point} = {module}" for point, module in points]
-    (info / "entry_points.txt").write_text("\n".join(["[seqgen]", *lines]))
+    [(group, points)] = project["entry-points"].items()
+    lines = [f"{point} = {module}" for point, module in points.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]))
     monkeypatch.syspath_prepend(str(package))
     plugin_faults._announced.cache_clear()
 
 
-@pytest.mark.parametrize("flags", [[], ["--labels"], ["--grammar"], ["--labels", "--grammar"]])
-def test_a_new_package_keeps_every_promise(
-    flags: list[str], at: Path, monkeypatch, seqgen_command
-) -> None:
-    name = "new" + "".join(flag.removeprefix("--") for flag in flags)
-    status, out, err = seqgen_command("plugins", "new", name, "--suffix", ".new", *flags)
-    assert status == 0, err
-    package = at / f"seqgen-{name}"
-    listed = {str(at / line) for line in out.splitlines()}
-    assert listed == {str(path) for path in package.rglob("*") if path.is_file()}
-    assert f"python -m pip install -e seqgen-{name} && seqgen plugins check {name}" in err
-    for path in package.rglob("*.py"):
-        ast.parse(path.read_text())
-        assert "$" not in path.read_text() and "\n\n\n\n" not in path.read_text()
-    install(package, name, monkeypatch)
+@pytest.fixture
+def made(at: Path, monkeypatch, seqgen_command):
+    """Return a function that makes a package, examines its files and installs it."""
+    names = []
+
+    def make(name: str, *arguments: str) -> tuple[Path, str]:
+        status, out, err = seqgen_command("plugins", "new", name, *arguments)
+        assert status == 0, err
+        package = at / f"seqgen-{name}"
+        listed = {str(at / line) for line in out.splitlines()}
+        assert listed == {str(path) for path in package.rglob("*") if path.is_file()}
+        for path in package.rglob("*"):
+            assert path.is_dir() or "$" not in path.read_text()
+        for path in package.rglob("*.py"):
+            ast.parse(path.read_text())
+            assert "\n\n\n\n" not in path.read_text()
+        install(package, name, monkeypatch)
+        names.append(name)
+        return package, err
+
+    yield make
+    for module in [
+        each for each in sys.modules if each.split(".")[0].removeprefix("seqgen_") in names
+    ]:
+        sys.modules.pop(module)
+
+
+def checked(name: str, folder: Path, *, everything: bool) -> dict[str, str]:
+    """Return the states of the checks of a new domain; none may fail."""
     checks = domain_checks(name, Material(fast=True))
-    everything = len(flags) == 2
     chosen = [each for each in checks if everything or each.promise.__name__ not in LONG]
-    outcomes = {each.promise: each for each in run_checks(chosen, at / "checks")}
-    assert [str(each) for each in outcomes.values() if each.state == "failed"] == []
+    outcomes = list(run_checks(chosen, folder))
+    assert [str(each) for each in outcomes if each.state == "failed"] == []
+    return {each.promise: each.state for each in outcomes}
+
+
+@pytest.mark.parametrize("flags", [[], ["--labels"], ["--grammar"], ["--labels", "--grammar"]])
+def test_a_new_package_keeps_every_promise(flags: list[str], at: Path, made) -> None:
+    name = "new" + "".join(flag.removeprefix("--") for flag in flags)
+    _, err = made(name, "--suffix", ".new", *flags)
+    assert f"python -m pip install -e seqgen-{name} && seqgen plugins check {name}" in err
+    states = checked(name, at / "checks", everything=len(flags) == 2)
     # An option, and with the flags masks and labels, are there to be checked.
-    assert outcomes["works_with_other_options"].state == "passed"
+    assert states["works_with_other_options"] == "passed"
     for promise in ("walks_on", "masks_as_it_tracks", "masks_allow_real_pieces"):
-        assert (outcomes[promise].state == "passed") == ("--grammar" in flags)
+        assert (states[promise] == "passed") == ("--grammar" in flags)
+    assert (states["labels_pieces"] == "passed") == ("--labels" in flags)
     domain, _ = discovery.load_domain(name)
     labels = [domain.labels(piece) for piece in domain.read(domain.demo(at)[0], None)]
     assert ({"kind": "rising"} in labels) == ("--labels" in flags)
-    for module in (f"seqgen_{name}", f"seqgen_{name}.domain"):
-        sys.modules.pop(module)
+
+
+def test_a_new_package_writes_a_given_text(at: Path, made) -> None:
+    made("dictating", "--suffix", ".new", "--dictation")
+    states = checked("dictating", at / "checks", everything=False)
+    for promise in ("spells_its_pieces", "follows_its_dictation", "writes_requested_texts"):
+        assert states[promise] == "passed"
+    pieces = {"train": subject_of("dictating", "dictated").pieces}
+    corpus = seqgen.write_corpus(at / "corpus", "dictating", pieces)
+    config = seqgen.TrainConfig(tokens=800, evaluations=1, batch_size=2)
+    run = seqgen.create_run(at / "run", corpus, seqgen.ModelConfig(hidden=16), config)
+    for _ in seqgen.train(run, corpus):
+        pass
+    [new] = seqgen.generate(run, 1, condition="the sea")
+    assert "".join(letter for letter, _ in new.piece) == "the sea"
+    with pytest.raises(DataError, match="does not know the symbol 'X'"):
+        list(seqgen.generate(run, 1, condition="the X"))
+
+
+def test_a_new_architecture_keeps_every_promise(made) -> None:
+    package, err = made("newcell", "--kind", "architecture")
+    assert "python -m pip install -e 'seqgen-newcell[test]' && python -m pytest seqgen-new" in err
+    assert run_tests(package) == ["test_promises"]
+
+
+def test_a_new_listener_follows_a_training(at: Path, made, corpus) -> None:
+    package, _ = made("newear", "--kind", "listener")
+    assert run_tests(package, at) == ["test_it_writes_validation_losses"]
+    config = seqgen.TrainConfig(tokens=800, batch_size=4, window=16, evaluations=2, device="cpu")
+    run = seqgen.create_run(at / "run", corpus, seqgen.ModelConfig(hidden=8), config)
+    losses = [report.valid_loss for report in seqgen.train(run, corpus, events=["newear"])]
+    lines = (at / "run/events/newear/losses.jsonl").read_text().splitlines()
+    heard = [json.loads(line)["loss"] for line in lines]
+    assert heard == [loss for loss in losses if loss is not None] and len(heard) >= 2
+
+
+def run_tests(package: Path, *arguments: Path) -> list[str]:
+    """Run the tests of a package and return their names."""
+    [path] = package.glob("tests/*.py")
+    found = runpy.run_path(str(path))
+    names = [name for name in found if name.startswith("test_")]
+    for name in names:
+        found[name](*arguments)
+    return names
 
 
 def test_a_single_file_keeps_every_promise(at: Path, seqgen_command) -> None:
@@ -92,8 +161,14 @@ def test_a_single_file_keeps_every_promise(at: Path, seqgen_command) -> None:
         (("class", "--suffix", ".x"), 2, "one lower-case word, such as chess, found 'class'"),
         (("Go", "--suffix", ".x"), 2, "one lower-case word"),
         (("../go", "--suffix", ".x"), 2, "one lower-case word"),
-        (("text", "--suffix", ".x"), 2, "there is a domain 'text' already"),
+        (("text", "--suffix", ".x"), 2, "the domain 'text' is there already"),
         (("go", "--suffix", "sgf"), 2, "must be a dot and lower-case letters"),
+        (("go",), 2, "--suffix must be a dot and lower-case letters, such as .pgn, found ''"),
+        (("lstm", "--kind", "architecture"), 2, "the architecture 'lstm' is there already"),
+        (("tensorboard", "--kind", "listener"), 2, "the listener 'tensorboard' is there already"),
+        (("go", "--kind", "listener", "--suffix", ".x"), 2, "--suffix is for domains; leave it"),
+        (("go", "--kind", "architecture", "--labels"), 2, "--labels is for domains; leave it"),
+        (("go", "--suffix", ".x", "--dictation", "--grammar"), 2, "leave out --grammar"),
         (("go", "--suffix", ".x", "--single-file", "--labels"), 2, "leave it out"),
         (("go", "--suffix", ".x", "--out", "there"), 1, "there is there already"),
     ],

@@ -8,86 +8,152 @@ import shutil
 import tempfile
 from pathlib import Path
 from string import Template
+from typing import Literal, NamedTuple, TypeAlias
 
 from seqgen.cli.printing import complain, show
 from seqgen.errors import ConfigError, RunError
+from seqgen.network.architectures import find_architectures
+from seqgen.plugin import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 from seqgen.plugins.discovery import domain_names
+from seqgen.plugins.listeners import find_listeners
 
 #: The template files.
 TEMPLATES = Path(__file__).parent.parent / "templates"
+
+Kind: TypeAlias = Literal["domain", "architecture", "listener"]
+
+
+class Package(NamedTuple):
+    """What the packages of a kind of plugin have in common.
+
+    Attributes
+    ----------
+    group : str
+        The entry-point group.
+    needs : str
+        Libraries that its code imports, for ``pyproject.toml``.
+    module : str
+        The module to change; the template has the same name.
+    test : str
+        The file of its test.
+    """
+
+    group: str
+    needs: str
+    module: str
+    test: str
+
+
+PACKAGES: dict[Kind, Package] = {
+    "domain": Package(GROUP, '"numpy", ', "domain", "test_contract"),
+    "architecture": Package(f'"{ARCHITECTURE_GROUP}"', '"torch", ', "cell", "test_architecture"),
+    "listener": Package(f'"{EVENTS_GROUP}"', "", "listener", "test_listener"),
+}
 
 
 def plugins_new(
     name: str,
     *,
-    suffix: str,
+    suffix: str = "",
+    kind: Kind = "domain",
     labels: bool = False,
     grammar: bool = False,
+    dictation: bool = False,
     single_file: bool = False,
     out: Path | None = None,
 ) -> None:
-    """Write a working plugin to change: a codec with an option, a demo, a test and a README.
+    """Write a working plugin to change: its code, a test and a README.
 
     Parameters
     ----------
     name
-        Name of the domain: one lower-case word.
+        Name of the domain, architecture or listener: one lower-case word.
     suffix
-        Suffix of the files that it reads, such as .pgn.
+        Suffix of the files that a domain reads, such as .pgn.
+    kind
+        What the plugin offers. A domain comes with a demo.
     labels
         Pieces have a label, to train with --label and to request with --given.
     grammar
         The codec knows which symbols may follow which.
+    dictation
+        The codec writes given text, symbol by symbol, each with content such as ink or sound.
     single_file
         Write one short file for `seqgen --plugin` in place of a package.
     out
         The new folder or file; by default seqgen-NAME, or NAME.py.
     """
-    _check(name, suffix)
-    if single_file and (labels or grammar):
-        raise ConfigError(
-            "--single-file is the shortest plugin, without --labels and --grammar; leave it out "
-            "to get a package with them"
-        )
+    flags = {"labels": labels, "grammar": grammar, "dictation": dictation}
+    chosen = [f"--{flag}" for flag, is_set in flags.items() if is_set]
+    _check_name(name, kind)
+    _check_options(kind, suffix, chosen, single_file)
     place = out or Path(f"{name}.py" if single_file else f"seqgen-{name}")
     if place.exists():
         raise RunError(f"{place} is there already; name another place with --out")
-    files = single_content(name, suffix) if single_file else contents(name, suffix, labels, grammar)
+    if single_file:
+        files = single_content(name, suffix)
+    elif kind == "domain":
+        files = domain_content(name, suffix, **flags)
+    else:
+        files = _package(kind, _common_values(name, kind))
     _write(place, files)
     for file in files:
         show(place / file if file else place)
     if single_file:
         complain(f"next: seqgen plugins check {place}")
-    else:
+    elif kind == "domain":
         complain(f"next: python -m pip install -e {place} && seqgen plugins check {name}")
+    else:
+        complain(f"next: python -m pip install -e '{place}[test]' && python -m pytest {place}")
 
 
-def contents(name: str, suffix: str, labels: bool, grammar: bool) -> dict[str, str]:
-    """Return the files of a package by their paths inside its folder."""
-    kind = "grammar" if grammar else "plain"
-    values = {"name": name, "suffix": suffix, "class_name": _class_name(name)}
+def domain_content(
+    name: str, suffix: str, *, labels: bool, grammar: bool, dictation: bool
+) -> dict[str, str]:
+    """Return the files of a package with a domain by their paths inside its folder."""
+    variant = "grammar" if grammar else "plain"
+    values = _common_values(name, "domain") | {"suffix": suffix}
     values |= _label_parts() if labels else dict.fromkeys(_label_parts(), "")
     values["label_parse"] = values["label_parse"] or _WITHOUT_LABEL
     values |= {
-        "codec_init": _filled(f"{kind}_init.txt", values),
-        "codec_state": _filled(f"{kind}_state.txt", values),
+        "codec_init": _filled(f"domain/{variant}_init.txt", values),
+        "codec_state": _filled(f"domain/{variant}_state.txt", values),
         "grammar_import": "from seqgen.grammar import packed\n" if grammar else "",
+        "request": ' --given "the sea"' if dictation else values["label_request"],
     }
-    package = f"seqgen_{name}"
-    return {
-        "pyproject.toml": _filled("pyproject.toml.txt", values),
-        "README.md": _filled("README.md.txt", values),
-        f"{package}/__init__.py": _filled("hook.py.txt", values),
-        f"{package}/domain.py": _filled("domain.py.txt", values),
-        f"{package}/sample{suffix}": _filled("sample.txt", values),
-        "tests/test_contract.py": _filled("test.py.txt", values),
-    }
+    files = _package("domain", values)
+    sample = "dictation_sample" if dictation else "sample"
+    files[f"seqgen_{name}/sample{suffix}"] = _filled(f"domain/{sample}.txt", values)
+    if dictation:
+        files[f"seqgen_{name}/domain.py"] = _filled("domain/dictation.py.txt", values)
+    return files
 
 
 def single_content(name: str, suffix: str) -> dict[str, str]:
     """Return the one file of a plugin for ``--plugin``; its path is the place itself."""
-    values = {"name": name, "suffix": suffix, "class_name": _class_name(name)}
-    return {"": _filled("single.py.txt", values)}
+    values = _common_values(name, "domain") | {"suffix": suffix}
+    return {"": _filled("domain/single.py.txt", values)}
+
+
+def _common_values(name: str, kind: Kind) -> dict[str, str]:
+    """Return the values that the templates of every kind have."""
+    package = PACKAGES[kind]
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    about = {"kind": kind, "group": package.group, "needs": package.needs}
+    return {"name": name, "class_name": class_name, **about}
+
+
+def _package(kind: Kind, values: dict[str, str]) -> dict[str, str]:
+    """Return the files that the packages of every kind have."""
+    code, test = f"seqgen_{values['name']}", f"tests/{PACKAGES[kind].test}.py"
+    module = PACKAGES[kind].module
+    return {
+        "pyproject.toml": _filled("pyproject.toml.txt", values),
+        "README.md": _filled(f"{kind}/README.md.txt", values),
+        f"{code}/__init__.py": _filled(f"{kind}/hook.py.txt", values),
+        f"{code}/{module}.py": _filled(f"{kind}/{module}.py.txt", values),
+        test: _filled(f"{kind}/test.py.txt", values),
+    }
 
 
 #: How a line becomes a piece without labels.
@@ -122,19 +188,42 @@ def _filled(template: str, values: dict[str, str]) -> str:
     return Template((TEMPLATES / template).read_text()).substitute(values)
 
 
-def _class_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-def _check(name: str, suffix: str) -> None:
-    """Refuse a name that cannot be one of a module, or is taken, and what is no suffix."""
+def _check_name(name: str, kind: Kind) -> None:
+    """Refuse a name that cannot be one of a module, or is taken."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ConfigError(f"NAME must be one lower-case word, such as chess, found {name!r}")
-    if name in domain_names():
-        raise ConfigError(f"there is a domain {name!r} already; choose another name")
+    if name in _taken(kind):
+        raise ConfigError(f"the {kind} {name!r} is there already; choose another name")
+
+
+def _taken(kind: Kind) -> set[str]:
+    """Return the names of a kind that are there already."""
+    if kind == "domain":
+        return set(domain_names())
+    found = find_architectures() if kind == "architecture" else find_listeners()
+    return {each.name for each in found}
+
+
+def _check_options(kind: Kind, suffix: str, chosen: list[str], single_file: bool) -> None:
+    """Refuse options that do not go together."""
+    own = [*chosen, *(["--single-file"] if single_file else []), *(["--suffix"] if suffix else [])]
+    if kind != "domain":
+        if own:
+            raise ConfigError(f"{own[0]} is for domains; leave it out for a {kind}")
+        return
     if not re.fullmatch(r"\.[a-z0-9_]+", suffix):
         raise ConfigError(
             f"--suffix must be a dot and lower-case letters, such as .pgn, found {suffix!r}"
+        )
+    if single_file and chosen:
+        raise ConfigError(
+            f"--single-file is the shortest plugin, without {chosen[0]}; leave it out to get a "
+            f"package"
+        )
+    if "--dictation" in chosen and len(chosen) > 1:
+        raise ConfigError(
+            f"--dictation has a codec and a grammar of its own; leave out {chosen[0]}, or add its "
+            f"code to the new package"
         )
 
 

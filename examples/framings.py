@@ -29,7 +29,7 @@ def main(minutes: float, out: Path, paths: list[Path], prompt: str) -> None:
         config = seqgen.TrainConfig(minutes=minutes, framing=framing, evaluations=1, **SETTINGS)
         run = seqgen.create_run(out / name.replace(", ", "-"), corpus, model, config)
         *_, last = seqgen.train(run, corpus)
-        limit = seqgen.LimitConfig(length=len(prompt) + 70)
+        limit = seqgen.LimitConfig(length=70)
         [new] = seqgen.generate(run, 1, prompt=prompt, limit=limit)
         line = " ".join(new.piece.split()).replace("|", "/")
         print(

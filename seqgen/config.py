@@ -178,15 +178,22 @@ class LimitConfig:
     """When to stop a piece that does not end by itself."""
 
     length: Annotated[float, Within(0, 1e12, besides=(math.inf,))] = 0.0
-    """Largest length of a piece, including the prompt. 0 allows as many tokens after the prompt as
-    twice the longest piece of the corpus (at most 4096), or as a given text needs."""
+    """Most that is written, not counting the prompt. 0 allows as many tokens as twice the longest
+    piece of the corpus (at most 4096), or as a given text needs."""
+    least_length: Annotated[float, Within(0, 1e12)] = 0.0
+    """Least that is written, not counting the prompt: before it a piece neither ends nor stops at a
+    stop text, unless the codec's grammar allows nothing but the end."""
     unit: str = "tokens"
-    """Unit of the length: tokens, or one of the codec, such as characters or quarters."""
+    """Unit of both lengths: tokens, or one of the codec, such as characters, words or quarters."""
     seconds: Annotated[float, Within(0.001, 1e9, besides=(0,))] = 0.0
     """Time limit in seconds; unfinished pieces are kept. 0 means no limit."""
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.length and self.least_length > self.length:
+            raise ConfigError(
+                f"the least length ({self.least_length:g}) is above the length ({self.length:g})"
+            )
 
 
 def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:

@@ -15,6 +15,7 @@ import pytest
 
 import seqgen
 import seqgen.cli
+from seqgen.plugin import Tracker
 
 TINY = [
     "--tokens",
@@ -127,14 +128,15 @@ def test_score_lists_the_worst_first_beside_the_baseline(
     status, out, err = seqgen_command(*arguments, "--adaptive")
     head, worst, best, total = out.splitlines()
     assert status == 0 and head.split() == [
-        *("network", "baseline", "adaptive", "bits/character", "bits/byte", "tokens", "piece"),
+        *("network", "baseline", "adaptive", "perplexity/word", "bits/character", "bits/byte"),
+        *("tokens", "piece"),
     ]
     assert worst.endswith(str(odd)) and best.endswith("03.txt") and "all 2 pieces" in total
     assert "left out 1 source that" in err and "character 'ï' at position 2" in err
     status, out, _ = seqgen_command(*arguments, "--json")
     found = json.loads(out)
     first, second = found["pieces"]
-    assert first["tokens"] == 15 and first["units"] == {"characters": 15, "bytes": 15}
+    assert first["tokens"] == 15 and first["units"] == {"words": 3, "characters": 15, "bytes": 15}
     piece = (verses / "03.txt").read_text()
     [scored] = seqgen.score(seqgen.load(trained, "cpu"), [piece])
     assert second["nats"]["network"] == pytest.approx(scored.nats, rel=1e-5)
@@ -590,6 +592,36 @@ def test_what_may_not_be_typed_or_given_is_told(seqgen_command, chorales, traine
     assert status == 4 and "come from files and cannot be typed" in err
     status, _, err = seqgen_command("generate", trained, "--given", "a melody")
     assert status == 4 and "takes no condition" in err
+
+
+def test_generate_says_that_a_grammar_ended_a_piece_early(
+    seqgen_command, trained: Path, monkeypatch
+) -> None:
+    class Ending(Tracker):
+        """Allows nothing but END."""
+
+        def features(self) -> tuple[int, ...]:
+            return ()
+
+        def allowed(self) -> None:
+            return None
+
+        def forced(self) -> int:
+            return len(seqgen.load(trained).codec.vocab)
+
+        def push(self, token: int) -> None:
+            pass
+
+    arguments = ("generate", trained, "--least-length", 20, "-n", 2, "--length", 30)
+    status, _, err = seqgen_command(*arguments)
+    assert status == 0 and "grammar" not in err
+    monkeypatch.setattr(
+        "seqgen_text.codecs.characters.CharacterCodec.tracker",
+        lambda self, condition=None: Ending(),
+        raising=False,
+    )
+    status, _, err = seqgen_command(*arguments)
+    assert status == 0 and "2 of 2 pieces ended before the least length" in err
 
 
 def test_a_stop_text_ends_the_piece(seqgen_command, trained: Path) -> None:

@@ -1,5 +1,6 @@
 """What README and docs show is run: commands, Python, and the plugin of the tutorial."""
 
+import io
 import re
 import shlex
 import shutil
@@ -98,7 +99,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
 def test_what_a_page_shows_works(page: Path, workplace: Path, capsys) -> None:
     for code in blocks(page, "console"):
         for line in code.splitlines():
-            assert line.startswith("$ seqgen "), line
+            assert re.match(r"\$ (echo [^|]+ \| )?seqgen ", line), line
             run_command(line.removeprefix("$ "))
     namespace: dict[str, object] = {}
     for code in blocks(page, "python"):
@@ -107,17 +108,22 @@ def test_what_a_page_shows_works(page: Path, workplace: Path, capsys) -> None:
 
 
 def run_command(command: str) -> None:
-    arguments = shlex.split(command)[1:]
+    words = shlex.split(command)
+    arguments = words[words.index("seqgen") + 1 :]
+    # Without a pipe standard input is empty.
+    piped = f"{words[1]}\n" if words[0] == "echo" else ""
     if "--minutes" in arguments:
         arguments[arguments.index("--minutes") + 1] = MINUTES
     elif {"demo", "train"} & set(arguments):
         arguments += ["--minutes", MINUTES]
+    before, sys.stdin = sys.stdin, io.StringIO(piped)
     try:
         app.meta(arguments)
     except SystemExit as error:
         assert not error.code, command
     finally:
         app.config = ()
+        sys.stdin = before
 
 
 def test_the_readme_shows_the_two_commands() -> None:

@@ -65,12 +65,11 @@ def test_after_the_time_limit_no_piece_is_begun(run, monkeypatch) -> None:
     assert len(new) == 4 and all(len(piece.ids) for piece in new)
 
 
-def test_the_limit_counts_the_prompt(run) -> None:
-    [new] = seqgen.generate(run, 1, prompt="green", limit=LimitConfig(length=6))
-    assert len(new.piece) == 6
-    with pytest.raises(DataError, match="the prompt has 5 tokens, and the limit is 5; raise"):
-        texts_of = seqgen.generate(run, 1, prompt="green", limit=LimitConfig(length=5))
-        next(texts_of)
+def test_lengths_do_not_count_the_prompt(run) -> None:
+    limit = LimitConfig(length=6, least_length=6)
+    for prompt in ("", "g", "green bottles hanging on the wall"):
+        [new] = seqgen.generate(run, 1, prompt=prompt, limit=limit)
+        assert (new.prompt, len(new.piece)) == (len(prompt), len(prompt) + 6)
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"batch_size": 0}, {"seed": -1}])
@@ -91,7 +90,8 @@ def test_features_reach_the_model_as_in_training(chorales: seqgen.Run, prompted:
     """With a tracker and eleven features, what was drawn has the probability that scoring gives."""
     [whole] = seqgen.generate(chorales, 1, limit=LimitConfig(length=200), seed=3)
     prompt = chorales.codec.decode(whole.ids[: 2 + 16 * 4]) if prompted else None
-    for new in seqgen.generate(chorales, 3, prompt=prompt, limit=LimitConfig(length=202)):
+    limit = LimitConfig(length=200 if prompted else 202)
+    for new in seqgen.generate(chorales, 3, prompt=prompt, limit=limit):
         [scored] = seqgen.score(chorales, [new.piece])
         nats = scored.nats + (scored.end_nats if new.stopped_by == "end" else 0.0)
         if prompt is not None:
@@ -307,6 +307,77 @@ def test_a_length_may_be_given_in_units_of_the_codec(chorales) -> None:
         assert new.stopped_by == "length"
     with pytest.raises(ConfigError, match=r"unit must be one of tokens, frames, .*found 'pages'"):
         next(seqgen.generate(chorales, limit=LimitConfig(length=5, unit="pages")))
+
+
+def test_a_length_in_units_does_not_count_the_prompt(chorales) -> None:
+    [whole] = seqgen.generate(chorales, 1, limit=LimitConfig(length=40), seed=3)
+    sample, limit = SampleConfig(ban=("<end>",)), LimitConfig(length=5, unit="quarters")
+    prompt = chorales.codec.decode(whole.ids)
+    [new] = seqgen.generate(chorales, 1, prompt=prompt, limit=limit, sample=sample)
+    units = [chorales.codec.units(ids)["quarters"] for ids in (new.ids, new.ids[: new.prompt])]
+    assert units[0] - units[1] == 5
+
+
+@pytest.mark.parametrize("unit", ["tokens", "characters", "words"])
+@pytest.mark.parametrize("least", [1, 31, 32, 33, 150])
+def test_a_piece_does_not_end_before_its_least_length(run, unit: str, least: int) -> None:
+    limit = LimitConfig(length=200, least_length=least, unit=unit)
+    free = list(seqgen.generate(run, 8, limit=LimitConfig(length=200, unit=unit), seed=2))
+    long = list(seqgen.generate(run, 8, limit=limit, seed=2))
+    lengths = [run.codec.units(new.ids) | {"tokens": len(new.ids)} for new in long]
+    assert min(length[unit] for length in lengths) >= least
+    # Up to the moment at which END was forbidden, nothing changes.
+    for before, after in zip(free, long, strict=True):
+        kept = before.ids.tolist()
+        assert after.ids[: len(kept)].tolist() == kept
+    assert {new.stopped_by for new in long} <= {"end", "length"}
+
+
+def test_end_is_possible_right_at_the_least_length(run) -> None:
+    """What ends by itself ends there if that is the least length, and later if it is one more."""
+    free = next(new for new in seqgen.generate(run, 50, limit=LIMIT) if new.stopped_by == "end")
+    limits = [LimitConfig(length=150, least_length=len(free.ids) + more) for more in (0, 1)]
+    same, longer = ([*seqgen.generate(run, 50, limit=each)][free.index] for each in limits)
+    assert same.ids.tolist() == free.ids.tolist() and same.stopped_by == "end"
+    assert len(longer.ids) > len(free.ids)
+
+
+def test_a_least_length_holds_in_a_beam(run) -> None:
+    limit = LimitConfig(length=60, least_length=40)
+    assert all(len(new.ids) >= 40 for new in seqgen.search(run, 4, 4, limit=limit))
+
+
+def test_a_stop_before_the_least_length_does_not_count(run) -> None:
+    stop = run.codec.encode("wall")
+    sample = SampleConfig(temperature=0, ban=("<end>",))
+    [free] = seqgen.generate(run, limit=LIMIT, sample=sample)
+    first = free.piece.index("wall") + 4
+    second = free.piece.index("wall", first) + 4
+    for least, length in ((first, first), (first + 1, second)):
+        limit = LimitConfig(length=150, least_length=least)
+        [new] = seqgen.generate(run, limit=limit, sample=sample, stop=[stop])
+        assert (len(new.ids), new.stopped_by) == (length, "stop")
+
+
+def test_a_grammar_that_must_end_ends_with_its_reason(run, monkeypatch) -> None:
+    word = run.codec.encode("wall").tolist()
+    monkeypatch.setattr(
+        "seqgen_text.codecs.characters.CharacterCodec.tracker",
+        lambda self, condition: Follower(word, len(self.vocab) + 1),
+        raising=False,
+    )
+    for least, reason in ((20, "end"), (21, "grammar")):
+        limit = LimitConfig(length=99, least_length=least)
+        [new] = seqgen.generate(run, limit=limit)
+        assert (new.piece, new.stopped_by) == ("wall" * 5, reason)
+        # END counts in both cases.
+        assert new.log_probability_per_token == pytest.approx(new.log_probability / 21)
+
+
+def test_a_least_length_above_the_length_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"the least length \(9\) is above the length \(8\)"):
+        LimitConfig(length=8, least_length=9)
+    assert LimitConfig(least_length=9).length == 0
 
 
 def test_units_and_tokens_cut_alike(run) -> None:

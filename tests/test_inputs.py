@@ -60,6 +60,12 @@ def test_waiting_for_a_pipe_is_reported(inputs, tmp_path, monkeypatch, capsys) -
     assert "--prompt: waiting for a process to write to" in said
 
 
+def test_the_line_end_that_echo_adds_is_no_part_of_a_prompt(inputs, monkeypatch) -> None:
+    for piped, prompt in ((b"9 green\n", "9 green"), (b"9 green\n\n", "9 green\n")):
+        monkeypatch.setattr("sys.stdin", Pipe(piped))
+        assert inputs.prompt("-", 0) == prompt
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_given_is_the_same_as_well(form, inputs, tmp_path, monkeypatch) -> None:
     """In a file of any name; the line end of a file is no part of it."""

@@ -187,7 +187,7 @@ def test_a_header_comes_before_the_ids_of_the_codec(codec) -> None:
     assert codec.encode("cab").tolist() == [3, 6, 2, 0, 1]
     assert codec.encode(Labelled({"site": "elsewhere"}, "cab")).tolist() == [3, 6, 2, 0, 1]
     assert codec.decode(ids) == "cab"
-    assert codec.units(ids) == {"characters": 3.0, "bytes": 3.0}
+    assert codec.units(ids) == {"words": 1.0, "characters": 3.0, "bytes": 3.0}
     assert codec.decode(codec.continuation(ids, 4)) == "b"
     assert [codec.place(ids, at) for at in (0, 1, 2)] == ["label site", "label year", "line 1"]
     assert "".join(map(codec.text_stream(), ids.tolist())) == "cab"
@@ -355,7 +355,7 @@ def test_without_a_request_any_site_comes(run) -> None:
 def test_prompts_limits_and_stops_leave_the_header_out(run) -> None:
     condition, limit = Labelled({"site": "a"}), LimitConfig(length=12)
     [new] = seqgen.generate(run, prompt="xyz", condition=condition, limit=limit)
-    assert new.piece.startswith("xyz") and len(new.piece) <= 12 and new.prompt == 4
+    assert new.piece.startswith("xyz") and len(new.piece) <= 15 and new.prompt == 4
     [rest] = seqgen.generate(run, prompt="xyz", condition=condition, limit=limit, with_prompt=False)
     assert "xyz" + rest.piece == new.piece
     stop = [run.codec.encode(" ")]

@@ -25,7 +25,8 @@ def test_scores_are_the_losses_step_by_step(run) -> None:
         assert scored.tokens == len(ids)
         assert scored.nats == pytest.approx(sum(nats[:-1]), rel=1e-4)
         assert scored.end_nats == pytest.approx(nats[-1], rel=1e-4)
-        assert scored.units == {"characters": len(piece), "bytes": len(piece.encode())}
+        size = {"characters": len(piece), "bytes": len(piece.encode())}
+        assert scored.units == {"words": len(piece.split()), **size}
 
 
 def test_a_piece_scores_the_same_beside_any_other(run) -> None:
@@ -145,6 +146,7 @@ def test_a_table_has_a_column_for_each_model_and_the_worst_piece_first(run, tmp_
     assert known.nats["network"] == pytest.approx(scored.nats, rel=1e-5)
     assert known.loss("network") == pytest.approx((scored.nats + scored.end_nats) / 36, rel=1e-5)
     assert known.loss_per("characters") == pytest.approx(scored.nats / 35 / np.log(2), rel=1e-5)
+    assert known.loss_per("words") == pytest.approx(np.exp(scored.nats / 7), rel=1e-4)
     for column in known.nats:
         assert table.total.nats[column] == sum(row.nats[column] for row in table.rows)
     assert table.total.tokens == sum(map(len, texts.values())) and table.total.ends == 2

@@ -143,7 +143,7 @@ def generate(
     beam
         Search for the most likely pieces with this many candidates instead of sampling. 0 samples.
     limit
-        When to stop a piece that does not end.
+        When a piece stops.
     stop
         Stop a piece after this text; may be repeated.
     seed
@@ -206,6 +206,8 @@ def generate(
 
 def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool) -> None:
     """Write the page, and print the pieces that are text and the names of all files."""
+    from seqgen.cli.console import say
+
     paths = (
         [write_samples_page(run, samples, samples.folder / "index.html")] if results.page else []
     )
@@ -223,6 +225,11 @@ def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool)
     if results.novelty:
         for entry in samples.manifest["pieces"]:
             show(copied_text(entry))
+    if short := sum(piece.stopped_by == "grammar" for piece in samples.pieces):
+        say(
+            f"{short} of {counted(len(samples.pieces), 'piece')} ended before the least length, "
+            f"because the codec's grammar allowed nothing else"
+        )
 
 
 def copied_text(entry: Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ class Beginning:
 
     prompt: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Beginning of every piece: a file, text for domains whose pieces can be typed, or - for
-    standard input."""
+    standard input, whose last line end does not count."""
     prompt_tokens: CountOrZero = 0
     """Keep only this many tokens of the prompt. 0 keeps all."""
     without_prompt: bool = False
@@ -134,6 +134,8 @@ class Inputs:
             If the prompt cannot be read or encoded, or is empty once mended.
         """
         found = self._found("--prompt", given)
+        if given == "-" and isinstance(found, str):
+            found = found.removesuffix("\n")  # `echo` adds a line end.
         piece = self._piece(found) if isinstance(found, Path) else self.run.domain.from_text(found)
         piece, ids = self._known("--prompt", piece)
         return self._codec.decode(ids[:tokens]) if tokens else piece

@@ -94,10 +94,17 @@ def print_rows(rows: list[ScoreRow]) -> None:
     show("  ".join([*(head.rjust(9) for head in heads), "piece"]))
     for row in rows:
         losses = [*map(row.loss, columns), *map(row.loss_per, units)]
-        cells = ["-" if math.isnan(loss) else f"{loss:.4f}" for loss in losses]
+        cells = [_number(loss) for loss in losses]
         cells.append(f"{row.tokens:,}")
         widths = [max(len(head), 9) for head in heads]
         show("  ".join([*(c.rjust(w) for c, w in zip(cells, widths, strict=True)), row.source]))
+
+
+def _number(loss: float) -> str:
+    """Return a loss with four decimals; a large perplexity has as many digits as are known."""
+    if math.isnan(loss):
+        return "-"
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.4g}"
 
 
 def say_outcome(outcome: Outcome) -> None:

@@ -36,6 +36,12 @@ from seqgen.unknown import OrError, changes_as_json
 #: Units whose losses are quoted in bits, as is customary for text.
 IN_BITS = {"characters", "bytes"}
 
+#: Units whose losses are quoted as a perplexity: e to the nats per unit.
+IN_PERPLEXITY = {"words"}
+
+#: A perplexity is at most e to this power; a larger one does not fit a floating-point number.
+LARGEST_EXPONENT = 700.0
+
 #: A piece, or a part of one, with the name of its source.
 _Piece: TypeAlias = tuple[str, Span]
 
@@ -78,12 +84,16 @@ class ScoreRow:
         return (self.nats[column] + self.end_nats[column]) / max(self.tokens + self.ends, 1)
 
     def loss_per(self, unit: str) -> float:
-        """Return the network's loss per unit without END, in bits for characters and bytes.
+        """Return the network's loss per unit without END: nats, bits or a perplexity.
 
         It is NaN if the piece has none of the unit.
         """
-        scale = self.units[unit] * (math.log(2) if unit in IN_BITS else 1)
-        return self.nats["network"] / scale if scale else math.nan
+        if not self.units[unit]:
+            return math.nan
+        nats = self.nats["network"] / self.units[unit]
+        if unit in IN_PERPLEXITY:
+            return math.exp(min(nats, LARGEST_EXPONENT))
+        return nats / math.log(2) if unit in IN_BITS else nats
 
 
 @dataclass(frozen=True)
@@ -182,8 +192,9 @@ def score_table(
 
 
 def unit_name(unit: str) -> str:
-    """Return the name of a loss per unit, such as ``bits/character``."""
-    return f"{'bits' if unit in IN_BITS else 'nats'}/{unit.removesuffix('s')}"
+    """Return the name of a loss per unit: ``bits/character``, ``perplexity/word``."""
+    name = "bits" if unit in IN_BITS else "perplexity" if unit in IN_PERPLEXITY else "nats"
+    return f"{name}/{unit.removesuffix('s')}"
 
 
 def _are_files(paths: Sequence[Path | str]) -> bool:

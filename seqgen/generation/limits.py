@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seqgen.conditions.unlabelled import header_size, without_labels
+from seqgen.conditions.unlabelled import without_labels
 from seqgen.config import LimitConfig
-from seqgen.errors import ConfigError, DataError
+from seqgen.errors import ConfigError
 from seqgen.generation.pieces import Draft, StoppedBy
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
@@ -40,8 +40,6 @@ class Limits:
     ------
     ConfigError
         If the codec has no such unit.
-    DataError
-        If the prompt already reaches the limit.
     """
 
     def __init__(
@@ -50,13 +48,32 @@ class Limits:
         self._codec, self._limit = run.codec, limit
         wanted = [without_labels(run.codec, ids) for ids in stop]
         self._stops = [ids.tolist() for ids in wanted if len(ids)]
+        self._before = _length_of(run, limit, prompt)
         self._most = _most_tokens(run, limit, prompt, condition)
         self._deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
 
     @property
     def look_back(self) -> int | None:
         """Number of last tokens that the limits look at; None for all."""
-        return max(map(len, self._stops), default=0) if self._limit.unit == "tokens" else None
+        return max(map(len, self._stops), default=0) if self._counts_tokens else None
+
+    @property
+    def _counts_tokens(self) -> bool:
+        """Whether the lengths are in tokens."""
+        return self._limit.unit == "tokens"
+
+    def missing(self, draft: Draft) -> int:
+        """Return a number of tokens that a draft lacks to its least length, 0 if it has it.
+
+        In another unit than tokens it is 1 until the draft has it, because nobody knows how many
+        tokens that takes.
+        """
+        least = self._limit.least_length
+        if not least:
+            return 0
+        if self._counts_tokens:
+            return max(math.ceil(least) - (draft.count - draft.prompt), 0)
+        return int(self._measure(np.array(draft.ids, np.int64)) < least)
 
     def is_late(self) -> bool:
         """Return whether the time is up."""
@@ -87,13 +104,14 @@ class Limits:
             first = max(draft.count - new - len(stop) + 1, draft.prompt)
             tail = draft.ids[len(draft.ids) - (draft.count - first) :]
             for start in range(len(tail) - len(stop) + 1):
-                if tail[start : start + len(stop)] == stop:
-                    yield first + start + len(stop), "stop"
+                count = first + start + len(stop)
+                if tail[start : start + len(stop)] == stop and self._is_long(draft, count):
+                    yield count, "stop"
                     break
         if draft.count >= self._most:
             yield int(self._most), "length"
         due = ended or draft.count // STRIDE > (draft.count - new) // STRIDE
-        if self._limit.unit != "tokens" and self._limit.length and due:
+        if not self._counts_tokens and self._limit.length and due:
             ids = np.array(draft.ids, np.int64)
             if self._measure(ids) >= self._limit.length:
                 counts = range(draft.prompt, len(ids) + 1)
@@ -102,33 +120,51 @@ class Limits:
                 )
                 yield counts[place], "length"
 
+    def _is_long(self, draft: Draft, count: int) -> bool:
+        """Return whether the first `count` tokens of a draft have the least length."""
+        least = self._limit.least_length
+        if not least or self._counts_tokens:
+            return count - draft.prompt >= least
+        return self._measure(np.array(draft.ids[:count], np.int64)) >= least
+
     def _measure(self, ids: Ids) -> float:
-        """Return the length of ids in the unit of the limit."""
-        return float(self._codec.units(ids)[self._limit.unit])
+        """Return the length of what ids ``(N,)`` add to the prompt, in a unit of the codec."""
+        return float(self._codec.units(ids)[self._limit.unit]) - self._before
+
+
+def _length_of(run: Run, limit: LimitConfig, prompt: Ids) -> float:
+    """Return the length of the prompt in the unit of the limit."""
+    if limit.unit == "tokens":
+        return float(len(prompt))
+    units = run.codec.units(prompt)
+    if limit.unit not in units:
+        names = ", ".join(dict.fromkeys(["tokens", *units]))
+        raise ConfigError(f"unit must be one of {names}, found {limit.unit!r}")
+    return units[limit.unit]
 
 
 def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: object) -> float:
     """Return the largest number of tokens in a piece, including the prompt."""
-    units = run.codec.units(prompt)
-    if limit.unit != "tokens" and limit.unit not in units:
-        names = ", ".join(dict.fromkeys(["tokens", *units]))
-        raise ConfigError(f"unit must be one of {names}, found {limit.unit!r}")
     if not limit.length:
         needed = run.codec.most_tokens(condition)
-        return len(prompt) + (needed or min(2 * run.longest, LONGEST_PIECE))
-    header = header_size(run.codec)
-    length = len(prompt) - header if limit.unit == "tokens" else units[limit.unit]
-    if length >= limit.length:
-        raise DataError(
-            f"the prompt has {length:g} {limit.unit}, and the limit is {limit.length:g}; raise "
-            f"the limit (--length)"
-        )
+        most = needed or min(2 * run.longest, LONGEST_PIECE)
+        least = math.ceil(limit.least_length * _tokens_per_unit(run, limit.unit))
+        return len(prompt) + max(most, least)
     if limit.length == math.inf:
         return math.inf
     if limit.unit == "tokens":
-        return header + math.ceil(limit.length)
+        return len(prompt) + math.ceil(limit.length)
     # Ten times the tokens that the corpus has for this length: a model that never reaches the
     # length stops there.
+    tokens = limit.length * _tokens_per_unit(run, limit.unit)
+    return len(prompt) + LONGEST_PIECE + math.ceil(10 * tokens)
+
+
+def _tokens_per_unit(run: Run, unit: str) -> float:
+    """Return how many tokens of the corpus make a unit."""
+    if unit == "tokens":
+        return 1.0
     corpus = run.info["corpus"]
-    tokens: float = sum(corpus["tokens"].values()) / max(corpus["units"].get(limit.unit, 0.0), 1.0)
-    return len(prompt) + LONGEST_PIECE + math.ceil(10 * limit.length * tokens)
+    tokens: float = sum(corpus["tokens"].values())
+    units: float = corpus["units"].get(unit, 0.0)
+    return tokens / max(units, 1.0)

@@ -19,7 +19,10 @@ from seqgen.plugins.faults import fault_of
 from seqgen.storage.tensors import ANY, Kind, TensorFile
 
 #: Why a piece stopped.
-StoppedBy: TypeAlias = Literal["end", "stop", "length", "time", "interrupt"]
+StoppedBy: TypeAlias = Literal["end", "grammar", "stop", "length", "time", "interrupt"]
+
+#: Reasons after which END is part of a piece.
+ENDED = ("end", "grammar")
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Generated:
         Number of prompt tokens at the beginning of `ids`.
     piece : object
         The decoded piece.
-    stopped_by : {"end", "stop", "length", "time", "interrupt"}
-        "end" if the model drew END, "stop" after a stop sequence.
+    stopped_by : {"end", "grammar", "stop", "length", "time", "interrupt"}
+        "end" if the model drew END, "grammar" if the codec's tracker allowed nothing but END before
+        the least length, "stop" after a stop sequence.
     log_probability : float
         Sum over the drawn tokens, including END, in nats, under the codec's grammar if it has one.
     seconds : float
@@ -55,7 +59,7 @@ class Generated:
     @property
     def log_probability_per_token(self) -> float:
         """Mean over the drawn tokens, including END, in nats."""
-        drawn = len(self.ids) - self.prompt + (self.stopped_by == "end")
+        drawn = len(self.ids) - self.prompt + (self.stopped_by in ENDED)
         return self.log_probability / max(drawn, 1)
 
 
@@ -119,6 +123,11 @@ class Draft:
     prompt : int64 array (N,)
     tracker : Tracker or None
         A tracker that has seen the prompt; the draft pushes its tokens to it.
+
+    Attributes
+    ----------
+    missing : int
+        Number of tokens for which END is not drawn yet, from `Limits.missing`.
     """
 
     def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
@@ -127,6 +136,7 @@ class Draft:
         self.ids = prompt.tolist()
         self.count = len(prompt)  # `ids` gets shorter than this where a stream drops old tokens
         self.tracker = tracker
+        self.missing = 0
         self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
         self.log_probabilities: list[float] = []
         self.stopped_by: StoppedBy | None = None

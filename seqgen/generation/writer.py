@@ -18,7 +18,7 @@ from seqgen.conditions.unlabelled import label_features, opening, requested_labe
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.generation.limits import STRIDE, Limits
-from seqgen.generation.pieces import Draft, Primed, branch_tracker
+from seqgen.generation.pieces import ENDED, Draft, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Ids, Piece, Tracker
@@ -90,7 +90,9 @@ class Writer:
     def draft(self, index: int) -> Draft:
         """Begin a piece."""
         tracker = branch_tracker(self._tracker, self._run.codec)
-        return Draft(index, self._prompt, tracker, self._seed)
+        draft = Draft(index, self._prompt, tracker, self._seed)
+        draft.missing = self._limits.missing(draft)
+        return draft
 
     def write(self, active: list[Draft]) -> Iterator[int]:
         """Draw tokens until every draft has stopped; yield after each step how many were drawn.
@@ -119,8 +121,10 @@ class Writer:
         return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
 
     def step(self, active: list[Draft], state: Any) -> Step:
-        """Draw T tokens in every draft: 1 with a tracker, `STRIDE` without."""
-        draws = np.array([draft.random.random(self._stride) for draft in active])  # (B, T)
+        """Draw T tokens in every draft: 1 with a tracker, at most `STRIDE` without."""
+        # END is forbidden in a whole step or not at all.
+        stride = min([self._stride, *(draft.missing for draft in active if draft.missing)])
+        draws = np.array([draft.random.random(stride) for draft in active])  # (B, T)
         positions = self.positions(active)
         given = positions.allowed.sum(axis=1) == 1  # (B,)
         ids, log_probabilities, state = self._stepper.write(positions, draws, self._rules, state)
@@ -143,14 +147,16 @@ class Writer:
         ended = end in ids
         new = ids[: ids.index(end)] if ended else ids
         draft.add(new, log_probabilities[: len(new)])
+        if draft.missing:
+            draft.missing = self._limits.missing(draft)
         if reached := self._limits.reached(draft, len(new), ended):
             count, reason = reached
             draft.cut(count)
             draft.stop(reason)
         elif ended:
             draft.log_probabilities.append(log_probabilities[len(new)])
-            draft.stop("end")
-        return draft.count - before + (draft.stopped_by == "end")
+            draft.stop("grammar" if draft.missing else "end")
+        return draft.count - before + (draft.stopped_by in ENDED)
 
     def forget(self, draft: Draft) -> None:
         """Drop the tokens that neither the sampler nor the limits look back at."""
@@ -190,7 +196,8 @@ class Writer:
         """Return two masks ``(B, V')``: the ids that have a probability, and those that may come.
 
         A forced id is alone in the second. A model that learned under a grammar never learned how
-        unlikely other ids are, so they have no probability.
+        unlikely other ids are, so they have no probability. END may not come before the least
+        length, unless nothing else may.
         """
         codec = self._run.codec
         possible = np.ones((len(active), self._run.vocab.targets), bool)
@@ -201,6 +208,8 @@ class Writer:
                 allowed[row] = next_mask(codec, draft.tracker)
                 if self._has_grammar:
                     possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)
+            if draft.missing and allowed[row, :-1].any():
+                allowed[row, -1] = False
         return possible, allowed
 
     def _refusal(self, positions: Positions, active: list[Draft], ids: Ids) -> SeqgenError:

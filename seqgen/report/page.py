@@ -96,6 +96,7 @@ NGRAM = 16
 #: Descriptions of ``stopped_by`` in the manifest.
 _ENDINGS = {
     "end": "ended by itself",
+    "grammar": "ended early, because the grammar allowed nothing else",
     "stop": "stopped where it was asked to",
     "length": "stopped at the length limit",
     "time": "stopped at the time limit",

@@ -71,9 +71,17 @@ def test_rare_characters_are_left_out() -> None:
     assert codec.decode(codec.encode("aba")) == "aa"
 
 
-def test_units_count_bytes() -> None:
+def test_units_count_bytes_and_words() -> None:
     codec = CharacterCodec.fit(["aé日🙂"], CharacterOptions())
-    assert codec.units(codec.encode("aé日🙂")) == {"characters": 4.0, "bytes": 10.0}
+    units = codec.units(codec.encode("aé日🙂"))
+    assert units == {"words": 1.0, "characters": 4.0, "bytes": 10.0}
+
+
+@pytest.mark.parametrize("boundary", ["none", "paragraph"])
+@given(text=st.text("ab \n\t\u00a0\u2003"))
+def test_words_are_what_is_between_blanks(text: str, boundary: str) -> None:
+    codec = CharacterCodec.fit(["ab \n\t\u00a0\u2003"], CharacterOptions(boundary=boundary))
+    assert codec.units(codec.encode(text))["words"] == len(text.split())
 
 
 @pytest.mark.parametrize("text", NASTY[1:])

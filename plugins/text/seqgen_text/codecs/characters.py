@@ -69,6 +69,7 @@ class CharacterCodec(TextCodec):
         self._lengths = np.array([len(text) for text in self.vocab], np.int64)
         sizes = [len(text.encode("utf-8", "surrogatepass")) for text in self.vocab]
         self._bytes = np.array(sizes, np.int64)
+        self._blank = np.array([text.isspace() for text in self.vocab], bool)
 
     @classmethod
     def fit(cls, pieces: Iterable[str], options: CharacterOptions) -> Self:
@@ -155,9 +156,11 @@ class CharacterCodec(TextCodec):
         return cls(characters, dropped, options)
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
-        """Count characters and UTF-8 bytes."""
+        """Count words (what is between blanks), characters and UTF-8 bytes."""
         counts = np.bincount(ids, minlength=len(self._bytes))
+        blank = np.append(True, self._blank[ids])  # (N + 1,)
         return {
+            "words": float(np.count_nonzero(blank[:-1] & ~blank[1:])),
             "characters": float(counts @ self._lengths),
             "bytes": float(counts @ self._bytes),
         }

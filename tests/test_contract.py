@@ -20,9 +20,10 @@ def test_the_first_party_domains_are_installed() -> None:
 
 
 @pytest.fixture(autouse=True)
-def few_games(monkeypatch) -> None:
-    """The demo of chess makes its games, more than these checks need."""
+def small_demos(monkeypatch) -> None:
+    """Some demos make their pieces, more than these checks need."""
     monkeypatch.setattr("seqgen_chess.domain.FILES", 1)
+    monkeypatch.setattr("seqgen_speech.demo.SENTENCES", 12)
 
 
 @pytest.mark.parametrize("check", [c for name in DOMAINS for c in domain_checks(name)], ids=str)

@@ -1,4 +1,4 @@
-"""Sound files: formats, faults of files, texts beside recordings, the codec of samples."""
+"""Sound files: formats, faults of files, texts beside recordings."""
 
 import struct
 from pathlib import Path
@@ -6,10 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 from seqgen_speech import sound as sounds
-from seqgen_speech.codecs.mulaw import AMPLITUDES, SILENCE, MulawCodec, MulawOptions, levels_of
 from seqgen_speech.domain import Speech
 from seqgen_speech.sound import Sound
 
@@ -232,35 +229,3 @@ def test_a_table_of_another_form_has_no_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(100))
     (tmp_path / "metadata.csv").write_text("name,year\na,1999\n")
     assert read(path).text == ""
-
-
-def test_levels_are_symmetric_and_silence_is_zero() -> None:
-    assert AMPLITUDES[SILENCE] == 0 and (np.diff(AMPLITUDES) > 0).all()
-    np.testing.assert_array_equal(AMPLITUDES[1:][::-1], -AMPLITUDES[1:])
-    assert levels_of(np.zeros(3, np.float32)).tolist() == [SILENCE] * 3
-
-
-@given(st.lists(st.integers(0, 255), max_size=50))
-def test_levels_are_kept_exactly(ids: list[int]) -> None:
-    codec = MulawCodec(MulawOptions())
-    sound = codec.decode(np.array(ids, np.int64))
-    assert codec.encode(sound).tolist() == ids
-    # 16 bits are enough for 256 levels.
-    rounded = np.round(sound.samples * 32_767) / 32_767
-    assert levels_of(rounded.astype(np.float32)).tolist() == ids
-
-
-@given(st.floats(-1, 1, width=32))
-def test_a_sample_gets_the_nearest_level(sample: float) -> None:
-    [level] = levels_of(np.float32([sample]))
-    error = abs(AMPLITUDES[level] - sample)
-    assert error <= 0.0225 * abs(sample) + 1e-4 or level == 255
-    assert error <= 0.045
-
-
-def test_recordings_of_another_rate_are_resampled() -> None:
-    codec = MulawCodec(MulawOptions(rate=4000))
-    ids = codec.encode(Sound(tone(16_000, 16_000), 16_000))
-    assert len(ids) == 4000
-    assert codec.decode(ids).rate == 4000 and codec.units(ids)["seconds"] == 1.0
-    assert codec.place(ids, 2000) == "second 0.500"

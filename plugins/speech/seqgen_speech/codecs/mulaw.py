@@ -1,25 +1,38 @@
-"""The codec `mulaw`: one token per sample, of 256 levels."""
+"""The codec `mulaw`: one token per sample, of 256 levels, as the difference from a prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.plugin import Codec, Ids, Within, check_fields
+from seqgen_speech.codecs.predictor import ERROR, FULL, State, new_state, predicted, push
 from seqgen_speech.sound import Sound
 
 #: Levels of a sample, and the one of silence.
 LEVELS, SILENCE = 256, 128
 
-#: The amplitude ``(256,)`` of each level: mu-law with mu = 255, symmetric around `SILENCE`.
-_STEPS = (np.arange(LEVELS) - SILENCE) / SILENCE
-AMPLITUDES: NDArray[np.float32] = (
-    np.sign(_STEPS) * (np.power(256.0, np.abs(_STEPS)) - 1) / 255
-).astype(np.float32)
+
+def _amplitude(level: NDArray[Any]) -> NDArray[Any]:
+    """Return the amplitude of a level on the scale of mu-law with mu = 255, at most `FULL`."""
+    step = (level - SILENCE) / SILENCE
+    amplitude: NDArray[Any] = np.sign(step) * (np.power(256.0, np.abs(step)) - 1) / 255 * FULL
+    return amplitude
+
+
+#: The amplitude ``(256,)`` of each level, and the limits ``(255,)`` between levels. They are
+#: rounded, so that they are the same on every machine.
+AMPLITUDES = np.round(_amplitude(np.arange(LEVELS)))
+LIMITS = np.round(8 * _amplitude(np.arange(LEVELS - 1) + 0.5)) / 8
+
+#: Values of the features: the level that is predicted, in steps of 4, and the mean error of the
+#: last predictions in levels, in steps of half an octave.
+PREDICTIONS, ERRORS = 64, 24
 
 
 @dataclass(frozen=True)
@@ -36,12 +49,15 @@ class MulawOptions:
 class MulawCodec(Codec):
     """One token per sample: its level on a logarithmic scale of 256 (mu-law).
 
-    Levels are kept exactly. Encoding rounds each sample to the nearest level on that scale, with
-    an error of about 2 % of a loud sample, and drops the text. Nothing is learned.
+    A token says how far the level is from the one that a linear predictor expects after the samples
+    before (`seqgen_speech.codecs.predictor`). That is a bijection: levels are kept exactly, and
+    probabilities of tokens are those of levels. Encoding rounds each sample to the nearest level,
+    with an error of about 2 % of a loud sample, and drops the text. Nothing is learned.
     """
 
     options_type: ClassVar[type[Any]] = MulawOptions
     vocab = tuple(f"{level - SILENCE:+}" for level in range(LEVELS))
+    feature_sizes = (PREDICTIONS, ERRORS)
 
     def __init__(self, options: MulawOptions) -> None:
         self.options = options
@@ -52,12 +68,16 @@ class MulawCodec(Codec):
         return cls(options)
 
     def encode(self, piece: Sound) -> Ids:
-        """Return the level ``(N,)`` of each sample."""
-        return levels_of(piece.at(self.options.rate).samples)
+        """Return the difference ``(N,)`` of each sample's level from the predicted one."""
+        ids = levels_of(piece.at(self.options.rate).samples)
+        _differences(new_state(), ids)
+        return ids
 
     def decode(self, ids: Ids) -> Sound:
-        """Return the sound of levels ``(N,)``."""
-        return Sound(AMPLITUDES[np.asarray(ids, np.int64)], self.options.rate)
+        """Return the sound of any ids ``(N,)``."""
+        amplitudes = np.empty(len(ids))
+        _follow(new_state(), np.asarray(ids, np.int64), amplitudes, _rows(0))
+        return Sound((amplitudes / FULL).astype(np.float32), self.options.rate)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: all is in the options."""
@@ -68,6 +88,32 @@ class MulawCodec(Codec):
         """Rebuild the codec."""
         return cls(options)
 
+    def features(self, ids: Ids) -> NDArray[np.int64]:
+        """Return the predicted level and the mean error of the last predictions ``(N + 1, 2)``."""
+        rows = _rows(len(ids) + 1)
+        _follow(new_state(), np.asarray(ids, np.int64), np.empty(len(ids)), rows)
+        return rows
+
+    def tracker(self, condition: Any = None) -> MulawTracker:
+        """Return a tracker of the features; any level may follow any other.
+
+        Raises
+        ------
+        DataError
+            If there is a condition.
+        """
+        if condition is not None:
+            super().tracker(condition)
+        return MulawTracker()
+
+    def continuation(self, ids: Ids, start: int) -> Ids:
+        """Return the rest as a piece of its own, with predictions that begin there."""
+        amplitudes = np.empty(len(ids))
+        _follow(new_state(), np.asarray(ids, np.int64), amplitudes, _rows(0))
+        rest = _levels(amplitudes[start:])
+        _differences(new_state(), rest)
+        return rest
+
     def place(self, ids: Ids, position: int) -> str:
         """Return a position in seconds."""
         return f"second {position / self.options.rate:.3f}"
@@ -77,8 +123,86 @@ class MulawCodec(Codec):
         return {"samples": float(len(ids)), "seconds": len(ids) / self.options.rate}
 
 
+class MulawTracker:
+    """Follows the predictor while samples are written."""
+
+    def __init__(self) -> None:
+        self._state, self._row = new_state(), _rows(1)
+        _describe(self._state, self._row[0])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MulawTracker:
+        other = MulawTracker.__new__(MulawTracker)
+        other._state, other._row = self._state.copy(), self._row.copy()
+        return other
+
+    def features(self) -> Sequence[int]:
+        """Return the row of `MulawCodec.features` for the next sample."""
+        row: list[int] = self._row[0].tolist()
+        return row
+
+    def allowed(self) -> None:
+        """Allow everything."""
+
+    def forced(self) -> None:
+        """Force nothing."""
+
+    def push(self, token: int) -> None:
+        """Add a sample."""
+        _advance(self._state, token)
+        _describe(self._state, self._row[0])
+
+
 def levels_of(samples: NDArray[np.float32]) -> Ids:
-    """Return the level ``(N,)`` of each of samples ``(N,)``."""
-    compressed = np.sign(samples) * np.log1p(255 * np.abs(samples, dtype=np.float64)) / np.log(256)
-    levels = np.round(SILENCE * compressed).astype(np.int64) + SILENCE
-    return np.asarray(levels.clip(0, LEVELS - 1))
+    """Return the level ``(N,)`` of each of samples ``(N,)`` from -1 to 1."""
+    return _levels(samples.astype(np.float64) * FULL)
+
+
+def _levels(amplitudes: NDArray[np.float64]) -> Ids:
+    return np.searchsorted(LIMITS, amplitudes).astype(np.int64)
+
+
+def _rows(count: int) -> NDArray[np.int64]:
+    return np.zeros((count, 2), np.int64)
+
+
+@compiled
+def _differences(state: State, levels: Ids) -> None:
+    """Replace levels ``(N,)`` by their differences from the predicted ones."""
+    for position in range(len(levels)):
+        prediction = predicted(state)
+        level = levels[position]
+        levels[position] = (level - np.searchsorted(LIMITS, prediction) + SILENCE) % LEVELS
+        push(state, AMPLITUDES[level], prediction)
+
+
+@compiled
+def _follow(state: State, ids: Ids, amplitudes: NDArray[np.float64], rows: Ids) -> None:
+    """Set the amplitude ``(N,)`` of each id, and the features ``(N + 1, 2)`` if there is room."""
+    for position in range(len(ids)):
+        if len(rows):
+            _describe(state, rows[position])
+        amplitudes[position] = _advance(state, ids[position])
+    if len(rows):
+        _describe(state, rows[len(ids)])
+
+
+@compiled
+def _advance(state: State, token: int) -> float:
+    """Update a state with an id, and return its amplitude."""
+    prediction = predicted(state)
+    level = (token + np.searchsorted(LIMITS, prediction) - SILENCE) % LEVELS
+    push(state, AMPLITUDES[level], prediction)
+    return float(AMPLITUDES[level])
+
+
+@compiled
+def _describe(state: State, row: NDArray[np.int64]) -> None:
+    """Set the features ``(2,)`` of the next position."""
+    level = int(np.searchsorted(LIMITS, predicted(state)))
+    row[0] = level // (LEVELS // PREDICTIONS)
+    # The distance between two levels, there and in silence.
+    step = (AMPLITUDES[min(level + 1, LEVELS - 1)] - AMPLITUDES[max(level - 1, 0)]) / 2
+    ratio, octave = (state[ERROR] / step) ** 2, 0
+    while ratio > 2.0**-6 and octave < ERRORS - 1:
+        ratio, octave = ratio / 2, octave + 1
+    row[1] = octave

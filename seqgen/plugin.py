@@ -294,6 +294,16 @@ class Codec(Protocol):
         """Return the ids ``(N,)`` from `start` as a complete piece, such as with its key first."""
         return ids[start:]
 
+    def beginnings(self, ids: Ids) -> Ids:
+        """Return rising positions ``(P,)`` inside a piece ``(N,)`` where a piece could begin too.
+
+        Such as paragraphs of a book. Training on long pieces begins anew at some of them, so that
+        the model learns to begin; `continuation` gives what then comes. By default there are none.
+        """
+        import numpy as np
+
+        return np.zeros(0, np.int64)
+
     def text_stream(self) -> Callable[[int], str] | None:
         """Return a function from the next id to the text it adds: ``self.vocab.__getitem__``.
 

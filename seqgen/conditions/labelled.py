@@ -211,6 +211,12 @@ class LabelledCodec(Codec):
         rest = self.codec.continuation(self.payload(ids), self._after(ids, start))
         return np.concatenate([ids[: self.header_fields.length(ids)], rest])
 
+    def beginnings(self, ids: Ids) -> Ids:
+        """Return those of the piece without the header."""
+        found = self.codec.beginnings(self.payload(ids))
+        is_payload = np.diff(self._places(ids)) > 0  # (N,)
+        return np.flatnonzero(is_payload)[found] if len(found) else found
+
     def text_stream(self) -> Callable[[int], str] | None:
         """Return the codec's function; label tokens add no text."""
         typed = self.codec.text_stream()

@@ -17,8 +17,10 @@ from seqgen.conformance.subject import (
     fitted,
     random_ids,
 )
+from seqgen.data.lanes import codec_rows
 from seqgen.errors import DataError
 from seqgen.plugin import Codec
+from seqgen.plugins.checks import checked_beginnings
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
@@ -177,6 +179,21 @@ def continues_pieces(subject: Subject, folder: Path) -> None:
             codec.decode(kept)
 
 
+def begins_inside_pieces(subject: Subject, folder: Path) -> None:
+    """Places where a piece could begin rise, lie inside it, and have features and masks."""
+    codec = subject.codec
+    some = False
+    for ids in [*subject.ids, *random_ids(codec)]:
+        found = checked_beginnings(codec, codec.beginnings(ids), len(ids))
+        for position in found[:5].tolist():
+            some = True
+            kept = codec.continuation(ids, position)
+            assert (kept < len(codec.vocab)).all()
+            codec_rows(codec, kept)
+    if not some:
+        raise NothingToCheck("no piece has a place inside where a piece could begin")
+
+
 def shows_text_as_it_comes(subject: Subject, folder: Path) -> None:
     """The texts of single ids join to the text of all of them."""
     if subject.codec.text_stream() is None:
@@ -201,5 +218,6 @@ PROMISES: tuple[Promise, ...] = (
     augments_within_its_vocabulary,
     recognises_variations,
     continues_pieces,
+    begins_inside_pieces,
     shows_text_as_it_comes,
 )

@@ -49,6 +49,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "augments_within_its_vocabulary": ((), ("augment",)),
     "recognises_variations": ((), ("passages", "augment")),
     "continues_pieces": ((), ("continuation",)),
+    "begins_inside_pieces": ((), ("beginnings", "continuation")),
     "shows_text_as_it_comes": ((), ("text_stream", "decode")),
     "has_features_in_range": ((), ("features",)),
     "has_features_of_the_past": ((), ("features",)),

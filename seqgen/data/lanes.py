@@ -10,6 +10,8 @@ Comes from: `seqgen.data.corpus`. Next: `seqgen.data.batches` cuts lanes into wi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,11 +21,15 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.grammar import Masks
 from seqgen.plugin import Codec, Ids
-from seqgen.plugins.checks import checked_features, checked_masks
+from seqgen.plugins.checks import checked_beginnings, checked_features, checked_masks
 from seqgen.vocab import Vocab
 
 #: A target without a loss: the value that PyTorch's cross-entropy ignores by default.
 IGNORE = -100
+
+#: Training begins anew inside long pieces once for so many tokens: often enough to learn how pieces
+#: begin, and seldom enough that the loss stays the same (docs/history.md).
+BEGIN_EVERY = 2048
 
 #: Epoch, number of the segment in the lane's share, and number of steps read in the segment.
 Place: TypeAlias = tuple[int, int, int]
@@ -200,32 +206,91 @@ class Lane:
 
 
 class _Opened:
-    """The steps of one segment and a final END, cut when they are needed.
+    """The steps of one segment, cut when they are needed.
+
+    In training a long piece also begins at some of the places that `Codec.beginnings` offers. There
+    the segment is divided: the state is reset, and START and the rest of the piece follow.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    segment : Segment
+    rng : Generator, optional
+        Draws the augmentation and the beginnings; without it there are none.
+    """
+
+    def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
+        codec, raw = corpus.codec, corpus.piece(segment.piece)
+        # Slices of a plain array are several times as fast as those of a memory map.
+        ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
+        # An augmentation may change the length: read the same share of the piece.
+        share = len(ids) / len(raw)
+        start, stop = round(segment.start * share), round(segment.stop * share)
+        begins = np.zeros(0, np.int64) if rng is None else _begins(codec, ids, start, stop, rng)
+        # Step 0 reads START, step i the id i - 1; row i of the codec belongs to step i.
+        first = 0 if start == 0 else start + 1
+        ends = [*begins.tolist(), max(stop + 1, first)]
+        self._parts = [_Part(corpus, ids, first, ends[0])]
+        for low, high in pairwise(ends):
+            again = codec.continuation(ids[:high], low)
+            # END is no id: its step comes after the last one.
+            self._parts.append(_Part(corpus, again, 0, len(again) + (high > len(ids))))
+        self._ends = np.cumsum([len(part) for part in self._parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def cut(self, low: int, high: int) -> Steps:
+        """Return steps ``low .. high`` of this segment."""
+        found = []
+        first, last = np.searchsorted(self._ends, [low, high - 1], side="right").tolist()
+        for number in range(first, last + 1):
+            part = self._parts[number]
+            before = int(self._ends[number]) - len(part)
+            found.append(part.cut(max(low - before, 0), min(high - before, len(part))))
+        return joined(found)
+
+
+class _Part:
+    """The steps ``first .. end`` of a piece ``(N,)`` and a final END, cut when they are needed.
 
     Without features and masks a piece may have any length: only the cut part of the memory map is
     read.
     """
 
-    def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
-        codec, raw = corpus.codec, corpus.piece(segment.piece)
-        self._corpus = corpus
-        # Slices of a plain array are several times as fast as those of a memory map.
-        self._ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
-        self._rows = codec_rows(codec, self._ids)
-        # An augmentation may change the length: read the same share of the piece.
-        share = len(self._ids) / len(raw)
-        start, stop = round(segment.start * share), round(segment.stop * share)
-        # Step 0 reads START, step i the id i - 1; row i of the codec belongs to step i.
-        self._first = 0 if start == 0 else start + 1
-        self._end = max(stop + 1, self._first)
+    def __init__(self, corpus: Corpus, ids: NDArray[Any], first: int, end: int) -> None:
+        self._corpus, self._ids = corpus, ids
+        self._first, self._end = first, end
+
+    @cached_property
+    def _rows(self) -> CodecRows:
+        return codec_rows(self._corpus.codec, self._ids)
 
     def __len__(self) -> int:
         return self._end - self._first + 1
 
     def cut(self, low: int, high: int) -> Steps:
-        """Return steps ``low .. high`` of this segment."""
+        """Return steps ``low .. high`` of this part."""
         first, end = self._first + low, min(self._first + high, self._end)
         inputs, targets = piece_steps(self._corpus.vocab, self._ids, first, end)
         steps = Steps(inputs, targets, *self._rows.cut(first, end))
         missing = high - low - len(inputs)
         return joined([steps, forgetting(self._corpus, missing)]) if missing else steps
+
+
+def _begins(
+    codec: Codec, ids: NDArray[Any], start: int, stop: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw where the segment ``start .. stop`` of a piece ``(N,)`` begins anew.
+
+    With the beginning of the piece there is one for each `BEGIN_EVERY` tokens on average, if the
+    codec offers as many.
+    """
+    if len(ids) <= BEGIN_EVERY:
+        return np.zeros(0, np.int64)
+    wanted = int((stop - start) / BEGIN_EVERY + rng.random()) - (start == 0)
+    if wanted < 1:
+        return np.zeros(0, np.int64)
+    offered = checked_beginnings(codec, codec.beginnings(ids), len(ids))
+    inside = offered[(offered > start + 1) & (offered < stop)]
+    return np.sort(rng.choice(inside, min(wanted, len(inside)), replace=False))

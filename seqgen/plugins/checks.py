@@ -78,6 +78,22 @@ def checked_ids(codec: Codec, ids: Any) -> Ids:
     return array.astype(np.int64, copy=False)
 
 
+def checked_beginnings(codec: Codec, positions: Any, count: int) -> Ids:
+    """Return the positions ``(P,)`` where a piece of `count` ids could begin too.
+
+    Raises
+    ------
+    PluginError
+        If they do not rise, or are not inside the piece.
+    """
+    array = np.asarray(positions)
+    if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
+        raise _fault(codec, "beginnings", "as whole numbers in one row", _shown(array))
+    if len(array) and not (array[0] > 0 and array[-1] < count and (np.diff(array) > 0).all()):
+        raise _fault(codec, "beginnings", f"that rise from 1 to {count - 1}", f"{array[:5]} ...")
+    return array.astype(np.int64, copy=False)
+
+
 def checked_features(codec: Codec, rows: Any, count: int) -> Ids:
     """Return features ``(count, K)`` as int64.
 
@@ -223,6 +239,7 @@ _GIVERS = {
     "features": "features",
     "masks": "masks",
     "rows of masks": "masks",
+    "beginnings": "beginnings",
     "a mask": "tracker",
     "a forced token": "tracker",
 }

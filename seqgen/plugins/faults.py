@@ -79,6 +79,7 @@ RULES = {
         for name in (
             "augment",
             "continuation",
+            "beginnings",
             "features",
             "masks",
             "units",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
+
+#: Fewest tokens for each paragraph of a text in which paragraphs are its beginnings.
+FEWEST = 10_000
 
 
 class TextCodec(Codec):
@@ -23,6 +28,32 @@ class TextCodec(Codec):
     def decode(self, ids: Ids) -> str:
         """Return the text that `text_stream` shows."""
         return "".join(map(self.text_stream(), np.asarray(ids).tolist()))
+
+    @cached_property
+    def _line_ends(self) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+        """How many newlines end the name of each token, at most two; whether it has only those; and
+        whether it begins with a blank. What adds newlines is named by its text.
+        """
+        ends = [min(len(name) - len(name.rstrip("\n")), 2) for name in self.vocab]
+        only = [name.strip("\n") == "" for name in self.vocab]
+        blank = [name[:1].isspace() for name in self.vocab]
+        return np.array(ends, np.int8), np.array(only), np.array(blank)
+
+    def beginnings(self, ids: Ids) -> Ids:
+        """Return where paragraphs begin: after an empty line, without indentation.
+
+        In a text with few of these (`FEWEST`), lines begin there.
+        """
+        ends, only, blank = self._line_ends
+        if len(ids) < 2:
+            return np.zeros(0, np.int64)
+        before = ends[ids[:-1]]  # (N - 1,), of the token before each position from 1 on
+        is_second = np.append(False, only[ids[1:-1]] & (before[1:] == 1) & (before[:-1] > 0))
+        begins = ~blank[ids[1:]]
+        found = np.flatnonzero(((before == 2) | is_second) & begins)
+        if len(found) * FEWEST < len(ids):
+            found = np.flatnonzero((before > 0) & ~only[ids[1:]])
+        return found + 1
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the line number."""

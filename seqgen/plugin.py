@@ -27,8 +27,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
-import pluggy
-
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.conditions.labels import Labelled as Labelled
@@ -39,6 +37,7 @@ from seqgen.listener import Report as Report
 from seqgen.metric import Metric as Metric
 from seqgen.note import Note as Note
 from seqgen.options import NoOptions as NoOptions
+from seqgen.plugins.hooks import hookimpl as hookimpl
 from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
 from seqgen.plugins.specs import DomainSpec as DomainSpec
 from seqgen.plugins.specs import ListenerSpec as ListenerSpec
@@ -58,30 +57,8 @@ Ids: TypeAlias = "NDArray[np.int64]"
 #: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 2
 
-#: Entry-point groups of plugins: of domains, of architectures, and of listeners.
-GROUP, ARCHITECTURE_GROUP, EVENTS_GROUP = "seqgen", "seqgen.architectures", "seqgen.events"
-
 #: A piece has the plugin's own type; the core never looks inside.
 Piece: TypeAlias = Any
-
-hookspec = pluggy.HookspecMarker("seqgen")
-hookimpl = pluggy.HookimplMarker("seqgen")
-
-
-class Hooks:
-    """The hooks of a plugin module; it implements one for each group of its entry points."""
-
-    @hookspec
-    def seqgen_domains(self) -> Iterable[DomainSpec]:  # type: ignore[empty-body]
-        """Return the domains of this module; each is named like one of its entry points."""
-
-    @hookspec
-    def seqgen_architectures(self) -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
-        """Return the architectures of this module; each is named like one of its entry points."""
-
-    @hookspec
-    def seqgen_events(self) -> Iterable[ListenerSpec]:  # type: ignore[empty-body]
-        """Return the listeners of this module; each is named like one of its entry points."""
 
 
 class Domain(Protocol):
@@ -117,6 +94,13 @@ class Domain(Protocol):
         DataError
             If nothing in the file can be read; `prepare` skips the file and lists the message.
         """
+
+    def choose_reading(self, files: Sequence[Path], options: Any) -> tuple[Any, str]:
+        """Return the options for reading a corpus, and a reason such as "pieces: each line".
+
+        Called once, before `read`. By default nothing is chosen, and the reason is "".
+        """
+        return options, ""
 
     def companions(self, path: Path) -> Iterable[Path]:
         """Return files that `read` opens with this one, such as a drawing's text; none by default.
@@ -295,14 +279,11 @@ class Codec(Protocol):
         return ids[start:]
 
     def beginnings(self, ids: Ids) -> Ids:
-        """Return rising positions ``(P,)`` inside a piece ``(N,)`` where a piece could begin too.
+        """Return where a piece could begin too, such as at paragraphs: positions ``(P,)``, rising.
 
-        Such as paragraphs of a book. Training on long pieces begins anew at some of them, so that
-        the model learns to begin; `continuation` gives what then comes. By default there are none.
+        Training on long pieces begins anew at some, with `continuation`. By default none.
         """
-        import numpy as np
-
-        return np.zeros(0, np.int64)
+        return ids[:0]
 
     def text_stream(self) -> Callable[[int], str] | None:
         """Return a function from the next id to the text it adds: ``self.vocab.__getitem__``.

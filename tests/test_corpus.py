@@ -73,7 +73,7 @@ def test_a_large_file_gives_the_same_bytes_however_it_is_read(
 
 
 def test_a_source_is_a_file_and_which_of_its_pieces(verses: Path, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 300)
     path = tmp_path / "large.txt"
     path.write_text(large_text(900))
     corpus = seqgen.prepare("text", [path, verses], tmp_path / "corpus", jobs=1)
@@ -85,7 +85,7 @@ def test_a_source_is_a_file_and_which_of_its_pieces(verses: Path, tmp_path, monk
 
 
 def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 300)
     monkeypatch.setattr("seqgen_text.files.decoding.CHUNK", 100)
     (tmp_path / "large.txt").write_bytes(large_text(900).encode() + b"\xff")
     corpus = seqgen.prepare("text", [tmp_path])
@@ -95,7 +95,7 @@ def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None
 
 
 def test_memory_does_not_grow_with_a_file(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 2**18)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 2**18)
     monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 2**20)
     peaks = []
     for size in (6_000_000, 30_000_000):
@@ -124,7 +124,7 @@ def test_small_pieces_leave_little_in_memory(corpus: Corpus, tmp_path: Path) -> 
 
 
 def test_progress_moves_within_a_file(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 300)
     monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", 0)
     (tmp_path / "large.txt").write_text(large_text(3_000))
     told: list[tuple[str, int, int]] = []
@@ -375,7 +375,7 @@ def test_a_codec_that_cannot_be_fitted_names_its_plugin(verses: Path, monkeypatc
 def test_another_format_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     info = json.loads((corpus.folder / "corpus.json").read_text())
     (tmp_path / "corpus.json").write_text(json.dumps(info | {"format": 99}))
-    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 4"):
+    with pytest.raises(CorpusError, match="format 99, this seqgen reads format 5"):
         Corpus(tmp_path)
     with pytest.raises(CorpusError, match="is not a corpus folder"):
         Corpus(tmp_path / "nowhere")

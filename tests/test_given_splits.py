@@ -47,7 +47,7 @@ def test_given_splits_are_exactly_what_was_given(files: Path, tmp_path: Path) ->
         "text", [files / "train"], valid=[files / "valid"], test=[files / "test"]
     )
     assert again.folder == corpus.folder
-    drawn = seqgen.prepare("text", [files])
+    drawn = seqgen.prepare("text", [files], draw_splits=True)
     assert drawn.folder != corpus.folder and "split" not in drawn.info["files"][0]
     swapped = seqgen.prepare("text", [files], valid=[files / "test"], test=[files / "valid"])
     assert swapped.folder != corpus.folder
@@ -99,3 +99,51 @@ def test_held_out_pieces_with_symbols_of_their_own_stay(files: Path) -> None:
     with pytest.raises(CorpusError, match=r"could be used \(split test\)"):
         empty = files / "test" / "empty.txt"
         seqgen.prepare("text", [files / "train"], valid=[files / "valid"], test=[empty])
+
+
+def test_folders_called_so_are_the_splits(files: Path, tmp_path: Path, seqgen_command) -> None:
+    corpus = seqgen.prepare("text", [files])
+    check_given(corpus)
+    said = "splits: given by folders (test and train and valid)"
+    assert said in corpus.info["chosen"]
+    check_given(seqgen.prepare("text", [files / split for split in SPLITS]))
+    (files / "valid").rename(files / "dev")
+    check_given(seqgen.prepare("text", [files]))
+    prepare = ("prepare", "text", files, "--out", tmp_path / "drawn")
+    status, _, err = seqgen_command(*prepare, "--draw-splits")
+    assert status == 0 and "splits" not in err
+    assert seqgen.Corpus(tmp_path / "drawn").info["seed"] == 0
+
+
+@pytest.mark.parametrize("names", ["{}.txt", "ptb.{}.txt", "wiki-{}-1.txt"])
+def test_files_called_so_are_the_splits(names: str, tmp_path: Path) -> None:
+    for split in SPLITS:
+        (tmp_path / names.format(split)).write_text(f"text for {split}")
+    corpus = seqgen.prepare("text", [tmp_path])
+    assert contents(corpus) == {split: [f"text for {split}"] for split in SPLITS}
+    assert "splits: given by file names (test and train and valid)" in corpus.info["chosen"]
+    named = seqgen.prepare("text", sorted(tmp_path.iterdir()))
+    assert contents(named) == contents(corpus)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train.txt", "a.txt", "b.txt", "c.txt"], ""),
+        (["my.train.txt", "your.valid.txt"], ""),
+        (["train.txt", "test.txt"], "nothing is for validation"),
+        (["train/a.txt", "valid/a.txt", "b.txt"], "b.txt is for none of them"),
+        (["train_and_test.txt", "valid.txt"], ""),
+        (["valid.txt", "test.txt"], ""),
+    ],
+)
+def test_splits_are_drawn_where_names_do_not_give_them(
+    names: list[str], said: str, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"text of {name}")
+    corpus = seqgen.prepare("text", [tmp_path])
+    assert corpus.info["seed"] == 0
+    found = [choice for choice in corpus.info["chosen"] if choice.startswith("splits")]
+    assert len(found) == bool(said) and all(said in choice for choice in found)

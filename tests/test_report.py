@@ -15,7 +15,7 @@ def described(tmp_path: Path, monkeypatch) -> Corpus:
     """A corpus of a file in two pieces, one of one piece, a duplicate and a bad file."""
     from seqgen_text.domain import Text
 
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 300)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 300)
     monkeypatch.setattr(
         Text, "describe", lambda self, piece: {"ends": piece.count("\n"), "first": piece[0]}
     )

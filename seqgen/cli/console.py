@@ -133,6 +133,8 @@ def say_corpus(corpus: Corpus) -> None:
     info = corpus.info
     if info["reason"]:
         say(f"chose codec {info['codec']['name']}: {info['reason']}")
+    for choice in info["chosen"]:
+        say(f"chose {choice}")
     tokens = ", ".join(f"{count:,} {split}" for split, count in info["tokens"].items())
     say(
         f"{counted(info['pieces'], 'piece')} as {info['codec']['name']} tokens "

@@ -121,6 +121,7 @@ def _corpus_text(about: dict[str, Any]) -> str:
         f"corpus of {about['domain']}, {about['distribution']} {about['version']}",
         f"codec       {about['codec']['name']} {about['codec']['options']}",
         *([f"chosen for  {about['reason']}"] if about["reason"] else []),
+        *(f"chosen      {choice}" for choice in about["chosen"]),
         *(f"label       {name}: {text}" for name, text in labels.items()),
         f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
         f"pieces      {about['pieces']:,} of {len(about['files']):,} files",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.cli.outputs import check_folder
@@ -26,6 +28,7 @@ def prepare(
     read: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    draw_splits: Annotated[bool, Parameter(negative="")] = False,
     split_label: str = "",
     label: tuple[str, ...] = (),
     weight: tuple[str, ...] = (),
@@ -59,6 +62,8 @@ def prepare(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    draw_splits
+        Draw the splits even if files or their folders are named train, valid and test.
     split_label
         The label that says the split of a piece (train, valid or test), such as a column.
     label
@@ -97,6 +102,7 @@ def prepare(
         label,
         valid=valid,
         test=test,
+        draw_splits=draw_splits,
         split_label=split_label,
         weight=weight,
         seed=seed,
@@ -128,6 +134,7 @@ def prepare_corpus(
     *,
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    draw_splits: bool = False,
     split_label: str = "",
     weight: tuple[str, ...] = (),
     seed: int = 0,
@@ -158,6 +165,7 @@ def prepare_corpus(
             read_options=named_values("--read", read),
             valid=_listed("--valid", valid),
             test=_listed("--test", test),
+            draw_splits=draw_splits,
             labels=parse_labels(label),
             weights=parse_weights(weight),
             split_label=split_label,

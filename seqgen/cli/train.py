@@ -35,6 +35,7 @@ def train(
     label: tuple[str, ...] = (),
     valid: tuple[Path, ...] = (),
     test: tuple[Path, ...] = (),
+    draw_splits: Annotated[bool, Parameter(negative="")] = False,
     split_label: str = "",
     weight: tuple[str, ...] = (),
     start: Annotated[Path | None, Parameter(name="--from")] = None,
@@ -69,6 +70,8 @@ def train(
         be repeated. By default pieces are drawn.
     test
         The same for test.
+    draw_splits
+        Draw the splits even if files or their folders are named train, valid and test.
     split_label
         The label that says the split of a piece (train, valid or test), such as a column.
     weight
@@ -109,12 +112,12 @@ def train(
     before = None if start is None else load(start, training.device)
     world = join()
     stderr.quiet = not world.leads
+    splits: dict[str, Any] = {"valid": valid, "test": test, "split_label": split_label}
     with world.leader_first():
         corpus = _corpus(
             *(domain, paths, codec, codec_option, read, label),
-            valid=valid,
-            test=test,
-            split_label=split_label,
+            **splits,
+            draw_splits=draw_splits,
             weight=weight,
         )
     say_corpus(corpus)
@@ -192,8 +195,8 @@ def _corpus(
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
                 f"{corpus.info['codec']['options']}; leave out --codec, --codec-option, "
-                f"--read, --label, --valid, --test, --split-label and --weight, or prepare another "
-                f"corpus"
+                f"--read, --label, --valid, --test, --draw-splits, --split-label and --weight, or "
+                f"prepare another corpus"
             )
         return corpus
     return prepare_corpus(domain, paths, None, codec, codec_option, read, label, **given)

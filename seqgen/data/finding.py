@@ -16,7 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from seqgen.data.splits import Split
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
@@ -181,24 +180,6 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
             f"it reads {', '.join(found.suffixes)}{unread}{''.join(left_out)}"
         )
     return sources
-
-
-def held_out_files(
-    domain: Domain, found: Announced, paths: Mapping[Split, list[Path]]
-) -> dict[Path, Split]:
-    """Return the split of every file that is held out by name; keys are resolved paths.
-
-    Raises
-    ------
-    CorpusError
-        If a path is no file and no folder of files, or a file is in two splits.
-    """
-    splits: dict[Path, Split] = {}
-    for split, named in paths.items():
-        for file in find_files(domain, found, named).files if named else []:
-            if (other := splits.setdefault(file.resolve(), split)) != split:
-                raise CorpusError(f"{file} is named for {other} and for {split}; choose one")
-    return splits
 
 
 def why_unreadable(path: Path) -> str | None:

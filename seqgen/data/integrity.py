@@ -23,7 +23,7 @@ from seqgen.storage.checked_json import check, parse
 from seqgen.vocab import Vocab
 
 #: Corpora of plugin contract 1 have format 1 or 2.
-FORMAT = 4
+FORMAT = 5
 
 TOKENS, OFFSETS, SEGMENTS, WEIGHTS = ARRAYS = (
     *("tokens.npy", "offsets.npy", "segments.npy", "weights.npy"),
@@ -97,6 +97,7 @@ class Description(TypedDict):
     codec: CodecEntry
     reason: str
     read_options: dict[str, Any]
+    chosen: list[str]
     vocab: list[str]
     vocab_digest: str
     files: list[FileEntry]

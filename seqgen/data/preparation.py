@@ -14,7 +14,7 @@ import json
 import shutil
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled, content_of
 from seqgen.data.corpus import Corpus, CorpusWriter
-from seqgen.data.finding import Sources, find_files, held_out_files, shown
+from seqgen.data.finding import Sources, shown
 from seqgen.data.fitting import (
     described,
     fitted_codec,
@@ -30,9 +30,10 @@ from seqgen.data.fitting import (
     named_codec,
     suggested_codec,
 )
+from seqgen.data.given_splits import by_split, search
 from seqgen.data.integrity import FORMAT
 from seqgen.data.labelling import Census, Labelling, Source
-from seqgen.data.reading import Progress, Reader, read_options_of
+from seqgen.data.reading import Progress, Reader, chosen_reading, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.data.weighing import Weighing, weight_of
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
@@ -61,6 +62,7 @@ def prepare(
     split_label: str = "",
     valid: Iterable[Path | str] = (),
     test: Iterable[Path | str] = (),
+    draw_splits: bool = False,
     seed: Seed = 0,
     jobs: Jobs = -1,
     overwrite: bool = False,
@@ -108,6 +110,9 @@ def prepare(
         Files, and folders to search, to hold out for validation and for test. They may be in the
         folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
         splits, the alphabet comes from all files, and the grammar from training pieces.
+    draw_splits : bool
+        Draw the splits even if all files are in folders called train, valid and test, or named so
+        (`seqgen.data.choosing.named_splits`). By default those are the splits.
     seed : int
         Seed of the split: it decides which pieces are held out.
     jobs : int
@@ -138,14 +143,17 @@ def prepare(
     domain = domain_name(domain)
     implementation, found = load_domain(domain)
     choice = named_codec(implementation, domain, codec, options)
-    reading = read_options_of(implementation, domain, read_options)
     labelling = Labelling(labels, Weighing(weights or {}), split_label)
-    sources, splits = _search(implementation, found, paths, valid, test, split_label)
+    held_out = valid, test, split_label, draw_splits
+    sources, splits, how = search(implementation, found, paths, *held_out)
+    entries = _file_entries(sources, splits)
+    reading, why = chosen_reading(implementation, found, sources.files, read_options)
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
+        "chosen": [reason for reason in (why, how) if reason],
         "seed": None if splits or split_label else seed,
-        "files": _file_entries(sources, splits),
+        "files": entries,
     }
     key = _key(info, implementation, sources, labelling)
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
@@ -158,58 +166,28 @@ def prepare(
     with hold(folder, wait=out is None):
         if (ready := _finished(folder, key)) is not None:
             return ready
-        if out is None and folder.is_dir() and not is_output(folder):
-            # Only seqgen writes in the cache: this is a corpus that lost its description.
-            shutil.rmtree(folder)
-        refuse_existing(folder, marker=CORPUS, overwrite=replace)
+        _make_way(folder, replace, is_cached=out is None)
         readers = {
             split: Reader(implementation, files, jobs, progress, reading, patience, labelling)
-            for split, files in _by_split(sources, splits).items()
+            for split, files in by_split(sources, splits).items()
         }
         sample = map(content_of, readers["train"].sample())
         choice = choice or suggested_codec(implementation, found, options, sample)
         census = Census(labelling)
         fitted = fitted_codec(choice, [*readers.values()], found, census)
-        info |= {"codec": described(choice, fitted), "reason": choice.reason, "key": key}
-        info["labels_left_out"] = census.left_out
+        info |= {"codec": described(choice, fitted), "reason": choice.reason}
+        info |= {"labels_left_out": census.left_out, "key": key}
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
             _store(temporary, readers, fitted, info, split_label)
     return Corpus(folder)
 
 
-def _search(
-    domain: Domain,
-    found: Announced,
-    paths: Iterable[Path | str],
-    valid: Iterable[Path | str],
-    test: Iterable[Path | str],
-    split_label: str,
-) -> tuple[Sources, dict[Path, Split]]:
-    """Return all files to read, and the split of those that are held out by name.
-
-    Raises
-    ------
-    ConfigError
-        If files are held out without files to train on, or for test alone, or a label says the
-        split as well.
-    CorpusError
-        If a companion of another file is held out.
-    """
-    named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
-    if (for_valid or for_test) and not named:
-        raise ConfigError("files are named to hold out, and none to train on; name those as well")
-    if for_test and not for_valid:
-        raise ConfigError(
-            "files are named for test, and none for validation; name some with --valid"
-        )
-    if split_label and for_valid:
-        raise ConfigError("the splits are given twice, by files and by a label; choose one")
-    splits = held_out_files(domain, found, {"valid": for_valid, "test": for_test})
-    sources = find_files(domain, found, [*named, *for_valid, *for_test])
-    for file, others in sources.companions.items():
-        if lost := next((one for one in others if one.resolve() in splits), None):
-            raise CorpusError(f"{lost} is read together with {file}; hold out {file} in its place")
-    return sources, splits
+def _make_way(folder: Path, overwrite: bool, is_cached: bool) -> None:
+    """Remove what is left of a corpus in the cache; refuse a folder that may not be replaced."""
+    if is_cached and folder.is_dir() and not is_output(folder):
+        # Only seqgen writes in the cache: this is a corpus that lost its description.
+        shutil.rmtree(folder)
+    refuse_existing(folder, marker=CORPUS, overwrite=overwrite)
 
 
 def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[str, Any]]:
@@ -219,23 +197,6 @@ def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[s
         split = {"split": splits.get(file.resolve(), "train")} if splits else {}
         entries.append({"name": shown(file), **digests, **split})
     return entries
-
-
-def _by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sources]:
-    """Return the files of each split that has some; all are of "train" if none is held out.
-
-    Raises
-    ------
-    CorpusError
-        If no file is left to train on.
-    """
-    files: dict[Split, list[Path]] = {split: [] for split in SPLITS}
-    for file in sources.files:
-        files[splits.get(file.resolve(), "train")].append(file)
-    if splits and not files["train"]:
-        raise CorpusError("all files are held out; name files to train on as well")
-    parts: dict[Split, Sources] = {"train": replace(sources, files=files.pop("train"))}
-    return parts | {split: Sources(some) for split, some in files.items() if some}
 
 
 def _store(
@@ -347,7 +308,7 @@ def write_corpus(
                 key.update(f"{split} {digest!r} {weight}".encode())
                 splits.append(number)
         info |= {"reason": choice.reason, "skipped": [], "notes": [], "unread": {}}
-        info |= {"labels_left_out": {}, "key": key.hexdigest()}
+        info |= {"chosen": [], "labels_left_out": {}, "key": key.hexdigest()}
         leaders = writer.near_duplicates.leaders(range(len(splits)))
         writer.finish(info, whole(writer.lengths, splits), leaders)
     return Corpus(folder)

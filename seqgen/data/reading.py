@@ -9,7 +9,7 @@ Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` fits a codec 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import islice
@@ -32,11 +32,13 @@ from seqgen.data.one_file import (
     read_whole_file,
 )
 from seqgen.data.workers import share_out
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
+from seqgen.plugins.announcements import Announced
 from seqgen.plugins.deadline import TooLong, within
-from seqgen.plugins.faults import LOG
+from seqgen.plugins.faults import LOG, fault_of
+from seqgen.plugins.guard import guarded
 from seqgen.unknown import OrError
 
 #: Bytes of files that are held in memory at once. A corpus of at most this size stays in memory
@@ -87,6 +89,31 @@ def read_options_of(domain: Domain, name: str, values: Mapping[str, Any] | None 
         If the domain declares them wrongly, or does not know one.
     """
     return options_from(domain.read_options, values or {}, f"read options of {name}")
+
+
+def chosen_reading(
+    domain: Domain, found: Announced, files: Sequence[Path], values: Mapping[str, Any] | None
+) -> tuple[Any, str]:
+    """Return the options of reading, with what the domain chooses for these files, and the reason.
+
+    Raises
+    ------
+    PluginError, ConfigError
+        As `read_options_of`, or if the plugin fails or returns something else.
+    """
+    options = read_options_of(domain, found.name, values)
+    try:
+        with guarded():
+            chosen, reason = domain.choose_reading(files, options)
+        if not isinstance(chosen, type(options)) or not isinstance(reason, str):
+            raise TypeError(f"it must return {type(options).__name__} and a reason")
+    except Exception as error:
+        raise fault_of(error) or PluginError(
+            f"{found.distribution} {found.version} cannot choose how to read these files "
+            f"({reason_of(error)}); tell its authors"
+        ) from error
+    # Names of files may have bytes that are no characters.
+    return chosen, reason.encode("utf-8", "backslashreplace").decode()
 
 
 class Reader:

@@ -19,18 +19,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import pluggy
 
 from seqgen.errors import PluginError, reason_of
-from seqgen.plugin import (
-    ARCHITECTURE_GROUP,
-    CONTRACT,
-    EVENTS_GROUP,
-    GROUP,
-    ArchitectureSpec,
-    DomainSpec,
-    Hooks,
-    ListenerSpec,
-)
+from seqgen.plugin import CONTRACT, ArchitectureSpec, DomainSpec, ListenerSpec
 from seqgen.plugins.faults import distribution_of, note_owner, place_of
 from seqgen.plugins.guard import guarded, guarded_import
+from seqgen.plugins.hooks import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP, Hooks
 
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"

@@ -23,8 +23,8 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
-from seqgen.plugin import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 from seqgen.plugins.guard import Ended
+from seqgen.plugins.hooks import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,6 +91,7 @@ RULES = {
     "learn_grammar": Rule("learn_grammar must take the ids of any pieces and never fail"),
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("preview", "describe", "labels", "metrics")},
+    "choose_reading": Rule("choose_reading must return options and a reason, and never fail"),
     "companions": Rule("companions must work for any path and never fail"),
     "measure_probes": Rule(f"measure_probes {_ANY_PIECE}"),
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),

@@ -105,7 +105,7 @@ def test_a_large_file_comes_in_pieces_that_are_its_text(tmp_path, text, longest,
     path.write_bytes(text.encode())
     whole = path.read_text("utf-8-sig")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqgen_text.domain.LONGEST", longest)
+        patch.setattr("seqgen_text.files.pieces.LONGEST", longest)
         if not whole:
             with pytest.raises(DataError, match="empty"):
                 list(Text().read(path))
@@ -119,7 +119,7 @@ def test_a_large_file_comes_in_pieces_that_are_its_text(tmp_path, text, longest,
 
 
 def test_pieces_of_a_large_file_end_where_paragraphs_or_lines_do(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_text.domain.LONGEST", 10)
+    monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 10)
     path = tmp_path / "large.txt"
     pieces = ["12345\n\n", "12345678\n", "1\n34567890", "12345678\n\n", "123"]
     path.write_text("".join(pieces))
@@ -130,11 +130,11 @@ def test_pieces_of_a_large_file_end_where_paragraphs_or_lines_do(tmp_path, monke
 @given(
     st.text("ab\n日|", max_size=40), st.sampled_from(["|", "||", "\\n", "日\\n"]), st.integers(1, 9)
 )
-def test_a_separator_splits_files_wherever_it_lies(tmp_path, text, separator, chunk) -> None:
+def test_a_delimiter_splits_files_wherever_it_lies(tmp_path, text, delimiter, chunk) -> None:
     path = tmp_path / "records.txt"
     path.write_bytes(text.encode())
-    options = ReadOptions(separator=separator)
-    records = [part for part in text.split(separator.replace("\\n", "\n")) if part]
+    options = ReadOptions(delimiter=delimiter)
+    records = [part for part in text.split(delimiter.replace("\\n", "\n")) if part]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqgen_text.files.decoding.CHUNK", chunk)
         if not records:
@@ -142,7 +142,7 @@ def test_a_separator_splits_files_wherever_it_lies(tmp_path, text, separator, ch
                 list(Text().read(path, options))
             return
         assert list(Text().read(path, options)) == records
-        patch.setattr("seqgen_text.domain.LONGEST", 3)
+        patch.setattr("seqgen_text.files.pieces.LONGEST", 3)
         parts = list(Text().read(path, options))
     assert "".join(parts) == "".join(records) and max(map(len, parts)) <= 3
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import pydoc_data.topics
 import statistics
 import string
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,14 +18,10 @@ from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
+from seqgen_text.files.choosing import choose_pieces
 from seqgen_text.files.decoding import decoded
+from seqgen_text.files.pieces import Form, Kind, split, tidied, typed
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
-
-#: Most characters in a piece; a longer file becomes several pieces.
-LONGEST = 2**23
-
-#: What a separator may contain for characters that are hard to type.
-ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\f", "\f"))
 
 
 @dataclass(frozen=True)
@@ -35,9 +30,12 @@ class ReadOptions:
 
     encoding: str = "utf-8"
     """Encoding of the files, such as latin-1, cp1252 or utf-16."""
-    separator: str = ""
-    """Text between the pieces of a file, such as `<|endoftext|>`, or `\\n` for a piece a line. By
-    default a file is one piece. `\\n`, `\\t` and `\\f` stand for newline, tab and form feed."""
+    piece: Kind = "auto"
+    """What a piece is: a file, a line, a paragraph, a record (a row of a table), a page (between
+    form feeds), or what is between two delimiters; auto looks at the files."""
+    delimiter: str = ""
+    """Text between two pieces, such as `<|endoftext|>`. `\\n`, `\\t` and `\\f` stand for newline,
+    tab and form feed."""
     text: str = ""
     """Column of a table with the text, or several, as in `title,body`; by default `text`, `title`,
     `body` or `content`, or else the column with the longest texts."""
@@ -45,6 +43,11 @@ class ReadOptions:
     """Column of a table with the weight of each row, from 0 to 100."""
     header: Literal["auto", "yes", "no"] = "auto"
     """Whether the first row of a CSV or TSV file has the names of the columns."""
+    normalise: Form = "none"
+    """Unicode form of the texts: `nfc` joins letters and their accents, `nfkc` also replaces
+    characters such as ligatures by plain ones."""
+    trailing: Literal["keep", "strip"] = "keep"
+    """Whether blanks at the ends of lines are kept."""
 
     def __post_init__(self) -> None:
         try:
@@ -55,10 +58,16 @@ class ReadOptions:
                 f"{self.encoding!r}"
             ) from error
 
+        if self.piece == "delimiter" and not self.delimiter:
+            raise ConfigError(
+                "piece=delimiter needs the text between two pieces; give it with --read "
+                "delimiter=TEXT"
+            )
+
     @property
-    def between(self) -> str:
-        """The separator, with the characters that its escapes stand for."""
-        return functools.reduce(lambda text, pair: text.replace(*pair), ESCAPES, self.separator)
+    def kind(self) -> Kind:
+        """What a piece is; naming a delimiter is enough to choose it."""
+        return "delimiter" if self.piece == "auto" and self.delimiter else self.piece
 
     @property
     def columns(self) -> Columns:
@@ -86,30 +95,29 @@ class Text(Domain):
     ) -> Iterator[str | Labelled | DataError]:
         """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
-        Each row of a CSV, TSV or JSON Lines file is a piece (`seqgen_text.files.tables`).
-
-        Another file is one piece, or what is between two separators, unless that is empty. A piece
-        of more than `LONGEST` characters (8 million) is yielded in parts, so a file may exceed
-        memory. It is cut at the last paragraph end, or else the last line end, in the second half
-        of `LONGEST`. Joined, the parts are the piece.
+        By default each row of a CSV, TSV or JSON Lines file is a piece
+        (`seqgen_text.files.tables`), and each other file (`seqgen_text.files.pieces`).
 
         Raises
         ------
         DataError
             If the file is in another encoding or empty, or a table does not have a named column.
         """
-        if (suffix := path.suffix.lower()) in SUFFIXES:
-            # A wrong byte costs only its row.
-            chunks = decoded(path, options.encoding, "surrogateescape")
-            yield from read_table(chunks, suffix, options.columns)
-            return
         is_empty = True
-        for piece in _split(decoded(path, options.encoding), options.between):
-            if piece:
-                is_empty = False
-                yield piece
+        for piece in _pieces(path, options):
+            is_empty = False
+            yield _tidied(piece, options)
         if is_empty:
             raise DataError("the file is empty")
+
+    def choose_reading(
+        self, files: Sequence[Path], options: ReadOptions
+    ) -> tuple[ReadOptions, str]:
+        """Choose what a piece is, if that is open (`seqgen_text.files.choosing`)."""
+        if options.kind != "auto":
+            return options, ""
+        kind, delimiter, reason = choose_pieces(files, options.encoding)
+        return replace(options, piece=kind, delimiter=delimiter), f"pieces: {reason}"
 
     def from_text(self, text: str) -> str:
         """Return the text as `read` returns it: with newlines, without a byte-order mark."""
@@ -146,31 +154,21 @@ class Text(Domain):
         return [*topics, *sources]
 
 
-def _split(chunks: Iterator[str], separator: str) -> Iterator[str]:
-    """Yield the texts between separators, and longer ones than `LONGEST` in parts."""
-    text = ""
-    for chunk in chunks:
-        text += chunk
-        if separator:
-            *whole, text = text.split(separator)
-            yield from (part for each in whole for part in _parts(each))
-        *parts, text = _parts(text)
-        yield from parts
-    yield text
+def _pieces(path: Path, options: ReadOptions) -> Iterator[str | Labelled | DataError]:
+    """Yield the pieces of a file as they are in it."""
+    suffix, kind = path.suffix.lower(), options.kind
+    if kind == "record" or (kind == "auto" and suffix in SUFFIXES):
+        # A wrong byte costs only its row.
+        chunks = decoded(path, options.encoding, "surrogateescape")
+        yield from read_table(chunks, suffix, options.columns)
+    else:
+        yield from split(decoded(path, options.encoding), kind, typed(options.delimiter))
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Cut a text into parts of at most `LONGEST` characters; the last may be empty."""
-    while len(text) > LONGEST:
-        seam = _seam(text)
-        yield text[:seam]
-        text = text[seam:]
-    yield text
-
-
-def _seam(text: str) -> int:
-    """Return where to cut a text that is longer than `LONGEST`."""
-    for end in ("\n\n", "\n"):
-        if (at := text.rfind(end, LONGEST // 2, LONGEST)) >= 0:
-            return at + len(end)
-    return LONGEST
+def _tidied(piece: str | Labelled | DataError, options: ReadOptions) -> str | Labelled | DataError:
+    """Return a piece with its text in the form that the options say."""
+    if isinstance(piece, Labelled):
+        return replace(piece, content=_tidied(piece.content, options))
+    if isinstance(piece, str):
+        return tidied(piece, options.normalise, options.trailing == "strip")
+    return piece

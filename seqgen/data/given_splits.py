@@ -1,0 +1,156 @@
+"""Splits that are given: by files that the user holds out, or by names such as ``train``.
+
+Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` reads the files of each split.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from seqgen.data.finding import Sources, find_files
+from seqgen.data.splits import SPLITS, WORDS, Split
+from seqgen.errors import ConfigError, CorpusError
+from seqgen.plugin import Domain
+from seqgen.plugins.announcements import Announced
+
+
+def search(
+    domain: Domain,
+    found: Announced,
+    paths: Iterable[Path | str],
+    valid: Iterable[Path | str],
+    test: Iterable[Path | str],
+    split_label: str,
+    draw_splits: bool,
+) -> tuple[Sources, dict[Path, Split], str]:
+    """Return all files to read, the split of those that are held out by name, and how it was found.
+
+    Raises
+    ------
+    ConfigError
+        If files are held out without files to train on, or for test alone, or a label says the
+        split as well.
+    CorpusError
+        If a companion of another file is held out.
+    """
+    named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
+    if (for_valid or for_test) and not named:
+        raise ConfigError("files are named to hold out, and none to train on; name those as well")
+    if for_test and not for_valid:
+        raise ConfigError(
+            "files are named for test, and none for validation; name some with --valid"
+        )
+    if split_label and for_valid:
+        raise ConfigError("the splits are given twice, by files and by a label; choose one")
+    splits = _held_out_files(domain, found, {"valid": for_valid, "test": for_test})
+    sources = find_files(domain, found, [*named, *for_valid, *for_test])
+    for file, others in sources.companions.items():
+        if lost := next((one for one in others if one.resolve() in splits), None):
+            raise CorpusError(f"{lost} is read together with {file}; hold out {file} in its place")
+    how = ""
+    if not (splits or split_label or draw_splits):
+        splits, how = named_splits(sources.files, [path for path in named if path.is_dir()])
+    return sources, splits, how
+
+
+def _held_out_files(
+    domain: Domain, found: Announced, paths: Mapping[Split, list[Path]]
+) -> dict[Path, Split]:
+    """Return the split of every file that is held out by name; keys are resolved paths.
+
+    Raises
+    ------
+    CorpusError
+        If a path is no file and no folder of files, or a file is in two splits.
+    """
+    splits: dict[Path, Split] = {}
+    for split, named in paths.items():
+        for file in find_files(domain, found, named).files if named else []:
+            if (other := splits.setdefault(file.resolve(), split)) != split:
+                raise CorpusError(f"{file} is named for {other} and for {split}; choose one")
+    return splits
+
+
+def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[Path, Split], str]:
+    """Return the split of every file, if names give one to each, and how.
+
+    Either each file is in a folder called train, valid or test, or the files of each split are
+    named alike except for such a word, as in ``wiki.train.tokens``. Other words for validation are
+    in `seqgen.data.splits.WORDS`.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    folders : sequence of Path
+        The folders that the user named; what is above them does not count.
+
+    Returns
+    -------
+    splits : dict of Path to Split
+        Keys are resolved paths; empty unless there are files for training and for validation.
+    how : str
+        For the report. Without splits it may say what is missing.
+    """
+    for words_of, how in ((_in_folders, "folders"), (_in_name, "file names")):
+        given = {path: found for path in files if (found := words_of(path, folders))}
+        splits = {path.resolve(): WORDS[word] for path, (word, _) in given.items()}
+        if "train" not in splits.values() or len({*splits.values()}) < 2:
+            continue
+        if len(given) < len(files) / 2 or not _are_alike([*given.values()]):
+            continue
+        words = " and ".join(sorted({word for word, _ in given.values()}))
+        if "valid" not in splits.values():
+            missing = "nothing is for validation"
+        elif other := next((path for path in files if path not in given), None):
+            missing = f"{other.name} is for none of them"
+        else:
+            return splits, f"splits: given by {how} ({words})"
+        why = f"splits: drawn, although {how} give {words}, because {missing}"
+        return {}, f"{why}; name files with --valid and --test"
+    return {}, ""
+
+
+def _in_folders(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
+    """Return the word of a split among the folders of a file, and nothing more."""
+    for folder in folders:
+        if path.is_relative_to(folder):
+            inside = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
+            words = [part for part in inside if part in WORDS] or [folder.name.casefold()]
+            return (words[0], "") if len(words) == 1 and words[0] in WORDS else None
+    return None
+
+
+def _in_name(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
+    """Return the word of a split in the name of a file, and the rest of its path."""
+    parts = re.split(r"([._-])", path.name.casefold())
+    words = [part for part in parts if part in WORDS]
+    if len(words) != 1:
+        return None
+    parts.remove(words[0])
+    return words[0], str(path.parent / "".join(parts))
+
+
+def _are_alike(named: Sequence[tuple[str, str]]) -> bool:
+    """Return whether each split has files with the same names, except for the word of the split."""
+    rests = [{rest for word, rest in named if WORDS[word] == split} for split in SPLITS]
+    return all(rest == rests[0] for rest in rests if rest)
+
+
+def by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sources]:
+    """Return the files of each split that has some; all are of "train" if none is held out.
+
+    Raises
+    ------
+    CorpusError
+        If no file is left to train on.
+    """
+    files: dict[Split, list[Path]] = {split: [] for split in SPLITS}
+    for file in sources.files:
+        files[splits.get(file.resolve(), "train")].append(file)
+    if splits and not files["train"]:
+        raise CorpusError("all files are held out; name files to train on as well")
+    parts: dict[Split, Sources] = {"train": replace(sources, files=files.pop("train"))}
+    return parts | {split: Sources(some) for split, some in files.items() if some}

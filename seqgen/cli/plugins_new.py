@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from seqgen.cli.printing import complain, show
 from seqgen.errors import ConfigError, RunError
 from seqgen.network.architectures import find_architectures
-from seqgen.plugin import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 from seqgen.plugins.discovery import domain_names
+from seqgen.plugins.hooks import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP
 from seqgen.plugins.listeners import find_listeners
 
 #: The template files.

@@ -40,6 +40,9 @@ SHARE_DROPPED = Within(0, 0.99)
 #: The architecture of the core, with a compiled step.
 CORE = "lstm"
 
+#: Number of clusters of rare ids beside the shortlist, with an adaptive output.
+CLUSTERS = 3
+
 #: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
 
@@ -60,6 +63,10 @@ class ModelConfig:
     """Connect the input to every layer, and every layer to the output (Graves 2013)."""
     tied: bool = False
     """Use the token embedding as output weights too (weight tying)."""
+    output: Literal["auto", "full", "adaptive"] = "auto"
+    """Output layer. `adaptive` puts rare tokens into clusters, which is faster for large
+    vocabularies (adaptive softmax, Grave et al. 2017); `full` does not; `auto` chooses by the
+    number of tokens."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
     """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 

@@ -13,7 +13,8 @@ from seqgen.data.lanes import CodecRows, codec_rows
 from seqgen.data.spans import Span, evaluated, spans_of
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation.comparison import reference_pieces
-from seqgen.evaluation.loss import evaluate, target_nats
+from seqgen.evaluation.loss import evaluate
+from seqgen.evaluation.nats import target_nats
 from seqgen.evaluation.ngram import baseline
 from seqgen.evaluation.scoring import score_spans
 from seqgen.network.model import SequenceModel

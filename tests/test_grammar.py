@@ -23,7 +23,8 @@ from seqgen.conformance.trackers import PROMISES as TRACKER_PROMISES
 from seqgen.conformance.trackers import masks_allow_real_pieces, masks_as_it_tracks
 from seqgen.data.batches import FRAMINGS, IGNORE, TrainingStream
 from seqgen.errors import DataError
-from seqgen.evaluation.loss import evaluate, target_nats, under_grammar
+from seqgen.evaluation.loss import evaluate
+from seqgen.evaluation.nats import target_nats, under_grammar
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.grammar import PART, IndexedMasks, packed, packed_in_parts, unpacked
 from seqgen.network.model import SequenceModel

@@ -96,6 +96,7 @@ TORCH = {
     "generation.torch_stepper",
     "evaluation.adaptive",
     "evaluation.loss",
+    "evaluation.nats",
     "evaluation.predictor",
     "evaluation.scoring",
     "training.calibration",

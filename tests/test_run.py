@@ -8,6 +8,7 @@ import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import PluginError, RunError
 from seqgen.run.card import model_card
+from seqgen.run.description import FORMAT
 
 SMALL = ModelConfig(hidden=8, embedding=4)
 
@@ -63,13 +64,13 @@ def test_what_is_no_run_is_refused_by_name(corpus, run, tmp_path: Path) -> None:
         seqgen.load(tmp_path / "untrained")
     shutil.copytree(run.folder, tmp_path / "future")
     info = json.loads((run.folder / "run.json").read_text())
-    (tmp_path / "future" / "run.json").write_text(json.dumps(info | {"format": 7}))
-    with pytest.raises(RunError, match="format 7, this seqgen reads format 5"):
+    (tmp_path / "future" / "run.json").write_text(json.dumps(info | {"format": FORMAT + 1}))
+    with pytest.raises(RunError, match=f"format {FORMAT + 1}, this seqgen reads format {FORMAT}"):
         seqgen.load(tmp_path / "future")
 
 
 def test_a_damaged_description_is_refused(run, tmp_path: Path) -> None:
-    for content in ("[]", "null", "{", '{"format": 5}'):
+    for content in ("[]", "null", "{", f'{{"format": {FORMAT}}}'):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(RunError, match=r"is not a run folder|is damaged"):
             seqgen.load(tmp_path)

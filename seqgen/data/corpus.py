@@ -49,6 +49,9 @@ from seqgen.plugins.checks import mask_width
 from seqgen.plugins.rebuilding import load_codec, load_read_options
 from seqgen.vocab import Vocab
 
+#: Number of ids that are counted at once.
+COUNTED_AT_ONCE = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -139,6 +142,23 @@ class Corpus:
     def slice_of(self, index: int) -> slice:
         """Return the place of a piece among the ids of all pieces."""
         return slice(int(self._offsets[index]), int(self._offsets[index + 1]))
+
+    @cached_property
+    def counts(self) -> Ids:
+        """How often training has each id to predict, END included: int64 ``(V',)``."""
+        counts = np.zeros(self.vocab.targets, np.int64)
+        parts, held = list[NDArray[Any]](), 0
+        for segment in self.segments("train"):
+            part = self.piece(segment.piece)[segment.start : segment.stop]
+            parts.append(part)
+            held += len(part)
+            counts[self.vocab.end] += segment.stop == len(self.piece(segment.piece))
+            if held > COUNTED_AT_ONCE:
+                counts += np.bincount(np.concatenate(parts), minlength=len(counts))
+                parts, held = [], 0
+        return counts + np.bincount(
+            np.concatenate([*parts, []]).astype(np.int64), minlength=len(counts)
+        )
 
     def source(self, index: int) -> str:
         """Return the source of a piece, such as ``book.txt, piece 2``."""

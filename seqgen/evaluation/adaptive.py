@@ -25,7 +25,8 @@ from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, codec_rows, piece_steps
 from seqgen.data.spans import Span
-from seqgen.evaluation.loss import batch_logits, target_nats
+from seqgen.evaluation.loss import batch_choices
+from seqgen.evaluation.nats import nats_of
 from seqgen.evaluation.ngram import LONGEST, NgramModel, count
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.network.layers import State
@@ -239,8 +240,8 @@ def _batch(steps: Steps) -> Batch:
 
 def _token_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor, State]:
     """Return the nats of every target ``(T,)`` of one lane, in double precision, and the state."""
-    logits, targets, allowed, state = batch_logits(model, batch, state)  # (1, T, ...)
-    return target_nats(logits[0].double(), targets[0], allowed[0]), state
+    found, state = batch_choices(model, batch, state)
+    return nats_of(choice.double() for choice in found), state
 
 
 @compiled

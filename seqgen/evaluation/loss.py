@@ -1,9 +1,8 @@
 """The loss: nats of targets, and the one way to measure it on held-out spans.
 
-Training, calibration and `seqgen score` take their nats from `target_nats`. With a grammar
-(`seqgen.plugin.Codec.masks`), allowed ids alone share the probability, as in generation.
-Evaluations read spans side by side with carried state (`read`), so a model has one loss on a text,
-whatever the batch.
+Training, calibration and `seqgen score` take their nats from `seqgen.evaluation.nats`. Evaluations
+read spans side by side with carried state (`read`), so a model has one loss on a text, whatever the
+batch.
 Comes from: `seqgen.data.spans`. Next: `seqgen.training.loop`.
 """
 
@@ -12,18 +11,26 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqgen.data.batches import CARRIED, IGNORE, Batch, Framing, held_out_stream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
+from seqgen.evaluation.nats import (
+    Choice,
+    choices,
+    forgiving,
+    nats_of,
+    permitted,
+    under_grammar,
+)
 from seqgen.grammar import unpacked
 from seqgen.network.layers import State
 from seqgen.network.model import SequenceModel
@@ -34,63 +41,17 @@ LANES, WINDOW = 32, 256
 #: Most logits in memory at once.
 LOGITS = 2**22
 
-#: What each packed byte of a mask adds to the logits of its eight ids (256, 8): 0, or -inf.
-PENALTIES = torch.from_numpy(
-    np.where(unpacked(np.arange(256, dtype=np.uint8)[:, None], 8), 0.0, -np.inf)
-)
 
-
-def target_nats(
-    logits: Tensor, targets: Tensor, allowed: Tensor, reduction: Literal["none", "sum"] = "none"
-) -> Tensor:
-    """Return the nats of every target ``(N,)`` under logits ``(N, V')``, or their sum.
-
-    A target that is `IGNORE` costs nothing, nor does a forced one: the only id that is allowed.
-
-    Parameters
-    ----------
-    logits : Tensor (N, V')
-    targets : int64 Tensor (N,)
-    allowed : uint8 Tensor (N, W)
-        Packed masks; W is 0 without a grammar.
-    reduction : {"none", "sum"}
-    """
-    logits = under_grammar(logits, targets, allowed)
-    return F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction=reduction)
-
-
-def under_grammar(logits: Tensor, targets: Tensor, allowed: Tensor) -> Tensor:
-    """Return logits ``(N, V')`` with -inf for forbidden ids.
-
-    A row whose target is forbidden stays as it is: an infinite loss would hide all others.
-    """
-    if not allowed.shape[1]:
-        return logits
-    # Twice to three times as fast as `masked_fill`: the gradient needs no pass of its own.
-    rows = torch.where(permitted(targets, allowed)[:, None], allowed, 255)  # (N, W)
-    penalties = F.embedding(rows.int(), PENALTIES.to(logits))  # (N, W, 8)
-    return logits + penalties.flatten(1)[:, : logits.shape[1]]
-
-
-def permitted(targets: Tensor, allowed: Tensor) -> Tensor:
-    """Return whether the grammar allows each target, as bool ``(N,)``."""
-    if not allowed.shape[1]:
-        return torch.ones_like(targets, dtype=torch.bool)
-    known = targets.clamp(min=0)  # `IGNORE` is negative
-    found = allowed.gather(1, known[:, None] // 8)[:, 0].long()  # (N,)
-    return (found >> (7 - known % 8) & 1).bool()
-
-
-def batch_logits(
+def batch_tops(
     model: SequenceModel, batch: Batch, state: State | None
 ) -> tuple[Tensor, Tensor, Tensor, State]:
     """Read a batch on the model's device; without a state, begin at the start.
 
     Returns
     -------
-    logits : Tensor (B, T, V')
-    targets : int64 Tensor (B, T)
-    allowed : uint8 Tensor (B, T, W)
+    top : Tensor (T, B, inputs of the output layer)
+    targets : int64 Tensor (T, B)
+    allowed : uint8 Tensor (T, B, W)
     state : State
         After the last step.
     """
@@ -99,8 +60,17 @@ def batch_logits(
         torch.from_numpy(array).to(device)
         for array in (batch.inputs, batch.targets, batch.features, batch.allowed)
     )
-    logits, state = model(inputs, features, state)
-    return logits, targets, allowed, state
+    top, state = model.read(inputs, features, state)
+    return top, targets.transpose(0, 1), allowed.transpose(0, 1), state
+
+
+def batch_choices(
+    model: SequenceModel, batch: Batch, state: State | None
+) -> tuple[list[Choice], State]:
+    """Return the choices of a batch's targets, steps first, and the state after it."""
+    *rows, after = batch_tops(model, batch, state)
+    top, targets, allowed = (row.flatten(0, 1) for row in rows)  # (T B, ...)
+    return choices(model, top, targets, allowed), after
 
 
 def batch_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor, State]:
@@ -108,14 +78,13 @@ def batch_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor
 
     `state` counts only if the batch carries it on.
     """
-    *rows, after = batch_logits(model, batch, state if batch.carried else None)
-    # Steps first, as the network made them: the logits are not copied.
-    logits, targets, allowed = (row.transpose(0, 1).flatten(0, 1) for row in rows)  # (T B, ...)
-    return target_nats(logits, targets, allowed, "sum"), tuple(part.detach() for part in after)
+    found, after = batch_choices(model, batch, state if batch.carried else None)
+    return nats_of(found, "sum"), tuple(part.detach() for part in after)
 
 
-class Predicted(NamedTuple):
-    """Some targets of a group of spans, with the logits that predict them.
+@dataclass(frozen=True)
+class Predicted:
+    """Some targets of a group of spans, with the outputs that predict them.
 
     Attributes
     ----------
@@ -124,27 +93,48 @@ class Predicted(NamedTuple):
     targets : int64 Tensor (N,)
     allowed : uint8 Tensor (N, W)
         Packed masks; W is 0 without a grammar.
-    logits : Tensor (N, V')
+    top : Tensor (N, inputs of the output layer)
+    model : SequenceModel
     """
 
     lanes: NDArray[np.int64]
     targets: Tensor
     allowed: Tensor
-    logits: Tensor
+    top: Tensor
+    model: SequenceModel
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """The choices of which the targets consist."""
+        return choices(self.model, self.top, self.targets, self.allowed)
 
     @property
     def nats(self) -> Tensor:
         """The nats of each target ``(N,)``, in double precision because they are added up."""
-        return target_nats(self.logits, self.targets, self.allowed).double()
+        return nats_of(self.choices).double()
 
     @property
     def permitted(self) -> Tensor:
         """Whether the grammar allows each target, as bool ``(N,)``."""
         return permitted(self.targets, self.allowed)
 
+    def log_probabilities(self) -> Tensor:
+        """Return those of all ids ``(N, V')``, in double precision; forbidden ids have -inf."""
+        possible = None
+        if self.allowed.shape[1]:
+            rows = forgiving(self.targets, self.allowed).cpu().numpy()
+            possible = torch.from_numpy(unpacked(rows, self.model.targets)).to(self.top.device)
+        logits = self.model.predict(self.top, possible).double()
+        return under_grammar(logits, self.targets, self.allowed).log_softmax(-1)
+
     def without_grammar(self) -> Predicted:
         """Return the same with every id allowed."""
-        return self._replace(allowed=self.allowed[:, :0])
+        free = replace(self, allowed=self.allowed[:, :0])
+        if self.model.clusters is None:
+            # The same scores, computed once.
+            [choice] = self.choices
+            free.__dict__["choices"] = [choice._replace(allowed=free.allowed)]
+        return free
 
 
 def read(model: SequenceModel, group: list[Span]) -> Iterator[Predicted]:
@@ -171,7 +161,7 @@ def read(model: SequenceModel, group: list[Span]) -> Iterator[Predicted]:
         step = max(LOGITS // model.targets, 1)
         for first in range(0, len(owners), step):
             part = slice(first, first + step)
-            yield Predicted(owners[part], targets[part], allowed[part], model.predict(top[part]))
+            yield Predicted(owners[part], targets[part], allowed[part], top[part], model)
 
 
 def _side_by_side(model: SequenceModel, rows: list[Steps]) -> Steps:
@@ -262,7 +252,8 @@ def _framed(
             np.concatenate([each.features for each in group]),  # (B, T, K)
             np.concatenate([each.allowed for each in group]),  # (B, T, W)
         )
-        logits, targets, allowed, _ = batch_logits(model, batch, None)
+        rows = batch_tops(model, batch, None)[:3]
+        top, targets, allowed = (row.transpose(0, 1) for row in rows)  # (B, T, ...)
         counted = targets != IGNORE  # (B, T)
         lanes = np.nonzero(batch.targets != IGNORE)[0]
-        yield Predicted(lanes, targets[counted], allowed[counted], logits[counted])
+        yield Predicted(lanes, targets[counted], allowed[counted], top[counted], model)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqgen.data.lanes import codec_rows
 from seqgen.data.spans import Span
-from seqgen.evaluation.loss import grouped, read, under_grammar
+from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 
@@ -64,10 +64,8 @@ class NetworkPredictor:
         rows = [np.empty((len(span), model.targets)) for span in group]
         filled = [0] * len(group)
         for part in read(model, group):
-            logits = part.logits.double()  # (N, V')
-            if self._grammar:
-                logits = under_grammar(logits, part.targets, part.allowed)
-            found = logits.log_softmax(-1).cpu().numpy()
+            shown = part if self._grammar else part.without_grammar()
+            found = shown.log_probabilities().cpu().numpy()  # (N, V')
             for lane in np.unique(part.lanes).tolist():
                 own = found[part.lanes == lane]
                 rows[lane][filled[lane] : filled[lane] + len(own)] = own

@@ -89,7 +89,9 @@ def _steps(
     state = writer.state
     while beam and not writer.is_late():
         positions = writer.positions(beam)
-        logits, state = stepper.read(positions.ids[:, None], positions.features[:, None], state)
+        logits, state = stepper.read(
+            positions.ids[:, None], positions.features[:, None], state, positions.possible
+        )
         possible = np.where(positions.possible, logits, np.float32(-np.inf))
         scores = np.stack([log_softmax(row) for row in possible])  # (B, V')
         so_far = np.array([sum(draft.log_probabilities) for draft in beam])  # (B,)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from seqgen.config import ModelConfig
 from seqgen.generation.fused_step import PANEL, Floats, Network, read_all, write_all
 from seqgen.generation.sampling import Positions, Rules
+from seqgen.network.clusters import check_clusters
 from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
 from seqgen.vocab import Vocab
@@ -42,6 +43,8 @@ class FusedStepper:
         By name, as in the run folder.
     boundaries : sequence of int
         Payload ids that reset the state, as END does.
+    clusters : sequence of int
+        With an adaptive output, the cluster of each id to predict.
     int8 : bool
         Round the recurrent and output weights to 8 bits, with a scale for each unit.
 
@@ -58,27 +61,38 @@ class FusedStepper:
         feature_sizes: Sequence[int],
         weights: Mapping[str, Floats],
         boundaries: Sequence[int] = (),
+        clusters: Sequence[int] = (),
         *,
         int8: bool = False,
     ) -> None:
         self._hidden = config.hidden
         self._room: tuple[Floats, Floats, Floats] | None = None
         self._end, self._targets = vocab.end, vocab.targets
-        self._network = lay_out(config, vocab, feature_sizes, weights, boundaries, int8=int8)
+        self._network = lay_out(
+            config, vocab, feature_sizes, weights, boundaries, clusters, int8=int8
+        )
 
     def start(self, lanes: int) -> Floats:
         """Return zeros: h and c of B sequences, as (2, B, L * padded H)."""
         return _copy(np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32))
 
-    def read(self, ids: Ids, features: Ids, state: Floats) -> tuple[Floats, Floats]:
+    def read(
+        self,
+        ids: Ids,
+        features: Ids,
+        state: Floats,
+        possible: NDArray[np.bool_] | None = None,
+    ) -> tuple[Floats, Floats]:
         """Read all ids, and compute the logits after the last."""
+        if possible is None:
+            possible = np.ones((len(ids), self._targets), bool)
         state = _copy(state)
         x, gates, logits = self._scratch(len(ids))
 
         def read(rows: slice) -> None:
             h, c = state[:, rows]
             room = x[rows], gates[rows], logits[rows]
-            read_all(self._network, ids[rows], features[rows], h, c, *room)
+            read_all(self._network, ids[rows], features[rows], possible[rows], h, c, *room)
 
         _share_out(len(ids), read)
         return logits[:, : self._targets].copy(), state
@@ -138,16 +152,14 @@ def lay_out(
     feature_sizes: Sequence[int],
     weights: Mapping[str, Floats],
     boundaries: Sequence[int],
+    clusters: Sequence[int],
     *,
     int8: bool,
 ) -> Network:
     """Make the tables and panels of a model."""
     compare_arrays(weights, expected(config, vocab, feature_sizes))
     hidden, filled = config.hidden, _fill_up(config.hidden, UNITS)
-    if config.embedding:
-        tokens = weights["embedding.weight"]
-    else:
-        tokens = np.eye(vocab.size, dtype=np.float32)
+    tokens = weights["embedding.weight"] if config.embedding else np.eye(vocab.size, dtype="f4")
     width = tokens.shape[1]
     kinds = range(len(feature_sizes))
     features = [weights[f"features.{kind}.weight"] for kind in kinds]
@@ -173,7 +185,7 @@ def lay_out(
         scales.append(scale)
     output, bias = _output(config, vocab, weights)
     seen = config.layers if config.skip else 1
-    columns = _fill_up(vocab.targets, PANEL)
+    columns = _fill_up(len(bias), PANEL)
     sources = [_filled(part.T, filled, columns) for part in np.split(output, seen, axis=1)]
     panel, scale = _panels(sources, int8)
     lengths = [len(table) for table in tables]
@@ -191,17 +203,30 @@ def lay_out(
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
         tokens=vocab.size,
         seen=seen,
+        clusters=_clusters(config, vocab, clusters),
     )
 
 
 def _output(
     config: ModelConfig, vocab: Vocab, weights: Mapping[str, Floats]
 ) -> tuple[Floats, Floats]:
-    """Return weight (V', inputs) and bias (V',) of the output layer."""
+    """Return weight (V', inputs) and bias (V',) of the output layer; clusters follow the ids."""
     if config.tied:
-        embedding = weights["embedding.weight"][: vocab.targets]
-        return embedding @ weights["project.weight"], weights["output_bias"]
-    return weights["output.weight"], weights["output.bias"]
+        weight, bias = weights["embedding.weight"][: vocab.targets], weights["output_bias"]
+    else:
+        weight, bias = weights["output.weight"], weights["output.bias"]
+    if config.output == "adaptive":
+        weight = np.concatenate([weight, weights["clusters.weight"]])
+        bias = np.concatenate([bias, weights["clusters.bias"]])
+    return weight @ weights["project.weight"] if config.tied else weight, bias
+
+
+def _clusters(config: ModelConfig, vocab: Vocab, clusters: Sequence[int]) -> Ids:
+    """Return the cluster of each id to predict, checked; none if there are no clusters."""
+    if config.output != "adaptive":
+        return np.zeros(0, np.int64)
+    check_clusters(clusters, vocab.targets)
+    return np.array(clusters, np.int64)
 
 
 def _gates(table: Floats, hidden: int, filled: int) -> Floats:

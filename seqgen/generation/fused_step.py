@@ -70,6 +70,8 @@ class Network(NamedTuple):
         V, the number of token rows; the rows of features follow.
     seen : int
         Number of layers that the output layer reads.
+    clusters : int64 array (V',)
+        With an adaptive output, the cluster of each id; otherwise empty.
     """
 
     units: int
@@ -85,6 +87,7 @@ class Network(NamedTuple):
     values: Ids
     tokens: int
     seen: int
+    clusters: Ids
 
 
 @compiled
@@ -104,7 +107,7 @@ def write_all(
     """Read, predict and draw until every lane has ended or the draws are used up."""
     for step in range(draws.shape[1]):
         _advance(network, positions.ids, positions.features, h, c, x, gates)
-        _predict(network, h, x, logits)
+        _predict(network, h, x, positions.possible, logits)
         if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
             return
 
@@ -114,6 +117,7 @@ def read_all(
     network: Network,
     ids: Ids,
     features: Ids,
+    possible: NDArray[np.bool_],
     h: Floats,
     c: Floats,
     x: Floats,
@@ -123,7 +127,7 @@ def read_all(
     """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
     for step in range(ids.shape[1]):
         _advance(network, ids[:, step], features[:, step], h, c, x, gates)
-    _predict(network, h, x, logits)
+    _predict(network, h, x, possible, logits)
 
 
 @compiled
@@ -167,8 +171,13 @@ def _advance(
 
 
 @compiled
-def _predict(network: Network, h: Floats, x: Floats, logits: Floats) -> None:
-    """Compute the logits (B, padded V') from the layers' outputs."""
+def _predict(
+    network: Network, h: Floats, x: Floats, possible: NDArray[np.bool_], logits: Floats
+) -> None:
+    """Compute the logits (B, padded V') from the layers' outputs.
+
+    With clusters they hold among the possible ids (B, V'); scores of clusters follow the ids.
+    """
     hidden, first = network.hidden, network.layers - network.seen
     depth = network.seen * hidden
     columns = logits.shape[1]
@@ -186,6 +195,33 @@ def _predict(network: Network, h: Floats, x: Floats, logits: Floats) -> None:
         row = logits[lane]
         for token in range(columns):
             row[token] = scales[token] * row[token] + network.bias[token]
+        if len(network.clusters):
+            join(row, possible[lane], network.clusters)
+
+
+@compiled
+def join(scores: Floats, possible: NDArray[np.bool_], clusters: Ids) -> None:
+    """Make logits of ids out of scores of ids (V',) and, after them, of clusters, in place.
+
+    The softmax of the logits is the product of two choices: among the shortlist and the clusters,
+    then among the possible ids of a cluster. A cluster without one takes no part.
+    """
+    count = clusters.max()
+    most, sums = np.full(count + 1, np.float32(-np.inf)), np.zeros(count + 1)
+    for token in range(len(clusters)):
+        if possible[token]:
+            most[clusters[token]] = max(most[clusters[token]], scores[token])
+    for token in range(len(clusters)):
+        cluster = clusters[token]
+        if possible[token] and cluster:
+            sums[cluster] += np.exp(scores[token] - most[cluster])
+    for cluster in range(1, count + 1):
+        if sums[cluster]:
+            head = scores[len(clusters) + cluster - 1]
+            sums[cluster] = head - most[cluster] - np.log(sums[cluster])
+    sums[0] = 0.0
+    for token in range(len(clusters)):
+        scores[token] += np.float32(sums[clusters[token]])
 
 
 @compiled

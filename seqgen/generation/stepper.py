@@ -35,13 +35,16 @@ class Stepper(Protocol):
         """Return the state of `count` sequences before their first id."""
         ...
 
-    def read(self, ids: Ids, features: Ids, state: Any) -> tuple[NDArray[np.float32], Any]:
+    def read(
+        self, ids: Ids, features: Ids, state: Any, possible: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float32], Any]:
         """Read ids ``(B, T)`` with features ``(B, T, K)``.
 
         Returns
         -------
         logits : float32 array (B, V')
-            For the id after the last one.
+            For the id after the last one. With an adaptive output they hold among the ids that
+            `possible` (B, V') names, by default all.
         state : object
             After the last id.
         """
@@ -108,7 +111,13 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
         sizes, boundaries = tuple(run.codec.feature_sizes), run.codec.boundaries
         try:
             return FusedStepper(
-                run.model_config, run.vocab, sizes, run.weights, boundaries, int8=int8
+                run.model_config,
+                run.vocab,
+                sizes,
+                run.weights,
+                boundaries,
+                run.clusters,
+                int8=int8,
             )
         except ValueError as error:
             raise RunError(

@@ -36,17 +36,24 @@ class TorchStepper:
         return self._model.start_state(lanes)
 
     @torch.inference_mode()
-    def read(self, ids: Ids, features: Ids, state: State) -> tuple[NDArray[np.float32], State]:
+    def read(
+        self,
+        ids: Ids,
+        features: Ids,
+        state: State,
+        possible: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.float32], State]:
         """Run the model over all ids and return its last logits."""
         ids_there = torch.from_numpy(ids).to(self._device)
         features_there = torch.from_numpy(features).to(self._device)
         if ids.shape[1] == 1 and self._device.type == "cuda":
             graph = self._graph(len(ids), features.shape[2])
-            logits, state = graph.replay(ids_there, features_there, state)
+            top, state = graph.replay(ids_there, features_there, state)
         else:
-            logits, state = self._model(ids_there, features_there, state)
-        last: NDArray[np.float32] = logits[:, -1].float().cpu().numpy()
-        return last, state
+            top, state = self._model.read(ids_there, features_there, state)
+        there = None if possible is None else torch.from_numpy(possible).to(self._device)
+        last = self._model.predict(top[-1], there)  # (B, V')
+        return last.float().cpu().numpy(), state
 
     def write(
         self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: State
@@ -55,7 +62,9 @@ class TorchStepper:
         new = np.full(draws.shape, positions.allowed.shape[1] - 1)
         log_probabilities = np.zeros(draws.shape)
         for step in range(draws.shape[1]):
-            logits, state = self.read(positions.ids[:, None], positions.features[:, None], state)
+            logits, state = self.read(
+                positions.ids[:, None], positions.features[:, None], state, positions.possible
+            )
             if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
                 break
         return new, log_probabilities, state
@@ -93,11 +102,11 @@ class _Graph:
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
             for _ in range(3):
-                model(self._ids, self._features, self._state)
+                model.read(self._ids, self._features, self._state)
         torch.cuda.current_stream(device).wait_stream(stream)
         self._recorded = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._recorded):
-            self._logits, self._next = model(self._ids, self._features, self._state)
+            self._top, self._next = model.read(self._ids, self._features, self._state)
 
     def replay(self, ids: Tensor, features: Tensor, state: State) -> tuple[Tensor, State]:
         """Run the step on these values, of at most B sequences."""
@@ -107,4 +116,4 @@ class _Graph:
         for mine, given in zip(self._state, state, strict=True):
             mine[:, :lanes].copy_(given)
         self._recorded.replay()
-        return self._logits[:lanes], tuple(part[:, :lanes].clone() for part in self._next)
+        return self._top[:, :lanes], tuple(part[:, :lanes].clone() for part in self._next)

@@ -10,17 +10,82 @@ START), E embedding, H hidden units, L layers, K features. Next: `seqgen.trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqgen.config import ModelConfig
+from seqgen.config import CLUSTERS, ModelConfig
 from seqgen.errors import RunError
 from seqgen.network.architectures import load_architecture
 from seqgen.network.layers import State, build
 from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
+
+
+class Part(NamedTuple):
+    """Some rows of the output layer: weight (rows, D) and bias (rows,)."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Return the scores (..., rows) for inputs (..., D)."""
+        return F.linear(inputs, *self)
+
+
+class Clusters(nn.Linear):
+    """The scores of clusters of rare ids (`seqgen.network.clusters`).
+
+    Parameters
+    ----------
+    of : sequence of int
+        The cluster of each of the V' ids; 0 is the shortlist.
+    inputs : int
+        D, the width of what the scores are computed from.
+
+    Attributes
+    ----------
+    of, order, places : int64 Tensor (V',)
+        The cluster of each id; the ids, cluster by cluster; the place of each id in its cluster.
+    sizes : list of int
+        Number of ids of each cluster.
+    """
+
+    of: Tensor
+    order: Tensor
+    places: Tensor
+
+    def __init__(self, of: Sequence[int], inputs: int) -> None:
+        super().__init__(inputs, CLUSTERS)
+        clusters = np.array(of, np.int64)
+        order = np.argsort(clusters, kind="stable")
+        sizes = np.bincount(clusters, minlength=CLUSTERS + 1)
+        places = np.empty_like(order)
+        places[order] = np.concatenate([np.arange(size) for size in sizes])
+        self.sizes: list[int] = sizes.tolist()
+        for name, values in (("of", clusters), ("order", order), ("places", places)):
+            self.register_buffer(name, torch.tensor(values.tolist()), persistent=False)
+
+    def joined(self, scores: Tensor, heads: Tensor, possible: Tensor | None) -> Tensor:
+        """Return logits of ids, whose softmax is the product of the two choices.
+
+        Parameters
+        ----------
+        scores : Tensor (..., V')
+        heads : Tensor (..., C)
+            Scores of the clusters.
+        possible : bool Tensor (..., V'), optional
+            Ids that share the probability; by default all. The logits of others have no meaning.
+        """
+        shared = scores if possible is None else scores.masked_fill(~possible, -torch.inf)
+        parts = torch.split(shared.index_select(-1, self.order), self.sizes, -1)[1:]
+        sums = torch.stack([part.logsumexp(-1) for part in parts], -1)  # (..., C)
+        # A cluster without a possible id takes no part.
+        shifts = torch.where(sums == -torch.inf, 0, heads - sums)
+        return scores + F.pad(shifts, (1, 0))[..., self.of]
 
 
 class SequenceModel(nn.Module):
@@ -35,6 +100,9 @@ class SequenceModel(nn.Module):
         Number of values of each of the K features.
     boundaries : sequence of int
         Other ids that reset the state too.
+    clusters : sequence of int
+        With an adaptive output, the cluster of each of the V' ids; by default all are in the
+        shortlist.
     """
 
     resets: Tensor
@@ -45,6 +113,7 @@ class SequenceModel(nn.Module):
         vocab: Vocab,
         feature_sizes: tuple[int, ...] = (),
         boundaries: Sequence[int] = (),
+        clusters: Sequence[int] = (),
     ) -> None:
         super().__init__()
         expected(config, vocab, feature_sizes)  # raises ConfigError for impossible shapes
@@ -66,10 +135,15 @@ class SequenceModel(nn.Module):
         top = config.hidden * (config.layers if config.skip else 1)  # H, or L * H
         if config.tied:
             self.project = nn.Linear(top, width, bias=False)  # (E, top)
+            # Embeddings have variance 1: logits begin with it too, whatever their width.
+            self.project.weight.data *= (3 / width) ** 0.5
             self.output_bias = nn.Parameter(torch.zeros(vocab.targets))  # (V',)
         else:
             self.output = nn.Linear(top, vocab.targets)  # (V', top)
         self.targets = vocab.targets
+        self.clusters = None
+        if config.output == "adaptive":
+            self.clusters = Clusters(clusters or [0] * vocab.targets, width if config.tied else top)
         #: Present dropout rate; training may raise it.
         self.dropout = config.dropout or 0.0
         self.features = nn.ModuleList(nn.Embedding(size, width) for size in feature_sizes)
@@ -158,22 +232,50 @@ class SequenceModel(nn.Module):
             x = x + table(features[:, :, number])  # (T, B, E)
         return x
 
-    def predict(self, top: Tensor) -> Tensor:
-        """Turn outputs of the layers (..., W) into logits (..., V')."""
+    def predict(self, top: Tensor, possible: Tensor | None = None) -> Tensor:
+        """Turn outputs of the layers (..., W) into logits (..., V').
+
+        With an adaptive output they hold among the ids that bool `possible` (..., V') names, by
+        default all.
+        """
+        inputs = self.project(top) if self.config.tied else top
+        scores = self._output.scores(inputs)
+        if self.clusters is None:
+            return scores
+        return self.clusters.joined(scores, self.clusters(inputs), possible)
+
+    @property
+    def _output(self) -> Part:
+        """Weight (V', D) and bias (V',) of all ids."""
         if self.config.tied:
-            weight = self.embedding.weight[: self.targets]  # (V', E)
-            return F.linear(self.project(top), weight, self.output_bias)
-        logits: Tensor = self.output(top)
-        return logits
+            return Part(self.embedding.weight[: self.targets], self.output_bias)
+        return Part(self.output.weight, self.output.bias)
+
+    def split_output(self) -> list[Part]:
+        """Return the output layer in parts: the shortlist and the clusters, then each cluster."""
+        clusters = self.clusters
+        assert clusters is not None, "only an adaptive output has parts"
+        weights, biases = (
+            torch.split(values.index_select(0, clusters.order), clusters.sizes)
+            for values in self._output
+        )
+        # A cluster without an id is never chosen.
+        empty = torch.tensor([not size for size in clusters.sizes[1:]], device=biases[0].device)
+        bias = clusters.bias.masked_fill(empty, -torch.inf)
+        head = Part(torch.cat([weights[0], clusters.weight]), torch.cat([biases[0], bias]))
+        return [head, *map(Part, weights[1:], biases[1:])]
 
     @torch.no_grad()
     def temper(self, temperature: float) -> None:
-        """Divide the output weights, and so all logits from now on, by a temperature."""
+        """Divide the output weights, and so all scores from now on, by a temperature."""
         last = (
-            (self.project.weight, self.output_bias)
+            [self.project.weight, self.output_bias]
             if self.config.tied
-            else self.output.parameters()
+            else [*self.output.parameters()]
         )
+        if self.clusters is not None:
+            # With tied weights the projection before the scores is divided already.
+            last += [self.clusters.bias] if self.config.tied else [*self.clusters.parameters()]
         for weight in last:
             weight /= temperature
 

@@ -16,13 +16,14 @@ from seqgen.config import ModelConfig, TrainConfig, from_mapping
 from seqgen.data.integrity import Amount, CodecEntry, Many
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.files import RUN, read_description
+from seqgen.network.clusters import check_clusters
 from seqgen.plugin import CONTRACT
 from seqgen.storage.checked_json import check
 from seqgen.vocab import Vocab
 
-#: Format 4 named no architecture, 3 had other names for some settings, 2 added features to the
-#: logits too, and 1 did not normalise outputs. They are refused.
-FORMAT = 5
+#: Format 5 named no output layer, 4 no architecture, 3 had other names for some settings, 2 added
+#: features to the logits too, and 1 did not normalise outputs. They are refused.
+FORMAT = 6
 
 
 class Splits(TypedDict):
@@ -177,6 +178,7 @@ class RunDescription(_From):
     architecture: Architecture
     model: dict[str, Any]
     train: dict[str, Any]
+    clusters: NotRequired[list[Many]]
     plan: Plan
     result: Result | None
     baseline: NotRequired[Baseline]
@@ -217,6 +219,8 @@ def read_run(folder: Path) -> Opened:
         train = from_mapping(TrainConfig, info["train"], "train")
         if not model.hidden:
             raise ConfigError("model: hidden must be above 0 in a run")
+        if model.output == "adaptive":
+            check_clusters(info.get("clusters", ()), vocab.targets)
     except (ValueError, DataError, ConfigError) as error:
         raise RunError(
             f"{place} is damaged: {error}; copy the whole folder again, or train again"

@@ -83,6 +83,12 @@ class Run:
         self.info["result"] = latest_result(self.folder, self.info["result"])
 
     @property
+    def clusters(self) -> list[int]:
+        """The cluster of each id to predict; empty without an adaptive output."""
+        clusters: list[int] = self.info.get("clusters", [])
+        return clusters if self.model_config.output == "adaptive" else []
+
+    @property
     def longest(self) -> int:
         """Number of tokens in the longest piece of the corpus."""
         return int(self.info["corpus"]["longest"])
@@ -165,7 +171,7 @@ class Run:
         # Tensors made in inference mode could never be trained.
         with torch.inference_mode(False):
             weights = self._saved_weights()
-            model = SequenceModel(self.model_config, self.vocab, sizes, boundaries)
+            model = SequenceModel(self.model_config, self.vocab, sizes, boundaries, self.clusters)
             if weights is not None:
                 model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
             return model.to(choose_device(self.device))

@@ -15,7 +15,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from seqgen.config import ModelConfig
+from seqgen.config import CLUSTERS, ModelConfig
 from seqgen.errors import ConfigError, RunError
 from seqgen.vocab import Vocab
 
@@ -86,6 +86,9 @@ def expected(config: ModelConfig, vocab: Vocab, feature_sizes: Sequence[int]) ->
     else:
         shapes["output.weight"] = vocab.targets, top
         shapes["output.bias"] = (vocab.targets,)
+    if config.output == "adaptive":
+        shapes["clusters.weight"] = CLUSTERS, width if config.tied else top
+        shapes["clusters.bias"] = (CLUSTERS,)
     for number, size in enumerate(feature_sizes):
         shapes[f"features.{number}.weight"] = size, width
     return {name: Kind(shape) for name, shape in shapes.items()}

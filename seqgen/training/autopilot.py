@@ -22,6 +22,7 @@ from seqgen.network.model import choose_device
 from seqgen.plugin import Codec
 from seqgen.training.calibration import SHARPNESS
 from seqgen.training.defaults import SETTINGS, affordable
+from seqgen.training.outputs import with_output
 from seqgen.training.trials import Trial, memory, try_network
 
 #: Widths to choose from.
@@ -143,9 +144,10 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     corpus.verify()  # reads the whole corpus, so that no trial has to wait for the disk
     # The default of 3 minutes stays in force beside the epochs that are chosen below.
     train = replace(train, minutes=train.seconds / 60)
+    model = with_output(corpus, model, reasons)
     size, most = corpus.size("train"), _most_epochs(corpus)
     batch_is_open = not train.batch_size
-    train = _batch_and_window(corpus, train, reasons)
+    train = _batch_and_window(corpus, model, train, reasons)
     if batch_is_open and train.seconds and _is_on_gpu(train):
         train = _larger_batch(corpus, model, train, most * size, reasons)
     trial = _widest(corpus, model, train, reasons)
@@ -172,7 +174,9 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     return Plan(model, train, tuple(reasons), forecast, time.monotonic() - began)
 
 
-def _batch_and_window(corpus: Corpus, train: TrainConfig, reasons: list[str]) -> TrainConfig:
+def _batch_and_window(
+    corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: list[str]
+) -> TrainConfig:
     """Choose batch size and window; a small corpus or a large vocabulary gets a smaller batch."""
     window, size = train.window or WINDOW, corpus.size("train")
     if train.batch_size:
@@ -182,7 +186,7 @@ def _batch_and_window(corpus: Corpus, train: TrainConfig, reasons: list[str]) ->
     if batch < BATCH:
         reasons.append(f"batch size {batch}: the corpus has only {size:,} tokens to train on")
     most = max(LOGITS // (window * corpus.vocab.targets), 1)
-    if batch > most:
+    if batch > most and model.output == "full":
         batch = _power_of_two(most)
         reasons.append(
             f"batch size {batch}: each token is predicted among {corpus.vocab.targets:,}"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED
-from seqgen.evaluation.loss import predictions, target_nats
+from seqgen.evaluation.loss import predictions
+from seqgen.evaluation.nats import nats_of
 from seqgen.network.model import SequenceModel
 
 #: Values of 1 / temperature at which the loss is measured: the loss is nearly a parabola in them.
@@ -36,9 +37,7 @@ def fit_temperature(model: SequenceModel, corpus: Corpus, most: int = EVALUATED)
     losses = np.zeros(len(SHARPNESS))
     for predicted in predictions(model, corpus, most):
         losses += [
-            target_nats(
-                predicted.logits * sharpness, predicted.targets, predicted.allowed, "sum"
-            ).item()
+            nats_of([choice.scaled(sharpness) for choice in predicted.choices], "sum").item()
             for sharpness in SHARPNESS.tolist()
         ]
     model.train(was_training)

@@ -19,13 +19,14 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
 from seqgen.files import RUN, new_folder, refuse_existing, write_atomic, write_json
 from seqgen.network.architectures import load_architecture
+from seqgen.network.clusters import choose_clusters, moved_clusters
 from seqgen.plugin import CONTRACT
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
 from seqgen.storage.locks import hold
-from seqgen.training.transfer import transfer_weights, with_labels_of
+from seqgen.training.transfer import old_ids, transfer_weights, with_labels_of
 
 if TYPE_CHECKING:
     from seqgen.training.autopilot import Plan
@@ -82,7 +83,7 @@ def create_run(
     if start is not None:
         model = _same_network(start, model)
         initial, origin = _transferred(start, corpus)
-    info = _described(corpus, plan(corpus, model, train))
+    info = _described(corpus, plan(corpus, model, train), start)
     if origin is not None:
         info["from"] = origin
     with hold(place):
@@ -94,8 +95,15 @@ def create_run(
     return Run(folder, train.device)
 
 
-def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
+def _described(corpus: Corpus, chosen: Plan, start: Run | None) -> dict[str, Any]:
     """Return the content of ``run.json``."""
+    clusters = {}
+    if chosen.model.output == "adaptive":
+        clusters["clusters"] = (
+            choose_clusters(corpus.counts)
+            if start is None
+            else moved_clusters(start.clusters, old_ids(start.vocab, corpus.vocab)[:-1])
+        )
     about = ("domain", "distribution", "version", "codec", "vocab", "vocab_digest")
     _, network = load_architecture(chosen.model.architecture)
     counts = ("key", "seed", "pieces", "longest", "tokens", "units")
@@ -112,6 +120,7 @@ def _described(corpus: Corpus, chosen: Plan) -> dict[str, Any]:
         "architecture": {"distribution": network.distribution, "version": network.version},
         "model": asdict(chosen.model),
         "train": asdict(chosen.train),
+        **clusters,
         "plan": asdict(chosen.forecast)
         | {"reasons": list(chosen.reasons), "seconds": chosen.seconds},
         "result": None,

@@ -237,11 +237,11 @@ class _Search:
         ids = torch.tensor(tokens, device=device)  # (B, T)
         together = zip(*(path.memory for path in paths), strict=True)
         state = tuple(torch.cat(parts, 1) for parts in together)  # each (L, B, ...)
-        logits, state = self._model(ids, torch.from_numpy(features).to(device), state)
-        allowed = np.array([next_mask(codec, path.tracker) for path in paths])  # (B, V')
-        forbidden = torch.from_numpy(~allowed).to(device)
-        logits = logits[:, -1].double().masked_fill(forbidden, -torch.inf)  # (B, V')
-        expected = logits.log_softmax(-1).cpu().numpy()
+        top, state = self._model.read(ids, torch.from_numpy(features).to(device), state)
+        allowed = np.array([next_mask(codec, path.tracker) for path in paths])
+        possible = torch.from_numpy(allowed).to(device)  # (B, V')
+        logits = self._model.predict(top[-1], possible).double()
+        expected = logits.masked_fill(~possible, -torch.inf).log_softmax(-1).cpu().numpy()
         for row, path in enumerate(paths):
             path.memory = tuple(part[:, row : row + 1] for part in state)
             path.expected = expected[row]

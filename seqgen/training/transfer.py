@@ -84,13 +84,11 @@ def transfer_weights(
             f"the model has features of sizes {_listed(feature_sizes_old)}, the new corpus has "
             f"{_listed(feature_sizes_new)}; train a new run, on the files of both"
         )
-    before = {name: number for number, name in enumerate(old.names)}
-    payload = [before.get(name, NEW) for name in new.names]
-    sources = np.array([*payload, old.end, old.start])
+    moving = np.array(old_ids(old, new))
     mapped = {
-        name: _mapped(name, value, sources, old, model_config) for name, value in weights.items()
+        name: _mapped(name, value, moving, old, model_config) for name, value in weights.items()
     }
-    kept = sum(source != NEW for source in payload)
+    kept = int((moving[: len(new.names)] != NEW).sum())
     transfer = Transfer(
         kept,
         new=len(new.names) - kept,
@@ -102,6 +100,12 @@ def transfer_weights(
         else "different",
     )
     return mapped, transfer
+
+
+def old_ids(old: Vocab, new: Vocab) -> list[int]:
+    """Return the old id of every new id ``(V,)``, or `NEW`; END and START are always kept."""
+    before = {name: number for number, name in enumerate(old.names)}
+    return [*(before.get(name, NEW) for name in new.names), old.end, old.start]
 
 
 def with_labels_of(

@@ -15,6 +15,7 @@ import torch
 
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
+from seqgen.network.clusters import choose_clusters
 from seqgen.network.model import SequenceModel, choose_device
 from seqgen.training.learner import Learner
 
@@ -75,6 +76,7 @@ def try_network(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: 
     network = SequenceModel(
         *(replace(model, dropout=dropout), corpus.vocab),
         *(tuple(codec.feature_sizes), codec.boundaries),
+        choose_clusters(corpus.counts) if model.output == "adaptive" else (),
     ).to(device)
     weights = sum(weight.numel() for weight in network.parameters())
     if not train.seconds:

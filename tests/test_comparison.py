@@ -134,10 +134,10 @@ def test_pieces_are_read_back(run, tmp_path: Path) -> None:
 def test_pieces_that_hold_nothing_are_left_out_and_told(run, tmp_path: Path) -> None:
     new = list(seqgen.generate(run, 2, limit=LimitConfig(length=60)))
     folder = write_samples(run, new, tmp_path / "new").folder
-    (folder / "text-1.txt").write_bytes(b"\xff")
+    (folder / "text-1.txt").write_bytes(b"\xff\0")
     [kept], [reason] = read_samples(run, folder)
     assert kept == new[1].piece and reason.startswith("text-1.txt: ")
-    (folder / "text-2.txt").write_bytes(b"\xff")
+    (folder / "text-2.txt").write_bytes(b"\xff\0")
     with pytest.raises(DataError, match=r"no piece in .* can be read back .*generate pieces as"):
         read_samples(run, folder)
 

@@ -4,13 +4,14 @@ import json
 import os
 import tracemalloc
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqgen_text.files.decoding import TextFile
 
 import seqgen
 from seqgen.data.corpus import Corpus, CorpusWriter
@@ -87,11 +88,18 @@ def test_a_source_is_a_file_and_which_of_its_pieces(verses: Path, tmp_path, monk
 def test_what_comes_before_an_error_is_kept(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_text.files.pieces.LONGEST", 300)
     monkeypatch.setattr("seqgen_text.files.decoding.CHUNK", 100)
-    (tmp_path / "large.txt").write_bytes(large_text(900).encode() + b"\xff")
+    chunks = TextFile.chunks
+
+    def failing(self: TextFile) -> Iterator[str]:
+        yield from chunks(self)
+        raise DataError("it breaks off")
+
+    monkeypatch.setattr(TextFile, "chunks", failing)
+    (tmp_path / "large.txt").write_bytes(large_text(900).encode())
     corpus = seqgen.prepare("text", [tmp_path])
     assert corpus.info["pieces"] == 2
     [skipped] = corpus.info["skipped"]
-    assert skipped["reason"].startswith("after piece 2: byte 900 is not UTF-8")
+    assert skipped["reason"].startswith("after piece 2: it breaks off")
 
 
 def test_memory_does_not_grow_with_a_file(tmp_path: Path, monkeypatch) -> None:
@@ -277,13 +285,13 @@ def test_duplicates_are_removed_and_counted(tmp_path: Path) -> None:
 def test_bad_files_are_skipped_and_listed(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("good")
     (tmp_path / "empty.txt").write_text("")
-    (tmp_path / "latin.txt").write_bytes("naïve".encode("latin-1"))
+    (tmp_path / "image.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r")
     corpus = seqgen.prepare("text", [tmp_path])
     assert corpus.info["pieces"] == 1
     reasons = {Path(entry["source"]).name: entry["reason"] for entry in corpus.info["skipped"]}
-    assert reasons.keys() == {"empty.txt", "latin.txt"}
+    assert reasons.keys() == {"empty.txt", "image.txt"}
     assert reasons["empty.txt"] == "the file is empty"
-    assert "byte 2 is not UTF-8" in reasons["latin.txt"]
+    assert reasons["image.txt"].startswith("it is a PNG image")
 
 
 def test_a_parser_that_crashes_costs_one_file(tmp_path: Path, monkeypatch) -> None:

@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (files / "a.txt").write_text(LINE * 60)
     (files / "b.txt").write_text(LINE * 60)
     (files / "c.txt").write_text(LINE * 9)
-    (files / "bad.txt").write_bytes(b"\xff")
+    (files / "bad.txt").write_bytes(b"\xff\0")
     (files / "other.yml").write_text("-")
     return seqgen.prepare("text", [files], tmp_path_factory.mktemp("whole") / "corpus").folder
 

@@ -146,7 +146,7 @@ def test_a_corpus_and_a_run_keep_their_read_options(
     written = (tmp_path / "out" / "text-1.txt").read_text("utf-8")
     assert written.startswith("1 bière brûlée.")
     status, _, err = seqgen_command(*generate, "--read", "encoding=utf-8")
-    assert status == 4 and "not UTF-8" in err
+    assert status == 4 and "it is not utf-8" in err
     status, _, err = seqgen_command(*generate, "--read", "encodin=utf-8")
     assert status == 2 and "did you mean 'encoding'" in err
     status, _, err = seqgen_command("score", run.folder, "--read", "encoding=utf-8")
@@ -174,7 +174,7 @@ def test_wrong_options_in_a_folder_are_refused(
 def test_domains_describes_one_domain(seqgen_command) -> None:
     status, out, _ = seqgen_command("domains", "text")
     assert status == 0
-    assert "--codec characters" in out and "rarest=1  (int)" in out and "encoding=utf-8" in out
+    assert "--codec characters" in out and "rarest=1  (int)" in out and "encoding=auto" in out
     status, out, _ = seqgen_command("domains", "text", "--json")
     about = json.loads(out)
     assert about["formats"] == [".txt"] and about["write_options"] == []

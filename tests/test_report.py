@@ -24,7 +24,7 @@ def described(tmp_path: Path, monkeypatch) -> Corpus:
     (folder / "a.txt").write_text("".join(f"line {number:04} of text\n" for number in range(25)))
     (folder / "b.txt").write_text("[b] one two")
     (folder / "c.txt").write_text("[b] one two")
-    (folder / "d.txt").write_bytes(b"\xff")
+    (folder / "d.txt").write_bytes(b"\xff\0")
     return seqgen.prepare("text", [folder], tmp_path / "corpus")
 
 
@@ -38,7 +38,7 @@ def test_every_file_has_a_row(described: Corpus) -> None:
     assert " to " in a["ends"] and a["characters"] == "450"
     assert (b["pieces"], b["tokens"], b["ends"], b["first"]) == ("1", "11", "0", "[")
     assert set(c.values()) == {"0", "", "a duplicate: the corpus has this piece"}
-    assert d["pieces"] == "0" and "not UTF-8" in d["left out"]
+    assert d["pieces"] == "0" and "it is no text" in d["left out"]
 
 
 def test_the_command_prints_the_report(described: Corpus, capsys) -> None:

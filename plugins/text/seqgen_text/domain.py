@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Literal
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions
+from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Note
 from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
 from seqgen_text.files.choosing import choose_pieces
-from seqgen_text.files.decoding import decoded
+from seqgen_text.files.decoding import AUTO, TextFile
 from seqgen_text.files.pieces import Form, Kind, split, tidied, typed
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
 
@@ -28,8 +28,8 @@ from seqgen_text.files.tables import SUFFIXES, Columns, read_table
 class ReadOptions:
     """Options of reading."""
 
-    encoding: str = "utf-8"
-    """Encoding of the files, such as latin-1, cp1252 or utf-16."""
+    encoding: str = AUTO
+    """Encoding of the files, such as latin-1, cp1252 or utf-16; auto recognises it."""
     piece: Kind = "auto"
     """What a piece is: a file, a line, a paragraph, a record (a row of a table), a page (between
     form feeds), or what is between two delimiters; auto looks at the files."""
@@ -51,11 +51,11 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         try:
-            "a".encode(self.encoding)
+            "a".encode("utf-8" if self.encoding == AUTO else self.encoding)
         except (LookupError, ValueError) as error:
             raise ConfigError(
-                f"encoding must be one that Python knows, such as utf-8 or latin-1, found "
-                f"{self.encoding!r}"
+                f"encoding must be one that Python knows, such as utf-8 or latin-1, or auto, "
+                f"found {self.encoding!r}"
             ) from error
 
         if self.piece == "delimiter" and not self.delimiter:
@@ -92,7 +92,7 @@ class Text(Domain):
 
     def read(
         self, path: Path, options: ReadOptions = ReadOptions()
-    ) -> Iterator[str | Labelled | DataError]:
+    ) -> Iterator[str | Labelled | DataError | Note]:
         """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
         By default each row of a CSV, TSV or JSON Lines file is a piece
@@ -101,14 +101,17 @@ class Text(Domain):
         Raises
         ------
         DataError
-            If the file is in another encoding or empty, or a table does not have a named column.
+            If the file is no text, in another encoding or empty, or a table does not have a named
+            column.
         """
+        file = TextFile(path, options.encoding)
         is_empty = True
-        for piece in _pieces(path, options):
+        for piece in _pieces(file, path.suffix.lower(), options):
             is_empty = False
             yield _tidied(piece, options)
         if is_empty:
             raise DataError("the file is empty")
+        yield from file.notes
 
     def choose_reading(
         self, files: Sequence[Path], options: ReadOptions
@@ -154,15 +157,16 @@ class Text(Domain):
         return [*topics, *sources]
 
 
-def _pieces(path: Path, options: ReadOptions) -> Iterator[str | Labelled | DataError]:
+def _pieces(
+    file: TextFile, suffix: str, options: ReadOptions
+) -> Iterator[str | Labelled | DataError]:
     """Yield the pieces of a file as they are in it."""
-    suffix, kind = path.suffix.lower(), options.kind
+    kind = options.kind
     if kind == "record" or (kind == "auto" and suffix in SUFFIXES):
         # A wrong byte costs only its row.
-        chunks = decoded(path, options.encoding, "surrogateescape")
-        yield from read_table(chunks, suffix, options.columns)
+        yield from read_table(file.escaped_chunks(), suffix, options.columns)
     else:
-        yield from split(decoded(path, options.encoding), kind, typed(options.delimiter))
+        yield from split(file.chunks(), kind, typed(options.delimiter))
 
 
 def _tidied(piece: str | Labelled | DataError, options: ReadOptions) -> str | Labelled | DataError:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from seqgen.errors import DataError
-from seqgen_text.files.decoding import decoded
+from seqgen_text.files.decoding import TextFile
 from seqgen_text.files.pieces import Kind
 from seqgen_text.files.tables import SUFFIXES as TABLES
 
@@ -111,7 +111,7 @@ def _why_continuous(lines: list[str]) -> str:
 def _beginning(path: Path, encoding: str) -> str:
     """Return whole lines from the beginning of a file; nothing of one that cannot be read."""
     with suppress(DataError, OSError):
-        text = "".join(_first(decoded(path, encoding, "replace")))
+        text = "".join(_first(TextFile(path, encoding).chunks()))
         return text if len(text) <= LOOK else text[:LOOK].rpartition("\n")[0] + "\n"
     return ""
 

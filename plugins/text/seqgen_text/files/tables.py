@@ -379,7 +379,7 @@ def _checked_text(parts: list[str]) -> str:
         raise DataError("its text has a NUL")
     if wrong := re.search("[\ud800-\udfff]", text):
         code = ord(wrong[0])
-        if 0xDC80 <= code <= 0xDCFF:
+        if 0xDC00 <= code <= 0xDCFF:
             raise DataError(f"its text has the byte {code - 0xDC00:#x}, which is of no encoding")
         raise DataError("its text has half a character (a lone surrogate)")
     return text

@@ -95,6 +95,10 @@ class Domain(Protocol):
             If nothing in the file can be read; `prepare` skips the file and lists the message.
         """
 
+    def reads(self, path: Path) -> bool:
+        """Return whether a file of another suffix in a folder is read too; by default not."""
+        return False
+
     def choose_reading(self, files: Sequence[Path], options: Any) -> tuple[Any, str]:
         """Return the options for reading a corpus, and a reason such as "pieces: each line".
 

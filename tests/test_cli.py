@@ -290,7 +290,7 @@ def test_what_the_system_refuses_is_a_message(seqgen_command, trained: Path, mon
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless device")
 def test_a_prompt_that_never_ends_is_refused(seqgen_command, trained: Path, monkeypatch) -> None:
-    monkeypatch.setattr("seqgen.cli.inputs.LONGEST_TEXT", 2 << 20)
+    monkeypatch.setattr("seqgen.cli.standard_input.LONGEST_TEXT", 2 << 20)
     for prompt in ("/dev/zero", "-"):
         with Path("/dev/zero").open() as endless:
             monkeypatch.setattr("sys.stdin", endless)

@@ -11,7 +11,7 @@ import pytest
 
 import seqgen
 from seqgen.data.finding import unread_text
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, PluginError
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def mixed(tmp_path: Path) -> Path:
     (folder / "one.txt").write_text("one text " * 9)
     (folder / "sub" / "two.TXT").write_text("two texts " * 9)
     for name in ("a.log", "b.LOG", "sub/c.log", "d.yml", "README", ".gitignore"):
-        (folder / name).write_text("{}")
+        (folder / name).write_bytes(bytes(8))
     return folder
 
 
@@ -59,7 +59,7 @@ def test_files_of_other_kinds_are_counted_and_told(
 
 def test_what_came_since_beside_the_same_files_is_counted(mixed: Path) -> None:
     folder = seqgen.prepare("text", [mixed]).folder
-    (mixed / "e.yml").write_text("")
+    (mixed / "e.yml").write_bytes(bytes(8))
     again = seqgen.prepare("text", [mixed])
     assert again.folder == folder and again.info["unread"] == UNREAD | {".yml": 2}
     (mixed / "gone.txt").symlink_to("nowhere")
@@ -149,3 +149,79 @@ def test_files_that_are_all_refused_are_what_is_wrong(domain: str, tmp_path: Pat
         seqgen.prepare(domain, [tmp_path])
     first, second = str(caught.value).splitlines()
     assert first == "none of the files could be used:" and f"bad{suffix}: " in second
+
+
+def test_any_text_is_text_whatever_its_suffix(tmp_path: Path) -> None:
+    texts = {
+        "Makefile": "all:\n\tcc a.c\n",
+        "a.bib": "@book{a}",
+        "b.hpp": "int a;",
+        "c.htm": "<p>",
+        "d.yml": "a: 1",
+        "e.TEX": "\\section{a}",
+        "f": "Приве\u0301т",
+        "g.d/h.sty": "\\def\\a{}",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "wide.log").write_text("sixteen bits", "utf-16")
+    (tmp_path / "old.log").write_bytes("vieux café à côté de l'hôtel".encode("latin-1"))
+    binary = {
+        "a.png": b"\x89PNG\r\n\x1a\n plain",
+        "b.pdf": b"%PDF-1.4 plain",
+        "c.dat": bytes(99),
+        "d.bin": bytes(range(256)),
+        "e": b"\x7fELF\x02\x01\x01" + bytes(9),
+    }
+    for name, data in binary.items():
+        (tmp_path / "binary").mkdir(exist_ok=True)
+        (tmp_path / "binary" / name).write_bytes(data)
+    for name in ("node_modules", "__pycache__", ".git"):
+        (tmp_path / "binary" / name).mkdir()
+        (tmp_path / "binary" / name / "a.txt").write_text("not meant")
+    corpus = seqgen.prepare("text", [tmp_path])
+    read = {Path(entry["name"]).name for entry in corpus.info["files"]}
+    assert read == {Path(name).name for name in texts} | {"wide.log", "old.log"}
+    assert not corpus.info["skipped"]
+    assert corpus.info["unread"] == {
+        **{f"{Path(name).suffix or 'without suffix'}": 1 for name in binary},
+        "folder of a program": 2,
+        "hidden folder": 1,
+    }
+    assert "2 folders of a program" in unread_text(corpus.info["unread"])
+    # A file that is named is read, or refused with its reason.
+    with pytest.raises(CorpusError, match=r"d\.bin: .*control codes"):
+        seqgen.prepare("text", [tmp_path / "binary" / "d.bin"])
+
+
+def test_a_domain_says_which_other_files_it_reads(tmp_path: Path, monkeypatch) -> None:
+    from seqgen_text.domain import Text
+
+    (tmp_path / "a.odd").write_text("a text")
+    monkeypatch.setattr(Text, "reads", lambda self, path: False)
+    with pytest.raises(CorpusError, match=r"no file for the domain 'text'.*1 \.odd"):
+        seqgen.prepare("text", [tmp_path])
+    monkeypatch.setattr(Text, "reads", lambda self, path: "yes")
+    with pytest.raises(PluginError, match="reads must return True or False, found 'yes'"):
+        seqgen.prepare("text", [tmp_path])
+
+
+def prepare_input(data: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "seqgen", "prepare", "text", "-", *options]
+    return subprocess.run(command, input=data, capture_output=True)
+
+
+def test_standard_input_is_read_like_a_file(tmp_path: Path) -> None:
+    text = "".join(f"{number} bottles on the wall\n\n" for number in range(99))
+    done = prepare_input(text.encode(), "--json")
+    assert done.returncode == 0, done.stderr
+    info = json.loads(done.stdout)
+    (tmp_path / "a.txt").write_text(text)
+    named = seqgen.prepare("text", [tmp_path / "a.txt"])
+    [entry], [other] = info["files"], named.info["files"]
+    assert entry == other | {"name": "standard input"}
+    assert "standard input" in " ".join(info["chosen"])
+    again = json.loads(prepare_input(text.encode(), "--json").stdout)
+    assert again == info
+    assert b"standard input, which is empty" in prepare_input(b"").stderr

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import seqgen
-from seqgen.cli.inputs import Inputs, standard_input
+from seqgen.cli.inputs import Inputs
+from seqgen.cli.standard_input import standard_input
 from seqgen.errors import DataError
 
 #: One text, as the systems of this world write it.

@@ -22,6 +22,7 @@ import cyclopts
 
 import seqgen
 from seqgen.cli.printing import any_encoding, complain, flush, open_outputs
+from seqgen.cli.standard_input import with_input
 from seqgen.errors import SeqgenError
 from seqgen.storage.signals import exit_status
 
@@ -103,7 +104,7 @@ def launch(
         read = () if config is None else (read_settings(config, app, COMMANDS),)
         app.config = (*read, check_numbers)
         with _plugin_files(plugin):
-            _run(tokens)
+            _run(with_input(tokens))
         flush()
     except BrokenPipeError:
         if traceback:
@@ -156,7 +157,7 @@ def _plugin_files(paths: tuple[Path, ...]) -> Iterator[None]:
         yield
 
 
-def _run(tokens: tuple[str, ...]) -> None:
+def _run(tokens: list[str]) -> None:
     """Run a command; what plugin code raises becomes a `PluginFault`."""
     try:
         app(tokens)

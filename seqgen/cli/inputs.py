@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import errno
 import mimetypes
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from seqgen.bounds import CountOrZero, check_fields
 from seqgen.cli.settings import named_values
+from seqgen.cli.standard_input import all_bytes, standard_input
 from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.files import plain_text, text_of
 from seqgen.plugins.faults import fault_of
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 #: Suffixes of documents that Python's list of text types lacks.
 DOCUMENTS = (".doc", ".docx", ".md", ".odt", ".pdf", ".rtf")
-
-#: Largest number of bytes read from a text, a pipe or a device.
-LONGEST_TEXT = 64 << 20
 
 #: Seconds of waiting for a pipe after which a remark is printed.
 NOTICE_AFTER = 2.0
@@ -318,7 +315,7 @@ class Inputs:
     def _text(self, path: Path) -> str:
         try:
             with path.open("rb") as file:
-                return text_of(_all_bytes(file))
+                return text_of(all_bytes(file))
         except DataError as error:
             raise DataError(f"{path} is neither text nor a file of this domain: {error}") from error
 
@@ -335,35 +332,6 @@ def _notice(option: str, path: Path) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def standard_input(option: str) -> str:
-    """Return all text of standard input.
-
-    Raises
-    ------
-    DataError
-        If it is closed, empty, or no text.
-    """
-    # A process may be started without one.
-    if sys.stdin is None or sys.stdin.closed:
-        raise DataError(f"{option} - reads standard input, which is closed; pipe the text in")
-    binary = getattr(sys.stdin, "buffer", None)
-    try:
-        text = plain_text(sys.stdin.read()) if binary is None else text_of(_all_bytes(binary))
-    except DataError as error:
-        raise DataError(f"{option} -: {error}") from error
-    if not text:
-        raise DataError(f"{option} - reads standard input, which is empty; pipe the text in")
-    return text
-
-
-def _all_bytes(file: BinaryIO) -> bytes:
-    """Return the content of a file, pipe or device; a device may be endless."""
-    content = file.read(LONGEST_TEXT + 1)
-    if len(content) > LONGEST_TEXT:
-        raise DataError(f"more than {LONGEST_TEXT >> 20} MB came; give a shorter text")
-    return content
 
 
 def _nothing_left(option: str, changes: Mapping[tuple[str, str], int]) -> DataError:

@@ -48,7 +48,7 @@ def prepare(
     domain
         Name of an installed domain. The command `seqgen domains` lists them.
     paths
-        Files, and folders to search; without any, the domain's demo data.
+        Files, folders to search, or - for standard input; without any, the domain's demo data.
     out
         The corpus folder; by default a folder in the cache.
     codec
@@ -144,6 +144,7 @@ def prepare_corpus(
 ) -> Corpus:
     """Prepare a corpus and show the progress."""
     from seqgen.cli.console import meter, say
+    from seqgen.cli.standard_input import input_copied
     from seqgen.data.labelling import parse_labels
     from seqgen.data.preparation import prepare as read_and_encode
     from seqgen.data.weighing import parse_weights
@@ -155,10 +156,10 @@ def prepare_corpus(
             f"set SEQGEN_CACHE to choose another"
         )
 
-    with meter("prepare") as show:
+    with input_copied(paths) as files, meter("prepare") as show:
         return read_and_encode(
             domain,
-            paths,
+            files,
             out,
             codec=codec,
             options=named_values("--codec-option", codec_option),

@@ -55,8 +55,8 @@ def train(
     domain
         Name of an installed domain. The command `seqgen domains` lists them.
     paths
-        Files, folders to search, or one folder made by `seqgen prepare`. Without paths the
-        domain's demo data is used.
+        Files, folders to search, - for standard input, or one folder made by `seqgen prepare`.
+        Without paths the domain's demo data is used.
     out
         The run folder. The default is the first free of runs/DOMAIN, runs/DOMAIN-2 ...
     codec

@@ -20,13 +20,20 @@ from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
-from seqgen.plugins.checks import checked_companions
+from seqgen.plugins.checks import checked_companions, checked_reads
 from seqgen.plugins.files import is_file
 from seqgen.storage.locks import hold, sweep
 
 #: Kinds of entries that have no suffix to count them by.
 HIDDEN, HIDDEN_FOLDER, OWN_FOLDER = "hidden", "hidden folder", "folder written by seqgen"
-_FOLDERS = (HIDDEN_FOLDER, OWN_FOLDER)
+PROGRAM_FOLDER = "folder of a program"
+_FOLDERS = (HIDDEN_FOLDER, OWN_FOLDER, PROGRAM_FOLDER)
+
+#: Folders of programs, which are full of files that nobody means.
+_OF_PROGRAMS = ("node_modules", "__pycache__", "site-packages")
+
+#: Name of the file that holds standard input, and how the names of its folders begin.
+STANDARD_INPUT, INPUT_FOLDERS = "standard input", "seqgen-input-"
 
 #: Most kinds that are listed.
 LISTED = 10
@@ -165,7 +172,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
                 f"{path} was written by seqgen itself; name the files that it was made from"
             )
         if path.is_dir():
-            files.update(_search(path, found.suffixes, sources, others))
+            files.update(_search(path, domain, found.suffixes, sources, others))
         elif (reason := why_unreadable(path)) is not None:
             raise CorpusError(f"{path} {reason}")
         else:
@@ -233,12 +240,14 @@ def unread_text(unread: Mapping[str, int]) -> str:
 
 
 def _counted(count: int, kind: str) -> str:
-    kind = kind.replace("folder", "folders") if kind in _FOLDERS and count > 1 else kind
+    kind = kind.replace("folder", "folders", 1) if kind in _FOLDERS and count > 1 else kind
     return f"{count:,} {kind}"
 
 
 def shown(path: Path) -> str:
     """Return a path as text that can be stored, whatever bytes are in its name."""
+    if path.name == STANDARD_INPUT and path.parent.name.startswith(INPUT_FOLDERS):
+        return STANDARD_INPUT
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -265,7 +274,11 @@ def fit_end(pattern: re.Pattern[str], path: Path) -> re.Match[str] | None:
 
 
 def _search(
-    folder: Path, suffixes: tuple[str, ...], sources: Sources, others: dict[Path, str]
+    folder: Path,
+    domain: Domain,
+    suffixes: tuple[str, ...],
+    sources: Sources,
+    others: dict[Path, str],
 ) -> Iterator[Path]:
     """Yield the files of the domain in a folder, and record the others."""
 
@@ -278,9 +291,11 @@ def _search(
             path = Path(place, name)
             if name.startswith("."):
                 sources.unread[HIDDEN] += 1
-            elif (suffix := path.suffix.lower()) not in suffixes:
+                continue
+            suffix, reason = path.suffix.lower(), why_unreadable(path)
+            if suffix not in suffixes and (reason or not checked_reads(domain, path)):
                 others[path] = shown(Path(suffix)) if suffix else "without suffix"
-            elif (reason := why_unreadable(path)) is not None:
+            elif reason is not None:
                 sources.skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
@@ -290,6 +305,8 @@ def _is_searched(folder: Path, sources: Sources) -> bool:
     """Return whether to search a folder inside a folder; record it if not."""
     if folder.name.startswith("."):
         sources.unread[HIDDEN_FOLDER] += 1
+    elif folder.name in _OF_PROGRAMS:
+        sources.unread[PROGRAM_FOLDER] += 1
     elif folder.is_symlink():
         reason = "is a link to a folder, which is not followed; name that folder as well"
         sources.skipped.append(Skipped(shown(folder), reason))

@@ -43,6 +43,23 @@ def _misread(domain: Domain, found: str) -> PluginError:
     )
 
 
+def checked_reads(domain: Domain, path: Path) -> bool:
+    """Return whether a domain reads a file of another suffix.
+
+    Raises
+    ------
+    PluginError
+        If it says neither yes nor no.
+    """
+    found: Any = domain.reads(path)
+    if not isinstance(found, bool):
+        raise PluginError(
+            f"reads must return True or False, found {str(found)[:100]!r}; upgrade its plugin, or "
+            f"tell its authors ({method_text(domain, 'reads')})"
+        )
+    return found
+
+
 def checked_companions(domain: Domain, path: Path) -> list[Path]:
     """Return the companions of a file.
 

@@ -92,6 +92,7 @@ RULES = {
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("preview", "describe", "labels", "metrics")},
     "choose_reading": Rule("choose_reading must return options and a reason, and never fail"),
+    "reads": Rule("reads must return True or False for any file and never fail"),
     "companions": Rule("companions must work for any path and never fail"),
     "measure_probes": Rule(f"measure_probes {_ANY_PIECE}"),
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),

@@ -18,7 +18,7 @@ from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
-from seqgen_text.files.choosing import choose_pieces
+from seqgen_text.files.choosing import choose_pieces, is_text
 from seqgen_text.files.decoding import AUTO, TextFile
 from seqgen_text.files.pieces import Form, Kind, split, tidied, typed
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
@@ -112,6 +112,10 @@ class Text(Domain):
         if is_empty:
             raise DataError("the file is empty")
         yield from file.notes
+
+    def reads(self, path: Path) -> bool:
+        """Return whether a file is text by a look at its first bytes, whatever its suffix."""
+        return is_text(path)
 
     def choose_reading(
         self, files: Sequence[Path], options: ReadOptions

@@ -8,6 +8,7 @@ how they follow each other.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,10 +18,14 @@ from pathlib import Path
 from seqgen.errors import DataError
 from seqgen_text.files.decoding import TextFile
 from seqgen_text.files.pieces import Kind
+from seqgen_text.files.recognising import SIGNATURES, marked, unmarked, why_no_text
 from seqgen_text.files.tables import SUFFIXES as TABLES
 
 #: Most files that are looked at, and most characters of each.
 LOOKED_AT, LOOK = 20, 2**18
+
+#: Bytes at the beginning of a file that show whether it is text.
+FIRST_BYTES = 2**13
 
 #: Suffixes of files that may be lists. Others have a form of their own, such as source code.
 LISTS = ("", ".txt", ".list", ".lst")
@@ -41,6 +46,21 @@ SIGNS: tuple[tuple[re.Pattern[str], float, str], ...] = (
     (re.compile(r"\W?[\w.' -]{1,30}[:>] "), 0.2, "begin with a name, as in a chat"),
     (re.compile(r"[\W\d_]*$"), 0.1, "have no letter"),
 )
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a file is text by its first bytes; so is one that cannot be opened."""
+    with suppress(OSError), path.open("rb") as file:
+        begin = file.read(FIRST_BYTES)
+        if any(begin.startswith(first) for first, _ in SIGNATURES):
+            return False
+        if encoding := marked(begin) or unmarked(begin):
+            # Programs have NULs too, but not in the places of letters alone.
+            text = begin[: len(begin) // 4 * 4].decode(encoding, "replace")
+            odd = sum(unicodedata.category(each) in ("Cc", "Cn", "Co", "So") for each in text)
+            return odd - text.count("\n") - text.count("\r") - text.count("\t") <= len(text) / 50
+        return b"\0" not in begin and why_no_text(begin) is None
+    return True
 
 
 def choose_pieces(files: Sequence[Path], encoding: str) -> tuple[Kind, str, str]:
@@ -110,7 +130,7 @@ def _why_continuous(lines: list[str]) -> str:
 
 def _beginning(path: Path, encoding: str) -> str:
     """Return whole lines from the beginning of a file; nothing of one that cannot be read."""
-    with suppress(DataError, OSError):
+    with suppress(DataError, OSError, UnicodeError):
         text = "".join(_first(TextFile(path, encoding).chunks()))
         return text if len(text) <= LOOK else text[:LOOK].rpartition("\n")[0] + "\n"
     return ""

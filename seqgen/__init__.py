@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.generation.manuscript import Manuscript
     from seqgen.listener import Report
     from seqgen.plugins.discovery import find_domains, load_domain
     from seqgen.plugins.files import load_plugin
@@ -43,6 +44,7 @@ __all__ = [
     "Generated",
     "Labelled",
     "LimitConfig",
+    "Manuscript",
     "ModelConfig",
     "NetworkPredictor",
     "Novelty",
@@ -92,6 +94,7 @@ _HOMES = {
     "evaluation.scoring": ("Score", "score"),
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "generation.beam": ("search",),
+    "generation.manuscript": ("Manuscript",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
     "conditions.labels": ("Labelled",),
     "listener": ("Report",),

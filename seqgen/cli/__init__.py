@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "Train a model on files, folders or a corpus folder.",
     "resume": "Resume a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
+    "write": "Write a text by turns with a trained model.",
     "score": "Measure how well a trained model predicts pieces, compared with a baseline.",
     "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",

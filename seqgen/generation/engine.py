@@ -48,8 +48,7 @@ def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Pr
     DataError
         If the prompt cannot be encoded.
     """
-    primed, _ = read_prompt(choose_stepper(run, 1), run, prompt, condition)
-    return primed
+    return read_prompt(choose_stepper(run, 1), run, prompt, condition).primed
 
 
 @naming_faults

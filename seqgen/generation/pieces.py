@@ -113,6 +113,21 @@ class Primed:
             ) from error
 
 
+@dataclass(frozen=True)
+class Place:
+    """A point within a piece, from which a model can go on without reading the piece again.
+
+    Attributes
+    ----------
+    primed : Primed
+    tracker : Tracker or None
+        A tracker that has seen its ids.
+    """
+
+    primed: Primed
+    tracker: Tracker | None = field(repr=False)
+
+
 class Draft:
     """A piece in progress.
 

@@ -18,10 +18,10 @@ from seqgen.conditions.unlabelled import label_features, opening, requested_labe
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.generation.limits import STRIDE, Limits
-from seqgen.generation.pieces import ENDED, Draft, Primed, branch_tracker
+from seqgen.generation.pieces import ENDED, Draft, Place, Primed, branch_tracker
 from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
 from seqgen.generation.stepper import Stepper
-from seqgen.plugin import Ids, Piece, Tracker
+from seqgen.plugin import Ids, Piece
 from seqgen.plugins.checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
 
@@ -55,14 +55,15 @@ class Writer:
     stepper : Stepper
     run : Run
     prompt, condition, sample, limit, stop, seed
-        As for `seqgen.generate`. The prompt is read here, once for all pieces.
+        As for `seqgen.generate`. The prompt is read here, once for all pieces, unless it is a
+        `Place` of this run and condition.
     """
 
     def __init__(
         self,
         stepper: Stepper,
         run: Run,
-        prompt: Piece | Primed | None,
+        prompt: Piece | Primed | Place | None,
         condition: Any,
         sample: SampleConfig | None,
         limit: LimitConfig | None,
@@ -72,7 +73,8 @@ class Writer:
         self._stepper, self._run, self._seed = stepper, run, seed
         sample = (sample or SampleConfig()).completed(**run.sampling)
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
-        primed, self._tracker = _primed(stepper, run, prompt, condition)
+        place = _place(stepper, run, prompt, condition)
+        primed, self._tracker = place.primed, place.tracker
         self._prompt = primed.ids
         if self._tracker is None:
             self._features = label_features(run.codec, primed.ids)[-1]
@@ -227,34 +229,43 @@ class Writer:
         return ConfigError(f"all tokens that may come at position {position} are banned")
 
 
-def read_prompt(
-    stepper: Stepper, run: Run, prompt: Piece | None, condition: Any
-) -> tuple[Primed, Tracker | None]:
-    """Let model and tracker read a prompt, in one pass.
-
-    The model reads START and all tokens but the last, which the first step reads.
-    """
+def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:
+    """Let model and tracker read a prompt, in one pass."""
     ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
-    tracker = run.codec.tracker(condition)
+    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest)
+    return read_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+
+
+def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
+    """Let model and tracker read more ids ``(M,)``, in one pass.
+
+    The model reads START, or the last id of the place, and all ids but the last, which the first
+    step reads.
+    """
+    if not len(ids):
+        return place
+    before = place.primed.ids  # (N,)
+    whole = np.concatenate([before, ids])  # (N + M,)
+    tracker = branch_tracker(place.tracker, run.codec)
     rows: Any = []
     if tracker is None:
-        rows = label_features(run.codec, ids)[:-1]
+        rows = label_features(run.codec, whole)[len(before) : -1]
     else:
         for token in ids.tolist():
             rows.append(tracker.features())
             tracker.push(token)
-    state = stepper.start(1)
-    if len(ids):
-        read = np.concatenate([[run.vocab.start], ids[:-1]]).astype(np.int64)  # (N,)
-        features = checked_features(run.codec, rows, len(ids))  # (N, K)
-        _, state = stepper.read(read[None], features[None], state)
-    return Primed(ids, stepper.export(state), run.vocab.digest), tracker
+    read = np.concatenate([[run.vocab.start], whole])[len(before) : -1].astype(np.int64)  # (M,)
+    features = checked_features(run.codec, rows, len(ids))  # (M, K)
+    _, state = stepper.read(read[None], features[None], stepper.restore(place.primed.state))
+    return Place(Primed(whole, stepper.export(state), run.vocab.digest), tracker)
 
 
-def _primed(
-    stepper: Stepper, run: Run, prompt: Piece | Primed | None, condition: Any
-) -> tuple[Primed, Tracker | None]:
+def _place(
+    stepper: Stepper, run: Run, prompt: Piece | Primed | Place | None, condition: Any
+) -> Place:
     """Return the state after the prompt, and a tracker that has seen the prompt."""
+    if isinstance(prompt, Place):
+        return prompt
     if not isinstance(prompt, Primed):
         return read_prompt(stepper, run, prompt, condition)
     shapes = [part.shape for part in stepper.export(stepper.start(1))]
@@ -272,4 +283,4 @@ def _primed(
     if tracker is not None:
         for token in ids.tolist():
             tracker.push(token)
-    return Primed(ids, prompt.state, prompt.vocab_digest), tracker
+    return Place(Primed(ids, prompt.state, prompt.vocab_digest), tracker)

@@ -36,6 +36,14 @@ def exit_status() -> int:
     return 128 + (received[0] if received else signal.SIGINT)
 
 
+def forget_ctrl_c() -> bool:
+    """Forget Ctrl-C, for a command that goes on after it; False if another signal came."""
+    if any(number != signal.SIGINT for number in received):
+        return False
+    received.clear()
+    return True
+
+
 def came_from_signal() -> bool:
     """Return whether a KeyboardInterrupt may come from a signal, and not from a plugin's code."""
     handler = signal.getsignal(signal.SIGINT)

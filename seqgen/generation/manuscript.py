@@ -1,0 +1,207 @@
+"""A text that a person and a model write by turns.
+
+The model's state stays from turn to turn, so a turn reads what is new and nothing else. Every turn
+keeps the places before and after what was typed, so it can be undone or tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqgen.bounds import Seed, checked
+from seqgen.conditions.unlabelled import opening, unlabelled
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import DataError
+from seqgen.generation.pieces import Place, StoppedBy
+from seqgen.generation.stepper import choose_stepper
+from seqgen.generation.writer import Writer, read_on, read_prompt
+from seqgen.plugin import Ids
+from seqgen.plugins.checks import checked_ids
+from seqgen.plugins.faults import naming_faults
+from seqgen.run.folder import Run
+from seqgen.storage.signals import undivided
+from seqgen.unknown import OrError
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Where a turn began, and where the model went on after what was typed."""
+
+    before: Place
+    typed: Place
+
+
+class Manuscript:
+    """A text in progress: `type` adds to it, `write` lets the model go on.
+
+    Parameters
+    ----------
+    run : Run
+        A model whose pieces are text.
+    condition : object, optional
+        As for `seqgen.generate`.
+    seed : int
+        With the number of the call of `write` it determines what is drawn.
+    int8 : bool
+        Round the weights to 8 bits: faster, with slightly different probabilities.
+
+    Attributes
+    ----------
+    stopped_by : str or None
+        Why the last `write` stopped, as in `seqgen.Generated`; "interrupt" if it was left early.
+
+    Raises
+    ------
+    DataError
+        If the pieces of the run are no text.
+    """
+
+    @checked
+    def __init__(
+        self, run: Run, *, condition: Any = None, seed: Seed = 0, int8: bool = False
+    ) -> None:
+        if run.codec.text_stream() is None:
+            raise DataError(
+                f"pieces of {run.info['domain']} are not text that is written as it comes; "
+                f"use seqgen generate"
+            )
+        self._run, self._condition, self._seed = run, condition, seed
+        self._stepper = choose_stepper(run, 1, int8=int8)
+        self._place = self._start = read_prompt(self._stepper, run, None, condition)
+        self._turns: list[_Turn] = []
+        self._is_typed = False
+        self._calls = 0
+        self.stopped_by: StoppedBy | None = None
+
+    @property
+    def text(self) -> str:
+        """All that was typed and written."""
+        return self._text_of(self._place.primed.ids)
+
+    @property
+    def turns(self) -> int:
+        """Number of turns that can be undone."""
+        return len(self._turns)
+
+    @naming_faults
+    def type(self, text: str, unknown: OrError = "error") -> Mapping[tuple[str, str], int]:
+        """Begin a turn by adding text; return how symbols were changed that the model lacks.
+
+        Parameters
+        ----------
+        text : str
+        unknown : {"error", "skip", "nearest"}
+            Refuse symbols that the model does not know, leave them out, or take the nearest ones.
+
+        Raises
+        ------
+        DataError
+            If the model does not know a symbol; nothing is added then.
+        """
+        piece = self._run.domain.from_text(self.text + text)
+        changes: Mapping[tuple[str, str], int] = {}
+        if unknown != "error":
+            mended = unlabelled(self._run.codec).mend_prompt(piece, unknown)
+            piece, changes = mended.piece, mended.changes
+        ids = checked_ids(self._run.codec, opening(self._run.codec, piece, self._condition))
+        typed = self._read(ids)
+        self._turns.append(_Turn(self._place, typed))
+        self._place, self._is_typed = typed, True
+        return changes
+
+    @naming_faults
+    def write(
+        self,
+        *,
+        sample: SampleConfig | None = None,
+        limit: LimitConfig | None = None,
+        stop: Sequence[Ids] = (),
+    ) -> Generator[str, None, None]:
+        """Let the model go on; yield the text as it is written.
+
+        Without text typed before, it is a turn of its own. What was yielded is kept, also if the
+        loop is left early or interrupted.
+
+        Parameters
+        ----------
+        sample, limit, stop
+            As for `seqgen.generate`; lengths count what this call writes.
+        """
+        begin = self._place
+        arguments = (begin, self._condition, sample, limit, stop, self._seed)
+        writer = Writer(self._stepper, self._run, *arguments)
+        draft = writer.draft(self._calls)
+        self._calls += 1
+        if not self._is_typed:
+            self._turns.append(_Turn(begin, begin))
+        self._is_typed, self.stopped_by = False, "interrupt"
+        show, shown = self._stream_after(begin.primed.ids), draft.count
+        try:
+            for _ in writer.write([draft]):
+                new = draft.ids[shown:]
+                shown += len(new)
+                yield "".join(map(show, new))
+            self.stopped_by = draft.stopped_by
+        finally:
+            # After an interruption the draft may have ids that were not yielded.
+            with undivided():
+                self._place = self._read(np.array(draft.ids[:shown], np.int64))
+
+    def take_back(self) -> None:
+        """Take back what the model wrote in the last turn; `write` then tries again.
+
+        Raises
+        ------
+        DataError
+            If nothing was written.
+        """
+        self._check_turns()
+        self._place, self._is_typed = self._turns[-1].typed, True
+
+    def undo(self) -> None:
+        """Take back the last turn: what was typed and what was written after it.
+
+        Raises
+        ------
+        DataError
+            If there is no turn.
+        """
+        self._check_turns()
+        self._place, self._is_typed = self._turns.pop().before, False
+
+    def _check_turns(self) -> None:
+        if not self._turns:
+            raise DataError("there is nothing to take back")
+
+    def _read(self, ids: Ids) -> Place:
+        """Return the place after ids ``(N,)``, from the last known place on the way to it.
+
+        What is typed may change ids before it: "hel" and "lo" may be one token.
+        """
+        places = [self._place, *(turn.typed for turn in self._turns)]
+        places += [self._start, *(turn.before for turn in self._turns)]
+        on_the_way = [place for place in places if _begins(ids, place.primed.ids)]
+        nearest = max(on_the_way, key=lambda place: len(place.primed.ids))
+        return read_on(self._stepper, self._run, nearest, ids[len(nearest.primed.ids) :])
+
+    def _stream_after(self, ids: Ids) -> Callable[[int], str]:
+        """Return the function from the next id to the text it adds, after some ids ``(N,)``."""
+        stream = self._run.codec.text_stream()
+        assert stream is not None
+        for token in ids.tolist():
+            stream(token)
+        return stream
+
+    def _text_of(self, ids: Ids) -> str:
+        stream = self._run.codec.text_stream()
+        assert stream is not None
+        return "".join(map(stream, ids.tolist()))
+
+
+def _begins(ids: Ids, before: Ids) -> bool:
+    """Return whether ids begin with others."""
+    return np.array_equal(ids[: len(before)], before)

@@ -34,7 +34,7 @@ from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
 
 #: Units whose losses are quoted in bits, as is customary for text.
-IN_BITS = {"characters", "bytes"}
+IN_BITS = {"characters", "bytes", "samples"}
 
 #: Units whose losses are quoted as a perplexity: e to the nats per unit.
 IN_PERPLEXITY = {"words"}

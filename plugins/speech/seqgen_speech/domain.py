@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, NoOptions
+from seqgen.plugin import Codec, Domain, Labelled, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
 from seqgen_speech.codecs.mulaw import MulawCodec
 from seqgen_speech.demo import spoken_corpus
 from seqgen_speech.files.sound_reading import read_sound
 from seqgen_speech.files.sound_writing import CODINGS, sound_file
 from seqgen_speech.files.texts import places, words_of
+from seqgen_speech.render.pictures import png, svg
 from seqgen_speech.sound import Sound
 
 
@@ -22,7 +24,7 @@ class Speech(Domain):
     """Reads and writes `Sound`."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec}
-    formats: ClassVar[tuple[str, ...]] = tuple(CODINGS)
+    formats: ClassVar[tuple[str, ...]] = (*CODINGS, ".svg", ".png")
 
     def read(self, path: Path, options: NoOptions = NoOptions()) -> Iterator[Sound | Labelled]:
         """Yield the sound of a file with its text and labels from the files of `companions`.
@@ -46,18 +48,21 @@ class Speech(Domain):
         return places(path)
 
     def write(self, piece: Sound, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
-        """Write a sound in the format of the path's suffix, and its text beside it.
+        """Write a sound as a sound file, with its text beside it, or as a picture, by suffix.
 
         Raises
         ------
         DataError
-            If the suffix is unknown, or the sound has no sample, which only WAV can hold.
+            If the suffix is unknown, or a sound file other than WAV would have no sample.
         """
         suffix = path.suffix.lower()
-        if suffix not in CODINGS:
+        if suffix in CODINGS:
+            write_atomic(path, sound_file(piece, suffix))
+        elif suffix in (".svg", ".png"):
+            write_atomic(path, svg(piece) if suffix == ".svg" else png(piece))
+        else:
             raise DataError(f"cannot write sound as {suffix!r}; use {', '.join(self.formats)}")
-        write_atomic(path, sound_file(piece, suffix))
-        if not piece.text:
+        if not piece.text or suffix not in CODINGS:
             return [path]
         text = path.with_suffix(".txt")
         write_atomic(text, piece.text + "\n")
@@ -72,9 +77,29 @@ class Speech(Domain):
         return about | ({"text": piece.text} if piece.text else {})
 
     def preview(self, piece: Sound) -> dict[str, bytes | str]:
-        """Return the sound as WAV."""
-        return {"audio/wav": sound_file(piece, ".wav")}
+        """Return waveform and spectrogram with the text, and the sound as WAV."""
+        return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
+
+    def likelihoods(
+        self, codec: Codec, predictor: Predictor, pieces: Iterable[Sound]
+    ) -> Mapping[str, float]:
+        """Return the bits per sample of linear prediction, for the codec of samples only."""
+        # Needed for scoring only.
+        from seqgen_speech.measures.likelihood import linear_bits
+
+        if not isinstance(codec, MulawCodec):
+            return {}
+        return {"bits per sample of linear prediction": linear_bits(pieces, codec.options.rate)}
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return sentences in six voices of a synthesiser; no person speaks in them."""
         return spoken_corpus(folder)
+
+
+def _html(piece: Sound) -> str:
+    """Return the picture and a player, for notebooks."""
+    data = base64.b64encode(sound_file(piece, ".wav")).decode()
+    return f'<div>{svg(piece)}<audio controls src="data:audio/wav;base64,{data}"></audio></div>'
+
+
+Sound.html = _html

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,11 @@ class Sound:
         Samples per second.
     text : str
         What is said, or "" if that is not known.
+    html : callable
+        Shows a sound in notebooks; the domain sets it.
     """
+
+    html: ClassVar[Callable[[Sound], str] | None] = None
 
     samples: Samples
     rate: int
@@ -51,6 +57,9 @@ class Sound:
         samples = np.asarray(soxr.resample(self.samples, self.rate, rate), np.float32)
         # The filter overshoots where a recording reaches full scale.
         return replace(self, samples=samples.clip(-1, 1), rate=rate)
+
+    def _repr_html_(self) -> str | None:
+        return None if Sound.html is None else Sound.html(self)
 
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= 40 else f"{self.text[:39]}…"

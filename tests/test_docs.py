@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
+import numpy as np
 import pytest
 
 import seqgen
@@ -33,6 +34,8 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     from seqgen_handwriting.domain import Handwriting
     from seqgen_handwriting.files.json_files import as_json
     from seqgen_music.domain import MusicDomain
+    from seqgen_speech.domain import Speech
+    from seqgen_speech.sound import Sound
     from seqgen_text.domain import Text
 
     chorales = [path for path in MusicDomain().demo(tmp_path) if path.stem.startswith("bwv1")][:8]
@@ -40,12 +43,17 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: chorales)
     monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
     monkeypatch.setattr(demo, "PAGES", 3)
+    monkeypatch.setattr("seqgen_speech.demo.SENTENCES", 4)
+    monkeypatch.setattr("seqgen_speech.codecs.mulaw.LONGEST", 0.05)
     monkeypatch.chdir(tmp_path)
     demo.write_pages(Path("my-ink"))
     [*lines] = Handwriting().read(Path("my-ink/page-001.json"))
     Handwriting().write(lines[0], Path("sample.svg"))
     unmarked = ",".join(as_json(replace(line, letters=None)) for line in lines)
     Path("my-lines.json").write_text(f"[{unmarked}]")
+    for number in range(8):
+        sound = Sound(np.sin(np.arange(400) / (3 + number)).astype(np.float32) / 2, 8000)
+        Speech().write(sound, Path(f"my-recordings/{number}_{('anna', 'ben')[number % 2]}_1.wav"))
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     rows = [
@@ -87,6 +95,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
             "music",
             "sampling",
             "scoring",
+            "speech",
             "text",
             "training",
             "tutorial",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from seqgen_speech import sound as sounds
+from seqgen_speech.cleaning import ReadOptions
 from seqgen_speech.domain import Speech
 from seqgen_speech.sound import Sound
 
@@ -229,3 +230,32 @@ def test_a_table_of_another_form_has_no_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(100))
     (tmp_path / "metadata.csv").write_text("name,year\na,1999\n")
     assert read(path).text == ""
+
+
+def test_silence_is_cut_at_both_ends(tmp_path: Path) -> None:
+    quiet = np.full(8000, 1e-4, np.float32)
+    spoken = np.concatenate([quiet, np.full(800, 0.5), quiet[:800], np.full(800, 0.5), quiet])
+    path = write(tmp_path / "a.wav", spoken, subtype="FLOAT")
+    assert len(read(path).samples) == len(spoken)
+    [cut] = Speech().read(path, ReadOptions(trim=40))
+    # 30 ms stay on each side.
+    np.testing.assert_array_equal(cut.samples, spoken[8000 - 240 : 10_400 + 240])
+    [kept] = Speech().read(path, ReadOptions(trim=120))
+    assert len(kept.samples) == len(spoken)
+
+
+@pytest.mark.parametrize(("loudness", "level"), [(-20, -20), (-2, -6.02)])
+def test_loudness_is_set_within_full_scale(loudness: float, level: float, tmp_path: Path) -> None:
+    bursts = np.where(np.arange(8000) // 2000 % 2, 0.01, 0) * np.resize([1, 0, -1, 0], 8000)
+    bursts[0] = 0.01 * 2**0.5
+    path = write(tmp_path / "a.wav", bursts.astype(np.float32), subtype="FLOAT")
+    [loud] = Speech().read(path, ReadOptions(loudness=loudness))
+    speech = loud.samples[2000:4000]
+    assert 20 * np.log10(np.sqrt((speech**2).mean())) == pytest.approx(level, abs=0.1)
+    assert np.abs(loud.samples).max() <= 1
+
+
+def test_silence_alone_stays_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros(100))
+    [still] = Speech().read(path, ReadOptions(trim=40, loudness=-20))
+    assert (still.samples == 0).all() and len(still.samples) == 100

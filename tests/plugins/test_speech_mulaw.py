@@ -102,3 +102,7 @@ def test_recordings_of_another_rate_are_resampled() -> None:
     assert len(ids) == 4000
     assert codec.decode(ids).rate == 4000 and codec.units(ids)["seconds"] == 1.0
     assert codec.place(ids, 2000) == "second 0.500"
+
+
+def test_a_new_sound_stops_after_three_seconds_by_default() -> None:
+    assert CODEC.most_tokens(None) == 24_000

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
+from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.mulaw import MulawCodec
 from seqgen_speech.demo import spoken_corpus
 from seqgen_speech.files.sound_reading import read_sound
@@ -24,9 +26,10 @@ class Speech(Domain):
     """Reads and writes `Sound`."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec}
+    read_options: ClassVar[type[Any]] = ReadOptions
     formats: ClassVar[tuple[str, ...]] = (*CODINGS, ".svg", ".png")
 
-    def read(self, path: Path, options: NoOptions = NoOptions()) -> Iterator[Sound | Labelled]:
+    def read(self, path: Path, options: ReadOptions = DEFAULT) -> Iterator[Sound | Labelled]:
         """Yield the sound of a file with its text and labels from the files of `companions`.
 
         Raises
@@ -40,7 +43,7 @@ class Speech(Domain):
                 f"{', '.join(SUFFIXES)}"
             )
         sound, words = read_sound(path), words_of(path)
-        sound = Sound(sound.samples, sound.rate, words.text)
+        sound = cleaned(replace(sound, text=words.text), options)
         yield Labelled(words.labels, sound) if words.labels else sound
 
     def companions(self, path: Path) -> list[Path]:

@@ -30,6 +30,9 @@ def _amplitude(level: NDArray[Any]) -> NDArray[Any]:
 AMPLITUDES = np.round(_amplitude(np.arange(LEVELS)))
 LIMITS = np.round(8 * _amplitude(np.arange(LEVELS - 1) + 0.5)) / 8
 
+#: Seconds after which a new sound stops, unless the user says otherwise.
+LONGEST = 3.0
+
 #: Values of the features: the level that is predicted, in steps of 4, and the mean error of the
 #: last predictions in levels, in steps of half an octave.
 PREDICTIONS, ERRORS = 64, 24
@@ -113,6 +116,10 @@ class MulawCodec(Codec):
         rest = _levels(amplitudes[start:])
         _differences(new_state(), rest)
         return rest
+
+    def most_tokens(self, condition: Any) -> int:
+        """Return the samples of `LONGEST` seconds."""
+        return round(LONGEST * self.options.rate)
 
     def place(self, ids: Ids, position: int) -> str:
         """Return a position in seconds."""

@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 import seqgen
-from seqgen.conditions.unlabelled import unlabelled
 from seqgen.report.page import write_page
 
 
 def main(path: Path, minutes: float = 5.0, out: Path = Path("out/sketches")) -> None:
     corpus = seqgen.prepare("handwriting", [path])
     print(corpus)
-    # If the drawings have writers, the corpus has a codec with labels around that of ink.
-    mean, percentile = unlabelled(corpus.codec).error
+    mean, percentile = corpus.codec.error
     print(f"error of the points: {mean:.2f} % of a drawing's side, 95 % below {percentile:.2f} %")
 
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))

@@ -62,6 +62,26 @@ def test_companions_are_read_with_their_file_only(pairs: Path) -> None:
     assert [path.name for path in named.files] == ["b.txt"]
 
 
+def test_companions_named_in_other_words_are_no_pieces(pairs: Path, monkeypatch) -> None:
+    def companions(self, path: Path) -> list[Path]:
+        return [path.parent / ".." / path.parent.name / f"{path.stem}.md"]
+
+    monkeypatch.setattr(Text, "companions", companions)
+    (pairs.parent / "link").symlink_to(pairs)
+    for folder in (pairs, pairs.parent / "link"):
+        sources = find_files(*load_domain("text"), [folder])
+        # "e.md" names itself.
+        assert [path.name for path in sources.files] == ["a.txt", "b.txt", "c.txt", "e.md"]
+        [(path, [companion])] = sources.companions.items()
+        assert (path.name, companion.name) == ("b.txt", "b.md")
+    # Links to files may share their content, as in folders that git-annex keeps.
+    (pairs / "b.md").rename(pairs.parent / "stored")
+    for name in ("b.md", "f.txt"):
+        (pairs / name).symlink_to(pairs.parent / "stored")
+    sources = find_files(*load_domain("text"), [pairs])
+    assert "f.txt" in [path.name for path in sources.files] and len(sources.companions) == 1
+
+
 def test_companions_of_demo_files_are_no_pieces(pairs: Path, monkeypatch) -> None:
     monkeypatch.setattr(Text, "demo", lambda self, folder: sorted(pairs.glob("[ab].*")))
     sources = find_files(*load_domain("text"), [])

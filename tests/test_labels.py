@@ -436,6 +436,17 @@ def test_scores_know_the_labels_of_paths(run, sites: Path) -> None:
     assert right.total.nats["network"] == pytest.approx(nats, rel=1e-5)
 
 
+def test_what_only_the_codec_has_is_there_with_labels() -> None:
+    labelled = LabelledCodec(Steps(), LABELS)
+    labelled.codec.error = (1.5, 2.5)
+    for twin in (labelled, copy.deepcopy(labelled), copy.copy(labelled)):
+        assert twin.error == (1.5, 2.5)
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = labelled.no_such_thing
+    # What the labels change is not the codec's.
+    assert len(labelled.vocab) > len(labelled.codec.vocab)
+
+
 def test_a_tracker_forces_labels() -> None:
     tracker = LabelledCodec(Steps(), LABELS).tracker("year=1999")
     assert np.flatnonzero(tracker.allowed()).tolist() == [10, 11, 12]

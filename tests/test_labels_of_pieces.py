@@ -83,6 +83,11 @@ def test_the_user_the_file_and_the_domain_in_this_order(lines: Path) -> None:
 
 def test_no_label_at_all(lines: Path, seqgen_command) -> None:
     assert parse_labels([]) is None and parse_labels(["none"]) == {}
+    for both in (["none", "who"], ["who={}/*", "none"]):
+        with pytest.raises(ConfigError, match="--label none uses no label, and there are others"):
+            parse_labels(both)
+    with pytest.raises(ConfigError, match=r"labels must be a mapping, .*, found \['site'\]"):
+        seqgen.prepare("text", [lines], labels=["site"])
     assert of(seqgen.prepare("text", [lines], labels={}, jobs=1)) == []
     status, out, err = seqgen_command("prepare", "text", lines, "--label", "none", "--report")
     assert status == 0 and "label " not in err + out

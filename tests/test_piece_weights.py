@@ -169,6 +169,11 @@ def test_rules_by_label_and_by_file(files: Path) -> None:
 
 
 def test_rules_that_cannot_be(files: Path) -> None:
+    for wrong in (["age=old"], "age=old", [("age=old", 2)]):
+        with pytest.raises(
+            ConfigError, match=r"weights must be a mapping, such as \{'composer=bac"
+        ):
+            seqgen.prepare("text", [files], weights=wrong)
     for weight in (-1, 101, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match="must be from 0 to 100"):
             Weighing({"a": weight})

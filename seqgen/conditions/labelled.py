@@ -81,6 +81,13 @@ class LabelledCodec(Codec):
             **codec.requests,
         }
 
+    def __getattr__(self, name: str) -> Any:
+        """Return what only the codec has, such as the error of a codec of ink."""
+        # A copy that is being made has no codec yet, and Python asks it for special methods.
+        if name == "codec" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.codec, name)
+
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
         """Raise an error: fit the codec, then add labels."""

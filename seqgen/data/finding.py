@@ -10,8 +10,9 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -125,19 +126,33 @@ class Sources:
             Files of other kinds, with the kind by which to count them.
         """
         accompanies: set[Path] = set()
+        place = _same_for_all_names()
         for path in self.files:
             # A companion has no companions: two files that name each other stay one piece.
-            if path in accompanies:
+            if place(path) in accompanies:
                 continue
-            found = [one for one in checked_companions(domain, path) if one != path]
-            if found := sorted(one for one in found if why_unreadable(one) is None):
-                self.companions[path] = found
-                accompanies.update(found)
-        self.files = [path for path in self.files if path not in accompanies]
+            found = [
+                one
+                for one in checked_companions(domain, path)
+                if why_unreadable(one) is None and place(one) != place(path)
+            ]
+            if found:
+                self.companions[path] = sorted(found)
+                accompanies.update(map(place, found))
+        self.files = [path for path in self.files if place(path) not in accompanies]
         self.companions = {
             path: self.companions[path] for path in self.files if path in self.companions
         }
-        self.unread.update(kind for path, kind in others.items() if path not in accompanies)
+        self.unread.update(kind for path, kind in others.items() if place(path) not in accompanies)
+
+
+def _same_for_all_names() -> Callable[[Path], Path]:
+    """Return a function from a path to one that is the same if the folder is named otherwise.
+
+    A plugin may name a companion through "..". Links to files stay: two may share their content.
+    """
+    folder = cache(Path.resolve)
+    return lambda path: folder(path.parent) / path.name
 
 
 def demo_folder(found: Announced) -> Path:

@@ -104,7 +104,7 @@ class Labelling:
     Raises
     ------
     ConfigError
-        If a name or a pattern is invalid, or there are too many labels.
+        If the sources are no mapping, a name or a pattern is invalid, or there are too many labels.
     """
 
     def __init__(
@@ -113,6 +113,10 @@ class Labelling:
         weighing: Weighing | None = None,
         split: str = "",
     ) -> None:
+        if not isinstance(sources, Mapping | None):
+            raise ConfigError(
+                f"labels must be a mapping, such as {{'composer': '{{}}/*.mid'}}, found {sources!r}"
+            )
         self.takes_found = sources is None
         self.sources = dict(sources or {})
         self.weighing = weighing or Weighing({})
@@ -272,13 +276,17 @@ def parse_labels(texts: Iterable[str]) -> dict[str, Source] | None:
     Raises
     ------
     ConfigError
-        If a name occurs twice.
+        If a name occurs twice, or "none" beside others.
     """
     texts = list(texts)
     if not texts:
         return None
+    if NONE in texts and {*texts} != {NONE}:
+        raise ConfigError(
+            f"--label {NONE} uses no label, and there are others; leave one or the other out"
+        )
     sources: dict[str, Source] = {}
-    for text in texts if texts != [NONE] else ():
+    for text in texts if NONE not in texts else ():
         name, _, pattern = text.partition("=")
         if name in sources:
             raise ConfigError(f"--label {name} occurs twice; give each label once")

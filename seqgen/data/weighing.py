@@ -55,10 +55,14 @@ class Weighing:
     Raises
     ------
     ConfigError
-        If a weight is out of range.
+        If they are no mapping, or a weight is out of range.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
+        if not isinstance(weights, Mapping):
+            raise ConfigError(
+                f"weights must be a mapping, such as {{'composer=bach': 2}}, found {weights!r}"
+            )
         self.rules: list[Rule] = []
         self._patterns: dict[Rule, re.Pattern[str]] = {}
         self._fitted: set[Rule] = set()

@@ -203,6 +203,19 @@ def test_a_long_row_or_an_open_quote_is_bounded(tmp_path: Path, monkeypatch) -> 
     assert count == tables.REPORTED + 1 and peak < 9_000_000
 
 
+def test_a_long_line_of_json_says_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(tables, "LONGEST", 100)
+    short, fits = json.dumps({"text": "one"}), json.dumps({"text": "x" * 88})
+    assert len(fits) == 100
+    for longer in (json.dumps({"text": "x" * 89}), json.dumps({"text": "x" * 5000})):
+        # The last line may have no end.
+        found = read(tmp_path, "\n".join([short, longer, fits, longer]), ".jsonl")
+        assert [row[0] for row in (found[0], found[2])] == ["one", "x" * 88]
+        told = "a row has at most 100 characters, and this line has more"
+        assert [found[1], found[3]] == [f"line 2: {told}", f"line 4: {told}"]
+    assert read(tmp_path, fits, ".jsonl")[0][0] == "x" * 88
+
+
 def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
     found = read(tmp_path, "title,site\n" + "a,b\n" * 99 + "x\n" * 150 + "e,f\n", header="yes")
     assert found[-1] == "50 more rows cannot be used" and found[-2][0] == "e"

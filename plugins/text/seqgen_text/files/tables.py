@@ -112,8 +112,7 @@ class _Lines(Iterator[str]):
     """Counted lines; those of an unusable row can be read again as rows of their own."""
 
     def __init__(self, lines: Iterator[str]) -> None:
-        self.number = 0
-        self._lines = lines
+        self.number, self._lines = 0, lines
         self._row: list[str] = []
         self._waiting: deque[str] = deque()
         self._size, self._again = 0, 0
@@ -124,7 +123,8 @@ class _Lines(Iterator[str]):
         self._row.append(line)
         self._size += len(line)
         if self._size > LONGEST + 1:
-            raise DataError(f"a row has at most {LONGEST:,} characters; a quote may be open")
+            cause = "; a quote may be open" if len(self._row) > 1 else ", and this line has more"
+            raise DataError(f"a row has at most {LONGEST:,} characters{cause}")
         return line
 
     def look(self) -> list[str]:
@@ -158,7 +158,7 @@ def _lines(chunks: Iterator[str]) -> Iterator[str]:
         yield from (f"{line[: LONGEST + 1]}\n" for line in whole)
         held = held[: LONGEST + 1]
     if held:
-        yield held
+        yield held + "\n" * (len(held) > LONGEST)  # as other lines, to be found too long
 
 
 def _first(rows: Iterator[Row]) -> list[Row]:

@@ -16,6 +16,7 @@ import seqgen
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.conformance.architectures import PROMISES, Network
 from seqgen.errors import ConfigError, PluginError, RunError
+from seqgen.generation import torch_stepper
 from seqgen.network.architectures import find_architectures, load_architecture
 from seqgen.network.layers import Cell, Layer
 from seqgen.network.model import SequenceModel, kinds_of
@@ -466,3 +467,23 @@ def test_a_network_of_any_architecture_counts_its_own_weights(install) -> None:
     model = SequenceModel(ModelConfig("odd", hidden=8, embedding=4), Vocab.of("abc"))
     names = dict(model.layers.named_parameters())
     assert {"0.first", "0.read.weight", "0.twist.weight"} <= names.keys()
+
+
+def test_a_cell_that_cannot_be_a_cuda_graph_says_so(monkeypatch) -> None:
+    def capture(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch_stepper._Graph, "_capture", capture)
+    model = SequenceModel(ModelConfig(hidden=8, embedding=4), Vocab.of("abc"))
+    told = (
+        r"'lstm' cannot run as a CUDA graph \(operation not permitted .* capturing\); .* --device"
+    )
+    with pytest.raises(PluginError, match=told):
+        torch_stepper._Graph(model, 1, 0)
+    monkeypatch.setattr(torch_stepper._Graph, "_capture", exhausted)
+    with pytest.raises(torch.OutOfMemoryError):
+        torch_stepper._Graph(model, 1, 0)
+
+
+def exhausted(*_: object) -> None:
+    raise torch.OutOfMemoryError("none left")

@@ -5,12 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.network.model import SequenceModel
 from seqgen.training import autopilot, trials
 from seqgen.training.autopilot import dropout_for, learning_rate_for, plan, weight_decay_for
 from seqgen.training.learner import Counts
+from seqgen.vocab import Vocab
 
 
 def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
@@ -241,3 +244,32 @@ def test_one_slow_update_is_enough_to_know_the_speed(corpus) -> None:
             return 0.0
 
     assert trials._speed(Slow(), 1, 0.0) > 0 and Slow.counts.tokens == 50
+
+
+def test_memory_is_counted_in_the_network_itself(corpus) -> None:
+    train = TrainConfig(tokens=500, batch_size=4, window=16, device="cpu")
+
+    def tried(architecture: str, hidden: int = 32) -> trials.Trial:
+        model = ModelConfig(architecture, hidden=hidden, embedding=8)
+        return trials.try_network(corpus, model, train, 1)
+
+    # h and c; h alone; H of h and 2H of c.
+    states = {"lstm": 64, "gru": 32, "projection": 96}
+    for architecture, numbers in states.items():
+        one, wide = tried(architecture), tried(architecture, hidden=64)
+        assert one.state == 4 * numbers and one.kept < wide.kept < 2 * one.kept
+        parts = 16 * one.weights + 2 * 4 * one.state + 4 * 16 * one.kept
+        assert trials.memory(train, one) == parts
+    assert tried("projection").kept > tried("gru").kept
+
+
+def test_counting_memory_changes_nothing_and_sees_the_output() -> None:
+    kept = []
+    for size in (50, 150):
+        vocab = Vocab.of([f"t{number}" for number in range(size)])
+        network = SequenceModel(ModelConfig(hidden=16, embedding=8, dropout=0.5), vocab)
+        random = torch.get_rng_state()
+        kept.append(trials._kept(network))
+        assert torch.equal(random, torch.get_rng_state()) and network.training
+    # A probability for each id of each token.
+    assert kept[1] - kept[0] == 4 * 100

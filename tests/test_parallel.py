@@ -13,18 +13,7 @@ import safetensors.numpy
 import seqgen
 
 SETTINGS = (
-    *(
-        "--tokens",
-        "20000",
-        "--hidden",
-        "32",
-        "--embedding",
-        "8",
-        "--dropout",
-        "0",
-        "--batch-size",
-        "8",
-    ),
+    *("--hidden", "32", "--embedding", "8", "--dropout", "0", "--batch-size", "8"),
     *("--window", "16", "--device", "cpu", "--evaluations", "4"),
 )
 
@@ -44,11 +33,15 @@ def evaluations(folder: Path) -> list[tuple[int, int, float]]:
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(corpus: seqgen.Corpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "tokens"), [("lstm", 20_000), ("gru", 4_000)])
+def test_two_processes_learn_what_one_learns(
+    architecture: str, tokens: int, corpus: seqgen.Corpus, tmp_path: Path
+) -> None:
     """To 1e-3 of a nat: gradients are added up in another order."""
     for processes in (1, 2):
         shown = command(
             *(processes, "train", "text", corpus.folder, *SETTINGS),
+            *("--architecture", architecture, "--tokens", tokens),
             *("--out", tmp_path / str(processes)),
         )
         assert shown.count("weights, about") == 1, "one process tells"

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqgen.errors import PluginError
 from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.network.layers import State
 from seqgen.network.model import SequenceModel
@@ -93,6 +94,18 @@ class _Graph:
     """One step of B sequences with K features as a captured CUDA graph."""
 
     def __init__(self, model: SequenceModel, lanes: int, width: int) -> None:
+        try:
+            self._capture(model, lanes, width)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise PluginError(
+                f"the architecture {model.config.architecture!r} cannot run as a CUDA graph "
+                f"({str(error).splitlines()[0]}); its step must not look at values on the GPU, as "
+                f"by .item(); generate with --device cpu, or tell its authors"
+            ) from error
+
+    def _capture(self, model: SequenceModel, lanes: int, width: int) -> None:
         device = next(model.parameters()).device
         self._ids = torch.zeros((lanes, 1), dtype=torch.int64, device=device)
         self._features = torch.zeros((lanes, 1, width), dtype=torch.int64, device=device)

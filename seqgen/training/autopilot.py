@@ -167,7 +167,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         weights=trial.weights,
         tokens=epochs * size,
         epochs=epochs,
-        megabytes=memory(model, train, trial.weights, corpus.vocab.targets) / 1e6,
+        megabytes=memory(train, trial) / 1e6,
         measured=measured,
         ending=ending,
     )

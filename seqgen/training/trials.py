@@ -11,10 +11,13 @@ import time
 from dataclasses import dataclass, replace
 
 import joblib
+import numpy as np
 import torch
 
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.batches import Batch
 from seqgen.data.corpus import Corpus
+from seqgen.evaluation.loss import batch_nats
 from seqgen.network.clusters import choose_clusters
 from seqgen.network.model import SequenceModel, choose_device
 from seqgen.training.learner import Learner
@@ -26,6 +29,9 @@ PROBE, PROBE_SHARE = 0.3, 0.02
 #: The first update also opens the pieces: their features and masks. Its speed counts only if it
 #: takes so many times as long as a trial, because another one would take too long.
 SLOW_FIRST = 4
+
+#: Sequences and steps of the windows in which memory is counted.
+LANES, COUNTED = 2, (8, 24)
 
 #: Dropout of a trial where none is set: it costs the same whatever its strength.
 TRIAL_DROPOUT = 0.2
@@ -43,12 +49,17 @@ class Trial:
         Tokens per second by number of threads; 0 without a time budget, where nothing is timed.
     tokens : float
         Tokens that the budget allows the network to read.
+    state, kept : int or float
+        Bytes of the state of a sequence, and of what each token of a window leaves for the backward
+        pass.
     """
 
     hidden: int
     weights: int
     speeds: dict[int, float]
     tokens: float
+    state: int
+    kept: float
 
     @property
     def threads(self) -> int:
@@ -79,13 +90,16 @@ def try_network(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: 
         choose_clusters(corpus.counts) if model.output == "adaptive" else (),
     ).to(device)
     weights = sum(weight.numel() for weight in network.parameters())
+    state = sum(part.nbytes for part in network.start_state(1))
+    sizes = state, _kept(network)
     if not train.seconds:
-        return Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens)
+        return Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens, *sizes)
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
     spend = min(PROBE, PROBE_SHARE * train.seconds / (trials * len(counts)))
     learner = Learner(network, corpus, replace(train, learning_rate=1e-3, weight_decay=0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
-    return Trial(model.hidden, weights, speeds, min(tokens, max(speeds.values()) * train.seconds))
+    tokens = min(tokens, max(speeds.values()) * train.seconds)
+    return Trial(model.hidden, weights, speeds, tokens, *sizes)
 
 
 def _thread_counts() -> list[int]:
@@ -112,16 +126,46 @@ def _speed(learner: Learner, threads: int, spend: float) -> float:
     return (learner.counts.tokens - before) / (time.perf_counter() - began)
 
 
-def memory(model: ModelConfig, train: TrainConfig, weights: int, targets: int) -> float:
-    """Return the bytes of weights, gradients, both Adam moments and the activations of a window.
+def _kept(network: SequenceModel) -> float:
+    """Return the bytes that each token of a window leaves in memory until the backward pass.
+
+    What PyTorch saves is counted, so it holds for layers and outputs of any kind. Two windows are
+    compared, because some of it does not grow with the window.
+    """
+    network.eval()  # Without dropout no random number is drawn.
+    few, many = (_saved(network, steps) for steps in COUNTED)
+    network.train()
+    return (many - few) / (LANES * (COUNTED[1] - COUNTED[0]))
+
+
+def _saved(network: SequenceModel, steps: int) -> int:
+    """Return the bytes that are saved for the backward pass of a window of some steps."""
+    own = {each.untyped_storage().data_ptr() for each in network.state_dict().values()}
+    # Kept here, so that no two have one address.
+    saved: dict[int, torch.UntypedStorage] = {}
+
+    def save(value: torch.Tensor) -> torch.Tensor:
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in own:
+            saved[storage.data_ptr()] = storage
+        return value
+
+    ids = np.arange(LANES * steps).reshape(LANES, steps) % network.targets  # (B, T)
+    features = np.zeros((LANES, steps, len(network.features)), np.int64)
+    batch = Batch(ids, ids, features, np.zeros((LANES, steps, 0), np.uint8))
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda value: value):
+        batch_nats(network, batch, network.start_state(LANES))
+    return sum(storage.nbytes() for storage in saved.values())
+
+
+def memory(train: TrainConfig, trial: Trial) -> float:
+    """Return the bytes of weights, gradients, Adam moments, states and what a window leaves.
 
     Parameters
     ----------
-    model : ModelConfig
     train : TrainConfig
-    weights, targets : int
-        Number of weights, and of ids to predict (V').
+        With batch size and window set.
+    trial : Trial
     """
-    kept = model.layers * 8 * model.hidden + 3 * targets  # numbers kept for each token
-    numbers: int = 4 * weights + train.batch_size * train.window * kept
-    return 4.0 * numbers
+    window = train.batch_size * train.window
+    return 4 * 4 * trial.weights + 2 * train.batch_size * trial.state + window * trial.kept

@@ -341,7 +341,7 @@ def test_a_taken_folder_is_not_replaced_silently(verses: Path, tmp_path: Path) -
 
 
 def test_wrong_names_are_answered_with_the_right_ones(verses: Path) -> None:
-    known = "it has characters, bytes, words; did you mean 'characters'"
+    known = "it has characters, bytes, subwords, words; did you mean 'characters'"
     with pytest.raises(PluginError, match=f"no codec 'character'; {known}"):
         seqgen.prepare("text", [verses], codec="character")
     with pytest.raises(ConfigError, match="unknown setting 'rare'"):

@@ -36,6 +36,7 @@ from seqgen.listener import Listener as Listener
 from seqgen.listener import Report as Report
 from seqgen.metric import Metric as Metric
 from seqgen.note import Note as Note
+from seqgen.open_end import OpenEnd as OpenEnd
 from seqgen.options import NoOptions as NoOptions
 from seqgen.plugins.hooks import hookimpl as hookimpl
 from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
@@ -293,6 +294,13 @@ class Codec(Protocol):
         """Return a function from the next id to the text it adds: ``self.vocab.__getitem__``.
 
         With None, the default, pieces are not shown as text while they are generated.
+        """
+        return None
+
+    def open_end(self, ids: Ids) -> OpenEnd | None:
+        """Return what is open at the end of a prompt: "hel" may begin "hello"; nothing by default.
+
+        For codecs with a `text_stream` in which one text may be spelled by different tokens.
         """
         return None
 

@@ -304,18 +304,21 @@ class _Typist:
     typed : callable
         Returns the text that an id adds.
     hidden : int
-        Number of ids at the beginning that are not shown.
+        Number of characters at the beginning that are not shown.
     """
 
     def __init__(self, typed: Callable[[int], str], hidden: int) -> None:
-        self._typed, self._seen, self._shows = typed, hidden, True
+        self._typed, self._seen, self._shows = typed, 0, True
+        self._hidden = hidden
 
     @classmethod
     def of(cls, run: Run, hidden: Piece | None) -> _Typist | None:
         """Return one for a run whose pieces are text, or None; a hidden prompt is not shown."""
-        typed = run.codec.text_stream()
-        count = 0 if hidden is None else len(run.codec.encode(hidden))
-        return None if typed is None else cls(typed, count)
+        typed, other = run.codec.text_stream(), run.codec.text_stream()
+        if typed is None or other is None:
+            return None
+        prompt = [] if hidden is None else run.codec.encode(hidden).tolist()
+        return cls(typed, sum(len(other(token)) for token in prompt))
 
     def __call__(self, ended: int, drawn: int, ids: Sequence[int]) -> None:
         """Show the new text."""
@@ -323,6 +326,7 @@ class _Typist:
             return
         text = "".join(map(self._typed, ids[self._seen :]))
         self._seen = len(ids)
+        text, self._hidden = text[self._hidden :], max(self._hidden - len(text), 0)
         try:
             show(text, end="", flush=True)
         except BrokenPipeError:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,10 +24,10 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.header import Field, Header, Wanted
 from seqgen.conditions.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
-from seqgen.conditions.requests import Request, meant
+from seqgen.conditions.requests import meant
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import PART, IndexedMasks, Masks, packed, unpacked, width
-from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.plugin import Codec, Ids, OpenEnd, Piece, Tracker
 from seqgen.unknown import Mended, Unknown
 
 #: Share of training pieces that lose all labels; in the others each of several labels is lost as
@@ -77,7 +78,7 @@ class LabelledCodec(Codec):
         self.header_fields = Header(fields, len(self.vocab))
         self.feature_sizes = (*codec.feature_sizes, *self.header_fields.feature_sizes)
         self.requests = {
-            **{label.name: _request(label) for label in self.labels},
+            **{label.name: label.request for label in self.labels},
             **codec.requests,
         }
 
@@ -231,6 +232,16 @@ class LabelledCodec(Codec):
             return None
         return lambda token: typed(token) if token < self._count else ""
 
+    def open_end(self, ids: Ids) -> OpenEnd | None:
+        """Return the codec's open end behind the header; label tokens add no text."""
+        payload, labels = self.payload(ids), len(self.vocab) - self._count
+        end = self.codec.open_end(payload)
+        return end and replace(
+            end,
+            kept=len(ids) - (len(payload) - end.kept),
+            spellings=lambda ids: (*end.spellings(self.payload(ids)), *[b""] * labels),
+        )
+
     def features(self, ids: Ids) -> NDArray[np.int64]:
         """Return the codec's features, 0 in the header, and the number of each label."""
         labels = self.header_fields.features(ids)  # (N + 1, K)
@@ -374,13 +385,6 @@ def why_impossible(codec: Codec, label: Label) -> str:
             f"such as --label {label.name}_of_file='{{}}/*'"
         )
     return ""
-
-
-def _request(label: Label) -> Request:
-    """Return the request for a label."""
-    values = [*sorted(label.values), ANY]
-    about = f"Label of pieces; {ANY} is any value."
-    return Request(about, values[0], values={value: value for value in values})
 
 
 def _parts(piece: Any) -> tuple[Mapping[str, str], Any]:

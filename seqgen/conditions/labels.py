@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqgen.conditions.requests import Request
 from seqgen.errors import DataError
 
 #: The value of a piece that has no other, and in a request: any.
@@ -87,6 +88,12 @@ class Label:
     def tokens(self) -> list[str]:
         """Token names: the one for any value, then the values in order."""
         return [f"{self.name}={value}" for value in (ANY, *sorted(self.values))]
+
+    @property
+    def request(self) -> Request:
+        """The request for a value."""
+        values = {value: value for value in (*sorted(self.values), ANY)}
+        return Request(f"Label of pieces; {ANY} is any value.", next(iter(values)), values=values)
 
     @property
     def others(self) -> str:

@@ -195,13 +195,20 @@ def begins_inside_pieces(subject: Subject, folder: Path) -> None:
 
 
 def shows_text_as_it_comes(subject: Subject, folder: Path) -> None:
-    """The texts of single ids join to the text of all of them."""
+    """The texts of single ids join to the text of all of them, and an open end to its prompt."""
     if subject.codec.text_stream() is None:
         raise NothingToCheck("pieces are not shown while they are written")
     for ids in subject.ids:
         typed = subject.codec.text_stream()
         assert typed is not None
         assert "".join(map(typed, ids.tolist())) == subject.codec.decode(ids)
+        for count in (0, 1, len(ids) // 3, len(ids)):
+            prompt = subject.codec.encode(subject.codec.decode(ids[:count]))
+            if (end := subject.codec.open_end(prompt)) is not None:
+                assert end.text and 0 <= end.kept < len(prompt), (end.kept, len(prompt))
+                before = subject.codec.decode(prompt[: end.kept])
+                assert before + end.text == subject.codec.decode(prompt)
+                assert len(end.spellings(prompt[: end.kept])) == len(subject.codec.vocab)
 
 
 PROMISES: tuple[Promise, ...] = (

@@ -50,7 +50,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "recognises_variations": ((), ("passages", "augment")),
     "continues_pieces": ((), ("continuation",)),
     "begins_inside_pieces": ((), ("beginnings", "continuation")),
-    "shows_text_as_it_comes": ((), ("text_stream", "decode")),
+    "shows_text_as_it_comes": ((), ("text_stream", "decode", "open_end")),
     "has_features_in_range": ((), ("features",)),
     "has_features_of_the_past": ((), ("features",)),
     "tracks_its_features": ((), ("tracker", "features")),

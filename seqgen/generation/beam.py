@@ -15,7 +15,6 @@ from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.pieces import Draft, Generated, Primed
-from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
@@ -64,7 +63,7 @@ def search(
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
     stepper = choose_stepper(run, width, int8=int8)
     writer = Writer(stepper, run, prompt, condition, None, limit, stop, 0)
-    beam, found = [writer.draft(0)], list[Draft]()
+    beam, found = list[Draft](), list[Draft]()
     interrupt = None
     try:
         for step in _steps(writer, stepper, run, width, count):
@@ -85,17 +84,12 @@ def _steps(
     writer: Writer, stepper: Stepper, run: Run, width: int, count: int
 ) -> Iterator[tuple[list[Draft], list[Draft]]]:
     """Yield after each step the candidates, most likely first, and the best finished ones."""
-    beam, found = [writer.draft(0)], list[Draft]()
-    state = writer.state
+    beam, found = writer.likeliest_drafts(width), list[Draft]()
+    state = writer.start(beam)
     while beam and not writer.is_late():
-        positions = writer.positions(beam)
-        logits, state = stepper.read(
-            positions.ids[:, None], positions.features[:, None], state, positions.possible
-        )
-        possible = np.where(positions.possible, logits, np.float32(-np.inf))
-        scores = np.stack([log_softmax(row) for row in possible])  # (B, V')
+        scores, state = writer.predicted(beam, state)  # (B, V')
         so_far = np.array([sum(draft.log_probabilities) for draft in beam])  # (B,)
-        totals = np.where(positions.allowed, so_far[:, None] + scores, -np.inf)  # (B, V')
+        totals = so_far[:, None] + scores  # (B, V')
         order = np.argsort(-totals, axis=None, kind="stable")
         best = [divmod(int(place), totals.shape[1]) for place in order[:width]]
         parents, following, ended = [], [], []

@@ -46,7 +46,7 @@ def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) 
     chooser, bits = draft.random, cast(np.random.Philox, draft.random.bit_generator)
     streams = [np.random.Generator(bits.jumped(slot + 1)) for slot in range(count)]
     candidates = _continued([draft], [0] * count, streams, codec)
-    active, state = candidates, writer.start(count)
+    active, state = candidates, writer.start(candidates)
     weights = np.zeros(count)
     while active:
         step = writer.step(active, state)

@@ -86,7 +86,8 @@ def generate(
     limit : LimitConfig, optional
         When to stop a piece that does not end.
     stop : sequence of int64 array
-        A piece stops after any of these sequences of ids.
+        A piece stops after any of these sequences of ids; if pieces are shown as text, after their
+        text, which may end inside a token.
     seed : int
         Seed and index determine each piece.
     candidates : int, optional
@@ -169,14 +170,15 @@ def stream(
     Yields
     ------
     int
-        The drawn ids, without the prompt and END.
+        The drawn ids, without the prompt and END. If the prompt has an open end, they begin with
+        the ids that spell it (`Codec.open_end`).
     """
     limit = limit or LimitConfig(length=math.inf)
     writer = Writer(
         choose_stepper(run, 1, int8=int8), run, prompt, condition, sample, limit, stop, seed
     )
     draft = writer.draft(index)
-    sent = draft.count
+    sent = draft.kept
     for _ in writer.write([draft]):
         yield from draft.ids[len(draft.ids) - (draft.count - sent) :]
         sent = draft.count

@@ -6,13 +6,14 @@ import bisect
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from seqgen.conditions.unlabelled import without_labels
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.pieces import Draft, StoppedBy
+from seqgen.generation.stops import Stops
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 
@@ -23,6 +24,24 @@ STRIDE = 32
 LONGEST_PIECE = 4096
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where and why a piece stops.
+
+    Attributes
+    ----------
+    count : int
+        Number of its tokens to keep.
+    reason : StoppedBy
+    last : sequence of int
+        Ids in place of the last one of these; none if it stays.
+    """
+
+    count: int
+    reason: StoppedBy
+    last: Sequence[int] = ()
+
+
 class Limits:
     """The limits of the pieces of one call; a time limit starts now.
 
@@ -31,7 +50,7 @@ class Limits:
     run : Run
     limit : LimitConfig
     stop : sequence of int64 array
-        Sequences of ids; a piece stops after any of them.
+        As for `seqgen.generate`.
     prompt : int64 array (N,)
     condition : object
         As for `Codec.tracker`.
@@ -46,16 +65,15 @@ class Limits:
         self, run: Run, limit: LimitConfig, stop: Sequence[Ids], prompt: Ids, condition: object
     ) -> None:
         self._codec, self._limit = run.codec, limit
-        wanted = [without_labels(run.codec, ids) for ids in stop]
-        self._stops = [ids.tolist() for ids in wanted if len(ids)]
+        self._stops = Stops(run.codec, stop)
         self._before = _length_of(run, limit, prompt)
-        self._most = _most_tokens(run, limit, prompt, condition)
+        self._most = _most_tokens(run, limit, condition)
         self._deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
 
     @property
     def look_back(self) -> int | None:
         """Number of last tokens that the limits look at; None for all."""
-        return max(map(len, self._stops), default=0) if self._counts_tokens else None
+        return self._stops.look_back if self._counts_tokens else None
 
     @property
     def _counts_tokens(self) -> bool:
@@ -79,7 +97,7 @@ class Limits:
         """Return whether the time is up."""
         return time.monotonic() >= self._deadline
 
-    def reached(self, draft: Draft, new: int, ended: bool) -> tuple[int, StoppedBy] | None:
+    def reached(self, draft: Draft, new: int, ended: bool) -> Cut | None:
         """Return the first limit that the last `new` tokens reached, or None.
 
         Parameters
@@ -89,27 +107,14 @@ class Limits:
             Number of tokens just added.
         ended : bool
             Whether END follows them.
-
-        Returns
-        -------
-        count : int
-            Number of tokens to keep.
-        reason : StoppedBy
         """
-        return min(self._cuts(draft, new, ended), key=lambda cut: cut[0], default=None)
+        return min(self._cuts(draft, new, ended), key=lambda cut: cut.count, default=None)
 
-    def _cuts(self, draft: Draft, new: int, ended: bool) -> Iterator[tuple[int, StoppedBy]]:
-        for stop in self._stops:
-            # A stop sequence may begin before the new tokens, but never within the prompt.
-            first = max(draft.count - new - len(stop) + 1, draft.prompt)
-            tail = draft.ids[len(draft.ids) - (draft.count - first) :]
-            for start in range(len(tail) - len(stop) + 1):
-                count = first + start + len(stop)
-                if tail[start : start + len(stop)] == stop and self._is_long(draft, count):
-                    yield count, "stop"
-                    break
-        if draft.count >= self._most:
-            yield int(self._most), "length"
+    def _cuts(self, draft: Draft, new: int, ended: bool) -> Iterator[Cut]:
+        if stop := self._stops.found(draft, new, lambda count: self._is_long(draft, count)):
+            yield Cut(stop.count, "stop", stop.last)
+        if draft.count - draft.prompt >= self._most:
+            yield Cut(draft.prompt + int(self._most), "length")
         due = ended or draft.count // STRIDE > (draft.count - new) // STRIDE
         if not self._counts_tokens and self._limit.length and due:
             ids = np.array(draft.ids, np.int64)
@@ -118,7 +123,7 @@ class Limits:
                 place = bisect.bisect_left(
                     counts, self._limit.length, key=lambda count: self._measure(ids[:count])
                 )
-                yield counts[place], "length"
+                yield Cut(counts[place], "length")
 
     def _is_long(self, draft: Draft, count: int) -> bool:
         """Return whether the first `count` tokens of a draft have the least length."""
@@ -143,21 +148,21 @@ def _length_of(run: Run, limit: LimitConfig, prompt: Ids) -> float:
     return units[limit.unit]
 
 
-def _most_tokens(run: Run, limit: LimitConfig, prompt: Ids, condition: object) -> float:
-    """Return the largest number of tokens in a piece, including the prompt."""
+def _most_tokens(run: Run, limit: LimitConfig, condition: object) -> float:
+    """Return the largest number of tokens in a piece after its prompt."""
     if not limit.length:
         needed = run.codec.most_tokens(condition)
         most = needed or min(2 * run.longest, LONGEST_PIECE)
         least = math.ceil(limit.least_length * _tokens_per_unit(run, limit.unit))
-        return len(prompt) + max(most, least)
+        return max(most, least)
     if limit.length == math.inf:
         return math.inf
     if limit.unit == "tokens":
-        return len(prompt) + math.ceil(limit.length)
+        return math.ceil(limit.length)
     # Ten times the tokens that the corpus has for this length: a model that never reaches the
     # length stops there.
     tokens = limit.length * _tokens_per_unit(run, limit.unit)
-    return len(prompt) + LONGEST_PIECE + math.ceil(10 * tokens)
+    return LONGEST_PIECE + math.ceil(10 * tokens)
 
 
 def _tokens_per_unit(run: Run, unit: str) -> float:

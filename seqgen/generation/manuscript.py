@@ -18,7 +18,7 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Place, StoppedBy
 from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.writer import Writer, read_on, read_prompt
+from seqgen.generation.writer import Writer, read_on, read_prompt, read_prompt_on
 from seqgen.plugin import Ids
 from seqgen.plugins.checks import checked_ids
 from seqgen.plugins.faults import naming_faults
@@ -108,7 +108,7 @@ class Manuscript:
             mended = unlabelled(self._run.codec).mend_prompt(piece, unknown)
             piece, changes = mended.piece, mended.changes
         ids = checked_ids(self._run.codec, opening(self._run.codec, piece, self._condition))
-        typed = self._read(ids)
+        typed = read_prompt_on(self._stepper, self._run, self._nearest(ids), ids)
         self._turns.append(_Turn(self._place, typed))
         self._place, self._is_typed = typed, True
         return changes
@@ -139,17 +139,20 @@ class Manuscript:
         if not self._is_typed:
             self._turns.append(_Turn(begin, begin))
         self._is_typed, self.stopped_by = False, "interrupt"
-        show, shown = self._stream_after(begin.primed.ids), draft.count
+        shown, typed = draft.kept, len(draft.open_text)
+        show = self._stream_after(begin.primed.ids[:shown])
         try:
             for _ in writer.write([draft]):
-                new = draft.ids[shown:]
-                shown += len(new)
-                yield "".join(map(show, new))
+                text = "".join(map(show, draft.ids[shown:]))
+                shown = draft.count
+                yield text[typed:]
+                typed = max(typed - len(text), 0)
             self.stopped_by = draft.stopped_by
         finally:
             # After an interruption the draft may have ids that were not yielded.
-            with undivided():
-                self._place = self._read(np.array(draft.ids[:shown], np.int64))
+            if shown > draft.kept:
+                with undivided():
+                    self._place = self._read(np.array(draft.ids[:shown], np.int64))
 
     def take_back(self) -> None:
         """Take back what the model wrote in the last turn; `write` then tries again.
@@ -178,15 +181,22 @@ class Manuscript:
             raise DataError("there is nothing to take back")
 
     def _read(self, ids: Ids) -> Place:
-        """Return the place after ids ``(N,)``, from the last known place on the way to it.
+        """Return the place after ids ``(N,)``."""
+        nearest = self._nearest(ids)
+        return read_on(self._stepper, self._run, nearest, ids[nearest.primed.kept :])
+
+    def _nearest(self, ids: Ids) -> Place:
+        """Return the last known place on the way to ids ``(N,)``, before their open end.
 
         What is typed may change ids before it: "hel" and "lo" may be one token.
         """
+        end = self._run.codec.open_end(ids)
+        ids = ids if end is None else ids[: end.kept]
         places = [self._place, *(turn.typed for turn in self._turns)]
         places += [self._start, *(turn.before for turn in self._turns)]
-        on_the_way = [place for place in places if _begins(ids, place.primed.ids)]
-        nearest = max(on_the_way, key=lambda place: len(place.primed.ids))
-        return read_on(self._stepper, self._run, nearest, ids[len(nearest.primed.ids) :])
+        kept = [place.primed.ids[: place.primed.kept] for place in places]
+        lengths = [len(each) if _begins(ids, each) else -1 for each in kept]
+        return places[int(np.argmax(lengths))]
 
     def _stream_after(self, ids: Ids) -> Callable[[int], str]:
         """Return the function from the next id to the text it adds, after some ids ``(N,)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -36,7 +37,8 @@ class Generated:
     ids : int64 array (N,)
         Its tokens, including the prompt.
     prompt : int
-        Number of prompt tokens at the beginning of `ids`.
+        Number of prompt tokens at the beginning of `ids`. The last one may reach beyond the text of
+        the prompt (`Codec.open_end`).
     piece : object
         The decoded piece.
     stopped_by : {"end", "grammar", "stop", "length", "time", "interrupt"}
@@ -72,21 +74,24 @@ class Primed:
     ids : int64 array (N,)
         The prompt.
     state : tuple of float32 array (L, 1, ...)
-        The state after START and ``ids[:-1]``, such as h and c of an LSTM. The first step reads the
-        last token.
+        The state after START and ``ids[: kept - 1]``, such as h and c of an LSTM. The first step
+        reads the last kept one; what follows is an open end (`Codec.open_end`).
     vocab_digest : str
         Digest of the model's vocabulary.
+    kept : int
+        Number of ids before the open end.
     """
 
     ids: Ids
     state: tuple[NDArray[np.float32], ...] = field(repr=False)
     vocab_digest: str = field(repr=False)
+    kept: int
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file."""
         tensors: dict[str, NDArray[Any]] = {"ids": self.ids}
         tensors |= {f"state.{number}": part for number, part in enumerate(self.state)}
-        about = {"vocab_digest": self.vocab_digest}
+        about = {"vocab_digest": self.vocab_digest, "kept": str(self.kept)}
         write_atomic(Path(path), safetensors.numpy.save(tensors, about))
 
     @classmethod
@@ -106,7 +111,10 @@ class Primed:
                 found = file.kinds.get(name, Kind(()))
                 kinds[name] = Kind((ANY, 1, *[ANY] * (len(found.shape) - 2)))
             ids, *state = file.read(kinds).values()
-            return cls(ids, tuple(state), file.about.get("vocab_digest", ""))
+            kept = int(file.about.get("kept", ""))
+            if not 0 <= kept <= len(ids):
+                raise ValueError(f"it keeps {kept} of {len(ids)} ids")
+            return cls(ids, tuple(state), file.about.get("vocab_digest", ""), kept)
         except ValueError as error:
             raise DataError(
                 f"{path} holds no primed state ({error}); make one with prime"
@@ -121,7 +129,7 @@ class Place:
     ----------
     primed : Primed
     tracker : Tracker or None
-        A tracker that has seen its ids.
+        A tracker that has seen the ids that it keeps.
     """
 
     primed: Primed
@@ -136,8 +144,9 @@ class Draft:
     index, seed : int
         Together they determine the random numbers of the piece.
     prompt : int64 array (N,)
+        The ids of the prompt that stay.
     tracker : Tracker or None
-        A tracker that has seen the prompt; the draft pushes its tokens to it.
+        A tracker that has seen these ids; the draft pushes its tokens to it.
 
     Attributes
     ----------
@@ -147,11 +156,14 @@ class Draft:
 
     def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
         self.index = index
-        self.prompt = len(prompt)
+        #: Number of tokens of the prompt, of those that stay, and the text of the others.
+        self.prompt = self.kept = len(prompt)
+        self.open_text = ""
         self.ids = prompt.tolist()
         self.count = len(prompt)  # `ids` gets shorter than this where a stream drops old tokens
         self.tracker = tracker
         self.missing = 0
+        self.state = 0  # row of the writer's states from which the draft goes on
         self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
         self.log_probabilities: list[float] = []
         self.stopped_by: StoppedBy | None = None
@@ -167,11 +179,34 @@ class Draft:
             for token in ids:
                 self.tracker.push(token)
 
+    def begin(self, ids: list[int], log_probability: float, text: str, state: int) -> None:
+        """Spell the open end of the prompt by some ids.
+
+        Parameters
+        ----------
+        ids : list of int
+        log_probability : float
+            Of this way to spell the end.
+        text : str
+            The end.
+        state : int
+            Row of the writer's states before the last id.
+        """
+        self.add(ids, [])
+        self.log_probabilities.append(log_probability)
+        self.prompt, self.open_text, self.state = self.count, text, state
+
     def cut(self, count: int) -> None:
         """Remove the last tokens until `count` are left."""
         if surplus := self.count - count:
             del self.ids[-surplus:], self.log_probabilities[-surplus:]
             self.count = count
+
+    def replace_last(self, ids: Sequence[int]) -> None:
+        """Put ids in place of the last one; the first of them gets its probability."""
+        self.ids[-1:] = ids
+        self.count += len(ids) - 1
+        self.log_probabilities += [0.0] * (len(ids) - 1)
 
     def stop(self, reason: StoppedBy) -> None:
         """Mark the piece as done."""
@@ -189,9 +224,11 @@ class Draft:
         """Return the piece as it is."""
         assert self.stopped_by is not None
         ids = np.array(self.ids, np.int64)
-        shown = ids if with_prompt else codec.continuation(ids, self.prompt)
+        piece = codec.decode(ids if with_prompt else codec.continuation(ids, self.kept))
+        if self.open_text and not with_prompt:
+            piece = piece.removeprefix(self.open_text)
         return Generated(
-            *(self.index, ids, self.prompt, codec.decode(shown)),
+            *(self.index, ids, self.prompt, piece),
             *(self.stopped_by, sum(self.log_probabilities), self.seconds),
         )
 

@@ -9,6 +9,7 @@ B drafts, T tokens per step, V' ids predicted, K features.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,19 @@ from numpy.typing import NDArray
 from seqgen.conditions.unlabelled import label_features, opening, requested_labels, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
+from seqgen.generation.healing import Way, ways_to_spell
 from seqgen.generation.limits import STRIDE, Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, branch_tracker
-from seqgen.generation.sampling import NOT_FINITE, Positions, rules_for
+from seqgen.generation.sampling import (
+    NOT_FINITE,
+    Positions,
+    distribution,
+    log_softmax,
+    rules_for,
+    temperature_at,
+)
 from seqgen.generation.stepper import Stepper
-from seqgen.plugin import Ids, Piece
+from seqgen.plugin import Ids, OpenEnd, Piece
 from seqgen.plugins.checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
 
@@ -75,41 +84,103 @@ class Writer:
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         place = _place(stepper, run, prompt, condition)
         primed, self._tracker = place.primed, place.tracker
-        self._prompt = primed.ids
+        end = run.codec.open_end(primed.ids) if primed.kept < len(primed.ids) else None
+        self._prompt = primed.ids[: primed.kept]
         if self._tracker is None:
-            self._features = label_features(run.codec, primed.ids)[-1]
+            self._features = label_features(run.codec, self._prompt)[-1]
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
-        self.state = stepper.restore(primed.state)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
         # A tracker has to see every token before the next one is drawn.
         self._stride = STRIDE if self._tracker is None else 1
+        self._state = stepper.restore(primed.state)
+        self._open_text = "" if end is None else end.text
+        self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
 
     def is_late(self) -> bool:
         """Return whether the time is up."""
         return self._limits.is_late()
 
     def draft(self, index: int) -> Draft:
-        """Begin a piece."""
+        """Begin a piece; an open end of the prompt is spelled in a way that is drawn."""
+        draft = self._empty(index)
+        if self._ways:
+            scores = np.array([way.log_probability for way in self._ways])  # (W,)
+            rules = self._rules._replace(groups=np.zeros(0, np.int64))
+            kept = distribution(scores, temperature_at(0, rules), rules)
+            cumulated = np.cumsum(kept)
+            place = np.searchsorted(cumulated, draft.random.random() * cumulated[-1], side="right")
+            self._begin(draft, self._ways[place])
+        return draft
+
+    def likeliest_drafts(self, most: int) -> list[Draft]:
+        """Return a draft for each of the likeliest ways to spell the open end, or only one."""
+        ways = sorted(self._ways, key=lambda way: -way.log_probability)[:most]
+        drafts = [self._empty(0) for _ in range(max(len(ways), 1))]
+        for draft, way in zip(drafts, ways, strict=False):
+            self._begin(draft, way)
+        return drafts
+
+    def _empty(self, index: int) -> Draft:
         tracker = branch_tracker(self._tracker, self._run.codec)
         draft = Draft(index, self._prompt, tracker, self._seed)
         draft.missing = self._limits.missing(draft)
         return draft
+
+    def _begin(self, draft: Draft, way: Way) -> None:
+        draft.begin(way.ids, way.log_probability, self._open_text, way.state)
+        draft.missing = self._limits.missing(draft)
+
+    def _found_ways(self, end: OpenEnd, spelled: list[int]) -> list[Way]:
+        """Return the ways to spell an open end, their probabilities given its text; keep states."""
+
+        def read(draft: Draft, state: Any) -> tuple[NDArray[np.float64], Any]:
+            scores, state = self.predicted([draft], state)
+            return scores[0], state
+
+        def longer(draft: Draft, token: int) -> Draft:
+            branch = draft.branch(self._run.codec)
+            branch.add([token], [])
+            return branch
+
+        draft = self._empty(0)
+        ways, states = ways_to_spell(end, spelled, draft, self._state, read, longer)
+        exported = zip(*map(self._stepper.export, states), strict=True)
+        self._state = self._stepper.restore(tuple(np.concatenate(p, axis=1) for p in exported))
+        total = np.logaddexp.reduce([way.log_probability for way in ways])
+        return [replace(way, log_probability=way.log_probability - total) for way in ways]
+
+    def predicted(self, drafts: list[Draft], state: Any) -> tuple[NDArray[np.float64], Any]:
+        """Read the last token of each draft.
+
+        Returns
+        -------
+        scores : float64 array (B, V')
+            Log-probabilities of the next id; minus infinity for ids that may not come.
+        state : object
+            After these tokens.
+        """
+        positions = self.positions(drafts)
+        read = positions.ids[:, None], positions.features[:, None]
+        logits, state = self._stepper.read(*read, state, positions.possible)
+        possible = np.where(positions.possible, logits, np.float32(-np.inf))
+        scores = np.stack([log_softmax(row) for row in possible])
+        return np.where(positions.allowed, scores, -np.inf), state
 
     def write(self, active: list[Draft]) -> Iterator[int]:
         """Draw tokens until every draft has stopped; yield after each step how many were drawn.
 
         Drafts that have stopped leave the batch.
         """
-        state = self.start(len(active))
+        state = self.start(active)
         while active:
             step = self.step(active, state)
             active, state = self.going(active, step.state)
             yield step.drawn
 
-    def start(self, drafts: int) -> Any:
-        """Return the state after the prompt, for a number of drafts."""
-        return self.select(self.state, np.zeros(drafts, np.int64))
+    def start(self, drafts: list[Draft]) -> Any:
+        """Return the state of drafts that have just begun."""
+        return self.select(self._state, np.array([draft.state for draft in drafts], np.int64))
 
     def select(self, state: Any, rows: Ids) -> Any:
         """Return the state of some drafts; a row may be repeated."""
@@ -151,10 +222,11 @@ class Writer:
         draft.add(new, log_probabilities[: len(new)])
         if draft.missing:
             draft.missing = self._limits.missing(draft)
-        if reached := self._limits.reached(draft, len(new), ended):
-            count, reason = reached
-            draft.cut(count)
-            draft.stop(reason)
+        if cut := self._limits.reached(draft, len(new), ended):
+            draft.cut(cut.count)
+            if cut.last:
+                draft.replace_last(cut.last)
+            draft.stop(cut.reason)
         elif ended:
             draft.log_probabilities.append(log_probabilities[len(new)])
             draft.stop("grammar" if draft.missing else "end")
@@ -168,7 +240,7 @@ class Writer:
 
     def positions(self, active: list[Draft]) -> Positions:
         """Gather what the stepper and the sampler read of each draft."""
-        start, prompt = self._run.vocab.start, len(self._prompt)
+        start = self._run.vocab.start
         last = [draft.ids[-1] if draft.ids else start for draft in active]
         features = [
             self._features if draft.tracker is None else draft.tracker.features()
@@ -179,7 +251,7 @@ class Writer:
             checked_features(self._run.codec, features, len(active)),
             *self._masks(active),
             *self._recent(active),
-            np.array([draft.count - prompt for draft in active], np.int64),
+            np.array([draft.count - draft.prompt for draft in active], np.int64),
         )
 
     def _recent(self, active: list[Draft]) -> tuple[Ids, Ids]:
@@ -230,22 +302,30 @@ class Writer:
 
 
 def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:
-    """Let model and tracker read a prompt, in one pass."""
+    """Let model and tracker read a prompt without its open end, in one pass."""
     ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
-    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest)
-    return read_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0)
+    return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+
+
+def read_prompt_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
+    """Return the place after a prompt ``(N,)``, from a place before its open end."""
+    end = run.codec.open_end(ids)
+    kept = len(ids) if end is None else end.kept
+    place = read_on(stepper, run, place, ids[place.primed.kept : kept])
+    return Place(replace(place.primed, ids=ids), place.tracker)
 
 
 def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
-    """Let model and tracker read more ids ``(M,)``, in one pass.
+    """Let model and tracker read more ids ``(M,)`` after those that a place keeps, in one pass.
 
     The model reads START, or the last id of the place, and all ids but the last, which the first
     step reads.
     """
-    if not len(ids):
-        return place
-    before = place.primed.ids  # (N,)
+    before = place.primed.ids[: place.primed.kept]  # (N,)
     whole = np.concatenate([before, ids])  # (N + M,)
+    if not len(ids):
+        return Place(replace(place.primed, ids=whole), place.tracker)
     tracker = branch_tracker(place.tracker, run.codec)
     rows: Any = []
     if tracker is None:
@@ -257,7 +337,7 @@ def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
     read = np.concatenate([[run.vocab.start], whole])[len(before) : -1].astype(np.int64)  # (M,)
     features = checked_features(run.codec, rows, len(ids))  # (M, K)
     _, state = stepper.read(read[None], features[None], stepper.restore(place.primed.state))
-    return Place(Primed(whole, stepper.export(state), run.vocab.digest), tracker)
+    return Place(Primed(whole, stepper.export(state), run.vocab.digest, len(whole)), tracker)
 
 
 def _place(
@@ -275,12 +355,17 @@ def _place(
             f"this primed state belongs to another model, not to {run.folder}; prime it again"
         )
     ids = checked_ids(run.codec, prompt.ids)
+    end = run.codec.open_end(ids)
+    if prompt.kept != (len(ids) if end is None else end.kept):
+        raise DataError(
+            "this primed state was made by another version of the codec; prime it again"
+        )
     header = opening(run.codec, None, condition)
     asked, _ = requested_labels(run.codec, condition)
     if asked and not np.array_equal(ids[: len(header)], header):
         raise DataError("this primed state was made with other labels; prime it again with these")
     tracker = run.codec.tracker(condition)
     if tracker is not None:
-        for token in ids.tolist():
+        for token in ids[: prompt.kept].tolist():
             tracker.push(token)
-    return Place(Primed(ids, prompt.state, prompt.vocab_digest), tracker)
+    return Place(Primed(ids, prompt.state, prompt.vocab_digest, prompt.kept), tracker)

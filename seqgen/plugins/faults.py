@@ -86,6 +86,7 @@ RULES = {
             "place",
             "passages",
             "header_values",
+            "open_end",
         )
     },
     "learn_grammar": Rule("learn_grammar must take the ids of any pieces and never fail"),

@@ -1,16 +1,16 @@
 """Codecs of text: bits per byte on the last tenth of a corpus, at equal cost.
 
-Each codec is trained with one thread on the first 85 %; the next 5 % are for validation, and the last
-10 % are the test, which chooses nothing. Characters of these that the training text does not have
-become blanks. A text is one piece, read from START with carried state; headlines are one piece a line.
-END counts, as one byte. Beside each codec is the n-gram model whose order validation chose.
+Each codec is trained with one thread on the first 85 %. The next 5 % are for validation, and the
+last 10 % are the test, which chooses nothing. Characters of these that the training text does not
+have become blanks. A text is one piece, read from START with carried state; headlines are one piece
+a line. END counts, as one byte. Beside each codec is the n-gram model whose order validation chose.
 
 All settings are automatic, and every training gets an equal share of the minutes. On a busy machine
 count CPU time (``--cpu-time``).
 
-Data: ``text/`` of the data folder. ``chinese`` is the folder of the unpacked Debian package manpages-zh
-(``--chinese``), without markup and without lines of fewer than five Chinese characters. The figure is
-that of the best codec, as a mean over the corpora.
+Data: ``text/`` of the data folder. ``chinese`` is the unpacked Debian package manpages-zh
+(``--chinese FOLDER``), without markup and without lines of fewer than five Chinese characters. The
+figure is that of the best codec, as a mean over the corpora.
 """
 
 from __future__ import annotations
@@ -120,7 +120,12 @@ def measure(
 def main() -> None:
     options: dict[str, Any] = {
         "only": {"choices": CODECS, "nargs": "+", "default": CODECS, "help": "these codecs"},
-        "corpora": {"choices": READERS, "nargs": "+", "default": ["prose"], "help": "these corpora"},
+        "corpora": {
+            "choices": READERS,
+            "nargs": "+",
+            "default": ["prose"],
+            "help": "these corpora",
+        },
         "chinese": {"type": Path, "help": "the unpacked package manpages-zh"},
     }
     benchmark = Benchmark("text_codecs", "bits per byte, test", 40.0, options)

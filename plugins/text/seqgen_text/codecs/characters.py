@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen.plugin import Within, check_fields
+from seqgen.plugin import Ids, OpenEnd, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.text_codec import TextCodec
 
@@ -142,6 +142,17 @@ class CharacterCodec(TextCodec):
     def text_stream(self) -> Callable[[int], str]:
         """Return the function from an id to its text."""
         return self.vocab.__getitem__
+
+    def open_end(self, ids: Ids) -> OpenEnd | None:
+        """Return the newline at the end of a prompt that another one would make a paragraph."""
+        is_open = self.options.boundary == "paragraph" and len(ids) > 0
+        if not is_open or self.vocab[ids[-1]] != "\n":
+            return None
+        return OpenEnd(
+            len(ids) - 1,
+            "\n",
+            lambda ids: [each.encode("utf-8", "surrogatepass") for each in self.vocab],
+        )
 
     def state(self) -> dict[str, Any]:
         """Return the alphabet."""

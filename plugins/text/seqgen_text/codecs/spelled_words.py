@@ -10,6 +10,7 @@ several. A word that is no token is spelled. The grammar depends on the last tok
 
 from __future__ import annotations
 
+import copy
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
@@ -169,6 +170,37 @@ class SpelledWords:
         follows_word = before >= 0 and self.kinds[ids[before]] in (WORD, CASED, CLOSE)
         begins_word = len(rest) > 0 and self.kinds[rest[0]] not in (GAP, CLOSE)
         return np.insert(rest, 0, self._gap_ids[" "]) if follows_word and begins_word else rest
+
+    def certain(self, ids: Ids) -> int:
+        """Return the number of ids before the last word or gap of a text."""
+        kinds = [self.kinds[token] for token in np.asarray(ids).tolist()]
+        kept = len(kinds)
+        if kinds and kinds[-1] == GAP:
+            while kept and kinds[kept - 1] == GAP:
+                kept -= 1
+            # An apostrophe after a word may be inside it.
+            if self._texts[ids[kept]] not in APOSTROPHES or len(kinds) - kept > 1:
+                return kept
+        if kept and kinds[kept - 1] == CLOSE:
+            kept = max(at for at in range(kept) if kinds[at] == SPELL)
+        elif kept and kinds[kept - 1] in (WORD, CASED):
+            kept -= 1
+        while kept and kinds[kept - 1] in (CAP, UPPER):
+            kept -= 1
+        return kept
+
+    def spellings(self, ids: Ids) -> Sequence[bytes]:
+        """Return the text that each token would add after ids ``(N,)``, as UTF-8."""
+        kinds = [self.kinds[token] for token in np.asarray(ids).tolist()]
+        inside = (CAP, UPPER, SPELL, LETTER)
+        begin = next((at for at in range(len(kinds))[::-1] if kinds[at] not in inside), 0)
+        stream = _Stream(self.kinds, self._texts)
+        for token in np.asarray(ids[begin:]).tolist():
+            stream(token)
+        return [
+            copy.copy(stream)(token).encode("utf-8", "surrogatepass")
+            for token in range(len(self.vocab))
+        ]
 
     def stream(self) -> Callable[[int], str]:
         """Return a function from the next id to the text that it adds."""

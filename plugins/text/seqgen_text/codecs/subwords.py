@@ -13,7 +13,7 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids, Within, check_fields
+from seqgen.plugin import Ids, OpenEnd, Within, check_fields
 from seqgen_text.codecs.automaton import Automaton, AutomatonTracker
 from seqgen_text.codecs.bytes import CONTINUING, NAMES, utf8_states
 from seqgen_text.codecs.chunks import chunks
@@ -143,6 +143,14 @@ class SubwordCodec(TextCodec):
         """Return an incremental decoder: the last byte of a character adds the character."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda token: decoder.decode(self._bytes[token])
+
+    def open_end(self, ids: Ids) -> OpenEnd | None:
+        """Return the last chunk of a prompt: other subwords may spell it with what follows."""
+        parts = chunks(self.decode(ids))
+        if not parts:
+            return None
+        kept = len(ids) - len(self.encode(parts[-1]))
+        return OpenEnd(kept, parts[-1], lambda ids: self._bytes)
 
     def decode(self, ids: Ids) -> str:
         """Return the text that `text_stream` shows."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids, Within, check_fields
+from seqgen.plugin import Ids, OpenEnd, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.automaton import AutomatonTracker
 from seqgen_text.codecs.plain_words import PlainWords
@@ -100,6 +100,14 @@ class WordCodec(TextCodec):
     def text_stream(self) -> Callable[[int], str]:
         """Return a function from the next id to the text that it adds."""
         return self._tokens.stream()
+
+    def open_end(self, ids: Ids) -> OpenEnd | None:
+        """Return the last word or gap of a prompt; none for `form=ptb`, which has whole words."""
+        if isinstance(self._tokens, PlainWords) or not len(ids):
+            return None
+        kept = self._tokens.certain(ids)
+        text = self.decode(ids).removeprefix(self.decode(ids[:kept]))
+        return OpenEnd(kept, text, self._tokens.spellings)
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the rest, with the blank before it if that is between two words."""

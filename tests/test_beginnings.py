@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
 from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
+from seqgen_text.codecs.subwords import SubwordCodec, SubwordOptions
 from seqgen_text.codecs.words import WordCodec, WordOptions
 
 import seqgen
@@ -141,6 +142,7 @@ def test_paragraphs_are_found_whatever_the_codec(monkeypatch, text) -> None:
         CharacterCodec.fit([text], paragraph),
         ByteCodec(ByteOptions()),
         WordCodec.fit([text], WordOptions()),
+        SubwordCodec.fit([text], SubwordOptions()),
     )
     wanted = slow_beginnings(text)
     for codec in codecs if wanted else ():

@@ -25,6 +25,9 @@ class Pairs(Text):
     def companions(self, path: Path) -> list[Path]:
         return [path.with_suffix(".more"), path.with_suffix(".md")]
 
+    def reads(self, path: Path) -> bool:
+        return False
+
     def read(self, path, options=None):
         parts = [other.read_text() for other in [path, *self.companions(path)] if other.is_file()]
         yield "".join(parts)
@@ -39,7 +42,7 @@ class Pairs(Text):
 @pytest.fixture
 def pairs(tmp_path: Path, monkeypatch) -> Path:
     """A folder with texts, companions of two kinds, and a file that accompanies nothing."""
-    for name in ("companions", "read", "write"):
+    for name in ("companions", "reads", "read", "write"):
         monkeypatch.setattr(Text, name, getattr(Pairs, name))
     folder = tmp_path / "pairs"
     folder.mkdir()

@@ -41,7 +41,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (files / "b.txt").write_text(LINE * 60)
     (files / "c.txt").write_text(LINE * 9)
     (files / "bad.txt").write_bytes(b"\xff\0")
-    (files / "other.yml").write_text("-")
+    (files / "other.yml").write_bytes(bytes(8))
     return seqgen.prepare("text", [files], tmp_path_factory.mktemp("whole") / "corpus").folder
 
 

@@ -17,8 +17,8 @@ from seqgen_text.files.choosing import choose_pieces, why_no_list
 from seqgen_text.files.pieces import split
 
 import seqgen
+from seqgen.data.encoding import encode_files
 from seqgen.errors import ConfigError, DataError
-from seqgen.evaluation.table import score_table
 
 WORDS = sorted({word for text in topics.values() for word in text.split() if word.isalpha()})
 rng = random.Random(0)
@@ -149,11 +149,23 @@ def test_the_choice_is_said_and_kept(tmp_path: Path, seqgen_command) -> None:
     assert corpus.info["pieces"] == len(set(file.read_text().splitlines()))
     status, out, _ = seqgen_command("info", tmp_path / "c")
     assert said.removeprefix("chose ") in out
-    # What the run scores later is read in the same way.
-    model = seqgen.ModelConfig(hidden=4, embedding=2)
-    run = seqgen.create_run(tmp_path / "run", corpus, model)
+    # What a run of this corpus scores later is read in the same way.
     (tmp_path / "new.txt").write_text("One\nTwo\n")
-    assert len(score_table(run, [tmp_path / "new.txt"]).rows) == 2
+    reading = corpus.info["read_options"]
+    assert (
+        len(
+            [
+                *encode_files(
+                    "text",
+                    [tmp_path / "new.txt"],
+                    corpus.codec,
+                    read_options=reading,
+                    unknown="skip",
+                )
+            ]
+        )
+        == 2
+    )
     whole = seqgen.prepare("text", [file], read_options={"piece": "file"})
     assert whole.info["pieces"] == 1 and whole.info["chosen"] == []
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seqgen.data.preparation import prepare, write_corpus
     from seqgen.evaluation.adaptive import adapt, score_adaptively
     from seqgen.evaluation.comparison import Comparison, compare
+    from seqgen.evaluation.neighbours import Neighbour, neighbours
     from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.evaluation.predictor import NetworkPredictor
     from seqgen.evaluation.scoring import Score, score
@@ -46,6 +47,7 @@ __all__ = [
     "LimitConfig",
     "Manuscript",
     "ModelConfig",
+    "Neighbour",
     "NetworkPredictor",
     "Novelty",
     "Primed",
@@ -69,6 +71,7 @@ __all__ = [
     "load_plugin",
     "measure_baseline",
     "measure_novelty",
+    "neighbours",
     "prepare",
     "prime",
     "score",
@@ -89,6 +92,7 @@ _HOMES = {
     "plugins.files": ("load_plugin",),
     "evaluation.adaptive": ("adapt", "score_adaptively"),
     "evaluation.comparison": ("Comparison", "compare"),
+    "evaluation.neighbours": ("Neighbour", "neighbours"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),
     "evaluation.predictor": ("NetworkPredictor",),
     "evaluation.scoring": ("Score", "score"),

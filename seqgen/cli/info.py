@@ -21,6 +21,7 @@ def info(
     folder: Path,
     *,
     plot: Path | None = None,
+    near: str | None = None,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -32,11 +33,16 @@ def info(
         A folder made by `seqgen train` or `seqgen prepare`.
     plot
         Also draw the loss curves into this .png or .svg file.
+    near
+        Instead print the tokens whose learned vectors are most similar to that of this token.
     overwrite
         Replace that file if it exists.
     json
         Print the description as JSON.
     """
+    if near is not None:
+        _show_neighbours(folder, near, json)
+        return
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS, RUN
     from seqgen.report.curves import IMAGES, loss_curves
@@ -73,6 +79,19 @@ def info(
         _print_curves(curves)
     if plot is not None:
         show(plot)
+
+
+def _show_neighbours(folder: Path, name: str, json: bool) -> None:
+    """Print the tokens near another one, with their similarity."""
+    from seqgen.evaluation.neighbours import neighbours
+    from seqgen.run.folder import load
+
+    found = neighbours(load(folder), name)
+    if json:
+        print_json([{"name": each.name, "similarity": each.similarity} for each in found])
+        return
+    for each in found:
+        show(f"{each.similarity:5.2f}  {each.name}")
 
 
 def _usable(load: Callable[[], Codec]) -> Codec | None:

@@ -137,9 +137,9 @@ def rules_for(
         if not equals:
             raise ConfigError(f"bias must be like NAME=NUMBER, found {entry!r}")
         BIASES.check(f"the bias of {name!r}", amount, whole=False)
-        bias[_token(name, vocab)] += amount
+        bias[token_id(name, vocab)] += amount
     for name in config.ban:
-        bias[_token(name, vocab)] = -np.inf
+        bias[token_id(name, vocab)] = -np.inf
     temperature = 1.0 if config.temperature is None else config.temperature
     final = temperature if config.final_temperature is None else config.final_temperature
     return Rules(
@@ -158,7 +158,8 @@ def rules_for(
     )
 
 
-def _token(name: str, vocab: Vocab) -> int:
+def token_id(name: str, vocab: Vocab) -> int:
+    """Return the id of a token name; raise `ConfigError` if there is none."""
     names = (*vocab.names, END_NAME)
     if name not in names:
         # A shell passes the newline \n as two characters.

@@ -251,6 +251,15 @@ class SequenceModel(nn.Module):
             return Part(self.embedding.weight[: self.targets], self.output_bias)
         return Part(self.output.weight, self.output.bias)
 
+    @property
+    def idle(self) -> int:
+        """Number of weights that a token seldom needs: with clusters, those of single tokens."""
+        if self.clusters is None:
+            return 0
+        read = self.embedding.weight.numel() if self.config.embedding else 0
+        predicted = sum(values.numel() for values in self._output)
+        return read + (self.output_bias.numel() if self.config.tied else predicted)
+
     def split_output(self) -> list[Part]:
         """Return the output layer in parts: the shortlist and the clusters, then each cluster."""
         clusters = self.clusters

@@ -225,25 +225,26 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
         return try_network(corpus, model, train, trials=1)
     smallest = replace(model, hidden=WIDTHS[0])
     best = try_network(corpus, smallest, train, len(WIDTHS))
-    if best.tokens < TOKENS_PER_WEIGHT * best.weights:
+    if best.tokens < TOKENS_PER_WEIGHT * best.busy:
         # The first trial also pays for what a codec computes once for a piece and keeps.
         best = try_network(corpus, smallest, train, len(WIDTHS))
     most = WEIGHTS_BORNE * math.sqrt(corpus.size("train"))
     limit = f"{TOKENS_PER_WEIGHT} are wanted"
     for hidden in WIDTHS[1:]:
-        if best.tokens < TOKENS_PER_WEIGHT * best.weights:
+        if best.tokens < TOKENS_PER_WEIGHT * best.busy:
             break  # even the smallest network is more than the budget can feed
         trial = try_network(corpus, replace(model, hidden=hidden), train, len(WIDTHS))
-        if trial.tokens < TOKENS_PER_WEIGHT * trial.weights:
+        if trial.tokens < TOKENS_PER_WEIGHT * trial.busy:
             break
-        if trial.weights > most:
+        if trial.busy > most:
             limit = f"a wider one would overfit {corpus.size('train'):,} tokens"
             break
         best = trial
-    each = best.tokens / best.weights
+    each = best.tokens / best.busy
+    which = "weights" if best.busy == best.weights else "weights without those of single tokens"
     reasons.append(
         f"hidden {best.hidden}: the budget allows {each:.1f} tokens for each of its "
-        f"{best.weights:,} weights; {limit}"
+        f"{best.busy:,} {which}; {limit}"
     )
     return best
 

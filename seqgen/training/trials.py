@@ -45,6 +45,8 @@ class Trial:
     ----------
     hidden, weights : int
         Width of the network and number of its weights.
+    busy : int
+        Weights that every token needs: with an adaptive output without those of single tokens.
     speeds : dict of int to float
         Tokens per second by number of threads; 0 without a time budget, where nothing is timed.
     tokens : float
@@ -56,6 +58,7 @@ class Trial:
 
     hidden: int
     weights: int
+    busy: int
     speeds: dict[int, float]
     tokens: float
     state: int
@@ -90,16 +93,16 @@ def try_network(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: 
         choose_clusters(corpus.counts) if model.output == "adaptive" else (),
     ).to(device)
     weights = sum(weight.numel() for weight in network.parameters())
-    state = sum(part.nbytes for part in network.start_state(1))
-    sizes = state, _kept(network)
+    busy = weights - network.idle
+    sizes = sum(part.nbytes for part in network.start_state(1)), _kept(network)
     if not train.seconds:
-        return Trial(model.hidden, weights, {train.threads or 1: 0.0}, tokens, *sizes)
+        return Trial(model.hidden, weights, busy, {train.threads or 1: 0.0}, tokens, *sizes)
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
     spend = min(PROBE, PROBE_SHARE * train.seconds / (trials * len(counts)))
     learner = Learner(network, corpus, replace(train, learning_rate=1e-3, weight_decay=0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
     tokens = min(tokens, max(speeds.values()) * train.seconds)
-    return Trial(model.hidden, weights, speeds, tokens, *sizes)
+    return Trial(model.hidden, weights, busy, speeds, tokens, *sizes)
 
 
 def _thread_counts() -> list[int]:

@@ -20,6 +20,7 @@ from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.grammar import packed
 from seqgen.network.clusters import choose_clusters
 from seqgen.network.model import SequenceModel
+from seqgen.training.defaults import affordable
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
 
@@ -239,6 +240,11 @@ def test_a_run_trains_scores_and_writes(clustered: seqgen.Run, corpus: seqgen.Co
     assert 0 < adaptive.nats < 2 * scored.nats
 
 
+def test_less_is_drawn_to_choose_the_sampling() -> None:
+    few, many = (affordable(10**5, 10**4, 10**5, adaptive=adaptive) for adaptive in (True, False))
+    assert 0 < few < many
+
+
 def test_counts_are_of_training_with_ends(corpus: seqgen.Corpus) -> None:
     wanted = np.zeros(corpus.vocab.targets, np.int64)
     for segment in corpus.segments("train"):
@@ -308,6 +314,10 @@ def test_it_is_chosen_for_many_tokens(tmp_path: Path) -> None:
     run = seqgen.create_run(tmp_path / "run", corpus, shape, config)
     assert run.model_config.output == "adaptive" and len(run.clusters) == corpus.vocab.targets
     assert any("output adaptive" in reason for reason in run.info["plan"]["reasons"])
+    # Only weights that every token needs limit the width.
+    weights, ids = run.info["plan"]["weights"], corpus.vocab
+    assert run.model.idle == 4 * ids.size + 9 * ids.targets
+    assert 0 < weights - run.model.idle < 1_000
     full = seqgen.create_run(
         tmp_path / "full", corpus, ModelConfig(hidden=8, embedding=4, output="full"), config
     )

@@ -21,7 +21,7 @@ from seqgen.data.spans import EVALUATED, evaluated_split
 from seqgen.network.model import choose_device
 from seqgen.plugin import Codec
 from seqgen.training.calibration import SHARPNESS
-from seqgen.training.defaults import SETTINGS, affordable
+from seqgen.training.defaults import drawing
 from seqgen.training.outputs import with_output
 from seqgen.training.trials import Trial, memory, try_network
 
@@ -161,7 +161,8 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     train = _threads(train, trial, reasons)
     train, measured, ending = _evaluations(corpus, model, train, trial, reasons)
     if train.seconds and corpus.codec.tracker() is None:
-        drawn = SETTINGS * affordable(trial.weights, corpus.vocab.targets, epochs * size)
+        read, adaptive = epochs * size, model.output == "adaptive"
+        drawn = drawing(trial.weights, corpus.vocab.targets, read, adaptive=adaptive)
         ending += drawn / (EVALUATION_SPEED * max(trial.speeds.values()))
     forecast = Forecast(
         weights=trial.weights,

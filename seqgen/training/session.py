@@ -232,7 +232,9 @@ def _choose_sampling(run: Run, corpus: Corpus, keeper: Keeper) -> None:
     if not (run.folder / WEIGHTS).exists() or run.codec.tracker() is not None:
         return
     best, weights = Run(run.folder, "cpu"), run.info["plan"]["weights"]
-    tokens = affordable(weights, run.vocab.targets, run.info["result"]["tokens"])
+    adaptive = run.model_config.output == "adaptive"
+    read = run.info["result"]["tokens"]
+    tokens = affordable(weights, run.vocab.targets, read, adaptive=adaptive)
     if tokens and (chosen := choose_sampling(best, corpus, tokens)):
         run.info["sampling"] = chosen
         keeper.describe()

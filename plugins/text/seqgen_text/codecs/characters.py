@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids, OpenEnd, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
+from seqgen_text.codecs.counting import Counts
+from seqgen_text.codecs.graphemes import graphemes
 from seqgen_text.codecs.text_codec import TextCodec
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
 CHUNK = 2**16
+
+#: Last tokens of a prompt that are looked at; a grapheme has fewer.
+LONGEST_END = 64
+
+#: Most graphemes of several characters that are tokens.
+MOST_CLUSTERS = 2**16
 
 #: In place of an id: a rare character that is dropped, and one that the corpus does not have.
 DROPPED, UNKNOWN = -1, -2
@@ -35,6 +43,8 @@ class CharacterOptions:
     boundary: Literal["none", "line", "paragraph", "page"] = "none"
     """The model forgets everything after a line, a paragraph (two newlines, which become one token)
     or a page (a form feed)."""
+    unit: Literal["character", "grapheme"] = "character"
+    """`grapheme` makes a letter with its accents one token, and an emoji of several characters."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -48,6 +58,9 @@ class CharacterCodec(TextCodec):
     the left: three newlines are a boundary and a newline. Its name is these two newlines, which no
     character has.
 
+    With the option `unit` a grapheme of several characters is one token, too. One that is none is
+    spelled by its characters.
+
     Parameters
     ----------
     characters : str
@@ -55,14 +68,23 @@ class CharacterCodec(TextCodec):
     dropped : str
         Characters of the corpus that are not in the alphabet.
     options : CharacterOptions
+    clusters : sequence of str
+        Graphemes of several characters that are tokens.
     """
 
     options_type: ClassVar[type[Any]] = CharacterOptions
 
-    def __init__(self, characters: str, dropped: str, options: CharacterOptions) -> None:
+    def __init__(
+        self,
+        characters: str,
+        dropped: str,
+        options: CharacterOptions,
+        clusters: Sequence[str] = (),
+    ) -> None:
         boundary = BOUNDARIES[options.boundary]
         self.options = options
-        self.vocab = (*characters, boundary) if len(boundary) > 1 else tuple(characters)
+        self.vocab = (*characters, *clusters, *([boundary] if len(boundary) > 1 else []))
+        self._clusters = {each: len(characters) + at for at, each in enumerate(clusters)}
         self.boundaries = (self.vocab.index(boundary),) if boundary else ()
         self._characters = characters
         self._dropped = dropped
@@ -74,15 +96,22 @@ class CharacterCodec(TextCodec):
     @classmethod
     def fit(cls, pieces: Iterable[str], options: CharacterOptions) -> Self:
         """Collect the alphabet."""
-        counts = np.zeros(sys.maxunicode + 1, np.int64)
-        for piece in pieces:
-            for low in range(0, len(piece), CHUNK):
-                points, amounts = np.unique(_points(piece[low : low + CHUNK]), return_counts=True)
-                counts[points] += amounts
+        counts, clusters = np.zeros(sys.maxunicode + 1, np.int64), list[str]()
+        with Counts() as found:
+            for piece in pieces:
+                for low in range(0, len(piece), CHUNK):
+                    part = np.unique(_points(piece[low : low + CHUNK]), return_counts=True)
+                    counts[part[0]] += part[1]
+                if options.unit == "grapheme":
+                    found.add(each for each in graphemes(piece) if len(each) > 1)
+            if options.unit == "grapheme":
+                clusters = found.most_frequent(MOST_CLUSTERS, max(options.rarest, 1))
         common = counts >= max(options.rarest, 1)
         common[[ord(character) for character in BOUNDARIES[options.boundary]]] = True
         kept, dropped = (np.flatnonzero(each).tolist() for each in (common, ~common & (counts > 0)))
-        return cls("".join(map(chr, kept)), "".join(map(chr, dropped)), options)
+        alphabet = set(map(chr, kept))
+        clusters = [each for each in clusters if alphabet.issuperset(each)]
+        return cls("".join(map(chr, kept)), "".join(map(chr, dropped)), options, clusters)
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:
@@ -115,7 +144,18 @@ class CharacterCodec(TextCodec):
                 f"train on text that has it"
             )
         ids = ids[ids >= 0] if lowest == DROPPED else ids
+        ids = self._clustered(ids) if self._clusters else ids
         return self._paired(ids) if self.options.boundary == "paragraph" else ids
+
+    def _clustered(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Replace the characters of graphemes by these."""
+        clustered, left, place = ids.copy(), np.ones(len(ids), bool), 0
+        for each in graphemes(self.decode(ids)):
+            if each in self._clusters:
+                clustered[place] = self._clusters[each]
+                left[place + 1 : place + len(each)] = False
+            place += len(each)
+        return clustered[left]
 
     def _paired(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Replace pairs of newlines by the boundary, from the left in every run of newlines."""
@@ -144,19 +184,21 @@ class CharacterCodec(TextCodec):
         return self.vocab.__getitem__
 
     def open_end(self, ids: Ids) -> OpenEnd | None:
-        """Return the newline at the end of a prompt that another one would make a paragraph."""
-        is_open = self.options.boundary == "paragraph" and len(ids) > 0
-        if not is_open or self.vocab[ids[-1]] != "\n":
+        """Return the last grapheme of a prompt, or the newline that another may follow."""
+        parts = graphemes(self.decode(ids[-LONGEST_END:]))
+        if not parts or ids[-1] in self.boundaries:
             return None
-        return OpenEnd(
-            len(ids) - 1,
-            "\n",
-            lambda ids: [each.encode("utf-8", "surrogatepass") for each in self.vocab],
-        )
+        text = parts[-1]
+        if not self._clusters and not (text == "\n" and self.options.boundary == "paragraph"):
+            return None
+        kept = len(ids) - len(self.encode(text))
+        texts = [each.encode("utf-8", "surrogatepass") for each in self.vocab]
+        return OpenEnd(kept, text, lambda ids: texts)
 
     def state(self) -> dict[str, Any]:
         """Return the alphabet."""
-        return {"characters": self._characters, "dropped": self._dropped}
+        clusters = [*self._clusters]
+        return {"characters": self._characters, "dropped": self._dropped, "clusters": clusters}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: CharacterOptions) -> Self:
@@ -164,7 +206,13 @@ class CharacterCodec(TextCodec):
         characters, dropped = state["characters"], state["dropped"]
         if not isinstance(characters, str) or not isinstance(dropped, str):
             raise DataError("characters and dropped must be texts")
-        return cls(characters, dropped, options)
+        clusters, alphabet = state.get("clusters", []), set(characters)
+        if not isinstance(clusters, list) or not all(
+            isinstance(each, str) and len(each) > 1 and alphabet.issuperset(each)
+            for each in clusters
+        ):
+            raise DataError("clusters must be texts of several of these characters")
+        return cls(characters, dropped, options, clusters)
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count words (what is between blanks), characters and UTF-8 bytes."""

@@ -202,6 +202,7 @@ def test_text_with_boundaries_comes_back(pieces: list[str], other: str, boundary
         assert codec.decode(ids) == piece
         assert "".join(map(codec.text_stream(), ids.tolist())) == piece
         assert codec.units(ids) == {
+            "words": len(piece.split()),
             "characters": len(piece),
             "bytes": len(piece.encode("utf-8", "surrogatepass")),
         }
@@ -358,3 +359,11 @@ def test_what_follows_a_boundary_does_not_depend_on_what_came_before(
     one, *others = (WAYS[way](paragraphs, f"{prompt}\n\n", limit) for prompt in prompts)
     assert others == [one, one]
     assert WAYS[way](paragraphs, f"{prompts[0]}\n", limit) != one
+
+
+def test_texts_of_many_characters_get_subwords() -> None:
+    few, many = "to be or not to be", "".join(map(chr, range(0x4E00, 0x4E00 + 1200)))
+    name, reason = load_domain("text")[0].suggest([few, few])
+    assert name == "characters" and "have 7 different characters" in reason
+    name, reason = load_domain("text")[0].suggest(iter([few, many]))
+    assert name == "subwords" and "have 1,207 different characters" in reason

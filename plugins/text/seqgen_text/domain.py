@@ -16,6 +16,7 @@ from seqgen.files import plain_text, write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Note
 from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
+from seqgen_text.codecs.choosing import suggest
 from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
 from seqgen_text.files.choosing import choose_pieces, is_text
@@ -129,6 +130,10 @@ class Text(Domain):
     def from_text(self, text: str) -> str:
         """Return the text as `read` returns it: with newlines, without a byte-order mark."""
         return plain_text(text)
+
+    def suggest(self, pieces: Iterable[str]) -> tuple[str, str]:
+        """Return `characters`, or `subwords` for texts of many characters, such as Chinese."""
+        return suggest(pieces)
 
     def write(self, piece: str, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
         """Write the text as UTF-8, whatever the suffix."""

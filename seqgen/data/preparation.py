@@ -112,7 +112,7 @@ def prepare(
         splits, the alphabet comes from all files, and the grammar from training pieces.
     draw_splits : bool
         Draw the splits even if all files are in folders called train, valid and test, or named so
-        (`seqgen.data.choosing.named_splits`). By default those are the splits.
+        (`seqgen.data.given_splits.named_splits`). By default those are the splits.
     seed : int
         Seed of the split: it decides which pieces are held out.
     jobs : int

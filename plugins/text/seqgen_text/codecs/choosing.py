@@ -1,12 +1,14 @@
-"""Which codec fits a corpus of texts: `characters`, unless there are too many."""
+"""Which codec fits a corpus of texts: `characters`, unless texts have very many."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
+from itertools import accumulate
 
-#: Different characters from which on frequent ones share tokens and rare ones become bytes:
-#: measured in docs/text.md.
-MANY = 1000
+#: Different characters in `SHARE` of the texts from which on subwords are better: docs/text.md.
+MANY, SHARE = 100, 0.9
 
 #: Characters that are looked at.
 SAMPLED = 2**22
@@ -14,13 +16,16 @@ SAMPLED = 2**22
 
 def suggest(pieces: Iterable[str]) -> tuple[str, str]:
     """Return the name of the codec, and the reason."""
-    alphabet, read = set[str](), 0
+    counts = Counter[str]()
+    left = SAMPLED
     for piece in pieces:
-        alphabet.update(piece[: SAMPLED - read])
-        read += len(piece)
-        if read >= SAMPLED:
+        counts.update(piece[:left])
+        left -= min(len(piece), left)
+        if not left:
             break
-    found = f"the texts have {len(alphabet):,} different characters"
-    if len(alphabet) >= MANY:
-        return "subwords", f"{found}; from {MANY:,} on subwords learn faster"
-    return "characters", f"{found}; below {MANY:,} all codecs learn about as fast"
+    covered = list(accumulate(sorted(counts.values(), reverse=True)))
+    frequent = bisect_left(covered, SHARE * counts.total()) + bool(covered)
+    found = f"{frequent:,} different characters make up {SHARE:.0%} of the texts"
+    if frequent >= MANY:
+        return "subwords", f"{found}; from {MANY} on subwords learn faster"
+    return "characters", f"{found}; below {MANY} no codec learns clearly faster"

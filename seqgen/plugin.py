@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
@@ -221,8 +221,6 @@ class Codec(Protocol):
     dictation: Dictation | None = None
     limited: bool = False
 
-    # The five required methods.
-
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
         """Learn an alphabet or a codebook from pieces, and return the codec.
@@ -392,3 +390,14 @@ class Tracker(Protocol):
 
     def push(self, token: int) -> None:
         """Update the state with the id that was written."""
+
+
+@runtime_checkable
+class ClosingTracker(Tracker, Protocol):
+    """A tracker that ends pieces whole at a limit in tokens."""
+
+    def closing(self, room: int) -> NDArray[np.bool_] | None:
+        """Return the part of `allowed` from which the piece can end within `room` tokens.
+
+        END is no token. If that is too late, return the ids that lead to the earliest end.
+        """

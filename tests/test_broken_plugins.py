@@ -118,6 +118,11 @@ class Follower:
     def allowed(self):
         return unpacked(self.rows[self.last], self.count)
 
+    def closing(self, room):
+        mask = unpacked(self.rows[self.last], self.count)
+        mask[:-1] &= room > 0
+        return mask
+
     def forced(self):
         return None
 
@@ -455,6 +460,20 @@ BROKEN = {
         "return None",
         "the tracker allows ids [1] more at position",
         "Tokens.masks",
+    ),
+    "late_end": (
+        "ends_within_a_limit",
+        "mask[:-1] &= room > 0",
+        "mask[-1] = False",
+        "closing(0) leads to no end within 1,000 tokens",
+        "Tokens.tracker",
+    ),
+    "loose_end": (
+        "ends_within_a_limit",
+        "mask[:-1] &= room > 0",
+        "mask[:-1] = room > 0",
+        "allows ids [1] more",
+        "Tokens.tracker",
     ),
     "short_masks": (
         "masks_as_it_tracks",

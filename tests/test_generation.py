@@ -243,6 +243,44 @@ def test_a_tracker_masks_forces_and_ends(run, monkeypatch) -> None:
     assert primed.piece == "wall" * 5
 
 
+class Bracketed(Follower):
+    """Opens a bracket at every second token; closes all of them before the limit."""
+
+    def allowed(self) -> np.ndarray:
+        mask = np.zeros(self.size, bool)
+        mask[self.word[:2]] = True
+        mask[-1] = not self.depth
+        return mask
+
+    def forced(self) -> None:
+        return None
+
+    def closing(self, room: int) -> np.ndarray:
+        mask = self.allowed()
+        opening, closing = self.word[:2]
+        mask[opening] &= self.depth + 2 <= room
+        mask[closing] &= self.depth > 0
+        return mask
+
+    @property
+    def depth(self) -> int:
+        return sum(1 if token == self.word[0] else -1 for token in self.pushed)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 12])
+def test_pieces_are_closed_before_a_limit(run, monkeypatch, length: int) -> None:
+    word = run.codec.encode("al").tolist()
+    codec = "seqgen_text.codecs.characters.CharacterCodec"
+    monkeypatch.setattr(
+        f"{codec}.tracker",
+        lambda self, condition: Bracketed(word, len(self.vocab) + 1),
+        raising=False,
+    )
+    for new in seqgen.generate(run, 20, limit=LimitConfig(length=length)):
+        assert len(new.ids) <= length and new.piece.count("a") == new.piece.count("l")
+        assert new.stopped_by == "end" or len(new.ids) == length
+
+
 def test_a_mask_that_allows_nothing_names_the_codec(run, monkeypatch) -> None:
     class Stuck(Follower):
         def allowed(self) -> np.ndarray:

@@ -27,7 +27,7 @@ from seqgen.conditions.labels import ANY, Label, Labelled, clean_value, content_
 from seqgen.conditions.requests import meant
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import PART, IndexedMasks, Masks, packed, unpacked, width
-from seqgen.plugin import Codec, Ids, OpenEnd, Piece, Tracker
+from seqgen.plugin import ClosingTracker, Codec, Ids, OpenEnd, Piece, Tracker
 from seqgen.unknown import Mended, Unknown
 
 #: Share of training pieces that lose all labels; in the others each of several labels is lost as
@@ -297,7 +297,11 @@ class LabelledCodec(Codec):
             is_label = bool(equals) and not self.codec.requests
             reason = f"there is no label {name.strip()!r}" if is_label else error
             raise DataError(f"{reason}; {self._offer(name.strip())}") from error
-        return None if tracker is None else _LabelledTracker(self, tracker, self._wanted(labels))
+        if tracker is None:
+            return None
+        closes = isinstance(tracker, ClosingTracker)
+        made = _LabelledClosingTracker if closes else _LabelledTracker
+        return made(self, tracker, self._wanted(labels))
 
     def candidates(self, condition: Any) -> int:
         """Return the codec's number."""
@@ -335,7 +339,7 @@ class _LabelledTracker(Tracker):
     def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledTracker:
         # Copies share the codec.
         memo[id(self._codec.codec)] = self._codec.codec
-        other = _LabelledTracker(self._codec, copy.deepcopy(self._tracker, memo), {})
+        other = type(self)(self._codec, copy.deepcopy(self._tracker, memo), {})
         other._header = copy.deepcopy(self._header)
         return other
 
@@ -347,8 +351,11 @@ class _LabelledTracker(Tracker):
     def allowed(self) -> NDArray[np.bool_] | None:
         if self._header.is_open:
             return self._header.allowed()
+        return self._without_labels(self._tracker.allowed())
+
+    def _without_labels(self, inner: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Return the mask of the codec's tracker ``(n + 1,)`` with label tokens forbidden."""
         count = len(self._codec.codec.vocab)
-        inner = self._tracker.allowed()  # (n + 1,)
         mask = np.zeros(len(self._codec.vocab) + 1, bool)
         mask[:count] = True if inner is None else inner[:-1]
         mask[-1] = inner is None or inner[-1]
@@ -365,6 +372,17 @@ class _LabelledTracker(Tracker):
         self._header.push(token)
         if self._header.length == length and token < len(self._codec.codec.vocab):
             self._tracker.push(token)
+
+
+class _LabelledClosingTracker(_LabelledTracker, ClosingTracker):
+    """The same for a tracker that ends pieces whole at a limit."""
+
+    _tracker: ClosingTracker
+
+    def closing(self, room: int) -> NDArray[np.bool_] | None:
+        if self._header.is_open:
+            return self._header.allowed()
+        return self._without_labels(self._tracker.closing(room))
 
 
 def why_impossible(codec: Codec, label: Label) -> str:

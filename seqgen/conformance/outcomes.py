@@ -62,6 +62,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "follows_its_dictation": ((), ("features", "masks")),
     "writes_requested_texts": ((), ("tracker", "decode")),
     "copies_its_tracker": ((), ("tracker",)),
+    "ends_within_a_limit": ((), ("tracker",)),
     "masks_allow_real_pieces": ((), ("masks", "learn_grammar")),
     "masks_as_it_tracks": ((), ("masks", "tracker")),
     "measures_pieces": (

@@ -11,8 +11,11 @@ from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_
 from seqgen.errors import DataError
 from seqgen.generation.pieces import branch_tracker
 from seqgen.grammar import unpacked
-from seqgen.plugin import Codec, Tracker
+from seqgen.plugin import ClosingTracker, Codec, Tracker
 from seqgen.plugins.checks import checked_masks, next_mask
+
+#: Most tokens to the end of a piece by the way that `closing` allows.
+LONGEST_END = 1000
 
 
 def has_features_in_range(subject: Subject, folder: Path) -> None:
@@ -74,6 +77,38 @@ def always_allows_something(subject: Subject, folder: Path) -> None:
         if tracker is None:
             raise NothingToCheck("the codec has no tracker")
         subject.codec.decode(np.array(_written(subject.codec, tracker, seed), np.int64))
+
+
+def ends_within_a_limit(subject: Subject, folder: Path) -> None:
+    """A tracker that closes pieces ends them within every limit that leaves room for it.
+
+    It allows no more than without a limit, and always something.
+    """
+    codec, end = subject.codec, len(subject.codec.vocab)
+    if not isinstance(codec.tracker(), ClosingTracker):
+        raise NothingToCheck("the codec has no tracker that closes pieces at a limit")
+    prompts = [np.zeros(0, np.int64), *(ids[:40] for ids in [*subject.ids, *random_ids(codec)])]
+    for seed, prompt in enumerate(prompts):
+        tracker, rng = codec.tracker(), np.random.default_rng(seed)
+        assert tracker is not None
+        for token in prompt.tolist():
+            tracker.push(token)
+        least = _least_room(codec, tracker)
+        for room in (least, least + 1, least + 20):
+            writes = branch_tracker(tracker, codec)
+            assert writes is not None
+            for left in range(room, 0, -1):
+                mask, without = next_mask(codec, writes, left), next_mask(codec, writes)
+                more = np.flatnonzero(mask & ~without).tolist()
+                assert mask.any() and not more, f"closing({left}) allows ids {more} more, or none"
+                if (token := int(rng.choice(np.flatnonzero(mask)))) == end:
+                    break
+                writes.push(token)
+            else:
+                assert next_mask(codec, writes)[end], (
+                    f"a piece of {len(prompt)} tokens can end after {least} more, but closing "
+                    f"did not end it after {room}"
+                )
 
 
 def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
@@ -187,6 +222,19 @@ def _written(codec: Codec, tracker: Tracker, seed: int = 0) -> list[int]:
     return ids
 
 
+def _least_room(codec: Codec, tracker: Tracker) -> int:
+    """Return the number of tokens to the end where there is room for none."""
+    writes = branch_tracker(tracker, codec)
+    assert writes is not None
+    for count in range(LONGEST_END):
+        mask = next_mask(codec, writes, 0)
+        assert mask.any(), "closing(0) allows no token"
+        if mask[-1]:
+            return count
+        writes.push(int(np.argmax(mask)))
+    raise AssertionError(f"closing(0) leads to no end within {LONGEST_END:,} tokens")
+
+
 def _possible(codec: Codec, tracker: Tracker) -> list[int]:
     """Return the ids that may come next, END last."""
     mask = next_mask(codec, tracker)
@@ -201,6 +249,7 @@ PROMISES: tuple[Promise, ...] = (
     allows_real_pieces,
     always_allows_something,
     copies_its_tracker,
+    ends_within_a_limit,
     masks_as_it_tracks,
     masks_allow_real_pieces,
     follows_requests,

@@ -97,6 +97,10 @@ class Limits:
         """Return whether the time is up."""
         return time.monotonic() >= self._deadline
 
+    def room(self, draft: Draft) -> int | None:
+        """Return the most tokens that a draft may still get; None if they are not limited."""
+        return None if self._most == math.inf else int(self._most) - draft.count
+
     def reached(self, draft: Draft, new: int, ended: bool) -> Cut | None:
         """Return the first limit that the last `new` tokens reached, or None.
 

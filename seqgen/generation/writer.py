@@ -269,9 +269,10 @@ class Writer:
     def _masks(self, active: list[Draft]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return two masks ``(B, V')``: the ids that have a probability, and those that may come.
 
-        A forced id is alone in the second. A model that learned under a grammar never learned how
-        unlikely other ids are, so they have no probability. END may not come before the least
-        length, unless nothing else may.
+        A forced id is alone in the second; near a limit it has only ids from which the piece can
+        still end. A model that learned under a grammar never learned how unlikely other ids are,
+        so they have no probability. END may not come before the least length, unless nothing else
+        may.
         """
         codec = self._run.codec
         possible = np.ones((len(active), self._run.vocab.targets), bool)
@@ -279,7 +280,7 @@ class Writer:
         allowed[:, self._labels] = False  # Label tokens come in the header only.
         for row, draft in enumerate(active):
             if draft.tracker is not None:
-                allowed[row] = next_mask(codec, draft.tracker)
+                allowed[row] = next_mask(codec, draft.tracker, self._limits.room(draft))
                 if self._has_grammar:
                     possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)
             if draft.missing and allowed[row, :-1].any():

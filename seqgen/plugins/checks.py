@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.labels import content_of
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
-from seqgen.plugin import Codec, Domain, Ids, Tracker
+from seqgen.plugin import ClosingTracker, Codec, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
 
 
@@ -206,15 +206,19 @@ def mask_width(codec: Codec) -> int:
     return width(len(codec.vocab) + 1) if has_masks else 0
 
 
-def next_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:
+def next_mask(codec: Codec, tracker: Tracker, room: int | None = None) -> NDArray[np.bool_]:
     """Return the mask ``(V',)`` of what a tracker allows next; a forced id is alone in it.
+
+    With a `room` the piece has to end within so many tokens, if the tracker can see to it.
 
     Raises
     ------
     PluginError
     """
     if (forced := tracker.forced()) is None:
-        return allowed_mask(codec, tracker)
+        if room is None or not isinstance(tracker, ClosingTracker):
+            return allowed_mask(codec, tracker)
+        return _mask(codec, tracker.closing(room))
     mask = np.zeros(len(codec.vocab) + 1, bool)
     mask[checked_token(codec, forced)] = True
     return mask
@@ -227,9 +231,12 @@ def allowed_mask(codec: Codec, tracker: Tracker) -> NDArray[np.bool_]:
     ------
     PluginError
     """
-    allowed = tracker.allowed()
-    everything = np.ones(len(codec.vocab) + 1, bool)
-    return everything if allowed is None else checked_mask(codec, allowed)
+    return _mask(codec, tracker.allowed())
+
+
+def _mask(codec: Codec, mask: Any) -> NDArray[np.bool_]:
+    """Return a checked mask ``(V',)``; None allows all."""
+    return np.ones(len(codec.vocab) + 1, bool) if mask is None else checked_mask(codec, mask)
 
 
 def checked_token(codec: Codec, token: Any) -> int:

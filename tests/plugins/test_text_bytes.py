@@ -1,7 +1,11 @@
+import copy
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from seqgen_text.codecs.automaton import AutomatonTracker
 from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
 
 from seqgen.errors import DataError
@@ -62,6 +66,34 @@ def test_a_rest_begins_with_a_whole_character(text: str, start: int) -> None:
     ids = CODEC.encode(text)
     rest = CODEC.decode(CODEC.continuation(ids, min(start, len(ids))))
     assert text.endswith(rest) and len(rest.encode()) > len(ids) - start - 4
+
+
+@given(BYTES, st.integers(0, 4), st.randoms(use_true_random=False))
+@example([0xF0, 0x90], 1, None)
+def test_a_limit_leaves_whole_characters(tokens: list[int], room: int, draw: Random | None) -> None:
+    tracker = CODEC.tracker()
+    for token in tokens:
+        tracker.push(token)
+    # What is missing of the last character is written, whatever the limit.
+    missing = missing_bytes(tracker)
+    for left in range(max(room, missing), 0, -1):
+        ids = np.flatnonzero(tracker.closing(left)).tolist()
+        assert set(ids) <= set(np.flatnonzero(tracker.allowed()).tolist())
+        token = ids[0] if draw is None else draw.choice(ids)
+        if token == 256:
+            return
+        tracker.push(token)
+    assert tracker.closing(0)[256] and tracker.allowed()[256]
+
+
+def missing_bytes(tracker: AutomatonTracker) -> int:
+    """Return how many bytes the last character lacks; any that may come are as good as others."""
+    follows = copy.deepcopy(tracker)
+    for count in range(4):
+        if follows.allowed()[256]:
+            return count
+        follows.push(int(np.flatnonzero(follows.allowed())[0]))
+    raise AssertionError("no character has more than four bytes")
 
 
 def test_half_a_character_is_refused_with_its_position() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqgen.compiling import compiled
 from seqgen.grammar import IndexedMasks, packed
-from seqgen.plugin import Ids, Tracker
+from seqgen.plugin import ClosingTracker, Ids
 
 
 class Automaton:
@@ -39,6 +39,8 @@ class Automaton:
         self._table = np.concatenate([by_kind[:, self._kinds], by_kind[:, -1:]], axis=1)
         self._table.flags.writeable = False
         self._packed = packed(self._table)  # (S, W)
+        self._distances = _distances(by_kind, self._moves, np.unique(self._kinds))
+        self._closing: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     def masks(self, ids: Ids) -> IndexedMasks:
         """Return `Codec.masks` of ids ``(N,)``."""
@@ -55,12 +57,25 @@ class Automaton:
         mask: NDArray[np.bool_] = self._table[state]
         return mask
 
+    def closing(self, state: int, room: int) -> NDArray[np.bool_]:
+        """Return what `Tracker.closing` returns in a state ``(V + 1,)``, read-only."""
+        if room > self._distances.max():
+            return self.allowed(state)
+        if (mask := self._closing.get((state, room))) is None:
+            ahead = self._distances[self._moves[state, self._kinds]]  # (V,)
+            mask = self._table[state].copy()
+            earliest = ahead[mask[:-1]].min(initial=np.iinfo(np.int64).max)
+            mask[:-1] &= ahead <= (room - 1 if mask[-1] else max(room - 1, earliest))
+            mask.flags.writeable = False
+            self._closing[state, room] = mask
+        return mask
+
     def after(self, state: int, token: int) -> int:
         """Return the state after a token."""
         return int(self._moves[state, self._kinds[token]])
 
 
-class AutomatonTracker(Tracker):
+class AutomatonTracker(ClosingTracker):
     """Follows one piece; copies share the automaton."""
 
     def __init__(self, automaton: Automaton, state: int = 0) -> None:
@@ -77,12 +92,27 @@ class AutomatonTracker(Tracker):
         """Return the mask ``(V + 1,)`` of the state."""
         return self._automaton.allowed(self._state)
 
+    def closing(self, room: int) -> NDArray[np.bool_]:
+        """Return the mask ``(V + 1,)`` of tokens from which the piece can end in time."""
+        return self._automaton.closing(self._state, room)
+
     def forced(self) -> None:
         """Return None: a mask may allow one id only."""
 
     def push(self, token: int) -> None:
         """Move to the next state."""
         self._state = self._automaton.after(self._state, token)
+
+
+def _distances(allowed: NDArray[np.bool_], moves: NDArray[np.uint8], kinds: Ids) -> Ids:
+    """Return the least number of tokens of `kinds` from each state to where END may come (S,)."""
+    far = len(moves)
+    distances = np.where(allowed[:, -1], 0, far)  # (S,)
+    for _ in moves:
+        known = np.where(allowed[:, kinds], distances[moves[:, kinds]], far)
+        ahead = known.min(axis=1, initial=far) + 1
+        distances = np.minimum(distances, ahead)
+    return distances
 
 
 @compiled

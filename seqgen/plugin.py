@@ -397,7 +397,4 @@ class ClosingTracker(Tracker, Protocol):
     """A tracker that ends pieces whole at a limit in tokens."""
 
     def closing(self, room: int) -> NDArray[np.bool_] | None:
-        """Return the part of `allowed` from which the piece can end within `room` tokens.
-
-        END is no token. If that is too late, return the ids that lead to the earliest end.
-        """
+        """Return what of `allowed` lets the piece end within `room` tokens, or else soonest."""

@@ -14,7 +14,6 @@ any codec, with labels or without.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.header import Field, Header, Wanted
+from seqgen.conditions.labelled_tracker import LabelledClosingTracker, LabelledTracker
 from seqgen.conditions.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
 from seqgen.conditions.requests import meant
 from seqgen.errors import ConfigError, DataError
@@ -300,8 +300,9 @@ class LabelledCodec(Codec):
         if tracker is None:
             return None
         closes = isinstance(tracker, ClosingTracker)
-        made = _LabelledClosingTracker if closes else _LabelledTracker
-        return made(self, tracker, self._wanted(labels))
+        made = LabelledClosingTracker if closes else LabelledTracker
+        header = self.header_fields.state(self._wanted(labels))
+        return made(self.codec, len(self.vocab), header, tracker)
 
     def candidates(self, condition: Any) -> int:
         """Return the codec's number."""
@@ -327,62 +328,6 @@ class LabelledCodec(Codec):
     def passages(self, ids: Ids) -> NDArray[np.int64]:
         """Return those of the piece without the header."""
         return self.codec.passages(self.payload(ids))
-
-
-class _LabelledTracker(Tracker):
-    """A codec's tracker that comes in after the header."""
-
-    def __init__(self, codec: LabelledCodec, tracker: Tracker, wanted: Wanted) -> None:
-        self._codec, self._tracker = codec, tracker
-        self._header = codec.header_fields.state(wanted)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledTracker:
-        # Copies share the codec.
-        memo[id(self._codec.codec)] = self._codec.codec
-        other = type(self)(self._codec, copy.deepcopy(self._tracker, memo), {})
-        other._header = copy.deepcopy(self._header)
-        return other
-
-    def features(self) -> Sequence[int]:
-        count, labels = len(self._codec.codec.feature_sizes), self._header.features()
-        inner = [0] * count if self._header.is_open else self._tracker.features()
-        return [*inner, *labels]
-
-    def allowed(self) -> NDArray[np.bool_] | None:
-        if self._header.is_open:
-            return self._header.allowed()
-        return self._without_labels(self._tracker.allowed())
-
-    def _without_labels(self, inner: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-        """Return the mask of the codec's tracker ``(n + 1,)`` with label tokens forbidden."""
-        count = len(self._codec.codec.vocab)
-        mask = np.zeros(len(self._codec.vocab) + 1, bool)
-        mask[:count] = True if inner is None else inner[:-1]
-        mask[-1] = inner is None or inner[-1]
-        return mask
-
-    def forced(self) -> int | None:
-        if self._header.is_open:
-            return None
-        token = self._tracker.forced()
-        return len(self._codec.vocab) if token == len(self._codec.codec.vocab) else token
-
-    def push(self, token: int) -> None:
-        length = self._header.length
-        self._header.push(token)
-        if self._header.length == length and token < len(self._codec.codec.vocab):
-            self._tracker.push(token)
-
-
-class _LabelledClosingTracker(_LabelledTracker, ClosingTracker):
-    """The same for a tracker that ends pieces whole at a limit."""
-
-    _tracker: ClosingTracker
-
-    def closing(self, room: int) -> NDArray[np.bool_] | None:
-        if self._header.is_open:
-            return self._header.allowed()
-        return self._without_labels(self._tracker.closing(room))
 
 
 def why_impossible(codec: Codec, label: Label) -> str:

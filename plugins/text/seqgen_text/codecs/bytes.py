@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids
-from seqgen_text.codecs.automaton import Automaton, AutomatonTracker
-from seqgen_text.codecs.text_codec import TextCodec, check_whole_characters
+from seqgen.plugin import Ids, Tracker, check_fields
+from seqgen_text.codecs.automaton import Automaton
+from seqgen_text.codecs.structured import StructuredCodec
+from seqgen_text.codecs.text_codec import check_whole_characters
+from seqgen_text.grammars.structure import Grammar, Structure
+from seqgen_text.grammars.tables import Tables, by_bytes, tables_of, with_costs
 
 #: Names of tokens: the character of a byte below 128, else its number.
 NAMES = tuple(chr(byte) if byte < 128 else f"0x{byte:02X}" for byte in range(256))
@@ -39,10 +41,16 @@ WELL_FORMED = (
 
 @dataclass(frozen=True)
 class ByteOptions:
-    """The codec `bytes` has no options."""
+    """Options of the codec `bytes`."""
+
+    grammar: Grammar = "none"
+    """Language whose brackets, strings, environments or tags new pieces close if they open them."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
-class ByteCodec(TextCodec):
+class ByteCodec(StructuredCodec):
     """One token for each byte of a text in UTF-8; lossless, and no text has an unknown symbol.
 
     Bytes that are no character decode to U+FFFD. A character that is cut at the end of the ids is
@@ -60,6 +68,9 @@ class ByteCodec(TextCodec):
 
     def __init__(self, options: ByteOptions) -> None:
         self.options = options
+        if options.grammar != "none":
+            tokens = np.arange(256)
+            self.set_structure(Structure(options.grammar, tables(options.grammar), tokens, tokens))
 
     @classmethod
     def fit(cls, pieces: Iterable[str], options: ByteOptions) -> Self:
@@ -67,13 +78,15 @@ class ByteCodec(TextCodec):
         return cls(options)
 
     def state(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return what the corpus has against the grammar, if there is one."""
+        return self.structure_state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: ByteOptions) -> Self:
         """Rebuild the codec."""
-        return cls(options)
+        codec = cls(options)
+        codec.restore_structure(state)
+        return codec
 
     def encode(self, piece: str) -> Ids:
         """Return the bytes ``(N,)``.
@@ -103,15 +116,13 @@ class ByteCodec(TextCodec):
         cut = next((at for at, byte in enumerate(head) if byte not in CONTINUING), len(head))
         return ids[start + cut :]
 
-    def masks(self, ids: Ids) -> IndexedMasks:
+    def masks(self, ids: Ids) -> IndexedMasks | None:
         """Return which bytes may come: those of valid UTF-8, and END between characters."""
-        return utf8().masks(ids)
+        return utf8().masks(ids) if self.structure is None else super().masks(ids)
 
-    def tracker(self, condition: Any = None) -> AutomatonTracker:
+    def tracker(self, condition: Any = None) -> Tracker:
         """Return the grammar's tracker; bytes take no condition."""
-        if condition is not None:
-            raise DataError("this model's codec takes no condition; leave out --given")
-        return utf8().tracker()
+        return super().tracker(condition) or utf8().tracker()
 
 
 @cache
@@ -139,3 +150,12 @@ def utf8_states() -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         allowed[state, second.start : second.stop] = True
         moves[state, second.start : second.stop] = left
     return allowed, moves
+
+
+@cache
+def tables(grammar: str) -> Tables:
+    """Return the tables of a language for bytes."""
+    states, tokens = range(3 + len(WELL_FORMED)), np.arange(256)
+    follows = np.stack([utf8().allowed(state)[:256] for state in states])  # (U, 256)
+    moves = np.array([[utf8().after(state, byte) for byte in range(256)] for state in states])
+    return with_costs(by_bytes(tables_of(grammar), follows, moves), tokens)

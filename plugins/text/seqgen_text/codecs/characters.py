@@ -11,12 +11,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.plugin import Ids, OpenEnd, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.counting import Counts
 from seqgen_text.codecs.graphemes import graphemes
-from seqgen_text.codecs.text_codec import TextCodec
+from seqgen_text.codecs.structured import StructuredCodec
+from seqgen_text.grammars.structure import Grammar, Structure
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
 CHUNK = 2**16
@@ -45,12 +46,19 @@ class CharacterOptions:
     or a page (a form feed)."""
     unit: Literal["character", "grapheme"] = "character"
     """`grapheme` makes a letter with its accents one token, and an emoji of several characters."""
+    grammar: Grammar = "none"
+    """Language whose brackets, strings, environments or tags new pieces close if they open them."""
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.grammar != "none" and (self.boundary, self.unit) != ("none", "character"):
+            raise ConfigError(
+                f"grammar={self.grammar} needs boundary=none and unit=character, found "
+                f"boundary={self.boundary} and unit={self.unit}; leave out the grammar or these"
+            )
 
 
-class CharacterCodec(TextCodec):
+class CharacterCodec(StructuredCodec):
     """One token for each character of the corpus, in the order of code points.
 
     Lossless, except that characters rarer than the option `rarest` are dropped. Characters of a
@@ -88,6 +96,8 @@ class CharacterCodec(TextCodec):
         self.boundaries = (self.vocab.index(boundary),) if boundary else ()
         self._characters = characters
         self._dropped = dropped
+        if options.grammar != "none":
+            self.set_structure(Structure.of_characters(options.grammar, characters))
         self._lengths = np.array([len(text) for text in self.vocab], np.int64)
         sizes = [len(text.encode("utf-8", "surrogatepass")) for text in self.vocab]
         self._bytes = np.array(sizes, np.int64)
@@ -196,9 +206,10 @@ class CharacterCodec(TextCodec):
         return OpenEnd(kept, text, lambda ids: texts)
 
     def state(self) -> dict[str, Any]:
-        """Return the alphabet."""
+        """Return the alphabet, and what the corpus has against the grammar."""
         clusters = [*self._clusters]
-        return {"characters": self._characters, "dropped": self._dropped, "clusters": clusters}
+        alphabet = {"characters": self._characters, "dropped": self._dropped, "clusters": clusters}
+        return alphabet | self.structure_state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: CharacterOptions) -> Self:
@@ -212,7 +223,9 @@ class CharacterCodec(TextCodec):
             for each in clusters
         ):
             raise DataError("clusters must be texts of several of these characters")
-        return cls(characters, dropped, options, clusters)
+        codec = cls(characters, dropped, options, clusters)
+        codec.restore_structure(state)
+        return codec
 
     def units(self, ids: NDArray[np.int64]) -> dict[str, float]:
         """Count words (what is between blanks), characters and UTF-8 bytes."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from seqgen.plugin import Metric
 from seqgen_text.codecs.word_parts import split
+from seqgen_text.measures.parsing import measure_parsing
 
 #: Characters measured of a piece.
 LONGEST = 2**16
@@ -44,7 +45,8 @@ def measure(generated: Sequence[str], reference: Iterable[str]) -> dict[str, Met
         found[name] = Metric(unit, _values(sides[0], of), _values(sides[1], of))
     for name, share in OF_WORDS.items():
         found[name] = Metric("", _values(words[0], share), _values(words[1], share))
-    return found | {"words of the corpus": Metric("", *shares_of_known(*words))}
+    found |= {"words of the corpus": Metric("", *shares_of_known(*words))}
+    return found | measure_parsing(*sides)
 
 
 def words_of(text: str) -> list[str]:

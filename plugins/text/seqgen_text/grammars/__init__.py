@@ -1,0 +1,1 @@
+"""Grammars of languages: what a text opens, it closes."""

@@ -1,0 +1,357 @@
+"""Grammars of text: new pieces parse, masks follow the rules, and limits leave nothing open."""
+
+import ast
+import copy
+import io
+import json
+import logging
+import re
+import tokenize
+from collections.abc import Callable
+from pathlib import Path
+from xml.parsers import expat
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
+from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
+from seqgen_text.grammars import machine
+from seqgen_text.grammars.language import NOTHING, OTHER, Language
+from seqgen_text.grammars.tables import LANGUAGES, language
+from seqgen_text.measures.parsing import c_errors, latex_errors
+
+import seqgen
+from seqgen.config import LimitConfig
+from seqgen.conformance import trackers
+from seqgen.conformance.subject import Subject
+from seqgen.errors import ConfigError, DataError
+from seqgen.grammar import unpacked
+
+ALPHABET = "".join(sorted({*map(chr, range(32, 127)), "\n", "\t", *"é日"}))
+
+#: Characters that matter to each language.
+SIGNS = {
+    "balanced": "()[]{}x",
+    "c": "(){}[]\"'/*\\#\n ifedfnlor;",
+    "latex": "\\{}$%begindx[]()\n ",
+    "xml": "<>/=\"'&; ]-!?abx#1",
+    "wiki": "[]{}|<!->x",
+    "json": '{}[]",:\\u1e.-tfn ',
+    "python": ":()[]{} \n\"'#\\x",
+}
+
+
+def balanced(text: str) -> None:
+    while text != (text := re.sub(r"\(\)|\[\]|\{\}", "", re.sub(r"[^][(){}]", "", text))):
+        pass
+    assert not text
+
+
+def c_is_closed(text: str) -> None:
+    """Directives, comments and literals are taken out; then brackets match."""
+    text = re.sub(
+        r"""(?xs) ^[ \t]*\#[ \t]*(?!if|endif|el)\w+ (?: /\*.*?\*/ | \\. | [^\n\\] )*? (?=//|\n|\Z)
+        """,
+        "",
+        text,
+        flags=re.MULTILINE,
+    )
+    literals = r"""(?s)/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'"""
+    balanced(re.sub(literals, "", text))
+
+
+def wiki_is_closed(text: str) -> None:
+    text = re.sub(r"(?s)<!--.*?-->", "", text)
+    assert "<!--" not in text
+
+
+def latex_is_closed(text: str) -> None:
+    assert latex_errors(text) == 0
+
+
+def xml_is_well_formed(text: str) -> None:
+    expat.ParserCreate().Parse(text.encode(), True)
+
+
+def lines_are_indented(text: str) -> None:
+    list(tokenize.generate_tokens(io.StringIO(text + "\n").readline))
+
+
+CHECKS: dict[str, Callable[[str], object]] = {
+    "balanced": balanced,
+    "latex": latex_is_closed,
+    "xml": xml_is_well_formed,
+    "wiki": wiki_is_closed,
+    "json": json.loads,
+    "python": lines_are_indented,
+}
+
+
+def codecs_of(name: str) -> list[CharacterCodec | ByteCodec]:
+    return [
+        CharacterCodec(ALPHABET, "", CharacterOptions(grammar=name)),
+        ByteCodec(ByteOptions(grammar=name)),
+    ]
+
+
+def walk(codec: CharacterCodec | ByteCodec, room: int, rng: np.random.Generator, signs: str) -> str:
+    """Write random tokens, mostly those that matter, until the end."""
+    tracker, ids = codec.tracker(), list[int]()
+    liked = [codec.encode(sign)[0] for sign in signs]
+    weights = np.ones(len(codec.vocab) + 1)
+    weights[liked] = 10
+    room = max(room, machine.distance(codec.structure.tables, tracker._memory))
+    for left in range(room, 0, -1):
+        mask = tracker.closing(left)
+        assert mask.any() and not (mask & ~tracker.allowed()).any()
+        token = int(rng.choice(len(mask), p=weights * mask / (weights @ mask)))
+        if token == len(codec.vocab):
+            break
+        ids.append(token)
+        tracker.push(token)
+    assert tracker.allowed()[-1], codec.decode(np.array(ids))
+    return codec.decode(np.array(ids, np.int64))
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_random_walks_parse_and_end_within_the_limit(name: str) -> None:
+    for codec in codecs_of(name):
+        rng = np.random.default_rng(0)
+        for _ in range(30):
+            text = walk(codec, int(rng.integers(0, 90)), rng, SIGNS[name])
+            CHECKS.get(name, str)(text)
+
+
+class Reader:
+    """Follows a language move by move, with lists; compiled tables must agree."""
+
+    def __init__(self, grammar: Language) -> None:
+        self.grammar, self.state = grammar, grammar.start
+        self.stack: list[tuple[str, str]] = []  # frames with their names, or indentation
+        self.place = 0
+        self.attribute, self.attributes = "", set[str]()
+
+    def allows(self, character: str) -> bool:
+        grammar, (top, name) = self.grammar, self.stack[-1] if self.stack else (NOTHING, "")
+        if self.state in grammar.matching and self.place < len(name):
+            return name[self.place] == character
+        move = grammar.move(self.state, top, character if ord(character) < 128 else OTHER)
+        if move is None or (move.push and len(self.stack) >= machine.MOST_FRAMES - 1):
+            return False
+        widths = {0, *(len(each) for _, each in self.stack)}
+        fits = {
+            "count": self.state == grammar.opening or self.place < len(name),
+            "align": self.place in widths,
+            "open": self.place > len(name),
+        }
+        is_new = move.attribute != "end" or self.attribute not in self.attributes
+        return fits.get(move.indent, True) and is_new
+
+    def push(self, character: str) -> None:
+        grammar, (top, name) = self.grammar, self.stack[-1] if self.stack else (NOTHING, "")
+        if not self.allows(character):
+            self.state, self.place, self.attribute = grammar.after, 0, ""
+            repeats = self.state in grammar.matching
+            frame = grammar.closers.get(character, NOTHING)
+            frames = [each for each, _ in self.stack]
+            if frame in frames and not repeats:
+                del self.stack[len(frames) - 1 - frames[::-1].index(frame) :]
+            self.attributes = set()
+            return
+        if self.state in grammar.matching and self.place < len(name):
+            self.place += 1
+            return
+        move = grammar.move(self.state, top, character if ord(character) < 128 else OTHER)
+        assert move is not None
+        self.state = move.state
+        if move.indent == "count":
+            self.place += 1
+            return
+        if move.indent == "align":
+            while self.stack and len(self.stack[-1][1]) > self.place:
+                self.stack.pop()
+        if move.indent == "open":
+            self.stack.append((grammar.unclosed, " " * self.place))
+        self.place = 0
+        if move.push:
+            self.stack.append((move.push, ""))
+        if move.swap:
+            self.stack[-1] = (move.swap, self.stack[-1][1])
+        if move.keeps:
+            self.stack[-1] = (self.stack[-1][0], self.stack[-1][1] + character)
+        if move.pop:
+            self.stack.pop()
+        self._read_attribute(move.attribute, character)
+
+    def _read_attribute(self, part: str, character: str) -> None:
+        if part == "name":
+            self.attribute += character
+        elif part == "end":
+            self.attributes.add(self.attribute)
+            self.attribute = ""
+        elif part == "tag":
+            self.attributes = set()
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[str, str]:
+    name = draw(st.sampled_from([*LANGUAGES]))
+    signs = st.sampled_from(SIGNS[name]) | st.sampled_from(ALPHABET)
+    return name, "".join(draw(st.lists(signs, max_size=60)))
+
+
+@given(texts(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_masks_agree_with_the_rules(case: tuple[str, str], seed: int) -> None:
+    name, text = case
+    # The first half is a text that keeps the grammar, the second half anything.
+    codec = codecs_of(name)[0]
+    rng = np.random.default_rng(seed)
+    text = walk(codec, int(rng.integers(0, 40)), rng, SIGNS[name])[:30] + text
+    ids = codec.encode(text)
+    rows = unpacked(codec.masks(ids)[:], len(codec.vocab) + 1)
+    reader, tracker = Reader(language(name)), codec.tracker()
+    for position, token in enumerate(ids.tolist()):
+        expected = [character for character in ALPHABET if reader.allows(character)]
+        found = [ALPHABET[at] for at in np.flatnonzero(rows[position, :-1])]
+        assert found == expected, (name, text[:position], reader.state, reader.stack)
+        assert (tracker.allowed()[:-1] == rows[position, :-1]).all() and rows[position, -1]
+        tracker.push(token)
+        reader.push(text[position])
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_no_way_to_the_end_is_shorter_than_the_distance(name: str) -> None:
+    alphabet = "".join(sorted({*SIGNS[name], *"<>/ax=\"'end{}\\#if\n"}))
+    codec = CharacterCodec(alphabet, "", CharacterOptions(grammar=name))
+    tables, rng = codec.structure.tables, np.random.default_rng(1)
+    for _ in range(15):
+        tracker = codec.tracker()
+        for _ in range(int(rng.integers(0, 25))):
+            options = np.flatnonzero(tracker.allowed()[:-1])
+            if len(options):
+                tracker.push(int(rng.choice(options)))
+        distance = machine.distance(tables, tracker._memory)
+        ahead = []
+        for token in np.flatnonzero(tracker.allowed()[:-1]).tolist():
+            after = copy.deepcopy(tracker)
+            after.push(token)
+            ahead.append(machine.distance(tables, after._memory))
+        # Where the text may not end, the best token brings the end nearer by exactly one.
+        if tracker.allowed()[-1]:
+            assert distance == 0
+        else:
+            assert distance == min(ahead) + 1
+
+
+def test_closing_a_tag_takes_its_name() -> None:
+    codec = codecs_of("xml")[0]
+    tracker = codec.tracker()
+    for token in codec.encode('<note><line at="1').tolist():
+        tracker.push(token)
+    # Quote and slash close the tag, then the name of the other one is written.
+    assert machine.distance(codec.structure.tables, tracker._memory) == len('"/></note>')
+    written = ""
+    while not tracker.allowed()[-1]:
+        token = int(np.flatnonzero(tracker.closing(0))[0])
+        written += codec.vocab[token]
+        tracker.push(token)
+    assert written == '"/></note>'
+
+
+def test_a_vocabulary_without_what_closes_opens_nothing() -> None:
+    codec = CharacterCodec("([{}abc", "", CharacterOptions(grammar="balanced"))
+    allowed = codec.tracker().allowed()
+    assert [codec.vocab[at] for at in np.flatnonzero(allowed[:-1])] == [*"{abc"]
+    assert CharacterCodec("abc", "", CharacterOptions(grammar="xml")).tracker().allowed()[-1]
+
+
+def test_what_training_pieces_have_against_the_grammar_is_allowed_in_the_loss_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    codec = codecs_of("latex")[0]
+    good, bad = codec.encode("\\begin{a}$x$\\end{a}"), codec.encode("x} \\begin{a}\\end{b}")
+    assert codec.limited
+    codec.learn_grammar([good])
+    assert not caplog.records and codec.state()["exceptions"] == []
+    with caplog.at_level(logging.WARNING):
+        codec.learn_grammar([good, bad])
+    assert "3 of 38 tokens, in 1 of 2 pieces, break the grammar latex" in caplog.text
+    again = CharacterCodec.from_state(codec.state(), codec.options)
+    assert again.state() == codec.state()
+    for made in (codec, again):
+        rows = unpacked(made.masks(bad)[:], len(made.vocab) + 1)
+        assert rows[range(len(bad)), bad].all()
+        brace = int(made.encode("}")[0])
+        tracker = made.tracker()
+        tracker.push(int(bad[0]))
+        assert not tracker.allowed()[brace]
+    for wrong in (None, [[1]], [[1, len(codec.vocab)]], [["a", 1]]):
+        state = {**codec.state(), "exceptions": wrong}
+        with pytest.raises(DataError, match="exceptions must be pairs of a situation and a token"):
+            CharacterCodec.from_state(state, codec.options)
+
+
+@pytest.mark.parametrize("other", [{"boundary": "line"}, {"unit": "grapheme"}])
+def test_a_grammar_needs_single_characters_and_no_boundary(other: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="grammar=c needs boundary=none and unit=character"):
+        CharacterOptions(grammar="c", **other)
+
+
+PIECES = {
+    "json": ['{"a": [1, 2.5e3, true], "b": null}', '["x\\u00e9", {}]', "-0.5"],
+    "python": ["def f(x):\n    if x:\n        return [1,\n 2]\n    y = ''\nf(3)\n", "x = 1\n"],
+    "c": ["#if A\nint f(void) { for (;;) g('\\n', \"}\"); }\n#endif\n", "/* ( */ int x[2];"],
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_codecs_with_a_grammar_keep_the_contract(name: str, tmp_path: Path) -> None:
+    for made in codecs_of(name):
+        codec = type(made).fit(PIECES[name], made.options)
+        ids = [codec.encode(piece) for piece in PIECES[name]]
+        codec.learn_grammar(ids)
+        assert not codec.structure.exceptions
+        subject = Subject("text", None, None, "codec", codec, PIECES[name], ids)
+        for promise in (
+            *(trackers.allows_real_pieces, trackers.always_allows_something),
+            *(trackers.copies_its_tracker, trackers.ends_within_a_limit),
+            *(trackers.masks_as_it_tracks, trackers.masks_allow_real_pieces),
+        ):
+            promise(subject, tmp_path)
+
+
+def test_generated_pieces_parse_whatever_the_length(tmp_path: Path) -> None:
+    pieces = {"train": [json.dumps({"a": list(range(n))}) for n in range(9)], "valid": ["[1]"]}
+    corpus = seqgen.write_corpus(
+        tmp_path / "corpus", "text", pieces, codec="characters", options={"grammar": "json"}
+    )
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    run = seqgen.create_run(tmp_path / "run", corpus, model, seqgen.TrainConfig(tokens=400))
+    for _ in seqgen.train(run, corpus):
+        pass
+    for length in (1, 7, 60):
+        for new in seqgen.generate(run, 20, limit=LimitConfig(length=length)):
+            assert len(new.piece) <= length
+            json.loads(new.piece)
+
+
+def test_python_that_is_written_has_legal_blocks() -> None:
+    codec = codecs_of("python")[0]
+    text = "if x:\n    y\n  z"
+    tracker = codec.tracker()
+    for token in codec.encode(text[:-1]).tolist():
+        tracker.push(token)
+    # Two blanks are no open block: more blanks may follow, or a new line, or a comment.
+    assert {codec.vocab[at] for at in np.flatnonzero(tracker.allowed()[:-1])} == {" ", "\n", "#"}
+    with pytest.raises(IndentationError):
+        ast.parse(text)
+
+
+def test_errors_are_counted_by_parsers() -> None:
+    assert latex_errors("\\begin{a}$x$ {\\[y\\]} % }\n\\end{a} \\} $$z$$ $a$$b$") == 0
+    assert latex_errors("\\begin{a} \\end{b}") == 2 and latex_errors("} $ {") == 3
+    assert c_errors("int f(void) { return 0; }") == 0
+    assert c_errors("int f(void) { return (0; ") > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from seqgen.bounds import Count, Minutes, Seed, checked
 from seqgen.cli.generate import shown_progress, write_samples_page
 from seqgen.cli.outputs import check_folder
-from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.prepare import FileOptions, prepare_corpus
 from seqgen.cli.printing import show
 from seqgen.cli.settings import named_values
 from seqgen.cli.train import hold_run, train_run
@@ -56,7 +56,7 @@ def demo(
     check_folder(out, found.suffixes, "the folder gets the model and what belongs to it")
     if out is not None:
         refuse_trained(out, overwrite)
-    corpus = prepare_corpus(domain, ())
+    corpus = prepare_corpus(domain, (), FileOptions())
     say_corpus(corpus)
     with hold_run(out, Path(f"demo-{domain}")) as folder:
         config = TrainConfig(minutes=minutes, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,20 +19,40 @@ if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
 
 
+@dataclass(frozen=True)
+class FileOptions:
+    """How files become pieces and tokens, for all commands that read files to learn from."""
+
+    codec: str | None = None
+    """Encoding of pieces as tokens. The default is a codec that fits the files."""
+    codec_option: tuple[str, ...] = ()
+    """Setting of the codec as NAME=VALUE. May be repeated."""
+    read: tuple[str, ...] = ()
+    """Option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated."""
+    valid: tuple[Path, ...] = ()
+    """File or folder to hold out for validation, or @LIST for a file with a path in each line. May
+    be repeated. By default pieces are drawn."""
+    test: tuple[Path, ...] = ()
+    """The same for test."""
+    draw_splits: Annotated[bool, Parameter(negative="")] = False
+    """Draw the splits even if files or their folders are named train, valid and test."""
+    split_label: str = ""
+    """The label that says the split of a piece (train, valid or test), such as a column."""
+    label: tuple[str, ...] = ()
+    """Label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a path,
+    where {} is the value; NAME alone takes it from the piece; "none" uses no label. May be
+    repeated. By default all labels in pieces that have few values."""
+    weight: tuple[str, ...] = ()
+    """How often training reads some pieces, as RULE:NUMBER from 0 to 100. A rule is a label
+    (composer=bach:2) or the end of a path ('drafts/*.txt:0.5'). May be repeated."""
+
+
 @checked
 def prepare(
     domain: str,
     *paths: Path,
     out: Path | None = None,
-    codec: str | None = None,
-    codec_option: tuple[str, ...] = (),
-    read: tuple[str, ...] = (),
-    valid: tuple[Path, ...] = (),
-    test: tuple[Path, ...] = (),
-    draw_splits: Annotated[bool, Parameter(negative="")] = False,
-    split_label: str = "",
-    label: tuple[str, ...] = (),
-    weight: tuple[str, ...] = (),
+    files: Annotated[FileOptions, Parameter(name="*", group="Files")] = FileOptions(),
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
@@ -51,28 +72,8 @@ def prepare(
         Files, folders to search, or - for standard input; without any, the domain's demo data.
     out
         The corpus folder; by default a folder in the cache.
-    codec
-        Name of the codec, which turns pieces into tokens. Default: one that fits the files.
-    codec_option
-        A setting of the codec as NAME=VALUE; may be repeated.
-    read
-        An option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
-    valid
-        File or folder to hold out for validation, or @LIST for a file with a path in each line. May
-        be repeated. By default pieces are drawn.
-    test
-        The same for test.
-    draw_splits
-        Draw the splits even if files or their folders are named train, valid and test.
-    split_label
-        The label that says the split of a piece (train, valid or test), such as a column.
-    label
-        A label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a
-        path, where {} is the value; NAME alone takes it from the piece; "none" uses no label. May
-        be repeated. By default all labels in pieces that have few values.
-    weight
-        How often training reads some pieces, as RULE:NUMBER from 0 to 100. A rule is a label
-        (composer=bach:2) or the end of a path ('drafts/*.txt:0.5'). May be repeated.
+    files
+        How files become pieces and tokens.
     seed
         Seed of the split into training, validation and test pieces.
     jobs
@@ -95,16 +96,8 @@ def prepare(
     corpus = prepare_corpus(
         domain,
         paths,
+        files,
         out,
-        codec,
-        codec_option,
-        read,
-        label,
-        valid=valid,
-        test=test,
-        draw_splits=draw_splits,
-        split_label=split_label,
-        weight=weight,
         seed=seed,
         jobs=jobs,
         patience=patience,
@@ -126,17 +119,9 @@ def prepare(
 def prepare_corpus(
     domain: str,
     paths: tuple[Path, ...],
+    files: FileOptions,
     out: Path | None = None,
-    codec: str | None = None,
-    codec_option: tuple[str, ...] = (),
-    read: tuple[str, ...] = (),
-    label: tuple[str, ...] = (),
     *,
-    valid: tuple[Path, ...] = (),
-    test: tuple[Path, ...] = (),
-    draw_splits: bool = False,
-    split_label: str = "",
-    weight: tuple[str, ...] = (),
     seed: int = 0,
     jobs: int = -1,
     patience: Patience = None,
@@ -156,20 +141,20 @@ def prepare_corpus(
             f"set SEQGEN_CACHE to choose another"
         )
 
-    with input_copied(paths) as files, meter("prepare") as show:
+    with input_copied(paths) as found, meter("prepare") as show:
         return read_and_encode(
             domain,
-            files,
+            found,
             out,
-            codec=codec,
-            options=named_values("--codec-option", codec_option),
-            read_options=named_values("--read", read),
-            valid=_listed("--valid", valid),
-            test=_listed("--test", test),
-            draw_splits=draw_splits,
-            labels=parse_labels(label),
-            weights=parse_weights(weight),
-            split_label=split_label,
+            codec=files.codec,
+            options=named_values("--codec-option", files.codec_option),
+            read_options=named_values("--read", files.read),
+            valid=_listed("--valid", files.valid),
+            test=_listed("--test", files.test),
+            draw_splits=files.draw_splits,
+            labels=parse_labels(files.label),
+            weights=parse_weights(files.weight),
+            split_label=files.split_label,
             seed=seed,
             jobs=jobs,
             patience=patience,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from seqgen.cli.outputs import check_folder
-from seqgen.cli.prepare import prepare_corpus
+from seqgen.cli.prepare import FileOptions, prepare_corpus
 from seqgen.cli.printing import print_json, show
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
@@ -29,15 +29,7 @@ def train(
     domain: str,
     *paths: Path,
     out: Path | None = None,
-    codec: str | None = None,
-    codec_option: tuple[str, ...] = (),
-    read: tuple[str, ...] = (),
-    label: tuple[str, ...] = (),
-    valid: tuple[Path, ...] = (),
-    test: tuple[Path, ...] = (),
-    draw_splits: Annotated[bool, Parameter(negative="")] = False,
-    split_label: str = "",
-    weight: tuple[str, ...] = (),
+    files: Annotated[FileOptions, Parameter(name="*", group="Files")] = FileOptions(),  # noqa: B008
     start: Annotated[Path | None, Parameter(name="--from")] = None,
     model: Annotated[ModelConfig, Parameter(name="*", group="Model")] = ModelConfig(),  # noqa: B008
     training: Annotated[TrainConfig, Parameter(name="*", group="Training")] = TrainConfig(),  # noqa: B008
@@ -59,28 +51,8 @@ def train(
         Without paths the domain's demo data is used.
     out
         The run folder. The default is the first free of runs/DOMAIN, runs/DOMAIN-2 ...
-    codec
-        Encoding of pieces as tokens. The default is a codec that fits the files.
-    codec_option
-        Setting of the codec as NAME=VALUE. May be repeated.
-    read
-        Option of reading as NAME=VALUE; `seqgen domains DOMAIN` lists them. May be repeated.
-    valid
-        File or folder to hold out for validation, or @LIST for a file with a path in each line. May
-        be repeated. By default pieces are drawn.
-    test
-        The same for test.
-    draw_splits
-        Draw the splits even if files or their folders are named train, valid and test.
-    split_label
-        The label that says the split of a piece (train, valid or test), such as a column.
-    weight
-        How often training reads some pieces, as RULE:NUMBER from 0 to 100. A rule is a label
-        (composer=bach:2) or the end of a path ('drafts/*.txt:0.5'). May be repeated.
-    label
-        Label of pieces, to request with --given. NAME='{}/*.mid' takes it from the end of a path,
-        where {} is the value; NAME alone takes it from the piece; "none" uses no label. May be
-        repeated. By default all labels in pieces that have few values.
+    files
+        How files become pieces and tokens.
     start
         Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
     model
@@ -112,14 +84,8 @@ def train(
     before = None if start is None else load(start, training.device)
     world = join()
     stderr.quiet = not world.leads
-    splits: dict[str, Any] = {"valid": valid, "test": test, "split_label": split_label}
     with world.leader_first():
-        corpus = _corpus(
-            *(domain, paths, codec, codec_option, read, label),
-            **splits,
-            draw_splits=draw_splits,
-            weight=weight,
-        )
+        corpus = _corpus(domain, paths, files)
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -174,15 +140,7 @@ def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
             yield out
 
 
-def _corpus(
-    domain: str,
-    paths: tuple[Path, ...],
-    codec: str | None,
-    codec_option: tuple[str, ...],
-    read: tuple[str, ...],
-    label: tuple[str, ...],
-    **given: Any,
-) -> Corpus:
+def _corpus(domain: str, paths: tuple[Path, ...], files: FileOptions) -> Corpus:
     """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
@@ -191,7 +149,7 @@ def _corpus(
         corpus = Corpus(paths[0])
         if corpus.info["domain"] != domain:
             raise ConfigError(f"{paths[0]} is a corpus of {corpus.info['domain']}, not {domain}")
-        if codec or codec_option or read or label or any(given.values()):
+        if files != FileOptions():
             raise ConfigError(
                 f"{paths[0]} is encoded already, by codec {corpus.info['codec']['name']!r} with "
                 f"{corpus.info['codec']['options']}; leave out --codec, --codec-option, "
@@ -199,7 +157,7 @@ def _corpus(
                 f"prepare another corpus"
             )
         return corpus
-    return prepare_corpus(domain, paths, None, codec, codec_option, read, label, **given)
+    return prepare_corpus(domain, paths, files)
 
 
 def train_run(run: Run, corpus: Corpus, events: tuple[str, ...] = ()) -> None:

@@ -55,6 +55,16 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
         sound = Sound(np.sin(np.arange(400) / (3 + number)).astype(np.float32) / 2, 8000)
         Speech().write(sound, Path(f"my-recordings/{number}_{('anna', 'ben')[number % 2]}_1.wav"))
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
+    Path("wiki.txt").write_text("==History==\n'''Bottles''' are [[glass|green]].\n\n" * 30)
+    Path("shakespeare.txt").write_text("ROMEO:\nBe green, bottle.\n\nJULIET:\nFall!\n\n" * 30)
+    for name, text in (
+        ("papers/{}.tex", "\\begin{{lemma}}\nBottle {} falls.\n\\end{{lemma}}\n"),
+        ("code/{}.c", "static int fall{}(int n)\n{{\n    return n - 1;\n}}\n"),
+    ):
+        for number in range(12):
+            path = Path(name.format(number))
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text.format(number) * 3)
     Path("big.toml").write_text(blocks(ROOT / "docs" / "command.md", "toml")[0])
     rows = [
         f"{n} cats,{'pets' if n % 2 else 'news'},{('train', 'dev')[n % 5 == 0]}" for n in range(30)
@@ -240,3 +250,19 @@ def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
     module.main(0.05, workplace / "out")
     assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
     sys.modules.pop(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "data", "shown"),
+    [("words", "book.txt", "perplexity per word: "), ("headlines", "headlines.csv", "pets: ")],
+)
+def test_examples_that_learn_a_text_run(
+    name: str, data: str, shown: str, workplace: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    module = __import__(name)
+    monkeypatch.setattr("seqgen.generation.limits.LONGEST_PIECE", 100)
+    module.main(Path(data), 0.02, workplace / "out")
+    sys.modules.pop(name)
+    assert f"\n{shown}" in capsys.readouterr().out

@@ -36,6 +36,10 @@ _OF_PROGRAMS = ("node_modules", "__pycache__", "site-packages")
 #: Name of the file that holds standard input, and how the names of its folders begin.
 STANDARD_INPUT, INPUT_FOLDERS = "standard input", "seqgen-input-"
 
+#: Suffixes of compressed files, and short forms of archives that are compressed.
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+SHORT_FORMS = {".tgz": ".tar.gz", ".tbz2": ".tar.bz2", ".txz": ".tar.xz", ".tzst": ".tar.zst"}
+
 #: Most kinds that are listed.
 LISTED = 10
 
@@ -80,6 +84,25 @@ class Noted:
         return {"source": self.source, "text": self.text}
 
 
+@dataclass(frozen=True)
+class Packed:
+    """How the content of a file is packed.
+
+    Attributes
+    ----------
+    container : str
+        ``zip`` or ``tar``; "" for a compressed file.
+    compression : str
+        A suffix of `COMPRESSIONS`, or "".
+    inner : str
+        Suffix of the content of a compressed file.
+    """
+
+    container: str
+    compression: str = ""
+    inner: str = ""
+
+
 @dataclass
 class Sources:
     """The files that were found.
@@ -94,12 +117,19 @@ class Sources:
         Number of files of other kinds by suffix, of hidden files and of skipped folders.
     companions : dict of Path to list of Path
         Files that are read with another one, by that one.
+    suffixes : tuple of str
+        What the domain reads.
     """
 
     files: list[Path] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     companions: dict[Path, list[Path]] = field(default_factory=dict)
+    suffixes: tuple[str, ...] = ()
+
+    def packed(self, path: Path) -> Packed | None:
+        """Return how a file is packed, or None if the domain reads it as it is."""
+        return None if path.suffix.lower() in self.suffixes else packed(path.name)
 
     def digests(self) -> dict[Path, dict[str, Any]]:
         """Return the SHA-256 of every file and its companions; skip files that cannot be read."""
@@ -129,7 +159,7 @@ class Sources:
         place = _same_for_all_names()
         for path in self.files:
             # A companion has no companions: two files that name each other stay one piece.
-            if place(path) in accompanies:
+            if place(path) in accompanies or self.packed(path):
                 continue
             found = [
                 one
@@ -171,7 +201,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
     CorpusError
         If a named path is not a regular file or a folder, or no file is found.
     """
-    sources = Sources()
+    sources = Sources(suffixes=found.suffixes)
     if not paths:
         folder = demo_folder(found)
         with hold(folder, wait=True):
@@ -308,12 +338,35 @@ def _search(
                 sources.unread[HIDDEN] += 1
                 continue
             suffix, reason = path.suffix.lower(), why_unreadable(path)
-            if suffix not in suffixes and (reason or not checked_reads(domain, path)):
+            is_read = suffix in suffixes or _may_hold(path, suffixes)
+            if not is_read and (reason or not checked_reads(domain, path)):
                 others[path] = shown(Path(suffix)) if suffix else "without suffix"
             elif reason is not None:
                 sources.skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
+
+
+def packed(name: str) -> Packed | None:
+    """Return how the content of a file is packed by the end of its name, or None if it is not."""
+    name = name.lower()
+    for short, long in SHORT_FORMS.items():
+        if name.endswith(short):
+            name = name.removesuffix(short) + long
+    rest, dot, last = name.rpartition(".")
+    if dot and last in ("zip", "tar"):
+        return Packed(last)
+    if not dot or f".{last}" not in COMPRESSIONS:
+        return None
+    if rest.endswith(".tar"):
+        return Packed("tar", f".{last}")
+    return Packed("", f".{last}", Path(rest).suffix)
+
+
+def _may_hold(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a file may hold files of the domain."""
+    form = packed(path.name)
+    return form is not None and (bool(form.container) or form.inner in suffixes)
 
 
 def _is_searched(folder: Path, sources: Sources) -> bool:

@@ -153,4 +153,6 @@ def by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sour
     if splits and not files["train"]:
         raise CorpusError("all files are held out; name files to train on as well")
     parts: dict[Split, Sources] = {"train": replace(sources, files=files.pop("train"))}
-    return parts | {split: Sources(some) for split, some in files.items() if some}
+    return parts | {
+        split: Sources(some, suffixes=sources.suffixes) for split, some in files.items() if some
+    }

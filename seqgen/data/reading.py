@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import joblib
@@ -22,7 +24,7 @@ import numpy as np
 
 from seqgen.conditions.labels import Labelled, content_of
 from seqgen.data.finding import Noted, Skipped, Sources, shown, unread_text
-from seqgen.data.labelling import Labelling
+from seqgen.data.labelling import FileLabels, Labelling
 from seqgen.data.one_file import (
     Content,
     Encoded,
@@ -31,6 +33,7 @@ from seqgen.data.one_file import (
     read_file,
     read_whole_file,
 )
+from seqgen.data.unpacking import Readable, members, unpacked_size
 from seqgen.data.workers import share_out
 from seqgen.errors import CorpusError, PluginError, reason_of
 from seqgen.options import options_from
@@ -159,12 +162,14 @@ class Reader:
         self._labelling = Labelling({}) if labelling is None else labelling
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
+        self._unread_inside: Counter[str] = Counter()
         self._total = max(sum(self._sizes.values()), 1)
         self._patience = PATIENCE if patience is None else patience
         self._refused: list[Skipped] = []
         self.notes: list[Noted] = []
         # Starting processes takes about a second, which a few files do not repay.
-        self._jobs = jobs if len(sources.files) > 4 else 1
+        has_archive = any(map(self._is_container, sources.files))
+        self._jobs = jobs if len(sources.files) > 4 or has_archive else 1
         self._progress = progress or _silent
         self._kept: list[tuple[str, Labelled]] | None = None
 
@@ -176,7 +181,7 @@ class Reader:
     @property
     def unread(self) -> dict[str, int]:
         """Number of files of other kinds, by suffix."""
-        return dict(sorted(self._sources.unread.items()))
+        return dict(sorted((self._sources.unread + self._unread_inside).items()))
 
     def nothing_usable(self, cause: str = "") -> CorpusError:
         """Return the error that lists why no file could be used."""
@@ -188,15 +193,31 @@ class Reader:
         colon = ":" if reasons else ""
         return CorpusError(f"none of the files could be used{cause}{colon}{reasons}{more}")
 
+    @cached_property
+    def _is_small(self) -> bool:
+        """Whether the files, unpacked, are at most `KEPT_BYTES`."""
+        left = KEPT_BYTES
+        for file, size in self._sizes.items():
+            left -= unpacked_size(file, left) if self._sources.packed(file) else size
+            if left < 0:
+                return False
+        return True
+
+    def _is_container(self, file: Path) -> bool:
+        form = self._sources.packed(file)
+        return form is not None and bool(form.container)
+
     def sample(self) -> Iterator[Labelled]:
         """Yield pieces to choose a codec: all of a small corpus, which is kept, or a sample."""
-        if self._total <= KEPT_BYTES:
+        if self._is_small:
             self._kept = list(self._accepted(self._read("reading", None)))
             yield from self.pieces()
             return
         files = list(self._sizes)
         spread = np.linspace(0, len(files) - 1, min(SAMPLED_FILES, len(files)))
-        for _, contents in self._opened([files[round(at)] for at in spread], None):
+        opened = self._opened([files[round(at)] for at in spread], None)
+        # An archive may have many more.
+        for _, contents in islice(opened, SAMPLED_FILES):
             for content in islice(contents, SAMPLED_PIECES):
                 if isinstance(content, tuple):
                     yield content[1]
@@ -206,7 +227,7 @@ class Reader:
         if self._kept is not None:
             yield from (piece for _, piece in self._kept)
             return
-        small, kept = self._total <= KEPT_BYTES, []
+        small, kept = self._is_small, []
         for source, piece in self._accepted(self._read("reading", None)):
             if small:
                 kept.append((source, piece))
@@ -245,6 +266,7 @@ class Reader:
     def _read(self, stage: str, codec: Codec | None) -> Iterator[Content]:
         """Yield the contents of all files in order, and report progress."""
         self._refused, self.notes = [], []
+        self._unread_inside.clear()
         done, due = 0, 0.0
         for size, contents in self._opened(self._sizes, codec):
             end = done + size
@@ -261,47 +283,66 @@ class Reader:
     def _opened(
         self, chosen: Iterable[Path], codec: Codec | None
     ) -> Iterator[tuple[int, Iterable[Content]]]:
-        """Yield the size and the contents of some files, in order."""
-        rest = codec, self._unknown, self._options
-        for files in self._groups(chosen):
-            # Absolute paths: workers outlive a call and keep the folder they started in.
-            tasks = [
-                (*(self._domain, file.absolute(), shown(file), self._labelling.file(file)), *rest)
-                for file in files
-            ]
-            results: Iterable[Iterable[Content]]
-            if self._jobs == 1 or len(files) == 1:
-                results = (self._read_here(*each) for each in zip(files, tasks, strict=True))
-            else:
-                results = _survivors(tasks, self._jobs, self._patience)
-            yield from zip((self._sizes[file] for file in files), results, strict=True)
+        """Yield the size and the contents of some files and members of archives, in order."""
+        with TemporaryDirectory(prefix="seqgen-") as folder:
+            for group in self._groups(self._readable(chosen, Path(folder))):
+                if isinstance(group, Skipped):
+                    yield 0, [group]
+                    continue
+                tasks = [(*self._task(each), codec, self._unknown, self._options) for each in group]
+                results: Iterable[Iterable[Content]]
+                if self._jobs == 1 or len(group) == 1:
+                    pairs = zip(group, tasks, strict=True)
+                    results = (self._read_here(each.size, task) for each, task in pairs)
+                else:
+                    results = _survivors(tasks, self._jobs, self._patience)
+                yield from zip((each.share for each in group), results, strict=True)
+                for each in group:
+                    if each.is_temporary:
+                        each.file.unlink()
 
-    def _read_here(self, file: Path, task: Any) -> Iterator[Content]:
+    def _task(self, each: Readable) -> tuple[Domain, Path, str, FileLabels]:
+        """Return what `read_file` needs to know of a file."""
+        return self._domain, each.file, shown(each.place), self._labelling.file(each.place)
+
+    def _readable(self, files: Iterable[Path], folder: Path) -> Iterator[Readable | Skipped]:
+        """Yield the files, and in place of an archive its members, unpacked one by one."""
+        for file in files:
+            if self._sources.packed(file):
+                yield from members(file, folder, self._sources.suffixes, self._unread_inside)
+            else:
+                # Absolute paths: workers outlive a call and keep the folder they started in.
+                yield Readable(file.absolute(), file, self._sizes[file], self._sizes[file])
+
+    def _read_here(self, size: int, task: Any) -> Iterator[Content]:
         """Yield the contents of one file, read piece by piece in this process."""
-        number, seconds = 0, self._patience * max(self._sizes[file] / max(KEPT_BYTES, 1), 1.0)
+        number, seconds = 0, self._patience * max(size / max(KEPT_BYTES, 1), 1.0)
         try:
             for content in within(seconds, read_file(*task)):
                 number += not isinstance(content, Noted)
                 yield content
         except TooLong:
             place = f"after piece {number}: " if number else ""
-            yield Skipped(shown(file), f"{place}its parser took longer than {seconds:g} seconds")
+            yield Skipped(task[2], f"{place}its parser took longer than {seconds:g} seconds")
 
-    def _groups(self, files: Iterable[Path]) -> Iterator[list[Path]]:
+    def _groups(self, files: Iterable[Readable | Skipped]) -> Iterator[list[Readable] | Skipped]:
         """Yield groups of consecutive files of at most `KEPT_BYTES`; a larger file is alone.
 
         Processes send everything they have read, even if the receiver is slow, so groups bound the
         memory.
         """
-        group: list[Path] = []
+        group: list[Readable] = []
         held = 0
         for file in files:
-            size = self._sizes[file]
-            if group and held + size > KEPT_BYTES:
+            size = 0 if isinstance(file, Skipped) else file.size
+            if group and (isinstance(file, Skipped) or held + size > KEPT_BYTES):
                 yield group
                 group, held = [], 0
-            group.append(file)
-            held += size
+            if isinstance(file, Skipped):
+                yield file
+            else:
+                group.append(file)
+                held += size
         if group:
             yield group
 

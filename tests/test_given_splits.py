@@ -74,6 +74,13 @@ def test_the_command_takes_folders_and_lists(
     assert status == 2 and "encoded already" in err
 
 
+def test_one_path_in_place_of_a_list_is_refused(files: Path) -> None:
+    for name in ("paths", "valid", "test"):
+        for one in (files, str(files)):
+            with pytest.raises(ConfigError, match=rf"{name} must be a list of paths, such as \['/"):
+                seqgen.prepare("text", **{name: one})
+
+
 def test_splits_that_cannot_be_are_refused(files: Path) -> None:
     train, valid, test = (files / split for split in SPLITS)
     with pytest.raises(ConfigError, match="none to train on"):

@@ -114,10 +114,15 @@ def test_a_new_package_writes_a_given_text(at: Path, made) -> None:
         list(seqgen.generate(run, 1, condition="the X"))
 
 
-def test_a_new_architecture_keeps_every_promise(made) -> None:
+def test_a_new_architecture_keeps_every_promise(made, seqgen_command) -> None:
     package, err = made("newcell", "--kind", "architecture")
     assert "python -m pip install -e 'seqgen-newcell[test]' && python -m pytest seqgen-new" in err
     assert run_tests(package) == ["test_promises"]
+    status, _, err = seqgen_command("plugins", "check", "newcell")
+    assert status == 2 and "newcell is an architecture" in err
+    assert "seqgen.testing.check_architecture('newcell') checks it" in err
+    status, _, err = seqgen_command("plugins", "check", "tensorboard")
+    assert status == 2 and "tensorboard is a listener, and domains are checked here" in err
 
 
 def test_a_new_listener_follows_a_training(at: Path, made, corpus) -> None:

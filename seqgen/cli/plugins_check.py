@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
-from seqgen.errors import PluginError
+from seqgen.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     from seqgen.conformance.outcomes import Outcome
@@ -59,6 +59,7 @@ def plugins_check(
 
     options = tuple(named_values("--codec-option", codec_option).items())
     name = load_plugin(plugin) if plugin.endswith(".py") else plugin
+    _refuse_other_kinds(name)
     checks = domain_checks(
         name, Material(files, options, fast), named_values("--expect", expect), codec
     )
@@ -79,6 +80,23 @@ def plugins_check(
         )
     if not any(each.state == "passed" for each in outcomes):
         raise PluginError(f"nothing of {name} was checked: no promise applies to it")
+
+
+def _refuse_other_kinds(name: str) -> None:
+    """Raise `ConfigError` for the name of an architecture or listener that is none of a domain."""
+    from seqgen.network.architectures import find_architectures
+    from seqgen.plugins.discovery import domain_names
+    from seqgen.plugins.listeners import find_listeners
+
+    if name in domain_names():
+        return
+    if name in {each.name for each in find_architectures()}:
+        raise ConfigError(
+            f"{name} is an architecture, and domains are checked here; in a test "
+            f"seqgen.testing.check_architecture({name!r}) checks it"
+        )
+    if name in {each.name for each in find_listeners()}:
+        raise ConfigError(f"{name} is a listener, and domains are checked here; test it yourself")
 
 
 def _run(checks: list[Check], *, every: bool, quiet: bool) -> tuple[list[Outcome], list[Speeds]]:

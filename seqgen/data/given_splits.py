@@ -36,7 +36,9 @@ def search(
     CorpusError
         If a companion of another file is held out.
     """
-    named, for_valid, for_test = ([Path(path) for path in each] for each in (paths, valid, test))
+    named, for_valid, for_test = (
+        _paths(name, given) for name, given in (("paths", paths), ("valid", valid), ("test", test))
+    )
     if (for_valid or for_test) and not named:
         raise ConfigError("files are named to hold out, and none to train on; name those as well")
     if for_test and not for_valid:
@@ -54,6 +56,13 @@ def search(
     if not (splits or split_label or draw_splits):
         splits, how = named_splits(sources.files, [path for path in named if path.is_dir()])
     return sources, splits, how
+
+
+def _paths(name: str, given: Iterable[Path | str]) -> list[Path]:
+    """Return an argument as paths; one text would count as a path for each letter."""
+    if isinstance(given, str | Path):
+        raise ConfigError(f"{name} must be a list of paths, such as [{str(given)!r}]")
+    return [Path(path) for path in given]
 
 
 def _held_out_files(

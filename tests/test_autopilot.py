@@ -21,7 +21,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     assert chosen.model.hidden and chosen.model.dropout is not None
     assert chosen.train.batch_size and chosen.train.window and chosen.train.learning_rate
     assert chosen.train.weight_decay and chosen.train.threads == 1
-    model = ModelConfig(hidden=24, dropout=0.1)
+    model = ModelConfig(hidden=24, output="full", dropout=0.1)
     train = TrainConfig(
         tokens=500,
         batch_size=3,
@@ -177,7 +177,8 @@ def test_a_large_vocabulary_gets_smaller_windows_and_smaller_evaluations(
     corpus = large(tmp_path, 20_000)
     monkeypatch.setattr(autopilot, "LOGITS", 2**23)
     monkeypatch.setattr(trials, "_speed", lambda learner, threads, spend: 100.0)
-    chosen = plan(corpus, ModelConfig(), TrainConfig(minutes=0.5, device="cpu"))
+    budget = TrainConfig(minutes=0.5, device="cpu")
+    chosen = plan(corpus, ModelConfig(output="full"), budget)
     assert chosen.train.batch_size * chosen.train.window * corpus.vocab.targets <= 2**23
     assert "each token is predicted among 20,001" in chosen.reasons[0]
     # Evaluations read twice as fast, and all of them take a tenth of thirty seconds.

@@ -261,7 +261,8 @@ def test_going_on_keeps_the_clusters_of_known_symbols(
     (tmp_path / "more.txt").write_text("0 purple bottles & 3 ~ jars " * 30)
     corpus = seqgen.prepare("text", [verses, tmp_path / "more.txt"], tmp_path / "corpus")
     assert corpus.vocab.names != clustered.vocab.names
-    made = seqgen.create_run(tmp_path / "run", corpus, train=SHORT, start=clustered)
+    alike = ModelConfig(hidden=24, embedding=12)
+    made = seqgen.create_run(tmp_path / "run", corpus, alike, SHORT, start=clustered)
     before = dict(zip(clustered.vocab.names, clustered.clusters, strict=False))
     for name, cluster in zip(corpus.vocab.names, made.clusters, strict=False):
         assert cluster == before.get(name, CLUSTERS)

@@ -138,7 +138,11 @@ def refuse_trained(folder: Path, overwrite: bool) -> bool:
 def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
     """Return the network of a run, with the dropout of `model`."""
     same = replace(start.model_config, dropout=model.dropout)
-    if model not in (ModelConfig(dropout=model.dropout), same):
+    output = same.output if model.output == "auto" else model.output
+    if replace(model, output=output) not in (
+        ModelConfig(output=same.output, dropout=model.dropout),
+        same,
+    ):
         raise ConfigError(
             f"{start.folder} has another network ({start.model_config}) than the requested one "
             f"({model}); leave out the model options, or leave out --from"

@@ -128,6 +128,11 @@ def test_subwords_are_those_of_the_paper(counts: dict[str, int], most: int, rare
     assert not any("b" in text for text in learned_subwords(counts, "ac", most, rarest))
 
 
+def test_a_larger_corpus_has_as_many_tokens() -> None:
+    sizes = [len(SubwordCodec.fit([PLAY * n], SubwordOptions()).vocab) for n in (40, 80, 160)]
+    assert len(BASE) + 20 < sizes[0] == sizes[1] == sizes[2]
+
+
 def test_the_order_of_the_pieces_does_not_matter() -> None:
     pieces = [PLAY, "question mark\n" * 5, "the tea – the sea " * 4, "Ünïcödé " * 3]
     state = fit(*pieces).state()

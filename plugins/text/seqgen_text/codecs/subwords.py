@@ -25,6 +25,9 @@ from seqgen_text.codecs.text_codec import TextCodec, check_whole_characters, is_
 ASCII, BYTES = 128, (*range(0x80, 0xC0), *range(0xC2, 0xF5))
 BASE = (*(bytes([byte]) for byte in range(ASCII)), *(bytes([byte]) for byte in BYTES))
 
+#: Characters of a corpus for each occurrence that a token needs by default: docs/text.md.
+RARITY = 10_000
+
 #: Most different chunks of a corpus from which subwords are learned.
 MOST_CHUNKS = 2**17
 
@@ -38,8 +41,9 @@ class SubwordOptions:
 
     most: Annotated[int, Within(len(BASE) + 1, 2**20)] = 4096
     """Most tokens: 243 bytes, and the most frequent characters and subwords."""
-    rarest: Annotated[int, Within(1, 10**15)] = 100
-    """Fewest occurrences of a character or subword that is a token."""
+    rarest: Annotated[int, Within(0, 10**15)] = 0
+    """Fewest occurrences of a character or subword that is a token. 0 chooses a ten-thousandth of
+    the characters of the corpus, and at least 2."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -95,10 +99,11 @@ class SubwordCodec(TextCodec):
                 counts.add(chunks(piece))
             frequent = counts.largest(MOST_CHUNKS)
         room = options.most - len(BASE)
+        rarest = options.rarest or max(characters.total() // RARITY, 2)
         ranks = sorted((-count, each) for each, count in characters.items() if ord(each) >= ASCII)
-        kept = [each for count, each in ranks[:room] if -count >= options.rarest]
+        kept = [each for count, each in ranks[:room] if -count >= rarest]
         alphabet = {*kept, *map(chr, range(ASCII))}
-        subwords = learned_subwords(frequent, alphabet, room - len(kept), options.rarest)
+        subwords = learned_subwords(frequent, alphabet, room - len(kept), rarest)
         return cls("".join(sorted(kept)), subwords, options)
 
     def state(self) -> dict[str, Any]:

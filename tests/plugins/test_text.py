@@ -362,12 +362,16 @@ def test_what_follows_a_boundary_does_not_depend_on_what_came_before(
     assert WAYS[way](paragraphs, f"{prompts[0]}\n", limit) != one
 
 
+HAN = "".join(map(chr, range(0x4E00, 0x4E80)))
+
+
 @pytest.mark.parametrize(
     ("pieces", "name", "reason"),
     [
         (["to be"] * 9, "characters", "5 different characters make up 90% of the texts; below 100"),
-        (["ab" * 500, "".join(map(chr, range(0x4E00, 0x4E80)))], "characters", "18 different"),
-        (["".join(map(chr, range(0x4E00, 0x4E80)))], "subwords", "116 different .* from 100 on"),
+        (["ab" * 500, HAN], "characters", "18 different"),
+        ([HAN * 2000], "subwords", "116 different .* from 100 on"),
+        ([HAN * 1000], "characters", "116 different .* too short"),
         ([""], "characters", "0 different"),
     ],
 )

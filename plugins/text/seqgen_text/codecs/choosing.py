@@ -1,4 +1,4 @@
-"""Which codec fits a corpus of texts: `characters`, unless texts have very many."""
+"""Which codec fits a corpus: `characters`, unless many texts have very many of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 
-#: Different characters in `SHARE` of the texts from which on subwords are better: docs/text.md.
-MANY, SHARE = 100, 0.9
+#: Different characters in `SHARE` of the texts, and length of the texts, from which on subwords are
+#: better: docs/text.md.
+MANY, SHARE, LONG = 100, 0.9, 250_000
 
 #: Characters that are looked at.
 SAMPLED = 2**22
@@ -26,6 +27,8 @@ def suggest(pieces: Iterable[str]) -> tuple[str, str]:
     covered = list(accumulate(sorted(counts.values(), reverse=True)))
     frequent = bisect_left(covered, SHARE * counts.total()) + bool(covered)
     found = f"{frequent:,} different characters make up {SHARE:.0%} of the texts"
-    if frequent >= MANY:
-        return "subwords", f"{found}; from {MANY} on subwords learn faster"
-    return "characters", f"{found}; below {MANY} no codec learns clearly faster"
+    if frequent < MANY:
+        return "characters", f"{found}; below {MANY} no codec learns clearly faster"
+    if counts.total() < LONG:
+        return "characters", f"{found}, which are too short to learn subwords from"
+    return "subwords", f"{found}; from {MANY} on subwords learn faster"

@@ -234,7 +234,7 @@ def full_disk(drills: Drills) -> None:
 def random_ids(drills: Drills, count: int) -> None:
     """Decode random ids with every codec that has a corpus here; only DataError is allowed."""
     rng = np.random.default_rng(drills.benchmark.seed)
-    for domain in ("text", "music", "handwriting"):
+    for domain in ("text", "music", "handwriting", "speech"):
         codec = seqgen.prepare(domain).codec
         faults: Counter[str] = Counter()
         for _ in range(count):

@@ -61,6 +61,8 @@ class MulawCodec(Codec):
     options_type: ClassVar[type[Any]] = MulawOptions
     vocab = tuple(f"{level - SILENCE:+}" for level in range(LEVELS))
     feature_sizes = (PREDICTIONS, ERRORS)
+    # Without it one click that is very unlikely can end in noise at full scale.
+    min_p = 0.001
 
     def __init__(self, options: MulawOptions) -> None:
         self.options = options

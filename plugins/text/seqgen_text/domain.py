@@ -21,6 +21,7 @@ from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
 from seqgen_text.files.choosing import choose_pieces, is_text
 from seqgen_text.files.decoding import AUTO, TextFile
+from seqgen_text.files.json_lists import elements
 from seqgen_text.files.pieces import Form, Kind, split, tidied, typed
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
 
@@ -171,7 +172,9 @@ def _pieces(
 ) -> Iterator[str | Labelled | DataError]:
     """Yield the pieces of a file as they are in it."""
     kind = options.kind
-    if kind == "record" or (kind == "auto" and suffix in SUFFIXES):
+    if kind == "record" and suffix == ".json":
+        yield from read_table(elements(file.escaped_chunks()), ".jsonl", options.columns)
+    elif kind == "record" or (kind == "auto" and suffix in SUFFIXES):
         # A wrong byte costs only its row.
         yield from read_table(file.escaped_chunks(), suffix, options.columns)
     else:

@@ -6,6 +6,7 @@ import re
 import signal
 
 import pytest
+from seqgen_text.codecs.automaton import AutomatonTracker
 
 import seqgen
 from seqgen.cli import write
@@ -109,6 +110,21 @@ def test_turns_can_be_undone_and_tried_again(run) -> None:
     again = seqgen.Manuscript(run, seed=5)
     again.type("9 green")
     assert written(again, **hot) == first
+
+
+def test_a_turn_leaves_open_what_is_open(runs, monkeypatch) -> None:
+    """Only a piece that ends at its length is closed there."""
+    rooms: list[int] = []
+    closing = AutomatonTracker.closing
+    monkeypatch.setattr(
+        AutomatonTracker, "closing", lambda self, room: rooms.append(room) or closing(self, room)
+    )
+    list(seqgen.generate(runs["bytes"], limit=LIMIT))
+    assert rooms
+    rooms.clear()
+    manuscript = seqgen.Manuscript(runs["bytes"])
+    manuscript.type("One")
+    assert written(manuscript) and not rooms
 
 
 def test_what_was_shown_is_kept_when_a_turn_is_left(run) -> None:

@@ -133,7 +133,8 @@ class Manuscript:
         """
         begin = self._place
         arguments = (begin, self._condition, sample, limit, stop, self._seed)
-        writer = Writer(self._stepper, self._run, *arguments)
+        # A turn is no end: what is open stays open for the next one.
+        writer = Writer(self._stepper, self._run, *arguments, whole=False)
         draft = writer.draft(self._calls)
         self._calls += 1
         if not self._is_typed:

@@ -66,6 +66,8 @@ class Writer:
     prompt, condition, sample, limit, stop, seed
         As for `seqgen.generate`. The prompt is read here, once for all pieces, unless it is a
         `Place` of this run and condition.
+    whole : bool
+        Whether a piece that reaches its length should be whole there, with nothing left open.
     """
 
     def __init__(
@@ -78,8 +80,11 @@ class Writer:
         limit: LimitConfig | None,
         stop: Sequence[Ids],
         seed: int,
+        *,
+        whole: bool = True,
     ) -> None:
         self._stepper, self._run, self._seed = stepper, run, seed
+        self._whole = whole
         sample = (sample or SampleConfig()).completed(**run.sampling)
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         place = _place(stepper, run, prompt, condition)
@@ -280,7 +285,8 @@ class Writer:
         allowed[:, self._labels] = False  # Label tokens come in the header only.
         for row, draft in enumerate(active):
             if draft.tracker is not None:
-                allowed[row] = next_mask(codec, draft.tracker, self._limits.room(draft))
+                room = self._limits.room(draft) if self._whole else None
+                allowed[row] = next_mask(codec, draft.tracker, room)
                 if self._has_grammar:
                     possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)
             if draft.missing and allowed[row, :-1].any():

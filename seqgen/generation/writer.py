@@ -30,7 +30,7 @@ from seqgen.generation.sampling import (
     temperature_at,
 )
 from seqgen.generation.stepper import Stepper
-from seqgen.plugin import Ids, OpenEnd, Piece
+from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece
 from seqgen.plugins.checks import allowed_mask, checked_features, checked_ids, next_mask
 from seqgen.run.folder import Run
 
@@ -84,7 +84,6 @@ class Writer:
         whole: bool = True,
     ) -> None:
         self._stepper, self._run, self._seed = stepper, run, seed
-        self._whole = whole
         sample = (sample or SampleConfig()).completed(**run.sampling)
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
         place = _place(stepper, run, prompt, condition)
@@ -96,6 +95,7 @@ class Writer:
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
+        self._closes = whole and isinstance(self._tracker, ClosingTracker)
         # A tracker has to see every token before the next one is drawn.
         self._stride = STRIDE if self._tracker is None else 1
         self._state = stepper.restore(primed.state)
@@ -285,7 +285,7 @@ class Writer:
         allowed[:, self._labels] = False  # Label tokens come in the header only.
         for row, draft in enumerate(active):
             if draft.tracker is not None:
-                room = self._limits.room(draft) if self._whole else None
+                room = self._limits.room(draft) if self._closes else None
                 allowed[row] = next_mask(codec, draft.tracker, room)
                 if self._has_grammar:
                     possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)

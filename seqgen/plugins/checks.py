@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,16 +209,17 @@ def mask_width(codec: Codec) -> int:
 def next_mask(codec: Codec, tracker: Tracker, room: int | None = None) -> NDArray[np.bool_]:
     """Return the mask ``(V',)`` of what a tracker allows next; a forced id is alone in it.
 
-    With a `room` the piece has to end within so many tokens, if the tracker can see to it.
+    With a `room`, which only a `ClosingTracker` takes, the piece has to end within so many tokens.
 
     Raises
     ------
     PluginError
     """
     if (forced := tracker.forced()) is None:
-        if room is None or not isinstance(tracker, ClosingTracker):
+        if room is None:
             return allowed_mask(codec, tracker)
-        return _mask(codec, tracker.closing(room))
+        # Asking each time whether it is one would take longer than the mask.
+        return _mask(codec, cast("ClosingTracker", tracker).closing(room))
     mask = np.zeros(len(codec.vocab) + 1, bool)
     mask[checked_token(codec, forced)] = True
     return mask

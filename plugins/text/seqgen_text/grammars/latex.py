@@ -1,6 +1,7 @@
 """The grammar `latex`: braces, environments with their names, and mathematics.
 
-A blank line ends no formula, and comments are free.
+A blank line ends no formula, comments are free, and no other command begins with the words that
+begin and end environments.
 """
 
 from __future__ import annotations
@@ -58,13 +59,15 @@ def _in_text(state: str, top: str, character: str) -> Move | None:
 def _in_command(word: str, top: str, character: str) -> Move | None:
     """Go on after a backslash, with what of a known word was read."""
     if word + character in BEGINNINGS:
-        return Move(f"\\{word}{character}")
+        # Nothing ends that did not begin; the model would write another word that begins so.
+        is_lost = word + character == "end" and top != "environment"
+        return None if is_lost else Move(f"\\{word}{character}")
     if word == "begin" and character == "{":
         return Move("name", push="environment")
     if word == "end" and character == "{" and top == "environment":
         return Move("end of name")
     if word in WORDS:
-        return Move("text") if character in LETTERS else None
+        return None
     if not word and character in "([":
         return None if top in FORMULAS else Move("text", push=f"\\{character}")
     if not word and character in ")]":

@@ -273,7 +273,8 @@ def closing(
     earliest, here = np.int64(2**62), situation(tables, memory)
     for token in range(len(symbols)):
         if mask[token]:
-            after[:] = memory
+            # Names stay as they are as far as they count.
+            after[:NAMES] = memory[:NAMES]
             push(tables, after, here, symbols[token], kinds[token])
             ahead[token] = distance(tables, after)
             earliest = min(earliest, ahead[token])

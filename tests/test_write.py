@@ -112,6 +112,14 @@ def test_turns_can_be_undone_and_tried_again(run) -> None:
     assert written(again, **hot) == first
 
 
+def test_only_what_stays_is_shown(runs) -> None:
+    """A length in words is looked at now and then, and cuts what was drawn meanwhile."""
+    manuscript = seqgen.Manuscript(runs["bytes"])
+    manuscript.type("One")
+    shown = written(manuscript, limit=LimitConfig(length=7, unit="words"))
+    assert manuscript.text == "One" + shown
+
+
 def test_a_turn_leaves_open_what_is_open(runs, monkeypatch) -> None:
     """Only a piece that ends at its length is closed there."""
     rooms: list[int] = []

@@ -101,6 +101,12 @@ class Limits:
         """Return the most tokens that a draft may still get; None if they are not limited."""
         return None if self._most == math.inf else int(self._most) - draft.count
 
+    def settled(self, draft: Draft) -> int:
+        """Return how many tokens of a draft no limit takes back: a length in units is late."""
+        if draft.stopped_by is not None or self._counts_tokens or not self._limit.length:
+            return draft.count
+        return max(draft.count // STRIDE * STRIDE, draft.kept)
+
     def reached(self, draft: Draft, new: int, ended: bool) -> Cut | None:
         """Return the first limit that the last `new` tokens reached, or None.
 

@@ -144,8 +144,9 @@ class Manuscript:
         show = self._stream_after(begin.primed.ids[:shown])
         try:
             for _ in writer.write([draft]):
-                text = "".join(map(show, draft.ids[shown:]))
-                shown = draft.count
+                settled = writer.settled(draft)
+                text = "".join(map(show, draft.ids[shown:settled]))
+                shown = settled
                 yield text[typed:]
                 typed = max(typed - len(text), 0)
             self.stopped_by = draft.stopped_by

@@ -106,6 +106,10 @@ class Writer:
         """Return whether the time is up."""
         return self._limits.is_late()
 
+    def settled(self, draft: Draft) -> int:
+        """Return how many tokens of a draft can be shown, because no limit takes them back."""
+        return self._limits.settled(draft)
+
     def draft(self, index: int) -> Draft:
         """Begin a piece; an open end of the prompt is spelled in a way that is drawn."""
         draft = self._empty(index)

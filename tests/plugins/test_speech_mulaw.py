@@ -33,7 +33,7 @@ def test_levels_are_symmetric_and_silence_is_zero() -> None:
 def test_silence_is_one_token_with_one_row_of_features() -> None:
     ids = CODEC.encode(Sound(np.zeros(2000, np.float32), 8000))
     assert {*ids.tolist()} == {SILENCE}
-    assert (CODEC.features(ids) == (SILENCE // 4, 0)).all()
+    assert (CODEC.features(ids) == (SILENCE // 4, 4, 0, 0)).all()
 
 
 @given(st.lists(st.integers(0, 255), max_size=400))

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.plugin import Codec, Ids, Within, check_fields
-from seqgen_speech.codecs.predictor import ERROR, FULL, State, new_state, predicted, push
+from seqgen_speech.codecs.predictor import (
+    ERROR,
+    FULL,
+    SLOW_ERROR,
+    State,
+    new_state,
+    predicted,
+    push,
+)
 from seqgen_speech.sound import Sound
 
 #: Levels of a sample, and the one of silence.
@@ -33,9 +41,10 @@ LIMITS = np.round(8 * _amplitude(np.arange(LEVELS - 1) + 0.5)) / 8
 #: Seconds after which a new sound stops, unless the user says otherwise.
 LONGEST = 3.0
 
-#: Values of the features: the level that is predicted, in steps of 4, and the mean error of the
-#: last predictions in levels, in steps of half an octave.
-PREDICTIONS, ERRORS = 64, 24
+#: Values of the features: the level that is predicted, in steps of 4; where in that level the
+#: prediction is; and the mean error of the last and of more predictions, in levels and in steps of
+#: half an octave.
+PREDICTIONS, PARTS, ERRORS = 64, 8, 24
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class MulawCodec(Codec):
 
     options_type: ClassVar[type[Any]] = MulawOptions
     vocab = tuple(f"{level - SILENCE:+}" for level in range(LEVELS))
-    feature_sizes = (PREDICTIONS, ERRORS)
+    feature_sizes = (PREDICTIONS, PARTS, ERRORS, ERRORS)
     # Without it one click that is very unlikely can end in noise at full scale.
     min_p = 0.001
 
@@ -94,7 +103,7 @@ class MulawCodec(Codec):
         return cls(options)
 
     def features(self, ids: Ids) -> NDArray[np.int64]:
-        """Return the predicted level and the mean error of the last predictions ``(N + 1, 2)``."""
+        """Return the features ``(N + 1, 4)``: the prediction, and the errors of those before."""
         rows = _rows(len(ids) + 1)
         _follow(new_state(), np.asarray(ids, np.int64), np.empty(len(ids)), rows)
         return rows
@@ -171,7 +180,7 @@ def _levels(amplitudes: NDArray[np.float64]) -> Ids:
 
 
 def _rows(count: int) -> NDArray[np.int64]:
-    return np.zeros((count, 2), np.int64)
+    return np.zeros((count, 4), np.int64)
 
 
 @compiled
@@ -186,7 +195,7 @@ def _differences(state: State, levels: Ids) -> None:
 
 @compiled
 def _follow(state: State, ids: Ids, amplitudes: NDArray[np.float64], rows: Ids) -> None:
-    """Set the amplitude ``(N,)`` of each id, and the features ``(N + 1, 2)`` if there is room."""
+    """Set the amplitude ``(N,)`` of each id, and the features ``(N + 1, 4)`` if there is room."""
     for position in range(len(ids)):
         if len(rows):
             _describe(state, rows[position])
@@ -206,12 +215,22 @@ def _advance(state: State, token: int) -> float:
 
 @compiled
 def _describe(state: State, row: NDArray[np.int64]) -> None:
-    """Set the features ``(2,)`` of the next position."""
-    level = int(np.searchsorted(LIMITS, predicted(state)))
+    """Set the features ``(4,)`` of the next position."""
+    prediction = predicted(state)
+    level = int(np.searchsorted(LIMITS, prediction))
+    # The limits of the level; the first and the last are as wide as their neighbours.
+    inner = min(max(level, 1), LEVELS - 2)
+    low, step = LIMITS[inner - 1], LIMITS[inner] - LIMITS[inner - 1]
     row[0] = level // (LEVELS // PREDICTIONS)
-    # The distance between two levels, there and in silence.
-    step = (AMPLITUDES[min(level + 1, LEVELS - 1)] - AMPLITUDES[max(level - 1, 0)]) / 2
-    ratio, octave = (state[ERROR] / step) ** 2, 0
-    while ratio > 2.0**-6 and octave < ERRORS - 1:
-        ratio, octave = ratio / 2, octave + 1
-    row[1] = octave
+    row[1] = min(max(int(PARTS * (prediction - low) / step), 0), PARTS - 1)
+    row[2] = _half_octaves(state[ERROR] / step)
+    row[3] = _half_octaves(state[SLOW_ERROR] / step)
+
+
+@compiled
+def _half_octaves(error: float) -> int:
+    """Return an error in levels as a feature: 0 up to an eighth, then in half octaves."""
+    power, count = error * error, 0
+    while power > 2.0**-6 and count < ERRORS - 1:
+        power, count = power / 2, count + 1
+    return count

@@ -18,14 +18,15 @@ from seqgen.compiling import compiled
 #: Samples that a prediction is made of, samples that it is fitted to, and how often.
 ORDER, WINDOW, PERIOD = 16, 160, 10
 
-#: Share of the mean absolute error that each sample keeps.
-KEPT = 0.92
+#: Share of the mean absolute error that each sample keeps, and of a slower mean.
+KEPT, KEPT_LONGER = 0.92, 0.99
 
 #: Noise that is added to the fit, as a share of the power: one part in ten thousand (40 dB).
 NOISE = 1e-4
 
-#: Fields of a state: number of samples, mean absolute error, weights, and the last samples.
-COUNT, ERROR, WEIGHTS = 0, 1, 2
+#: Fields of a state: number of samples, two means of the absolute error, weights, and the last
+#: samples.
+COUNT, ERROR, SLOW_ERROR, WEIGHTS = range(4)
 HISTORY = WEIGHTS + ORDER
 FIELDS = HISTORY + WINDOW
 
@@ -63,7 +64,9 @@ def predicted(state: State) -> float:
 @compiled
 def push(state: State, amplitude: float, prediction: float) -> None:
     """Update a state with the next sample, and what `predicted` said of it."""
-    state[ERROR] = KEPT * state[ERROR] + (1 - KEPT) * abs(amplitude - prediction)
+    error = abs(amplitude - prediction)
+    state[ERROR] = KEPT * state[ERROR] + (1 - KEPT) * error
+    state[SLOW_ERROR] = KEPT_LONGER * state[SLOW_ERROR] + (1 - KEPT_LONGER) * error
     count = int(state[COUNT])
     state[HISTORY + count % WINDOW] = amplitude
     state[COUNT] = count + 1

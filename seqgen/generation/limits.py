@@ -99,7 +99,8 @@ class Limits:
 
     def room(self, draft: Draft) -> int | None:
         """Return the most tokens that a draft may still get; None if they are not limited."""
-        return None if self._most == math.inf else int(self._most) - draft.count
+        new = draft.count - draft.prompt
+        return None if self._most == math.inf else int(self._most) - new
 
     def settled(self, draft: Draft) -> int:
         """Return how many tokens of a draft no limit takes back: a length in units is late."""

@@ -429,6 +429,18 @@ def texts_of(run, limit: LimitConfig) -> list[tuple[str, str, float]]:
     return [(piece.piece, piece.stopped_by, piece.log_probability) for piece in new]
 
 
+def test_what_is_streamed_or_shown_is_not_taken_back(chorales) -> None:
+    limit, sample = LimitConfig(length=5, unit="quarters"), SampleConfig(ban=("<end>",))
+    shown: list[int] = []
+
+    def progress(ended: int, drawn: int, ids: list[int]) -> None:
+        shown.extend(ids[len(shown) :])
+
+    [new] = seqgen.generate(chorales, limit=limit, sample=sample, progress=progress)
+    streamed = list(seqgen.stream(chorales, limit=limit, sample=sample))
+    assert new.ids.tolist() == streamed == shown
+
+
 def test_streaming_writes_the_same_piece(run) -> None:
     for index, new in enumerate(seqgen.generate(run, 4, prompt="5 ", limit=LIMIT)):
         streamed = list(seqgen.stream(run, prompt="5 ", limit=LIMIT, index=index))

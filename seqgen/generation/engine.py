@@ -137,7 +137,9 @@ def generate(
                 drawn += step_drawn
                 if progress is not None:
                     ended = sum(draft.stopped_by is not None for draft in drafts)
-                    progress(first + ended, drawn, drafts[0].ids)
+                    settled = writer.settled(drafts[0])
+                    ids = drafts[0].ids
+                    progress(first + ended, drawn, ids if settled == len(ids) else ids[:settled])
         except KeyboardInterrupt as error:
             interrupt = error
         for draft in drafts:
@@ -180,6 +182,7 @@ def stream(
     draft = writer.draft(index)
     sent = draft.kept
     for _ in writer.write([draft]):
-        yield from draft.ids[len(draft.ids) - (draft.count - sent) :]
-        sent = draft.count
+        settled, dropped = writer.settled(draft), draft.count - len(draft.ids)
+        yield from draft.ids[sent - dropped : settled - dropped]
+        sent = settled
         writer.forget(draft)

@@ -1,12 +1,13 @@
 """Splits that are given by files, folders or lists: they are exactly what was given."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 import seqgen
-from seqgen.data.splits import SPLITS
+from seqgen.data.splits import LONG_PIECE, SPLITS
 from seqgen.errors import ConfigError, CorpusError
 
 LINES = [f"{number} green bottles hanging on the wall\n" for number in range(30)]
@@ -85,8 +86,8 @@ def test_splits_that_cannot_be_are_refused(files: Path) -> None:
     train, valid, test = (files / split for split in SPLITS)
     with pytest.raises(ConfigError, match="none to train on"):
         seqgen.prepare("text", valid=[valid])
-    with pytest.raises(ConfigError, match="none for validation"):
-        seqgen.prepare("text", [files], test=[test])
+    with pytest.raises(ConfigError, match="given twice"):
+        seqgen.prepare("text", [files], test=[test], split_label="part")
     with pytest.raises(CorpusError, match="all files are held out"):
         seqgen.prepare("text", [valid], valid=[valid])
     with pytest.raises(CorpusError, match="is named for valid and for test"):
@@ -138,7 +139,6 @@ def test_files_called_so_are_the_splits(names: str, tmp_path: Path) -> None:
     [
         (["train.txt", "a.txt", "b.txt", "c.txt"], ""),
         (["my.train.txt", "your.valid.txt"], ""),
-        (["train.txt", "test.txt"], "nothing is for validation"),
         (["train/a.txt", "valid/a.txt", "b.txt"], "b.txt is for none of them"),
         (["train_and_test.txt", "valid.txt"], ""),
         (["valid.txt", "test.txt"], ""),
@@ -154,3 +154,52 @@ def test_splits_are_drawn_where_names_do_not_give_them(
     assert corpus.info["seed"] == 0
     found = [choice for choice in corpus.info["chosen"] if choice.startswith("splits")]
     assert len(found) == bool(said) and all(said in choice for choice in found)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_validation_is_drawn_from_train_if_only_test_is_given(is_named: bool, files: Path) -> None:
+    shutil.rmtree(files / "valid")
+    for number, line in enumerate(LINES):
+        (files / "train" / f"{number}.txt").write_text(line)
+    if is_named:
+        (files / "train").rename(files / "other")
+        corpus = seqgen.prepare("text", [files], test=[files / "test"])
+    else:
+        corpus = seqgen.prepare("text", [files])
+        said = "splits: given by folders (test and train); validation is drawn from train"
+        assert said in corpus.info["chosen"]
+    found = contents(corpus)
+    # The text that is in both folders stays in both.
+    assert found["test"] == [*LINES[12:14], LINES[20]]
+    assert found["valid"] and not {*found["train"]} & {*found["valid"]}
+    assert sorted(found["train"] + found["valid"]) == sorted(LINES)
+    assert corpus.info["seed"] == 0
+
+
+@pytest.mark.parametrize("length", [20, LONG_PIECE + 1])
+def test_validation_is_drawn_from_the_end_of_a_single_file(length: int, tmp_path: Path) -> None:
+    texts = {split: f"{split} " * length for split in ("train", "test")}
+    for split, text in texts.items():
+        (tmp_path / f"{split}.txt").write_text(text)
+    corpus = seqgen.prepare("text", [tmp_path])
+    parts = {
+        split: [(each.start, each.stop) for each in corpus.segments(split)] for split in SPLITS
+    }
+    size = len(texts["train"])
+    assert parts["test"] == [(0, len(texts["test"]))]
+    assert parts["train"] == [(0, size * 9 // 10)] and parts["valid"] == [(size * 9 // 10, size)]
+
+
+def test_a_readme_beside_the_splits_is_left_out(files: Path) -> None:
+    (files / "README.md").write_text("How these texts were collected.")
+    (files / "LICENSE").write_text("Everybody may use them.")
+    corpus = seqgen.prepare("text", [files])
+    check_given(corpus)
+    left_out = [(Path(each["source"]).name, each["reason"]) for each in corpus.info["skipped"]]
+    reason = "is about the files beside it, and in none of their splits"
+    assert left_out == [("LICENSE", reason), ("README.md", reason)]
+    # One that is in a split is a text like others, and so is one that is named.
+    (files / "README.md").rename(files / "train" / "README.md")
+    assert "How these texts were collected." in contents(seqgen.prepare("text", [files]))["train"]
+    named = seqgen.prepare("text", [*(files / split for split in SPLITS), files / "LICENSE"])
+    assert named.info["seed"] == 0 and not named.info["skipped"]

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seqgen.data.finding import Sources, find_files
+from seqgen.data.finding import Skipped, Sources, find_files, shown
 from seqgen.data.splits import SPLITS, WORDS, Split
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
+
+#: Names, without suffixes, of files that are about the files beside them.
+ABOUT = ("readme", "license", "licence", "copying", "notice", "authors", "changelog", "citation")
 
 
 def search(
@@ -31,8 +34,7 @@ def search(
     Raises
     ------
     ConfigError
-        If files are held out without files to train on, or for test alone, or a label says the
-        split as well.
+        If files are held out without files to train on, or a label says the split as well.
     CorpusError
         If a companion of another file is held out.
     """
@@ -41,11 +43,7 @@ def search(
     )
     if (for_valid or for_test) and not named:
         raise ConfigError("files are named to hold out, and none to train on; name those as well")
-    if for_test and not for_valid:
-        raise ConfigError(
-            "files are named for test, and none for validation; name some with --valid"
-        )
-    if split_label and for_valid:
+    if split_label and (for_valid or for_test):
         raise ConfigError("the splits are given twice, by files and by a label; choose one")
     splits = _held_out_files(domain, found, {"valid": for_valid, "test": for_test})
     sources = find_files(domain, found, [*named, *for_valid, *for_test])
@@ -55,7 +53,18 @@ def search(
     how = ""
     if not (splits or split_label or draw_splits):
         splits, how = named_splits(sources.files, [path for path in named if path.is_dir()])
+        if splits:
+            _leave_out_others(sources, splits)
     return sources, splits, how
+
+
+def _leave_out_others(sources: Sources, splits: Mapping[Path, Split]) -> None:
+    """Skip the files that are in no split; `named_splits` says that they are about the others."""
+    kept = [path for path in sources.files if path.resolve() in splits]
+    reason = "is about the files beside it, and in none of their splits"
+    others = sorted({*sources.files} - {*kept})
+    sources.skipped += [Skipped(shown(path), reason) for path in others]
+    sources.files = kept
 
 
 def _paths(name: str, given: Iterable[Path | str]) -> list[Path]:
@@ -84,11 +93,11 @@ def _held_out_files(
 
 
 def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[Path, Split], str]:
-    """Return the split of every file, if names give one to each, and how.
+    """Return the splits of files, if names give them, and how.
 
     Either each file is in a folder called train, valid or test, or the files of each split are
     named alike except for such a word, as in ``wiki.train.tokens``. Other words for validation are
-    in `seqgen.data.splits.WORDS`.
+    in `seqgen.data.splits.WORDS`. A file such as README.md needs no split.
 
     Parameters
     ----------
@@ -99,7 +108,7 @@ def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[P
     Returns
     -------
     splits : dict of Path to Split
-        Keys are resolved paths; empty unless there are files for training and for validation.
+        Keys are resolved paths; empty unless there are files for training and for another split.
     how : str
         For the report. Without splits it may say what is missing.
     """
@@ -111,15 +120,19 @@ def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[P
         if len(given) < len(files) / 2 or not _are_alike([*given.values()]):
             continue
         words = " and ".join(sorted({word for word, _ in given.values()}))
-        if "valid" not in splits.values():
-            missing = "nothing is for validation"
-        elif other := next((path for path in files if path not in given), None):
-            missing = f"{other.name} is for none of them"
-        else:
-            return splits, f"splits: given by {how} ({words})"
-        why = f"splits: drawn, although {how} give {words}, because {missing}"
-        return {}, f"{why}; name files with --valid and --test"
+        others = (path for path in files if path not in given and not _is_about(path, folders))
+        if other := next(others, None):
+            why = f"because {other.name} is for none of them; name files with --valid and --test"
+            return {}, f"splits: drawn, although {how} give {words}, {why}"
+        drawn = "" if "valid" in splits.values() else "; validation is drawn from train"
+        return splits, f"splits: given by {how} ({words}){drawn}"
     return {}, ""
+
+
+def _is_about(path: Path, folders: Sequence[Path]) -> bool:
+    """Return whether a file was found in a folder, and is about other files, as README.md is."""
+    is_found = any(path.is_relative_to(folder) for folder in folders)
+    return is_found and path.name.casefold().partition(".")[0] in ABOUT
 
 
 def _in_folders(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:

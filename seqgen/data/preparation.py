@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled, content_of
@@ -108,8 +110,9 @@ def prepare(
         moved or removed as a duplicate.
     valid, test : iterable of Path or str
         Files, and folders to search, to hold out for validation and for test. They may be in the
-        folders of `paths`. No piece is then drawn, moved or removed as a duplicate. As with drawn
-        splits, the alphabet comes from all files, and the grammar from training pieces.
+        folders of `paths`. No piece is then moved or removed as a duplicate, and none is drawn but
+        for validation, if only files for test are given. As with drawn splits, the alphabet comes
+        from all files, and the grammar from training pieces.
     draw_splits : bool
         Draw the splits even if all files are in folders called train, valid and test, or named so
         (`seqgen.data.given_splits.named_splits`). By default those are the splits.
@@ -152,7 +155,7 @@ def prepare(
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
         "chosen": [reason for reason in (why, how) if reason],
-        "seed": None if splits or split_label else seed,
+        "seed": None if split_label or "valid" in splits.values() else seed,
         "files": entries,
     }
     key = _key(info, implementation, sources, labelling)
@@ -206,7 +209,9 @@ def _store(
     info: dict[str, Any],
     split_label: str,
 ) -> None:
-    """Encode the pieces of all readers and write the corpus; draw the splits if there is a seed.
+    """Encode the pieces of all readers and write the corpus; draw splits if there is a seed.
+
+    A split that has a reader of its own is not drawn.
 
     Raises
     ------
@@ -214,7 +219,8 @@ def _store(
         If no piece of a reader can be encoded.
     """
     seed = info["seed"]
-    with CorpusWriter(folder, codec, keep_duplicates=seed is None) as writer:
+    is_given = seed is None or "test" in readers
+    with CorpusWriter(folder, codec, keep_duplicates=is_given) as writer:
         draws, ranks, splits = array("d"), array("Q"), array("B")
         for split, reader in readers.items():
             for source, encoded in reader.encoded(codec):
@@ -224,7 +230,7 @@ def _store(
                     ranks.append(int.from_bytes(digest[:8], "little"))
                     splits.append(SPLITS.index(encoded.labels.get(split_label, split)))
             if not splits or not (split_label or SPLITS.index(split) in splits):
-                raise reader.nothing_usable("" if seed is not None else f"split {split}")
+                raise reader.nothing_usable(f"split {split}" if is_given else "")
         for number in (0, 1) if split_label else ():
             if number not in splits:
                 raise CorpusError(f"by the label {split_label!r} no piece is for {SPLITS[number]}")
@@ -237,7 +243,8 @@ def _store(
         if seed is None:
             segments = whole(writer.lengths, splits)
         else:
-            segments = assign_splits(draws, writer.lengths, leaders)
+            for_test = np.asarray(splits) == SPLITS.index("test") if is_given else None
+            segments = assign_splits(draws, writer.lengths, leaders, for_test)
         writer.finish(info, segments, leaders)
 
 

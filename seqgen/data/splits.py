@@ -194,7 +194,10 @@ def draw(digest: bytes, seed: int) -> float:
 
 
 def assign_splits(
-    draws: Sequence[float], lengths: Sequence[int], leaders: NDArray[np.int64]
+    draws: Sequence[float],
+    lengths: Sequence[int],
+    leaders: NDArray[np.int64],
+    for_test: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
     """Assign splits group by group, from content and seed only.
 
@@ -212,19 +215,23 @@ def assign_splits(
     lengths : sequence of int (pieces,)
     leaders : int64 array (pieces,)
         The result of `NearDuplicates.leaders`.
+    for_test : bool array (pieces,), optional
+        The pieces that are given for test; then only validation is drawn, from the others.
 
     Returns
     -------
     array of `SEGMENT`
     """
-    bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + HELD_OUT["test"]]
+    given = np.zeros(len(lengths), bool) if for_test is None else for_test
+    share = HELD_OUT["test"] if for_test is None else 0.0
+    bounds = [HELD_OUT["valid"], HELD_OUT["valid"] + share]
     drawn = np.searchsorted(bounds, np.asarray(draws)[leaders], side="right")
     size = np.bincount(leaders)[leaders]
     splits = np.where(size > LARGE_GROUP, 0, np.array([1, 2, 0])[drawn])
-    rows = whole(lengths, splits)
-    rows = _hold_out_ends(rows, (rows["stop"] > LONG_PIECE) & (size == 1))
+    rows = whole(lengths, np.where(given, 2, splits))
+    rows = _hold_out_ends(rows, (rows["stop"] > LONG_PIECE) & (size == 1) & ~given, share)
     if len(np.unique(rows["split"])) < len(SPLITS):
-        rows = _hold_out_ends(whole(lengths, 0), np.ones(len(lengths), bool))
+        rows = _hold_out_ends(whole(lengths, np.where(given, 2, 0)), ~given, share)
     return rows
 
 
@@ -242,18 +249,25 @@ def count_near_duplicates(leaders: NDArray[np.int64], segments: NDArray[np.void]
     }
 
 
-def _hold_out_ends(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+def _hold_out_ends(
+    rows: NDArray[np.void], chosen: NDArray[np.bool_], share: float
+) -> NDArray[np.void]:
     """Replace the rows of chosen whole pieces by rows of training, validation and test."""
     tails = [
-        row for piece in rows[chosen] for row in _tails(int(piece["piece"]), int(piece["stop"]))
+        row
+        for piece in rows[chosen]
+        for row in _tails(int(piece["piece"]), int(piece["stop"]), share)
     ]
     mixed = np.concatenate([rows[~chosen], np.array(tails, SEGMENT)])
     return mixed[np.argsort(mixed["piece"], kind="stable")]
 
 
-def _tails(index: int, length: int) -> list[tuple[int, int, int, int]]:
-    """Return the rows of a piece in training, validation and test; training is never empty."""
-    kept = 1 - HELD_OUT["test"]
+def _tails(index: int, length: int, share: float) -> list[tuple[int, int, int, int]]:
+    """Return the rows of a piece in training, validation and test; training is never empty.
+
+    `share` is that of test.
+    """
+    kept = 1 - share
     cuts = (
         0,
         max(round(length * (kept - HELD_OUT["valid"])), 1),

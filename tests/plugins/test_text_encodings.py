@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from seqgen_text.files.decoding import CHUNK, TextFile
+from seqgen_text.files.decoding import BEGIN, CHUNK, TextFile
 
 from seqgen.errors import DataError
 
@@ -148,6 +148,23 @@ def test_the_encoding_shows_late_in_a_long_file(tmp_path: Path) -> None:
     text = "plain words\n" * (3 * CHUNK // 12) + PARAGRAPHS["russian"] + "\nplain words" * 100_000
     path.write_bytes(text.encode("koi8-r"))
     assert notes(path) == (text, ["read as koi8-r"])
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_the_encoding_shows_late_in_a_long_line(end: str, tmp_path: Path) -> None:
+    text = "word " * 60_000 + PARAGRAPHS["french"] * 9 + end
+    path = tmp_path / "line.txt"
+    path.write_bytes(text.encode("cp1252"))
+    file = TextFile(path)
+    assert file.encoding == "cp1252" and "".join(file.chunks()) == text
+
+
+@pytest.mark.parametrize("cut", [BEGIN, BEGIN + CHUNK])
+def test_a_character_may_be_cut_where_reading_pauses(cut: int, tmp_path: Path) -> None:
+    path = tmp_path / "line.txt"
+    path.write_bytes(b"a" * (cut - 1) + "é".encode() + b"a" * 9)
+    file = TextFile(path)
+    assert file.encoding == "utf-8" and "".join(file.chunks())[cut - 1] == "é"
 
 
 @pytest.mark.parametrize("text", [PARAGRAPHS["polish"] * 3, PARAGRAPHS["korean"] * 500])

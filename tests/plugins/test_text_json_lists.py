@@ -33,12 +33,14 @@ def test_elements_are_those_of_the_list(values: list, size: int, indent: int | N
 @pytest.mark.parametrize(
     ("text", "before", "reason"),
     [
-        ("", 0, "element 1 is no JSON"),
+        ("", 0, r"it is no JSON \(Expecting value\)"),
         ('{"a": 1}', 0, "at its beginning is '{'"),
-        ("[1, 2", 2, "element 3 is no JSON"),
+        ("[1, 2", 2, r"it is no JSON \(Expecting value\)"),
         ("[1, 2 3]", 2, "after element 2 is '3'"),
-        ("[1, nothing]", 1, "element 2 is no JSON"),
-        ("[" * 100_000, 0, "element 1 is no JSON"),
+        ("[1, nothing]", 1, r"it is no JSON \(Expecting value\)"),
+        ("[" * 100_000, 0, "it is no JSON"),
+        ("[1, 2] [3]", 2, "more follows its end"),
+        ("[]" + " " * 7000 + "{}", 0, "more follows its end"),
     ],
 )
 def test_what_is_no_list_is_said(text: str, before: int, reason: str) -> None:
@@ -63,7 +65,7 @@ def test_an_element_without_end_is_not_held(monkeypatch) -> None:
             taken += 1
             yield "a" * 100
 
-    with pytest.raises(DataError, match="element 1 is no JSON"):
+    with pytest.raises(DataError, match="it is no JSON or has over 1,000 characters"):
         list(elements(endless()))
     assert taken < 20
 
@@ -77,3 +79,18 @@ def test_records_of_a_json_list_are_pieces(tmp_path: Path) -> None:
         (row["title"], {"site": row["site"]}) for row in rows
     ]
     assert list(Text().read(path)) == [path.read_text()]
+
+
+def test_reports_name_elements(tmp_path: Path) -> None:
+    path = tmp_path / "titles.json"
+    path.write_text('[\n\n"a",\n\n{"text": ""}, "b"] more')
+    _, empty, _, more = Text().read(path, ReadOptions(piece="record"))
+    assert str(empty) == "element 2: its text is empty"
+    assert str(more) == "element 4: it is no JSON list: more follows its end"
+
+
+def test_a_long_text_beyond_ascii_is_one_record(tmp_path: Path) -> None:
+    path = tmp_path / "books.json"
+    path.write_text(json.dumps(["Ж" * 300_000], ensure_ascii=False), "utf-8")
+    [found] = Text().read(path, ReadOptions(piece="record"))
+    assert found.content == "Ж" * 300_000

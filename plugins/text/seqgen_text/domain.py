@@ -173,7 +173,7 @@ def _pieces(
     """Yield the pieces of a file as they are in it."""
     kind = options.kind
     if kind == "record" and suffix == ".json":
-        yield from read_table(elements(file.escaped_chunks()), ".jsonl", options.columns)
+        yield from read_table(elements(file.escaped_chunks()), suffix, options.columns)
     elif kind == "record" or (kind == "auto" and suffix in SUFFIXES):
         # A wrong byte costs only its row.
         yield from read_table(file.escaped_chunks(), suffix, options.columns)

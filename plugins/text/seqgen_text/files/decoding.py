@@ -26,6 +26,9 @@ CHUNK = 2**20
 #: Bytes at the beginning that show whether a file is text, and bytes that show its encoding.
 BEGIN, SAMPLE = 2**16, 2**16
 
+#: A byte that is not ASCII, and bytes that are kept before the first one of a long line.
+BEYOND_ASCII, BEFORE = re.compile(rb"[\x80-\xff]"), 200
+
 #: Characters beyond ASCII of an encoding that outweigh a wrong byte.
 LEAST_RIGHT = 10
 
@@ -177,12 +180,17 @@ def _beyond_ascii(file: BinaryIO, begin: bytes) -> bytes:
     size, held, data = 0, b"", begin
     while data and size < SAMPLE:
         if not data.isascii() or held:
-            *lines, held = (held + data).split(b"\n")
+            *lines, held = map(_shortened, (held + data).split(b"\n"))
             if len(held) > SAMPLE:
                 lines, held = [*lines, held], b""
-            lines = [line for line in lines if not line.isascii()]
+            lines = [line for line in lines if line]
             found += lines
             size += sum(map(len, lines))
-        held = b"" if held.isascii() else held
         data = file.read(CHUNK)
     return b"\n".join([*found, held])[: 2 * SAMPLE]
+
+
+def _shortened(line: bytes) -> bytes:
+    """Return a line that is not ASCII, without a long beginning that is; nothing of another one."""
+    first = BEYOND_ASCII.search(line)
+    return line[max(first.start() - BEFORE, 0) if len(line) > SAMPLE else 0 :] if first else b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from seqgen.errors import DataError
 
@@ -37,7 +38,11 @@ def elements(chunks: Iterator[str]) -> Iterator[str]:
         match = _SIGN.match(text, at)
         assert match is not None  # it also fits nothing
         sign, begin = match[1], match.end()
-        if (sign == "]" and number) or (text[begin : begin + 1] == "]" and not number):
+        is_empty = not number and sign == "[" and text[begin : begin + 1] == "]"
+        if is_empty or (number and sign == "]"):
+            rest = chain([text[begin + is_empty :]], chunks)
+            if any(part.strip() for part in rest):
+                raise DataError("it is no JSON list: more follows its end")
             return
         if sign and sign != ("," if number else "["):
             place = f"after element {number:,}" if number else "at its beginning"
@@ -45,15 +50,23 @@ def elements(chunks: Iterator[str]) -> Iterator[str]:
         try:
             found, end = decoder.raw_decode(text, begin)
         except (ValueError, RecursionError) as error:
-            if is_over or len(text) - at > LONGEST or isinstance(error, RecursionError):
-                raise DataError(f"element {number + 1:,} is no JSON ({error})") from None
+            is_long = len(text) - at > LONGEST
+            if is_over or is_long or isinstance(error, RecursionError):
+                why = f"or has over {LONGEST:,} characters" if is_long else f"({_reason(error)})"
+                raise DataError(f"it is no JSON {why}") from None
             end = len(text)
         # A number may go on in the next chunk.
         is_whole = _FOLLOWS.match(text, end) is not None
         if is_whole or is_over or len(text) - at > LONGEST:
             number, at = number + 1, end
-            yield json.dumps(found) + "\n"
+            # Escapes would make it longer, perhaps too long.
+            yield json.dumps(found, ensure_ascii=False) + "\n"
         elif (chunk := next(chunks, None)) is None:
             is_over = True
         else:
             text, at = text[at:] + chunk, 0
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong, without the place: it counts from the part that is held."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)

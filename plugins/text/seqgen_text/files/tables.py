@@ -73,7 +73,7 @@ def read_table(
     chunks : iterator of str
         The file, with newlines as line ends. A lone surrogate stands for a wrong byte.
     suffix : str
-        One of `SUFFIXES`.
+        One of `SUFFIXES`; or .json, if each line is an element of a list.
     columns : Columns
 
     Raises
@@ -82,7 +82,7 @@ def read_table(
         If the file has no row or not the named columns.
     """
     lines = _Lines(_lines(chunks))
-    rows = _json_rows(lines) if suffix == ".jsonl" else _csv_rows(lines, suffix, columns)
+    rows = _json_rows(lines) if suffix.startswith(".json") else _csv_rows(lines, suffix, columns)
     first = _first(rows)
     usable = [row for _, row in first if not isinstance(row, DataError)]
     if not first:
@@ -91,8 +91,8 @@ def read_table(
     texts = [_named(name, names) for name in columns.text] or _text_columns(usable)
     weight = _named(columns.weight, names) if columns.weight else ""
     labels = _label_names([name for name in names if name not in (*texts, weight)])
-    facts = {"text": " + ".join(texts)}
-    faults = 0
+    facts, faults = {"text": " + ".join(texts)}, 0
+    place = "element" if suffix == ".json" else "line"
     for number, row in chain(first, rows):
         try:
             if isinstance(row, DataError):
@@ -103,7 +103,7 @@ def read_table(
         except DataError as error:
             faults += 1
             if faults <= REPORTED:
-                yield DataError(f"line {number:,}: {error}")
+                yield DataError(f"{place} {number:,}: {error}")
     if faults > REPORTED:
         yield DataError(f"{faults - REPORTED:,} more rows cannot be used")
 

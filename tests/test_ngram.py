@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.data.batches import IGNORE
+from seqgen.data import spans
+from seqgen.data.batches import IGNORE, held_out_stream
+from seqgen.data.lanes import Steps
 from seqgen.evaluation import ngram
-from seqgen.evaluation.ngram import NgramModel, baseline
+from seqgen.evaluation.ngram import NgramModel, baseline, uniform_nats
+from seqgen.grammar import packed
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of("abc")
@@ -135,6 +138,57 @@ def test_the_baseline_predicts_the_end_of_a_piece_from_what_comes_before(tmp_pat
     costs = found.model.losses(ids)[segment.start : segment.stop]
     assert len(costs) == corpus.size("valid")
     assert found.nats_per_token == pytest.approx(costs.mean())
+
+
+@pytest.mark.parametrize("forbidden", [range(3), range(4, 20), range(3, 50), [*range(1, 50)]])
+def test_the_allowed_ids_share_the_probability(forbidden) -> None:
+    """Many are forbidden or few, and these may be nearly all that comes."""
+    rng = np.random.default_rng(0)
+    vocab = Vocab.of([str(number) for number in range(50)])
+    # Nearly all ids are below 3.
+    piece = np.where(rng.random(20_000) < 0.9999, rng.integers(0, 3, 20_000), 7)
+    model = NgramModel(vocab, 3).fit([piece])
+    ids = np.array([0, 1, 2, 7, 0, 1])
+    everything = np.exp(next(model.log_probabilities([ids])))  # (N + 1, V')
+    mask = ~np.isin(np.arange(vocab.targets), forbidden)
+    targets = np.full(len(ids) + 1, np.flatnonzero(mask)[0])
+    inputs = np.array([vocab.start, *ids])
+    allowed = np.tile(packed(mask), (len(inputs), 1))
+    found = model.read(inputs, targets, allowed, learn=False)[:, -1]
+    wanted = everything[:, targets[0]] / everything[:, mask].sum(axis=1)
+    assert found == pytest.approx(wanted, rel=1e-9)
+
+
+def test_even_guesses_count_the_allowed_ids() -> None:
+    rng, count = np.random.default_rng(0), 21
+    masks = rng.random((200, count)) < 0.5
+    targets = np.where(rng.random(200) < 0.2, IGNORE, rng.integers(0, count, 200))
+    wanted = [
+        np.log(row.sum() if row[target] else count)
+        for row, target in zip(masks, targets, strict=True)
+        if target != IGNORE
+    ]
+    steps = Steps(np.zeros(200, np.int64), targets, np.zeros((200, 0), np.int64), packed(masks))
+    assert uniform_nats(steps, count) == pytest.approx(sum(wanted))
+
+
+def test_what_is_counted_is_what_lanes_read(corpus) -> None:
+    everything = corpus.segments("train").repeated(corpus.weights, 0, 0)
+    [lanes] = held_out_stream(corpus, everything, 1, 2 * (corpus.size("train") + len(everything)))
+    inputs, targets = map(np.concatenate, zip(*ngram._training_steps(corpus), strict=True))
+    assert np.array_equal(lanes.inputs[0, : len(inputs)], inputs)
+    assert np.array_equal(lanes.targets[0, : len(inputs)], targets)
+    assert (lanes.targets[0, len(inputs) :] == IGNORE).all()
+
+
+def test_large_masks_are_read_in_small_parts(tmp_path, monkeypatch) -> None:
+    text = "one thing and another thing and one more thing. " * 20
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "text", {"train": [text]}, codec="words")
+    whole = baseline(corpus)
+    monkeypatch.setattr(spans, "MASK_BYTES", 7 * corpus.mask_width)
+    [span] = spans.spans_of(corpus, corpus.segments("train"))
+    assert max(len(steps.inputs) for steps in span.chunks(1000)) == 7
+    assert baseline(corpus).nats_per_token == whole.nats_per_token
 
 
 def test_the_baseline_reads_no_more_than_it_may(corpus, monkeypatch) -> None:

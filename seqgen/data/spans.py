@@ -31,6 +31,9 @@ LONGEST = 4 * CONTEXT
 #: Default number of tokens in an evaluation.
 EVALUATED = 2**17
 
+#: Most bytes of masks that are held at once, but for one step.
+MASK_BYTES = 2**26
+
 #: Seed of the order in which the spans of an evaluation are drawn.
 SEED = 0
 
@@ -76,7 +79,9 @@ class Span:
         return np.asarray(self._ids[:position], np.int64)
 
     def chunks(self, size: int) -> Iterator[Steps]:
-        """Yield all steps in order, `size` at a time."""
+        """Yield all steps in order, `size` at a time, or fewer if their masks are large."""
+        width = self._rows.allowed[:0].shape[1]
+        size = max(min(size, MASK_BYTES // max(width, 1)), 1)
         for low in range(0, len(self), size):
             yield self.cut(low, low + size)
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.data.batches import IGNORE, held_out_stream
+from seqgen.data.batches import IGNORE
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, piece_steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
@@ -39,6 +38,9 @@ MOST_SLOTS = 2**24
 
 #: Steps that are counted or predicted at once.
 CHUNK = 2**16
+
+#: Number of ids that each byte of a packed mask allows ``(256,)``.
+ALLOWED = unpacked(np.arange(256, dtype=np.uint8)[:, None], 8).sum(axis=1).astype(np.uint8)
 
 
 class NgramModel:
@@ -239,9 +241,10 @@ def uniform_nats(steps: Steps, targets: int) -> float:
     wanted = np.flatnonzero(steps.targets != IGNORE)
     if not steps.allowed.shape[1]:
         return len(wanted) * math.log(targets)
-    masks = unpacked(steps.allowed[wanted], targets)  # (N, V')
-    permitted = masks[np.arange(len(wanted)), steps.targets[wanted]]  # (N,)
-    return float(np.log(np.where(permitted, masks.sum(axis=1), targets)).sum())
+    masks, ids = steps.allowed[wanted], steps.targets[wanted]  # (N, W), (N,)
+    permitted = masks[np.arange(len(ids)), ids // 8] >> (7 - ids % 8) & 1  # (N,)
+    counts = ALLOWED[masks].sum(axis=1, dtype=np.int64)  # (N,)
+    return float(np.log(np.where(permitted, counts, targets)).sum())
 
 
 def count(corpus: Corpus) -> NgramModel:
@@ -257,6 +260,32 @@ def count(corpus: Corpus) -> NgramModel:
 
 def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
     """Yield inputs ``(T,)`` and targets ``(T,)`` of the first training tokens."""
-    read = corpus.segments("train").repeated(corpus.weights, 0, 0)
-    for batch in islice(held_out_stream(corpus, read, 1, CHUNK), COUNTED // CHUNK):
-        yield batch.inputs[0], batch.targets[0]
+    waiting, count, left = list[tuple[Ids, Ids]](), 0, COUNTED
+    for part in _training_parts(corpus):
+        waiting.append(part)
+        count += len(part[0])
+        if count >= min(CHUNK, left):
+            inputs, targets = (
+                np.concatenate(column)[:left] for column in zip(*waiting, strict=True)
+            )
+            yield inputs, targets
+            waiting, count, left = [], 0, left - len(inputs)
+        if not left:
+            return
+    if waiting:
+        inputs, targets = (np.concatenate(column) for column in zip(*waiting, strict=True))
+        yield inputs, targets
+
+
+def _training_parts(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets of the training split, with END after each segment, as lanes do.
+
+    Lanes read features and masks too, which take long with many ids and are not counted here.
+    """
+    vocab = corpus.vocab
+    for segment in corpus.segments("train").repeated(corpus.weights, 0, 0):
+        ids = np.asarray(corpus.piece(segment.piece))
+        first, end = segment.start + (segment.start > 0), segment.stop + 1
+        for low in range(first, end, CHUNK):
+            yield piece_steps(vocab, ids, low, min(low + CHUNK, end))
+        yield np.array([vocab.end]), np.array([IGNORE])

@@ -18,6 +18,9 @@ _MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED0
 #: Spreads hashes over the slots of the table.
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
+#: Least probability that is computed as the rest to 1, where rounding could be most of it.
+LEAST_REST = 1e-3
+
 #: Columns of the table: how often a sequence occurred, how often an id followed it, and how many
 #: different ids followed it.
 _CAME, _FOLLOWED, _DIFFERENT = 0, 1, 2
@@ -114,15 +117,47 @@ def _sum_allowed(
 ) -> None:
     """Fill in the probability of all allowed ids together, given 0, 1, 2 ... ids ``(order,)``.
 
-    Interpolation is linear, so the sum obeys the same formula as the probability of one id.
-    `candidates` (V',) is space for the allowed ids that followed the context so far: what never
-    followed a short context never followed a longer one, so the search soon gets short.
+    Together all ids have 1, so the sum of the forbidden ids does too if they are fewer, as in the
+    grammars of large vocabularies. `candidates` (V',) is space for ids.
     """
-    count = 0
-    for token in range(len(candidates)):
-        if _has_bit(mask, token):
-            candidates[count] = token
-            count += 1
+    count = _collect(mask, False, candidates)
+    if 2 * count < len(candidates):
+        _sum_chosen(keys, table, context, candidates, count, masses)
+        masses[:] = 1 - masses
+        if masses.min() > LEAST_REST:
+            return
+    count = _collect(mask, True, candidates)
+    _sum_chosen(keys, table, context, candidates, count, masses)
+
+
+@compiled
+def _collect(mask: NDArray[np.uint8], bit: bool, candidates: Ids) -> int:
+    """Fill in the ids that a packed mask ``(W,)`` allows, or those it forbids; return how many."""
+    none, count = 0 if bit else 255, 0
+    for place in range(len(mask)):
+        if mask[place] != none:
+            for token in range(8 * place, min(8 * place + 8, len(candidates))):
+                if _has_bit(mask, token) == bit:
+                    candidates[count] = token
+                    count += 1
+    return count
+
+
+@compiled
+def _sum_chosen(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    candidates: Ids,
+    count: int,
+    masses: NDArray[np.float64],
+) -> None:
+    """Fill in the probability of the first `count` candidates together, as `_sum_allowed` does.
+
+    Interpolation is linear, so the sum obeys the same formula as the probability of one id. Those
+    that followed the context so far are moved to the front: what never followed a short context
+    never followed a longer one, so the search soon gets short.
+    """
     mass = count / len(candidates)
     for length in range(len(context)):
         slot = _find(keys, context[length])

@@ -103,7 +103,7 @@ class Domain(Protocol):
     def choose_reading(self, files: Sequence[Path], options: Any) -> tuple[Any, str]:
         """Return the options for reading a corpus, and a reason such as "pieces: each line".
 
-        Called once, before `read`. By default nothing is chosen, and the reason is "".
+        Called once, before `read`; archives are unpacked in part. By default: `options` and "".
         """
         return options, ""
 

@@ -99,6 +99,44 @@ def test_a_compressed_file_is_a_file(compression: str, tmp_path: Path) -> None:
     assert corpus.info["unread"] == {compression: 1}
 
 
+#: Lines of a list.
+NAMES = [f"{first} {last}" for first in ("Ada", "Bo", "Cy", "Di") for last in map(str, range(30))]
+NAMES = [f"{name} of {name[::-1]}ville" for name in NAMES]
+
+
+def chosen(path: Path) -> str:
+    """Return what was found to be a piece."""
+    return str(seqgen.prepare("text", [path]).info["chosen"][0])
+
+
+def test_lists_and_tables_are_recognised_in_archives(tmp_path: Path) -> None:
+    text = "\n".join(NAMES) + "\n"
+    path = tmp_path / "names.txt.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    corpus = seqgen.prepare("text", [path])
+    assert [corpus.codec.decode(corpus.piece(at)) for at in range(len(NAMES))] == NAMES
+    names = {f"{number}.txt": text.replace("ville", str(number)) for number in range(3)}
+    lists = zip_of(tmp_path / "lists.zip", names)
+    assert "the 360 lines looked at are a list" in chosen(lists)
+    mixed = zip_of(tmp_path / "mixed.zip", {**names, "a/0.txt": "some prose"})
+    assert chosen(mixed) == "pieces: each file; 0.txt: it has fewer than 50 lines"
+    tables = tmp_path / "tables.tar"
+    tables.write_bytes(tar_of({"a.csv": "text,n\na,1\n", "b.csv": "text,n\nb,1\n"}))
+    assert chosen(tables) == "pieces: each row of a table"
+
+
+def test_many_members_are_not_looked_at(tmp_path: Path, monkeypatch) -> None:
+    names = {f"{number}.txt": "\n".join(NAMES) for number in range(3)}
+    path = zip_of(tmp_path / "lists.zip", names)
+    for name in ("LOOKED_AT", "LOOKED_INTO"):
+        monkeypatch.setattr(unpacking, name, 0)
+        assert chosen(path).startswith("pieces: each file; lists.zip")
+        monkeypatch.undo()
+    monkeypatch.setattr(unpacking, "LOOK", 10)
+    monkeypatch.setattr(unpacking, "CHUNK", 10)
+    assert chosen(path) == "pieces: each file; 0.txt: it has fewer than 50 lines"
+
+
 def test_names_point_nowhere(tmp_path: Path) -> None:
     names = ["/etc/evil.txt", "../../evil.txt", "..\\evil2.txt", "a\x00b.txt", "n" * 3000 + ".txt"]
     path = zip_of(tmp_path / "a.zip", {"ok.txt": "fine"})
@@ -143,6 +181,8 @@ def test_what_is_damaged_costs_itself(tmp_path: Path) -> None:
     assert "an archive in an archive" in found["nested.zip/inner.zip"]
     for name in ("bad.zip/a/2.txt", "cut.tar.gz", "lie.txt.xz", "none.tar"):
         assert "it is damaged (" in found[name], name
+    # The one member of a compressed file has no number.
+    assert found["lie.txt.xz"].startswith("it is damaged")
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def prepare(
     held_out = valid, test, split_label, draw_splits
     sources, splits, how = search(implementation, found, paths, *held_out)
     entries = _file_entries(sources, splits)
-    reading, why = chosen_reading(implementation, found, sources.files, read_options)
+    reading, why = chosen_reading(implementation, found, sources, read_options)
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),

@@ -9,7 +9,7 @@ Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` fits a codec 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +33,7 @@ from seqgen.data.one_file import (
     read_file,
     read_whole_file,
 )
-from seqgen.data.unpacking import Readable, members, unpacked_size
+from seqgen.data.unpacking import Readable, members, to_look_at, unpacked_size
 from seqgen.data.workers import share_out
 from seqgen.errors import CorpusError, PluginError, reason_of
 from seqgen.options import options_from
@@ -95,7 +95,7 @@ def read_options_of(domain: Domain, name: str, values: Mapping[str, Any] | None 
 
 
 def chosen_reading(
-    domain: Domain, found: Announced, files: Sequence[Path], values: Mapping[str, Any] | None
+    domain: Domain, found: Announced, sources: Sources, values: Mapping[str, Any] | None
 ) -> tuple[Any, str]:
     """Return the options of reading, with what the domain chooses for these files, and the reason.
 
@@ -105,16 +105,19 @@ def chosen_reading(
         As `read_options_of`, or if the plugin fails or returns something else.
     """
     options = read_options_of(domain, found.name, values)
-    try:
-        with guarded():
-            chosen, reason = domain.choose_reading(files, options)
-        if not isinstance(chosen, type(options)) or not isinstance(reason, str):
-            raise TypeError(f"it must return {type(options).__name__} and a reason")
-    except Exception as error:
-        raise fault_of(error) or PluginError(
-            f"{found.distribution} {found.version} cannot choose how to read these files "
-            f"({reason_of(error)}); tell its authors"
-        ) from error
+    with TemporaryDirectory(prefix="seqgen-") as folder:
+        chooses = getattr(type(domain), "choose_reading", None) is not Domain.choose_reading
+        files = to_look_at(sources, Path(folder)) if chooses else sources.files
+        try:
+            with guarded():
+                chosen, reason = domain.choose_reading(files, options)
+            if not isinstance(chosen, type(options)) or not isinstance(reason, str):
+                raise TypeError(f"it must return {type(options).__name__} and a reason")
+        except Exception as error:
+            raise fault_of(error) or PluginError(
+                f"{found.distribution} {found.version} cannot choose how to read these files "
+                f"({reason_of(error)}); tell its authors"
+            ) from error
     # Names of files may have bytes that are no characters.
     return chosen, reason.encode("utf-8", "backslashreplace").decode()
 

@@ -12,16 +12,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
+from math import inf
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeAlias, cast
 
-from seqgen.data.finding import HIDDEN, Skipped, packed, shown
+from seqgen.data.finding import HIDDEN, Skipped, Sources, packed, shown
 from seqgen.errors import DataError, reason_of
 
 #: Largest ratio of what is unpacked to the size of an archive. Below `ALLOWANCE` none is checked.
@@ -32,6 +34,9 @@ MOST_HEADER, MOST_MEMORY = 2**20, 2**28
 
 #: Bytes copied at a time, and most characters of a name.
 CHUNK, LONGEST_NAME = 2**20, 500
+
+#: Most packed files that are looked into, most members of each, and bytes of a member.
+LOOKED_INTO, LOOKED_AT, LOOK = 20, 20, 2**21
 
 #: Kind by which members are counted that are neither files nor folders.
 LINK = "link in an archive"
@@ -183,8 +188,47 @@ def unpacked_size(path: Path, most: int) -> int:
         return 0
 
 
+def to_look_at(sources: Sources, folder: Path) -> list[Path]:
+    """Return the files by which a domain chooses how to read.
+
+    In place of a packed file these are the beginnings of its members, in files with the same names.
+    One with more than `LOOKED_AT` members stays, and so do all if there are more than
+    `LOOKED_INTO`.
+
+    Parameters
+    ----------
+    sources : Sources
+    folder : Path
+        Where to write; the caller removes the files.
+    """
+    some = [path for path in sources.files if sources.packed(path)]
+    some = some if len(some) <= LOOKED_INTO else []
+    found: list[Path] = []
+    for path in sources.files:
+        inside: list[Path] = []
+        if path in some:
+            unpacked = members(path, folder, sources.suffixes, Counter(), LOOK)
+            readable = (each for each in unpacked if isinstance(each, Readable))
+            inside = [_named_alike(each) for each in islice(readable, LOOKED_AT + 1)]
+        found += inside if 0 < len(inside) <= LOOKED_AT else [path]
+    return found
+
+
+def _named_alike(member: Readable) -> Path:
+    """Rename an unpacked member: its own name, as far as that is harmless, in a new folder."""
+    is_alone = packed(member.place.name) is not None
+    name = member.place.stem if is_alone else member.place.name
+    folder = member.file.with_suffix(".member")
+    folder.mkdir()
+    return member.file.rename(folder / re.sub(r"[^\w.-]", "_", name)[-50:])
+
+
 def members(
-    path: Path, folder: Path, suffixes: tuple[str, ...], unread: Counter[str]
+    path: Path,
+    folder: Path,
+    suffixes: tuple[str, ...],
+    unread: Counter[str],
+    longest: float = inf,
 ) -> Iterator[Readable | Skipped]:
     """Unpack the members of a packed file that a domain reads, in order.
 
@@ -197,6 +241,8 @@ def members(
         What the domain reads. A compressed file is read whatever its suffix.
     unread : Counter of str
         Is increased by the members of other kinds.
+    longest : float
+        Bytes of each member; the rest is left out.
 
     Yields
     ------
@@ -228,7 +274,7 @@ def members(
                 # The suffix is one of the domain's own, or that of the user's file.
                 file = folder / f"{next(_NUMBERS)}{suffix}"
                 try:
-                    size = _copied(content, file)
+                    size = _copied(content, file, longest)
                 except Exception as error:
                     # The other members of a zip archive do not depend on this one.
                     if form.container != "zip" or isinstance(error, DataError):
@@ -240,8 +286,8 @@ def members(
             yield Skipped(shown(path), "holds no file")
     except Exception as error:
         # A damaged or hostile archive may make its reader fail in any way.
-        after = f"after member {number:,}: " if number else ""
-        yield Skipped(shown(path), after + str(_damage(error)))
+        where = f"at member {number:,}: " if number and form.container else ""
+        yield Skipped(shown(path), where + str(_damage(error)))
 
 
 def _damage(error: Exception) -> DataError:
@@ -308,12 +354,12 @@ def _place(path: Path, name: str) -> Path:
     return path.joinpath(*(part for part in parts if part not in ("/", "..")))
 
 
-def _copied(content: _Stream, file: Path) -> int:
+def _copied(content: _Stream, file: Path, longest: float) -> int:
     """Write a member to a file and return its bytes; nothing is left of a damaged one."""
     size = 0
     try:
         with file.open("wb") as copy:
-            while data := content.read(CHUNK):
+            while size < longest and (data := content.read(CHUNK)):
                 size += copy.write(data)
     except BaseException:
         file.unlink(missing_ok=True)

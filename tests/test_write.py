@@ -1,18 +1,22 @@
 """Writing by turns: the state stays, turns are undone and tried again, sessions lose nothing."""
 
+import errno
 import io
 import itertools
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from seqgen_text.codecs.automaton import AutomatonTracker
 
 import seqgen
+from seqgen import files
 from seqgen.cli import write
 from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
-from seqgen.errors import ConfigError, DataError
+from seqgen.errors import ConfigError, DataError, InUse
 from seqgen.generation.fused import FusedStepper
 from seqgen.storage import signals
 
@@ -148,6 +152,20 @@ def test_what_was_shown_is_kept_when_a_turn_is_left(run) -> None:
     assert manuscript.text + written(manuscript) == whole.piece
 
 
+def test_what_was_typed_stays_when_a_turn_is_left(runs) -> None:
+    """A length in words is looked at every 32 tokens, here amid those of the typed end."""
+    run = runs["subwords"]
+    words = "One green bottle fell off the wall. " * 9
+    texts = (words[:size] + " ééé" for size in range(len(words)))
+    typed = next(text for text in texts if run.codec.open_end(run.codec.encode(text)).kept == 30)
+    manuscript = seqgen.Manuscript(run)
+    manuscript.type(typed)
+    steps = manuscript.write(limit=LimitConfig(length=50, unit="words"))
+    next(steps)
+    steps.close()
+    assert manuscript.text.startswith(typed)
+
+
 def test_lengths_and_stops_hold_for_the_turn(run) -> None:
     manuscript = seqgen.Manuscript(run)
     manuscript.type("9 green bottles on the wall")
@@ -243,6 +261,47 @@ def test_what_is_wrong_does_not_end_a_session(session, tmp_path) -> None:
     assert printed.endswith(printed.partition("9 green")[1] + printed.rpartition("9 green")[2])
     assert (tmp_path / "there.txt").read_text() == "mine"
     assert (tmp_path / "a.txt").read_text().startswith("9 green")
+
+
+def test_names_that_no_file_has_do_not_end_a_session(session, tmp_path) -> None:
+    names = ("~nosuchuser/a.txt", "a" * 300, "a\0b", str(tmp_path))
+    lines = ("9 green", *(f"/save {name}" for name in names), "/text")
+    printed, said = session(*lines, options=("--out", tmp_path / "a.txt"))
+    assert said.count("cannot be written") == 3 and "needs the name of a new file" in said
+    assert printed.rstrip("\n").endswith((tmp_path / "a.txt").read_text())
+
+
+def test_a_full_disk_does_not_end_a_session(session, tmp_path, monkeypatch) -> None:
+    write_atomic, out, copy = files.write_atomic, tmp_path / "a.txt", tmp_path / "b.txt"
+
+    def full(path, content) -> None:
+        if path == out:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_atomic(path, content)
+
+    monkeypatch.setattr(files, "write_atomic", full)
+    _, said = session("9 green", "", f"/save {copy}", options=("--out", out))
+    assert said.count("No space left on device") == 2 and len(copy.read_text()) == 47
+    assert not out.exists() and f"the text is in {out}" not in said
+
+
+def test_two_sessions_write_two_files(run, tmp_path) -> None:
+    """A session keeps its file for itself before anything is in it."""
+    given = tmp_path / "a.txt"
+    with write._held_file(run, None) as mine, write._held_file(run, given) as named:
+        assert named == given and not mine.exists()
+
+        def other() -> Path:
+            with pytest.raises(InUse), write._held_file(run, given):
+                pass
+            with write._held_file(run, None) as free:
+                return free
+
+        # To a lock, another thread is like another process.
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(other).result() != mine
+    with write._held_file(run, None) as free:
+        assert free == mine
 
 
 def test_lines_may_end_in_a_line_end_or_begin_with_a_slash(session, run, tmp_path) -> None:

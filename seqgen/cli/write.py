@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias, get_type_hints
 
@@ -106,16 +107,25 @@ def write(
     stops = [inputs.stop(text) for text in stop]
     manuscript = Manuscript(loaded, condition=inputs.condition(*given), seed=seed, int8=int8)
     limit = limit if limit.length else replace(limit, length=max(TURN, limit.least_length))
-    session = Session(manuscript, out or _free_file(loaded), sample, limit, stops, unknown)
-    session.check()
-    session.run(_lines(), "" if prompt is None else inputs.prompt(prompt, 0))
+    beginning = "" if prompt is None else inputs.prompt(prompt, 0)
+    with _held_file(loaded, out) as file:
+        session = Session(manuscript, file, sample, limit, stops, unknown)
+        session.check()
+        session.run(_lines(), beginning)
 
 
-def _free_file(run: Run) -> Path:
-    """Return the first free name of RUN/writing/1.txt, 2.txt ..."""
-    numbers = iter(range(1, sys.maxsize))
-    paths = (run.folder / "writing" / f"{number}.txt" for number in numbers)
-    return next(path for path in paths if not path.exists())
+@contextmanager
+def _held_file(run: Run, out: Path | None) -> Iterator[Path]:
+    """Yield the file of a session, by default the first free one; no other session writes it."""
+    from seqgen.storage.locks import hold, hold_first
+
+    files = (run.folder / "writing" / f"{number}.txt" for number in count(1))
+    if out is None:
+        with hold_first(files) as free:
+            yield free
+    else:
+        with hold(out):
+            yield out
 
 
 def _lines() -> Iterator[str]:
@@ -267,24 +277,34 @@ class Session:
         show(self._manuscript.text)
 
     def _save(self) -> None:
-        """Write the text to the file of the session."""
+        """Write the text to the file of the session; a full disk, for example, does not end it."""
+        from seqgen.cli.console import say
         from seqgen.files import write_atomic
 
-        write_atomic(self._file, self._manuscript.text)
-        self._is_saved = True
+        try:
+            write_atomic(self._file, self._manuscript.text)
+            self._is_saved = True
+        except OSError as error:
+            self._is_saved = False
+            say(
+                f"{self._file} cannot be written ({error.strerror}); "
+                f"/save FILE writes the text to another file"
+            )
 
     def _save_as(self, name: str) -> None:
         """Write the text to another file, which must not exist."""
         from seqgen.cli.console import say
         from seqgen.files import write_atomic
 
-        path = Path(name).expanduser()
-        if not name or path.exists():
-            raise DataError("/save needs the name of a new file, such as /save story.txt")
         try:
+            path = Path(name).expanduser()
+            if not name or path.exists():
+                raise DataError("/save needs the name of a new file, such as /save story.txt")
             write_atomic(path, self._manuscript.text)
-        except OSError as error:
-            raise DataError(f"{path} cannot be written ({error.strerror})") from error
+        except (OSError, RuntimeError, ValueError) as error:
+            # An unknown user after ~, or a character that no name has, is no error of the system.
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"{name} cannot be written ({reason})") from error
         say(f"the text is in {path}")
 
     def _set(self, name: str, value: str) -> None:

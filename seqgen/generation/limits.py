@@ -106,7 +106,7 @@ class Limits:
         """Return how many tokens of a draft no limit takes back: a length in units is late."""
         if draft.stopped_by is not None or self._counts_tokens or not self._limit.length:
             return draft.count
-        return max(draft.count // STRIDE * STRIDE, draft.kept)
+        return max(draft.count // STRIDE * STRIDE, draft.prompt)
 
     def reached(self, draft: Draft, new: int, ended: bool) -> Cut | None:
         """Return the first limit that the last `new` tokens reached, or None.

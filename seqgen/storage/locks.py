@@ -195,7 +195,7 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
             return lock
         except Timeout as error:
             raise InUse(
-                f"{path} is in use{_holder(place)}; wait until that ends, or choose another folder"
+                f"{path} is in use{_holder(place)}; wait until that ends, or choose another name"
             ) from error
         except OSError as error:
             if lock is not None:

@@ -11,9 +11,10 @@ import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 from seqgen.generation.beam import search
-from seqgen.generation.pieces import Primed
+from seqgen.generation.pieces import Draft, Primed
 from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import choose_stepper
+from seqgen.generation.stops import Stop, Stops
 from seqgen.generation.writer import Writer
 
 LIMIT = LimitConfig(length=110)
@@ -175,6 +176,17 @@ def test_a_stop_is_found_in_the_text_and_cut_exactly(model, stop: str) -> None:
         assert new.piece == (whole.piece if end < 0 else whole.piece[: end + len(stop)])
         assert (new.stopped_by == "stop") == (end >= 0)
         assert model.codec.decode(new.ids) == new.piece
+
+
+def test_a_stop_without_text_is_found_as_ids(subwords) -> None:
+    """A byte that is part of a character adds no text."""
+    run = subwords
+    part = run.codec.encode("é")[:1]
+    stop = Stops(run.codec, [part])
+    draft = Draft(0, run.codec.encode("One"), None, 0)
+    draft.add(run.codec.encode("green é").tolist(), [])
+    found = stop.found(draft, draft.count - draft.prompt, lambda count: True)
+    assert found == Stop(draft.count - 1, [])
 
 
 def test_a_stop_counts_after_the_text_of_the_prompt(model) -> None:

@@ -52,12 +52,15 @@ class Stops:
         self._typed = codec.text_stream
         wanted = [ids.tolist() for ids in (without_labels(codec, ids) for ids in stops) if len(ids)]
         is_text = self._typed() is not None
-        self._ids = [] if is_text else wanted
-        self._texts = ["".join(self._shown(ids)) for ids in wanted] if is_text else []
+        texts = ["".join(self._shown(ids)) if is_text else "" for ids in wanted]
+        self._texts = [text for text in texts if text]
+        # Ids without text, such as a part of a character, are searched as they are.
+        self._ids = [ids for ids, text in zip(wanted, texts, strict=True) if not text]
         #: Number of last tokens that are searched, besides new ones.
         self.look_back = max(map(len, self._ids), default=0)
         if self._texts:
-            self.look_back = PER_CHARACTER * max(map(len, self._texts)) + CONTEXT
+            look_back = PER_CHARACTER * max(map(len, self._texts)) + CONTEXT
+            self.look_back = max(self.look_back, look_back)
 
     def found(self, draft: Draft, new: int, may_stop: Callable[[int], bool]) -> Stop | None:
         """Return the first stop that the last `new` tokens complete, or None.

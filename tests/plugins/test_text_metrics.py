@@ -29,6 +29,8 @@ import seqgen
         ("A heading\n\nand three words", 2.5),
         ("", math.nan),
         ("...", math.nan),
+        # A run of marks is read once, not from each of them.
+        ("." * 2**16 + "x", 1),
     ],
 )
 def test_words_per_sentence(text: str, words: float) -> None:

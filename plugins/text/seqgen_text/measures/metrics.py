@@ -26,8 +26,9 @@ LONGEST = 2**16
 #: Words of a window.
 WINDOW = 200
 
-#: Where sentences end: at a mark before a blank or the end, and at an empty line.
-SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\s+|$)|[。！？]+|\n\s*\n")
+#: Where sentences end: at a mark before a blank or the end, and at an empty line. A long run of
+#: marks is looked at once, from its beginning.
+SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?:\s+|$)|[。！？]+|\n\s*\n")
 
 
 def measure(generated: Sequence[str], reference: Iterable[str]) -> dict[str, Metric]:

@@ -70,7 +70,7 @@ def test_any_ids_are_text_that_comes_back(tokens: list[int]) -> None:
 @settings(deadline=None)
 @given(TEXT, TEXT)
 def test_what_follows_a_text_changes_its_last_chunk_only(text: str, more: str) -> None:
-    before, after = chunks(text), chunks(text + more)
+    before, after = [*chunks(text)], [*chunks(text + more)]
     assert "".join(before) == text and "".join(after) == text + more
     kept = max(len(before) - 1, 0)
     assert after[:kept] == before[:kept]
@@ -78,7 +78,7 @@ def test_what_follows_a_text_changes_its_last_chunk_only(text: str, more: str) -
 
 def test_chunks_are_words_digits_signs_and_blanks() -> None:
     text = "He's  'ere, 2026!\n\n    if(x_1)\n\t\treturn;"
-    assert chunks(text) == [
+    assert [*chunks(text)] == [
         *("He", "'s", " ", " 'ere", ",", " ", "2", "0", "2", "6", "!\n\n"),
         *("   ", " if", "(", "x_", "1", ")\n", "\t\t", "return", ";"),
     ]
@@ -157,9 +157,9 @@ def test_the_largest_counts_do_not_depend_on_memory(texts: list[str], most: int)
     assert list(wanted.values()) == [count for _, count in Counter(texts).most_common(most)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqgen_text.codecs.counting.MOST", 1)
+        patch.setattr("seqgen_text.codecs.counting.PART", 3)
         with Counts() as counts:
-            for text in reversed(texts):
-                counts.add([text])
+            counts.add(reversed(texts))
             assert counts.largest(most) == wanted
 
 

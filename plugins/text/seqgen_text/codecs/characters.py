@@ -195,7 +195,7 @@ class CharacterCodec(StructuredCodec):
 
     def open_end(self, ids: Ids) -> OpenEnd | None:
         """Return the last grapheme of a prompt, or the newline that another may follow."""
-        parts = graphemes(self.decode(ids[-LONGEST_END:]))
+        parts = [*graphemes(self.decode(ids[-LONGEST_END:]))]
         if not parts or ids[-1] in self.boundaries:
             return None
         text = parts[-1]

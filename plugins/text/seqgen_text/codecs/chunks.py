@@ -7,6 +7,7 @@ run of blanks or line ends. What follows a text changes at most its last chunk.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from seqgen_text.codecs.word_parts import APOSTROPHES, combining_marks
@@ -32,6 +33,7 @@ def _chunk() -> re.Pattern[str]:
     return re.compile("|".join(kinds))
 
 
-def chunks(text: str) -> list[str]:
-    """Return the chunks of a text; joined, they are the text."""
-    return _chunk().findall(text)
+def chunks(text: str) -> Iterator[str]:
+    """Yield the chunks of a text; joined, they are the text."""
+    # A list would take many times the memory of a long text.
+    return (found[0] for found in _chunk().finditer(text))

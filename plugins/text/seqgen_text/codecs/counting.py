@@ -8,13 +8,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO
 
 #: Different texts counted in memory; more are kept in temporary files.
 MOST = 2**20
+
+#: Texts counted between two looks at how many there are.
+PART = 2**16
 
 
 class Counts:
@@ -33,13 +36,15 @@ class Counts:
 
     def add(self, texts: Iterable[str]) -> None:
         """Count each of some texts once."""
-        self._counts.update(texts)
-        if len(self._counts) > MOST:
-            # The stack closes the file.
-            file = self._open.enter_context(TemporaryFile("w+", encoding="ascii"))  # noqa: SIM115
-            file.writelines(f"{key}\t{count}\n" for key, count in self._sorted())
-            self._files.append(file)
-            self._counts.clear()
+        left = iter(texts)
+        while part := [*islice(left, PART)]:
+            self._counts.update(part)
+            if len(self._counts) > MOST:
+                # The stack closes the file.
+                file = self._open.enter_context(TemporaryFile("w+", encoding="ascii"))  # noqa: SIM115
+                file.writelines(f"{key}\t{count}\n" for key, count in self._sorted())
+                self._files.append(file)
+                self._counts.clear()
 
     def most_frequent(self, most: int, rarest: int) -> list[str]:
         """Return at most `most` texts that were counted at least `rarest` times, sorted.

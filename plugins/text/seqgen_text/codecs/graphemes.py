@@ -7,6 +7,7 @@ graphemes are the text. Not joined are conjuncts of Indic scripts, and more than
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from seqgen_text.codecs.word_parts import combining_marks
@@ -30,6 +31,6 @@ def _grapheme() -> re.Pattern[str]:
     return re.compile(rf"[\x00-\x1f]|(?:[{_FLAGS}]{{2}}|{_KOREAN}|[^\x00-\x1f]){added}")
 
 
-def graphemes(text: str) -> list[str]:
-    """Return the graphemes of a text."""
-    return _grapheme().findall(text)
+def graphemes(text: str) -> Iterator[str]:
+    """Yield the graphemes of a text."""
+    return (found[0] for found in _grapheme().finditer(text))

@@ -153,11 +153,12 @@ class SubwordCodec(TextCodec):
 
     def open_end(self, ids: Ids) -> OpenEnd | None:
         """Return the last chunk of a prompt: other subwords may spell it with what follows."""
-        parts = chunks(self.decode(ids))
-        if not parts:
+        text = ""
+        for chunk in chunks(self.decode(ids)):
+            text = chunk
+        if not text:
             return None
-        kept = len(ids) - len(self.encode(parts[-1]))
-        return OpenEnd(kept, parts[-1], lambda ids: self._bytes)
+        return OpenEnd(len(ids) - len(self.encode(text)), text, lambda ids: self._bytes)
 
     def decode(self, ids: Ids) -> str:
         """Return the text that `text_stream` shows."""

@@ -15,6 +15,7 @@ from seqgen_text.domain import Text
 import seqgen
 from seqgen.data.finding import find_files
 from seqgen.errors import CorpusError, DataError, PluginError
+from seqgen.files import file_digest
 from seqgen.plugins.discovery import load_domain
 from seqgen.report.reading_back import read_samples
 
@@ -117,6 +118,22 @@ def test_a_changed_companion_is_another_corpus(pairs: Path) -> None:
     assert seqgen.prepare("text", [pairs], jobs=1).folder == corpus.folder
     (pairs / "a.more").write_text("other words and some\n")
     assert seqgen.prepare("text", [pairs], jobs=1).folder != corpus.folder
+
+
+def test_a_companion_of_many_files_is_read_once_for_its_digest(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Text, "companions", lambda self, path: [path.parent / "table.tsv"])
+    for name in ("table.tsv", "a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    read = []
+
+    def digest(path: Path) -> str:
+        read.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr("seqgen.data.finding.file_digest", digest)
+    found = find_files(*load_domain("text"), [tmp_path]).digests()
+    assert sorted(read) == ["a.txt", "b.txt", "c.txt", "table.tsv"]
+    assert all(entry["companions"] for entry in found.values())
 
 
 def test_written_companions_are_kept_listed_and_read_back(pairs: Path, run, tmp_path: Path) -> None:

@@ -134,12 +134,14 @@ class Sources:
     def digests(self) -> dict[Path, dict[str, Any]]:
         """Return the SHA-256 of every file and its companions; skip files that cannot be read."""
         found: dict[Path, dict[str, Any]] = {}
+        # One table may be read with thousands of files.
+        digest_of = cache(file_digest)
         for path in self.files:
             others = self.companions.get(path, ())
             try:
                 found[path] = {"sha256": file_digest(path)}
                 if others:
-                    found[path]["companions"] = {shown(one): file_digest(one) for one in others}
+                    found[path]["companions"] = {shown(one): digest_of(one) for one in others}
             except OSError as error:
                 found.pop(path, None)
                 self.skipped.append(Skipped(shown(path), reason_of(error)))

@@ -9,6 +9,7 @@ import soundfile
 from seqgen_speech import sound as sounds
 from seqgen_speech.cleaning import ReadOptions
 from seqgen_speech.domain import Speech
+from seqgen_speech.files.texts import words_of
 from seqgen_speech.sound import Sound
 
 from seqgen.errors import DataError
@@ -213,6 +214,11 @@ def test_a_table_is_read_again_after_a_change(tmp_path: Path) -> None:
     [
         ("texts.tsv", b"name\ttext\n", "expected the columns file and text"),
         ("texts.tsv", b"file\ttext\na.wav\n", "line 2 has 1 cells; expected 2"),
+        (
+            "texts.tsv",
+            b"file\ttext\na.wav\tA\na.wav\tB\n",
+            "line 3 has another text or label for a.wav",
+        ),
         ("texts.tsv", b"file\ttext\tmy label\n", "a label's name must be a word"),
         ("texts.tsv", b"file\ttext\n\xff", "is not UTF-8"),
         ("a.txt", b"\xff", "its text in a.txt: byte 0 is not UTF-8"),
@@ -224,6 +230,18 @@ def test_unusable_texts_are_named(name: str, content: bytes, problem: str, tmp_p
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=problem):
         read(path)
+
+
+def test_recordings_called_alike_keep_their_texts(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.wav", "1/a.wav", "2/a.wav", "2/b.wav", "c.wav")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        write(path, tone(100))
+    rows = ["1/a|of 1", "2/a|of 2", "b|of b", "wavs/c|of c"]
+    (tmp_path / "metadata.csv").write_text("\n".join(rows))
+    assert [words_of(path).text for path in paths] == ["", "of 1", "of 2", "of b", "of c"]
+    (tmp_path / "texts.tsv").write_text("file\ttext\n./a.wav\tof all\n3/a.wav\tof 3\n")
+    assert words_of(paths[0]).text == "of all"
 
 
 def test_a_table_of_another_form_has_no_text(tmp_path: Path) -> None:

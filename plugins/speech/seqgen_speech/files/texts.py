@@ -2,12 +2,14 @@
 
 The text of ``a.wav`` may be in ``a.txt`` or ``a.lab``, or in a table of its folder: ``texts.tsv``
 with the columns ``file`` and ``text``, or ``metadata.csv`` as in LJSpeech, with ``name|text`` or
-``name|text|normalised text`` in each line. LJSpeech's table may also be one folder higher. Other
-columns of ``texts.tsv``, such as ``speaker``, are labels.
+``name|text|normalised text`` in each line. LJSpeech's table may also be one folder higher. A name
+may have folders in front, which decide if several recordings are called alike. Other columns of
+``texts.tsv``, such as ``speaker``, are labels.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -74,19 +76,24 @@ def _words_in(place: Path, recording: Path) -> Words:
         return Words(_one_line(text_of(_bytes(place, LONGEST_TEXT))))
     status = place.stat()
     table = _table(place, status.st_mtime_ns, status.st_size)
-    for name in (recording.name, recording.stem):
-        if name in table:
-            return table[name]
-    return Words()
+    inside = recording.relative_to(place.parent)
+    names = (inside, inside.with_suffix(""), Path(inside.name), Path(inside.stem))
+    return next((table[name] for name in names if name in table), Words())
 
 
 @lru_cache(maxsize=4)
-def _table(place: Path, changed: int, size: int) -> Mapping[str, Words]:
-    """Return the rows of a table by the name of the recording; cached until the file changes."""
+def _table(place: Path, changed: int, size: int) -> Mapping[Path, Words]:
+    """Return the rows of a table by the name of the recording; cached until the file changes.
+
+    A name with folders also counts without them, unless another row has the same.
+    """
     lines = text_of(_bytes(place, LONGEST_TABLE)).split("\n")
     read: Callable[[list[str]], Iterator[tuple[str, Words]]]
     read = _rows if place.name == TABLE else _ljspeech
-    return dict(read(lines))
+    rows = {Path(name): words for name, words in read(lines)}
+    alike = Counter(path.name for path in rows)
+    short = {Path(path.name): words for path, words in rows.items() if alike[path.name] == 1}
+    return short | rows
 
 
 def _rows(lines: list[str]) -> Iterator[tuple[str, Words]]:
@@ -96,6 +103,7 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, Words]]:
         raise DataError(f"expected the columns file and text, each once, found {columns[:8]}")
     for column in columns:
         check_name(column)
+    seen: dict[str, Words] = {}
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
@@ -104,7 +112,10 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, Words]]:
             raise DataError(f"line {number} has {len(cells)} cells; expected {len(columns)}")
         row = dict(zip(columns, map(str.strip, cells), strict=True))
         name, text = row.pop("file"), _one_line(row.pop("text"))
-        yield Path(name).name, Words(text, {key: value for key, value in row.items() if value})
+        words = Words(text, {key: value for key, value in row.items() if value})
+        if seen.setdefault(name, words) != words:
+            raise DataError(f"line {number} has another text or label for {name} than a line above")
+        yield name, words
 
 
 def _ljspeech(lines: list[str]) -> Iterator[tuple[str, Words]]:
@@ -114,7 +125,7 @@ def _ljspeech(lines: list[str]) -> Iterator[tuple[str, Words]]:
         filled = [text for text in map(_one_line, texts) if text]
         # The last column is the normalised text, with numbers in letters.
         if name.strip() and filled:
-            yield Path(name.strip()).name, Words(filled[-1])
+            yield name.strip(), Words(filled[-1])
 
 
 def _one_line(text: str) -> str:

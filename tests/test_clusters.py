@@ -10,7 +10,9 @@ import torch
 import seqgen
 from seqgen.config import CLUSTERS, ModelConfig, SampleConfig, TrainConfig
 from seqgen.data.lanes import IGNORE
+from seqgen.data.spans import evaluated, spans_of
 from seqgen.errors import ConfigError, RunError
+from seqgen.evaluation import loss
 from seqgen.evaluation.loss import evaluate
 from seqgen.evaluation.nats import choices, nats_of
 from seqgen.evaluation.predictor import NetworkPredictor
@@ -19,7 +21,7 @@ from seqgen.generation.sampling import Positions, rules_for
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.grammar import packed
 from seqgen.network.clusters import choose_clusters
-from seqgen.network.model import SequenceModel
+from seqgen.network.model import Part, SequenceModel
 from seqgen.training.defaults import affordable
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab
@@ -223,9 +225,9 @@ def clustered(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_a_run_trains_scores_and_writes(clustered: seqgen.Run, corpus: seqgen.Corpus) -> None:
     assert clustered.clusters == choose_clusters(corpus.counts)
-    loss = clustered.info["result"]["valid_loss"]
-    assert loss < 0.7 * np.log(corpus.vocab.targets)
-    assert evaluate(clustered.model, corpus) == pytest.approx(loss, rel=1e-5)
+    reached = clustered.info["result"]["valid_loss"]
+    assert reached < 0.7 * np.log(corpus.vocab.targets)
+    assert evaluate(clustered.model, corpus) == pytest.approx(reached, rel=1e-5)
     text = "7 green bottles hanging on the wall"
     [scored] = seqgen.score(clustered, [text])
     ids = clustered.codec.encode(text)
@@ -238,6 +240,24 @@ def test_a_run_trains_scores_and_writes(clustered: seqgen.Run, corpus: seqgen.Co
     assert -piece.log_probability == pytest.approx(again.nats + ended, rel=1e-4)
     [adaptive] = seqgen.score_adaptively(clustered, [text])
     assert 0 < adaptive.nats < 2 * scored.nats
+
+
+def test_a_group_of_spans_is_predicted_with_one_copy_of_the_output_layer(
+    clustered: seqgen.Run, corpus: seqgen.Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, made = SequenceModel.split_output, []
+
+    def counted(model: SequenceModel) -> list[Part]:
+        made.append(1)
+        return split(model)
+
+    whole = evaluate(clustered.model, corpus)
+    monkeypatch.setattr(SequenceModel, "split_output", counted)
+    # A few targets at once, as with a large vocabulary.
+    monkeypatch.setattr(loss, "LOGITS", 8 * corpus.vocab.targets)
+    spans = list(spans_of(corpus, evaluated(corpus)))
+    assert evaluate(clustered.model, corpus) == pytest.approx(whole, rel=1e-6)
+    assert len(made) == len(list(loss.grouped(spans))) < sum(map(len, spans)) / 8
 
 
 def test_less_is_drawn_to_choose_the_sampling() -> None:
@@ -267,8 +287,8 @@ def test_going_on_keeps_the_clusters_of_known_symbols(
     for name, cluster in zip(corpus.vocab.names, made.clusters, strict=False):
         assert cluster == before.get(name, CLUSTERS)
     assert made.clusters[corpus.vocab.end] == clustered.clusters[clustered.vocab.end]
-    loss = evaluate(made.model, corpus)
-    assert loss < np.log(corpus.vocab.targets)
+    measured = evaluate(made.model, corpus)
+    assert measured < np.log(corpus.vocab.targets)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,7 +33,7 @@ from seqgen.evaluation.nats import (
 )
 from seqgen.grammar import unpacked
 from seqgen.network.layers import State
-from seqgen.network.model import SequenceModel
+from seqgen.network.model import Part, SequenceModel
 
 #: Number of spans read side by side, and most steps of each in one call.
 LANES, WINDOW = 32, 256
@@ -95,6 +95,9 @@ class Predicted:
         Packed masks; W is 0 without a grammar.
     top : Tensor (N, inputs of the output layer)
     model : SequenceModel
+    output : sequence of Part, optional
+        Its output layer in parts, which all targets of a group share: making them takes longer
+        than to predict a few targets.
     """
 
     lanes: NDArray[np.int64]
@@ -102,11 +105,12 @@ class Predicted:
     allowed: Tensor
     top: Tensor
     model: SequenceModel
+    output: Sequence[Part] = ()
 
     @cached_property
     def choices(self) -> list[Choice]:
         """The choices of which the targets consist."""
-        return choices(self.model, self.top, self.targets, self.allowed)
+        return choices(self.model, self.top, self.targets, self.allowed, self.output)
 
     @property
     def nats(self) -> Tensor:
@@ -144,6 +148,7 @@ def read(model: SequenceModel, group: list[Span]) -> Iterator[Predicted]:
     """
     lanes, state = np.arange(len(group)), model.start_state(len(group))
     device = state[0].device
+    output = () if model.clusters is None else model.split_output()
     for low in itertools.count(0, WINDOW):
         going = np.array([len(group[lane]) > low for lane in lanes])
         if not going.all():
@@ -161,7 +166,7 @@ def read(model: SequenceModel, group: list[Span]) -> Iterator[Predicted]:
         step = max(LOGITS // model.targets, 1)
         for first in range(0, len(owners), step):
             part = slice(first, first + step)
-            yield Predicted(owners[part], targets[part], allowed[part], top[part], model)
+            yield Predicted(owners[part], targets[part], allowed[part], top[part], model, output)
 
 
 def _side_by_side(model: SequenceModel, rows: list[Steps]) -> Steps:

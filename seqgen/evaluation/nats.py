@@ -10,7 +10,7 @@ B sequences, N targets, V' ids, W bytes of a packed mask. Next: `seqgen.evaluati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from seqgen.data.lanes import IGNORE
 from seqgen.grammar import packed, unpacked
-from seqgen.network.model import SequenceModel
+from seqgen.network.model import Part, SequenceModel
 
 #: What each packed byte of a mask adds to the logits of its eight ids (256, 8): 0, or -inf.
 PENALTIES = torch.from_numpy(
@@ -102,7 +102,13 @@ class Choice(NamedTuple):
         return self._replace(scores=self.scores.double())
 
 
-def choices(model: SequenceModel, top: Tensor, targets: Tensor, allowed: Tensor) -> list[Choice]:
+def choices(
+    model: SequenceModel,
+    top: Tensor,
+    targets: Tensor,
+    allowed: Tensor,
+    output: Sequence[Part] = (),
+) -> list[Choice]:
     """Return the choices of which targets consist; the first one has all of them.
 
     Parameters
@@ -113,6 +119,8 @@ def choices(model: SequenceModel, top: Tensor, targets: Tensor, allowed: Tensor)
     targets : int64 Tensor (N,)
     allowed : uint8 Tensor (N, W)
         Packed masks; W is 0 without a grammar.
+    output : sequence of Part, optional
+        The result of `SequenceModel.split_output`, if it is there already.
     """
     clusters = model.clusters
     if clusters is None:
@@ -123,7 +131,7 @@ def choices(model: SequenceModel, top: Tensor, targets: Tensor, allowed: Tensor)
     shortlist = clusters.sizes[0]
     wanted = torch.where(cluster > 0, shortlist + cluster - 1, place)
     masks = _clustered(model, forgiving(targets, allowed) if allowed.shape[1] else allowed)
-    head, *parts = model.split_output()
+    head, *parts = output or model.split_output()
     inputs = model.project(top) if model.config.tied else top  # (N, D)
     found = [
         Choice(head.scores(inputs), torch.where(targets < 0, IGNORE, wanted), masks.of(0, None))

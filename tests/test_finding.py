@@ -208,13 +208,13 @@ def test_a_domain_says_which_other_files_it_reads(tmp_path: Path, monkeypatch) -
 
 
 def prepare_input(data: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "seqgen", "prepare", "text", "-", *options]
+    command = [sys.executable, "-m", "seqgen", "prepare", "text", *options]
     return subprocess.run(command, input=data, capture_output=True)
 
 
 def test_standard_input_is_read_like_a_file(tmp_path: Path) -> None:
     text = "".join(f"{number} bottles on the wall\n\n" for number in range(99))
-    done = prepare_input(text.encode(), "--json")
+    done = prepare_input(text.encode(), "-", "--json")
     assert done.returncode == 0, done.stderr
     info = json.loads(done.stdout)
     (tmp_path / "a.txt").write_text(text)
@@ -222,6 +222,8 @@ def test_standard_input_is_read_like_a_file(tmp_path: Path) -> None:
     [entry], [other] = info["files"], named.info["files"]
     assert entry == other | {"name": "standard input"}
     assert "standard input" in " ".join(info["chosen"])
-    again = json.loads(prepare_input(text.encode(), "--json").stdout)
+    again = json.loads(prepare_input(text.encode(), "--json", "-").stdout)
     assert again == info
-    assert b"standard input, which is empty" in prepare_input(b"").stderr
+    assert b"standard input, which is empty" in prepare_input(b"", "-").stderr
+    held_out = prepare_input(b"x", str(tmp_path / "a.txt"), "--valid", "-")
+    assert b"is a pipe; only files are read" in held_out.stderr

@@ -134,6 +134,17 @@ def test_files_called_so_are_the_splits(names: str, tmp_path: Path) -> None:
     assert contents(named) == contents(corpus)
 
 
+def test_the_files_of_a_split_may_be_numbered(tmp_path: Path) -> None:
+    counts = {"train": 3, "validation": 1, "test": 2}
+    for split, count in counts.items():
+        for number in range(count):
+            path = tmp_path / f"{split}-{number:05}-of-{count:05}.txt"
+            path.write_text(f"text {number} for {split}")
+    found = contents(seqgen.prepare("text", [tmp_path]))
+    assert [len(found[split]) for split in SPLITS] == [3, 1, 2]
+    assert found["valid"] == ["text 0 for validation"]
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -27,16 +27,13 @@ LONGEST_TEXT = 64 << 20
 
 
 def with_input(tokens: Sequence[str]) -> list[str]:
-    """Return the tokens of a command with `INPUT` for ``-`` among its files.
+    """Return the tokens of a command that reads files with `INPUT` for ``-``.
 
-    The parser of the command line takes ``-`` for an option. After an option it is a value.
+    The parser of the command line takes ``-`` for an option, also as the value of one.
     """
-    found = list(tokens)
-    if found and found[0] in READERS:
-        for at in range(2, len(found)):
-            if found[at] == "-" and not found[at - 1].startswith("--"):
-                found[at] = str(INPUT)
-    return found
+    if not tokens or tokens[0] not in READERS:
+        return list(tokens)
+    return [str(INPUT) if token == "-" else token for token in tokens]
 
 
 @contextmanager

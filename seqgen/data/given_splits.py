@@ -16,6 +16,9 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
 
+#: What says the part in the name of a file that is one of several, as in train-00000-of-00002.txt.
+PART = re.compile(r"[._-]\d+[._-]of[._-]\d+")
+
 #: Names, without suffixes, of files that are about the files beside them.
 ABOUT = ("readme", "license", "licence", "copying", "notice", "authors", "changelog", "citation")
 
@@ -146,8 +149,8 @@ def _in_folders(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
 
 
 def _in_name(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
-    """Return the word of a split in the name of a file, and the rest of its path."""
-    parts = re.split(r"([._-])", path.name.casefold())
+    """Return the word of a split in the name of a file, and the rest of its path but for parts."""
+    parts = re.split(r"([._-])", PART.sub("", path.name.casefold()))
     words = [part for part in parts if part in WORDS]
     if len(words) != 1:
         return None

@@ -210,6 +210,20 @@ def test_nuls_are_kept_and_said(tmp_path: Path) -> None:
     assert notes(path) == ("\0\x01\x02 ID3 \x7f\0", ["it has 2 NULs"])
 
 
+@pytest.mark.parametrize("text", ["name\0value of a thing", "hello \0 world " * 100, "a\0bc" * 9])
+def test_ascii_with_nuls_is_not_chinese(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode())
+    assert "".join(TextFile(path).chunks()) == text
+
+
+def test_a_mark_that_lies_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xff\xfea")
+    with pytest.raises(DataError, match="not utf-16, although it begins so"):
+        TextFile(path)
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     noise = np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes()

@@ -90,7 +90,7 @@ class TextFile:
                 self.encoding = _recognised(file, begin)
                 if self.encoding != "utf-8":
                     self.notes.append(Note(f"read as {self.encoding}"))
-        _check(begin, self.encoding)
+        _check(begin, self.encoding, encoding == AUTO)
 
     def chunks(self) -> Iterator[str]:
         """Yield the text without a byte-order mark; U+FFFD stands for a wrong byte."""
@@ -136,7 +136,7 @@ def _escaped(data: bytes, encoding: str) -> str:
     return codecs.getincrementaldecoder(encoding)(ESCAPE).decode(data, final=len(data) < BEGIN)
 
 
-def _check(begin: bytes, encoding: str) -> None:
+def _check(begin: bytes, encoding: str, is_auto: bool) -> None:
     """Raise `DataError` unless the beginning of a file is mostly in an encoding."""
     try:
         text = _escaped(begin, encoding)
@@ -145,6 +145,11 @@ def _check(begin: bytes, encoding: str) -> None:
         raise DataError(f"it is not {encoding} ({error})") from error
     wrong, right = wrong_and_right(text)
     if wrong > max(right / LEAST_RIGHT, len(text) / 1000, 1) or 0 < wrong == len(text):
+        if is_auto:
+            raise DataError(
+                f"it is not {encoding}, although it begins so; name its encoding "
+                f"with --read encoding"
+            )
         raise DataError(
             f"it is not {encoding}; leave out --read encoding to have its encoding recognised, or "
             f"name another"

@@ -60,6 +60,9 @@ _PRINTABLE = bytes([*range(32, 127), *b"\t\n\r"])
 #: Least share of one script in a text of two bytes a character.
 LEAST_SCRIPT = 0.8
 
+#: Share of NULs below which bytes that are else ASCII are no two bytes a character.
+FEW_NULS = 0.3
+
 #: Share of control characters from which bytes are no text.
 MOST_CONTROLS = 0.02
 
@@ -98,6 +101,9 @@ def unmarked(begin: bytes) -> str | None:
     for name, upper in (("utf-32-le", nuls[2:]), ("utf-32-be", nuls[:2])):
         if min(upper) > 0.9 and _coherence(begin, name) > LEAST_SCRIPT:
             return name
+    others = begin.replace(b"\0", b"")
+    if sum(nuls) < 4 * FEW_NULS and len(others.translate(None, _PRINTABLE)) < len(others) / 20:
+        return None  # ASCII with NULs, whose pairs would be Chinese
     second, first = (nuls[1] + nuls[3]) / 2, (nuls[0] + nuls[2]) / 2
     orders = [("utf-16-le", second, first), ("utf-16-be", first, second)]
     for name, high, low in orders:

@@ -75,7 +75,7 @@ def whole_pieces(run: seqgen.Run, corpus: seqgen.Corpus) -> tuple[float, int]:
     model = run.model.eval()
     for segment in corpus.segments("valid"):
         ids = np.asarray(corpus.piece(segment.piece), np.int64)
-        features, allowed = codec_rows(run.codec, ids)
+        features, allowed = codec_rows(run.codec, ids).cut(0, len(ids) + 1)
         read = torch.from_numpy(np.concatenate([[run.vocab.start], ids]))[None]
         with torch.no_grad():
             logits, _ = model(read, torch.from_numpy(features)[None])

@@ -115,7 +115,13 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
     right = codec.features(corpus.piece(0))
     from seqgen.data.lanes import codec_rows
 
-    np.testing.assert_array_equal(codec_rows(codec, corpus.piece(0)).features, right)
+    rows = codec_rows(codec, corpus.piece(0))
+    np.testing.assert_array_equal(rows.features, right)
+    # Every lane holds those of a whole piece.
+    assert rows.features.itemsize == np.min_scalar_type(max(codec.feature_sizes) - 1).itemsize < 8
+    part, _ = rows.cut(3, 9)
+    assert part.dtype == np.int64
+    np.testing.assert_array_equal(part, right[3:9])
     for wrong in (right[:-1], right[:, :-1], right + 1000, right - 1000, right.astype(float)):
         monkeypatch.setattr(codec, "features", lambda ids, wrong=wrong: wrong)
         with pytest.raises(PluginError, match="must give features"):

@@ -66,19 +66,19 @@ class CodecRows(NamedTuple):
 
     Attributes
     ----------
-    features : int64 array (N + 1, K)
-        K may be 0.
+    features : unsigned integer array (N + 1, K)
+        In the smallest type, because every lane holds those of a whole piece. K may be 0.
     allowed : Masks (N + 1, W)
         Packed masks of the ids that may come (`seqgen.grammar`). W is 0 for a codec without masks,
         which allows every id everywhere.
     """
 
-    features: NDArray[np.int64]
+    features: NDArray[np.unsignedinteger[Any]]
     allowed: Masks
 
     def cut(self, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return features and masks of the positions ``first .. end`` as arrays."""
-        return self.features[first:end], self.allowed[first:end]
+        return self.features[first:end].astype(np.int64), self.allowed[first:end]
 
 
 def codec_rows(codec: Codec, ids: Ids) -> CodecRows:
@@ -91,8 +91,10 @@ def codec_rows(codec: Codec, ids: Ids) -> CodecRows:
     """
     count = len(ids) + 1
     features = codec.features(ids) if codec.feature_sizes else ()
+    smallest = np.min_scalar_type(max(codec.feature_sizes, default=1) - 1)
     return CodecRows(
-        checked_features(codec, features, count), checked_masks(codec, codec.masks(ids), count)
+        checked_features(codec, features, count).astype(smallest),
+        checked_masks(codec, codec.masks(ids), count),
     )
 
 

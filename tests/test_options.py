@@ -125,6 +125,7 @@ def test_a_corpus_and_a_run_keep_their_read_options(
         "header": "auto",
         "normalise": "none",
         "trailing": "keep",
+        "markup": "keep",
     }
     assert corpus.info["read_options"] == kept
     assert corpus.info["pieces"] == 12 and not corpus.info["skipped"]

@@ -24,16 +24,17 @@ LENGTH, SAMPLES = 400, 3
 
 
 class Recipe(NamedTuple):
-    """A corpus, its codec, and the labels to ask for; without labels any piece."""
+    """A corpus, its codec, labels to ask for (without them any piece), and what a piece is."""
 
     path: str
     codec: str
     label: str = ""
     values: tuple[str, ...] = ("",)
+    piece: str = "auto"
 
 
 RECIPES = {
-    "wikipedia": Recipe("wiki-markup/enwiki-head.txt", "characters"),
+    "wikipedia": Recipe("wiki-markup/enwiki-head.txt", "characters", piece="file"),
     "shakespeare": Recipe("tinyshakespeare/input.txt", "words"),
     "latex": Recipe("latex-stacks/stacks.txt", "characters"),
     "c": Recipe("c-source/stb.txt", "characters"),
@@ -62,10 +63,13 @@ def draw(model: NgramModel, opening: Ids, most: int, end: int, seed: int) -> Ids
 def follow(benchmark: Benchmark, name: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train, write samples, and return them with the losses."""
     corpus_folder, options = folder / "corpus", {}
+    reading = {"piece": recipe.piece}
     if recipe.label:
         options["labels"] = {recipe.label: ""}
     path = benchmark.data / "text" / recipe.path
-    seqgen.prepare("text", [path], corpus_folder, codec=recipe.codec, **options)
+    seqgen.prepare(
+        "text", [path], corpus_folder, codec=recipe.codec, read_options=reading, **options
+    )
     corpus = seqgen.Corpus(corpus_folder)
     counts = baseline(corpus)
     config = seqgen.TrainConfig(**benchmark.budget, seed=benchmark.seed)

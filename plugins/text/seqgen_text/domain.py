@@ -21,6 +21,8 @@ from seqgen_text.codecs.subwords import SubwordCodec
 from seqgen_text.codecs.words import WordCodec
 from seqgen_text.files.choosing import choose_pieces, is_text
 from seqgen_text.files.decoding import AUTO, TextFile
+from seqgen_text.files.dumps import is_dump, pages
+from seqgen_text.files.html_text import is_html, without_tags
 from seqgen_text.files.json_lists import elements
 from seqgen_text.files.pieces import Form, Kind, split, tidied, typed
 from seqgen_text.files.tables import SUFFIXES, Columns, read_table
@@ -33,8 +35,9 @@ class ReadOptions:
     encoding: str = AUTO
     """Encoding of the files, such as latin-1, cp1252 or utf-16; auto recognises it."""
     piece: Kind = "auto"
-    """What a piece is: a file, a line, a paragraph, a record (a row of a table), a page (between
-    form feeds), or what is between two delimiters; auto looks at the files."""
+    """What a piece is: a file, a line, a paragraph, a record (a row of a table), a page (of a
+    Wikipedia dump, or between form feeds), or what is between two delimiters; auto looks at the
+    files."""
     delimiter: str = ""
     """Text between two pieces, such as `<|endoftext|>`. `\\n`, `\\t` and `\\f` stand for newline,
     tab and form feed."""
@@ -50,6 +53,8 @@ class ReadOptions:
     characters such as ligatures by plain ones."""
     trailing: Literal["keep", "strip"] = "keep"
     """Whether blanks at the ends of lines are kept."""
+    markup: Literal["keep", "strip"] = "keep"
+    """Whether files of HTML keep their tags, or only their text is read."""
 
     def __post_init__(self) -> None:
         try:
@@ -98,7 +103,8 @@ class Text(Domain):
         """Read the pieces of a file; convert line ends to newlines and drop a byte-order mark.
 
         By default each row of a CSV, TSV or JSON Lines file is a piece
-        (`seqgen_text.files.tables`), and each other file (`seqgen_text.files.pieces`).
+        (`seqgen_text.files.tables`), each page of a Wikipedia dump (`seqgen_text.files.dumps`), and
+        each other file (`seqgen_text.files.pieces`).
 
         Raises
         ------
@@ -169,7 +175,7 @@ class Text(Domain):
 
 def _pieces(
     file: TextFile, suffix: str, options: ReadOptions
-) -> Iterator[str | Labelled | DataError]:
+) -> Iterator[str | Labelled | DataError | Note]:
     """Yield the pieces of a file as they are in it."""
     kind = options.kind
     if kind == "record" and suffix == ".json":
@@ -177,11 +183,18 @@ def _pieces(
     elif kind == "record" or (kind == "auto" and suffix in SUFFIXES):
         # A wrong byte costs only its row.
         yield from read_table(file.escaped_chunks(), suffix, options.columns)
+    elif kind in ("auto", "page") and is_dump(file.begin):
+        yield from pages(file.chunks())
     else:
-        yield from split(file.chunks(), kind, typed(options.delimiter))
+        chunks = file.chunks()
+        if options.markup == "strip" and is_html(file.begin, suffix):
+            chunks = without_tags(chunks)
+        yield from split(chunks, kind, typed(options.delimiter))
 
 
-def _tidied(piece: str | Labelled | DataError, options: ReadOptions) -> str | Labelled | DataError:
+def _tidied(
+    piece: str | Labelled | DataError | Note, options: ReadOptions
+) -> str | Labelled | DataError | Note:
     """Return a piece with its text in the form that the options say."""
     if isinstance(piece, Labelled):
         return replace(piece, content=_tidied(piece.content, options))

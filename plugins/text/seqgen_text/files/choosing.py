@@ -17,6 +17,7 @@ from pathlib import Path
 
 from seqgen.errors import DataError
 from seqgen_text.files.decoding import TextFile
+from seqgen_text.files.dumps import is_dump
 from seqgen_text.files.pieces import Kind
 from seqgen_text.files.recognising import SIGNATURES, marked, unmarked, why_no_text
 from seqgen_text.files.tables import SUFFIXES as TABLES
@@ -66,8 +67,9 @@ def is_text(path: Path) -> bool:
 def choose_pieces(files: Sequence[Path], encoding: str) -> tuple[Kind, str, str]:
     """Return what a piece of these files is, the delimiter if it is one, and the reason.
 
-    `auto` is the natural piece of each format: a row of a table, or else the file. Only a corpus
-    of lists, without a table, is read by lines. At most `LOOKED_AT` files are looked at.
+    `auto` is the natural piece of each format: a row of a table, a page of a Wikipedia dump, or
+    else the file. Only a corpus of lists alone is read by lines. At most `LOOKED_AT` files are
+    looked at.
     """
     plain = [path for path in files if path.suffix.lower() not in TABLES]
     if not plain:
@@ -77,6 +79,9 @@ def choose_pieces(files: Sequence[Path], encoding: str) -> tuple[Kind, str, str]
     step = max(len(plain) / LOOKED_AT, 1)
     looked_at = [plain[int(number * step)] for number in range(min(len(plain), LOOKED_AT))]
     texts = {path: _beginning(path, encoding) for path in looked_at}
+    if dumps := sum(map(is_dump, texts.values())):
+        others = ", and each other file" * (dumps < len(texts))
+        return "auto", "", f"each page of a Wikipedia dump{others}"
     if all(END_OF_TEXT in text for text in texts.values()):
         return "delimiter", END_OF_TEXT, f"what is between two {END_OF_TEXT}"
     lines = 0

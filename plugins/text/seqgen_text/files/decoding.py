@@ -68,6 +68,8 @@ class TextFile:
     ----------
     encoding : str
         The encoding as which it is read.
+    begin : str
+        The text of its first bytes.
     notes : list of Note
         What there is to say about it; complete when all of it is read.
 
@@ -90,7 +92,8 @@ class TextFile:
                 self.encoding = _recognised(file, begin)
                 if self.encoding != "utf-8":
                     self.notes.append(Note(f"read as {self.encoding}"))
-        _check(begin, self.encoding, encoding == AUTO)
+        text = _checked(begin, self.encoding, encoding == AUTO)
+        self.begin = text.removeprefix("\ufeff")
 
     def chunks(self) -> Iterator[str]:
         """Yield the text without a byte-order mark; U+FFFD stands for a wrong byte."""
@@ -136,8 +139,14 @@ def _escaped(data: bytes, encoding: str) -> str:
     return codecs.getincrementaldecoder(encoding)(ESCAPE).decode(data, final=len(data) < BEGIN)
 
 
-def _check(begin: bytes, encoding: str, is_auto: bool) -> None:
-    """Raise `DataError` unless the beginning of a file is mostly in an encoding."""
+def _checked(begin: bytes, encoding: str, is_auto: bool) -> str:
+    """Return the beginning of a file as text.
+
+    Raises
+    ------
+    DataError
+        Unless it is mostly in the encoding.
+    """
     try:
         text = _escaped(begin, encoding)
     except UnicodeError as error:
@@ -154,6 +163,7 @@ def _check(begin: bytes, encoding: str, is_auto: bool) -> None:
             f"it is not {encoding}; leave out --read encoding to have its encoding recognised, or "
             f"name another"
         )
+    return text
 
 
 def _recognised(file: BinaryIO, begin: bytes) -> str:

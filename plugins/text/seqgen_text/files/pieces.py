@@ -40,7 +40,7 @@ def split(chunks: Iterator[str], kind: Kind, delimiter: str = "") -> Iterator[st
         The text, with newlines as line ends.
     kind : Kind
         Lines and paragraphs lose the newlines at their ends; those of blanks alone are left out.
-        Pages are what is between form feeds.
+        Pages are what is between form feeds; `seqgen_text.files.dumps` has those of dumps.
     delimiter : str
         What is between two pieces of the kind `delimiter`.
     """

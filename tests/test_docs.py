@@ -204,7 +204,8 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
             promise(subject_of("walk", "steps"), tmp_path)
         except NothingToCheck:
             unchecked.append(promise.__name__)
-    assert unchecked == ["follows_requests", "refuses_requests"]  # walks have no requests
+    # Walks have no requests, and may end anywhere.
+    assert unchecked == ["ends_within_a_limit", "follows_requests", "refuses_requests"]
     for name in ("seqgen_walk", "seqgen_walk.domain"):
         sys.modules.pop(name)
 

@@ -96,14 +96,14 @@ def test_settings_that_cannot_be_are_refused() -> None:
 def test_a_primed_state_of_another_kind_is_refused(tmp_path: Path) -> None:
     state = np.zeros((2, 1, 6), np.float32)
     good = {"ids": np.zeros(3, np.int64), "state.0": state, "state.1": state[:, :, :2]}
-    path = tmp_path / "primed.safetensors"
+    path, about = tmp_path / "primed.safetensors", {"vocab_digest": "x", "kept": "3"}
     for change in (
         *({"ids": np.zeros(3)}, {"ids": np.zeros((3, 1), np.int64)}, {"state.0": state[:, 0]}),
         *({"state.1": np.zeros((2, 2, 6), np.float32)}, {"state.1": state.astype(np.float64)}),
         *({"more": state}, {"state.3": state}),
     ):
-        path.write_bytes(safetensors.numpy.save(good | change, {"vocab_digest": "x"}))
+        path.write_bytes(safetensors.numpy.save(good | change, about))
         with pytest.raises(DataError, match="holds no primed state"):
             Primed.load(path)
-    path.write_bytes(safetensors.numpy.save(good, {"vocab_digest": "x"}))
+    path.write_bytes(safetensors.numpy.save(good, about))
     assert [part.shape for part in Primed.load(path).state] == [(2, 1, 6), (2, 1, 2)]

@@ -200,6 +200,19 @@ def test_a_stop_counts_after_the_text_of_the_prompt(model) -> None:
             assert one.piece == (whole.piece if end < 0 else whole.piece[: end + len(stop)])
 
 
+def test_a_limit_does_not_change_how_a_prompt_is_spelled(model) -> None:
+    """One new token is enough, although a word or character of the prompt may take many."""
+    stepper = choose_stepper(model, 1)
+    one, many = (
+        [
+            (way.ids, way.log_probability)
+            for way in Writer(stepper, model, VERSE[:8], None, None, limit, (), 0)._ways
+        ]
+        for limit in (LimitConfig(length=1), LimitConfig(length=500))
+    )
+    assert one == many
+
+
 def test_a_limit_does_not_cut_the_prompt(model) -> None:
     limit = LimitConfig(length=13, unit="characters")
     for new in seqgen.generate(model, 4, prompt="9 green bott", limit=limit):

@@ -95,12 +95,13 @@ class Writer:
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
-        self._closes = whole and isinstance(self._tracker, ClosingTracker)
+        self._closes = False  # A limit counts what comes after the prompt, however that is spelled.
         # A tracker has to see every token before the next one is drawn.
         self._stride = STRIDE if self._tracker is None else 1
         self._state = stepper.restore(primed.state)
         self._open_text = "" if end is None else end.text
         self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
+        self._closes = whole and isinstance(self._tracker, ClosingTracker)
 
     def is_late(self) -> bool:
         """Return whether the time is up."""

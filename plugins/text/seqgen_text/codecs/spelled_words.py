@@ -87,6 +87,8 @@ class SpelledWords:
         self.grammar = Automaton(self.kinds, allowed, [MOVES] * len(ALLOWED))
         #: Tokens of words and gaps that were encoded before.
         self._cache: dict[str, tuple[int, ...]] = {}
+        #: The texts of all tokens in each state of a stream.
+        self._spellings: dict[tuple[Case, bool, bool], list[bytes]] = {}
 
     @classmethod
     def of(cls, pieces: Iterable[str], most: int, rarest: int) -> SpelledWords:
@@ -197,10 +199,12 @@ class SpelledWords:
         stream = _Stream(self.kinds, self._texts)
         for token in np.asarray(ids[begin:]).tolist():
             stream(token)
-        return [
-            copy.copy(stream)(token).encode("utf-8", "surrogatepass")
-            for token in range(len(self.vocab))
-        ]
+        if (texts := self._spellings.get(stream.state)) is None:
+            texts = self._spellings[stream.state] = [
+                copy.copy(stream)(token).encode("utf-8", "surrogatepass")
+                for token in range(len(self.vocab))
+            ]
+        return texts
 
     def stream(self) -> Callable[[int], str]:
         """Return a function from the next id to the text that it adds."""
@@ -214,6 +218,11 @@ class _Stream:
         self._kinds, self._texts = kinds, texts
         self._case: Case = ""
         self._after_word = self._spells = False
+
+    @property
+    def state(self) -> tuple[Case, bool, bool]:
+        """All that the text of the next token depends on."""
+        return self._case, self._after_word, self._spells
 
     def __call__(self, token: int) -> str:
         kind, text = self._kinds[token], self._texts[token]

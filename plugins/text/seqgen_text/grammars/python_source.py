@@ -12,7 +12,10 @@ PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 #: The frame of a block, and characters that a line of code never has outside strings.
 BLOCK = "block"
-STRANGE = frozenset("$?`\0")
+STRANGE = frozenset("$?`")
+
+#: Characters that no source has: Python refuses NULs, and a carriage return ends a line.
+NOWHERE = "\0\r"
 
 
 def move(state: str, top: str, character: str) -> Move | None:
@@ -21,6 +24,8 @@ def move(state: str, top: str, character: str) -> Move | None:
     States: `line` and `block` are where a line, or the first one of a block, begins; `code` and
     `colon` are in a line, after a colon or not.
     """
+    if character in NOWHERE:
+        return None
     if state in ("line", "block"):
         return _at_beginning(state, top, character)
     if state.startswith("comment"):
@@ -48,7 +53,7 @@ def _at_beginning(state: str, top: str, character: str) -> Move | None:
     if character == "#":
         return Move("comment colon" if state == "block" else "comment")
     found = _in_line("code", top, character)
-    if found is None or found.pop or character in "\\\t\r\f\v":
+    if found is None or found.pop or character in "\\\t\f\v":
         return None
     return found._replace(indent="open" if state == "block" else "align")
 

@@ -92,6 +92,17 @@ def test_the_loss_and_the_logits_are_the_product_of_two_choices(tied: bool, gram
     assert float(total) == pytest.approx(float(nats.sum()), rel=1e-6)
 
 
+@torch.no_grad()
+def test_guessing_costs_at_most_two_even_choices() -> None:
+    model = network()
+    for weight in model.parameters():
+        weight.zero_()
+    allowed = torch.ones(1, VOCAB.targets, dtype=torch.bool)
+    nats = -model.predict(torch.randn(1, 16), allowed).log_softmax(1)
+    assert float(nats.max()) == pytest.approx(model.guess(), abs=1e-5)
+    assert model.guess() > np.log(VOCAB.targets)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 def test_gradients_are_those_of_the_logits(tied: bool) -> None:
     model = network(tied=tied)

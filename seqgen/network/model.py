@@ -9,6 +9,7 @@ START), E embedding, H hidden units, L layers, K features. Next: `seqgen.trainin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -175,6 +176,13 @@ class SequenceModel(nn.Module):
         """
         top, state = self.read(ids, features, state)  # (T, B, W)
         return self.predict(top).transpose(0, 1), state  # (B, T, V')
+
+    def guess(self) -> float:
+        """Return the most nats that a token costs before training: log V', or two choices."""
+        if self.clusters is None:
+            return math.log(self.targets)
+        shortlist, *rare = self.clusters.sizes
+        return math.log(shortlist + CLUSTERS) + math.log(max(*rare, 1))
 
     def read(
         self, ids: Tensor, features: Tensor | None = None, state: State | None = None

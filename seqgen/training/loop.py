@@ -74,8 +74,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
-        # The limit is a nat above the loss of guessing, log V'.
-        _check(loss, math.log(corpus.vocab.targets) + 1, learner)
+        _check(loss, learner.model.guess() + 1, learner)  # a nat above the loss of guessing
         valid_loss, carried_loss, message = None, None, ""
         if evaluating:
             if world.leads:

@@ -133,6 +133,7 @@ class _Text(HTMLParser):
             self.handle_data(unescape(rest))
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Drop what a script or style has; end a line before a block."""
         if self._dropped:
             self._depth += tag == self._dropped
         elif tag in DROPPED:
@@ -146,6 +147,7 @@ class _Text(HTMLParser):
                 self._begins_plain = True
 
     def handle_endtag(self, tag: str) -> None:
+        """End what the tag began."""
         if self._dropped:
             self._depth -= tag == self._dropped
             if not self._depth:
@@ -157,6 +159,7 @@ class _Text(HTMLParser):
         self._seam(tag)
 
     def handle_data(self, data: str) -> None:
+        """Add text, with single blanks outside preformatted blocks."""
         if self._dropped:
             return
         if not self._plain:

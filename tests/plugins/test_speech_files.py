@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from seqgen_speech import sound as sounds
-from seqgen_speech.cleaning import ReadOptions
+from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.domain import Speech
 from seqgen_speech.files.texts import words_of
 from seqgen_speech.sound import Sound
@@ -260,6 +260,17 @@ def test_silence_is_cut_at_both_ends(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cut.samples, spoken[8000 - 240 : 10_400 + 240])
     [kept] = Speech().read(path, ReadOptions(trim=120))
     assert len(kept.samples) == len(spoken)
+
+
+def test_times_stay_at_their_samples_when_silence_is_cut() -> None:
+    quiet, spoken = np.zeros(8000, np.float32), np.full(800, 0.5, np.float32)
+    times = (("_", 0.0, 1.0), ("a", 1.0, 1.04), ("b", 1.04, 1.1), ("_", 1.1, 2.1))
+    sound = Sound(np.concatenate([quiet, spoken, quiet]), 8000, "ab", times)
+    cut = cleaned(sound, ReadOptions(trim=40, loudness=-20)).at(16_000)
+    assert [symbol for symbol, *_ in cut.times] == ["_", "a", "b", "_"]
+    expected = [(0.0, 0.03), (0.03, 0.07), (0.07, 0.13), (0.13, 0.16)]
+    np.testing.assert_allclose([span for _, *span in cut.times], expected, atol=1e-9)
+    assert [symbol for symbol, *_ in sound.part(8320, 8800).times] == ["b"]
 
 
 @pytest.mark.parametrize(("loudness", "level"), [(-20, -20), (-2, -6.02)])

@@ -51,7 +51,7 @@ def _trimmed(sound: Sound, depth: float) -> Sound:
     power, size = _powers(sound)
     loud = np.flatnonzero(power >= power.max() * 10 ** (-depth / 10))
     first, last = max(int(loud[0]) - MARGIN, 0), int(loud[-1]) + 1 + MARGIN
-    return replace(sound, samples=sound.samples[first * size : last * size])
+    return sound.part(first * size, last * size)
 
 
 def _even(sound: Sound, loudness: float) -> Sound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ MOST_SAMPLES = 32_000_000
 
 Samples = NDArray[np.float32]
 
+#: What is said when: symbols such as phonemes or letters, each with its begin and end in seconds.
+Times: TypeAlias = tuple[tuple[str, float, float], ...]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sound:
@@ -31,7 +34,9 @@ class Sound:
     rate : int
         Samples per second.
     text : str
-        What is said, or "" if that is not known.
+        What is said, as people write it, or "" if that is not known.
+    times : tuple of (str, float, float)
+        What is said when: symbol, begin and end in seconds, in order; empty if that is not known.
     html : callable
         Shows a sound in notebooks; the domain sets it.
     """
@@ -41,6 +46,7 @@ class Sound:
     samples: Samples
     rate: int
     text: str = ""
+    times: Times = ()
 
     @property
     def seconds(self) -> float:
@@ -57,6 +63,20 @@ class Sound:
         samples = np.asarray(soxr.resample(self.samples, self.rate, rate), np.float32)
         # The filter overshoots where a recording reaches full scale.
         return replace(self, samples=samples.clip(-1, 1), rate=rate)
+
+    def part(self, first: int, last: int) -> Sound:
+        """Return the samples from `first` up to `last`, with the times of what is said there.
+
+        The text stays that of the whole sound.
+        """
+        samples = self.samples[first:last]
+        begin, seconds = first / self.rate, len(samples) / self.rate
+        times = (
+            (symbol, max(since - begin, 0.0), min(until - begin, seconds))
+            for symbol, since, until in self.times
+            if until > begin and since < begin + seconds
+        )
+        return replace(self, samples=samples, times=tuple(times))
 
     def _repr_html_(self) -> str | None:
         return None if Sound.html is None else Sound.html(self)

@@ -3,18 +3,19 @@
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from seqgen_speech import demo
 from seqgen_speech.domain import Speech
-from seqgen_speech.espeak import Voice, speak
+from seqgen_speech.espeak import Voice, phonemes, speak
 
-from seqgen.errors import PluginError
+from seqgen.errors import DataError, PluginError
 from seqgen.plugin import Labelled
 
 
 def test_sentences_differ_and_are_the_same_every_time() -> None:
-    first, second = (list(islice(demo.sentences(), 700)) for _ in range(2))
-    assert first == second and len({*first}) == 700
+    first, second = (list(islice(demo.sentences(), 2000)) for _ in range(2))
+    assert first == second and len({*first}) == 2000
     assert not any(set(text) - set("abcdefghijklmnopqrstuvwxyz ,.?") for text in first)
 
 
@@ -27,11 +28,43 @@ def test_the_demo_is_made_once_with_texts_and_speakers(tmp_path: Path, monkeypat
     assert isinstance(piece, Labelled) and piece.labels == {"speaker": "ada"}
     assert piece.content.text == next(demo.sentences())
     assert 1 < piece.content.seconds < 5 and abs(piece.content.samples).max() > 0.1
+    # Sound and times come from the synthesiser together; both are read again.
+    [spoken] = speak([(demo.VOICES[0], piece.content.text)])
+    assert [symbol for symbol, *_ in piece.content.times] == [*phonemes(spoken.text, "en-us")]
+    read, told = ([span for _, *span in sound.times] for sound in (piece.content, spoken))
+    np.testing.assert_allclose(read, told, atol=1e-4)
     changed = [path.stat().st_mtime_ns for path in paths]
     assert [path.stat().st_mtime_ns for path in Speech().demo(tmp_path / "demo")] == changed
     # One that is missing is made again, the same.
     paths[3].unlink()
     assert [path.read_bytes() for path in Speech().demo(tmp_path / "demo")] == made
+
+
+def test_phonemes_have_stress_gaps_and_pauses() -> None:
+    said = "".join(phonemes('Hello, "world"! It\'s 25 (maybe)', "en-us"))
+    assert said == "həlˈoʊ, wˈɜːld! ɪts twˈɛnti fˈaɪv mˈeɪbiː."
+    assert phonemes("ja", "de") == ("j", "ˈɑː", ".")
+    with pytest.raises(DataError, match="does not know the language 'martian'"):
+        phonemes("hello", "martian")
+
+
+def test_phonemes_are_where_the_sound_is() -> None:
+    [sound] = speak([(demo.VOICES[0], "see, see.")])
+    spans = {
+        symbol: slice(int(begin * sound.rate), int(end * sound.rate))
+        for symbol, begin, end in sound.times
+    }
+    assert [symbol for symbol, *_ in sound.times] == [*"s", "ˈiː", ",", " ", *"s", "ˈiː", "."]
+    assert all(begin <= end for _, begin, end in sound.times)
+    assert sound.times[-1][2] == sound.seconds
+    # A vowel is loud, a pause is silent, and an s changes sign often.
+    power = {symbol: (sound.samples[span] ** 2).mean() for symbol, span in spans.items()}
+    assert power["ˈiː"] > 100 * power[","]
+    turns = {
+        symbol: np.diff(np.sign(sound.samples[span])).astype(bool).mean()
+        for symbol, span in spans.items()
+    }
+    assert turns["s"] > 3 * turns["ˈiː"]
 
 
 def test_an_unknown_voice_is_named() -> None:

@@ -10,6 +10,7 @@ from seqgen_speech import sound as sounds
 from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.domain import Speech
 from seqgen_speech.files.texts import words_of
+from seqgen_speech.files.times import table_of, times_of
 from seqgen_speech.sound import Sound
 
 from seqgen.errors import DataError
@@ -24,6 +25,10 @@ CODINGS = [
     *((".aiff", "AIFF", "PCM_16"), (".au", "AU", "PCM_16"), (".snd", "AU", "ULAW")),
     (".mp3", "MP3", "MPEG_LAYER_III"),
 ]
+
+
+#: The first line of a table of times.
+HEAD = b"file\tsymbol\tbegin\tend\n"
 
 
 def tone(count: int = 8000, rate: int = 8000) -> np.ndarray:
@@ -209,6 +214,16 @@ def test_a_table_is_read_again_after_a_change(tmp_path: Path) -> None:
         assert read(path).text == text
 
 
+def test_times_come_from_their_table(tmp_path: Path) -> None:
+    rows = "a.wav\th\t0.1\t0.2\na.wav\tˈaɪ\t0.2\t0.5\na.wav\t\t0.5\t0.5\na.wav\t.\t0.5\t1\n"
+    (tmp_path / "times.tsv").write_text(HEAD.decode() + rows + "b.wav\tx\t0\t1\n", "utf-8")
+    times = read(write(tmp_path / "a.wav", tone())).times
+    assert times == (("h", 0.1, 0.2), ("ˈaɪ", 0.2, 0.5), (" ", 0.5, 0.5), (".", 0.5, 1.0))
+    assert read(write(tmp_path / "c.wav", tone())).times == ()
+    assert table_of([("a.wav", times)]).split("\n")[1] == "a.wav\th\t0.1000\t0.2000"
+    assert times_of(table_of([("a.wav", times)]).split("\n")) == {"a.wav": times}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
@@ -221,6 +236,16 @@ def test_a_table_is_read_again_after_a_change(tmp_path: Path) -> None:
         ),
         ("texts.tsv", b"file\ttext\tmy label\n", "a label's name must be a word"),
         ("texts.tsv", b"file\ttext\n\xff", "is not UTF-8"),
+        (
+            "times.tsv",
+            b"file\tbegin\n",
+            "in times.tsv: expected the columns file, symbol, begin, end",
+        ),
+        ("times.tsv", HEAD + b"a.wav\tx\t0\n", "line 2 has 3 cells; expected 4"),
+        ("times.tsv", HEAD + b"a.wav\tx\t0\tb\n", "line 2 has a time that is no number"),
+        ("times.tsv", HEAD + b"a.wav\tx\tnan\t1\n", "line 2 goes from nan to 1 s"),
+        ("times.tsv", HEAD + b"a.wav\tx\t1\t2\na.wav\ty\t0\t1\n", "line 3 goes from 0 to 1 s"),
+        ("times.tsv", HEAD + b"a.wav\ttwo words\t0\t1\n", "symbols are phonemes or letters"),
         ("a.txt", b"\xff", "its text in a.txt: byte 0 is not UTF-8"),
         ("a.txt", b"a" * 70_000, "more than 65,536 bytes"),
     ],

@@ -20,18 +20,21 @@ from seqgen.files import write_atomic
 from seqgen_speech.espeak import Voice, speak
 from seqgen_speech.files.sound_writing import sound_file
 from seqgen_speech.files.texts import TABLE
+from seqgen_speech.files.times import TIMES, table_of
+from seqgen_speech.sound import Times
 
 #: Sentences in all, and their samples per second.
-SENTENCES, RATE = 600, 16_000
+SENTENCES, RATE = 1_800, 16_000
 
-#: Voices that speak alike every time; in others, such as f2, noise of breath differs.
+#: Voices that speak alike every time; in others, such as f2, noise of breath differs. All have one
+#: accent, so that the phonemes of a text do not depend on the voice.
 VOICES = (
     Voice("ada", "en-us+f1", 165, 55),
     Voice("ben", "en-us+m3", 160, 40),
-    Voice("cleo", "en+f4", 175, 60),
-    Voice("dan", "en+m1", 150, 35),
-    Voice("eve", "en-gb-scotland+linda", 165, 50),
-    Voice("finn", "en-gb-x-rp+m5", 170, 45),
+    Voice("cleo", "en-us+f4", 175, 60),
+    Voice("dan", "en-us+m1", 150, 35),
+    Voice("eve", "en-us+linda", 165, 50),
+    Voice("finn", "en-us+m5", 170, 45),
 )
 
 #: Forms of sentences. A word in capitals stands for one of `WORDS`.
@@ -65,7 +68,7 @@ WORDS = {
 
 
 def spoken_corpus(folder: Path) -> list[Path]:
-    """Make the recordings and the table of their texts in a folder, once; return their paths.
+    """Make the recordings and the tables of texts and times in a folder, once; return their paths.
 
     Raises
     ------
@@ -100,16 +103,21 @@ def _corpus(count: int) -> Iterator[tuple[str, Voice, str]]:
     """Yield the name, the voice and the text of each recording."""
     for number, text in enumerate(islice(sentences(), count)):
         voice = VOICES[number % len(VOICES)]
-        yield f"{number:03}-{voice.speaker}.flac", voice, text
+        yield f"{number:04}-{voice.speaker}.flac", voice, text
 
 
 def _make(folder: Path, count: int) -> None:
+    (folder / TABLE).unlink(missing_ok=True)
     rows = ["file\ttext\tspeaker"]
+    times: list[tuple[str, Times]] = []
     corpus = list(_corpus(count))
     sounds = speak((voice, text) for _, voice, text in corpus)
     for (name, voice, text), sound in zip(corpus, sounds, strict=True):
-        write_atomic(folder / name, sound_file(sound.at(RATE), ".flac"))
+        # Not atomic, which takes longer than speaking: the table of texts says that all is there.
+        (folder / name).write_bytes(sound_file(sound.at(RATE), ".flac"))
         rows.append(f"{name}\t{text}\t{voice.speaker}")
+        times.append((name, sound.times))
+    write_atomic(folder / TIMES, table_of(times))
     write_atomic(folder / TABLE, "\n".join(rows) + "\n")
 
 

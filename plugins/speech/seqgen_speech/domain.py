@@ -43,7 +43,7 @@ class Speech(Domain):
                 f"{', '.join(SUFFIXES)}"
             )
         sound, words = read_sound(path), words_of(path)
-        sound = cleaned(replace(sound, text=words.text), options)
+        sound = cleaned(replace(sound, text=words.text, times=words.times), options)
         yield Labelled(words.labels, sound) if words.labels else sound
 
     def companions(self, path: Path) -> list[Path]:

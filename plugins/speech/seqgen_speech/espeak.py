@@ -1,25 +1,37 @@
-"""Speaks text with the synthesiser eSpeak NG, through its C interface.
+"""The synthesiser eSpeak NG, through its C interface: it speaks text, and knows its phonemes.
 
-The library and its voices come with the package espeakng-loader.
+The library and its voices come with the package espeakng-loader. Phonemes are in the International
+Phonetic Alphabet, with their stress. A blank separates words. The sign that ends a clause stands
+for the pause after it.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.errors import PluginError
-from seqgen_speech.sound import Sound
+from seqgen.errors import DataError, PluginError
+from seqgen_speech.sound import GAP, PAUSES, STOP, Sound, Times
 
-#: Of espeak-ng/speak_lib.h: return sound while speaking; do not end the process after an error;
-#: text is UTF-8; parameters.
-SYNCHRONOUS, DONT_EXIT, UTF8 = 2, 0x8000, 1
+#: Of espeak-ng/speak_lib.h: return sound while speaking; tell phonemes, in IPA; do not end the
+#: process after an error; text is UTF-8; parameters; kinds of events.
+SYNCHRONOUS, PHONEME_EVENTS, DONT_EXIT, UTF8 = 2, 0x0003, 0x8000, 1
 RATE, PITCH = 1, 3
+NO_MORE, WORD, END, PHONEME = 0, 1, 5, 7
+
+#: Words per minute at which a text is spoken for its phonemes alone.
+FASTEST = 450
+
+#: The library has one voice and one text at a time.
+_LOCK = Lock()
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Voice:
 
 
 def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
-    """Yield the sound of each text in its voice, with the text.
+    """Yield the sound of each text in its voice, with the text and the times of its phonemes.
 
     Raises
     ------
@@ -53,42 +65,139 @@ def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
         If espeakng-loader is not installed, or the synthesiser fails.
     """
     library, rate = _library()
-    parts: list[NDArray[np.int16]] = []
+    for voice, text in said:
+        with _LOCK:
+            samples, events = _spoken(library, voice, text)
+        yield Sound(samples, rate, text, _times(events, text, rate, len(samples)))
 
-    def keep(samples: Any, count: int, events: Any) -> int:
+
+def phonemes(text: str, language: str) -> tuple[str, ...]:
+    """Return the phonemes of a text, with gaps between words and pauses after clauses.
+
+    They are those that `speak` tells: the text is spoken, and the sound forgotten.
+
+    Parameters
+    ----------
+    text : str
+    language : str
+        As eSpeak NG calls it, such as "en-us".
+
+    Raises
+    ------
+    PluginError
+        If espeakng-loader is not installed, or the synthesiser fails.
+    DataError
+        If eSpeak NG does not know the language.
+    """
+    library, rate = _library()
+    with _LOCK:
+        if library.espeak_SetVoiceByName(language.encode()):
+            raise DataError(
+                f"eSpeak NG does not know the language {language!r}; expected a name such as "
+                f"en-us, en-gb, de, es or fr"
+            )
+        _, events = _spoken(library, Voice("", language, FASTEST, 50), text)
+    return tuple(symbol for symbol, *_ in _times(events, text, rate, 0))
+
+
+def _pause(done: str, is_all: bool) -> str:
+    """Return the sign that ends a text so far; "" if a long clause was only divided."""
+    sign = re.sub(r"[^\w.,;:?!]+$", "", done)[-1:]
+    return sign if sign and sign in PAUSES else STOP * is_all
+
+
+@dataclass(frozen=True)
+class _Happening:
+    """An event of the synthesiser: its kind, at which sample and character, and its phoneme."""
+
+    kind: int
+    sample: int
+    character: int
+    phoneme: str
+
+
+def _times(events: list[_Happening], text: str, rate: int, samples: int) -> Times:
+    """Return what is said when; a phoneme without a name is part of the one before."""
+    begun: list[tuple[str, float]] = []
+    silent_from: float | None = None
+    for number, event in enumerate(events):
+        at = event.sample / rate
+        if event.kind == PHONEME and event.phoneme:
+            begun.append((event.phoneme, at))
+            silent_from = None
+        elif event.kind == PHONEME:
+            silent_from = at if silent_from is None else silent_from
+        elif event.kind == WORD and begun and begun[-1][0] != GAP:
+            begun.append((GAP, at))
+        elif event.kind == END:
+            is_all = not any(later.kind == PHONEME for later in events[number + 1 :])
+            pause = _pause(text[: event.character], is_all)
+            if pause:
+                begun.append((pause, at if silent_from is None else silent_from))
+    ends = [at for _, at in begun[1:]] + [samples / rate]
+    return tuple((symbol, at, end) for (symbol, at), end in zip(begun, ends, strict=True))
+
+
+def _spoken(library: Any, voice: Voice, text: str) -> tuple[NDArray[np.float32], list[_Happening]]:
+    """Return the samples ``(N,)`` of a text, and what happens when."""
+    parts: list[NDArray[np.int16]] = []
+    events: list[_Happening] = []
+    # Held here as long as the library may call it.
+    callback = _CALLBACK(_keeper(parts, events))
+    library.espeak_SetSynthCallback(callback)
+    data = text.replace("\0", " ").encode()
+    failed = library.espeak_SetVoiceByName(voice.name.encode())
+    failed = failed or library.espeak_SetParameter(RATE, voice.rate, 0)
+    failed = failed or library.espeak_SetParameter(PITCH, voice.pitch, 0)
+    failed = failed or library.espeak_Synth(data, len(data) + 1, 0, 1, 0, UTF8, None, None)
+    if failed or not parts:
+        raise PluginError(f"eSpeak NG cannot say {text!r} with the voice {voice.name!r}")
+    return np.concatenate(parts).astype(np.float32) * np.float32(2**-15), events
+
+
+def _keeper(parts: list[NDArray[np.int16]], events: list[_Happening]) -> Callable[..., int]:
+    """Return a function for the library that keeps samples and events."""
+
+    def keep(samples: Any, count: int, found: Any) -> int:
         if samples and count > 0:
             parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        number = 0
+        while found and found[number].kind != NO_MORE:
+            event = found[number]
+            phoneme = bytes(event.phoneme) if event.kind == PHONEME else b""
+            name = phoneme.split(b"\0")[0].decode(errors="ignore")
+            events.append(_Happening(event.kind, event.sample, event.character, name))
+            number += 1
         return 0
 
-    # Held here as long as the library may call it.
-    callback = _CALLBACK(keep)
-    library.espeak_SetSynthCallback(callback)
-    for voice, text in said:
-        parts.clear()
-        data = text.encode()
-        failed = library.espeak_SetVoiceByName(voice.name.encode())
-        failed = failed or library.espeak_SetParameter(RATE, voice.rate, 0)
-        failed = failed or library.espeak_SetParameter(PITCH, voice.pitch, 0)
-        failed = failed or library.espeak_Synth(data, len(data) + 1, 0, 1, 0, UTF8, None, None)
-        if failed or not parts:
-            raise PluginError(f"eSpeak NG cannot say {text!r} with the voice {voice.name!r}")
-        samples = np.concatenate(parts).astype(np.float32) * np.float32(2**-15)
-        yield Sound(samples, rate, text)
+    return keep
 
 
-#: Gets samples, their number, and events that are not read here.
+class _Event(ctypes.Structure):
+    """``espeak_EVENT``; the union at its end holds the name of a phoneme."""
+
+    _fields_ = (
+        *(("kind", ctypes.c_int), ("message", ctypes.c_uint), ("character", ctypes.c_int)),
+        *(("length", ctypes.c_int), ("milliseconds", ctypes.c_int), ("sample", ctypes.c_int)),
+        *(("data", ctypes.c_void_p), ("phoneme", ctypes.c_ubyte * 8)),
+    )
+
+
+#: Gets samples, their number, and events.
 _CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
+@lru_cache(maxsize=1)
 def _library() -> tuple[Any, int]:
     """Return the loaded library and the samples per second that it makes."""
     try:
         import espeakng_loader
     except ImportError as error:
         raise PluginError(
-            'the demo speaks with eSpeak NG; try: python -m pip install "seqgen-speech[espeak]"'
+            "phonemes and the voices of the demo come from eSpeak NG; try: python -m pip install "
+            '"seqgen-speech[espeak]"'
         ) from error
     try:
         library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -99,7 +208,7 @@ def _library() -> tuple[Any, int]:
         *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
         *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
     )
-    rate = library.espeak_Initialize(SYNCHRONOUS, 0, data, DONT_EXIT)
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, data, DONT_EXIT | PHONEME_EVENTS)
     if rate <= 0:
         raise PluginError("eSpeak NG finds no voices")
     return library, rate

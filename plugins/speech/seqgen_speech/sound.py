@@ -22,6 +22,9 @@ Samples = NDArray[np.float32]
 #: What is said when: symbols such as phonemes or letters, each with its begin and end in seconds.
 Times: TypeAlias = tuple[tuple[str, float, float], ...]
 
+#: The symbol between words, the signs that are pauses, and the pause at the end of a text.
+GAP, PAUSES, STOP = " ", ",.;:?!", "."
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sound:
@@ -37,6 +40,7 @@ class Sound:
         What is said, as people write it, or "" if that is not known.
     times : tuple of (str, float, float)
         What is said when: symbol, begin and end in seconds, in order; empty if that is not known.
+        Symbols are letters or phonemes, `GAP` and `PAUSES`.
     html : callable
         Shows a sound in notebooks; the domain sets it.
     """

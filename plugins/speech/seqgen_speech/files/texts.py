@@ -1,10 +1,11 @@
-"""What is said in a recording, from the files beside it.
+"""What is said in a recording, and when, from the files beside it.
 
 The text of ``a.wav`` may be in ``a.txt`` or ``a.lab``, or in a table of its folder: ``texts.tsv``
 with the columns ``file`` and ``text``, or ``metadata.csv`` as in LJSpeech, with ``name|text`` or
 ``name|text|normalised text`` in each line. LJSpeech's table may also be one folder higher. A name
 may have folders in front, which decide if several recordings are called alike. Other columns of
-``texts.tsv``, such as ``speaker``, are labels.
+``texts.tsv``, such as ``speaker``, are labels. The times of phonemes or letters are in
+``times.tsv`` (`seqgen_speech.files.times`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from pathlib import Path
 from seqgen.conditions.labels import check_name
 from seqgen.errors import DataError
 from seqgen.files import text_of
+from seqgen_speech.files.times import TIMES, times_of
+from seqgen_speech.sound import Times
 
 #: Suffixes of a text beside a recording.
 BESIDE = (".txt", ".lab")
 
-#: Names of the two tables.
+#: Names of the two tables of texts.
 TABLE, LJSPEECH = "texts.tsv", "metadata.csv"
 
 #: Most bytes of a text, and of a table.
@@ -37,17 +40,21 @@ class Words:
     ----------
     text : str
     labels : mapping of str to str
+    times : tuple of (str, float, float)
+        As in `Sound`.
     """
 
     text: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    times: Times = ()
 
 
 def places(path: Path) -> list[Path]:
     """Return the files that may say what is said in a recording; they need not exist."""
     folders = dict.fromkeys((path.parent, path.parent.parent))
     beside = [path.with_suffix(suffix) for suffix in BESIDE]
-    return [*beside, path.parent / TABLE, *(folder / LJSPEECH for folder in folders)]
+    tables = (path.parent / name for name in (TABLE, TIMES))
+    return [*beside, *tables, *(folder / LJSPEECH for folder in folders)]
 
 
 def words_of(path: Path) -> Words:
@@ -58,8 +65,7 @@ def words_of(path: Path) -> Words:
     DataError
         If a text or a table cannot be used.
     """
-    text = ""
-    labels: dict[str, str] = {}
+    found = Words()
     for place in places(path):
         if not place.is_file():
             continue
@@ -67,12 +73,13 @@ def words_of(path: Path) -> Words:
             words = _words_in(place, path)
         except DataError as error:
             raise DataError(f"its text in {place.name}: {error}") from error
-        text, labels = text or words.text, {**words.labels, **labels}
-    return Words(text, labels)
+        labels = {**words.labels, **found.labels}
+        found = Words(found.text or words.text, labels, found.times or words.times)
+    return found
 
 
 def _words_in(place: Path, recording: Path) -> Words:
-    if place.name not in (TABLE, LJSPEECH):
+    if place.name not in _READERS:
         return Words(_one_line(text_of(_bytes(place, LONGEST_TEXT))))
     status = place.stat()
     table = _table(place, status.st_mtime_ns, status.st_size)
@@ -88,9 +95,7 @@ def _table(place: Path, changed: int, size: int) -> Mapping[Path, Words]:
     A name with folders also counts without them, unless another row has the same.
     """
     lines = text_of(_bytes(place, LONGEST_TABLE)).split("\n")
-    read: Callable[[list[str]], Iterator[tuple[str, Words]]]
-    read = _rows if place.name == TABLE else _ljspeech
-    rows = {Path(name): words for name, words in read(lines)}
+    rows = {Path(name): words for name, words in _READERS[place.name](lines)}
     alike = Counter(path.name for path in rows)
     short = {Path(path.name): words for path, words in rows.items() if alike[path.name] == 1}
     return short | rows
@@ -126,6 +131,20 @@ def _ljspeech(lines: list[str]) -> Iterator[tuple[str, Words]]:
         # The last column is the normalised text, with numbers in letters.
         if name.strip() and filled:
             yield name.strip(), Words(filled[-1])
+
+
+def _timed(lines: list[str]) -> Iterator[tuple[str, Words]]:
+    """Yield names and times of ``times.tsv``."""
+    for name, times in times_of(lines).items():
+        yield name, Words(times=times)
+
+
+#: Reads a table, by its name.
+_READERS: Mapping[str, Callable[[list[str]], Iterator[tuple[str, Words]]]] = {
+    TABLE: _rows,
+    LJSPEECH: _ljspeech,
+    TIMES: _timed,
+}
 
 
 def _one_line(text: str) -> str:

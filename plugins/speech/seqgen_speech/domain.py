@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, NoOptions, Predictor
+from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.mulaw import MulawCodec
@@ -82,6 +82,15 @@ class Speech(Domain):
     def preview(self, piece: Sound) -> dict[str, bytes | str]:
         """Return waveform and spectrogram with the text, and the sound as WAV."""
         return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
+
+    def measure_probes(
+        self, probes: Sequence[str], written: Sequence[Sound], reference: Iterable[Sound]
+    ) -> Mapping[str, Metric]:
+        """Measure the share of given words that PocketSphinx recognises, if it is installed."""
+        # Needed for comparisons only.
+        from seqgen_speech.measures.metrics import measure_texts
+
+        return measure_texts(probes, written, reference)
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Sound]

@@ -121,6 +121,24 @@ def seqgen_command(capsys, command):
 
 
 @pytest.fixture(scope="session")
+def write_metadata():
+    """Return a function that makes what an installer writes beside a package with entry points."""
+
+    def write(
+        folder: Path, name: str, points: dict[str, str], group: str = "seqgen", version: str = "2.5"
+    ) -> Path:
+        info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(metadata)
+        lines = [f"{point} = {module}" for point, module in points.items()]
+        (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+        return info
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def alterations():
     """Return a function that yields altered copies of JSON: one value removed or replaced in each.
 

@@ -67,7 +67,7 @@ CELL = """
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch):
+def install(tmp_path: Path, monkeypatch, write_metadata):
     """Return a function that makes an installed distribution with one architecture."""
     folder = tmp_path / "site"
     folder.mkdir()
@@ -78,11 +78,8 @@ def install(tmp_path: Path, monkeypatch):
         for module, code in ((f"{name}_plugin", hook), (f"{name}_cell", cell)):
             made.append(module)
             (folder / f"{module}.py").write_text(textwrap.dedent(code).replace("NAME", name))
-        info = folder / f"seqgen_fake_{name}-2.5.dist-info"
-        info.mkdir()
-        metadata = f"Metadata-Version: 2.1\nName: seqgen-fake-{name}\nVersion: 2.5\n"
-        (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(f"[seqgen.architectures]\n{name} = {name}_plugin\n")
+        points = {name: f"{name}_plugin"}
+        info = write_metadata(folder, f"seqgen-fake-{name}", points, "seqgen.architectures")
         importlib.invalidate_caches()
         return info
 

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -568,25 +568,22 @@ assert len(ANNOUNCED) + len(LOADED) + len(BROKEN) >= 60
 class Shelf:
     """Installed fake distributions, each with one domain."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, write_metadata: Callable[..., Path]) -> None:
+        self.folder, self._write_metadata = folder, write_metadata
 
     def install(self, name: str, hook: str, domain: str = "") -> None:
         package = self.folder / f"seqgen_{name}"
         package.mkdir()
         (package / "__init__.py").write_text(hook.replace("NAME", name))
         (package / "domain.py").write_text(domain)
-        info = self.folder / f"seqgen_{name}-3.1.dist-info"
-        info.mkdir()
-        about = f"Metadata-Version: 2.1\nName: seqgen-{name}\nVersion: 3.1\n"
-        (info / "METADATA").write_text(about)
-        (info / "entry_points.txt").write_text(f"[seqgen]\n{name} = seqgen_{name}\n")
+        points = {name: f"seqgen_{name}"}
+        self._write_metadata(self.folder, f"seqgen-{name}", points, version="3.1")
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+def shelf(tmp_path_factory: pytest.TempPathFactory, write_metadata) -> Iterator[Shelf]:
     """All broken plugins, installed beside the sound ones."""
-    made = Shelf(tmp_path_factory.mktemp("shelf"))
+    made = Shelf(tmp_path_factory.mktemp("shelf"), write_metadata)
     made.install("sound", HOOK, DOMAIN)
     for name, (hook, _) in ANNOUNCED.items():
         made.install(name, hook)

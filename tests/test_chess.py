@@ -296,14 +296,14 @@ def seqgen_domains():
 """
 
 
-def test_the_first_plugin_of_the_page_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
-    package, info = tmp_path / "seqgen_sixty", tmp_path / "seqgen_sixty-0.1.0.dist-info"
-    for folder in (package, info):
-        folder.mkdir()
+def test_the_first_plugin_of_the_page_keeps_the_contract(
+    tmp_path: Path, monkeypatch, write_metadata
+) -> None:
+    package = tmp_path / "seqgen_sixty"
+    package.mkdir()
     (package / "__init__.py").write_text(HOOK)
     (package / "domain.py").write_text(FIRST)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-sixty\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[seqgen]\nsixty = seqgen_sixty\n")
+    write_metadata(tmp_path, "seqgen-sixty", {"sixty": "seqgen_sixty"})
     monkeypatch.syspath_prepend(str(tmp_path))
     assert check_domain("sixty", tmp_path / "checks") > 20
     for name in ("seqgen_sixty", "seqgen_sixty.domain"):

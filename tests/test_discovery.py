@@ -57,7 +57,7 @@ BROKEN = {
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch):
+def install(tmp_path: Path, monkeypatch, write_metadata):
     """Return a function that makes an installed distribution with one entry point."""
     monkeypatch.syspath_prepend(str(tmp_path))
     made = []
@@ -66,12 +66,7 @@ def install(tmp_path: Path, monkeypatch):
         module = f"{name}_plugin"
         made.append(module)
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
-        info = tmp_path / f"seqgen_fake_{name}-2.5.dist-info"
-        info.mkdir()
-        metadata = f"Metadata-Version: 2.1\nName: seqgen-fake-{name}\nVersion: 2.5\n"
-        (info / "METADATA").write_text(metadata)
-        lines = [f"{point} = {module}" for point in points or (name,)]
-        (info / "entry_points.txt").write_text("\n".join(["[seqgen]", *lines]))
+        write_metadata(tmp_path, f"seqgen-fake-{name}", dict.fromkeys(points or (name,), module))
 
     yield make
     for module in made:

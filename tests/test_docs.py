@@ -176,7 +176,9 @@ def test_the_api_page_has_every_public_name() -> None:
     assert set(seqgen.__all__) - {"__version__"} <= set(shown)
 
 
-def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypatch) -> None:
+def test_the_plugin_of_the_tutorial_keeps_the_contract(
+    tmp_path: Path, monkeypatch, write_metadata
+) -> None:
     from seqgen.conformance import trackers
     from seqgen.conformance.subject import NothingToCheck, subject_of
     from seqgen.testing import PROMISES, check_domain
@@ -187,10 +189,7 @@ def test_the_plugin_of_the_tutorial_keeps_the_contract(tmp_path: Path, monkeypat
     package.mkdir()
     (package / "__init__.py").write_text(hook)
     (package / "domain.py").write_text(f"{codec}\n{domain}")
-    info = tmp_path / "seqgen_walk-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-walk\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[seqgen]\nwalk = seqgen_walk\n")
+    write_metadata(tmp_path, "seqgen-walk", {"walk": "seqgen_walk"})
     monkeypatch.syspath_prepend(str(tmp_path))
     # The kit has seventeen promises about what walks do not have, such as boundaries and dictation.
     assert check_domain("walk", tmp_path / "checks") == len(PROMISES) - 17

@@ -59,7 +59,7 @@ LISTENER = """
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch):
+def install(tmp_path: Path, monkeypatch, write_metadata):
     """Return a function that makes an installed distribution with one listener."""
     folder = tmp_path / "site"
     folder.mkdir()
@@ -71,11 +71,8 @@ def install(tmp_path: Path, monkeypatch):
             made.append(module)
             text = textwrap.dedent(code).replace("NAME", name).replace("HERE", here)
             (folder / f"{module}.py").write_text(text)
-        info = folder / f"seqgen_fake_{name}-2.5.dist-info"
-        info.mkdir()
-        metadata = f"Metadata-Version: 2.1\nName: seqgen-fake-{name}\nVersion: 2.5\n"
-        (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(f"[seqgen.events]\n{name} = {name}_plugin\n")
+        points = {name: f"{name}_plugin"}
+        write_metadata(folder, f"seqgen-fake-{name}", points, "seqgen.events")
         importlib.invalidate_caches()
         return folder
 
@@ -342,7 +339,9 @@ def test_an_unknown_listener_lists_the_known_and_suggests() -> None:
         load_listener("tensorbord")
 
 
-def test_the_listener_of_the_page_works(corpus, tmp_path: Path, monkeypatch) -> None:
+def test_the_listener_of_the_page_works(
+    corpus, tmp_path: Path, monkeypatch, write_metadata
+) -> None:
     code = dict(
         re.findall(r"`(seqgen_notes/\w+\.py)`.*?```python\n(.*?)```", PAGE.read_text(), re.S)
     )
@@ -350,11 +349,8 @@ def test_the_listener_of_the_page_works(corpus, tmp_path: Path, monkeypatch) -> 
     (tmp_path / "seqgen_notes").mkdir()
     for place, text in code.items():
         (tmp_path / place).write_text(text)
-    info = tmp_path / "seqgen_notes-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqgen-notes\nVersion: 0.1.0\n")
     assert '[project.entry-points."seqgen.events"]\nnotes = "seqgen_notes"\n' in PAGE.read_text()
-    (info / "entry_points.txt").write_text("[seqgen.events]\nnotes = seqgen_notes\n")
+    write_metadata(tmp_path, "seqgen-notes", {"notes": "seqgen_notes"}, "seqgen.events")
     monkeypatch.syspath_prepend(str(tmp_path))
     reports = trained(tmp_path / "run", corpus, "notes")
     lines = (tmp_path / "run" / "events" / "notes" / "losses.txt").read_text().splitlines()

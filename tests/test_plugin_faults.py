@@ -197,20 +197,23 @@ class Faulty(Domain):
 """
 
 
-def install(folder: Path, name: str, files: dict[str, str]) -> None:
-    """Make an installed distribution of a package."""
-    package = folder / f"seqgen_{name}"
-    package.mkdir()
-    for file, content in files.items():
-        (package / file).write_text(content)
-    info = folder / f"seqgen_{name}-3.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: seqgen-{name}\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text(f"[seqgen]\n{name} = seqgen_{name}\n")
+@pytest.fixture(scope="module")
+def install(write_metadata):
+    """Return a function that makes an installed distribution of a package."""
+
+    def make(folder: Path, name: str, files: dict[str, str]) -> None:
+        package = folder / f"seqgen_{name}"
+        package.mkdir()
+        for file, content in files.items():
+            (package / file).write_text(content)
+        points = {name: f"seqgen_{name}"}
+        write_metadata(folder, f"seqgen-{name}", points, version="3.1")
+
+    return make
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory):
+def faulty(tmp_path_factory, install):
     """A plugin that fails where `fail` is called for, with files, a corpus and a run."""
     folder = tmp_path_factory.mktemp("faulty")
     install(folder, "faulty", {"__init__.py": HOOK, "domain.py": DOMAIN})
@@ -381,7 +384,9 @@ def test_a_reader_that_ends_the_process_costs_its_file(how, reason, faulty, tmp_
         ("time.sleep(1e6)", "import had not ended after 2 seconds"),
     ],
 )
-def test_a_module_that_misbehaves_costs_only_its_plugin(code, problem, tmp_path: Path) -> None:
+def test_a_module_that_misbehaves_costs_only_its_plugin(
+    code, problem, tmp_path: Path, install
+) -> None:
     hook = HOOK.replace("faulty", "rude")
     install(tmp_path, "rude", {"__init__.py": f"import os, sys, time\n{hook}\n{code}"})
     start = "import seqgen.plugins.guard as guard; guard.IMPORT_SECONDS = 2.0"
@@ -431,7 +436,7 @@ def test_every_method_of_the_contract_has_its_rule() -> None:
         assert {name for name, _ in methods if name[0] != "_"} <= RULES.keys()
 
 
-def test_members_without_a_default_are_missed_at_once(tmp_path: Path, monkeypatch) -> None:
+def test_members_without_a_default_are_missed_at_once(tmp_path: Path, monkeypatch, install) -> None:
     code = "from seqgen.plugin import Domain\nclass Faulty(Domain): codecs, formats = {}, ()\n"
     install(tmp_path, "bare", {"__init__.py": HOOK.replace("faulty", "bare"), "domain.py": code})
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -4,6 +4,7 @@ import ast
 import json
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,24 +30,22 @@ def at(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
-def install(package: Path, name: str, monkeypatch) -> None:
-    """Do what an installer does, from the files of the package alone."""
-    import tomllib
+@pytest.fixture
+def install(monkeypatch, write_metadata):
+    """Return a function that does what an installer does, from the files of a package alone."""
 
-    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
-    info = package / f"seqgen_{name}-{project['version']}.dist-info"
-    info.mkdir()
-    metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    (info / "METADATA").write_text(metadata)
-    [(group, points)] = project["entry-points"].items()
-    lines = [f"{point} = {module}" for point, module in points.items()]
-    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]))
-    monkeypatch.syspath_prepend(str(package))
-    plugin_faults._announced.cache_clear()
+    def make(package: Path) -> None:
+        project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+        [(group, points)] = project["entry-points"].items()
+        write_metadata(package, project["name"], points, group, project["version"])
+        monkeypatch.syspath_prepend(str(package))
+        plugin_faults._announced.cache_clear()
+
+    return make
 
 
 @pytest.fixture
-def made(at: Path, monkeypatch, seqgen_command):
+def made(at: Path, install, seqgen_command):
     """Return a function that makes a package, examines its files and installs it."""
     names = []
 
@@ -61,7 +60,7 @@ def made(at: Path, monkeypatch, seqgen_command):
         for path in package.rglob("*.py"):
             ast.parse(path.read_text())
             assert "\n\n\n\n" not in path.read_text()
-        install(package, name, monkeypatch)
+        install(package)
         names.append(name)
         return package, err
 

@@ -180,8 +180,7 @@ class Codec(Protocol):
     Attributes
     ----------
     options_type : type
-        A frozen dataclass whose fields are bool, int, float, str or Literal of str. Every field
-        has a default and a one-sentence docstring.
+        A frozen dataclass of bool, int, float, str or Literal of str, with defaults and docstrings.
     options : object
         The instance of `options_type` that this codec was fitted with.
     vocab : sequence of str
@@ -189,24 +188,24 @@ class Codec(Protocol):
     feature_sizes : tuple of int
         Number of values of each of the K features: ``(16,)`` for one, the sixteenth of a bar.
     boundaries : sequence of int
-        Ids after which the model forgets everything, such as a paragraph or page token: the next
-        token is predicted from the zero state. They derive from options and state.
+        Ids after which the model forgets everything, such as a page token: the next token is
+        predicted from the zero state. They derive from options and state.
     temperature : float
         Default sampling temperature. For a codec without a tracker, training measures the default
         and tries none below this one.
     min_p : float
         Default min-p if training does not measure it.
     groups : sequence of int
-        Group number of each id, from 0 on; empty (the default) puts all ids in one group. The
-        model first chooses a group (note or rest?); temperature and filters then apply within it
-        (which note?).
+        Group number of each id; empty (the default) puts all in one. The model first chooses a
+        group (note or rest?); temperature and filters then apply within it (which note?).
     requests : mapping of str to Request
         What can be requested with ``--given NAME=VALUE``; a fitted codec may know its values. The
         method `tracker` reads the condition with `seqgen.conditions.requests.parse`.
     dictation : Dictation or None
         The symbols that are dictated, if this codec writes given text.
-    limited : bool
+    limited, idempotent : bool
         Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
+        Whether encoding a decoded piece gives its ids again; that of a vocoder may not.
     """
 
     options_type: ClassVar[type[Any]]
@@ -220,6 +219,7 @@ class Codec(Protocol):
     requests: Mapping[str, Request] = MappingProxyType({})
     dictation: Dictation | None = None
     limited: bool = False
+    idempotent: bool = True
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
@@ -232,8 +232,8 @@ class Codec(Protocol):
     def encode(self, piece: Piece) -> Ids:
         """Return the piece's ids ``(N,)``.
 
-        Decoding these ids and encoding the result gives the same ids again. The codec's
-        docstring says what encoding loses.
+        Decoding these ids and encoding the result gives the same ids again, unless the codec is
+        not `idempotent`. The codec's docstring says what encoding loses.
 
         Raises
         ------

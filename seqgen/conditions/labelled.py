@@ -65,7 +65,7 @@ class LabelledCodec(Codec):
         self.options, self.vocab = codec.options, (*codec.vocab, *tokens)
         self.temperature, self.min_p = codec.temperature, codec.min_p
         self.dictation = codec.dictation
-        self.limited = codec.limited
+        self.limited, self.idempotent = codec.limited, codec.idempotent
         extra = [max(codec.groups) + 1] * len(tokens) if codec.groups else []
         self.groups = (*codec.groups, *extra)
         self._count = len(codec.vocab)  # n

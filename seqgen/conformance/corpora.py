@@ -15,6 +15,7 @@ from seqgen.bounds import Within
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Label, Labelled
 from seqgen.conformance import trackers
+from seqgen.conformance.codecs import check_repeated
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, fitted, random_ids
 from seqgen.data.preparation import prepare
 from seqgen.errors import ConfigError, DataError
@@ -64,7 +65,8 @@ def works_with_other_options(subject: Subject, folder: Path) -> None:
         assert tuple(again.vocab) == tuple(codec.vocab), f"{what} another codec is rebuilt"
         for row in ids:
             repeated = codec.encode(codec.decode(row))
-            assert np.array_equal(repeated, row), f"{what} pieces are no longer the same"
+            is_same = np.array_equal(repeated, row) or not codec.idempotent
+            assert is_same, f"{what} pieces are no longer the same"
         for some in random_ids(codec):
             codec.decode(some)
     if not tried:
@@ -105,7 +107,7 @@ def works_with_labels(subject: Subject, folder: Path) -> None:
     ids = [labelled.encode(piece) for piece in pieces]
     for row, piece in zip(ids, subject.pieces, strict=False):
         np.testing.assert_array_equal(labelled.payload(row), codec.encode(piece))
-        np.testing.assert_array_equal(labelled.encode(labelled.decode(row))[1:], row[1:])
+        check_repeated(codec, labelled.encode(labelled.decode(row))[1:], row[1:])
         assert all(labelled.place(row, at) for at in (0, 1, len(row) - 1))
         assert labelled.units(row) == codec.units(row[1:])
     short = [row[:200] for row in ids]

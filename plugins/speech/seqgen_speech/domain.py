@@ -13,6 +13,7 @@ from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
+from seqgen_speech.codecs.codec2 import Codec2
 from seqgen_speech.codecs.mulaw import MulawCodec
 from seqgen_speech.demo import spoken_corpus
 from seqgen_speech.files.sound_reading import read_sound
@@ -25,7 +26,7 @@ from seqgen_speech.sound import Sound
 class Speech(Domain):
     """Reads and writes `Sound`."""
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec, "codec2": Codec2}
     read_options: ClassVar[type[Any]] = ReadOptions
     formats: ClassVar[tuple[str, ...]] = (*CODINGS, ".svg", ".png")
 

@@ -1,0 +1,280 @@
+"""What codecs of frames share: frames and texts as tokens, and the way back.
+
+Subclasses say what a frame is: how a sound becomes frames, and frames a sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.conditions.dictation import Dictation
+from seqgen.errors import DataError
+from seqgen.grammar import IndexedMasks
+from seqgen.plugin import Codec, Ids, check_fields
+from seqgen.unknown import Mended, Unknown, mend_text
+from seqgen_speech.codecs.frame_tokens import FrameTokens
+from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker
+from seqgen_speech.codecs.symbols import BLANK, Survey, said_in, spelled
+from seqgen_speech.sound import Samples, Sound, Times
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameOptions:
+    """Options of every codec of frames."""
+
+    text: Literal["auto", "none"] = "auto"
+    """Learn to say given text: auto does if recordings have texts."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+class FrameCodec(Codec):
+    """Sound as frames, each of which is a row of F whole numbers; a token for each number.
+
+    Lossy: only what frames say of the sound is kept, and of the text small letters, digits, pauses
+    and blanks. A sound that was made from frames has other frames when it is analysed again. In a
+    corpus with texts each symbol is followed by its frames (`seqgen.conditions.dictation`); the
+    frames of a sound whose text has no times are spread over it evenly, and training realigns them.
+
+    Features: those of `FrameTokens`, and with text those of the dictation.
+
+    Parameters
+    ----------
+    options : FrameOptions
+    learned : mapping
+        What `learn` returned.
+    survey : Survey
+
+    Attributes
+    ----------
+    names, sizes : sequence of F str, sequence of F int
+        The fields, and the number of values of each.
+    rate : int
+        Samples per second.
+    frames_per_second : float
+    has_silence : bool
+        Whether value 0 of the first field stands for a frame of silence, which is one token.
+    """
+
+    options_type: ClassVar[type[Any]]
+    idempotent = False
+    has_silence: ClassVar[bool] = True
+
+    def __init__(self, options: Any, learned: Mapping[str, Any], survey: Survey) -> None:
+        self.options, self.learned, self.survey = options, learned, survey
+        self.tokens = FrameTokens(self.names, self.sizes, self.has_silence)
+        alphabet = sorted(survey.most)
+        spoken = Dictation(
+            len(self.tokens.vocab),
+            alphabet,
+            [survey.most[symbol] for symbol in alphabet],
+            begins=self.tokens.begins,
+            ends=self.tokens.ends,
+            separator=BLANK if alphabet else "",
+            is_guess=survey.is_guess,
+        )
+        self.grammar = FrameGrammar(self.tokens, spoken)
+        self.dictation = spoken if alphabet else None
+        self.vocab = (*self.tokens.vocab, *spoken.tokens)
+        self.feature_sizes = (*self.tokens.feature_sizes, *spoken.feature_sizes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the F fields."""
+        raise NotImplementedError
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of values of each of the F fields."""
+        raise NotImplementedError
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        raise NotImplementedError
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames per second."""
+        return self.frame_rate(self.options)
+
+    @classmethod
+    def frame_rate(cls, options: Any) -> float:
+        """Return the frames per second of a codec with some options."""
+        raise NotImplementedError
+
+    @classmethod
+    def learn(cls, sounds: Iterable[Sound], options: Any) -> Mapping[str, Any]:
+        """Read all sounds once, and return what was learned, as plain JSON; nothing by default."""
+        for _ in sounds:
+            pass
+        return {}
+
+    def analysed(self, sound: Sound) -> Ids:
+        """Return the frames ``(T, F)`` of a sound at `rate`, which has a sample at least."""
+        raise NotImplementedError
+
+    def synthesised(self, frames: Ids) -> Samples:
+        """Return the samples ``(N,)`` of any frames ``(T, F)`` with values within `sizes`."""
+        raise NotImplementedError
+
+    @classmethod
+    def fit(cls, pieces: Iterable[Sound], options: Any) -> Self:
+        """Learn what frames are, and the symbols of all texts."""
+        survey, per_second = Survey(), cls.frame_rate(options)
+
+        def surveyed() -> Iterator[Sound]:
+            for sound in pieces:
+                if len(sound.samples):
+                    survey.add(sound, per_second, options.text != "none")
+                    yield sound
+
+        learned = cls.learn(surveyed(), options)
+        return cls(options, learned, survey)
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned of frames and texts."""
+        return {"learned": dict(self.learned), "survey": asdict(self.survey)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
+        """Rebuild the codec."""
+        return cls(options, state["learned"], Survey(**state["survey"]))
+
+    def encode(self, piece: Sound) -> Ids:
+        """Return the ids of all frames, and of the symbols of the text.
+
+        Raises
+        ------
+        DataError
+            If the sound has no sample or fewer frames than symbols, or if a symbol is unknown.
+        """
+        if not len(piece.samples):
+            raise DataError("it has no sample")
+        frames = self.analysed(piece.at(self.rate))
+        ids = self.tokens.spell(frames)
+        said = None if self.dictation is None else said_in(piece)
+        if self.dictation is None or said is None or not said.symbols:
+            return np.concatenate(ids)
+        counts = said.frames(len(frames), self.frames_per_second)
+        ends = np.cumsum(counts)
+        contents = [
+            np.concatenate([np.zeros(0, np.int64), *ids[end - count : end]])
+            for end, count in zip(ends.tolist(), counts.tolist(), strict=True)
+        ]
+        return self.dictation.spell(said.symbols, contents)
+
+    def decode(self, ids: Ids) -> Sound:
+        """Return the sound of any ids ``(N,)``, with the text of all symbols that were begun."""
+        frames = self.tokens.frames(ids)
+        samples = self.synthesised(frames) if len(frames) else np.zeros(0, np.float32)
+        times = () if self.dictation is None else self._times(ids, self.dictation)
+        text = "".join(symbol for symbol, _, _ in times).strip()
+        return Sound(samples, self.rate, text, times)
+
+    def _times(self, ids: Ids, dictation: Dictation) -> Times:
+        """Return the symbols that ids begin, each with its seconds; a blank has none."""
+        followed = dictation.follow(ids)
+        of = followed.places[1:][self.tokens.completes(ids)]  # symbol of each frame
+        counts = np.bincount(of, minlength=len(followed.begun))[: len(followed.begun)]
+        ends = (np.cumsum(counts) / self.frames_per_second).tolist()
+        symbols = (dictation.alphabet[number] for number in followed.begun)
+        return tuple(zip(symbols, [0.0, *ends], ends, strict=False))
+
+    def features(self, ids: Ids) -> NDArray[np.int64]:
+        """Return the features ``(N + 1, K)``."""
+        rows = self.tokens.features(ids)
+        if self.dictation is None:
+            return rows
+        return np.concatenate([rows, self.dictation.follow(ids).features], axis=1)
+
+    def masks(self, ids: Ids) -> IndexedMasks:
+        """Return which ids may come at every position ``(N + 1,)``.
+
+        The fields of a frame come in order. Every symbol but a blank gets a frame.
+        """
+        return self.grammar.masks(ids)
+
+    def tracker(self, condition: Any = None) -> FrameTracker:
+        """Return the tracker of one piece.
+
+        Parameters
+        ----------
+        condition : str or Sound, optional
+            The text to be said, or a sound with the text. It follows that of a prompt, and the
+            piece ends after it.
+
+        Raises
+        ------
+        DataError
+            If this codec has no texts, or lacks a symbol of the text.
+        """
+        return FrameTracker(self.grammar, None if condition is None else self._request(condition))
+
+    def _request(self, condition: str | Sound) -> list[int]:
+        """Return the tokens that announce the words of a given text."""
+        if self.dictation is None:
+            raise DataError(
+                "this model speaks freely and cannot say a given text: it was trained without "
+                "texts; train it on recordings with texts, and without the codec option text=none"
+            )
+        return self.dictation.request(spelled(_text_of(condition)))
+
+    def mend_prompt(self, piece: Sound, unknown: Unknown) -> Mended:
+        """Return a sound whose text has known symbols only.
+
+        Raises
+        ------
+        DataError
+            If the sound has no sample.
+        """
+        mended = self.mend_condition(piece.text, unknown)
+        if not mended.changes:
+            self.encode(piece)
+            return Mended(piece)
+        alone = Sound(piece.samples, piece.rate, spelled(mended.piece))
+        self.encode(alone)
+        return Mended(alone, mended.changes)
+
+    def mend_condition(self, condition: str | Sound, unknown: Unknown) -> Mended:
+        """Return the text to be said, with symbols of the corpus only."""
+        if self.dictation is None:
+            return Mended(condition)
+        return mend_text(spelled(_text_of(condition)), self.dictation.alphabet, unknown)
+
+    def most_tokens(self, condition: Any) -> int:
+        """Return the most tokens of a given text, or of the longest sound of the corpus."""
+        if condition is None or self.dictation is None:
+            return self.tokens.fields * self.survey.frames + 3 * self.survey.symbols
+        return self.dictation.most_tokens(self._request(condition), self.tokens.fields)
+
+    def continuation(self, ids: Ids, start: int) -> Ids:
+        """Return the rest from the next whole frame on, after the symbols that are not left."""
+        if start and self.tokens.features(ids[:start])[-1, 0]:
+            rest = np.append(self.tokens.completes(ids[start:]), True)
+            start = min(start + int(np.argmax(rest)) + 1, len(ids))
+        return self.grammar.dictation.continuation(ids, start)
+
+    def place(self, ids: Ids, position: int) -> str:
+        """Return a position in seconds."""
+        frames = int(self.tokens.completes(ids[:position]).sum())
+        return f"second {frames / self.frames_per_second:.3f}"
+
+    def units(self, ids: Ids) -> dict[str, float]:
+        """Return the numbers of tokens, frames and seconds."""
+        frames = float(self.tokens.completes(ids).sum())
+        return {
+            "tokens": float(len(ids)),
+            "frames": frames,
+            "seconds": frames / self.frames_per_second,
+        }
+
+
+def _text_of(condition: str | Sound) -> str:
+    return condition.text if isinstance(condition, Sound) else str(condition)

@@ -1,0 +1,239 @@
+"""Frames as tokens, texts over frames, and the codec of Codec 2."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqgen_speech.codecs import codec2_library
+from seqgen_speech.codecs.codec2 import MODES, Codec2, Codec2Options
+from seqgen_speech.codecs.frame_codec import FrameCodec, FrameOptions
+from seqgen_speech.codecs.frame_tokens import FrameTokens
+from seqgen_speech.codecs.symbols import Said, spelled
+from seqgen_speech.sound import Sound
+
+from seqgen.errors import DataError, PluginError
+from seqgen.grammar import unpacked
+
+needs_codec2 = pytest.mark.skipif(
+    importlib.util.find_spec("pycodec2") is None, reason="pycodec2 is not installed"
+)
+
+SIZES = (4, 3, 5)
+TOKENS = FrameTokens(("loudness", "pitch", "shape"), SIZES, True)
+
+
+class Levels(FrameCodec):
+    """A toy: 100 frames a second, whose fields are the first samples in steps of a tenth."""
+
+    options_type = FrameOptions
+    names, sizes, rate = ("loudness", "pitch", "shape"), SIZES, 1_000
+
+    @classmethod
+    def frame_rate(cls, options):
+        return 100.0
+
+    def analysed(self, sound):
+        count = -(-len(sound.samples) // 10)
+        padded = np.pad(sound.samples, (0, 10 * count - len(sound.samples)))
+        fields = np.round(10 * padded.reshape(count, 10)[:, :3]).astype(np.int64)
+        fields[fields[:, 0] == 0] = 0
+        return fields
+
+    def synthesised(self, frames):
+        samples = np.zeros((len(frames), 10), np.float32)
+        samples[:, :3] = frames / 10
+        return samples.ravel()
+
+
+def levels(count: int, text: str = "", seed: int = 0) -> Sound:
+    rng = np.random.default_rng(seed)
+    frames = np.stack([rng.integers(0, size, count) for size in SIZES], 1)
+    frames[frames[:, 0] == 0] = 0
+    return Sound(Levels.synthesised(None, frames), 1_000, text)
+
+
+def voice(seconds: float = 0.6, rate: int = 8_000) -> Sound:
+    """Return a buzz that begins after 0.2 seconds."""
+    time = np.arange(round(seconds * rate)) / rate
+    buzz = sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 20))
+    return Sound((0.3 * buzz * (time > 0.2)).astype(np.float32).clip(-1, 1), rate)
+
+
+@given(st.lists(st.integers(0, len(TOKENS.vocab) + 1), max_size=60))
+def test_any_ids_are_frames_that_keep_their_ids(ids: list[int]) -> None:
+    frames = TOKENS.frames(np.array(ids, np.int64))
+    assert ((frames >= 0) & (frames < SIZES)).all()
+    again = np.concatenate([np.zeros(0, np.int64), *TOKENS.spell(frames)])
+    np.testing.assert_array_equal(
+        TOKENS.frames(again), np.where(frames[:, :1] == 0, 0, frames) if len(frames) else frames
+    )
+
+
+def test_a_frame_of_silence_is_one_token() -> None:
+    frames = np.array([[2, 1, 4], [0, 0, 0], [1, 2, 0]])
+    spelled_frames = [row.tolist() for row in TOKENS.spell(frames)]
+    assert spelled_frames == [[2, 5, 11], [0], [1, 6, 7]]
+    assert [TOKENS.vocab[token] for token in spelled_frames[0]] == [
+        "loudness 2",
+        "pitch 1",
+        "shape 4",
+    ]
+    np.testing.assert_array_equal(TOKENS.frames(np.array([2, 5, 11, 0, 1, 6, 7])), frames)
+
+
+def test_features_are_the_field_the_frame_and_the_frame_before() -> None:
+    rows = TOKENS.features(np.array([2, 5, 11, 3, 6]))
+    assert rows.tolist() == [
+        [0, 0, 0, 0],
+        [1, 3, 0, 0],
+        [2, 3, 2, 0],
+        [0, 0, 0, 3],
+        [1, 4, 0, 6],
+        [2, 4, 3, 12],
+    ]
+    assert (rows < TOKENS.feature_sizes).all()
+
+
+@given(st.text("ab ,", max_size=30), st.integers(0, 60), st.booleans(), st.integers(0, 9))
+def test_every_symbol_but_a_blank_has_a_frame(text, count, has_times, seed) -> None:
+    begins = np.sort(np.random.default_rng(seed).uniform(-1, 3, len(text))) if has_times else None
+    said = Said(tuple(spelled(text)), None if begins is None else begins[: len(spelled(text))])
+    if not said.symbols:
+        return
+    voiced = np.array([symbol != " " for symbol in said.symbols])
+    if count < voiced.sum():
+        with pytest.raises(DataError, match="symbols of its text"):
+            said.frames(count, 25.0)
+        return
+    frames = said.frames(count, 25.0)
+    assert frames.sum() == count
+    assert (frames[voiced] > 0).all() and not frames[~voiced].any()
+
+
+def test_frames_follow_known_times() -> None:
+    said = Said(("a", " ", "b", "c"), np.array([0.1, 0.5, 0.5, 0.9]))
+    assert said.frames(12, 10.0).tolist() == [5, 0, 4, 3]
+
+
+def test_texts_are_small_letters_pauses_and_single_blanks() -> None:
+    assert spelled('  "Don\'t\tgo (home),\nANNA: 7%!" ') == "dont go home, anna: 7!"
+
+
+def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
+    pieces = [levels(40, "ab ba", seed) for seed in range(3)]
+    codec = Levels.fit([*pieces, levels(3, "much too long")], FrameOptions())
+    assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
+    ids = codec.encode(pieces[0])
+    again = codec.decode(ids)
+    assert again.text == "ab ba"
+    np.testing.assert_array_equal(again.samples, pieces[0].samples)
+    tracker, rng, written = codec.tracker("Ba, b"[:2]), np.random.default_rng(1), []
+    while True:
+        token = tracker.forced()
+        token = rng.choice(np.flatnonzero(tracker.allowed())) if token is None else token
+        if token == len(codec.vocab):
+            break
+        tracker.push(int(token))
+        written.append(int(token))
+    assert codec.decode(np.array(written)).text == "ba"
+    assert len(written) <= codec.most_tokens("ba")
+    with pytest.raises(DataError, match="does not know the symbol 'x'"):
+        codec.tracker("axe")
+
+
+def test_recordings_without_texts_have_no_symbols() -> None:
+    for codec in (
+        Levels.fit([levels(20)], FrameOptions()),
+        Levels.fit([levels(20, "ab")], FrameOptions(text="none")),
+    ):
+        assert codec.dictation is None and codec.vocab == TOKENS.vocab
+        ids = codec.encode(levels(20, "ab"))
+        assert (ids < len(TOKENS.vocab)).all()
+        masks = unpacked(codec.masks(ids)[:], len(codec.vocab) + 1)
+        tracker = codec.tracker()
+        for position, token in enumerate(ids.tolist()):
+            np.testing.assert_array_equal(tracker.allowed(), masks[position])
+            assert masks[position, token]
+            tracker.push(token)
+        assert masks[-1, -1] and not masks[0, -1]
+        with pytest.raises(DataError, match="speaks freely"):
+            codec.tracker("ab")
+
+
+def test_a_rest_begins_with_a_whole_frame() -> None:
+    codec = Levels.fit([levels(20)], FrameOptions())
+    ids = codec.encode(levels(20, seed=4))
+    frames = codec.tokens.frames(ids)
+    for start in range(len(ids) + 1):
+        before = int(codec.tokens.completes(ids[:start]).sum())
+        is_inside = codec.tokens.features(ids[:start])[-1, 0] > 0
+        rest = codec.tokens.frames(codec.continuation(ids, start))
+        np.testing.assert_array_equal(rest, frames[before + is_inside :])
+
+
+@needs_codec2
+@pytest.mark.parametrize("mode", MODES)
+def test_fields_of_codec2_become_the_same_bits(mode: str, monkeypatch) -> None:
+    seen = {}
+
+    def encoded(number, samples):
+        seen["rows"] = codec2_library.encoded(number, samples)
+        return seen["rows"]
+
+    def decoded(number, rows, size):
+        seen["again"] = rows
+        return codec2_library.decoded(number, rows, size)
+
+    monkeypatch.setattr("seqgen_speech.codecs.codec2.encoded", encoded)
+    monkeypatch.setattr("seqgen_speech.codecs.codec2.decoded", decoded)
+    codec = Codec2.fit([], Codec2Options(mode=mode))
+    frames = codec.analysed(voice())
+    codec.synthesised(frames)
+    loud = frames[:, 0] > 0
+    assert loud.any()
+    np.testing.assert_array_equal(seen["again"][loud], seen["rows"][1:][loud])
+
+
+@needs_codec2
+@pytest.mark.parametrize("mode", MODES)
+def test_codec2_decodes_the_same_whatever_came_before(mode: str) -> None:
+    codec = Codec2.fit([], Codec2Options(mode=mode))
+    random = np.random.default_rng(5).integers(0, len(codec.vocab), 400)
+    first = codec.decode(random).samples
+    codec.decode(random[:90])
+    np.testing.assert_array_equal(codec.decode(random).samples, first)
+    assert np.isfinite(first).all() and np.abs(first).max() <= 1
+
+
+@needs_codec2
+@pytest.mark.parametrize("mode", MODES)
+def test_copies_of_codec2_keep_time_and_level(mode: str) -> None:
+    codec, sound = Codec2.fit([], Codec2Options(mode=mode)), voice()
+    copy = codec.decode(codec.encode(sound)).samples
+    assert len(copy) == len(sound.samples)
+    power = [
+        np.add.reduceat(each**2, np.arange(0, len(copy), 80)) for each in (sound.samples, copy)
+    ]
+    loud = [np.flatnonzero(each > 0.05 * each.max()) for each in power]
+    assert abs(loud[0][0] - loud[1][0]) <= 2
+    assert abs(10 * np.log10(power[0].sum() / power[1].sum())) < 4
+
+
+@needs_codec2
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 1103), max_size=40))
+def test_codec2_decodes_anything(ids: list[int]) -> None:
+    codec = Codec2.fit([], Codec2Options())
+    sound = codec.decode(np.array(ids, np.int64))
+    assert np.isfinite(sound.samples).all() and np.abs(sound.samples).max(initial=0) <= 1
+
+
+def test_without_its_library_codec2_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setattr(codec2_library, "find_spec", lambda name: None)
+    codec = Codec2.fit([], Codec2Options())
+    with pytest.raises(PluginError, match=r"seqgen-speech\[codec2\]"):
+        codec.encode(voice())

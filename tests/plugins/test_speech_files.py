@@ -313,3 +313,9 @@ def test_silence_alone_stays_as_it_is(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", np.zeros(100))
     [still] = Speech().read(path, ReadOptions(trim=40, loudness=-20))
     assert (still.samples == 0).all() and len(still.samples) == 100
+
+
+def test_resampling_is_bounded() -> None:
+    sound = Sound(np.zeros(3_000_000, np.float32), 1000)
+    with pytest.raises(DataError, match="48,000,000 samples at 16,000 Hz"):
+        sound.at(16_000)

@@ -48,7 +48,7 @@ def cleaned(sound: Sound, options: ReadOptions) -> Sound:
 
 def _trimmed(sound: Sound, depth: float) -> Sound:
     """Cut what is `depth` decibels below the loudest frame at both ends."""
-    power, size = _powers(sound)
+    power, size = powers(sound)
     loud = np.flatnonzero(power >= power.max() * 10 ** (-depth / 10))
     first, last = max(int(loud[0]) - MARGIN, 0), int(loud[-1]) + 1 + MARGIN
     return sound.part(first * size, last * size)
@@ -56,7 +56,7 @@ def _trimmed(sound: Sound, depth: float) -> Sound:
 
 def _even(sound: Sound, loudness: float) -> Sound:
     """Set the mean level of the frames that are speech; a silent sound stays as it is."""
-    power, _ = _powers(sound)
+    power, _ = powers(sound)
     loudest = float(power.max())
     if not loudest:
         return sound
@@ -65,7 +65,7 @@ def _even(sound: Sound, loudness: float) -> Sound:
     return replace(sound, samples=(sound.samples * np.float32(gain)).clip(-1, 1))
 
 
-def _powers(sound: Sound) -> tuple[NDArray[np.float64], int]:
+def powers(sound: Sound) -> tuple[NDArray[np.float64], int]:
     """Return the mean square ``(F,)`` of each frame of a sound, and the samples of a frame."""
     size = max(sound.rate // FRAMES, 1)
     starts = np.arange(0, len(sound.samples), size)

@@ -26,6 +26,9 @@ from seqgen_speech.sound import Times
 #: Sentences in all, and their samples per second.
 SENTENCES, RATE = 1_800, 16_000
 
+#: Seconds after which the synthesiser is stopped; it needs some ten.
+LONGEST = 600
+
 #: Voices that speak alike every time; in others, such as f2, noise of breath differs. All have one
 #: accent, so that the phonemes of a text do not depend on the voice.
 VOICES = (
@@ -81,7 +84,14 @@ def spoken_corpus(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         # A fresh process speaks alike every time, and a crash of the synthesiser ends only that.
         command = [sys.executable, "-m", "seqgen_speech.demo", str(folder), str(SENTENCES)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=LONGEST
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PluginError(
+                f"the demo cannot be made: eSpeak NG took more than {LONGEST} seconds"
+            ) from error
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
             raise PluginError(f"the demo cannot be made: {reason[0]}")

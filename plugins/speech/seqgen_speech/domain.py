@@ -84,6 +84,15 @@ class Speech(Domain):
         """Return waveform and spectrogram with the text, and the sound as WAV."""
         return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
 
+    def metrics(
+        self, generated: Sequence[Sound], reference: Iterable[Sound]
+    ) -> Mapping[str, Metric]:
+        """Measure durations, silence, syllables and pitch."""
+        # Needed for comparisons only.
+        from seqgen_speech.measures.metrics import measure
+
+        return measure(generated, reference)
+
     def measure_probes(
         self, probes: Sequence[str], written: Sequence[Sound], reference: Iterable[Sound]
     ) -> Mapping[str, Metric]:

@@ -58,9 +58,21 @@ class Sound:
         return len(self.samples) / self.rate
 
     def at(self, rate: int) -> Sound:
-        """Return the sound with another number of samples per second, by soxr's HQ quality."""
+        """Return the sound with another number of samples per second, by soxr's HQ quality.
+
+        Raises
+        ------
+        DataError
+            If it then had more than `MOST_SAMPLES` samples.
+        """
         if rate == self.rate:
             return self
+        count = len(self.samples) * rate // self.rate
+        if count > MOST_SAMPLES:
+            raise DataError(
+                f"it has {count:,} samples at {rate:,} Hz; at most {MOST_SAMPLES:,} are used, so "
+                f"cut it into shorter files"
+            )
         # Needed only if rates differ.
         import soxr
 

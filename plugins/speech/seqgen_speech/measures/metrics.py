@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 
+import numpy as np
+
 from seqgen.plugin import Metric
+from seqgen_speech.cleaning import SPEECH, powers
 from seqgen_speech.measures.words import Recogniser, shares_recognised, spoken
 from seqgen_speech.sound import Sound
+
+#: Decibels between a syllable's middle and the dips beside it, and below the loudest 10 ms (de Jong
+#: and Wempe, 2009), and 10 ms frames whose levels are averaged.
+DIP, AUDIBLE, SMOOTH = 2.0, 25.0, 5
+
+
+def measure(generated: Sequence[Sound], reference: Iterable[Sound]) -> dict[str, Metric]:
+    """Return all measures of new and reference sounds, by name."""
+    reference = list(reference)
+    return {
+        name: Metric(
+            unit,
+            np.array([of(sound) for sound in generated], np.float64),
+            np.array([of(sound) for sound in reference], np.float64),
+        )
+        for name, (unit, of) in MEASURES.items()
+    }
 
 
 def measure_texts(
@@ -35,3 +55,47 @@ def measure_texts(
             "", new, shares_recognised(recogniser, sounds, said)
         )
     }
+
+
+def duration(sound: Sound) -> float:
+    """Return the seconds of a sound."""
+    return sound.seconds
+
+
+def share_of_silence(sound: Sound) -> float:
+    """Return the share of 10 ms frames that are 40 dB below the loudest; NaN if all is silent."""
+    if not sound.samples.any():
+        return np.nan
+    power, _ = powers(sound)
+    return float(np.mean(power < power.max() * 10 ** (-SPEECH / 10)))
+
+
+def syllable_rate(sound: Sound) -> float:
+    """Return the syllables per second: peaks of the level with dips beside them; NaN if silent."""
+    if not sound.samples.any():
+        return np.nan
+    power, _ = powers(sound)
+    power = np.convolve(power, np.ones(SMOOTH) / SMOOTH, "same")
+    level = 10 * np.log10(power / power.max() + 1e-12)
+    count, low, high = 0, -np.inf, -np.inf
+    # A peak counts once the level has fallen; the next one needs a rise from the dip after it.
+    rising = True
+    for value in [*level.tolist(), -np.inf]:
+        if rising:
+            high = max(high, value)
+            if value < high - DIP:
+                count += high > -AUDIBLE
+                rising, low = False, value
+        else:
+            low = min(low, value)
+            if value > low + DIP:
+                rising, high = True, value
+    return count / sound.seconds
+
+
+#: Unit and function of each measure.
+MEASURES: dict[str, tuple[str, Callable[[Sound], float]]] = {
+    "duration": ("seconds", duration),
+    "silence": ("", share_of_silence),
+    "syllables per second": ("", syllable_rate),
+}

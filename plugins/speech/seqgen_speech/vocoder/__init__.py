@@ -1,0 +1,1 @@
+"""A vocoder: sound as pitch and spectral envelopes, frame by frame, and back."""

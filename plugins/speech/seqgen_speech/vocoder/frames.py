@@ -1,0 +1,36 @@
+"""Frames: where they lie in a sound, and the samples around them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Lowest and highest pitch in Hz.
+LOWEST, HIGHEST = 55.0, 500.0
+
+Array = NDArray[np.float64]
+
+
+def count_frames(samples: int, hop: float) -> int:
+    """Return how many frames of `hop` samples cover a number of samples; 1 at least."""
+    return max(int(np.ceil(samples / hop)), 1)
+
+
+def around(samples: Array, hop: float, frames: range, size: int) -> Array:
+    """Return the samples around the middle of each of F frames ``(F, size)``.
+
+    Parameters
+    ----------
+    samples : float64 array (N,)
+    hop : float
+        Samples per frame.
+    frames : range
+        Which frames, from 0 on.
+    size : int
+        How many samples; beyond both ends of the sound they are 0.
+    """
+    middles = np.round((np.arange(frames.start, frames.stop) + 0.5) * hop).astype(np.int64)
+    places = middles[:, None] + np.arange(size) - size // 2  # (F, size)
+    padded = np.append(samples, 0.0)
+    found: Array = padded[np.where((places < 0) | (places > len(samples)), len(samples), places)]
+    return found

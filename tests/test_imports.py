@@ -63,7 +63,8 @@ PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "seqgen_speech": {
         "files": set(),
-        "codecs": set(),
+        "vocoder": set(),
+        "codecs": {"vocoder"},
         "measures": {"codecs"},
         "render": {"files"},
     },

@@ -32,12 +32,12 @@ LONGEST = 600
 #: Voices that speak alike every time; in others, such as f2, noise of breath differs. All have one
 #: accent, so that the phonemes of a text do not depend on the voice.
 VOICES = (
-    Voice("ada", "en-us+f1", 165, 55),
-    Voice("ben", "en-us+m3", 160, 40),
-    Voice("cleo", "en-us+f4", 175, 60),
+    Voice("ada", "en-us+f5", 150, 55),
+    Voice("ben", "en-us+m6", 150, 40),
+    Voice("cleo", "en-us+anika", 150, 60),
     Voice("dan", "en-us+m1", 150, 35),
-    Voice("eve", "en-us+linda", 165, 50),
-    Voice("finn", "en-us+m5", 170, 45),
+    Voice("eve", "en-us+Michelle", 150, 50),
+    Voice("finn", "en-us+m5", 160, 45),
 )
 
 #: Forms of sentences. A word in capitals stands for one of `WORDS`.

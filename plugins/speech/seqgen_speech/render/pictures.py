@@ -1,15 +1,17 @@
-"""A sound as a picture: its waveform over its spectrogram, as SVG or PNG."""
+"""A sound as a picture: its waveform over its spectrogram over its words, as SVG or PNG."""
 
 from __future__ import annotations
 
 import base64
 import struct
 import zlib
+from collections.abc import Iterator
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_speech.letters import has_letters, words_of
 from seqgen_speech.sound import Sound
 
 #: Pixels of a picture: most columns, and heights of the waveform and the spectrogram.
@@ -21,8 +23,8 @@ FRAME, HOP = 0.025, 0.002
 #: Highest frequency that is shown, in Hz, and decibels below the loudest point that are still grey.
 HIGHEST, DEPTH = 8_000, 65
 
-#: Room on the left for labels, and below for seconds and the text.
-LEFT, BELOW = 44, 22
+#: Room on the left for labels, and below for each of seconds, words and text; the size of words.
+LEFT, BELOW, WORD = 44, 22, 14
 
 Grey = NDArray[np.uint8]
 
@@ -56,7 +58,9 @@ def waveform(sound: Sound) -> NDArray[np.float32]:
 
 
 def svg(sound: Sound) -> str:
-    """Return waveform and spectrogram as SVG, with seconds, frequencies and the text.
+    """Return waveform and spectrogram as SVG, with seconds, frequencies, words and the text.
+
+    Words are at their times if these are known, in letters or phonemes.
 
     The root element says where time begins and ends (``data-x0``, ``data-x1``, ``data-seconds``).
     """
@@ -66,16 +70,20 @@ def svg(sound: Sound) -> str:
     outline = [*zip(x, y[:, 1], strict=True), *zip(x[::-1], y[::-1, 0], strict=True)]
     path = "L".join(f"{a:.1f} {b:.1f}" for a, b in outline)
     image = base64.b64encode(png_of(spectrogram(sound))).decode()
-    width, height = LEFT + COLUMNS, WAVE + SPECTRUM + BELOW * (2 if sound.text else 1)
+    width, height = LEFT + COLUMNS, WAVE + SPECTRUM + BELOW
     marks = [
-        _mark(LEFT + COLUMNS * second / seconds, WAVE + SPECTRUM + 16, f"{second:g} s", "middle")
+        _mark(LEFT + COLUMNS * second / seconds, height - 6, f"{second:g} s", "middle")
         for second in _ticks(seconds)
     ]
     highest = min(HIGHEST, sound.rate / 2)
     for share in (0.0, 0.5, 1.0):
         name = f"{highest * share / 1000:g} kHz"
         marks.append(_mark(LEFT - 4, WAVE + 10 + (SPECTRUM - 10) * (1 - share), name, "end"))
-    if sound.text:
+    if sound.times:
+        height += BELOW
+        marks += _words(sound, height)
+    if sound.text and not has_letters(sound):
+        height += BELOW
         marks.append(_mark(LEFT, height - 5, sound.text, "start", 15))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
@@ -111,6 +119,21 @@ def png_of(grey: Grey) -> bytes:
     )
 
 
+def _words(sound: Sound, bottom: int) -> Iterator[str]:
+    """Yield the marks of words at their times, in a row that ends at a height in pixels.
+
+    A word that is wider than its time is squeezed.
+    """
+    pixels = COLUMNS / max(sound.seconds, 1e-9)
+    for word, begin, end in words_of(sound.times):
+        x, room = LEFT + begin * pixels, (end - begin) * pixels - 2
+        squeezed = f' textLength="{room:.1f}" lengthAdjust="spacingAndGlyphs"'
+        yield f'<path d="M{x:.1f} {WAVE}V{bottom}" stroke="#d55e00" stroke-opacity=".4"/>'
+        if room > 1:
+            more = squeezed if len(word) * 0.6 * WORD > room else ""
+            yield _mark(x + 2, bottom - 5, word, "start", WORD, more)
+
+
 def _ticks(seconds: float) -> NDArray[np.float64]:
     """Return the round numbers of seconds that are named: at most 12."""
     steps = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200])
@@ -118,8 +141,8 @@ def _ticks(seconds: float) -> NDArray[np.float64]:
     return np.asarray(np.arange(step, 0.98 * seconds, step).round(6))
 
 
-def _mark(x: float, y: float, text: str, anchor: str, size: int = 11) -> str:
+def _mark(x: float, y: float, text: str, anchor: str, size: int = 11, more: str = "") -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">'
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{more}>'
         f"{escape(text)}</text>"
     )

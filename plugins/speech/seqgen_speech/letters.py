@@ -1,0 +1,40 @@
+"""Letters and words of what is said."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from seqgen_speech.sound import GAP, PAUSES, Sound, Times
+
+
+def words_of(times: Times) -> list[tuple[str, float, float]]:
+    """Return the words of symbols with times, each with its begin and end; no gaps and pauses."""
+    words: list[tuple[str, float, float]] = []
+    is_open = False
+    for symbol, begin, end in times:
+        if symbol == GAP or symbol in PAUSES:
+            is_open = False
+        elif is_open:
+            words[-1] = words[-1][0] + symbol, words[-1][1], end
+        else:
+            words.append((symbol, begin, end))
+            is_open = True
+    return words
+
+
+def sounded(symbols: Iterable[str]) -> str:
+    """Return symbols, or the letters of a text, without gaps and pauses."""
+    return "".join(symbol for symbol in symbols if symbol != GAP and symbol not in PAUSES)
+
+
+def has_letters(sound: Sound) -> bool:
+    """Return whether the symbols with times are the letters of the text."""
+    return sounded(symbol for symbol, *_ in sound.times) == sounded(letters_of(sound.text))
+
+
+def letters_of(text: str) -> str:
+    """Return a text in small letters, digits, pauses and single gaps, without other signs."""
+    small = unicodedata.normalize("NFC", text).lower()
+    kept = (sign if sign.isalnum() or sign in PAUSES else GAP * sign.isspace() for sign in small)
+    return " ".join("".join(kept).split())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from seqgen_speech.codecs import codec2_library
 from seqgen_speech.codecs.codec2 import MODES, Codec2, Codec2Options
 from seqgen_speech.codecs.frame_codec import FrameCodec, FrameOptions
 from seqgen_speech.codecs.frame_tokens import FrameTokens
-from seqgen_speech.codecs.symbols import Said, spelled
+from seqgen_speech.codecs.symbols import Said
+from seqgen_speech.espeak import _library
+from seqgen_speech.letters import letters_of
 from seqgen_speech.sound import Sound
 
 from seqgen.errors import DataError, PluginError
@@ -20,6 +24,10 @@ from seqgen.grammar import unpacked
 
 needs_codec2 = pytest.mark.skipif(
     importlib.util.find_spec("pycodec2") is None, reason="pycodec2 is not installed"
+)
+
+needs_espeak = pytest.mark.skipif(
+    importlib.util.find_spec("espeakng_loader") is None, reason="espeakng-loader is not installed"
 )
 
 SIZES = (4, 3, 5)
@@ -101,7 +109,9 @@ def test_features_are_the_field_the_frame_and_the_frame_before() -> None:
 @given(st.text("ab ,", max_size=30), st.integers(0, 60), st.booleans(), st.integers(0, 9))
 def test_every_symbol_but_a_blank_has_a_frame(text, count, has_times, seed) -> None:
     begins = np.sort(np.random.default_rng(seed).uniform(-1, 3, len(text))) if has_times else None
-    said = Said(tuple(spelled(text)), None if begins is None else begins[: len(spelled(text))])
+    said = Said(
+        tuple(letters_of(text)), None if begins is None else begins[: len(letters_of(text))]
+    )
     if not said.symbols:
         return
     voiced = np.array([symbol != " " for symbol in said.symbols])
@@ -120,12 +130,12 @@ def test_frames_follow_known_times() -> None:
 
 
 def test_texts_are_small_letters_pauses_and_single_blanks() -> None:
-    assert spelled('  "Don\'t\tgo (home),\nANNA: 7%!" ') == "dont go home, anna: 7!"
+    assert letters_of('  "Don\'t\tgo (home),\nANNA: 7%!" ') == "dont go home, anna: 7!"
 
 
 def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
     pieces = [levels(40, "ab ba", seed) for seed in range(3)]
-    codec = Levels.fit([*pieces, levels(3, "much too long")], FrameOptions())
+    codec = Levels.fit([*pieces, levels(3, "much too long")], FrameOptions(text="letters"))
     assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
     ids = codec.encode(pieces[0])
     again = codec.decode(ids)
@@ -143,6 +153,64 @@ def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
     assert len(written) <= codec.most_tokens("ba")
     with pytest.raises(DataError, match="does not know the symbol 'x'"):
         codec.tracker("axe")
+
+
+def timed(symbols: str, seconds: float = 0.4) -> Sound:
+    """Return a sound whose symbols, divided by blanks, take equal parts; "_" is the gap."""
+    names = [" " if each == "_" else each for each in symbols.split()]
+    edges = np.linspace(0, seconds, len(names) + 1).tolist()
+    return replace(levels(40), times=tuple(zip(names, edges, edges[1:], strict=False)))
+
+
+def test_phonemes_with_times_are_symbols() -> None:
+    sound = replace(timed("h ˈaɪ _ ð ɛ ."), text="Hi there")
+    codec = Levels.fit([sound], FrameOptions(text="phonemes"))
+    assert codec.dictation is not None and not codec.dictation.is_guess
+    assert codec.dictation.alphabet == (" ", ".", "h", "ð", "ɛ", "ˈaɪ")
+    again = codec.decode(codec.encode(sound))
+    assert [symbol for symbol, *_ in again.times] == ["h", "ˈaɪ", " ", "ð", "ɛ", "."]
+    # Phonemes do not say how people write. The frames of a gap are those of the phoneme before.
+    assert again.text == ""
+    np.testing.assert_allclose(
+        [end for *_, end in again.times], [0.07, 0.2, 0.2, 0.27, 0.33, 0.4], atol=1e-9
+    )
+    np.testing.assert_array_equal(codec.encode(again), codec.encode(sound))
+    # Letters cannot use them.
+    letters = Levels.fit([sound], FrameOptions(text="letters"))
+    assert letters.dictation is not None and letters.dictation.is_guess
+    assert "".join(letters.dictation.alphabet) == " ehirt"
+
+
+@needs_espeak
+def test_texts_are_spelled_in_phonemes() -> None:
+    pieces = [levels(60, text) for text in ("see the tea.", "He sees tea!")]
+    codec = Levels.fit(pieces, FrameOptions())
+    ids = codec.encode(pieces[1])
+    symbols = [symbol for symbol, *_ in codec.decode(ids).times]
+    assert symbols == ["h", "iː", " ", "s", "ˈiː", "z", " ", "t", "ˈiː", "!"]
+    with pytest.raises(DataError, match="does not know the symbol"):
+        codec.tracker("fish")
+    mended = codec.mend_condition("TEA, fish?", "nearest")
+    assert isinstance(mended.piece, Sound) and mended.changes
+    codec.tracker(mended.piece)
+    again = codec.mend_prompt(replace(pieces[0], text="zeal, see"), "nearest")
+    assert codec.decode(codec.encode(again.piece)).seconds == pieces[0].seconds
+
+
+def test_phonemes_need_espeak_where_a_text_is_asked_for(monkeypatch) -> None:
+    codec = Levels.fit([timed("h ˈaɪ .")], FrameOptions(text="phonemes"))
+    codec = Levels.from_state(codec.state(), codec.options)
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    _library.cache_clear()
+    with pytest.raises(PluginError, match=r'pip install "seqgen-speech\[espeak\]"'):
+        codec.tracker("hi")
+    codec.tracker(timed("h ˈaɪ ."))
+
+
+def test_without_espeak_symbols_are_letters(monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_speech.codecs.symbols.find_spec", lambda name: None)
+    codec = Levels.fit([levels(40, "ab")], FrameOptions())
+    assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
 
 
 def test_recordings_without_texts_have_no_symbols() -> None:

@@ -6,7 +6,7 @@ Subclasses say what a frame is: how a sound becomes frames, and frames a sound.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,19 +16,22 @@ from seqgen.conditions.dictation import Dictation
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
 from seqgen.plugin import Codec, Ids, check_fields
-from seqgen.unknown import Mended, Unknown, mend_text
+from seqgen.unknown import Mended, Unknown
 from seqgen_speech.codecs.frame_tokens import FrameTokens
 from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker
-from seqgen_speech.codecs.symbols import BLANK, Survey, said_in, spelled
-from seqgen_speech.sound import Samples, Sound, Times
+from seqgen_speech.codecs.symbols import Said, Spelling, Survey, mended
+from seqgen_speech.sound import GAP, Samples, Sound, Times
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameOptions:
     """Options of every codec of frames."""
 
-    text: Literal["auto", "none"] = "auto"
-    """Learn to say given text: auto does if recordings have texts."""
+    text: Literal["auto", "letters", "phonemes", "none"] = "auto"
+    """Learn to say given text, if recordings have texts: by letters, or by phonemes that eSpeak NG
+    finds. auto takes phonemes if the extra espeak is installed. none forgets texts."""
+    language: str = "en-us"
+    """Language of the phonemes, as eSpeak NG calls it: en-us, en-gb, de, es, fr ..."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -68,6 +71,7 @@ class FrameCodec(Codec):
 
     def __init__(self, options: Any, learned: Mapping[str, Any], survey: Survey) -> None:
         self.options, self.learned, self.survey = options, learned, survey
+        self.spelling = Spelling(survey.kind, options.language)
         self.tokens = FrameTokens(self.names, self.sizes, self.has_silence)
         alphabet = sorted(survey.most)
         spoken = Dictation(
@@ -76,7 +80,7 @@ class FrameCodec(Codec):
             [survey.most[symbol] for symbol in alphabet],
             begins=self.tokens.begins,
             ends=self.tokens.ends,
-            separator=BLANK if alphabet else "",
+            separator=GAP if alphabet else "",
             is_guess=survey.is_guess,
         )
         self.grammar = FrameGrammar(self.tokens, spoken)
@@ -127,12 +131,14 @@ class FrameCodec(Codec):
     @classmethod
     def fit(cls, pieces: Iterable[Sound], options: Any) -> Self:
         """Learn what frames are, and the symbols of all texts."""
-        survey, per_second = Survey(), cls.frame_rate(options)
+        asked = "letters" if options.text == "none" else options.text
+        spelling = Spelling.chosen(asked, options.language)
+        survey, per_second = Survey(spelling.kind), cls.frame_rate(options)
 
         def surveyed() -> Iterator[Sound]:
             for sound in pieces:
                 if len(sound.samples):
-                    survey.add(sound, per_second, options.text != "none")
+                    survey.add(sound, per_second, None if options.text == "none" else spelling)
                     yield sound
 
         learned = cls.learn(surveyed(), options)
@@ -159,7 +165,7 @@ class FrameCodec(Codec):
             raise DataError("it has no sample")
         frames = self.analysed(piece.at(self.rate))
         ids = self.tokens.spell(frames)
-        said = None if self.dictation is None else said_in(piece)
+        said = None if self.dictation is None else self.spelling.said_in(piece)
         if self.dictation is None or said is None or not said.symbols:
             return np.concatenate(ids)
         counts = said.frames(len(frames), self.frames_per_second)
@@ -171,12 +177,16 @@ class FrameCodec(Codec):
         return self.dictation.spell(said.symbols, contents)
 
     def decode(self, ids: Ids) -> Sound:
-        """Return the sound of any ids ``(N,)``, with the text of all symbols that were begun."""
+        """Return the sound of any ids ``(N,)``, with the times of all symbols that were begun.
+
+        It has a text if symbols are letters.
+        """
         frames = self.tokens.frames(ids)
         samples = self.synthesised(frames) if len(frames) else np.zeros(0, np.float32)
         times = () if self.dictation is None else self._times(ids, self.dictation)
-        text = "".join(symbol for symbol, _, _ in times).strip()
-        return Sound(samples, self.rate, text, times)
+        return Sound(
+            samples, self.rate, self.spelling.text(symbol for symbol, _, _ in times), times
+        )
 
     def _times(self, ids: Ids, dictation: Dictation) -> Times:
         """Return the symbols that ids begin, each with its seconds; a blank has none."""
@@ -224,7 +234,13 @@ class FrameCodec(Codec):
                 "this model speaks freely and cannot say a given text: it was trained without "
                 "texts; train it on recordings with texts, and without the codec option text=none"
             )
-        return self.dictation.request(spelled(_text_of(condition)))
+        return self.dictation.request(self._asked(condition))
+
+    def _asked(self, condition: str | Sound) -> tuple[str, ...]:
+        """Return the symbols of a condition."""
+        if isinstance(condition, Sound):
+            return self.spelling.said_in(condition).symbols
+        return self.spelling.symbols(condition)
 
     def mend_prompt(self, piece: Sound, unknown: Unknown) -> Mended:
         """Return a sound whose text has known symbols only.
@@ -234,19 +250,30 @@ class FrameCodec(Codec):
         DataError
             If the sound has no sample.
         """
-        mended = self.mend_condition(piece.text, unknown)
-        if not mended.changes:
+        if self.dictation is None or not len(piece.samples):
             self.encode(piece)
             return Mended(piece)
-        alone = Sound(piece.samples, piece.rate, spelled(mended.piece))
-        self.encode(alone)
-        return Mended(alone, mended.changes)
+        symbols, changes = mended(self._asked(piece), self.dictation.alphabet, unknown)
+        if changes:
+            # Frames are spread over the symbols that are left.
+            frames = self.analysed(piece.at(self.rate))
+            counts = Said(symbols).frames(len(frames), self.frames_per_second)
+            ends = (np.cumsum(counts) / self.frames_per_second).tolist()
+            times = tuple(zip(symbols, [0.0, *ends], ends, strict=False))
+            piece = replace(piece, text=self.spelling.text(symbols), times=times)
+        self.encode(piece)
+        return Mended(piece, changes)
 
     def mend_condition(self, condition: str | Sound, unknown: Unknown) -> Mended:
-        """Return the text to be said, with symbols of the corpus only."""
+        """Return what is to be said, with symbols of the corpus only: a text, or phonemes."""
         if self.dictation is None:
             return Mended(condition)
-        return mend_text(spelled(_text_of(condition)), self.dictation.alphabet, unknown)
+        symbols, changes = mended(self._asked(condition), self.dictation.alphabet, unknown)
+        if self.spelling.kind == "letters":
+            return Mended("".join(symbols), changes)
+        text = condition.text if isinstance(condition, Sound) else condition
+        times = tuple((symbol, 0.0, 0.0) for symbol in symbols)
+        return Mended(Sound(np.zeros(0, np.float32), self.rate, text, times), changes)
 
     def most_tokens(self, condition: Any) -> int:
         """Return the most tokens of a given text, or of the longest sound of the corpus."""
@@ -274,7 +301,3 @@ class FrameCodec(Codec):
             "frames": frames,
             "seconds": frames / self.frames_per_second,
         }
-
-
-def _text_of(condition: str | Sound) -> str:
-    return condition.text if isinstance(condition, Sound) else str(condition)

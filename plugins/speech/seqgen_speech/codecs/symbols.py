@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_speech.sound import Sound
+from seqgen.unknown import Unknown, nearest
+from seqgen_speech.letters import has_letters, letters_of, sounded
+from seqgen_speech.sound import GAP, Sound
 
-#: The symbol between words; it has no frames.
-BLANK = " "
+#: Removes marks of stress and length from phonemes.
+_NO_MARKS = str.maketrans("", "", "ˈˌː")
 
-#: Signs that are spoken as a pause.
-PAUSES = ".,;:?!"
+#: What symbols are.
+Kind: TypeAlias = Literal["letters", "phonemes"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Said:
     def frames(self, count: int, per_second: float) -> Ids:
         """Return the number of frames of each symbol ``(S,)``, `count` in all.
 
-        Blanks have none, every other symbol has one at least. Without times, frames are spread
+        Gaps have none, every other symbol has one at least. Without times, frames are spread
         evenly.
 
         Raises
@@ -44,7 +49,7 @@ class Said:
         DataError
             If there are fewer frames than symbols.
         """
-        voiced = np.array([at for at, symbol in enumerate(self.symbols) if symbol != BLANK])
+        voiced = np.array([at for at, symbol in enumerate(self.symbols) if symbol != GAP])
         if count < len(voiced):
             raise DataError(
                 f"it has {count} frames for {len(voiced)} symbols of its text; every symbol needs "
@@ -62,19 +67,85 @@ class Said:
         return frames
 
 
-def said_in(sound: Sound) -> Said:
-    """Return the letters of what is said in a sound, with its times if they are theirs."""
-    symbols = tuple(spelled(sound.text))
-    if symbols != tuple(symbol for symbol, _, _ in sound.times):
-        return Said(symbols)
-    return Said(symbols, np.array([begin for _, begin, _ in sound.times]))
+@dataclass(frozen=True)
+class Spelling:
+    """How texts become symbols.
+
+    Attributes
+    ----------
+    kind : {"letters", "phonemes"}
+        Small letters and digits, or phonemes that eSpeak NG finds; both with gaps and pauses.
+    language : str
+        That of phonemes, as eSpeak NG calls it.
+    """
+
+    kind: Kind
+    language: str = "en-us"
+
+    @classmethod
+    def chosen(cls, asked: Literal["auto", "letters", "phonemes"], language: str) -> Spelling:
+        """Return the one that was asked for; auto is phonemes where eSpeak NG is installed."""
+        auto: Kind = "phonemes" if find_spec("espeakng_loader") else "letters"
+        return cls(auto if asked == "auto" else asked, language)
+
+    def symbols(self, text: str) -> tuple[str, ...]:
+        """Return the symbols of a text: phonemes end in a pause, and need a letter.
+
+        Raises
+        ------
+        DataError
+            If eSpeak NG does not know the language.
+        PluginError
+            If phonemes are needed and eSpeak NG is not installed.
+        """
+        letters = letters_of(text)
+        if self.kind == "letters" or not sounded(letters):
+            return tuple(letters) if self.kind == "letters" else ()
+        # Needed only for phonemes.
+        from seqgen_speech.espeak import phonemes
+
+        return phonemes(text, self.language)
+
+    def text(self, symbols: Iterable[str]) -> str:
+        """Return the text of symbols: letters spell it, phonemes do not."""
+        return "".join(symbols).strip() if self.kind == "letters" else ""
+
+    def said_in(self, sound: Sound) -> Said:
+        """Return what is said in a sound: symbols with times if it has them, or those of its text.
+
+        Times of phonemes are of no use for letters, and times of letters none for phonemes.
+        """
+        symbols = tuple(symbol for symbol, *_ in sound.times)
+        if symbols and has_letters(sound) == (self.kind == "letters"):
+            return Said(symbols, np.array([begin for _, begin, _ in sound.times]))
+        return Said(self.symbols(sound.text))
 
 
-def spelled(text: str) -> str:
-    """Return a text in small letters, digits, pauses and single blanks, without other signs."""
-    small = unicodedata.normalize("NFC", text).lower()
-    kept = (sign if sign.isalnum() or sign in PAUSES else BLANK * sign.isspace() for sign in small)
-    return " ".join("".join(kept).split())
+def mended(
+    symbols: Sequence[str], known: Collection[str], unknown: Unknown
+) -> tuple[tuple[str, ...], Mapping[tuple[str, str], int]]:
+    """Return symbols without unknown ones, and how often which symbol became which, or "".
+
+    The nearest of a phoneme is the same with another stress or length, or else a letter as
+    `seqgen.unknown` finds it.
+    """
+    kept, changes = list[str](), Counter[tuple[str, str]]()
+    for symbol in symbols:
+        found = symbol if symbol in known else ""
+        if not found and unknown == "nearest":
+            found = _nearest(symbol, known)
+        if found != symbol:
+            changes[symbol, found] += 1
+        kept += [found] * bool(found)
+    return tuple(kept), changes
+
+
+def _nearest(symbol: str, known: Collection[str]) -> str:
+    """Return the known symbol that is nearest to an unknown one, or ""."""
+    plain = symbol.translate(_NO_MARKS)
+    alike = [each for each in sorted(known) if each.translate(_NO_MARKS) == plain]
+    found = alike[0] if alike else nearest(symbol, frozenset(known))
+    return found if found in known else ""
 
 
 @dataclass
@@ -83,6 +154,8 @@ class Survey:
 
     Attributes
     ----------
+    kind : {"letters", "phonemes"}
+        What symbols are.
     most : dict of str to int
         The largest number of frames of each symbol.
     frames, symbols : int
@@ -91,16 +164,17 @@ class Survey:
         Whether no sound says which frames belong to which symbol.
     """
 
+    kind: Kind = "letters"
     most: dict[str, int] = field(default_factory=dict)
     frames: int = 0
     symbols: int = 0
     is_guess: bool = True
 
-    def add(self, sound: Sound, per_second: float, with_text: bool) -> None:
+    def add(self, sound: Sound, per_second: float, spelling: Spelling | None) -> None:
         """Count a sound; one that has fewer frames than symbols does not count."""
         count = max(round(sound.seconds * per_second), 1)
         self.frames = max(self.frames, count)
-        said = said_in(sound) if with_text else Said(())
+        said = Said(()) if spelling is None else spelling.said_in(sound)
         if not said.symbols:
             return
         try:
@@ -109,6 +183,6 @@ class Survey:
             return
         self.symbols = max(self.symbols, len(said.symbols))
         self.is_guess &= said.begins is None
-        self.most[BLANK] = 0
+        self.most[GAP] = 0
         for symbol, number in zip(said.symbols, frames, strict=True):
             self.most[symbol] = max(self.most.get(symbol, 0), number)

@@ -108,10 +108,7 @@ class Domain(Protocol):
         return options, ""
 
     def companions(self, path: Path) -> Iterable[Path]:
-        """Return files that `read` opens with this one, such as a drawing's text; none by default.
-
-        They need not exist, and are not read as pieces of their own.
-        """
+        """Return other files that `read` opens, which are no pieces and need not exist; or none."""
         return ()
 
     def from_text(self, text: str) -> Piece:
@@ -152,6 +149,7 @@ class Domain(Protocol):
         """Return typical conditions, such as texts with every letter; none by default.
 
         `seqgen compare` generates one piece for each; `measure_probes` says how well it follows.
+        `seqgen demo` shows the first ones.
         """
         return ()
 
@@ -339,15 +337,16 @@ class Codec(Protocol):
         return DerivedTracker.of(self)
 
     def candidates(self, condition: Any) -> int:
-        """Return the default number of candidates for a piece; 1 by default.
-
-        More help if the condition gives all candidates tokens at the same steps, as a melody does.
-        """
+        """Return the default number of candidates: more if tokens are forced at the same steps."""
         return 1
 
     def most_tokens(self, condition: Any) -> int | None:
         """Return the limit in tokens for a condition, such as 40 a letter; None leaves it open."""
         return None
+
+    def answer(self, piece: Piece, condition: Any) -> Piece:
+        """Return a new piece with what only the condition says: the spelling of its words."""
+        return piece
 
     def header_values(self, ids: Ids) -> Mapping[str, str]:
         """Return what a piece says about itself by name of `requests`: ``{"key": "C minor"}``."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from seqgen.bounds import Count, Minutes, Seed, checked
 from seqgen.cli.generate import shown_progress, write_samples_page
@@ -13,6 +15,12 @@ from seqgen.cli.settings import named_values
 from seqgen.cli.train import hold_run, train_run
 from seqgen.config import TrainConfig
 from seqgen.options import options_from
+
+if TYPE_CHECKING:
+    from seqgen.generation.engine import Progress
+    from seqgen.generation.pieces import Generated
+    from seqgen.report.samples import Samples
+    from seqgen.run.folder import Run
 
 
 @checked
@@ -47,7 +55,6 @@ def demo(
     """
     from seqgen.cli.console import say, say_corpus
     from seqgen.plugins.discovery import load_domain
-    from seqgen.report.samples import generate_samples
     from seqgen.training.creation import create_run, refuse_trained
 
     implementation, found = load_domain(domain)
@@ -62,10 +69,7 @@ def demo(
         config = TrainConfig(minutes=minutes, seed=seed)
         run = create_run(folder, corpus, train=config, overwrite=overwrite)
         train_run(run, corpus)
-        with shown_progress(count) as progress:
-            samples = generate_samples(
-                run, count, compare=corpus, write_options=writing, seed=seed, progress=progress
-            )
+        samples = _samples(run, count, seed, compare=corpus, write_options=writing)
         page = write_samples_page(run, samples, folder / "index.html")
     for path in (*samples.paths, page):
         show(path)
@@ -76,3 +80,31 @@ def demo(
         f"  seqgen train {domain} MY-FILES --minutes 10     a model of your own\n"
         f"  seqgen train --help                           every setting"
     )
+
+
+def _samples(run: Run, count: int, seed: int, **writing: Any) -> Samples:
+    """Generate pieces: what the domain's probes ask for, or else what the model likes."""
+    from seqgen.evaluation.probing import typical_conditions
+    from seqgen.report.samples import generate_samples, write_samples
+
+    conditions = typical_conditions(run, count)
+    with shown_progress(count) as progress:
+        if not conditions:
+            return generate_samples(run, count, seed=seed, progress=progress, **writing)
+
+        new = _asked(run, conditions, seed, progress)
+        return write_samples(run, new, settings={"count": count, "seed": seed}, **writing)
+
+
+def _asked(
+    run: Run, conditions: Sequence[Any], seed: int, progress: Progress
+) -> Iterator[Generated]:
+    """Yield a piece for each condition."""
+    from seqgen.generation.engine import generate
+
+    drawn = 0
+    for number, condition in enumerate(conditions):
+        for new in generate(run, condition=condition, seed=seed + number):
+            drawn += len(new.ids)
+            progress(number + 1, drawn, new.ids.tolist())
+            yield new

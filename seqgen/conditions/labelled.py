@@ -312,6 +312,11 @@ class LabelledCodec(Codec):
         """Return the codec's limit."""
         return self.codec.most_tokens(self.requested(condition)[1])
 
+    def answer(self, piece: Piece, condition: Any) -> Piece:
+        """Return the codec's answer; labels say nothing of the piece."""
+        rest = self.requested(condition)[1]
+        return piece if rest is None else self.codec.answer(piece, rest)
+
     def place(self, ids: Ids, position: int) -> str:
         """Return the codec's words, or the name of a label."""
         if position < self._size:

@@ -7,13 +7,34 @@ The conditions and the metrics are the domain's. Comes from: `seqgen.generation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Labelled
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.corpus import Corpus
 from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
 from seqgen.generation.engine import generate
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run
+
+
+def typical_conditions(run: Run, count: int) -> list[Any]:
+    """Return conditions for `count` pieces: the domain's probes in turn; none without probes.
+
+    If pieces have labels, each condition has the next value of every label.
+    """
+    probes = list(run.domain.probes(unlabelled(run.codec)))
+    if not probes:
+        return []
+    labels = run.codec.labels if isinstance(run.codec, LabelledCodec) else ()
+    conditions: list[Any] = []
+    for number in range(count):
+        values = {label.name: sorted(label.values) for label in labels}
+        own = {name: found[number % len(found)] for name, found in values.items() if found}
+        condition = probes[number % len(probes)]
+        conditions.append(Labelled(own, condition) if own else condition)
+    return conditions
 
 
 def probe(

@@ -75,7 +75,7 @@ def search(
         found.append(draft)
     for number, draft in enumerate(found):
         draft.index = number
-        yield draft.generated(run.codec, with_prompt)
+        yield draft.generated(run.codec, condition, with_prompt)
     if interrupt is not None:
         raise interrupt
 

@@ -145,7 +145,7 @@ def generate(
         for draft in drafts:
             if draft.stopped_by is None:
                 draft.stop("interrupt")
-            yield draft.generated(run.codec, with_prompt)
+            yield draft.generated(run.codec, condition, with_prompt)
         if interrupt is not None:
             raise interrupt
 

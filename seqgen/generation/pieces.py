@@ -220,13 +220,15 @@ class Draft:
         branch.tracker = branch_tracker(self.tracker, codec)
         return branch
 
-    def generated(self, codec: Codec, with_prompt: bool) -> Generated:
-        """Return the piece as it is."""
+    def generated(self, codec: Codec, condition: Any, with_prompt: bool) -> Generated:
+        """Return the piece as it is, written for a condition."""
         assert self.stopped_by is not None
         ids = np.array(self.ids, np.int64)
         piece = codec.decode(ids if with_prompt else codec.continuation(ids, self.kept))
         if self.open_text and not with_prompt:
             piece = piece.removeprefix(self.open_text)
+        if condition is not None:
+            piece = codec.answer(piece, condition)
         return Generated(
             *(self.index, ids, self.prompt, piece),
             *(self.stopped_by, sum(self.log_probabilities), self.seconds),

@@ -67,7 +67,7 @@ RULES = {
     },
     **{
         name: Rule(f"{name} {_REFUSES}", (DataError,))
-        for name in ("tracker", "candidates", "most_tokens", "probes")
+        for name in ("tracker", "candidates", "most_tokens", "answer", "probes")
     },
     "write": Rule(f"write {_ANY_PIECE}, except with DataError or OSError", (DataError, OSError)),
     "demo": Rule("demo must return files and never fail", (DataError, OSError)),

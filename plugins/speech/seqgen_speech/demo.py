@@ -109,6 +109,12 @@ def sentences() -> Iterator[str]:
             yield text
 
 
+def unseen(count: int) -> list[str]:
+    """Return sentences of four to eight words that the corpus lacks."""
+    rest = (text for text in islice(sentences(), SENTENCES, None))
+    return [*islice((text for text in rest if 4 <= len(text.split()) <= 8), count)]
+
+
 def _corpus(count: int) -> Iterator[tuple[str, Voice, str]]:
     """Yield the name, the voice and the text of each recording."""
     for number, text in enumerate(islice(sentences(), count)):

@@ -14,13 +14,17 @@ from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.codec2 import Codec2
+from seqgen_speech.codecs.frame_codec import FrameCodec
 from seqgen_speech.codecs.mulaw import MulawCodec
-from seqgen_speech.demo import spoken_corpus
+from seqgen_speech.demo import spoken_corpus, unseen
 from seqgen_speech.files.sound_reading import read_sound
 from seqgen_speech.files.sound_writing import CODINGS, sound_file
 from seqgen_speech.files.texts import places, words_of
 from seqgen_speech.render.pictures import png, svg
 from seqgen_speech.sound import Sound
+
+#: Sentences that a model is asked to say when it is compared with its corpus.
+PROBES = 40
 
 
 class Speech(Domain):
@@ -92,6 +96,13 @@ class Speech(Domain):
         from seqgen_speech.measures.metrics import measure
 
         return measure(generated, reference)
+
+    def probes(self, codec: Codec) -> list[str]:
+        """Return sentences that the demo's corpus lacks, if a codec knows all their symbols."""
+        if not isinstance(codec, FrameCodec) or not codec.dictation or not codec.spelling.is_there:
+            return []
+        known = {*codec.dictation.alphabet}
+        return [text for text in unseen(PROBES) if known.issuperset(codec.spelling.symbols(text))]
 
     def measure_probes(
         self, probes: Sequence[str], written: Sequence[Sound], reference: Iterable[Sound]

@@ -19,7 +19,7 @@ from seqgen.plugin import Codec, Ids, check_fields
 from seqgen.unknown import Mended, Unknown
 from seqgen_speech.codecs.frame_tokens import FrameTokens
 from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker
-from seqgen_speech.codecs.symbols import Said, Spelling, Survey, mended
+from seqgen_speech.codecs.symbols import Choice, Said, Spelling, Survey, mended
 from seqgen_speech.sound import GAP, Samples, Sound, Times
 
 
@@ -131,7 +131,7 @@ class FrameCodec(Codec):
     @classmethod
     def fit(cls, pieces: Iterable[Sound], options: Any) -> Self:
         """Learn what frames are, and the symbols of all texts."""
-        asked = "letters" if options.text == "none" else options.text
+        asked: Choice = "letters" if options.text == "none" else options.text
         spelling = Spelling.chosen(asked, options.language)
         survey, per_second = Survey(spelling.kind), cls.frame_rate(options)
 
@@ -241,6 +241,12 @@ class FrameCodec(Codec):
         if isinstance(condition, Sound):
             return self.spelling.said_in(condition).symbols
         return self.spelling.symbols(condition)
+
+    def answer(self, piece: Sound, condition: str | Sound) -> Sound:
+        """Return a new sound with the text that it was asked to say, if it says that alone."""
+        text = condition.text if isinstance(condition, Sound) else condition
+        said = tuple(symbol for symbol, *_ in piece.times)
+        return replace(piece, text=text) if said and said == self._asked(condition) else piece
 
     def mend_prompt(self, piece: Sound, unknown: Unknown) -> Mended:
         """Return a sound whose text has known symbols only.

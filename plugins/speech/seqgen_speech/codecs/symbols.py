@@ -23,6 +23,9 @@ _NO_MARKS = str.maketrans("", "", "ˈˌː")
 #: What symbols are.
 Kind: TypeAlias = Literal["letters", "phonemes"]
 
+#: What a user chooses.
+Choice: TypeAlias = Literal["auto", "letters", "phonemes"]
+
 
 @dataclass(frozen=True)
 class Said:
@@ -83,10 +86,15 @@ class Spelling:
     language: str = "en-us"
 
     @classmethod
-    def chosen(cls, asked: Literal["auto", "letters", "phonemes"], language: str) -> Spelling:
+    def chosen(cls, asked: Choice, language: str) -> Spelling:
         """Return the one that was asked for; auto is phonemes where eSpeak NG is installed."""
-        auto: Kind = "phonemes" if find_spec("espeakng_loader") else "letters"
+        auto: Kind = "phonemes" if _has_espeak() else "letters"
         return cls(auto if asked == "auto" else asked, language)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether texts can be spelled: phonemes need eSpeak NG."""
+        return self.kind == "letters" or _has_espeak()
 
     def symbols(self, text: str) -> tuple[str, ...]:
         """Return the symbols of a text: phonemes end in a pause, and need a letter.
@@ -138,6 +146,10 @@ def mended(
             changes[symbol, found] += 1
         kept += [found] * bool(found)
     return tuple(kept), changes
+
+
+def _has_espeak() -> bool:
+    return find_spec("espeakng_loader") is not None
 
 
 def _nearest(symbol: str, known: Collection[str]) -> str:

@@ -29,14 +29,14 @@ SENTENCES, RATE = 1_800, 16_000
 #: Seconds after which the synthesiser is stopped; it needs some ten.
 LONGEST = 600
 
-#: Voices that speak alike every time; in others, such as f2, noise of breath differs. All have one
-#: accent, so that the phonemes of a text do not depend on the voice.
+#: Voices that speak alike every time; in others, such as f2 and f5, noise of breath differs. All
+#: have one accent, so that the phonemes of a text do not depend on the voice.
 VOICES = (
-    Voice("ada", "en-us+f5", 150, 55),
+    Voice("ada", "en-us+Michelle", 150, 55),
     Voice("ben", "en-us+m6", 150, 40),
     Voice("cleo", "en-us+anika", 150, 60),
     Voice("dan", "en-us+m1", 150, 35),
-    Voice("eve", "en-us+Michelle", 150, 50),
+    Voice("emil", "en-us+Henrique", 150, 50),
     Voice("finn", "en-us+m5", 160, 45),
 )
 

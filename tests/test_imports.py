@@ -65,7 +65,7 @@ PLUGIN_ROOMS: dict[str, dict[str, set[str]]] = {
         "files": set(),
         "vocoder": set(),
         "codecs": {"vocoder"},
-        "measures": {"codecs"},
+        "measures": {"codecs", "vocoder"},
         "render": {"files"},
     },
 }

@@ -6,6 +6,7 @@ from seqgen_speech.domain import Speech
 from seqgen_speech.measures.cepstrum import distortion, mel_cepstra
 from seqgen_speech.measures.labels import LabelJudge
 from seqgen_speech.measures.metrics import syllable_rate
+from seqgen_speech.measures.quality import is_installed, rating
 from seqgen_speech.sound import Sound
 
 SILENCE = Sound(np.zeros(0, np.float32), 8000)
@@ -66,6 +67,24 @@ def test_measures_of_sounds_have_a_row_for_each() -> None:
     found = Speech().metrics([Sound(half, 8000), SILENCE], iter([hum(120, 700)]))
     assert found["duration"].generated.tolist() == [1, 0]
     assert found["silence"].generated[0] == pytest.approx(0.5, abs=0.02)
+    assert found["pitch"].generated[0] == pytest.approx(120, rel=0.03)
+    assert found["pitch range"].generated[0] < 1 and np.isnan(found["pitch"].generated[1])
     for metric in found.values():
         assert metric.generated.shape == (2,) and metric.reference.shape == (1,)
         assert np.isfinite(metric.reference).all()
+
+
+def test_noise_is_rated_lower_than_a_voice() -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("espeakng_loader")
+    from seqgen_speech.demo import VOICES
+    from seqgen_speech.espeak import speak
+
+    if not is_installed():
+        pytest.skip("speechmos is not installed")
+    [voice] = speak([(VOICES[1], "the red cat finds the box in the house.")])
+    noise = np.random.default_rng(1).uniform(-0.3, 0.3, len(voice.samples)).astype(np.float32)
+    worse = Sound((voice.samples * 0.5 + noise).clip(-1, 1), voice.rate)
+    assert 1 <= rating(worse) < rating(voice) - 0.5 <= 5
+    assert rating(voice) == rating(voice) and np.isnan(rating(SILENCE))
+    assert "rating by DNSMOS" in Speech().metrics([voice], [worse])

@@ -90,4 +90,4 @@ def _aligned(distances: Floats) -> tuple[float, int]:
                 best, count = sums[row + 1, column], steps[row + 1, column]
             sums[row + 1, column + 1] = best + distances[row, column]
             steps[row + 1, column + 1] = count + 1
-    return sums[rows, columns], steps[rows, columns]
+    return float(sums[rows, columns]), int(steps[rows, columns])

@@ -6,21 +6,34 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.plugin import Metric
 from seqgen_speech.cleaning import SPEECH, powers
+from seqgen_speech.measures.quality import is_installed, rating
 from seqgen_speech.measures.words import Recogniser, shares_recognised, spoken
 from seqgen_speech.sound import Sound
+from seqgen_speech.vocoder.pitch import pitch_codes, pitches
 
 #: Decibels between a syllable's middle and the dips beside it, and below the loudest 10 ms (de Jong
 #: and Wempe, 2009), and 10 ms frames whose levels are averaged.
 DIP, AUDIBLE, SMOOTH = 2.0, 25.0, 5
 
+#: Most sounds that DNSMOS rates; each takes a third of a second.
+MOST_RATED = 50
+
+#: Pitches that are told apart, in equal musical steps, and samples per second of what is measured.
+PITCHES, PITCH_RATE = 128, 8_000
+
 
 def measure(generated: Sequence[Sound], reference: Iterable[Sound]) -> dict[str, Metric]:
-    """Return all measures of new and reference sounds, by name."""
+    """Return all measures of new and reference sounds, by name.
+
+    The rating of listeners is guessed for at most `MOST_RATED` sounds of both sides, if the extra
+    ``speech-quality`` is installed.
+    """
     reference = list(reference)
-    return {
+    found = {
         name: Metric(
             unit,
             np.array([of(sound) for sound in generated], np.float64),
@@ -28,6 +41,15 @@ def measure(generated: Sequence[Sound], reference: Iterable[Sound]) -> dict[str,
         )
         for name, (unit, of) in MEASURES.items()
     }
+    if is_installed():
+        found["rating by DNSMOS"] = Metric("1 to 5", _ratings(generated), _ratings(reference))
+    return found
+
+
+def _ratings(sounds: Sequence[Sound]) -> NDArray[np.float64]:
+    """Return the ratings ``(N,)`` of sounds; NaN from `MOST_RATED` on."""
+    rated = [rating(sound) for sound in sounds[:MOST_RATED]]
+    return np.array(rated + [np.nan] * (len(sounds) - len(rated)))
 
 
 def measure_texts(
@@ -93,9 +115,36 @@ def syllable_rate(sound: Sound) -> float:
     return count / sound.seconds
 
 
+def pitch(sound: Sound) -> float:
+    """Return the median pitch of voiced frames in Hz; NaN if none is voiced."""
+    voiced = voiced_pitches(sound)
+    return float(np.median(voiced)) if len(voiced) else np.nan
+
+
+def pitch_range(sound: Sound) -> float:
+    """Return the semitones between the 10th and the 90th percentile of the pitch."""
+    voiced = voiced_pitches(sound)
+    if not len(voiced):
+        return np.nan
+    low, high = np.percentile(voiced, (10, 90))
+    return float(12 * np.log2(high / low))
+
+
+def voiced_pitches(sound: Sound) -> NDArray[np.float64]:
+    """Return the pitch ``(V,)`` of each voiced 10 ms frame in Hz."""
+    if not sound.samples.any():
+        return np.zeros(0)
+    sound = sound.at(PITCH_RATE)
+    samples, hop = sound.samples.astype(np.float64), PITCH_RATE / 100
+    codes = pitch_codes(samples, PITCH_RATE, hop, PITCHES)
+    return np.asarray(pitches(PITCHES)[codes[codes > 0] - 1])
+
+
 #: Unit and function of each measure.
 MEASURES: dict[str, tuple[str, Callable[[Sound], float]]] = {
     "duration": ("seconds", duration),
     "silence": ("", share_of_silence),
     "syllables per second": ("", syllable_rate),
+    "pitch": ("Hz", pitch),
+    "pitch range": ("semitones", pitch_range),
 }

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from seqgen.plugin import Ids
+from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.codecs.codec2_library import decoded, encoded
 from seqgen_speech.codecs.frame_codec import FrameCodec, FrameOptions
 from seqgen_speech.sound import Samples, Sound
@@ -17,6 +18,9 @@ RATE = 8_000
 
 #: Amplitude of full scale.
 FULL = 32_767
+
+#: Recordings get this level first, because the steps of loudness are coarse and few.
+LEVEL = ReadOptions(loudness=-20.0)
 
 
 class Mode(NamedTuple):
@@ -76,7 +80,8 @@ class Codec2Options(FrameOptions):
 class Codec2(FrameCodec):
     """Sound at 8 kHz as the fields of Codec 2's frames: loudness, pitch, shape of the spectrum.
 
-    Nothing is learned but the symbols of texts. A frame of the lowest loudness is silence.
+    Nothing is learned but the symbols of texts. Speech gets a level of -20 dB first. A frame of the
+    lowest loudness is silence.
     """
 
     options_type: ClassVar[type[Any]] = Codec2Options
@@ -113,7 +118,7 @@ class Codec2(FrameCodec):
         # One frame more, so that the coder reads ahead by its delay; what it says first is dropped.
         padded = np.zeros((count + 1) * mode.samples, np.int16)
         begin = mode.samples - mode.delay
-        scaled = np.round(sound.samples * FULL).astype(np.int16)
+        scaled = np.round(cleaned(sound, LEVEL).samples * FULL).astype(np.int16)
         padded[begin : begin + len(scaled)] = scaled
         rows = encoded(mode.number, padded.reshape(count + 1, mode.samples))[1:]
         bits = np.unpackbits(rows, axis=1).astype(np.int64)  # (T, 8 * B)

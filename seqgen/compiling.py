@@ -14,6 +14,7 @@ import llvmlite.binding  # type: ignore[import-untyped]
 import numba
 from numba.core import event
 from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
 
 from seqgen.files import cache_folder, cache_is_kept
 
@@ -90,16 +91,16 @@ def _stamp(package: str) -> tuple[int, int]:
     return size, changed
 
 
-def _cached(dispatcher: Any) -> Any:
-    """Give a function a cache on disk, if a folder can be written."""
+def _cached(dispatcher: Any, function: Callable[..., Any]) -> Any:
+    """Give a compiled function a cache on disk, if a folder can be written."""
     try:
-        dispatcher._cache = _SharedCache(dispatcher.py_func)
+        dispatcher._cache = _SharedCache(function)
     except RuntimeError:  # neither beside the source nor in the user's cache folder
         if not cache_is_kept():
             return dispatcher  # others could put code into a temporary folder
         numba.config.CACHE_DIR = str(cache_folder() / "compiled")  # type: ignore[attr-defined]
         with suppress(RuntimeError):
-            dispatcher._cache = _SharedCache(dispatcher.py_func)
+            dispatcher._cache = _SharedCache(function)
     return dispatcher
 
 
@@ -111,7 +112,7 @@ class _Compiler:
 
     def __call__(self, function: Function) -> Function:
         compiler = numba.njit(nogil=True, error_model="numpy", **self._options)
-        return cast("Function", _cached(compiler(function)))
+        return cast("Function", _cached(compiler(function), function))
 
 
 compiled = _Compiler()
@@ -121,6 +122,18 @@ compiled_contracting = _Compiler(fastmath={"contract"})
 
 #: The same; a sum may also run in the fastest order, which is always the same.
 compiled_summing = _Compiler(fastmath={"contract", "reassoc"})
+
+
+def callback(function: Callable[..., Any], signature: Any) -> Any:
+    """Return a function as a value that compiled functions take as an argument and call.
+
+    All functions of one signature are of one type, so what calls them is compiled once. An
+    exception does not leave it.
+    """
+    made = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy"})
+    _cached(made, function)
+    made.compile()  # type: ignore[no-untyped-call]
+    return made
 
 
 @contextmanager

@@ -84,7 +84,16 @@ PLUGIN_GROUND: dict[str, dict[str, set[str]]] = {
 
 #: What plugins may import of the core.
 PUBLIC = (
-    *("compiling", "conditions", "errors", "files", "grammar", "network.layers", "plugin"),
+    *(
+        "compiling",
+        "conditions",
+        "errors",
+        "files",
+        "following",
+        "grammar",
+        "network.layers",
+        "plugin",
+    ),
     "unknown",
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.header import HeaderState
+from seqgen.following import Followed, followed
 from seqgen.plugin import ClosingTracker, Codec, Tracker
 
 
@@ -63,6 +64,10 @@ class LabelledTracker(Tracker):
             return None
         token = self._tracker.forced()
         return self._size if token == len(self._codec.vocab) else token
+
+    def followed(self) -> Followed | None:
+        """Return what compiled code follows after the header: the codec's tracker."""
+        return None if self._header.is_open else followed(self._tracker)
 
     def push(self, token: int) -> None:
         """Update the header, or after it the codec's tracker."""

@@ -49,7 +49,7 @@ def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) 
     active, state = candidates, writer.start(candidates)
     weights = np.zeros(count)
     while active:
-        step = writer.step(active, state)
+        step = writer.step(active, state, most=1)
         state = step.state
         if len(active) == count and step.given.all():
             weights += step.log_probabilities

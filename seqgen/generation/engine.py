@@ -15,8 +15,9 @@ from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.pieces import Generated, Primed
+from seqgen.generation.prompts import read_prompt
 from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.writer import Writer, read_prompt
+from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run

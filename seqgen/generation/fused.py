@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig
-from seqgen.generation.fused_step import PANEL, Floats, Network, read_all, write_all
+from seqgen.generation.fused_step import (
+    PANEL,
+    Floats,
+    Network,
+    read_all,
+    write_all,
+    write_guided,
+)
+from seqgen.generation.guide import Guide
 from seqgen.generation.sampling import Positions, Rules
 from seqgen.network.clusters import check_clusters
 from seqgen.plugin import Ids
@@ -98,7 +106,12 @@ class FusedStepper:
         return logits[:, : self._targets].copy(), state
 
     def write(
-        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: Floats
+        self,
+        positions: Positions,
+        draws: NDArray[np.float64],
+        rules: Rules,
+        state: Floats,
+        guide: Guide | None = None,
     ) -> tuple[Ids, NDArray[np.float64], Floats]:
         """Step and draw in one call."""
         state = _copy(state)
@@ -108,8 +121,12 @@ class FusedStepper:
         def write(rows: slice) -> None:
             some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
             room = x[rows], gates[rows], logits[rows]
+            given = self._network, some, draws[rows], rules, h, c, *room
             drawn = new[rows], log_probabilities[rows]
-            write_all(self._network, some, draws[rows], rules, h, c, *room, *drawn)
+            if guide is None:
+                write_all(*given, *drawn)
+            else:
+                write_guided(*given, *drawn, guide.part(rows))
 
         _share_out(len(draws), write)
         return new, log_probabilities, state

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_summing
+from seqgen.generation.guide import Guide, follow_each
 from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.plugin import Ids
 
@@ -110,6 +111,30 @@ def write_all(
         _predict(network, h, x, positions.possible, logits)
         if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
             return
+
+
+@compiled
+def write_guided(
+    network: Network,
+    positions: Positions,
+    draws: NDArray[np.float64],
+    rules: Rules,
+    h: Floats,
+    c: Floats,
+    x: Floats,
+    gates: Floats,
+    logits: Floats,
+    new: Ids,
+    log_probabilities: NDArray[np.float64],
+    guide: Guide,
+) -> None:
+    """Do the same with trackers, which give features and masks after each token."""
+    for step in range(draws.shape[1]):
+        _advance(network, positions.ids, positions.features, h, c, x, gates)
+        _predict(network, h, x, positions.possible, logits)
+        if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
+            return
+        follow_each(guide, positions, step + 1)
 
 
 @compiled

@@ -17,8 +17,9 @@ from seqgen.conditions.unlabelled import opening, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Place, StoppedBy
+from seqgen.generation.prompts import read_on, read_prompt, read_prompt_on
 from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.writer import Writer, read_on, read_prompt, read_prompt_on
+from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids
 from seqgen.plugins.checks import checked_ids
 from seqgen.plugins.faults import naming_faults

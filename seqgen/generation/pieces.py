@@ -170,12 +170,14 @@ class Draft:
         self.began = time.monotonic()
         self.seconds = 0.0
 
-    def add(self, ids: list[int], log_probabilities: list[float]) -> None:
-        """Add drawn tokens."""
+    def add(
+        self, ids: list[int], log_probabilities: list[float], *, followed: bool = False
+    ) -> None:
+        """Add drawn tokens, which the tracker has to see, unless it has `followed` them."""
         self.ids += ids
         self.count += len(ids)
         self.log_probabilities += log_probabilities
-        if self.tracker is not None:
+        if self.tracker is not None and not followed:
             for token in ids:
                 self.tracker.push(token)
 

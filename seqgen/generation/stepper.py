@@ -18,6 +18,7 @@ from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
+    from seqgen.generation.guide import Guide
     from seqgen.generation.sampling import Positions, Rules
     from seqgen.run.folder import Run
 
@@ -51,9 +52,16 @@ class Stepper(Protocol):
         ...
 
     def write(
-        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: Any
+        self,
+        positions: Positions,
+        draws: NDArray[np.float64],
+        rules: Rules,
+        state: Any,
+        guide: Guide | None = None,
     ) -> tuple[Ids, NDArray[np.float64], Any]:
-        """Read the last id of each sequence and draw the next, T times; features and masks stay.
+        """Read the last id of each sequence and draw the next, T times.
+
+        Features and masks stay, unless a guide changes them.
 
         Parameters
         ----------
@@ -64,6 +72,8 @@ class Stepper(Protocol):
         rules : Rules
         state : object
             Before the last ids.
+        guide : Guide, optional
+            Trackers to follow; their states are changed.
 
         Returns
         -------

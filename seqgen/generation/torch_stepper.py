@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.errors import PluginError
+from seqgen.generation.guide import Guide, follow_each
 from seqgen.generation.sampling import Positions, Rules, choose_each
 from seqgen.network.layers import State
 from seqgen.network.model import SequenceModel
@@ -57,7 +58,12 @@ class TorchStepper:
         return last.float().cpu().numpy(), state
 
     def write(
-        self, positions: Positions, draws: NDArray[np.float64], rules: Rules, state: State
+        self,
+        positions: Positions,
+        draws: NDArray[np.float64],
+        rules: Rules,
+        state: State,
+        guide: Guide | None = None,
     ) -> tuple[Ids, NDArray[np.float64], State]:
         """Step and draw alternately."""
         new = np.full(draws.shape, positions.allowed.shape[1] - 1)
@@ -68,6 +74,8 @@ class TorchStepper:
             )
             if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
                 break
+            if guide is not None:
+                follow_each(guide, positions, step + 1)
         return new, log_probabilities, state
 
     def select(self, state: State, rows: Ids) -> State:

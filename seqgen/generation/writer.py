@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.conditions.unlabelled import label_features, opening, requested_labels, unlabelled
+from seqgen.conditions.unlabelled import label_features, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
+from seqgen.following import Followed, followed
+from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
 from seqgen.generation.limits import STRIDE, Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, branch_tracker
+from seqgen.generation.prompts import place_after
 from seqgen.generation.sampling import (
     NOT_FINITE,
     Positions,
@@ -31,7 +34,7 @@ from seqgen.generation.sampling import (
 )
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece
-from seqgen.plugins.checks import allowed_mask, checked_features, checked_ids, next_mask
+from seqgen.plugins.checks import allowed_mask, checked_features, next_mask
 from seqgen.run.folder import Run
 
 
@@ -86,7 +89,7 @@ class Writer:
         self._stepper, self._run, self._seed = stepper, run, seed
         sample = (sample or SampleConfig()).completed(**run.sampling)
         self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
-        place = _place(stepper, run, prompt, condition)
+        place = place_after(stepper, run, prompt, condition)
         primed, self._tracker = place.primed, place.tracker
         end = run.codec.open_end(primed.ids) if primed.kept < len(primed.ids) else None
         self._prompt = primed.ids[: primed.kept]
@@ -96,8 +99,6 @@ class Writer:
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
         self._closes = False  # A limit counts what comes after the prompt, however that is spelled.
-        # A tracker has to see every token before the next one is drawn.
-        self._stride = STRIDE if self._tracker is None else 1
         self._state = stepper.restore(primed.state)
         self._open_text = "" if end is None else end.text
         self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
@@ -203,33 +204,57 @@ class Writer:
             return active, state
         return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
 
-    def step(self, active: list[Draft], state: Any) -> Step:
-        """Draw T tokens in every draft: 1 with a tracker, at most `STRIDE` without."""
+    def step(self, active: list[Draft], state: Any, *, most: int = STRIDE) -> Step:
+        """Draw T tokens in every draft: `most` of them, or 1 if only Python follows its tracker."""
+        found = [followed(draft.tracker) for draft in active] if self._tracker else []
+        trackers = [each for each in found if each is not None]
         # END is forbidden in a whole step or not at all.
-        stride = min([self._stride, *(draft.missing for draft in active if draft.missing)])
+        missing = [draft.missing for draft in active if draft.missing]
+        stride = min([most, *missing]) if len(trackers) == len(found) else 1
+        guide = self._guide(active, trackers) if stride > 1 and found else None
         draws = np.array([draft.random.random(stride) for draft in active])  # (B, T)
         positions = self.positions(active)
         given = positions.allowed.sum(axis=1) == 1  # (B,)
-        ids, log_probabilities, state = self._stepper.write(positions, draws, self._rules, state)
+        given_here = positions, draws, self._rules, state
+        ids, log_probabilities, state = self._stepper.write(*given_here, guide)
         if ids.min() < 0:
             raise self._refusal(positions, active, ids)
+        if guide is not None:
+            for tracker, after in zip(trackers, guide.states, strict=True):
+                tracker.state[:] = after
         drawn = 0
         for draft, row, row_log_probabilities in zip(
             active, ids.tolist(), log_probabilities.tolist(), strict=True
         ):
-            drawn += self.take(draft, row, row_log_probabilities)
+            drawn += self.take(draft, row, row_log_probabilities, followed=guide is not None)
         if self.is_late():
             for draft in active:
                 if draft.stopped_by is None:
                     draft.stop("time")
         return Step(state, drawn, given, log_probabilities[:, 0])
 
-    def take(self, draft: Draft, ids: list[int], log_probabilities: list[float]) -> int:
-        """Add drawn tokens to a draft, stop it where it has to, and return how many were added."""
+    def _guide(self, active: list[Draft], trackers: list[Followed]) -> Guide:
+        """Return what follows the trackers of drafts."""
+        rooms = [self._limits.room(draft) if self._closes else None for draft in active]
+        waits = [draft.missing > 0 for draft in active]
+        return guide_of(trackers, rooms, waits, len(unlabelled(self._run.codec).feature_sizes))
+
+    def take(
+        self,
+        draft: Draft,
+        ids: list[int],
+        log_probabilities: list[float],
+        *,
+        followed: bool = False,
+    ) -> int:
+        """Add drawn tokens to a draft, stop it where it has to, and return how many were added.
+
+        Its tracker may have `followed` them already.
+        """
         end, before = self._run.vocab.end, draft.count
         ended = end in ids
         new = ids[: ids.index(end)] if ended else ids
-        draft.add(new, log_probabilities[: len(new)])
+        draft.add(new, log_probabilities[: len(new)], followed=followed)
         if draft.missing:
             draft.missing = self._limits.missing(draft)
         if cut := self._limits.reached(draft, len(new), ended):
@@ -271,7 +296,7 @@ class Writer:
             return np.zeros((len(active), 0), np.int64), np.zeros(len(active), np.int64)
         tails = [draft.ids[-look_back:] if look_back else draft.ids for draft in active]
         counts = np.array([len(tail) for tail in tails], np.int64)
-        recent = np.zeros((len(active), counts.max() + self._stride), np.int64)
+        recent = np.zeros((len(active), counts.max() + STRIDE), np.int64)
         for row, tail in zip(recent, tails, strict=True):
             row[: len(tail)] = tail
         return recent, counts
@@ -311,73 +336,3 @@ class Writer:
                 f"position {position}; this is a fault of {self._run.info['distribution']}"
             )
         return ConfigError(f"all tokens that may come at position {position} are banned")
-
-
-def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:
-    """Let model and tracker read a prompt without its open end, in one pass."""
-    ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
-    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0)
-    return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
-
-
-def read_prompt_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
-    """Return the place after a prompt ``(N,)``, from a place before its open end."""
-    end = run.codec.open_end(ids)
-    kept = len(ids) if end is None else end.kept
-    place = read_on(stepper, run, place, ids[place.primed.kept : kept])
-    return Place(replace(place.primed, ids=ids), place.tracker)
-
-
-def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
-    """Let model and tracker read more ids ``(M,)`` after those that a place keeps, in one pass.
-
-    The model reads START, or the last id of the place, and all ids but the last, which the first
-    step reads.
-    """
-    before = place.primed.ids[: place.primed.kept]  # (N,)
-    whole = np.concatenate([before, ids])  # (N + M,)
-    if not len(ids):
-        return Place(replace(place.primed, ids=whole), place.tracker)
-    tracker = branch_tracker(place.tracker, run.codec)
-    rows: Any = []
-    if tracker is None:
-        rows = label_features(run.codec, whole)[len(before) : -1]
-    else:
-        for token in ids.tolist():
-            rows.append(tracker.features())
-            tracker.push(token)
-    read = np.concatenate([[run.vocab.start], whole])[len(before) : -1].astype(np.int64)  # (M,)
-    features = checked_features(run.codec, rows, len(ids))  # (M, K)
-    _, state = stepper.read(read[None], features[None], stepper.restore(place.primed.state))
-    return Place(Primed(whole, stepper.export(state), run.vocab.digest, len(whole)), tracker)
-
-
-def _place(
-    stepper: Stepper, run: Run, prompt: Piece | Primed | Place | None, condition: Any
-) -> Place:
-    """Return the state after the prompt, and a tracker that has seen the prompt."""
-    if isinstance(prompt, Place):
-        return prompt
-    if not isinstance(prompt, Primed):
-        return read_prompt(stepper, run, prompt, condition)
-    shapes = [part.shape for part in stepper.export(stepper.start(1))]
-    own = prompt.vocab_digest == run.vocab.digest
-    if not own or [part.shape for part in prompt.state] != shapes:
-        raise DataError(
-            f"this primed state belongs to another model, not to {run.folder}; prime it again"
-        )
-    ids = checked_ids(run.codec, prompt.ids)
-    end = run.codec.open_end(ids)
-    if prompt.kept != (len(ids) if end is None else end.kept):
-        raise DataError(
-            "this primed state was made by another version of the codec; prime it again"
-        )
-    header = opening(run.codec, None, condition)
-    asked, _ = requested_labels(run.codec, condition)
-    if asked and not np.array_equal(ids[: len(header)], header):
-        raise DataError("this primed state was made with other labels; prime it again with these")
-    tracker = run.codec.tracker(condition)
-    if tracker is not None:
-        for token in ids[: prompt.kept].tolist():
-            tracker.push(token)
-    return Place(Primed(ids, prompt.state, prompt.vocab_digest, prompt.kept), tracker)

@@ -9,6 +9,7 @@ import re
 import tokenize
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 from xml.parsers import expat
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
 from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
+from seqgen_text.codecs.subwords import SubwordCodec, SubwordOptions
 from seqgen_text.grammars import machine
 from seqgen_text.grammars.language import NOTHING, OTHER, Language
 from seqgen_text.grammars.tables import LANGUAGES, language
@@ -89,19 +91,54 @@ CHECKS: dict[str, Callable[[str], object]] = {
 }
 
 
-def codecs_of(name: str) -> list[CharacterCodec | ByteCodec]:
+#: Tokens of several characters that open, close, or go on after what they close.
+SEVERAL = {
+    "balanced": ("((", "))", ")(", "}]", "]]]"),
+    "c": (
+        "for (",
+        "for",
+        ");",
+        "))",
+        "*/",
+        "/*",
+        "//",
+        "\n#",
+        "#if",
+        "endif",
+        '")',
+        "}}",
+        "; ",
+        "'",
+    ),
+    "latex": ("\\begin", "\\end", "{a}", "}{", "$$", "\n\n", "\\[", "\\]", "begin", "ab", "en"),
+    "xml": ("</", "/>", '="', "<a", "</a", "<!--", "-->", '" a="', "<?", "ab", "<a><", "?>"),
+    "wiki": ("[[", "]]", "{{", "}}", "]] [[", "{|", "|}", "<!--", "-->"),
+    "json": ('": ', '", "', "},", "]}", "[[", "true", "nul", "1.5", "\\u", "{}"),
+    "python": (":\n", "    ", "\n\n", "):", "()", '"""', "x\n", "  x", "\n  ", "#x"),
+}
+
+Made: TypeAlias = CharacterCodec | ByteCodec | SubwordCodec
+
+
+def characters_of(name: str) -> CharacterCodec:
+    return CharacterCodec(ALPHABET, "", CharacterOptions(grammar=name))
+
+
+def codecs_of(name: str) -> list[Made]:
+    several = [text for text in SEVERAL[name] if len(text) > 1]
     return [
-        CharacterCodec(ALPHABET, "", CharacterOptions(grammar=name)),
+        characters_of(name),
         ByteCodec(ByteOptions(grammar=name)),
+        SubwordCodec("é", [*several, "é日", "日x"], SubwordOptions(grammar=name)),
     ]
 
 
-def walk(codec: CharacterCodec | ByteCodec, room: int, rng: np.random.Generator, signs: str) -> str:
+def walk(codec: Made, room: int, rng: np.random.Generator, signs: str) -> str:
     """Write random tokens, mostly those that matter, until the end."""
     tracker, ids = codec.tracker(), list[int]()
-    liked = [codec.encode(sign)[0] for sign in signs]
     weights = np.ones(len(codec.vocab) + 1)
-    weights[liked] = 10
+    weights[[codec.encode(sign)[0] for sign in signs]] = 10
+    weights[[len(name) > 1 and not name.startswith("0x") for name in codec.vocab] + [False]] = 10
     room = max(room, machine.distance(codec.structure.tables, tracker._memory))
     for left in range(room, 0, -1):
         mask = tracker.closing(left)
@@ -154,7 +191,7 @@ class Reader:
         if not self.allows(character):
             self.state, self.place, self.attribute = grammar.after, 0, ""
             repeats = self.state in grammar.matching
-            frame = grammar.closers.get(character, NOTHING)
+            frame = grammar.closes(top, character)
             frames = [each for each, _ in self.stack]
             if frame in frames and not repeats:
                 del self.stack[len(frames) - 1 - frames[::-1].index(frame) :]
@@ -207,7 +244,7 @@ def texts(draw: st.DrawFn) -> tuple[str, str]:
 def test_masks_agree_with_the_rules(case: tuple[str, str], seed: int) -> None:
     name, text = case
     # The first half is a text that keeps the grammar, the second half anything.
-    codec = codecs_of(name)[0]
+    codec = characters_of(name)
     rng = np.random.default_rng(seed)
     text = walk(codec, int(rng.integers(0, 40)), rng, SIGNS[name])[:30] + text
     ids = codec.encode(text)
@@ -247,7 +284,7 @@ def test_no_way_to_the_end_is_shorter_than_the_distance(name: str) -> None:
 
 
 def test_closing_a_tag_takes_its_name() -> None:
-    codec = codecs_of("xml")[0]
+    codec = characters_of("xml")
     tracker = codec.tracker()
     for token in codec.encode('<note><line at="1').tolist():
         tracker.push(token)
@@ -271,7 +308,7 @@ def test_a_vocabulary_without_what_closes_opens_nothing() -> None:
 def test_what_training_pieces_have_against_the_grammar_is_allowed_in_the_loss_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    codec = codecs_of("latex")[0]
+    codec = characters_of("latex")
     good, bad = codec.encode("\\begin{a}$x$\\end{a}"), codec.encode("x} \\begin{a}\\end{b}")
     assert codec.limited
     codec.learn_grammar([good])
@@ -294,10 +331,56 @@ def test_what_training_pieces_have_against_the_grammar_is_allowed_in_the_loss_on
             CharacterCodec.from_state(state, codec.options)
 
 
-@pytest.mark.parametrize("other", [{"boundary": "line"}, {"unit": "grapheme"}])
-def test_a_grammar_needs_single_characters_and_no_boundary(other: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="grammar=c needs boundary=none and unit=character"):
-        CharacterOptions(grammar="c", **other)
+def test_a_grammar_needs_no_boundary_and_not_too_many_subwords() -> None:
+    with pytest.raises(ConfigError, match="grammar=c needs boundary=none"):
+        CharacterOptions(grammar="c", boundary="line")
+    with pytest.raises(ConfigError, match="grammar=c needs most=32768 or less, found most=40000"):
+        SubwordOptions(grammar="c", most=40_000)
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_token_may_come_if_its_characters_may_in_turn(name: str) -> None:
+    _, by_bytes, codec = codecs_of(name)
+    rng = np.random.default_rng(5)
+    for _ in range(4):
+        text = walk(codec, 60, rng, SIGNS[name])
+        text = text[: int(rng.integers(0, len(text) + 1))]
+        tracker, reader = codec.tracker(), by_bytes.tracker()
+        for token in codec.encode(text).tolist():
+            tracker.push(token)
+        for token in by_bytes.encode(text).tolist():
+            reader.push(token)
+        allowed = tracker.allowed()
+        assert allowed[-1] == reader.allowed()[-1]
+        tables = codec.structure.tables
+        distance = machine.distance(tables, tracker._memory)
+        ahead = np.full(len(codec.vocab), 10**9)
+        for token, spelling in enumerate(codec._bytes):
+            walker, is_legal = copy.deepcopy(reader), True
+            for byte in spelling:
+                is_legal &= bool(walker.allowed()[byte])
+                walker.push(byte)
+            assert allowed[token] == is_legal, (text, codec.vocab[token])
+            if is_legal:
+                ahead[token] = machine.distance(tables, walker._memory)
+        for room in {0, 1, distance, distance + 1, distance + 4, distance + 80}:
+            kept = np.flatnonzero(tracker.closing(room)[:-1])
+            wanted = np.flatnonzero(ahead < room)
+            if not len(wanted) and not allowed[-1]:
+                assert ahead[kept].tolist() == [ahead.min()]
+            else:
+                np.testing.assert_array_equal(kept, wanted)
+
+
+def test_graphemes_follow_a_grammar() -> None:
+    options = CharacterOptions(grammar="latex", unit="grapheme")
+    codec = CharacterCodec.fit(["\\emph{e\u0301}, $x$e\u0301"], options)
+    assert "e\u0301" in codec.vocab
+    tracker = codec.tracker()
+    for token in codec.encode("\\emph{e\u0301").tolist():
+        tracker.push(token)
+    assert not tracker.allowed()[-1]
+    assert codec.vocab[np.flatnonzero(tracker.closing(1))[0]] == "}"
 
 
 PIECES = {
@@ -339,7 +422,7 @@ def test_generated_pieces_parse_whatever_the_length(tmp_path: Path) -> None:
 
 
 def test_python_that_is_written_has_legal_blocks() -> None:
-    codec = codecs_of("python")[0]
+    codec = characters_of("python")
     text = "if x:\n    y\n  z"
     tracker = codec.tracker()
     for token in codec.encode(text[:-1]).tolist():

@@ -8,12 +8,14 @@ S states, K kinds, V tokens, N ids.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqgen.compiling import compiled
+from seqgen.following import Followed, flat, part, step_function
 from seqgen.grammar import IndexedMasks, packed
 from seqgen.plugin import ClosingTracker, Ids
 
@@ -29,10 +31,16 @@ class Automaton:
         Kinds that may come in each state, and whether END may.
     moves : int array-like (S, K)
         The state after a token of each kind, also after one that is not allowed.
+
+    Attributes
+    ----------
+    count : int
+        V.
     """
 
     def __init__(self, kinds: ArrayLike, allowed: ArrayLike, moves: ArrayLike) -> None:
         self._kinds = np.asarray(kinds, np.int64)
+        self.count = len(self._kinds)
         self._moves = np.asarray(moves, np.uint8)
         by_kind = np.asarray(allowed, bool)
         #: What may come in each state (S, V + 1).
@@ -41,6 +49,12 @@ class Automaton:
         self._packed = packed(self._table)  # (S, W)
         self._distances = _distances(by_kind, self._moves, np.unique(self._kinds))
         self._closing: dict[tuple[int, int], NDArray[np.bool_]] = {}
+
+    @cached_property
+    def table(self) -> NDArray[np.uint8]:
+        """All that `_step` needs."""
+        moves = self._moves.astype(np.int64)
+        return flat(self._kinds, moves, self._distances, np.array(moves.shape), self._table)
 
     def masks(self, ids: Ids) -> IndexedMasks:
         """Return `Codec.masks` of ids ``(N,)``."""
@@ -79,10 +93,19 @@ class AutomatonTracker(ClosingTracker):
     """Follows one piece; copies share the automaton."""
 
     def __init__(self, automaton: Automaton, state: int = 0) -> None:
-        self._automaton, self._state = automaton, state
+        self._automaton, self._memory = automaton, np.array([state], np.int64)
+
+    @property
+    def _state(self) -> int:
+        return int(self._memory[0])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AutomatonTracker:
         return AutomatonTracker(self._automaton, self._state)
+
+    def followed(self) -> Followed:
+        """Return what compiled code follows."""
+        table = self._automaton.table
+        return Followed(step_function(_step), table, self._memory, self._automaton.count)
 
     def features(self) -> tuple[int, ...]:
         """Return nothing: text has no features."""
@@ -101,7 +124,35 @@ class AutomatonTracker(ClosingTracker):
 
     def push(self, token: int) -> None:
         """Move to the next state."""
-        self._state = self._automaton.after(self._state, token)
+        self._memory[0] = self._automaton.after(self._state, token)
+
+
+def _step(
+    table: NDArray[np.uint8],
+    state: Ids,
+    token: int,
+    room: int,
+    features: Ids,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> None:
+    """Do what `push`, `allowed` and `closing` do (`seqgen.following`)."""
+    kinds, distances = part(table, 0).view(np.int64), part(table, 2).view(np.int64)
+    count, width = part(table, 3).view(np.int64)[:2]
+    moves = part(table, 1).view(np.int64)[: count * width].reshape(count, width)
+    here = state[0] = moves[state[0], kinds[token]]
+    size = len(possible)
+    row = part(table, 4)[here * size : (here + 1) * size]
+    for each in range(size):
+        possible[each] = allowed[each] = row[each] != 0
+    if 0 <= room <= distances[:count].max():
+        earliest = count
+        for each in range(size - 1):
+            if possible[each]:
+                earliest = min(earliest, distances[moves[here, kinds[each]]])
+        limit = room - 1 if possible[size - 1] else max(room - 1, earliest)
+        for each in range(size - 1):
+            allowed[each] &= distances[moves[here, kinds[each]]] <= limit
 
 
 def _distances(allowed: NDArray[np.bool_], moves: NDArray[np.uint8], kinds: Ids) -> Ids:

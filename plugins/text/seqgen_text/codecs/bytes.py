@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ from seqgen.plugin import Ids, Tracker, check_fields
 from seqgen_text.codecs.automaton import Automaton
 from seqgen_text.codecs.structured import StructuredCodec
 from seqgen_text.codecs.text_codec import check_whole_characters
-from seqgen_text.grammars.structure import Grammar, Structure
+from seqgen_text.grammars.structure import Grammar, Structure, kinds_of
 from seqgen_text.grammars.tables import Tables, by_bytes, tables_of, with_costs
 
 #: Names of tokens: the character of a byte below 128, else its number.
@@ -69,8 +69,7 @@ class ByteCodec(StructuredCodec):
     def __init__(self, options: ByteOptions) -> None:
         self.options = options
         if options.grammar != "none":
-            tokens = np.arange(256)
-            self.set_structure(Structure(options.grammar, tables(options.grammar), tokens, tokens))
+            self.set_structure(structure_of_bytes(options.grammar, [[each] for each in range(256)]))
 
     @classmethod
     def fit(cls, pieces: Iterable[str], options: ByteOptions) -> Self:
@@ -152,10 +151,16 @@ def utf8_states() -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     return allowed, moves
 
 
+def structure_of_bytes(grammar: Grammar, spellings: Sequence[Sequence[int]]) -> Structure:
+    """Return the grammar of a language for tokens that are bytes, or several."""
+    tables = _tables(grammar, kinds_of(spellings, 255))
+    return Structure(grammar, tables, spellings, len(tables_of(grammar).entries))
+
+
 @cache
-def tables(grammar: str) -> Tables:
-    """Return the tables of a language for bytes."""
-    states, tokens = range(3 + len(WELL_FORMED)), np.arange(256)
+def _tables(grammar: Grammar, tokens: tuple[int, ...]) -> Tables:
+    """Return the tables of a language for bytes, some of which are tokens of their own."""
+    states, every = range(3 + len(WELL_FORMED)), np.arange(256)
     follows = np.stack([utf8().allowed(state)[:256] for state in states])  # (U, 256)
-    moves = np.array([[utf8().after(state, byte) for byte in range(256)] for state in states])
+    moves = np.array([[utf8().after(state, byte) for byte in every] for state in states])
     return with_costs(by_bytes(tables_of(grammar), follows, moves), tokens)

@@ -51,10 +51,10 @@ class CharacterOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.grammar != "none" and (self.boundary, self.unit) != ("none", "character"):
+        if self.grammar != "none" and self.boundary != "none":
             raise ConfigError(
-                f"grammar={self.grammar} needs boundary=none and unit=character, found "
-                f"boundary={self.boundary} and unit={self.unit}; leave out the grammar or these"
+                f"grammar={self.grammar} needs boundary=none, found boundary={self.boundary}; "
+                f"leave out one of them"
             )
 
 
@@ -97,7 +97,7 @@ class CharacterCodec(StructuredCodec):
         self._characters = characters
         self._dropped = dropped
         if options.grammar != "none":
-            self.set_structure(Structure.of_characters(options.grammar, characters))
+            self.set_structure(Structure.of_characters(options.grammar, self.vocab))
         self._lengths = np.array([len(text) for text in self.vocab], np.int64)
         sizes = [len(text.encode("utf-8", "surrogatepass")) for text in self.vocab]
         self._bytes = np.array(sizes, np.int64)

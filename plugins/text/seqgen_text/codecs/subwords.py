@@ -11,15 +11,17 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids, OpenEnd, Within, check_fields
-from seqgen_text.codecs.automaton import Automaton, AutomatonTracker
-from seqgen_text.codecs.bytes import CONTINUING, NAMES, utf8_states
+from seqgen.plugin import Ids, OpenEnd, Tracker, Within, check_fields
+from seqgen_text.codecs.automaton import Automaton
+from seqgen_text.codecs.bytes import CONTINUING, NAMES, structure_of_bytes, utf8_states
 from seqgen_text.codecs.chunks import chunks
 from seqgen_text.codecs.counting import Counts
 from seqgen_text.codecs.merging import LONGEST_SUBWORD, learned_subwords, merged
-from seqgen_text.codecs.text_codec import TextCodec, check_whole_characters, is_whole
+from seqgen_text.codecs.structured import StructuredCodec
+from seqgen_text.codecs.text_codec import check_whole_characters, is_whole
+from seqgen_text.grammars.structure import Grammar
 
 #: The first tokens: each character of ASCII, and each byte that UTF-8 has of other characters.
 ASCII, BYTES = 128, (*range(0x80, 0xC0), *range(0xC2, 0xF5))
@@ -30,6 +32,9 @@ RARITY = 10_000
 
 #: Most different chunks of a corpus from which subwords are learned.
 MOST_CHUNKS = 2**17
+
+#: Most tokens with a grammar, which has a table of a verdict for each token and situation.
+MOST_WITH_GRAMMAR = 2**15
 
 #: Chunks whose tokens are remembered.
 MOST_CACHED = 2**16
@@ -44,12 +49,19 @@ class SubwordOptions:
     rarest: Annotated[int, Within(0, 10**15)] = 0
     """Fewest occurrences of a character or subword that is a token. 0 chooses a ten-thousandth of
     the characters of the corpus, and at least 2."""
+    grammar: Grammar = "none"
+    """Language whose brackets, strings, environments or tags new pieces close if they open them."""
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.grammar != "none" and self.most > MOST_WITH_GRAMMAR:
+            raise ConfigError(
+                f"grammar={self.grammar} needs most={MOST_WITH_GRAMMAR} or less, found "
+                f"most={self.most}; leave out one of them"
+            )
 
 
-class SubwordCodec(TextCodec):
+class SubwordCodec(StructuredCodec):
     """Characters and subwords of the corpus as tokens; rare characters are bytes of UTF-8.
 
     Lossless, and no text has an unknown symbol. Bytes that are no character decode to U+FFFD; one
@@ -85,7 +97,9 @@ class SubwordCodec(TextCodec):
         self._ranks = {text: rank for rank, text in enumerate(self._subwords)}
         # To the grammar of UTF-8 a text is like a character of one byte.
         kinds = [text[0] if len(text) == 1 else 0 for text in self._bytes]
-        self._grammar = Automaton(kinds, *utf8_states())
+        self._utf8 = Automaton(kinds, *utf8_states())
+        if options.grammar != "none":
+            self.set_structure(structure_of_bytes(options.grammar, self._bytes))
         #: Tokens of chunks that were encoded before.
         self._cache: dict[str, tuple[int, ...]] = {}
 
@@ -107,8 +121,9 @@ class SubwordCodec(TextCodec):
         return cls("".join(sorted(kept)), subwords, options)
 
     def state(self) -> dict[str, Any]:
-        """Return characters and subwords."""
-        return {"characters": self._characters, "subwords": [*self._subwords]}
+        """Return characters and subwords, and what the corpus has against the grammar."""
+        learned = {"characters": self._characters, "subwords": [*self._subwords]}
+        return learned | self.structure_state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: SubwordOptions) -> Self:
@@ -118,7 +133,9 @@ class SubwordCodec(TextCodec):
             raise DataError("characters must be a text")
         if not isinstance(subwords, list) or not all(map(_is_subword, subwords)):
             raise DataError(f"subwords must be texts of 2 to {LONGEST_SUBWORD} characters")
-        return cls(characters, subwords, options)
+        codec = cls(characters, subwords, options)
+        codec.restore_structure(state)
+        return codec
 
     def encode(self, piece: str) -> Ids:
         """Return the ids of a text ``(N,)``.
@@ -172,15 +189,13 @@ class SubwordCodec(TextCodec):
         whole = (at for at, text in enumerate(head) if len(text) > 1 or text[0] not in CONTINUING)
         return ids[start + next(whole, len(head)) :]
 
-    def masks(self, ids: Ids) -> IndexedMasks:
+    def masks(self, ids: Ids) -> IndexedMasks | None:
         """Return what may come: bytes that are valid UTF-8; texts and END between characters."""
-        return self._grammar.masks(ids)
+        return self._utf8.masks(ids) if self.structure is None else super().masks(ids)
 
-    def tracker(self, condition: Any = None) -> AutomatonTracker:
+    def tracker(self, condition: Any = None) -> Tracker:
         """Return the grammar's tracker; subwords take no condition."""
-        if condition is not None:
-            raise DataError("this model's codec takes no condition; leave out --given")
-        return self._grammar.tracker()
+        return super().tracker(condition) or self._utf8.tracker()
 
 
 def _is_subword(text: object) -> bool:

@@ -23,5 +23,5 @@ BALANCED = Language(
     frames=tuple(PAIRS),
     move=move,
     endings=frozenset({"text"}),
-    closers={close: begin for begin, close in PAIRS.items()},
+    closers=PAIRS,
 )

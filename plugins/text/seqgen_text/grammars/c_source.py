@@ -1,8 +1,9 @@
-"""The grammar `c`: brackets, strings, comments and directives of the preprocessor.
+"""The grammar `c`: brackets, literals, comments, directives, and what may stand beside what.
 
-Within round and square brackets there is no statement, so no `;` but in the head of `for`. What an
-``#if`` opens, its ``#endif`` closes: brackets do not cross it. The text of other directives is
-free, as in macros.
+It knows no names and no types, but where an operand is due and where an operator: no two operators
+in sequence, no word after a number or a call, no `;` or `)` after an operator. Within round and
+square brackets there is no statement, so no `;` but in the head of `for`. What an ``#if`` opens,
+its ``#endif`` closes: brackets do not cross it. The text of other directives is free, as in macros.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from seqgen_text.grammars.language import (
     BLANKS,
     DIGITS,
     LETTERS,
+    NOTHING,
     OTHER,
     Language,
     Move,
     prefixes,
 )
 
-PAIRS = {"(": ")", "for(": ")", "[": "]", "{": "}"}
+ROUND = ("(", "group(", "head(", "for(")
+CLOSERS = {**dict.fromkeys(ROUND, ")"), "[": "]", "{": "}"}
 WORD = LETTERS | DIGITS | {"_"}
 HEX = DIGITS | frozenset("abcdefABCDEF")
 
@@ -28,74 +31,237 @@ OTHERS = ("include", "define", "undef", "error", "warning", "pragma", "line")
 #: Characters that C has in strings and comments only.
 STRANGE = frozenset("@`$\\#") | {OTHER}
 
+#: Places between tokens at which a statement may begin: at its beginning, also where a line begins;
+#: after the head of `if`, `else`; after a brace that opens, or a colon; after a brace that closes;
+#: and after what may not come, where all may follow.
+START, LINE, BODY, OPEN_BRACE, CLOSED, ANY = "start", "line", "body", "brace", "closed", "any"
+BEGINNING = (START, LINE, BODY, OPEN_BRACE, CLOSED, ANY)
+
+#: Places in an expression: after an operator; a bracket or `return`; a comma; `=`; a star, which
+#: may be that of a type; a name; another operand; a string; what may be a cast; before a head.
+NEED, OPEN, COMMA, SET, STAR = "need", "open", "comma", "set", "star"
+NAME, HAVE, STRING, CAST, HEAD, HEAD_FOR = "name", "have", "string", "cast", "if", "for"
+DUE = (NEED, OPEN, COMMA, SET, STAR)
+OPERAND = (NAME, HAVE, STRING, CAST)
+PLACES = (*BEGINNING, *DUE, *OPERAND, HEAD, HEAD_FOR)
+
+#: What comes after words that begin or are a statement.
+KEYWORDS = {
+    **dict.fromkeys(("if", "while", "switch"), HEAD),
+    "for": HEAD_FOR,
+    **dict.fromkeys(("else", "do"), BODY),
+    "return": OPEN,
+    "case": NEED,
+}
+
+#: All beginnings of these words, and of the names of directives.
+KNOWN = prefixes(KEYWORDS)
+OUTSIDE, INSIDE = (*OPENING, *OTHERS), (*OPENING, *OTHERS, *INNER, *CLOSING)
+NAMES = {False: prefixes(OUTSIDE), True: prefixes(INSIDE)}
+
+#: Second characters of operators, and what comes after them.
+OPERATORS = {
+    "+": {"+": HAVE, "=": NEED},
+    "-": {"-": HAVE, "=": NEED, ">": "member"},
+    "*": {"=": NEED},
+    "/": {"=": NEED},
+    "%": {"=": NEED},
+    "=": {"=": NEED},
+    "!": {"=": NEED},
+    "<": {"<": "<<", "=": NEED},
+    ">": {">": ">>", "=": NEED},
+    "<<": {"=": NEED},
+    ">>": {"=": NEED},
+    "&": {"&": NEED, "=": NEED},
+    "|": {"|": NEED, "=": NEED},
+    "^": {"=": NEED},
+}
+
+#: What an operator is like where no second character comes: `=` takes braces, a star ends types.
+ALONE = {"=": SET, "*": STAR}
+
+UNARY = frozenset("+-!~*&")
+
 
 def move(state: str, top: str, character: str) -> Move | None:
     """Return what a character does."""
-    if state in ("code", "line", "for", "fo", "f", "word", "slash", "for "):
-        return _in_code(state, top, character)
     if state.startswith("#"):
         return _in_directive_name(state[1:], top, character)
     if state.startswith("directive"):
         return _in_directive(state, character)
-    if state in ("comment", "star"):
-        if character == "/" and state == "star":
-            return Move("code")
-        return Move("star" if character == "*" else "comment")
-    if state == "line comment":
-        return Move("line" if character == "\n" else state)
-    return _in_literal(state, character)
+    kind, _, rest = state.partition(" ")
+    if kind in ("literal", "letter"):
+        return _in_literal(state, character)
+    if kind in ("slash", "comment", "comment*", "comment//"):
+        return _in_comment(kind, rest, top, character)
+    if kind == "word":
+        return _in_word(rest, top, character)
+    if kind == "number":
+        inside = character in WORD or character == "."
+        return Move(state) if inside else _between(HAVE, top, character)
+    if kind == "operator":
+        return _in_operator(rest, top, character)
+    if kind in ("dot", "member"):
+        return _after_dot(state, character)
+    return _between(kind, top, character, is_line=rest == "line")
 
 
-def _in_code(state: str, top: str, character: str) -> Move | None:
-    """Go on in code: at the beginning of a line, in a word, after a slash."""
-    if state == "slash" and character in "/*":
-        return Move("line comment" if character == "/" else "comment")
+def _between(place: str, top: str, character: str, *, is_line: bool = False) -> Move | None:
+    """Go on between two tokens."""
+    if character in BLANKS:
+        return _blank(place, character, is_line=is_line)
     if character == "#":
-        return Move("#") if state == "line" and top in ("", "{", "#if") else None
+        begins = is_line or place == LINE
+        return Move("#") if begins and top in (NOTHING, "{", "#if") else None
     if character in STRANGE:
         return None
+    if character == "/":
+        return Move(f"slash {_same(place)}")
+    if character in DIGITS:
+        return None if place in (NAME, HAVE, STRING, HEAD, HEAD_FOR) else Move("number")
     if character in WORD:
-        return _in_word(state, character)
-    if character in BLANKS:
-        after = "line" if character == "\n" or state == "line" else "code"
-        return Move("for " if state in ("for", "for ") and after == "code" else after)
-    if character == "(":
-        return Move("code", push="for(" if state in ("for", "for ") else "(")
-    if character in "[{":
-        is_block = character == "{" and top in ("(", "for(", "[")
-        return None if is_block else Move("code", push=character)
-    if character in ")]}":
-        return Move("code", pop=True) if PAIRS.get(top) == character else None
-    if character == ";" and top in ("(", "["):
+        return _first_letter(place, character)
+    if character in "\"'":
+        follows = place == STRING and character == '"'
+        kind = "literal" if character == '"' else "letter"
+        bars = place in (NAME, HAVE, STRING, HEAD, HEAD_FOR) and not follows
+        return None if bars else Move(kind)
+    if character in "()[]{}":
+        return _bracket(place, top, character)
+    return _sign(place, top, character)
+
+
+def _same(place: str) -> str:
+    return START if place == LINE else place
+
+
+def _blank(place: str, character: str, *, is_line: bool) -> Move:
+    """Go on after a blank; where a line begins a directive may come, if nothing is due."""
+    if character == "\n" or is_line or place == LINE:
+        if place in (START, LINE, OPEN_BRACE, CLOSED):
+            return Move(LINE if place in (START, LINE) else f"{place} line")
+        if place in (BODY, ANY, HAVE, CAST):
+            return Move(f"{place} line")
+    return Move(place)
+
+
+def _first_letter(place: str, character: str) -> Move | None:
+    """Begin a word."""
+    if place in (HAVE, STRING, HEAD, HEAD_FOR):
         return None
-    return Move({"/": "slash", '"': "string", "'": "letter"}.get(character, "code"))
+    return Move(f"word {character}" if _is_known(place, character) else "word")
 
 
-def _in_word(state: str, character: str) -> Move:
-    """Go on in a word, or begin one; `for` is one to notice."""
-    if character not in LETTERS | {"_"} and state not in ("word", "f", "fo", "for"):
-        return Move("word")
-    if state in ("word", "for"):
-        return Move("word")
-    follows = {"f": "fo", "fo": "for"}
-    if state in follows:
-        return Move(follows[state] if state + character in ("fo", "for") else "word")
-    return Move("f" if character == "f" else "word")
+def _is_known(place: str, text: str) -> bool:
+    return place in BEGINNING and text in KNOWN
+
+
+def _in_word(text: str, top: str, character: str) -> Move | None:
+    """Go on in a word; `text` is its beginning if it may be a known one."""
+    if character in WORD:
+        is_known = text and text + character in KNOWN
+        return Move(f"word {text}{character}" if is_known else "word")
+    return _between(KEYWORDS.get(text, NAME), top, character)
+
+
+def _bracket(place: str, top: str, character: str) -> Move | None:
+    """Open or close a bracket."""
+    if character == "(":
+        frames = {HEAD: "head(", HEAD_FOR: "for(", NAME: "(", HAVE: "("}
+        return None if place == STRING else Move(OPEN, push=frames.get(place, "group("))
+    if place in (HEAD, HEAD_FOR):
+        return None
+    if character == "[":
+        return Move(OPEN, push="[") if place in (*OPERAND, ANY) else None
+    if character == "{":
+        is_block = place in (*BEGINNING, SET, COMMA, OPEN, NAME, HAVE, CAST)
+        return Move(OPEN_BRACE, push="{") if is_block and top not in (*ROUND, "[") else None
+    if CLOSERS.get(top) != character:
+        return None
+    if character == "}":
+        return None if place in (NEED, OPEN, SET, STAR) else Move(CLOSED, pop=True)
+    if place in (NEED, COMMA, SET) or (place == STAR and character == "]"):
+        return None
+    after = {"(": HAVE, "group(": CAST, "[": HAVE}
+    return Move(after.get(top, BODY), pop=True)
+
+
+def _sign(place: str, top: str, character: str) -> Move | None:
+    """Go on after a sign that is no bracket."""
+    if character == ";":
+        if top in ("(", "group(", "head(", "[") or place in (
+            NEED,
+            COMMA,
+            SET,
+            STAR,
+            HEAD,
+            HEAD_FOR,
+        ):
+            return None
+        return Move(OPEN if top == "for(" else START)
+    if place in (HEAD, HEAD_FOR):
+        return None
+    if character == ".":
+        return Move("member" if place in (NAME, HAVE, CAST) else "dot")
+    takes = place in (*OPERAND, ANY)
+    if character in OPERATORS and takes:
+        return Move(f"operator {character}")
+    if character in UNARY and not takes:
+        return Move(NEED if character != "*" else STAR)
+    if character == "~":
+        return Move(NEED) if place in (CAST, ANY) else None
+    if character == "?":
+        return Move(NEED) if takes else None
+    if character == ":":
+        return Move(OPEN_BRACE) if takes else None
+    return Move(COMMA) if character == "," and (takes or place in (CLOSED, STAR)) else None
+
+
+def _in_operator(sign: str, top: str, character: str) -> Move | None:
+    """Go on after the first characters of an operator."""
+    if character in OPERATORS[sign]:
+        after = OPERATORS[sign][character]
+        return Move(f"operator {after}" if after in OPERATORS else after)
+    return None if sign == "!" else _between(ALONE.get(sign, NEED), top, character)
+
+
+def _after_dot(state: str, character: str) -> Move | None:
+    """Go on after a dot or an arrow: a name; after a dot also digits, or two dots."""
+    if character in LETTERS | {"_"}:
+        return Move("word") if state != "dot dot" else None
+    if state == "member":
+        return Move(state) if character in BLANKS else None
+    if character == ".":
+        return Move(HAVE if state == "dot dot" else "dot dot")
+    return Move("number") if character in DIGITS and state == "dot" else None
+
+
+def _in_comment(kind: str, place: str, top: str, character: str) -> Move | None:
+    """Go on in a comment, after which all is as before, or after a slash."""
+    if kind == "slash":
+        if character in "/*":
+            return Move(f"comment// {place}" if character == "/" else f"comment {place}")
+        is_operator = place in (*OPERAND, ANY)
+        return _in_operator("/", top, character) if is_operator else None
+    if kind == "comment//":
+        return _blank(place, "\n", is_line=True) if character == "\n" else Move(f"{kind} {place}")
+    if character == "/" and kind == "comment*":
+        return Move(place)
+    return Move(f"comment* {place}" if character == "*" else f"comment {place}")
 
 
 def _in_directive_name(word: str, top: str, character: str) -> Move | None:
     """Go on in the name of a directive, or begin what follows it."""
-    names = (*OPENING, *OTHERS, *(INNER + CLOSING if top == "#if" else ()))
-    if word + character in prefixes(names):
+    if word + character in NAMES[top == "#if"]:
         return Move(f"#{word}{character}")
     if not word and character in " \t":
         return Move("#")
-    if word not in names or character not in '\n \t"<(!/':
+    if word not in (INSIDE if top == "#if" else OUTSIDE) or character not in '\n \t"<(!/':
         return None
     needs_more = word not in (*INNER[:1], *CLOSING, "error", "warning", "pragma")
     if character == "\n" and needs_more:
         return None
-    after = {"\n": "line", "/": "directive slash"}.get(character, "directive")
+    after = {"\n": LINE, "/": "directive slash"}.get(character, "directive")
     if word in OPENING:
         return Move(after, push="#if")
     return Move(after, pop=True) if word in CLOSING else Move(after)
@@ -112,35 +278,41 @@ def _in_directive(state: str, character: str) -> Move:
     if state == "directive slash" and character == "*":
         return Move("directive comment")
     if state == "directive slash" and character == "/":
-        return Move("line comment")
-    names = {"\n": "line", "\\": "directive backslash", "/": "directive slash"}
+        return Move(f"comment// {START}")
+    names = {"\n": LINE, "\\": "directive backslash", "/": "directive slash"}
     return Move(names.get(character, "directive"))
 
 
 def _in_literal(state: str, character: str) -> Move | None:
     """Go on in a string or a character."""
-    if character == "\n" and state != "string \\":
+    if character == "\n" and state != "literal \\":
         return None
-    if state == "string":
-        return Move({'"': "code", "\\": "string \\"}.get(character, "string"))
-    if state == "string \\":
-        return Move("string")
+    if state == "literal":
+        return Move({'"': STRING, "\\": "literal \\"}.get(character, state))
+    if state == "literal \\":
+        return Move("literal")
     if state == "letter":
         after = "letter \\" if character == "\\" else "letter end"
         return None if character == "'" else Move(after)
     if state == "letter \\":
         return Move("letter code")
     if character == "'":
-        return Move("code")
+        return Move(HAVE)
     return Move("letter code") if state == "letter code" and character in HEX else None
 
 
 C = Language(
     name="c",
-    start="line",
-    after="code",
-    frames=(*PAIRS, "#if"),
+    start=LINE,
+    after=ANY,
+    frames=(*CLOSERS, "#if"),
     move=move,
-    endings=frozenset({"line", "code", "word", "f", "fo", "for", "for ", "line comment"}),
-    closers={"}": "{", ")": "(", "]": "["},
+    endings=frozenset(
+        f"{before}{place}{after}"
+        for place in (*BEGINNING, *OPERAND)
+        for before in ("", "comment// ")
+        for after in ("", " line")
+    )
+    | {"word", "number", *(f"word {text}" for text in KNOWN)},
+    closers=CLOSERS,
 )

@@ -102,5 +102,5 @@ JSON = Language(
     frames=("{", "["),
     move=move,
     endings=frozenset({"after", *WHOLE}),
-    closers={"}": "{", "]": "["},
+    closers={"{": "}", "[": "]"},
 )

@@ -74,8 +74,8 @@ class Language:
     endings : collection of str
         States in which a text may end if no frame is open.
     closers : mapping of str to str
-        Characters that close a frame even where they may not come, as far as the frame is open: so
-        a real text that breaks a rule is followed.
+        Characters by the frame that they close even where they may not come, as far as it is open:
+        so a real text that breaks a rule is followed.
     matching : collection of str
         States that first repeat the name of the frame on top; their moves come after it.
     unclosed : str
@@ -94,6 +94,14 @@ class Language:
     matching: frozenset[str] = frozenset()
     unclosed: str = ""
     opening: str = ""
+
+    def closes(self, top: str, character: str) -> str:
+        """Return the frame that a character closes where it may not come, or `NOTHING`.
+
+        It is the one on top, or the first of the mapping.
+        """
+        frames = [frame for frame, closer in self.closers.items() if closer == character]
+        return top if top in frames else frames[0] if frames else NOTHING
 
 
 def prefixes(words: Iterable[str]) -> frozenset[str]:

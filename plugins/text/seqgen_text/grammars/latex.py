@@ -85,6 +85,6 @@ LATEX = Language(
     frames=("{", "environment", *FORMULAS),
     move=move,
     endings=frozenset({"text", "comment"}),
-    closers={"}": "{", "$": "$"},
+    closers={"{": "}", "$": "$"},
     matching=frozenset({"end of name"}),
 )

@@ -1,7 +1,7 @@
 """The machine that follows a language: its memory is one row of numbers.
 
-Written in NumPy's subset that numba compiles. `follow` reads whole pieces, for masks; a tracker
-calls `push`.
+Written in NumPy's subset that numba compiles. It reads one character or byte at a time;
+`seqgen_text.grammars.tokens` reads tokens.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from seqgen_text.grammars.tables import (
     END_TAG,
     FRAME,
     KEEP,
+    LONGEST_NAME,
     NAME,
     OPEN,
     POP,
@@ -30,8 +31,8 @@ from seqgen_text.grammars.tables import (
 )
 from seqgen_text.grammars.tables import STATE as STATE_MASK
 
-#: Most open frames, longest name, most characters of all open names, most attributes of a tag.
-MOST_FRAMES, LONGEST_NAME, MOST_KEPT, MOST_ATTRIBUTES = 64, 60, 1024, 32
+#: Most open frames, most characters of all open names, most attributes of a tag.
+MOST_FRAMES, MOST_KEPT, MOST_ATTRIBUTES = 64, 1024, 32
 
 #: Places in the memory: the state; the number of open frames; how much of a name was repeated, or
 #: of a line indented; characters of all open names; hash of the attribute's name, and their number.
@@ -113,7 +114,7 @@ def _is_taken(memory: Ids) -> bool:
 
 
 @compiled
-def _is_blocked(entry: int, row: int) -> bool:
+def is_blocked(entry: int, row: int) -> bool:
     """Return whether the tables or the situation forbid an entry."""
     if not entry & ALLOWED:
         return True
@@ -124,7 +125,7 @@ def _is_blocked(entry: int, row: int) -> bool:
 
 @compiled
 def push(tables: Tables, memory: Ids, here: int, symbol: int, kind: int) -> bool:
-    """Follow a token, and return whether it was allowed.
+    """Follow a character, and return whether it was allowed.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def push(tables: Tables, memory: Ids, here: int, symbol: int, kind: int) -> bool
     here : int
         Its situation.
     symbol, kind : int
-        The token's character or byte, and its kind in the tables.
+        The character or byte, and its kind in the tables.
     """
     if here < 0:
         if -1 - here == symbol:
@@ -143,7 +144,7 @@ def push(tables: Tables, memory: Ids, here: int, symbol: int, kind: int) -> bool
         memory[STATE], memory[PLACE] = tables.after, 0
         return False
     entry = tables.entries[memory[STATE], _top(memory), kind]
-    if _is_blocked(entry, here):
+    if is_blocked(entry, here):
         _recover(tables, memory, entry)
         return False
     _do(tables, memory, entry, symbol)
@@ -212,24 +213,6 @@ def _do(tables: Tables, memory: Ids, entry: int, symbol: int) -> None:
 
 
 @compiled
-def follow(
-    tables: Tables,
-    memory: Ids,
-    symbols: Ids,
-    kinds: Ids,
-    situations: Ids,
-    allowed: NDArray[np.bool_],
-) -> None:
-    """Follow N tokens; write the situation before each and after the last, and what was allowed."""
-    here = situation(tables, memory)
-    for place in range(len(symbols)):
-        situations[place] = here
-        allowed[place] = push(tables, memory, here, symbols[place], kinds[place])
-        here = situation(tables, memory)
-    situations[len(symbols)] = here
-
-
-@compiled
 def can_end(tables: Tables, memory: Ids) -> bool:
     """Return whether the text may end."""
     if not tables.endings[memory[STATE], _top(memory)]:
@@ -258,26 +241,3 @@ def distance(tables: Tables, memory: Ids) -> int:
     for place in range(depth - 1):
         total += _cost(tables, tables.after, memory[FRAMES + place], memory[LENGTHS + place])
     return total
-
-
-@compiled
-def closing(
-    tables: Tables, memory: Ids, symbols: Ids, kinds: Ids, room: int, mask: NDArray[np.bool_]
-) -> None:
-    """Keep in a mask ``(V + 1,)`` the tokens from which the text can end within `room` tokens.
-
-    If none can, keep those that lead to the earliest end.
-    """
-    ahead = np.empty(len(symbols), np.int64)
-    after = memory.copy()
-    earliest, here = np.int64(2**62), situation(tables, memory)
-    for token in range(len(symbols)):
-        if mask[token]:
-            # Names stay as they are as far as they count.
-            after[:NAMES] = memory[:NAMES]
-            push(tables, after, here, symbols[token], kinds[token])
-            ahead[token] = distance(tables, after)
-            earliest = min(earliest, ahead[token])
-    limit = room - 1 if mask[-1] else max(room - 1, earliest)
-    for token in range(len(symbols)):
-        mask[token] &= ahead[token] <= limit

@@ -112,7 +112,7 @@ PYTHON = Language(
     frames=(*PAIRS, BLOCK),
     move=move,
     endings=frozenset({"line", "code", "comment", "' empty", '" empty'}),
-    closers={end: begin for begin, end in PAIRS.items()},
+    closers=PAIRS,
     unclosed=BLOCK,
     opening="block",
 )

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.grammar import IndexedMasks, packed
+from seqgen.following import UNLIMITED, Followed, flat, step_function
+from seqgen.grammar import PART, IndexedMasks, packed
 from seqgen.plugin import ClosingTracker, Ids
-from seqgen_text.grammars import machine
-from seqgen_text.grammars.tables import ALLOWED, Tables, tables_of, with_costs
+from seqgen_text.grammars import machine, tokens
+from seqgen_text.grammars.tables import (
+    ALLOWED,
+    LONGEST_NAME,
+    Tables,
+    growths,
+    tables_of,
+    with_costs,
+)
 
 #: Names of grammars, as an option of codecs.
 Grammar: TypeAlias = Literal["none", "balanced", "c", "latex", "xml", "wiki", "json", "python"]
@@ -33,26 +42,65 @@ class Structure:
     name : str
         Name of the language.
     tables : Tables
-        With the costs of the vocabulary.
-    symbols, kinds : int array (V,)
-        The character or byte of each token, and its kind in the tables.
+        With the costs of the tokens that are one character or byte.
+    spellings : sequence of V sequences of int
+        The characters or bytes of each token.
+    between : int
+        Number of states between characters: all, or for bytes those in which no character is open.
     """
 
-    def __init__(self, name: str, tables: Tables, symbols: Ids, kinds: Ids) -> None:
-        self.name, self.tables, self.symbols, self.kinds = name, tables, symbols, kinds
+    def __init__(
+        self, name: str, tables: Tables, spellings: Sequence[Sequence[int]], between: int
+    ) -> None:
+        self.name, self._between = name, between
+        self.count = len(spellings)
+        sizes = np.array([len(each) for each in spellings], np.int64)
+        self._firsts = np.append(0, np.cumsum(sizes)).astype(np.int64)  # (V + 1,)
+        self._symbols = np.array([symbol for each in spellings for symbol in each], np.int64)
+        self._kinds = tables.kinds[np.minimum(self._symbols, len(tables.kinds) - 1)]
+        self.is_single = bool((sizes == 1).all())
+        self.tables = tables
         self._last: tuple[bytes, IndexedMasks] | None = None
         self.exceptions = []
         self._rows: dict[int, NDArray[np.bool_]] = {}
-        # Beyond this distance no token can make the way to the end longer than the room.
-        costs = [each[each < each.max()] for each in (tables.direct, tables.named)]
-        self.jump = machine.LONGEST_NAME + 2 * max(int(each.max(initial=0)) for each in costs) + 2
 
     @classmethod
-    def of_characters(cls, grammar: Grammar, characters: str) -> Structure:
-        """Return the grammar for tokens that are characters."""
-        symbols = np.array([ord(character) for character in characters], np.int64)
-        kinds = np.minimum(symbols, 128)
-        return cls(grammar, with_costs(tables_of(grammar), kinds), symbols, kinds)
+    def of_characters(cls, grammar: Grammar, texts: Sequence[str]) -> Structure:
+        """Return the grammar for tokens that are characters, or several."""
+        spellings = [[*map(ord, text)] for text in texts]
+        tables = with_costs(tables_of(grammar), kinds_of(spellings, 128))
+        return cls(grammar, tables, spellings, len(tables.entries))
+
+    @cached_property
+    def table(self) -> NDArray[np.uint8]:
+        """All that compiled code needs (`tokens.tokens_in`)."""
+        tables, count = self.tables, self.count
+        states, frames, kinds = tables.entries.shape
+        height = 0 if self.is_single else self._between * frames
+        rows, most = np.zeros((height, count), np.uint8), np.zeros((height, 2), np.int64)
+        tokens.judged(tables, self._firsts, self._kinds, rows, most)
+        depends = rows == tokens.DEPENDS
+        starts = np.append(0, np.cumsum(depends.sum(axis=1)))  # (R + 1,)
+        followed = np.nonzero(depends)[1]  # (F,)
+        shapes = (states, frames, kinds, height, count, tables.start, tables.after)
+        shapes += (tables.unclosed, len(self._symbols), len(followed))
+        return flat(
+            np.array(shapes, np.int64),
+            tables.entries.astype(np.int64),
+            *(tables.matching, tables.opening, tables.lines, tables.endings),
+            *(tables.direct.astype(np.int64), tables.named.astype(np.int64)),
+            *(self._firsts, self._symbols, self._kinds, rows),
+            *(starts.astype(np.int64), followed.astype(np.int64), most, self._growth()),
+            tables.kinds.astype(np.int64),
+        )
+
+    def _growth(self) -> Ids:
+        """Return how much longer each token can make the way to the end, at most ``(V,)``."""
+        # Blocks and attributes cost more than the tables say.
+        slack = 1 + LONGEST_NAME * bool(self.tables.lines.any())
+        each = np.maximum(growths(self.tables), 0)[self._kinds]
+        summed = np.append(0, np.cumsum(each))  # (C + 1,)
+        return np.asarray(np.diff(summed[self._firsts]) + slack, np.int64)
 
     def learn(self, pieces: Iterable[Ids]) -> None:
         """Collect what training pieces have against the grammar, and log how often.
@@ -62,7 +110,8 @@ class Structure:
         tokens = broken = broken_pieces = count = 0
         found = set[tuple[int, int]]()
         for ids in pieces:
-            situations, allowed = self._followed(ids)
+            memory = machine.new_memory(self.tables)
+            situations, allowed = self.follow(memory, np.array(ids, np.int64))
             wrong = np.flatnonzero(~allowed)
             found.update(zip(situations[wrong].tolist(), ids[wrong].tolist(), strict=True))
             tokens, broken, count = tokens + len(ids), broken + len(wrong), count + 1
@@ -99,7 +148,11 @@ class Structure:
         return self._last[1]
 
     def _masks(self, ids: Ids) -> IndexedMasks:
-        situations, _ = self._followed(ids)
+        # The last row comes before a token that does not matter.
+        ids = np.append(ids, 0).astype(np.int64)
+        if not self.is_single:
+            return self._masks_of_several(ids)
+        situations, _ = self.follow(machine.new_memory(self.tables), ids)
         lowest = int(situations.min())
         used = np.zeros(int(situations.max()) - lowest + 1, bool)
         used[situations - lowest] = True
@@ -111,16 +164,34 @@ class Structure:
         numbers = (np.cumsum(used) - 1).astype(np.uint16)
         return IndexedMasks(packed(rows), numbers[situations - lowest])
 
+    def _masks_of_several(self, ids: Ids) -> IndexedMasks:
+        """Return the masks before ids ``(N,)`` of several characters: each different row once."""
+        memory, numbers = machine.new_memory(self.tables), dict[bytes, int]()
+        found = np.empty(len(ids), np.uint32)
+        for first in range(0, len(ids), PART):
+            some = ids[first : first + PART]
+            rows = np.zeros((len(some), self.count + 1), bool)
+            situations, _ = self.follow(memory, some, rows)
+            for row, situation in zip(rows, situations.tolist(), strict=True):
+                row[[*self._exceptions.get(situation, ()), -1]] = True
+            for place, bits in enumerate(packed(rows), first):
+                found[place] = numbers.setdefault(bits.tobytes(), len(numbers))
+        table = np.frombuffer(b"".join(numbers), np.uint8).reshape(len(numbers), -1)
+        return IndexedMasks(table, found)
+
     def row(self, situation: int) -> NDArray[np.bool_]:
-        """Return what may come in a situation ``(V + 1,)``, with END forbidden; read-only."""
+        """Return what may come in a situation ``(V + 1,)`` of tokens of one character, without END.
+
+        It is read-only.
+        """
         if (row := self._rows.get(situation)) is None:
-            row = np.zeros(len(self.symbols) + 1, bool)
+            row = np.zeros(self.count + 1, bool)
             if situation < 0:
-                row[:-1] = self.symbols == -1 - situation
+                row[:-1] = self._symbols == -1 - situation
             else:
                 place, blocked = divmod(situation, machine.SITUATIONS)
                 state, top = divmod(place, self.tables.entries.shape[1])
-                entries = self.tables.entries[state, top][self.kinds]  # (V,)
+                entries = self.tables.entries[state, top][self._kinds]  # (V,)
                 forbidden = sum(
                     flags for at, flags in enumerate(machine.BLOCKED) if blocked >> at & 1
                 )
@@ -133,14 +204,31 @@ class Structure:
         """Return a tracker before the first token."""
         return StructureTracker(self, machine.new_memory(self.tables))
 
-    def _followed(self, ids: Ids) -> tuple[Ids, NDArray[np.bool_]]:
-        """Return the situation at each position ``(N + 1,)``, and whether tokens are allowed."""
-        situations, allowed = np.zeros(len(ids) + 1, np.int64), np.zeros(len(ids), bool)
-        memory = machine.new_memory(self.tables)
-        ids = np.asarray(ids)
-        symbols, kinds = self.symbols[ids], self.kinds[ids]
-        machine.follow(self.tables, memory, symbols, kinds, situations, allowed)
+    def follow(
+        self, memory: Ids, ids: Ids, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Ids, NDArray[np.bool_]]:
+        """Follow ids ``(N,)`` from a memory, which is changed.
+
+        Parameters
+        ----------
+        memory, ids : int64 arrays
+        rows : bool array (N, V + 1), optional
+            Filled in: the mask before each id.
+
+        Returns
+        -------
+        situations, allowed : int64 array and bool array (N,)
+            The situation before each id, and whether it was allowed.
+        """
+        situations, allowed = np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+        rows = np.zeros((0, self.count + 1), bool) if rows is None else rows
+        tokens.follow(self.table, memory, ids, situations, allowed, rows)
         return situations, allowed
+
+
+def kinds_of(spellings: Iterable[Sequence[int]], last: int) -> tuple[int, ...]:
+    """Return the characters or bytes that are tokens of their own, the others as `last`."""
+    return tuple(sorted({min(each[0], last) for each in spellings if len(each) == 1}))
 
 
 class StructureTracker(ClosingTracker):
@@ -153,22 +241,23 @@ class StructureTracker(ClosingTracker):
         # Copies share the tables.
         return StructureTracker(self._structure, self._memory.copy())
 
+    def followed(self) -> Followed:
+        """Return what compiled code follows."""
+        about = self._structure
+        return Followed(step_function(tokens.step), about.table, self._memory, about.count)
+
     def features(self) -> tuple[int, ...]:
         """Return nothing: text has no features."""
         return ()
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask ``(V + 1,)``."""
-        tables = self._structure.tables
-        mask = self._structure.row(machine.situation(tables, self._memory)).copy()
-        mask[-1] = machine.can_end(tables, self._memory)
-        return mask
+        return self.closing(UNLIMITED)
 
     def closing(self, room: int) -> NDArray[np.bool_]:
         """Return the mask ``(V + 1,)`` of tokens from which all can be closed in time."""
-        about, mask = self._structure, self.allowed()
-        if machine.distance(about.tables, self._memory) + about.jump > room:
-            machine.closing(about.tables, self._memory, about.symbols, about.kinds, room, mask)
+        mask = np.empty(self._structure.count + 1, bool)
+        tokens.mask(self._structure.table, self._memory, room, mask)
         return mask
 
     def forced(self) -> None:
@@ -176,6 +265,4 @@ class StructureTracker(ClosingTracker):
 
     def push(self, token: int) -> None:
         """Follow a token."""
-        about, memory = self._structure, self._memory
-        here = machine.situation(about.tables, memory)
-        machine.push(about.tables, memory, here, int(about.symbols[token]), int(about.kinds[token]))
+        self._structure.follow(self._memory, np.array([token], np.int64))

@@ -9,7 +9,7 @@ S states, G frames and `NOTHING`, C kinds, U states of UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import NamedTuple
@@ -25,6 +25,9 @@ PUSH, POP, SWAP, KEEP, COUNT, ALIGN, OPEN, NAME, END_NAME, END_TAG, ALLOWED, CLO
     1 << (STATE_BITS + FRAME_BITS + place) for place in range(12)
 )
 STATE, FRAME = (1 << STATE_BITS) - 1, (1 << FRAME_BITS) - 1
+
+#: Most characters of a name, and deepest indentation.
+LONGEST_NAME = 60
 
 #: The cost of what cannot be.
 FAR = 1 << 20
@@ -47,6 +50,8 @@ class Tables(NamedTuple):
     Attributes
     ----------
     entries : int64 array (S, G, C)
+    kinds : int64 array (129,) or (256,)
+        The kind of each character or byte: those that do the same everywhere are of one kind.
     start, after : int
         States of the language.
     matching, opening : bool array (S,)
@@ -64,6 +69,7 @@ class Tables(NamedTuple):
     """
 
     entries: NDArray[np.int64]
+    kinds: NDArray[np.int64]
     start: int
     after: int
     matching: NDArray[np.bool_]
@@ -92,8 +98,8 @@ def tables_of(name: str) -> Tables:
     entries = np.array(
         [
             [
-                [_entry(grammar, move, numbers, kind) for kind, move in enumerate(row)]
-                for row in rows
+                [_entry(grammar, move, numbers, top, kind) for kind, move in enumerate(row)]
+                for top, row in zip(tops, rows, strict=True)
             ]
             for rows in moves.values()
         ]
@@ -103,6 +109,7 @@ def tables_of(name: str) -> Tables:
     endings = np.isin(states, [*grammar.endings])[:, None] & ends  # (S, G)
     return Tables(
         entries=entries,
+        kinds=np.arange(entries.shape[2]),
         start=numbers[grammar.start],
         after=numbers[grammar.after],
         matching=np.isin(states, [*grammar.matching]),
@@ -130,11 +137,13 @@ def _moves(grammar: Language) -> Mapping[str, list[list[Move | None]]]:
     return found
 
 
-def _entry(grammar: Language, move: Move | None, numbers: Mapping[str, int], kind: int) -> int:
+def _entry(
+    grammar: Language, move: Move | None, numbers: Mapping[str, int], top: str, kind: int
+) -> int:
     """Return a move as an integer; a character that may not come closes what it would close."""
     frames = (NOTHING, *grammar.frames)
     if move is None:
-        frame = frames.index(grammar.closers.get(CHARACTERS[kind], NOTHING))
+        frame = frames.index(grammar.closes(top, CHARACTERS[kind]))
         return numbers[grammar.after] | frame << STATE_BITS | (CLOSE if frame else 0)
     entry = ALLOWED | numbers[move.state] | frames.index(move.push or move.swap) << STATE_BITS
     flags = (
@@ -174,6 +183,7 @@ def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integ
     whole = np.arange(parts * count) < count  # between characters
     return tables._replace(
         entries=entries,
+        kinds=np.arange(256),
         matching=np.tile(tables.matching, parts) & whole,
         opening=np.tile(tables.opening, parts) & whole,
         lines=np.tile(tables.lines, parts) & whole,
@@ -183,14 +193,16 @@ def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integ
     )
 
 
-def with_costs(tables: Tables, kinds: NDArray[np.integer]) -> Tables:
-    """Return tables with costs, for a vocabulary that has some kinds of tokens only.
+def with_costs(tables: Tables, symbols: Sequence[int]) -> Tables:
+    """Return tables with costs, for a vocabulary that has some characters or bytes only.
 
-    A token that leads to no end may not come.
+    What leads to no end may not come. What does the same becomes one kind.
     """
+    distinct, kinds = np.unique(tables.entries, axis=2, return_inverse=True)
+    tables = tables._replace(entries=np.ascontiguousarray(distinct), kinds=kinds.ravel())
     direct = np.where(tables.endings, 0, FAR)
     named = np.full(direct.shape, FAR)
-    entries = tables.entries[:, :, np.unique(kinds)]
+    entries = tables.entries[:, :, np.unique(tables.kinds[np.array(symbols, np.int64)])]
     while True:
         ways = _ways(tables, entries, direct, named)
         shorter, longer = (way.min(axis=2) for way in ways)  # (S, G)
@@ -207,6 +219,18 @@ def with_costs(tables: Tables, kinds: NDArray[np.integer]) -> Tables:
     is_lost = min(direct[tables.start, 0], named[tables.start, 0]) >= FAR
     start = tables.after if is_lost else tables.start
     return tables._replace(entries=entries, start=start, direct=direct, named=named)
+
+
+def growths(tables: Tables) -> NDArray[np.int64]:
+    """Return how much longer each kind (C,) can make the way to the end, at most."""
+    longest = np.full(tables.entries.shape[2], -1)
+    ways = _ways(tables, tables.entries, tables.direct, tables.named)
+    for more in (0, LONGEST_NAME):
+        before = np.minimum(tables.direct, tables.named + more)[:, :, None]  # (S, G, 1)
+        after = np.minimum(ways[0], ways[1] + more)  # (S, G, C)
+        grown = np.where((after < FAR) & (before < FAR), after - 1 - before, -1)
+        longest = np.maximum(longest, grown.max(axis=(0, 1)))
+    return longest
 
 
 def _ways(

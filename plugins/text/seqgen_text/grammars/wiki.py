@@ -39,5 +39,5 @@ WIKI = Language(
     frames=OPENING,
     move=move,
     endings=frozenset({"text", *FIRST, *COMMENT}),
-    closers={"]": "[[", "}": "{{"},
+    closers={"[[": "]", "{{": "}"},
 )

@@ -1,0 +1,107 @@
+"""Follows the trackers of B pieces in compiled code, between the draws of one call.
+
+Comes from: `seqgen.following`, which trackers offer. Next: the steppers call `follow_each`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled
+from seqgen.following import UNLIMITED, Followed
+from seqgen.generation.sampling import Positions
+from seqgen.plugin import Ids
+
+
+class Guide(NamedTuple):
+    """The trackers of B pieces.
+
+    Attributes
+    ----------
+    rooms : int64 array (B,)
+        Most tokens that each piece may still get, or `UNLIMITED`.
+    waits : bool array (B,)
+        Whether END may not come yet, unless nothing else may.
+    states : int64 array (B, M)
+    masks : bool array (B, 2, count + 1)
+        Scratch: what is possible and what is allowed.
+    features : int
+        Number of features of the codec; those of labels follow.
+    step, table, count
+        As in `seqgen.following.Followed`.
+    """
+
+    rooms: Ids
+    waits: NDArray[np.bool_]
+    states: Ids
+    masks: NDArray[np.bool_]
+    features: int
+    step: Any
+    table: NDArray[np.uint8]
+    count: int
+
+    def part(self, rows: slice) -> Guide:
+        """Return the guide of some pieces; its arrays are shared."""
+        parts = (each[rows] for each in self[:4])
+        return Guide(*parts, *self[4:])
+
+
+def guide_of(
+    trackers: Sequence[Followed],
+    rooms: Sequence[int | None],
+    waits: Sequence[bool],
+    features: int,
+) -> Guide:
+    """Return the guide of B trackers, which share step function, table and count."""
+    step, table, _, count = trackers[0]
+    return Guide(
+        np.array([UNLIMITED if room is None else room for room in rooms], np.int64),
+        np.array(waits, bool),
+        np.stack([each.state for each in trackers]),
+        np.ones((len(trackers), 2, count + 1), bool),
+        *(features, step, table, count),
+    )
+
+
+@compiled
+def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
+    """Push the last ids, and write features and masks of the next position.
+
+    Parameters
+    ----------
+    guide : Guide
+    positions : Positions
+        Its features and masks are overwritten where a piece has not ended.
+    drawn : int
+        Number of tokens of this call so far.
+    """
+    count = guide.count
+    for lane in range(len(positions.ids)):
+        token = positions.ids[lane]
+        if token < 0 or token >= count:
+            continue
+        room = guide.rooms[lane]
+        room = room if room < 0 else max(room - drawn, 0)
+        possible, allowed = guide.masks[lane, 0], guide.masks[lane, 1]
+        features = positions.features[lane, : guide.features]
+        state = guide.states[lane]
+        guide.step(guide.table, state, token, room, features, possible, allowed)
+        _spread(possible, positions.possible[lane])
+        _spread(allowed, positions.allowed[lane])
+        if guide.waits[lane] and allowed[:count].any():
+            positions.allowed[lane, -1] = False
+
+
+@compiled
+def _spread(mask: NDArray[np.bool_], row: NDArray[np.bool_]) -> None:
+    """Copy a mask ``(count + 1,)`` into a row ``(V',)``: label tokens, before END, may not come."""
+    count = len(mask) - 1
+    for token in range(count):
+        row[token] = mask[token]
+    for token in range(count, len(row) - 1):
+        row[token] = False
+    row[len(row) - 1] = mask[count]

@@ -1,0 +1,89 @@
+"""Reads prompts: the model's state and the tracker after the ids that a piece begins with.
+
+M and N ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqgen.conditions.unlabelled import label_features, opening, requested_labels
+from seqgen.errors import DataError
+from seqgen.generation.pieces import Place, Primed, branch_tracker
+from seqgen.generation.stepper import Stepper
+from seqgen.plugin import Ids, Piece
+from seqgen.plugins.checks import checked_features, checked_ids
+from seqgen.run.folder import Run
+
+
+def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:
+    """Let model and tracker read a prompt without its open end, in one pass."""
+    ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
+    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0)
+    return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+
+
+def read_prompt_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
+    """Return the place after a prompt ``(N,)``, from a place before its open end."""
+    end = run.codec.open_end(ids)
+    kept = len(ids) if end is None else end.kept
+    place = read_on(stepper, run, place, ids[place.primed.kept : kept])
+    return Place(replace(place.primed, ids=ids), place.tracker)
+
+
+def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
+    """Let model and tracker read more ids ``(M,)`` after those that a place keeps, in one pass.
+
+    The model reads START, or the last id of the place, and all ids but the last, which the first
+    step reads.
+    """
+    before = place.primed.ids[: place.primed.kept]  # (N,)
+    whole = np.concatenate([before, ids])  # (N + M,)
+    if not len(ids):
+        return Place(replace(place.primed, ids=whole), place.tracker)
+    tracker = branch_tracker(place.tracker, run.codec)
+    rows: Any = []
+    if tracker is None:
+        rows = label_features(run.codec, whole)[len(before) : -1]
+    else:
+        for token in ids.tolist():
+            rows.append(tracker.features())
+            tracker.push(token)
+    read = np.concatenate([[run.vocab.start], whole])[len(before) : -1].astype(np.int64)  # (M,)
+    features = checked_features(run.codec, rows, len(ids))  # (M, K)
+    _, state = stepper.read(read[None], features[None], stepper.restore(place.primed.state))
+    return Place(Primed(whole, stepper.export(state), run.vocab.digest, len(whole)), tracker)
+
+
+def place_after(
+    stepper: Stepper, run: Run, prompt: Piece | Primed | Place | None, condition: Any
+) -> Place:
+    """Return the state after the prompt, and a tracker that has seen the prompt."""
+    if isinstance(prompt, Place):
+        return prompt
+    if not isinstance(prompt, Primed):
+        return read_prompt(stepper, run, prompt, condition)
+    shapes = [part.shape for part in stepper.export(stepper.start(1))]
+    own = prompt.vocab_digest == run.vocab.digest
+    if not own or [part.shape for part in prompt.state] != shapes:
+        raise DataError(
+            f"this primed state belongs to another model, not to {run.folder}; prime it again"
+        )
+    ids = checked_ids(run.codec, prompt.ids)
+    end = run.codec.open_end(ids)
+    if prompt.kept != (len(ids) if end is None else end.kept):
+        raise DataError(
+            "this primed state was made by another version of the codec; prime it again"
+        )
+    header = opening(run.codec, None, condition)
+    asked, _ = requested_labels(run.codec, condition)
+    if asked and not np.array_equal(ids[: len(header)], header):
+        raise DataError("this primed state was made with other labels; prime it again with these")
+    tracker = run.codec.tracker(condition)
+    if tracker is not None:
+        for token in ids[: prompt.kept].tolist():
+            tracker.push(token)
+    return Place(Primed(ids, prompt.state, prompt.vocab_digest, prompt.kept), tracker)

@@ -132,7 +132,7 @@ def callback(function: Callable[..., Any], signature: Any) -> Any:
     """
     made = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy"})
     _cached(made, function)
-    made.compile()  # type: ignore[no-untyped-call]
+    made.compile()
     return made
 
 

@@ -9,7 +9,7 @@ bytes; a step function in NumPy's subset that numba compiles moves it. A plugin 
 
     class SevenTracker:
         def followed(self):
-            return Followed(step_function(step), self.table, self.state, COUNT)
+            return Followed(step_function(step), self.table, self.state, SIZE)
 
 A step function must not fail: there is no error that leaves it. Floats are kept as
 ``state.view(np.float64)``. Next: `seqgen.generation.writer` asks trackers for `followed`.
@@ -37,7 +37,7 @@ ALIGNED = 64
 _INTS, _BITS = types.int64[::1], types.boolean[::1]
 
 #: The signature of step functions.
-SIGNATURE = types.void(types.uint8[::1], _INTS, types.int64, types.int64, _INTS, _BITS, _BITS)  # type: ignore[operator]
+SIGNATURE = types.void(types.uint8[::1], _INTS, types.int64, types.int64, _INTS, _BITS, _BITS)
 
 
 class Followed(NamedTuple):
@@ -48,20 +48,20 @@ class Followed(NamedTuple):
     step : object
         What `step_function` returned. It gets the arrays below, an id to push, the `room` of
         `ClosingTracker.closing` or `UNLIMITED`, and arrays to fill for the next position: features
-        ``(K,)``, and masks ``(count + 1,)`` of what `Tracker.allowed` allows and of what may come
+        ``(K,)``, and masks ``(size + 1,)`` of what `Tracker.allowed` allows and of what may come
         within the room. Masks that allow all can be left as they are.
     table : uint8 array (N,)
         Constants, the same for all trackers of a call.
     state : int64 array (M,)
         The tracker's own array; it is changed as tokens are drawn.
-    count : int
+    size : int
         Number of ids of the codec.
     """
 
     step: Any
     table: NDArray[np.uint8]
     state: Ids
-    count: int
+    size: int
 
 
 @runtime_checkable

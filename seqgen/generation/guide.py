@@ -27,11 +27,11 @@ class Guide(NamedTuple):
     waits : bool array (B,)
         Whether END may not come yet, unless nothing else may.
     states : int64 array (B, M)
-    masks : bool array (B, 2, count + 1)
+    masks : bool array (B, 2, size + 1)
         Scratch: what is possible and what is allowed.
     features : int
         Number of features of the codec; those of labels follow.
-    step, table, count
+    step, table, size
         As in `seqgen.following.Followed`.
     """
 
@@ -42,12 +42,16 @@ class Guide(NamedTuple):
     features: int
     step: Any
     table: NDArray[np.uint8]
-    count: int
+    size: int
 
     def part(self, rows: slice) -> Guide:
         """Return the guide of some pieces; its arrays are shared."""
-        parts = (each[rows] for each in self[:4])
-        return Guide(*parts, *self[4:])
+        return self._replace(
+            rooms=self.rooms[rows],
+            waits=self.waits[rows],
+            states=self.states[rows],
+            masks=self.masks[rows],
+        )
 
 
 def guide_of(
@@ -57,13 +61,13 @@ def guide_of(
     features: int,
 ) -> Guide:
     """Return the guide of B trackers, which share step function, table and count."""
-    step, table, _, count = trackers[0]
+    step, table, _, size = trackers[0]
     return Guide(
         np.array([UNLIMITED if room is None else room for room in rooms], np.int64),
         np.array(waits, bool),
         np.stack([each.state for each in trackers]),
-        np.ones((len(trackers), 2, count + 1), bool),
-        *(features, step, table, count),
+        np.ones((len(trackers), 2, size + 1), bool),
+        *(features, step, table, size),
     )
 
 
@@ -79,10 +83,10 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
     drawn : int
         Number of tokens of this call so far.
     """
-    count = guide.count
+    size = guide.size
     for lane in range(len(positions.ids)):
         token = positions.ids[lane]
-        if token < 0 or token >= count:
+        if token < 0 or token >= size:
             continue
         room = guide.rooms[lane]
         room = room if room < 0 else max(room - drawn, 0)
@@ -92,16 +96,16 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
         guide.step(guide.table, state, token, room, features, possible, allowed)
         _spread(possible, positions.possible[lane])
         _spread(allowed, positions.allowed[lane])
-        if guide.waits[lane] and allowed[:count].any():
+        if guide.waits[lane] and allowed[:size].any():
             positions.allowed[lane, -1] = False
 
 
 @compiled
 def _spread(mask: NDArray[np.bool_], row: NDArray[np.bool_]) -> None:
-    """Copy a mask ``(count + 1,)`` into a row ``(V',)``: label tokens, before END, may not come."""
-    count = len(mask) - 1
-    for token in range(count):
+    """Copy a mask ``(size + 1,)`` into a row ``(V',)``: label tokens, before END, may not come."""
+    size = len(mask) - 1
+    for token in range(size):
         row[token] = mask[token]
-    for token in range(count, len(row) - 1):
+    for token in range(size, len(row) - 1):
         row[token] = False
-    row[len(row) - 1] = mask[count]
+    row[len(row) - 1] = mask[size]

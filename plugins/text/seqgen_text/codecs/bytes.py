@@ -160,7 +160,7 @@ def structure_of_bytes(grammar: Grammar, spellings: Sequence[Sequence[int]]) -> 
 @cache
 def _tables(grammar: Grammar, tokens: tuple[int, ...]) -> Tables:
     """Return the tables of a language for bytes, some of which are tokens of their own."""
-    states, every = range(3 + len(WELL_FORMED)), np.arange(256)
+    states, every = range(3 + len(WELL_FORMED)), range(256)
     follows = np.stack([utf8().allowed(state)[:256] for state in states])  # (U, 256)
     moves = np.array([[utf8().after(state, byte) for byte in every] for state in states])
     return with_costs(by_bytes(tables_of(grammar), follows, moves), tokens)

@@ -82,8 +82,8 @@ class Structure:
         depends = rows == tokens.DEPENDS
         starts = np.append(0, np.cumsum(depends.sum(axis=1)))  # (R + 1,)
         followed = np.nonzero(depends)[1]  # (F,)
-        shapes = (states, frames, kinds, height, count, tables.start, tables.after)
-        shapes += (tables.unclosed, len(self._symbols), len(followed))
+        shapes = [states, frames, kinds, height, count, tables.start, tables.after]
+        shapes += [tables.unclosed, len(self._symbols), len(followed)]
         return flat(
             np.array(shapes, np.int64),
             tables.entries.astype(np.int64),

@@ -256,7 +256,7 @@ def close(tokens: Tokens, memory: Ids, room: int, mask: NDArray[np.bool_]) -> No
     """
     before, count = distance(tokens.tables, memory), len(mask) - 1
     after = np.empty(SIZE, np.int64)
-    nearest, earliest, any_left = -1, np.int64(2**62), False
+    nearest, earliest, any_left = -1, 2**62, False
     for token in range(count):
         if not mask[token]:
             continue

@@ -8,6 +8,7 @@ import pytest
 
 import seqgen
 from seqgen.data.splits import LONG_PIECE, SPLITS
+from seqgen.data.unpacking import names_inside
 from seqgen.errors import ConfigError, CorpusError
 
 LINES = [f"{number} green bottles hanging on the wall\n" for number in range(30)]
@@ -214,3 +215,27 @@ def test_a_readme_beside_the_splits_is_left_out(files: Path) -> None:
     assert "How these texts were collected." in contents(seqgen.prepare("text", [files]))["train"]
     named = seqgen.prepare("text", [*(files / split for split in SPLITS), files / "LICENSE"])
     assert named.info["seed"] == 0 and not named.info["skipped"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
+def test_the_report_says_that_an_archive_has_splits(files: Path, tmp_path: Path, form: str) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), form, files))
+    [*_, how] = seqgen.prepare("text", [archive]).info["chosen"]
+    assert how == (
+        f"splits: drawn, although names in {archive.name} give test and train and valid; unpack it "
+        f"to use them"
+    )
+    archive.write_bytes(archive.read_bytes()[:60])
+    assert not names_inside(archive)
+
+
+def test_the_report_says_that_few_files_are_in_folders_of_splits(files: Path) -> None:
+    shutil.rmtree(files / "valid")
+    (files / "other").mkdir()
+    for number in range(30):
+        (files / "other" / f"{number}.txt").write_text(LINES[number])
+    [*_, how] = seqgen.prepare("text", [files]).info["chosen"]
+    assert how == (
+        "splits: drawn, because only 13 of 43 files are in folders test and train; name files with "
+        "--valid and --test"
+    )

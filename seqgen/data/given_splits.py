@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seqgen.data.finding import Skipped, Sources, find_files, shown
 from seqgen.data.splits import SPLITS, WORDS, Split
+from seqgen.data.unpacking import LOOKED_INTO, names_inside
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
@@ -58,6 +59,7 @@ def search(
         splits, how = named_splits(sources.files, [path for path in named if path.is_dir()])
         if splits:
             _leave_out_others(sources, splits)
+        how = how or _splits_inside(sources)
     return sources, splits, how
 
 
@@ -68,6 +70,20 @@ def _leave_out_others(sources: Sources, splits: Mapping[Path, Split]) -> None:
     others = sorted({*sources.files} - {*kept})
     sources.skipped += [Skipped(shown(path), reason) for path in others]
     sources.files = kept
+
+
+def _splits_inside(sources: Sources) -> str:
+    """Return what names in an archive say of splits, which are drawn all the same, or ""."""
+    archives = [path for path in sources.files if sources.packed(path)]
+    for path in archives[:LOOKED_INTO]:
+        names = [name for name in names_inside(path) if not name.name.startswith(".")]
+        _, how = named_splits(names, [path])
+        if how.startswith("splits: given"):
+            given = how.partition("(")[2].partition(")")[0]
+            return (
+                f"splits: drawn, although names in {path.name} give {given}; unpack it to use them"
+            )
+    return ""
 
 
 def _paths(name: str, given: Iterable[Path | str]) -> list[Path]:
@@ -120,9 +136,14 @@ def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[P
         splits = {path.resolve(): WORDS[word] for path, (word, _) in given.items()}
         if "train" not in splits.values() or len({*splits.values()}) < 2:
             continue
-        if len(given) < len(files) / 2 or not _are_alike([*given.values()]):
-            continue
         words = " and ".join(sorted({word for word, _ in given.values()}))
+        if not _are_alike([*given.values()]):
+            continue
+        if len(given) < len(files) / 2:
+            if how == "folders":
+                few = f"{len(given):,} of {len(files):,} files are in folders {words}"
+                return {}, f"splits: drawn, because only {few}; name files with --valid and --test"
+            continue
         others = (path for path in files if path not in given and not _is_about(path, folders))
         if other := next(others, None):
             why = f"because {other.name} is for none of them; name files with --valid and --test"

@@ -38,6 +38,9 @@ CHUNK, LONGEST_NAME = 2**20, 500
 #: Most packed files that are looked into, most members of each, and bytes of a member.
 LOOKED_INTO, LOOKED_AT, LOOK = 20, 20, 2**21
 
+#: Bytes of an archive that is read for the names of its members, and most names.
+LOOKED_THROUGH, NAMES = 2**26, 10_000
+
 #: Kind by which members are counted that are neither files nor folders.
 LINK = "link in an archive"
 
@@ -212,6 +215,23 @@ def to_look_at(sources: Sources, folder: Path) -> list[Path]:
             inside = [_named_alike(each) for each in islice(readable, LOOKED_AT + 1)]
         found += inside if 0 < len(inside) <= LOOKED_AT else [path]
     return found
+
+
+def names_inside(path: Path) -> list[Path]:
+    """Return where the members of an archive are said to be, at most `NAMES`.
+
+    There are none of a damaged archive, or one that unpacks to more than `LOOKED_THROUGH` bytes.
+    """
+    form = packed(path.name)
+    unpack = {"zip": _zipped, "tar": _tarred}.get(form.container) if form else None
+    if form is None or unpack is None:
+        return []
+    try:
+        found = islice(unpack(path, form.compression, LOOKED_THROUGH), NAMES)
+        return [_place(path, name) for name, _, _ in found]
+    except Exception:
+        # A damaged archive is reported when it is read.
+        return []
 
 
 def _named_alike(member: Readable) -> Path:

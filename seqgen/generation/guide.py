@@ -60,7 +60,7 @@ def guide_of(
     waits: Sequence[bool],
     features: int,
 ) -> Guide:
-    """Return the guide of B trackers, which share step function, table and count."""
+    """Return the guide of B trackers, which share step function, table and size."""
     step, table, _, size = trackers[0]
     return Guide(
         np.array([UNLIMITED if room is None else room for room in rooms], np.int64),

@@ -15,6 +15,7 @@ from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.codec2 import Codec2
 from seqgen_speech.codecs.frame_codec import FrameCodec
+from seqgen_speech.codecs.frames import Frames
 from seqgen_speech.codecs.mulaw import MulawCodec
 from seqgen_speech.demo import spoken_corpus, unseen
 from seqgen_speech.files.sound_reading import read_sound
@@ -30,7 +31,11 @@ PROBES = 40
 class Speech(Domain):
     """Reads and writes `Sound`."""
 
-    codecs: ClassVar[Mapping[str, type[Codec]]] = {"mulaw": MulawCodec, "codec2": Codec2}
+    codecs: ClassVar[Mapping[str, type[Codec]]] = {
+        "frames": Frames,
+        "codec2": Codec2,
+        "mulaw": MulawCodec,
+    }
     read_options: ClassVar[type[Any]] = ReadOptions
     formats: ClassVar[tuple[str, ...]] = (*CODINGS, ".svg", ".png")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqgen_speech.vocoder.frames import LOWEST, Array, around, count_frames
 
-#: Bands, and coefficients that are kept of their logarithms.
+#: Bands, and coefficients that are kept of their logarithms at 8 kHz.
 BANDS, COEFFICIENTS = 40, 20
 
 #: Periods in a window.
@@ -36,6 +36,11 @@ def mel(hertz: Array | float) -> Array:
 def hertz(mels: Array | float) -> Array:
     """Return frequencies in Hz."""
     return np.asarray(700 * np.expm1(np.asarray(mels) / 1127))
+
+
+def coefficients(rate: int) -> int:
+    """Return the number of coefficients for which detail is as fine as at 8 kHz."""
+    return min(round(COEFFICIENTS * float(mel(rate / 2) / mel(4000.0))), BANDS)
 
 
 def mel_cepstrum(

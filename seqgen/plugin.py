@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from seqgen.conditions.dictation import Dictation
     from seqgen.grammar import Masks
 
-#: Token ids of a piece.
+#: Token ids of a piece. Methods of a codec always get them as int64.
 Ids: TypeAlias = "NDArray[np.int64]"
 
 #: Number of this contract. The core loads only plugins written for this number.

@@ -366,7 +366,7 @@ BROKEN = {
         "has_pieces",
         "for letter in piece], np.int64)",
         "for letter in piece], float)",
-        "must give ids whole numbers in one row, found float64",
+        "must give ids as whole numbers in one row, found float64",
         "Tokens.encode",
     ),
     "ids_outside": (

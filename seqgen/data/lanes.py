@@ -21,7 +21,13 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.grammar import Masks
 from seqgen.plugin import Codec, Ids
-from seqgen.plugins.checks import checked_beginnings, checked_features, checked_masks
+from seqgen.plugins.checks import (
+    checked_beginnings,
+    checked_features,
+    checked_ids,
+    checked_masks,
+    mask_width,
+)
 from seqgen.vocab import Vocab
 
 #: A target without a loss: the value that PyTorch's cross-entropy ignores by default.
@@ -81,8 +87,8 @@ class CodecRows(NamedTuple):
         return self.features[first:end].astype(np.int64), self.allowed[first:end]
 
 
-def codec_rows(codec: Codec, ids: Ids) -> CodecRows:
-    """Return the features and masks of a piece ``(N,)``.
+def codec_rows(codec: Codec, ids: NDArray[Any]) -> CodecRows:
+    """Return the features and masks of a piece ``(N,)`` of any integer type.
 
     Raises
     ------
@@ -90,6 +96,10 @@ def codec_rows(codec: Codec, ids: Ids) -> CodecRows:
         If the codec breaks their contract.
     """
     count = len(ids) + 1
+    if not codec.feature_sizes and not mask_width(codec):
+        # Ids of a long piece stay in the file.
+        return CodecRows(np.zeros((count, 0), np.uint8), checked_masks(codec, None, count))
+    ids = ids.astype(np.int64, copy=False)
     features = codec.features(ids) if codec.feature_sizes else ()
     smallest = np.min_scalar_type(max(codec.feature_sizes, default=1) - 1)
     return CodecRows(
@@ -224,17 +234,21 @@ class _Opened:
     def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
         codec, raw = corpus.codec, corpus.piece(segment.piece)
         # Slices of a plain array are several times as fast as those of a memory map.
-        ids = np.asarray(raw if rng is None else codec.augment(raw, rng))
+        ids = np.asarray(raw) if rng is None else _varied(codec, np.asarray(raw), rng)
         # An augmentation may change the length: read the same share of the piece.
         share = len(ids) / len(raw)
         start, stop = round(segment.start * share), round(segment.stop * share)
         begins = np.zeros(0, np.int64) if rng is None else _begins(codec, ids, start, stop, rng)
+        whole = ids.astype(np.int64, copy=False) if len(begins) else ids[:0]
         # Step 0 reads START, step i the id i - 1; row i of the codec belongs to step i.
         first = 0 if start == 0 else start + 1
         ends = [*begins.tolist(), max(stop + 1, first)]
         self._parts = [_Part(corpus, ids, first, ends[0])]
         for low, high in pairwise(ends):
-            again = codec.continuation(ids[:high], low)
+            rest = checked_ids(
+                codec, codec.continuation(whole[:high], low), "ids of a continuation"
+            )
+            again = rest.astype(ids.dtype)
             # END is no id: its step comes after the last one.
             self._parts.append(_Part(corpus, again, 0, len(again) + (high > len(ids))))
         self._ends = np.cumsum([len(part) for part in self._parts])
@@ -280,6 +294,18 @@ class _Part:
         return joined([steps, forgetting(self._corpus, missing)]) if missing else steps
 
 
+def _varied(codec: Codec, raw: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """Return a variation of a piece ``(N,)`` in the type of the corpus, an eighth of int64."""
+    if type(codec).augment is Codec.augment:
+        return raw
+    whole = raw.astype(np.int64)
+    whole.flags.writeable = False
+    varied = codec.augment(whole, rng)
+    if varied is whole:
+        return raw
+    return checked_ids(codec, varied, "ids of a variation").astype(raw.dtype)
+
+
 def _begins(
     codec: Codec, ids: NDArray[Any], start: int, stop: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
@@ -293,6 +319,7 @@ def _begins(
     wanted = int((stop - start) / BEGIN_EVERY + rng.random()) - (start == 0)
     if wanted < 1:
         return np.zeros(0, np.int64)
-    offered = checked_beginnings(codec, codec.beginnings(ids), len(ids))
+    found = codec.beginnings(ids.astype(np.int64, copy=False))
+    offered = checked_beginnings(codec, found, len(ids))
     inside = offered[(offered > start + 1) & (offered < stop)]
     return np.sort(rng.choice(inside, min(wanted, len(inside)), replace=False))

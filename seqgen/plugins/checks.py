@@ -78,8 +78,15 @@ def checked_companions(domain: Domain, path: Path) -> list[Path]:
     return paths
 
 
-def checked_ids(codec: Codec, ids: Any) -> Ids:
+def checked_ids(codec: Codec, ids: Any, what: str = "ids") -> Ids:
     """Return the ids ``(N,)`` of a piece as int64.
+
+    Parameters
+    ----------
+    codec : Codec
+    ids : array_like
+    what : {"ids", "ids of a variation", "ids of a continuation"}
+        What the error calls them.
 
     Raises
     ------
@@ -88,10 +95,10 @@ def checked_ids(codec: Codec, ids: Any) -> Ids:
     """
     array, count = np.asarray(ids), len(codec.vocab)
     if array.ndim != 1 or (len(array) and array.dtype.kind not in "iub"):
-        raise _fault(codec, "ids", "whole numbers in one row", _shown(array))
+        raise _fault(codec, what, "as whole numbers in one row", _shown(array))
     if len(array) and not 0 <= array.min() <= array.max() < count:
         found = f"{array.min()} to {array.max()}"
-        raise _fault(codec, "ids", f"from 0 to {count - 1}", found)
+        raise _fault(codec, what, f"from 0 to {count - 1}", found)
     return array.astype(np.int64, copy=False)
 
 
@@ -261,6 +268,8 @@ def _shown(array: NDArray[Any]) -> str:
 #: The member of a codec that gives each kind of value.
 _GIVERS = {
     "ids": "encode",
+    "ids of a variation": "augment",
+    "ids of a continuation": "continuation",
     "features": "features",
     "masks": "masks",
     "rows of masks": "masks",

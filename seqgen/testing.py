@@ -27,7 +27,8 @@ the promise is kept::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +138,8 @@ def domain_checks(
     PluginError
         If the domain cannot be loaded, or has no such codec.
     ConfigError
-        If an expected failure names no promise or has no reason, or a codec has no such option.
+        If an expected failure names no promise or has no reason, a codec has no such option, or
+        there is no such file.
     """
     expected = expected or {}
     for promise, reason in expected.items():
@@ -147,6 +149,9 @@ def domain_checks(
             raise ConfigError(f"the expected failure of {promise} needs a reason")
     domain, _ = load_domain(name)
     material = material or DEMO
+    for path in material.files:
+        if not path.exists():
+            raise ConfigError(f"there is no file or folder {path} to check with")
     codecs = [codec_type(domain, name, each) for each in ([codec] if codec else domain.codecs)]
     for chosen, codec_class in codecs:
         options_from(codec_class.options_type, dict(material.options), f"codec {chosen}")
@@ -157,16 +162,29 @@ def domain_checks(
     ]
 
 
-def run_checks(checks: Iterable[Check], folder: Path) -> Iterator[Outcome]:
+def run_checks(
+    checks: Iterable[Check],
+    folder: Path,
+    running: Callable[[Check], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Outcome]:
     """Run checks and yield what came of each.
 
     If the files hold no piece for a codec, its other checks are left out: all would fail.
+
+    Parameters
+    ----------
+    checks : iterable of Check
+    folder : Path
+        An existing folder for their files.
+    running : function of a check, optional
+        Returns a context in which the check runs, such as to show which one it is.
     """
     unusable = set()
     for check in checks:
         if check.codec in unusable:
             continue
-        outcome = check.outcome(folder)
+        with running(check):
+            outcome = check.outcome(folder)
         if outcome.state == "failed" and check.promise is domains.has_pieces:
             unusable.add(check.codec)
         yield outcome

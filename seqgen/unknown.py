@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -132,6 +132,12 @@ def nearest(sign: str, known: frozenset[str]) -> str:
         one or "".join(_stand_in(part, known) for part in each.swapcase())
         for one, each in zip(found, plain, strict=True)
     )
+
+
+def unknown_text(text: Sequence[str], unknown: Iterable[str]) -> str:
+    """Return unknown symbols of a text, each with its first position: "'é' at position 3"."""
+    places = sorted((text.index(symbol) + 1, symbol) for symbol in unknown)
+    return _first([f"{symbol!r} at position {place:,}" for place, symbol in places])
 
 
 def changes_text(changes: Mapping[tuple[str, str], int]) -> str:

@@ -132,7 +132,7 @@ def test_score_lists_the_worst_first_beside_the_baseline(
         *("tokens", "piece"),
     ]
     assert worst.endswith(str(odd)) and best.endswith("03.txt") and "all 2 pieces" in total
-    assert "left out 1 source that" in err and "character 'ï' at position 2" in err
+    assert "left out 1 source that" in err and "character 'ï' at position 3" in err
     status, out, _ = seqgen_command(*arguments, "--json")
     found = json.loads(out)
     first, second = found["pieces"]
@@ -579,7 +579,7 @@ def test_a_prompt_may_be_typed_piped_or_adapted(seqgen_command, trained: Path, m
     monkeypatch.setattr("sys.stdin", io.StringIO("one green"))
     assert generate("--prompt", "-")[1].startswith("one green")
     status, _, err = generate("--prompt", "óne")
-    assert status == 4 and "character 'ó' at position 0" in err and "--unknown" in err
+    assert status == 4 and "character 'ó' at position 1" in err and "--unknown" in err
     assert generate("--prompt", "óne", "--unknown", "nearest")[1].startswith("one")
     assert generate("--prompt", "óne", "--unknown", "skip")[1].startswith("ne")
     status, out, _ = generate("--prompt", "one green ", "--without-prompt", "--json")

@@ -183,7 +183,7 @@ def test_the_prompt_is_read_as_if_it_had_been_drawn(run) -> None:
 
 
 def test_an_unknown_character_in_a_prompt_is_named(run) -> None:
-    with pytest.raises(DataError, match="character 'é' at position 2 is not in this model's"):
+    with pytest.raises(DataError, match="character 'é' at position 3 is not in this model's"):
         texts(run, 1, prompt="abé")
 
 
@@ -294,7 +294,7 @@ def test_a_mask_that_allows_nothing_names_the_codec(run, monkeypatch) -> None:
         lambda self, condition: Stuck([0], len(self.vocab) + 1),
         raising=False,
     )
-    with pytest.raises(DataError, match="CharacterCodec allows no token at position 0"):
+    with pytest.raises(DataError, match="CharacterCodec allows no token at position 1"):
         texts(run, 1)
 
 
@@ -483,7 +483,7 @@ def test_a_piece_may_come_without_its_prompt(run) -> None:
 
 def test_banning_everything_is_told(run) -> None:
     everything = (*run.vocab.names, "<end>")
-    with pytest.raises(ConfigError, match="all tokens that may come at position 2 are banned"):
+    with pytest.raises(ConfigError, match="all tokens that may come at position 3 are banned"):
         next(seqgen.generate(run, prompt="7 ", sample=SampleConfig(ban=everything)))
 
 

@@ -205,9 +205,9 @@ def test_unknown_symbols_of_files_are_adapted_for_scoring(run, tmp_path, capsys,
 
 def test_what_is_refused_names_its_option(inputs: Inputs) -> None:
     """A prompt and stop texts may come in one call."""
-    with pytest.raises(DataError, match=r"^--stop: character 'é' at position 0 is not in this"):
+    with pytest.raises(DataError, match=r"^--stop: character 'é' at position 1 is not in this"):
         inputs.stop("é")
-    with pytest.raises(DataError, match=r"^--prompt: character 'é' at position 2"):
+    with pytest.raises(DataError, match=r"^--prompt: character 'é' at position 3"):
         inputs.prompt("9 é", 0)
     with pytest.raises(DataError, match=r"^--stop is empty; leave it out"):
         inputs.stop("")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from seqgen.cli.printing import visible
 from seqgen.data.corpus import Corpus
-from seqgen.data.finding import Noted, notes_lines, unread_text
+from seqgen.data.finding import Noted, Skipped, notes_lines, unread_text
 from seqgen.wording import counted
 
 #: For progress and remarks; the results of a command go to standard output.
@@ -27,6 +28,9 @@ WHOLE_LINE = 10_000
 
 #: Most notes about files that are printed.
 NOTES = 10
+
+#: Most skipped sources that are printed.
+SKIPPED = 10
 
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
@@ -82,6 +86,22 @@ def _lines(title: str) -> Iterator[Meter]:
             last = now
 
     yield show
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Say what runs until the block ends: at once on a terminal, after a while in a log."""
+    if stderr.is_terminal:
+        with stderr.status(Text(visible(text, sys.stderr))):
+            yield
+        return
+    timer = threading.Timer(LINE_EVERY, say, [f"running: {text}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say(text: str) -> None:
@@ -160,11 +180,18 @@ def say_corpus(corpus: Corpus) -> None:
         say(line)
     if len(lines) > NOTES:
         say(f"{len(lines) - NOTES} more notes; seqgen info {corpus.folder} lists them")
-    if info["skipped"]:
-        say(f"left out {counted(len(info['skipped']), 'source')} that could not be used:")
-        for entry in info["skipped"][:10]:
-            say(f"  {entry['source']}: {entry['reason']}")
-        if len(info["skipped"]) > 10:
-            say(f"  and {len(info['skipped']) - 10} more; seqgen info {corpus.folder} lists them")
+    say_skipped(
+        [Skipped(**entry) for entry in info["skipped"]], f"; seqgen info {corpus.folder} lists them"
+    )
     if info["unread"]:
         say(unread_text(info["unread"]))
+
+
+def say_skipped(skipped: Sequence[Skipped], elsewhere: str = "") -> None:
+    """Print which sources could not be used; `elsewhere` says where the rest is listed."""
+    if skipped:
+        say(f"left out {counted(len(skipped), 'source')} that could not be used:")
+    for entry in skipped[:SKIPPED]:
+        say(f"  {entry.source}: {entry.reason}")
+    if len(skipped) > SKIPPED:
+        say(f"  and {len(skipped) - SKIPPED} more{elsewhere}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,11 @@ from seqgen.errors import ConfigError, PluginError
 if TYPE_CHECKING:
     from seqgen.conformance.outcomes import Outcome
     from seqgen.conformance.speed import Speeds
-    from seqgen.testing import Check
+    from seqgen.data.finding import Skipped
+    from seqgen.testing import Check, Material
+
+#: Seconds after which a check is slow.
+SLOW = 30.0
 
 
 def plugins_check(
@@ -43,7 +48,8 @@ def plugins_check(
     codec_option
         Setting of the codecs as NAME=VALUE. May be repeated.
     files
-        File or folder to check with. May be repeated. The default is the domain's demo.
+        File or folder to check with. May be repeated. The default is the domain's demo. Unusable
+        files are skipped and listed; six usable ones are read.
     expect
         A promise that cannot be kept yet, as PROMISE=REASON. May be repeated. The command fails
         once the promise is kept.
@@ -63,17 +69,17 @@ def plugins_check(
     checks = domain_checks(
         name, Material(files, options, fast), named_values("--expect", expect), codec
     )
-    outcomes, speeds = _run(checks, every=every, quiet=json)
+    outcomes, speeds, skipped = _run(checks, every=every, quiet=json)
     failed = [each for each in outcomes if each.state == "failed"]
     if json:
-        print_json(_as_json(name, outcomes, speeds))
+        print_json(_as_json(name, outcomes, speeds, skipped))
     else:
         for each in speeds:
             _show_speeds(each)
         show(_summary(outcomes))
     if failed:
-        skipped = len(checks) - len(outcomes)
-        more = f"; {skipped} checks were not run, --all runs them" if skipped else ""
+        left = len(checks) - len(outcomes)
+        more = f"; {left} checks were not run, --all runs them" if left else ""
         raise PluginError(
             f"{name} breaks {len(failed)} of {len(outcomes)} promises: "
             f"{', '.join(f'{each.promise} ({each.codec})' for each in failed)}{more}"
@@ -99,24 +105,54 @@ def _refuse_other_kinds(name: str) -> None:
         raise ConfigError(f"{name} is a listener, and domains are checked here; test it yourself")
 
 
-def _run(checks: list[Check], *, every: bool, quiet: bool) -> tuple[list[Outcome], list[Speeds]]:
-    """Run checks up to the first failure, or all, and measure each codec that has none."""
+def _run(
+    checks: list[Check], *, every: bool, quiet: bool
+) -> tuple[list[Outcome], list[Speeds], list[Skipped]]:
+    """Run checks up to the first failure, or all, and measure each codec that has none.
+
+    The result has what came of each check, speeds, and the files and pieces that were left out.
+    """
+    from seqgen.cli.console import say_skipped
     from seqgen.conformance.speed import speeds_of
     from seqgen.conformance.subject import subject_of
     from seqgen.testing import run_checks
 
+    material = {check.codec: (check.domain, check.codec, check.material) for check in checks}
     outcomes: list[Outcome] = []
+    skipped: list[Skipped] = []
     with tempfile.TemporaryDirectory() as folder:
-        for outcome in run_checks(checks, Path(folder)):
+        for outcome in run_checks(checks, Path(folder), _running):
             outcomes.append(outcome)
             if not quiet:
                 _show_outcome(outcome)
+            if outcome.promise == "has_pieces" and outcome.state == "passed":
+                found = subject_of(*material[outcome.codec]).skipped
+                new = [each for each in found if each not in skipped]
+                say_skipped(new)
+                skipped += new
             if outcome.state == "failed" and not every:
                 break
+            _say_if_slow(outcomes, checks[0].material)
     failed = {each.codec for each in outcomes if each.state == "failed"}
     sound = [each for each in dict.fromkeys(each.codec for each in outcomes) if each not in failed]
-    material = {check.codec: (check.domain, check.codec, check.material) for check in checks}
-    return outcomes, [speeds_of(subject_of(*material[codec])) for codec in sound]
+    return outcomes, [speeds_of(subject_of(*material[codec])) for codec in sound], skipped
+
+
+def _running(check: Check) -> AbstractContextManager[None]:
+    """Say which check runs, and what it does."""
+    from seqgen.cli.console import waiting
+    from seqgen.conformance.outcomes import rule_of
+
+    return waiting(f"{check.codec}: {check.promise.__name__}: {rule_of(check.promise)}")
+
+
+def _say_if_slow(outcomes: list[Outcome], material: Material) -> None:
+    """Say how to shorten the checks, after the first one that took long."""
+    from seqgen.cli.console import say
+
+    slow = [each for each in outcomes if each.seconds > SLOW]
+    if slow == outcomes[-1:] and not material.fast:
+        say(f"{slow[0].promise} took {slow[0].seconds:.0f} s; --fast shortens checks like this")
 
 
 def _show_outcome(outcome: Outcome) -> None:
@@ -151,9 +187,12 @@ def _summary(outcomes: list[Outcome]) -> str:
     )
 
 
-def _as_json(name: str, outcomes: list[Outcome], speeds: list[Speeds]) -> dict[str, Any]:
+def _as_json(
+    name: str, outcomes: list[Outcome], speeds: list[Speeds], skipped: list[Skipped]
+) -> dict[str, Any]:
     return {
         "domain": name,
         "checks": [each.as_json() for each in outcomes],
         "speeds": [asdict(each) for each in speeds],
+        "skipped": [each.as_json() for each in skipped],
     }

@@ -49,6 +49,7 @@ from seqgen.conditions.dictation_states import (
 )
 from seqgen.errors import DataError
 from seqgen.grammar import packed
+from seqgen.unknown import unknown_text
 
 
 @dataclass(frozen=True)
@@ -227,13 +228,12 @@ class Dictation:
         DataError
             If a symbol is not in the alphabet.
         """
-        for symbol in text:
-            if symbol not in self._numbers:
-                raise DataError(
-                    f"this model does not know the symbol {symbol!r}, only "
-                    f"{' '.join(map(repr, self.alphabet))}; use --unknown skip or --unknown "
-                    f"nearest, or train on pieces that have it"
-                )
+        if unknown := {*text} - self._numbers.keys():
+            raise DataError(
+                f"this model does not know the symbol{'s' * (len(unknown) > 1)} "
+                f"{unknown_text(text, unknown)}, only {' '.join(map(repr, self.alphabet))}; use --unknown skip or --unknown "
+                f"nearest, or train on pieces that have {'them' if len(unknown) > 1 else 'it'}"
+            )
         return np.array([self._numbers[symbol] for symbol in text], np.int64)
 
     def announce(self, text: Sequence[str]) -> list[list[int]]:

@@ -26,7 +26,7 @@ SIGNATURES = {
 
 
 def has_pieces(subject: Subject, folder: Path) -> None:
-    """The files hold pieces that the codec can be fitted on and encode."""
+    """Some files hold pieces that the codec can be fitted on and encode."""
     assert subject.pieces and all(len(ids) for ids in subject.ids)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from seqgen.conformance.subject import NothingToCheck, Promise
+from seqgen.conformance.subject import NoPieces, NothingToCheck, Promise
 from seqgen.plugin import Codec, Domain
 from seqgen.plugins.deadline import TooLong, within
 from seqgen.plugins.faults import PluginFault, method_text, naming_plugin_faults, reason_for
@@ -143,7 +143,8 @@ def outcome_of(
         state, reason = "failed", reason_for(error).strip()
         # A fault names the method that raised it.
         is_fault = isinstance(error, PluginFault)
-        places = () if is_fault else places_of(promise, domain, domain.codecs.get(codec_name))
+        codec_class = domain.codecs.get(codec_name)
+        places = () if is_fault else places_of(promise, domain, codec_class, error)
     seconds = time.perf_counter() - began
     return Outcome(codec_name, promise.__name__, state, seconds, rule_of(promise), reason, places)
 
@@ -153,9 +154,19 @@ def _once(run: Callable[[], None]) -> Iterator[None]:
     yield
 
 
-def places_of(promise: Promise, domain: Domain, codec_class: type[Codec] | None) -> tuple[str, ...]:
-    """Return the methods that a promise is about, with distribution, file and line."""
+def places_of(
+    promise: Promise,
+    domain: Domain,
+    codec_class: type[Codec] | None,
+    error: Exception | None = None,
+) -> tuple[str, ...]:
+    """Return the methods that a promise is about, with distribution, file and line.
+
+    If there was nothing to examine, they are those that ran.
+    """
     of_domain, of_codec = _METHODS.get(promise.__name__, ((), ("encode",)))
+    if isinstance(error, NoPieces):
+        of_domain, of_codec = error.of_domain, error.of_codec
     found = [method_text(domain, method) for method in of_domain]
     return (*found, *(method_text(codec_class, method) for method in of_codec if codec_class))
 

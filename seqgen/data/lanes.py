@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.grammar import Masks
-from seqgen.plugin import Codec, Ids
+from seqgen.plugin import Codec
 from seqgen.plugins.checks import (
     checked_beginnings,
     checked_features,

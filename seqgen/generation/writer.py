@@ -327,12 +327,12 @@ class Writer:
         """Return the error that a negative id stands for."""
         row = int(np.flatnonzero((ids < 0).any(axis=1))[0])
         column = int(np.flatnonzero(ids[row] < 0)[0])
-        position = active[row].count + column
+        position = active[row].count + column + 1
         if ids[row, column] == NOT_FINITE:
             return SeqgenError("the model predicts values that are not numbers; train it again")
         if not positions.allowed[row].any():
             return DataError(
                 f"the tracker of codec {type(self._run.codec).__name__} allows no token at "
-                f"position {position}; this is a fault of {self._run.info['distribution']}"
+                f"position {position:,}; this is a fault of {self._run.info['distribution']}"
             )
-        return ConfigError(f"all tokens that may come at position {position} are banned")
+        return ConfigError(f"all tokens that may come at position {position:,} are banned")

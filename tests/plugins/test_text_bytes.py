@@ -97,7 +97,7 @@ def missing_bytes(tracker: AutomatonTracker) -> int:
 
 
 def test_half_a_character_is_refused_with_its_position() -> None:
-    with pytest.raises(DataError, match=r"'\\ud83d', a lone surrogate\) at position 2;"):
+    with pytest.raises(DataError, match=r"'\\ud83d', a lone surrogate\) at position 3;"):
         CODEC.encode("ab\ud83d")
 
 

@@ -17,6 +17,7 @@ from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.counting import Counts
 from seqgen_text.codecs.graphemes import graphemes
 from seqgen_text.codecs.structured import StructuredCodec
+from seqgen_text.codecs.text_codec import unknown_characters
 from seqgen_text.grammars.structure import Grammar, Structure
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
@@ -139,7 +140,7 @@ class CharacterCodec(StructuredCodec):
         Raises
         ------
         DataError
-            For a character that the corpus does not have, with its position.
+            For characters that the corpus does not have, with their positions.
         """
         ids = np.empty(len(piece), np.int64)
         for low in range(0, len(piece), CHUNK):
@@ -147,12 +148,8 @@ class CharacterCodec(StructuredCodec):
             ids[low : low + CHUNK] = self._table[np.minimum(points, len(self._table) - 1)]
         lowest = ids.min(initial=0)
         if lowest == UNKNOWN:
-            position = int(np.argmax(ids == UNKNOWN))
-            raise DataError(
-                f"character {piece[position]!r} at position {position} is not in this model's "
-                f"alphabet of {len(self._characters)}; use --unknown skip or --unknown nearest, or "
-                f"train on text that has it"
-            )
+            unknown = set(piece).difference(self._characters, self._dropped)
+            raise unknown_characters(piece, unknown, len(self._characters))
         ids = ids[ids >= 0] if lowest == DROPPED else ids
         ids = self._clustered(ids) if self._clusters else ids
         return self._paired(ids) if self.options.boundary == "paragraph" else ids

@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_text.codecs.automaton import Automaton
 from seqgen_text.codecs.counting import Counts
-from seqgen_text.codecs.text_codec import is_whole
+from seqgen_text.codecs.text_codec import is_whole, unknown_characters
 from seqgen_text.codecs.word_parts import APOSTROPHES, Case, cased, split, uncased, word_characters
 
 #: Kinds of tokens. CASED words differ in capitals, WORDs do not.
@@ -115,15 +114,10 @@ class SpelledWords:
         Raises
         ------
         DataError
-            For a character that the corpus does not have, with its position.
+            For characters that the corpus does not have, with their positions.
         """
         if unknown := set(text) - self.known:
-            position = min(map(text.index, unknown))
-            raise DataError(
-                f"character {text[position]!r} at position {position} is not in this model's "
-                f"alphabet of {len(self.known)}; use --unknown skip or --unknown nearest, or "
-                f"train on text that has it"
-            )
+            raise unknown_characters(text, unknown, len(self.known))
         ids = array("q")
         is_first = True
         for gap, word in split(text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
+from seqgen.unknown import unknown_text
 
 #: Fewest tokens for each paragraph of a text in which paragraphs are its beginnings.
 FEWEST = 10_000
@@ -70,6 +71,16 @@ class TextCodec(Codec):
         }
 
 
+def unknown_characters(text: str, unknown: Set[str], known: int) -> DataError:
+    """Return the error for a text with unknown characters, for a model that knows some."""
+    several = len(unknown) > 1
+    return DataError(
+        f"character{'s' * several} {unknown_text(text, unknown)} {'are' if several else 'is'} not "
+        f"in this model's alphabet of {known}; use --unknown skip or --unknown nearest, or train "
+        f"on text that has {'them' if several else 'it'}"
+    )
+
+
 def is_whole(text: str) -> bool:
     """Return whether a text has whole characters only, no lone surrogate."""
     try:
@@ -86,5 +97,5 @@ def check_whole_characters(text: str) -> None:
     except UnicodeEncodeError as error:
         raise DataError(
             f"the text has half a character ({text[error.start]!r}, a lone surrogate) at position "
-            f"{error.start}; only whole characters can be encoded"
+            f"{error.start + 1:,}; only whole characters can be encoded"
         ) from None

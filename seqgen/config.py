@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from seqgen.bounds import (
     check_value,
 )
 from seqgen.errors import ConfigError
+from seqgen.wording import meant
 
 T = TypeVar("T")
 
@@ -215,10 +215,9 @@ def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:
     hints = get_type_hints(config)
     for name in values:
         if name not in hints:
-            close = difflib.get_close_matches(name, hints, 1)
             known = ", ".join(hints) or "none"
-            hint = f"did you mean {close[0]!r}?" if close else f"known are: {known}"
-            raise ConfigError(f"{place}: unknown setting {name!r}; {hint}")
+            hint = meant(name, hints) or f"; known are: {known}"
+            raise ConfigError(f"{place}: unknown setting {name!r}{hint}")
     converted = {}
     for name, value in values.items():
         converted[name] = _converted(value, hints[name], f"{place}: {name}")

@@ -99,6 +99,15 @@ class IndexedMasks:
 Masks: TypeAlias = "NDArray[np.uint8] | IndexedMasks"
 
 
+def forbidden(masks: Masks, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions ``(P,)`` of ids ``(N,)`` that their masks ``(N + 1, W)`` forbid."""
+    rows, table = np.arange(len(ids)), masks
+    if isinstance(masks, IndexedMasks):
+        rows, table = masks.rows[:-1], masks.table
+    is_allowed = np.asarray(table[rows, ids // 8]) & (0x80 >> ids % 8)  # (N,)
+    return np.flatnonzero(is_allowed == 0)
+
+
 class Described(Protocol):
     """The part of `seqgen.plugin.Codec` that says what each position of a piece is like."""
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, runt
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
 from seqgen.conditions.labels import Labelled as Labelled
+from seqgen.conditions.labels import refuse_condition as refuse_condition
 from seqgen.conditions.requests import Request as Request
 from seqgen.errors import DataError, PluginError
 from seqgen.listener import Listener as Listener
@@ -330,8 +331,7 @@ class Codec(Protocol):
         DataError
             If the codec cannot use the condition, which is the default.
         """
-        if condition is not None:
-            raise DataError("this model's codec takes no condition; leave out --given")
+        refuse_condition(condition)
         from seqgen.grammar import DerivedTracker
 
         return DerivedTracker.of(self)

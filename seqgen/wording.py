@@ -1,6 +1,28 @@
-"""Numbers with their noun: "1 piece", "1,200 pieces"."""
+"""Wording of messages: numbers with their noun ("1,200 pieces"), and what a mistyped name means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def counted(number: int, noun: str) -> str:
     """Return a number with a noun that takes an s in the plural."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that a mistyped or shortened one means; empty if none is close.
+
+    The shortest that begins with it comes first: "temp" means "temperature".
+    """
+    import difflib
+
+    names = list(known)
+    longer = sorted((each for each in names if name and each.startswith(name)), key=len)
+    return next(iter([*longer, *difflib.get_close_matches(name, names, 1)]), "")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'music'?" for a mistyped name, or "" if nothing is close."""
+    close = closest(name, known)
+    return f"; did you mean {close!r}?" if close else ""

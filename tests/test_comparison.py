@@ -74,6 +74,19 @@ def test_corpus_pieces_are_like_the_corpus_and_others_are_not(run, corpus, measu
     assert strange["vowels"].sides_as_text()[0] == "yes 100%"
 
 
+def test_one_new_piece_has_neither_deviation_nor_overlap(run, measured) -> None:
+    one, several = (
+        {each.name: each for each in compare(run, pieces)} for pieces in (["aeb"], ["aeb", "a"])
+    )
+    assert one["length"].sides_as_text()[0] == "3 ± n/a"
+    assert one["length"].likeness_as_text() == ("n/a", "n/a")
+    assert one["length"].as_json()["generated"]["deviation"] is None
+    assert one["vowels"].sides_as_text()[0] == "yes 67%"
+    assert several["length"].sides_as_text()[0] == "2 ± 1"
+    assert "n/a" not in several["length"].likeness_as_text()
+    assert "overlap" not in as_svg([one["length"]]) and "overlap" in as_svg([several["length"]])
+
+
 def test_pieces_without_a_value_are_left_out(run, measured) -> None:
     found = measure(run.domain, ["", "abc"], ["de", "f"])
     assert found["length"].generated.tolist() == [3] and len(found["length"].reference) == 2

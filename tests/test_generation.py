@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import seqgen
+from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
 from seqgen.generation.limits import STRIDE
@@ -497,3 +498,6 @@ def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch) -> None:
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:
     with pytest.raises(DataError, match="this model's codec takes no condition; leave out --given"):
         next(seqgen.generate(run, condition="a melody"))
+    for condition in ("author=bach", Labelled({"author": "bach"})):
+        with pytest.raises(DataError, match="has no labels and cannot follow 'author=bach'; leave"):
+            next(seqgen.generate(run, condition=condition))

@@ -9,12 +9,14 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seqgen
 from seqgen.cli.inputs import Inputs
 from seqgen.cli.standard_input import standard_input
 from seqgen.errors import DataError
+from seqgen.grammar import IndexedMasks, forbidden, packed
 
 #: One text, as the systems of this world write it.
 FORMS = {
@@ -213,3 +215,47 @@ def test_what_is_refused_names_its_option(inputs: Inputs) -> None:
         inputs.stop("")
     with pytest.raises(DataError, match=r"^--prompt is empty; leave it out"):
         inputs.prompt("", 0)
+
+
+@pytest.fixture
+def no_doubles(run: seqgen.Run, monkeypatch) -> None:
+    """Give the codec of the run a grammar: no character follows itself."""
+    table = np.ones((len(run.codec.vocab) + 1,) * 2, bool)
+    np.fill_diagonal(table[:-1], False)
+    rows = packed(table)
+    masks = lambda self, ids: IndexedMasks(rows, np.append(-1, ids) % len(rows))  # noqa: E731
+    monkeypatch.setattr(type(run.codec), "masks", masks)
+
+
+def test_a_prompt_that_the_grammar_forbids_is_told_and_used(inputs, no_doubles, capsys) -> None:
+    assert inputs.prompt("9 green bottles", 0) == "9 green bottles"
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == (
+        "--prompt: the codec's grammar does not allow 'e' at line 1 (token 6), and 1 more; "
+        "the model goes on from there"
+    )
+    inputs.prompt("9 green bottles", 5)
+    inputs.prompt("9 one", 0)
+    assert not capsys.readouterr().err
+
+
+def test_a_typed_turn_that_the_grammar_forbids_is_told(
+    run, no_doubles, monkeypatch, tmp_path, capsys, command
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("9 green\n ball\n"))
+    arguments = ("write", run.folder, "--length", 8, "--out", tmp_path / "a.txt")
+    assert command(*arguments) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("does not allow 'e' at line 1 (token 6); the model goes on") == 1
+    assert said.count("does not allow 'l' at line 1 (token ") == 1
+
+
+def test_forbidden_ids_are_those_whose_masks_lack_them() -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 7, 8, 9, 30):
+        table = rng.random((5, count + 1)) < 0.5
+        ids, rows = rng.integers(0, count, 50), rng.integers(0, 5, 51)
+        expected = np.flatnonzero(~table[rows[:-1], ids])
+        for masks in (packed(table[rows]), IndexedMasks(packed(table), rows)):
+            np.testing.assert_array_equal(forbidden(masks, ids), expected)
+    assert not len(forbidden(packed(table[:1]), ids[:0]))

@@ -18,6 +18,7 @@ from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.errors import ConfigError, DataError, InUse
 from seqgen.generation.fused import FusedStepper
+from seqgen.generation.manuscript import LONGEST_WORD, _Words, is_in_word
 from seqgen.storage import signals
 
 GREEDY, LIMIT = SampleConfig(temperature=0), LimitConfig(length=40)
@@ -190,6 +191,66 @@ def test_only_text_is_written_by_turns(chorales) -> None:
         seqgen.Manuscript(chorales)
 
 
+@pytest.mark.parametrize("codec", ["characters", "bytes", "words", "subwords", "labelled"])
+def test_a_turn_of_whole_words_ends_where_a_word_does(runs, codec: str) -> None:
+    run = runs[codec]
+    condition = Labelled({"site": "b"}) if codec == "labelled" else None
+    hot = {"sample": SampleConfig(temperature=0.7, ban=("<end>",)), "whole_words": True}
+    for seed in range(5):
+        manuscript = seqgen.Manuscript(run, condition=condition, seed=seed)
+        manuscript.type("One green bottle f")
+        shown = list(manuscript.write(limit=LimitConfig(length=40), **hot))
+        assert manuscript.text == "One green bottle f" + "".join(shown)
+        assert manuscript.stopped_by == "length"
+        whole = seqgen.Manuscript(run, condition=condition, seed=seed)
+        whole.type("One green bottle f")
+        text = written(whole, **(hot | {"whole_words": False}))
+        kept, cut = text[: len("".join(shown))], text[len("".join(shown)) :]
+        assert kept == "".join(shown) and len(cut) < LONGEST_WORD
+        if any(map(is_in_word, kept)):
+            assert not is_in_word(kept[-1]) or (cut and not is_in_word(cut[0]))
+
+
+def test_words_without_gaps_are_not_cut() -> None:
+    words = _Words()
+    words.add(["One", " gre"])
+    assert words.take(everything=False) == (1, "One")
+    words.add(["en", ","])
+    assert words.take(everything=False) == (3, " green,")
+    words.add(["don", "'", "t"])
+    assert words.take(everything=False) == (0, "")
+    words.add(["", "e\u0301", " "])
+    assert words.take(everything=False) == (6, "don'te\u0301 ")
+    words.add(["a"] * LONGEST_WORD)
+    assert words.take(everything=False) == (0, "")
+    words.add(["a"])
+    assert words.take(everything=False) == (LONGEST_WORD + 1, "a" * (LONGEST_WORD + 1))
+    words.add(["b"])
+    assert words.take(everything=True) == (1, "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "expected"),
+    [
+        ("off the", "wall", True),
+        ("off the ", "wall", False),
+        ("off the", ", too", False),
+        ("off the", "\nwall", False),
+        ("acgtacgt", "acgt", False),
+        ("", "wall", False),
+        ("off the", "", False),
+    ],
+)
+def test_a_blank_comes_between_two_words(text: str, more: str, expected: bool) -> None:
+    assert write.continues_word(text, more) is expected
+
+
+def test_a_typed_word_does_not_stick_to_a_word_of_the_model(session, tmp_path) -> None:
+    out = tmp_path / "a.txt"
+    printed, _ = session("9 green", "red", "/text", options=("--out", out, "--stop", "hanging"))
+    assert printed.startswith(" bottles hanging\n") and " hanging red" in out.read_text()
+
+
 @pytest.fixture
 def session(run, tmp_path, monkeypatch, seqgen_command):
     """Return a function that runs a session with these lines; it returns output and remarks."""
@@ -208,8 +269,10 @@ def test_a_session_takes_turns_and_saves_the_text(session, run, tmp_path) -> Non
     out = tmp_path / "story.txt"
     printed, said = session("9 green", "", "/quit", "never read", options=("--out", out))
     [whole] = seqgen.generate(run, prompt="9 green", sample=GREEDY, limit=LIMIT)
-    assert out.read_text() == whole.piece
-    assert printed == f"{whole.piece[7:27]}\n{whole.piece[27:]}\n"
+    first, second = re.fullmatch(r"(.{10,20})\n(.{10,20})\n", printed, re.S).groups()
+    # A word that the limit cuts is left out and written in the next turn.
+    assert out.read_text() == "9 green" + first + second
+    assert whole.piece.startswith("9 green" + first + second)
     assert f"the text is in {re.sub(r' +', ' ', str(out))}" in said
 
 
@@ -227,14 +290,14 @@ def test_a_session_undoes_tries_again_and_shows(session, tmp_path) -> None:
     out = tmp_path / "story.txt"
     printed, _ = session("9 green", " 8", "/undo", "/text", options=("--out", out))
     first, _, undone, shown = re.fullmatch(
-        r"(.{20})\n(.{20})\n(.*)\n(.*)\n", printed, re.S
+        r"(.{10,20})\n(.{10,20})\n(.*)\n(.*)\n", printed, re.S
     ).groups()
     assert undone == shown == "9 green" + first == out.read_text()
     hot = ("--out", tmp_path / "hot.txt", "--ban", "<end>")
     lines = ("/temperature 2", "9 green", "/again", "/again", "/text")
     printed, _ = session(*lines, options=hot)
-    tries = [printed[at : at + 20] for at in (0, 21, 42)]
-    assert len(set(tries)) == 3 and printed[63:] == f"9 green{tries[2]}\n"
+    tries = re.fullmatch(r"(.{5,20})\n(.{5,20})\n(.{5,20})\n9 green\3\n", printed, re.S).groups()
+    assert len(set(tries)) == 3
 
 
 def test_settings_change_on_the_way(session, tmp_path) -> None:
@@ -281,7 +344,7 @@ def test_a_full_disk_does_not_end_a_session(session, tmp_path, monkeypatch) -> N
 
     monkeypatch.setattr(files, "write_atomic", full)
     _, said = session("9 green", "", f"/save {copy}", options=("--out", out))
-    assert said.count("No space left on device") == 2 and len(copy.read_text()) == 47
+    assert said.count("No space left on device") == 2 and len(copy.read_text()) > 30
     assert not out.exists() and f"the text is in {out}" not in said
 
 
@@ -364,7 +427,8 @@ def test_a_session_with_a_label_follows_it(runs, seqgen_command, tmp_path, monke
     assert seqgen_command(*arguments, "--out", tmp_path / "a.txt")[0] == 0
     options = {"condition": Labelled({"site": "b"}), "sample": GREEDY}
     [whole] = seqgen.generate(run, prompt="One", limit=LimitConfig(length=20), **options)
-    assert (tmp_path / "a.txt").read_text() == whole.piece
+    text = (tmp_path / "a.txt").read_text()
+    assert whole.piece.startswith(text) and len(text) > 12
 
 
 def test_settings_of_a_session_are_those_of_the_engine() -> None:

@@ -59,12 +59,20 @@ def shown_default(value: Any) -> str | None:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _shown_error(error: cyclopts.CycloptsError) -> Any:
+    """Return wrong usage as it is shown."""
+    from seqgen.cli.settings import shown_error
+
+    return shown_error(error)
+
+
 app = cyclopts.App(
     name="seqgen",
     help="Learn sequences with one LSTM engine and write new ones, step by step.",
     version=f"seqgen {seqgen.__version__}",
     default_parameter=cyclopts.Parameter(negative_iterable=(), show_default=shown_default),
     suppress_keyboard_interrupt=False,
+    error_formatter=_shown_error,
 )
 for _name, _help in COMMANDS.items():
     app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)

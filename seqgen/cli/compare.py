@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.evaluation.comparison import Comparison
@@ -22,7 +23,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     """Compare generated pieces with the corpus by the domain's metrics.
 
     Writes metrics.json and metrics.svg into the folder of the samples. An overlap of 1 means that a
-    generated piece is no further from the corpus than the corpus's own pieces are.
+    generated piece is no further from the corpus than the corpus's own pieces are. One piece has
+    neither a deviation nor an overlap (n/a); generate at least 20.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
         return
     if len(pieces) < FEW:
         say(
-            f"{len(pieces)} new pieces are too few to judge by; "
+            f"{counted(len(pieces), 'new piece')} cannot be judged reliably; "
             f"generate more with seqgen generate {run} -n 50"
         )
     print_table(table(compared))
@@ -101,6 +103,5 @@ def table(compared: Sequence[Comparison]) -> list[list[str]]:
     """Return the names of the columns, then one row for each metric."""
     rows = [["metric", "new", "corpus", "overlap", "KL", "unit"]]
     for one in compared:
-        alike = ["-" if x is None else f"{x:.2f}" for x in (one.overlap, one.divergence)]
-        rows.append([one.name, *one.sides_as_text(), *alike, one.metric.unit])
+        rows.append([one.name, *one.sides_as_text(), *one.likeness_as_text(), one.metric.unit])
     return rows

@@ -75,17 +75,21 @@ def _bar(title: str) -> Iterator[Meter]:
 @contextmanager
 def _lines(title: str) -> Iterator[Meter]:
     began = last = time.monotonic()
+    is_begun, waiting = False, ""
 
     def show(fraction: float, text: str, *, remember: bool = False) -> None:
-        nonlocal last
+        nonlocal last, is_begun, waiting
         now = time.monotonic()
+        done = min(fraction, 1.0)
+        left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done else ""
+        waiting = f"{title} {done:4.0%}  {left}  {text}"
         if remember or now - last >= LINE_EVERY:
-            done = min(fraction, 1.0)
-            left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done else ""
-            say(f"{title} {done:4.0%}  {left}  {text}")
-            last = now
+            say(waiting)
+            last, is_begun, waiting = now, True, ""
 
     yield show
+    if is_begun and waiting:
+        say(waiting)
 
 
 @contextmanager

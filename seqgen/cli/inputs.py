@@ -135,7 +135,9 @@ class Inputs:
             found = found.removesuffix("\n")  # `echo` adds a line end.
         piece = self._piece(found) if isinstance(found, Path) else self.run.domain.from_text(found)
         piece, ids = self._known("--prompt", piece)
-        return self._codec.decode(ids[:tokens]) if tokens else piece
+        ids = ids[:tokens] if tokens else ids
+        say_forbidden("--prompt: ", self._codec, ids)
+        return self._codec.decode(ids) if tokens else piece
 
     def condition(self, *given: str) -> Any:
         """Return the condition: requested labels, and what the codec's tracker follows.
@@ -332,6 +334,39 @@ def _notice(option: str, path: Path) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def say_forbidden(place: str, codec: Codec, ids: Ids, since: int = 0) -> None:
+    """Say which ids ``(N,)`` of a beginning the codec's grammar forbids; it is continued anyway.
+
+    Parameters
+    ----------
+    place : str
+        The beginning of the remark.
+    codec : Codec
+    ids : int64 array (N,)
+    since : int
+        The first position that counts.
+    """
+    from seqgen.cli.console import say
+    from seqgen.grammar import forbidden
+    from seqgen.plugins.checks import checked_masks, mask_width
+
+    if not mask_width(codec):
+        return
+    found = forbidden(checked_masks(codec, codec.masks(ids), len(ids) + 1), ids)
+    found = found[found >= since]
+    if not len(found):
+        return
+    position = int(found[0])
+    where = f"token {position + 1:,}"
+    if (named := codec.place(ids, position)) != where:
+        where = f"{named} ({where})"
+    more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
+    say(
+        f"{place}the codec's grammar does not allow {codec.vocab[ids[position]]!r} at "
+        f"{where}{more}; the model goes on from there"
+    )
 
 
 def _nothing_left(option: str, changes: Mapping[tuple[str, str], int]) -> DataError:

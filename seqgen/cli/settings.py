@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from cyclopts.config import Dict
 
 from seqgen.bounds import check_value
 from seqgen.errors import ConfigError
+from seqgen.wording import closest, meant
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
 _PAIRS = ("codec-option", "label", "read", "write", "bias")
@@ -34,7 +34,7 @@ def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dic
             continue
         if isinstance(table, dict):
             raise ConfigError(
-                f"{path}: there is no command for the table [{name}]; {_hint(name, known)}"
+                f"{path}: there is no command for the table [{name}]{_hint(name, known)}"
             )
         if name in known:
             raise ConfigError(f"{path}: {name!r} must be a table of options, found {table!r}")
@@ -81,6 +81,19 @@ def check_numbers(
             )
 
 
+def shown_error(error: cyclopts.CycloptsError) -> Any:
+    """Return wrong usage as cyclopts shows it; an option's beginning suggests that option."""
+    from cyclopts import CycloptsPanel, UnknownOptionError
+
+    if isinstance(error, UnknownOptionError):
+        typed = (error.token.keyword or error.token.value).partition("=")[0]
+        names = (name for argument in error.argument_collection for name in argument.names)
+        if (close := closest(typed, names)).startswith(typed):
+            text = f"Unknown option: {typed}. Did you mean {close}?"
+            return CycloptsPanel(cyclopts.CycloptsError(msg=text))
+    return CycloptsPanel(error)
+
+
 def _number(text: str) -> float | None:
     """Return the number in a text, or None: ``1e6`` is a whole number, ``1.0`` is not."""
     try:
@@ -113,7 +126,7 @@ def _checked(place: str, table: dict[str, Any], options: list[str]) -> dict[str,
     for name, value in table.items():
         option = _plain(name)
         if option not in options:
-            raise ConfigError(f"{place}: unknown option {name!r}; {_hint(option, options)}")
+            raise ConfigError(f"{place}: unknown option {name!r}{_hint(option, options)}")
         if isinstance(value, dict):
             if option not in _PAIRS:
                 raise ConfigError(f"{place}: {name} must be a value, found a table")
@@ -137,5 +150,4 @@ def _plain(name: str) -> str:
 
 
 def _hint(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+    return meant(name, known) or f"; known are {', '.join(known)}"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Length of what the model writes in a turn, unless the user says otherwise.
 TURN = 200
 
+#: Words of a text have gaps if there is a blank among so many characters.
+GAP = 60
+
 #: What the user sees before typing.
 PROMPT = "> "
 
@@ -44,7 +47,8 @@ COMMANDS = {
     "/quit": "leave; so does Ctrl-D",
 }
 
-HELP = """What you type is added to the text as it is, and the model goes on. Enter alone is enough.
+HELP = """What you type is added to the text, and the model goes on. Enter alone is enough.
+The model ends its turn with a word; between it and a word of yours comes a blank.
 A line that ends in \\ adds a line end, and you go on typing. Ctrl-C stops the model.
 A line that begins with // adds a line that begins with /.
 """
@@ -68,7 +72,8 @@ def write(
     """Write a text by turns with a trained model: you type, the model goes on.
 
     Works for models of text. The model keeps its state, so turns stay fast in a long text. The text
-    is saved after every turn. /help lists the commands of a session.
+    is saved after every turn. /help lists the commands of a session. Through a pipe each line is a
+    turn, also an empty one: (echo One day; echo) | seqgen write RUN
 
     Parameters
     ----------
@@ -244,19 +249,25 @@ class Session:
     def _go_on(self, text: str) -> None:
         """Add text, say which of its symbols were changed, and let the model go on."""
         from seqgen.cli.console import say
+        from seqgen.cli.inputs import say_forbidden
         from seqgen.unknown import changes_text
 
         if text:
+            if continues_word(self._manuscript.text, text):
+                text = f" {text}"
+            before = len(self._manuscript.ids)
             changes = self._manuscript.type(text, self._unknown)
             if changes:
                 say(changes_text(changes))
+            say_forbidden("", self._manuscript.codec, self._manuscript.ids, before)
         self._write()
 
     def _write(self) -> None:
         """Let the model go on, show what it writes, and save the text."""
         options = {"sample": self._sample, "limit": self._limit, "stop": self._stops}
+        turn = self._manuscript.write(**options, whole_words=True)  # type: ignore[arg-type]
         try:
-            with closing(self._manuscript.write(**options)) as steps:  # type: ignore[arg-type]
+            with closing(turn) as steps:
                 for text in steps:
                     show(text, end="", flush=True)
         finally:
@@ -328,6 +339,14 @@ class Session:
         show(HELP)
         for command, about in COMMANDS.items():
             show(f"  {command:<14}{about}")
+
+
+def continues_word(text: str, more: str) -> bool:
+    """Return whether a text ends in a word, more text begins with one, and words have gaps."""
+    from seqgen.generation.manuscript import is_in_word
+
+    has_gaps = " " in text[-GAP:]
+    return has_gaps and bool(more) and is_in_word(text[-1]) and is_in_word(more[0])
 
 
 def settable(kind: type[Settings]) -> list[str]:

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from seqgen.conditions.header import Field, Header, Wanted
 from seqgen.conditions.labelled_tracker import LabelledClosingTracker, LabelledTracker
 from seqgen.conditions.labels import ANY, Label, Labelled, clean_value, content_of, labels_in
-from seqgen.conditions.requests import meant
 from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import PART, IndexedMasks, Masks, packed, unpacked, width
 from seqgen.plugin import ClosingTracker, Codec, Ids, OpenEnd, Piece, Tracker
 from seqgen.unknown import Mended, Unknown
+from seqgen.wording import meant
 
 #: Share of training pieces that lose all labels; in the others each of several labels is lost as
 #: often. Then a model knows pieces with any selection of labels.

@@ -6,6 +6,7 @@ codec.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ ANY = "?"
 
 #: Largest number of labels, of values of a label, and of characters in a name or value.
 MOST_LABELS, MOST_VALUES, LONGEST = 16, 300, 100
+
+#: The beginning of a request such as ``composer=bach``.
+_NAMED = re.compile(r"\s*[^\W\d]\w*\s*=")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,20 @@ class Labelled:
     content: Any = None
     weight: float = 1.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+def refuse_condition(condition: Any) -> None:
+    """Raise `DataError` for a condition: in the tracker of a codec that follows none."""
+    if condition is None:
+        return
+    if isinstance(condition, Labelled):
+        condition = ", ".join(f"{name}={value}" for name, value in condition.labels.items())
+    if isinstance(condition, str) and _NAMED.match(condition):
+        raise DataError(
+            f"this model has no labels and cannot follow {condition!r}; leave out --given, or "
+            f"train with --label"
+        )
+    raise DataError("this model's codec takes no condition; leave out --given")
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ A codec declares what can be requested (`seqgen.plugin.Codec.requests`); the cor
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seqgen.errors import DataError
+from seqgen.wording import meant
 
 #: Largest number of values that a message lists.
 MOST_LISTED = 20
@@ -109,12 +109,6 @@ def listed(values: Iterable[str]) -> str:
     """Return the first values in one line."""
     names = list(values)
     return ", ".join([*names[:MOST_LISTED], *["..."] * (len(names) > MOST_LISTED)])
-
-
-def meant(text: str, known: Iterable[str]) -> str:
-    """Return which known name is closest to a text, as the end of a message."""
-    close = difflib.get_close_matches(text, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def count(text: str) -> int:

@@ -47,7 +47,8 @@ class Comparison:
         The values, without pieces that have none.
     overlap : float or None
         Shared area of two densities, 0 to 1: of distances within the corpus, and from generated
-        pieces to it. None if fewer than three pieces of the corpus have a value.
+        pieces to it. None if fewer than three pieces of the corpus, or only one new piece, have a
+        value.
     divergence : float or None
         Kullback-Leibler divergence of the second density from the first, in nats.
     """
@@ -58,14 +59,21 @@ class Comparison:
     divergence: float | None
 
     def sides_as_text(self) -> tuple[str, str]:
-        """Return mean and deviation of both sides, generated first, or their fullest bins."""
+        """Return mean and deviation of both sides, generated first, or their fullest bins.
+
+        One piece has no deviation.
+        """
         new, corpus = (
             self._fullest(values)
             if self.metric.bins
-            else f"{values.mean():.3g} ± {values.std():.2g}"
+            else f"{values.mean():.3g} ± {_figure(_deviation(values), '.2g')}"
             for values in (self.metric.generated, self.metric.reference)
         )
         return new, corpus
+
+    def likeness_as_text(self) -> tuple[str, str]:
+        """Return overlap and divergence."""
+        return _figure(self.overlap, ".2f"), _figure(self.divergence, ".2f")
 
     def _fullest(self, values: Floats) -> str:
         """Return the bin with the largest share, and this share."""
@@ -85,7 +93,7 @@ class Comparison:
                 side: {
                     "pieces": len(values),
                     "mean": values.mean(axis=0).tolist(),
-                    "deviation": values.std(axis=0).tolist(),
+                    "deviation": _deviation(values),
                     "values": values.tolist(),
                 }
                 for side, values in sides.items()
@@ -185,12 +193,22 @@ def checked(
 def _likeness(metric: Metric) -> tuple[float | None, float | None]:
     """Return overlap and divergence of distances within the corpus and from generated pieces."""
     count = len(metric.reference)
-    # Two pieces have one distance only, which is not a distribution.
-    if count < 3:
+    # One distance is no distribution, nor is the place of one piece.
+    if count < 3 or len(metric.generated) < 2:
         return None, None
     new, old = (side.reshape(len(side), -1) for side in (metric.generated, metric.reference))
     within = _distances(old, old)[np.triu_indices(count, 1)]
     return likeness(within, _distances(new, old).ravel())
+
+
+def _deviation(values: Floats) -> Any:
+    """Return the standard deviation of each column, or None if there is only one piece."""
+    return values.std(axis=0).tolist() if len(values) > 1 else None
+
+
+def _figure(value: float | None, form: str) -> str:
+    """Return a number as text, or "n/a" for None."""
+    return "n/a" if value is None else format(value, form)
 
 
 def _distances(one: Floats, other: Floats) -> Floats:

@@ -6,26 +6,33 @@ keeps the places before and after what was typed, so it can be undone or tried a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqgen.bounds import Seed, checked
-from seqgen.conditions.unlabelled import opening, unlabelled
+from seqgen.conditions.unlabelled import opening, unlabelled, without_labels
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Place, StoppedBy
 from seqgen.generation.prompts import read_on, read_prompt, read_prompt_on
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer
-from seqgen.plugin import Ids
+from seqgen.plugin import Codec, Ids
 from seqgen.plugins.checks import checked_ids
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.storage.signals import undivided
 from seqgen.unknown import OrError
+
+#: Reasons to stop that may divide a word.
+CUT: tuple[StoppedBy, ...] = ("length", "time", "interrupt")
+
+#: More characters without a gap are no word.
+LONGEST_WORD = 30
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,16 @@ class Manuscript:
         return self._text_of(self._place.primed.ids)
 
     @property
+    def codec(self) -> Codec:
+        """The codec of the text, which has no labels."""
+        return unlabelled(self._run.codec)
+
+    @property
+    def ids(self) -> Ids:
+        """The ids of the text ``(N,)``, without labels."""
+        return without_labels(self._run.codec, self._place.primed.ids)
+
+    @property
     def turns(self) -> int:
         """Number of turns that can be undone."""
         return len(self._turns)
@@ -121,6 +138,7 @@ class Manuscript:
         sample: SampleConfig | None = None,
         limit: LimitConfig | None = None,
         stop: Sequence[Ids] = (),
+        whole_words: bool = False,
     ) -> Generator[str, None, None]:
         """Let the model go on; yield the text as it is written.
 
@@ -131,6 +149,9 @@ class Manuscript:
         ----------
         sample, limit, stop
             As for `seqgen.generate`; lengths count what this call writes.
+        whole_words : bool
+            Yield word by word, and leave out a last word that the limit may have cut. A text whose
+            words have no gaps is yielded as it is.
         """
         begin = self._place
         arguments = (begin, self._condition, sample, limit, stop, self._seed)
@@ -141,19 +162,27 @@ class Manuscript:
         if not self._is_typed:
             self._turns.append(_Turn(begin, begin))
         self._is_typed, self.stopped_by = False, "interrupt"
-        shown, typed = draft.kept, len(draft.open_text)
+        shown = read = draft.kept
+        typed, has_words = len(draft.open_text), False
         show = self._stream_after(begin.primed.ids[:shown])
+        words = _Words()
         try:
             for _ in writer.write([draft]):
                 settled = writer.settled(draft)
-                text = "".join(map(show, draft.ids[shown:settled]))
-                shown = settled
+                words.add(map(show, draft.ids[read:settled]))
+                read = settled
+                count, text = words.take(everything=not whole_words)
+                has_words |= any(map(is_in_word, text[typed:]))
+                if draft.stopped_by is not None and not (draft.stopped_by in CUT and has_words):
+                    rest, last = words.take(everything=True)
+                    count, text = count + rest, text + last
+                shown += count
                 yield text[typed:]
                 typed = max(typed - len(text), 0)
             self.stopped_by = draft.stopped_by
         finally:
             # After an interruption the draft may have ids that were not yielded.
-            if shown > draft.kept:
+            if shown > draft.kept and not typed:
                 with undivided():
                     self._place = self._read(np.array(draft.ids[:shown], np.int64))
 
@@ -213,6 +242,37 @@ class Manuscript:
         stream = self._run.codec.text_stream()
         assert stream is not None
         return "".join(map(stream, ids.tolist()))
+
+
+class _Words:
+    """The texts of tokens that wait for the end of their word."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Append the text that each new token adds."""
+        self._texts += texts
+
+    def take(self, *, everything: bool) -> tuple[int, str]:
+        """Take what ends with a word, or is longer than one; return the number of tokens, too."""
+        count = len(self._texts)
+        if not everything and len("".join(self._texts)) <= LONGEST_WORD:
+            while count and not self._is_end(count):
+                count -= 1
+        taken, self._texts = self._texts[:count], self._texts[count:]
+        return count, "".join(taken)
+
+    def _is_end(self, count: int) -> bool:
+        """Return whether a word ends after so many tokens."""
+        before, after = "".join(self._texts[:count]), "".join(self._texts[count:])
+        return bool(before) and not (is_in_word(before[-1]) and (not after or is_in_word(after[0])))
+
+
+def is_in_word(character: str) -> bool:
+    """Return whether a character may be in the middle of a word: a letter, digit or accent."""
+    is_mark = unicodedata.category(character).startswith("M")
+    return character.isalnum() or is_mark or character in "_'\u2019"
 
 
 def _begins(ids: Ids, before: Ids) -> bool:

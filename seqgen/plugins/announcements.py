@@ -6,7 +6,6 @@ Plugins offer domains (`seqgen.plugins.discovery`), architectures
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import re
@@ -23,6 +22,7 @@ from seqgen.plugin import CONTRACT, ArchitectureSpec, DomainSpec, ListenerSpec
 from seqgen.plugins.faults import distribution_of, note_owner, place_of
 from seqgen.plugins.guard import guarded, guarded_import
 from seqgen.plugins.hooks import ARCHITECTURE_GROUP, EVENTS_GROUP, GROUP, Hooks
+from seqgen.wording import meant
 
 #: Where the changes of the contract are listed for authors.
 CHANGES = "docs/writing-a-plugin.md#from-contract-1"
@@ -189,12 +189,6 @@ def unusable(offer: Offer, found: Announced, error: Exception) -> PluginError:
     return PluginError(f"the {offer.noun} {found.name!r} cannot be used: {_blame(found, error)}")
 
 
-def suggestion(name: str, choices: Iterable[str]) -> str:
-    """Return "; did you mean 'music'?", or "" if nothing is close."""
-    close = difflib.get_close_matches(name, list(choices), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def _allowed_points(offer: Offer) -> list[EntryPoint]:
     """Return the entry points of the distributions that may be loaded."""
     return [point for point in announcing(offer) if is_allowed(distribution_of(point)[0])]
@@ -302,4 +296,4 @@ def _none_such(offer: Offer, name: str, others: Iterable[Announced]) -> str:
     start = f"no {offer.noun} {name!r}"
     if not names:
         return f"{start}: no plugin is installed; try: python -m pip install {offer.example}"
-    return f"{start}; installed are {', '.join(names)}" + suggestion(name, names)
+    return f"{start}; installed are {', '.join(names)}" + meant(name, names)

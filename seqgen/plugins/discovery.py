@@ -17,11 +17,11 @@ from seqgen.plugins.announcements import (
     find,
     implementation_of,
     names_of,
-    suggestion,
     unusable,
 )
 from seqgen.plugins.faults import note_owner
 from seqgen.plugins.guard import guarded
+from seqgen.wording import meant
 
 #: Members of a domain and of a codec class that have no default.
 DOMAIN_MEMBERS = ("codecs", "formats", "read", "write", "preview", "demo")
@@ -102,7 +102,7 @@ def codec_type(domain: Domain, domain_name: str, name: str | None) -> tuple[str,
     if name not in domain.codecs:
         raise PluginError(
             f"the domain {domain_name!r} has no codec {name!r}; it has {', '.join(domain.codecs)}"
-            + suggestion(name, domain.codecs)
+            + meant(name, domain.codecs)
         )
     _check_members(domain.codecs[name], Codec, CODEC_MEMBERS)
     return name, domain.codecs[name]

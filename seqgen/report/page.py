@@ -240,7 +240,7 @@ def _metrics(compared: Sequence[Comparison]) -> str:
         (
             one.name,
             *one.sides_as_text(),
-            "-" if one.overlap is None else f"{one.overlap:.2f}",
+            one.likeness_as_text()[0],
             one.metric.unit,
         )
         for one in compared

@@ -55,15 +55,19 @@ def test_ids_are_in_the_order_of_code_points(pieces: list[str]) -> None:
     assert list(codec.vocab) == sorted(set("".join(pieces)))
 
 
-def test_an_unknown_character_is_named_with_its_position() -> None:
+def test_unknown_characters_are_named_with_their_first_positions() -> None:
     codec = CharacterCodec.fit(["abc"], CharacterOptions())
-    with pytest.raises(DataError, match=r"character 'é' at position 2 .* alphabet of 3"):
-        codec.encode("aéb")
+    with pytest.raises(DataError, match=r"^character 'é' at position 2 is not .* alphabet of 3"):
+        codec.encode("aébé")
+    with pytest.raises(DataError, match=r"^characters 'ß' at position 1, 'é' at position 3 are"):
+        codec.encode("ßaéßé")
+    with pytest.raises(DataError, match=r"'9' at position 10, and 16 others are not in .* them$"):
+        codec.encode("0123456789ABCDEFGHIJKLMNOP")
 
 
-def test_the_first_unknown_character_counts_also_far_into_a_piece() -> None:
+def test_unknown_characters_count_also_far_into_a_piece() -> None:
     codec = CharacterCodec.fit(["ab" * 100 + "z"], CharacterOptions(rarest=2))
-    with pytest.raises(DataError, match=r"character '🙂' at position 200,002 "):
+    with pytest.raises(DataError, match=r"'🙂' at position 200,002, 'é' at position 200,003 "):
         codec.encode("ab" * 100_000 + "z🙂é")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids, Tracker
+from seqgen.plugin import Ids, Tracker, refuse_condition
 from seqgen_text.codecs.text_codec import TextCodec
 from seqgen_text.grammars.structure import Structure
 
@@ -60,6 +60,5 @@ class StructuredCodec(TextCodec):
 
     def tracker(self, condition: Any = None) -> Tracker | None:
         """Return the grammar's tracker; text takes no condition."""
-        if condition is not None:
-            raise DataError("this model's codec takes no condition; leave out --given")
+        refuse_condition(condition)
         return None if self.structure is None else self.structure.tracker()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from seqgen.errors import DataError
 from seqgen.grammar import IndexedMasks
-from seqgen.plugin import Ids, OpenEnd, Within, check_fields
+from seqgen.plugin import Ids, OpenEnd, Within, check_fields, refuse_condition
 from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.automaton import AutomatonTracker
 from seqgen_text.codecs.plain_words import PlainWords
@@ -128,8 +128,7 @@ class WordCodec(TextCodec):
 
     def tracker(self, condition: Any = None) -> AutomatonTracker | None:
         """Return the grammar's tracker; words take no condition."""
-        if condition is not None:
-            raise DataError("this model's codec takes no condition; leave out --given")
+        refuse_condition(condition)
         return None if isinstance(self._tokens, PlainWords) else self._tokens.grammar.tracker()
 
 

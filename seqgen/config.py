@@ -136,8 +136,8 @@ class SampleConfig:
     """How a token is drawn from the model's distribution; docs/sampling.md explains the order."""
 
     temperature: Annotated[float | None, TEMPERATURES] = None
-    """Sampling temperature. Above 1 is more random, below 1 more conservative, 0 is greedy. The
-    default was measured at the end of training, or is the codec's."""
+    """Sampling temperature. 1 draws from the calibrated model, above 1 is more random, below 1 more
+    conservative, 0 is greedy. The default was measured at the end of training, or is the codec's."""
     final_temperature: Annotated[float | None, TEMPERATURES] = None
     """Temperature at the end of a piece; the temperature changes linearly."""
     cooling: CountOrZero = 0

@@ -1,6 +1,7 @@
 """Masks as packed bits: which ids a grammar allows at each position of a piece.
 
-Also the tracker of codecs that define none: it follows features and masks.
+Also the tracker of codecs that define none: it follows features and masks. `TableGrammar` is a
+whole grammar for codecs whose rules are a table.
 
 Plugin authors build the rows of `Codec.masks` with `packed`. A grammar whose masks come from few
 rows packs them once and says which row each position has::
@@ -15,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seqgen.errors import PluginError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -101,11 +105,11 @@ Masks: TypeAlias = "NDArray[np.uint8] | IndexedMasks"
 
 def forbidden(masks: Masks, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the positions ``(P,)`` of ids ``(N,)`` that their masks ``(N + 1, W)`` forbid."""
-    rows, table = np.arange(len(ids)), masks
     if isinstance(masks, IndexedMasks):
-        rows, table = masks.rows[:-1], masks.table
-    is_allowed = np.asarray(table[rows, ids // 8]) & (0x80 >> ids % 8)  # (N,)
-    return np.flatnonzero(is_allowed == 0)
+        bits = masks.table[masks.rows[:-1], ids // 8]  # (N,)
+    else:
+        bits = masks[np.arange(len(ids)), ids // 8]
+    return np.flatnonzero(bits & (0x80 >> ids % 8) == 0)
 
 
 class Described(Protocol):
@@ -174,3 +178,109 @@ class DerivedTracker:
             self._room = np.concatenate([self._room, np.zeros_like(self._room)])
         self._room[self._count] = token
         self._count += 1
+
+
+class TableGrammar:
+    """A grammar with S states: masks of a piece, and a tracker that ends pieces whole.
+
+    Parameters
+    ----------
+    allowed : bool array (S, n + 1)
+        Which of n ids may come in each state; END is last.
+    following : int array (S, n), optional
+        The state after each id in each state, also after ids that may not come. By default there is
+        a state for each id, which is the last one, and one more for the start.
+    start : int, optional
+        The state at the start; by default the last one.
+
+    Raises
+    ------
+    PluginError
+        If a shape or a state is wrong, or a state allows nothing.
+
+    Examples
+    --------
+    Letters a and b in turn; b ends a piece::
+
+        grammar = TableGrammar([[False, True, False], [True, False, True], [True, False, False]])
+        grammar.masks(ids)  # for Codec.masks
+        grammar.tracker()  # for Codec.tracker
+    """
+
+    def __init__(
+        self, allowed: ArrayLike, following: ArrayLike | None = None, start: int = -1
+    ) -> None:
+        self.allowed = np.asarray(allowed, bool)
+        states, count = self.allowed.shape
+        if following is None:
+            following = np.broadcast_to(np.arange(count - 1), (states, count - 1))
+        self.following = np.asarray(following, np.int64)
+        self.start = start % states
+        if self.following.shape != (states, count - 1):
+            raise PluginError(
+                f"following must have the shape {(states, count - 1)}, as allowed has without END; "
+                f"found {self.following.shape}"
+            )
+        if self.following.size and not 0 <= self.following.min() <= self.following.max() < states:
+            raise PluginError(f"following must have states from 0 to {states - 1}")
+        if not (ends := self.allowed.any(axis=1)).all():
+            raise PluginError(f"state {int(ends.argmin())} allows no id; allow END at least")
+        self._packed = packed(self.allowed)
+
+    def masks(self, ids: NDArray[np.int64]) -> IndexedMasks:
+        """Return the masks ``(N + 1, W)`` of any ids ``(N,)``."""
+        state, states = self.start, [self.start]
+        for token in ids.tolist():
+            state = int(self.following[state, token])
+            states.append(state)
+        return IndexedMasks(self._packed, np.array(states))
+
+    def tracker(self) -> TableTracker:
+        """Return a new tracker, at the start."""
+        return TableTracker(self, self.start)
+
+    @cached_property
+    def to_the_end(self) -> NDArray[np.float64]:
+        """The least number of ids from each state ``(S,)`` to one that allows END; may be inf."""
+        steps = np.where(self.allowed[:, -1], 0.0, np.inf)
+        for _ in range(len(steps)):
+            ahead = np.where(self.allowed[:, :-1], steps[self.following] + 1, np.inf)
+            nearer = np.minimum(steps, ahead.min(axis=1, initial=np.inf))
+            if np.array_equal(nearer, steps):
+                break
+            steps = nearer
+        return steps
+
+
+class TableTracker:
+    """Follows one piece through the states of a `TableGrammar`; copies share the grammar."""
+
+    def __init__(self, grammar: TableGrammar, state: int) -> None:
+        self._grammar, self._state = grammar, state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TableTracker:
+        return TableTracker(self._grammar, self._state)
+
+    def features(self) -> Sequence[int]:
+        """Return nothing."""
+        return ()
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Return the mask ``(n + 1,)`` of the state."""
+        mask: NDArray[np.bool_] = self._grammar.allowed[self._state]
+        return mask
+
+    def closing(self, room: int) -> NDArray[np.bool_]:
+        """Return the part of the mask from which the piece can end in time, or else soonest."""
+        mask = self.allowed().copy()
+        ahead = 1 + self._grammar.to_the_end[self._grammar.following[self._state]]  # (n,)
+        soonest = 0.0 if mask[-1] else ahead[mask[:-1]].min()
+        mask[:-1] &= ahead <= max(room, soonest)
+        return mask
+
+    def forced(self) -> None:
+        """Return None: a mask may allow one id only."""
+
+    def push(self, token: int) -> None:
+        """Move to the next state."""
+        self._state = int(self._grammar.following[self._state, token])

@@ -17,6 +17,9 @@ from seqgen.data import unpacking
 from seqgen.data.finding import Packed, packed
 from seqgen.plugins.discovery import load_domain
 
+#: What is said of a corpus with a short file.
+WHOLE = "pieces: each whole file, not its lines (0.txt: it has fewer than 50 lines)"
+
 #: Texts by their names in an archive.
 TEXTS = {
     f"{site}/{number}.txt": f"{number} bottles of {site}\n" for site in "ab" for number in range(6)
@@ -119,7 +122,7 @@ def test_lists_and_tables_are_recognised_in_archives(tmp_path: Path) -> None:
     lists = zip_of(tmp_path / "lists.zip", names)
     assert "the 360 lines looked at are a list" in chosen(lists)
     mixed = zip_of(tmp_path / "mixed.zip", {**names, "a/0.txt": "some prose"})
-    assert chosen(mixed) == "pieces: each file; 0.txt: it has fewer than 50 lines"
+    assert chosen(mixed) == WHOLE
     tables = tmp_path / "tables.tar"
     tables.write_bytes(tar_of({"a.csv": "text,n\na,1\n", "b.csv": "text,n\nb,1\n"}))
     assert chosen(tables) == "pieces: each row of a table"
@@ -130,11 +133,11 @@ def test_many_members_are_not_looked_at(tmp_path: Path, monkeypatch) -> None:
     path = zip_of(tmp_path / "lists.zip", names)
     for name in ("LOOKED_AT", "LOOKED_INTO"):
         monkeypatch.setattr(unpacking, name, 0)
-        assert chosen(path).startswith("pieces: each file; lists.zip")
+        assert chosen(path).startswith("pieces: each whole file, not its lines (lists.zip")
         monkeypatch.undo()
     monkeypatch.setattr(unpacking, "LOOK", 10)
     monkeypatch.setattr(unpacking, "CHUNK", 10)
-    assert chosen(path) == "pieces: each file; 0.txt: it has fewer than 50 lines"
+    assert chosen(path) == WHOLE
 
 
 def test_names_point_nowhere(tmp_path: Path) -> None:

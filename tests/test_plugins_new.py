@@ -88,7 +88,8 @@ def test_a_new_package_keeps_every_promise(flags: list[str], at: Path, made) -> 
     states = checked(name, at / "checks", everything=len(flags) == 2)
     # An option, and with the flags masks and labels, are there to be checked.
     assert states["works_with_other_options"] == "passed"
-    for promise in ("walks_on", "masks_as_it_tracks", "masks_allow_real_pieces"):
+    of_grammars = ("walks_on", "masks_as_it_tracks", "masks_allow_real_pieces")
+    for promise in (*of_grammars, "ends_within_a_limit"):
         assert (states[promise] == "passed") == ("--grammar" in flags)
     assert (states["labels_pieces"] == "passed") == ("--labels" in flags)
     domain, _ = discovery.load_domain(name)
@@ -166,8 +167,9 @@ def test_a_single_file_keeps_every_promise(at: Path, seqgen_command) -> None:
         (("Go", "--suffix", ".x"), 2, "one lower-case word"),
         (("../go", "--suffix", ".x"), 2, "one lower-case word"),
         (("text", "--suffix", ".x"), 2, "the domain 'text' is there already"),
-        (("go", "--suffix", "sgf"), 2, "must be a dot and lower-case letters"),
-        (("go",), 2, "--suffix must be a dot and lower-case letters, such as .pgn, found ''"),
+        (("go", "--suffix", "SGF"), 2, "must be lower-case letters, digits or _, such as .pgn"),
+        (("go", "--suffix", "."), 2, "must be lower-case letters, digits or _"),
+        (("go",), 2, "--suffix must be lower-case letters, digits or _, such as .pgn, found ''"),
         (("lstm", "--kind", "architecture"), 2, "the architecture 'lstm' is there already"),
         (("tensorboard", "--kind", "listener"), 2, "the listener 'tensorboard' is there already"),
         (("go", "--kind", "listener", "--suffix", ".x"), 2, "--suffix is for domains; leave it"),

@@ -69,7 +69,7 @@ def plugins_new(
     name
         Name of the domain, architecture or listener: one lower-case word.
     suffix
-        Suffix of the files that a domain reads, such as .pgn.
+        Suffix of the files that a domain reads, such as .pgn; the dot may be left out.
     kind
         What the plugin offers. A domain comes with a demo.
     labels
@@ -83,6 +83,7 @@ def plugins_new(
     out
         The new folder or file; by default seqgen-NAME, or NAME.py.
     """
+    suffix = f".{suffix.removeprefix('.')}" if suffix else ""
     flags = {"labels": labels, "grammar": grammar, "dictation": dictation}
     chosen = [f"--{flag}" for flag, is_set in flags.items() if is_set]
     _check_name(name, kind)
@@ -118,8 +119,9 @@ def domain_content(
     values |= {
         "codec_init": _filled(f"domain/{variant}_init.txt", values),
         "codec_state": _filled(f"domain/{variant}_state.txt", values),
-        "grammar_import": "from seqgen.grammar import packed\n" if grammar else "",
-        "request": ' --given "the sea"' if dictation else values["label_request"],
+        "grammar_import": "from seqgen.grammar import TableGrammar\n" if grammar else "",
+        "plugin_names": ", refuse_condition" if grammar else "",
+        "request": " --given NAME=VALUE" if labels else ' --given "TEXT"' if dictation else "",
     }
     files = _package("domain", values)
     sample = "dictation_sample" if dictation else "sample"
@@ -176,11 +178,9 @@ def _label_parts() -> dict[str, str]:
         ),
         "label_method": (
             "\n    def labels(self, piece):\n"
-            '        """Return the labels that the piece itself has: train with --label kind."""\n'
+            '        """Return the labels that the piece itself has."""\n'
             '        return {"kind": piece.kind} if piece.kind else {}\n'
         ),
-        "label_option": " --label kind",
-        "label_request": " --given kind=rising",
     }
 
 
@@ -213,7 +213,7 @@ def _check_options(kind: Kind, suffix: str, chosen: list[str], single_file: bool
         return
     if not re.fullmatch(r"\.[a-z0-9_]+", suffix):
         raise ConfigError(
-            f"--suffix must be a dot and lower-case letters, such as .pgn, found {suffix!r}"
+            f"--suffix must be lower-case letters, digits or _, such as .pgn, found {suffix!r}"
         )
     if single_file and chosen:
         raise ConfigError(

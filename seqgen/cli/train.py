@@ -230,9 +230,9 @@ def _say_result(run: Run, corpus: Corpus, report: Report, device: str) -> None:
     if "temperature" in best:
         read = evaluated(corpus, run.train_config.evaluation_tokens).tokens
         say(
-            f"the evaluation during training gave {best['chosen_loss']:.4f}, on {read:,} held-out "
-            f"tokens; then the logits were divided by the temperature {best['temperature']}, "
-            f"fitted on the same tokens"
+            f"without calibration the loss was {best['chosen_loss']:.4f}, on {read:,} held-out "
+            f"tokens; calibration divided the logits by {best['temperature']}, fitted on the same "
+            f"tokens; --temperature 1 of generate draws from the calibrated model"
         )
     for fact in sampling_facts(run.info.get("sampling")).values():
         say(f"chose {fact}")

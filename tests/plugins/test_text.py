@@ -372,9 +372,13 @@ HAN = "".join(map(chr, range(0x4E00, 0x4E80)))
 @pytest.mark.parametrize(
     ("pieces", "name", "reason"),
     [
-        (["to be"] * 9, "characters", "5 different characters make up 90% of the texts; below 100"),
+        (
+            ["to be"] * 9,
+            "characters",
+            "5 different characters make up 90% of the texts; sub",
+        ),
         (["ab" * 500, HAN], "characters", "18 different"),
-        ([HAN * 2000], "subwords", "116 different .* from 100 on"),
+        ([HAN * 2000], "subwords", "116 different .* subwords learn faster from 100 on"),
         ([HAN * 1000], "characters", "116 different .* too short"),
         ([""], "characters", "0 different"),
     ],

@@ -106,7 +106,7 @@ def test_lists_are_read_by_lines(name: str, tmp_path: Path) -> None:
 def test_other_texts_are_read_whole(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(FILES[name]())
     kind, _, reason = choose_pieces([tmp_path / "a.txt"], "utf-8")
-    assert kind == "auto" and reason.startswith("each file; a.txt: "), reason
+    assert kind == "auto" and reason.startswith("each whole file, not its lines (a.txt: "), reason
 
 
 def test_topics_of_python_are_no_lists() -> None:
@@ -120,7 +120,7 @@ def test_one_text_of_another_kind_decides(tmp_path: Path) -> None:
     assert choose_pieces(paths[:2], "utf-8")[0] == "line"
     assert choose_pieces(paths[:3], "utf-8")[::2] == (
         "auto",
-        "each file; c.py: files of kind .py are no lists",
+        "each whole file, not its lines (c.py: files of kind .py are no lists)",
     )
     assert choose_pieces(paths, "utf-8")[2] == "each row of a table, and each other file"
     assert choose_pieces(paths[3:], "utf-8")[2] == "each row of a table"

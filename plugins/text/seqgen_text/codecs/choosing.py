@@ -28,7 +28,7 @@ def suggest(pieces: Iterable[str]) -> tuple[str, str]:
     frequent = bisect_left(covered, SHARE * counts.total()) + bool(covered)
     found = f"{frequent:,} different characters make up {SHARE:.0%} of the texts"
     if frequent < MANY:
-        return "characters", f"{found}; below {MANY} no codec learns faster from all texts"
+        return "characters", f"{found}; subwords learn faster from {MANY} on"
     if counts.total() < LONG:
         return "characters", f"{found}, which are too short to learn subwords from"
-    return "subwords", f"{found}; from {MANY} on subwords learn faster"
+    return "subwords", f"{found}; subwords learn faster from {MANY} on"

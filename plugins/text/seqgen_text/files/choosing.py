@@ -87,7 +87,7 @@ def choose_pieces(files: Sequence[Path], encoding: str) -> tuple[Kind, str, str]
     lines = 0
     for path, text in texts.items():
         if reason := why_no_list(text, path.suffix.lower()):
-            return "auto", "", f"each file; {path.name}: {reason}"
+            return "auto", "", f"each whole file, not its lines ({path.name}: {reason})"
         lines += text.count("\n")
     return "line", "", f"each line; the {lines:,} lines looked at are a list"
 

@@ -137,7 +137,8 @@ class SampleConfig:
 
     temperature: Annotated[float | None, TEMPERATURES] = None
     """Sampling temperature. 1 draws from the calibrated model, above 1 is more random, below 1 more
-    conservative, 0 is greedy. The default was measured at the end of training, or is the codec's."""
+    conservative, 0 is greedy. The default was measured at the end of training, or is that of the
+    codec."""
     final_temperature: Annotated[float | None, TEMPERATURES] = None
     """Temperature at the end of a piece; the temperature changes linearly."""
     cooling: CountOrZero = 0

@@ -77,12 +77,15 @@ class Domain(Protocol):
     read_options, write_options : type
         Classes of the options of `read` and `write`, as `Codec.options_type`; by default without
         fields. With default options, `read` understands what `write` wrote in the first format.
+    demo_note : str
+        What the page of a demo says of its data.
     """
 
     codecs: ClassVar[Mapping[str, type[Codec]]]
     formats: ClassVar[tuple[str, ...]]
     read_options: ClassVar[type[Any]] = NoOptions
     write_options: ClassVar[type[Any]] = NoOptions
+    demo_note: ClassVar[str] = ""
 
     def read(self, path: Path, options: Any) -> Iterable[Piece]:
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
@@ -288,10 +291,7 @@ class Codec(Protocol):
         return ids[:0]
 
     def text_stream(self) -> Callable[[int], str] | None:
-        """Return a function from the next id to the text it adds: ``self.vocab.__getitem__``.
-
-        With None, the default, pieces are not shown as text while they are generated.
-        """
+        """Return a function from the next id to the text it adds; by default None: no text."""
         return None
 
     def open_end(self, ids: Ids) -> OpenEnd | None:

@@ -70,7 +70,7 @@ def demo(
         run = create_run(folder, corpus, train=config, overwrite=overwrite)
         train_run(run, corpus)
         samples = _samples(run, count, seed, compare=corpus, write_options=writing)
-        page = write_samples_page(run, samples, folder / "index.html")
+        page = write_samples_page(run, samples, folder / "index.html", implementation.demo_note)
     for path in (*samples.paths, page):
         show(path)
     say(

@@ -244,7 +244,7 @@ def copied_text(entry: Mapping[str, Any]) -> str:
     )
 
 
-def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:
+def write_samples_page(run: Run, samples: Samples, path: Path, note: str = "") -> Path:
     """Write the page of some samples; with metrics, if they were compared with the corpus."""
     from seqgen.cli.compare import compare_samples
     from seqgen.report.page import write_page
@@ -252,7 +252,7 @@ def write_samples_page(run: Run, samples: Samples, path: Path) -> Path:
     known = any("novelty" in entry for entry in samples.manifest["pieces"])
     pieces = [new.piece for new in samples.pieces]
     compared = compare_samples(run, samples.folder, pieces) if known else []
-    return write_page(run, samples, path, compared)
+    return write_page(run, samples, path, compared, note)
 
 
 @contextmanager

@@ -104,7 +104,13 @@ _ENDINGS = {
 }
 
 
-def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Comparison] = ()) -> Path:
+def write_page(
+    run: Run,
+    samples: Samples,
+    path: Path,
+    compared: Sequence[Comparison] = (),
+    note: str = "",
+) -> Path:
     """Write the page.
 
     Parameters
@@ -116,6 +122,8 @@ def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Compar
         The HTML file.
     compared : sequence of Comparison
         Results of `seqgen.evaluation.comparison.compare`.
+    note : str
+        What a reader has to know of the data.
 
     Returns
     -------
@@ -127,6 +135,7 @@ def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Compar
         _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
+    about = f" {html.escape(note)}" if note else ""
     player = f"<script>{_PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
     page = f"""<!doctype html>
 <html lang="en">
@@ -135,7 +144,7 @@ def write_page(run: Run, samples: Samples, path: Path, compared: Sequence[Compar
 <title>seqgen: {domain}</title>
 <style>{_STYLE}</style>
 <h1>New {domain}, by an LSTM</h1>
-<p>Every piece below was drawn token by token from the model in this folder.</p>
+<p>Every piece below was drawn token by token from the model in this folder.{about}</p>
 {figures}
 {_metrics(compared)}<h2>How it learned</h2>
 <div class="wide">{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}</div>

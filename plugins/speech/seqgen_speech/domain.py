@@ -38,6 +38,10 @@ class Speech(Domain):
     }
     read_options: ClassVar[type[Any]] = ReadOptions
     formats: ClassVar[tuple[str, ...]] = (*CODINGS, ".svg", ".png")
+    demo_note: ClassVar[str] = (
+        "Nobody recorded what it learned from: eSpeak NG, a synthesiser, says it. The voices are "
+        "those of a machine."
+    )
 
     def read(self, path: Path, options: ReadOptions = DEFAULT) -> Iterator[Sound | Labelled]:
         """Yield the sound of a file with its text and labels from the files of `companions`.

@@ -4,6 +4,7 @@ import json
 import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,6 +229,24 @@ def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys
     assert "without novelty and metrics" in capsys.readouterr().err
     page = (tmp_path / "new" / "index.html").read_text()
     assert "Compared with the corpus" not in page and "copied span" not in page
+
+
+def test_a_demo_asks_for_the_first_probes_with_all_labels_in_turn(run, monkeypatch) -> None:
+    from seqgen_text.domain import Text
+
+    from seqgen.conditions.labelled import LabelledCodec
+    from seqgen.conditions.labels import Label
+    from seqgen.evaluation.probing import typical_conditions
+
+    assert typical_conditions(run, 3) == []
+    monkeypatch.setattr(Text, "probes", lambda self, codec: ["a", "b"])
+    assert typical_conditions(run, 3) == ["a", "b", "a"]
+    labels = [Label("site", None, {"x": 1, "y": 2, "z": 9}), Label("year", None, {"1": 3})]
+    labelled = SimpleNamespace(domain=Text(), codec=LabelledCodec(run.codec, labels))
+    asked = typical_conditions(labelled, 3)
+    assert [(*one.labels.values(), one.content) for one in asked] == [
+        *(("x", "1", "a"), ("y", "1", "b"), ("z", "1", "a"))
+    ]
 
 
 def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) -> None:

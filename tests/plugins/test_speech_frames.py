@@ -20,6 +20,8 @@ from seqgen_speech.espeak import _library
 from seqgen_speech.letters import letters_of
 from seqgen_speech.sound import Sound
 
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label, Labelled
 from seqgen.errors import DataError, PluginError
 from seqgen.grammar import unpacked
 
@@ -196,6 +198,20 @@ def test_texts_are_spelled_in_phonemes() -> None:
     codec.tracker(mended.piece)
     again = codec.mend_prompt(replace(pieces[0], text="zeal, see"), "nearest")
     assert codec.decode(codec.encode(again.piece)).seconds == pieces[0].seconds
+
+
+@needs_espeak
+def test_a_new_sound_has_the_text_that_it_was_asked_for() -> None:
+    pieces = [levels(60, text) for text in ("see the tea.", "He sees tea!")]
+    codec = Levels.fit(pieces, FrameOptions(text="phonemes"))
+    written = codec.decode(codec.encode(pieces[1]))
+    assert written.text == "" and codec.answer(written, "He sees tea!").text == "He sees tea!"
+    assert codec.answer(written, pieces[1]).text == "He sees tea!"
+    # More or less than that is not the text: a prompt came before, or the sound was cut.
+    assert codec.answer(written, "sees tea!").text == ""
+    labelled = LabelledCodec(codec, [Label("speaker", None, {"ada": 2})])
+    assert labelled.answer(written, Labelled({"speaker": "ada"}, "He sees tea!")).text
+    assert labelled.answer(written, Labelled({"speaker": "ada"}, None)) is written
 
 
 def test_phonemes_need_espeak_where_a_text_is_asked_for(monkeypatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from seqgen_speech.codecs.mulaw import AMPLITUDES, LEVELS, MulawCodec, MulawOptions, levels_of
 from seqgen_speech.codecs.predictor import new_state, predicted, push
 from seqgen_speech.domain import Speech
+from seqgen_speech.letters import words_of
 from seqgen_speech.measures.likelihood import SCALES, _share, bits_of, linear_bits
 from seqgen_speech.render.pictures import COLUMNS, SPECTRUM, WAVE, png, spectrogram, svg, waveform
 from seqgen_speech.sound import Sound
@@ -60,6 +61,24 @@ def test_the_svg_says_where_time_begins_and_ends() -> None:
     assert root.get("data-seconds") == "1" and x0 < x1 == float(root.get("viewBox").split()[2])
     words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert words[-1] == "a <tone>" and {"0.5 s", "4 kHz"} <= {*words}
+
+
+def test_words_are_drawn_at_their_times() -> None:
+    times = (("h", 0.1, 0.2), ("ˈaɪ", 0.2, 0.5), (" ", 0.5, 0.5), ("<", 0.5, 0.9), (".", 0.9, 1.0))
+    sound = Sound(tone(8000).samples, 8000, "High <", times)
+    assert words_of(times) == [("hˈaɪ", 0.1, 0.5), ("<", 0.5, 0.9)]
+    root = ElementTree.fromstring(svg(sound))
+    x0, x1 = (float(root.get(f"data-{end}")) for end in ("x0", "x1"))
+    places = {
+        each.text: (float(each.get("x")) - x0) / (x1 - x0)
+        for each in root.iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert places["hˈaɪ"] == pytest.approx(0.1, abs=0.01)
+    assert places["<"] == pytest.approx(0.5, abs=0.01)
+    assert "High <" in places, "phonemes are not how people write"
+    # Letters at their times are the text.
+    spelled = Sound(sound.samples, 8000, "Hi!", (("h", 0.1, 0.2), ("i", 0.2, 0.9), ("!", 0.9, 1)))
+    assert "hi" in svg(spelled) and "Hi!" not in svg(spelled)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 500])

@@ -52,7 +52,8 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     unmarked = ",".join(as_json(replace(line, letters=None)) for line in lines)
     Path("my-lines.json").write_text(f"[{unmarked}]")
     for number in range(8):
-        sound = Sound(np.sin(np.arange(400) / (3 + number)).astype(np.float32) / 2, 8000)
+        samples = np.sin(np.arange(4000) / (3 + number)).astype(np.float32) / 2
+        sound = Sound(samples, 8000, "hold the line")
         Speech().write(sound, Path(f"my-recordings/{number}_{('anna', 'ben')[number % 2]}_1.wav"))
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
     Path("wiki.txt").write_text("==History==\n'''Bottles''' are [[glass|green]].\n\n" * 30)

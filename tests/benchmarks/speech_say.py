@@ -16,13 +16,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from harness import BY_TOKENS, Benchmark
-from seqgen_speech.demo import VOICES, sentences
+from seqgen_speech.demo import VOICES, unseen
 from seqgen_speech.domain import Speech
 from seqgen_speech.espeak import speak
 from seqgen_speech.measures.words import Recogniser, shares_recognised, spoken
@@ -44,20 +43,13 @@ def of_demo(benchmark: Benchmark, folder: Path) -> tuple[Pieces, Pieces]:
     """Return the demo's pieces, and the unseen sentences as the synthesiser says them."""
     domain = Speech()
     known = [piece for path in domain.demo(folder) for piece in domain.read(path)]
-    seen = {content_of(piece).text for piece in known}
-    new = (
-        text
-        for text in sentences()
-        if text not in seen and SHORTEST <= len(spoken(text)) <= LONGEST
-    )
-    said = [
-        (VOICES[number % len(VOICES)], text) for number, text in enumerate(islice(new, SENTENCES))
-    ]
-    unseen = [
+    texts = unseen(SENTENCES)
+    assert not {content_of(piece).text for piece in known} & {*texts}
+    said = [(VOICES[number % len(VOICES)], text) for number, text in enumerate(texts)]
+    return known, [
         seqgen.Labelled({"speaker": voice.speaker}, sound)
         for (voice, _), sound in zip(said, speak(said), strict=True)
     ]
-    return known, unseen
 
 
 def of_prompts(benchmark: Benchmark, folder: Path) -> tuple[Pieces, Pieces]:
@@ -93,15 +85,15 @@ def main() -> None:
     benchmark = Benchmark("speech_say", "share of the ceiling", 10.0, BY_TOKENS | options)
     with tempfile.TemporaryDirectory() as temporary:
         out = benchmark.given.out or Path(temporary)
-        known, unseen = CORPORA[benchmark.given.corpus](benchmark, out / "demo")
+        known, wanted = CORPORA[benchmark.given.corpus](benchmark, out / "demo")
         data = {"train": known[20:], "valid": known[:20]}
         codec = benchmark.given.codec or None
         corpus = seqgen.write_corpus(out / "corpus", "speech", data, codec=codec)
-        texts = [content_of(piece).text for piece in unseen]
+        texts = [content_of(piece).text for piece in wanted]
         recogniser = Recogniser([*(content_of(piece).text for piece in known), *texts])
-        copies = [corpus.codec.decode(corpus.codec.encode(piece)) for piece in unseen]
+        copies = [corpus.codec.decode(corpus.codec.encode(piece)) for piece in wanted]
         ceilings = {
-            "originals": accuracy(recogniser, list(map(content_of, unseen)), texts),
+            "originals": accuracy(recogniser, list(map(content_of, wanted)), texts),
             "copies": accuracy(recogniser, copies, texts),
             "copies of other sentences": accuracy(recogniser, [*copies[1:], copies[0]], texts),
         }
@@ -112,7 +104,7 @@ def main() -> None:
         run = seqgen.create_run(out / "run", corpus, None, config)
         for report in seqgen.train(run, corpus):
             benchmark.watch(report)
-        new, factor = said_by(run, unseen, benchmark.seed)
+        new, factor = said_by(run, wanted, benchmark.seed)
         if benchmark.given.out:
             keep(run, new, recogniser, texts, out)
         found = accuracy(recogniser, [one.piece for one in new], texts)
@@ -138,13 +130,13 @@ def accuracy(recogniser: Recogniser, sounds: Sequence[Sound], texts: Sequence[st
     return float(np.mean(shares_recognised(recogniser, sounds, texts)))
 
 
-def said_by(run: seqgen.Run, unseen: Pieces, seed: int) -> tuple[list[Any], float]:
+def said_by(run: seqgen.Run, wanted: Pieces, seed: int) -> tuple[list[Any], float]:
     """Return the sentences as the model says them, and its seconds of sound per second."""
     conditions: list[Any] = [
         seqgen.Labelled(piece.labels, piece.content.text)
         if isinstance(piece, seqgen.Labelled)
         else piece.text
-        for piece in unseen
+        for piece in wanted
     ]
     list(seqgen.generate(run, 1, condition=conditions[0], seed=seed))  # the first call compiles
     began, new = time.process_time(), []

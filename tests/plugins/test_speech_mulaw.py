@@ -1,5 +1,7 @@
 """The codec of samples and its predictor."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,9 @@ from seqgen_speech.codecs import mulaw
 from seqgen_speech.codecs.mulaw import AMPLITUDES, LIMITS, SILENCE, MulawCodec, levels_of
 from seqgen_speech.codecs.predictor import ERROR, FULL, ORDER, WEIGHTS, new_state, predicted, push
 from seqgen_speech.sound import Sound
+
+import seqgen
+from seqgen.plugin import Labelled
 
 CODEC = MulawCodec(mulaw.MulawOptions())
 
@@ -106,3 +111,32 @@ def test_recordings_of_another_rate_are_resampled() -> None:
 
 def test_a_new_sound_stops_after_three_seconds_by_default() -> None:
     assert CODEC.most_tokens(None) == 24_000
+
+
+def test_compiled_code_follows_the_predictor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New sounds are the same as with the tracker in Python, also with labels and a prompt."""
+    sounds = [Sound(voice(600)[200:], 8000), Sound(voice(900)[400:], 8000)]
+    pieces = [Labelled({"speaker": name}, sound) for name, sound in zip("ab", sounds, strict=True)]
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "speech", {"train": pieces}, codec="mulaw")
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    run = seqgen.create_run(tmp_path / "run", corpus, model, seqgen.TrainConfig(tokens=300))
+    for _ in seqgen.train(run, corpus):
+        pass
+    ways = {
+        "length": seqgen.LimitConfig(length=70),
+        "least": seqgen.LimitConfig(length=50, least_length=45),
+    }
+
+    def written() -> list[list[int]]:
+        asked = {"condition": Labelled({"speaker": "b"}), "prompt": sounds[0], "seed": 3}
+        return [
+            new.ids.tolist()
+            for limit in ways.values()
+            for new in seqgen.generate(run, 3, limit=limit, **asked)
+        ]
+
+    fast = written()
+    monkeypatch.setattr("seqgen.generation.writer.followed", lambda tracker: None)
+    assert written() == fast

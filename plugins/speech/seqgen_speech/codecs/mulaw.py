@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
+from seqgen.following import Followed, flat, step_function
 from seqgen.plugin import Codec, Ids, Within, check_fields
 from seqgen_speech.codecs.predictor import (
     ERROR,
@@ -145,17 +146,18 @@ class MulawTracker:
     """Follows the predictor while samples are written."""
 
     def __init__(self) -> None:
-        self._state, self._row = new_state(), _rows(1)
-        _describe(self._state, self._row[0])
+        self._state = new_state()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MulawTracker:
-        other = MulawTracker.__new__(MulawTracker)
-        other._state, other._row = self._state.copy(), self._row.copy()
+        other = MulawTracker()
+        other._state[:] = self._state
         return other
 
     def features(self) -> Sequence[int]:
         """Return the row of `MulawCodec.features` for the next sample."""
-        row: list[int] = self._row[0].tolist()
+        rows = _rows(1)
+        _describe(self._state, rows[0])
+        row: list[int] = rows[0].tolist()
         return row
 
     def allowed(self) -> None:
@@ -167,7 +169,10 @@ class MulawTracker:
     def push(self, token: int) -> None:
         """Add a sample."""
         _advance(self._state, token)
-        _describe(self._state, self._row[0])
+
+    def followed(self) -> Followed:
+        """Let compiled code follow: any sample may come at any time."""
+        return Followed(step_function(_step), flat(), self._state.view(np.int64), LEVELS)
 
 
 def levels_of(samples: NDArray[np.float32]) -> Ids:
@@ -225,6 +230,21 @@ def _describe(state: State, row: NDArray[np.int64]) -> None:
     row[1] = min(max(int(PARTS * (prediction - low) / step), 0), PARTS - 1)
     row[2] = _half_octaves(state[ERROR] / step)
     row[3] = _half_octaves(state[SLOW_ERROR] / step)
+
+
+def _step(
+    table: NDArray[np.uint8],
+    state: Ids,
+    token: int,
+    room: int,
+    features: NDArray[np.int64],
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> None:
+    """Update a state with an id, and set the features of the next position."""
+    numbers = state.view(np.float64)
+    _advance(numbers, token)
+    _describe(numbers, features)
 
 
 @compiled

@@ -154,7 +154,7 @@ def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
         written.append(int(token))
     assert codec.decode(np.array(written)).text == "ba"
     assert len(written) <= codec.most_tokens("ba")
-    with pytest.raises(DataError, match="does not know the symbol 'x'"):
+    with pytest.raises(DataError, match="does not know the symbols 'x'"):
         codec.tracker("axe")
 
 
@@ -228,6 +228,14 @@ def test_without_espeak_symbols_are_letters(monkeypatch) -> None:
     monkeypatch.setattr("seqgen_speech.codecs.symbols.find_spec", lambda name: None)
     codec = Levels.fit([levels(40, "ab")], FrameOptions())
     assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
+
+
+def test_silence_the_next_symbol_and_the_end_have_groups_of_their_own() -> None:
+    codec = Levels.fit([levels(40, "ab")], FrameOptions(text="letters"))
+    groups = dict(zip(codec.vocab, codec.groups, strict=True))
+    alone = {name: group for name, group in groups.items() if group}
+    assert [*alone] == ["loudness 0", *codec.vocab[12:]]
+    assert alone["loudness 0"] != alone["symbol a"] != alone["advance"]
 
 
 def test_recordings_without_texts_have_no_symbols() -> None:

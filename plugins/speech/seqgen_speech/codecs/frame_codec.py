@@ -68,6 +68,7 @@ class FrameCodec(Codec):
     options_type: ClassVar[type[Any]]
     idempotent = False
     has_silence: ClassVar[bool] = True
+    temperature = 0.5
 
     def __init__(self, options: Any, learned: Mapping[str, Any], survey: Survey) -> None:
         self.options, self.learned, self.survey = options, learned, survey
@@ -87,6 +88,9 @@ class FrameCodec(Codec):
         self.dictation = spoken if alphabet else None
         self.vocab = (*self.tokens.vocab, *spoken.tokens)
         self.feature_sizes = (*self.tokens.feature_sizes, *spoken.feature_sizes)
+        # A low temperature makes frames clearer, and must not change how long anything lasts.
+        alone = self.tokens.begins & self.tokens.ends
+        self.groups = (*alone.astype(int).tolist(), *[2] * len(alphabet), *[3] * bool(alphabet))
 
     @property
     def names(self) -> tuple[str, ...]:

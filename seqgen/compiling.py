@@ -56,6 +56,7 @@ class _SharedCache(FunctionCache):
         self._cache_file._version = f"{numba.__version__} {_stamp(package)}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the machine code for a signature, or None to compile it."""
         with self._locked():
             try:
                 return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
@@ -66,6 +67,7 @@ class _SharedCache(FunctionCache):
                 return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the machine code for a signature, if the folder can be written."""
         with suppress(OSError, AttributeError, ImportError), self._locked():
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 

@@ -187,22 +187,21 @@ class Codec(Protocol):
         The instance of `options_type` that this codec was fitted with.
     vocab : sequence of str
         Token names in the order of their ids.
-    feature_sizes : tuple of int
-        Number of values of each of the K features: ``(16,)`` for one, the sixteenth of a bar.
+    feature_sizes, feature_values : tuple of int, sequence of sequences
+        Number of values of each of the K features: ``(16,)`` for one, the sixteenth of a bar. What
+        each value means, as anything hashable: ``(range(16),)``. Fine-tuning matches values by it.
     boundaries : sequence of int
         Ids after which the model forgets everything, such as a page token: the next token is
         predicted from the zero state. They derive from options and state.
     temperature : float
-        Default sampling temperature. For a codec without a tracker, training measures the default
-        and tries none below this one.
+        Default sampling temperature; the lowest that training tries for a codec without a tracker.
     min_p : float
         Default min-p if training does not measure it.
     groups : sequence of int
         Group number of each id; empty (the default) puts all in one. The model first chooses a
         group (note or rest?); temperature and filters then apply within it (which note?).
     requests : mapping of str to Request
-        What can be requested with ``--given NAME=VALUE``; a fitted codec may know its values. The
-        method `tracker` reads the condition with `seqgen.conditions.requests.parse`.
+        What can be requested with ``--given NAME=VALUE``, with known values. `tracker` reads it.
     dictation : Dictation or None
         The symbols that are dictated, if this codec writes given text.
     limited, idempotent : bool
@@ -214,6 +213,7 @@ class Codec(Protocol):
     options: Any
     vocab: Sequence[str]
     feature_sizes: tuple[int, ...] = ()
+    feature_values: Sequence[Sequence[Any]] = ()
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
     min_p: float = 0.0

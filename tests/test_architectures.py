@@ -289,7 +289,7 @@ def test_the_core_needs_no_network_to_know_its_weights() -> None:
 def test_one_hot_inputs_of_another_architecture_keep_their_vocabulary() -> None:
     config = ModelConfig("other", hidden=8, embedding=0)
     with pytest.raises(RunError, match=r"'other' with one-hot inputs .* with an embedding"):
-        transfer_weights({}, Vocab.of("ab"), Vocab.of("abc"), config, (), ())
+        transfer_weights({}, Vocab.of("ab"), Vocab.of("abc"), config)
 
 
 def test_8_bit_weights_are_for_the_core(install, corpus, tmp_path: Path) -> None:

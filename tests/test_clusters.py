@@ -17,7 +17,7 @@ from seqgen.evaluation.loss import evaluate
 from seqgen.evaluation.nats import choices, nats_of
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.sampling import Positions, rules_for
+from seqgen.generation.rules import Positions, rules_for
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.grammar import packed
 from seqgen.network.clusters import choose_clusters
@@ -308,7 +308,7 @@ def test_another_order_of_the_vocabulary_changes_no_probability() -> None:
     order = np.random.default_rng(0).permutation(len(VOCAB.names))
     new = Vocab.of([VOCAB.names[token] for token in order])
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
-    mapped, _ = transfer_weights(weights, VOCAB, new, model.config, (), ())
+    mapped, _ = transfer_weights(weights, VOCAB, new, model.config)
     moved = [*(OF[token] for token in order), OF[VOCAB.end]]
     other = SequenceModel(model.config, new, (), (), moved).eval()
     other.load_state_dict({name: torch.from_numpy(value) for name, value in mapped.items()})

@@ -13,7 +13,7 @@ import seqgen
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.sampling import Positions, rules_for
+from seqgen.generation.rules import Positions, rules_for
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.network.model import SequenceModel

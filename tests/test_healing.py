@@ -11,8 +11,8 @@ import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import DataError
 from seqgen.generation.beam import search
+from seqgen.generation.filters import log_softmax
 from seqgen.generation.pieces import Draft, Primed
-from seqgen.generation.sampling import log_softmax
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.stops import Stop, Stops
 from seqgen.generation.writer import Writer

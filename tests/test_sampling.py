@@ -10,19 +10,10 @@ from hypothesis.extra import numpy as hnp
 
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.generation.sampling import (
-    NOT_FINITE,
-    NOTHING_LEFT,
-    Positions,
-    Rules,
-    choose,
-    choose_each,
-    distribution,
-    log_softmax,
-    penalised,
-    rules_for,
-    temperature_at,
-)
+from seqgen.generation.filters import distribution, log_softmax, penalised, temperature_at
+from seqgen.generation.parts import WANTING, Parts, View, join, look, look_again, parts_of
+from seqgen.generation.rules import Positions, Rules, rules_for
+from seqgen.generation.sampling import NOT_FINITE, NOTHING_LEFT, choose, choose_each
 from seqgen.vocab import Vocab
 
 LOGITS = hnp.arrays(np.float32, st.integers(1, 12), elements=st.floats(-60, 60, width=32))
@@ -52,7 +43,15 @@ def draw_one(logits, draw: float, config: SampleConfig = PLAIN, allowed=None, re
     """Draw from logits as the engine would, with defaults for the rest."""
     allowed = np.ones(len(logits), bool) if allowed is None else allowed
     everything = np.ones(len(logits), bool)
-    return choose(logits, everything, allowed, recent, 0, draw, rules(config, len(logits)))
+    these = rules(config, len(logits))
+    parts = parts_of((), len(logits))
+    return choose(logits, parts, seen(parts), everything, allowed, recent, 0, draw, these)
+
+
+def seen(parts: Parts) -> View:
+    """Return a view of a sequence that sees everything."""
+    shape = len(parts.columns) - 1
+    return View(*(np.full(shape, value) for value in (True, False, False, True, False)))
 
 
 def reference(
@@ -119,8 +118,8 @@ def drawn_from(logits, config, allowed, recent, drawn) -> np.ndarray:
     these = rules(config, len(logits))
     if allowed.sum() == 1:
         return allowed.astype(float)
-    scores = penalised(log_softmax(logits), allowed, recent, these)
-    return distribution(scores, temperature_at(drawn, these), these)
+    scores = penalised(log_softmax(logits), these.bias, allowed, recent, these)
+    return distribution(scores, temperature_at(drawn, these), these.groups, these)
 
 
 @st.composite
@@ -170,20 +169,22 @@ def test_a_kind_is_as_likely_as_the_model_has_it(situation, config, rng) -> None
     these = rules_for(config, vocab, 20, groups=groups)
     temperature = temperature_at(drawn, these)
     assume(groups and temperature)
-    scores = penalised(log_softmax(logits), allowed, recent, these)
-    got, model = distribution(scores, temperature, these), np.exp(log_softmax(scores))
+    scores = penalised(log_softmax(logits), these.bias, allowed, recent, these)
+    got = distribution(scores, temperature, these.groups, these)
+    model = np.exp(log_softmax(scores))
     of_groups = np.array([*groups, max(groups) + 1])
     for group in set(of_groups[model > 0].tolist()):
         mine = of_groups == group
         np.testing.assert_allclose(got[mine].sum(), model[mine].sum())
-        alone = distribution(np.where(mine, scores, -np.inf), temperature, rules(config, targets))
+        only = np.where(mine, scores, -np.inf)
+        alone = distribution(only, temperature, NOTHING, rules(config, targets))
         np.testing.assert_allclose(got[mine], model[mine].sum() * alone[mine], atol=1e-12)
 
 
 def test_the_likeliest_is_taken_whatever_its_kind() -> None:
     these = rules_for(SampleConfig(temperature=0), Vocab.of(["a", "b", "c"]), 20, groups=[0, 0, 1])
     scores = log_softmax(np.array([1, 2, 3, 0], np.float32))
-    np.testing.assert_array_equal(distribution(scores, 0.0, these), [0, 0, 1, 0])
+    np.testing.assert_array_equal(distribution(scores, 0.0, these.groups, these), [0, 0, 1, 0])
 
 
 def test_a_mask_is_never_violated() -> None:
@@ -206,7 +207,10 @@ def test_a_mask_is_never_violated() -> None:
             np.zeros(lanes, np.int64),
         )
         ids, scores = np.zeros((lanes, 1), np.int64), np.zeros((lanes, 1))
-        choose_each(logits, some, rng.random((lanes, 1)), 0, rules(config, targets), ids, scores)
+        draws, these, parts = rng.random((lanes, 1)), rules(config, targets), parts_of((), targets)
+        views = look(parts, some, these)
+        look_again(views, some, 0)
+        choose_each(logits, parts, views, some, draws, 0, these, ids, scores)
         violations += int((~allowed[np.arange(lanes), ids[:, 0]]).sum())
     assert violations == 0
 
@@ -285,3 +289,74 @@ def test_the_token_of_that_very_name_comes_first() -> None:
     assert rules_for(SampleConfig(ban=(r"\n",)), vocab, 9).bias.tolist() == [-np.inf, 0, 0]
     with pytest.raises(ConfigError, match=r"there is no token '\\t' in this model's vocabulary"):
         rules_for(SampleConfig(ban=(r"\t",)), vocab, 9)
+
+
+@given(situations(), CONFIGS, st.integers(0, 10**6))
+@settings(deadline=None, max_examples=100)
+def test_clusters_that_stay_closed_change_no_draw(situation, config, seed: int) -> None:
+    """The same number draws the same id as with all clusters open."""
+    logits, allowed, recent, drawn = situation
+    rng, targets = np.random.default_rng(seed), len(logits)
+    parts, recent = parts_of(rng.integers(0, 4, targets), targets), np.array(recent, np.int64)
+    scores = rng.normal(0, 4, parts.columns[-1]).astype(np.float32)
+    possible = allowed | (rng.random(targets) < 0.5)
+    groups = rng.integers(0, 3, targets - 1).tolist() if rng.random() < 0.3 else []
+    vocab = Vocab.of([str(token) for token in range(max(targets - 1, 1))])
+    these = rules_for(config, vocab, 20, groups=groups)
+    some = Positions(
+        *(np.zeros(1, np.int64), np.zeros((1, 0), np.int64), possible[None], allowed[None]),
+        *(recent[None], np.array([len(recent)]), np.array([drawn])),
+    )
+    row = look(parts, some, these)
+    for draw in (0.0, *rng.random(3), 1 - 1e-9):
+        found = []
+        for opened in (np.ones(4, bool), np.arange(4) == 0):
+            view = View(row.alive[0], row.mixed[0], row.biased[0], opened, np.zeros(4, bool))
+            while True:
+                given = possible, allowed, recent, drawn, draw
+                token, log_probability = choose(scores, parts, view, *given, these)
+                if token != WANTING:
+                    break
+                assert view.wanted.any() and not (view.wanted & view.opened).any()
+                view.opened[:] |= view.wanted
+                view.wanted[:] = False
+            found.append((token, pytest.approx(log_probability, abs=1e-9)))
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SampleConfig(),
+        SampleConfig(temperature=0.6, min_p=0.15),
+        SampleConfig(temperature=0.8, min_p=0.0, ban=("3",)),
+        SampleConfig(top_p=0.7),
+    ],
+    ids=["plain", "min-p", "ban", "top-p"],
+)
+def test_draws_from_clusters_have_the_frequencies_of_the_distribution(config) -> None:
+    rng = np.random.default_rng(1)
+    parts, these = parts_of([0, 1, 2, 0, 3, 1, 1, 2, 3, 3, 0, 1], 12), rules(config, 12)
+    scores = rng.normal(0, 1.5, parts.columns[-1]).astype(np.float32)
+    allowed = np.arange(12) != 6
+    whole = np.zeros(12, np.float32)
+    join(scores, parts, np.ones(12, bool), whole)
+    weighed = penalised(log_softmax(whole), these.bias, allowed, NOTHING, these)
+    wanted = distribution(weighed, temperature_at(0, these), NOTHING, these)
+    some = Positions(
+        *(np.zeros(1, np.int64), np.zeros((1, 0), np.int64), np.ones((1, 12), bool)),
+        *(allowed[None], NOTHING[None], np.zeros(1, np.int64), np.zeros(1, np.int64)),
+    )
+    counts = np.zeros(12)
+    for draw in rng.random(8_000):
+        views, token = look(parts, some, these), WANTING
+        look_again(views, some, 0)
+        while token == WANTING:
+            views.opened[:] |= views.wanted
+            views.wanted[:] = False
+            view = View(*(part[0] for part in views))
+            token, _ = choose(
+                scores, parts, view, some.possible[0], allowed, NOTHING, 0, draw, these
+            )
+        counts[token] += 1
+    np.testing.assert_allclose(counts / 8_000, wanted, atol=0.02)

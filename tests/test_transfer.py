@@ -2,19 +2,21 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import seqgen
+from seqgen.conditions.dictation import Dictation
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
-from seqgen.errors import ConfigError, RunError
+from seqgen.errors import ConfigError, PluginError, RunError
 from seqgen.evaluation.loss import batch_nats, evaluate
 from seqgen.network.model import SequenceModel
 from seqgen.run.folder import Run
-from seqgen.training.transfer import transfer_weights
+from seqgen.training.transfer import transfer_weights, with_features_of
 from seqgen.vocab import Vocab
 
 CONFIGS = {
@@ -52,7 +54,7 @@ def random_model(config: ModelConfig, sizes: tuple[int, ...]) -> SequenceModel:
 
 def transferred(model: SequenceModel, new: Vocab, sizes: tuple[int, ...]) -> SequenceModel:
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
-    mapped, _ = transfer_weights(weights, OLD, new, model.config, sizes, sizes)
+    mapped, _ = transfer_weights(weights, OLD, new, model.config)
     other = SequenceModel(model.config, new, sizes).eval()
     other.load_state_dict({name: torch.from_numpy(value) for name, value in mapped.items()})
     return other
@@ -138,7 +140,7 @@ def test_another_order_of_the_vocabulary_costs_nothing(config) -> None:
 def test_symbols_are_counted_and_vocabularies_told_apart(new, counts, vocabulary) -> None:
     config = CONFIGS["tied"]
     weights = {name: value.numpy() for name, value in random_model(config, ()).state_dict().items()}
-    mapped, transfer = transfer_weights(weights, OLD, new, config, (), ())
+    mapped, transfer = transfer_weights(weights, OLD, new, config)
     assert (transfer.kept, transfer.new, transfer.dropped) == counts
     assert transfer.vocabulary == vocabulary
     assert all(value.dtype == np.float32 for value in mapped.values())
@@ -146,9 +148,37 @@ def test_symbols_are_counted_and_vocabularies_told_apart(new, counts, vocabulary
     assert same == (vocabulary == "same")
 
 
-def test_features_of_other_sizes_are_refused() -> None:
-    with pytest.raises(RunError, match=r"sizes 3, 5, the new corpus has 3, 4;"):
-        transfer_weights({}, OLD, OLD, CONFIGS["tied"], (3, 5), (3, 4))
+def codec(*values, state=None) -> SimpleNamespace:
+    """Return what transfer looks at in a codec, with what the values of its features mean."""
+    sizes = tuple(map(len, values)) or (3,)
+    return SimpleNamespace(feature_values=values, feature_sizes=sizes, state=lambda: state)
+
+
+def test_values_of_features_keep_their_weights_by_what_they_mean() -> None:
+    rng = np.random.default_rng(0)
+    weights = {f"features.{kind}.weight": rng.random((size, 4)) for kind, size in ((0, 4), (1, 2))}
+    old, new = Dictation(2, "abc", (1, 1, 1)), Dictation(2, "bcxa", (1, 1, 1, 1))
+    before, after = codec(old.feature_values[0], range(2)), codec(new.feature_values[0], range(3))
+    moved = with_features_of(weights, before, after)
+    first, second = weights.values()
+    np.testing.assert_array_equal(
+        moved["features.0.weight"], [first[0], first[2], first[3], first.mean(axis=0), first[1]]
+    )
+    np.testing.assert_array_equal(moved["features.1.weight"], [*second, second.mean(axis=0)])
+    assert [len(values) for values in new.feature_values] == [*new.feature_sizes]
+
+
+def test_values_without_a_meaning_are_kept_only_if_the_codec_learned_the_same() -> None:
+    weights = {"features.0.weight": np.ones((3, 4))}
+    assert with_features_of(weights, codec(state="ab"), codec(state="ab")) == weights
+    with pytest.raises(RunError, match="SimpleNamespace does not say what the values of its feat"):
+        with_features_of(weights, codec(state="ab"), codec(state="bc"))
+    with pytest.raises(RunError, match="the model has 1 features, the new corpus has 2; train a"):
+        with_features_of(weights, codec(range(3)), codec(range(3), range(2)))
+    wrong = codec(range(3))
+    wrong.feature_sizes = (4,)
+    with pytest.raises(PluginError, match="feature_values must name 4 values, found 3; tell its"):
+        with_features_of(weights, wrong, codec(range(3)))
 
 
 def test_the_same_corpus_begins_where_the_old_run_ended(run, corpus, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def _bar(title: str) -> Iterator[Meter]:
         task = progress.add_task(title, total=1.0, text="")
 
         def show(fraction: float, text: str, *, remember: bool = False) -> None:
+            """Move the bar; a text to remember stays above it."""
             text = visible(text, sys.stderr)
             progress.update(task, completed=min(fraction, 1.0), text=text)
             if remember:
@@ -78,6 +79,7 @@ def _lines(title: str) -> Iterator[Meter]:
     is_begun, waiting = False, ""
 
     def show(fraction: float, text: str, *, remember: bool = False) -> None:
+        """Print a line if the last one is long ago, or the text is to be remembered."""
         nonlocal last, is_begun, waiting
         now = time.monotonic()
         done = min(fraction, 1.0)

@@ -123,6 +123,8 @@ class Dictation:
         Number of ids V.
     feature_sizes : tuple of K int
         Sizes of the features: current symbol and next symbol, from 1 on, or 0; units so far.
+    feature_values : tuple of K sequences
+        As for `Codec.feature_values`: the symbols themselves.
     most : int64 array (A,)
     silent : bool array (A,)
     grammar : bool array (SITUATIONS, V + 1)
@@ -153,6 +155,10 @@ class Dictation:
         self.size = contents + len(self.tokens)
         symbols = len(self.alphabet) + 1
         self.feature_sizes = (symbols, symbols, MOST_UNITS + 1) if self.alphabet else ()
+        symbol_values = [None, *self.alphabet]
+        self.feature_values: tuple[Sequence[Any], ...] = (
+            (symbol_values, symbol_values, range(MOST_UNITS + 1)) if self.alphabet else ()
+        )
         self.grammar = self._masks_of_situations()
         self._packed = packed(self.grammar)  # (SITUATIONS, W)
 

@@ -64,6 +64,7 @@ def encode_files(
     result = outcome or Outcome()
 
     def encoded() -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the place of each piece and its ids."""
         usable = False
         for source, piece in reader.encoded(codec):
             usable = True

@@ -48,6 +48,9 @@ from seqgen.plugins.files import domain_name
 from seqgen.plugins.rebuilding import load_codec
 from seqgen.storage.locks import hold
 
+#: Most pieces in memory by which a codec is chosen.
+SUGGESTED = 1000
+
 
 @naming_faults
 @checked
@@ -292,8 +295,8 @@ def write_corpus(
     if not listed["train"]:
         raise CorpusError("there is no training piece; give pieces under the key train")
     choice = named_codec(implementation, domain, codec, options)
-    plain = map(content_of, listed["train"])
-    choice = choice or suggested_codec(implementation, found, options, plain)
+    some = listed["train"][:: -(-len(listed["train"]) // SUGGESTED)]
+    choice = choice or suggested_codec(implementation, found, options, map(content_of, some))
     fitted = fitted_on(choice, listed["train"])
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,

@@ -132,7 +132,7 @@ def choices(
     wanted = torch.where(cluster > 0, shortlist + cluster - 1, place)
     masks = _clustered(model, forgiving(targets, allowed) if allowed.shape[1] else allowed)
     head, *parts = output or model.split_output()
-    inputs = model.project(top) if model.config.tied else top  # (N, D)
+    inputs = model.inputs(top)  # (N, D)
     found = [
         Choice(head.scores(inputs), torch.where(targets < 0, IGNORE, wanted), masks.of(0, None))
     ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqgen.bounds import Count, checked
 from seqgen.errors import ConfigError
-from seqgen.generation.sampling import token_id
+from seqgen.generation.rules import token_id
 from seqgen.run.folder import Run
 
 #: Shortest vector that has a direction.

@@ -11,6 +11,7 @@ itself a context one step later. Comes from: `seqgen.data.spans`.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
@@ -208,13 +209,13 @@ class Baseline:
     model: NgramModel = field(repr=False)
 
 
-def baseline(corpus: Corpus, most: int = EVALUATED) -> Baseline:
+def baseline(corpus: Corpus, most: int = EVALUATED, seconds: float = math.inf) -> Baseline:
     """Count the training split and choose the order with the lowest validation loss.
 
     The spans are those that evaluations read: a sample if the split has more than `most` tokens,
-    and training pieces if it is empty.
+    and training pieces if it is empty. Counting ends after some `seconds`.
     """
-    model = count(corpus)
+    model = count(corpus, seconds)
     nats, uniform, counted = np.zeros(LONGEST), 0.0, 0
     for span in spans_of(corpus, evaluated(corpus, most)):
         for steps in span.chunks(CHUNK):
@@ -247,14 +248,16 @@ def uniform_nats(steps: Steps, targets: int) -> float:
     return float(np.log(np.where(permitted, counts, targets)).sum())
 
 
-def count(corpus: Corpus) -> NgramModel:
-    """Count the first `COUNTED` tokens of the training split, as far as the table has room.
+def count(corpus: Corpus, seconds: float = math.inf) -> NgramModel:
+    """Count the first `COUNTED` tokens of the training split, as far as time and the table suffice.
 
     They are counted without augmentation, each piece as often as its weight says.
     """
-    model = NgramModel(corpus.vocab, LONGEST)
+    model, began = NgramModel(corpus.vocab, LONGEST), time.monotonic()
     for inputs, targets in _training_steps(corpus):
         model.read(inputs, targets, learn=True)
+        if time.monotonic() - began >= seconds:
+            break
     return model
 
 

@@ -26,7 +26,8 @@ from seqgen.generation.fused_step import (
     write_guided,
 )
 from seqgen.generation.guide import Guide
-from seqgen.generation.sampling import Positions, Rules
+from seqgen.generation.parts import Parts, parts_of
+from seqgen.generation.rules import Positions, Rules
 from seqgen.network.clusters import check_clusters
 from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
@@ -95,15 +96,16 @@ class FusedStepper:
         if possible is None:
             possible = np.ones((len(ids), self._targets), bool)
         state = _copy(state)
-        x, gates, logits = self._scratch(len(ids))
+        x, gates, scores = self._scratch(len(ids))
+        logits = np.empty((len(ids), self._targets), np.float32)
 
         def read(rows: slice) -> None:
             h, c = state[:, rows]
-            room = x[rows], gates[rows], logits[rows]
+            room = x[rows], gates[rows], scores[rows], logits[rows]
             read_all(self._network, ids[rows], features[rows], possible[rows], h, c, *room)
 
         _share_out(len(ids), read)
-        return logits[:, : self._targets].copy(), state
+        return logits, state
 
     def write(
         self,
@@ -115,12 +117,12 @@ class FusedStepper:
     ) -> tuple[Ids, NDArray[np.float64], Floats]:
         """Step and draw in one call."""
         state = _copy(state)
-        x, gates, logits = self._scratch(len(draws))
+        x, gates, scores = self._scratch(len(draws))
         new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
 
         def write(rows: slice) -> None:
             some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
-            room = x[rows], gates[rows], logits[rows]
+            room = x[rows], gates[rows], scores[rows]
             given = self._network, some, draws[rows], rules, h, c, *room
             drawn = new[rows], log_probabilities[rows]
             if guide is None:
@@ -150,7 +152,7 @@ class FusedStepper:
         return state
 
     def _scratch(self, lanes: int) -> tuple[Floats, Floats, Floats]:
-        """Return scratch arrays: inputs of products, gates (B, 4H) and logits (B, padded V')."""
+        """Return scratch arrays: inputs of products, gates (B, 4H) and scores (B, columns)."""
         if self._room is None or len(self._room[0]) != lanes:
             network = self._network
             widths = (
@@ -158,8 +160,8 @@ class FusedStepper:
                 4 * network.hidden,
                 len(network.bias),
             )
-            x, gates, logits = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
-            self._room = x, gates, logits
+            x, gates, scores = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
+            self._room = x, gates, scores
         return self._room
 
 
@@ -201,9 +203,10 @@ def lay_out(
         panels.append(panel)
         scales.append(scale)
     output, bias = _output(config, vocab, weights)
+    parts = _parts(config, vocab, clusters)
+    output, bias = _in_parts(output, parts), _in_parts(bias, parts)
     seen = config.layers if config.skip else 1
-    columns = _fill_up(len(bias), PANEL)
-    sources = [_filled(part.T, filled, columns) for part in np.split(output, seen, axis=1)]
+    sources = [_filled(layer.T, filled) for layer in np.split(output, seen, axis=1)]
     panel, scale = _panels(sources, int8)
     lengths = [len(table) for table in tables]
     return Network(
@@ -214,13 +217,13 @@ def lay_out(
         weights=_copy(np.concatenate([*panels, panel])),
         scales=_copy(np.concatenate([*scales, scale])),
         inputs=_copy(np.concatenate(tables)),
-        bias=_copy(np.pad(bias, (0, columns - len(bias)))),
+        bias=_copy(bias),
         starts=np.cumsum([0, *lengths[:-1]]),
         reads=np.array([length > 1 for length in lengths]),
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
         tokens=vocab.size,
         seen=seen,
-        clusters=_clusters(config, vocab, clusters),
+        parts=parts,
     )
 
 
@@ -238,12 +241,22 @@ def _output(
     return weight @ weights["project.weight"] if config.tied else weight, bias
 
 
-def _clusters(config: ModelConfig, vocab: Vocab, clusters: Sequence[int]) -> Ids:
-    """Return the cluster of each id to predict, checked; none if there are no clusters."""
+def _parts(config: ModelConfig, vocab: Vocab, clusters: Sequence[int]) -> Parts:
+    """Return the parts of the output, each of whole panels; the clusters are checked."""
     if config.output != "adaptive":
-        return np.zeros(0, np.int64)
+        return parts_of((), vocab.targets, PANEL)
     check_clusters(clusters, vocab.targets)
-    return np.array(clusters, np.int64)
+    return parts_of(clusters, vocab.targets, PANEL)
+
+
+def _in_parts(rows: Floats, parts: Parts) -> Floats:
+    """Put rows of ids and clusters (V' + C, ...) in the order of the scores, zeros between them."""
+    ordered = np.zeros((parts.columns[-1], *rows.shape[1:]), np.float32)
+    for first, low, high in zip(parts.columns, parts.starts, parts.starts[1:], strict=False):
+        ordered[first : first + high - low] = rows[parts.ids[low:high]]
+    ids, shortlist = len(parts.ids), parts.starts[1]
+    ordered[shortlist : shortlist + len(rows) - ids] = rows[ids:]
+    return ordered
 
 
 def _gates(table: Floats, hidden: int, filled: int) -> Floats:

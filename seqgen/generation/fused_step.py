@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_summing
 from seqgen.generation.guide import Guide, follow_each
-from seqgen.generation.sampling import Positions, Rules, choose_each
+from seqgen.generation.parts import Parts, Views, join, look, look_again
+from seqgen.generation.rules import Positions, Rules
+from seqgen.generation.sampling import choose_each
 from seqgen.plugin import Ids
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -59,8 +61,8 @@ class Network(NamedTuple):
         Factor of each column of the panels.
     inputs : float32 array (rows, 4H)
         Rows that tokens and feature values add to the gates.
-    bias : float32 array (padded V',)
-        Of the logits.
+    bias : float32 array (columns,)
+        Of the scores.
     starts : int64 array (L,)
         First row of each layer in `inputs`.
     reads : bool array (L,)
@@ -71,8 +73,8 @@ class Network(NamedTuple):
         V, the number of token rows; the rows of features follow.
     seen : int
         Number of layers that the output layer reads.
-    clusters : int64 array (V',)
-        With an adaptive output, the cluster of each id; otherwise empty.
+    parts : Parts
+        Which ids each part of the output has, and its columns; panels are in this order.
     """
 
     units: int
@@ -88,7 +90,7 @@ class Network(NamedTuple):
     values: Ids
     tokens: int
     seen: int
-    clusters: Ids
+    parts: Parts
 
 
 @compiled
@@ -101,15 +103,20 @@ def write_all(
     c: Floats,
     x: Floats,
     gates: Floats,
-    logits: Floats,
+    scores: Floats,
     new: Ids,
     log_probabilities: NDArray[np.float64],
 ) -> None:
     """Read, predict and draw until every lane has ended or the draws are used up."""
+    views = look(network.parts, positions, rules)
     for step in range(draws.shape[1]):
+        if not look_again(views, positions, step):
+            return
         _advance(network, positions.ids, positions.features, h, c, x, gates)
-        _predict(network, h, x, positions.possible, logits)
-        if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
+        _see(network, h, x)
+        if not _draw(
+            network, views, positions, draws, step, rules, x, scores, new, log_probabilities
+        ):
             return
 
 
@@ -123,18 +130,47 @@ def write_guided(
     c: Floats,
     x: Floats,
     gates: Floats,
-    logits: Floats,
+    scores: Floats,
     new: Ids,
     log_probabilities: NDArray[np.float64],
     guide: Guide,
 ) -> None:
     """Do the same with trackers, which give features and masks after each token."""
     for step in range(draws.shape[1]):
+        views = look(network.parts, positions, rules)
+        if not look_again(views, positions, step):
+            return
         _advance(network, positions.ids, positions.features, h, c, x, gates)
-        _predict(network, h, x, positions.possible, logits)
-        if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
+        _see(network, h, x)
+        if not _draw(
+            network, views, positions, draws, step, rules, x, scores, new, log_probabilities
+        ):
             return
         follow_each(guide, positions, step + 1)
+
+
+@compiled
+def _draw(
+    network: Network,
+    views: Views,
+    positions: Positions,
+    draws: NDArray[np.float64],
+    step: int,
+    rules: Rules,
+    x: Floats,
+    scores: Floats,
+    new: Ids,
+    log_probabilities: NDArray[np.float64],
+) -> bool:
+    """Draw an id in each lane, with the scores that it wants; return whether there was no error."""
+    while views.wanted.any():
+        for part in range(views.wanted.shape[1]):
+            _predict(network, x, np.flatnonzero(views.wanted[:, part]), part, scores)
+        if not choose_each(
+            scores, network.parts, views, positions, draws, step, rules, new, log_probabilities
+        ):
+            return False
+    return True
 
 
 @compiled
@@ -147,12 +183,17 @@ def read_all(
     c: Floats,
     x: Floats,
     gates: Floats,
+    scores: Floats,
     logits: Floats,
 ) -> None:
-    """Read ids (B, T) with features (B, T, K), and predict what follows the last."""
+    """Read ids (B, T) with features (B, T, K), and predict logits (B, V') after the last."""
     for step in range(ids.shape[1]):
         _advance(network, ids[:, step], features[:, step], h, c, x, gates)
-    _predict(network, h, x, possible, logits)
+    _see(network, h, x)
+    for part in range(len(network.parts.columns) - 1):
+        _predict(network, x, np.arange(len(ids)), part, scores)
+    for lane in range(len(ids)):
+        join(scores[lane], network.parts, possible[lane], logits[lane])
 
 
 @compiled
@@ -196,57 +237,33 @@ def _advance(
 
 
 @compiled
-def _predict(
-    network: Network, h: Floats, x: Floats, possible: NDArray[np.bool_], logits: Floats
-) -> None:
-    """Compute the logits (B, padded V') from the layers' outputs.
-
-    With clusters they hold among the possible ids (B, V'); scores of clusters follow the ids.
-    """
+def _see(network: Network, h: Floats, x: Floats) -> None:
+    """Put what the output layer reads into x (B, ...): the normalised outputs of layers."""
     hidden, first = network.hidden, network.layers - network.seen
-    depth = network.seen * hidden
-    columns = logits.shape[1]
-    panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
-    scales = network.scales[len(network.scales) - columns :]
-    for low in range(0, len(h), TOGETHER):
-        high = min(low + TOGETHER, len(h))
-        for lane in range(low, high):
-            for layer in range(network.seen):
-                mine = slice(layer * hidden, (layer + 1) * hidden)
-                above = h[lane, (first + layer) * hidden : (first + layer + 1) * hidden]
-                _normalise(network.units, above, x[lane, mine])
-        _multiply(x[low:high], panels, logits[low:high])
     for lane in range(len(h)):
-        row = logits[lane]
-        for token in range(columns):
-            row[token] = scales[token] * row[token] + network.bias[token]
-        if len(network.clusters):
-            join(row, possible[lane], network.clusters)
+        for layer in range(network.seen):
+            mine = slice(layer * hidden, (layer + 1) * hidden)
+            above = h[lane, (first + layer) * hidden : (first + layer + 1) * hidden]
+            _normalise(network.units, above, x[lane, mine])
 
 
 @compiled
-def join(scores: Floats, possible: NDArray[np.bool_], clusters: Ids) -> None:
-    """Make logits of ids out of scores of ids (V',) and, after them, of clusters, in place.
-
-    The softmax of the logits is the product of two choices: among the shortlist and the clusters,
-    then among the possible ids of a cluster. A cluster without one takes no part.
-    """
-    count = clusters.max()
-    most, sums = np.full(count + 1, np.float32(-np.inf)), np.zeros(count + 1)
-    for token in range(len(clusters)):
-        if possible[token]:
-            most[clusters[token]] = max(most[clusters[token]], scores[token])
-    for token in range(len(clusters)):
-        cluster = clusters[token]
-        if possible[token] and cluster:
-            sums[cluster] += np.exp(scores[token] - most[cluster])
-    for cluster in range(1, count + 1):
-        if sums[cluster]:
-            head = scores[len(clusters) + cluster - 1]
-            sums[cluster] = head - most[cluster] - np.log(sums[cluster])
-    sums[0] = 0.0
-    for token in range(len(clusters)):
-        scores[token] += np.float32(sums[clusters[token]])
+def _predict(network: Network, x: Floats, lanes: Ids, part: int, scores: Floats) -> None:
+    """Compute the scores (B, columns) of a part of the output for some lanes."""
+    depth, columns = network.seen * network.hidden, scores.shape[1]
+    left, right = network.parts.columns[part], network.parts.columns[part + 1]
+    panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
+    scales = network.scales[len(network.scales) - columns :]
+    for low in range(0, len(lanes), TOGETHER):
+        some = lanes[low : low + TOGETHER]
+        products = np.empty((len(some), right - left), np.float32)
+        _multiply(x[some], panels[left // PANEL : right // PANEL], products)
+        for row in range(len(some)):
+            for column in range(right - left):
+                token = left + column
+                scores[some[row], token] = (
+                    scales[token] * products[row, column] + network.bias[token]
+                )
 
 
 @compiled

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.following import UNLIMITED, Followed
-from seqgen.generation.sampling import Positions
+from seqgen.generation.rules import Positions
 from seqgen.plugin import Ids
 
 

@@ -20,6 +20,10 @@ from seqgen.run.folder import Run
 #: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
 STRIDE = 32
 
+#: Share of the tokens that a length in another unit takes on average, for which a tracker can count
+#: on having room; and how many times the rest is looked at while it halves, or so.
+CAUTION, LOOKS = 0.5, 8
+
 #: Longest piece that the default limit allows.
 LONGEST_PIECE = 4096
 
@@ -59,7 +63,14 @@ class Limits:
     ------
     ConfigError
         If the codec has no such unit.
+
+    Attributes
+    ----------
+    closes : bool
+        Whether pieces close what is open before they stop (`ClosingTracker`).
     """
+
+    closes = False
 
     def __init__(
         self, run: Run, limit: LimitConfig, stop: Sequence[Ids], prompt: Ids, condition: object
@@ -67,6 +78,7 @@ class Limits:
         self._codec, self._limit = run.codec, limit
         self._stops = Stops(run.codec, stop)
         self._before = _length_of(run, limit, prompt)
+        self._per_unit = _tokens_per_unit(run, limit.unit)
         self._most = _most_tokens(run, limit, condition)
         self._deadline = time.monotonic() + limit.seconds if limit.seconds else math.inf
 
@@ -79,6 +91,11 @@ class Limits:
     def _counts_tokens(self) -> bool:
         """Whether the lengths are in tokens."""
         return self._limit.unit == "tokens"
+
+    @property
+    def _counts_units(self) -> bool:
+        """Whether there is a length in another unit than tokens."""
+        return not self._counts_tokens and 0 < self._limit.length < math.inf
 
     def missing(self, draft: Draft) -> int:
         """Return a number of tokens that a draft lacks to its least length, 0 if it has it.
@@ -98,9 +115,44 @@ class Limits:
         return time.monotonic() >= self._deadline
 
     def room(self, draft: Draft) -> int | None:
-        """Return the most tokens that a draft may still get; None if they are not limited."""
-        new = draft.count - draft.prompt
-        return None if self._most == math.inf else int(self._most) - new
+        """Return the most tokens that a draft may still get; None if they are not limited.
+
+        For a length in another unit it is a cautious estimate; for a draft that is late it is 0.
+        """
+        if draft.closing is not None:
+            return 0
+        room = self._most - (draft.count - draft.prompt)
+        if self._counts_units:
+            room = min(room, self._estimated(draft))
+        return None if room == math.inf else int(room)
+
+    def _estimated(self, draft: Draft) -> int:
+        """Return how many tokens fit into a length in another unit, cautiously; 0 at the length.
+
+        Measuring takes long in a long piece, so it is done the more often the less is left.
+        """
+        count, room = draft.looked
+        passed = draft.count - count
+        if passed < room // LOOKS:
+            return room - passed
+        units = self._limit.length - self._measure(np.array(draft.ids, np.int64))
+        room = max(math.ceil(CAUTION * units * self._per_unit), 0)
+        draft.looked = draft.count, room
+        return room
+
+    def unseen(self, draft: Draft) -> int:
+        """Return how many tokens may come before the length of a draft is measured again."""
+        if draft.closing is not None:
+            return 1
+        if self.closes and self._counts_units:
+            return max(self._estimated(draft) // LOOKS, 1)
+        return STRIDE
+
+    def over(self, draft: Draft) -> StoppedBy | None:
+        """Return why a draft has to close what is open, if it has to."""
+        if draft.closing is None and self._counts_units and self._estimated(draft) == 0:
+            return "length"
+        return draft.closing
 
     def settled(self, draft: Draft) -> int:
         """Return how many tokens of a draft no limit takes back: a length in units is late."""
@@ -127,7 +179,7 @@ class Limits:
         if draft.count - draft.prompt >= self._most:
             yield Cut(draft.prompt + int(self._most), "length")
         due = ended or draft.count // STRIDE > (draft.count - new) // STRIDE
-        if not self._counts_tokens and self._limit.length and due:
+        if self._counts_units and due and not self.closes:
             ids = np.array(draft.ids, np.int64)
             if self._measure(ids) >= self._limit.length:
                 counts = range(draft.prompt, len(ids) + 1)

@@ -152,6 +152,10 @@ class Draft:
     ----------
     missing : int
         Number of tokens for which END is not drawn yet, from `Limits.missing`.
+    closing : StoppedBy or None
+        Why the draft has to close what is open and then stop.
+    looked : tuple of int
+        When its length was last measured, as a number of tokens, and the room that there was.
     """
 
     def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
@@ -163,6 +167,8 @@ class Draft:
         self.count = len(prompt)  # `ids` gets shorter than this where a stream drops old tokens
         self.tracker = tracker
         self.missing = 0
+        self.closing: StoppedBy | None = None
+        self.looked = (0, 0)
         self.state = 0  # row of the writer's states from which the draft goes on
         self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
         self.log_probabilities: list[float] = []

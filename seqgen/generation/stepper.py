@@ -19,7 +19,7 @@ from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
     from seqgen.generation.guide import Guide
-    from seqgen.generation.sampling import Positions, Rules
+    from seqgen.generation.rules import Positions, Rules
     from seqgen.run.folder import Run
 
 #: Smallest number of pieces side by side for which a GPU is faster.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,9 +11,11 @@ from torch import Tensor
 
 from seqgen.errors import PluginError
 from seqgen.generation.guide import Guide, follow_each
-from seqgen.generation.sampling import Positions, Rules, choose_each
+from seqgen.generation.parts import look, look_again, parts_of
+from seqgen.generation.rules import Positions, Rules
+from seqgen.generation.sampling import choose_each
 from seqgen.network.layers import State
-from seqgen.network.model import SequenceModel
+from seqgen.network.model import Part, SequenceModel
 from seqgen.plugin import Ids
 
 
@@ -31,6 +35,13 @@ class TorchStepper:
         self._model = model.eval()
         self._device = next(model.parameters()).device
         self._graphs: dict[tuple[int, int], _Graph] = {}
+        clusters = [] if model.clusters is None else model.clusters.of.tolist()
+        self._parts = parts_of(clusters, model.targets)
+
+    @cached_property
+    def _output(self) -> list[Part]:
+        """The output layer in parts; they are copies, made when something is first drawn."""
+        return self._model.split_output()
 
     @torch.inference_mode()
     def start(self, lanes: int) -> State:
@@ -46,17 +57,12 @@ class TorchStepper:
         possible: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.float32], State]:
         """Run the model over all ids and return its last logits."""
-        ids_there = torch.from_numpy(ids).to(self._device)
-        features_there = torch.from_numpy(features).to(self._device)
-        if ids.shape[1] == 1 and self._device.type == "cuda":
-            graph = self._graph(len(ids), features.shape[2])
-            top, state = graph.replay(ids_there, features_there, state)
-        else:
-            top, state = self._model.read(ids_there, features_there, state)
+        top, state = self._advance(ids, features, state)
         there = None if possible is None else torch.from_numpy(possible).to(self._device)
-        last = self._model.predict(top[-1], there)  # (B, V')
+        last = self._model.predict(top, there)  # (B, V')
         return last.float().cpu().numpy(), state
 
+    @torch.inference_mode()
     def write(
         self,
         positions: Positions,
@@ -68,15 +74,47 @@ class TorchStepper:
         """Step and draw alternately."""
         new = np.full(draws.shape, positions.allowed.shape[1] - 1)
         log_probabilities = np.zeros(draws.shape)
+        scores = np.zeros((len(draws), self._parts.columns[-1]), np.float32)
+        views = look(self._parts, positions, rules)
         for step in range(draws.shape[1]):
-            logits, state = self.read(
-                positions.ids[:, None], positions.features[:, None], state, positions.possible
-            )
-            if not choose_each(logits, positions, draws, step, rules, new, log_probabilities):
+            if guide is not None:
+                views = look(self._parts, positions, rules)
+            if not look_again(views, positions, step):
                 break
+            top, state = self._advance(positions.ids[:, None], positions.features[:, None], state)
+            inputs = self._model.inputs(top)  # (B, D)
+            while views.wanted.any():
+                self._predict(inputs, views.wanted, scores)
+                if not choose_each(
+                    *(scores, self._parts, views, positions),
+                    *(draws, step, rules, new, log_probabilities),
+                ):
+                    return new, log_probabilities, state
             if guide is not None:
                 follow_each(guide, positions, step + 1)
         return new, log_probabilities, state
+
+    def _advance(self, ids: Ids, features: Ids, state: State) -> tuple[Tensor, State]:
+        """Read ids (B, T); return the outputs of the layers after the last, (B, W), and a state."""
+        ids_there = torch.from_numpy(ids).to(self._device)
+        features_there = torch.from_numpy(features).to(self._device)
+        if ids.shape[1] == 1 and self._device.type == "cuda":
+            graph = self._graph(len(ids), features.shape[2])
+            top, state = graph.replay(ids_there, features_there, state)
+        else:
+            top, state = self._model.read(ids_there, features_there, state)
+        return top[-1], state
+
+    def _predict(
+        self, inputs: Tensor, wanted: NDArray[np.bool_], scores: NDArray[np.float32]
+    ) -> None:
+        """Fill in the scores (B, columns) of the parts that each sequence wants."""
+        for number, part in enumerate(self._output):
+            lanes = np.flatnonzero(wanted[:, number])
+            if len(lanes):
+                left, right = self._parts.columns[number : number + 2]
+                found = part.scores(inputs[torch.from_numpy(lanes).to(self._device)])
+                scores[lanes, left:right] = found.float().cpu().numpy()
 
     def select(self, state: State, rows: Ids) -> State:
         """Index the sequences."""

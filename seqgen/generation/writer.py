@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +19,16 @@ from seqgen.conditions.unlabelled import label_features, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.following import Followed, followed
+from seqgen.generation.filters import distribution, log_softmax, temperature_at
 from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
 from seqgen.generation.limits import STRIDE, Limits
-from seqgen.generation.pieces import ENDED, Draft, Place, Primed, branch_tracker
+from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
 from seqgen.generation.prompts import place_after
-from seqgen.generation.sampling import (
-    NOT_FINITE,
-    Positions,
-    distribution,
-    log_softmax,
-    rules_for,
-    temperature_at,
-)
+from seqgen.generation.rules import Positions, rules_for
+from seqgen.generation.sampling import NOT_FINITE
 from seqgen.generation.stepper import Stepper
-from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece
+from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece, Tracker
 from seqgen.plugins.checks import allowed_mask, checked_features, next_mask
 from seqgen.run.folder import Run
 
@@ -102,7 +97,7 @@ class Writer:
         self._state = stepper.restore(primed.state)
         self._open_text = "" if end is None else end.text
         self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
-        self._closes = whole and isinstance(self._tracker, ClosingTracker)
+        self._closes = self._limits.closes = whole and isinstance(self._tracker, ClosingTracker)
 
     def is_late(self) -> bool:
         """Return whether the time is up."""
@@ -117,8 +112,8 @@ class Writer:
         draft = self._empty(index)
         if self._ways:
             scores = np.array([way.log_probability for way in self._ways])  # (W,)
-            rules = self._rules._replace(groups=np.zeros(0, np.int64))
-            kept = distribution(scores, temperature_at(0, rules), rules)
+            nothing = np.zeros(0, np.int64)
+            kept = distribution(scores, temperature_at(0, self._rules), nothing, self._rules)
             cumulated = np.cumsum(kept)
             place = np.searchsorted(cumulated, draft.random.random() * cumulated[-1], side="right")
             self._begin(draft, self._ways[place])
@@ -210,7 +205,8 @@ class Writer:
         trackers = [each for each in found if each is not None]
         # END is forbidden in a whole step or not at all.
         missing = [draft.missing for draft in active if draft.missing]
-        stride = min([most, *missing]) if len(trackers) == len(found) else 1
+        unseen = [self._limits.unseen(draft) for draft in active]
+        stride = min([most, *missing, *unseen]) if len(trackers) == len(found) else 1
         guide = self._guide(active, trackers) if stride > 1 and found else None
         draws = np.array([draft.random.random(stride) for draft in active])  # (B, T)
         positions = self.positions(active)
@@ -230,7 +226,7 @@ class Writer:
         if self.is_late():
             for draft in active:
                 if draft.stopped_by is None:
-                    draft.stop("time")
+                    self._close(draft, "time")
         return Step(state, drawn, given, log_probabilities[:, 0])
 
     def _guide(self, active: list[Draft], trackers: list[Followed]) -> Guide:
@@ -265,7 +261,15 @@ class Writer:
         elif ended:
             draft.log_probabilities.append(log_probabilities[len(new)])
             draft.stop("grammar" if draft.missing else "end")
+        elif self._closes and (reason := self._limits.over(draft)) is not None:
+            self._close(draft, reason)
         return draft.count - before + (draft.stopped_by in ENDED)
+
+    def _close(self, draft: Draft, reason: StoppedBy) -> None:
+        """Stop a draft that may end here; another one closes what is open first."""
+        draft.closing = reason
+        if not self._closes or next_mask(self._run.codec, cast("Tracker", draft.tracker))[-1]:
+            draft.stop(reason)
 
     def forget(self, draft: Draft) -> None:
         """Drop the tokens that neither the sampler nor the limits look back at."""

@@ -246,11 +246,15 @@ class SequenceModel(nn.Module):
         With an adaptive output they hold among the ids that bool `possible` (..., V') names, by
         default all.
         """
-        inputs = self.project(top) if self.config.tied else top
+        inputs = self.inputs(top)
         scores = self._output.scores(inputs)
         if self.clusters is None:
             return scores
         return self.clusters.joined(scores, self.clusters(inputs), possible)
+
+    def inputs(self, top: Tensor) -> Tensor:
+        """Return the inputs (..., D) of the output layer for outputs of the layers (..., W)."""
+        return self.project(top) if self.config.tied else top  # type: ignore[no-any-return]
 
     @property
     def _output(self) -> Part:
@@ -269,9 +273,13 @@ class SequenceModel(nn.Module):
         return read + (self.output_bias.numel() if self.config.tied else predicted)
 
     def split_output(self) -> list[Part]:
-        """Return the output layer in parts: the shortlist and the clusters, then each cluster."""
+        """Return the output layer in parts: the shortlist and the clusters, then each cluster.
+
+        A full output is one part.
+        """
         clusters = self.clusters
-        assert clusters is not None, "only an adaptive output has parts"
+        if clusters is None:
+            return [self._output]
         weights, biases = (
             torch.split(values.index_select(0, clusters.order), clusters.sizes)
             for values in self._output

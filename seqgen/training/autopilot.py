@@ -226,9 +226,6 @@ def _widest(corpus: Corpus, model: ModelConfig, train: TrainConfig, reasons: lis
         return try_network(corpus, model, train, trials=1)
     smallest = replace(model, hidden=WIDTHS[0])
     best = try_network(corpus, smallest, train, len(WIDTHS))
-    if best.tokens < TOKENS_PER_WEIGHT * best.busy:
-        # The first trial also pays for what a codec computes once for a piece and keeps.
-        best = try_network(corpus, smallest, train, len(WIDTHS))
     most = WEIGHTS_BORNE * math.sqrt(corpus.size("train"))
     limit = f"{TOKENS_PER_WEIGHT} are wanted"
     for hidden in WIDTHS[1:]:

@@ -131,6 +131,7 @@ def choose_sampling(run: Run, corpus: Corpus, tokens: int) -> dict[str, Any]:
     measured: dict[tuple[float, float], dict[str, Any]] = {}
 
     def is_safe(temperature: float, min_p: float) -> bool:
+        """Write pieces, measure them and return whether they hardly repeat more than the corpus."""
         pieces = write(run, SampleConfig(temperature=temperature, min_p=min_p), tokens)
         if not pieces:
             return False

@@ -6,7 +6,7 @@ a new run from an old one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import CORE, ModelConfig
-from seqgen.errors import RunError
+from seqgen.errors import PluginError, RunError
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab
 
@@ -47,8 +47,6 @@ def transfer_weights(
     old: Vocab,
     new: Vocab,
     model_config: ModelConfig,
-    feature_sizes_old: tuple[int, ...],
-    feature_sizes_new: tuple[int, ...],
 ) -> tuple[dict[str, NDArray[Any]], Transfer]:
     """Return the weights for another vocabulary; new symbols get the mean of the old ones.
 
@@ -59,8 +57,6 @@ def transfer_weights(
     old, new : Vocab
     model_config : ModelConfig
         The network, the same for both.
-    feature_sizes_old, feature_sizes_new : tuple of int
-        Number of values of each feature.
 
     Returns
     -------
@@ -70,19 +66,14 @@ def transfer_weights(
     Raises
     ------
     RunError
-        If the feature sizes differ, or one-hot inputs of another architecture than the core's must
-        be rearranged: only the core's layers say which weights belong to a token.
+        If one-hot inputs of another architecture than the core's must be rearranged: only the
+        core's layers say which weights belong to a token.
     """
     one_hot = not model_config.embedding
     if one_hot and model_config.architecture != CORE and old.digest != new.digest:
         raise RunError(
             f"the architecture {model_config.architecture!r} with one-hot inputs keeps its "
             f"vocabulary; train a new run, with an embedding"
-        )
-    if feature_sizes_old != feature_sizes_new:
-        raise RunError(
-            f"the model has features of sizes {_listed(feature_sizes_old)}, the new corpus has "
-            f"{_listed(feature_sizes_new)}; train a new run, on the files of both"
         )
     moving = np.array(old_ids(old, new))
     mapped = {
@@ -106,6 +97,57 @@ def old_ids(old: Vocab, new: Vocab) -> list[int]:
     """Return the old id of every new id ``(V,)``, or `NEW`; END and START are always kept."""
     before = {name: number for number, name in enumerate(old.names)}
     return [*(before.get(name, NEW) for name in new.names), old.end, old.start]
+
+
+def with_features_of(
+    weights: Mapping[str, NDArray[Any]], old: Codec, new: Codec
+) -> dict[str, NDArray[Any]]:
+    """Return weights with the features of another codec, value by value.
+
+    Values are matched by `Codec.feature_values`; one that is new gets the mean. If a codec does not
+    say what its values mean, they stay as they are, but it must have learned the same from both.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        Weights of a `SequenceModel` for `old`, by name.
+    old, new : Codec
+        Without their labels.
+
+    Raises
+    ------
+    RunError
+        If features may mean something else, or another number of them is named.
+    """
+    before, after = old.feature_values, new.feature_values
+    if not before and not after:
+        if new.feature_sizes and old.state() != new.state():
+            raise RunError(
+                f"{type(new).__name__} does not say what the values of its features mean, and the "
+                f"new corpus may have given them another meaning; train a new run, on the files "
+                f"of both"
+            )
+        return dict(weights)
+    for codec, values in ((old, before), (new, after)):
+        if [len(each) for each in values] != [*codec.feature_sizes]:
+            raise PluginError(
+                f"{type(codec).__name__}: feature_values must name {_listed(codec.feature_sizes)} "
+                f"values, found {_listed([*map(len, values)])}; tell its authors"
+            )
+    if len(before) != len(after):
+        raise RunError(
+            f"the model has {len(before)} features, the new corpus has {len(after)}; train a new "
+            f"run, on the files of both"
+        )
+    changed = dict(weights)
+    for number, (known, wanted) in enumerate(zip(before, after, strict=True)):
+        name = f"features.{number}.weight"
+        places = {value: place for place, value in enumerate(known)}
+        table = weights[name]  # (values, E)
+        mean = table.mean(axis=0, keepdims=True)
+        moved = [places.get(value, NEW) for value in wanted]
+        changed[name] = np.concatenate([table, mean])[moved]
+    return changed
 
 
 def with_labels_of(
@@ -192,5 +234,5 @@ def _moved(value: NDArray[Any], axis: int, sources: NDArray[Any], payload: int) 
     return np.concatenate([others, moved], axis)
 
 
-def _listed(sizes: tuple[int, ...]) -> str:
+def _listed(sizes: Sequence[int]) -> str:
     return ", ".join(map(str, sizes)) or "none"

@@ -26,8 +26,8 @@ from seqgen.training.learner import Learner
 #: all trials may take.
 PROBE, PROBE_SHARE = 0.3, 0.02
 
-#: The first update also opens the pieces: their features and masks. Its speed counts only if it
-#: takes so many times as long as a trial, because another one would take too long.
+#: The first update with a number of threads also starts them. Its speed counts only if it takes so
+#: many times as long as a trial, because another one would take too long.
 SLOW_FIRST = 4
 
 #: Sequences and steps of the windows in which memory is counted.
@@ -100,6 +100,8 @@ def try_network(corpus: Corpus, model: ModelConfig, train: TrainConfig, trials: 
     counts = [train.threads] if train.threads or device.type != "cpu" else _thread_counts()
     spend = min(PROBE, PROBE_SHARE * train.seconds / (trials * len(counts)))
     learner = Learner(network, corpus, replace(train, learning_rate=1e-3, weight_decay=0.0))
+    # The first update opens the pieces, with their features and masks: no speed counts that.
+    float(learner.update(0.0))
     speeds = {count or 1: _speed(learner, count, spend) for count in counts}
     tokens = min(tokens, max(speeds.values()) * train.seconds)
     return Trial(model.hidden, weights, busy, speeds, tokens, *sizes)
@@ -118,11 +120,11 @@ def _thread_counts() -> list[int]:
 def _speed(learner: Learner, threads: int, spend: float) -> float:
     """Return tokens per second, measured over `spend` seconds of training."""
     torch.set_num_threads(threads or 1)
-    began = time.perf_counter()
+    before, began = learner.counts.tokens, time.perf_counter()
     float(learner.update(0.0))
-    first = time.perf_counter() - began
-    if first > SLOW_FIRST * spend and learner.counts.tokens:
-        return learner.counts.tokens / first
+    first, tokens = time.perf_counter() - began, learner.counts.tokens - before
+    if first > SLOW_FIRST * spend and tokens:
+        return tokens / first
     before, began = learner.counts.tokens, time.perf_counter()
     while learner.counts.tokens == before or time.perf_counter() - began < spend:
         float(learner.update(0.0))

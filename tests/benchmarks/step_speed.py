@@ -25,8 +25,11 @@ from numba import njit
 from torch import nn
 
 import seqgen
+from seqgen.generation.filters import log_softmax
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.sampling import Positions, choose, log_softmax, rules_for
+from seqgen.generation.parts import View, parts_of
+from seqgen.generation.rules import Positions, rules_for
+from seqgen.generation.sampling import choose
 from seqgen.generation.stepper import choose_stepper
 from seqgen.network.model import SequenceModel
 from seqgen.vocab import Vocab
@@ -109,11 +112,14 @@ def onnx(hidden: int) -> Callable[[], object] | None:
     names = [value.name.replace("n", "") for value in outputs[1:]]
     rules = rules_for(seqgen.SampleConfig(), VOCAB, 100)
     allowed, nothing, random = np.ones(65, bool), np.zeros(0, np.int64), np.random.default_rng(0)
+    parts = parts_of((), 65)
+    view = View(*(np.full(1, value) for value in (True, False, False, True, False)))
 
     def step() -> None:
         logits, *states = session.run(None, fed)
         fed.update(zip(names, states, strict=True))
-        token, _ = choose(logits.reshape(-1), allowed, allowed, nothing, 0, random.random(), rules)
+        given = allowed, allowed, nothing, 0, random.random()
+        token, _ = choose(logits.reshape(-1), parts, view, *given, rules)
         fed["token"] = np.array([[token]])
 
     return step

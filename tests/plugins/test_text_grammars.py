@@ -3,12 +3,14 @@
 import ast
 import copy
 import io
+import itertools
 import json
 import logging
 import re
 import tokenize
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeAlias
 from xml.parsers import expat
 
@@ -325,7 +327,13 @@ def test_what_training_pieces_have_against_the_grammar_is_allowed_in_the_loss_on
         tracker = made.tracker()
         tracker.push(int(bad[0]))
         assert not tracker.allowed()[brace]
-    for wrong in (None, [[1]], [[1, len(codec.vocab)]], [["a", 1]]):
+    found = [situation for situation, _ in codec.state()["exceptions"]]
+    assert found == [[ord("a")], [0, "text", "", 0], [0, "text", "environment", 0]]
+    unknown = [[[0, "no such state", "", 0], 1], [[7, "text", "", 0], 1]]
+    codec.restore_structure({"exceptions": unknown})
+    assert codec.structure.exceptions == []
+    right = [0, "text", "", 0]
+    for wrong in (None, [[1]], [[1, 1]], [[right, len(codec.vocab)]], [[right, "1"]], [["a", 1]]):
         state = {**codec.state(), "exceptions": wrong}
         with pytest.raises(DataError, match="exceptions must be pairs of a situation and a token"):
             CharacterCodec.from_state(state, codec.options)
@@ -406,7 +414,9 @@ def test_codecs_with_a_grammar_keep_the_contract(name: str, tmp_path: Path) -> N
             promise(subject, tmp_path)
 
 
-def test_generated_pieces_parse_whatever_the_length(tmp_path: Path) -> None:
+def test_generated_pieces_parse_whatever_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pieces = {"train": [json.dumps({"a": list(range(n))}) for n in range(9)], "valid": ["[1]"]}
     corpus = seqgen.write_corpus(
         tmp_path / "corpus", "text", pieces, codec="characters", options={"grammar": "json"}
@@ -419,6 +429,21 @@ def test_generated_pieces_parse_whatever_the_length(tmp_path: Path) -> None:
         for new in seqgen.generate(run, 20, limit=LimitConfig(length=length)):
             assert len(new.piece) <= length
             json.loads(new.piece)
+    reasons = set()
+    for unit, length in (("words", 1), ("words", 20), ("characters", 3), ("characters", 30)):
+        for new in seqgen.generate(run, 10, limit=LimitConfig(length=length, unit=unit)):
+            assert run.codec.units(new.ids)[unit] <= length + 2
+            reasons.add(new.stopped_by)
+            json.loads(new.piece)
+    # The clock goes on by a second whenever it is looked at.
+    clock = itertools.count()
+    stand_in = SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr("seqgen.generation.limits.time", stand_in)
+    for seconds in (1, 5, 30):
+        for new in seqgen.generate(run, 3, limit=LimitConfig(length=0, seconds=seconds)):
+            reasons.add(new.stopped_by)
+            json.loads(new.piece)
+    assert reasons >= {"length", "time"}
 
 
 def test_python_that_is_written_has_legal_blocks() -> None:

@@ -127,7 +127,7 @@ class InkCodec(Codec):
         self.is_guess = is_guess
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
-        self.feature_sizes = self.pen.feature_sizes
+        self.feature_sizes, self.feature_values = self.pen.feature_sizes, self.pen.feature_values
 
     @classmethod
     def learn_steps(cls, traces: Sequence[Trace], options: Any) -> Steps:

@@ -103,11 +103,13 @@ class Pen:
         self.actions = np.concatenate([actions, np.array(of_text, np.int64)])  # (V,)
         self.values = np.zeros((len(self.actions), 2))
         self.values[: len(values)] = values
-        self.feature_sizes: tuple[int, ...] = (
-            *(MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, OFFSETS**2, LAST_STEPS),
-            *self.dictation.feature_sizes,
-            *((HEIGHTS,) if self.alphabet else ()),
+        of_pen = (MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, OFFSETS**2, LAST_STEPS)
+        self.feature_values: tuple[Sequence[Any], ...] = (
+            *map(range, of_pen),
+            *self.dictation.feature_values,
+            *((range(HEIGHTS),) if self.alphabet else ()),
         )
+        self.feature_sizes = tuple(map(len, self.feature_values))
 
     def mask(self, *actions: int) -> NDArray[np.bool_]:
         """Return which ids have one of these actions ``(V + 1,)``; the last, END, has none."""

@@ -72,6 +72,7 @@ class _Unpickler(pickle._Unpickler):
             ) from None
 
     def persistent_load(self, pid: Any) -> Any:
+        """Refuse what a pickle keeps elsewhere."""
         raise DataError("its pickle refers to an object outside it")
 
 

@@ -87,6 +87,8 @@ class FrameCodec(Codec):
         self.grammar = FrameGrammar(self.tokens, spoken)
         self.dictation = spoken if alphabet else None
         self.vocab = (*self.tokens.vocab, *spoken.tokens)
+        own = map(range, self.tokens.feature_sizes)
+        self.feature_values = (*own, *spoken.feature_values)
         self.feature_sizes = (*self.tokens.feature_sizes, *spoken.feature_sizes)
         # A low temperature makes frames clearer, and must not change how long anything lasts.
         alone = self.tokens.begins & self.tokens.ends

@@ -71,6 +71,7 @@ class MulawCodec(Codec):
     options_type: ClassVar[type[Any]] = MulawOptions
     vocab = tuple(f"{level - SILENCE:+}" for level in range(LEVELS))
     feature_sizes = (PREDICTIONS, PARTS, ERRORS, ERRORS)
+    feature_values = tuple(map(range, feature_sizes))
     # Without it one click that is very unlikely can end in noise at full scale.
     min_p = 0.001
 

@@ -39,20 +39,18 @@ class StructuredCodec(TextCodec):
         """Return what was learned, as a part of `state`."""
         if self.structure is None:
             return {}
-        return {EXCEPTIONS: [[*pair] for pair in self.structure.exceptions]}
+        return {EXCEPTIONS: self.structure.named_exceptions()}
 
     def restore_structure(self, state: Mapping[str, Any]) -> None:
         """Set what `structure_state` returned."""
         if self.structure is not None:
-            pairs = state.get(EXCEPTIONS)
-            if not isinstance(pairs, list) or not all(map(self._is_exception, pairs)):
-                raise DataError(f"{EXCEPTIONS} must be pairs of a situation and a token")
-            self.structure.exceptions = [(place, token) for place, token in pairs]
-
-    def _is_exception(self, pair: Any) -> bool:
-        """Return whether a saved value is a pair of numbers, the second one an id."""
-        is_pair = isinstance(pair, list) and [type(each) for each in pair] == [int, int]
-        return is_pair and 0 <= pair[1] < len(self.vocab)
+            try:
+                self.structure.restore_exceptions(state.get(EXCEPTIONS))
+            except (TypeError, ValueError) as error:
+                raise DataError(
+                    f"{EXCEPTIONS} must be pairs of a situation and a token ({error}); prepare "
+                    f"the corpus again"
+                ) from error
 
     def masks(self, ids: Ids) -> IndexedMasks | None:
         """Return what may come by the grammar, and by what training pieces have against it."""

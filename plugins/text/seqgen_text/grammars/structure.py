@@ -24,6 +24,7 @@ from seqgen_text.grammars.tables import (
     LONGEST_NAME,
     Tables,
     growths,
+    names_of,
     tables_of,
     with_costs,
 )
@@ -136,6 +137,49 @@ class Structure:
         for place, token in pairs:
             self._exceptions.setdefault(place, []).append(token)
         self._last = None
+
+    def named_exceptions(self) -> list[list[Any]]:
+        """Return the exceptions with names in place of numbers, for JSON.
+
+        A situation is the state of UTF-8, the state and the frame on top of the language, and what
+        is blocked; or the only symbol that may come.
+        """
+        states, frames = names_of(self.name)
+        named: list[list[Any]] = []
+        for situation, token in self.exceptions:
+            place, blocked = divmod(situation, machine.SITUATIONS)
+            number, top = divmod(place, len(frames))
+            part, state = divmod(number, len(states))
+            name = [part, states[state], frames[top], blocked]
+            named.append([[-1 - situation] if situation < 0 else name, token])
+        return named
+
+    def restore_exceptions(self, named: Any) -> None:
+        """Set what `named_exceptions` returned, without situations that there are no longer.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        states, frames = (
+            {name: at for at, name in enumerate(each)} for each in names_of(self.name)
+        )
+        pairs = []
+        for situation, token in named:
+            if type(token) is not int or not 0 <= token < self.count:
+                raise ValueError(f"{token!r} is no id")
+            if list(map(type, situation)) == [int]:
+                pairs.append((-1 - abs(situation[0]), token))
+                continue
+            if list(map(type, situation)) != [int, str, str, int]:
+                raise ValueError(f"{situation!r} is no situation")
+            part, state, frame, blocked = situation
+            parts = len(self.tables.entries) // len(states)
+            if state in states and frame in frames and 0 <= part < parts:
+                place = (part * len(states) + states[state]) * len(frames) + frames[frame]
+                pairs.append((place * machine.SITUATIONS + blocked % machine.SITUATIONS, token))
+        self.exceptions = sorted(pairs)
 
     def masks(self, ids: Ids) -> IndexedMasks:
         """Return `Codec.masks` of ids ``(N,)``: what the grammar allows, and the exceptions.

@@ -91,8 +91,7 @@ def language(name: str) -> Language:
 @cache
 def tables_of(name: str) -> Tables:
     """Return the tables of a language for tokens that are characters, without costs."""
-    grammar = language(name)
-    moves = _moves(grammar)
+    grammar, moves = language(name), _moves(name)
     tops = (NOTHING, *grammar.frames)
     numbers = {state: number for number, state in enumerate(moves)}
     entries = np.array(
@@ -122,8 +121,15 @@ def tables_of(name: str) -> Tables:
     )
 
 
-def _moves(grammar: Language) -> Mapping[str, list[list[Move | None]]]:
+def names_of(name: str) -> tuple[list[str], list[str]]:
+    """Return the names of the states and frames of a language, in the order of its tables."""
+    return [*_moves(name)], [NOTHING, *language(name).frames]
+
+
+@cache
+def _moves(name: str) -> Mapping[str, list[list[Move | None]]]:
     """Return the moves (G, C) of every state that can be reached."""
+    grammar = language(name)
     found: dict[str, list[list[Move | None]]] = {}
     waiting = [grammar.start, grammar.after]
     while waiting:

@@ -98,7 +98,8 @@ class ChoraleCodec(Codec):
         self.layout = ChoraleLayout(low, high, metres, self.held)
         self._limit(limits or VoiceLimits(((low, high),) * PARTS))
         self.table, self.header = self.layout.table, self.layout.header
-        self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
+        self.vocab, self.feature_values = self.table.names, self.layout.feature_values
+        self.feature_sizes = self.layout.feature_sizes
         # The form grid has no metres.
         self.requests = {"bars": BARS}
         if self.held:

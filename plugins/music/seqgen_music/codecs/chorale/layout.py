@@ -41,7 +41,8 @@ class ChoraleLayout:
         Number of tokens before the first cell.
     meaning : int64 array (V,)
         A pitch, `REST`, `HOLD` or `NO_CELL` for each id.
-    feature_sizes : tuple of int
+    feature_values, feature_sizes : tuple
+        As for a codec.
     """
 
     def __init__(self, low: int, high: int, metres: Sequence[Metre], held: bool) -> None:
@@ -58,10 +59,11 @@ class ChoraleLayout:
         self.meaning[self.table.mask("pitch")[:-1]] = pitches
         if held:
             self.meaning[self.table.id("hold")] = HOLD
-        self.feature_sizes = (
-            *(self.header + PARTS, longest_bar, LAST_BAR + 1, LONGEST_LASTED + 1),
-            *[self.high - self.low + 2] * (2 * PARTS - 1),
+        self.feature_values: tuple[Sequence[Any], ...] = (
+            *map(range, (self.header + PARTS, longest_bar, LAST_BAR + 1, LONGEST_LASTED + 1)),
+            *[(None, *pitches)] * (2 * PARTS - 1),
         )
+        self.feature_sizes = tuple(map(len, self.feature_values))
 
     @staticmethod
     def bar(metre: Metre) -> int:

@@ -78,7 +78,8 @@ class MelodyCodec(Codec):
         self.options, self.tempo = options, tempo
         self.layout = MelodyLayout(low, high, metres, options.steps)
         self._grammar = MelodyGrammar(self.layout)
-        self.vocab, self.feature_sizes = self.layout.table.names, self.layout.feature_sizes
+        self.vocab, self.feature_values = self.layout.table.names, self.layout.feature_values
+        self.feature_sizes = self.layout.feature_sizes
         self.groups = self.layout.table.all_alone_but("pitch")
         self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,8 @@ class MelodyLayout:
     table : TokenTable
     meaning : int64 array (V,)
         A pitch, `REST` or `HOLD` for each id.
-    feature_sizes : tuple of int
+    feature_values, feature_sizes : tuple
+        As for a codec.
     longest_lasted, longest_look : int
         `LONGEST_LASTED` and the longest of `LOOK_BACK` in steps.
     """
@@ -65,11 +67,13 @@ class MelodyLayout:
         self.meaning[FIRST_PITCH : FIRST_PITCH + len(pitches)] = pitches
         self.longest_lasted = LONGEST_LASTED * steps
         self.longest_look = max(LOOK_BACK) * longest_bar
-        self.feature_sizes = (
-            *(HEADER + longest_bar, len(self.metres), PHRASE, LAST_PHRASE + 1),
-            *(2 * self.longest_lasted + 1, len(pitches) + 1, len(pitches) + 1),
-            *(FIRST_PITCH + len(pitches) + 1, self.longest_lasted + 1) * len(LOOK_BACK),
+        lasted, events = range(self.longest_lasted + 1), (None, "rest", "hold", *pitches)
+        self.feature_values: tuple[Sequence[Any], ...] = (
+            *(range(HEADER + longest_bar), self.metres, range(PHRASE), range(LAST_PHRASE + 1)),
+            *(range(2 * self.longest_lasted + 1), (None, *pitches), (None, *pitches)),
+            *(events, lasted) * len(LOOK_BACK),
         )
+        self.feature_sizes = tuple(map(len, self.feature_values))
 
     def bar(self, metre: Metre) -> int:
         """Return the steps in a bar."""

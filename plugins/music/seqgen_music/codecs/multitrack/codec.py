@@ -122,7 +122,8 @@ class MultitrackCodec(Codec):
         self.options, self.learned, self.runs = options, learned, runs
         self.layout = MultitrackLayout(learned, options.steps)
         self.table = self.layout.table
-        self.vocab, self.feature_sizes = self.table.names, self.layout.feature_sizes
+        self.vocab, self.feature_values = self.table.names, self.layout.feature_values
+        self.feature_sizes = self.layout.feature_sizes
         self.requests = known_requests(REQUESTS, self.layout)
 
     @classmethod

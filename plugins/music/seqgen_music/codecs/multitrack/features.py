@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,19 @@ from seqgen_music.codecs.tokens import TokenTable
 PHRASE, PHRASES = 8, 8
 
 
-def feature_sizes(table: TokenTable) -> tuple[int, ...]:
-    """Return the number of values of every feature."""
+def feature_values(table: TokenTable) -> tuple[Sequence[Any], ...]:
+    """Return what the values of every feature mean; None is nothing."""
     position, metre, program, velocity, pitch, drum, density = (
-        len(table.values(kind))
+        (None, *table.values(kind))
         for kind in ("position", "metre", "program", "velocity", "pitch", "drum", "density")
     )
+    sounds = table.names[table.start("pitch") :][: len(pitch) + len(drum) - 2]
+    token = None, *table.names
     return (
-        *(position + 1, PHRASE, PHRASES, metre + 1, program + 1, velocity + 1),
-        *(pitch + drum + 1, len(table) + 1, len(keys.MODES) + 1, density + 1, 2, program + 1),
-        *harmony.SIZES,
-        *(len(table) + 1, len(SIZES) + 1),
+        *(position, range(PHRASE), range(PHRASES), metre, program, velocity),
+        *((None, *sounds), token, range(len(keys.MODES) + 1), density, range(2), program),
+        *map(range, harmony.SIZES),
+        *(token, range(len(SIZES) + 1)),
     )
 
 
@@ -63,7 +66,7 @@ def _before(ids: Ids, states: States, table: TokenTable) -> Ids:
 
     A context is the position, the instrument, the last sound there and the last token.
     """
-    sizes = feature_sizes(table)
+    sizes = [len(values) for values in feature_values(table)]
     token = np.append(len(table), ids)
     context = np.zeros(len(token), np.int64)
     for size, value in (

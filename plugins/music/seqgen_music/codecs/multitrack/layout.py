@@ -16,7 +16,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids, Request
 from seqgen_music import keys
 from seqgen_music.bars import bar_length
-from seqgen_music.codecs.multitrack.features import feature_sizes
+from seqgen_music.codecs.multitrack.features import feature_values
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import (
     DENSITIES,
@@ -50,7 +50,8 @@ class MultitrackLayout:
     bars : list of int
         Steps in a bar of each metre.
     programs : int64 array (programs,)
-    feature_sizes : tuple of int
+    feature_values, feature_sizes : tuple
+        As for a codec.
     numbers : Numbers
     values : ValueIds
     """
@@ -78,7 +79,8 @@ class MultitrackLayout:
             }
         )
         self.header = self._header()
-        self.feature_sizes = feature_sizes(self.table)
+        self.feature_values = feature_values(self.table)
+        self.feature_sizes = tuple(map(len, self.feature_values))
         self.numbers = Numbers(learned, steps)
         self.values = ids_of_values(self.numbers, self.table)
 

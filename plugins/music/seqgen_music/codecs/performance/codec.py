@@ -95,7 +95,8 @@ class PerformanceCodec(Codec):
     ) -> None:
         self.options, self.program, self.limits = options, program, limits
         self.layout = PerformanceLayout(low, high)
-        self.vocab, self.feature_sizes = self.layout.table.names, self.layout.feature_sizes
+        self.vocab, self.feature_values = self.layout.table.names, self.layout.feature_values
+        self.feature_sizes = self.layout.feature_sizes
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: PerformanceOptions) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class PerformanceLayout:
         The kind of each id, from `ON` to `FULL_SHIFT`.
     number_of : int64 array (V,)
         The number of each id within its kind in the table.
-    feature_sizes : tuple of int
+    feature_values, feature_sizes : tuple
+        As for a codec.
     """
 
     def __init__(self, low: int, high: int) -> None:
@@ -59,12 +61,13 @@ class PerformanceLayout:
         self.kind_of = self.table.kind_of + ON
         self.kind_of[-1] = FULL_SHIFT
         self.number_of = self.table.number_of
-        pitch, span, due = len(pitches) + 1, len(SPANS) + 1, LATEST + FARTHEST + 2
-        self.feature_sizes = (
-            *(FULL_SHIFT + 1, span, span, MOST_SOUNDING + 1, BINS + 1),
+        pitch, span, due = (None, *pitches), range(len(SPANS) + 1), range(LATEST + FARTHEST + 2)
+        self.feature_values: tuple[Sequence[Any], ...] = (
+            *(range(FULL_SHIFT + 1), span, span, range(MOST_SOUNDING + 1), range(BINS + 1)),
             *(pitch, pitch, pitch, span),
-            *(pitch, due, BINS + 1, LONGEST_RUN + 1, pitch, due),
+            *(pitch, due, range(BINS + 1), range(LONGEST_RUN + 1), pitch, due),
         )
+        self.feature_sizes = tuple(map(len, self.feature_values))
 
     def shifts(self, ids: Ids) -> Ids:
         """Return the steps of time that each id adds ``(N,)``."""

@@ -85,10 +85,8 @@ class TorchStepper:
             inputs = self._model.inputs(top)  # (B, D)
             while views.wanted.any():
                 self._predict(inputs, views.wanted, scores)
-                if not choose_each(
-                    *(scores, self._parts, views, positions),
-                    *(draws, step, rules, new, log_probabilities),
-                ):
+                given = scores, self._parts, views, positions, draws, step, rules
+                if not choose_each(*given, new, log_probabilities):
                     return new, log_probabilities, state
             if guide is not None:
                 follow_each(guide, positions, step + 1)

@@ -254,7 +254,7 @@ class SequenceModel(nn.Module):
 
     def inputs(self, top: Tensor) -> Tensor:
         """Return the inputs (..., D) of the output layer for outputs of the layers (..., W)."""
-        return self.project(top) if self.config.tied else top  # type: ignore[no-any-return]
+        return self.project(top) if self.config.tied else top
 
     @property
     def _output(self) -> Part:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from seqgen_speech.sound import Sound
 import seqgen
 from seqgen.conditions.labels import content_of
 from seqgen.conditions.unlabelled import unlabelled
+from seqgen.errors import DataError
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
@@ -86,8 +88,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = benchmark.given.out or Path(temporary)
         known, wanted = CORPORA[benchmark.given.corpus](benchmark, out / "demo")
+        codec = benchmark.given.codec or next(iter(Speech.codecs))
+        known = encodable(codec, known)
         data = {"train": known[20:], "valid": known[:20]}
-        codec = benchmark.given.codec or None
         corpus = seqgen.write_corpus(out / "corpus", "speech", data, codec=codec)
         texts = [content_of(piece).text for piece in wanted]
         recogniser = Recogniser([*(content_of(piece).text for piece in known), *texts])
@@ -123,6 +126,17 @@ def main() -> None:
             chosen=run.info["plan"],
             tokens=report.tokens,
         )
+
+
+def encodable(name: str, pieces: Pieces) -> Pieces:
+    """Return the pieces that a codec does not refuse, as it does a text too long for its sound."""
+    made = Speech.codecs[name]
+    codec, kept = made.fit(map(content_of, pieces), made.options_type()), []
+    for piece in pieces:
+        with suppress(DataError):
+            codec.encode(content_of(piece))
+            kept.append(piece)
+    return kept
 
 
 def accuracy(recogniser: Recogniser, sounds: Sequence[Sound], texts: Sequence[str]) -> float:

@@ -29,14 +29,17 @@ from seqgen.config import LimitConfig
 
 PIECES, LENGTH = 100, 1500
 
-#: What is no bracket of C: directives with their text, then comments and literals.
-DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|/\*.*?\*/|[^\n])*", re.MULTILINE | re.DOTALL)
-LITERAL = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])+'""", re.DOTALL)
+#: What is no bracket of C: comments and literals, and directives with their text.
+LITERAL = re.compile(
+    r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])+'"""
+    r"""|^[ \t]*\#(?:\\\n|/\*.*?\*/|//[^\n]*|[^\n])*""",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def unbalanced_c(text: str) -> int:
     """Return how many brackets of C have no other end."""
-    code = LITERAL.sub("", DIRECTIVE.sub("", text))
+    code = LITERAL.sub("", text)
     stack: list[str] = []
     wrong = 0
     for sign in re.findall(r"[][(){}]", code):

@@ -1,7 +1,8 @@
 """The grammar `c`: brackets, literals, comments, directives, and what may stand beside what.
 
-It knows no names and no types, but where an operand is due and where an operator: no two operators
-in sequence, no word after a number or a call, no `;` or `)` after an operator. Within round and
+It knows where an operand is due and where an operator: no two operators in sequence, no word after
+a number or a call, no `;` or `)` after an operator. Two words in sequence declare something, so
+they come where a statement or a parameter begins, or after a word of a type. Within round and
 square brackets there is no statement, so no `;` but in the head of `for`. What an ``#if`` opens,
 its ``#endif`` closes: brackets do not cross it. The text of other directives is free, as in macros.
 """
@@ -19,7 +20,7 @@ from seqgen_text.grammars.language import (
     prefixes,
 )
 
-ROUND = ("(", "group(", "head(", "for(")
+ROUND = ("(", "group(", "parameters(", "head(", "for(")
 CLOSERS = {**dict.fromkeys(ROUND, ")"), "[": "]", "{": "}"}
 WORD = LETTERS | DIGITS | {"_"}
 HEX = DIGITS | frozenset("abcdefABCDEF")
@@ -37,13 +38,17 @@ STRANGE = frozenset("@`$\\#") | {OTHER}
 START, LINE, BODY, OPEN_BRACE, CLOSED, ANY = "start", "line", "body", "brace", "closed", "any"
 BEGINNING = (START, LINE, BODY, OPEN_BRACE, CLOSED, ANY)
 
+#: Places in a declaration: after a word that is no type yet, such as `static`; after a type; after
+#: a word that may be one.
+SPECIFIER, TYPE, MAYBE = "specifier", "type", "maybe"
+
 #: Places in an expression: after an operator; a bracket or `return`; a comma; `=`; a star, which
 #: may be that of a type; a name; another operand; a string; what may be a cast; before a head.
 NEED, OPEN, COMMA, SET, STAR = "need", "open", "comma", "set", "star"
 NAME, HAVE, STRING, CAST, HEAD, HEAD_FOR = "name", "have", "string", "cast", "if", "for"
 DUE = (NEED, OPEN, COMMA, SET, STAR)
-OPERAND = (NAME, HAVE, STRING, CAST)
-PLACES = (*BEGINNING, *DUE, *OPERAND, HEAD, HEAD_FOR)
+OPERAND = (NAME, HAVE, STRING, CAST, MAYBE)
+PLACES = (*BEGINNING, *DUE, *OPERAND, HEAD, HEAD_FOR, SPECIFIER, TYPE)
 
 #: What comes after words that begin or are a statement.
 KEYWORDS = {
@@ -54,8 +59,24 @@ KEYWORDS = {
     "case": NEED,
 }
 
+#: What comes after words of types.
+SPECIFIERS = {
+    **dict.fromkeys(("static", "const", "extern", "inline", "volatile", "typedef"), SPECIFIER),
+    **dict.fromkeys(("struct", "union", "enum"), SPECIFIER),
+    **dict.fromkeys(("unsigned", "signed", "int", "char", "short", "long"), TYPE),
+    **dict.fromkeys(("void", "float", "double"), TYPE),
+}
+
+#: What comes after known words, and after others: where a statement begins, where a parameter does
+#: or a type is due, and in expressions.
+WORDS = {
+    "begins": (KEYWORDS | SPECIFIERS, MAYBE),
+    "declares": (SPECIFIERS, MAYBE),
+    "names": (SPECIFIERS, NAME),
+}
+
 #: All beginnings of these words, and of the names of directives.
-KNOWN = prefixes(KEYWORDS)
+KNOWN = {kind: prefixes(known) for kind, (known, _) in WORDS.items()}
 OUTSIDE, INSIDE = (*OPENING, *OTHERS), (*OPENING, *OTHERS, *INNER, *CLOSING)
 NAMES = {False: prefixes(OUTSIDE), True: prefixes(INSIDE)}
 
@@ -80,6 +101,18 @@ OPERATORS = {
 #: What an operator is like where no second character comes: `=` takes braces, a star ends types.
 ALONE = {"=": SET, "*": STAR}
 
+#: Places where no number and no literal begins.
+AFTER_WORDS = (NAME, HAVE, STRING, MAYBE, SPECIFIER, TYPE, HEAD, HEAD_FOR)
+
+#: Characters that do the same everywhere: control characters, digits, letters of no known word.
+IN_WORDS = frozenset("".join([*KEYWORDS, *SPECIFIERS, *INSIDE]))
+ALIKE = (
+    sorted({*map(chr, range(32)), chr(127)} - BLANKS),
+    sorted(DIGITS),
+    sorted(HEX - DIGITS - IN_WORDS),
+    sorted(LETTERS - HEX - IN_WORDS),
+)
+
 UNARY = frozenset("+-!~*&")
 
 
@@ -95,7 +128,7 @@ def move(state: str, top: str, character: str) -> Move | None:
     if kind in ("slash", "comment", "comment*", "comment//"):
         return _in_comment(kind, rest, top, character)
     if kind == "word":
-        return _in_word(rest, top, character)
+        return _in_word(*rest.split(" "), top, character)
     if kind == "number":
         inside = character in WORD or character == "."
         return Move(state) if inside else _between(HAVE, top, character)
@@ -118,13 +151,13 @@ def _between(place: str, top: str, character: str, *, is_line: bool = False) -> 
     if character == "/":
         return Move(f"slash {_same(place)}")
     if character in DIGITS:
-        return None if place in (NAME, HAVE, STRING, HEAD, HEAD_FOR) else Move("number")
+        return None if place in AFTER_WORDS else Move("number")
     if character in WORD:
-        return _first_letter(place, character)
+        return _first_letter(place, top, character)
     if character in "\"'":
         follows = place == STRING and character == '"'
         kind = "literal" if character == '"' else "letter"
-        bars = place in (NAME, HAVE, STRING, HEAD, HEAD_FOR) and not follows
+        bars = place in AFTER_WORDS and not follows
         return None if bars else Move(kind)
     if character in "()[]{}":
         return _bracket(place, top, character)
@@ -145,64 +178,68 @@ def _blank(place: str, character: str, *, is_line: bool) -> Move:
     return Move(place)
 
 
-def _first_letter(place: str, character: str) -> Move | None:
+def _first_letter(place: str, top: str, character: str) -> Move | None:
     """Begin a word."""
-    if place in (HAVE, STRING, HEAD, HEAD_FOR):
+    if place in (NAME, HAVE, STRING, HEAD, HEAD_FOR):
         return None
-    return Move(f"word {character}" if _is_known(place, character) else "word")
+    kind = "begins" if place in BEGINNING else "names"
+    if place == SPECIFIER or (place in (OPEN, COMMA) and top in ("parameters(", "for(")):
+        kind = "declares"
+    return _word(kind, character)
 
 
-def _is_known(place: str, text: str) -> bool:
-    return place in BEGINNING and text in KNOWN
+def _word(kind: str, text: str) -> Move:
+    """Return the state within a word, with its text as far as it may be a known one."""
+    return Move(f"word {kind} {text if text in KNOWN[kind] else ''}")
 
 
-def _in_word(text: str, top: str, character: str) -> Move | None:
-    """Go on in a word; `text` is its beginning if it may be a known one."""
+def _in_word(kind: str, text: str, top: str, character: str) -> Move | None:
+    """Go on in a word, or end it."""
     if character in WORD:
-        is_known = text and text + character in KNOWN
-        return Move(f"word {text}{character}" if is_known else "word")
-    return _between(KEYWORDS.get(text, NAME), top, character)
+        return _word(kind, text + character) if text else Move(f"word {kind} ")
+    known, other = WORDS[kind]
+    return _between(known.get(text, other), top, character)
 
 
 def _bracket(place: str, top: str, character: str) -> Move | None:
     """Open or close a bracket."""
     if character == "(":
-        frames = {HEAD: "head(", HEAD_FOR: "for(", NAME: "(", HAVE: "("}
-        return None if place == STRING else Move(OPEN, push=frames.get(place, "group("))
+        frames = {HEAD: "head(", HEAD_FOR: "for(", NAME: "(", HAVE: "parameters(", MAYBE: "("}
+        frame = frames.get(place, "group(")
+        is_outside = top in (NOTHING, "#if") and frame == "("
+        return None if place == STRING else Move(OPEN, push="parameters(" if is_outside else frame)
     if place in (HEAD, HEAD_FOR):
         return None
     if character == "[":
         return Move(OPEN, push="[") if place in (*OPERAND, ANY) else None
     if character == "{":
-        is_block = place in (*BEGINNING, SET, COMMA, OPEN, NAME, HAVE, CAST)
+        is_block = place in (*BEGINNING, SET, COMMA, OPEN, NAME, HAVE, CAST, MAYBE, SPECIFIER)
         return Move(OPEN_BRACE, push="{") if is_block and top not in (*ROUND, "[") else None
     if CLOSERS.get(top) != character:
         return None
     if character == "}":
-        return None if place in (NEED, OPEN, SET, STAR) else Move(CLOSED, pop=True)
-    if place in (NEED, COMMA, SET) or (place == STAR and character == "]"):
+        return None if place in (NEED, OPEN, SET, STAR, SPECIFIER) else Move(CLOSED, pop=True)
+    if place in (NEED, COMMA, SET, SPECIFIER) or (place == STAR and character == "]"):
         return None
-    after = {"(": HAVE, "group(": CAST, "[": HAVE}
+    after = {"(": HAVE, "parameters(": HAVE, "group(": CAST, "[": HAVE}
     return Move(after.get(top, BODY), pop=True)
 
 
 def _sign(place: str, top: str, character: str) -> Move | None:
     """Go on after a sign that is no bracket."""
     if character == ";":
-        if top in ("(", "group(", "head(", "[") or place in (
-            NEED,
-            COMMA,
-            SET,
-            STAR,
-            HEAD,
-            HEAD_FOR,
-        ):
+        if top in ("(", "group(", "parameters(", "head(", "["):
+            return None
+        if place in (NEED, SPECIFIER, COMMA, SET, STAR, HEAD, HEAD_FOR):
             return None
         return Move(OPEN if top == "for(" else START)
     if place in (HEAD, HEAD_FOR):
         return None
     if character == ".":
-        return Move("member" if place in (NAME, HAVE, CAST) else "dot")
+        return Move("member" if place in (NAME, HAVE, CAST, MAYBE) else "dot")
+    if place in (SPECIFIER, TYPE):
+        is_pointer = character == "*" or (character == "," and place == TYPE)
+        return Move(STAR if character == "*" else COMMA) if is_pointer else None
     takes = place in (*OPERAND, ANY)
     if character in OPERATORS and takes:
         return Move(f"operator {character}")
@@ -228,7 +265,7 @@ def _in_operator(sign: str, top: str, character: str) -> Move | None:
 def _after_dot(state: str, character: str) -> Move | None:
     """Go on after a dot or an arrow: a name; after a dot also digits, or two dots."""
     if character in LETTERS | {"_"}:
-        return Move("word") if state != "dot dot" else None
+        return Move("word names ") if state != "dot dot" else None
     if state == "member":
         return Move(state) if character in BLANKS else None
     if character == ".":
@@ -313,6 +350,7 @@ C = Language(
         for before in ("", "comment// ")
         for after in ("", " line")
     )
-    | {"word", "number", *(f"word {text}" for text in KNOWN)},
+    | {"number", *(f"word {kind} {text}" for kind in WORDS for text in {"", *KNOWN[kind]})},
     closers=CLOSERS,
+    alike=ALIKE,
 )

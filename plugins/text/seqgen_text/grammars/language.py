@@ -82,6 +82,8 @@ class Language:
         Frame that may be open where a text ends: a block of indented lines.
     opening : str
         State that awaits the first line of a block.
+    alike : sequence of sequences of str
+        Characters that do the same everywhere; `move` is called for the first of each only.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Language:
     matching: frozenset[str] = frozenset()
     unclosed: str = ""
     opening: str = ""
+    alike: Sequence[Sequence[str]] = ()
 
     def closes(self, top: str, character: str) -> str:
         """Return the frame that a character closes where it may not come, or `NOTHING`.

@@ -130,14 +130,17 @@ def names_of(name: str) -> tuple[list[str], list[str]]:
 def _moves(name: str) -> Mapping[str, list[list[Move | None]]]:
     """Return the moves (G, C) of every state that can be reached."""
     grammar = language(name)
+    first = {each: group[0] for group in grammar.alike for each in group}
+    distinct = [each for each in CHARACTERS if first.get(each, each) == each]
     found: dict[str, list[list[Move | None]]] = {}
     waiting = [grammar.start, grammar.after]
     while waiting:
         if (state := waiting.pop()) in found:
             continue
         rows = found[state] = [
-            [grammar.move(state, top, character) for character in CHARACTERS]
+            [moves[first.get(character, character)] for character in CHARACTERS]
             for top in (NOTHING, *grammar.frames)
+            for moves in [{each: grammar.move(state, top, each) for each in distinct}]
         ]
         waiting += dict.fromkeys(move.state for row in rows for move in row if move is not None)
     return found
@@ -164,8 +167,10 @@ def _entry(
 def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integer]) -> Tables:
     """Return tables for bytes, from those for characters and the grammar of UTF-8.
 
-    State ``u * S + s`` is state s of the language within a character, of which UTF-8 is in state u.
-    The first byte of a character does what the character does; the others may belong to its name.
+    The S states of the language come first, between characters. T of them can follow a character
+    beyond ASCII; state ``S + (u - 1) * T + t`` is the t-th of these within a character, of which
+    UTF-8 is in state u. The first byte of a character does what the character does; the others may
+    belong to its name.
 
     Parameters
     ----------
@@ -177,25 +182,37 @@ def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integ
     """
     count, parts = len(tables.entries), len(follows)
     between = tables.entries[:, :, np.minimum(np.arange(256), 128)]  # (S, G, 256)
+    beyond = tables.entries[:, :, 128]  # (S, G)
+    inside = np.unique(beyond & STATE)  # (T,)
+    places = np.zeros(count, np.int64)
+    places[inside] = np.arange(len(inside))
+
+    def within(part: int, states: NDArray[np.int64]) -> NDArray[np.int64]:
+        return count + (part - 1) * len(inside) + places[states] if part else states
+
     forbidden = between & ~ALLOWED & ~STATE | tables.after
-    entries = np.tile(forbidden, (parts, 1, 1))  # (U S, G, 256)
+    entries = np.concatenate([forbidden, np.tile(forbidden[inside], (parts - 1, 1, 1))])
     entries[:count, :, :128] = between[:, :, :128]
-    within = np.arange(count)[:, None] | tables.entries[:, :, 128] & (KEEP | NAME) | ALLOWED
-    for part, byte in np.argwhere(follows):
+    kept = beyond[inside] & (KEEP | NAME) | ALLOWED  # (T, G)
+    for part, byte in np.argwhere(follows).tolist():
         if byte >= 128:
-            does = within if part else tables.entries[:, :, 128]  # (S, G)
-            rows = slice(part * count, (part + 1) * count)
-            entries[rows, :, byte] = does + count * int(moves[part, byte])
-    whole = np.arange(parts * count) < count  # between characters
+            after = int(moves[part, byte])
+            if part:
+                entries[within(part, inside), :, byte] = kept | within(after, inside)[:, None]
+            else:
+                first = beyond & ~STATE | within(after, beyond & STATE)
+                entries[:count, :, byte] = first
+    more = len(entries) - count
+    no, far = np.zeros(more, bool), np.full((more, entries.shape[1]), FAR)
     return tables._replace(
         entries=entries,
         kinds=np.arange(256),
-        matching=np.tile(tables.matching, parts) & whole,
-        opening=np.tile(tables.opening, parts) & whole,
-        lines=np.tile(tables.lines, parts) & whole,
-        endings=np.tile(tables.endings, (parts, 1)) & whole[:, None],
-        direct=np.tile(tables.direct, (parts, 1)),
-        named=np.tile(tables.named, (parts, 1)),
+        matching=np.append(tables.matching, no),
+        opening=np.append(tables.opening, no),
+        lines=np.append(tables.lines, no),
+        endings=np.concatenate([tables.endings, far < FAR]),
+        direct=np.concatenate([tables.direct, far]),
+        named=np.concatenate([tables.named, far]),
     )
 
 

@@ -19,6 +19,7 @@ from seqgen.following import part
 from seqgen.plugin import Ids
 from seqgen_text.grammars.machine import (
     ATTRIBUTES,
+    BLOCKED,
     DEPTH,
     FRAMES,
     HASHES,
@@ -32,7 +33,6 @@ from seqgen_text.grammars.machine import (
     STATE,
     can_end,
     distance,
-    is_blocked,
     push,
     situation,
 )
@@ -188,20 +188,10 @@ def advance(tokens: Tokens, memory: Ids, token: int) -> bool:
 
 
 @compiled
-def _is_legal(tokens: Tokens, memory: Ids, here: int, after: Ids, token: int) -> bool:
-    """Return whether a token may come; `after` is scratch."""
-    first, last = tokens.firsts[token], tokens.firsts[token + 1]
-    if here < 0:
-        if tokens.symbols[first] != -1 - here:
-            return False
-    else:
-        top = memory[FRAMES + memory[DEPTH] - 1] if memory[DEPTH] else 0
-        if is_blocked(tokens.tables.entries[memory[STATE], top, tokens.kinds[first]], here):
-            return False
-    if last - first == 1:
-        return True
+def _goes_on(tokens: Tokens, memory: Ids, after: Ids, token: int) -> bool:
+    """Return whether all characters of a token may come; `after` is scratch."""
     _copy(memory, after)
-    for place in range(first, last):
+    for place in range(tokens.firsts[token], tokens.firsts[token + 1]):
         here = situation(tokens.tables, after)
         if not push(tokens.tables, after, here, tokens.symbols[place], tokens.kinds[place]):
             return False
@@ -227,16 +217,34 @@ def look(tokens: Tokens, memory: Ids, mask: NDArray[np.bool_]) -> None:
     after = np.empty(SIZE, np.int64)
     row = here // SITUATIONS
     if here < 0 or here % SITUATIONS or row >= len(tokens.rows) or _is_near(tokens, memory, row):
+        _look_at_first(tokens, memory, here, mask)
         for token in range(count):
-            mask[token] = _is_legal(tokens, memory, here, after, token)
+            if mask[token] and tokens.firsts[token + 1] - tokens.firsts[token] > 1:
+                mask[token] = _goes_on(tokens, memory, after, token)
     else:
         verdicts = tokens.rows[row]
         for token in range(count):
             mask[token] = verdicts[token] == LEGAL
         for place in range(tokens.starts[row], tokens.starts[row + 1]):
             token = tokens.followed[place]
-            mask[token] = _is_legal(tokens, memory, here, after, token)
+            mask[token] = _goes_on(tokens, memory, after, token)
     mask[count] = can_end(tokens.tables, memory)
+
+
+@compiled
+def _look_at_first(tokens: Tokens, memory: Ids, here: int, mask: NDArray[np.bool_]) -> None:
+    """Write whether the first character of each token may come in a situation."""
+    firsts, symbols, kinds = tokens.firsts, tokens.symbols, tokens.kinds
+    if here < 0:
+        for token in range(len(mask) - 1):
+            mask[token] = symbols[firsts[token]] == -1 - here
+        return
+    top = memory[FRAMES + memory[DEPTH] - 1] if memory[DEPTH] else 0
+    entries = tokens.tables.entries[memory[STATE], top]
+    blocked = (BLOCKED[0] if here & 1 else 0) | (BLOCKED[1] if here & 2 else 0)
+    for token in range(len(mask) - 1):
+        entry = entries[kinds[firsts[token]]]
+        mask[token] = (entry & ALLOWED) != 0 and (entry & blocked) == 0
 
 
 @compiled

@@ -381,6 +381,10 @@ HAN = "".join(map(chr, range(0x4E00, 0x4E80)))
         ([HAN * 2000], "subwords", "116 different .* subwords learn faster from 100 on"),
         ([HAN * 1000], "characters", "116 different .* too short"),
         ([""], "characters", "0 different"),
+        (['{"a": "b"}'] * 9, "characters", ".*; for structure add --codec-option grammar=json$"),
+        (["#include <a>\nf();\n}"], "characters", ".* grammar=c$"),
+        (["\\begin{a}\\label{b}"], "characters", ".* grammar=latex$"),
+        (["to be or not (to be)\n" * 99], "characters", ".*all texts$"),
     ],
 )
 def test_texts_of_many_characters_get_subwords(pieces: list[str], name: str, reason: str) -> None:

@@ -128,7 +128,8 @@ def move(state: str, top: str, character: str) -> Move | None:
     if kind in ("slash", "comment", "comment*", "comment//"):
         return _in_comment(kind, rest, top, character)
     if kind == "word":
-        return _in_word(*rest.split(" "), top, character)
+        words, _, text = rest.partition(" ")
+        return _in_word(words, text, top, character)
     if kind == "number":
         inside = character in WORD or character == "."
         return Move(state) if inside else _between(HAVE, top, character)

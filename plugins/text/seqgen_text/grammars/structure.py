@@ -25,6 +25,7 @@ from seqgen_text.grammars.tables import (
     Tables,
     growths,
     names_of,
+    states_inside,
     tables_of,
     with_costs,
 )
@@ -144,15 +145,21 @@ class Structure:
         A situation is the state of UTF-8, the state and the frame on top of the language, and what
         is blocked; or the only symbol that may come.
         """
-        states, frames = names_of(self.name)
+        states, (_, frames) = self._states(), names_of(self.name)
         named: list[list[Any]] = []
         for situation, token in self.exceptions:
             place, blocked = divmod(situation, machine.SITUATIONS)
             number, top = divmod(place, len(frames))
-            part, state = divmod(number, len(states))
-            name = [part, states[state], frames[top], blocked]
+            name = [*states[number % len(states)], frames[top], blocked]
             named.append([[-1 - situation] if situation < 0 else name, token])
         return named
+
+    def _states(self) -> list[tuple[int, str]]:
+        """Return the state of UTF-8, and the name of that of the language, of each state."""
+        names, inside = names_of(self.name)[0], states_inside(tables_of(self.name)).tolist()
+        parts = range(1, 1 + (len(self.tables.entries) - len(names)) // len(inside))
+        within = [(part, names[state]) for part in parts for state in inside]
+        return [*((0, name) for name in names), *within]
 
     def restore_exceptions(self, named: Any) -> None:
         """Set what `named_exceptions` returned, without situations that there are no longer.
@@ -163,7 +170,8 @@ class Structure:
             If it is something else.
         """
         states, frames = (
-            {name: at for at, name in enumerate(each)} for each in names_of(self.name)
+            {name: at for at, name in enumerate(each)}
+            for each in (self._states(), names_of(self.name)[1])
         )
         pairs = []
         for situation, token in named:
@@ -175,9 +183,8 @@ class Structure:
             if list(map(type, situation)) != [int, str, str, int]:
                 raise ValueError(f"{situation!r} is no situation")
             part, state, frame, blocked = situation
-            parts = len(self.tables.entries) // len(states)
-            if state in states and frame in frames and 0 <= part < parts:
-                place = (part * len(states) + states[state]) * len(frames) + frames[frame]
+            if (part, state) in states and frame in frames:
+                place = states[part, state] * len(frames) + frames[frame]
                 pairs.append((place * machine.SITUATIONS + blocked % machine.SITUATIONS, token))
         self.exceptions = sorted(pairs)
 

@@ -164,6 +164,11 @@ def _entry(
     return entry | sum(flag for flag, is_set in flags if is_set)
 
 
+def states_inside(tables: Tables) -> NDArray[np.int64]:
+    """Return the states ``(T,)`` that can follow a character beyond ASCII."""
+    return np.unique(tables.entries[:, :, 128] & STATE)
+
+
 def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integer]) -> Tables:
     """Return tables for bytes, from those for characters and the grammar of UTF-8.
 
@@ -183,7 +188,7 @@ def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integ
     count, parts = len(tables.entries), len(follows)
     between = tables.entries[:, :, np.minimum(np.arange(256), 128)]  # (S, G, 256)
     beyond = tables.entries[:, :, 128]  # (S, G)
-    inside = np.unique(beyond & STATE)  # (T,)
+    inside = states_inside(tables)  # (T,)
     places = np.zeros(count, np.int64)
     places[inside] = np.arange(len(inside))
 

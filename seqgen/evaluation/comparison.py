@@ -185,7 +185,7 @@ def checked(
                     f"{type(domain).__name__} measures {name!r} of shape {values.shape}, "
                     f"expected {wanted}; the plugin is broken"
                 )
-            sides.append(values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)])
+            sides.append(values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))])
         kept[name] = Metric(metric.unit, sides[0], sides[1], metric.bins)
     return kept
 

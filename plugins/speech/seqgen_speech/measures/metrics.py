@@ -68,7 +68,7 @@ def measure_texts(
     said = [sound.text for sound in sounds]
     # One recogniser knows the texts of both sides, so none is easier for it.
     both = [text for text in (*texts, *said) if spoken(text)]
-    if not both or find_spec("pocketsphinx") is None:
+    if not texts or not both or find_spec("pocketsphinx") is None:
         return {}
     recogniser = Recogniser(both)
     new = shares_recognised(recogniser, written, texts)

@@ -7,6 +7,7 @@ import pytest
 
 import seqgen
 from seqgen.conditions.labels import Labelled
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.following import flat, part
 from seqgen.generation.torch_stepper import TorchStepper
@@ -65,6 +66,32 @@ def test_pieces_are_those_of_trackers_in_python(
         assert one.ids.tolist() == other.ids.tolist()
         assert (one.piece, one.stopped_by) == (other.piece, other.stopped_by)
         assert one.log_probability == pytest.approx(other.log_probability)
+
+
+def test_without_masks_what_a_tracker_forbids_has_a_probability(
+    run: seqgen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(unlabelled(run.codec)), "masks", lambda self, ids: None)
+    assert run.codec.masks(np.zeros(0, np.int64)) is None
+    limit = LimitConfig(length=40)
+    fast = [*seqgen.generate(run, 3, seed=2, limit=limit)]
+    monkeypatch.setattr("seqgen.generation.writer.followed", lambda tracker: None)
+    slow = [*seqgen.generate(run, 3, seed=2, limit=limit)]
+    for one, other in zip(fast, slow, strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.log_probability == pytest.approx(other.log_probability)
+
+
+def test_a_tracker_of_length_0_is_a_tracker(
+    run: seqgen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = LimitConfig(length=40)
+    expected = [each.ids.tolist() for each in seqgen.generate(run, 3, seed=2, limit=limit)]
+    kind = type(run.codec.tracker())
+    monkeypatch.setattr(kind, "__len__", lambda self: 0, raising=False)
+    assert not run.codec.tracker()
+    found = [each.ids.tolist() for each in seqgen.generate(run, 3, seed=2, limit=limit)]
+    assert found == expected
 
 
 def test_both_steppers_follow(run: seqgen.Run, monkeypatch: pytest.MonkeyPatch) -> None:

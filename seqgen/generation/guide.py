@@ -29,6 +29,8 @@ class Guide(NamedTuple):
     states : int64 array (B, M)
     masks : bool array (B, 2, size + 1)
         Scratch: what is possible and what is allowed.
+    has_grammar : bool
+        Whether the codec has masks, so that what is not possible has no probability.
     features : int
         Number of features of the codec; those of labels follow.
     step, table, size
@@ -39,6 +41,7 @@ class Guide(NamedTuple):
     waits: NDArray[np.bool_]
     states: Ids
     masks: NDArray[np.bool_]
+    has_grammar: bool
     features: int
     step: Any
     table: NDArray[np.uint8]
@@ -58,6 +61,7 @@ def guide_of(
     trackers: Sequence[Followed],
     rooms: Sequence[int | None],
     waits: Sequence[bool],
+    has_grammar: bool,
     features: int,
 ) -> Guide:
     """Return the guide of B trackers, which share step function, table and size."""
@@ -67,7 +71,7 @@ def guide_of(
         np.array(waits, bool),
         np.stack([each.state for each in trackers]),
         np.ones((len(trackers), 2, size + 1), bool),
-        *(features, step, table, size),
+        *(has_grammar, features, step, table, size),
     )
 
 
@@ -94,7 +98,8 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
         features = positions.features[lane, : guide.features]
         state = guide.states[lane]
         guide.step(guide.table, state, token, room, features, possible, allowed)
-        _spread(possible, positions.possible[lane])
+        if guide.has_grammar:
+            _spread(possible, positions.possible[lane])
         _spread(allowed, positions.allowed[lane])
         if guide.waits[lane] and allowed[:size].any():
             positions.allowed[lane, -1] = False

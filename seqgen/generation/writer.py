@@ -201,7 +201,7 @@ class Writer:
 
     def step(self, active: list[Draft], state: Any, *, most: int = STRIDE) -> Step:
         """Draw T tokens in every draft: `most` of them, or 1 if only Python follows its tracker."""
-        found = [followed(draft.tracker) for draft in active] if self._tracker else []
+        found = [followed(draft.tracker) for draft in active] if self._tracker is not None else []
         trackers = [each for each in found if each is not None]
         # END is forbidden in a whole step or not at all.
         missing = [draft.missing for draft in active if draft.missing]
@@ -233,7 +233,8 @@ class Writer:
         """Return what follows the trackers of drafts."""
         rooms = [self._limits.room(draft) if self._closes else None for draft in active]
         waits = [draft.missing > 0 for draft in active]
-        return guide_of(trackers, rooms, waits, len(unlabelled(self._run.codec).feature_sizes))
+        features = len(unlabelled(self._run.codec).feature_sizes)
+        return guide_of(trackers, rooms, waits, self._has_grammar, features)
 
     def take(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from seqgen_speech.codecs.k_means import k_means, nearest
 from seqgen_speech.codecs.section_sample import SectionSample
 from seqgen_speech.sound import Sound
 
+import seqgen
 from seqgen.errors import DataError
+from seqgen.plugin import Labelled
 
 OPTIONS = FramesOptions(codes=16)
 
@@ -161,3 +164,28 @@ def test_silence_is_nothing() -> None:
     assert books.sizes == (2, 1)
     cepstra, pitch = books.restored(np.array([[0, 0], [1, 0]]))
     assert cepstra[:, 0].tolist() == [NOTHING, 0.0] and not pitch.any()
+
+
+def test_compiled_code_follows_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New sounds are the same as with the tracker in Python, also with labels and a prompt."""
+    pieces = [Labelled({"speaker": name}, spoken(seed)) for seed, name in enumerate("ab")]
+    corpus = seqgen.write_corpus(
+        tmp_path / "corpus", "speech", {"train": pieces}, codec="frames", options={"codes": 16}
+    )
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    run = seqgen.create_run(tmp_path / "run", corpus, model, seqgen.TrainConfig(tokens=300))
+    for _ in seqgen.train(run, corpus):
+        pass
+    limits = (seqgen.LimitConfig(length=70), seqgen.LimitConfig(length=50, least_length=45))
+
+    def written() -> list[list[int]]:
+        asked = {"condition": Labelled({"speaker": "b"}), "prompt": spoken(1, 0.3), "seed": 3}
+        return [
+            new.ids.tolist()
+            for limit in limits
+            for new in seqgen.generate(run, 3, limit=limit, **asked)
+        ]
+
+    fast = written()
+    monkeypatch.setattr("seqgen.generation.writer.followed", lambda tracker: None)
+    assert written() == fast

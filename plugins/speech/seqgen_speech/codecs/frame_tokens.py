@@ -36,6 +36,8 @@ class FrameTokens:
     Attributes
     ----------
     vocab : tuple of C str
+    firsts : int64 array (F + 1,)
+        The first token of each field, and C.
     begins, ends : bool array (C,)
         Which tokens begin and which complete a frame.
     feature_sizes : tuple of int
@@ -50,7 +52,7 @@ class FrameTokens:
             for name, size in zip(names, sizes, strict=True)
             for value in range(size)
         )
-        self._firsts = np.append(0, np.cumsum(self.sizes)).astype(np.int64)  # (F + 1,)
+        self.firsts = np.append(0, np.cumsum(self.sizes)).astype(np.int64)  # (F + 1,)
         field = np.repeat(np.arange(len(sizes)), self.sizes)  # (C,)
         self.begins, self.ends = field == 0, field == len(sizes) - 1
         self.ends[0] |= has_silence
@@ -67,14 +69,14 @@ class FrameTokens:
 
     def spell(self, frames: Ids) -> list[Ids]:
         """Return the ids of each of frames ``(T, F)``."""
-        ids = self._firsts[:-1] + frames  # (T, F)
+        ids = self.firsts[:-1] + frames  # (T, F)
         silent = frames[:, 0] == 0 if self.has_silence else np.zeros(len(frames), bool)
         return [row[:1] if one else row for row, one in zip(ids, silent, strict=True)]
 
     def frames(self, ids: Ids) -> Ids:
         """Return the frames ``(T, F)`` that any ids ``(N,)`` complete."""
         frames = np.zeros((int(self.completes(ids).sum()), self.fields), np.int64)
-        _frames(self.new_state(), np.asarray(ids, np.int64), self._firsts, self.ends, frames)
+        _frames(self.new_state(), np.asarray(ids, np.int64), self.firsts, self.ends, frames)
         return frames
 
     def completes(self, ids: Ids) -> NDArray[np.bool_]:
@@ -87,28 +89,29 @@ class FrameTokens:
 
     def push(self, state: Ids, token: int) -> None:
         """Apply a token to a state; others than C do nothing."""
-        _push(state, token, self._firsts, self.ends)
+        advance(state, token, self.firsts, self.ends)
 
     def row(self, state: Ids) -> list[int]:
         """Return the features of a state ``(K,)``."""
         row = np.zeros(len(self.feature_sizes), np.int64)
-        _describe(state, self._firsts, row)
+        describe(state, self.firsts, row)
         return list(row.tolist())
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
-        _features(self.new_state(), np.asarray(ids, np.int64), self._firsts, self.ends, rows)
+        _features(self.new_state(), np.asarray(ids, np.int64), self.firsts, self.ends, rows)
         return rows
 
     def may_follow(self) -> NDArray[np.bool_]:
         """Return which tokens are of each field ``(F, C)``."""
         token = np.arange(len(self.vocab))
-        return (token >= self._firsts[:-1, None]) & (token < self._firsts[1:, None])
+        return (token >= self.firsts[:-1, None]) & (token < self.firsts[1:, None])
 
 
 @compiled
-def _push(state: Ids, token: int, firsts: Ids, ends: NDArray[np.bool_]) -> None:
+def advance(state: Ids, token: int, firsts: Ids, ends: NDArray[np.bool_]) -> None:
+    """Apply a token to a state; others than C do nothing."""
     fields = len(firsts) - 1
     if token >= firsts[fields]:
         return
@@ -123,6 +126,9 @@ def _push(state: Ids, token: int, firsts: Ids, ends: NDArray[np.bool_]) -> None:
     for number in range(fields):
         if state[1 + number] or is_silence:
             state[1 + fields + number] = state[1 + number]
+        elif not state[1 + fields + number]:
+            # A first frame that lacks a field has value 0 there.
+            state[1 + fields + number] = 1
     state[: 1 + fields] = 0
 
 
@@ -131,7 +137,7 @@ def _frames(state: Ids, ids: Ids, firsts: Ids, ends: NDArray[np.bool_], frames: 
     """Write the frames (T, F) that ids complete."""
     fields, row = len(firsts) - 1, 0
     for token in ids:
-        _push(state, token, firsts, ends)
+        advance(state, token, firsts, ends)
         if token < len(ends) and ends[token]:
             for number in range(fields):
                 frames[row, number] = max(state[1 + fields + number] - 1, 0)
@@ -139,7 +145,7 @@ def _frames(state: Ids, ids: Ids, firsts: Ids, ends: NDArray[np.bool_], frames: 
 
 
 @compiled
-def _describe(state: Ids, firsts: Ids, row: Ids) -> None:
+def describe(state: Ids, firsts: Ids, row: Ids) -> None:
     """Write the features (K,) of a state."""
     fields, due = len(firsts) - 1, state[0]
     row[0] = due
@@ -152,7 +158,7 @@ def _describe(state: Ids, firsts: Ids, row: Ids) -> None:
 @compiled
 def _features(state: Ids, ids: Ids, firsts: Ids, ends: NDArray[np.bool_], rows: Ids) -> None:
     """Write the features (N + 1, K) before each id and after the last."""
-    _describe(state, firsts, rows[0])
+    describe(state, firsts, rows[0])
     for position in range(len(ids)):
-        _push(state, ids[position], firsts, ends)
-        _describe(state, firsts, rows[position + 1])
+        advance(state, ids[position], firsts, ends)
+        describe(state, firsts, rows[position + 1])

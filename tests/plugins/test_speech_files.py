@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.domain import Speech
 from seqgen_speech.files.texts import words_of
 from seqgen_speech.files.times import table_of, times_of
+from seqgen_speech.render.pictures import svg
 from seqgen_speech.sound import Sound
 
 from seqgen.errors import DataError
@@ -26,6 +28,9 @@ CODINGS = [
     (".mp3", "MP3", "MPEG_LAYER_III"),
 ]
 
+
+#: The element of a text in SVG.
+TEXT = "{http://www.w3.org/2000/svg}text"
 
 #: The first line of a table of times.
 HEAD = b"file\tsymbol\tbegin\tend\n"
@@ -221,7 +226,8 @@ def test_times_come_from_their_table(tmp_path: Path) -> None:
     assert times == (("h", 0.1, 0.2), ("ˈaɪ", 0.2, 0.5), (" ", 0.5, 0.5), (".", 0.5, 1.0))
     assert read(write(tmp_path / "c.wav", tone())).times == ()
     assert table_of([("a.wav", times)]).split("\n")[1] == "a.wav\th\t0.1000\t0.2000"
-    assert times_of(table_of([("a.wav", times)]).split("\n")) == {"a.wav": times}
+    rows = table_of([("a.wav", times)]).splitlines()
+    assert times_of(enumerate(rows[1:], 2)) == times
 
 
 @pytest.mark.parametrize(
@@ -246,6 +252,7 @@ def test_times_come_from_their_table(tmp_path: Path) -> None:
         ("times.tsv", HEAD + b"a.wav\tx\tnan\t1\n", "line 2 goes from nan to 1 s"),
         ("times.tsv", HEAD + b"a.wav\tx\t1\t2\na.wav\ty\t0\t1\n", "line 3 goes from 0 to 1 s"),
         ("times.tsv", HEAD + b"a.wav\ttwo words\t0\t1\n", "symbols are phonemes or letters"),
+        ("times.tsv", HEAD + b"a.wav\t\x01\t0\t1\n", r"the symbol '\\x01'; expected .* printable"),
         ("a.txt", b"\xff", "its text in a.txt: byte 0 is not UTF-8"),
         ("a.txt", b"a" * 70_000, "more than 65,536 bytes"),
     ],
@@ -255,6 +262,36 @@ def test_unusable_texts_are_named(name: str, content: bytes, problem: str, tmp_p
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=problem):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("times.tsv", HEAD + b"b\tx\t0\na\tx\t0\t1\n"), ("texts.tsv", b"file\ttext\nb\na\tof a\n")],
+)
+def test_a_bad_row_refuses_its_recording_alone(name: str, content: bytes, tmp_path: Path) -> None:
+    good, bad = (write(tmp_path / f"{stem}.wav", tone(100)) for stem in "ab")
+    (tmp_path / name).write_bytes(content)
+    assert read(good).times or read(good).text == "of a"
+    with pytest.raises(DataError, match="line 2 has"):
+        read(bad)
+
+
+def test_a_table_of_too_many_recordings_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_speech.files.texts.MOST_RECORDINGS", 2)
+    (tmp_path / "texts.tsv").write_text("file\ttext\na\tA\na\tA\nb\tB\n")
+    path = write(tmp_path / "a.wav", tone(100))
+    assert read(path).text == "A"
+    (tmp_path / "texts.tsv").write_text("file\ttext\na\tA\nb\tB\nc\tC\n")
+    with pytest.raises(DataError, match="names more than 2 recordings"):
+        read(path)
+
+
+def test_a_picture_of_a_text_with_controls_is_well_formed() -> None:
+    about = svg(Sound(tone(), 8000, "a\x01 <b>\uffff\u200d", (("\x02c", 0.0, 1.0),)))
+    assert [text.text for text in ElementTree.fromstring(about).iter(TEXT)][-2:] == [
+        "c",
+        "a <b>\u200d",
+    ]
 
 
 def test_recordings_called_alike_keep_their_texts(tmp_path: Path) -> None:
@@ -296,6 +333,14 @@ def test_times_stay_at_their_samples_when_silence_is_cut() -> None:
     expected = [(0.0, 0.03), (0.03, 0.07), (0.07, 0.13), (0.13, 0.16)]
     np.testing.assert_allclose([span for _, *span in cut.times], expected, atol=1e-9)
     assert [symbol for symbol, *_ in sound.part(8320, 8800).times] == ["b"]
+
+
+def test_parts_have_each_symbol_without_duration_once() -> None:
+    times = (("a", 0.0, 0.0), ("b", 0.0, 0.5), ("c", 0.5, 0.5), ("d", 0.5, 1.0), (".", 1.0, 1.0))
+    sound = Sound(tone(), 8000, "abcd.", times)
+    assert sound.part(0, 8000).times == times
+    parts = sound.part(0, 4000), sound.part(4000, 8000)
+    assert ["".join(symbol for symbol, *_ in part.times) for part in parts] == ["ab", "cd."]
 
 
 @pytest.mark.parametrize(("loudness", "level"), [(-20, -20), (-2, -6.02)])

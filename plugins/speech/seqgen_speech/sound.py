@@ -83,14 +83,16 @@ class Sound:
     def part(self, first: int, last: int) -> Sound:
         """Return the samples from `first` up to `last`, with the times of what is said there.
 
-        The text stays that of the whole sound.
+        The text stays that of the whole sound. A symbol without duration belongs to the part that
+        begins with it, or to the last part.
         """
         samples = self.samples[first:last]
-        begin, seconds = first / self.rate, len(samples) / self.rate
+        begin, end = first / self.rate, (first + len(samples)) / self.rate
+        is_first, is_last = first <= 0, last >= len(self.samples)
         times = (
-            (symbol, max(since - begin, 0.0), min(until - begin, seconds))
+            (symbol, min(max(since, begin), end) - begin, min(max(until, begin), end) - begin)
             for symbol, since, until in self.times
-            if until > begin and since < begin + seconds
+            if (is_first or until > begin or since >= begin) and (is_last or since < end)
         )
         return replace(self, samples=samples, times=tuple(times))
 

@@ -7,8 +7,7 @@ a sign such as ``,`` or ``.`` is a pause.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from seqgen.errors import DataError
 from seqgen_speech.sound import GAP, Times
@@ -20,26 +19,33 @@ TIMES, COLUMNS = "times.tsv", ("file", "symbol", "begin", "end")
 LONGEST_SYMBOL, LAST_SECOND = 16, 1e5
 
 
-def times_of(lines: Sequence[str]) -> Mapping[str, Times]:
-    """Return what is said when in each recording that a table names.
+def check_columns(columns: Sequence[str]) -> None:
+    """Check the columns of a table.
 
     Raises
     ------
     DataError
-        If the table has other columns, or a row cannot be used.
+        If they are not `COLUMNS`.
     """
-    found = [column.strip() for column in lines[0].split("\t")]
-    if (*found,) != COLUMNS:
-        raise DataError(f"expected the columns {', '.join(COLUMNS)}, found {found[:8]}")
-    rows = defaultdict[str, list[tuple[str, float, float]]](list)
-    for number, line in enumerate(lines[1:], 2):
-        if line.strip():
-            cells = line.split("\t")
-            if len(cells) != len(COLUMNS):
-                raise DataError(f"line {number} has {len(cells)} cells; expected {len(COLUMNS)}")
-            own = rows[cells[0].strip()]
-            own.append(_row(cells[1:], own[-1][2] if own else 0.0, number))
-    return {name: tuple(own) for name, own in rows.items()}
+    if (*columns,) != COLUMNS:
+        raise DataError(f"expected the columns {', '.join(COLUMNS)}, found {[*columns[:8]]}")
+
+
+def times_of(rows: Iterable[tuple[int, str]]) -> Times:
+    """Return what is said when in a recording, from the numbers and lines of its rows.
+
+    Raises
+    ------
+    DataError
+        If a row cannot be used.
+    """
+    times: list[tuple[str, float, float]] = []
+    for number, line in rows:
+        cells = line.split("\t")
+        if len(cells) != len(COLUMNS):
+            raise DataError(f"line {number} has {len(cells)} cells; expected {len(COLUMNS)}")
+        times.append(_row(cells[1:], times[-1][2] if times else 0.0, number))
+    return tuple(times)
 
 
 def table_of(times: Iterable[tuple[str, Times]]) -> str:
@@ -53,10 +59,11 @@ def table_of(times: Iterable[tuple[str, Times]]) -> str:
 def _row(cells: Sequence[str], least: float, number: int) -> tuple[str, float, float]:
     """Return symbol, begin and end of a row that begins at a second or later."""
     symbol = cells[0].strip() or GAP
-    if len(symbol) > LONGEST_SYMBOL or (symbol != GAP and len(symbol.split()) > 1):
+    is_one = symbol == GAP or (len(symbol.split()) == 1 and symbol.isprintable())
+    if len(symbol) > LONGEST_SYMBOL or not is_one:
         raise DataError(
             f"line {number} has the symbol {symbol[:40]!r}; expected at most {LONGEST_SYMBOL} "
-            f"characters and no blank: symbols are phonemes or letters, not words"
+            f"printable characters and no blank: symbols are phonemes or letters, not words"
         )
     try:
         begin, end = (float(cell) for cell in cells[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from html import escape
@@ -144,5 +145,10 @@ def _ticks(seconds: float) -> NDArray[np.float64]:
 def _mark(x: float, y: float, text: str, anchor: str, size: int = 11, more: str = "") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{more}>'
-        f"{escape(text)}</text>"
+        f"{escape(''.join(filter(_is_shown, text)))}</text>"
     )
+
+
+def _is_shown(character: str) -> bool:
+    """Return whether SVG may hold a character: controls are not well-formed."""
+    return character.isprintable() or unicodedata.category(character) in ("Zs", "Cf")

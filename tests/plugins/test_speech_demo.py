@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from seqgen_speech import demo
 from seqgen_speech.domain import Speech
-from seqgen_speech.espeak import Voice, phonemes, speak
+from seqgen_speech.espeak import Voice, _pause, phonemes, speak
 
 from seqgen.errors import DataError, PluginError
 from seqgen.plugin import Labelled
@@ -17,6 +17,12 @@ def test_sentences_differ_and_are_the_same_every_time() -> None:
     first, second = (list(islice(demo.sentences(), 2000)) for _ in range(2))
     assert first == second and len({*first}) == 2000
     assert not any(set(text) - set("abcdefghijklmnopqrstuvwxyz ,.?") for text in first)
+
+
+def test_sentences_end_when_forms_are_used_up(monkeypatch) -> None:
+    monkeypatch.setattr(demo, "FORMS", ("turn LEFT.",))
+    assert sorted(demo.sentences()) == ["turn back.", "turn left.", "turn right."]
+    assert demo.unseen(3) == []
 
 
 def test_the_demo_is_made_once_with_texts_and_speakers(tmp_path: Path, monkeypatch) -> None:
@@ -46,6 +52,22 @@ def test_phonemes_have_stress_gaps_and_pauses() -> None:
     assert phonemes("ja", "de") == ("j", "ˈɑː", ".")
     with pytest.raises(DataError, match="does not know the language 'martian'"):
         phonemes("hello", "martian")
+
+
+def test_another_language_within_a_text_is_no_phoneme() -> None:
+    said = phonemes("das Meeting im Shop", "de")
+    assert said and not any("(" in symbol for symbol in said)
+
+
+def test_signs_without_sound_do_not_hide_a_pause() -> None:
+    assert _pause("so, --", 6, False) == "," and _pause("so --", 5, True) == "."
+    assert _pause("so --", 5, False) == "" and _pause("", 9, False) == ""
+
+
+def test_phonemes_of_a_text_are_found_once(monkeypatch) -> None:
+    first = phonemes("a text of this test", "en-us")
+    monkeypatch.setattr("seqgen_speech.espeak._spoken", None)
+    assert phonemes("a text of this test", "en-us") is first
 
 
 def test_phonemes_are_where_the_sound_is() -> None:

@@ -15,9 +15,9 @@ from seqgen_speech.codecs import codec2_library
 from seqgen_speech.codecs.codec2 import LEVEL, MODES, Codec2, Codec2Options
 from seqgen_speech.codecs.frame_codec import FrameCodec, FrameOptions
 from seqgen_speech.codecs.frame_tokens import FrameTokens
-from seqgen_speech.codecs.symbols import Said
+from seqgen_speech.codecs.symbols import Said, Spelling, Survey
 from seqgen_speech.espeak import _library
-from seqgen_speech.letters import letters_of
+from seqgen_speech.letters import has_letters, letters_of
 from seqgen_speech.sound import Sound
 
 from seqgen.conditions.labelled import LabelledCodec
@@ -134,6 +134,45 @@ def test_frames_follow_known_times() -> None:
 
 def test_texts_are_small_letters_pauses_and_single_blanks() -> None:
     assert letters_of('  "Don\'t\tgo (home),\nANNA: 7%!" ') == "dont go home, anna: 7!"
+    assert letters_of("हिन्दी (ที่) Nǐ") == "हिन्दी ที่ nǐ"
+
+
+@pytest.mark.parametrize("kind", ["letters", "phonemes"])
+def test_times_of_gaps_alone_say_nothing(kind) -> None:
+    sound = timed("_ _")
+    assert Spelling(kind).said_in(sound).symbols == ()
+    survey = Survey(kind)
+    survey.add(sound, 100.0, Spelling(kind))
+    assert not survey.most
+    codec = Levels.fit([levels(40, "ab"), sound], FrameOptions(text="letters"))
+    frames = codec.tokens.spell(codec.analysed(sound))
+    np.testing.assert_array_equal(codec.encode(sound), np.concatenate(frames))
+    # Nor do the gaps that are left of an unknown text.
+    assert codec.mend_prompt(levels(40, "x y"), "skip").piece.times == ()
+
+
+def test_letters_with_times_may_be_capital_and_have_signs() -> None:
+    sound = replace(timed("D o n ' t _ G o ."), text="Don't go.")
+    said = Spelling("letters").said_in(sound)
+    assert said.symbols == (*"dont go.",) and said.begins is not None
+    assert said.begins[:4].tolist() == [sound.times[at][1] for at in (0, 1, 2, 4)]
+    assert has_letters(sound) and not has_letters(replace(sound, text="go"))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e308, -1e308])
+def test_frames_stay_counts_whatever_the_times(odd) -> None:
+    for at in range(3):
+        begins = np.array([0.0, 0.1, 0.2])
+        begins[at] = odd
+        frames = Said((*"abc",), begins).frames(12, 10.0)
+        assert frames.sum() == 12 and (frames > 0).all()
+
+
+def test_places_are_a_guess_if_one_sound_has_no_times() -> None:
+    known, open_ = replace(timed("a b"), text="ab"), levels(40, "ab")
+    for pieces, is_guess in (([known], False), ([known, open_], True), ([open_, known], True)):
+        codec = Levels.fit(pieces, FrameOptions(text="letters"))
+        assert codec.dictation is not None and codec.dictation.is_guess == is_guess
 
 
 def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
@@ -225,9 +264,20 @@ def test_phonemes_need_espeak_where_a_text_is_asked_for(monkeypatch) -> None:
 
 
 def test_without_espeak_symbols_are_letters(monkeypatch) -> None:
-    monkeypatch.setattr("seqgen_speech.codecs.symbols.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    _library.cache_clear()
     codec = Levels.fit([levels(40, "ab")], FrameOptions())
     assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
+
+
+@needs_espeak
+def test_symbols_are_letters_where_espeak_cannot_be_loaded(monkeypatch) -> None:
+    monkeypatch.setattr("espeakng_loader.get_library_path", lambda: "/no such library")
+    _library.cache_clear()
+    codec = Levels.fit([levels(40, "ab")], FrameOptions())
+    assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
+    with pytest.raises(PluginError, match=r"cannot be loaded .* --codec-option text=letters"):
+        Levels.fit([levels(40, "an ab")], FrameOptions(text="phonemes"))
 
 
 def test_silence_the_next_symbol_and_the_end_have_groups_of_their_own() -> None:

@@ -26,6 +26,9 @@ from seqgen_speech.sound import Times
 #: Sentences in all, and their samples per second.
 SENTENCES, RATE = 1_800, 16_000
 
+#: Sentences in a row that are not new, after which forms count as used up.
+MOST_REPEATS = 1_000
+
 #: Seconds after which the synthesiser is stopped; it needs some ten.
 LONGEST = 600
 
@@ -99,18 +102,19 @@ def spoken_corpus(folder: Path) -> list[Path]:
 
 
 def sentences() -> Iterator[str]:
-    """Yield sentences without end, each once; the same ones every time."""
-    rng, seen = np.random.default_rng(23), set()
-    while True:
+    """Yield sentences, each once, until hardly any is left; the same ones every time."""
+    rng, seen, repeats = np.random.default_rng(23), set[str](), 0
+    while repeats < MOST_REPEATS:
         form = FORMS[rng.integers(len(FORMS))]
         text = re.sub("[A-Z]+", lambda kind: str(rng.choice(WORDS[kind[0]].split(", "))), form)
-        if text not in seen:
+        repeats = repeats + 1 if text in seen else 0
+        if not repeats:
             seen.add(text)
             yield text
 
 
 def unseen(count: int) -> list[str]:
-    """Return sentences of four to eight words that the corpus lacks."""
+    """Return sentences of four to eight words that the corpus lacks, as far as there are any."""
     rest = (text for text in islice(sentences(), SENTENCES, None))
     return [*islice((text for text in rest if 4 <= len(text.split()) <= 8), count)]
 

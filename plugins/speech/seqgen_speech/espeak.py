@@ -8,10 +8,10 @@ for the pause after it.
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from threading import Lock
 from typing import Any
 
@@ -30,7 +30,16 @@ NO_MORE, WORD, END, PHONEME = 0, 1, 5, 7
 #: Words per minute at which a text is spoken for its phonemes alone.
 FASTEST = 450
 
-#: The library has one voice and one text at a time.
+#: Texts whose phonemes are kept, and most characters of one: training, checks and answers ask for
+#: the same ones again and again.
+KEPT, LONGEST_KEPT = 2**14, 1_000
+
+#: What helps if the synthesiser does not work.
+WAY_OUT = (
+    "install seqgen-speech[espeak] anew, or spell texts in letters: --codec-option text=letters"
+)
+
+#: The library has one voice and one text at a time, and is loaded once.
 _LOCK = Lock()
 
 
@@ -64,9 +73,9 @@ def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
     PluginError
         If espeakng-loader is not installed, or the synthesiser fails.
     """
-    library, rate = _library()
     for voice, text in said:
         with _LOCK:
+            library, rate = _library()
             samples, events = _spoken(library, voice, text)
         yield Sound(samples, rate, text, _times(events, text, rate, len(samples)))
 
@@ -74,7 +83,8 @@ def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
 def phonemes(text: str, language: str) -> tuple[str, ...]:
     """Return the phonemes of a text, with gaps between words and pauses after clauses.
 
-    They are those that `speak` tells: the text is spoken, and the sound forgotten.
+    They are those that `speak` tells: the text is spoken, and the sound forgotten. Those of many
+    texts are kept.
 
     Parameters
     ----------
@@ -89,21 +99,44 @@ def phonemes(text: str, language: str) -> tuple[str, ...]:
     DataError
         If eSpeak NG does not know the language.
     """
-    library, rate = _library()
+    # Long ones would take too much memory.
+    return (_kept if len(text) <= LONGEST_KEPT else _phonemes)(text, language)
+
+
+def is_usable() -> bool:
+    """Return whether the synthesiser is installed and can be loaded."""
+    try:
+        with _LOCK:
+            _library()
+    except PluginError:
+        return False
+    return True
+
+
+def _phonemes(text: str, language: str) -> tuple[str, ...]:
     with _LOCK:
+        library, rate = _library()
         if library.espeak_SetVoiceByName(language.encode()):
             raise DataError(
                 f"eSpeak NG does not know the language {language!r}; expected a name such as "
                 f"en-us, en-gb, de, es or fr"
             )
         _, events = _spoken(library, Voice("", language, FASTEST, 50), text)
-    return tuple(symbol for symbol, *_ in _times(events, text, rate, 0))
+    # Few strings differ, so each is held once.
+    return tuple(intern(symbol) for symbol, *_ in _times(events, text, rate, 0))
 
 
-def _pause(done: str, is_all: bool) -> str:
-    """Return the sign that ends a text so far; "" if a long clause was only divided."""
-    sign = re.sub(r"[^\w.,;:?!]+$", "", done)[-1:]
-    return sign if sign and sign in PAUSES else STOP * is_all
+_kept = lru_cache(maxsize=KEPT)(_phonemes)
+
+
+def _pause(text: str, end: int, is_all: bool) -> str:
+    """Return the sign that ends a text up to a place; "" if a long clause was only divided."""
+    for place in range(min(end, len(text)) - 1, -1, -1):
+        if text[place] in PAUSES:
+            return text[place]
+        if text[place].isalnum() or text[place] == "_":
+            break
+    return STOP * is_all
 
 
 @dataclass(frozen=True)
@@ -120,6 +153,7 @@ def _times(events: list[_Happening], text: str, rate: int, samples: int) -> Time
     """Return what is said when; a phoneme without a name is part of the one before."""
     begun: list[tuple[str, float]] = []
     silent_from: float | None = None
+    last = max((at for at, event in enumerate(events) if event.kind == PHONEME), default=-1)
     for number, event in enumerate(events):
         at = event.sample / rate
         if event.kind == PHONEME and event.phoneme:
@@ -130,8 +164,7 @@ def _times(events: list[_Happening], text: str, rate: int, samples: int) -> Time
         elif event.kind == WORD and begun and begun[-1][0] != GAP:
             begun.append((GAP, at))
         elif event.kind == END:
-            is_all = not any(later.kind == PHONEME for later in events[number + 1 :])
-            pause = _pause(text[: event.character], is_all)
+            pause = _pause(text, event.character, is_all=number > last)
             if pause:
                 begun.append((pause, at if silent_from is None else silent_from))
     ends = [at for _, at in begun[1:]] + [samples / rate]
@@ -156,7 +189,11 @@ def _spoken(library: Any, voice: Voice, text: str) -> tuple[NDArray[np.float32],
 
 
 def _keeper(parts: list[NDArray[np.int16]], events: list[_Happening]) -> Callable[..., int]:
-    """Return a function for the library that keeps samples and events."""
+    """Return a function for the library that keeps samples and events.
+
+    Another language, such as that of a foreign word, is told as a phoneme in parentheses, which is
+    left out.
+    """
 
     def keep(samples: Any, count: int, found: Any) -> int:
         if samples and count > 0:
@@ -166,7 +203,8 @@ def _keeper(parts: list[NDArray[np.int16]], events: list[_Happening]) -> Callabl
             event = found[number]
             phoneme = bytes(event.phoneme) if event.kind == PHONEME else b""
             name = phoneme.split(b"\0")[0].decode(errors="ignore")
-            events.append(_Happening(event.kind, event.sample, event.character, name))
+            if not name.startswith("("):
+                events.append(_Happening(event.kind, event.sample, event.character, name))
             number += 1
         return 0
 
@@ -203,12 +241,12 @@ def _library() -> tuple[Any, int]:
         library = ctypes.CDLL(espeakng_loader.get_library_path())
         data = espeakng_loader.get_data_path().encode()
     except (OSError, RuntimeError) as error:
-        raise PluginError(f"eSpeak NG cannot be loaded ({error})") from error
+        raise PluginError(f"eSpeak NG cannot be loaded ({error}); {WAY_OUT}") from error
     library.espeak_Synth.argtypes = (
         *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
         *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
     )
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, data, DONT_EXIT | PHONEME_EVENTS)
     if rate <= 0:
-        raise PluginError("eSpeak NG finds no voices")
+        raise PluginError(f"eSpeak NG finds no voices; {WAY_OUT}")
     return library, rate

@@ -29,12 +29,27 @@ def sounded(symbols: Iterable[str]) -> str:
 
 
 def has_letters(sound: Sound) -> bool:
-    """Return whether the symbols with times are the letters of the text."""
-    return sounded(symbol for symbol, *_ in sound.times) == sounded(letters_of(sound.text))
+    """Return whether the symbols with times are the letters of the text, small or capital."""
+    symbols = (symbol for symbol, *_ in timed_letters(sound.times))
+    return sounded(symbols) == sounded(letters_of(sound.text))
+
+
+def timed_letters(times: Times) -> Times:
+    """Return letters with times in the form of `letters_of`, which leaves some signs out."""
+    small = (symbol if symbol == GAP else letters_of(symbol) for symbol, *_ in times)
+    found = zip(small, times, strict=True)
+    return tuple((symbol, begin, end) for symbol, (_, begin, end) in found if symbol)
 
 
 def letters_of(text: str) -> str:
-    """Return a text in small letters, digits, pauses and single gaps, without other signs."""
+    """Return a text in small letters, digits, pauses and single gaps, without other signs.
+
+    Marks that combine with letters stay: they are vowels of Hindi, Thai and Hebrew.
+    """
     small = unicodedata.normalize("NFC", text).lower()
-    kept = (sign if sign.isalnum() or sign in PAUSES else GAP * sign.isspace() for sign in small)
+    kept = (sign if _is_said(sign) else GAP * sign.isspace() for sign in small)
     return " ".join("".join(kept).split())
+
+
+def _is_said(sign: str) -> bool:
+    return sign.isalnum() or sign in PAUSES or unicodedata.category(sign).startswith("M")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen.unknown import Unknown, nearest
-from seqgen_speech.letters import has_letters, letters_of, sounded
+from seqgen_speech.espeak import is_usable, phonemes
+from seqgen_speech.letters import has_letters, letters_of, sounded, timed_letters
 from seqgen_speech.sound import GAP, Sound
 
 #: Removes marks of stress and length from phonemes.
@@ -52,7 +52,9 @@ class Said:
         DataError
             If there are fewer frames than symbols.
         """
-        voiced = np.array([at for at, symbol in enumerate(self.symbols) if symbol != GAP])
+        voiced = np.array(
+            [at for at, symbol in enumerate(self.symbols) if symbol != GAP], dtype=np.int64
+        )
         if count < len(voiced):
             raise DataError(
                 f"it has {count} frames for {len(voiced)} symbols of its text; every symbol needs "
@@ -61,7 +63,9 @@ class Said:
         places = np.arange(1, len(voiced))
         first = places * count // max(len(voiced), 1)
         if self.begins is not None:
-            first = np.round(self.begins[voiced[1:]] * per_second).astype(np.int64)
+            # A program may give any times.
+            begins = np.clip(np.nan_to_num(self.begins[voiced[1:]]), 0, count / per_second)
+            first = np.round(begins * per_second).astype(np.int64)
         # Symbols that begin at one frame are moved apart.
         first = np.maximum.accumulate(np.maximum(first - places, 0)) + places
         first = np.minimum(first, count - places[::-1])
@@ -87,14 +91,15 @@ class Spelling:
 
     @classmethod
     def chosen(cls, asked: Choice, language: str) -> Spelling:
-        """Return the one that was asked for; auto is phonemes where eSpeak NG is installed."""
-        auto: Kind = "phonemes" if _has_espeak() else "letters"
-        return cls(auto if asked == "auto" else asked, language)
+        """Return the one that was asked for; auto is phonemes where eSpeak NG works."""
+        if asked != "auto":
+            return cls(asked, language)
+        return cls("phonemes" if is_usable() else "letters", language)
 
     @property
     def is_there(self) -> bool:
         """Whether texts can be spelled: phonemes need eSpeak NG."""
-        return self.kind == "letters" or _has_espeak()
+        return self.kind == "letters" or is_usable()
 
     def symbols(self, text: str) -> tuple[str, ...]:
         """Return the symbols of a text: phonemes end in a pause, and need a letter.
@@ -104,14 +109,11 @@ class Spelling:
         DataError
             If eSpeak NG does not know the language.
         PluginError
-            If phonemes are needed and eSpeak NG is not installed.
+            If phonemes are needed and eSpeak NG is not installed or does not work.
         """
         letters = letters_of(text)
         if self.kind == "letters" or not sounded(letters):
             return tuple(letters) if self.kind == "letters" else ()
-        # Needed only for phonemes.
-        from seqgen_speech.espeak import phonemes
-
         return phonemes(text, self.language)
 
     def text(self, symbols: Iterable[str]) -> str:
@@ -121,12 +123,16 @@ class Spelling:
     def said_in(self, sound: Sound) -> Said:
         """Return what is said in a sound: symbols with times if it has them, or those of its text.
 
-        Times of phonemes are of no use for letters, and times of letters none for phonemes.
+        Times of phonemes are of no use for letters, and times of letters none for phonemes. Times
+        of gaps alone say nothing.
         """
-        symbols = tuple(symbol for symbol, *_ in sound.times)
-        if symbols and has_letters(sound) == (self.kind == "letters"):
-            return Said(symbols, np.array([begin for _, begin, _ in sound.times]))
-        return Said(self.symbols(sound.text))
+        if has_letters(sound) != (self.kind == "letters"):
+            return Said(self.symbols(sound.text))
+        times = timed_letters(sound.times) if self.kind == "letters" else sound.times
+        symbols = tuple(symbol for symbol, *_ in times)
+        if not _has_sound(symbols):
+            return Said(self.symbols(sound.text))
+        return Said(symbols, np.array([begin for _, begin, _ in times]))
 
 
 def mended(
@@ -134,6 +140,7 @@ def mended(
 ) -> tuple[tuple[str, ...], Mapping[tuple[str, str], int]]:
     """Return symbols without unknown ones, and how often which symbol became which, or "".
 
+    Gaps alone are left out, because they have no frames.
     The nearest of a phoneme is the same with another stress or length, or else a letter as
     `seqgen.unknown` finds it.
     """
@@ -145,11 +152,11 @@ def mended(
         if found != symbol:
             changes[symbol, found] += 1
         kept += [found] * bool(found)
-    return tuple(kept), changes
+    return tuple(kept) if _has_sound(kept) else (), changes
 
 
-def _has_espeak() -> bool:
-    return find_spec("espeakng_loader") is not None
+def _has_sound(symbols: Iterable[str]) -> bool:
+    return any(symbol != GAP for symbol in symbols)
 
 
 def _nearest(symbol: str, known: Collection[str]) -> str:
@@ -173,14 +180,14 @@ class Survey:
     frames, symbols : int
         The largest numbers in a sound.
     is_guess : bool
-        Whether no sound says which frames belong to which symbol.
+        Whether some sound does not say which frames belong to which symbol.
     """
 
     kind: Kind = "letters"
     most: dict[str, int] = field(default_factory=dict)
     frames: int = 0
     symbols: int = 0
-    is_guess: bool = True
+    is_guess: bool = False
 
     def add(self, sound: Sound, per_second: float, spelling: Spelling | None) -> None:
         """Count a sound; one that has fewer frames than symbols does not count."""
@@ -194,7 +201,7 @@ class Survey:
         except DataError:
             return
         self.symbols = max(self.symbols, len(said.symbols))
-        self.is_guess &= said.begins is None
+        self.is_guess |= said.begins is None
         self.most[GAP] = 0
         for symbol, number in zip(said.symbols, frames, strict=True):
             self.most[symbol] = max(self.most.get(symbol, 0), number)

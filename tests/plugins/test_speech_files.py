@@ -29,8 +29,8 @@ CODINGS = [
 ]
 
 
-#: The element of a text in SVG.
-TEXT = "{http://www.w3.org/2000/svg}text"
+#: Elements of SVG.
+TEXT, PATH = (f"{{http://www.w3.org/2000/svg}}{name}" for name in ("text", "path"))
 
 #: The first line of a table of times.
 HEAD = b"file\tsymbol\tbegin\tend\n"
@@ -292,6 +292,19 @@ def test_a_picture_of_a_text_with_controls_is_well_formed() -> None:
         "c",
         "a <b>\u200d",
     ]
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -1e308])
+def test_words_of_any_times_are_in_the_picture(odd: float) -> None:
+    about = svg(Sound(tone(), 8000, "a b", (("a", odd, 0.5), (" ", 0.5, 0.5), ("b", 0.5, odd))))
+    places = [
+        float(place)
+        for text in ElementTree.fromstring(about).iter(TEXT)
+        for place in (text.get("x", ""), text.get("textLength", "0"))
+    ]
+    assert places and min(places) >= 0 and max(places) <= 2000
+    lines = [path.get("d", "") for path in ElementTree.fromstring(about).iter(PATH)]
+    assert not any("nan" in line or "inf" in line for line in lines)
 
 
 def test_recordings_called_alike_keep_their_texts(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def _words(sound: Sound, bottom: int) -> Iterator[str]:
     """
     pixels = COLUMNS / max(sound.seconds, 1e-9)
     for word, begin, end in words_of(sound.times):
+        # A program may give any times.
+        begin, end = np.clip(np.nan_to_num([begin, end]), 0, sound.seconds).tolist()
         x, room = LEFT + begin * pixels, (end - begin) * pixels - 2
         squeezed = f' textLength="{room:.1f}" lengthAdjust="spacingAndGlyphs"'
         yield f'<path d="M{x:.1f} {WAVE}V{bottom}" stroke="#d55e00" stroke-opacity=".4"/>'

@@ -80,7 +80,6 @@ def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
         yield Sound(samples, rate, text, _times(events, text, rate, len(samples)))
 
 
-@lru_cache(maxsize=1024)
 def phonemes(text: str, language: str) -> tuple[str, ...]:
     """Return the phonemes of a text, with gaps between words and pauses after clauses.
 

@@ -189,3 +189,43 @@ def test_compiled_code_follows_frames(tmp_path: Path, monkeypatch: pytest.Monkey
     fast = written()
     monkeypatch.setattr("seqgen.generation.writer.followed", lambda tracker: None)
     assert written() == fast
+
+
+def test_a_sound_that_is_too_long_at_the_rate_teaches_nothing(
+    codec: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = spoken(7, 12.0, 4_000)
+    monkeypatch.setattr("seqgen_speech.sound.MOST_SAMPLES", 90_000)
+    fitted = Frames.fit([long, *(spoken(seed) for seed in range(6))], OPTIONS)
+    assert fitted.state() == codec.state()
+    with pytest.raises(DataError, match=r"it has 96,000 samples at 8,000 Hz; at most 90,000"):
+        fitted.encode(long)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("learned quiet", float("nan")),
+        ("learned unvoiced 0 0", 1e300),
+        ("learned unvoiced", "abc"),
+        ("learned voiced 0 1", 1e4),
+        ("learned voiced 0", [0.0]),
+        ("learned shapes 1", [[1.0]]),
+        ("learned shapes 1", []),
+        ("learned shapes", []),
+        ("learned shapes 0 0 3", float("nan")),
+        ("learned shapes 0 0 3", -1e5),
+        ("survey kind", "xx"),
+        ("survey most", {"a": -1}),
+        ("survey frames", 1e300),
+    ],
+)
+def test_a_state_that_no_sound_made_is_refused(codec: Frames, place: str, value: object) -> None:
+    state = json.loads(json.dumps(codec.state()))
+    *path, last = (int(key) if key.isdigit() else key for key in place.split())
+    part = state
+    for key in path:
+        part = part[key]
+    part[last] = value
+    with pytest.raises(DataError):
+        Frames.from_state(state, OPTIONS)

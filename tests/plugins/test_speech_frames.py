@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import sys
 from dataclasses import replace
@@ -41,7 +42,11 @@ class Levels(FrameCodec):
     """A toy: 100 frames a second, whose fields are the first samples in steps of a tenth."""
 
     options_type = FrameOptions
-    names, sizes, rate = ("loudness", "pitch", "shape"), SIZES, 1_000
+    names, sizes = ("loudness", "pitch", "shape"), SIZES
+
+    @classmethod
+    def sample_rate(cls, options):
+        return 1_000
 
     @classmethod
     def frame_rate(cls, options):
@@ -380,3 +385,13 @@ def test_without_its_library_codec2_says_what_to_install(monkeypatch) -> None:
     codec = Codec2.fit([], Codec2Options())
     with pytest.raises(PluginError, match=r"seqgen-speech\[codec2\]"):
         codec.encode(voice())
+
+
+@needs_codec2
+def test_codec2_decodes_the_same_while_others_hold_its_library() -> None:
+    codec = Codec2.fit([], Codec2Options())
+    ids = np.random.default_rng(5).integers(0, len(codec.vocab), 200)
+    held = ctypes.CDLL(str(codec2_library._path()))
+    first = codec.decode(ids).samples
+    np.testing.assert_array_equal(codec.decode(ids).samples, first)
+    assert held.codec2_create

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_speech.vocoder import envelope, pitch, synthesis
+from seqgen_speech.vocoder import envelope, frames, pitch, synthesis
 from seqgen_speech.vocoder.envelope import BANDS, COEFFICIENTS, cosines, mel_cepstrum
 from seqgen_speech.vocoder.frames import around, count_frames
 from seqgen_speech.vocoder.pitch import pitch_codes, pitches
@@ -130,3 +130,14 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "BLOCK", 7)
     for one, other in zip(whole, everything(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
+
+
+def test_a_block_of_frames_copies_its_part_of_the_sound_only(monkeypatch) -> None:
+    samples, seen = np.arange(1.0, 1_000_001), []
+    zeros = np.zeros
+    monkeypatch.setattr(frames.np, "zeros", lambda count: seen.append(count) or zeros(count))
+    found = around(samples, 160, range(3000, 3002), 400)
+    assert found[:, 200].tolist() == [480_081, 480_241] and sum(seen) < 600
+    # Far beyond both ends there is nothing.
+    assert not around(samples[:3], 100, range(2, 4), 8).any()
+    assert around(samples[:3], 1, range(3), 9)[2].tolist() == [0, 0, 1, 2, 3, 0, 0, 0, 0]

@@ -57,6 +57,10 @@ class Sound:
         """The duration."""
         return len(self.samples) / self.rate
 
+    def fits(self, rate: int) -> bool:
+        """Return whether the sound can have another number of samples per second: see `at`."""
+        return rate == self.rate or self._samples_at(rate) <= MOST_SAMPLES
+
     def at(self, rate: int) -> Sound:
         """Return the sound with another number of samples per second, by soxr's HQ quality.
 
@@ -67,11 +71,10 @@ class Sound:
         """
         if rate == self.rate:
             return self
-        count = len(self.samples) * rate // self.rate
-        if count > MOST_SAMPLES:
+        if not self.fits(rate):
             raise DataError(
-                f"it has {count:,} samples at {rate:,} Hz; at most {MOST_SAMPLES:,} are used, so "
-                f"cut it into shorter files"
+                f"it has {self._samples_at(rate):,} samples at {rate:,} Hz; at most "
+                f"{MOST_SAMPLES:,} are used, so cut it into shorter files"
             )
         # Needed only if rates differ.
         import soxr
@@ -79,6 +82,9 @@ class Sound:
         samples = np.asarray(soxr.resample(self.samples, self.rate, rate), np.float32)
         # The filter overshoots where a recording reaches full scale.
         return replace(self, samples=samples.clip(-1, 1), rate=rate)
+
+    def _samples_at(self, rate: int) -> int:
+        return len(self.samples) * rate // self.rate
 
     def part(self, first: int, last: int) -> Sound:
         """Return the samples from `first` up to `last`, with the times of what is said there.

@@ -13,8 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_speech.codecs.k_means import Points, k_means, nearest
+from seqgen_speech.vocoder.frames import HIGHEST, LOWEST
 
 #: Nepers of loudness (2 dB each) that weigh as much as an octave: so 2 dB are like a semitone.
 OCTAVE = 12 * 2 / (20 / np.log(10))
@@ -27,6 +29,13 @@ LOUD = 0.99
 
 #: Loudness of silence in nepers: 170 dB below full scale, which 24 bits would round to 0.
 NOTHING = -20.0
+
+#: Largest loudness of a book, and largest distance of the shapes of all stages together from an
+#: even spectrum, both in nepers; those of sounds are far below. The exponential of more overflows.
+LOUDEST, FARTHEST = 20.0, 400.0
+
+#: What rounding changes of a pitch, in its units.
+ROUNDED = 1e-3
 
 #: Share of the codes of prosody that is for unvoiced frames.
 UNVOICED = 1 / 8
@@ -123,14 +132,42 @@ class Books:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Rebuild the codebooks."""
-        return cls(
-            state["quiet"],
-            np.array(state["unvoiced"], np.float64).reshape(-1, 1),
-            np.array(state["voiced"], np.float64).reshape(-1, 2),
-            [np.array(book, np.float64) for book in state["shapes"]],
-        )
+    def from_state(cls, state: Mapping[str, Any], stages: int, count: int) -> Self:
+        """Rebuild the codebooks of some stages, for cepstra of `count` coefficients.
+
+        Raises
+        ------
+        DataError
+            If there are other books, or rows that no sound has.
+        """
+        quiet = state["quiet"]
+        unvoiced, voiced = _book(state, "unvoiced", 1), _book(state, "voiced", 2)
+        shapes = dict(enumerate(state["shapes"]))
+        books = [_book(shapes, stage, count - 1) for stage in shapes]
+        if len(books) != stages or not all(map(len, books)):
+            raise DataError(f"expected {stages} books of shapes, found {[*map(len, books)]} rows")
+        if not isinstance(quiet, float) or not np.isfinite(quiet):
+            raise DataError(f"quiet must be a finite number, found {quiet!r}")
+        prosody = np.concatenate([unvoiced[:, 0], voiced[:, 0]])
+        if not len(prosody) or np.abs(prosody).max() > LOUDEST:
+            raise DataError(f"books of prosody need loudness from -{LOUDEST} to {LOUDEST} nepers")
+        lowest, highest = OCTAVE * np.log2((LOWEST, HIGHEST)) + (-ROUNDED, ROUNDED)
+        if not ((lowest <= voiced[:, 1]) & (voiced[:, 1] <= highest)).all():
+            raise DataError(f"the book voiced needs pitches from {LOWEST:g} to {HIGHEST:g} Hz")
+        if sum(float(np.abs(book).sum(1).max()) for book in books) > FARTHEST:
+            raise DataError(f"shapes are more than {FARTHEST:g} nepers from an even spectrum")
+        return cls(quiet, unvoiced, voiced, books)
+
+
+def _book(books: Mapping[Any, Any], name: str | int, width: int) -> Points:
+    """Return a codebook ``(K, width)``, checked."""
+    try:
+        book = np.array(books[name] or np.zeros((0, width)), np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the book {name} must be rows of {width} numbers ({error})") from error
+    if book.ndim != 2 or book.shape[1] != width or not np.isfinite(book).all():
+        raise DataError(f"the book {name} must be rows of {width} finite numbers")
+    return book
 
 
 def _tones(loudness: Points, pitch: Points) -> Points:

@@ -101,9 +101,9 @@ class Codec2(FrameCodec):
         """Number of values of each field."""
         return tuple(1 << bits for _, _, bits in self._mode.fields)
 
-    @property
-    def rate(self) -> int:
-        """Samples per second."""
+    @classmethod
+    def sample_rate(cls, options: Codec2Options) -> int:
+        """Return the samples per second."""
         return RATE
 
     @classmethod

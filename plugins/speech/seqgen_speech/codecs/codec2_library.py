@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import PluginError
-
-#: One thread at a time, because a library that is loaded twice is one.
-_LOCK = Lock()
 
 
 def encoded(mode: int, samples: NDArray[np.int16]) -> NDArray[np.uint8]:
@@ -67,11 +65,12 @@ def _coder(mode: int) -> Iterator[tuple[Any, int, int]]:
     """Give the library, a coder in its first state, and the bytes of a frame.
 
     The decoder draws noise from a generator that the library keeps for the whole process and that
-    nobody can seed. A library that is loaded anew begins with the same noise.
+    nobody can seed. A library that is loaded anew begins with the same noise, but a system loads a
+    file once, whoever asks for it. So what is loaded is a copy that nobody else has.
     """
     path = _path()
-    with _LOCK:
-        library = ctypes.CDLL(str(path))
+    with TemporaryDirectory(prefix="seqgen-") as folder:
+        library = _loaded(Path(shutil.copy(path, folder)))
         try:
             library.codec2_create.restype = ctypes.c_void_p
             for function in (library.codec2_encode, library.codec2_decode):
@@ -88,6 +87,17 @@ def _coder(mode: int) -> Iterator[tuple[Any, int, int]]:
         finally:
             unload = "dlclose" if hasattr(_ctypes, "dlclose") else "FreeLibrary"
             getattr(_ctypes, unload)(library._handle)
+
+
+def _loaded(path: Path) -> ctypes.CDLL:
+    """Return the library in a file."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise PluginError(
+            f"a copy of the library of pycodec2 cannot be loaded ({error}); if code must not run "
+            f"from {path.parent.parent}, set TMPDIR to another folder"
+        ) from error
 
 
 def _path() -> Path:

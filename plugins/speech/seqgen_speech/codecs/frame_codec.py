@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from seqgen.plugin import Codec, Ids, check_fields
 from seqgen.unknown import Mended, Unknown
 from seqgen_speech.codecs.frame_tokens import FrameTokens
 from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker, FreeTracker
-from seqgen_speech.codecs.symbols import Choice, Said, Spelling, Survey, mended
-from seqgen_speech.sound import GAP, Samples, Sound, Times
+from seqgen_speech.codecs.symbols import Choice, Kind, Said, Spelling, Survey, mended
+from seqgen_speech.sound import GAP, MOST_SAMPLES, Samples, Sound, Times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,11 @@ class FrameCodec(Codec):
     @property
     def rate(self) -> int:
         """Samples per second."""
+        return self.sample_rate(self.options)
+
+    @classmethod
+    def sample_rate(cls, options: Any) -> int:
+        """Return the samples per second of a codec with some options."""
         raise NotImplementedError
 
     @property
@@ -121,7 +126,10 @@ class FrameCodec(Codec):
 
     @classmethod
     def learn(cls, sounds: Iterable[Sound], options: Any) -> Mapping[str, Any]:
-        """Read all sounds once, and return what was learned, as plain JSON; nothing by default."""
+        """Read all sounds once, and return what was learned, as plain JSON; nothing by default.
+
+        Every sound has a sample at least, and fits the rate.
+        """
         for _ in sounds:
             pass
         return {}
@@ -140,10 +148,12 @@ class FrameCodec(Codec):
         asked: Choice = "letters" if options.text == "none" else options.text
         spelling = Spelling.chosen(asked, options.language)
         survey, per_second = Survey(spelling.kind), cls.frame_rate(options)
+        rate = cls.sample_rate(options)
 
         def surveyed() -> Iterator[Sound]:
             for sound in pieces:
-                if len(sound.samples):
+                # What `encode` refuses teaches nothing.
+                if len(sound.samples) and sound.fits(rate):
                     survey.add(sound, per_second, None if options.text == "none" else spelling)
                     yield sound
 
@@ -156,8 +166,24 @@ class FrameCodec(Codec):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
-        """Rebuild the codec."""
-        return cls(options, state["learned"], Survey(**state["survey"]))
+        """Rebuild the codec.
+
+        Raises
+        ------
+        DataError
+            If symbols are of no known kind, or a number is not whole or below 0; subclasses check
+            what was learned.
+        """
+        survey = Survey(**state["survey"])
+        if survey.kind not in get_args(Kind):
+            raise DataError(f"symbols must be {' or '.join(get_args(Kind))}, found {survey.kind!r}")
+        counts = {**survey.most, "frames": survey.frames, "symbols": survey.symbols}
+        for name, count in counts.items():
+            if type(count) is not int or not 0 <= count <= MOST_SAMPLES:
+                raise DataError(
+                    f"the count of {name!r} must be from 0 to {MOST_SAMPLES:,}, found {count!r}"
+                )
+        return cls(options, state["learned"], survey)
 
     def encode(self, piece: Sound) -> Ids:
         """Return the ids of all frames, and of the symbols of the text.
@@ -165,7 +191,8 @@ class FrameCodec(Codec):
         Raises
         ------
         DataError
-            If the sound has no sample or fewer frames than symbols, or if a symbol is unknown.
+            If the sound has no sample, too many at `rate`, or fewer frames than symbols, or if a
+            symbol is unknown.
         """
         if not len(piece.samples):
             raise DataError("it has no sample")

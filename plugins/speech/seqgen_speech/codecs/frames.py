@@ -48,7 +48,8 @@ class Frames(FrameCodec):
     options_type: ClassVar[type[Any]] = FramesOptions
 
     def __init__(self, options: FramesOptions, learned: Mapping[str, Any], survey: Survey) -> None:
-        self.books = Books.from_state(learned)
+        count = coefficients(options.rate)
+        self.books = Books.from_state(learned, options.stages, count)
         super().__init__(options, learned, survey)
 
     @property
@@ -62,11 +63,10 @@ class Frames(FrameCodec):
         """Number of values of each field."""
         return self.books.sizes
 
-    @property
-    def rate(self) -> int:
-        """Samples per second."""
-        rate: int = self.options.rate
-        return rate
+    @classmethod
+    def sample_rate(cls, options: FramesOptions) -> int:
+        """Return the samples per second."""
+        return options.rate
 
     @classmethod
     def frame_rate(cls, options: FramesOptions) -> float:

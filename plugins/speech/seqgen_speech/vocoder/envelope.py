@@ -24,7 +24,8 @@ PERIODS = 3
 #: Power that is added to that of each band, relative to full scale: -90 dB.
 FLOOR = 1e-9
 
-#: Frames that are analysed at once, so that memory does not grow with the sound.
+#: Frames that are analysed at once: spectra of all frames would need far more memory than the
+#: sound.
 BLOCK = 2048
 
 

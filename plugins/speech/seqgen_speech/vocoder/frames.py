@@ -25,12 +25,17 @@ def around(samples: Array, hop: float, frames: range, size: int) -> Array:
     hop : float
         Samples per frame.
     frames : range
-        Which frames, from 0 on.
+        Which frames, from 0 on; one at least.
     size : int
         How many samples; beyond both ends of the sound they are 0.
     """
     middles = np.round((np.arange(frames.start, frames.stop) + 0.5) * hop).astype(np.int64)
     places = middles[:, None] + np.arange(size) - size // 2  # (F, size)
-    padded = np.append(samples, 0.0)
-    found: Array = padded[np.where((places < 0) | (places > len(samples)), len(samples), places)]
+    # A copy of the part that is needed alone: blocks of frames are many.
+    low, high = int(places[0, 0]), int(places[-1, -1]) + 1
+    part = samples[max(low, 0) : max(high, 0)]
+    padded = np.zeros(high - low)
+    first = max(-low, 0)
+    padded[first : first + len(part)] = part
+    found: Array = padded[places - low]
     return found

@@ -33,7 +33,8 @@ QUIET = 10**-4.5
 #: Mean square that is added in any case: 90 dB below full scale.
 LEAST = 1e-9
 
-#: Frames that are analysed at once, so that memory does not grow with the sound.
+#: Frames that are analysed at once: sections of all frames would need far more memory than the
+#: sound.
 BLOCK = 4096
 
 

@@ -23,7 +23,8 @@ RESPONSE = 0.032
 #: Frequency in Hz at which voiced sound has as much noise as pulses, and how steeply that changes.
 HALF_NOISE, STEEP = 3500.0, 600.0
 
-#: Pulses or sections that are filtered at once, so that memory does not grow with the sound.
+#: Pulses or sections that are filtered at once: spectra of all would need far more memory than the
+#: sound.
 BLOCK = 4096
 
 

@@ -1,13 +1,20 @@
 """Measures of sounds: judges of labels, distortion, and what `seqgen compare` shows."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from seqgen_speech.domain import Speech
-from seqgen_speech.measures.cepstrum import distortion, mel_cepstra
+from seqgen_speech.measures import metrics, quality
+from seqgen_speech.measures.cepstrum import _aligned, distortion, mel_cepstra
 from seqgen_speech.measures.labels import LabelJudge
-from seqgen_speech.measures.metrics import syllable_rate
-from seqgen_speech.measures.quality import is_installed, rating
+from seqgen_speech.measures.metrics import values_of
+from seqgen_speech.measures.quality import HEARD, RATING, is_installed, rating
+from seqgen_speech.measures.words import shares_recognised
 from seqgen_speech.sound import Sound
+
+#: What the network of DNSMOS returns for anything.
+OUT = [[[0.0, 0.0, 0.0]]]
 
 SILENCE = Sound(np.zeros(0, np.float32), 8000)
 
@@ -35,7 +42,8 @@ def test_judges_tell_sounds_apart_whatever_loudness_and_rate() -> None:
     assert judge.heard(SILENCE) in formants
     # The same seed gives the same judge.
     again = LabelJudge(sounds[::2], names[::2])
-    np.testing.assert_array_equal(again._weights[0], judge._weights[0])
+    for one, other in zip(again._network.parameters(), judge._network.parameters(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_distortion_ignores_loudness_and_speed_but_not_the_spectrum() -> None:
@@ -59,7 +67,8 @@ def test_syllables_are_counted(count: int) -> None:
     times = np.arange(8000 * count // 4) / 8000
     level = 0.02 + np.sin(np.pi * 4 * times) ** 2
     samples = level * hum(120, 700, len(times) / 8000).samples
-    assert syllable_rate(Sound(samples.astype(np.float32), 8000)) == 4
+    found = values_of(Sound(samples.astype(np.float32), 8000))
+    assert found["syllables per second"] == 4
 
 
 def test_measures_of_sounds_have_a_row_for_each() -> None:
@@ -88,3 +97,49 @@ def test_noise_is_rated_lower_than_a_voice() -> None:
     assert 1 <= rating(worse) < rating(voice) - 0.5 <= 5
     assert rating(voice) == rating(voice) and np.isnan(rating(SILENCE))
     assert "rating by DNSMOS" in Speech().metrics([voice], [worse])
+
+
+def test_what_is_too_long_to_be_resampled_has_no_pitch_and_its_beginning_is_rated(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr("seqgen_speech.sound.MOST_SAMPLES", 200_000)
+    heard = []
+    monkeypatch.setattr(
+        quality, "_network", lambda: SimpleNamespace(run=lambda _, fed: heard.append(fed) or OUT)
+    )
+    sound = Sound(np.tile(hum(120, 700, 1.0, 4_000).samples, 120), 4_000)
+    assert rating(sound) == pytest.approx(RATING[2]) and heard[0]["input_1"].shape == (1, HEARD)
+    found = values_of(sound)
+    assert found["duration"] == 120 and np.isnan(found["pitch"])
+    recogniser = SimpleNamespace(heard=lambda sound: ["yes"])
+    shares = shares_recognised(recogniser, [sound, hum(120, 700)], ["yes", "yes"])
+    assert np.isnan(shares[0]) and shares[1] == 1
+
+
+def test_the_pitch_of_a_sound_is_found_once(monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(
+        metrics, "voiced_pitches", lambda sound: calls.append(sound) or np.array([100.0, 200.0])
+    )
+    found = Speech().metrics([hum(120, 700)], [])
+    assert len(calls) == 1 and found["pitch"].generated.tolist() == [150]
+
+
+def test_distortion_keeps_a_row_of_all_pairs_of_frames() -> None:
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(size=(40, 3)), rng.normal(size=(30, 3))
+    sums, steps = np.full((41, 31), np.inf), np.zeros((41, 31), int)
+    sums[0, 0] = 0
+    for row, column in np.ndindex(40, 30):
+        near = [(row, column), (row, column + 1), (row + 1, column)]
+        best = min(near, key=lambda place: sums[place])
+        sums[row + 1, column + 1] = sums[best] + np.linalg.norm(first[row] - second[column])
+        steps[row + 1, column + 1] = steps[best] + 1
+    assert _aligned(first, second) == (pytest.approx(sums[-1, -1]), steps[-1, -1])
+
+
+def test_training_a_judge_leaves_torch_as_it_was() -> None:
+    torch = pytest.importorskip("torch")
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    LabelJudge([hum(120, 700), hum(120, 2200)], ["a", "i"])
+    assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), random)

@@ -49,10 +49,7 @@ def distortion(one: Sound, other: Sound, count: int = 13) -> float:
     loudness (Kubichek, "Mel-cepstral distance measure", 1993).
     """
     first, second = (mel_cepstra(sound, count + 1)[:, 1:] for sound in (one, other))
-    distances = np.sqrt(
-        np.maximum((first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T, 0)
-    )
-    total, steps = _aligned(distances)
+    total, steps = _aligned(first, second)
     return float(DECIBELS * total / steps)
 
 
@@ -75,19 +72,28 @@ def _cosines(count: int) -> Floats:
 
 
 @compiled
-def _aligned(distances: Floats) -> tuple[float, int]:
-    """Return the sum of distances ``(F, G)`` along the cheapest path, and its number of steps."""
-    rows, columns = distances.shape
-    sums = np.full((rows + 1, columns + 1), np.inf)
-    steps = np.zeros((rows + 1, columns + 1), np.int64)
-    sums[0, 0] = 0.0
-    for row in range(rows):
+def _aligned(first: Floats, second: Floats) -> tuple[float, int]:
+    """Return the sum of distances along the cheapest path, and its number of steps.
+
+    Of all rows, only the last is kept: two sounds of ten minutes have 3.6 billion pairs of frames.
+
+    Parameters
+    ----------
+    first, second : float64 array (F, C), (G, C)
+    """
+    columns = len(second)
+    sums, steps = np.full(columns + 1, np.inf), np.zeros(columns + 1, np.int64)
+    sums[0] = 0.0
+    for row in range(len(first)):
+        diagonal, diagonal_steps = sums[0], steps[0]
+        sums[0] = np.inf
         for column in range(columns):
-            best, count = sums[row, column], steps[row, column]
-            if sums[row, column + 1] < best:
-                best, count = sums[row, column + 1], steps[row, column + 1]
-            if sums[row + 1, column] < best:
-                best, count = sums[row + 1, column], steps[row + 1, column]
-            sums[row + 1, column + 1] = best + distances[row, column]
-            steps[row + 1, column + 1] = count + 1
-    return float(sums[rows, columns]), int(steps[rows, columns])
+            best, count = diagonal, diagonal_steps
+            diagonal, diagonal_steps = sums[column + 1], steps[column + 1]
+            if diagonal < best:
+                best, count = diagonal, diagonal_steps
+            if sums[column] < best:
+                best, count = sums[column], steps[column]
+            distance = np.sqrt(((first[row] - second[column]) ** 2).sum())
+            sums[column + 1], steps[column + 1] = best + distance, count + 1
+    return float(sums[columns]), int(steps[columns])

@@ -7,8 +7,10 @@ probabilities of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from numpy.typing import NDArray
 from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.measures.cepstrum import mel_cepstra
 from seqgen_speech.sound import Sound
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 Floats = NDArray[np.float64]
 
@@ -42,24 +48,15 @@ class LabelJudge:
     """
 
     def __init__(self, sounds: Sequence[Sound], labels: Sequence[str], seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
         self.names = sorted(set(labels))
         known = np.array([known_of(sound) for sound in sounds])  # (N, D)
         self._mean, self._scale = known.mean(0), known.std(0) + 1e-6
-        known = (known - self._mean) / self._scale
-        wanted = np.eye(len(self.names))[[self.names.index(label) for label in labels]]
-        sizes = (known.shape[1], UNITS, len(self.names))
-        self._weights = [
-            array
-            for before, after in pairwise(sizes)
-            for array in (rng.normal(0, before**-0.5, (before, after)), np.zeros(after))
-        ]
-        self._learn(known, wanted, rng)
+        wanted = np.array([self.names.index(label) for label in labels])
+        self._network = _trained(self._scaled(known), wanted, len(self.names), seed)
 
     def heard(self, sound: Sound) -> str:
         """Return the likeliest label of a sound."""
-        known = (known_of(sound) - self._mean) / self._scale
-        return self.names[int(self._probabilities(known[None])[1].argmax())]
+        return self.names[int(self._network(self._scaled(known_of(sound)[None])).argmax())]
 
     def share(self, sounds: Sequence[Sound], labels: Sequence[str]) -> float:
         """Return the share of sounds whose label is heard."""
@@ -67,42 +64,53 @@ class LabelJudge:
             np.mean([self.heard(one) == label for one, label in zip(sounds, labels, strict=True)])
         )
 
-    def _probabilities(self, known: Floats) -> tuple[Floats, Floats]:
-        """Return hidden units ``(N, UNITS)`` and probabilities ``(N, K)``."""
-        into, bias, out, out_bias = self._weights
-        hidden = np.tanh(known @ into + bias)
-        scores = hidden @ out + out_bias
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        return hidden, scores / scores.sum(1, keepdims=True)
+    def _scaled(self, known: Floats) -> Tensor:
+        """Return what is known of N sounds ``(N, D)`` in standard deviations, as float32."""
+        # Torch is needed for judging only.
+        import torch
 
-    def _learn(self, known: Floats, wanted: Floats, rng: np.random.Generator) -> None:
-        """Fit the weights by Adam with decay (Loshchilov and Hutter, 2019)."""
-        means, squares = ([np.zeros_like(array) for array in self._weights] for _ in range(2))
-        steps, count = PASSES * -(-len(known) // BATCH), 0
+        return torch.from_numpy((known - self._mean) / self._scale).float()
+
+
+def _trained(known: Tensor, wanted: NDArray[np.int64], count: int, seed: int) -> Module:
+    """Return a network from what is known ``(N, D)`` to scores of labels ``(N, count)``."""
+    import torch
+    from torch import nn
+
+    with _reproducible(seed):
+        network = nn.Sequential(
+            nn.Linear(known.shape[1], UNITS), nn.Tanh(), nn.Linear(UNITS, count)
+        )
+        adam = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+        steps = PASSES * -(-len(known) // BATCH)
+        slower = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
+        targets = torch.from_numpy(wanted)
         for _ in range(PASSES):
-            order = rng.permutation(len(known))
+            order = torch.randperm(len(known))
             for low in range(0, len(order), BATCH):
                 rows = order[low : low + BATCH]
-                count += 1
-                slopes = self._slopes(
-                    known[rows] + rng.normal(0, NOISE, (len(rows), known.shape[1])), wanted[rows]
-                )
-                rate = RATE * (1 - count / (steps + 1))
-                for array, slope, mean, square in zip(
-                    self._weights, slopes, means, squares, strict=True
-                ):
-                    mean += 0.1 * (slope - mean)
-                    square += 0.001 * (slope**2 - square)
-                    change = mean / (1 - 0.9**count)
-                    change /= np.sqrt(square / (1 - 0.999**count)) + 1e-8
-                    array -= rate * (change + DECAY * array)
+                noisy = known[rows] + NOISE * torch.randn(len(rows), known.shape[1])
+                adam.zero_grad()
+                loss = nn.functional.cross_entropy(network(noisy), targets[rows])
+                loss.backward()  # type: ignore[no-untyped-call]
+                adam.step()
+                slower.step()
+    return network.requires_grad_(False)
 
-    def _slopes(self, known: Floats, wanted: Floats) -> list[Floats]:
-        """Return the derivatives of the mean cross-entropy."""
-        hidden, shares = self._probabilities(known)
-        error = (shares - wanted) / len(known)
-        below = error @ self._weights[2].T * (1 - hidden**2)
-        return [known.T @ below, below.sum(0), hidden.T @ error, error.sum(0)]
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Seed torch and keep it to one thread, whose sums have one order; then undo both."""
+    import torch
+
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def known_of(sound: Sound) -> Floats:

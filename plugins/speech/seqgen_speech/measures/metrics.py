@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -25,6 +26,15 @@ MOST_RATED = 50
 #: Pitches that are told apart, in equal musical steps, and samples per second of what is measured.
 PITCHES, PITCH_RATE = 128, 8_000
 
+#: Unit of each measure.
+UNITS = {
+    "duration": "seconds",
+    "silence": "",
+    "syllables per second": "",
+    "pitch": "Hz",
+    "pitch range": "semitones",
+}
+
 
 def measure(generated: Sequence[Sound], reference: Iterable[Sound]) -> dict[str, Metric]:
     """Return all measures of new and reference sounds, by name.
@@ -33,13 +43,14 @@ def measure(generated: Sequence[Sound], reference: Iterable[Sound]) -> dict[str,
     ``speech-quality`` is installed.
     """
     reference = list(reference)
+    new, old = ([values_of(sound) for sound in side] for side in (generated, reference))
     found = {
         name: Metric(
             unit,
-            np.array([of(sound) for sound in generated], np.float64),
-            np.array([of(sound) for sound in reference], np.float64),
+            np.array([values[name] for values in new]),
+            np.array([values[name] for values in old]),
         )
-        for name, (unit, of) in MEASURES.items()
+        for name, unit in UNITS.items()
     }
     if is_installed():
         found["rating by DNSMOS"] = Metric("1 to 5", _ratings(generated), _ratings(reference))
@@ -79,24 +90,29 @@ def measure_texts(
     }
 
 
-def duration(sound: Sound) -> float:
-    """Return the seconds of a sound."""
-    return sound.seconds
-
-
-def share_of_silence(sound: Sound) -> float:
-    """Return the share of 10 ms frames that are 40 dB below the loudest; NaN if all is silent."""
+def values_of(sound: Sound) -> dict[str, float]:
+    """Return the value of each measure in `UNITS`; all but the duration are NaN for silence."""
+    found = dict.fromkeys(UNITS, np.nan) | {"duration": sound.seconds}
     if not sound.samples.any():
-        return np.nan
+        return found
     power, _ = powers(sound)
-    return float(np.mean(power < power.max() * 10 ** (-SPEECH / 10)))
+    found["silence"] = float(np.mean(power < power.max() * 10 ** (-SPEECH / 10)))
+    found["syllables per second"] = syllables(power) / sound.seconds
+    voiced = voiced_pitches(sound)
+    if len(voiced):
+        low, middle, high = np.percentile(voiced, (10, 50, 90)).tolist()
+        found["pitch"], found["pitch range"] = middle, 12 * math.log2(high / low)
+    return found
 
 
-def syllable_rate(sound: Sound) -> float:
-    """Return the syllables per second: peaks of the level with dips beside them; NaN if silent."""
-    if not sound.samples.any():
-        return np.nan
-    power, _ = powers(sound)
+def syllables(power: NDArray[np.float64]) -> int:
+    """Return the number of peaks of the level with dips beside them.
+
+    Parameters
+    ----------
+    power : float64 array (F,)
+        Of 10 ms frames, not all silent.
+    """
     power = np.convolve(power, np.ones(SMOOTH) / SMOOTH, "same")
     level = 10 * np.log10(power / power.max() + 1e-12)
     count, low, high = 0, -np.inf, -np.inf
@@ -112,39 +128,14 @@ def syllable_rate(sound: Sound) -> float:
             low = min(low, value)
             if value > low + DIP:
                 rising, high = True, value
-    return count / sound.seconds
-
-
-def pitch(sound: Sound) -> float:
-    """Return the median pitch of voiced frames in Hz; NaN if none is voiced."""
-    voiced = voiced_pitches(sound)
-    return float(np.median(voiced)) if len(voiced) else np.nan
-
-
-def pitch_range(sound: Sound) -> float:
-    """Return the semitones between the 10th and the 90th percentile of the pitch."""
-    voiced = voiced_pitches(sound)
-    if not len(voiced):
-        return np.nan
-    low, high = np.percentile(voiced, (10, 90))
-    return float(12 * np.log2(high / low))
+    return count
 
 
 def voiced_pitches(sound: Sound) -> NDArray[np.float64]:
-    """Return the pitch ``(V,)`` of each voiced 10 ms frame in Hz."""
-    if not sound.samples.any():
+    """Return the pitch ``(V,)`` of each voiced 10 ms frame in Hz; none of a sound too long."""
+    if not sound.fits(PITCH_RATE):
         return np.zeros(0)
     sound = sound.at(PITCH_RATE)
     samples, hop = sound.samples.astype(np.float64), PITCH_RATE / 100
     codes = pitch_codes(samples, PITCH_RATE, hop, PITCHES)
     return np.asarray(pitches(PITCHES)[codes[codes > 0] - 1])
-
-
-#: Unit and function of each measure.
-MEASURES: dict[str, tuple[str, Callable[[Sound], float]]] = {
-    "duration": ("seconds", duration),
-    "silence": ("", share_of_silence),
-    "syllables per second": ("", syllable_rate),
-    "pitch": ("Hz", pitch),
-    "pitch range": ("semitones", pitch_range),
-}

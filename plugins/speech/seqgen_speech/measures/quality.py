@@ -18,6 +18,9 @@ from seqgen_speech.sound import Sound
 #: Samples per second, and samples that the network hears at once; shorter sounds are repeated.
 RATE, HEARD = 16_000, 144_160
 
+#: Seconds of a sound that are resampled: a little more than is heard.
+SECONDS = 10
+
 #: What turns the network's third output into the overall rating.
 RATING = (-0.06766283, 1.11546468, 0.04602535)
 
@@ -28,11 +31,11 @@ def is_installed() -> bool:
 
 
 def rating(sound: Sound) -> float:
-    """Return the overall rating of a sound, from 1 (bad) to 5; NaN if it is silent.
+    """Return the overall rating of the first 9 seconds of a sound, from 1 (bad) to 5.
 
-    At most the first 9 seconds are heard.
+    It is NaN if they are silent.
     """
-    samples = sound.at(RATE).samples
+    samples = sound.part(0, SECONDS * sound.rate).at(RATE).samples[:HEARD]
     if not samples.any():
         return np.nan
     heard = np.resize(samples, HEARD).astype(np.float32)[None]

@@ -76,7 +76,13 @@ class Recogniser:
         self._decoder.activate_search("words")
 
     def heard(self, sound: Sound) -> list[str]:
-        """Return the words that are recognised in a sound; none for silence."""
+        """Return the words that are recognised in a sound; none for silence.
+
+        Raises
+        ------
+        DataError
+            If the sound is too long to be resampled.
+        """
         samples = sound.at(RATE).samples
         loudest = float(np.abs(samples).max(initial=0))
         if not loudest:
@@ -97,11 +103,12 @@ def shares_recognised(
     """Return the word accuracy ``(N,)`` of sounds that should say texts.
 
     It is 1 less the word error rate (substitutions, deletions and insertions for each word of the
-    text), and at least 0; NaN for a text without words.
+    text), and at least 0; NaN for a text without words, and for a sound that is too long to be
+    resampled.
     """
     shares = np.full(len(sounds), np.nan)
     for number, (sound, text) in enumerate(zip(sounds, texts, strict=True)):
-        if said := spoken(text):
+        if (said := spoken(text)) and sound.fits(RATE):
             wrong = word_errors(said, recogniser.heard(sound))
             shares[number] = max(0.0, 1 - wrong / len(said))
     return shares

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated_split
+from seqgen.data.splits import Segment
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.plugins.faults import naming_faults
@@ -138,12 +139,17 @@ def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
     ]
 
 
+def reference_segments(corpus: Corpus) -> list[Segment]:
+    """Return the segments of the reference pieces: at most `REFERENCE`, evenly spaced."""
+    segments = corpus.segments(evaluated_split(corpus))
+    count = min(len(segments), REFERENCE)
+    return [segments[int(number)] for number in np.arange(count) * len(segments) // max(count, 1)]
+
+
 def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
     """Yield the reference pieces; the held-out end of a piece is one, decoded as a continuation."""
-    codec, segments = corpus.codec, corpus.segments(evaluated_split(corpus))
-    count = min(len(segments), REFERENCE)
-    for number in np.arange(count) * len(segments) // max(count, 1):
-        segment = segments[int(number)]
+    codec = corpus.codec
+    for segment in reference_segments(corpus):
         ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)
         yield codec.decode(codec.continuation(ids, segment.start) if segment.start else ids)
 

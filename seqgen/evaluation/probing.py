@@ -6,14 +6,20 @@ The conditions and the metrics are the domain's. Comes from: `seqgen.generation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.corpus import Corpus
-from seqgen.evaluation.comparison import Comparison, checked, comparisons, reference_pieces
+from seqgen.evaluation.comparison import (
+    Comparison,
+    checked,
+    comparisons,
+    reference_pieces,
+    reference_segments,
+)
 from seqgen.generation.engine import generate
 from seqgen.plugin import Piece
 from seqgen.run.folder import Run
@@ -76,6 +82,23 @@ def probe(
     for number, condition in enumerate(probes):
         written += [new.piece for new in generate(run, condition=condition, seed=seed + number)]
         progress(number + 1, len(probes))
-    reference = list(reference_pieces(corpus or run.corpus()))
+    reference = list(worded_pieces(corpus or run.corpus()))
     found = domain.measure_probes(probes, written, reference)
     return comparisons(checked(domain, found, written, reference))
+
+
+def worded_pieces(corpus: Corpus) -> Iterable[Piece]:
+    """Yield the reference pieces with their texts, which tokens alone may not spell.
+
+    The text is the fact of that name; `Codec.answer` says whether a decoded piece has it.
+    """
+    codec, segments = unlabelled(corpus.codec), reference_segments(corpus)
+    numbers = {segment.piece for segment in segments}
+    texts = {
+        number: origin.facts.get("text")
+        for number, origin in enumerate(corpus.origins())
+        if number in numbers
+    }
+    for segment, piece in zip(segments, reference_pieces(corpus), strict=True):
+        text = texts[segment.piece]
+        yield codec.answer(piece, text) if isinstance(text, str) else piece

@@ -16,7 +16,9 @@ from seqgen_speech.measures.words import (
 )
 from seqgen_speech.sound import Sound
 
+from seqgen import write_corpus
 from seqgen.errors import PluginError
+from seqgen.evaluation.probing import worded_pieces
 
 TEXTS = (
     "the red cat finds the box in the house.",
@@ -104,3 +106,16 @@ def test_probes_are_heard_beside_the_corpus(said: list[Sound]) -> None:
     assert metric.generated[0] > 0.8 and metric.generated[1] < 0.5
     assert metric.reference[:2].mean() > 0.7 and np.isnan(metric.reference[2])
     assert Speech().measure_probes([], [], reference[2:]) == {}
+
+
+def test_pieces_of_a_corpus_in_phonemes_have_their_texts(said: list[Sound], tmp_path) -> None:
+    plain = [Sound(sound.samples, sound.rate, sound.text) for sound in said]
+    corpus = write_corpus(
+        tmp_path / "corpus",
+        "speech",
+        {"train": plain, "valid": [*said[:1], *plain[1:]]},
+        codec="frames",
+        options={"text": "phonemes", "codes": 8, "stages": 1},
+    )
+    assert corpus.codec.decode(corpus.piece(0)).text == ""
+    assert [sound.text for sound in worded_pieces(corpus)] == [*TEXTS]

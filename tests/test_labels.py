@@ -374,7 +374,8 @@ def test_text_is_still_written_many_tokens_a_step(run) -> None:
 
     stepper = choose_stepper(run, 1)
     writer = Writer(stepper, run, None, Labelled({"site": "a"}), None, None, (), 0)
-    assert writer._stride == STRIDE
+    drafts = [writer.draft(0)]
+    assert writer.step(drafts, writer.start(drafts)).drawn == STRIDE
 
 
 def test_primed_states_keep_their_labels(run) -> None:

@@ -358,7 +358,7 @@ def test_a_continuation_says_the_letters_that_are_left() -> None:
 
 def test_what_cannot_be_written_is_refused() -> None:
     writing, drawing = FITTED[PointsCodec, "lines"], FITTED[PointsCodec, "drawings"]
-    with pytest.raises(DataError, match=r"symbol '€'"):
+    with pytest.raises(DataError, match=r"symbols '€' at position 1, '5' at position 3"):
         writing.tracker("€ 5")
     with pytest.raises(DataError, match="empty"):
         writing.tracker("  ")

@@ -26,6 +26,15 @@ def test_short_work_leaves_no_line(capsys) -> None:
     assert not capsys.readouterr().err
 
 
+def test_the_first_moments_give_no_estimate(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(console, "LINE_EVERY", 0.0)
+    with console.meter("prepare") as show:
+        for fraction in (0.0, 1e-9, 0.5):
+            show(fraction, "some files")
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert "left" not in first + second and "s left" in third
+
+
 def test_what_waits_is_said_after_a_while_only(monkeypatch, capsys) -> None:
     with console.waiting("a short check"):
         pass

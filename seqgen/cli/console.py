@@ -83,7 +83,8 @@ def _lines(title: str) -> Iterator[Meter]:
         nonlocal last, is_begun, waiting
         now = time.monotonic()
         done = min(fraction, 1.0)
-        left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done else ""
+        # Before a hundredth is done, the first moments say nothing about the rest.
+        left = f"{(now - began) * (1 - done) / done:4.0f} s left" if done >= 0.01 else ""
         waiting = f"{title} {done:4.0%}  {left}  {text}"
         if remember or now - last >= LINE_EVERY:
             say(waiting)

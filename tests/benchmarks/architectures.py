@@ -27,7 +27,7 @@ CORPORA = ("tinyshakespeare", "chorales", "ink")
 
 OPTIONS = BY_TOKENS | {
     "hidden": {"type": int, "default": 128, "help": "width for --tokens"},
-    "names": {"nargs": "*", "default": (), "help": "architectures; by default all"},
+    "names": {"nargs": "*", "default": (), "help": "architectures beside lstm; by default all"},
     "corpora": {"nargs": "*", "default": CORPORA, "choices": CORPORA, "help": "by default all"},
 }
 
@@ -72,6 +72,7 @@ def train(benchmark: Benchmark, name: str, corpus: seqgen.Corpus, folder: Path) 
 def main() -> None:
     benchmark = Benchmark("architectures", "loss of the best cell / lstm", 3.0, OPTIONS)
     names = benchmark.given.names or [each.name for each in find_architectures()]
+    names = [*dict.fromkeys(["lstm", *names])]
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for title, corpus in corpora(benchmark, Path(folder)).items():

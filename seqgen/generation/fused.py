@@ -121,6 +121,7 @@ class FusedStepper:
         new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
 
         def write(rows: slice) -> None:
+            """Step and draw in some rows."""
             some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
             room = x[rows], gates[rows], scores[rows]
             given = self._network, some, draws[rows], rules, h, c, *room

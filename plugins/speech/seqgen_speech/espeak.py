@@ -196,6 +196,7 @@ def _keeper(parts: list[NDArray[np.int16]], events: list[_Happening]) -> Callabl
     """
 
     def keep(samples: Any, count: int, found: Any) -> int:
+        """Copy samples and events, and tell the library to go on."""
         if samples and count > 0:
             parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
         number = 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numba import types
@@ -30,6 +30,9 @@ from seqgen.plugin import Ids, Tracker
 
 #: The room of a piece without a limit.
 UNLIMITED = -1
+
+#: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
+STRIDE = 32
 
 #: Bytes to whose multiples arrays of a table are padded.
 ALIGNED = 64
@@ -53,7 +56,8 @@ class Followed(NamedTuple):
     table : uint8 array (N,)
         Constants, the same for all trackers of a call.
     state : int64 array (M,)
-        The tracker's own array; it is changed as tokens are drawn.
+        The tracker's own array; it is changed as at most `STRIDE` tokens are drawn. A longer array
+        of another tracker of the call may be given to the step function in its place: zeros follow.
     size : int
         Number of ids of the codec.
     """
@@ -64,7 +68,6 @@ class Followed(NamedTuple):
     size: int
 
 
-@runtime_checkable
 class FollowedTracker(Tracker, Protocol):
     """A tracker that compiled code can follow; it forces no ids."""
 
@@ -102,4 +105,6 @@ def step_function(function: Callable[..., None]) -> Any:
 
 def followed(tracker: Tracker | None) -> Followed | None:
     """Return what compiled code follows of a tracker, or None."""
-    return tracker.followed() if isinstance(tracker, FollowedTracker) else None
+    # `isinstance` of a protocol looks for each of its methods, which takes long at every step.
+    follow: Callable[[], Followed | None] | None = getattr(tracker, "followed", None)
+    return None if follow is None else follow()

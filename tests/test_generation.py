@@ -10,7 +10,7 @@ import seqgen
 from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
-from seqgen.generation.limits import STRIDE
+from seqgen.following import STRIDE
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.grammar import unpacked

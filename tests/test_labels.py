@@ -25,7 +25,7 @@ from seqgen.conformance.subject import NothingToCheck, Subject, subject_of
 from seqgen.data.labelling import Census, Labelling, parse_labels
 from seqgen.errors import ConfigError, CorpusError, DataError, SeqgenError
 from seqgen.evaluation.ngram import NgramModel
-from seqgen.generation.limits import STRIDE
+from seqgen.following import STRIDE
 from seqgen.grammar import PART, packed
 from seqgen.plugin import Codec
 from seqgen.vocab import Vocab

@@ -15,14 +15,15 @@ from seqgen.conditions.dictation import Dictation
 from seqgen.conditions.dictation_states import (
     ANNOUNCED,
     DONE,
-    INSIDE,
+    FIELDS,
     OPEN,
     UNITS,
     Ids,
     describe,
-    push,
     situation,
 )
+from seqgen.conditions.dictation_steps import DUE, HEAD, NEXT, NOTHING, Script, due, take
+from seqgen.following import STRIDE
 
 
 class DictationTracker:
@@ -38,40 +39,61 @@ class DictationTracker:
     dictation : Dictation
     request : sequence of int, optional
         `Dictation.request` of the text.
+    own : int
+        Whole numbers of the codec's own state, in front of those of the dictation.
+
+    Attributes
+    ----------
+    script : Script
+        What compiled code knows of dictation and request.
     """
 
-    def __init__(self, dictation: Dictation, request: Sequence[int] | None = None) -> None:
-        self._dictation, self._request, self._used = dictation, request, 0
-        self._asked: int | None = None
-        self._state, self._text = dictation.new_state(), np.zeros(64, np.int64)
+    def __init__(
+        self, dictation: Dictation, request: Sequence[int] | None = None, *, own: int = 0
+    ) -> None:
+        self._dictation, self._own = dictation, own
+        self.script = _script(dictation, request or ())
+        self._hold(np.zeros(own + HEAD + 2 * STRIDE, np.int64))
+        self._head[:FIELDS] = dictation.new_state()
+        self._head[NEXT], self._head[DUE] = self.script.separator, NOTHING
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DictationTracker:
-        # Copies share the dictation and the request, which do not change.
-        other = DictationTracker(self._dictation, self._request)
-        other._used, other._asked = self._used, self._asked
-        other._state, other._text = self._state.copy(), self._text.copy()
+        # Copies share the dictation and the script, which do not change.
+        other = DictationTracker.__new__(DictationTracker)
+        other._dictation, other._own, other.script = self._dictation, self._own, self.script
+        other._hold(self._array.copy())
         return other
+
+    def _hold(self, array: Ids) -> None:
+        """Keep the numbers of the codec, those of the dictation, and the text in an array."""
+        self._array, dictated = array, array[self._own :]
+        self._head, self._text = dictated[:HEAD], dictated[HEAD:]
+
+    @property
+    def own(self) -> Ids:
+        """The numbers of the codec, which it may change."""
+        return self._array[: self._own]
 
     @property
     def situation(self) -> int:
         """The situation of the next position, a row of `Dictation.grammar`."""
-        return int(situation(self._state, self._text, self._dictation.silent))
+        return int(situation(self._head, self._text, self._dictation.silent))
 
     @property
     def lacks_content(self) -> bool:
         """Whether the open symbol is not silent and has no unit yet."""
-        state = self._state
-        is_empty = bool(state[OPEN]) and not state[UNITS]
-        return is_empty and not self._dictation.silent[self._text[state[DONE]]]
+        head = self._head
+        is_empty = bool(head[OPEN]) and not head[UNITS]
+        return is_empty and not self._dictation.silent[self._text[head[DONE]]]
 
     def left(self) -> Ids:
         """Return the symbols before the open one ``(S,)``, as numbers in the alphabet."""
-        return self._text[: self._state[DONE]]
+        return self._text[: self._head[DONE]]
 
     def features(self) -> Sequence[int]:
         """Return the features of the next position ``(K,)``, as `Dictation.follow` does."""
         row = np.zeros(3, np.int64)
-        describe(self._state, self._text, row)
+        describe(self._head, self._text, row)
         return list(row.tolist()) if self._dictation.alphabet else []
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -80,37 +102,35 @@ class DictationTracker:
 
     def forced(self) -> int | None:
         """Return ``advance`` after a silent or full symbol, the next requested token, or END."""
-        self._asked = self._due()
-        return self._asked
+        self._head[DUE] = token = due(self._head, self._text, self.script)
+        return None if token == NOTHING else token
 
     def push(self, token: int) -> None:
         """Apply a token; one that `forced` did not ask for belongs to the prompt."""
-        if self._asked == token and not self._state[OPEN]:
-            self._used += 1
-        self._asked = None
-        if self._state[ANNOUNCED] == len(self._text):
-            self._text = np.concatenate([self._text, np.zeros_like(self._text)])
-        push(self._state, self._text, token, self._dictation.ends, self._dictation.silent)
+        self._make_room(1)
+        take(self._head, self._text, token, self.script)
 
-    def _due(self) -> int | None:
-        state, dictation = self._state, self._dictation
-        if state[INSIDE]:
-            return None
-        if state[OPEN]:
-            symbol = self._text[state[DONE]]
-            is_full = self._request is not None and state[UNITS] >= dictation.most[symbol]
-            return dictation.advance if is_full or dictation.silent[symbol] else None
-        if self._request is None:
-            return None
-        if not self._used and dictation.separator and self._is_after_a_word():
-            [separator] = dictation.announce([dictation.separator])
-            if self._request[0] != separator[0]:
-                self._request = [*separator, *self._request]
-        if self._used < len(self._request):
-            return self._request[self._used]
-        return dictation.size
+    def to_follow(self) -> Ids:
+        """Return the array of `seqgen.conditions.dictation_steps`, for compiled code to change.
 
-    def _is_after_a_word(self) -> bool:
-        """Return whether the last announced symbol has content."""
-        announced = self._state[ANNOUNCED]
-        return bool(announced) and not self._dictation.silent[self._text[announced - 1]]
+        It knows the token that is due, and has room for the tokens of a call. `push` may replace
+        it.
+        """
+        self._make_room(STRIDE)
+        self.forced()
+        return self._array
+
+    def _make_room(self, symbols: int) -> None:
+        """Let the text have room for some more symbols."""
+        if self._head[ANNOUNCED] + symbols > len(self._text):
+            self._hold(np.concatenate([self._array, np.zeros_like(self._text)]))
+
+
+def _script(dictation: Dictation, request: Sequence[int]) -> Script:
+    """Return the script of a request, with the separator in front unless it begins with that."""
+    separator = list[int]()
+    if request and dictation.separator:
+        [separator] = dictation.announce([dictation.separator])
+        separator = separator if request[0] != separator[0] else []
+    tokens = np.array([*separator, *request], np.int64)
+    return Script(dictation.ends, dictation.most, dictation.silent, tokens, len(separator))

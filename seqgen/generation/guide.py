@@ -66,10 +66,13 @@ def guide_of(
 ) -> Guide:
     """Return the guide of B trackers, which share step function, table and size."""
     step, table, _, size = trackers[0]
+    states = np.zeros((len(trackers), max(len(each.state) for each in trackers)), np.int64)
+    for row, each in zip(states, trackers, strict=True):
+        row[: len(each.state)] = each.state
     return Guide(
         np.array([UNLIMITED if room is None else room for room in rooms], np.int64),
         np.array(waits, bool),
-        np.stack([each.state for each in trackers]),
+        states,
         np.ones((len(trackers), 2, size + 1), bool),
         *(has_grammar, features, step, table, size),
     )

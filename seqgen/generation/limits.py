@@ -12,13 +12,11 @@ import numpy as np
 
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
+from seqgen.following import STRIDE
 from seqgen.generation.pieces import Draft, StoppedBy
 from seqgen.generation.stops import Stops
 from seqgen.plugin import Ids
 from seqgen.run.folder import Run
-
-#: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
-STRIDE = 32
 
 #: Share of the tokens that a length in another unit takes on average, for which a tracker can count
 #: on having room; and how many times the rest is looked at while it halves, or so.

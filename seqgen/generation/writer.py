@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from seqgen.conditions.unlabelled import label_features, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
-from seqgen.following import Followed, followed
+from seqgen.following import STRIDE, Followed, followed
 from seqgen.generation.filters import distribution, log_softmax, temperature_at
 from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
-from seqgen.generation.limits import STRIDE, Limits
+from seqgen.generation.limits import Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
 from seqgen.generation.prompts import place_after
 from seqgen.generation.rules import Positions, rules_for
@@ -217,7 +217,7 @@ class Writer:
             raise self._refusal(positions, active, ids)
         if guide is not None:
             for tracker, after in zip(trackers, guide.states, strict=True):
-                tracker.state[:] = after
+                tracker.state[:] = after[: len(tracker.state)]
         drawn = 0
         for draft, row, row_log_probabilities in zip(
             active, ids.tolist(), log_probabilities.tolist(), strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,24 +167,36 @@ def test_silence_is_nothing() -> None:
     assert cepstra[:, 0].tolist() == [NOTHING, 0.0] and not pitch.any()
 
 
-def test_compiled_code_follows_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", ["", "ab a"])
+def test_compiled_code_follows_frames(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """New sounds are the same as with the tracker in Python, also with labels and a prompt."""
-    pieces = [Labelled({"speaker": name}, spoken(seed)) for seed, name in enumerate("ab")]
+    sounds = [replace(spoken(seed), text=text) for seed in range(2)]
+    pieces = [Labelled({"speaker": name}, sound) for name, sound in zip("ab", sounds, strict=True)]
+    options = {"codes": 16, "text": "letters"}
     corpus = seqgen.write_corpus(
-        tmp_path / "corpus", "speech", {"train": pieces}, codec="frames", options={"codes": 16}
+        tmp_path / "corpus", "speech", {"train": pieces}, codec="frames", options=options
     )
     model = seqgen.ModelConfig(hidden=8, embedding=4)
     run = seqgen.create_run(tmp_path / "run", corpus, model, seqgen.TrainConfig(tokens=300))
     for _ in seqgen.train(run, corpus):
         pass
     limits = (seqgen.LimitConfig(length=70), seqgen.LimitConfig(length=50, least_length=45))
+    conditions = [
+        Labelled({"speaker": "b"}),
+        *([Labelled({"speaker": "a"}, "ba b")] if text else []),
+    ]
 
     def written() -> list[list[int]]:
-        asked = {"condition": Labelled({"speaker": "b"}), "prompt": spoken(1, 0.3), "seed": 3}
+        prompt = replace(spoken(1, 0.3), text=text)
         return [
             new.ids.tolist()
+            for condition in conditions
             for limit in limits
-            for new in seqgen.generate(run, 3, limit=limit, **asked)
+            for new in seqgen.generate(
+                run, 3, limit=limit, condition=condition, prompt=prompt, seed=3
+            )
         ]
 
     fast = written()

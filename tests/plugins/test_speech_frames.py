@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import importlib.util
 import sys
@@ -24,7 +25,11 @@ from seqgen_speech.sound import Sound
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Label, Labelled
 from seqgen.errors import DataError, PluginError
+from seqgen.following import STRIDE
+from seqgen.generation.guide import follow_each, guide_of
+from seqgen.generation.rules import Positions
 from seqgen.grammar import unpacked
+from seqgen.plugins.checks import next_mask
 
 needs_codec2 = pytest.mark.skipif(
     importlib.util.find_spec("pycodec2") is None, reason="pycodec2 is not installed"
@@ -200,6 +205,39 @@ def test_a_text_is_said_symbol_by_symbol_to_its_end() -> None:
     assert len(written) <= codec.most_tokens("ba")
     with pytest.raises(DataError, match="does not know the symbols 'x'"):
         codec.tracker("axe")
+
+
+SPOKEN = Levels.fit([levels(40, "ab ba", seed) for seed in range(3)], FrameOptions(text="letters"))
+IDS = st.lists(st.integers(0, len(SPOKEN.vocab) - 1), max_size=60)
+
+
+@given(IDS, st.sampled_from([None, "ab", " ba"]), st.integers(0, 2 * STRIDE), IDS)
+@settings(deadline=None)
+def test_compiled_code_follows_any_ids(prompt, text, symbols, ids) -> None:
+    """It has the features and masks of the tracker, in prompts, texts and long spellings."""
+    assert SPOKEN.dictation is not None
+    tracker, end = SPOKEN.tracker(text), len(SPOKEN.vocab)
+    for token in [*prompt, *[SPOKEN.dictation.first] * symbols]:
+        tracker.push(token)
+    twin = copy.deepcopy(tracker)
+    for some in (ids[:STRIDE], ids[STRIDE:]):
+        found, longer = twin.followed(), np.zeros(500, np.int64)
+        others = [found._replace(state=longer), found]
+        guide = guide_of(others, [None, None], [False, False], True, len(SPOKEN.feature_sizes))
+        for token in some:
+            # One that is not due belongs to a prompt.
+            token = token if tracker.forced() in (None, end) or token % 2 else tracker.forced()
+            tracker.push(token)
+            masks = [np.zeros((2, end + 1), bool) for _ in range(2)]
+            rows = np.zeros((2, len(SPOKEN.feature_sizes)), np.int64)
+            given_here = np.array([end, token]), rows, *masks, np.zeros((2, 0), np.int64)
+            follow_each(guide, Positions(*given_here, *np.zeros((2, 2), np.int64)), 0)
+            assert rows[1].tolist() == list(tracker.features())
+            possible, allowed = masks[0][1], masks[1][1]
+            np.testing.assert_array_equal(allowed, next_mask(SPOKEN, tracker))
+            np.testing.assert_array_equal(possible, allowed | tracker.allowed())
+        found.state[:] = guide.states[1, : len(found.state)]
+    assert twin.forced() == tracker.forced()
 
 
 def timed(symbols: str, seconds: float = 0.4) -> Sound:

@@ -18,7 +18,7 @@ from seqgen.grammar import IndexedMasks
 from seqgen.plugin import Codec, Ids, check_fields
 from seqgen.unknown import Mended, Unknown
 from seqgen_speech.codecs.frame_tokens import FrameTokens
-from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker, FreeTracker
+from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker
 from seqgen_speech.codecs.symbols import Choice, Kind, Said, Spelling, Survey, mended
 from seqgen_speech.sound import GAP, MOST_SAMPLES, Samples, Sound, Times
 
@@ -244,7 +244,7 @@ class FrameCodec(Codec):
         """
         return self.grammar.masks(ids)
 
-    def tracker(self, condition: Any = None) -> FrameTracker | FreeTracker:
+    def tracker(self, condition: Any = None) -> FrameTracker:
         """Return the tracker of one piece.
 
         Parameters
@@ -259,8 +259,6 @@ class FrameCodec(Codec):
             If this codec has no texts, or lacks a symbol of the text.
         """
         request = None if condition is None else self._request(condition)
-        if self.dictation is None:
-            return FreeTracker(self.grammar)
         return FrameTracker(self.grammar, request)
 
     def _request(self, condition: str | Sound) -> list[int]:

@@ -83,9 +83,14 @@ class FrameTokens:
         """Return which of ids ``(N,)`` complete a frame."""
         return np.append(self.ends, False)[np.minimum(ids, len(self.ends))]
 
+    @property
+    def numbers(self) -> int:
+        """The number of whole numbers in a state."""
+        return 1 + 2 * self.fields
+
     def new_state(self) -> Ids:
         """Return the state before the first token."""
-        return np.zeros(1 + 2 * self.fields, np.int64)
+        return np.zeros(self.numbers, np.int64)
 
     def push(self, state: Ids, token: int) -> None:
         """Apply a token to a state; others than C do nothing."""

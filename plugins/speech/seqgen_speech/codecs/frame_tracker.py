@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
 from seqgen.conditions.dictation import Dictation
-from seqgen.conditions.dictation_states import BETWEEN, SITUATIONS, START, WITHIN
+from seqgen.conditions.dictation_states import SITUATIONS, WITHIN
+from seqgen.conditions.dictation_steps import HEAD, arrays_of, fill, follow_text, script_of
 from seqgen.conditions.dictation_tracker import DictationTracker
 from seqgen.following import Followed, flat, part, step_function
 from seqgen.grammar import IndexedMasks, packed
@@ -34,8 +34,6 @@ class FrameGrammar:
         #: Rows of masks ``(SITUATIONS + F, V + 1)``: situations of the dictation, then fields.
         self.rows = np.concatenate([dictation.grammar, fields])
         self._packed = packed(self.rows)
-        #: What compiled code follows of a piece without symbols.
-        self.table = flat(tokens.firsts, tokens.ends, self.rows)
 
     def masks(self, ids: Ids) -> IndexedMasks:
         """Return which ids may come at every position ``(N + 1,)``."""
@@ -44,42 +42,8 @@ class FrameGrammar:
         return IndexedMasks(self._packed, np.where(found == WITHIN, due, found))
 
 
-class FreeTracker:
-    """Follows a piece of frames alone, as compiled code can, too."""
-
-    def __init__(self, grammar: FrameGrammar) -> None:
-        self._grammar, self._state = grammar, grammar.tokens.new_state()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> FreeTracker:
-        # Copies share the grammar.
-        other = FreeTracker(self._grammar)
-        other._state[:] = self._state
-        return other
-
-    def features(self) -> Sequence[int]:
-        """Return the row of the codec's features for the next position."""
-        return self._grammar.tokens.row(self._state)
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token ``(V + 1,)``."""
-        return np.asarray(self._grammar.rows[_row(self._state, self._grammar.tokens.fields)])
-
-    def forced(self) -> None:
-        """Force nothing."""
-
-    def push(self, token: int) -> None:
-        """Apply a token."""
-        self._grammar.tokens.push(self._state, token)
-
-    def followed(self) -> Followed:
-        """Let compiled code follow."""
-        grammar = self._grammar
-        size = len(grammar.tokens.vocab)
-        return Followed(step_function(_step), grammar.table, self._state, size)
-
-
 class FrameTracker:
-    """Follows a piece of symbols and their frames.
+    """Follows a piece of frames, and of symbols if the codec has any.
 
     Parameters
     ----------
@@ -89,24 +53,26 @@ class FrameTracker:
     """
 
     def __init__(self, grammar: FrameGrammar, request: Sequence[int] | None = None) -> None:
-        self._grammar, self._state = grammar, grammar.tokens.new_state()
-        self._text = DictationTracker(grammar.dictation, request)
+        self._grammar = grammar
+        self._text = DictationTracker(grammar.dictation, request, own=grammar.tokens.numbers)
+        #: What compiled code reads: frames, masks, then the script.
+        self._table = flat(grammar.tokens.firsts, grammar.rows, *arrays_of(self._text.script))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FrameTracker:
-        # Copies share the grammar.
+        # Copies share the grammar and the table.
         other = FrameTracker.__new__(FrameTracker)
-        other._grammar, other._state = self._grammar, self._state.copy()
+        other._grammar, other._table = self._grammar, self._table
         other._text = self._text.__deepcopy__(memo)
         return other
 
     def features(self) -> Sequence[int]:
         """Return the row of the codec's features for the next position."""
-        return [*self._grammar.tokens.row(self._state), *self._text.features()]
+        return [*self._grammar.tokens.row(self._text.own), *self._text.features()]
 
     def allowed(self) -> NDArray[np.bool_]:
         """Return the mask of the next token ``(V + 1,)``."""
-        due = int(self._state[0])
-        return np.asarray(self._grammar.rows[SITUATIONS + due] if due else self._text.allowed())
+        field = int(self._text.own[0])
+        return np.asarray(self._grammar.rows[SITUATIONS + field] if field else self._text.allowed())
 
     def forced(self) -> int | None:
         """Return the token that the dictation forces."""
@@ -115,15 +81,12 @@ class FrameTracker:
     def push(self, token: int) -> None:
         """Apply a token."""
         self._text.push(token)
-        self._grammar.tokens.push(self._state, token)
+        self._grammar.tokens.push(self._text.own, token)
 
-
-@compiled
-def _row(state: Ids, fields: int) -> int:
-    """Return the row of `FrameGrammar.rows` for the state of a piece without symbols."""
-    if state[0]:
-        return SITUATIONS + int(state[0])
-    return BETWEEN if state[1 + fields] else START
+    def followed(self) -> Followed:
+        """Let compiled code follow."""
+        size = self._grammar.dictation.size
+        return Followed(step_function(_step), self._table, self._text.to_follow(), size)
 
 
 def _step(
@@ -136,11 +99,15 @@ def _step(
     allowed: NDArray[np.bool_],
 ) -> None:
     """Update a state with an id, and set features and masks of the next position."""
-    fields = (len(state) - 1) // 2
-    firsts = part(table, 0).view(np.int64)[: fields + 1]
-    advance(state, token, firsts, part(table, 1)[: firsts[fields]].view(np.bool_))
-    describe(state, firsts, features)
-    row = _row(state, fields) * len(possible)
-    rows = part(table, 2)
-    for number in range(len(possible)):
-        possible[number] = allowed[number] = rows[row + number] != 0
+    # There are 1 + F features of frames, and 3 of symbols if there are any.
+    script = script_of(table, 2)
+    count = len(features) - (3 if len(script.silent) else 0)
+    own = 2 * count - 1
+    firsts = part(table, 0).view(np.int64)[:count]  # (F + 1,)
+    frame, head, text = state[:own], state[own : own + HEAD], state[own + HEAD :]
+    advance(frame, token, firsts, script.ends)
+    describe(frame, firsts, features[:count])
+    row, due = follow_text(script, head, text, token, features[count:])
+    row = SITUATIONS + frame[0] if frame[0] else row
+    rows = part(table, 1)[: (SITUATIONS + count - 1) * len(possible)].view(np.bool_)
+    fill(rows.reshape(-1, len(possible))[row], due, possible, allowed)

@@ -15,10 +15,12 @@ from seqgen_speech.codecs.books import NOTHING, Books
 from seqgen_speech.codecs.frames import Frames, FramesOptions, described
 from seqgen_speech.codecs.k_means import k_means, nearest
 from seqgen_speech.codecs.section_sample import SectionSample
+from seqgen_speech.codecs.variation import TEMPO
 from seqgen_speech.sound import Sound
 
 import seqgen
 from seqgen.errors import DataError
+from seqgen.grammar import forbidden
 from seqgen.plugin import Labelled
 
 OPTIONS = FramesOptions(codes=16)
@@ -123,6 +125,52 @@ def test_a_copy_has_length_loudness_and_pauses_of_the_original(codec: Frames) ->
     loud = one > 0.1 * one.max()
     assert np.abs(10 * np.log10(other[loud] / one[loud])).mean() < 3
     assert other[22:28].max() < 1e-6
+
+
+@pytest.fixture(scope="module")
+def speaker() -> Frames:
+    """Return a codec of frames with letters."""
+    sounds = [replace(spoken(seed), text="ab, b") for seed in range(6)]
+    return Frames.fit(sounds, replace(OPTIONS, text="letters"))
+
+
+def test_variations_are_of_another_tempo_and_keep_text_and_pauses(speaker: Frames) -> None:
+    ids = speaker.encode(replace(spoken(7, 0.6), text="ab, b"))
+    parts = speaker.parted(ids)
+    assert parts is not None and len(parts.frames) == 30
+    pause = (parts.frames[:, 0] == 0).mean()
+    assert pause > 0.2
+    varied = [speaker.augment(ids, np.random.default_rng(seed)) for seed in range(40)]
+    lengths = set()
+    for other in map(speaker.parted, varied):
+        assert other is not None and other.symbols == parts.symbols == ("a", "b", ",", " ", "b")
+        assert set(other.of) == set(parts.of)
+        assert abs(np.log(len(other.frames) / 30)) < TEMPO + 0.05
+        assert abs((other.frames[:, 0] == 0).mean() - pause) < 1.5 / 30
+        lengths.add(len(other.frames))
+    assert len(lengths) > 4
+    assert len({each.tobytes() for each in varied}) == 40
+    for each in varied:
+        assert not len(forbidden(speaker.masks(each), each))
+
+
+def test_variations_without_strength_are_the_piece_itself() -> None:
+    still = Frames.fit([spoken(seed) for seed in range(3)], replace(OPTIONS, vary=0.0))
+    ids = still.encode(spoken(1))
+    assert still.augment(ids, np.random.default_rng(0)) is ids
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_ids_that_no_sound_has_stay_as_they_are(speaker: Frames, data: st.DataObject) -> None:
+    ids = np.array(data.draw(st.lists(st.integers(0, len(speaker.vocab) - 1), max_size=40)), int)
+    parts = speaker.parted(ids)
+    varied = speaker.augment(ids, np.random.default_rng(1))
+    if parts is None:
+        assert varied is ids
+    else:
+        np.testing.assert_array_equal(speaker.joined(parts), ids)
+        assert speaker.parted(varied) is not None
 
 
 @given(st.data())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -35,6 +36,39 @@ class FrameOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The frames of a piece, and the symbol of each.
+
+    Attributes
+    ----------
+    frames : int64 array (T, F)
+    symbols : tuple of S str
+        All symbols; S is 0 without text.
+    of : int64 array (T,)
+        Which symbol each frame belongs to, rising; 0 without text.
+    """
+
+    frames: Ids
+    symbols: tuple[str, ...]
+    of: Ids
+
+    def complete(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return rising places among the frames ``(T',)`` with more, so that no symbol is lost."""
+        numbers, firsts = np.unique(self.of, return_index=True)
+        lost = ~np.isin(numbers, self.of[nearest(places)])
+        return np.sort(np.append(places, firsts[lost]))
+
+    def at(self, places: NDArray[np.float64], frames: Ids) -> Parts:
+        """Return other frames ``(T', F)``, which come from rising places ``(T',)`` among these."""
+        return Parts(frames, self.symbols, self.of[nearest(places)])
+
+
+def nearest(places: NDArray[np.float64]) -> Ids:
+    """Return the frame that is nearest to each place."""
+    return np.floor(places + 0.5).astype(np.int64)
 
 
 class FrameCodec(Codec):
@@ -197,17 +231,35 @@ class FrameCodec(Codec):
         if not len(piece.samples):
             raise DataError("it has no sample")
         frames = self.analysed(piece.at(self.rate))
-        ids = self.tokens.spell(frames)
         said = None if self.dictation is None else self.spelling.said_in(piece)
-        if self.dictation is None or said is None or not said.symbols:
-            return np.concatenate(ids)
+        if said is None or not said.symbols:
+            return self.joined(Parts(frames, (), np.zeros(len(frames), np.int64)))
         counts = said.frames(len(frames), self.frames_per_second)
-        ends = np.cumsum(counts)
+        return self.joined(Parts(frames, said.symbols, np.repeat(np.arange(len(counts)), counts)))
+
+    def joined(self, parts: Parts) -> Ids:
+        """Return the ids of frames and symbols."""
+        ids = self.tokens.spell(parts.frames)
+        if self.dictation is None or not parts.symbols:
+            return np.concatenate(ids)
+        bounds = np.searchsorted(parts.of, np.arange(len(parts.symbols) + 1)).tolist()
         contents = [
-            np.concatenate([np.zeros(0, np.int64), *ids[end - count : end]])
-            for end, count in zip(ends.tolist(), counts.tolist(), strict=True)
+            np.concatenate([np.zeros(0, np.int64), *ids[first:last]])
+            for first, last in pairwise(bounds)
         ]
-        return self.dictation.spell(said.symbols, contents)
+        return self.dictation.spell(parts.symbols, contents)
+
+    def parted(self, ids: Ids) -> Parts | None:
+        """Return the parts that `joined` would join to ids ``(N,)``, or None if there are none."""
+        frames = self.tokens.frames(ids)
+        symbols: tuple[str, ...] = ()
+        of = np.zeros(len(frames), np.int64)
+        if self.dictation is not None:
+            followed = self.dictation.follow(ids)
+            symbols = tuple(self.dictation.alphabet[number] for number in followed.begun)
+            of = followed.places[1:][self.tokens.completes(ids)]
+        parts = Parts(frames, symbols, of)
+        return parts if len(frames) and np.array_equal(self.joined(parts), ids) else None
 
     def decode(self, ids: Ids) -> Sound:
         """Return the sound of any ids ``(N,)``, with the times of all symbols that were begun.

@@ -15,6 +15,7 @@ from seqgen_speech.codecs.frame_codec import FrameCodec, FrameOptions
 from seqgen_speech.codecs.k_means import Points
 from seqgen_speech.codecs.section_sample import SectionSample
 from seqgen_speech.codecs.symbols import Survey
+from seqgen_speech.codecs.variation import Variation, at_places
 from seqgen_speech.sound import Samples, Sound
 from seqgen_speech.vocoder.envelope import coefficients, mel_cepstrum
 from seqgen_speech.vocoder.frames import LOWEST
@@ -37,6 +38,9 @@ class FramesOptions(FrameOptions):
     """Most codes of each field."""
     stages: Annotated[int, Within(1, 4)] = 2
     """Codes of the shape of each frame's spectrum: each further one adds detail."""
+    vary: Annotated[float, Within(0, 2)] = 1.0
+    """Strength of the random changes of tempo, loudness, pitch and colour in training; 0 turns them
+    off."""
 
 
 class Frames(FrameCodec):
@@ -94,6 +98,18 @@ class Frames(FrameCodec):
     def analysed(self, sound: Sound) -> Ids:
         """Return the codes ``(T, F)`` of a sound at `rate`."""
         return self.books.quantise(*described(sound, self.options))
+
+    def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
+        """Change tempo, loudness, pitch and colour a little."""
+        parts = self.parted(ids) if self.options.vary else None
+        if parts is None:
+            return ids
+        quiet = self.books.quiet
+        cepstra, pitch = self.books.restored(parts.frames)
+        variation = Variation.drawn(rng, cepstra.shape, self.options.vary)
+        places = parts.complete(variation.places(len(pitch)))
+        cepstra, pitch = at_places(*variation.applied(cepstra, pitch, quiet), places, quiet)
+        return self.joined(parts.at(places, self.books.quantise(cepstra, pitch)))
 
     def synthesised(self, frames: Ids) -> Samples:
         """Return the samples ``(N,)`` of any codes ``(T, F)``."""

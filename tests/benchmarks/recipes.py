@@ -1,8 +1,9 @@
-"""The recipes of docs/text.md: a new piece of each corpus, beside one of the n-gram baseline.
+"""The recipes of docs/text.md: new pieces of each corpus, beside those of the n-gram baseline.
 
 Data: Wikipedia with markup, Shakespeare, LaTeX and C from ``text``, one file each, and headlines
-from a table with a label. All settings are automatic but for the codec. The figure is the mean of
-the network's loss over the baseline's on the validation split.
+from a table with a label. All settings are automatic but for the codec, its grammar and the label.
+Losses are in bits per character of the validation split and of the test split. The figure is the
+mean of the network's loss over the baseline's on the validation split.
 """
 
 from __future__ import annotations
@@ -19,84 +20,96 @@ from seqgen.conditions.labels import Labelled
 from seqgen.evaluation.ngram import NgramModel, baseline
 from seqgen.plugin import Ids
 
-#: Characters of a sample; the n-gram's samples are drawn at this temperature, as they come.
-LENGTH, SAMPLES = 400, 3
+#: Characters of a sample, and samples of each kind. The n-gram has no temperature.
+LENGTH, SAMPLES = 400, 20
 
 
 class Recipe(NamedTuple):
-    """A corpus, its codec, labels to ask for (without them any piece), and what a piece is."""
+    """A corpus, its codec with a grammar, and labels to ask for; without them any piece."""
 
     path: str
     codec: str
+    grammar: str = ""
     label: str = ""
     values: tuple[str, ...] = ("",)
-    piece: str = "auto"
 
 
 RECIPES = {
-    "wikipedia": Recipe("wiki-markup/enwiki-head.txt", "characters", piece="file"),
+    "wikipedia": Recipe("wiki-markup/enwiki-head.txt", "subwords"),
     "shakespeare": Recipe("tinyshakespeare/input.txt", "words"),
-    "latex": Recipe("latex-stacks/stacks.txt", "characters"),
-    "c": Recipe("c-source/stb.txt", "characters"),
+    "latex": Recipe("latex-stacks/stacks.txt", "characters", "latex"),
+    "c": Recipe("c-source/stb.txt", "characters", "c"),
     "headlines": Recipe(
         "headlines/reddit_rarepuppers_politics_2000_context.csv",
         "words",
-        "context_label",
-        ("politics", "rarepuppers"),
+        label="context_label",
+        values=("politics", "rarepuppers"),
     ),
 }
 
 
-def draw(model: NgramModel, opening: Ids, most: int, end: int, seed: int) -> Ids:
-    """Return a piece of the n-gram model ``(N,)`` after an opening."""
+def draw(model: NgramModel, opening: Ids, run: seqgen.Run, seed: int) -> str:
+    """Return a text of the n-gram model after an opening ``(N,)``."""
     rng = np.random.default_rng(seed)
     ids = opening.tolist()
-    while len(ids) < most:
+    while len(text := run.codec.decode(np.array(ids, np.int64))) < LENGTH:
         last = np.exp(next(model.log_probabilities([np.array(ids, np.int64)]))[-1])  # (V',)
         token = int(rng.choice(len(last), p=last / last.sum()))
-        if token == end:
+        if token == run.vocab.end:
             break
         ids.append(token)
-    return np.array(ids, np.int64)
+    return text[:LENGTH]
 
 
-def follow(benchmark: Benchmark, name: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Train, write samples, and return them with the losses."""
-    corpus_folder, options = folder / "corpus", {}
-    reading = {"piece": recipe.piece}
-    if recipe.label:
-        options["labels"] = {recipe.label: ""}
-    path = benchmark.data / "text" / recipe.path
-    seqgen.prepare(
-        "text", [path], corpus_folder, codec=recipe.codec, read_options=reading, **options
+def losses(run: seqgen.Run, split: str) -> dict[str, float]:
+    """Return the bits per character of the network and of the n-gram counts, END included."""
+    total = seqgen.score_table(run, split=split).total
+    bits = np.log(2) * total.units["characters"]
+    names = {"network": "network", "baseline": "n-gram"}
+    return {name: (total.nats[key] + total.end_nats[key]) / bits for key, name in names.items()}
+
+
+def trained(benchmark: Benchmark, recipe: Recipe, folder: Path) -> tuple[seqgen.Run, seqgen.Report]:
+    """Return a trained run and its last report."""
+    corpus = seqgen.prepare(
+        "text",
+        [benchmark.data / "text" / recipe.path],
+        folder / "corpus",
+        codec=recipe.codec,
+        options={"grammar": recipe.grammar} if recipe.grammar else {},
+        labels={recipe.label: ""} if recipe.label else None,
     )
-    corpus = seqgen.Corpus(corpus_folder)
-    counts = baseline(corpus)
     config = seqgen.TrainConfig(**benchmark.budget, seed=benchmark.seed)
     run = seqgen.create_run(folder / "run", corpus, train=config)
     for report in seqgen.train(run, corpus):
         benchmark.watch(report)
+    return run, report
+
+
+def follow(benchmark: Benchmark, name: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train, write samples, and return them with the losses."""
+    run, report = trained(benchmark, recipe, folder)
+    corpus = run.corpus()
+    counts = baseline(corpus)
     limit = seqgen.LimitConfig(length=LENGTH, unit="characters")
     found: dict[str, Any] = {"network": [], "n-gram": []}
     for value in recipe.values:
         condition = Labelled({recipe.label: value}) if recipe.label else None
         for new in seqgen.generate(run, SAMPLES, condition=condition, limit=limit, seed=1):
             found["network"].append((value, new.piece))
-
-        header = new.ids[: int(bool(recipe.label))]
+            opening = new.ids[: int(bool(recipe.label))]
         for seed in range(SAMPLES):
-            ids = draw(counts.model, header, LENGTH, run.vocab.end, seed)
-            found["n-gram"].append((value, run.codec.decode(ids)[:LENGTH]))
-    for side in ("network", "n-gram"):
-        for value, text in found[side]:
-            benchmark.say(f"--- {name}, {side} {value}\n{text}")
-    network = run.info["result"]["valid_loss"]
+            found["n-gram"].append((value, draw(counts.model, opening, run, seed)))
+    for side, texts in found.items():
+        for number, (value, text) in enumerate(texts):
+            benchmark.say(f"--- {name}, {side} {value} {number}\n{text}")
     return {
         **found,
         "order": counts.order,
-        "losses": {"network": network, "n-gram": counts.nats_per_token},
+        "bits_per_character": {split: losses(run, split) for split in ("valid", "test")},
         "tokens": report.tokens,
         "epochs": report.tokens / corpus.size("train"),
+        "sampling": run.sampling,
         "chosen": run.info["plan"],
     }
 
@@ -108,7 +121,8 @@ def main() -> None:
     for name in benchmark.given.only:
         with tempfile.TemporaryDirectory() as place:
             results[name] = follow(benchmark, name, RECIPES[name], Path(place))
-    ratios = [each["losses"]["network"] / each["losses"]["n-gram"] for each in results.values()]
+    valid = [each["bits_per_character"]["valid"] for each in results.values()]
+    ratios = [each["network"] / each["n-gram"] for each in valid]
     benchmark.finish(float(np.mean(ratios)), baselines={"n-gram": 1.0}, recipes=results)
 
 

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 import seqgen
-from seqgen.data import unpacking
+from seqgen.data import decompression, unpacking
 from seqgen.data.finding import Packed, packed
 from seqgen.plugins.discovery import load_domain
 
@@ -222,7 +222,7 @@ def test_a_header_without_end_is_stopped(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_the_memory_that_xz_asks_for_is_bounded(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(unpacking, "MOST_MEMORY", 2**20)
+    monkeypatch.setattr(decompression, "MOST_MEMORY", 2**20)
     (tmp_path / "a.txt.xz").write_bytes(lzma.compress(b"text", preset=9))
     (tmp_path / "text.txt").write_text("a text")
     corpus = seqgen.prepare("text", [tmp_path])

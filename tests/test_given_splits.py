@@ -1,14 +1,16 @@
 """Splits that are given by files, folders or lists: they are exactly what was given."""
 
+import io
 import json
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import seqgen
 from seqgen.data.splits import LONG_PIECE, SPLITS
-from seqgen.data.unpacking import names_inside
 from seqgen.errors import ConfigError, CorpusError
 
 LINES = [f"{number} green bottles hanging on the wall\n" for number in range(30)]
@@ -32,8 +34,12 @@ def contents(corpus: seqgen.Corpus) -> dict[str, list[str]]:
     }
 
 
-def check_given(corpus: seqgen.Corpus) -> None:
-    assert contents(corpus) == {
+def check_given(corpus: seqgen.Corpus, in_order: bool = True) -> None:
+    found = contents(corpus)
+    if not in_order:
+        # Archives have their members in any order.
+        found = {split: sorted(texts, key=LINES.index) for split, texts in found.items()}
+    assert found == {
         "train": [*LINES[:9], LINES[20]],
         "valid": [*LINES[9:12], LINES[20]],
         "test": [*LINES[12:14], LINES[20]],
@@ -218,15 +224,96 @@ def test_a_readme_beside_the_splits_is_left_out(files: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
-def test_the_report_says_that_an_archive_has_splits(files: Path, tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("kept", [2**20, 10], ids=["kept", "read twice"])
+def test_folders_in_an_archive_are_the_splits(
+    files: Path, tmp_path: Path, form: str, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
+    (files / "README.md").write_text("How these texts were collected.")
+    (files / "valid" / ".hidden.txt").write_text("a hidden text")
+    (files / "picture.png").write_text("no text")
     archive = Path(shutil.make_archive(str(tmp_path / "packed"), form, files))
-    [*_, how] = seqgen.prepare("text", [archive]).info["chosen"]
-    assert how == (
-        f"splits: drawn, although names in {archive.name} give test and train and valid; unpack it "
-        f"to use them"
+    corpus = seqgen.prepare("text", [archive], jobs=1)
+    check_given(corpus, in_order=False)
+    said = f"splits: given by folders in {archive.name} (test and train and valid)"
+    assert corpus.info["chosen"][-1] == said
+    assert "split" not in corpus.info["files"][0]
+    [left_out] = corpus.info["skipped"]
+    assert left_out["source"] == str(archive / "README.md")
+    assert corpus.info["unread"] == {".png": 1, "hidden": 1}
+    assert seqgen.prepare("text", [archive], jobs=1).folder == corpus.folder
+    assert seqgen.prepare("text", [archive], draw_splits=True).info["seed"] == 0
+
+
+@pytest.mark.parametrize("names", ["{}.txt", "wiki/wiki.{}.txt", "{}-00000-of-00002.txt"])
+def test_files_in_archives_are_the_splits(names: str, tmp_path: Path) -> None:
+    for number, splits in enumerate((("train",), SPLITS[1:])):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as archive:
+            for split in splits:
+                archive.writestr(names.format(split), f"text for {split}")
+    one = tmp_path / "all.tar.gz"
+    with tarfile.open(one, "w:gz") as tar:
+        for split in SPLITS:
+            entry = tarfile.TarInfo(names.format(split))
+            entry.size = len(f"text for {split}")
+            tar.addfile(entry, io.BytesIO(f"text for {split}".encode()))
+    corpus = seqgen.prepare("text", [one])
+    assert contents(corpus) == {split: [f"text for {split}"] for split in SPLITS}
+    # Names in different archives are not alike, but names of folders may be in any.
+    assert seqgen.prepare("text", sorted(tmp_path.glob("*.zip"))).info["seed"] == 0
+
+
+def test_an_archive_beside_folders_of_splits_may_have_some_too(files: Path) -> None:
+    shutil.make_archive(str(files / "more"), "zip", files, "test")
+    shutil.rmtree(files / "test")
+    check_given(seqgen.prepare("text", [files]), in_order=False)
+    # The name of an archive counts before the names in it.
+    (files / "more.zip").rename(files / "test.zip")
+    for split in ("train", "valid"):
+        shutil.make_archive(str(files / split), "zip", files / split)
+        shutil.rmtree(files / split)
+    corpus = seqgen.prepare("text", [files])
+    check_given(corpus, in_order=False)
+    assert [entry["split"] for entry in corpus.info["files"]] == ["test", "train", "valid"]
+
+
+def test_splits_are_drawn_where_names_in_an_archive_do_not_give_them(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "other.txt").write_text("a text in no folder")
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", files))
+    corpus = seqgen.prepare("text", [archive])
+    assert corpus.info["seed"] == 0 and corpus.info["pieces"] == 16
+    assert corpus.info["chosen"][-1] == (
+        "splits: drawn, although folders in packed.zip give test and train and valid, because "
+        "other.txt is for none of them; unpack, and name files with --valid and --test"
     )
-    archive.write_bytes(archive.read_bytes()[:60])
-    assert not names_inside(archive)
+    monkeypatch.setattr("seqgen.data.given_splits.LISTED", 18)
+    assert seqgen.prepare("text", [archive]).info["chosen"][-1] == corpus.info["chosen"][-1]
+    monkeypatch.setattr("seqgen.data.given_splits.LISTED", 17)
+    assert "archives with over 17 files" in seqgen.prepare("text", [archive]).info["chosen"][-1]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_a_damaged_archive_keeps_the_splits_of_its_good_members(
+    files: Path, tmp_path: Path, form: str
+) -> None:
+    last = b"the last text, which is damaged"
+    (files / "valid" / "9.txt").write_bytes(last)
+    archive = tmp_path / f"packed.{form}"
+    if form == "zip":
+        with zipfile.ZipFile(archive, "w") as packed:
+            for path in sorted(files.rglob("*.txt")):
+                packed.write(path, path.relative_to(files))
+        archive.write_bytes(archive.read_bytes().replace(last, last[::-1]))
+    else:
+        shutil.make_archive(str(archive.with_suffix("")), form, files)
+        content = archive.read_bytes()
+        archive.write_bytes(content[: content.index(last) + 5])
+    corpus = seqgen.prepare("text", [archive], jobs=1)
+    check_given(corpus, in_order=False)
+    [skipped] = corpus.info["skipped"]
+    assert "it is damaged" in skipped["reason"]
 
 
 def test_the_report_says_that_few_files_are_in_folders_of_splits(files: Path) -> None:

@@ -119,6 +119,8 @@ class Sources:
         Files that are read with another one, by that one.
     suffixes : tuple of str
         What the domain reads.
+    inside : dict of Path to frozenset of Path
+        The members to read of an archive, by where they are said to be; of others all are read.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -126,6 +128,7 @@ class Sources:
     unread: Counter[str] = field(default_factory=Counter)
     companions: dict[Path, list[Path]] = field(default_factory=dict)
     suffixes: tuple[str, ...] = ()
+    inside: dict[Path, frozenset[Path]] = field(default_factory=dict)
 
     def packed(self, path: Path) -> Packed | None:
         """Return how a file is packed, or None if the domain reads it as it is."""

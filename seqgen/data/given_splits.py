@@ -6,13 +6,14 @@ Comes from: `seqgen.data.finding`. Next: `seqgen.data.preparation` reads the fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from seqgen.data.finding import Skipped, Sources, find_files, shown
 from seqgen.data.splits import SPLITS, WORDS, Split
-from seqgen.data.unpacking import LOOKED_INTO, names_inside
+from seqgen.data.unpacking import LISTED, places_inside
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.plugin import Domain
 from seqgen.plugins.announcements import Announced
@@ -56,34 +57,56 @@ def search(
             raise CorpusError(f"{lost} is read together with {file}; hold out {file} in its place")
     how = ""
     if not (splits or split_label or draw_splits):
-        splits, how = named_splits(sources.files, [path for path in named if path.is_dir()])
-        if splits:
-            _leave_out_others(sources, splits)
-        how = how or _splits_inside(sources)
+        splits, how = _given_by_names(sources, [path for path in named if path.is_dir()])
     return sources, splits, how
 
 
-def _leave_out_others(sources: Sources, splits: Mapping[Path, Split]) -> None:
-    """Skip the files that are in no split; `named_splits` says that they are about the others."""
-    kept = [path for path in sources.files if path.resolve() in splits]
+def _given_by_names(sources: Sources, folders: Sequence[Path]) -> tuple[dict[Path, Split], str]:
+    """Return the splits that names of files give, or else names in archives, and how.
+
+    Files in none of the splits are left out of the sources. Keys are resolved paths of files, and
+    where members of archives are said to be.
+    """
+    splits, how = named_splits(sources.files, folders)
+    if splits:
+        _leave_out({*sources.files} - {*splits}, sources)
+        return {path.resolve(): split for path, split in splits.items()}, how
+    inside = _members(sources)
+    if sum(map(len, inside.values())) > LISTED:
+        return {}, (
+            f"splits: drawn, because archives with over {LISTED:,} files are not searched for "
+            f"folders train and valid; unpack them if they have some"
+        )
+    if not inside:
+        return {}, how
+    files = [one for path in sources.files for one in inside.get(path, (path,))]
+    where = next(iter(inside)).name if len(inside) == 1 else f"{len(inside):,} archives"
+    splits, how_inside = named_splits(files, [*folders, *inside], where)
+    if not splits:
+        return {}, how_inside or how
+    _leave_out({*files} - {*splits}, sources)
+    sources.inside = {path: frozenset(splits.keys() & places) for path, places in inside.items()}
+    plain = {path for path in sources.files if path not in inside}
+    return {path.resolve() if path in plain else path: splits[path] for path in splits}, how_inside
+
+
+def _members(sources: Sources) -> dict[Path, list[Path]]:
+    """Return where the members of archives are said to be, one more than `LISTED` at most."""
+    found: dict[Path, list[Path]] = {}
+    left = LISTED + 1
+    for path in sources.files:
+        places = places_inside(path, sources.suffixes) if sources.packed(path) else iter(())
+        if some := [*islice(places, left)]:
+            found[path] = some
+            left -= len(some)
+    return found
+
+
+def _leave_out(others: set[Path], sources: Sources) -> None:
+    """Skip files and members that are in no split; `named_splits` says that they are about some."""
     reason = "is about the files beside it, and in none of their splits"
-    others = sorted({*sources.files} - {*kept})
-    sources.skipped += [Skipped(shown(path), reason) for path in others]
-    sources.files = kept
-
-
-def _splits_inside(sources: Sources) -> str:
-    """Return what names in an archive say of splits, which are drawn all the same, or ""."""
-    archives = [path for path in sources.files if sources.packed(path)]
-    for path in archives[:LOOKED_INTO]:
-        names = [name for name in names_inside(path) if not name.name.startswith(".")]
-        _, how = named_splits(names, [path])
-        if how.startswith("splits: given"):
-            given = how.partition("(")[2].partition(")")[0]
-            return (
-                f"splits: drawn, although names in {path.name} give {given}; unpack it to use them"
-            )
-    return ""
+    sources.skipped += [Skipped(shown(path), reason) for path in sorted(others)]
+    sources.files = [path for path in sources.files if path not in others]
 
 
 def _paths(name: str, given: Iterable[Path | str]) -> list[Path]:
@@ -111,7 +134,9 @@ def _held_out_files(
     return splits
 
 
-def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[Path, Split], str]:
+def named_splits(
+    files: Sequence[Path], folders: Iterable[Path], archive: str = ""
+) -> tuple[dict[Path, Split], str]:
     """Return the splits of files, if names give them, and how.
 
     Either each file is in a folder called train, valid or test, or the files of each split are
@@ -121,19 +146,24 @@ def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[P
     Parameters
     ----------
     files : sequence of Path
-    folders : sequence of Path
-        The folders that the user named; what is above them does not count.
+    folders : iterable of Path
+        The folders that the user named, and archives; what is above them does not count.
+    archive : str
+        The archive that the files are in, for the report.
 
     Returns
     -------
     splits : dict of Path to Split
-        Keys are resolved paths; empty unless there are files for training and for another split.
+        Empty unless there are files for training and for another split.
     how : str
         For the report. Without splits it may say what is missing.
     """
+    where, unpack = (f" in {archive}", "unpack, and ") if archive else ("", "")
+    advice = f"{unpack}name files with --valid and --test"
+    tops = frozenset(folders)
     for words_of, how in ((_in_folders, "folders"), (_in_name, "file names")):
-        given = {path: found for path in files if (found := words_of(path, folders))}
-        splits = {path.resolve(): WORDS[word] for path, (word, _) in given.items()}
+        given = {path: found for path in files if (found := words_of(path, tops))}
+        splits = {path: WORDS[word] for path, (word, _) in given.items()}
         if "train" not in splits.values() or len({*splits.values()}) < 2:
             continue
         words = " and ".join(sorted({word for word, _ in given.values()}))
@@ -141,35 +171,35 @@ def named_splits(files: Sequence[Path], folders: Sequence[Path]) -> tuple[dict[P
             continue
         if len(given) < len(files) / 2:
             if how == "folders":
-                few = f"{len(given):,} of {len(files):,} files are in folders {words}"
-                return {}, f"splits: drawn, because only {few}; name files with --valid and --test"
+                few = f"{len(given):,} of {len(files):,} files{where} are in folders {words}"
+                return {}, f"splits: drawn, because only {few}; {advice}"
             continue
-        others = (path for path in files if path not in given and not _is_about(path, folders))
+        others = (path for path in files if path not in given and not _is_about(path, tops))
         if other := next(others, None):
-            why = f"because {other.name} is for none of them; name files with --valid and --test"
-            return {}, f"splits: drawn, although {how} give {words}, {why}"
+            why = f"because {other.name} is for none of them; {advice}"
+            return {}, f"splits: drawn, although {how}{where} give {words}, {why}"
         drawn = "" if "valid" in splits.values() else "; validation is drawn from train"
-        return splits, f"splits: given by {how} ({words}){drawn}"
+        return splits, f"splits: given by {how}{where} ({words}){drawn}"
     return {}, ""
 
 
-def _is_about(path: Path, folders: Sequence[Path]) -> bool:
+def _is_about(path: Path, folders: Set[Path]) -> bool:
     """Return whether a file was found in a folder, and is about other files, as README.md is."""
-    is_found = any(path.is_relative_to(folder) for folder in folders)
+    is_found = not folders.isdisjoint(path.parents)
     return is_found and path.name.casefold().partition(".")[0] in ABOUT
 
 
-def _in_folders(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
+def _in_folders(path: Path, folders: Set[Path]) -> tuple[str, str] | None:
     """Return the word of a split among the folders of a file, and nothing more."""
-    for folder in folders:
-        if path.is_relative_to(folder):
-            inside = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
-            words = [part for part in inside if part in WORDS] or [folder.name.casefold()]
-            return (words[0], "") if len(words) == 1 and words[0] in WORDS else None
-    return None
+    top = next((folder for folder in reversed(path.parents) if folder in folders), None)
+    if top is None:
+        return None
+    inside = [part.casefold() for part in path.relative_to(top).parts[:-1]]
+    words = [part for part in inside if part in WORDS] or [top.name.casefold()]
+    return (words[0], "") if len(words) == 1 and words[0] in WORDS else None
 
 
-def _in_name(path: Path, folders: Sequence[Path]) -> tuple[str, str] | None:
+def _in_name(path: Path, folders: Set[Path]) -> tuple[str, str] | None:
     """Return the word of a split in the name of a file, and the rest of its path but for parts."""
     parts = re.split(r"([._-])", PART.sub("", path.name.casefold()))
     words = [part for part in parts if part in WORDS]
@@ -193,12 +223,16 @@ def by_split(sources: Sources, splits: Mapping[Path, Split]) -> dict[Split, Sour
     CorpusError
         If no file is left to train on.
     """
-    files: dict[Split, list[Path]] = {split: [] for split in SPLITS}
+    parts = {split: Sources(suffixes=sources.suffixes) for split in SPLITS}
+    parts["train"] = replace(sources, files=[], inside={})
     for file in sources.files:
-        files[splits.get(file.resolve(), "train")].append(file)
-    if splits and not files["train"]:
+        if file not in sources.inside:
+            parts[splits.get(file.resolve(), "train")].files.append(file)
+            continue
+        for split, part in parts.items():
+            if own := frozenset(one for one in sources.inside[file] if splits[one] == split):
+                part.files.append(file)
+                part.inside[file] = own
+    if splits and not parts["train"].files:
         raise CorpusError("all files are held out; name files to train on as well")
-    parts: dict[Split, Sources] = {"train": replace(sources, files=files.pop("train"))}
-    return parts | {
-        split: Sources(some, suffixes=sources.suffixes) for split, some in files.items() if some
-    }
+    return {split: part for split, part in parts.items() if split == "train" or part.files}

@@ -200,7 +200,8 @@ def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[s
     """Return what ``corpus.json`` says about each file; skip files that cannot be read."""
     entries = []
     for file, digests in sources.digests().items():
-        split = {"split": splits.get(file.resolve(), "train")} if splits else {}
+        of_one = splits and file not in sources.inside
+        split = {"split": splits.get(file.resolve(), "train")} if of_one else {}
         entries.append({"name": shown(file), **digests, **split})
     return entries
 
@@ -237,7 +238,8 @@ def _store(
         for number in (0, 1) if split_label else ():
             if number not in splits:
                 raise CorpusError(f"by the label {split_label!r} no piece is for {SPLITS[number]}")
-        skipped = (entry for reader in readers.values() for entry in reader.skipped)
+        # The readers of several splits may find the same fault of an archive.
+        skipped = dict.fromkeys(entry for each in readers.values() for entry in each.skipped)
         info["skipped"] = [entry.as_json() for entry in skipped]
         notes = (note for reader in readers.values() for note in reader.notes)
         info["notes"] = [note.as_json() for note in notes]

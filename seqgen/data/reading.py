@@ -312,7 +312,10 @@ class Reader:
         """Yield the files, and in place of an archive its members, unpacked one by one."""
         for file in files:
             if self._sources.packed(file):
-                yield from members(file, folder, self._sources.suffixes, self._unread_inside)
+                yield from members(
+                    *(file, folder, self._sources.suffixes, self._unread_inside),
+                    chosen=self._sources.inside.get(file),
+                )
             else:
                 # Absolute paths: workers outlive a call and keep the folder they started in.
                 yield Readable(file.absolute(), file, self._sizes[file], self._sizes[file])

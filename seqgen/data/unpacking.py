@@ -4,45 +4,41 @@ Members become temporary files with names of our own: a name in an archive is on
 compared with patterns. All that an archive says of itself may be a lie, so what is read and
 written is bounded.
 
-Comes from: `seqgen.data.finding`. Next: `seqgen.data.reading` reads the members as it reads files.
+Comes from: `seqgen.data.finding` and `seqgen.data.decompression`. Next: `seqgen.data.reading` reads
+the members as it reads files.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from math import inf
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
+from seqgen.data.decompression import CHUNK, MOST_HEADER, MOST_RATIO, OPENERS, Bounded, Stream
 from seqgen.data.finding import HIDDEN, Skipped, Sources, packed, shown
 from seqgen.errors import DataError, reason_of
 
-#: Largest ratio of what is unpacked to the size of an archive. Below `ALLOWANCE` none is checked.
-MOST_RATIO, ALLOWANCE = 200, 2**26
+#: Bytes that any archive may unpack to; below it `MOST_RATIO` is not checked.
+ALLOWANCE = 2**26
 
-#: Most bytes of a header in a tar archive, and most memory for the dictionary of xz and zstd.
-MOST_HEADER, MOST_MEMORY = 2**20, 2**28
-
-#: Bytes copied at a time, and most characters of a name.
-CHUNK, LONGEST_NAME = 2**20, 500
+#: Most characters of a name.
+LONGEST_NAME = 500
 
 #: Most packed files that are looked into, most members of each, and bytes of a member.
 LOOKED_INTO, LOOKED_AT, LOOK = 20, 20, 2**21
 
-#: Bytes of an archive that is read for the names of its members, and most names.
-LOOKED_THROUGH, NAMES = 2**26, 10_000
+#: Most members that `places_inside` lists.
+LISTED = 100_000
 
-#: Kind by which members are counted that are neither files nor folders.
-LINK = "link in an archive"
+#: Kinds of members that are neither files nor folders, and of those that are packed again.
+LINK, NESTED = "link in an archive", "an archive in an archive"
 
 
 @dataclass(frozen=True)
@@ -72,101 +68,12 @@ class Readable:
         return self.file != self.place.absolute()
 
 
-class _Stream(Protocol):
-    """What bytes are read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, and none at the end."""
-
-
 #: Name of a member, its content, a reason why it has none, or None for a link; and its share.
-_Member: TypeAlias = tuple[str, _Stream | DataError | None, int]
-
-
-class _Bounded:
-    """A stream that fails when more is read than allowed, in all or until the next `allow`.
-
-    Attributes
-    ----------
-    left : int
-        Bytes that may still be read.
-    """
-
-    def __init__(self, stream: _Stream, most: int) -> None:
-        self._stream = stream
-        self.left, self._now = most, most
-
-    def allow(self, size: int) -> None:
-        """Allow `size` more bytes until the next call."""
-        self._now = size
-
-    def read(self, size: int = CHUNK) -> bytes:
-        """Return at most `size` bytes.
-
-        Raises
-        ------
-        DataError
-            If more was read than allowed.
-        """
-        data = self._stream.read(size)
-        self.left -= len(data)
-        self._now -= len(data)
-        if self.left < 0:
-            raise DataError(
-                f"it unpacks to more than {MOST_RATIO} times its size, as an attack would; unpack "
-                f"it yourself if you trust it"
-            )
-        if self._now < 0:
-            raise DataError(f"a header in it has over {MOST_HEADER:,} bytes")
-        return data
-
-
-class _Xz:
-    """The content of an xz file, with a bound on the memory that it may ask for."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = lzma.LZMADecompressor(memlimit=MOST_MEMORY)
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes, and none at the end."""
-        while True:
-            if self._decoder.eof:
-                rest = (self._decoder.unused_data or self._file.read(CHUNK)).lstrip(b"\0")
-                if not rest:
-                    return b""
-                self._decoder = lzma.LZMADecompressor(memlimit=MOST_MEMORY)
-                data = rest
-            else:
-                data = self._file.read(2**16) if self._decoder.needs_input else b""
-                if self._decoder.needs_input and not data:
-                    raise EOFError("it ends too early")
-            if found := self._decoder.decompress(data, size):
-                return found
-
-
-def _zstd(file: BinaryIO) -> Any:
-    try:
-        import zstandard
-    except ImportError as error:
-        raise DataError(
-            "zstandard is needed to read it: python -m pip install 'seqgen-toolkit[zstd]'"
-        ) from error
-    decoder = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY)
-    return decoder.stream_reader(file, read_across_frames=True)
+_Member: TypeAlias = tuple[str, Stream | DataError | None, int]
 
 
 #: Numbers of temporary files.
 _NUMBERS = count(1)
-
-#: What opens the content of a compressed file, by suffix.
-OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
-    ".gz": lambda file: gzip.GzipFile(fileobj=file),
-    ".bz2": bz2.BZ2File,
-    ".xz": _Xz,
-    ".zst": _zstd,
-    "": lambda file: file,
-}
 
 
 def unpacked_size(path: Path, most: int) -> int:
@@ -210,28 +117,37 @@ def to_look_at(sources: Sources, folder: Path) -> list[Path]:
     for path in sources.files:
         inside: list[Path] = []
         if path in some:
-            unpacked = members(path, folder, sources.suffixes, Counter(), LOOK)
+            chosen = sources.inside.get(path)
+            unpacked = members(path, folder, sources.suffixes, Counter(), LOOK, chosen)
             readable = (each for each in unpacked if isinstance(each, Readable))
             inside = [_named_alike(each) for each in islice(readable, LOOKED_AT + 1)]
         found += inside if 0 < len(inside) <= LOOKED_AT else [path]
     return found
 
 
-def names_inside(path: Path) -> list[Path]:
-    """Return where the members of an archive are said to be, at most `NAMES`.
+def places_inside(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yield where the members of an archive that a domain reads are said to be, in order.
 
-    There are none of a damaged archive, or one that unpacks to more than `LOOKED_THROUGH` bytes.
+    Of a damaged archive these are the members that `members` can read, or fewer; it reports why. A
+    tar archive is unpacked once for it.
+
+    Parameters
+    ----------
+    path : Path
+    suffixes : tuple of str
+        What the domain reads.
     """
     form = packed(path.name)
-    unpack = {"zip": _zipped, "tar": _tarred}.get(form.container) if form else None
-    if form is None or unpack is None:
-        return []
+    if form is None or not form.container:
+        return
+    unpack = _zipped if form.container == "zip" else _tarred
     try:
-        found = islice(unpack(path, form.compression, LOOKED_THROUGH), NAMES)
-        return [_place(path, name) for name, _, _ in found]
+        for name, content, _ in unpack(path, form.compression, _most(path)):
+            place = _place(path, name)
+            if content is not None and _kind(path, place, suffixes) == "":
+                yield place
     except Exception:
-        # A damaged archive is reported when it is read.
-        return []
+        return
 
 
 def _named_alike(member: Readable) -> Path:
@@ -249,6 +165,7 @@ def members(
     suffixes: tuple[str, ...],
     unread: Counter[str],
     longest: float = inf,
+    chosen: Container[Path] | None = None,
 ) -> Iterator[Readable | Skipped]:
     """Unpack the members of a packed file that a domain reads, in order.
 
@@ -263,6 +180,8 @@ def members(
         Is increased by the members of other kinds.
     longest : float
         Bytes of each member; the rest is left out.
+    chosen : container of Path, optional
+        Where the members to read are said to be; by default all are read.
 
     Yields
     ------
@@ -272,26 +191,25 @@ def members(
     form = packed(path.name)
     assert form is not None
     number = 0
-    most = max(MOST_RATIO * path.stat().st_size, ALLOWANCE)
     unpack = {"zip": _zipped, "tar": _tarred}.get(form.container, _compressed)
     try:
-        for name, content, share in unpack(path, form.compression, most):
+        for name, content, share in unpack(path, form.compression, _most(path)):
             number += 1
             place = _place(path, name)
-            suffix = (place if name else Path(path.stem)).suffix.lower()
+            kind = _kind(path, place, suffixes) if name else ""
             if isinstance(content, DataError):
                 yield Skipped(shown(place), str(content))
             elif content is None:
                 unread[LINK] += 1
-            elif name and any(part.startswith(".") for part in place.relative_to(path).parts):
-                unread[HIDDEN] += 1
-            elif name and packed(place.name) is not None and suffix not in suffixes:
-                reason = "it is an archive in an archive, which is not read; unpack the outer one"
-                yield Skipped(shown(place), reason)
-            elif name and suffix not in suffixes:
-                unread[suffix or "without suffix"] += 1
-            else:
+            elif kind == NESTED:
+                yield Skipped(
+                    shown(place), f"it is {NESTED}, which is not read; unpack the outer one"
+                )
+            elif kind:
+                unread[kind] += 1
+            elif chosen is None or place in chosen:
                 # The suffix is one of the domain's own, or that of the user's file.
+                suffix = (place if name else Path(path.stem)).suffix.lower()
                 file = folder / f"{next(_NUMBERS)}{suffix}"
                 try:
                     size = _copied(content, file, longest)
@@ -308,6 +226,21 @@ def members(
         # A damaged or hostile archive may make its reader fail in any way.
         where = f"at member {number:,}: " if number and form.container else ""
         yield Skipped(shown(path), where + str(_damage(error)))
+
+
+def _kind(path: Path, place: Path, suffixes: tuple[str, ...]) -> str:
+    """Return what a member is if the domain does not read it, or ""."""
+    suffix = place.suffix.lower()
+    if any(part.startswith(".") for part in place.relative_to(path).parts):
+        return HIDDEN
+    if suffix in suffixes:
+        return ""
+    return NESTED if packed(place.name) is not None else suffix or "without suffix"
+
+
+def _most(path: Path) -> int:
+    """Return how many bytes an archive may unpack to."""
+    return max(MOST_RATIO * path.stat().st_size, ALLOWANCE)
 
 
 def _damage(error: Exception) -> DataError:
@@ -333,7 +266,7 @@ def _zipped(path: Path, compression: str, most: int) -> Iterator[_Member]:
                 yield member.filename, _damage(error), 0
                 continue
             with content:
-                bounded = _Bounded(content, left)
+                bounded = Bounded(content, left)
                 yield member.filename, bounded, member.compress_size
                 left = bounded.left
 
@@ -341,7 +274,7 @@ def _zipped(path: Path, compression: str, most: int) -> Iterator[_Member]:
 def _tarred(path: Path, compression: str, most: int) -> Iterator[_Member]:
     """Yield the files of a tar archive, read once from its beginning to its end."""
     with path.open("rb") as file:
-        stream = _Bounded(OPENERS[compression](file), most)
+        stream = Bounded(OPENERS[compression](file), most)
         stream.allow(MOST_HEADER)
         done = 0
         with tarfile.open(fileobj=cast(Any, stream), mode="r|") as archive:
@@ -365,7 +298,7 @@ def _tarred(path: Path, compression: str, most: int) -> Iterator[_Member]:
 def _compressed(path: Path, compression: str, most: int) -> Iterator[_Member]:
     """Yield the one file that a compressed file is; it has no name of its own."""
     with path.open("rb") as file:
-        yield "", _Bounded(OPENERS[compression](file), most), path.stat().st_size
+        yield "", Bounded(OPENERS[compression](file), most), path.stat().st_size
 
 
 def _place(path: Path, name: str) -> Path:
@@ -374,7 +307,7 @@ def _place(path: Path, name: str) -> Path:
     return path.joinpath(*(part for part in parts if part not in ("/", "..")))
 
 
-def _copied(content: _Stream, file: Path, longest: float) -> int:
+def _copied(content: Stream, file: Path, longest: float) -> int:
     """Write a member to a file and return its bytes; nothing is left of a damaged one."""
     size = 0
     try:

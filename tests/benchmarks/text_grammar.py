@@ -29,17 +29,18 @@ from seqgen.config import LimitConfig
 
 PIECES, LENGTH = 100, 1500
 
-#: What is no bracket of C: comments and literals, and directives with their text.
+#: What is no bracket of C: comments and literals, and directives with all that is in them.
 LITERAL = re.compile(
-    r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])+'"""
-    r"""|^[ \t]*\#(?:\\\n|/\*.*?\*/|//[^\n]*|[^\n])*""",
-    re.MULTILINE | re.DOTALL,
+    r"""(?sx) (?: /\*.*?\*/ | //[^\n]* | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+' )
+    | ^[ \t]*\# (?: /\*.*?\*/ | //[^\n]* | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+' | [^\n] )*""",
+    re.MULTILINE,
 )
 
 
 def unbalanced_c(text: str) -> int:
     """Return how many brackets of C have no other end."""
-    code = LITERAL.sub("", text)
+    # Lines that a backslash joins are one line, before anything else is read.
+    code = LITERAL.sub("", text.replace("\\\n", ""))
     stack: list[str] = []
     wrong = 0
     for sign in re.findall(r"[][(){}]", code):

@@ -47,23 +47,48 @@ SIGNS = {
 }
 
 
-def balanced(text: str) -> None:
-    while text != (text := re.sub(r"\(\)|\[\]|\{\}", "", re.sub(r"[^][(){}]", "", text))):
+def reduced(brackets: str) -> str:
+    """Return brackets without the pairs in them."""
+    while brackets != (brackets := re.sub(r"\(\)|\[\]|\{\}", "", brackets)):
         pass
-    assert not text
+    return brackets
+
+
+def balanced(text: str) -> None:
+    assert not reduced(re.sub(r"[^][(){}]", "", text))
+
+
+#: Tokens of C after lines are joined: a comment, a literal, or a bracket; and anything else.
+C_TOKEN = re.compile(
+    r"""(?s)/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'|(?P<bracket>[][(){}])"""
+    r"""|(?P<open>/\*|["'])|."""
+)
 
 
 def c_is_closed(text: str) -> None:
-    """Directives, comments and literals are taken out; then brackets match."""
-    text = re.sub(
-        r"""(?xs) ^[ \t]*\#[ \t]*(?!if|endif|el)\w+ (?: /\*.*?\*/ | \\. | [^\n\\] )*? (?=//|\n|\Z)
-        """,
-        "",
-        text,
-        flags=re.MULTILINE,
-    )
-    literals = r"""(?s)/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'"""
-    balanced(re.sub(literals, "", text))
+    """Read C as a compiler does: join lines, then find comments, literals and directives."""
+    text = re.sub(r"\\\n", "", text)
+    brackets, conditions, place, starts = "", list[str](), 0, True
+    while place < len(text):
+        if starts and (found := re.compile(r"[ \t]*#[ \t]*(\w+)").match(text, place)):
+            place = found.end()
+            if found[1].startswith("if"):
+                conditions.append(brackets)
+            if found[1] == "endif":
+                # No bracket crosses a conditional part.
+                assert not reduced(brackets[len(conditions.pop()) :])
+            while place < len(text) and text[place] != "\n":
+                token = C_TOKEN.match(text, place)
+                assert not (token["open"] or "").startswith("/")
+                place = token.end()
+            continue
+        token = C_TOKEN.match(text, place)
+        assert token["open"] is None, text[place : place + 20]
+        brackets += token["bracket"] or ""
+        starts = token.group() == "\n" or (starts and token.group() in " \t")
+        place = token.end()
+    assert not conditions
+    assert not reduced(brackets)
 
 
 def wiki_is_closed(text: str) -> None:
@@ -85,6 +110,7 @@ def lines_are_indented(text: str) -> None:
 
 CHECKS: dict[str, Callable[[str], object]] = {
     "balanced": balanced,
+    "c": c_is_closed,
     "latex": latex_is_closed,
     "xml": xml_is_well_formed,
     "wiki": wiki_is_closed,
@@ -455,6 +481,73 @@ def test_python_that_is_written_has_legal_blocks() -> None:
     assert {codec.vocab[at] for at in np.flatnonzero(tracker.allowed()[:-1])} == {" ", "\n", "#"}
     with pytest.raises(IndentationError):
         ast.parse(text)
+
+
+C_PIECE = """
+#include <stdio.h>
+#define MOST(a, b) ((a) > (b) ? (a) : \\
+   (b)) // "more"
+typedef struct node_t {
+   struct node_t *next, **all; unsigned flag : 3; int (*call)(int x, ...);
+} node;
+enum { RED, GREEN = 0x0fUL, BLUE };
+static const char *names[] = { "a" "b", 'c', { 1, -2.5e-3f }, .5 };
+#if defined(A) && !defined(B)
+APIDEF unsigned char *f(char const *text, int sizes[4], struct node_t *, void (*done)(void));
+#else
+#error don't
+#endif
+extern void nothing(void);
+
+int main(int argc, char **argv)
+{
+   int i = 0, *p = &i, more[3][2] = {{1}, {2}}; // all
+   for (i = 0; i < argc; ++i, p++)
+      if (*p == 1) continue;
+      else if (i) { (void) argv; }
+      else p[0] += (int) sizeof(node) - sizeof *p;
+   do { *p++ = i * 2; x *= 3; } while (i-- > 0 && !p->next.y);
+   switch (i) {
+      case 'x': case RED + 1: return (float *) p == NULL ? f(i)(2) : a[i ? 1 : 2];
+#ifdef A
+      case 2: goto out;
+#endif
+      default: break;
+   }
+out: ;
+   return 0;
+}
+"""
+
+
+def forbidden_in(codec: CharacterCodec, text: str) -> list[int]:
+    """Return the places of characters that the grammar forbids."""
+    _, allowed = codec.structure.follow(
+        machine.new_memory(codec.structure.tables), codec.encode(text)
+    )
+    return np.flatnonzero(~allowed).tolist()
+
+
+def test_c_knows_statements_declarations_and_expressions() -> None:
+    codec = characters_of("c")
+    assert forbidden_in(codec, C_PIECE.replace("#error don't\n", "")) == []
+    # A quote that does not end may not come, though compilers accept it in this directive.
+    assert forbidden_in(codec, C_PIECE) == [C_PIECE.index("don't") + 5]
+    block = "int f(void) {"
+    for before, wrong in (
+        *(("x = 1 ", "}"), ("if (x) ", "}"), ("f(a, int", " "), ("int if", " "), ("a[1", ",")),
+        *(("for (;", ")"), ("x = a ", ":"), ("x = a ? b", ";"), ("case 1", ";"), ("x = 1", "x")),
+        *(("x = 0x1f", "g"), ("// a \\", "\n"), ("x = f(1) ", "y"), ("/* *", "\\")),
+    ):
+        text = block + before
+        assert forbidden_in(codec, text + wrong)[-1:] == [len(text)], text + wrong
+    for before, wrong in (
+        ('#define A "/', "*"),
+        ("#define A", "\n"),
+        ("#endif", "\n"),
+        ("#if A\n}", ""),
+    ):
+        assert forbidden_in(codec, before + wrong), before
 
 
 def test_errors_are_counted_by_parsers() -> None:

@@ -16,8 +16,9 @@ from seqgen.plugin import Ids, Tracker, check_fields
 from seqgen_text.codecs.automaton import Automaton
 from seqgen_text.codecs.structured import StructuredCodec
 from seqgen_text.codecs.text_codec import check_whole_characters
+from seqgen_text.grammars.costs import with_costs
 from seqgen_text.grammars.structure import Grammar, Structure, kinds_of
-from seqgen_text.grammars.tables import Tables, by_bytes, tables_of, with_costs
+from seqgen_text.grammars.tables import Tables, by_bytes, tables_of
 
 #: Names of tokens: the character of a byte below 128, else its number.
 NAMES = tuple(chr(byte) if byte < 128 else f"0x{byte:02X}" for byte in range(256))

@@ -66,8 +66,7 @@ class Language:
     ----------
     name : str
     start, after : str
-        The first state, and the state after every frame that was closed and every character that
-        may not come.
+        The first state, and the state after every character that may not come.
     frames : sequence of str
     move : function of (state, top, character)
         Returns the `Move`, or None. `top` is the frame on top, or `NOTHING`.
@@ -82,8 +81,13 @@ class Language:
         Frame that may be open where a text ends: a block of indented lines.
     opening : str
         State that awaits the first line of a block.
+    closed : mapping of str to str
+        The state after each frame that was closed, if it is not `after`; where a frame is closed in
+        several states, the one from which the end is nearest.
     alike : sequence of sequences of str
         Characters that do the same everywhere; `move` is called for the first of each only.
+    is_free : function of (state, character)
+        Whether the character does the same whatever is on top; `move` is then called once.
     """
 
     name: str
@@ -96,7 +100,9 @@ class Language:
     matching: frozenset[str] = frozenset()
     unclosed: str = ""
     opening: str = ""
+    closed: Mapping[str, str] = field(default_factory=dict)
     alike: Sequence[Sequence[str]] = ()
+    is_free: Callable[[str, str], bool] = lambda state, character: False
 
     def closes(self, top: str, character: str) -> str:
         """Return the frame that a character closes where it may not come, or `NOTHING`.

@@ -239,5 +239,8 @@ def distance(tables: Tables, memory: Ids) -> int:
     total = _cost(tables, memory[STATE], _top(memory), _length(memory) - memory[PLACE])
     total += bool(memory[HASH]) and _is_taken(memory)
     for place in range(depth - 1):
-        total += _cost(tables, tables.after, memory[FRAMES + place], memory[LENGTHS + place])
+        state = tables.closed[memory[FRAMES + place + 1]]
+        total += _cost(tables, state, memory[FRAMES + place], memory[LENGTHS + place])
+    if depth:
+        total += _cost(tables, tables.closed[memory[FRAMES]], 0, 0)
     return total

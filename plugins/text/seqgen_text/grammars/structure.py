@@ -19,15 +19,14 @@ from seqgen.following import UNLIMITED, Followed, flat, step_function
 from seqgen.grammar import PART, IndexedMasks, packed
 from seqgen.plugin import ClosingTracker, Ids
 from seqgen_text.grammars import machine, tokens
+from seqgen_text.grammars.costs import growths, with_costs
 from seqgen_text.grammars.tables import (
     ALLOWED,
     LONGEST_NAME,
     Tables,
-    growths,
     names_of,
     states_inside,
     tables_of,
-    with_costs,
 )
 
 #: Names of grammars, as an option of codecs.
@@ -94,6 +93,7 @@ class Structure:
             *(self._firsts, self._symbols, self._kinds, rows),
             *(starts.astype(np.int64), followed.astype(np.int64), most, self._growth()),
             tables.kinds.astype(np.int64),
+            tables.closed.astype(np.int64),
         )
 
     def _growth(self) -> Ids:

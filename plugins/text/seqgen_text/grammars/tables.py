@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from seqgen_text.grammars.language import CHARACTERS, NOTHING, Language, Move
 
 #: An entry has the state in its lowest bits, then the frame, then the flags.
-STATE_BITS, FRAME_BITS = 14, 4
+STATE_BITS, FRAME_BITS = 14, 5
 PUSH, POP, SWAP, KEEP, COUNT, ALIGN, OPEN, NAME, END_NAME, END_TAG, ALLOWED, CLOSE = (
     1 << (STATE_BITS + FRAME_BITS + place) for place in range(12)
 )
@@ -54,6 +54,8 @@ class Tables(NamedTuple):
         The kind of each character or byte: those that do the same everywhere are of one kind.
     start, after : int
         States of the language.
+    closed : int64 array (G,)
+        The state after each frame that was closed.
     matching, opening : bool array (S,)
         Whether the name of the frame on top is repeated first; whether the first line of a block
         begins.
@@ -72,6 +74,7 @@ class Tables(NamedTuple):
     kinds: NDArray[np.int64]
     start: int
     after: int
+    closed: NDArray[np.int64]
     matching: NDArray[np.bool_]
     opening: NDArray[np.bool_]
     lines: NDArray[np.bool_]
@@ -92,25 +95,37 @@ def language(name: str) -> Language:
 def tables_of(name: str) -> Tables:
     """Return the tables of a language for tokens that are characters, without costs."""
     grammar, moves = language(name), _moves(name)
-    tops = (NOTHING, *grammar.frames)
+    tops, distinct = (NOTHING, *grammar.frames), _distinct(grammar)
     numbers = {state: number for number, state in enumerate(moves)}
+    forbidden = [[_forbidden(grammar, numbers, top, each) for each in distinct] for top in tops]
+    known = {
+        each: _entry(each, numbers, tops)
+        for each in {move for rows in moves.values() for row in rows for move in row}
+        if each is not None
+    }
     entries = np.array(
         [
             [
-                [_entry(grammar, move, numbers, top, kind) for kind, move in enumerate(row)]
-                for top, row in zip(tops, rows, strict=True)
+                [
+                    entry if move is None else known[move]
+                    for move, entry in zip(row, no, strict=True)
+                ]
+                for row, no in zip(rows, forbidden, strict=True)
             ]
             for rows in moves.values()
         ]
     )
+    first = {each: group[0] for group in grammar.alike for each in group}
+    kinds = [distinct.index(first.get(each, each)) for each in CHARACTERS]
     ends = np.array([top in (NOTHING, grammar.unclosed) for top in tops])
     states = np.array([*moves])
     endings = np.isin(states, [*grammar.endings])[:, None] & ends  # (S, G)
     return Tables(
-        entries=entries,
-        kinds=np.arange(entries.shape[2]),
+        entries=entries[:, :, kinds],
+        kinds=np.arange(len(kinds)),
         start=numbers[grammar.start],
         after=numbers[grammar.after],
+        closed=np.array([numbers[grammar.closed.get(top, grammar.after)] for top in tops]),
         matching=np.isin(states, [*grammar.matching]),
         opening=states == grammar.opening,
         lines=np.asarray(((entries & ALIGN) > 0).any(axis=(1, 2))),
@@ -126,35 +141,44 @@ def names_of(name: str) -> tuple[list[str], list[str]]:
     return [*_moves(name)], [NOTHING, *language(name).frames]
 
 
+def _distinct(grammar: Language) -> list[str]:
+    """Return the characters that a language tells apart, the first of those that are alike."""
+    first = {each: group[0] for group in grammar.alike for each in group}
+    return [each for each in CHARACTERS if first.get(each, each) == each]
+
+
 @cache
 def _moves(name: str) -> Mapping[str, list[list[Move | None]]]:
-    """Return the moves (G, C) of every state that can be reached."""
+    """Return the moves of distinct characters (G, C) of every state that can be reached."""
     grammar = language(name)
-    first = {each: group[0] for group in grammar.alike for each in group}
-    distinct = [each for each in CHARACTERS if first.get(each, each) == each]
+    tops, distinct = (NOTHING, *grammar.frames), _distinct(grammar)
     found: dict[str, list[list[Move | None]]] = {}
-    waiting = [grammar.start, grammar.after]
+    waiting = [grammar.start, grammar.after, *grammar.closed.values()]
     while waiting:
         if (state := waiting.pop()) in found:
             continue
+        free = {
+            each: grammar.move(state, NOTHING, each)
+            for each in distinct
+            if grammar.is_free(state, each)
+        }
         rows = found[state] = [
-            [moves[first.get(character, character)] for character in CHARACTERS]
-            for top in (NOTHING, *grammar.frames)
-            for moves in [{each: grammar.move(state, top, each) for each in distinct}]
+            [free[each] if each in free else grammar.move(state, top, each) for each in distinct]
+            for top in tops
         ]
         waiting += dict.fromkeys(move.state for row in rows for move in row if move is not None)
     return found
 
 
-def _entry(
-    grammar: Language, move: Move | None, numbers: Mapping[str, int], top: str, kind: int
-) -> int:
-    """Return a move as an integer; a character that may not come closes what it would close."""
-    frames = (NOTHING, *grammar.frames)
-    if move is None:
-        frame = frames.index(grammar.closes(top, CHARACTERS[kind]))
-        return numbers[grammar.after] | frame << STATE_BITS | (CLOSE if frame else 0)
-    entry = ALLOWED | numbers[move.state] | frames.index(move.push or move.swap) << STATE_BITS
+def _forbidden(grammar: Language, numbers: Mapping[str, int], top: str, character: str) -> int:
+    """Return the entry of a character that may not come: it closes what it would close."""
+    frame = (NOTHING, *grammar.frames).index(grammar.closes(top, character))
+    return numbers[grammar.after] | frame << STATE_BITS | (CLOSE if frame else 0)
+
+
+def _entry(move: Move, numbers: Mapping[str, int], tops: Sequence[str]) -> int:
+    """Return a move as an integer."""
+    entry = ALLOWED | numbers[move.state] | tops.index(move.push or move.swap) << STATE_BITS
     flags = (
         *((PUSH, move.push), (POP, move.pop), (SWAP, move.swap), (KEEP, move.keeps)),
         *((COUNT, move.indent == "count"), (ALIGN, move.indent == "align")),
@@ -219,67 +243,3 @@ def by_bytes(tables: Tables, follows: NDArray[np.bool_], moves: NDArray[np.integ
         direct=np.concatenate([tables.direct, far]),
         named=np.concatenate([tables.named, far]),
     )
-
-
-def with_costs(tables: Tables, symbols: Sequence[int]) -> Tables:
-    """Return tables with costs, for a vocabulary that has some characters or bytes only.
-
-    What leads to no end may not come. What does the same becomes one kind.
-    """
-    distinct, kinds = np.unique(tables.entries, axis=2, return_inverse=True)
-    tables = tables._replace(entries=np.ascontiguousarray(distinct), kinds=kinds.ravel())
-    direct = np.where(tables.endings, 0, FAR)
-    named = np.full(direct.shape, FAR)
-    entries = tables.entries[:, :, np.unique(tables.kinds[np.array(symbols, np.int64)])]
-    while True:
-        ways = _ways(tables, entries, direct, named)
-        shorter, longer = (way.min(axis=2) for way in ways)  # (S, G)
-        # The name comes first where it is repeated.
-        longer = np.where(tables.matching[:, None], np.minimum(shorter, longer), longer)
-        shorter = np.where(tables.matching[:, None], FAR, shorter)
-        shorter, longer = np.minimum(direct, shorter), np.minimum(named, longer)
-        if (shorter == direct).all() and (longer == named).all():
-            break
-        direct, named = shorter, longer
-    allowed = (tables.entries & ALLOWED) > 0
-    lost = allowed & (np.minimum(*_ways(tables, tables.entries, direct, named)) >= FAR)
-    entries = np.where(lost, tables.after, tables.entries)
-    is_lost = min(direct[tables.start, 0], named[tables.start, 0]) >= FAR
-    start = tables.after if is_lost else tables.start
-    return tables._replace(entries=entries, start=start, direct=direct, named=named)
-
-
-def growths(tables: Tables) -> NDArray[np.int64]:
-    """Return how much longer each kind (C,) can make the way to the end, at most."""
-    longest = np.full(tables.entries.shape[2], -1)
-    ways = _ways(tables, tables.entries, tables.direct, tables.named)
-    for more in (0, LONGEST_NAME):
-        before = np.minimum(tables.direct, tables.named + more)[:, :, None]  # (S, G, 1)
-        after = np.minimum(ways[0], ways[1] + more)  # (S, G, C)
-        grown = np.where((after < FAR) & (before < FAR), after - 1 - before, -1)
-        longest = np.maximum(longest, grown.max(axis=(0, 1)))
-    return longest
-
-
-def _ways(
-    tables: Tables, entries: NDArray[np.int64], direct: NDArray[np.int64], named: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the least cost of closing the frame on top after each entry, as `direct` and `named`.
-
-    Both are (S, G, C).
-    """
-    has = {flag: (entries & flag) > 0 for flag in (PUSH, POP, SWAP, KEEP, OPEN, ALLOWED)}
-    state, frame = entries & STATE, entries >> STATE_BITS & FRAME
-    own = np.arange(direct.shape[1])[:, None]
-    top = np.where(has[SWAP], frame, own)
-    # A frame that is pushed is closed first; its name has one character, if any.
-    pushed = np.minimum(direct[state, frame], named[state, frame] + has[KEEP])
-    shorter = np.where(has[PUSH], pushed + direct[tables.after, own], direct[state, top])
-    longer = np.where(has[PUSH], pushed + named[tables.after, own], named[state, top] + has[KEEP])
-    # A block needs one blank more than the one around it.
-    block = np.where(has[PUSH], pushed, direct[state, tables.unclosed])
-    longer = np.where(has[OPEN], block + 1, longer)
-    shorter = np.where(has[POP], 0, np.where(has[OPEN], FAR, shorter))
-    longer = np.where(has[POP], FAR, longer)
-    shorter, longer = (np.where(has[ALLOWED], 1 + way, FAR) for way in (shorter, longer))
-    return np.minimum(shorter, FAR), np.minimum(longer, FAR)

@@ -100,6 +100,7 @@ def tokens_in(table: NDArray[np.uint8]) -> Tokens:
         part(table, 16).view(np.int64),
         start,
         after,
+        part(table, 17).view(np.int64)[:frames],
         part(table, 2)[:states].view(np.bool_),
         part(table, 3)[:states].view(np.bool_),
         part(table, 4)[:states].view(np.bool_),

@@ -155,6 +155,10 @@ class SampleConfig:
     """Drop tokens whose probability is below this fraction of the most likely token's (Nguyen
     2024). The default is chosen as for the temperature. Codecs with token groups apply all filters
     within each group."""
+    guidance: Annotated[float | None, Within(0, 100)] = None
+    """How much requested labels count. 1 is the model as it is; 2 and more make pieces more typical
+    of the labels, and take twice the time (classifier-free guidance, Ho and Salimans 2022). The
+    default is that of the codec."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
     """Divide the probability of tokens that the piece already has by this number. 1 changes
     nothing."""
@@ -172,12 +176,13 @@ class SampleConfig:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def completed(self, temperature: float, min_p: float) -> SampleConfig:
+    def completed(self, temperature: float, min_p: float, guidance: float) -> SampleConfig:
         """Return these settings with the given values as defaults."""
         return replace(
             self,
             temperature=temperature if self.temperature is None else self.temperature,
             min_p=min_p if self.min_p is None else self.min_p,
+            guidance=guidance if self.guidance is None else self.guidance,
         )
 
 

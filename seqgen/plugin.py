@@ -195,8 +195,8 @@ class Codec(Protocol):
         predicted from the zero state. They derive from options and state.
     temperature : float
         Default sampling temperature; the lowest that training tries for a codec without a tracker.
-    min_p : float
-        Default min-p if training does not measure it.
+    min_p, guidance : float
+        Default min-p if training does not measure it. Default guidance by labels; 1 for none.
     groups : sequence of int
         Group number of each id; empty (the default) puts all in one. The model first chooses a
         group (note or rest?); temperature and filters then apply within it (which note?).
@@ -217,6 +217,7 @@ class Codec(Protocol):
     boundaries: Sequence[int] = ()
     temperature: float = 1.0
     min_p: float = 0.0
+    guidance: float = 1.0
     groups: Sequence[int] = ()
     requests: Mapping[str, Request] = MappingProxyType({})
     dictation: Dictation | None = None

@@ -182,14 +182,14 @@ def test_settings_that_are_given_win(blanks, run) -> None:
     assert one == texts(run, SampleConfig(temperature=0.6, min_p=0.4)) != texts(changed)
     two = texts(changed, SampleConfig(min_p=0.0))
     assert two == texts(run, SampleConfig(temperature=1.0, min_p=0.0)) != texts(changed)
-    assert SampleConfig(temperature=0.0).completed(0.9, 0.1) == SampleConfig(
-        temperature=0.0, min_p=0.1
+    assert SampleConfig(temperature=0.0).completed(0.9, 0.1, 2.0) == SampleConfig(
+        temperature=0.0, min_p=0.1, guidance=2.0
     )
 
 
 def test_a_model_that_was_not_measured_has_no_min_p(blanks) -> None:
     assert "sampling" not in blanks.info
-    assert blanks.sampling == {"temperature": 0.8, "min_p": 0.0}
+    assert blanks.sampling == {"temperature": 0.8, "min_p": 0.0, "guidance": 1.0}
 
 
 def test_training_that_is_ended_early_measures_nothing(corpus, tmp_path: Path) -> None:
@@ -198,9 +198,10 @@ def test_training_that_is_ended_early_measures_nothing(corpus, tmp_path: Path) -
     training = seqgen.train(made, corpus)
     next(training)
     training.close()
-    assert seqgen.load(made.folder).sampling == {"temperature": 0.8, "min_p": 0.0}
+    default = {"temperature": 0.8, "min_p": 0.0, "guidance": 1.0}
+    assert seqgen.load(made.folder).sampling == default
 
 
 def test_a_codec_with_a_tracker_keeps_its_own(chorales) -> None:
     assert "sampling" not in chorales.info
-    assert chorales.sampling == {"temperature": 0.5, "min_p": 0.05}
+    assert chorales.sampling == {"temperature": 0.5, "min_p": 0.05, "guidance": 1.0}

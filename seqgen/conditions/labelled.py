@@ -64,6 +64,7 @@ class LabelledCodec(Codec):
         tokens = [token for label in self.labels for token in label.tokens]
         self.options, self.vocab = codec.options, (*codec.vocab, *tokens)
         self.temperature, self.min_p = codec.temperature, codec.min_p
+        self.guidance = codec.guidance
         self.dictation = codec.dictation
         self.limited, self.idempotent = codec.limited, codec.idempotent
         extra = [max(codec.groups) + 1] * len(tokens) if codec.groups else []

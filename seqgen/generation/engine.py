@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
-from seqgen.generation.pieces import Generated, Primed
+from seqgen.generation.guidance import GuidedStepper, guidance_for
+from seqgen.generation.pieces import Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
-from seqgen.generation.stepper import choose_stepper
+from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
@@ -121,8 +122,8 @@ def generate(
         candidates = run.codec.candidates(condition)
     # Candidates fill the batch of one piece.
     batch_size = min(count, batch_size) if candidates == 1 else 1
-    stepper = choose_stepper(run, batch_size * candidates, int8=int8)
-    writer = Writer(stepper, run, prompt, condition, sample, limit, stop, seed)
+    stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
+    writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
     drawn = 0
     for first in range(0, count, batch_size):
         if writer.is_late():
@@ -177,9 +178,8 @@ def stream(
         the ids that spell it (`Codec.open_end`).
     """
     limit = limit or LimitConfig(length=math.inf)
-    writer = Writer(
-        choose_stepper(run, 1, int8=int8), run, prompt, condition, sample, limit, stop, seed
-    )
+    stepper, begin = _begun(run, 1, prompt, condition, sample, int8)
+    writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
     draft = writer.draft(index)
     sent = draft.kept
     for _ in writer.write([draft]):
@@ -187,3 +187,19 @@ def stream(
         yield from draft.ids[sent - dropped : settled - dropped]
         sent = settled
         writer.forget(draft)
+
+
+def _begun(
+    run: Run,
+    lanes: int,
+    prompt: Piece | Primed | None,
+    condition: Any,
+    sample: SampleConfig | None,
+    int8: bool,
+) -> tuple[Stepper, Piece | Primed | Place | None]:
+    """Return the stepper for some sequences side by side, and what `Writer` begins with."""
+    stepper, guidance = choose_stepper(run, lanes, int8=int8), guidance_for(run, condition, sample)
+    if guidance == 1:
+        return stepper, prompt
+    guided = GuidedStepper(stepper, run, guidance)
+    return guided, guided.place_after(run, prompt, condition)

@@ -16,7 +16,7 @@ import numpy as np
 from seqgen.bounds import Seed, checked
 from seqgen.conditions.unlabelled import opening, unlabelled, without_labels
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.generation.pieces import Place, StoppedBy
 from seqgen.generation.prompts import read_on, read_prompt, read_prompt_on
 from seqgen.generation.stepper import choose_stepper
@@ -153,6 +153,10 @@ class Manuscript:
             Yield word by word, and leave out a last word that the limit may have cut. A text whose
             words have no gaps is yielded as it is.
         """
+        if sample is not None and sample.guidance not in (None, 1):
+            raise ConfigError(
+                "a text that is typed in turns is written without guidance; leave it out"
+            )
         begin = self._place
         arguments = (begin, self._condition, sample, limit, stop, self._seed)
         # A turn is no end: what is open stays open for the next one.

@@ -228,10 +228,14 @@ class Run:
 
     @property
     def sampling(self) -> dict[str, float]:
-        """The default ``temperature`` and ``min_p``: as training measured, or the codec's."""
+        """The default ``temperature`` and ``min_p``: as training measured, or the codec's.
+
+        The default ``guidance`` is always the codec's.
+        """
         names = ("temperature", "min_p")
         measured = self.info.get("sampling")
-        return {name: measured[name] if measured else getattr(self.codec, name) for name in names}
+        chosen = {name: measured[name] if measured else getattr(self.codec, name) for name in names}
+        return {**chosen, "guidance": self.codec.guidance}
 
     def with_model(self, model: SequenceModel) -> Run:
         """Return this run with another model of the same shape; the folder does not change."""

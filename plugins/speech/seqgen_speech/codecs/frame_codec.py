@@ -20,8 +20,19 @@ from seqgen.plugin import Codec, Ids, check_fields
 from seqgen.unknown import Mended, Unknown
 from seqgen_speech.codecs.frame_tokens import FrameTokens
 from seqgen_speech.codecs.frame_tracker import FrameGrammar, FrameTracker
-from seqgen_speech.codecs.symbols import Choice, Kind, Said, Spelling, Survey, mended
+from seqgen_speech.codecs.symbols import (
+    Choice,
+    Kind,
+    Parts,
+    Said,
+    Spelling,
+    Survey,
+    mended,
+)
 from seqgen_speech.sound import GAP, MOST_SAMPLES, Samples, Sound, Times
+
+#: Default temperature and guidance of a model without texts.
+FREE_TEMPERATURE, FREE_GUIDANCE = 0.7, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,39 +47,6 @@ class FrameOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The frames of a piece, and the symbol of each.
-
-    Attributes
-    ----------
-    frames : int64 array (T, F)
-    symbols : tuple of S str
-        All symbols; S is 0 without text.
-    of : int64 array (T,)
-        Which symbol each frame belongs to, rising; 0 without text.
-    """
-
-    frames: Ids
-    symbols: tuple[str, ...]
-    of: Ids
-
-    def complete(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return rising places among the frames ``(T',)`` with more, so that no symbol is lost."""
-        numbers, firsts = np.unique(self.of, return_index=True)
-        lost = ~np.isin(numbers, self.of[nearest(places)])
-        return np.sort(np.append(places, firsts[lost]))
-
-    def at(self, places: NDArray[np.float64], frames: Ids) -> Parts:
-        """Return other frames ``(T', F)``, which come from rising places ``(T',)`` among these."""
-        return Parts(frames, self.symbols, self.of[nearest(places)])
-
-
-def nearest(places: NDArray[np.float64]) -> Ids:
-    """Return the frame that is nearest to each place."""
-    return np.floor(places + 0.5).astype(np.int64)
 
 
 class FrameCodec(Codec):
@@ -120,6 +98,9 @@ class FrameCodec(Codec):
         )
         self.grammar = FrameGrammar(self.tokens, spoken)
         self.dictation = spoken if alphabet else None
+        if not alphabet:
+            # A given text says enough of what is spoken.
+            self.temperature, self.guidance = FREE_TEMPERATURE, FREE_GUIDANCE
         self.vocab = (*self.tokens.vocab, *spoken.tokens)
         own = map(range, self.tokens.feature_sizes)
         self.feature_values = (*own, *spoken.feature_values)

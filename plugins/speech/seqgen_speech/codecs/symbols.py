@@ -167,6 +167,39 @@ def _nearest(symbol: str, known: Collection[str]) -> str:
     return found if found in known else ""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The frames of a piece, and the symbol of each.
+
+    Attributes
+    ----------
+    frames : int64 array (T, F)
+    symbols : tuple of S str
+        All symbols; S is 0 without text.
+    of : int64 array (T,)
+        Which symbol each frame belongs to, rising; 0 without text.
+    """
+
+    frames: Ids
+    symbols: tuple[str, ...]
+    of: Ids
+
+    def complete(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return rising places among the frames ``(T',)`` with more, so that no symbol is lost."""
+        numbers, firsts = np.unique(self.of, return_index=True)
+        lost = ~np.isin(numbers, self.of[nearest_frame(places)])
+        return np.sort(np.append(places, firsts[lost]))
+
+    def at(self, places: NDArray[np.float64], frames: Ids) -> Parts:
+        """Return other frames ``(T', F)``, which come from rising places ``(T',)`` among these."""
+        return Parts(frames, self.symbols, self.of[nearest_frame(places)])
+
+
+def nearest_frame(places: NDArray[np.float64]) -> Ids:
+    """Return the frame that is nearest to each place."""
+    return np.floor(places + 0.5).astype(np.int64)
+
+
 @dataclass
 class Survey:
     """What a codec has to know of the sounds and texts of a corpus.

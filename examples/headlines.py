@@ -13,7 +13,10 @@ import seqgen
 def main(path: Path, minutes: float = 5.0, out: Path = Path("out/headlines")) -> None:
     # Columns with few values become labels by themselves.
     corpus = seqgen.prepare("text", [path], codec="words")
-    for label in corpus.codec.labels:
+    labels = getattr(corpus.codec, "labels", [])
+    if not labels:
+        sys.exit(f"{path} has no label; seqgen prepare text {path} --report says why")
+    for label in labels:
         print(label.summary)
     run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
     for report in seqgen.train(run, corpus):
@@ -21,7 +24,7 @@ def main(path: Path, minutes: float = 5.0, out: Path = Path("out/headlines")) ->
             print(f"{report.fraction:4.0%}  {report.valid_loss:.3f} nats per token")
 
     limit = seqgen.LimitConfig(length=30, unit="words")
-    label = corpus.codec.labels[0]
+    label = labels[0]
     for value in sorted(label.values):
         asked = seqgen.Labelled({label.name: value})
         for new in seqgen.generate(run, 3, condition=asked, limit=limit):

@@ -22,15 +22,16 @@ def main(path: Path, minutes: float = 5.0, out: Path = Path("out/words")) -> Non
     for new in seqgen.generate(run, 3, prompt="The", limit=limit):
         print(f"--- {new.stopped_by}\n{new.piece}")
 
-    # The state stays between the turns.
+    # The state stays between the turns. Typed text is in brackets.
+    print("--- by turns")
     manuscript = seqgen.Manuscript(run, seed=1)
-    for typed in ("The", " and the"):
+    for typed in ("The king", " and the"):
         manuscript.type(typed)
-        print("".join(manuscript.write(limit=limit)))
+        print(f"[{typed}]" + "".join(manuscript.write(limit=limit)), end="")
     manuscript.take_back()
-    print("or:", "".join(manuscript.write(limit=limit)))
+    print("\n--- or\n" + "".join(manuscript.write(limit=limit)))
 
-    # Perplexity per word, as literature on words quotes it.
+    # A word is what is between blanks, so it pays for the punctuation beside it too.
     print(f"perplexity per word: {seqgen.score_table(run).total.loss_per('words'):.1f}")
 
 

@@ -1,6 +1,9 @@
 """Pieces of several files: read from a file and its companions, and written as several files."""
 
 import json
+import shutil
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,12 @@ from seqgen_handwriting.files.inkml_writing import inkml
 from seqgen_handwriting.files.svg_writing import svg
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import on_paper
+from seqgen_speech.domain import Speech
+from seqgen_speech.sound import Sound
 from seqgen_text.domain import Text
 
 import seqgen
+from seqgen.data.encoding import encode_files
 from seqgen.data.finding import find_files
 from seqgen.errors import CorpusError, DataError, PluginError
 from seqgen.files import file_digest
@@ -164,6 +170,82 @@ def test_files_that_write_may_not_return(kind: str, run, tmp_path: Path, monkeyp
     with pytest.raises(PluginError, match="must return the new files of a piece"):
         seqgen.generate_samples(run, 2, tmp_path / "out", limit=seqgen.LimitConfig(length=5))
     assert not (tmp_path / "out").exists()
+
+
+def texts(corpus: seqgen.Corpus) -> list[str]:
+    return sorted(corpus.codec.decode(corpus.piece(at)) for at in range(corpus.info["pieces"]))
+
+
+@pytest.mark.parametrize("kept", [2**20, 10], ids=["kept", "read twice"])
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
+def test_companions_in_an_archive_are_read_with_their_file(
+    pairs: Path, tmp_path: Path, monkeypatch, form: str, kept: int
+) -> None:
+    monkeypatch.setattr("seqgen.data.reading.KEPT_BYTES", kept)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    archive = Path(shutil.make_archive(str(tmp_path / "pairs"), form, pairs))
+    packed, plain = (seqgen.prepare("text", [path], jobs=1) for path in (archive, pairs))
+    assert texts(packed) == texts(plain)
+    assert packed.info["unread"] == plain.info["unread"] == {".more": 1}
+    assert not packed.info["skipped"] and not [*temporary.iterdir()]
+    codec, found = packed.codec, encode_files("text", [archive], packed.codec, jobs=1)
+    assert sorted(codec.decode(ids) for _, ids in found) == texts(plain)
+
+
+def test_names_of_companions_in_an_archive_do_no_harm(pairs: Path, tmp_path: Path) -> None:
+    """Each of these names would fail, or reach beyond its folder, as the name of a file."""
+    archive = tmp_path / "names.zip"
+    names = ("/up/a", "../../b", "n" * 300, "twice", "twice", "same", "same.txt/c", "..\\d")
+    with zipfile.ZipFile(archive, "w") as packed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, name in enumerate(names):
+            packed.writestr(f"{name}.txt", f"text {number} ")
+            packed.writestr(f"{name}.more", f"more {number}")
+    before = {*tmp_path.rglob("*")}
+    corpus = seqgen.prepare("text", [archive], tmp_path / "corpus", jobs=1)
+    found = texts(corpus)
+    # Names that are too long, or those of other files, cost the companion only.
+    assert [text[:6] for text in found] == [f"text {number}" for number in range(len(names))]
+    assert {f"text {at} more {at}" for at in (0, 1, 6, 7)} <= {*found}
+    made = {*tmp_path.rglob("*")} - before
+    assert all(path.is_relative_to(tmp_path / "corpus") or path.name[0] == "." for path in made)
+
+
+def test_a_damaged_companion_in_an_archive_is_reported(pairs: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(pairs.iterdir()):
+            packed.write(path, path.name)
+    content = archive.read_bytes()
+    archive.write_bytes(content.replace(b"a.more and", b"a.more AND"))
+    corpus = seqgen.prepare("text", [archive], jobs=1)
+    [skipped] = corpus.info["skipped"]
+    assert skipped["source"] == str(archive / "a.more") and "damaged" in skipped["reason"]
+    assert "a.txt and some words\n" in texts(corpus)
+
+
+@pytest.mark.parametrize("table", ["metadata.csv", "texts.tsv"])
+def test_recordings_in_an_archive_have_their_texts_and_splits(table: str, tmp_path: Path) -> None:
+    names = [f"{split}/{number}.wav" for split in ("train", "valid") for number in range(2)]
+    folder = tmp_path / "talks"
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        samples = np.sin(np.arange(4000) / (3 + number)).astype(np.float32) / 2
+        Speech().write(Sound(samples, 8000), folder / name)
+    if table == "metadata.csv":
+        rows = "".join(f"{name.removesuffix('.wav')}|ho {Path(name).stem}\n" for name in names)
+        (folder / table).write_text(rows)
+    else:
+        for split in ("train", "valid"):
+            rows = "".join(f"{n}.wav\tho {n}\n" for n in range(2))
+            (folder / split / table).write_text("file\ttext\n" + rows)
+    archive = shutil.make_archive(str(tmp_path / "talks"), "gztar", folder)
+    corpus = seqgen.prepare("speech", [archive], tmp_path / "corpus", jobs=1)
+    said = {origin.source: origin.facts["text"] for origin in corpus.origins()}
+    assert said == {f"{archive}/{name}": f"ho {Path(name).stem}" for name in names}
+    assert len(corpus.segments("valid")) == 2 and not corpus.info["unread"]
 
 
 def drawing(text: str = "") -> Ink:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
@@ -39,6 +39,7 @@ from seqgen.errors import CorpusError, PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugins.announcements import Announced
+from seqgen.plugins.checks import checked_companions
 from seqgen.plugins.deadline import TooLong, within
 from seqgen.plugins.faults import LOG, fault_of
 from seqgen.plugins.guard import guarded
@@ -162,6 +163,8 @@ class Reader:
         self._domain = domain
         self._options = options
         self._unknown = unknown
+        has = getattr(type(domain), "companions", None) is not Domain.companions
+        self._companions = partial(checked_companions, domain) if has else None
         self._labelling = Labelling({}) if labelling is None else labelling
         self._sources = sources
         self._sizes = {file: file.stat().st_size for file in sources.files}
@@ -315,6 +318,7 @@ class Reader:
                 yield from members(
                     *(file, folder, self._sources.suffixes, self._unread_inside),
                     chosen=self._sources.inside.get(file),
+                    companions=self._companions,
                 )
             else:
                 # Absolute paths: workers outlive a call and keep the folder they started in.

@@ -1,7 +1,8 @@
 """Unpacks archives and compressed files, one member at a time, for domains that read files.
 
 Members become temporary files with names of our own: a name in an archive is only shown and
-compared with patterns. All that an archive says of itself may be a lie, so what is read and
+compared with patterns. Only members that are read together keep theirs, as far as that is harmless
+(`seqgen.data.together`). All that an archive says of itself may be a lie, so what is read and
 written is bounded.
 
 Comes from: `seqgen.data.finding` and `seqgen.data.decompression`. Next: `seqgen.data.reading` reads
@@ -15,6 +16,7 @@ import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from math import inf
@@ -23,6 +25,7 @@ from typing import Any, TypeAlias, cast
 
 from seqgen.data.decompression import CHUNK, MOST_HEADER, MOST_RATIO, OPENERS, Bounded, Stream
 from seqgen.data.finding import HIDDEN, Skipped, Sources, packed, shown
+from seqgen.data.together import Companions, Together
 from seqgen.errors import DataError, reason_of
 
 #: Bytes that any archive may unpack to; below it `MOST_RATIO` is not checked.
@@ -138,16 +141,16 @@ def places_inside(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         What the domain reads.
     """
     form = packed(path.name)
-    if form is None or not form.container:
-        return
-    unpack = _zipped if form.container == "zip" else _tarred
-    try:
-        for name, content, _ in unpack(path, form.compression, _most(path)):
-            place = _place(path, name)
-            if content is not None and _kind(path, place, suffixes) == "":
-                yield place
-    except Exception:
-        return
+    if form is not None and form.container:
+        yield from (place for place in _places(path) if not _kind(path, place, suffixes))
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Yield where the files in an archive are said to be, as far as it can be read."""
+    with suppress(Exception):
+        for name, content, _ in _unpacked(path):
+            if content is not None:
+                yield _place(path, name)
 
 
 def _named_alike(member: Readable) -> Path:
@@ -166,6 +169,7 @@ def members(
     unread: Counter[str],
     longest: float = inf,
     chosen: Container[Path] | None = None,
+    companions: Companions | None = None,
 ) -> Iterator[Readable | Skipped]:
     """Unpack the members of a packed file that a domain reads, in order.
 
@@ -182,6 +186,8 @@ def members(
         Bytes of each member; the rest is left out.
     chosen : container of Path, optional
         Where the members to read are said to be; by default all are read.
+    companions : callable, optional
+        Returns the companions of a file. Those in the archive are unpacked first, beside it.
 
     Yields
     ------
@@ -191,9 +197,12 @@ def members(
     form = packed(path.name)
     assert form is not None
     number = 0
-    unpack = {"zip": _zipped, "tar": _tarred}.get(form.container, _compressed)
+    together = Together(path, folder)
+    if companions is not None and form.container:
+        together = _together(path, folder, suffixes, companions)
+        yield from _unpack_companions(together)
     try:
-        for name, content, share in unpack(path, form.compression, _most(path)):
+        for name, content, share in _unpacked(path):
             number += 1
             place = _place(path, name)
             kind = _kind(path, place, suffixes) if name else ""
@@ -201,6 +210,8 @@ def members(
                 yield Skipped(shown(place), str(content))
             elif content is None:
                 unread[LINK] += 1
+            elif place in together.companions:
+                continue
             elif kind == NESTED:
                 yield Skipped(
                     shown(place), f"it is {NESTED}, which is not read; unpack the outer one"
@@ -210,7 +221,7 @@ def members(
             elif chosen is None or place in chosen:
                 # The suffix is one of the domain's own, or that of the user's file.
                 suffix = (place if name else Path(path.stem)).suffix.lower()
-                file = folder / f"{next(_NUMBERS)}{suffix}"
+                file = together.file(place) or folder / f"{next(_NUMBERS)}{suffix}"
                 try:
                     size = _copied(content, file, longest)
                 except Exception as error:
@@ -228,6 +239,35 @@ def members(
         yield Skipped(shown(path), where + str(_damage(error)))
 
 
+def _together(
+    path: Path, folder: Path, suffixes: tuple[str, ...], companions: Companions
+) -> Together:
+    """Return which members of an archive are read together; of more than `LISTED` none are."""
+    folder /= f"{next(_NUMBERS)}.together"
+    places = [*islice(_places(path), LISTED + 1)]
+    if len(places) > LISTED:
+        return Together(path, folder)
+    is_read = {place: not _kind(path, place, suffixes) for place in places}
+    return Together.of(path, folder, is_read, companions)
+
+
+def _unpack_companions(together: Together) -> Iterator[Skipped]:
+    """Unpack the companions of members; yield those that are damaged."""
+    if not together.companions:
+        return
+    path = together.path
+    with suppress(Exception):  # The members are read later, and then a damage is reported.
+        for name, content, _ in _unpacked(path):
+            place = _place(path, name)
+            file = together.file(place) if place in together.companions else None
+            if file is None or content is None or isinstance(content, DataError):
+                continue
+            try:
+                _copied(content, file, inf)
+            except Exception as error:
+                yield Skipped(shown(place), str(_damage(error)))
+
+
 def _kind(path: Path, place: Path, suffixes: tuple[str, ...]) -> str:
     """Return what a member is if the domain does not read it, or ""."""
     suffix = place.suffix.lower()
@@ -238,9 +278,12 @@ def _kind(path: Path, place: Path, suffixes: tuple[str, ...]) -> str:
     return NESTED if packed(place.name) is not None else suffix or "without suffix"
 
 
-def _most(path: Path) -> int:
-    """Return how many bytes an archive may unpack to."""
-    return max(MOST_RATIO * path.stat().st_size, ALLOWANCE)
+def _unpacked(path: Path) -> Iterator[_Member]:
+    """Yield all that a packed file has, in order; it may unpack to so many bytes and no more."""
+    form = packed(path.name)
+    assert form is not None
+    unpack = {"zip": _zipped, "tar": _tarred}.get(form.container, _compressed)
+    return unpack(path, form.compression, max(MOST_RATIO * path.stat().st_size, ALLOWANCE))
 
 
 def _damage(error: Exception) -> DataError:

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from seqgen.compiling import callback, compiled
@@ -101,6 +103,22 @@ def part(table: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
 def step_function(function: Callable[..., None]) -> Any:
     """Return a step function that is compiled, at the first call, and cached on disk."""
     return callback(function, SIGNATURE)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def step_at(context: Any, address: Any) -> Any:
+    """Return the step function at an address, in compiled code.
+
+    Numba finds the types of arguments quickly unless one of them is a function.
+    """
+    kind = types.FunctionType(SIGNATURE)
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        function = cgutils.create_struct_proxy(kind)(context, builder)
+        function.c_addr = builder.inttoptr(given[0], cgutils.voidptr_t)
+        return function._getvalue()
+
+    return kind(types.int64), emit
 
 
 def followed(tracker: Tracker | None) -> Followed | None:

@@ -62,21 +62,26 @@ def distribution(scores: Floats, temperature: float, groups: Ids, rules: Rules) 
     if temperature == 0:
         kept[np.argmax(scores)] = 1.0
         return kept
+    # A mask may leave few of many ids.
+    ids = np.flatnonzero(scores != -np.inf)
+    scores = scores[ids]
     if not len(groups):
-        return filtered(scores, temperature, rules)
-    probabilities, shares = np.exp(log_softmax(scores)), np.zeros(groups.max() + 1)
-    for token in range(len(scores)):
-        shares[groups[token]] += probabilities[token]
+        kept[ids] = filtered(scores, temperature, rules)
+        return kept
+    groups = groups[ids]
+    probabilities, shares = softmax(scores), np.zeros(groups.max() + 1)
+    for place in range(len(ids)):
+        shares[groups[place]] += probabilities[place]
     for group in np.flatnonzero(shares):
-        in_group = groups == group
-        kept[in_group] = shares[group] * filtered(scores[in_group], temperature, rules)
+        places = np.flatnonzero(groups == group)
+        kept[ids[places]] = shares[group] * filtered(scores[places], temperature, rules)
     return kept
 
 
 @compiled
 def filtered(scores: Floats, temperature: float, rules: Rules) -> Floats:
     """Return probabilities after temperature, top-k, typical-p, top-p and min-p."""
-    kept = np.exp(log_softmax(scores / temperature))
+    kept = softmax(scores / temperature)
     if 0 < rules.top_k < len(kept):
         kept = normalised(top_k(kept, rules.top_k))
     if rules.typical_p < 1:
@@ -92,8 +97,17 @@ def filtered(scores: Floats, temperature: float, rules: Rules) -> Floats:
 def log_softmax(scores: NDArray[np.floating]) -> Floats:
     """Return normalised log-probabilities ``(N,)``."""
     shifted: Floats = scores.astype(np.float64) - scores.max()
-    normalisation: float = np.log(np.sum(np.exp(shifted)))
-    return shifted - normalisation
+    total = 0.0
+    for value in shifted:
+        if value != -np.inf:  # a mask may leave few of many ids
+            total += np.exp(value)
+    return shifted - np.log(total)
+
+
+@compiled
+def softmax(scores: Floats) -> Floats:
+    """Return probabilities ``(N,)``."""
+    return normalised(np.exp(scores - scores.max()))
 
 
 @compiled

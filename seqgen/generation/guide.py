@@ -6,13 +6,13 @@ Comes from: `seqgen.following`, which trackers offer. Next: the steppers call `f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.following import UNLIMITED, Followed
+from seqgen.following import UNLIMITED, Followed, step_at
 from seqgen.generation.rules import Positions
 from seqgen.plugin import Ids
 
@@ -33,7 +33,9 @@ class Guide(NamedTuple):
         Whether the codec has masks, so that what is not possible has no probability.
     features : int
         Number of features of the codec; those of labels follow.
-    step, table, size
+    step : int
+        The address of the step function.
+    table, size
         As in `seqgen.following.Followed`.
     """
 
@@ -43,7 +45,7 @@ class Guide(NamedTuple):
     masks: NDArray[np.bool_]
     has_grammar: bool
     features: int
-    step: Any
+    step: int
     table: NDArray[np.uint8]
     size: int
 
@@ -74,7 +76,7 @@ def guide_of(
         np.array(waits, bool),
         states,
         np.ones((len(trackers), 2, size + 1), bool),
-        *(has_grammar, features, step, table, size),
+        *(has_grammar, features, step.address, table, size),
     )
 
 
@@ -90,7 +92,7 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
     drawn : int
         Number of tokens of this call so far.
     """
-    size = guide.size
+    size, follow = guide.size, step_at(guide.step)
     for lane in range(len(positions.ids)):
         token = positions.ids[lane]
         if token < 0 or token >= size:
@@ -100,7 +102,7 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
         possible, allowed = guide.masks[lane, 0], guide.masks[lane, 1]
         features = positions.features[lane, : guide.features]
         state = guide.states[lane]
-        guide.step(guide.table, state, token, room, features, possible, allowed)
+        follow(guide.table, state, token, room, features, possible, allowed)
         if guide.has_grammar:
             _spread(possible, positions.possible[lane])
         _spread(allowed, positions.allowed[lane])

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numba import types
@@ -105,20 +105,22 @@ def step_function(function: Callable[..., None]) -> Any:
     return callback(function, SIGNATURE)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def step_at(context: Any, address: Any) -> Any:
-    """Return the step function at an address, in compiled code.
-
-    Numba finds the types of arguments quickly unless one of them is a function.
-    """
+def _step_at(context: Any, address: Any) -> Any:
+    """Say for numba what `step_at` returns, and how."""
     kind = types.FunctionType(SIGNATURE)
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        function = cgutils.create_struct_proxy(kind)(context, builder)
+        proxy = cgutils.create_struct_proxy(kind)  # type: ignore[no-untyped-call]
+        function = proxy(context, builder)
         function.c_addr = builder.inttoptr(given[0], cgutils.voidptr_t)
         return function._getvalue()
 
     return kind(types.int64), emit
+
+
+#: Returns the step function at an address, in compiled code. A call is half a millisecond faster
+#: with an address among its arguments than with a function, of which numba finds the type slowly.
+step_at = cast("Callable[[int], Callable[..., None]]", intrinsic(_step_at))
 
 
 def followed(tracker: Tracker | None) -> Followed | None:

@@ -101,13 +101,15 @@ def log_softmax(scores: NDArray[np.floating]) -> Floats:
     for value in shifted:
         if value != -np.inf:  # a mask may leave few of many ids
             total += np.exp(value)
-    return shifted - np.log(total)
+    normalisation: float = np.log(total)
+    return shifted - normalisation
 
 
 @compiled
 def softmax(scores: Floats) -> Floats:
     """Return probabilities ``(N,)``."""
-    return normalised(np.exp(scores - scores.max()))
+    weights: Floats = np.exp(scores - scores.max())
+    return normalised(weights)
 
 
 @compiled

@@ -116,7 +116,7 @@ def main() -> None:
             baselines=ceilings,
             new=found,
             corpus=benchmark.given.corpus,
-            codec=run.info["codec"],
+            codec=codec,
             recordings=len(known),
             seconds_of_recordings=sum(content_of(piece).seconds for piece in known),
             sentences=len(new),

@@ -2,9 +2,9 @@
 
 The networks are not trained: the speed depends on their size. ``mulaw`` knows ``speech/fsdd``, and
 makes samples. ``frames`` knows sentences of the demo, makes frames freely, and says a text. Tokens
-become seconds by the tokens that a second of the corpus has. Tokens and the sound that is made from
-them are timed apart; each time is the shortest of many, so that other programs disturb it little.
-The figure is that of ``frames`` that say a text, with its sound.
+become seconds by the tokens that a second of the corpus has. The text's phonemes, the tokens, and
+the sound that is made from them are timed apart; each time is the shortest of some, so that other
+programs disturb it little. The figure is that of ``frames`` that say a text, with its sound.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from harness import Benchmark
 from seqgen_speech.demo import VOICES, sentences
 from seqgen_speech.domain import Speech
 from seqgen_speech.espeak import speak
+from seqgen_speech.sound import Sound
 
 import seqgen
 
 #: Recordings of a corpus, tokens that are drawn, and times that are taken.
-RECORDINGS, TOKENS, TIMES = 60, 1_000, 20
+RECORDINGS, TOKENS, TIMES = 60, 3_000, 8
 
 
 def corpora(benchmark: Benchmark, folder: Path) -> dict[str, seqgen.Corpus]:
@@ -50,7 +51,7 @@ def shortest(call: Callable[[], Any]) -> float:
     return min(spent)
 
 
-def costs(corpus: seqgen.Corpus, folder: Path, texts: dict[str, str | None]) -> dict[str, float]:
+def costs(corpus: seqgen.Corpus, folder: Path, texts: dict[str, Sound | None]) -> dict[str, float]:
     """Return the processor time of a second of sound: of each way to draw tokens, and decoding."""
     model = seqgen.ModelConfig(layers=2, hidden=256)
     run = seqgen.create_run(folder, corpus, model, seqgen.TrainConfig(device="cpu"))
@@ -74,7 +75,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         made = corpora(benchmark, Path(temporary))
         text = " ".join(islice(sentences(), RECORDINGS))
-        ways = {"mulaw": {"samples": None}, "frames": {"freely": None, "a given text": text}}
+        spelled = made["frames"].codec.mend_condition(text, "skip").piece
+        ways = {"mulaw": {"samples": None}, "frames": {"freely": None, "a given text": spelled}}
+        spelling = shortest(lambda: made["frames"].codec.spelling.symbols(text)) / RECORDINGS
         factors = {}
         for codec, corpus in made.items():
             found = costs(corpus, Path(temporary) / f"run-{codec}", ways[codec])
@@ -87,6 +90,7 @@ def main() -> None:
         factors["frames, a given text, with decoding"],
         baselines={"real time": 1.0},
         factors=factors,
+        seconds_to_spell_a_sentence=spelling,
         load=os.getloadavg(),
     )
 

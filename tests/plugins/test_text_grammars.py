@@ -468,6 +468,10 @@ def test_generated_pieces_parse_whatever_the_limit(
     for seconds in (1, 5, 30):
         for new in seqgen.generate(run, 3, limit=LimitConfig(length=0, seconds=seconds)):
             json.loads(new.piece)
+    # No piece may end by itself before the time is up.
+    for new in seqgen.generate(run, 3, limit=LimitConfig(seconds=5, least_length=4000)):
+        assert new.stopped_by == "time"
+        json.loads(new.piece)
     assert "length" in reasons
 
 

@@ -163,6 +163,16 @@ class Domain(Protocol):
         """Return metrics by name: how well piece i of G written ones follows ``probes[i]``."""
         return {}
 
+    def label_judge(
+        self, pieces: Iterable[Labelled]
+    ) -> Callable[[Piece], Mapping[str, str]] | None:
+        """Return a function from a piece to the labels that it seems to have; None by default.
+
+        `pieces` are for learning and read once; they have the labels of the corpus. `seqgen
+        compare` says how often a new piece seems to have the labels that were asked for.
+        """
+        return None
+
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
     ) -> Mapping[str, float]:

@@ -249,6 +249,49 @@ def test_a_demo_asks_for_the_first_probes_with_all_labels_in_turn(run, monkeypat
     ]
 
 
+def test_labels_that_were_asked_for_are_judged(tmp_path: Path, monkeypatch) -> None:
+    """The judge learns from training pieces alone, and judges new and held-out ones."""
+    from seqgen_text.domain import Text
+
+    from seqgen.evaluation.probing import probe
+
+    pieces = [seqgen.Labelled({"site": "xy"[n % 2]}, "xy"[n % 2] * (n + 5)) for n in range(20)]
+    held = [seqgen.Labelled({"site": "x"}, "yyy"), seqgen.Labelled({}, "x"), *pieces[:1]]
+    data = {"train": pieces, "valid": held}
+    corpus = seqgen.write_corpus(tmp_path / "corpus", "text", data, codec="characters")
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    config = seqgen.TrainConfig(tokens=500, device="cpu")
+    run = seqgen.create_run(tmp_path / "run", corpus, model, config)
+    for _ in seqgen.train(run, corpus):
+        pass
+    assert probe(run, corpus) == [], "a domain without a judge"
+    learned: list[seqgen.Labelled] = []
+
+    def judge(self, pieces):
+        learned.extend(pieces)
+        return lambda piece: {"site": piece[:1]}
+
+    monkeypatch.setattr(Text, "label_judge", judge)
+    [site] = probe(run, corpus, most=6, seed=3)
+    assert site.name == "given site that is recognised"
+    assert [(one.labels, one.content) for one in learned] == [
+        (one.labels, one.content) for one in pieces
+    ]
+    # The piece without a label has no value.
+    assert site.metric.reference.tolist() == [0, 1]
+    expected = []
+    for number in range(6):
+        asked = "xy"[number % 2]
+        condition = seqgen.Labelled({"site": asked})
+        [new] = seqgen.generate(run, condition=condition, seed=3 + number)
+        expected.append(float(new.piece[:1] == asked))
+    assert site.metric.generated.tolist() == expected
+    # With probes, it is asked for both at once.
+    monkeypatch.setattr(Text, "probes", lambda self, codec: [None] * 3)
+    [site] = probe(run, corpus, seed=3)
+    assert site.metric.generated.tolist() == expected[:3]
+
+
 def test_a_domain_with_probes_has_them_written_and_measured(run, monkeypatch) -> None:
     """What is measured is what was asked for, with the pieces that were written for it."""
     from seqgen_text.domain import Text

@@ -65,8 +65,13 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
         show(folder / name)
 
 
-def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Comparison]:
-    """Compare the pieces of a folder with the run's corpus; write metrics.json and metrics.svg."""
+def compare_samples(
+    run: Run, folder: Path, pieces: Sequence[Piece], probes: int | None = None
+) -> list[Comparison]:
+    """Compare the pieces of a folder with the run's corpus; write metrics.json and metrics.svg.
+
+    At most `probes` probes are written; by default all that the domain has.
+    """
     from seqgen.cli.console import meter
     from seqgen.data.spans import evaluated_split
     from seqgen.evaluation.comparison import compare as measure_and_compare
@@ -80,11 +85,12 @@ def compare_samples(run: Run, folder: Path, pieces: Sequence[Piece]) -> list[Com
 
         def show_probes(done: int, total: int) -> None:
             # The metrics of the probes take about as long as the other two steps.
-            bar(0.2 + 0.3 * done / total, f"{done} of {total} probes written")
+            measuring = "; measuring them" if done == total else ""
+            bar(0.2 + 0.3 * done / total, f"{done} of {total} probes written{measuring}")
 
         bar(0.0, "metrics of the pieces")
         compared = measure_and_compare(run, pieces, corpus)
-        compared += probe(run, corpus, progress=show_probes)
+        compared += probe(run, corpus, most=probes, progress=show_probes)
     if compared:
         about: dict[str, Any] = {
             "seqgen": "metrics",

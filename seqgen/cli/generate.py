@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from seqgen.run.folder import Run
 
 
+#: Most probes of a page, which should not take minutes; ``seqgen compare`` writes all of them.
+ON_A_PAGE = 20
+
 #: Seconds of compiling after which a remark is printed.
 NOTICE_AFTER = 2.0
 
@@ -251,7 +254,7 @@ def write_samples_page(run: Run, samples: Samples, path: Path, note: str = "") -
 
     known = any("novelty" in entry for entry in samples.manifest["pieces"])
     pieces = [new.piece for new in samples.pieces]
-    compared = compare_samples(run, samples.folder, pieces) if known else []
+    compared = compare_samples(run, samples.folder, pieces, ON_A_PAGE) if known else []
     return write_page(run, samples, path, compared, note)
 
 

@@ -13,7 +13,7 @@ from seqgen.data.preparation import write_corpus
 from seqgen.evaluation.comparison import checked, measure
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.generation.engine import generate
-from seqgen.plugin import Piece
+from seqgen.plugin import Labelled, Piece
 from seqgen.report.samples import write_samples
 from seqgen.training.creation import create_run
 from seqgen.training.session import train
@@ -23,7 +23,8 @@ from seqgen.vocab import Vocab
 def measures_pieces(subject: Subject, folder: Path) -> None:
     """Units are finite, of the same names for every piece; metrics have one row per piece.
 
-    Likelihoods are finite, from a predictor alone. The codec takes every probe as a condition.
+    Likelihoods are finite, from a predictor alone. The codec takes every probe as a condition. A
+    judge of labels tells labels that it learned.
     """
     units = [subject.codec.units(ids) for ids in subject.ids]
     assert units[0] and all(each.keys() == units[0].keys() for each in units)
@@ -37,6 +38,9 @@ def measures_pieces(subject: Subject, folder: Path) -> None:
     uniform = NgramModel(Vocab.of(subject.codec.vocab), 1)
     rated = subject.domain.likelihoods(subject.codec, uniform, iter(subject.pieces))
     assert all(name and math.isfinite(value) for name, value in rated.items()), rated
+    halves = (Labelled({"half": str(at % 2)}, one) for at, one in enumerate(subject.pieces))
+    judge = subject.domain.label_judge(halves)
+    assert judge is None or all({*judge(piece)} <= {"half"} for piece in new)
     found = subject.domain.measure_probes(probes, new[: len(probes)], subject.pieces)
     checked(subject.domain, found, new[: len(probes)], subject.pieces)
 

@@ -66,7 +66,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "masks_allow_real_pieces": ((), ("masks", "learn_grammar")),
     "masks_as_it_tracks": ((), ("masks", "tracker")),
     "measures_pieces": (
-        ("metrics", "probes", "measure_probes", "likelihoods"),
+        ("metrics", "probes", "measure_probes", "label_judge", "likelihoods"),
         ("units",),
     ),
     "learns_and_writes": ((), ("encode", "decode")),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated_split
-from seqgen.data.splits import Segment
+from seqgen.data.splits import Segment, Split
 from seqgen.errors import PluginError
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.plugins.faults import naming_faults
@@ -139,19 +139,28 @@ def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
     ]
 
 
-def reference_segments(corpus: Corpus) -> list[Segment]:
-    """Return the segments of the reference pieces: at most `REFERENCE`, evenly spaced."""
-    segments = corpus.segments(evaluated_split(corpus))
-    count = min(len(segments), REFERENCE)
+def reference_segments(corpus: Corpus, most: int = REFERENCE) -> list[Segment]:
+    """Return the segments of at most `most` reference pieces."""
+    return spaced_segments(corpus, evaluated_split(corpus), most)
+
+
+def spaced_segments(corpus: Corpus, split: Split, most: int) -> list[Segment]:
+    """Return at most `most` segments of a split, evenly spaced."""
+    segments = corpus.segments(split)
+    count = min(len(segments), most)
     return [segments[int(number)] for number in np.arange(count) * len(segments) // max(count, 1)]
 
 
 def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
     """Yield the reference pieces; the held-out end of a piece is one, decoded as a continuation."""
+    return (decoded(corpus, segment) for segment in reference_segments(corpus))
+
+
+def decoded(corpus: Corpus, segment: Segment) -> Piece:
+    """Return the piece of a segment."""
     codec = corpus.codec
-    for segment in reference_segments(corpus):
-        ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)
-        yield codec.decode(codec.continuation(ids, segment.start) if segment.start else ids)
+    ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)
+    return codec.decode(codec.continuation(ids, segment.start) if segment.start else ids)
 
 
 def measure(

@@ -95,7 +95,7 @@ RULES = {
     "choose_reading": Rule("choose_reading must return options and a reason, and never fail"),
     "reads": Rule("reads must return True or False for any file and never fail"),
     "companions": Rule("companions must work for any path and never fail"),
-    "measure_probes": Rule(f"measure_probes {_ANY_PIECE}"),
+    **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("measure_probes", "label_judge")},
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
     **{name: Rule(f"{name} of a tracker must never fail") for name in ("allowed", "forced")},

@@ -4,7 +4,7 @@
 must then succeed and leave no process, no hidden folder and no half result. Two commands run at
 once: nothing is lost or mixed, and there is no traceback. On a full disk (a small tmpfs, where root
 can mount one) a command ends with a message that names a path. The codec of each domain's demo
-decodes random ids. The figure is the number of drills survived.
+and all codecs of speech decode random ids. The figure is the number of drills survived.
 """
 
 from __future__ import annotations
@@ -17,19 +17,29 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
+from seqgen_speech.demo import VOICES, sentences
+from seqgen_speech.domain import Speech
+from seqgen_speech.espeak import speak
+from seqgen_speech.sound import Sound
 
 import seqgen
+from seqgen.errors import PluginError
+from seqgen.plugin import Codec
 
 #: The short form of a training: a second or two.
 TINY = (
     *("--tokens", "60000", "--hidden", "32", "--embedding", "16", "--batch-size", "8"),
     *("--window", "32", "--device", "cpu", "--threads", "1", "--checkpoint", "0.005"),
 )
+
+#: Sentences to which the codecs of speech are fitted.
+SENTENCES = 60
 
 #: Bytes of the small disk.
 DISK = 200_000
@@ -43,6 +53,7 @@ class Drills:
         self.tried: Counter[str] = Counter()
         self.failures: list[str] = []
         self.skipped: list[str] = []
+        self.seconds: dict[str, float] = {}
         self.chance = random.Random(benchmark.seed)
 
     def note(self, kind: str, faults: list[str]) -> None:
@@ -232,19 +243,37 @@ def full_disk(drills: Drills) -> None:
 
 
 def random_ids(drills: Drills, count: int) -> None:
-    """Decode random ids with every codec that has a corpus here; only DataError is allowed."""
+    """Decode random ids; only a piece may come of them, and samples within full scale."""
     rng = np.random.default_rng(drills.benchmark.seed)
-    for domain in ("text", "music", "handwriting", "speech"):
-        codec = seqgen.prepare(domain).codec
+    for name, codec in codecs(drills):
         faults: Counter[str] = Counter()
+        began = time.process_time()
         for _ in range(count):
             ids = rng.integers(0, len(codec.vocab), rng.integers(1, 40))
             try:
-                codec.decode(ids)
+                piece = codec.decode(ids)
             except Exception as error:
                 faults[f"{type(error).__name__}: {error}"] += 1
+            else:
+                # What is not a number is not at most 1, either.
+                if isinstance(piece, Sound) and not (np.abs(piece.samples) <= 1).all():
+                    faults["samples beyond full scale"] += 1
+        drills.seconds[name] = round(time.process_time() - began, 1)
         listed = [f"{reason} ({times} times)" for reason, times in faults.most_common(3)]
-        drills.note(f"{count:,} random sequences: {domain}", listed)
+        drills.note(f"{count:,} random sequences: {name}", listed)
+
+
+def codecs(drills: Drills) -> Iterator[tuple[str, Codec]]:
+    """Yield the codec of each domain's demo, and all codecs of speech for some of its sentences."""
+    for domain in ("text", "music", "handwriting"):
+        yield domain, seqgen.prepare(domain).codec
+    said = enumerate(islice(sentences(), SENTENCES))
+    sounds = list(speak((VOICES[number % len(VOICES)], text) for number, text in said))
+    for name, made in Speech.codecs.items():
+        try:
+            yield f"speech, {name}", made.fit(sounds, made.options_type())
+        except PluginError as error:
+            drills.skipped.append(f"random sequences: speech, {name}: {error}")
 
 
 def main() -> None:
@@ -291,6 +320,7 @@ def main() -> None:
         kinds=dict(drills.tried),
         failures=drills.failures,
         skipped=drills.skipped,
+        seconds_of_random_sequences=drills.seconds,
     )
 
 

@@ -39,7 +39,7 @@ class Judges:
     def __init__(self, real: Sequence[seqgen.Labelled]) -> None:
         sounds = [piece.content for piece in real]
         self._of = {
-            name: LabelJudge(sounds, [piece.labels[name] for piece in real])
+            name: LabelJudge.of(sounds, [piece.labels[name] for piece in real])
             for name in ("word", "speaker")
         }
         sphinx = find_spec("pocketsphinx") is not None

@@ -13,6 +13,8 @@ from seqgen_speech.measures.quality import HEARD, RATING, is_installed, rating
 from seqgen_speech.measures.words import shares_recognised
 from seqgen_speech.sound import Sound
 
+from seqgen.plugin import Labelled
+
 #: What the network of DNSMOS returns for anything.
 OUT = [[[0.0, 0.0, 0.0]]]
 
@@ -35,15 +37,34 @@ def test_judges_tell_sounds_apart_whatever_loudness_and_rate() -> None:
     formants = {"a": 700, "i": 2200, "u": 400}
     names = [name for name in formants for _ in range(12)]
     sounds = [hum(rng.uniform(90, 250), formants[name], rng.uniform(0.3, 0.6)) for name in names]
-    judge = LabelJudge(sounds[::2], names[::2])
+    judge = LabelJudge.of(sounds[::2], names[::2])
     assert judge.share(sounds[1::2], names[1::2]) == 1
     assert judge.heard(Sound(sounds[1].samples / 30, 8000)) == "a"
     assert judge.heard(sounds[1].at(16_000)) == "a"
     assert judge.heard(SILENCE) in formants
     # The same seed gives the same judge.
-    again = LabelJudge(sounds[::2], names[::2])
+    again = LabelJudge.of(sounds[::2], names[::2])
     for one, other in zip(again._network.parameters(), judge._network.parameters(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_judge_learns_every_label_with_several_values() -> None:
+    formants = {"a": 700, "i": 2200}
+    rows = [(pitch, name) for pitch in range(90, 200, 10) for name in formants]
+    pieces = [
+        Labelled({"vowel": name, "room": "one", "voice": "low" if pitch < 150 else "high"}, sound)
+        for pitch, name in rows
+        for sound in [hum(pitch, formants[name])]
+    ]
+    pieces[0] = Labelled({"vowel": "a"}, pieces[0].content)
+    judge = Speech().label_judge(iter(pieces))
+    assert judge is not None
+    assert judge(hum(100, 2300)) == {"vowel": "i", "voice": "low"}
+    assert judge(SILENCE).keys() == {"vowel", "voice"}
+    assert Speech().label_judge([pieces[1], Labelled({}, SILENCE)]) is None
+    # The first minute is enough.
+    long = Sound(np.tile(hum(185, 700, 1.0).samples, 90), 8000)
+    assert judge(long) == judge(long.part(0, 60 * 8000)) == {"vowel": "a", "voice": "high"}
 
 
 def test_distortion_ignores_loudness_and_speed_but_not_the_spectrum() -> None:
@@ -141,5 +162,5 @@ def test_distortion_keeps_a_row_of_all_pairs_of_frames() -> None:
 def test_training_a_judge_leaves_torch_as_it_was() -> None:
     torch = pytest.importorskip("torch")
     threads, random = torch.get_num_threads(), torch.get_rng_state()
-    LabelJudge([hum(120, 700), hum(120, 2200)], ["a", "i"])
+    LabelJudge.of([hum(120, 700), hum(120, 2200)], ["a", "i"])
     assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), random)

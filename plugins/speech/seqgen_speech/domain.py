@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -121,6 +121,15 @@ class Speech(Domain):
         from seqgen_speech.measures.metrics import measure_texts
 
         return measure_texts(probes, written, reference)
+
+    def label_judge(
+        self, pieces: Iterable[Labelled]
+    ) -> Callable[[Sound], Mapping[str, str]] | None:
+        """Return a judge of speakers, words and other labels, if there are several values."""
+        # Needed for comparisons only.
+        from seqgen_speech.measures.labels import judge_of
+
+        return judge_of(pieces)
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Sound]

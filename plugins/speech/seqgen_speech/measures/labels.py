@@ -1,20 +1,21 @@
 """A judge of labels: says which speaker or which word is heard in a short sound.
 
-It is trained on real recordings and knows nothing of codecs and models. What it knows of a sound:
+It is trained on recordings and knows nothing of codecs and models. What it knows of a sound:
 cepstra of some parts of it, their mean and deviation, and its length. One hidden layer makes
 probabilities of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import Labelled
 from seqgen_speech.cleaning import ReadOptions, cleaned
 from seqgen_speech.measures.cepstrum import mel_cepstra
 from seqgen_speech.sound import Sound
@@ -27,6 +28,9 @@ Floats = NDArray[np.float64]
 
 #: Parts of a sound whose means are compared, and cepstra of a part and of the whole.
 PARTS, OF_PARTS, OF_WHOLE = 12, 14, 20
+
+#: Seconds of a sound that are listened to.
+LONGEST = 60
 
 #: What is cut off at both ends, in decibels below the loudest 10 ms.
 TRIM = 35.0
@@ -41,22 +45,30 @@ class LabelJudge:
 
     Parameters
     ----------
-    sounds : sequence of N Sound
-        Real recordings with some sound.
+    known : float64 array (N, D)
+        What is known of recordings (`known_of`).
     labels : sequence of N str
     seed : int
     """
 
-    def __init__(self, sounds: Sequence[Sound], labels: Sequence[str], seed: int = 0) -> None:
+    def __init__(self, known: Floats, labels: Sequence[str], seed: int = 0) -> None:
         self.names = sorted(set(labels))
-        known = np.array([known_of(sound) for sound in sounds])  # (N, D)
         self._mean, self._scale = known.mean(0), known.std(0) + 1e-6
         wanted = np.array([self.names.index(label) for label in labels])
         self._network = _trained(self._scaled(known), wanted, len(self.names), seed)
 
+    @classmethod
+    def of(cls, sounds: Iterable[Sound], labels: Sequence[str], seed: int = 0) -> Self:
+        """Return a judge that learned from N sounds, such as recordings, with a label each."""
+        return cls(np.array([known_of(sound) for sound in sounds]), labels, seed)
+
     def heard(self, sound: Sound) -> str:
         """Return the likeliest label of a sound."""
-        return self.names[int(self._network(self._scaled(known_of(sound)[None])).argmax())]
+        return self.likeliest(known_of(sound))
+
+    def likeliest(self, known: Floats) -> str:
+        """Return the likeliest label of what is known of a sound ``(D,)``."""
+        return self.names[int(self._network(self._scaled(known[None])).argmax())]
 
     def share(self, sounds: Sequence[Sound], labels: Sequence[str]) -> float:
         """Return the share of sounds whose label is heard."""
@@ -70,6 +82,28 @@ class LabelJudge:
         import torch
 
         return torch.from_numpy((known - self._mean) / self._scale).float()
+
+
+def judge_of(pieces: Iterable[Labelled]) -> Callable[[Sound], dict[str, str]] | None:
+    """Return a function from a sound to its likeliest labels, by name.
+
+    It learned from pieces with labels, which are read once. None if no label has several values.
+    """
+    rows: list[tuple[Mapping[str, str], Floats]] = [
+        (piece.labels, known_of(piece.content)) for piece in pieces
+    ]
+    judges: dict[str, LabelJudge] = {}
+    for name in dict.fromkeys(name for labels, _ in rows for name in labels):
+        own = [(known, labels[name]) for labels, known in rows if name in labels]
+        values = [value for _, value in own]
+        if len({*values}) > 1:
+            judges[name] = LabelJudge(np.array([known for known, _ in own]), values)
+
+    def heard(sound: Sound) -> dict[str, str]:
+        known = known_of(sound)
+        return {name: judge.likeliest(known) for name, judge in judges.items()}
+
+    return heard if judges else None
 
 
 def _trained(known: Tensor, wanted: NDArray[np.int64], count: int, seed: int) -> Module:
@@ -114,7 +148,11 @@ def _reproducible(seed: int) -> Iterator[None]:
 
 
 def known_of(sound: Sound) -> Floats:
-    """Return what the judge knows of a sound ``(D,)``; loudness as a whole does not matter."""
+    """Return what the judge knows of the first `LONGEST` seconds of a sound ``(D,)``.
+
+    Loudness as a whole does not matter.
+    """
+    sound = sound.part(0, LONGEST * sound.rate)
     if not sound.samples.any():
         return np.zeros(PARTS * OF_PARTS + 2 * OF_WHOLE + 1)
     sound = cleaned(sound, ReadOptions(trim=TRIM))

@@ -21,7 +21,7 @@ from seqgen_speech.vocoder.pitch import pitch_codes, pitches
 DIP, AUDIBLE, SMOOTH = 2.0, 25.0, 5
 
 #: Most sounds that DNSMOS rates; each takes a third of a second.
-MOST_RATED = 50
+MOST_RATED = 20
 
 #: Pitches that are told apart, in equal musical steps, and samples per second of what is measured.
 PITCHES, PITCH_RATE = 128, 8_000

@@ -13,7 +13,16 @@ from seqgen_speech.codecs.predictor import new_state, predicted, push
 from seqgen_speech.domain import Speech
 from seqgen_speech.letters import words_of
 from seqgen_speech.measures.likelihood import SCALES, _share, bits_of, linear_bits
-from seqgen_speech.render.pictures import COLUMNS, SPECTRUM, WAVE, png, spectrogram, svg, waveform
+from seqgen_speech.render.pictures import (
+    COLUMNS,
+    SPECTRUM,
+    WAVE,
+    png,
+    png_of,
+    spectrogram,
+    svg,
+    waveform,
+)
 from seqgen_speech.sound import Sound
 
 
@@ -37,6 +46,13 @@ def test_a_tone_is_a_line_at_its_frequency(hertz: int) -> None:
     assert (len(grey) - 1 - darkest) / (len(grey) - 1) * 4000 == pytest.approx(hertz, abs=20)
     # Only that line is dark.
     assert (grey.mean(axis=1) < 128).mean() < 0.1
+
+
+def test_a_picture_of_speech_is_small() -> None:
+    noise = np.random.default_rng(2).normal(0, 0.1, 8000).astype(np.float32)
+    grey = spectrogram(Sound(noise, 8000))
+    assert {0, 255} < {*grey.ravel().tolist()} and len(np.unique(grey)) <= 32
+    assert len(png_of(grey)) < 0.4 * grey.size
 
 
 def test_a_waveform_has_the_extremes_of_each_column() -> None:

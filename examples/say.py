@@ -15,7 +15,13 @@ def main(
 ) -> None:
     corpus = seqgen.prepare("speech", [folder], read_options={"trim": 40, "loudness": -20})
     print(corpus)
-    run = seqgen.create_run(out, corpus, train=seqgen.TrainConfig(minutes=minutes))
+    for skipped in corpus.info["skipped"]:
+        print(f"left out {skipped['source']}: {skipped['reason']}")
+    # What cannot be said is refused now, not after the training.
+    for sentence in sentences:
+        corpus.codec.tracker(sentence)
+    config = seqgen.TrainConfig(minutes=minutes)
+    run = seqgen.create_run(out, corpus, train=config, overwrite=True)
     for report in seqgen.train(run, corpus):
         if report.message:
             print(report.message)  # Sounds find their symbols anew, a few times.
@@ -25,8 +31,9 @@ def main(
     for number, sentence in enumerate(sentences, 1):
         [new] = seqgen.generate(run, condition=sentence)
         for suffix in (".wav", ".svg"):
-            run.domain.write(new.piece, out / f"sentence-{number}{suffix}")
+            for path in run.domain.write(new.piece, out / f"sentence-{number}{suffix}"):
+                print(path)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), sys.argv[2:] or ["Please hold the line."])

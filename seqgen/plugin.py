@@ -4,7 +4,6 @@ A plugin is a distribution with an entry point in the group ``seqgen``. The entr
 the domain's name; its value is a module that imports only this one and implements the hook::
 
     from seqgen.plugin import DomainSpec, hookimpl
-
     @hookimpl
     def seqgen_domains():
         return [DomainSpec("go", "games of Go", (".sgf",), "seqgen_go.domain:Go", contract=2)]
@@ -13,9 +12,8 @@ The last string names the `Domain` class, which is imported only when the domain
 and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
 follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
 
-A plugin may also offer architectures of the network, in the group ``"seqgen.architectures"``
-(`ArchitectureSpec`); `seqgen.network.layers` has what they are made of. It may offer listeners,
-which follow trainings, in the group ``"seqgen.events"`` (`ListenerSpec`, `Listener`).
+Plugins may also offer architectures of the network (group ``"seqgen.architectures"``, see
+`seqgen.network.layers`) and listeners, which follow trainings (group ``"seqgen.events"``).
 
 Next: `seqgen.plugins.discovery` finds plugins; `seqgen.testing` checks that they keep the contract.
 """
@@ -152,8 +150,7 @@ class Domain(Protocol):
     def probes(self, codec: Codec) -> Sequence[Any]:
         """Return typical conditions, such as texts with every letter; none by default.
 
-        `seqgen compare` generates one piece for each; `measure_probes` says how well it follows.
-        `seqgen demo` shows the first ones.
+        `seqgen compare` writes a piece for each, for `measure_probes`; `seqgen demo` shows some.
         """
         return ()
 
@@ -163,14 +160,8 @@ class Domain(Protocol):
         """Return metrics by name: how well piece i of G written ones follows ``probes[i]``."""
         return {}
 
-    def label_judge(
-        self, pieces: Iterable[Labelled]
-    ) -> Callable[[Piece], Mapping[str, str]] | None:
-        """Return a function from a piece to the labels that it seems to have; None by default.
-
-        `pieces` are for learning and read once; they have the labels of the corpus. `seqgen
-        compare` says how often a new piece seems to have the labels that were asked for.
-        """
+    def label_judge(self, pieces: Iterable[Labelled]) -> Callable[[Piece], dict[str, str]] | None:
+        """Return what tells the labels of a piece, learned from `pieces`, for `seqgen compare`."""
         return None
 
     def likelihoods(
@@ -203,9 +194,8 @@ class Codec(Protocol):
     boundaries : sequence of int
         Ids after which the model forgets everything, such as a page token: the next token is
         predicted from the zero state. They derive from options and state.
-    temperature : float
-        Default sampling temperature; the lowest that training tries for a codec without a tracker.
-    min_p, guidance : float
+    temperature, min_p, guidance : float
+        Default sampling temperature, the lowest that training tries for a codec without a tracker.
         Default min-p if training does not measure it. Default guidance by labels; 1 for none.
     groups : sequence of int
         Group number of each id; empty (the default) puts all in one. The model first chooses a

@@ -14,6 +14,7 @@ import pytest
 
 import seqgen
 from seqgen.cli import app
+from seqgen.errors import DataError
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -251,6 +252,24 @@ def test_examples_run(name: str, workplace: Path, monkeypatch, capsys) -> None:
     module.main(0.05, workplace / "out")
     assert seqgen.load(workplace / "out", "cpu").info["result"]["step"] > 0
     sys.modules.pop(name)
+
+
+@pytest.mark.slow
+def test_the_example_of_speech_runs(workplace: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    module = __import__("say")
+    recordings, out = Path("my-recordings"), workplace / "out"
+    (recordings / "broken.wav").write_bytes(b"RIFF")
+    # What cannot be said is refused before the training.
+    with pytest.raises(DataError, match="does not know the symbol"):
+        module.main(recordings, ["hold the line", "zebra"], 0.02, out)
+    assert not out.exists()
+    module.main(recordings, ["hold the line"], 0.02, out)
+    sys.modules.pop("say")
+    shown = capsys.readouterr().out
+    assert "left out my-recordings/broken.wav: " in shown
+    names = ("sentence-1.wav", "sentence-1.txt", "sentence-1.svg")
+    assert all(f"{out / name}\n" in shown and (out / name).exists() for name in names)
 
 
 @pytest.mark.slow

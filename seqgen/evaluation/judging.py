@@ -26,7 +26,7 @@ from seqgen.plugin import Domain, Piece
 #: Labels by name.
 Labels: TypeAlias = Mapping[str, str]
 
-Judge: TypeAlias = Callable[[Piece], Labels]
+Judge: TypeAlias = Callable[[Piece], dict[str, str]]
 
 
 def learned_judge(domain: Domain, corpus: Corpus, most: int) -> Judge | None:
@@ -69,7 +69,9 @@ def judged(
     seeming = [[(judge(piece), labels) for piece, labels in side] for side in (new, old)]
     names = dict.fromkeys(name for side in seeming for found, _ in side for name in found)
     return {
-        f"given {name} that is recognised": Metric("", *(_shares(side, name) for side in seeming))
+        f"given {name} that is recognised": Metric(
+            "", _shares(seeming[0], name), _shares(seeming[1], name)
+        )
         for name in names
     }
 

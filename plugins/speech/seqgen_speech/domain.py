@@ -122,9 +122,7 @@ class Speech(Domain):
 
         return measure_texts(probes, written, reference)
 
-    def label_judge(
-        self, pieces: Iterable[Labelled]
-    ) -> Callable[[Sound], Mapping[str, str]] | None:
+    def label_judge(self, pieces: Iterable[Labelled]) -> Callable[[Sound], dict[str, str]] | None:
         """Return a judge of speakers, words and other labels, if there are several values."""
         # Needed for comparisons only.
         from seqgen_speech.measures.labels import judge_of

@@ -11,7 +11,7 @@ import seqgen
 from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.generation.guidance import GuidedStepper
+from seqgen.generation.guidance import GuidedStepper, _keep_groups
 from seqgen.generation.manuscript import Manuscript
 from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.torch_stepper import TorchStepper
@@ -127,3 +127,23 @@ def test_codecs_have_a_default(run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.ids.tolist() for one in new] == plain
     free = seqgen.generate(run, 2, limit=LIMIT, sample=sample)
     assert all(run.vocab.names[one.ids[0]] == "site=?" for one in free)
+
+
+def test_groups_keep_the_probability_that_the_model_gives_them() -> None:
+    rng = np.random.default_rng(0)
+    own, guided = (rng.normal(0, 3, (4, 9)).astype(np.float32) for _ in range(2))
+    possible = rng.random((4, 9)) < 0.8
+    possible[0, :3] = False  # a group of which nothing may come
+    groups = np.array([0, 0, 0, 1, 2, 1, 2, 2, 3])
+    before = guided.copy()
+    with np.errstate(invalid="raise", divide="raise"):
+        _keep_groups(guided, own, possible, groups)
+    for row in range(4):
+        shares = []
+        for scores in (own, guided):
+            weights = np.exp(scores[row].astype(np.float64)) * possible[row]
+            shares.append(np.bincount(groups, weights) / weights.sum())
+        np.testing.assert_allclose(*shares, rtol=1e-5)
+        for group in range(4):
+            moved = (guided - before)[row, groups == group]
+            np.testing.assert_allclose(moved, moved[0], atol=1e-5)

@@ -3,7 +3,9 @@
 Training now and then replaces labels by "any", so the model also knows pieces with any labels.
 Every id is predicted twice, with the requested labels and with any. Guidance g makes the score of
 an id ``any + g * (requested - any)``: 1 is the model as it is, and more prefers ids that tell the
-requested labels from others. Comes from: `seqgen.generation.engine`.
+requested labels from others. With token groups each group keeps the probability that the model
+gives it, so guidance does not change how long anything lasts. Comes from:
+`seqgen.generation.engine`.
 
 B sequences, T steps, V ids, V' ids to predict, K features.
 """
@@ -131,6 +133,8 @@ class GuidedStepper:
             lanes = np.flatnonzero(views.wanted[:, 0])
             read = positions.ids[:, None], positions.features[:, None]
             scores, own, state = self._read(*read, state, positions.possible)
+            if len(rules.groups):
+                _keep_groups(scores, own, positions.possible, rules.groups)
             given = scores, self._parts, views, positions, draws, step, rules
             if not choose_each(*given, new, log_probabilities):
                 break
@@ -155,6 +159,30 @@ class GuidedStepper:
         """Return both states."""
         half = len(parts) // 2
         return self._stepper.restore(parts[:half]), self._stepper.restore(parts[half:])
+
+
+def _keep_groups(guided: Floats, own: Floats, possible: NDArray[np.bool_], groups: Ids) -> None:
+    """Shift guided scores ``(B, V')`` so that each group has the probability of the model's own.
+
+    Only `possible` ids ``(B, V')`` count; `groups` ``(V',)`` is that of each id.
+    """
+    for group in range(int(groups.max()) + 1):
+        member = groups == group
+        there = possible[:, member]  # (B, M)
+        shift = _totals(own[:, member], there) - _totals(guided[:, member], there)  # (B, 1)
+        guided[:, member] += shift.astype(np.float32)
+
+
+def _totals(scores: Floats, there: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the logarithm of the sum of exponentials ``(B, 1)`` of scores ``(B, M)`` that count.
+
+    It is 0 where none does.
+    """
+    some = there.any(axis=1, keepdims=True)  # (B, 1)
+    known = np.where(there, scores, -np.inf).astype(np.float64)
+    top = np.where(some, known.max(axis=1, keepdims=True, initial=-np.inf), 0.0)
+    sums = np.where(some, np.exp(known - top).sum(axis=1, keepdims=True), 1.0)
+    return np.asarray(top + np.log(sums))
 
 
 class _AnyLabels:

@@ -31,9 +31,6 @@ from seqgen_speech.codecs.symbols import (
 )
 from seqgen_speech.sound import GAP, MOST_SAMPLES, Samples, Sound, Times
 
-#: Default temperature and guidance of a model without texts.
-FREE_TEMPERATURE, FREE_GUIDANCE = 0.7, 3.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class FrameOptions:
@@ -98,9 +95,6 @@ class FrameCodec(Codec):
         )
         self.grammar = FrameGrammar(self.tokens, spoken)
         self.dictation = spoken if alphabet else None
-        if not alphabet:
-            # A given text says enough of what is spoken.
-            self.temperature, self.guidance = FREE_TEMPERATURE, FREE_GUIDANCE
         self.vocab = (*self.tokens.vocab, *spoken.tokens)
         own = map(range, self.tokens.feature_sizes)
         self.feature_values = (*own, *spoken.feature_values)

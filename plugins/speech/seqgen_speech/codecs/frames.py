@@ -25,6 +25,9 @@ from seqgen_speech.vocoder.synthesis import synthesised
 #: Pitches that compete in the analysis: steps of two thirds of a semitone.
 PITCHES = 60
 
+#: Default temperature and guidance of models without texts, which labels alone tell what to say.
+FREE_TEMPERATURE, FREE_GUIDANCE = 0.7, 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class FramesOptions(FrameOptions):
@@ -55,6 +58,8 @@ class Frames(FrameCodec):
         count = coefficients(options.rate)
         self.books = Books.from_state(learned, options.stages, count)
         super().__init__(options, learned, survey)
+        if self.dictation is None:
+            self.temperature, self.guidance = FREE_TEMPERATURE, FREE_GUIDANCE
 
     @property
     def names(self) -> tuple[str, ...]:

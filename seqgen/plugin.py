@@ -182,10 +182,9 @@ class Codec(Protocol):
 
     Attributes
     ----------
-    options_type : type
+    options_type, options : type, object
         A frozen dataclass of bool, int, float, str or Literal of str, with defaults and docstrings.
-    options : object
-        The instance of `options_type` that this codec was fitted with.
+        The instance of it that this codec was fitted with.
     vocab : sequence of str
         Token names in the order of their ids.
     feature_sizes, feature_values : tuple of int, sequence of sequences
@@ -197,12 +196,12 @@ class Codec(Protocol):
     temperature, min_p, guidance : float
         Default sampling temperature, the lowest that training tries for a codec without a tracker.
         Default min-p if training does not measure it. Default guidance by labels; 1 for none.
-    groups : sequence of int
+    groups, word_numbers : sequence of int
         Group number of each id; empty (the default) puts all in one. The model first chooses a
         group (note or rest?); temperature and filters then apply within it (which note?).
-    requests : mapping of str to Request
+        Number of each id inside words, else 0, for adaptive scoring; empty if there are no words.
+    requests, dictation : mapping of str to Request, Dictation or None
         What can be requested with ``--given NAME=VALUE``, with known values. `tracker` reads it.
-    dictation : Dictation or None
         The symbols that are dictated, if this codec writes given text.
     limited, idempotent : bool
         Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
@@ -219,6 +218,7 @@ class Codec(Protocol):
     min_p: float = 0.0
     guidance: float = 1.0
     groups: Sequence[int] = ()
+    word_numbers: Sequence[int] = ()
     requests: Mapping[str, Request] = MappingProxyType({})
     dictation: Dictation | None = None
     limited: bool = False

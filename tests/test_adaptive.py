@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 import seqgen
@@ -97,15 +96,6 @@ def test_weights_return_to_the_trained_ones(run, monkeypatch) -> None:
     monkeypatch.setattr(adaptive, "LEARNING_RATE", 0.0)
     learner.read(batch)
     assert float((learner._weights - learner._trained).norm()) < away
-
-
-def test_the_mixture_follows_the_better_model() -> None:
-    good, bad = np.full((2000, 1), 0.5), np.full((2000, 1), 0.1)
-    weights = np.full(2, 0.5)
-    nats = adaptive._mix(np.concatenate([bad, good], axis=1), weights, 0)
-    assert nats[0] == pytest.approx(-np.log(0.3))
-    assert weights.sum() == pytest.approx(1) and weights[1] > 0.95
-    assert nats.mean() < -np.log(0.5) + 0.01
 
 
 def test_an_adapted_run_predicts_more_of_the_same_better(run) -> None:

@@ -175,7 +175,7 @@ def test_even_guesses_count_the_allowed_ids() -> None:
 def test_what_is_counted_is_what_lanes_read(corpus) -> None:
     everything = corpus.segments("train").repeated(corpus.weights, 0, 0)
     [lanes] = held_out_stream(corpus, everything, 1, 2 * (corpus.size("train") + len(everything)))
-    inputs, targets = map(np.concatenate, zip(*ngram._training_steps(corpus), strict=True))
+    inputs, targets = map(np.concatenate, zip(*ngram.training_steps(corpus), strict=True))
     assert np.array_equal(lanes.inputs[0, : len(inputs)], inputs)
     assert np.array_equal(lanes.targets[0, : len(inputs)], targets)
     assert (lanes.targets[0, len(inputs) :] == IGNORE).all()
@@ -195,7 +195,7 @@ def test_the_baseline_reads_no_more_than_it_may(corpus, monkeypatch) -> None:
     monkeypatch.setattr(ngram, "CHUNK", 100)
     monkeypatch.setattr(ngram, "COUNTED", 200)
     found = baseline(corpus)
-    steps = list(ngram._training_steps(corpus))
+    steps = list(ngram.training_steps(corpus))
     assert sum(len(inputs) for inputs, _ in steps) == 200
     targets = np.concatenate([targets for _, targets in steps])
     assert found.tokens == np.isin(targets, range(len(corpus.vocab.names))).sum()

@@ -69,6 +69,8 @@ class LabelledCodec(Codec):
         self.limited, self.idempotent = codec.limited, codec.idempotent
         extra = [max(codec.groups) + 1] * len(tokens) if codec.groups else []
         self.groups = (*codec.groups, *extra)
+        between = [0] * len(tokens) if codec.word_numbers else []
+        self.word_numbers = (*codec.word_numbers, *between)
         self._count = len(codec.vocab)  # n
         self._size = len(self.labels)  # K
         self._ids = {token: self._count + number for number, token in enumerate(tokens)}

@@ -35,12 +35,15 @@ def fits_in_any_order(subject: Subject, folder: Path) -> None:
 
 
 def names_its_tokens(subject: Subject, folder: Path) -> None:
-    """Token names are unique, every token or none has a group, and every place has words."""
+    """Token names are unique, all or none have a group and a word number; places have words."""
     codec = subject.codec
     Vocab.of(codec.vocab)
     assert all(isinstance(name, str) for name in codec.vocab)
     assert len(codec.groups) in (0, len(codec.vocab)), (len(codec.groups), len(codec.vocab))
     assert all(group >= 0 for group in codec.groups), codec.groups
+    numbers = codec.word_numbers
+    assert len(numbers) in (0, len(codec.vocab)), (len(numbers), len(codec.vocab))
+    assert all(0 <= number <= len(codec.vocab) for number in numbers), numbers
     for ids in subject.ids:
         assert all(codec.place(ids, at) for at in (0, len(ids) // 2, len(ids) - 1))
 
@@ -142,6 +145,7 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
     assert tuple(again.feature_sizes) == tuple(codec.feature_sizes)
     assert tuple(again.boundaries) == tuple(codec.boundaries)
     assert tuple(again.groups) == tuple(codec.groups)
+    assert tuple(again.word_numbers) == tuple(codec.word_numbers)
     ids = codec.encode(subject.pieces[0])
     np.testing.assert_array_equal(again.encode(subject.pieces[0]), ids)
     np.testing.assert_array_equal(again.masks(ids), codec.masks(ids))

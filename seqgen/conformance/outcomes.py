@@ -37,7 +37,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "shows_pieces": (("preview",), ()),
     "prints_nothing": (("read", "write"), ("encode", "decode")),
     "fits_in_any_order": ((), ("fit", "state")),
-    "names_its_tokens": ((), ("vocab", "groups", "place")),
+    "names_its_tokens": ((), ("vocab", "groups", "word_numbers", "place")),
     "names_its_boundaries": ((), ("boundaries",)),
     "encodes_into_its_vocabulary": ((), ("encode",)),
     "round_trips": ((), ("encode", "decode")),

@@ -1,11 +1,11 @@
 """Scoring with a model that learns as it reads: it predicts every token, then learns it.
 
 The model mixes the network as it was trained, a copy of it that learns (dynamic evaluation, Krause
-et al. 2018), and n-gram counts of all orders that grow. It learns the mixture's weights, too.
+et al. 2018), and counts of what came before, which grow. It learns the mixture's weights, too.
 The trained network is part of it, so adapting costs little where there is nothing to adapt to.
 
 What is learned from a piece stays for the next ones, so their order matters. Comes from:
-`seqgen.evaluation.scoring`.
+`seqgen.evaluation.scoring`. Next: `seqgen.evaluation.geometric_mixture`. K networks, V' ids.
 """
 
 from __future__ import annotations
@@ -17,20 +17,17 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from seqgen.compiling import compiled
 from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, codec_rows, piece_steps
 from seqgen.data.spans import Span
-from seqgen.evaluation.loss import batch_choices
-from seqgen.evaluation.nats import nats_of
-from seqgen.evaluation.ngram import LONGEST, NgramModel, count
+from seqgen.evaluation.geometric_mixture import MOST_IDS, GeometricMixture
+from seqgen.evaluation.linear_mixture import LinearMixture
+from seqgen.evaluation.loss import LOGITS, batch_choices
+from seqgen.evaluation.nats import Choice, nats_of, under_grammar
 from seqgen.evaluation.scoring import Score, span_units
-from seqgen.network.layers import State
-from seqgen.network.model import SequenceModel
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -45,11 +42,11 @@ LEARNING_RATE, DECAY = 1e-3, 1e-3
 #: Segments of the training corpus from which the typical size of gradients is measured.
 SAMPLED = 100
 
-#: Steps of a piece that are predicted at once; a multiple of `SEGMENT`.
+#: Most steps of a piece that are predicted at once; a multiple of `SEGMENT`.
 CHUNK = 200 * SEGMENT
 
-#: Lowest learning rate of the weights of the mixture.
-RATE = 2e-3
+#: The network as it was trained, and the copy that learns.
+NETWORKS = 2
 
 
 class Follower:
@@ -92,31 +89,34 @@ class Follower:
     def skip(self, batch: Batch) -> None:
         """Read the steps of one lane without learning from them."""
         with torch.no_grad():
-            _, self._state = _token_nats(self.model, batch, self._state)
+            _, self._state = batch_choices(self.model, batch, self._state)
 
-    def read(self, batch: Batch) -> NDArray[np.float64]:
-        """Return the nats of every target ``(T,)`` of one lane, and learn from each segment."""
-        nats = []
+    def read(self, batch: Batch, *, whole: bool = False) -> NDArray[np.float64]:
+        """Return the log-probabilities of one lane's targets, and learn from each segment.
+
+        They are ``(T, 1)``, or with `whole` those of all ids ``(T, V')``.
+        """
+        rows = []
         for low in range(0, batch.inputs.shape[1], SEGMENT):
             span = slice(low, low + SEGMENT)
-            cost, gradient = self._gradient(batch.cut(span))
-            nats.append(cost)
+            found, gradient = self._gradient(batch.cut(span))
+            rows.append(_log_probabilities(found, whole))
             typical = self._squares.sqrt()  # (W,)
             mean = typical.mean()
             back = (DECAY / mean * typical).clamp_(max=1.0) * (self._trained - self._weights)
             self._weights += back - LEARNING_RATE * gradient / (typical + mean)
-        return np.concatenate(nats)
+        return np.concatenate(rows)
 
-    def _gradient(self, batch: Batch) -> tuple[NDArray[np.float64], torch.Tensor]:
-        """Return the nats ``(T,)`` and the gradient ``(W,)`` of their mean; update its squares."""
-        nats, after = _token_nats(self.model, batch, self._state)
+    def _gradient(self, batch: Batch) -> tuple[list[Choice], torch.Tensor]:
+        """Return the choices and the gradient ``(W,)`` of their mean nats; update its squares."""
+        found, after = batch_choices(self.model, batch, self._state)
         self._state = tuple(part.detach() for part in after)
-        mean = nats.sum() / max(batch.counted, 1)
-        parts = torch.autograd.grad(mean, self._parameters)
+        nats = nats_of(choice.double() for choice in found)
+        parts = torch.autograd.grad(nats.sum() / max(batch.counted, 1), self._parameters)
         gradient = torch.cat([part.flatten() for part in parts])
         self._segments += 1
         self._squares += (gradient.square() - self._squares) / self._segments
-        return nats.detach().cpu().numpy(), gradient
+        return found, gradient
 
 
 class AdaptiveReader:
@@ -131,11 +131,17 @@ class AdaptiveReader:
     """
 
     def __init__(self, run: Run, corpus: Corpus | None = None) -> None:
-        self._run = run
+        self._run, vocab = run, run.vocab
         self._follower = Follower(run, corpus)
-        self._counts = NgramModel(run.vocab, LONGEST) if corpus is None else count(corpus)
-        self._read = 0
-        self.weights = np.full(2 + LONGEST, 1 / (2 + LONGEST))
+        self._whole = run.model.clusters is None and vocab.targets <= MOST_IDS
+        self._mixture: GeometricMixture | LinearMixture = (
+            GeometricMixture(run.codec, vocab, NETWORKS, corpus)
+            if self._whole
+            else LinearMixture(vocab, NETWORKS, corpus)
+        )
+        # Several segments, whose log-probabilities fit in memory.
+        fitting = LOGITS // (vocab.targets if self._whole else 1)
+        self._chunk = max(min(CHUNK, fitting // SEGMENT * SEGMENT), SEGMENT)
 
     def nats(self, span: Span) -> Iterator[NDArray[np.float64]]:
         """Yield the nats of every id of a span, and of END if the span ends its piece, in chunks.
@@ -145,27 +151,22 @@ class AdaptiveReader:
         model = self._run.model.eval()
         state = model.start_state(1)
         self._follower.open()
-        self._counts.forget()
-        for low in range(0, span.before, CHUNK):
-            batch = _batch(span.cut(low, min(low + CHUNK, span.before)))
+        self._mixture.forget()
+        for low in range(0, span.before, self._chunk):
+            batch = _batch(span.cut(low, min(low + self._chunk, span.before)))
             with torch.no_grad():
-                _, state = _token_nats(model, batch, state)
+                _, state = batch_choices(model, batch, state)
             self._follower.skip(batch)
-            self._counts.read(batch.inputs[0], batch.targets[0], learn=False)
-        for low in range(span.before, len(span), CHUNK):
-            steps = span.cut(low, low + CHUNK)
+            self._mixture.skip(batch.inputs[0])
+        for low in range(span.before, len(span), self._chunk):
+            steps = span.cut(low, low + self._chunk)
             batch = _batch(steps)
             with torch.no_grad():
-                trained, state = _token_nats(model, batch, state)
-            networks = np.stack(
-                [trained.cpu().numpy(), self._follower.read(batch)], axis=1
-            )  # (T, 2)
-            counted = self._counts.read(
-                steps.inputs, steps.targets, steps.allowed, learn=True
-            )  # (T, LONGEST)
-            probabilities = np.concatenate([np.exp(-networks), counted], axis=1)
-            yield _mix(probabilities, self.weights, self._read)
-            self._read += len(steps.inputs)
+                found, state = batch_choices(model, batch, state)
+            trained = _log_probabilities(found, self._whole)
+            learning = self._follower.read(batch, whole=self._whole)
+            networks = np.stack([trained, learning], axis=1)  # (T, K, V') or (T, K, 1)
+            yield self._mixture.nats(steps, networks)
 
 
 @naming_faults
@@ -238,33 +239,14 @@ def _batch(steps: Steps) -> Batch:
     return Batch(inputs[None], targets[None], features[None], allowed[None])
 
 
-def _token_nats(model: SequenceModel, batch: Batch, state: State) -> tuple[Tensor, State]:
-    """Return the nats of every target ``(T,)`` of one lane, in double precision, and the state."""
-    found, state = batch_choices(model, batch, state)
-    return nats_of(choice.double() for choice in found), state
+def _log_probabilities(found: list[Choice], whole: bool) -> NDArray[np.float64]:
+    """Return the log-probabilities of targets ``(T, 1)``, or of all ids ``(T, V')`` if `whole`.
 
-
-@compiled
-def _mix(
-    probabilities: NDArray[np.float64], weights: NDArray[np.float64], read: int
-) -> NDArray[np.float64]:
-    """Return the nats ``(N,)`` of each step under the mixture; its weights move after each step.
-
-    Parameters
-    ----------
-    probabilities : float64 array (N, K)
-        Probabilities of the tokens under each of K models.
-    weights : float64 array (K,)
-        Changed in place, towards each model's share of a token's probability.
-    read : int
-        Number of tokens read before: the first tokens move the weights most.
+    Ids that the grammar forbids have -inf, unless the target is one.
     """
-    nats = np.empty(len(probabilities))
-    for step in range(len(nats)):
-        shares = weights * probabilities[step]
-        probability = shares.sum()
-        nats[step] = -np.log(probability)
-        rate = max(RATE, 1.0 / (read + step + 2))
-        for model in range(len(weights)):
-            weights[model] += rate * (shares[model] / probability - weights[model])
-    return nats
+    with torch.no_grad():
+        if not whole:
+            return -nats_of(choice.double() for choice in found)[:, None].cpu().numpy()
+        [choice] = found
+        scores, targets, allowed, _ = choice.double()
+        return under_grammar(scores, targets, allowed).log_softmax(-1).cpu().numpy()

@@ -23,7 +23,13 @@ from seqgen.data.batches import IGNORE
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, piece_steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
-from seqgen.evaluation.ngram_table import copy_entries, distribute, open_context, read_steps
+from seqgen.evaluation.ngram_table import (
+    COLUMNS,
+    copy_entries,
+    distribute,
+    open_context,
+    read_steps,
+)
 from seqgen.grammar import unpacked
 from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
@@ -34,7 +40,7 @@ LONGEST = 8
 #: Most tokens that `baseline` counts.
 COUNTED = 2**22
 
-#: Slots of the largest table: 336 MB, and half as much again while it is made.
+#: Slots of the largest table: 470 MB, and half as much again while it is made.
 MOST_SLOTS = 2**24
 
 #: Steps that are counted or predicted at once.
@@ -42,6 +48,39 @@ CHUNK = 2**16
 
 #: Number of ids that each byte of a packed mask allows ``(256,)``.
 ALLOWED = unpacked(np.arange(256, dtype=np.uint8)[:, None], 8).sum(axis=1).astype(np.uint8)
+
+
+class CountTable:
+    """Counts of sequences of ids, in a hash table that grows up to a bound.
+
+    Parameters
+    ----------
+    most : int
+        Slots of the largest table.
+
+    Attributes
+    ----------
+    keys : uint64 array (slots,)
+    table : uint32 array (slots, COLUMNS)
+    used : int
+        Number of slots that are taken; whoever counts adds to it.
+    """
+
+    def __init__(self, most: int = MOST_SLOTS) -> None:
+        self.used, self._most = 0, most
+        self.keys = np.zeros(2**12, np.uint64)
+        self.table = np.zeros((2**12, COLUMNS), np.uint32)
+
+    def has_room(self, entries: int) -> bool:
+        """Double the table until half of it suffices for more entries; return whether it does."""
+        slots = len(self.keys)
+        while self.used + entries > slots // 2 and slots < self._most:
+            slots *= 2
+        if slots > len(self.keys):
+            keys, table = np.zeros(slots, np.uint64), np.zeros((slots, COLUMNS), np.uint32)
+            copy_entries(self.keys, self.table, keys, table)
+            self.keys, self.table = keys, table
+        return self.used + entries <= slots // 2
 
 
 class NgramModel:
@@ -65,9 +104,7 @@ class NgramModel:
     def __init__(self, vocab: Vocab, order: int) -> None:
         self.order, self.counted = order, 0
         self._vocab, self._ends = vocab, (vocab.start, vocab.end)
-        self._used = 0
-        self._keys = np.zeros(2**12, np.uint64)
-        self._table = np.zeros((2**12, 3), np.uint32)
+        self._counts = CountTable()
         self._context = np.zeros(order, np.uint64)
         self.forget()
 
@@ -82,7 +119,7 @@ class NgramModel:
         for piece in pieces:
             inputs, _ = piece_steps(self._vocab, piece, 0, len(piece) + 1)
             probabilities = np.empty((len(inputs), self._vocab.targets))
-            arrays = (self._keys, self._table, self._context, probabilities)
+            arrays = (self._counts.keys, self._counts.table, self._context, probabilities)
             distribute(inputs, self._ends, *arrays)
             yield np.log(probabilities)
 
@@ -137,17 +174,17 @@ class NgramModel:
         """
         if allowed is None:
             allowed = np.zeros((len(inputs), 0), np.uint8)
-        learn = learn and self._has_room(len(inputs) * (self.order + 1))
+        learn = learn and self._counts.has_room(len(inputs) * (self.order + 1))
         probabilities = np.ones((len(inputs), self.order))
-        self._used += read_steps(
+        self._counts.used += read_steps(
             *(
                 inputs,
                 targets,
                 np.ascontiguousarray(allowed),
                 self._ends,
                 learn,
-                self._keys,
-                self._table,
+                self._counts.keys,
+                self._counts.table,
                 self._context,
                 probabilities,
             )
@@ -172,17 +209,6 @@ class NgramModel:
             predicted = self.read(inputs, targets, learn=learn)[:, -1]
             result[low : low + CHUNK] = -np.log(predicted)
         return result
-
-    def _has_room(self, entries: int) -> bool:
-        """Double the table until half of it suffices; return whether it does."""
-        slots = len(self._keys)
-        while self._used + entries > slots // 2 and slots < MOST_SLOTS:
-            slots *= 2
-        if slots > len(self._keys):
-            keys, table = np.zeros(slots, np.uint64), np.zeros((slots, 3), np.uint32)
-            copy_entries(self._keys, self._table, keys, table)
-            self._keys, self._table = keys, table
-        return self._used + entries <= slots // 2
 
 
 @dataclass(frozen=True)
@@ -254,14 +280,14 @@ def count(corpus: Corpus, seconds: float = math.inf) -> NgramModel:
     They are counted without augmentation, each piece as often as its weight says.
     """
     model, began = NgramModel(corpus.vocab, LONGEST), time.monotonic()
-    for inputs, targets in _training_steps(corpus):
+    for inputs, targets in training_steps(corpus):
         model.read(inputs, targets, learn=True)
         if time.monotonic() - began >= seconds:
             break
     return model
 
 
-def _training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
+def training_steps(corpus: Corpus) -> Iterator[tuple[Ids, Ids]]:
     """Yield inputs ``(T,)`` and targets ``(T,)`` of the first training tokens."""
     waiting, count, left = list[tuple[Ids, Ids]](), 0, COUNTED
     for part in _training_parts(corpus):

@@ -21,9 +21,14 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 #: Least probability that is computed as the rest to 1, where rounding could be most of it.
 LEAST_REST = 1e-3
 
-#: Columns of the table: how often a sequence occurred, how often an id followed it, and how many
-#: different ids followed it.
-_CAME, _FOLLOWED, _DIFFERENT = 0, 1, 2
+#: Columns of the table: how often a sequence occurred, how often an id followed it, how many
+#: different ids followed it, how many different ids preceded it, and the sum of the latter over all
+#: sequences that are this one and one more id.
+_CAME, _FOLLOWED, _DIFFERENT, _PRECEDED, _CONTINUED = 0, 1, 2, 3, 4
+COLUMNS = 5
+
+#: What Kneser and Ney's smoothing takes off every count, and gives to the next shorter context.
+DISCOUNT = 0.75
 
 
 @compiled
@@ -42,17 +47,28 @@ def read_steps(
     order, new = len(context), 0
     masses, candidates = np.empty(order), np.empty(ends[1] + 1, np.int64)
     for step in range(len(inputs)):
-        _advance(context, inputs[step], ends)
+        advance(context, inputs[step], ends)
         target = targets[step]
         if target < 0:
             continue
         _interpolate(keys, table, context, target, ends[1], probabilities[step])
-        if allowed.shape[1] and _has_bit(allowed[step], target):
+        if allowed.shape[1] and has_bit(allowed[step], target):
             _sum_allowed(keys, table, context, allowed[step], candidates, masses)
             probabilities[step] /= masses
         if learn:
-            for length in range(order):
-                new += _count(keys, table, context[length], target)
+            new += count_all(keys, table, context, target)
+    return new
+
+
+@compiled
+def count_all(
+    keys: NDArray[np.uint64], table: NDArray[np.uint32], context: NDArray[np.uint64], target: int
+) -> int:
+    """Count an id after its contexts of all lengths; return the number of new entries."""
+    new, unseen = 0, False
+    for length in range(len(context) - 1, -1, -1):
+        added, unseen = count_one(keys, table, context[length], target, unseen)
+        new += added
     return new
 
 
@@ -66,22 +82,80 @@ def distribute(
     probabilities: NDArray[np.float64],
 ) -> None:
     """Fill in the probabilities ``(N, V')`` of all ids after each input ``(N,)``."""
-    orders = np.empty(len(context))
+    tokens = np.arange(probabilities.shape[1])
+    orders = np.empty((len(context), len(tokens)))
+    continued, places = np.empty(len(tokens)), np.empty(len(tokens), np.int64)
     for step in range(len(inputs)):
-        _advance(context, inputs[step], ends)
-        for target in range(probabilities.shape[1]):
-            _interpolate(keys, table, context, target, ends[1], orders)
-            probabilities[step, target] = orders[-1]
+        advance(context, inputs[step], ends)
+        spread(keys, table, context, tokens, ends[1], places, orders, continued)
+        probabilities[step] = orders[-1]
 
 
 @compiled
-def _advance(context: NDArray[np.uint64], token: int, ends: tuple[int, int]) -> None:
+def spread(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: NDArray[np.uint64],
+    tokens: Ids,
+    end: int,
+    places: Ids,
+    orders: NDArray[np.float64],
+    continued: NDArray[np.float64],
+) -> None:
+    """Fill in the probabilities of some ids ``(N,)`` by two ways of smoothing.
+
+    What never followed a short context never followed a longer one, so few ids are looked up.
+
+    Parameters
+    ----------
+    places : int64 array (N,)
+        Space.
+    orders : float64 array (order, N)
+        Witten and Bell's, given 0, 1, 2 ... ids before.
+    continued : float64 array (N,)
+        Interpolated by Kneser and Ney (1995), given all ids before: a shorter context counts how
+        many different ids came before it and the next id, so "Francisco" is unlikely after a new
+        word.
+    """
+    count = len(tokens)
+    for place in range(count):
+        places[place] = place
+    continued[:] = 1.0 / (end + 1)
+    for length in range(len(context)):
+        shorter = orders[length - 1] if length else continued
+        orders[length] = shorter
+        slot = find(keys, context[length])
+        followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
+        if not keys[slot] or not followed:
+            continue
+        whole = length == len(context) - 1
+        times = followed if whole else table[slot, _CONTINUED]
+        for place in range(len(tokens)):
+            orders[length, place] = different * shorter[place] / (followed + different)
+        continued *= DISCOUNT * different / times
+        kept = 0
+        for number in range(count):
+            place = places[number]
+            after = find(keys, longer(context[length], tokens[place]))
+            came = table[after, _CAME]
+            if came:
+                below = shorter[place] if length else 1.0 / (end + 1)
+                orders[length, place] = (came + different * below) / (followed + different)
+                came = came if whole else table[after, _PRECEDED]
+                continued[place] += (came - DISCOUNT) / times
+                places[kept] = place
+                kept += 1
+        count = kept
+
+
+@compiled
+def advance(context: NDArray[np.uint64], token: int, ends: tuple[int, int]) -> None:
     """Append an id to the contexts of all lengths; START and END begin them anew."""
     if token == ends[0] or token == ends[1]:
         open_context(context, ends[0])
     else:
         for length in range(len(context) - 1, 0, -1):
-            context[length] = _longer(context[length - 1], token)
+            context[length] = longer(context[length - 1], token)
 
 
 @compiled
@@ -97,9 +171,9 @@ def _interpolate(
     # START is never predicted, so V' = END + 1 ids share the probability.
     probability = 1.0 / (end + 1)
     for length in range(len(context)):
-        slot = _find(keys, context[length])
+        slot = find(keys, context[length])
         if keys[slot]:
-            came = table[_find(keys, _longer(context[length], target)), _CAME]
+            came = table[find(keys, longer(context[length], target)), _CAME]
             followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
             if followed:
                 probability = (came + different * probability) / (followed + different)
@@ -137,7 +211,7 @@ def _collect(mask: NDArray[np.uint8], bit: bool, candidates: Ids) -> int:
     for place in range(len(mask)):
         if mask[place] != none:
             for token in range(8 * place, min(8 * place + 8, len(candidates))):
-                if _has_bit(mask, token) == bit:
+                if has_bit(mask, token) == bit:
                     candidates[count] = token
                     count += 1
     return count
@@ -160,13 +234,13 @@ def _sum_chosen(
     """
     mass = count / len(candidates)
     for length in range(len(context)):
-        slot = _find(keys, context[length])
+        slot = find(keys, context[length])
         followed, different = table[slot, _FOLLOWED], table[slot, _DIFFERENT]
         if keys[slot] and followed:
             came, kept = 0, 0
             for number in range(count):
                 token = candidates[number]
-                times = table[_find(keys, _longer(context[length], token)), _CAME]
+                times = table[find(keys, longer(context[length], token)), _CAME]
                 if times:
                     came += times
                     candidates[kept] = token
@@ -177,30 +251,51 @@ def _sum_chosen(
 
 
 @compiled
-def _has_bit(mask: NDArray[np.uint8], token: int) -> bool:
+def has_bit(mask: NDArray[np.uint8], token: int) -> bool:
     """Return whether a packed mask ``(W,)`` allows an id."""
     return bool(mask[token >> 3] >> (7 - (token & 7)) & 1)
 
 
 @compiled
-def _count(
-    keys: NDArray[np.uint64], table: NDArray[np.uint32], context: np.uint64, target: int
-) -> int:
-    """Count an id that followed a context; return the number of new entries."""
-    new, before = 0, _find(keys, context)
+def count_one(
+    keys: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+    context: np.uint64,
+    target: int,
+    unseen: bool,
+) -> tuple[int, bool]:
+    """Count an id that followed a context.
+
+    Parameters
+    ----------
+    unseen : bool
+        Whether a longer context was never followed by it before.
+
+    Returns
+    -------
+    new : int
+        Number of new entries.
+    unseen : bool
+        Whether this context was never followed by it before.
+    """
+    new, before = 0, find(keys, context)
     if not keys[before]:
         keys[before] = context
         new += 1
-    sequence = _longer(context, target)
-    after = _find(keys, sequence)
+    sequence = longer(context, target)
+    after = find(keys, sequence)
     if not keys[after]:
         keys[after] = sequence
         new += 1
+    first = not table[after, _CAME]
     table[before, _FOLLOWED] += 1
-    if not table[after, _CAME]:
-        table[before, _DIFFERENT] += 1
     table[after, _CAME] += 1
-    return new
+    if first:
+        table[before, _DIFFERENT] += 1
+    if unseen:
+        table[after, _PRECEDED] += 1
+        table[before, _CONTINUED] += 1
+    return new, first
 
 
 @compiled
@@ -208,17 +303,17 @@ def open_context(context: NDArray[np.uint64], start: int) -> None:
     """Set the contexts of all lengths to those before the first id of a piece."""
     context[0] = _EMPTY
     for length in range(1, len(context)):
-        context[length] = _longer(context[length - 1], start)
+        context[length] = longer(context[length - 1], start)
 
 
 @compiled
-def _longer(sequence: np.uint64, token: int) -> np.uint64:
+def longer(sequence: np.uint64, token: int) -> np.uint64:
     """Return the hash of a sequence and one more id."""
     return np.uint64(sequence * _MULTIPLIER + np.uint64(token + 1))
 
 
 @compiled
-def _find(keys: NDArray[np.uint64], key: np.uint64) -> int:
+def find(keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Return the slot of a key, or the free slot for it."""
     last = len(keys) - 1
     slot = np.int64((key * _SPREAD) >> np.uint64(20)) & last
@@ -237,6 +332,6 @@ def copy_entries(
     """Copy all entries into a larger table."""
     for slot in range(len(keys)):
         if keys[slot]:
-            place = _find(new_keys, keys[slot])
+            place = find(new_keys, keys[slot])
             new_keys[place] = keys[slot]
             new_table[place] = table[slot]

@@ -127,6 +127,10 @@ def _misfit(codec: Codec, vocab: Vocab) -> str:
         return f"groups of {len(codec.groups)} tokens in place of {count}"
     if not all(_is_within(group, count) for group in codec.groups):
         return f"groups that are not numbers from 0 to {count - 1}"
+    if len(codec.word_numbers) not in (0, count):
+        return f"word numbers of {len(codec.word_numbers)} tokens in place of {count}"
+    if not all(_is_within(number, count + 1) for number in codec.word_numbers):
+        return f"word numbers that are not from 0 to {count}"
     if not all(_is_within(size - 1, LARGEST) for size in codec.feature_sizes):
         return "features without values"
     return ""

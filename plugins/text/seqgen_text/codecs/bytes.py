@@ -15,13 +15,16 @@ from seqgen.grammar import IndexedMasks
 from seqgen.plugin import Ids, Tracker, check_fields
 from seqgen_text.codecs.automaton import Automaton
 from seqgen_text.codecs.structured import StructuredCodec
-from seqgen_text.codecs.text_codec import check_whole_characters
+from seqgen_text.codecs.text_codec import check_whole_characters, numbered_letters
 from seqgen_text.grammars.costs import with_costs
 from seqgen_text.grammars.structure import Grammar, Structure, kinds_of
 from seqgen_text.grammars.tables import Tables, by_bytes, tables_of
 
 #: Names of tokens: the character of a byte below 128, else its number.
 NAMES = tuple(chr(byte) if byte < 128 else f"0x{byte:02X}" for byte in range(256))
+
+#: Letters without cases, which stand for the bytes beyond ASCII.
+HIGH = ord("一")
 
 #: Bytes after the first one of a character.
 CONTINUING = range(0x80, 0xC0)
@@ -64,6 +67,10 @@ class ByteCodec(StructuredCodec):
 
     options_type: ClassVar[type[Any]] = ByteOptions
     vocab = NAMES
+    # Bytes of other characters than ASCII count as letters, each with itself.
+    word_numbers = numbered_letters(
+        chr(byte) if byte < 0x80 else chr(HIGH + byte) for byte in range(0x100)
+    )
     # Chosen by counting faults: docs/sampling.md.
     temperature = 0.7
 

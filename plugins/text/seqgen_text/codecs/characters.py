@@ -17,7 +17,7 @@ from seqgen.unknown import Mended, Unknown, mend_text
 from seqgen_text.codecs.counting import Counts
 from seqgen_text.codecs.graphemes import graphemes
 from seqgen_text.codecs.structured import StructuredCodec
-from seqgen_text.codecs.text_codec import unknown_characters
+from seqgen_text.codecs.text_codec import numbered_letters, unknown_characters
 from seqgen_text.grammars.structure import Grammar, Structure
 
 #: Characters counted or encoded at a time; their arrays fit in the processor's cache.
@@ -95,6 +95,7 @@ class CharacterCodec(StructuredCodec):
         self.vocab = (*characters, *clusters, *([boundary] if len(boundary) > 1 else []))
         self._clusters = {each: len(characters) + at for at, each in enumerate(clusters)}
         self.boundaries = (self.vocab.index(boundary),) if boundary else ()
+        self.word_numbers = numbered_letters(self.vocab)
         self._characters = characters
         self._dropped = dropped
         if options.grammar != "none":

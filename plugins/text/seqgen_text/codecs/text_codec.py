@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 
 import numpy as np
@@ -69,6 +69,15 @@ class TextCodec(Codec):
             "characters": float(len(text)),
             "bytes": float(len(text.encode("utf-8", "surrogatepass"))),
         }
+
+
+def numbered_letters(texts: Iterable[str]) -> tuple[int, ...]:
+    """Return the word number of each character: one for both cases of a letter, 0 for others."""
+    numbers = dict[str, int]()
+    return tuple(
+        numbers.setdefault(text.lower(), len(numbers) + 1) if text[:1].isalpha() else 0
+        for text in texts
+    )
 
 
 def unknown_characters(text: str, unknown: Set[str], known: int) -> DataError:

@@ -1,5 +1,6 @@
 """What README and docs show is run: commands, Python, and the plugin of the tutorial."""
 
+import bz2
 import io
 import re
 import shlex
@@ -57,7 +58,14 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
         sound = Sound(samples, 8000, "hold the line")
         Speech().write(sound, Path(f"my-recordings/{number}_{('anna', 'ben')[number % 2]}_1.wav"))
     Path("book.txt").write_text("".join(path.read_text() for path in sorted(verses.iterdir())))
-    Path("wiki.txt").write_text("==History==\n'''Bottles''' are [[glass|green]].\n\n" * 30)
+    text = "==History==\n'''Bottles''' are [[glass|green]].\n\n" * 3
+    pages = (
+        f"<page><title>Bottle {number}</title><ns>0</ns><id>{number}</id>"
+        f"<revision><text>{text}</text></revision></page>\n"
+        for number in range(12)
+    )
+    dump = f"<mediawiki>\n{''.join(pages)}</mediawiki>\n"
+    Path("wiki.xml.bz2").write_bytes(bz2.compress(dump.encode()))
     Path("shakespeare.txt").write_text("ROMEO:\nBe green, bottle.\n\nJULIET:\nFall!\n\n" * 30)
     for name, text in (
         ("papers/{}.tex", "\\begin{{lemma}}\nBottle {} falls.\n\\end{{lemma}}\n"),

@@ -86,29 +86,34 @@ def trained(benchmark: Benchmark, recipe: Recipe, folder: Path) -> tuple[seqgen.
     return run, report
 
 
-def follow(benchmark: Benchmark, name: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Train, write samples, and return them with the losses."""
-    run, report = trained(benchmark, recipe, folder)
-    corpus = run.corpus()
-    counts = baseline(corpus)
+def written(benchmark: Benchmark, name: str, recipe: Recipe, run: seqgen.Run) -> dict[str, Any]:
+    """Return samples of the network and of the n-gram counts, with labels; print them too."""
+    counts = baseline(run.corpus())
     limit = seqgen.LimitConfig(length=LENGTH, unit="characters")
-    found: dict[str, Any] = {"network": [], "n-gram": []}
+    found: dict[str, Any] = {"order": counts.order, "network": [], "n-gram": []}
+
+    def add(side: str, value: str, text: str) -> None:
+        benchmark.say(f"--- {name}, {side} {value} {len(found[side])}\n{text}")
+        found[side].append((value, text))
+
     for value in recipe.values:
         condition = Labelled({recipe.label: value}) if recipe.label else None
         for new in seqgen.generate(run, SAMPLES, condition=condition, limit=limit, seed=1):
-            found["network"].append((value, new.piece))
+            add("network", value, new.piece)
             opening = new.ids[: int(bool(recipe.label))]
         for seed in range(SAMPLES):
-            found["n-gram"].append((value, draw(counts.model, opening, run, seed)))
-    for side, texts in found.items():
-        for number, (value, text) in enumerate(texts):
-            benchmark.say(f"--- {name}, {side} {value} {number}\n{text}")
+            add("n-gram", value, draw(counts.model, opening, run, seed))
+    return found
+
+
+def follow(benchmark: Benchmark, name: str, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train, write samples, and return them with the losses."""
+    run, report = trained(benchmark, recipe, folder)
     return {
-        **found,
-        "order": counts.order,
         "bits_per_character": {split: losses(run, split) for split in ("valid", "test")},
+        **written(benchmark, name, recipe, run),
         "tokens": report.tokens,
-        "epochs": report.tokens / corpus.size("train"),
+        "epochs": report.tokens / run.corpus().size("train"),
         "sampling": run.sampling,
         "chosen": run.info["plan"],
     }

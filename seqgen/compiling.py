@@ -125,6 +125,9 @@ compiled_contracting = _Compiler(fastmath={"contract"})
 #: The same; a sum may also run in the fastest order, which is always the same.
 compiled_summing = _Compiler(fastmath={"contract", "reassoc"})
 
+#: The same for extremes of numbers, among which NaN does not count.
+compiled_choosing = _Compiler(fastmath={"nnan", "nsz", "reassoc"})
+
 
 def callback(function: Callable[..., Any], signature: Any) -> Any:
     """Return a function as a value that compiled functions take as an argument and call.

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from seqgen.config import ModelConfig
 from seqgen.generation.fused_step import (
     PANEL,
-    Floats,
+    Inputs,
     Network,
     read_all,
     write_all,
     write_guided,
 )
+from seqgen.generation.gates import Floats
 from seqgen.generation.guide import Guide
+from seqgen.generation.int8_step import EightBits, Rounded, rounded_weights
 from seqgen.generation.parts import Parts, parts_of
 from seqgen.generation.rules import Positions, Rules
 from seqgen.network.clusters import check_clusters
@@ -75,7 +77,7 @@ class FusedStepper:
         int8: bool = False,
     ) -> None:
         self._hidden = config.hidden
-        self._room: tuple[Floats, Floats, Floats] | None = None
+        self._room: tuple[Inputs, Floats, Floats] | None = None
         self._end, self._targets = vocab.end, vocab.targets
         self._network = lay_out(
             config, vocab, feature_sizes, weights, boundaries, clusters, int8=int8
@@ -101,7 +103,7 @@ class FusedStepper:
 
         def read(rows: slice) -> None:
             h, c = state[:, rows]
-            room = x[rows], gates[rows], scores[rows], logits[rows]
+            room = _part(x, rows), gates[rows], scores[rows], logits[rows]
             read_all(self._network, ids[rows], features[rows], possible[rows], h, c, *room)
 
         _share_out(len(ids), read)
@@ -123,7 +125,7 @@ class FusedStepper:
         def write(rows: slice) -> None:
             """Step and draw in some rows."""
             some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
-            room = x[rows], gates[rows], scores[rows]
+            room = _part(x, rows), gates[rows], scores[rows]
             given = self._network, some, draws[rows], rules, h, c, *room
             drawn = new[rows], log_probabilities[rows]
             if guide is None:
@@ -152,18 +154,31 @@ class FusedStepper:
         layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
         return state
 
-    def _scratch(self, lanes: int) -> tuple[Floats, Floats, Floats]:
+    def _scratch(self, lanes: int) -> tuple[Inputs, Floats, Floats]:
         """Return scratch arrays: inputs of products, gates (B, 4H) and scores (B, columns)."""
-        if self._room is None or len(self._room[0]) != lanes:
+        if self._room is None or len(self._room[1]) != lanes:
             network = self._network
-            widths = (
-                max(network.seen, 2) * network.hidden,
-                4 * network.hidden,
-                len(network.bias),
-            )
-            x, gates, scores = (_copy(np.zeros((lanes, width), np.float32)) for width in widths)
-            self._room = x, gates, scores
+            x = _empty_inputs(network, lanes)
+            gates = _zeros((lanes, 4 * network.hidden))
+            self._room = x, gates, _zeros((lanes, len(network.bias)))
         return self._room
+
+
+def _empty_inputs(network: Network, lanes: int) -> Inputs:
+    """Return room for what products read."""
+    floats, rounded = (0, lanes) if network.int8 else (lanes, 0)
+    return Inputs(
+        _zeros((floats, max(network.seen, 2) * network.hidden)),
+        Rounded(
+            np.zeros((rounded, network.layers, network.hidden), np.uint8),
+            np.zeros((rounded, network.layers, 4), np.float32),
+        ),
+    )
+
+
+def _part(x: Inputs, rows: slice) -> Inputs:
+    """Return what products read for some lanes; arrays are shared."""
+    return Inputs(x.floats[rows], Rounded(*(array[rows] for array in x.rounded)))
 
 
 def lay_out(
@@ -184,7 +199,7 @@ def lay_out(
     kinds = range(len(feature_sizes))
     features = [weights[f"features.{kind}.weight"] for kind in kinds]
     read = np.concatenate([tokens, *features])
-    tables, panels, scales = [], [], []
+    tables, sources = [], []
     for layer in range(config.layers):
         into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
         recurrent = weights[f"layers.{layer}.weight_hh"]
@@ -197,26 +212,24 @@ def lay_out(
         # Every step adds exactly one token's row, and so the bias once.
         table[: len(tokens)] += bias
         tables.append(_gates(table, hidden, filled))
-        sources = [recurrent] if layer == 0 else [into[:, :hidden], recurrent]
-        panel, scale = _panels(
-            [_filled(_gates(source.T, hidden, filled), filled) for source in sources], int8
+        below = [into[:, :hidden]] if layer > 0 else []
+        sources.append(
+            [_filled(_gates(each.T, hidden, filled), filled) for each in (*below, recurrent)]
         )
-        panels.append(panel)
-        scales.append(scale)
     output, bias = _output(config, vocab, weights)
     parts = _parts(config, vocab, clusters)
     output, bias = _in_parts(output, parts), _in_parts(bias, parts)
     seen = config.layers if config.skip else 1
-    sources = [_filled(layer.T, filled) for layer in np.split(output, seen, axis=1)]
-    panel, scale = _panels(sources, int8)
+    sources.append([_filled(layer.T, filled) for layer in np.split(output, seen, axis=1)])
     lengths = [len(table) for table in tables]
     return Network(
         units=hidden,
         hidden=filled,
         layers=config.layers,
         resets=np.array(vocab.resets(boundaries)),
-        weights=_copy(np.concatenate([*panels, panel])),
-        scales=_copy(np.concatenate([*scales, scale])),
+        weights=_zeros(0) if int8 else _copy(np.concatenate(list(map(_panels, sources)))),
+        eight=_eight(sources if int8 else []),
+        int8=int8,
         inputs=_copy(np.concatenate(tables)),
         bias=_copy(bias),
         starts=np.cumsum([0, *lengths[:-1]]),
@@ -273,14 +286,15 @@ def _filled(table: Floats, rows: int, columns: int = 0) -> Floats:
     return np.pad(table, ((0, more[0]), (0, more[1])))
 
 
-def _panels(sources: list[Floats], int8: bool) -> tuple[NDArray[Any], Floats]:
-    """Cut weights that are read together, each (rows, columns), into panels; optionally 8 bits."""
+def _panels(sources: list[Floats]) -> Floats:
+    """Cut weights that are read together, each (rows, columns), into panels."""
     table = np.concatenate(sources)
-    scale = np.ones(table.shape[1], np.float32)
-    if int8:
-        scale = np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)
-        table = np.rint(table / scale).astype(np.int8)
-    return table.reshape(len(table), -1, PANEL).swapaxes(0, 1).ravel(), scale
+    return table.reshape(len(table), -1, PANEL).swapaxes(0, 1).ravel()
+
+
+def _eight(sources: list[list[Floats]]) -> EightBits:
+    """Round the weights of all sources to 8 bits."""
+    return EightBits(*map(_copy, rounded_weights([each for some in sources for each in some])))
 
 
 def _share_out(lanes: int, call: Callable[[slice], None]) -> None:
@@ -305,6 +319,10 @@ def _threads() -> tuple[int, ThreadPoolExecutor]:
 
 def _fill_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
+
+
+def _zeros(shape: int | tuple[int, ...]) -> Floats:
+    return _copy(np.zeros(shape, np.float32))
 
 
 def _copy(values: NDArray[Any]) -> NDArray[Any]:

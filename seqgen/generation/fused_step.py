@@ -9,20 +9,26 @@ B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K featur
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
-from seqgen.compiling import compiled_summing
+from seqgen.generation.gates import Floats, gate, moments
 from seqgen.generation.guide import Guide, follow_each
+from seqgen.generation.int8_step import (
+    EightBits,
+    Rounded,
+    add_layer,
+    add_output,
+    round_outputs,
+    round_state,
+)
 from seqgen.generation.parts import Parts, Views, join, look, look_again
 from seqgen.generation.rules import Positions, Rules
 from seqgen.generation.sampling import choose_each
 from seqgen.plugin import Ids
-
-Floats: TypeAlias = NDArray[np.float32]
 
 #: Columns of a panel of weights, and rows that are used while they are in the cache.
 PANEL, ROWS = 128, 32
@@ -30,20 +36,18 @@ PANEL, ROWS = 128, 32
 #: Sequences whose gates fit into the processor's cache.
 TOGETHER = 48
 
-HALF, ONE, TWO = np.float32(0.5), np.float32(1), np.float32(2)
 
-#: Added to the variance of outputs, as PyTorch does.
-EPSILON = np.float32(1e-5)
+class Inputs(NamedTuple):
+    """What products read: outputs of layers, as they are or in 8 bits; one of them has no room.
 
-#: Largest exponent of 2 that is used; beyond it the logistic function is flat.
-LARGEST = np.float32(126)
-LOG2_E = np.float32(1.4426950408889634)
+    Attributes
+    ----------
+    floats : float32 array (B, ...)
+    rounded : Rounded
+    """
 
-#: Polynomial for 2 ** x between -1/2 and 1/2, highest power first: relative error below 2e-9.
-COEFFICIENTS = (
-    *(np.float32(1.5345802e-4), np.float32(1.3399931e-3), np.float32(9.6184891e-3)),
-    *(np.float32(5.5503286e-2), np.float32(0.24022646), np.float32(0.69314718), ONE),
-)
+    floats: Floats
+    rounded: Rounded
 
 
 class Network(NamedTuple):
@@ -55,10 +59,12 @@ class Network(NamedTuple):
         Units of a layer; the padded number; number of layers.
     resets : bool array (V,)
         Whether a token resets the state: END or a boundary.
-    weights : float32 or int8 array
+    weights : float32 array
         Panels of every layer's recurrent weights and of the output weights.
-    scales : float32 array
-        Factor of each column of the panels.
+    eight : EightBits
+        These weights in 8 bits, in place of `weights`.
+    int8 : bool
+        Which of both there are.
     inputs : float32 array (rows, 4H)
         Rows that tokens and feature values add to the gates.
     bias : float32 array (columns,)
@@ -81,8 +87,9 @@ class Network(NamedTuple):
     hidden: int
     layers: int
     resets: NDArray[np.bool_]
-    weights: NDArray[Any]
-    scales: Floats
+    weights: Floats
+    eight: EightBits
+    int8: bool
     inputs: Floats
     bias: Floats
     starts: Ids
@@ -101,13 +108,14 @@ def write_all(
     rules: Rules,
     h: Floats,
     c: Floats,
-    x: Floats,
+    x: Inputs,
     gates: Floats,
     scores: Floats,
     new: Ids,
     log_probabilities: NDArray[np.float64],
 ) -> None:
     """Read, predict and draw until every lane has ended or the draws are used up."""
+    _begin(network, h, x)
     views = look(network.parts, positions, rules)
     for step in range(draws.shape[1]):
         if not look_again(views, positions, step):
@@ -128,7 +136,7 @@ def write_guided(
     rules: Rules,
     h: Floats,
     c: Floats,
-    x: Floats,
+    x: Inputs,
     gates: Floats,
     scores: Floats,
     new: Ids,
@@ -136,6 +144,7 @@ def write_guided(
     guide: Guide,
 ) -> None:
     """Do the same with trackers, which give features and masks after each token."""
+    _begin(network, h, x)
     for step in range(draws.shape[1]):
         views = look(network.parts, positions, rules)
         if not look_again(views, positions, step):
@@ -157,7 +166,7 @@ def _draw(
     draws: NDArray[np.float64],
     step: int,
     rules: Rules,
-    x: Floats,
+    x: Inputs,
     scores: Floats,
     new: Ids,
     log_probabilities: NDArray[np.float64],
@@ -181,12 +190,13 @@ def read_all(
     possible: NDArray[np.bool_],
     h: Floats,
     c: Floats,
-    x: Floats,
+    x: Inputs,
     gates: Floats,
     scores: Floats,
     logits: Floats,
 ) -> None:
     """Read ids (B, T) with features (B, T, K), and predict logits (B, V') after the last."""
+    _begin(network, h, x)
     for step in range(ids.shape[1]):
         _advance(network, ids[:, step], features[:, step], h, c, x, gates)
     _see(network, h, x)
@@ -197,85 +207,132 @@ def read_all(
 
 
 @compiled
+def _begin(network: Network, h: Floats, x: Inputs) -> None:
+    """Prepare what products read of the state that a call begins with."""
+    if network.int8:
+        round_state(network.units, h, x.rounded)
+
+
+@compiled
 def _advance(
-    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, x: Floats, gates: Floats
+    network: Network,
+    ids: Ids,
+    features: Ids,
+    h: Floats,
+    c: Floats,
+    x: Inputs,
+    gates: Floats,
 ) -> None:
     """Read one id (B,) in every sequence."""
     hidden = network.hidden
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))
-        place = 0
         for layer in range(network.layers):
-            mine = slice(layer * hidden, (layer + 1) * hidden)
-            depth = hidden if layer == 0 else 2 * hidden
-            if layer > 0:
-                # The output of the layer below, then the layer's own last output: x is (B, 2H).
-                for lane in range(low, high):
-                    below = h[lane, (layer - 1) * hidden : layer * hidden]
-                    _normalise(network.units, below, x[lane, :hidden])
-                    x[lane, hidden : 2 * hidden] = h[lane, mine]
-            panels = _cut(network.weights[place : place + 4 * hidden * depth], depth)
-            scales = network.scales[4 * hidden * layer : 4 * hidden * (layer + 1)]
-            place += 4 * hidden * depth
-            _multiply(h[low:high] if layer == 0 else x[low:high], panels, gates[low:high])
             for lane in range(low, high):
-                row = network.starts[layer] + (ids[lane] if network.reads[layer] else 0)
-                gate = gates[lane]
-                table = network.inputs[row]
-                for unit in range(len(gate)):
-                    gate[unit] = scales[unit] * gate[unit] + table[unit]
-                for kind in range(len(network.values) if network.reads[layer] else 0):
-                    value = network.tokens + network.values[kind] + features[lane, kind]
-                    table = network.inputs[network.starts[layer] + value]
-                    for unit in range(len(gate)):
-                        gate[unit] += table[unit]
+                _look_up(network, layer, ids[lane], features[lane], gates[lane])
+            if network.int8:
+                add_layer(network.eight, layer, low, high, x.rounded, gates)
+            else:
+                _add_layer(network, layer, h, x.floats, low, high, gates)
+            for lane in range(low, high):
+                mine = slice(layer * hidden, (layer + 1) * hidden)
+                outputs = h[lane, mine]
                 if network.resets[ids[lane]]:
-                    h[lane, mine] = 0
+                    outputs[:] = 0
                     c[lane, mine] = 0
                 else:
-                    _gate(gate, h[lane, mine], c[lane, mine])
+                    gate(gates[lane], outputs, c[lane, mine])
+                if network.int8:
+                    round_outputs(network.units, outputs, x.rounded, lane, layer)
 
 
 @compiled
-def _see(network: Network, h: Floats, x: Floats) -> None:
+def _look_up(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
+    """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
+    first, reads = network.starts[layer], network.reads[layer]
+    table = network.inputs[first + (token if reads else 0)]
+    for unit in range(len(gates)):
+        gates[unit] = table[unit]
+    for kind in range(len(network.values) if reads else 0):
+        table = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
+        for unit in range(len(gates)):
+            gates[unit] += table[unit]
+
+
+@compiled
+def _add_layer(
+    network: Network, layer: int, h: Floats, x: Floats, low: int, high: int, gates: Floats
+) -> None:
+    """Add to the gates (B, 4H), for lanes from `low` to `high`, what a layer reads."""
+    hidden = network.hidden
+    size = 4 * hidden * hidden
+    if layer == 0:
+        _multiply(h[low:high], _cut(network.weights[:size], hidden), gates[low:high])
+        return
+    # The output of the layer below, then the layer's own last output: x is (B, 2H).
+    for lane in range(low, high):
+        _normalise(network, h, lane, layer - 1, x[lane, :hidden])
+        x[lane, hidden : 2 * hidden] = h[lane, layer * hidden : (layer + 1) * hidden]
+    panels = network.weights[(2 * layer - 1) * size : (2 * layer + 1) * size]
+    _multiply(x[low:high], _cut(panels, 2 * hidden), gates[low:high])
+
+
+@compiled
+def _normalise(network: Network, h: Floats, lane: int, layer: int, normal: Floats) -> None:
+    """Normalise a layer's outputs to mean 0 and variance 1; padded units become arbitrary."""
+    outputs = h[lane, layer * network.hidden : (layer + 1) * network.hidden]
+    mean, factor = moments(network.units, outputs)
+    for unit in range(len(outputs)):
+        normal[unit] = (outputs[unit] - mean) * factor
+
+
+@compiled
+def _see(network: Network, h: Floats, x: Inputs) -> None:
     """Put what the output layer reads into x (B, ...): the normalised outputs of layers."""
-    hidden, first = network.hidden, network.layers - network.seen
-    for lane in range(len(h)):
-        for layer in range(network.seen):
-            mine = slice(layer * hidden, (layer + 1) * hidden)
-            above = h[lane, (first + layer) * hidden : (first + layer + 1) * hidden]
-            _normalise(network.units, above, x[lane, mine])
+    if not network.int8:
+        hidden, first = network.hidden, network.layers - network.seen
+        for lane in range(len(h)):
+            for layer in range(network.seen):
+                mine = slice(layer * hidden, (layer + 1) * hidden)
+                _normalise(network, h, lane, first + layer, x.floats[lane, mine])
 
 
 @compiled
-def _predict(network: Network, x: Floats, lanes: Ids, part: int, scores: Floats) -> None:
+def _predict(network: Network, x: Inputs, lanes: Ids, part: int, scores: Floats) -> None:
     """Compute the scores (B, columns) of a part of the output for some lanes."""
-    depth, columns = network.seen * network.hidden, scores.shape[1]
     left, right = network.parts.columns[part], network.parts.columns[part + 1]
+    for lane in lanes:
+        for column in range(left, right):
+            scores[lane, column] = network.bias[column]
+    if network.int8:
+        add_output(network.eight, network.seen, lanes, x.rounded, scores, left, right)
+    else:
+        _add_output(network, x.floats, lanes, scores, left, right)
+
+
+@compiled
+def _add_output(
+    network: Network, x: Floats, lanes: Ids, scores: Floats, left: int, right: int
+) -> None:
+    """Add to some columns of the scores of some lanes what the output layer reads."""
+    depth, columns = network.seen * network.hidden, scores.shape[1]
     panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
-    scales = network.scales[len(network.scales) - columns :]
     for low in range(0, len(lanes), TOGETHER):
         some = lanes[low : low + TOGETHER]
-        products = np.empty((len(some), right - left), np.float32)
+        products = scores[some, left:right]
         _multiply(x[some], panels[left // PANEL : right // PANEL], products)
-        for row in range(len(some)):
-            for column in range(right - left):
-                token = left + column
-                scores[some[row], token] = (
-                    scales[token] * products[row, column] + network.bias[token]
-                )
+        scores[some, left:right] = products
 
 
 @compiled
-def _cut(weights: NDArray[Any], depth: int) -> NDArray[Any]:
+def _cut(weights: Floats, depth: int) -> Floats:
     """Return panels of `depth` rows as (panels, depth / ROWS, ROWS * PANEL)."""
     return weights.reshape(-1, depth // ROWS, ROWS * PANEL)
 
 
 @compiled
-def _multiply(x: Floats, panels: NDArray[Any], products: Floats) -> None:
-    """Multiply the first columns of x (B, ...) by panels, into products (B, N)."""
-    products[:] = 0
+def _multiply(x: Floats, panels: Floats, products: Floats) -> None:
+    """Multiply the first columns of x (B, ...) by panels; add to products (B, N)."""
     fours = len(x) - len(x) % 4
     for number in range(len(panels)):
         for block in range(panels.shape[1]):
@@ -288,7 +345,7 @@ def _multiply(x: Floats, panels: NDArray[Any], products: Floats) -> None:
 
 @compiled
 def _add_to_one(
-    x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
+    x: Floats, lane: int, low: int, weights: Floats, products: Floats, left: int
 ) -> None:
     """Add a block's products to the sums of one lane, 16 rows at a time."""
     sums = products[lane, left : left + PANEL]
@@ -297,13 +354,13 @@ def _add_to_one(
         for column in range(PANEL):
             total = sums[column]
             for row in range(16):
-                total += np.float32(weights[(first + row) * PANEL + column]) * given[row]
+                total += weights[(first + row) * PANEL + column] * given[row]
             sums[column] = total
 
 
 @compiled
 def _add_to_four(
-    x: Floats, lane: int, low: int, weights: NDArray[Any], products: Floats, left: int
+    x: Floats, lane: int, low: int, weights: Floats, products: Floats, left: int
 ) -> None:
     """Add a block's products to the sums of four lanes, in the same order as for one lane.
 
@@ -323,54 +380,11 @@ def _add_to_four(
         d0, d1, d2, d3 = four[at], four[at + 1], four[at + 2], four[at + 3]
         rows = weights[first * PANEL : (first + 4) * PANEL]
         for column in range(PANEL):
-            w0, w1 = np.float32(rows[column]), np.float32(rows[PANEL + column])
-            w2, w3 = np.float32(rows[2 * PANEL + column]), np.float32(rows[3 * PANEL + column])
+            w0, w1 = rows[column], rows[PANEL + column]
+            w2, w3 = rows[2 * PANEL + column], rows[3 * PANEL + column]
             a, b, c, d = sums_a[column], sums_b[column], sums_c[column], sums_d[column]
             a = (((a + w0 * a0) + w1 * a1) + w2 * a2) + w3 * a3
             b = (((b + w0 * b0) + w1 * b1) + w2 * b2) + w3 * b3
             c = (((c + w0 * c0) + w1 * c1) + w2 * c2) + w3 * c3
             d = (((d + w0 * d0) + w1 * d1) + w2 * d2) + w3 * d3
             sums_a[column], sums_b[column], sums_c[column], sums_d[column] = a, b, c, d
-
-
-@compiled
-def _gate(gates: Floats, h: Floats, c: Floats) -> None:
-    """Apply input, forget, cell and output gate (4H,) to a state (Hochreiter 1997, Gers 2000)."""
-    hidden = len(c)
-    into, forget = gates[:hidden], gates[hidden : 2 * hidden]
-    cell, out = gates[2 * hidden : 3 * hidden], gates[3 * hidden :]
-    for unit in range(hidden):
-        c[unit] = _sigmoid(forget[unit]) * c[unit] + _sigmoid(into[unit]) * _tanh(cell[unit])
-        h[unit] = _sigmoid(out[unit]) * _tanh(c[unit])
-
-
-@compiled_summing
-def _normalise(units: int, outputs: Floats, normal: Floats) -> None:
-    """Normalise a layer's outputs to mean 0 and variance 1; padded units become arbitrary."""
-    mean = variance = np.float32(0)
-    for unit in range(units):
-        mean += outputs[unit]
-    mean /= np.float32(units)
-    for unit in range(units):
-        variance += (outputs[unit] - mean) * (outputs[unit] - mean)
-    factor = ONE / np.sqrt(variance / np.float32(units) + EPSILON)
-    for unit in range(len(outputs)):
-        normal[unit] = (outputs[unit] - mean) * factor
-
-
-@compiled
-def _tanh(x: np.float32) -> np.float32:
-    return TWO * _sigmoid(TWO * x) - ONE
-
-
-@compiled
-def _sigmoid(x: np.float32) -> np.float32:
-    """Return the logistic function to within 1e-7, in operations that vectorise."""
-    exponent = min(max(x * -LOG2_E, -LARGEST), LARGEST)
-    whole = np.floor(exponent + HALF)
-    rest = exponent - whole
-    power = COEFFICIENTS[0]
-    for number in range(1, len(COEFFICIENTS)):
-        power = power * rest + COEFFICIENTS[number]
-    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(ONE / (ONE + power * scale))

@@ -1,0 +1,204 @@
+"""Sums of products of 8-bit numbers, sixteen at once: exact, so the same bits on every processor.
+
+Weights are signed, from -127 to 127; what they are multiplied by is from 0 to 255. Processors with
+VNNI have one instruction for 64 of these products. It has no operator in NumPy or numba, so
+these functions emit it: they are intrinsics, which only compiled functions can call. Comes from:
+`seqgen.generation.int8_step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+#: Outputs whose sums are made at once, and inputs of each in one step.
+OUTPUTS, INPUTS = 16, 4
+
+_BYTE, _SHORT, _INT, _FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
+_BYTES = ir.VectorType(_BYTE, OUTPUTS * INPUTS)
+_INTS = ir.VectorType(_INT, OUTPUTS)
+_FLOATS = ir.VectorType(_FLOAT, OUTPUTS)
+
+#: A product and a sum may become one operation, as in `compiled_contracting`.
+_CONTRACT = ("contract",)
+
+Emit = Callable[..., Any]
+
+
+class _Vector(types.Type):  # type: ignore[misc]
+    """The type of sixteen 32-bit integers in a register."""
+
+
+VECTOR = _Vector("sixteen int32")
+
+
+@register_model(_Vector)
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: _Vector) -> None:
+        super().__init__(manager, kind, _INTS)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def zeros(typing: Any) -> tuple[Any, Emit]:
+    """Return sixteen sums of nothing."""
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return ir.Constant(_INTS, [0] * OUTPUTS)
+
+    return VECTOR(), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def repeated(typing: Any, numbers: Any, place: Any) -> tuple[Any, Emit]:
+    """Return four of the uint8 `numbers`, from `place` on, sixteen times."""
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        four = _load(context, builder, signature.args[0], given, _INT)
+        first = builder.insert_element(ir.Constant(_INTS, ir.Undefined), four, _index(0))
+        return builder.shuffle_vector(first, first, _indices([0] * OUTPUTS))
+
+    return VECTOR(numbers, types.intp), emit
+
+
+def adding(way: str) -> Any:
+    """Return the intrinsic that adds products: by VNNI with 512 or 256 bits, or by plain code.
+
+    With the way "best" the processor chooses, for which numba compiles.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def added(typing: Any, sums: Any, weights: Any, place: Any, four: Any) -> tuple[Any, Emit]:
+        """Return sums plus products of int8 `weights`, from `place` on: four for each sum."""
+
+        def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            before, array, at, inputs = given
+            here = _load(context, builder, signature.args[1], (array, at), _INTS)
+            kind = way if way != "best" else _best(context.codegen().magic_tuple()[2])
+            return _WAYS[kind](builder, before, inputs, here)
+
+        return VECTOR(VECTOR, weights, types.intp, VECTOR), emit
+
+    return added
+
+
+def _best(features: str) -> str:
+    """Return the way for a processor, from its features as LLVM writes them."""
+    found = features.split(",")
+    if "+avx512vnni" in found:
+        return "512"
+    return "256" if "+avxvnni" in found else "plain"
+
+
+def _by_512_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
+    return _call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, [sums, inputs, weights])
+
+
+def _by_256_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
+    halves, kind = [], ir.VectorType(_INT, OUTPUTS // 2)
+    for first in (0, OUTPUTS // 2):
+        chosen = _indices(range(first, first + OUTPUTS // 2))
+        some = [builder.shuffle_vector(each, each, chosen) for each in (sums, inputs, weights)]
+        halves.append(_call(builder, "llvm.x86.avx512.vpdpbusd.256", kind, some))
+    return builder.shuffle_vector(*halves, _indices(range(OUTPUTS)))
+
+
+def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
+    """Multiply pairs of bytes as 16 bits, which LLVM knows how to do on most processors.
+
+    A product of bytes fits into 16 bits, the sum of two does not.
+    """
+    shorts, eight = ir.VectorType(_SHORT, 2 * OUTPUTS), 8
+    wide = ir.VectorType(_INT, 2 * OUTPUTS)
+    shift = ir.Constant(shorts, [eight] * 2 * OUTPUTS)
+    low_bits = ir.Constant(shorts, [255] * 2 * OUTPUTS)
+    given, taken = builder.bitcast(inputs, shorts), builder.bitcast(weights, shorts)
+    # Even bytes, then odd bytes: (inputs, weights), each 16 bits.
+    for one, other in (
+        (builder.and_(given, low_bits), builder.ashr(builder.shl(taken, shift), shift)),
+        (builder.lshr(given, shift), builder.ashr(taken, shift)),
+    ):
+        products = builder.mul(builder.sext(one, wide), builder.sext(other, wide))
+        for first in (0, 1):
+            chosen = _indices(range(first, 2 * OUTPUTS, 2))
+            sums = builder.add(sums, builder.shuffle_vector(products, products, chosen))
+    return sums
+
+
+_WAYS = {"512": _by_512_bits, "256": _by_256_bits, "plain": _by_plain_code}
+
+added = adding("best")
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_scaled(
+    typing: Any,
+    sums: Any,
+    products: Any,
+    column: Any,
+    scales: Any,
+    shifts: Any,
+    place: Any,
+    step: Any,
+    low: Any,
+) -> tuple[Any, Emit]:
+    """Add to sixteen float32 `products`, from `column` on.
+
+    Each sum times its scale, from `place` on, and the `step`; and its shift times `low`.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        sums, products, column, scales, shifts, place, step, low = given
+        kinds = signature.args
+        scale = _load(context, builder, kinds[3], (scales, place), _FLOATS)
+        shift = _load(context, builder, kinds[4], (shifts, place), _FLOATS)
+        pointer = _pointer(context, builder, kinds[1], (products, column), _FLOATS)
+        total = builder.load(pointer, align=4, typ=_FLOATS)
+        factor = builder.fmul(scale, _spread(builder, step), flags=_CONTRACT)
+        more = builder.fmul(builder.sitofp(sums, _FLOATS), factor, flags=_CONTRACT)
+        total = builder.fadd(total, more, flags=_CONTRACT)
+        more = builder.fmul(shift, _spread(builder, low), flags=_CONTRACT)
+        builder.store(builder.fadd(total, more, flags=_CONTRACT), pointer, align=4)
+        return context.get_dummy_value()
+
+    arrays = products, types.intp, scales, shifts, types.intp
+    return types.none(VECTOR, *arrays, types.float32, types.float32), emit
+
+
+def _pointer(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:
+    """Return the address of an element of an array, as that of another form."""
+    array, place = given
+    start = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(start, [place]), form.as_pointer())
+
+
+def _load(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:
+    """Read bits of another form from an array."""
+    return builder.load(_pointer(context, builder, kind, given, form), align=1, typ=form)
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """Return a float32 sixteen times."""
+    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, _index(0))
+    return builder.shuffle_vector(first, first, _indices([0] * OUTPUTS))
+
+
+def _call(builder: Any, name: str, kind: Any, given: list[Any]) -> Any:
+    """Call an operation of LLVM, whose operands and result have the same form."""
+    function = builder.module.globals.get(name)
+    if function is None:
+        form = ir.FunctionType(kind, [kind] * len(given))
+        function = ir.Function(builder.module, form, name)
+    return builder.call(function, given)
+
+
+def _index(number: int) -> Any:
+    return ir.Constant(_INT, number)
+
+
+def _indices(numbers: Any) -> Any:
+    chosen = list(numbers)
+    return ir.Constant(ir.VectorType(_INT, len(chosen)), chosen)

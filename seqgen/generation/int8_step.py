@@ -1,0 +1,230 @@
+"""Steps with 8-bit weights: outputs of layers are rounded to 8 bits too, so products are integers.
+
+A layer's outputs h are stored as numbers n from 0 to 255 between their lowest and highest value:
+h = low + step * n. Products with n are exact (`seqgen.generation.int8_products`), and
+W h = step * (W n) + low * (W 1), where W 1 is known before. What reads normalised outputs
+(h - mean) * factor takes the same numbers, with another step and another low.
+
+B sequences, L layers, H hidden, S sources of products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled_choosing
+from seqgen.compiling import compiled_contracting as compiled
+from seqgen.generation.exponentials import HALF
+from seqgen.generation.gates import Floats, moments
+from seqgen.generation.int8_products import (
+    INPUTS,
+    OUTPUTS,
+    add_scaled,
+    added,
+    repeated,
+    zeros,
+)
+from seqgen.plugin import Ids
+
+#: Columns of a panel of weights; bytes of a panel that are used with four inputs.
+PANEL = 4 * OUTPUTS
+BYTES = PANEL * INPUTS
+
+#: Where step and low of a layer's outputs are, and of its normalised outputs.
+PLAIN, NORMALISED = 0, 2
+
+#: Largest weight and largest number.
+LARGEST_WEIGHT, LARGEST = np.float32(127), np.float32(255)
+
+#: Smallest range of numbers, and smallest range of weights.
+SMALLEST = np.float32(1e-12)
+
+
+class EightBits(NamedTuple):
+    """Weights of 8 bits, source by source, in panels.
+
+    The sources are the recurrent weights of layer 0; of every further layer, those that read the
+    layer below and the recurrent ones; and the output weights, for each layer that they read.
+
+    Attributes
+    ----------
+    weights : int8 array
+        In a panel, the weights of four inputs are together, output by output.
+    scales, shifts : float32 array (columns of all sources,)
+        Of each column: the factor of its weights, and their sum times the factor.
+    """
+
+    weights: NDArray[np.int8]
+    scales: Floats
+    shifts: Floats
+
+
+class Rounded(NamedTuple):
+    """Outputs of layers in 8 bits.
+
+    Attributes
+    ----------
+    numbers : uint8 array (B, L, H)
+    ranges : float32 array (B, L, 4)
+        Step and low of the outputs, then step and low of the normalised outputs.
+    """
+
+    numbers: NDArray[np.uint8]
+    ranges: Floats
+
+
+def rounded_weights(sources: Sequence[Floats]) -> EightBits:
+    """Round weights, each source (H, columns), with a scale for each column."""
+    weights, scales, shifts = [np.zeros(0, np.int8)], [np.zeros(0, "f4")], [np.zeros(0, "f4")]
+    for source in sources:
+        scale = np.maximum(np.abs(source).max(axis=0), SMALLEST) / LARGEST_WEIGHT
+        whole = np.rint(source / scale).astype(np.int8)
+        scales.append(scale)
+        shifts.append(scale * whole.sum(axis=0, dtype=np.float32))
+        fours = whole.reshape(-1, INPUTS, source.shape[1] // PANEL, PANEL)
+        weights.append(fours.transpose(2, 0, 3, 1).ravel())
+    return EightBits(np.concatenate(weights), np.concatenate(scales), np.concatenate(shifts))
+
+
+@compiled
+def round_outputs(units: int, h: Floats, x: Rounded, lane: int, layer: int) -> None:
+    """Round a layer's last outputs (H,); padded units get any number, and their weights are 0."""
+    mean, factor = moments(units, h)
+    low, high = _extremes(units, h)
+    span = max(high - low, SMALLEST)
+    step, density = span / LARGEST, LARGEST / span
+    numbers, ranges = x.numbers[lane, layer], x.ranges[lane, layer]
+    for unit in range(len(h)):
+        place = min(max((h[unit] - low) * density, np.float32(0)), LARGEST)
+        numbers[unit] = np.uint8(np.int32(place + HALF))
+    ranges[PLAIN], ranges[PLAIN + 1] = step, low
+    ranges[NORMALISED], ranges[NORMALISED + 1] = step * factor, (low - mean) * factor
+
+
+@compiled
+def round_state(units: int, h: Floats, x: Rounded) -> None:
+    """Round the outputs (B, L * H) that a call begins with."""
+    layers, hidden = x.numbers.shape[1:]
+    for lane in range(len(h)):
+        for layer in range(layers):
+            mine = h[lane, layer * hidden : (layer + 1) * hidden]
+            round_outputs(units, mine, x, lane, layer)
+
+
+@compiled_choosing
+def _extremes(units: int, outputs: Floats) -> tuple[np.float32, np.float32]:
+    """Return the lowest and the highest of a layer's outputs."""
+    low = high = outputs[0]
+    for unit in range(1, units):
+        low, high = min(low, outputs[unit]), max(high, outputs[unit])
+    return low, high
+
+
+@compiled
+def add_layer(eight: EightBits, layer: int, low: int, high: int, x: Rounded, gates: Floats) -> None:
+    """Add to the gates (B, 4H), for lanes from `low` to `high`, what a layer reads."""
+    columns, lanes = gates.shape[1], np.arange(low, high)
+    if layer > 0:
+        source = columns * (2 * layer - 1)
+        _add(eight, source, lanes, x, layer - 1, NORMALISED, gates, 0, columns)
+        source += columns
+    else:
+        source = 0
+    _add(eight, source, lanes, x, layer, PLAIN, gates, 0, columns)
+
+
+@compiled
+def add_output(
+    eight: EightBits, seen: int, lanes: Ids, x: Rounded, scores: Floats, left: int, right: int
+) -> None:
+    """Add to some columns of the scores of some lanes what the output layer reads."""
+    layers, columns = x.numbers.shape[1], scores.shape[1]
+    source = len(eight.scales) - seen * columns
+    for layer in range(layers - seen, layers):
+        _add(eight, source, lanes, x, layer, NORMALISED, scores, left, right)
+        source += columns
+
+
+@compiled
+def _add(
+    eight: EightBits,
+    source: int,
+    lanes: Ids,
+    x: Rounded,
+    layer: int,
+    kind: int,
+    products: Floats,
+    left: int,
+    right: int,
+) -> None:
+    """Add products of a source, whose first column among all columns is given, to some columns."""
+    fours = len(lanes) - len(lanes) % 4
+    for column in range(left, right, PANEL):
+        for first in range(0, fours, 4):
+            _add_to_four(eight, source + column, lanes, first, x, layer, kind, products, column)
+        for first in range(fours, len(lanes)):
+            _add_to_one(eight, source + column, lanes[first], x, layer, kind, products, column)
+
+
+@compiled
+def _add_to_one(
+    eight: EightBits,
+    place: int,
+    lane: int,
+    x: Rounded,
+    layer: int,
+    kind: int,
+    products: Floats,
+    column: int,
+) -> None:
+    """Add a panel's products for one lane."""
+    layers, hidden = x.numbers.shape[1:]
+    at, number = place * hidden, (lane * layers + layer) * hidden
+    one = two = three = four = zeros()
+    for _ in range(0, hidden, INPUTS):
+        given = repeated(x.numbers, number)
+        one = added(one, eight.weights, at, given)
+        two = added(two, eight.weights, at + BYTES // 4, given)
+        three = added(three, eight.weights, at + 2 * BYTES // 4, given)
+        four = added(four, eight.weights, at + 3 * BYTES // 4, given)
+        at, number = at + BYTES, number + INPUTS
+    step, low = x.ranges[lane, layer, kind], x.ranges[lane, layer, kind + 1]
+    to = lane * products.shape[1] + column
+    for sums in (one, two, three, four):
+        add_scaled(sums, products, to, eight.scales, eight.shifts, place, step, low)
+        to, place = to + OUTPUTS, place + OUTPUTS
+
+
+@compiled
+def _add_to_four(
+    eight: EightBits,
+    place: int,
+    lanes: Ids,
+    first: int,
+    x: Rounded,
+    layer: int,
+    kind: int,
+    products: Floats,
+    column: int,
+) -> None:
+    """Add a panel's products for four lanes, which share each weight that is read."""
+    layers, hidden = x.numbers.shape[1:]
+    one, two, three, four = lanes[first], lanes[first + 1], lanes[first + 2], lanes[first + 3]
+    for block in range(PANEL // OUTPUTS):
+        a = b = c = d = zeros()
+        at = place * hidden + block * OUTPUTS * INPUTS
+        for number in range(layer * hidden, (layer + 1) * hidden, INPUTS):
+            a = added(a, eight.weights, at, repeated(x.numbers, one * layers * hidden + number))
+            b = added(b, eight.weights, at, repeated(x.numbers, two * layers * hidden + number))
+            c = added(c, eight.weights, at, repeated(x.numbers, three * layers * hidden + number))
+            d = added(d, eight.weights, at, repeated(x.numbers, four * layers * hidden + number))
+            at += BYTES
+        to, scale = column + block * OUTPUTS, place + block * OUTPUTS
+        for lane, sums in ((one, a), (two, b), (three, c), (four, d)):
+            step, low = x.ranges[lane, layer, kind], x.ranges[lane, layer, kind + 1]
+            row = lane * products.shape[1] + to
+            add_scaled(sums, products, row, eight.scales, eight.shifts, scale, step, low)

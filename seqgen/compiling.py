@@ -122,6 +122,9 @@ compiled = _Compiler()
 #: The same; a product and a sum may become one operation, but sums keep their order.
 compiled_contracting = _Compiler(fastmath={"contract"})
 
+#: The same, as a part of what calls it: passing all weights would take as long as a short loop.
+compiled_inside = _Compiler(fastmath={"contract"}, forceinline=True)
+
 #: The same; a sum may also run in the fastest order, which is always the same.
 compiled_summing = _Compiler(fastmath={"contract", "reassoc"})
 

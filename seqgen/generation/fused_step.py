@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
+from seqgen.compiling import compiled_inside
 from seqgen.generation.gates import Floats, gate, moments
 from seqgen.generation.guide import Guide, follow_each
 from seqgen.generation.int8_step import (
@@ -158,7 +159,7 @@ def write_guided(
         follow_each(guide, positions, step + 1)
 
 
-@compiled
+@compiled_inside
 def _draw(
     network: Network,
     views: Views,
@@ -206,14 +207,14 @@ def read_all(
         join(scores[lane], network.parts, possible[lane], logits[lane])
 
 
-@compiled
+@compiled_inside
 def _begin(network: Network, h: Floats, x: Inputs) -> None:
     """Prepare what products read of the state that a call begins with."""
     if network.int8:
         round_state(network.units, h, x.rounded)
 
 
-@compiled
+@compiled_inside
 def _advance(
     network: Network,
     ids: Ids,
@@ -246,7 +247,7 @@ def _advance(
                     round_outputs(network.units, outputs, x.rounded, lane, layer)
 
 
-@compiled
+@compiled_inside
 def _look_up(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
     """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
     first, reads = network.starts[layer], network.reads[layer]
@@ -259,7 +260,7 @@ def _look_up(network: Network, layer: int, token: int, features: Ids, gates: Flo
             gates[unit] += table[unit]
 
 
-@compiled
+@compiled_inside
 def _add_layer(
     network: Network, layer: int, h: Floats, x: Floats, low: int, high: int, gates: Floats
 ) -> None:
@@ -286,7 +287,7 @@ def _normalise(network: Network, h: Floats, lane: int, layer: int, normal: Float
         normal[unit] = (outputs[unit] - mean) * factor
 
 
-@compiled
+@compiled_inside
 def _see(network: Network, h: Floats, x: Inputs) -> None:
     """Put what the output layer reads into x (B, ...): the normalised outputs of layers."""
     if not network.int8:
@@ -297,7 +298,7 @@ def _see(network: Network, h: Floats, x: Inputs) -> None:
                 _normalise(network, h, lane, first + layer, x.floats[lane, mine])
 
 
-@compiled
+@compiled_inside
 def _predict(network: Network, x: Inputs, lanes: Ids, part: int, scores: Floats) -> None:
     """Compute the scores (B, columns) of a part of the output for some lanes."""
     left, right = network.parts.columns[part], network.parts.columns[part + 1]

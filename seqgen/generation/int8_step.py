@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_choosing
-from seqgen.compiling import compiled_contracting as compiled
+from seqgen.compiling import compiled_inside
 from seqgen.generation.exponentials import HALF
 from seqgen.generation.gates import Floats, moments
 from seqgen.generation.int8_products import (
@@ -90,7 +90,7 @@ def rounded_weights(sources: Sequence[Floats]) -> EightBits:
     return EightBits(np.concatenate(weights), np.concatenate(scales), np.concatenate(shifts))
 
 
-@compiled
+@compiled_inside
 def round_outputs(units: int, h: Floats, x: Rounded, lane: int, layer: int) -> None:
     """Round a layer's last outputs (H,); padded units get any number, and their weights are 0."""
     mean, factor = moments(units, h)
@@ -105,7 +105,7 @@ def round_outputs(units: int, h: Floats, x: Rounded, lane: int, layer: int) -> N
     ranges[NORMALISED], ranges[NORMALISED + 1] = step * factor, (low - mean) * factor
 
 
-@compiled
+@compiled_inside
 def round_state(units: int, h: Floats, x: Rounded) -> None:
     """Round the outputs (B, L * H) that a call begins with."""
     layers, hidden = x.numbers.shape[1:]
@@ -124,7 +124,7 @@ def _extremes(units: int, outputs: Floats) -> tuple[np.float32, np.float32]:
     return low, high
 
 
-@compiled
+@compiled_inside
 def add_layer(eight: EightBits, layer: int, low: int, high: int, x: Rounded, gates: Floats) -> None:
     """Add to the gates (B, 4H), for lanes from `low` to `high`, what a layer reads."""
     columns, lanes = gates.shape[1], np.arange(low, high)
@@ -137,7 +137,7 @@ def add_layer(eight: EightBits, layer: int, low: int, high: int, x: Rounded, gat
     _add(eight, source, lanes, x, layer, PLAIN, gates, 0, columns)
 
 
-@compiled
+@compiled_inside
 def add_output(
     eight: EightBits, seen: int, lanes: Ids, x: Rounded, scores: Floats, left: int, right: int
 ) -> None:
@@ -149,7 +149,7 @@ def add_output(
         source += columns
 
 
-@compiled
+@compiled_inside
 def _add(
     eight: EightBits,
     source: int,
@@ -170,7 +170,7 @@ def _add(
             _add_to_one(eight, source + column, lanes[first], x, layer, kind, products, column)
 
 
-@compiled
+@compiled_inside
 def _add_to_one(
     eight: EightBits,
     place: int,
@@ -199,7 +199,7 @@ def _add_to_one(
         to, place = to + OUTPUTS, place + OUTPUTS
 
 
-@compiled
+@compiled_inside
 def _add_to_four(
     eight: EightBits,
     place: int,

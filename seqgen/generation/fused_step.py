@@ -9,96 +9,59 @@ B sequences, T steps, V ids read, V' ids predicted, H hidden, L layers, K featur
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_inside
+from seqgen.generation.direct import draw_each
+from seqgen.generation.fused_network import PANEL, ROWS, Inputs, Network
 from seqgen.generation.gates import Floats, gate, moments
 from seqgen.generation.guide import Guide, follow_each
 from seqgen.generation.int8_step import (
-    EightBits,
-    Rounded,
     add_layer,
     add_output,
     round_outputs,
     round_state,
 )
-from seqgen.generation.parts import Parts, Views, join, look, look_again
+from seqgen.generation.parts import Views, join, look, look_again
 from seqgen.generation.rules import Positions, Rules
 from seqgen.generation.sampling import choose_each
 from seqgen.plugin import Ids
-
-#: Columns of a panel of weights, and rows that are used while they are in the cache.
-PANEL, ROWS = 128, 32
 
 #: Sequences whose gates fit into the processor's cache.
 TOGETHER = 48
 
 
-class Inputs(NamedTuple):
-    """What products read: outputs of layers, as they are or in 8 bits; one of them has no room.
+@compiled
+def write_directly(
+    network: Network,
+    positions: Positions,
+    draws: NDArray[np.float64],
+    rules: Rules,
+    h: Floats,
+    c: Floats,
+    x: Inputs,
+    gates: Floats,
+    scores: Floats,
+    new: Ids,
+    log_probabilities: NDArray[np.float64],
+    guide: Guide | None,
+) -> None:
+    """Read, predict and draw until every lane has ended or the draws are used up.
 
-    Attributes
-    ----------
-    floats : float32 array (B, ...)
-    rounded : Rounded
+    This is for a full output and settings that look at ids one by one (`Rules.are_direct`).
     """
-
-    floats: Floats
-    rounded: Rounded
-
-
-class Network(NamedTuple):
-    """A model's weights, laid out for stepping; all arrays are aligned and contiguous.
-
-    Attributes
-    ----------
-    units, hidden, layers : int
-        Units of a layer; the padded number; number of layers.
-    resets : bool array (V,)
-        Whether a token resets the state: END or a boundary.
-    weights : float32 array
-        Panels of every layer's recurrent weights and of the output weights.
-    eight : EightBits
-        These weights in 8 bits, in place of `weights`.
-    int8 : bool
-        Which of both there are.
-    inputs : float32 array (rows, 4H)
-        Rows that tokens and feature values add to the gates.
-    bias : float32 array (columns,)
-        Of the scores.
-    starts : int64 array (L,)
-        First row of each layer in `inputs`.
-    reads : bool array (L,)
-        Whether a layer reads tokens and features; otherwise its one row is the bias.
-    values : int64 array (K,)
-        Offset of each feature's first value among all feature values.
-    tokens : int
-        V, the number of token rows; the rows of features follow.
-    seen : int
-        Number of layers that the output layer reads.
-    parts : Parts
-        Which ids each part of the output has, and its columns; panels are in this order.
-    """
-
-    units: int
-    hidden: int
-    layers: int
-    resets: NDArray[np.bool_]
-    weights: Floats
-    eight: EightBits
-    int8: bool
-    inputs: Floats
-    bias: Floats
-    starts: Ids
-    reads: NDArray[np.bool_]
-    values: Ids
-    tokens: int
-    seen: int
-    parts: Parts
+    _begin(network, h, x)
+    weights = np.empty(positions.allowed.shape[1])
+    for step in range(draws.shape[1]):
+        _advance(network, positions.ids, positions.features, h, c, x, gates)
+        _see(network, h, x)
+        _predict(network, x, x.lanes, 0, scores)
+        if not draw_each(scores, positions, draws, step, rules, weights, new, log_probabilities):
+            return
+        if guide is not None:
+            follow_each(guide, positions, step + 1)
 
 
 @compiled
@@ -114,11 +77,14 @@ def write_all(
     scores: Floats,
     new: Ids,
     log_probabilities: NDArray[np.float64],
+    guide: Guide | None,
 ) -> None:
-    """Read, predict and draw until every lane has ended or the draws are used up."""
+    """Do the same for every output and all settings."""
     _begin(network, h, x)
     views = look(network.parts, positions, rules)
     for step in range(draws.shape[1]):
+        if guide is not None:
+            views = look(network.parts, positions, rules)
         if not look_again(views, positions, step):
             return
         _advance(network, positions.ids, positions.features, h, c, x, gates)
@@ -127,39 +93,11 @@ def write_all(
             network, views, positions, draws, step, rules, x, scores, new, log_probabilities
         ):
             return
+        if guide is not None:
+            follow_each(guide, positions, step + 1)
 
 
 @compiled
-def write_guided(
-    network: Network,
-    positions: Positions,
-    draws: NDArray[np.float64],
-    rules: Rules,
-    h: Floats,
-    c: Floats,
-    x: Inputs,
-    gates: Floats,
-    scores: Floats,
-    new: Ids,
-    log_probabilities: NDArray[np.float64],
-    guide: Guide,
-) -> None:
-    """Do the same with trackers, which give features and masks after each token."""
-    _begin(network, h, x)
-    for step in range(draws.shape[1]):
-        views = look(network.parts, positions, rules)
-        if not look_again(views, positions, step):
-            return
-        _advance(network, positions.ids, positions.features, h, c, x, gates)
-        _see(network, h, x)
-        if not _draw(
-            network, views, positions, draws, step, rules, x, scores, new, log_probabilities
-        ):
-            return
-        follow_each(guide, positions, step + 1)
-
-
-@compiled_inside
 def _draw(
     network: Network,
     views: Views,
@@ -202,7 +140,7 @@ def read_all(
         _advance(network, ids[:, step], features[:, step], h, c, x, gates)
     _see(network, h, x)
     for part in range(len(network.parts.columns) - 1):
-        _predict(network, x, np.arange(len(ids)), part, scores)
+        _predict(network, x, x.lanes, part, scores)
     for lane in range(len(ids)):
         join(scores[lane], network.parts, possible[lane], logits[lane])
 
@@ -210,72 +148,89 @@ def read_all(
 @compiled_inside
 def _begin(network: Network, h: Floats, x: Inputs) -> None:
     """Prepare what products read of the state that a call begins with."""
+    for lane in range(len(h)):
+        x.lanes[lane] = lane
     if network.int8:
         round_state(network.units, h, x.rounded)
 
 
 @compiled_inside
 def _advance(
-    network: Network,
-    ids: Ids,
-    features: Ids,
-    h: Floats,
-    c: Floats,
-    x: Inputs,
-    gates: Floats,
+    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, x: Inputs, gates: Floats
 ) -> None:
     """Read one id (B,) in every sequence."""
     hidden = network.hidden
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))
         for layer in range(network.layers):
+            has_features = network.reads[layer] and len(network.values) > 0
+            table = gates if has_features else network.inputs
             for lane in range(low, high):
-                _look_up(network, layer, ids[lane], features[lane], gates[lane])
+                x.rows[lane] = _look_up(network, layer, lane, ids, features, gates)
             if network.int8:
-                add_layer(network.eight, layer, low, high, x.rounded, gates)
+                lanes, rows = x.lanes[low:high], x.rows[low:high]
+                add_layer(network.eight, layer, lanes, x.rounded, table, rows, gates)
             else:
-                _add_layer(network, layer, h, x.floats, low, high, gates)
+                _add_layer(network, layer, low, high, h, x, table, gates)
             for lane in range(low, high):
                 mine = slice(layer * hidden, (layer + 1) * hidden)
-                outputs = h[lane, mine]
                 if network.resets[ids[lane]]:
-                    outputs[:] = 0
+                    h[lane, mine] = 0
                     c[lane, mine] = 0
                 else:
-                    gate(gates[lane], outputs, c[lane, mine])
+                    gate(gates[lane], h[lane, mine], c[lane, mine])
                 if network.int8:
-                    round_outputs(network.units, outputs, x.rounded, lane, layer)
+                    round_outputs(network.units, h[lane, mine], x.rounded, lane, layer)
 
 
 @compiled_inside
-def _look_up(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
-    """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
-    first, reads = network.starts[layer], network.reads[layer]
-    table = network.inputs[first + (token if reads else 0)]
-    for unit in range(len(gates)):
-        gates[unit] = table[unit]
-    for kind in range(len(network.values) if reads else 0):
-        table = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
-        for unit in range(len(gates)):
-            gates[unit] += table[unit]
+def _look_up(
+    network: Network, layer: int, lane: int, ids: Ids, features: Ids, gates: Floats
+) -> int:
+    """Return the row of `inputs` that an id adds to the gates of a layer.
+
+    If the layer reads feature values, the sum of all rows is put into a row of the gates instead.
+    """
+    first = network.starts[layer]
+    if not network.reads[layer]:
+        return int(first)
+    if len(network.values) == 0:
+        return int(first + ids[lane])
+    for unit in range(gates.shape[1]):
+        gates[lane, unit] = network.inputs[first + ids[lane], unit]
+    for kind in range(len(network.values)):
+        row = first + network.tokens + network.values[kind] + features[lane, kind]
+        for unit in range(gates.shape[1]):
+            gates[lane, unit] += network.inputs[row, unit]
+    return lane
 
 
-@compiled_inside
+@compiled
 def _add_layer(
-    network: Network, layer: int, h: Floats, x: Floats, low: int, high: int, gates: Floats
+    network: Network,
+    layer: int,
+    low: int,
+    high: int,
+    h: Floats,
+    x: Inputs,
+    table: Floats,
+    gates: Floats,
 ) -> None:
-    """Add to the gates (B, 4H), for lanes from `low` to `high`, what a layer reads."""
+    """Compute the gates (B, 4H) of lanes from `low` to `high`: rows of a table, and products."""
     hidden = network.hidden
     size = 4 * hidden * hidden
+    for lane in range(low, high):
+        for unit in range(gates.shape[1]):
+            gates[lane, unit] = table[x.rows[lane], unit]
     if layer == 0:
         _multiply(h[low:high], _cut(network.weights[:size], hidden), gates[low:high])
         return
     # The output of the layer below, then the layer's own last output: x is (B, 2H).
     for lane in range(low, high):
-        _normalise(network, h, lane, layer - 1, x[lane, :hidden])
-        x[lane, hidden : 2 * hidden] = h[lane, layer * hidden : (layer + 1) * hidden]
+        _normalise(network, h, lane, layer - 1, x.floats[lane, :hidden])
+        x.floats[lane, hidden : 2 * hidden] = h[lane, layer * hidden : (layer + 1) * hidden]
     panels = network.weights[(2 * layer - 1) * size : (2 * layer + 1) * size]
-    _multiply(x[low:high], _cut(panels, 2 * hidden), gates[low:high])
+    _multiply(x.floats[low:high], _cut(panels, 2 * hidden), gates[low:high])
 
 
 @compiled

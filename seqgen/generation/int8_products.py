@@ -134,38 +134,43 @@ added = adding("best")
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_scaled(
+def put_scaled(
     typing: Any,
     sums: Any,
-    products: Any,
-    column: Any,
     scales: Any,
     shifts: Any,
     place: Any,
     step: Any,
     low: Any,
+    table: Any,
+    source: Any,
+    products: Any,
+    target: Any,
 ) -> tuple[Any, Emit]:
-    """Add to sixteen float32 `products`, from `column` on.
+    """Put sixteen float32 into `products`, from `target` on.
 
-    Each sum times its scale, from `place` on, and the `step`; and its shift times `low`.
+    Each is what the `table` has there, from `source` on; plus a sum times its scale, from `place`
+    on, and the `step`; plus its shift times `low`.
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        sums, products, column, scales, shifts, place, step, low = given
+        sums, scales, shifts, place, step, low, table, source, products, target = given
         kinds = signature.args
-        scale = _load(context, builder, kinds[3], (scales, place), _FLOATS)
-        shift = _load(context, builder, kinds[4], (shifts, place), _FLOATS)
-        pointer = _pointer(context, builder, kinds[1], (products, column), _FLOATS)
-        total = builder.load(pointer, align=4, typ=_FLOATS)
+        scale = _load(context, builder, kinds[1], (scales, place), _FLOATS)
+        shift = _load(context, builder, kinds[2], (shifts, place), _FLOATS)
+        total = _load(context, builder, kinds[6], (table, source), _FLOATS)
         factor = builder.fmul(scale, _spread(builder, step), flags=_CONTRACT)
         more = builder.fmul(builder.sitofp(sums, _FLOATS), factor, flags=_CONTRACT)
         total = builder.fadd(total, more, flags=_CONTRACT)
         more = builder.fmul(shift, _spread(builder, low), flags=_CONTRACT)
-        builder.store(builder.fadd(total, more, flags=_CONTRACT), pointer, align=4)
+        total = builder.fadd(total, more, flags=_CONTRACT)
+        pointer = _pointer(context, builder, kinds[8], (products, target), _FLOATS)
+        builder.store(total, pointer, align=4)
         return context.get_dummy_value()
 
-    arrays = products, types.intp, scales, shifts, types.intp
-    return types.none(VECTOR, *arrays, types.float32, types.float32), emit
+    numbers = types.float32, types.float32
+    arrays = table, types.intp, products, types.intp
+    return types.none(VECTOR, scales, shifts, types.intp, *numbers, *arrays), emit
 
 
 def _pointer(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:

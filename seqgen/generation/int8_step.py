@@ -16,15 +16,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled_choosing
-from seqgen.compiling import compiled_inside
-from seqgen.generation.exponentials import HALF
+from seqgen.compiling import compiled_choosing, compiled_inside
+from seqgen.compiling import compiled_contracting as compiled
 from seqgen.generation.gates import Floats, moments
 from seqgen.generation.int8_products import (
     INPUTS,
     OUTPUTS,
-    add_scaled,
     added,
+    put_scaled,
     repeated,
     zeros,
 )
@@ -100,7 +99,7 @@ def round_outputs(units: int, h: Floats, x: Rounded, lane: int, layer: int) -> N
     numbers, ranges = x.numbers[lane, layer], x.ranges[lane, layer]
     for unit in range(len(h)):
         place = min(max((h[unit] - low) * density, np.float32(0)), LARGEST)
-        numbers[unit] = np.uint8(np.int32(place + HALF))
+        numbers[unit] = np.uint8(np.int32(place + np.float32(0.5)))
     ranges[PLAIN], ranges[PLAIN + 1] = step, low
     ranges[NORMALISED], ranges[NORMALISED + 1] = step * factor, (low - mean) * factor
 
@@ -125,16 +124,18 @@ def _extremes(units: int, outputs: Floats) -> tuple[np.float32, np.float32]:
 
 
 @compiled_inside
-def add_layer(eight: EightBits, layer: int, low: int, high: int, x: Rounded, gates: Floats) -> None:
-    """Add to the gates (B, 4H), for lanes from `low` to `high`, what a layer reads."""
-    columns, lanes = gates.shape[1], np.arange(low, high)
-    if layer > 0:
-        source = columns * (2 * layer - 1)
-        _add(eight, source, lanes, x, layer - 1, NORMALISED, gates, 0, columns)
-        source += columns
+def add_layer(
+    eight: EightBits, layer: int, lanes: Ids, x: Rounded, table: Floats, rows: Ids, gates: Floats
+) -> None:
+    """Compute the gates (B, 4H) of some lanes: a row of the table for each, and products."""
+    columns = gates.shape[1]
+    if layer == 0:
+        _add(eight, 0, lanes, x, 0, PLAIN, table, rows, gates, 0, columns)
     else:
-        source = 0
-    _add(eight, source, lanes, x, layer, PLAIN, gates, 0, columns)
+        source = columns * (2 * layer - 1)
+        _add(eight, source, lanes, x, layer - 1, NORMALISED, table, rows, gates, 0, columns)
+        source += columns
+        _add(eight, source, lanes, x, layer, PLAIN, gates, lanes, gates, 0, columns)
 
 
 @compiled_inside
@@ -145,11 +146,11 @@ def add_output(
     layers, columns = x.numbers.shape[1], scores.shape[1]
     source = len(eight.scales) - seen * columns
     for layer in range(layers - seen, layers):
-        _add(eight, source, lanes, x, layer, NORMALISED, scores, left, right)
+        _add(eight, source, lanes, x, layer, NORMALISED, scores, lanes, scores, left, right)
         source += columns
 
 
-@compiled_inside
+@compiled
 def _add(
     eight: EightBits,
     source: int,
@@ -157,74 +158,107 @@ def _add(
     x: Rounded,
     layer: int,
     kind: int,
+    table: Floats,
+    rows: Ids,
     products: Floats,
     left: int,
     right: int,
 ) -> None:
-    """Add products of a source, whose first column among all columns is given, to some columns."""
+    """Compute some columns of products: rows of a table, and products of a layer's outputs.
+
+    The first column of the source among all columns is given.
+    """
     fours = len(lanes) - len(lanes) % 4
     for column in range(left, right, PANEL):
-        for first in range(0, fours, 4):
-            _add_to_four(eight, source + column, lanes, first, x, layer, kind, products, column)
-        for first in range(fours, len(lanes)):
-            _add_to_one(eight, source + column, lanes[first], x, layer, kind, products, column)
+        at = source + column
+        for number in range(0, fours, 4):
+            _add_to_four(eight, at, lanes, number, x, layer, kind, table, rows, products, column)
+        for number in range(fours, len(lanes)):
+            _add_to_one(eight, at, lanes, number, x, layer, kind, table, rows, products, column)
 
 
 @compiled_inside
 def _add_to_one(
     eight: EightBits,
     place: int,
-    lane: int,
+    lanes: Ids,
+    number: int,
     x: Rounded,
     layer: int,
     kind: int,
+    table: Floats,
+    rows: Ids,
     products: Floats,
     column: int,
 ) -> None:
-    """Add a panel's products for one lane."""
+    """Compute a panel's products for one lane."""
     layers, hidden = x.numbers.shape[1:]
-    at, number = place * hidden, (lane * layers + layer) * hidden
+    lane, columns, by = lanes[number], products.shape[1], OUTPUTS
+    at, first = place * hidden, (lane * layers + layer) * hidden
     one = two = three = four = zeros()
-    for _ in range(0, hidden, INPUTS):
-        given = repeated(x.numbers, number)
+    for unit in range(first, first + hidden, INPUTS):
+        given = repeated(x.numbers, unit)
         one = added(one, eight.weights, at, given)
         two = added(two, eight.weights, at + BYTES // 4, given)
-        three = added(three, eight.weights, at + 2 * BYTES // 4, given)
+        three = added(three, eight.weights, at + BYTES // 2, given)
         four = added(four, eight.weights, at + 3 * BYTES // 4, given)
-        at, number = at + BYTES, number + INPUTS
+        at += BYTES
     step, low = x.ranges[lane, layer, kind], x.ranges[lane, layer, kind + 1]
-    to = lane * products.shape[1] + column
-    for sums in (one, two, three, four):
-        add_scaled(sums, products, to, eight.scales, eight.shifts, place, step, low)
-        to, place = to + OUTPUTS, place + OUTPUTS
+    scales, shifts = eight.scales, eight.shifts
+    a, b = rows[number] * columns + column, lane * columns + column
+    put_scaled(one, scales, shifts, place, step, low, table, a, products, b)
+    place, a, b = place + by, a + by, b + by
+    put_scaled(two, scales, shifts, place, step, low, table, a, products, b)
+    place, a, b = place + by, a + by, b + by
+    put_scaled(three, scales, shifts, place, step, low, table, a, products, b)
+    place, a, b = place + by, a + by, b + by
+    put_scaled(four, scales, shifts, place, step, low, table, a, products, b)
 
 
-@compiled_inside
+@compiled
 def _add_to_four(
     eight: EightBits,
     place: int,
     lanes: Ids,
-    first: int,
+    number: int,
     x: Rounded,
     layer: int,
     kind: int,
+    table: Floats,
+    rows: Ids,
     products: Floats,
     column: int,
 ) -> None:
-    """Add a panel's products for four lanes, which share each weight that is read."""
+    """Compute a panel's products for four lanes, which share each weight that is read."""
     layers, hidden = x.numbers.shape[1:]
-    one, two, three, four = lanes[first], lanes[first + 1], lanes[first + 2], lanes[first + 3]
+    size, columns = layers * hidden, products.shape[1]
+    one, two, three, four = (
+        lanes[number],
+        lanes[number + 1],
+        lanes[number + 2],
+        lanes[number + 3],
+    )
     for block in range(PANEL // OUTPUTS):
         a = b = c = d = zeros()
         at = place * hidden + block * OUTPUTS * INPUTS
-        for number in range(layer * hidden, (layer + 1) * hidden, INPUTS):
-            a = added(a, eight.weights, at, repeated(x.numbers, one * layers * hidden + number))
-            b = added(b, eight.weights, at, repeated(x.numbers, two * layers * hidden + number))
-            c = added(c, eight.weights, at, repeated(x.numbers, three * layers * hidden + number))
-            d = added(d, eight.weights, at, repeated(x.numbers, four * layers * hidden + number))
+        for unit in range(layer * hidden, (layer + 1) * hidden, INPUTS):
+            a = added(a, eight.weights, at, repeated(x.numbers, one * size + unit))
+            b = added(b, eight.weights, at, repeated(x.numbers, two * size + unit))
+            c = added(c, eight.weights, at, repeated(x.numbers, three * size + unit))
+            d = added(d, eight.weights, at, repeated(x.numbers, four * size + unit))
             at += BYTES
         to, scale = column + block * OUTPUTS, place + block * OUTPUTS
-        for lane, sums in ((one, a), (two, b), (three, c), (four, d)):
-            step, low = x.ranges[lane, layer, kind], x.ranges[lane, layer, kind + 1]
-            row = lane * products.shape[1] + to
-            add_scaled(sums, products, row, eight.scales, eight.shifts, scale, step, low)
+        for other, sums in enumerate((a, b, c, d)):
+            lane = lanes[number + other]
+            put_scaled(
+                sums,
+                eight.scales,
+                eight.shifts,
+                scale,
+                x.ranges[lane, layer, kind],
+                x.ranges[lane, layer, kind + 1],
+                table,
+                rows[number + other] * columns + to,
+                products,
+                lane * columns + to,
+            )

@@ -93,8 +93,6 @@ class Views(NamedTuple):
         Whether some possible ids of a part may not come, and whether some are biased or banned.
     opened, wanted : bool array (B, C + 1)
         Whether scores of a part are known, and whether they have to be computed next.
-    weights : float64 array (V',)
-        Scratch of a draw.
     """
 
     alive: NDArray[np.bool_]
@@ -102,7 +100,6 @@ class Views(NamedTuple):
     biased: NDArray[np.bool_]
     opened: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
-    weights: Floats
 
 
 @compiled
@@ -118,8 +115,7 @@ def look(parts: Parts, positions: Positions, rules: Rules) -> Views:
             alive[lane, part] |= possible[token]
             mixed[lane, part] |= possible[token] != allowed[token]
             biased[lane, part] |= rules.bias[token] != 0
-    opened, wanted = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    return Views(alive, mixed, biased, opened, wanted, np.zeros(len(parts.of)))
+    return Views(alive, mixed, biased, np.zeros(shape, np.bool_), np.zeros(shape, np.bool_))
 
 
 @compiled

@@ -57,6 +57,18 @@ class Rules(NamedTuple):
     groups: Ids
 
     @property
+    def are_direct(self) -> bool:
+        """Whether they look at ids one by one, so that nothing is sorted."""
+        return (
+            self.top_k == 0
+            and self.typical_p == 1
+            and self.top_p == 1
+            and self.repetition_penalty == 1
+            and self.no_repeat_ngram == 0
+            and len(self.groups) == 0
+        )
+
+    @property
     def look_back(self) -> int | None:
         """Number of last tokens that the rules look at; None for all."""
         if self.repetition_penalty == 1 and not self.no_repeat_ngram:

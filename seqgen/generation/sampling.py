@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled, compiled_inside
-from seqgen.generation.direct import NOT_FINITE, NOTHING_LEFT, draw_directly, is_direct
+from seqgen.compiling import compiled
+from seqgen.generation.direct import NOT_FINITE, NOTHING_LEFT
 from seqgen.generation.filters import distribution, penalised, temperature_at
 from seqgen.generation.parts import WANTING, Parts, View, Views, entries_of, finite, place_of
 from seqgen.generation.proposals import REJECTED, TRIES, another, drawn_at, is_light, propose
@@ -24,7 +24,7 @@ from seqgen.generation.rules import Floats, Positions, Rules
 from seqgen.plugin import Ids
 
 
-@compiled_inside
+@compiled
 def choose_each(
     scores: NDArray[np.float32],
     parts: Parts,
@@ -56,43 +56,30 @@ def choose_each(
     bool
         Whether there was no error.
     """
-    direct = len(parts.columns) == 2 and is_direct(rules)
     for lane in range(len(positions.ids)):
         if not views.wanted[lane].any():
             continue
         views.opened[lane] |= views.wanted[lane]
         views.wanted[lane] = False
-        count, drawn = positions.counts[lane], positions.drawn[lane] + step
-        possible, allowed = positions.possible[lane], positions.allowed[lane]
-        if direct:
-            token, log_probability = draw_directly(
-                scores[lane, : len(allowed)],
-                possible,
-                allowed,
-                draws[lane, step],
-                temperature_at(drawn, rules),
-                rules,
-                views.weights,
-            )
-        else:
-            first = max(count - rules.repetition_window, 0) if rules.repetition_window else 0
-            token, log_probability = choose(
-                scores[lane],
-                parts,
-                View(
-                    views.alive[lane],
-                    views.mixed[lane],
-                    views.biased[lane],
-                    views.opened[lane],
-                    views.wanted[lane],
-                ),
-                possible,
-                allowed,
-                positions.recent[lane, first:count],
-                drawn,
-                draws[lane, step],
-                rules,
-            )
+        count = positions.counts[lane]
+        first = max(count - rules.repetition_window, 0) if rules.repetition_window else 0
+        token, log_probability = choose(
+            scores[lane],
+            parts,
+            View(
+                views.alive[lane],
+                views.mixed[lane],
+                views.biased[lane],
+                views.opened[lane],
+                views.wanted[lane],
+            ),
+            positions.possible[lane],
+            positions.allowed[lane],
+            positions.recent[lane, first:count],
+            positions.drawn[lane] + step,
+            draws[lane, step],
+            rules,
+        )
         if token == WANTING:
             continue
         positions.ids[lane] = new[lane, step] = token

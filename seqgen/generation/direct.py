@@ -46,9 +46,10 @@ def draw_each(
         if step > 0 and positions.ids[lane] == end:
             continue
         token, log_probability = draw_directly(
-            scores[lane, : len(weights)],
-            positions.possible[lane],
-            positions.allowed[lane],
+            scores,
+            lane,
+            positions.possible,
+            positions.allowed,
             draws[lane, step],
             temperature_at(positions.drawn[lane] + step, rules),
             rules,
@@ -65,6 +66,7 @@ def draw_each(
 @compiled
 def draw_directly(
     scores: NDArray[np.float32],
+    lane: int,
     possible: NDArray[np.bool_],
     allowed: NDArray[np.bool_],
     draw: float,
@@ -76,10 +78,15 @@ def draw_directly(
 
     Parameters
     ----------
-    scores : float32 array (V',)
-    possible, allowed, draw, rules
-        As for `seqgen.generation.sampling.choose`.
+    scores : float32 array (B, columns)
+    lane : int
+        The sequence.
+    possible, allowed : bool array (B, V')
+        Ids over which probabilities are taken, and ids that may be drawn.
+    draw : float
+        Uniform in [0, 1).
     temperature : float
+    rules : Rules
     weights : float64 array (V',)
         Scratch.
 
@@ -89,17 +96,17 @@ def draw_directly(
         Or `NOT_FINITE`, `NOTHING_LEFT`.
     log_probability : float
     """
-    if not _are_finite(scores):
+    if not _are_finite(scores, lane, len(weights)):
         return NOT_FINITE, 0.0
-    choices = _count(allowed)
+    choices = _count(allowed, lane)
     if choices == 0:
         return NOTHING_LEFT, 0.0
-    highest = _highest(scores, possible, weights)
+    highest = _highest(scores, lane, possible, weights)
     total = _sum_of_powers(weights, highest, 1.0, 0.0)
     if choices == 1:
-        token = int(np.argmax(allowed))
+        token = int(np.argmax(allowed[lane]))
     else:
-        highest_here = _highest_biased(scores, rules.bias, allowed, weights)
+        highest_here = _highest_biased(scores, lane, rules.bias, allowed, weights)
         if highest_here == -np.inf:
             return NOTHING_LEFT, 0.0
         if temperature == 0:
@@ -107,44 +114,52 @@ def draw_directly(
         else:
             sum_here = _sum_of_powers(weights, highest_here, temperature, rules.min_p)
             token = _drawn(weights, draw * sum_here)
-    return token, float(scores[token]) - highest - np.log(total) if possible[token] else -np.inf
+    return token, float(scores[lane, token]) - highest - np.log(total) if possible[
+        lane, token
+    ] else -np.inf
 
 
 @compiled_summing
-def _are_finite(scores: NDArray[np.float32]) -> bool:
+def _are_finite(scores: NDArray[np.float32], lane: int, targets: int) -> bool:
     """Return whether all scores are finite; only these give 0 times 0."""
     total = np.float32(0)
-    for token in range(len(scores)):
-        total += scores[token] * np.float32(0)
+    for token in range(targets):
+        total += scores[lane, token] * np.float32(0)
     return bool(total == 0)
 
 
 @compiled
-def _count(allowed: NDArray[np.bool_]) -> int:
+def _count(allowed: NDArray[np.bool_], lane: int) -> int:
     count = 0
-    for token in range(len(allowed)):
-        count += allowed[token]
+    for token in range(allowed.shape[1]):
+        count += allowed[lane, token]
     return count
 
 
 @compiled_choosing
-def _highest(scores: NDArray[np.float32], possible: NDArray[np.bool_], weights: Floats) -> float:
+def _highest(
+    scores: NDArray[np.float32], lane: int, possible: NDArray[np.bool_], weights: Floats
+) -> float:
     """Fill in the scores (V',) of possible ids, minus infinity for others; return the highest."""
     highest = -np.inf
     for token in range(len(weights)):
-        weights[token] = scores[token] if possible[token] else -np.inf
+        weights[token] = scores[lane, token] if possible[lane, token] else -np.inf
         highest = max(highest, weights[token])
     return highest
 
 
 @compiled_choosing
 def _highest_biased(
-    scores: NDArray[np.float32], bias: Floats, allowed: NDArray[np.bool_], weights: Floats
+    scores: NDArray[np.float32],
+    lane: int,
+    bias: Floats,
+    allowed: NDArray[np.bool_],
+    weights: Floats,
 ) -> float:
     """Do the same for allowed ids, with bias."""
     highest = -np.inf
     for token in range(len(weights)):
-        weights[token] = scores[token] + bias[token] if allowed[token] else -np.inf
+        weights[token] = scores[lane, token] + bias[token] if allowed[lane, token] else -np.inf
         highest = max(highest, weights[token])
     return highest
 

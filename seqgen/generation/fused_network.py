@@ -19,6 +19,7 @@ from seqgen.config import ModelConfig
 from seqgen.generation.gates import Floats
 from seqgen.generation.int8_step import EightBits, Rounded, rounded_weights
 from seqgen.generation.parts import Parts, parts_of
+from seqgen.generation.sixteen import COUNT
 from seqgen.network.clusters import check_clusters
 from seqgen.plugin import Ids
 from seqgen.storage.tensors import compare_arrays, expected
@@ -28,7 +29,7 @@ from seqgen.vocab import Vocab
 PANEL, ROWS = 128, 32
 
 #: Hidden units are padded to a multiple of this number, with units that stay 0.
-UNITS = PANEL // 4
+FILL = PANEL // 4
 
 
 class Network(NamedTuple):
@@ -112,7 +113,7 @@ def lay_out(
 ) -> Network:
     """Make the tables and panels of a model."""
     compare_arrays(weights, expected(config, vocab, feature_sizes))
-    hidden, filled = config.hidden, _fill_up(config.hidden, UNITS)
+    hidden, filled = config.hidden, _fill_up(config.hidden, FILL)
     tokens = weights["embedding.weight"] if config.embedding else np.eye(vocab.size, dtype="f4")
     width = tokens.shape[1]
     kinds = range(len(feature_sizes))
@@ -193,10 +194,10 @@ def _in_parts(rows: Floats, parts: Parts) -> Floats:
 
 
 def _gates(table: Floats, hidden: int, filled: int) -> Floats:
-    """Pad each of the four gates: (rows, 4 * hidden) to (rows, 4 * filled)."""
+    """Pad each of the four gates to `filled` units, and put those of 16 units side by side."""
     gates = np.zeros((len(table), 4, filled), np.float32)
     gates[:, :, :hidden] = table.reshape(len(table), 4, hidden)
-    return gates.reshape(len(table), -1)
+    return gates.reshape(len(table), 4, -1, COUNT).swapaxes(1, 2).reshape(len(table), -1)
 
 
 def _filled(table: Floats, rows: int, columns: int = 0) -> Floats:

@@ -19,14 +19,15 @@ from seqgen.generation.fused_network import PANEL, ROWS, Inputs, Network
 from seqgen.generation.gates import Floats, gate, moments
 from seqgen.generation.guide import Guide, follow_each
 from seqgen.generation.int8_step import (
-    add_layer,
     add_output,
+    advance_layer,
     round_outputs,
     round_state,
 )
 from seqgen.generation.parts import Views, join, look, look_again
 from seqgen.generation.rules import Positions, Rules
 from seqgen.generation.sampling import choose_each
+from seqgen.generation.sixteen import COUNT
 from seqgen.plugin import Ids
 
 #: Sequences whose gates fit into the processor's cache.
@@ -169,18 +170,15 @@ def _advance(
                 x.rows[lane] = _look_up(network, layer, lane, ids, features, gates)
             if network.int8:
                 lanes, rows = x.lanes[low:high], x.rows[low:high]
-                add_layer(network.eight, layer, lanes, x.rounded, table, rows, gates)
+                advance_layer(network.eight, layer, lanes, x.rounded, table, rows, gates, h, c)
             else:
-                _add_layer(network, layer, low, high, h, x, table, gates)
+                _advance_layer(network, layer, low, high, h, c, x, table, gates)
             for lane in range(low, high):
-                mine = slice(layer * hidden, (layer + 1) * hidden)
                 if network.resets[ids[lane]]:
-                    h[lane, mine] = 0
-                    c[lane, mine] = 0
-                else:
-                    gate(gates[lane], h[lane, mine], c[lane, mine])
+                    for unit in range(layer * hidden, (layer + 1) * hidden):
+                        h[lane, unit] = c[lane, unit] = 0
                 if network.int8:
-                    round_outputs(network.units, h[lane, mine], x.rounded, lane, layer)
+                    round_outputs(network.units, h, lane, layer, x.rounded)
 
 
 @compiled_inside
@@ -206,40 +204,47 @@ def _look_up(
 
 
 @compiled
-def _add_layer(
+def _advance_layer(
     network: Network,
     layer: int,
     low: int,
     high: int,
     h: Floats,
+    c: Floats,
     x: Inputs,
     table: Floats,
     gates: Floats,
 ) -> None:
-    """Compute the gates (B, 4H) of lanes from `low` to `high`: rows of a table, and products."""
+    """Compute the gates (B, 4H) of lanes from `low` to `high`, and apply them to h and c.
+
+    They are the sum of a row of the table for each lane, and products.
+    """
     hidden = network.hidden
-    size = 4 * hidden * hidden
+    size, first = 4 * hidden * hidden, layer * hidden
     for lane in range(low, high):
-        for unit in range(gates.shape[1]):
+        for unit in range(4 * hidden):
             gates[lane, unit] = table[x.rows[lane], unit]
     if layer == 0:
         _multiply(h[low:high], _cut(network.weights[:size], hidden), gates[low:high])
-        return
-    # The output of the layer below, then the layer's own last output: x is (B, 2H).
+    else:
+        # The output of the layer below, then the layer's own last output: x is (B, 2H).
+        for lane in range(low, high):
+            _normalise(network.units, h, lane, first - hidden, x.floats[lane, :hidden])
+            x.floats[lane, hidden : 2 * hidden] = h[lane, first : first + hidden]
+        panels = network.weights[(2 * layer - 1) * size : (2 * layer + 1) * size]
+        _multiply(x.floats[low:high], _cut(panels, 2 * hidden), gates[low:high])
     for lane in range(low, high):
-        _normalise(network, h, lane, layer - 1, x.floats[lane, :hidden])
-        x.floats[lane, hidden : 2 * hidden] = h[lane, layer * hidden : (layer + 1) * hidden]
-    panels = network.weights[(2 * layer - 1) * size : (2 * layer + 1) * size]
-    _multiply(x.floats[low:high], _cut(panels, 2 * hidden), gates[low:high])
+        for unit in range(0, hidden, COUNT):
+            at = lane * gates.shape[1] + 4 * unit
+            gate(gates, at, h, c, lane * h.shape[1] + first + unit)
 
 
 @compiled
-def _normalise(network: Network, h: Floats, lane: int, layer: int, normal: Floats) -> None:
+def _normalise(units: int, h: Floats, lane: int, first: int, normal: Floats) -> None:
     """Normalise a layer's outputs to mean 0 and variance 1; padded units become arbitrary."""
-    outputs = h[lane, layer * network.hidden : (layer + 1) * network.hidden]
-    mean, factor = moments(network.units, outputs)
-    for unit in range(len(outputs)):
-        normal[unit] = (outputs[unit] - mean) * factor
+    mean, factor = moments(units, h, lane, first)
+    for unit in range(len(normal)):
+        normal[unit] = (h[lane, first + unit] - mean) * factor
 
 
 @compiled_inside
@@ -249,8 +254,8 @@ def _see(network: Network, h: Floats, x: Inputs) -> None:
         hidden, first = network.hidden, network.layers - network.seen
         for lane in range(len(h)):
             for layer in range(network.seen):
-                mine = slice(layer * hidden, (layer + 1) * hidden)
-                _normalise(network, h, lane, first + layer, x.floats[lane, mine])
+                mine = x.floats[lane, layer * hidden : (layer + 1) * hidden]
+                _normalise(network.units, h, lane, (first + layer) * hidden, mine)
 
 
 @compiled_inside

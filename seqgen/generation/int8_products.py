@@ -8,25 +8,27 @@ these functions emit it: they are intrinsics, which only compiled functions can 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
-#: Outputs whose sums are made at once, and inputs of each in one step.
-OUTPUTS, INPUTS = 16, 4
+from seqgen.generation.sixteen import COUNT as OUTPUTS
+from seqgen.generation.sixteen import (
+    FLOATS,
+    INT,
+    INTS,
+    Emit,
+    Sixteen,
+    indices,
+    load,
+    repeat,
+    store,
+)
 
-_BYTE, _SHORT, _INT, _FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
-_BYTES = ir.VectorType(_BYTE, OUTPUTS * INPUTS)
-_INTS = ir.VectorType(_INT, OUTPUTS)
-_FLOATS = ir.VectorType(_FLOAT, OUTPUTS)
-
-#: A product and a sum may become one operation, as in `compiled_contracting`.
-_CONTRACT = ("contract",)
-
-Emit = Callable[..., Any]
+#: Inputs of each of sixteen outputs whose products are added at once.
+INPUTS = 4
 
 
 class _Vector(types.Type):  # type: ignore[misc]
@@ -39,7 +41,7 @@ VECTOR = _Vector("sixteen int32")
 @register_model(_Vector)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: _Vector) -> None:
-        super().__init__(manager, kind, _INTS)
+        super().__init__(manager, kind, INTS)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -47,7 +49,7 @@ def zeros(typing: Any) -> tuple[Any, Emit]:
     """Return sixteen sums of nothing."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return ir.Constant(_INTS, [0] * OUTPUTS)
+        return ir.Constant(INTS, [0] * OUTPUTS)
 
     return VECTOR(), emit
 
@@ -57,9 +59,7 @@ def repeated(typing: Any, numbers: Any, place: Any) -> tuple[Any, Emit]:
     """Return four of the uint8 `numbers`, from `place` on, sixteen times."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        four = _load(context, builder, signature.args[0], given, _INT)
-        first = builder.insert_element(ir.Constant(_INTS, ir.Undefined), four, _index(0))
-        return builder.shuffle_vector(first, first, _indices([0] * OUTPUTS))
+        return repeat(builder, load(context, builder, signature.args[0], given, INT))
 
     return VECTOR(numbers, types.intp), emit
 
@@ -76,7 +76,7 @@ def adding(way: str) -> Any:
 
         def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             before, array, at, inputs = given
-            here = _load(context, builder, signature.args[1], (array, at), _INTS)
+            here = load(context, builder, signature.args[1], (array, at), INTS)
             kind = way if way != "best" else _best(context.codegen().magic_tuple()[2])
             return _WAYS[kind](builder, before, inputs, here)
 
@@ -94,16 +94,16 @@ def _best(features: str) -> str:
 
 
 def _by_512_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
-    return _call(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, [sums, inputs, weights])
+    return _call(builder, "llvm.x86.avx512.vpdpbusd.512", INTS, [sums, inputs, weights])
 
 
 def _by_256_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
-    halves, kind = [], ir.VectorType(_INT, OUTPUTS // 2)
+    halves, kind = [], ir.VectorType(INT, OUTPUTS // 2)
     for first in (0, OUTPUTS // 2):
-        chosen = _indices(range(first, first + OUTPUTS // 2))
+        chosen = indices(range(first, first + OUTPUTS // 2))
         some = [builder.shuffle_vector(each, each, chosen) for each in (sums, inputs, weights)]
         halves.append(_call(builder, "llvm.x86.avx512.vpdpbusd.256", kind, some))
-    return builder.shuffle_vector(*halves, _indices(range(OUTPUTS)))
+    return builder.shuffle_vector(*halves, indices(range(OUTPUTS)))
 
 
 def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
@@ -111,8 +111,8 @@ def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
 
     A product of bytes fits into 16 bits, the sum of two does not.
     """
-    shorts, eight = ir.VectorType(_SHORT, 2 * OUTPUTS), 8
-    wide = ir.VectorType(_INT, 2 * OUTPUTS)
+    shorts, eight = ir.VectorType(ir.IntType(16), 2 * OUTPUTS), 8
+    wide = ir.VectorType(INT, 2 * OUTPUTS)
     shift = ir.Constant(shorts, [eight] * 2 * OUTPUTS)
     low_bits = ir.Constant(shorts, [255] * 2 * OUTPUTS)
     given, taken = builder.bitcast(inputs, shorts), builder.bitcast(weights, shorts)
@@ -123,7 +123,7 @@ def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
     ):
         products = builder.mul(builder.sext(one, wide), builder.sext(other, wide))
         for first in (0, 1):
-            chosen = _indices(range(first, 2 * OUTPUTS, 2))
+            chosen = indices(range(first, 2 * OUTPUTS, 2))
             sums = builder.add(sums, builder.shuffle_vector(products, products, chosen))
     return sums
 
@@ -156,39 +156,23 @@ def put_scaled(
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         sums, scales, shifts, place, step, low, table, source, products, target = given
         kinds = signature.args
-        scale = _load(context, builder, kinds[1], (scales, place), _FLOATS)
-        shift = _load(context, builder, kinds[2], (shifts, place), _FLOATS)
-        total = _load(context, builder, kinds[6], (table, source), _FLOATS)
-        factor = builder.fmul(scale, _spread(builder, step), flags=_CONTRACT)
-        more = builder.fmul(builder.sitofp(sums, _FLOATS), factor, flags=_CONTRACT)
-        total = builder.fadd(total, more, flags=_CONTRACT)
-        more = builder.fmul(shift, _spread(builder, low), flags=_CONTRACT)
-        total = builder.fadd(total, more, flags=_CONTRACT)
-        pointer = _pointer(context, builder, kinds[8], (products, target), _FLOATS)
-        builder.store(total, pointer, align=4)
+        scale, shift, total = (
+            Sixteen(builder, load(context, builder, kind, given))
+            for kind, given in zip(
+                (kinds[1], kinds[2], kinds[6]),
+                ((scales, place), (shifts, place), (table, source)),
+                strict=True,
+            )
+        )
+        step, low = (Sixteen(builder, repeat(builder, number)) for number in (step, low))
+        whole = Sixteen(builder, builder.sitofp(sums, FLOATS))
+        total = total + whole * (scale * step) + shift * low
+        store(context, builder, kinds[8], (products, target), total.value)
         return context.get_dummy_value()
 
     numbers = types.float32, types.float32
     arrays = table, types.intp, products, types.intp
     return types.none(VECTOR, scales, shifts, types.intp, *numbers, *arrays), emit
-
-
-def _pointer(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:
-    """Return the address of an element of an array, as that of another form."""
-    array, place = given
-    start = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(start, [place]), form.as_pointer())
-
-
-def _load(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:
-    """Read bits of another form from an array."""
-    return builder.load(_pointer(context, builder, kind, given, form), align=1, typ=form)
-
-
-def _spread(builder: Any, number: Any) -> Any:
-    """Return a float32 sixteen times."""
-    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, _index(0))
-    return builder.shuffle_vector(first, first, _indices([0] * OUTPUTS))
 
 
 def _call(builder: Any, name: str, kind: Any, given: list[Any]) -> Any:
@@ -198,12 +182,3 @@ def _call(builder: Any, name: str, kind: Any, given: list[Any]) -> Any:
         form = ir.FunctionType(kind, [kind] * len(given))
         function = ir.Function(builder.module, form, name)
     return builder.call(function, given)
-
-
-def _index(number: int) -> Any:
-    return ir.Constant(_INT, number)
-
-
-def _indices(numbers: Any) -> Any:
-    chosen = list(numbers)
-    return ir.Constant(ir.VectorType(_INT, len(chosen)), chosen)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_choosing, compiled_inside
 from seqgen.compiling import compiled_contracting as compiled
-from seqgen.generation.gates import Floats, moments
+from seqgen.generation.gates import Floats, gate, moments
 from seqgen.generation.int8_products import (
     INPUTS,
     OUTPUTS,
@@ -90,52 +90,67 @@ def rounded_weights(sources: Sequence[Floats]) -> EightBits:
 
 
 @compiled_inside
-def round_outputs(units: int, h: Floats, x: Rounded, lane: int, layer: int) -> None:
-    """Round a layer's last outputs (H,); padded units get any number, and their weights are 0."""
-    mean, factor = moments(units, h)
-    low, high = _extremes(units, h)
-    span = max(high - low, SMALLEST)
-    step, density = span / LARGEST, LARGEST / span
-    numbers, ranges = x.numbers[lane, layer], x.ranges[lane, layer]
-    for unit in range(len(h)):
-        place = min(max((h[unit] - low) * density, np.float32(0)), LARGEST)
-        numbers[unit] = np.uint8(np.int32(place + np.float32(0.5)))
-    ranges[PLAIN], ranges[PLAIN + 1] = step, low
-    ranges[NORMALISED], ranges[NORMALISED + 1] = step * factor, (low - mean) * factor
-
-
-@compiled_inside
 def round_state(units: int, h: Floats, x: Rounded) -> None:
     """Round the outputs (B, L * H) that a call begins with."""
-    layers, hidden = x.numbers.shape[1:]
     for lane in range(len(h)):
-        for layer in range(layers):
-            mine = h[lane, layer * hidden : (layer + 1) * hidden]
-            round_outputs(units, mine, x, lane, layer)
+        for layer in range(x.numbers.shape[1]):
+            round_outputs(units, h, lane, layer, x)
+
+
+@compiled
+def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> None:
+    """Round the last outputs of a layer; the numbers of padded units stay 0."""
+    first = layer * x.numbers.shape[2]
+    low, high = _extremes(units, h, lane, first)
+    mean, factor = moments(units, h, lane, first)
+    span = max(high - low, SMALLEST)
+    step, density = span / LARGEST, LARGEST / span
+    for unit in range(units):
+        place = (h[lane, first + unit] - low) * density
+        x.numbers[lane, layer, unit] = np.uint8(np.int32(place + np.float32(0.5)))
+    x.ranges[lane, layer, PLAIN] = step
+    x.ranges[lane, layer, PLAIN + 1] = low
+    x.ranges[lane, layer, NORMALISED] = step * factor
+    x.ranges[lane, layer, NORMALISED + 1] = (low - mean) * factor
 
 
 @compiled_choosing
-def _extremes(units: int, outputs: Floats) -> tuple[np.float32, np.float32]:
-    """Return the lowest and the highest of a layer's outputs."""
-    low = high = outputs[0]
-    for unit in range(1, units):
-        low, high = min(low, outputs[unit]), max(high, outputs[unit])
+def _extremes(units: int, h: Floats, lane: int, first: int) -> tuple[np.float32, np.float32]:
+    """Return the lowest and the highest of a layer's outputs, from column `first`."""
+    low = high = h[lane, first]
+    for unit in range(first, first + units):
+        low, high = min(low, h[lane, unit]), max(high, h[lane, unit])
     return low, high
 
 
-@compiled_inside
-def add_layer(
-    eight: EightBits, layer: int, lanes: Ids, x: Rounded, table: Floats, rows: Ids, gates: Floats
+@compiled
+def advance_layer(
+    eight: EightBits,
+    layer: int,
+    lanes: Ids,
+    x: Rounded,
+    table: Floats,
+    rows: Ids,
+    gates: Floats,
+    h: Floats,
+    c: Floats,
 ) -> None:
-    """Compute the gates (B, 4H) of some lanes: a row of the table for each, and products."""
-    columns = gates.shape[1]
-    if layer == 0:
-        _add(eight, 0, lanes, x, 0, PLAIN, table, rows, gates, 0, columns)
-    else:
-        source = columns * (2 * layer - 1)
-        _add(eight, source, lanes, x, layer - 1, NORMALISED, table, rows, gates, 0, columns)
-        source += columns
-        _add(eight, source, lanes, x, layer, PLAIN, gates, lanes, gates, 0, columns)
+    """Compute the gates (B, 4H) of some lanes, panel by panel, and apply them to h and c.
+
+    They are the sum of a row of the table for each lane, and products.
+    """
+    columns, hidden, width = gates.shape[1], x.numbers.shape[2], h.shape[1]
+    own = columns * 2 * layer
+    below = own - columns
+    for column in range(0, columns, PANEL):
+        if layer == 0:
+            _add(eight, own + column, lanes, x, layer, PLAIN, table, rows, gates, column)
+        else:
+            at = below + column
+            _add(eight, at, lanes, x, layer - 1, NORMALISED, table, rows, gates, column)
+            _add(eight, own + column, lanes, x, layer, PLAIN, gates, lanes, gates, column)
+        for lane in lanes:
+            gate(gates, lane * columns + column, h, c, lane * width + layer * hidden + column // 4)
 
 
 @compiled_inside
@@ -146,14 +161,16 @@ def add_output(
     layers, columns = x.numbers.shape[1], scores.shape[1]
     source = len(eight.scales) - seen * columns
     for layer in range(layers - seen, layers):
-        _add(eight, source, lanes, x, layer, NORMALISED, scores, lanes, scores, left, right)
+        for column in range(left, right, PANEL):
+            at = source + column
+            _add(eight, at, lanes, x, layer, NORMALISED, scores, lanes, scores, column)
         source += columns
 
 
-@compiled
+@compiled_inside
 def _add(
     eight: EightBits,
-    source: int,
+    place: int,
     lanes: Ids,
     x: Rounded,
     layer: int,
@@ -161,20 +178,17 @@ def _add(
     table: Floats,
     rows: Ids,
     products: Floats,
-    left: int,
-    right: int,
+    column: int,
 ) -> None:
-    """Compute some columns of products: rows of a table, and products of a layer's outputs.
+    """Compute a panel of products: a row of a table for each lane, and outputs by weights.
 
-    The first column of the source among all columns is given.
+    `place` is the panel's first column among those of all sources.
     """
     fours = len(lanes) - len(lanes) % 4
-    for column in range(left, right, PANEL):
-        at = source + column
-        for number in range(0, fours, 4):
-            _add_to_four(eight, at, lanes, number, x, layer, kind, table, rows, products, column)
-        for number in range(fours, len(lanes)):
-            _add_to_one(eight, at, lanes, number, x, layer, kind, table, rows, products, column)
+    for number in range(0, fours, 4):
+        _add_to_four(eight, place, lanes, number, x, layer, kind, table, rows, products, column)
+    for number in range(fours, len(lanes)):
+        _add_to_one(eight, place, lanes, number, x, layer, kind, table, rows, products, column)
 
 
 @compiled_inside

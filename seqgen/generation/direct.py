@@ -20,6 +20,9 @@ from seqgen.plugin import Ids
 #: Returned in place of an id: a score is not a number; all allowed ids are banned.
 NOT_FINITE, NOTHING_LEFT = -1, -2
 
+#: Sums of weights beyond which they are made again, from the highest score that may come.
+SMALLEST, LARGEST = 1e-200, 1e200
+
 
 @compiled_inside
 def draw_each(
@@ -28,13 +31,14 @@ def draw_each(
     draws: Floats,
     step: int,
     rules: Rules,
+    factors: Floats,
     weights: Floats,
     new: Ids,
     log_probabilities: Floats,
 ) -> bool:
     """Draw the id of one step in every sequence that has not ended.
 
-    The parameters are those of `seqgen.generation.sampling.choose_each`; `weights` as below.
+    The parameters are those of `seqgen.generation.sampling.choose_each` and `draw_directly`.
 
     Returns
     -------
@@ -53,6 +57,7 @@ def draw_each(
             draws[lane, step],
             temperature_at(positions.drawn[lane] + step, rules),
             rules,
+            factors,
             weights,
         )
         positions.ids[lane] = new[lane, step] = token
@@ -72,6 +77,7 @@ def draw_directly(
     draw: float,
     temperature: float,
     rules: Rules,
+    factors: Floats,
     weights: Floats,
 ) -> tuple[int, float]:
     """Draw an id of an output without clusters.
@@ -87,6 +93,8 @@ def draw_directly(
         Uniform in [0, 1).
     temperature : float
     rules : Rules
+    factors : float64 array (V',)
+        The exponentials of `rules.bias`.
     weights : float64 array (V',)
         Scratch.
 
@@ -96,56 +104,62 @@ def draw_directly(
         Or `NOT_FINITE`, `NOTHING_LEFT`.
     log_probability : float
     """
-    if not _are_finite(scores, lane, len(weights)):
+    highest, choices, is_finite = _survey(scores, lane, possible, allowed)
+    if not is_finite:
         return NOT_FINITE, 0.0
-    choices = _count(allowed, lane)
     if choices == 0:
         return NOTHING_LEFT, 0.0
-    highest = _highest(scores, lane, possible, weights)
-    total = _sum_of_powers(weights, highest, 1.0, 0.0)
+    total, sum_here = _weigh(scores, lane, highest, possible, allowed, factors, weights)
     if choices == 1:
         token = int(np.argmax(allowed[lane]))
     else:
-        highest_here = _highest_biased(scores, lane, rules.bias, allowed, weights)
-        if highest_here == -np.inf:
-            return NOTHING_LEFT, 0.0
-        if temperature == 0:
-            token = _place_of(weights, highest_here)
-        else:
-            sum_here = _sum_of_powers(weights, highest_here, temperature, rules.min_p)
-            token = _drawn(weights, draw * sum_here)
-    return token, float(scores[lane, token]) - highest - np.log(total) if possible[
-        lane, token
-    ] else -np.inf
-
-
-@compiled_summing
-def _are_finite(scores: NDArray[np.float32], lane: int, targets: int) -> bool:
-    """Return whether all scores are finite; only these give 0 times 0."""
-    total = np.float32(0)
-    for token in range(targets):
-        total += scores[lane, token] * np.float32(0)
-    return bool(total == 0)
-
-
-@compiled
-def _count(allowed: NDArray[np.bool_], lane: int) -> int:
-    count = 0
-    for token in range(allowed.shape[1]):
-        count += allowed[lane, token]
-    return count
+        if temperature != 1 or rules.min_p > 0 or not SMALLEST < sum_here < LARGEST:
+            highest_here = _highest_biased(scores, lane, rules.bias, possible, allowed, weights)
+            if highest_here == -np.inf:
+                return NOTHING_LEFT, 0.0
+            sum_here = _sharpen(weights, highest_here, temperature, rules.min_p)
+        token = _drawn(weights, draw * sum_here)
+    if not possible[lane, token]:
+        return token, -np.inf
+    return token, float(scores[lane, token]) - highest - np.log(total)
 
 
 @compiled_choosing
-def _highest(
-    scores: NDArray[np.float32], lane: int, possible: NDArray[np.bool_], weights: Floats
-) -> float:
-    """Fill in the scores (V',) of possible ids, minus infinity for others; return the highest."""
-    highest = -np.inf
+def _survey(
+    scores: NDArray[np.float32],
+    lane: int,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> tuple[float, int, bool]:
+    """Return the highest possible score, how many ids are allowed, and if scores are finite."""
+    highest, nothing, choices = np.float32(-np.inf), np.float32(0), np.int32(0)
+    for token in range(allowed.shape[1]):
+        score = scores[lane, token]
+        highest = max(highest, score if possible[lane, token] else np.float32(-np.inf))
+        nothing += score * np.float32(0)  # NaN, if the score is infinite or NaN
+        choices += np.int32(allowed[lane, token])
+    return float(highest), int(choices), nothing == 0
+
+
+@compiled_summing
+def _weigh(
+    scores: NDArray[np.float32],
+    lane: int,
+    highest: float,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+    factors: Floats,
+    weights: Floats,
+) -> tuple[float, float]:
+    """Fill in weights, as at temperature 1; return the sum of the model's, and of these."""
+    total = sum_here = 0.0
     for token in range(len(weights)):
-        weights[token] = scores[lane, token] if possible[lane, token] else -np.inf
-        highest = max(highest, weights[token])
-    return highest
+        weight = exponential(scores[lane, token] - highest)
+        weight = weight if possible[lane, token] else 0.0
+        total += weight
+        weights[token] = weight * factors[token] if allowed[lane, token] else 0.0
+        sum_here += weights[token]
+    return total, sum_here
 
 
 @compiled_choosing
@@ -153,35 +167,32 @@ def _highest_biased(
     scores: NDArray[np.float32],
     lane: int,
     bias: Floats,
+    possible: NDArray[np.bool_],
     allowed: NDArray[np.bool_],
     weights: Floats,
 ) -> float:
-    """Do the same for allowed ids, with bias."""
+    """Fill in scores with bias of ids that may come; return the highest."""
     highest = -np.inf
     for token in range(len(weights)):
-        weights[token] = scores[lane, token] + bias[token] if allowed[lane, token] else -np.inf
+        may_come = possible[lane, token] and allowed[lane, token]
+        weights[token] = scores[lane, token] + bias[token] if may_come else -np.inf
         highest = max(highest, weights[token])
     return highest
 
 
 @compiled_summing
-def _sum_of_powers(weights: Floats, highest: float, temperature: float, least: float) -> float:
+def _sharpen(weights: Floats, highest: float, temperature: float, least: float) -> float:
     """Replace scores by weights, 1 for the highest and 0 below `least`; return their sum."""
+    if temperature == 0:
+        for token in range(len(weights)):
+            weights[token] = weights[token] == highest
+        return 1.0
     total, factor = 0.0, 1 / temperature
     for token in range(len(weights)):
         weight = exponential((weights[token] - highest) * factor)
         weights[token] = weight if weight >= least else 0.0
         total += weights[token]
     return total
-
-
-@compiled
-def _place_of(weights: Floats, wanted: float) -> int:
-    """Return the first place of a number that is there."""
-    token = 0
-    while weights[token] != wanted:
-        token += 1
-    return token
 
 
 @compiled

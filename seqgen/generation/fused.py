@@ -74,10 +74,8 @@ class FusedStepper:
         )
 
     def start(self, lanes: int) -> Floats:
-        """Return zeros: h and c of B sequences, as (2, B, L * padded H)."""
-        return aligned(
-            np.zeros((2, lanes, self._network.layers * self._network.hidden), np.float32)
-        )
+        """Return zeros: h and c of B sequences, as (2, B, L, padded H)."""
+        return zeros((2, lanes, self._network.layers, self._network.hidden))
 
     def read(
         self,
@@ -133,16 +131,14 @@ class FusedStepper:
 
     def export(self, state: Floats) -> tuple[Floats, ...]:
         """Return h and c as (L, B, H)."""
-        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
-        h, c = layers[..., : self._hidden].swapaxes(1, 2)
+        h, c = state[..., : self._hidden].swapaxes(1, 2)
         return h.copy(), c.copy()
 
     def restore(self, parts: tuple[Floats, ...]) -> Floats:
         """Pad and align h and c."""
         h, c = parts
         state = self.start(h.shape[1])
-        layers = state.reshape(*state.shape[:2], -1, self._network.hidden)
-        layers[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
+        state[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
         return state
 
     def _scratch(self, lanes: int) -> tuple[Inputs, Floats, Floats]:

@@ -54,12 +54,14 @@ def write_directly(
     This is for a full output and settings that look at ids one by one (`Rules.are_direct`).
     """
     _begin(network, h, x)
-    weights = np.empty(positions.allowed.shape[1])
+    factors, weights = np.exp(rules.bias), np.empty(len(rules.bias))
     for step in range(draws.shape[1]):
         _advance(network, positions.ids, positions.features, h, c, x, gates)
         _see(network, h, x)
         _predict(network, x, x.lanes, 0, scores)
-        if not draw_each(scores, positions, draws, step, rules, weights, new, log_probabilities):
+        if not draw_each(
+            scores, positions, draws, step, rules, factors, weights, new, log_probabilities
+        ):
             return
         if guide is not None:
             follow_each(guide, positions, step + 1)
@@ -175,8 +177,8 @@ def _advance(
                 _advance_layer(network, layer, low, high, h, c, x, table, gates)
             for lane in range(low, high):
                 if network.resets[ids[lane]]:
-                    for unit in range(layer * hidden, (layer + 1) * hidden):
-                        h[lane, unit] = c[lane, unit] = 0
+                    for unit in range(hidden):
+                        h[lane, layer, unit] = c[lane, layer, unit] = 0
                 if network.int8:
                     round_outputs(network.units, h, lane, layer, x.rounded)
 
@@ -219,32 +221,32 @@ def _advance_layer(
 
     They are the sum of a row of the table for each lane, and products.
     """
-    hidden = network.hidden
-    size, first = 4 * hidden * hidden, layer * hidden
+    hidden, layers = network.hidden, network.layers
+    size = 4 * hidden * hidden
     for lane in range(low, high):
         for unit in range(4 * hidden):
             gates[lane, unit] = table[x.rows[lane], unit]
-    if layer == 0:
-        _multiply(h[low:high], _cut(network.weights[:size], hidden), gates[low:high])
-    else:
         # The output of the layer below, then the layer's own last output: x is (B, 2H).
-        for lane in range(low, high):
-            _normalise(network.units, h, lane, first - hidden, x.floats[lane, :hidden])
-            x.floats[lane, hidden : 2 * hidden] = h[lane, first : first + hidden]
-        panels = network.weights[(2 * layer - 1) * size : (2 * layer + 1) * size]
-        _multiply(x.floats[low:high], _cut(panels, 2 * hidden), gates[low:high])
+        if layer > 0:
+            _normalise(network.units, h, lane, layer - 1, x.floats[lane, :hidden])
+        own = hidden if layer > 0 else 0
+        for unit in range(hidden):
+            x.floats[lane, own + unit] = h[lane, layer, unit]
+    first, depth = max(2 * layer - 1, 0), 2 * hidden if layer > 0 else hidden
+    panels = _cut(network.weights[first * size : (2 * layer + 1) * size], depth)
+    _multiply(x.floats[low:high], panels, gates[low:high])
     for lane in range(low, high):
         for unit in range(0, hidden, COUNT):
             at = lane * gates.shape[1] + 4 * unit
-            gate(gates, at, h, c, lane * h.shape[1] + first + unit)
+            gate(gates, at, h, c, (lane * layers + layer) * hidden + unit)
 
 
 @compiled
-def _normalise(units: int, h: Floats, lane: int, first: int, normal: Floats) -> None:
+def _normalise(units: int, h: Floats, lane: int, layer: int, normal: Floats) -> None:
     """Normalise a layer's outputs to mean 0 and variance 1; padded units become arbitrary."""
-    mean, factor = moments(units, h, lane, first)
+    mean, factor = moments(units, h, lane, layer)
     for unit in range(len(normal)):
-        normal[unit] = (h[lane, first + unit] - mean) * factor
+        normal[unit] = (h[lane, layer, unit] - mean) * factor
 
 
 @compiled_inside
@@ -255,7 +257,7 @@ def _see(network: Network, h: Floats, x: Inputs) -> None:
         for lane in range(len(h)):
             for layer in range(network.seen):
                 mine = x.floats[lane, layer * hidden : (layer + 1) * hidden]
-                _normalise(network.units, h, lane, (first + layer) * hidden, mine)
+                _normalise(network.units, h, lane, first + layer, mine)
 
 
 @compiled_inside

@@ -90,12 +90,12 @@ def power_of_e(x: Sixteen) -> Sixteen:
 
 
 @compiled_summing
-def moments(units: int, h: Floats, lane: int, first: int) -> tuple[np.float32, np.float32]:
-    """Return the mean of a layer's outputs, from column `first`; what makes their variance 1."""
+def moments(units: int, h: Floats, lane: int, layer: int) -> tuple[np.float32, np.float32]:
+    """Return the mean of a layer's outputs, and the factor that makes their variance 1."""
     mean = variance = np.float32(0)
-    for unit in range(first, first + units):
-        mean += h[lane, unit]
+    for unit in range(units):
+        mean += h[lane, layer, unit]
     mean /= np.float32(units)
-    for unit in range(first, first + units):
-        variance += (h[lane, unit] - mean) * (h[lane, unit] - mean)
+    for unit in range(units):
+        variance += (h[lane, layer, unit] - mean) * (h[lane, layer, unit] - mean)
     return mean, ONE / np.sqrt(variance / np.float32(units) + EPSILON)

@@ -91,7 +91,7 @@ def rounded_weights(sources: Sequence[Floats]) -> EightBits:
 
 @compiled_inside
 def round_state(units: int, h: Floats, x: Rounded) -> None:
-    """Round the outputs (B, L * H) that a call begins with."""
+    """Round the outputs (B, L, H) that a call begins with."""
     for lane in range(len(h)):
         for layer in range(x.numbers.shape[1]):
             round_outputs(units, h, lane, layer, x)
@@ -100,13 +100,12 @@ def round_state(units: int, h: Floats, x: Rounded) -> None:
 @compiled
 def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> None:
     """Round the last outputs of a layer; the numbers of padded units stay 0."""
-    first = layer * x.numbers.shape[2]
-    low, high = _extremes(units, h, lane, first)
-    mean, factor = moments(units, h, lane, first)
+    low, high = _extremes(units, h, lane, layer)
+    mean, factor = moments(units, h, lane, layer)
     span = max(high - low, SMALLEST)
     step, density = span / LARGEST, LARGEST / span
     for unit in range(units):
-        place = (h[lane, first + unit] - low) * density
+        place = (h[lane, layer, unit] - low) * density
         x.numbers[lane, layer, unit] = np.uint8(np.int32(place + np.float32(0.5)))
     x.ranges[lane, layer, PLAIN] = step
     x.ranges[lane, layer, PLAIN + 1] = low
@@ -115,11 +114,11 @@ def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> N
 
 
 @compiled_choosing
-def _extremes(units: int, h: Floats, lane: int, first: int) -> tuple[np.float32, np.float32]:
-    """Return the lowest and the highest of a layer's outputs, from column `first`."""
-    low = high = h[lane, first]
-    for unit in range(first, first + units):
-        low, high = min(low, h[lane, unit]), max(high, h[lane, unit])
+def _extremes(units: int, h: Floats, lane: int, layer: int) -> tuple[np.float32, np.float32]:
+    """Return the lowest and the highest of a layer's outputs."""
+    low = high = h[lane, layer, 0]
+    for unit in range(1, units):
+        low, high = min(low, h[lane, layer, unit]), max(high, h[lane, layer, unit])
     return low, high
 
 
@@ -139,7 +138,7 @@ def advance_layer(
 
     They are the sum of a row of the table for each lane, and products.
     """
-    columns, hidden, width = gates.shape[1], x.numbers.shape[2], h.shape[1]
+    columns, layers, hidden = gates.shape[1], h.shape[1], h.shape[2]
     own = columns * 2 * layer
     below = own - columns
     for column in range(0, columns, PANEL):
@@ -150,7 +149,9 @@ def advance_layer(
             _add(eight, at, lanes, x, layer - 1, NORMALISED, table, rows, gates, column)
             _add(eight, own + column, lanes, x, layer, PLAIN, gates, lanes, gates, column)
         for lane in lanes:
-            gate(gates, lane * columns + column, h, c, lane * width + layer * hidden + column // 4)
+            gate(
+                gates, lane * columns + column, h, c, (lane * layers + layer) * hidden + column // 4
+            )
 
 
 @compiled_inside

@@ -70,7 +70,7 @@ class Sixteen:
 
 
 def address(context: Any, builder: Any, kind: Any, given: Any, form: Any) -> Any:
-    """Return the address of an element of an array, given as its number, as that of another form."""
+    """Return the address of an element of an array, as that of another form."""
     array, place = given
     start = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(start, [place]), form.as_pointer())

@@ -147,7 +147,7 @@ class FusedStepper:
             network = self._network
             x = empty_inputs(network, lanes)
             gates = zeros((lanes, 4 * network.hidden))
-            self._room = x, gates, zeros((lanes, len(network.bias)))
+            self._room = x, gates, zeros((lanes, network.bias.size))
         return self._room
 
 

@@ -49,7 +49,7 @@ class Network(NamedTuple):
         Which of both there are.
     inputs : float32 array (rows, 4H)
         Rows that tokens and feature values add to the gates.
-    bias : float32 array (columns,)
+    bias : float32 array (1, columns)
         Of the scores.
     starts : int64 array (L,)
         First row of each layer in `inputs`.
@@ -151,7 +151,7 @@ def lay_out(
         eight=_eight(sources if int8 else []),
         int8=int8,
         inputs=aligned(np.concatenate(tables)),
-        bias=aligned(bias),
+        bias=aligned(bias[None]),
         starts=np.cumsum([0, *lengths[:-1]]),
         reads=np.array([length > 1 for length in lengths]),
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],

@@ -169,10 +169,15 @@ def _advance(
             has_features = network.reads[layer] and len(network.values) > 0
             table = gates if has_features else network.inputs
             for lane in range(low, high):
-                x.rows[lane] = _look_up(network, layer, lane, ids, features, gates)
+                if has_features:
+                    _sum_rows(network, layer, ids[lane], features[lane], gates[lane])
+                    x.rows[lane] = lane
+                else:
+                    token = ids[lane] if network.reads[layer] else 0
+                    x.rows[lane] = network.starts[layer] + token
             if network.int8:
-                lanes, rows = x.lanes[low:high], x.rows[low:high]
-                advance_layer(network.eight, layer, lanes, x.rounded, table, rows, gates, h, c)
+                given = x.lanes, low, high, x.rounded, table, x.rows
+                advance_layer(network.eight, layer, *given, gates, h, c)
             else:
                 _advance_layer(network, layer, low, high, h, c, x, table, gates)
             for lane in range(low, high):
@@ -183,26 +188,15 @@ def _advance(
                     round_outputs(network.units, h, lane, layer, x.rounded)
 
 
-@compiled_inside
-def _look_up(
-    network: Network, layer: int, lane: int, ids: Ids, features: Ids, gates: Floats
-) -> int:
-    """Return the row of `inputs` that an id adds to the gates of a layer.
-
-    If the layer reads feature values, the sum of all rows is put into a row of the gates instead.
-    """
+@compiled
+def _sum_rows(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
+    """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
     first = network.starts[layer]
-    if not network.reads[layer]:
-        return int(first)
-    if len(network.values) == 0:
-        return int(first + ids[lane])
-    for unit in range(gates.shape[1]):
-        gates[lane, unit] = network.inputs[first + ids[lane], unit]
+    gates[:] = network.inputs[first + token]
     for kind in range(len(network.values)):
-        row = first + network.tokens + network.values[kind] + features[lane, kind]
-        for unit in range(gates.shape[1]):
-            gates[lane, unit] += network.inputs[row, unit]
-    return lane
+        row = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
+        for unit in range(len(gates)):
+            gates[unit] += row[unit]
 
 
 @compiled
@@ -264,11 +258,11 @@ def _see(network: Network, h: Floats, x: Inputs) -> None:
 def _predict(network: Network, x: Inputs, lanes: Ids, part: int, scores: Floats) -> None:
     """Compute the scores (B, columns) of a part of the output for some lanes."""
     left, right = network.parts.columns[part], network.parts.columns[part + 1]
-    for lane in lanes:
-        for column in range(left, right):
-            scores[lane, column] = network.bias[column]
     if network.int8:
-        add_output(network.eight, network.seen, lanes, x.rounded, scores, left, right)
+        for number in range(len(lanes)):
+            x.rows[number] = 0
+        given = x.rounded, network.bias, x.rows
+        add_output(network.eight, network.seen, lanes, *given, scores, left, right)
     else:
         _add_output(network, x.floats, lanes, scores, left, right)
 
@@ -282,7 +276,8 @@ def _add_output(
     panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
     for low in range(0, len(lanes), TOGETHER):
         some = lanes[low : low + TOGETHER]
-        products = scores[some, left:right]
+        products = np.empty((len(some), right - left), np.float32)
+        products[:] = network.bias[0, left:right]
         _multiply(x[some], panels[left // PANEL : right // PANEL], products)
         scores[some, left:right] = products
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled_choosing, compiled_inside
+from seqgen.compiling import compiled_choosing, compiled_inside, compiled_summing
 from seqgen.compiling import compiled_contracting as compiled
-from seqgen.generation.gates import Floats, gate, moments
+from seqgen.generation.gates import EPSILON, ONE, Floats, gate
 from seqgen.generation.int8_products import (
     INPUTS,
     OUTPUTS,
@@ -100,13 +100,10 @@ def round_state(units: int, h: Floats, x: Rounded) -> None:
 @compiled
 def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> None:
     """Round the last outputs of a layer; the numbers of padded units stay 0."""
-    low, high = _extremes(units, h, lane, layer)
-    mean, factor = moments(units, h, lane, layer)
-    span = max(high - low, SMALLEST)
-    step, density = span / LARGEST, LARGEST / span
-    for unit in range(units):
-        place = (h[lane, layer, unit] - low) * density
-        x.numbers[lane, layer, unit] = np.uint8(np.int32(place + np.float32(0.5)))
+    low, high, total = _survey(units, h, lane, layer)
+    mean, span = total / np.float32(units), max(high - low, SMALLEST)
+    squares = _round(units, h, lane, layer, low, LARGEST / span, mean, x.numbers)
+    step, factor = span / LARGEST, ONE / np.sqrt(squares / np.float32(units) + EPSILON)
     x.ranges[lane, layer, PLAIN] = step
     x.ranges[lane, layer, PLAIN + 1] = low
     x.ranges[lane, layer, NORMALISED] = step * factor
@@ -114,12 +111,37 @@ def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> N
 
 
 @compiled_choosing
-def _extremes(units: int, h: Floats, lane: int, layer: int) -> tuple[np.float32, np.float32]:
-    """Return the lowest and the highest of a layer's outputs."""
+def _survey(
+    units: int, h: Floats, lane: int, layer: int
+) -> tuple[np.float32, np.float32, np.float32]:
+    """Return the lowest and the highest of a layer's outputs, and their sum."""
     low = high = h[lane, layer, 0]
-    for unit in range(1, units):
-        low, high = min(low, h[lane, layer, unit]), max(high, h[lane, layer, unit])
-    return low, high
+    total = np.float32(0)
+    for unit in range(units):
+        output = h[lane, layer, unit]
+        low, high, total = min(low, output), max(high, output), total + output
+    return low, high, total
+
+
+@compiled_summing
+def _round(
+    units: int,
+    h: Floats,
+    lane: int,
+    layer: int,
+    low: np.float32,
+    density: np.float32,
+    mean: np.float32,
+    numbers: NDArray[np.uint8],
+) -> np.float32:
+    """Fill in numbers (B, L, H) of a layer; return the sum of squared distances from the mean."""
+    squares = np.float32(0)
+    for unit in range(units):
+        output = h[lane, layer, unit]
+        place = (output - low) * density + np.float32(0.5)
+        numbers[lane, layer, unit] = np.uint8(np.int32(place))
+        squares += (output - mean) * (output - mean)
+    return squares
 
 
 @compiled
@@ -127,6 +149,8 @@ def advance_layer(
     eight: EightBits,
     layer: int,
     lanes: Ids,
+    low: int,
+    high: int,
     x: Rounded,
     table: Floats,
     rows: Ids,
@@ -134,7 +158,7 @@ def advance_layer(
     h: Floats,
     c: Floats,
 ) -> None:
-    """Compute the gates (B, 4H) of some lanes, panel by panel, and apply them to h and c.
+    """Compute the gates (B, 4H) of lanes from `low` to `high`, and apply them to h and c.
 
     They are the sum of a row of the table for each lane, and products.
     """
@@ -143,12 +167,14 @@ def advance_layer(
     below = own - columns
     for column in range(0, columns, PANEL):
         if layer == 0:
-            _add(eight, own + column, lanes, x, layer, PLAIN, table, rows, gates, column)
+            _add(eight, own + column, lanes, low, high, x, layer, PLAIN, table, rows, gates, column)
         else:
             at = below + column
-            _add(eight, at, lanes, x, layer - 1, NORMALISED, table, rows, gates, column)
-            _add(eight, own + column, lanes, x, layer, PLAIN, gates, lanes, gates, column)
-        for lane in lanes:
+            _add(eight, at, lanes, low, high, x, layer - 1, NORMALISED, table, rows, gates, column)
+            _add(
+                eight, own + column, lanes, low, high, x, layer, PLAIN, gates, lanes, gates, column
+            )
+        for lane in range(low, high):
             gate(
                 gates, lane * columns + column, h, c, (lane * layers + layer) * hidden + column // 4
             )
@@ -156,16 +182,28 @@ def advance_layer(
 
 @compiled_inside
 def add_output(
-    eight: EightBits, seen: int, lanes: Ids, x: Rounded, scores: Floats, left: int, right: int
+    eight: EightBits,
+    seen: int,
+    lanes: Ids,
+    x: Rounded,
+    table: Floats,
+    rows: Ids,
+    scores: Floats,
+    left: int,
+    right: int,
 ) -> None:
-    """Add to some columns of the scores of some lanes what the output layer reads."""
-    layers, columns = x.numbers.shape[1], scores.shape[1]
+    """Compute some columns of the scores (B, columns) of some lanes.
+
+    They are the sum of a row of the table for each lane, and products.
+    """
+    layers, columns, count = x.numbers.shape[1], scores.shape[1], len(lanes)
     source = len(eight.scales) - seen * columns
-    for layer in range(layers - seen, layers):
-        for column in range(left, right, PANEL):
-            at = source + column
-            _add(eight, at, lanes, x, layer, NORMALISED, scores, lanes, scores, column)
-        source += columns
+    for column in range(left, right, PANEL):
+        place, layer = source + column, layers - seen
+        _add(eight, place, lanes, 0, count, x, layer, NORMALISED, table, rows, scores, column)
+        for layer in range(layers - seen + 1, layers):
+            place += columns
+            _add(eight, place, lanes, 0, count, x, layer, NORMALISED, scores, lanes, scores, column)
 
 
 @compiled_inside
@@ -173,6 +211,8 @@ def _add(
     eight: EightBits,
     place: int,
     lanes: Ids,
+    first: int,
+    last: int,
     x: Rounded,
     layer: int,
     kind: int,
@@ -183,12 +223,13 @@ def _add(
 ) -> None:
     """Compute a panel of products: a row of a table for each lane, and outputs by weights.
 
-    `place` is the panel's first column among those of all sources.
+    `place` is the panel's first column among those of all sources. The lanes are those in some
+    places of `lanes`; the rows are in the same places.
     """
-    fours = len(lanes) - len(lanes) % 4
-    for number in range(0, fours, 4):
+    fours = last - (last - first) % 4
+    for number in range(first, fours, 4):
         _add_to_four(eight, place, lanes, number, x, layer, kind, table, rows, products, column)
-    for number in range(fours, len(lanes)):
+    for number in range(fours, last):
         _add_to_one(eight, place, lanes, number, x, layer, kind, table, rows, products, column)
 
 

@@ -80,9 +80,10 @@ def test_fused_equals_reference_over_ten_thousand_steps(layers, sizes, options) 
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("lanes", [2, 16, 70])
-def test_a_lane_is_the_same_to_the_last_bit_whatever_is_beside_it(lanes: int) -> None:
-    _, fused = steppers(2, (5,), skip=True)
+def test_a_lane_is_the_same_to_the_last_bit_whatever_is_beside_it(lanes: int, int8: bool) -> None:
+    _, fused = steppers(2, (5,), skip=True, int8=int8)
     ids, features = sequences(lanes, 40, (5,))
     logits, state = fused.read(ids, features, fused.start(lanes))
     for lane in range(0, lanes, 7):

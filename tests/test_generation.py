@@ -488,11 +488,13 @@ def test_banning_everything_is_told(run) -> None:
         next(seqgen.generate(run, prompt="7 ", sample=SampleConfig(ban=everything)))
 
 
-def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch) -> None:
+@pytest.mark.parametrize("int8", [False, True])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch, int8: bool) -> None:
     broken = {name: np.full_like(value, np.nan) for name, value in run.weights.items()}
     monkeypatch.setattr(type(run), "weights", broken)
     with pytest.raises(SeqgenError, match="not numbers; train it again"):
-        texts(run, 1)
+        texts(run, 1, int8=int8)
 
 
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:

@@ -10,10 +10,11 @@ from hypothesis.extra import numpy as hnp
 
 from seqgen.config import SampleConfig
 from seqgen.errors import ConfigError
+from seqgen.generation.direct import NOT_FINITE, NOTHING_LEFT, draw_directly
 from seqgen.generation.filters import distribution, log_softmax, penalised, temperature_at
 from seqgen.generation.parts import WANTING, Parts, View, join, look, look_again, parts_of
 from seqgen.generation.rules import Positions, Rules, rules_for
-from seqgen.generation.sampling import NOT_FINITE, NOTHING_LEFT, choose, choose_each
+from seqgen.generation.sampling import choose, choose_each
 from seqgen.vocab import Vocab
 
 LOGITS = hnp.arrays(np.float32, st.integers(1, 12), elements=st.floats(-60, 60, width=32))
@@ -360,3 +361,43 @@ def test_draws_from_clusters_have_the_frequencies_of_the_distribution(config) ->
             )
         counts[token] += 1
     np.testing.assert_allclose(counts / 8_000, wanted, atol=0.02)
+
+
+@given(
+    logits=LOGITS,
+    temperature=st.sampled_from([0.0, 0.3, 1.0, 2.5]),
+    min_p=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    bias=st.sampled_from([(), ("0=2.5",), ("0=-1000", "<end>=999"), ("<end>=-900",)]),
+    ban=st.sampled_from([(), ("0",)]),
+    data=st.data(),
+)
+@settings(max_examples=200, deadline=None)
+def test_drawing_directly_gives_what_the_sampler_gives(
+    logits, temperature, min_p, bias, ban, data
+) -> None:
+    assume(len(logits) > 1)
+    masks = st.lists(st.booleans(), min_size=len(logits), max_size=len(logits))
+    possible, allowed = np.array(data.draw(masks)), np.array(data.draw(masks))
+    possible |= allowed
+    if data.draw(st.booleans()):
+        logits[0] -= np.float32(2000)
+    these = rules(
+        SampleConfig(temperature=temperature, min_p=min_p, bias=bias, ban=ban), len(logits)
+    )
+    assert these.are_direct
+    parts = parts_of((), len(logits))
+    for draw in (0.0, data.draw(st.floats(0, 0.999)), 1 - 1e-9):
+        wanted = choose(logits, parts, seen(parts), possible, allowed, NOTHING, 0, draw, these)
+        masked = possible[None], allowed[None]
+        token, log_probability = draw_directly(
+            *(logits[None], 0, *masked, draw, temperature, these),
+            *(np.exp(these.bias), np.zeros(len(logits))),
+        )
+        assert token == wanted[0]
+        if token >= 0:
+            assert log_probability == pytest.approx(wanted[1], abs=1e-9)
+    for broken in (np.nan, np.inf, -np.inf):
+        logits[-1] = broken
+        given = logits[None], 0, possible[None], allowed[None], 0.5, temperature, these
+        scratch = np.exp(these.bias), np.zeros(len(logits))
+        assert draw_directly(*given, *scratch)[0] == NOT_FINITE

@@ -104,11 +104,12 @@ def draw_directly(
         Or `NOT_FINITE`, `NOTHING_LEFT`.
     log_probability : float
     """
-    highest, choices, is_finite = _survey(scores, lane, possible, allowed)
+    is_finite, choices = _look(scores, lane, allowed)
     if not is_finite:
         return NOT_FINITE, 0.0
     if choices == 0:
         return NOTHING_LEFT, 0.0
+    highest = _highest(scores, lane, possible)
     total, sum_here = _weigh(scores, lane, highest, possible, allowed, factors, weights)
     if choices == 1:
         token = int(np.argmax(allowed[lane]))
@@ -124,21 +125,24 @@ def draw_directly(
     return token, float(scores[lane, token]) - highest - np.log(total)
 
 
-@compiled_choosing
-def _survey(
-    scores: NDArray[np.float32],
-    lane: int,
-    possible: NDArray[np.bool_],
-    allowed: NDArray[np.bool_],
-) -> tuple[float, int, bool]:
-    """Return the highest possible score, how many ids are allowed, and if scores are finite."""
-    highest, nothing, choices = np.float32(-np.inf), np.float32(0), np.int32(0)
+@compiled_summing
+def _look(scores: NDArray[np.float32], lane: int, allowed: NDArray[np.bool_]) -> tuple[bool, int]:
+    """Return whether all scores are finite, and the number of allowed ids."""
+    nothing, choices = np.float32(0), np.int32(0)
     for token in range(allowed.shape[1]):
-        score = scores[lane, token]
-        highest = max(highest, score if possible[lane, token] else np.float32(-np.inf))
-        nothing += score * np.float32(0)  # NaN, if the score is infinite or NaN
+        nothing += scores[lane, token] * np.float32(0)  # NaN, if the score is infinite or NaN
         choices += np.int32(allowed[lane, token])
-    return float(highest), int(choices), nothing == 0
+    return nothing == 0, int(choices)
+
+
+@compiled_choosing
+def _highest(scores: NDArray[np.float32], lane: int, possible: NDArray[np.bool_]) -> float:
+    """Return the highest score of possible ids."""
+    highest = np.float32(-np.inf)
+    for token in range(possible.shape[1]):
+        score = scores[lane, token] if possible[lane, token] else np.float32(-np.inf)
+        highest = max(highest, score)
+    return float(highest)
 
 
 @compiled_summing

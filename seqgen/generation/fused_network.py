@@ -214,7 +214,8 @@ def _panels(sources: list[Floats]) -> Floats:
 
 def _eight(sources: list[list[Floats]]) -> EightBits:
     """Round the weights of all sources to 8 bits."""
-    return EightBits(*map(aligned, rounded_weights([each for some in sources for each in some])))
+    eight = rounded_weights([each for some in sources for each in some])
+    return EightBits(aligned(eight.weights), aligned(eight.scales), aligned(eight.shifts))
 
 
 def empty_inputs(network: Network, lanes: int) -> Inputs:
@@ -233,7 +234,7 @@ def empty_inputs(network: Network, lanes: int) -> Inputs:
 
 def part_of_inputs(x: Inputs, rows: slice) -> Inputs:
     """Return what products read for some lanes; arrays are shared."""
-    rounded = Rounded(*(array[rows] for array in x.rounded))
+    rounded = Rounded(x.rounded.numbers[rows], x.rounded.ranges[rows])
     return Inputs(x.floats[rows], rounded, x.lanes[rows], x.rows[rows])
 
 

@@ -10,11 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_summing
-from seqgen.generation.sixteen import COUNT, Emit, Sixteen, load, store
+from seqgen.generation.sixteen import COUNT, Emit, Sixteen, intrinsic, load, store
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -38,7 +37,7 @@ WHOLE = 12582912
 EPSILON = np.float32(1e-5)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def gate(typing: Any, gates: Any, place: Any, h: Any, c: Any, first: Any) -> tuple[Any, Emit]:
     """Apply the gates of sixteen units to their state (Hochreiter 1997, Gers 2000).
 
@@ -80,7 +79,7 @@ def gate(typing: Any, gates: Any, place: Any, h: Any, c: Any, first: Any) -> tup
 
 def power_of_e(x: Sixteen) -> Sixteen:
     """Return e ** x to a relative error of 2e-6; beyond 2 ** -40 and 2 ** 40 it stays there."""
-    exponent = (x * LOG2_E).between(-LARGEST, LARGEST)
+    exponent = (x * LOG2_E).at_least(-LARGEST).at_most(LARGEST)
     shifted = exponent + WHOLE
     rest = exponent - (shifted - WHOLE)
     power = rest * COEFFICIENTS[0] + COEFFICIENTS[1]

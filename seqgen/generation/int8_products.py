@@ -12,16 +12,19 @@ from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
-from seqgen.generation.sixteen import COUNT as OUTPUTS
 from seqgen.generation.sixteen import (
+    COUNT,
     FLOATS,
     INT,
     INTS,
     Emit,
     Sixteen,
+    Sums,
+    each_sixteen,
     indices,
+    intrinsic,
     load,
     repeat,
     store,
@@ -31,7 +34,7 @@ from seqgen.generation.sixteen import (
 INPUTS = 4
 
 
-class _Vector(types.Type):  # type: ignore[misc]
+class _Vector(types.Type):
     """The type of sixteen 32-bit integers in a register."""
 
 
@@ -39,22 +42,22 @@ VECTOR = _Vector("sixteen int32")
 
 
 @register_model(_Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: _Vector) -> None:
-        super().__init__(manager, kind, INTS)
+        super().__init__(manager, kind, INTS)  # type: ignore[no-untyped-call]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def zeros(typing: Any) -> tuple[Any, Emit]:
     """Return sixteen sums of nothing."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return ir.Constant(INTS, [0] * OUTPUTS)
+        return ir.Constant(INTS, [0] * COUNT)
 
     return VECTOR(), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def repeated(typing: Any, numbers: Any, place: Any) -> tuple[Any, Emit]:
     """Return four of the uint8 `numbers`, from `place` on, sixteen times."""
 
@@ -70,7 +73,7 @@ def adding(way: str) -> Any:
     With the way "best" the processor chooses, for which numba compiles.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def added(typing: Any, sums: Any, weights: Any, place: Any, four: Any) -> tuple[Any, Emit]:
         """Return sums plus products of int8 `weights`, from `place` on: four for each sum."""
 
@@ -98,12 +101,12 @@ def _by_512_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
 
 
 def _by_256_bits(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
-    halves, kind = [], ir.VectorType(INT, OUTPUTS // 2)
-    for first in (0, OUTPUTS // 2):
-        chosen = indices(range(first, first + OUTPUTS // 2))
+    halves, kind = [], ir.VectorType(INT, COUNT // 2)
+    for first in (0, COUNT // 2):
+        chosen = indices(range(first, first + COUNT // 2))
         some = [builder.shuffle_vector(each, each, chosen) for each in (sums, inputs, weights)]
         halves.append(_call(builder, "llvm.x86.avx512.vpdpbusd.256", kind, some))
-    return builder.shuffle_vector(*halves, indices(range(OUTPUTS)))
+    return builder.shuffle_vector(*halves, indices(range(COUNT)))
 
 
 def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
@@ -111,10 +114,10 @@ def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
 
     A product of bytes fits into 16 bits, the sum of two does not.
     """
-    shorts, eight = ir.VectorType(ir.IntType(16), 2 * OUTPUTS), 8
-    wide = ir.VectorType(INT, 2 * OUTPUTS)
-    shift = ir.Constant(shorts, [eight] * 2 * OUTPUTS)
-    low_bits = ir.Constant(shorts, [255] * 2 * OUTPUTS)
+    shorts, eight = ir.VectorType(ir.IntType(16), 2 * COUNT), 8
+    wide = ir.VectorType(INT, 2 * COUNT)
+    shift = ir.Constant(shorts, [eight] * 2 * COUNT)
+    low_bits = ir.Constant(shorts, [255] * 2 * COUNT)
     given, taken = builder.bitcast(inputs, shorts), builder.bitcast(weights, shorts)
     # Even bytes, then odd bytes: (inputs, weights), each 16 bits.
     for one, other in (
@@ -123,7 +126,7 @@ def _by_plain_code(builder: Any, sums: Any, inputs: Any, weights: Any) -> Any:
     ):
         products = builder.mul(builder.sext(one, wide), builder.sext(other, wide))
         for first in (0, 1):
-            chosen = indices(range(first, 2 * OUTPUTS, 2))
+            chosen = indices(range(first, 2 * COUNT, 2))
             sums = builder.add(sums, builder.shuffle_vector(products, products, chosen))
     return sums
 
@@ -133,7 +136,62 @@ _WAYS = {"512": _by_512_bits, "256": _by_256_bits, "plain": _by_plain_code}
 added = adding("best")
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
+def extent(typing: Any, h: Any, place: Any, count: Any) -> tuple[Any, Emit]:
+    """Return lowest, highest and sum of `count` numbers, a multiple of 16, from `place` on."""
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        h, first, count = given
+        start = load(context, builder, signature.args[0], (h, first))
+        low, high = Sums(builder, start), Sums(builder, start)
+        total = Sums(builder, ir.Constant(FLOATS, [0.0] * COUNT))
+        with each_sixteen(builder, count) as place:
+            at = h, builder.add(first, place)
+            some = Sixteen(builder, load(context, builder, signature.args[0], at))
+            low.put(low.get().at_most(some))
+            high.put(high.get().at_least(some))
+            total.put(total.get() + some)
+        found = (
+            low.get().folded(Sixteen.at_most),
+            high.get().folded(Sixteen.at_least),
+            total.get().folded(Sixteen.__add__),
+        )
+        return context.make_tuple(builder, signature.return_type, found)
+
+    found: Any = types.UniTuple(types.float32, 3)  # type: ignore[no-untyped-call]
+    return found(h, types.intp, types.intp), emit
+
+
+@intrinsic
+def round_off(
+    typing: Any, h: Any, place: Any, count: Any, low: Any, density: Any, mean: Any, numbers: Any
+) -> tuple[Any, Emit]:
+    """Put (h - low) * density, rounded, at the same places of uint8 `numbers`.
+
+    Return the sum of the squares of h - mean.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        h, first, count, low, density, mean, numbers = given
+        low, density, mean = (
+            Sixteen(builder, repeat(builder, number)) for number in (low, density, mean)
+        )
+        squares = Sums(builder, ir.Constant(FLOATS, [0.0] * COUNT))
+        with each_sixteen(builder, count) as place:
+            at = builder.add(first, place)
+            some = Sixteen(builder, load(context, builder, signature.args[0], (h, at)))
+            whole = builder.fptosi(((some - low) * density + 0.5).value, INTS)
+            bytes_ = builder.trunc(whole, ir.VectorType(ir.IntType(8), COUNT))
+            store(context, builder, signature.args[6], (numbers, at), bytes_)
+            distance = some - mean
+            squares.put(squares.get() + distance * distance)
+        return squares.get().folded(Sixteen.__add__)
+
+    numbers_of = types.float32, types.float32, types.float32
+    return types.float32(h, types.intp, types.intp, *numbers_of, numbers), emit
+
+
+@intrinsic
 def put_scaled(
     typing: Any,
     sums: Any,

@@ -16,21 +16,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled_choosing, compiled_inside, compiled_summing
 from seqgen.compiling import compiled_contracting as compiled
+from seqgen.compiling import compiled_inside
 from seqgen.generation.gates import EPSILON, ONE, Floats, gate
 from seqgen.generation.int8_products import (
     INPUTS,
-    OUTPUTS,
     added,
+    extent,
     put_scaled,
     repeated,
+    round_off,
     zeros,
 )
+from seqgen.generation.sixteen import COUNT
 from seqgen.plugin import Ids
 
 #: Columns of a panel of weights; bytes of a panel that are used with four inputs.
-PANEL = 4 * OUTPUTS
+PANEL = 4 * COUNT
 BYTES = PANEL * INPUTS
 
 #: Where step and low of a layer's outputs are, and of its normalised outputs.
@@ -97,51 +99,20 @@ def round_state(units: int, h: Floats, x: Rounded) -> None:
             round_outputs(units, h, lane, layer, x)
 
 
-@compiled
+@compiled_inside
 def round_outputs(units: int, h: Floats, lane: int, layer: int, x: Rounded) -> None:
-    """Round the last outputs of a layer; the numbers of padded units stay 0."""
-    low, high, total = _survey(units, h, lane, layer)
+    """Round the last outputs of a layer; those of padded units are 0."""
+    layers, hidden = x.numbers.shape[1:]
+    place = (lane * layers + layer) * hidden
+    low, high, total = extent(h, place, hidden)
     mean, span = total / np.float32(units), max(high - low, SMALLEST)
-    squares = _round(units, h, lane, layer, low, LARGEST / span, mean, x.numbers)
+    squares = round_off(h, place, hidden, low, LARGEST / span, mean, x.numbers)
+    squares -= np.float32(hidden - units) * mean * mean
     step, factor = span / LARGEST, ONE / np.sqrt(squares / np.float32(units) + EPSILON)
     x.ranges[lane, layer, PLAIN] = step
     x.ranges[lane, layer, PLAIN + 1] = low
     x.ranges[lane, layer, NORMALISED] = step * factor
     x.ranges[lane, layer, NORMALISED + 1] = (low - mean) * factor
-
-
-@compiled_choosing
-def _survey(
-    units: int, h: Floats, lane: int, layer: int
-) -> tuple[np.float32, np.float32, np.float32]:
-    """Return the lowest and the highest of a layer's outputs, and their sum."""
-    low = high = h[lane, layer, 0]
-    total = np.float32(0)
-    for unit in range(units):
-        output = h[lane, layer, unit]
-        low, high, total = min(low, output), max(high, output), total + output
-    return low, high, total
-
-
-@compiled_summing
-def _round(
-    units: int,
-    h: Floats,
-    lane: int,
-    layer: int,
-    low: np.float32,
-    density: np.float32,
-    mean: np.float32,
-    numbers: NDArray[np.uint8],
-) -> np.float32:
-    """Fill in numbers (B, L, H) of a layer; return the sum of squared distances from the mean."""
-    squares = np.float32(0)
-    for unit in range(units):
-        output = h[lane, layer, unit]
-        place = (output - low) * density + np.float32(0.5)
-        numbers[lane, layer, unit] = np.uint8(np.int32(place))
-        squares += (output - mean) * (output - mean)
-    return squares
 
 
 @compiled
@@ -249,7 +220,7 @@ def _add_to_one(
 ) -> None:
     """Compute a panel's products for one lane."""
     layers, hidden = x.numbers.shape[1:]
-    lane, columns, by = lanes[number], products.shape[1], OUTPUTS
+    lane, columns, by = lanes[number], products.shape[1], COUNT
     at, first = place * hidden, (lane * layers + layer) * hidden
     one = two = three = four = zeros()
     for unit in range(first, first + hidden, INPUTS):
@@ -294,16 +265,16 @@ def _add_to_four(
         lanes[number + 2],
         lanes[number + 3],
     )
-    for block in range(PANEL // OUTPUTS):
+    for block in range(PANEL // COUNT):
         a = b = c = d = zeros()
-        at = place * hidden + block * OUTPUTS * INPUTS
+        at = place * hidden + block * COUNT * INPUTS
         for unit in range(layer * hidden, (layer + 1) * hidden, INPUTS):
             a = added(a, eight.weights, at, repeated(x.numbers, one * size + unit))
             b = added(b, eight.weights, at, repeated(x.numbers, two * size + unit))
             c = added(c, eight.weights, at, repeated(x.numbers, three * size + unit))
             d = added(d, eight.weights, at, repeated(x.numbers, four * size + unit))
             at += BYTES
-        to, scale = column + block * OUTPUTS, place + block * OUTPUTS
+        to, scale = column + block * COUNT, place + block * COUNT
         for other, sums in enumerate((a, b, c, d)):
             lane = lanes[number + other]
             put_scaled(

@@ -7,11 +7,14 @@ Processors with shorter registers use several.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
+from numba import extending
+from numba.core import cgutils
 
 #: Numbers in a register.
 COUNT = 16
@@ -23,8 +26,13 @@ FLOATS = ir.VectorType(ir.FloatType(), COUNT)
 #: A product and a sum may become one operation, as in `compiled_contracting`.
 CONTRACT = ("contract",)
 
-#: What an intrinsic writes its code with: context, builder, signature and arguments.
+#: Writes the code of an intrinsic, with context, builder, signature and arguments.
 Emit = Callable[[Any, Any, Any, Any], Any]
+
+
+def intrinsic(function: Callable[..., tuple[Any, Emit]]) -> Any:
+    """Return a function for compiled code, whose types and code the given one determines."""
+    return extending.intrinsic(function)
 
 
 class Sixteen:
@@ -45,13 +53,22 @@ class Sixteen:
     def __truediv__(self, other: Sixteen | float) -> Sixteen:
         return self._made(self.builder.fdiv, other)
 
-    def between(self, low: float, high: float) -> Sixteen:
-        """Return the numbers, or the bound that they are beyond; NaN stays."""
-        value = self.value
-        for sign, bound in (("<", self._of(low)), (">", self._of(high))):
-            beyond = self.builder.fcmp_ordered(sign, value, bound)
-            value = self.builder.select(beyond, bound, value)
-        return Sixteen(self.builder, value)
+    def at_least(self, other: Sixteen | float) -> Sixteen:
+        """Return the greater ones of two; NaN stays."""
+        return self._chosen("<", other)
+
+    def at_most(self, other: Sixteen | float) -> Sixteen:
+        """Return the smaller ones of two; NaN stays."""
+        return self._chosen(">", other)
+
+    def folded(self, operation: Callable[[Sixteen, Sixteen], Sixteen]) -> Any:
+        """Return the result of an operation on all sixteen, such as their sum."""
+        found = self
+        for distance in (8, 4, 2, 1):
+            chosen = indices(place ^ distance for place in range(COUNT))
+            other = self.builder.shuffle_vector(found.value, found.value, chosen)
+            found = operation(found, Sixteen(self.builder, other))
+        return self.builder.extract_element(found.value, ir.Constant(INT, 0))
 
     def times_power_of_two(self, bits: Sixteen) -> Sixteen:
         """Return the numbers times 2 ** n, where n is in the last bits of other numbers."""
@@ -60,6 +77,11 @@ class Sixteen:
         )
         scaled = self.builder.add(self.builder.bitcast(self.value, INTS), exponent)
         return Sixteen(self.builder, self.builder.bitcast(scaled, FLOATS))
+
+    def _chosen(self, sign: str, other: Sixteen | float) -> Sixteen:
+        right = other.value if isinstance(other, Sixteen) else self._of(other)
+        beyond = self.builder.fcmp_ordered(sign, self.value, right)
+        return Sixteen(self.builder, self.builder.select(beyond, right, self.value))
 
     def _made(self, operation: Callable[..., Any], other: Sixteen | float) -> Sixteen:
         right = other.value if isinstance(other, Sixteen) else self._of(other)
@@ -97,3 +119,27 @@ def indices(numbers: Iterable[int]) -> Any:
     """Return which elements a shuffle takes."""
     chosen = list(numbers)
     return ir.Constant(ir.VectorType(INT, len(chosen)), chosen)
+
+
+class Sums:
+    """Sixteen numbers that a loop changes."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self._builder = builder
+        self._place = cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
+
+    def get(self) -> Sixteen:
+        """Return them."""
+        return Sixteen(self._builder, self._builder.load(self._place))
+
+    def put(self, numbers: Sixteen) -> None:
+        """Replace them."""
+        self._builder.store(numbers.value, self._place)
+
+
+@contextmanager
+def each_sixteen(builder: Any, count: Any) -> Iterator[Any]:
+    """Write a loop over places 0, 16, ... below `count`; give the place."""
+    first, step = ir.Constant(count.type, 0), ir.Constant(count.type, COUNT)
+    with cgutils.for_range_slice(builder, first, count, step) as (place, _):
+        yield place

@@ -19,6 +19,7 @@ from seqgen.conditions.unlabelled import label_features, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.following import STRIDE, Followed, followed
+from seqgen.generation.direct import NOT_FINITE
 from seqgen.generation.filters import distribution, log_softmax, temperature_at
 from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
@@ -26,7 +27,6 @@ from seqgen.generation.limits import Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
 from seqgen.generation.prompts import place_after
 from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.sampling import NOT_FINITE
 from seqgen.generation.stepper import Stepper
 from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece, Tracker
 from seqgen.plugins.checks import allowed_mask, checked_features, next_mask

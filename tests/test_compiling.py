@@ -22,13 +22,18 @@ def outer(one, other):
 """
 
 
-def result(folder: Path) -> tuple[int, int]:
+def result(folder: Path, **environment: str) -> tuple[int, int]:
     """Call `outer` in a fresh process; return its value, and how often it came from the cache."""
     code = (
         "from package.outer import outer\nprint(outer(2, 3), sum(outer.stats.cache_hits.values()))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     value, hits = map(int, done.stdout.split())
     return value, hits
@@ -42,7 +47,9 @@ def write(path: Path, text: str) -> None:
     os.utime(path, ns=(moment, moment))
 
 
-def test_a_function_is_compiled_again_if_what_it_calls_changed(tmp_path: Path) -> None:
+def test_a_function_is_compiled_again_for_changed_sources_and_other_processors(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -51,3 +58,4 @@ def test_a_function_is_compiled_again_if_what_it_calls_changed(tmp_path: Path) -
     assert result(tmp_path) == (50, 0)
     write(folder / "inner.py", INNER.replace("+", "*"))
     assert [result(tmp_path), result(tmp_path)] == [(60, 0), (60, 1)]
+    assert result(tmp_path, NUMBA_CPU_FEATURES="-sse4.2") == (60, 0)

@@ -122,7 +122,7 @@ def draw_directly(
         token = _drawn(weights, draw * sum_here)
     if not possible[lane, token]:
         return token, -np.inf
-    return token, float(scores[lane, token]) - highest - np.log(total)
+    return token, np.float64(scores[lane, token]) - highest - np.log(total)
 
 
 @compiled_summing
@@ -142,7 +142,7 @@ def _highest(scores: NDArray[np.float32], lane: int, possible: NDArray[np.bool_]
     for token in range(possible.shape[1]):
         score = scores[lane, token] if possible[lane, token] else np.float32(-np.inf)
         highest = max(highest, score)
-    return float(highest)
+    return np.float64(highest)
 
 
 @compiled_summing

@@ -25,11 +25,10 @@ from numba import njit
 from torch import nn
 
 import seqgen
+from seqgen.generation.direct import draw_directly
 from seqgen.generation.filters import log_softmax
 from seqgen.generation.fused import FusedStepper
-from seqgen.generation.parts import View, parts_of
 from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.sampling import choose
 from seqgen.generation.stepper import choose_stepper
 from seqgen.network.model import SequenceModel
 from seqgen.vocab import Vocab
@@ -111,15 +110,14 @@ def onnx(hidden: int) -> Callable[[], object] | None:
     fed["token"] = np.array([[3]])
     names = [value.name.replace("n", "") for value in outputs[1:]]
     rules = rules_for(seqgen.SampleConfig(), VOCAB, 100)
-    allowed, nothing, random = np.ones(65, bool), np.zeros(0, np.int64), np.random.default_rng(0)
-    parts = parts_of((), 65)
-    view = View(*(np.full(1, value) for value in (True, False, False, True, False)))
+    allowed, random = np.ones((1, 65), bool), np.random.default_rng(0)
+    factors, weights = np.exp(rules.bias), np.zeros(65)
 
     def step() -> None:
         logits, *states = session.run(None, fed)
         fed.update(zip(names, states, strict=True))
-        given = allowed, allowed, nothing, 0, random.random()
-        token, _ = choose(logits.reshape(-1), parts, view, *given, rules)
+        given = allowed, allowed, random.random(), 1.0
+        token, _ = draw_directly(logits.reshape(1, -1), 0, *given, rules, factors, weights)
         fed["token"] = np.array([[token]])
 
     return step
@@ -249,6 +247,7 @@ def main() -> None:
         small["ours"] / small["eager"],
         baselines={name: rate / small["eager"] for name, rate in small.items() if name == "eager"}
         | {"ONNX Runtime": small.get("ONNX Runtime", 0.0) / small["eager"]},
+        int8=small["ours, int8"] / small["eager"],
         at_512=large["ours"] / large["eager"],
         at_512_onnx=large.get("ONNX Runtime", 0.0) / large["eager"],
         at_512_int8=large["ours, int8"] / large["eager"],

@@ -14,12 +14,14 @@ import numpy as np
 from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
+from seqgen.generation.interrupts import rest_of
 from seqgen.generation.pieces import Draft, Generated, Primed
 from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.storage.signals import noticed
 
 
 @naming_faults
@@ -51,8 +53,9 @@ def search(
     Yields
     ------
     Generated
-        The pieces, most likely first. After Ctrl-C the best unfinished candidates come before it
-        is raised again.
+        The pieces, most likely first. When the time is up, or after Ctrl-C, the best unfinished
+        candidates come, and Ctrl-C is raised again. With a grammar that knows the way to the end
+        they close what is open first; those that a second Ctrl-C leaves open do not come.
 
     Raises
     ------
@@ -65,14 +68,22 @@ def search(
     writer = Writer(stepper, run, prompt, condition, None, limit, stop, 0)
     beam, found = list[Draft](), list[Draft]()
     interrupt = None
+    steps = _steps(writer, stepper, run, width, count)
     try:
-        for step in _steps(writer, stepper, run, width, count):
-            beam, found = step
+        with noticed() as signals:
+            for step in steps:
+                beam, found = step
+                if signals:
+                    break
     except KeyboardInterrupt as error:
         interrupt = error
-    for draft in beam[: count - len(found)]:
-        draft.stop("time" if interrupt is None else "interrupt")
-        found.append(draft)
+    if interrupt is not None and writer.close(beam, "interrupt"):
+        for step in rest_of(steps):
+            beam, found = step
+    if not writer.closes:
+        for draft in beam[: count - len(found)]:
+            draft.stop("time" if interrupt is None else "interrupt")
+            found.append(draft)
     for number, draft in enumerate(found):
         draft.index = number
         yield draft.generated(run.codec, condition, with_prompt)
@@ -86,7 +97,15 @@ def _steps(
     """Yield after each step the candidates, most likely first, and the best finished ones."""
     beam, found = writer.likeliest_drafts(width), list[Draft]()
     state = writer.start(beam)
-    while beam and not writer.is_late():
+    while beam:
+        if writer.is_late() and not writer.close(beam, "time"):
+            return
+        # Candidates that were closed since the last step leave the beam.
+        found = _best([*found, *beam], count)
+        beam, state = writer.going(beam, state)
+        if not beam:
+            yield beam, found
+            return
         scores, state = writer.predicted(beam, state)  # (B, V')
         so_far = np.array([sum(draft.log_probabilities) for draft in beam])  # (B,)
         totals = so_far[:, None] + scores  # (B, V')
@@ -103,12 +122,17 @@ def _steps(
                 parents.append(row)
             else:
                 ended.append(draft)
-        found = sorted([*found, *ended], key=_unlikelihood)[:count]
+        found = _best([*found, *ended], count)
         beam, state = following, stepper.select(state, np.array(parents, np.int64))
         yield beam, found
         # A piece only becomes less likely as it grows.
         if len(found) == count and beam and _unlikelihood(beam[0]) >= _unlikelihood(found[-1]):
             return
+
+
+def _best(drafts: list[Draft], count: int) -> list[Draft]:
+    """Return the likeliest of the pieces that have stopped."""
+    return sorted((each for each in drafts if each.stopped_by), key=_unlikelihood)[:count]
 
 
 def _unlikelihood(draft: Draft) -> float:

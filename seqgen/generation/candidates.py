@@ -58,9 +58,9 @@ def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) 
                 candidates = _continued(candidates, rows.tolist(), streams, codec)
                 active, state = candidates, writer.select(state, rows)
                 weights[:] = 0.0
-        active, state = writer.going(active, state)
         drafts[0] = candidates[int(np.argmax(weights))]
         yield step.drawn
+        active, state = writer.going(active, state)
     drafts[0] = candidates[chooser.choice(count, p=_shares(weights))]
 
 

@@ -15,6 +15,7 @@ from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.guidance import GuidedStepper, guidance_for
+from seqgen.generation.interrupts import kept
 from seqgen.generation.pieces import Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
 from seqgen.generation.stepper import Stepper, choose_stepper
@@ -22,6 +23,7 @@ from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.storage.signals import noticed
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]
 
@@ -109,7 +111,8 @@ def generate(
     ------
     Generated
         In the order of their indices, batch by batch. After Ctrl-C the unfinished pieces come
-        before it is raised again.
+        before it is raised again; with a grammar that knows the way to the end (`ClosingTracker`)
+        they close what is open first, and after a second Ctrl-C those that are open do not come.
 
     Raises
     ------
@@ -135,18 +138,20 @@ def generate(
             steps = write_guided(writer, drafts, candidates, run.codec)
         interrupt = None
         try:
-            for step_drawn in steps:
-                drawn += step_drawn
-                if progress is not None:
-                    ended = sum(draft.stopped_by is not None for draft in drafts)
-                    settled = writer.settled(drafts[0])
-                    ids = drafts[0].ids
-                    progress(first + ended, drawn, ids if settled == len(ids) else ids[:settled])
+            with noticed() as signals:
+                for step_drawn in steps:
+                    drawn += step_drawn
+                    if progress is not None:
+                        ended = sum(draft.stopped_by is not None for draft in drafts)
+                        settled, ids = writer.settled(drafts[0]), drafts[0].ids
+                        shown = ids if settled == len(ids) else ids[:settled]
+                        progress(first + ended, drawn, shown)
+                    if signals:
+                        break
         except KeyboardInterrupt as error:
             interrupt = error
+            drafts = kept(writer, drafts, steps)
         for draft in drafts:
-            if draft.stopped_by is None:
-                draft.stop("interrupt")
             yield draft.generated(run.codec, condition, with_prompt)
         if interrupt is not None:
             raise interrupt

@@ -66,9 +66,12 @@ class Limits:
     ----------
     closes : bool
         Whether pieces close what is open before they stop (`ClosingTracker`).
+    closing : StoppedBy or None
+        Why all pieces have to close what is open and then stop.
     """
 
     closes = False
+    closing: StoppedBy | None = None
 
     def __init__(
         self, run: Run, limit: LimitConfig, stop: Sequence[Ids], prompt: Ids, condition: object
@@ -117,7 +120,7 @@ class Limits:
 
         For a length in another unit it is a cautious estimate; for a draft that is late it is 0.
         """
-        if draft.closing is not None:
+        if self._is_closing(draft):
             return 0
         room = self._most - (draft.count - draft.prompt)
         if self._counts_units:
@@ -140,7 +143,7 @@ class Limits:
 
     def unseen(self, draft: Draft) -> int:
         """Return how many tokens may come before the length of a draft is measured again."""
-        if draft.closing is not None:
+        if self._is_closing(draft):
             return 1
         if self.closes and self._counts_units:
             return max(self._estimated(draft) // LOOKS, 1)
@@ -148,9 +151,12 @@ class Limits:
 
     def over(self, draft: Draft) -> StoppedBy | None:
         """Return why a draft has to close what is open, if it has to."""
-        if draft.closing is None and self._counts_units and self._estimated(draft) == 0:
-            return "length"
-        return draft.closing
+        if self._is_closing(draft):
+            return draft.closing or self.closing
+        return "length" if self._counts_units and self._estimated(draft) == 0 else None
+
+    def _is_closing(self, draft: Draft) -> bool:
+        return draft.closing is not None or self.closing is not None
 
     def settled(self, draft: Draft) -> int:
         """Return how many tokens of a draft no limit takes back: a length in units is late."""

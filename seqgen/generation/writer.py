@@ -66,6 +66,11 @@ class Writer:
         `Place` of this run and condition.
     whole : bool
         Whether a piece that reaches its length should be whole there, with nothing left open.
+
+    Attributes
+    ----------
+    closes : bool
+        Whether it will be, because the codec's tracker knows the way to the end.
     """
 
     def __init__(
@@ -93,11 +98,11 @@ class Writer:
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
         self._limits = Limits(run, limit or LimitConfig(), stop, primed.ids, condition)
         self._has_grammar = run.codec.masks(np.zeros(0, np.int64)) is not None
-        self._closes = False  # A limit counts what comes after the prompt, however that is spelled.
+        self.closes = False  # A limit counts what comes after the prompt, however that is spelled.
         self._state = stepper.restore(primed.state)
         self._open_text = "" if end is None else end.text
         self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
-        self._closes = self._limits.closes = whole and isinstance(self._tracker, ClosingTracker)
+        self.closes = self._limits.closes = whole and isinstance(self._tracker, ClosingTracker)
 
     def is_late(self) -> bool:
         """Return whether the time is up."""
@@ -176,13 +181,13 @@ class Writer:
     def write(self, active: list[Draft]) -> Iterator[int]:
         """Draw tokens until every draft has stopped; yield after each step how many were drawn.
 
-        Drafts that have stopped leave the batch.
+        Drafts that have stopped, also by `close` between two steps, leave the batch.
         """
         state = self.start(active)
         while active:
             step = self.step(active, state)
-            active, state = self.going(active, step.state)
             yield step.drawn
+            active, state = self.going(active, step.state)
 
     def start(self, drafts: list[Draft]) -> Any:
         """Return the state of drafts that have just begun."""
@@ -231,7 +236,7 @@ class Writer:
 
     def _guide(self, active: list[Draft], trackers: list[Followed]) -> Guide:
         """Return what follows the trackers of drafts."""
-        rooms = [self._limits.room(draft) if self._closes else None for draft in active]
+        rooms = [self._limits.room(draft) if self.closes else None for draft in active]
         waits = [draft.missing > 0 for draft in active]
         features = len(unlabelled(self._run.codec).feature_sizes)
         return guide_of(trackers, rooms, waits, self._has_grammar, features)
@@ -262,15 +267,30 @@ class Writer:
         elif ended:
             draft.log_probabilities.append(log_probabilities[len(new)])
             draft.stop("grammar" if draft.missing else "end")
-        elif self._closes and (reason := self._limits.over(draft)) is not None:
+        elif self.closes and (reason := self._limits.over(draft)) is not None:
             self._close(draft, reason)
         return draft.count - before + (draft.stopped_by in ENDED)
 
     def _close(self, draft: Draft, reason: StoppedBy) -> None:
         """Stop a draft that may end here; another one closes what is open first."""
         draft.closing = reason
-        if not self._closes or next_mask(self._run.codec, cast("Tracker", draft.tracker))[-1]:
+        if not self.closes or next_mask(self._run.codec, cast("Tracker", draft.tracker))[-1]:
             draft.stop(reason)
+
+    def close(self, drafts: Sequence[Draft], reason: StoppedBy) -> bool:
+        """Let all pieces close what is open, as soon as they can, and then stop.
+
+        Returns
+        -------
+        bool
+            Whether they can; otherwise they are as they were.
+        """
+        if self.closes:
+            self._limits.closing = reason
+            for draft in drafts:
+                if draft.stopped_by is None:
+                    self._close(draft, reason)
+        return self.closes
 
     def forget(self, draft: Draft) -> None:
         """Drop the tokens that neither the sampler nor the limits look back at."""
@@ -320,7 +340,7 @@ class Writer:
         allowed[:, self._labels] = False  # Label tokens come in the header only.
         for row, draft in enumerate(active):
             if draft.tracker is not None:
-                room = self._limits.room(draft) if self._closes else None
+                room = self._limits.room(draft) if self.closes else None
                 allowed[row] = next_mask(codec, draft.tracker, room)
                 if self._has_grammar:
                     possible[row] = allowed[row] | allowed_mask(codec, draft.tracker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -62,18 +63,41 @@ def undivided() -> Iterator[None]:
     If the block fails while a signal waits, KeyboardInterrupt is raised with the error as its
     cause.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with _delayed(math.inf):
         yield
-        return
+
+
+@contextmanager
+def noticed() -> Iterator[list[int]]:
+    """Give a list that gets the first signal, so that a loop can end where it is best.
+
+    KeyboardInterrupt is raised when the block ends, and at once if there is a second signal.
+    """
+    with _delayed(1) as waiting:
+        yield waiting
+
+
+@contextmanager
+def _delayed(most: float) -> Iterator[list[int]]:
+    """Delay so many signals until the block ends; give a list of those that wait."""
     waiting: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield waiting
+        return
     handlers = {number: signal.getsignal(number) for number in ENDING}
     # A signal that is ignored, or ends the process at once, stays as it is.
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
     failure: BaseException | None = None
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        waiting.append(number)
+        if len(waiting) > most:
+            ours[signal.Signals(number)](number, frame)
+
     try:
         for number in ours:
-            signal.signal(number, lambda number, _: waiting.append(number))
-        yield
+            signal.signal(number, wait)
+        yield waiting
     except BaseException as error:
         failure = error
         raise

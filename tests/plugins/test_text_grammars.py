@@ -6,9 +6,11 @@ import io
 import itertools
 import json
 import logging
+import os
 import re
+import signal
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TypeAlias
@@ -31,6 +33,7 @@ from seqgen.config import LimitConfig
 from seqgen.conformance import trackers
 from seqgen.conformance.subject import Subject
 from seqgen.errors import ConfigError, DataError
+from seqgen.generation.fused import FusedStepper
 from seqgen.grammar import unpacked
 
 ALPHABET = "".join(sorted({*map(chr, range(32, 127)), "\n", "\t", *"é日"}))
@@ -440,9 +443,10 @@ def test_codecs_with_a_grammar_keep_the_contract(name: str, tmp_path: Path) -> N
             promise(subject, tmp_path)
 
 
-def test_generated_pieces_parse_whatever_the_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> seqgen.Run:
+    """Return a run of a small model of JSON, nearly random."""
+    tmp_path = tmp_path_factory.mktemp("json")
     pieces = {"train": [json.dumps({"a": list(range(n))}) for n in range(9)], "valid": ["[1]"]}
     corpus = seqgen.write_corpus(
         tmp_path / "corpus", "text", pieces, codec="characters", options={"grammar": "json"}
@@ -451,6 +455,12 @@ def test_generated_pieces_parse_whatever_the_limit(
     run = seqgen.create_run(tmp_path / "run", corpus, model, seqgen.TrainConfig(tokens=400))
     for _ in seqgen.train(run, corpus):
         pass
+    return seqgen.load(tmp_path / "run")
+
+
+def test_generated_pieces_parse_whatever_the_limit(
+    run: seqgen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for length in (1, 7, 60):
         for new in seqgen.generate(run, 20, limit=LimitConfig(length=length)):
             assert len(new.piece) <= length
@@ -473,6 +483,67 @@ def test_generated_pieces_parse_whatever_the_limit(
         assert new.stopped_by == "time"
         json.loads(new.piece)
     assert "length" in reasons
+
+
+def test_a_beam_finds_whole_pieces(run: seqgen.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [LimitConfig(length=length) for length in (1, 7, 40)]
+    limits.append(LimitConfig(length=9, unit="characters"))
+    clock = itertools.count()
+    stand_in = SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr("seqgen.generation.limits.time", stand_in)
+    for limit in [*limits, LimitConfig(length=200, seconds=5)]:
+        found = [*seqgen.search(run, 4, 3, limit=limit)]
+        assert found
+        for new in found:
+            json.loads(new.piece)
+
+
+class Interrupted:
+    """A method of the stepper during which signals come, at some calls."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, calls: Collection[int]) -> None:
+        method, counts = getattr(FusedStepper, name), itertools.count(1)
+
+        def interrupted(stepper: FusedStepper, *given: object) -> object:
+            if next(counts) in calls:
+                os.kill(os.getpid(), signal.SIGINT)
+            return method(stepper, *given)
+
+        monkeypatch.setattr(FusedStepper, name, interrupted)
+
+    def collect(self, pieces: Iterator[seqgen.Generated]) -> list[seqgen.Generated]:
+        found: list[seqgen.Generated] = []
+        with pytest.raises(KeyboardInterrupt):
+            for new in pieces:
+                found.append(new)
+        for new in found:
+            json.loads(new.piece)
+        return found
+
+
+@pytest.mark.parametrize("candidates", [1, 2])
+def test_after_ctrl_c_pieces_are_closed(
+    run: seqgen.Run, candidates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = LimitConfig(length=900, least_length=500)
+    new = seqgen.generate(run, 20, limit=limit, candidates=candidates)
+    found = Interrupted(monkeypatch, "write", {1}).collect(new)
+    assert len(found) == (20 if candidates == 1 else 1)
+    assert candidates > 1 or {each.stopped_by for each in found} == {"interrupt"}
+    assert max(len(each.ids) for each in found) < 500
+
+
+def test_after_another_ctrl_c_only_whole_pieces_are_kept(
+    run: seqgen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = seqgen.generate(run, 20, limit=LimitConfig(length=900, least_length=500))
+    assert len(Interrupted(monkeypatch, "write", {1, 2}).collect(new)) < 20
+
+
+def test_a_beam_is_closed_after_ctrl_c(run: seqgen.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = seqgen.search(run, 4, 2, limit=LimitConfig(length=300))
+    found = Interrupted(monkeypatch, "read", {4}).collect(new)
+    assert len(found) == 2
 
 
 def test_python_that_is_written_has_legal_blocks() -> None:

@@ -84,14 +84,15 @@ class Structure:
         starts = np.append(0, np.cumsum(depends.sum(axis=1)))  # (R + 1,)
         followed = np.nonzero(depends)[1]  # (F,)
         shapes = [states, frames, kinds, height, count, tables.start, tables.after]
-        shapes += [tables.unclosed, len(self._symbols), len(followed)]
+        growth = self._growth()
+        shapes += [tables.unclosed, len(self._symbols), len(followed), growth.max(initial=0)]
         return flat(
             np.array(shapes, np.int64),
             tables.entries.astype(np.int64),
             *(tables.matching, tables.opening, tables.lines, tables.endings),
             *(tables.direct.astype(np.int64), tables.named.astype(np.int64)),
             *(self._firsts, self._symbols, self._kinds, rows),
-            *(starts.astype(np.int64), followed.astype(np.int64), most, self._growth()),
+            *(starts.astype(np.int64), followed.astype(np.int64), most, growth),
             tables.kinds.astype(np.int64),
             tables.closed.astype(np.int64),
         )

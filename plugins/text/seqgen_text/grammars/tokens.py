@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.following import part
 from seqgen.plugin import Ids
 from seqgen_text.grammars.machine import (
     ATTRIBUTES,
@@ -75,6 +74,8 @@ class Tokens(NamedTuple):
         Most frames that a token of a row opens, and most characters that it adds to a name.
     growth : int64 array (V,)
         How much longer a token can make the way to the end, at most.
+    most_growth : int
+        The largest of these.
     """
 
     tables: Tables
@@ -86,39 +87,58 @@ class Tokens(NamedTuple):
     followed: Ids
     most: Ids
     growth: Ids
+    most_growth: int
+
+
+@compiled
+def _numbers(numbers: Ids, place: int, size: int) -> Ids:
+    """Return the first numbers of an array of a table, of which all are given as numbers."""
+    start = numbers[place] // 8
+    return numbers[start : start + size]
+
+
+@compiled
+def _flags(table: NDArray[np.uint8], start: int, size: int) -> NDArray[np.bool_]:
+    return table[start : start + size].view(np.bool_)
 
 
 @compiled
 def tokens_in(table: NDArray[np.uint8]) -> Tokens:
-    """Return the tokens that `seqgen.following.flat` put into a table, shapes first."""
-    states, frames, kinds, rows, count, start, after, unclosed, total, more = part(table, 0).view(
-        np.int64
-    )[:10]
+    """Return the tokens that `seqgen.following.flat` put into a table, shapes first.
+
+    It is called for each token that is drawn, so it takes as few views as it can.
+    """
+    numbers = table.view(np.int64)
+    about = _numbers(numbers, 0, 11)
+    states, frames, kinds, rows, count = about[0], about[1], about[2], about[3], about[4]
+    start, after, unclosed = about[5], about[6], about[7]
+    total, more, growth = about[8], about[9], about[10]
     pairs = states * frames
     tables = Tables(
-        part(table, 1).view(np.int64)[: pairs * kinds].reshape(states, frames, kinds),
-        part(table, 16).view(np.int64),
+        _numbers(numbers, 1, pairs * kinds).reshape(states, frames, kinds),
+        _numbers(numbers, 16, 0),
         start,
         after,
-        part(table, 17).view(np.int64)[:frames],
-        part(table, 2)[:states].view(np.bool_),
-        part(table, 3)[:states].view(np.bool_),
-        part(table, 4)[:states].view(np.bool_),
-        part(table, 5)[:pairs].view(np.bool_).reshape(states, frames),
+        _numbers(numbers, 17, frames),
+        _flags(table, numbers[2], states),
+        _flags(table, numbers[3], states),
+        _flags(table, numbers[4], states),
+        _flags(table, numbers[5], pairs).reshape(states, frames),
         unclosed,
-        part(table, 6).view(np.int64)[:pairs].reshape(states, frames),
-        part(table, 7).view(np.int64)[:pairs].reshape(states, frames),
+        _numbers(numbers, 6, pairs).reshape(states, frames),
+        _numbers(numbers, 7, pairs).reshape(states, frames),
     )
     return Tokens(
         tables,
-        part(table, 8).view(np.int64)[: count + 1],
-        part(table, 9).view(np.int64)[:total],
-        part(table, 10).view(np.int64)[:total],
-        part(table, 11)[: rows * count].reshape(rows, count),
-        part(table, 12).view(np.int64)[: rows + 1],
-        part(table, 13).view(np.int64)[:more],
-        part(table, 14).view(np.int64)[: 2 * rows].reshape(rows, 2),
-        part(table, 15).view(np.int64)[:count],
+        _numbers(numbers, 8, count + 1),
+        _numbers(numbers, 9, total),
+        _numbers(numbers, 10, total),
+        table[numbers[11] : numbers[11] + rows * count].reshape(rows, count),
+        _numbers(numbers, 12, rows + 1),
+        _numbers(numbers, 13, more),
+        _numbers(numbers, 14, 2 * rows).reshape(rows, 2),
+        _numbers(numbers, 15, count),
+        growth,
     )
 
 
@@ -215,6 +235,10 @@ def _copy(memory: Ids, after: Ids) -> None:
 def look(tokens: Tokens, memory: Ids, mask: NDArray[np.bool_]) -> None:
     """Write which tokens may come, and whether the text may end, into a mask (V + 1,)."""
     here, count = situation(tokens.tables, memory), len(mask) - 1
+    mask[count] = can_end(tokens.tables, memory)
+    if len(tokens.symbols) == count:
+        _look_at_first(tokens, memory, here, mask)
+        return
     after = np.empty(SIZE, np.int64)
     row = here // SITUATIONS
     if here < 0 or here % SITUATIONS or row >= len(tokens.rows) or _is_near(tokens, memory, row):
@@ -229,7 +253,6 @@ def look(tokens: Tokens, memory: Ids, mask: NDArray[np.bool_]) -> None:
         for place in range(tokens.starts[row], tokens.starts[row + 1]):
             token = tokens.followed[place]
             mask[token] = _goes_on(tokens, memory, after, token)
-    mask[count] = can_end(tokens.tables, memory)
 
 
 @compiled
@@ -243,9 +266,13 @@ def _look_at_first(tokens: Tokens, memory: Ids, here: int, mask: NDArray[np.bool
     top = memory[FRAMES + memory[DEPTH] - 1] if memory[DEPTH] else 0
     entries = tokens.tables.entries[memory[STATE], top]
     blocked = (BLOCKED[0] if here & 1 else 0) | (BLOCKED[1] if here & 2 else 0)
+    if len(symbols) == len(mask) - 1:
+        # Every token has one character, at the place of its id.
+        for token in range(len(symbols)):
+            mask[token] = entries[kinds[token]] & (ALLOWED | blocked) == ALLOWED
+        return
     for token in range(len(mask) - 1):
-        entry = entries[kinds[firsts[token]]]
-        mask[token] = (entry & ALLOWED) != 0 and (entry & blocked) == 0
+        mask[token] = entries[kinds[firsts[token]]] & (ALLOWED | blocked) == ALLOWED
 
 
 @compiled
@@ -264,6 +291,8 @@ def close(tokens: Tokens, memory: Ids, room: int, mask: NDArray[np.bool_]) -> No
     If there is none, and it may not end here, keep a token that leads to the earliest end.
     """
     before, count = distance(tokens.tables, memory), len(mask) - 1
+    if before + tokens.most_growth < room:
+        return
     after = np.empty(SIZE, np.int64)
     nearest, earliest, any_left = -1, 2**62, False
     for token in range(count):

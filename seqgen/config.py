@@ -157,7 +157,7 @@ class SampleConfig:
     within each group."""
     guidance: Annotated[float | None, Within(0, 100)] = None
     """How much requested labels count. 1 is the model as it is; 2 and more make pieces more typical
-    of the labels, and take twice the time (classifier-free guidance, Ho and Salimans 2022). The
+    of the labels, and take longer (classifier-free guidance, Ho and Salimans 2022). The
     default is that of the codec."""
     repetition_penalty: Annotated[float, Within(0.001, 1000)] = 1.0
     """Divide the probability of tokens that the piece already has by this number. 1 changes

@@ -82,6 +82,7 @@ class Steps(Codec):
     vocab = tuple("0123456789")
     feature_sizes = (11,)
     groups = (0,) * 5 + (1,) * 5
+    word_numbers = groups
     rows = packed([[i in (0, n) for i in range(10)] + [n != 1] for n in range(11)])  # (11, 2)
 
     @classmethod

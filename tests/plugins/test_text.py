@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from seqgen_text.codecs.bytes import ByteCodec, ByteOptions
 from seqgen_text.codecs.characters import BOUNDARIES, CharacterCodec, CharacterOptions
 from seqgen_text.domain import ReadOptions, Text
 
@@ -31,6 +32,17 @@ LINES = st.text(st.sampled_from("\n\r\f\v\x85\u2028\u2029a\ud800\udc00") | st.ch
 def test_any_text_comes_back(pieces: list[str]) -> None:
     codec = CharacterCodec.fit(pieces, CharacterOptions())
     assert [codec.decode(codec.encode(piece)) for piece in pieces] == pieces
+
+
+def test_letters_have_word_numbers_and_both_cases_share_one() -> None:
+    codec = CharacterCodec.fit(["aBb é, É日1\n"], CharacterOptions())
+    number = dict(zip(codec.vocab, codec.word_numbers, strict=True))
+    assert number["b"] == number["B"] and number["é"] == number["É"]
+    assert len({number[each] for each in "abé日"} - {0}) == 4
+    assert not any(number[each] for each in " ,1\n")
+    inside = ByteCodec(ByteOptions()).word_numbers
+    assert inside[ord("q")] == inside[ord("Q")] > 0 and not inside[ord(" ")]
+    assert len(inside) == 256 and len(set(inside[0x80:]) - {0}) == 128
 
 
 @given(st.lists(ANY_TEXT, min_size=1), st.integers(1, 5), st.integers(1, 3))

@@ -45,7 +45,10 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     monkeypatch.setattr(MusicDomain, "demo", lambda self, folder: chorales)
     monkeypatch.setattr(Text, "demo", lambda self, folder: texts)
     monkeypatch.setattr(demo, "PAGES", 3)
-    monkeypatch.setattr("seqgen_speech.demo.SENTENCES", 4)
+    # Five sentences in each voice, so that the speaker is a label.
+    monkeypatch.setattr("seqgen_speech.demo.SENTENCES", 30)
+    monkeypatch.setattr("seqgen_speech.domain.PROBES", 2)
+    monkeypatch.setattr("seqgen_speech.measures.metrics.MOST_RATED", 1)
     monkeypatch.setattr("seqgen_speech.codecs.mulaw.LONGEST", 0.05)
     monkeypatch.chdir(tmp_path)
     demo.write_pages(Path("my-ink"))

@@ -78,6 +78,26 @@ def passages(files: list[Path]) -> list[str]:
     return [text[begin : begin + LENGTH] for begin in chosen.tolist()]
 
 
+def share_of_speed(run: seqgen.Run, rounds: int = 5) -> dict[str, float]:
+    """Return the speed of new pieces with grammar, relative to that without, by the same model.
+
+    Both are measured in turn, after a first round that compiles, and the fastest rounds count.
+    """
+    structure, shares = run.codec.structure, {}
+    for pieces in (1, 32):
+        spent = dict.fromkeys((False, True), float("inf"))
+        for _ in range(rounds):
+            for is_tracked in spent:
+                run.codec.set_structure(structure if is_tracked else None)
+                began = time.process_time()
+                new = seqgen.generate(run, pieces, limit=LimitConfig(length=LENGTH))
+                tokens = sum(len(each.ids) for each in new)
+                spent[is_tracked] = min(spent[is_tracked], (time.process_time() - began) / tokens)
+        shares[f"{pieces} at once"] = spent[False] / spent[True]
+    run.codec.set_structure(structure)
+    return shares
+
+
 def measure(benchmark: Benchmark, name: str, grammar: str, folder: Path) -> dict[str, Any]:
     """Train on a corpus, and return the loss and the faults of new pieces."""
     files = files_of(name, benchmark.data)
@@ -106,6 +126,8 @@ def measure(benchmark: Benchmark, name: str, grammar: str, folder: Path) -> dict
     }
     if name == "c":
         found["error nodes a piece"] = float(np.mean([c_errors(text) for text in texts]))
+    if grammar != "none":
+        found["share of the speed without grammar"] = share_of_speed(run)
     if benchmark.given.show:
         shown = benchmark.given.show / f"{name}-{grammar}.txt"
         shown.write_text("\n=====\n".join(texts[:20]), "utf-8")

@@ -31,6 +31,15 @@ def texts(run: seqgen.Run, count: int, **options) -> list[str]:
     return [new.piece for new in seqgen.generate(run, count, limit=LIMIT, **options)]
 
 
+def test_a_long_piece_is_the_same_alone_and_in_a_batch(run) -> None:
+    sample = SampleConfig(ban=("<end>",), no_repeat_ngram=40)
+    options = {"limit": LimitConfig(length=500), "sample": sample}
+    alone = [new.ids for new in seqgen.generate(run, 2, batch_size=1, **options)]
+    together = [new.ids for new in seqgen.generate(run, 2, batch_size=2, **options)]
+    np.testing.assert_array_equal(alone, together)
+    assert len(alone[0]) == 500
+
+
 @pytest.mark.parametrize("batch", [1, 3, 7, 100])
 def test_a_piece_is_the_same_whatever_the_batch(run, batch: int) -> None:
     assert texts(run, 7, batch_size=batch) == texts(run, 7)

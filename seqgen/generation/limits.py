@@ -22,6 +22,9 @@ from seqgen.run.folder import Run
 #: on having room; and how many times the rest is looked at while it halves, or so.
 CAUTION, LOOKS = 0.5, 8
 
+#: Tokens drawn in one call for one long piece, where no limit has to be looked at before.
+FAR = 4 * STRIDE
+
 #: Longest piece that the default limit allows.
 LONGEST_PIECE = 4096
 
@@ -147,7 +150,9 @@ class Limits:
             return 1
         if self.closes and self._counts_units:
             return max(self._estimated(draft) // LOOKS, 1)
-        return STRIDE
+        drawn = draft.count - draft.prompt
+        is_long = drawn >= FAR and self._most - drawn >= FAR
+        return FAR if is_long and not self._counts_units and self._deadline == math.inf else STRIDE
 
     def over(self, draft: Draft) -> StoppedBy | None:
         """Return why a draft has to close what is open, if it has to."""

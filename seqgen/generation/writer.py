@@ -23,7 +23,7 @@ from seqgen.generation.direct import NOT_FINITE
 from seqgen.generation.filters import distribution, log_softmax, temperature_at
 from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
-from seqgen.generation.limits import Limits
+from seqgen.generation.limits import FAR, Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
 from seqgen.generation.prompts import place_after
 from seqgen.generation.rules import Positions, rules_for
@@ -204,13 +204,16 @@ class Writer:
             return active, state
         return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
 
-    def step(self, active: list[Draft], state: Any, *, most: int = STRIDE) -> Step:
+    def step(self, active: list[Draft], state: Any, *, most: int = FAR) -> Step:
         """Draw T tokens in every draft: `most` of them, or 1 if only Python follows its tracker."""
         found = [followed(draft.tracker) for draft in active] if self._tracker is not None else []
         trackers = [each for each in found if each is not None]
         # END is forbidden in a whole step or not at all.
         missing = [draft.missing for draft in active if draft.missing]
         unseen = [self._limits.unseen(draft) for draft in active]
+        # In a batch the pieces that have ended would be stepped on.
+        alone = len(active) == 1 and not found
+        most = most if alone else min(most, STRIDE)
         stride = min([most, *missing, *unseen]) if len(trackers) == len(found) else 1
         guide = self._guide(active, trackers) if stride > 1 and found else None
         draws = np.array([draft.random.random(stride) for draft in active])  # (B, T)
@@ -321,7 +324,7 @@ class Writer:
             return np.zeros((len(active), 0), np.int64), np.zeros(len(active), np.int64)
         tails = [draft.ids[-look_back:] if look_back else draft.ids for draft in active]
         counts = np.array([len(tail) for tail in tails], np.int64)
-        recent = np.zeros((len(active), counts.max() + STRIDE), np.int64)
+        recent = np.zeros((len(active), counts.max() + FAR), np.int64)
         for row, tail in zip(recent, tails, strict=True):
             row[: len(tail)] = tail
         return recent, counts

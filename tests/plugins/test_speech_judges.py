@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from seqgen_speech.cepstra import mel_cepstra
 from seqgen_speech.domain import Speech
 from seqgen_speech.measures import metrics, quality
-from seqgen_speech.measures.cepstrum import _aligned, distortion, mel_cepstra
+from seqgen_speech.measures.cepstrum import _aligned, distortion
 from seqgen_speech.measures.labels import LabelJudge, known_of
 from seqgen_speech.measures.metrics import values_of
 from seqgen_speech.measures.quality import HEARD, RATING, is_installed, rating

@@ -30,6 +30,9 @@ NO_MORE, WORD, END, PHONEME = 0, 1, 5, 7
 #: Words per minute at which a text is spoken for its phonemes alone.
 FASTEST = 450
 
+#: Variant without roughness, words per minute and pitch in hertz of what is said alike every time.
+PLAIN_VARIANT, PLAIN_RATE, PLAIN_PITCH = "+Andrea", 160, 120
+
 #: Texts whose phonemes are kept, and most characters of one: training, checks and answers ask for
 #: the same ones again and again.
 KEPT, LONGEST_KEPT = 2**14, 1_000
@@ -78,6 +81,31 @@ def speak(said: Iterable[tuple[Voice, str]]) -> Iterator[Sound]:
             library, rate = _library()
             samples, events = _spoken(library, voice, text)
         yield Sound(samples, rate, text, _times(events, text, rate, len(samples)))
+
+
+def said_alike(text: str, language: str) -> Sound:
+    """Return the sound of a text with the times of its phonemes, the same ones every time.
+
+    The synthesiser goes on from where it was. So its pitch is constant, which else flutters; noise
+    begins anew; the voice is not rough, which depends on the number of periods so far; and
+    something else is said first.
+
+    Raises
+    ------
+    PluginError
+        If espeakng-loader is not installed, or the synthesiser fails.
+    """
+    voice = Voice("", language.split("+")[0] + PLAIN_VARIANT, PLAIN_RATE, 50)
+    with _LOCK:
+        library, rate = _library()
+        library.espeak_ng_SetConstF0(PLAIN_PITCH)
+        try:
+            _spoken(library, voice, "a")
+            library.espeak_ng_SetRandSeed(1)
+            samples, events = _spoken(library, voice, text)
+        finally:
+            library.espeak_ng_SetConstF0(0)
+    return Sound(samples, rate, text, _times(events, text, rate, len(samples)))
 
 
 def phonemes(text: str, language: str) -> tuple[str, ...]:
@@ -247,6 +275,8 @@ def _library() -> tuple[Any, int]:
         *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
         *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
     )
+    library.espeak_ng_SetRandSeed.argtypes = (ctypes.c_long,)
+    library.espeak_ng_SetConstF0.argtypes = (ctypes.c_int,)
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, data, DONT_EXIT | PHONEME_EVENTS)
     if rate <= 0:
         raise PluginError(f"eSpeak NG finds no voices; {WAY_OUT}")

@@ -51,8 +51,8 @@ class FrameCodec(Codec):
 
     Lossy: only what frames say of the sound is kept, and of the text small letters, digits, pauses
     and blanks. A sound that was made from frames has other frames when it is analysed again. In a
-    corpus with texts each symbol is followed by its frames (`seqgen.conditions.dictation`); the
-    frames of a sound whose text has no times are spread over it evenly, and training realigns them.
+    corpus with texts each symbol is followed by its frames (`seqgen.conditions.dictation`). If a
+    text has no times, they are guessed (`Spelling.placed`), and training realigns the frames.
 
     Features: those of `FrameTokens`, and with text those of the dictation.
 
@@ -209,7 +209,7 @@ class FrameCodec(Codec):
         said = None if self.dictation is None else self.spelling.said_in(piece)
         if said is None or not said.symbols:
             return self.joined(Parts(frames, (), np.zeros(len(frames), np.int64)))
-        counts = said.frames(len(frames), self.frames_per_second)
+        counts = self.spelling.placed(said, piece).frames(len(frames), self.frames_per_second)
         return self.joined(Parts(frames, said.symbols, np.repeat(np.arange(len(counts)), counts)))
 
     def joined(self, parts: Parts) -> Ids:

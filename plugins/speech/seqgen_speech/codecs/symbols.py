@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen.unknown import Unknown, nearest
+from seqgen_speech.codecs.first_times import first_times
 from seqgen_speech.espeak import is_usable, phonemes
 from seqgen_speech.letters import has_letters, letters_of, sounded, timed_letters
 from seqgen_speech.sound import GAP, Sound
@@ -35,7 +36,7 @@ class Said:
     ----------
     symbols : tuple of S str
     begins : float64 array (S,) or None
-        The second at which each symbol begins, if that is known.
+        The second at which each symbol begins, if that is known or guessed.
     """
 
     symbols: tuple[str, ...]
@@ -134,6 +135,15 @@ class Spelling:
             return Said(self.symbols(sound.text))
         return Said(symbols, np.array([begin for _, begin, _ in times]))
 
+    def placed(self, said: Said, sound: Sound) -> Said:
+        """Return what is said in a sound with a guess of the times, if they are not known.
+
+        Only those of phonemes are guessed.
+        """
+        if said.begins is not None or self.kind == "letters" or not said.symbols:
+            return said
+        return replace(said, begins=first_times(sound, said.symbols, self.language))
+
 
 def mended(
     symbols: Sequence[str], known: Collection[str], unknown: Unknown
@@ -227,10 +237,10 @@ class Survey:
         count = max(round(sound.seconds * per_second), 1)
         self.frames = max(self.frames, count)
         said = Said(()) if spelling is None else spelling.said_in(sound)
-        if not said.symbols:
+        if spelling is None or not said.symbols:
             return
         try:
-            frames = said.frames(count, per_second).tolist()
+            frames = spelling.placed(said, sound).frames(count, per_second).tolist()
         except DataError:
             return
         self.symbols = max(self.symbols, len(said.symbols))

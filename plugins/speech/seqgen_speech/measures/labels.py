@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Labelled
+from seqgen_speech.cepstra import mel_cepstra
 from seqgen_speech.cleaning import ReadOptions, cleaned
-from seqgen_speech.measures.cepstrum import mel_cepstra
 from seqgen_speech.sound import Sound
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ def main(path: Path, minutes: float = 5.0, out: Path = Path("out/words")) -> Non
     # The state stays between the turns. Typed text is in brackets.
     print("--- by turns")
     manuscript = seqgen.Manuscript(run, seed=1)
-    for typed in ("The king", " and the"):
+    for typed in ("The", " and the"):
         manuscript.type(typed)
         print(f"[{typed}]" + "".join(manuscript.write(limit=limit)), end="")
     manuscript.take_back()

@@ -415,7 +415,8 @@ def test_the_command_takes_labels(run, sites: Path, tmp_path: Path, seqgen_comma
     )
     assert status and "label site is requested twice" in said
     status, _, said = seqgen_command("generate", run.folder, "--given", "u", "--given", "v")
-    assert status and "labels and one thing more, found u and v" in said
+    assert status and "and one text or file, found 2 texts or files: u and v" in said
+    assert "labels (of this run: " in said
     status, text, _ = seqgen_command("info", run.folder)
     assert "| label site | a (40), b (40) |" in text and "\n  site: a, b, ?\n" in text
     status, text, _ = seqgen_command("info", run.folder, "--json")

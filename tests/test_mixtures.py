@@ -8,7 +8,7 @@ import pytest
 
 from seqgen.data.lanes import Steps, piece_steps
 from seqgen.evaluation import match_model
-from seqgen.evaluation.geometric_mixture import LEAST, LOWER, MOST_SLOTS, GeometricMixture
+from seqgen.evaluation.geometric_mixture import LEAST, LOWER, GeometricMixture
 from seqgen.evaluation.geometric_mixture import LONGEST as ORDER
 from seqgen.evaluation.linear_mixture import mix
 from seqgen.evaluation.match_model import LONGEST, SHORTEST
@@ -258,7 +258,6 @@ def test_tables_stop_growing_and_what_is_full_still_predicts() -> None:
         assert np.isfinite(nats).all()
     assert [len(each.keys) for each in mixture._tables] == [2**13] * 3
     assert all(each.used <= 2**12 for each in mixture._tables)
-    assert MOST_SLOTS >= 2**13
 
 
 def test_weights_find_the_better_network() -> None:

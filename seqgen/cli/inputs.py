@@ -149,7 +149,7 @@ class Inputs:
             label has two values.
         """
         from seqgen.conditions.labels import Labelled, with_labels
-        from seqgen.conditions.unlabelled import requested_labels
+        from seqgen.conditions.unlabelled import labels_of, requested_labels
 
         labels: dict[str, str] = {}
         others = []
@@ -159,8 +159,10 @@ class Inputs:
             if rest is not None:
                 others.append(rest)
         if len(others) > 1:
+            names = ", ".join(each.name for each in labels_of(self.run.codec))
             raise DataError(
-                f"--given: a piece follows labels and one thing more, found {' and '.join(others)}"
+                f"--given: a piece follows labels (of this run: {names or 'none'}) and one text or "
+                f"file, found {len(others)} texts or files: {' and '.join(others)}"
             )
         condition = self._followed(others[0]) if others else None
         return Labelled(labels, condition) if labels else condition

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Piece, Predictor
 
@@ -54,9 +55,14 @@ def without_labels(codec: Codec, ids: NDArray[Any]) -> NDArray[Any]:
     return codec.payload(ids) if isinstance(codec, LabelledCodec) else ids
 
 
+def labels_of(codec: Codec) -> tuple[Label, ...]:
+    """Return the labels of a codec; none without labels."""
+    return codec.labels if isinstance(codec, LabelledCodec) else ()
+
+
 def header_size(codec: Codec) -> int:
     """Return the number of header tokens of a piece."""
-    return len(codec.labels) if isinstance(codec, LabelledCodec) else 0
+    return len(labels_of(codec))
 
 
 def opening(codec: Codec, prompt: Piece | None, condition: Any) -> Ids:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import (
     ANY,
     MOST_LABELS,
@@ -28,6 +27,7 @@ from seqgen.conditions.labels import (
     clean_value,
     content_of,
 )
+from seqgen.conditions.unlabelled import labels_of
 from seqgen.data.finding import ending, fit_end
 from seqgen.data.splits import named_split
 from seqgen.data.weighing import Rule, Weighing, weight_of
@@ -134,7 +134,7 @@ class Labelling:
     @classmethod
     def of(cls, codec: Codec) -> Labelling:
         """Return the sources that a codec's labels came from; a program's are not known."""
-        labels = codec.labels if isinstance(codec, LabelledCodec) else ()
+        labels = labels_of(codec)
         return cls({label.name: label.source for label in labels if label.source is not None})
 
     @property

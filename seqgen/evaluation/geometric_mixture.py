@@ -25,7 +25,7 @@ from seqgen.evaluation.match_model import (
     matches,
 )
 from seqgen.evaluation.mixture_weights import Room, Weights, blend, learn, weights_of
-from seqgen.evaluation.ngram import CountTable, training_steps
+from seqgen.evaluation.ngram import MOST_SLOTS, CountTable, training_steps
 from seqgen.evaluation.ngram_table import (
     advance,
     count_all,
@@ -46,7 +46,7 @@ MOST_IDS = 4096
 LONGEST, LOWER = 8, (2, 3, 4, 5, 6)
 
 #: Slots of the largest table of what was read since training: 117 MB.
-MOST_SLOTS = 2**22
+READ_SLOTS = 2**22
 
 #: Lowest log-probability that a model gives an id: no model can rule one out alone.
 LEAST = -14.0
@@ -107,7 +107,7 @@ class GeometricMixture:
         self, codec: Codec, vocab: Vocab, networks: int, corpus: Corpus | None = None
     ) -> None:
         self._ends = vocab.start, vocab.end
-        self._tables = CountTable(), CountTable(MOST_SLOTS), CountTable()
+        self._tables = CountTable(MOST_SLOTS), CountTable(READ_SLOTS), CountTable(MOST_SLOTS)
         self._contexts = np.empty(LONGEST, np.uint64), np.empty(LONGEST, np.uint64)
         self._words = words_of(codec.word_numbers, vocab)
         self._matches = matches()

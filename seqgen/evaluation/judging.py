@@ -41,10 +41,10 @@ def learned_judge(domain: Domain, corpus: Corpus, most: int) -> Judge | None:
 
 def _training_pieces(corpus: Corpus, most: int) -> Iterator[Labelled]:
     for segment in spaced_segments(corpus, "train", most):
-        yield Labelled(labels_of(corpus, segment), decoded(corpus, segment))
+        yield Labelled(segment_labels(corpus, segment), decoded(corpus, segment))
 
 
-def labels_of(corpus: Corpus, segment: Segment) -> dict[str, str]:
+def segment_labels(corpus: Corpus, segment: Segment) -> dict[str, str]:
     """Return the labels of the piece of a segment, by name; none without a value."""
     codec = corpus.codec
     if not isinstance(codec, LabelledCodec):

@@ -66,7 +66,7 @@ class CountTable:
         Number of slots that are taken; whoever counts adds to it.
     """
 
-    def __init__(self, most: int = MOST_SLOTS) -> None:
+    def __init__(self, most: int) -> None:
         self.used, self._most = 0, most
         self.keys = np.zeros(2**12, np.uint64)
         self.table = np.zeros((2**12, COLUMNS), np.uint32)
@@ -104,7 +104,7 @@ class NgramModel:
     def __init__(self, vocab: Vocab, order: int) -> None:
         self.order, self.counted = order, 0
         self._vocab, self._ends = vocab, (vocab.start, vocab.end)
-        self._counts = CountTable()
+        self._counts = CountTable(MOST_SLOTS)
         self._context = np.zeros(order, np.uint64)
         self.forget()
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled
-from seqgen.conditions.unlabelled import unlabelled
+from seqgen.conditions.unlabelled import labels_of, unlabelled
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.evaluation.comparison import (
@@ -22,7 +21,7 @@ from seqgen.evaluation.comparison import (
     decoded,
     reference_segments,
 )
-from seqgen.evaluation.judging import judged, labels_of, learned_judge
+from seqgen.evaluation.judging import judged, learned_judge, segment_labels
 from seqgen.generation.engine import generate
 from seqgen.plugin import Codec, Piece
 from seqgen.run.folder import Run
@@ -43,7 +42,7 @@ def typical_conditions(run: Run, count: int) -> list[Any]:
 
 def _in_turn(probes: Sequence[Any], codec: Codec, count: int) -> list[Any]:
     """Return `count` conditions: probes in turn, each with the next value of every label."""
-    labels = codec.labels if isinstance(codec, LabelledCodec) else ()
+    labels = labels_of(codec)
     values = {label.name: sorted(label.values) for label in labels}
     conditions: list[Any] = []
     for number in range(count):
@@ -106,7 +105,7 @@ def probe(
     found = dict(domain.measure_probes(probes, written, reference)) if probes else {}
     if judge is not None:
         wanted = [one.labels if isinstance(one, Labelled) else {} for one in conditions]
-        known = [labels_of(corpus, segment) for segment in segments]
+        known = [segment_labels(corpus, segment) for segment in segments]
         new, old = zip(written, wanted, strict=True), zip(reference, known, strict=True)
         found |= judged(judge, list(new), list(old))
     return comparisons(checked(domain, found, written, reference))

@@ -52,8 +52,8 @@ def guidance_for(run: Run, condition: Any, sample: SampleConfig | None) -> float
         return asked
     if given is not None:
         raise ConfigError(
-            f"guidance {given:g} makes requested labels count more, and none is requested; "
-            f"request one with --given NAME=VALUE, or leave out the guidance"
+            f"guidance {given:g} is by requested labels, and none is requested; request one with "
+            f"--given NAME=VALUE, or leave out the guidance"
         )
     return 1.0
 

@@ -13,8 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.conditions.labelled import LabelledCodec
-from seqgen.conditions.unlabelled import unlabelled
+from seqgen.conditions.unlabelled import labels_of, unlabelled
 from seqgen.config import CORE, ModelConfig
 from seqgen.errors import PluginError, RunError
 from seqgen.plugin import Codec
@@ -185,7 +184,7 @@ def with_labels_of(
 
 def _values_of(codec: Codec) -> dict[str, list[str]]:
     """Return the values of each label in the order of their ids."""
-    labels = codec.labels if isinstance(codec, LabelledCodec) else ()
+    labels = labels_of(codec)
     return {label.name: sorted(label.values) for label in labels}
 
 

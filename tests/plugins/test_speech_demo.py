@@ -1,6 +1,7 @@
 """The demo of speech: sentences that a synthesiser says."""
 
 import pickle
+import re
 import subprocess
 import sys
 from itertools import islice
@@ -72,8 +73,11 @@ def test_phonemes_have_stress_gaps_and_pauses() -> None:
     said = "".join(phonemes('Hello, "world"! It\'s 25 (maybe)', "en-us"))
     assert said == "həlˈoʊ, wˈɜːld! ɪts twˈɛnti fˈaɪv mˈeɪbiː."
     assert phonemes("ja", "de") == ("j", "ˈɑː", ".")
-    with pytest.raises(DataError, match="does not know the language 'martian'"):
+    with pytest.raises(DataError, match="does not know the language 'martian'") as error:
         phonemes("hello", "martian")
+    # Each language that the message names is there.
+    named = re.findall(r"\b(en-us|en|de|es|fr)\b", str(error.value).partition("such as")[2])
+    assert len(named) == 5 and all(phonemes("hello", language) for language in named)
 
 
 def test_another_language_within_a_text_is_no_phoneme() -> None:

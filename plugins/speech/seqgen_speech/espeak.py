@@ -147,7 +147,7 @@ def _phonemes(text: str, language: str) -> tuple[str, ...]:
         if library.espeak_SetVoiceByName(language.encode()):
             raise DataError(
                 f"eSpeak NG does not know the language {language!r}; expected a name such as "
-                f"en-us, en-gb, de, es or fr"
+                f"en-us, en (British), de, es or fr"
             )
         _, events = _spoken(library, Voice("", language, FASTEST, 50), text)
     # Few strings differ, so each is held once.

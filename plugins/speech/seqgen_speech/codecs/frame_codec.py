@@ -40,7 +40,7 @@ class FrameOptions:
     """Learn to say given text, if recordings have texts: by letters, or by phonemes that eSpeak NG
     finds. auto takes phonemes if the extra espeak is installed. none forgets texts."""
     language: str = "en-us"
-    """Language of the phonemes, as eSpeak NG calls it: en-us, en-gb, de, es, fr ..."""
+    """Language of the phonemes, as eSpeak NG calls it: en-us, en (British), de, es, fr ..."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -16,7 +16,6 @@ import seqgen
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.conformance.architectures import PROMISES, Network
 from seqgen.errors import ConfigError, PluginError, RunError
-from seqgen.generation import torch_stepper
 from seqgen.network.architectures import find_architectures, load_architecture
 from seqgen.network.layers import Cell, Layer
 from seqgen.network.model import SequenceModel, kinds_of
@@ -24,6 +23,7 @@ from seqgen.plugin import ArchitectureSpec
 from seqgen.plugins.announcements import Announced
 from seqgen.plugins.faults import RULES, PluginFault
 from seqgen.run.folder import Run
+from seqgen.stepping import torch_stepper
 from seqgen.storage.tensors import expected
 from seqgen.testing import check_architecture
 from seqgen.training.transfer import transfer_weights

@@ -6,7 +6,7 @@ import pytest
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
-from seqgen.generation.fused import FusedStepper
+from seqgen.stepping.fused import FusedStepper
 
 
 def test_a_beam_of_one_takes_the_likeliest(run) -> None:

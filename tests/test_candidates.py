@@ -14,8 +14,8 @@ import seqgen
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.candidates import _resampled, _shares
-from seqgen.generation.fused import FusedStepper
-from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.stepping.fused import FusedStepper
+from seqgen.stepping.torch_stepper import TorchStepper
 
 AS_IT_IS = SampleConfig(temperature=1.0, min_p=0.0)
 

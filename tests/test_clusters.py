@@ -11,17 +11,17 @@ import seqgen
 from seqgen.config import CLUSTERS, ModelConfig, SampleConfig, TrainConfig
 from seqgen.data.lanes import IGNORE
 from seqgen.data.spans import evaluated, spans_of
+from seqgen.drawing.rules import Positions, rules_for
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation import loss
 from seqgen.evaluation.loss import evaluate
 from seqgen.evaluation.nats import choices, nats_of
 from seqgen.evaluation.predictor import NetworkPredictor
-from seqgen.generation.fused import FusedStepper
-from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.grammar import packed
 from seqgen.network.clusters import choose_clusters
 from seqgen.network.model import Part, SequenceModel
+from seqgen.stepping.fused import FusedStepper
+from seqgen.stepping.torch_stepper import TorchStepper
 from seqgen.training.defaults import affordable
 from seqgen.training.transfer import transfer_weights
 from seqgen.vocab import Vocab

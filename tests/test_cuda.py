@@ -13,8 +13,8 @@ import seqgen
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.evaluation.adaptive import score_adaptively
 from seqgen.evaluation.scoring import score_ids
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.run.folder import Run
+from seqgen.stepping.torch_stepper import TorchStepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -136,7 +136,7 @@ def test_a_model_that_loops_gets_no_min_p_and_a_higher_temperature(blanks) -> No
 
 def test_the_choice_is_always_the_same(blanks, monkeypatch) -> None:
     chosen = choose_sampling(blanks, blanks.corpus(), TOKENS)
-    monkeypatch.setattr("seqgen.generation.fused.SHARE", 1)  # other threads share out the pieces
+    monkeypatch.setattr("seqgen.stepping.fused.SHARE", 1)  # other threads share out the pieces
     assert choose_sampling(blanks, blanks.corpus(), TOKENS) == chosen
 
 

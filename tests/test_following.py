@@ -10,7 +10,7 @@ from seqgen.conditions.labels import Labelled
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.following import flat, part
-from seqgen.generation.torch_stepper import TorchStepper
+from seqgen.stepping.torch_stepper import TorchStepper
 
 KINDS = {
     "words": ("words", {}),

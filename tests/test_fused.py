@@ -11,12 +11,12 @@ import torch
 
 import seqgen
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig
+from seqgen.drawing.rules import Positions, rules_for
 from seqgen.errors import ConfigError, DataError, RunError
-from seqgen.generation.fused import FusedStepper
-from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.stepper import Stepper, choose_stepper
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.network.model import SequenceModel
+from seqgen.stepping.fused import FusedStepper
+from seqgen.stepping.stepper import Stepper, choose_stepper
+from seqgen.stepping.torch_stepper import TorchStepper
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(37)])
@@ -103,9 +103,7 @@ def test_lanes_shared_out_among_threads_write_what_one_thread_writes(
     drawn = []
     for number in (1, cores):
         with ThreadPoolExecutor(number) as pool:
-            monkeypatch.setattr(
-                "seqgen.generation.fused._threads", lambda both=(number, pool): both
-            )
+            monkeypatch.setattr("seqgen.stepping.fused._threads", lambda both=(number, pool): both)
             drawn.append(written(fused, 90, 100, SampleConfig(no_repeat_ngram=3)))
     np.testing.assert_array_equal(*drawn)
 

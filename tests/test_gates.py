@@ -3,8 +3,8 @@
 import numpy as np
 from numba import njit
 
-from seqgen.generation.exponentials import exponential
-from seqgen.generation.gates import gate
+from seqgen.drawing.exponentials import exponential
+from seqgen.stepping.gates import gate
 
 
 @njit

@@ -11,10 +11,10 @@ from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
 from seqgen.following import STRIDE
-from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.grammar import unpacked
 from seqgen.report.samples import write_samples
+from seqgen.stepping.stepper import choose_stepper
 
 LIMIT = LimitConfig(length=150)
 

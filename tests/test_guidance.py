@@ -13,9 +13,9 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.guidance import GuidedStepper, _keep_groups
 from seqgen.generation.manuscript import Manuscript
-from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.generation.writer import Writer
+from seqgen.stepping.stepper import choose_stepper
+from seqgen.stepping.torch_stepper import TorchStepper
 
 #: Two sites that have all words, each its own more often.
 WORDS, OWN = {"a": "alma", "b": "bobo"}, 0.75

@@ -9,13 +9,13 @@ import pytest
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
+from seqgen.drawing.filters import log_softmax
 from seqgen.errors import DataError
 from seqgen.generation.beam import search
-from seqgen.generation.filters import log_softmax
 from seqgen.generation.pieces import Draft, Primed
-from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.stops import Stop, Stops
 from seqgen.generation.writer import Writer
+from seqgen.stepping.stepper import choose_stepper
 
 LIMIT = LimitConfig(length=110)
 VERSE = "9 green bottles hanging on the wall,\nand if one green bottle should fall.\n"

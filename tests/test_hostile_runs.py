@@ -17,10 +17,10 @@ import safetensors.numpy
 import seqgen
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.errors import PluginError, RunError, SeqgenError
-from seqgen.generation.stepper import choose_stepper
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.report.curves import loss_curves
 from seqgen.run.card import model_card
+from seqgen.stepping.stepper import choose_stepper
+from seqgen.stepping.torch_stepper import TorchStepper
 from seqgen.training.session import _seconds_to_learn
 from seqgen.vocab import Vocab
 
@@ -186,7 +186,7 @@ import json, resource, sys
 import numpy as np, torch, seqgen, seqgen.network.model
 from pathlib import Path
 from seqgen.errors import SeqgenError
-from seqgen.generation.stepper import choose_stepper
+from seqgen.stepping.stepper import choose_stepper
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 most = pages * resource.getpagesize() + 10**9
 resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numba import njit
 
-from seqgen.generation import int8_products
-from seqgen.generation.int8_products import adding, repeated, zeros
-from seqgen.generation.int8_step import Rounded, round_state, rounded_weights
-from seqgen.generation.sixteen import COUNT, intrinsic, store
+from seqgen.stepping import int8_products
+from seqgen.stepping.int8_products import adding, repeated, zeros
+from seqgen.stepping.int8_step import Rounded, round_state, rounded_weights
+from seqgen.stepping.sixteen import COUNT, intrinsic, store
 
 FEATURES = llvmlite.binding.get_host_cpu_features()
 WAYS = {

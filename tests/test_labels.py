@@ -370,8 +370,8 @@ def test_prompts_limits_and_stops_leave_the_header_out(run) -> None:
 
 
 def test_text_is_still_written_many_tokens_a_step(run) -> None:
-    from seqgen.generation.stepper import choose_stepper
     from seqgen.generation.writer import Writer
+    from seqgen.stepping.stepper import choose_stepper
 
     stepper = choose_stepper(run, 1)
     writer = Writer(stepper, run, None, Labelled({"site": "a"}), None, None, (), 0)

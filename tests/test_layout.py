@@ -65,7 +65,7 @@ def test_every_file_has_its_line_in_the_tree() -> None:
 
 def test_capitals_mark_the_files_to_read_first() -> None:
     marked = {"THE CONTRACT": "plugin", "THE NETWORK": "network/model"}
-    marked |= {"THE LOOP": "training/loop", "THE SAMPLER": "generation/sampling"}
+    marked |= {"THE LOOP": "training/loop", "THE SAMPLER": "drawing/sampling"}
     for mark, name in marked.items():
         path = ROOT / "seqgen" / f"{name}.py"
         assert path.read_text().startswith(f'"""{mark}'), name

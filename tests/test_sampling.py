@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from seqgen.config import SampleConfig
+from seqgen.drawing.direct import NOT_FINITE, NOTHING_LEFT, draw_directly
+from seqgen.drawing.filters import distribution, log_softmax, penalised, temperature_at
+from seqgen.drawing.parts import WANTING, Parts, View, join, look, look_again, parts_of
+from seqgen.drawing.rules import Positions, Rules, rules_for
+from seqgen.drawing.sampling import choose, choose_each
 from seqgen.errors import ConfigError
-from seqgen.generation.direct import NOT_FINITE, NOTHING_LEFT, draw_directly
-from seqgen.generation.filters import distribution, log_softmax, penalised, temperature_at
-from seqgen.generation.parts import WANTING, Parts, View, join, look, look_again, parts_of
-from seqgen.generation.rules import Positions, Rules, rules_for
-from seqgen.generation.sampling import choose, choose_each
 from seqgen.vocab import Vocab
 
 LOGITS = hnp.arrays(np.float32, st.integers(1, 12), elements=st.floats(-60, 60, width=32))

@@ -9,9 +9,9 @@ import safetensors.numpy
 
 from seqgen.config import ModelConfig
 from seqgen.errors import ConfigError, DataError, RunError
-from seqgen.generation.fused import FusedStepper
 from seqgen.generation.pieces import Primed
 from seqgen.network.model import SequenceModel
+from seqgen.stepping.fused import FusedStepper
 from seqgen.storage.tensors import MOST_ONE_HOT, Kind, TensorFile, expected, read_weights
 from seqgen.vocab import Vocab
 

@@ -17,8 +17,8 @@ from seqgen.cli import write
 from seqgen.conditions.labels import Labelled
 from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
 from seqgen.errors import ConfigError, DataError, InUse
-from seqgen.generation.fused import FusedStepper
 from seqgen.generation.manuscript import LONGEST_WORD, _Words, is_in_word
+from seqgen.stepping.fused import FusedStepper
 from seqgen.storage import signals
 
 GREEDY, LIMIT = SampleConfig(temperature=0), LimitConfig(length=40)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.bounds import Count, checked
+from seqgen.drawing.rules import token_id
 from seqgen.errors import ConfigError
-from seqgen.generation.rules import token_id
 from seqgen.run.folder import Run
 
 #: Shortest vector that has a direction.

@@ -16,11 +16,11 @@ from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.interrupts import rest_of
 from seqgen.generation.pieces import Draft, Generated, Primed
-from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
 
 

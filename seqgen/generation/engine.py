@@ -18,11 +18,11 @@ from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
 from seqgen.generation.pieces import Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
-from seqgen.generation.stepper import Stepper, choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
 
 __all__ = ["Generated", "Primed", "generate", "prime", "stream"]

@@ -22,17 +22,17 @@ from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import ANY
 from seqgen.conditions.unlabelled import requested_labels
 from seqgen.config import SampleConfig
+from seqgen.drawing.filters import log_softmax
+from seqgen.drawing.guide import Guide, follow_each
+from seqgen.drawing.parts import look, look_again, parts_of
+from seqgen.drawing.rules import Positions, Rules
+from seqgen.drawing.sampling import choose_each
 from seqgen.errors import ConfigError
-from seqgen.generation.filters import log_softmax
-from seqgen.generation.guide import Guide, follow_each
-from seqgen.generation.parts import look, look_again, parts_of
 from seqgen.generation.pieces import Place, Primed
 from seqgen.generation.prompts import place_after
-from seqgen.generation.rules import Positions, Rules
-from seqgen.generation.sampling import choose_each
-from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Codec, Ids, Piece
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -19,12 +19,12 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.generation.pieces import Place, StoppedBy
 from seqgen.generation.prompts import read_on, read_prompt, read_prompt_on
-from seqgen.generation.stepper import choose_stepper
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Codec, Ids
 from seqgen.plugins.checks import checked_ids
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import choose_stepper
 from seqgen.storage.signals import undivided
 from seqgen.unknown import OrError
 

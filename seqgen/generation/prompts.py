@@ -13,10 +13,10 @@ import numpy as np
 from seqgen.conditions.unlabelled import label_features, opening, requested_labels
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Place, Primed, branch_tracker
-from seqgen.generation.stepper import Stepper
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.checks import checked_features, checked_ids
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper
 
 
 def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:

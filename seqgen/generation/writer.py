@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.unlabelled import label_features, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
+from seqgen.drawing.direct import NOT_FINITE
+from seqgen.drawing.filters import distribution, log_softmax, temperature_at
+from seqgen.drawing.guide import Guide, guide_of
+from seqgen.drawing.rules import Positions, rules_for
 from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.following import STRIDE, Followed, followed
-from seqgen.generation.direct import NOT_FINITE
-from seqgen.generation.filters import distribution, log_softmax, temperature_at
-from seqgen.generation.guide import Guide, guide_of
 from seqgen.generation.healing import Way, ways_to_spell
 from seqgen.generation.limits import FAR, Limits
 from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
 from seqgen.generation.prompts import place_after
-from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.stepper import Stepper
 from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece, Tracker
 from seqgen.plugins.checks import allowed_mask, checked_features, next_mask
 from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper
 
 
 class Step(NamedTuple):

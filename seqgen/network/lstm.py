@@ -1,6 +1,6 @@
 """The architecture of the core: an LSTM that sets its state to zero within one fused call.
 
-`seqgen.generation.fused` has its compiled step. Shapes: B sequences, T steps, H hidden units. Next:
+`seqgen.stepping.fused` has its compiled step. Shapes: B sequences, T steps, H hidden units. Next:
 `seqgen.network.model` stacks the layers.
 """
 

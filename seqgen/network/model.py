@@ -4,7 +4,7 @@ Its layers are of the core's architecture (`seqgen.network.lstm`), or of one tha
 
 Shapes: B batch size, T time steps, V vocabulary of the input, V' vocabulary of the output (all but
 START), E embedding, H hidden units, L layers, K features. Next: `seqgen.training.loop` trains it,
-`seqgen.generation.stepper` generates with it.
+`seqgen.stepping.stepper` generates with it.
 """
 
 from __future__ import annotations

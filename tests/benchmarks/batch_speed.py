@@ -13,7 +13,7 @@ from harness import Benchmark
 from step_speed import VOCAB, ours, seconds_of
 
 import seqgen
-from seqgen.generation.rules import Positions, rules_for
+from seqgen.drawing.rules import Positions, rules_for
 
 SIZE, STEPS = 1024, 8
 

@@ -25,12 +25,12 @@ from numba import njit
 from torch import nn
 
 import seqgen
-from seqgen.generation.direct import draw_directly
-from seqgen.generation.filters import log_softmax
-from seqgen.generation.fused import FusedStepper
-from seqgen.generation.rules import Positions, rules_for
-from seqgen.generation.stepper import choose_stepper
+from seqgen.drawing.direct import draw_directly
+from seqgen.drawing.filters import log_softmax
+from seqgen.drawing.rules import Positions, rules_for
 from seqgen.network.model import SequenceModel
+from seqgen.stepping.fused import FusedStepper
+from seqgen.stepping.stepper import choose_stepper
 from seqgen.vocab import Vocab
 
 VOCAB = Vocab.of([f"t{token}" for token in range(64)])

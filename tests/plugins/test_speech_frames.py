@@ -24,10 +24,10 @@ from seqgen_speech.sound import Sound
 
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Label, Labelled
+from seqgen.drawing.guide import follow_each, guide_of
+from seqgen.drawing.rules import Positions
 from seqgen.errors import DataError, PluginError
 from seqgen.following import STRIDE
-from seqgen.generation.guide import follow_each, guide_of
-from seqgen.generation.rules import Positions
 from seqgen.grammar import unpacked
 from seqgen.plugins.checks import next_mask
 

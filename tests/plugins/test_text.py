@@ -16,9 +16,9 @@ import seqgen
 from seqgen.conformance.models import learns_and_writes
 from seqgen.conformance.subject import Subject
 from seqgen.errors import ConfigError, DataError
-from seqgen.generation.torch_stepper import TorchStepper
 from seqgen.plugin import Note
 from seqgen.plugins.discovery import load_domain
+from seqgen.stepping.torch_stepper import TorchStepper
 from seqgen.testing import PROMISES, NothingToCheck
 
 NASTY = ["", "a", "\n", "héllo", "日本語", "🙂👨‍👩‍👧", "a\x00b", "\t \u2028", "ß" * 100]

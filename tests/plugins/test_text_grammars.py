@@ -33,8 +33,8 @@ from seqgen.config import LimitConfig
 from seqgen.conformance import trackers
 from seqgen.conformance.subject import Subject
 from seqgen.errors import ConfigError, DataError
-from seqgen.generation.fused import FusedStepper
 from seqgen.grammar import unpacked
+from seqgen.stepping.fused import FusedStepper
 
 ALPHABET = "".join(sorted({*map(chr, range(32, 127)), "\n", "\t", *"é日"}))
 

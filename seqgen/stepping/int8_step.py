@@ -1,7 +1,7 @@
 """Steps with 8-bit weights: outputs of layers are rounded to 8 bits too, so products are integers.
 
 A layer's outputs h are stored as numbers n from 0 to 255 between their lowest and highest value:
-h = low + step * n. Products with n are exact (`seqgen.generation.int8_products`), and
+h = low + step * n. Products with n are exact (`seqgen.stepping.int8_products`), and
 W h = step * (W n) + low * (W 1), where W 1 is known before. What reads normalised outputs
 (h - mean) * factor takes the same numbers, with another step and another low.
 
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_inside
-from seqgen.generation.gates import EPSILON, ONE, Floats, gate
-from seqgen.generation.int8_products import (
+from seqgen.plugin import Ids
+from seqgen.stepping.gates import EPSILON, ONE, Floats, gate
+from seqgen.stepping.int8_products import (
     INPUTS,
     added,
     extent,
@@ -28,8 +29,7 @@ from seqgen.generation.int8_products import (
     round_off,
     zeros,
 )
-from seqgen.generation.sixteen import COUNT
-from seqgen.plugin import Ids
+from seqgen.stepping.sixteen import COUNT
 
 #: Columns of a panel of weights; bytes of a panel that are used with four inputs.
 PANEL = 4 * COUNT

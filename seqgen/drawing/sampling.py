@@ -6,7 +6,7 @@ the only one allowed is taken, whatever the settings.
 
 With token groups, temperature and filters apply within each group, and each group keeps the
 model's probability. A low temperature then affects which pitch a note has, not whether there is
-one. An adaptive output is drawn from in parts (`seqgen.generation.parts`): the scores of rare ids
+one. An adaptive output is drawn from in parts (`seqgen.drawing.parts`): the scores of rare ids
 are computed if they matter. Both steppers draw with this code. B sequences, T steps, V' ids.
 """
 
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.generation.direct import NOT_FINITE, NOTHING_LEFT
-from seqgen.generation.filters import distribution, penalised, temperature_at
-from seqgen.generation.parts import WANTING, Parts, View, Views, entries_of, finite, place_of
-from seqgen.generation.proposals import REJECTED, TRIES, another, drawn_at, is_light, propose
-from seqgen.generation.rules import Floats, Positions, Rules
+from seqgen.drawing.direct import NOT_FINITE, NOTHING_LEFT
+from seqgen.drawing.filters import distribution, penalised, temperature_at
+from seqgen.drawing.parts import WANTING, Parts, View, Views, entries_of, finite, place_of
+from seqgen.drawing.proposals import REJECTED, TRIES, another, drawn_at, is_light, propose
+from seqgen.drawing.rules import Floats, Positions, Rules
 from seqgen.plugin import Ids
 
 

@@ -1,7 +1,7 @@
 """The interface of a model that reads and writes step by step, and the choice of a stepper.
 
-`seqgen.generation.fused` is the stepper for the core's LSTM on the processor.
-`seqgen.generation.torch_stepper` runs the forward call of any model on any device, and is the
+`seqgen.stepping.fused` is the stepper for the core's LSTM on the processor.
+`seqgen.stepping.torch_stepper` runs the forward call of any model on any device, and is the
 reference.
 """
 
@@ -18,8 +18,8 @@ from seqgen.errors import ConfigError, RunError
 from seqgen.plugin import Ids
 
 if TYPE_CHECKING:
-    from seqgen.generation.guide import Guide
-    from seqgen.generation.rules import Positions, Rules
+    from seqgen.drawing.guide import Guide
+    from seqgen.drawing.rules import Positions, Rules
     from seqgen.run.folder import Run
 
 #: Smallest number of pieces side by side for which a GPU is faster.
@@ -78,7 +78,7 @@ class Stepper(Protocol):
         Returns
         -------
         ids : int64 array (B, T)
-            After END only END. An id below 0 is an error code of `seqgen.generation.sampling`;
+            After END only END. An id below 0 is an error code of `seqgen.drawing.sampling`;
             the ids after it have no meaning.
         log_probabilities : float64 array (B, T)
             Of these ids under the model, without settings; 0 after END.
@@ -116,7 +116,7 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
         run.device == "cpu"
         or (run.device == "auto" and not (batch_size >= MANY and _gpu_in_sight()))
     ):
-        from seqgen.generation.fused import FusedStepper
+        from seqgen.stepping.fused import FusedStepper
 
         sizes, boundaries = tuple(run.codec.feature_sizes), run.codec.boundaries
         try:
@@ -140,7 +140,7 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
         )
     if int8:
         raise ConfigError("8-bit weights are for the processor; add --device cpu")
-    from seqgen.generation.torch_stepper import TorchStepper
+    from seqgen.stepping.torch_stepper import TorchStepper
 
     return TorchStepper(run.model)
 

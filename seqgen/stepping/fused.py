@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig
-from seqgen.generation.fused_network import (
+from seqgen.drawing.guide import Guide
+from seqgen.drawing.rules import Positions, Rules
+from seqgen.plugin import Ids
+from seqgen.stepping.fused_network import (
     Inputs,
     aligned,
     empty_inputs,
@@ -21,11 +24,8 @@ from seqgen.generation.fused_network import (
     part_of_inputs,
     zeros,
 )
-from seqgen.generation.fused_step import read_all, write_all, write_directly
-from seqgen.generation.gates import Floats
-from seqgen.generation.guide import Guide
-from seqgen.generation.rules import Positions, Rules
-from seqgen.plugin import Ids
+from seqgen.stepping.fused_step import read_all, write_all, write_directly
+from seqgen.stepping.gates import Floats
 from seqgen.vocab import Vocab
 
 #: Sequences that make a thread worthwhile.

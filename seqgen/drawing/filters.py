@@ -1,6 +1,6 @@
 """What the settings of sampling do to log-probabilities, compiled: penalties, then filters.
 
-Each filter keeps at least one id and renormalises. Comes from: `seqgen.generation.sampling`, which
+Each filter keeps at least one id and renormalises. Comes from: `seqgen.drawing.sampling`, which
 has their order. N ids.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.generation.rules import Floats, Rules
+from seqgen.drawing.rules import Floats, Rules
 from seqgen.plugin import Ids
 
 #: Smallest probability whose logarithm is taken.

@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
 from seqgen.compiling import compiled_inside
-from seqgen.generation.direct import draw_each
-from seqgen.generation.fused_network import PANEL, ROWS, Inputs, Network
-from seqgen.generation.gates import Floats, gate, moments
-from seqgen.generation.guide import Guide, follow_each
-from seqgen.generation.int8_step import (
+from seqgen.drawing.direct import draw_each
+from seqgen.drawing.guide import Guide, follow_each
+from seqgen.drawing.parts import Views, join, look, look_again
+from seqgen.drawing.rules import Positions, Rules
+from seqgen.drawing.sampling import choose_each
+from seqgen.plugin import Ids
+from seqgen.stepping.fused_network import PANEL, ROWS, Inputs, Network
+from seqgen.stepping.gates import Floats, gate, moments
+from seqgen.stepping.int8_step import (
     add_output,
     advance_layer,
     round_outputs,
     round_state,
 )
-from seqgen.generation.parts import Views, join, look, look_again
-from seqgen.generation.rules import Positions, Rules
-from seqgen.generation.sampling import choose_each
-from seqgen.generation.sixteen import COUNT
-from seqgen.plugin import Ids
+from seqgen.stepping.sixteen import COUNT
 
 #: Sequences whose gates fit into the processor's cache.
 TOGETHER = 48

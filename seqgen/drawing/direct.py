@@ -1,8 +1,8 @@
 """Drawing where the settings look at ids one by one: nothing is sorted; compiled.
 
 Temperature, min-p, bias, bans and masks are such settings. It gives what
-`seqgen.generation.sampling` gives with all its steps, up to the last bits of probabilities. Comes
-from: `seqgen.generation.sampling`.
+`seqgen.drawing.sampling` gives with all its steps, up to the last bits of probabilities. Comes
+from: `seqgen.drawing.sampling`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_choosing, compiled_inside, compiled_summing
 from seqgen.compiling import compiled_contracting as compiled
-from seqgen.generation.exponentials import exponential
-from seqgen.generation.filters import temperature_at
-from seqgen.generation.rules import Floats, Positions, Rules
+from seqgen.drawing.exponentials import exponential
+from seqgen.drawing.filters import temperature_at
+from seqgen.drawing.rules import Floats, Positions, Rules
 from seqgen.plugin import Ids
 
 #: Returned in place of an id: a score is not a number; all allowed ids are banned.
@@ -38,7 +38,7 @@ def draw_each(
 ) -> bool:
     """Draw the id of one step in every sequence that has not ended.
 
-    The parameters are those of `seqgen.generation.sampling.choose_each` and `draw_directly`.
+    The parameters are those of `seqgen.drawing.sampling.choose_each` and `draw_directly`.
 
     Returns
     -------

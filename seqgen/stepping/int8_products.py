@@ -3,7 +3,7 @@
 Weights are signed, from -127 to 127; what they are multiplied by is from 0 to 255. Processors with
 VNNI have one instruction for 64 of these products. It has no operator in NumPy or numba, so
 these functions emit it: they are intrinsics, which only compiled functions can call. Comes from:
-`seqgen.generation.int8_step`.
+`seqgen.stepping.int8_step`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import models, register_model
 
-from seqgen.generation.sixteen import (
+from seqgen.stepping.sixteen import (
     COUNT,
     FLOATS,
     INT,

@@ -2,7 +2,7 @@
 
 The shortlist comes first, with a score for each cluster of rare ids (`seqgen.network.clusters`);
 then come the ids of each cluster. A full output has one part. Comes from: the steppers. Next:
-`seqgen.generation.sampling` draws from parts.
+`seqgen.drawing.sampling` draws from parts.
 
 B sequences, V' ids, C clusters.
 """
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.config import CLUSTERS
-from seqgen.generation.filters import log_softmax
-from seqgen.generation.rules import Floats, Positions, Rules
+from seqgen.drawing.filters import log_softmax
+from seqgen.drawing.rules import Floats, Positions, Rules
 from seqgen.plugin import Ids
 
 #: Returned in place of an id where more scores are wanted.

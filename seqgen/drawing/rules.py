@@ -1,6 +1,6 @@
 """The settings of sampling for one vocabulary, and the positions at which they apply.
 
-Next: `seqgen.generation.sampling` draws by them. B sequences, V' ids.
+Next: `seqgen.drawing.sampling` draws by them. B sequences, V' ids.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A table holds, for each token and each feature value, the row that it adds to the gates. The
 recurrent weights are stored in panels, in the order in which they are read. Next:
-`seqgen.generation.fused_step`.
+`seqgen.stepping.fused_step`.
 
 B sequences, V ids read, V' ids predicted, H hidden, L layers, K features.
 """
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig
-from seqgen.generation.gates import Floats
-from seqgen.generation.int8_step import EightBits, Rounded, rounded_weights
-from seqgen.generation.parts import Parts, parts_of
-from seqgen.generation.sixteen import COUNT
+from seqgen.drawing.parts import Parts, parts_of
 from seqgen.network.clusters import check_clusters
 from seqgen.plugin import Ids
+from seqgen.stepping.gates import Floats
+from seqgen.stepping.int8_step import EightBits, Rounded, rounded_weights
+from seqgen.stepping.sixteen import COUNT
 from seqgen.storage.tensors import compare_arrays, expected
 from seqgen.vocab import Vocab
 

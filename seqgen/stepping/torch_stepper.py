@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqgen.drawing.guide import Guide, follow_each
+from seqgen.drawing.parts import look, look_again, parts_of
+from seqgen.drawing.rules import Positions, Rules
+from seqgen.drawing.sampling import choose_each
 from seqgen.errors import PluginError
-from seqgen.generation.guide import Guide, follow_each
-from seqgen.generation.parts import look, look_again, parts_of
-from seqgen.generation.rules import Positions, Rules
-from seqgen.generation.sampling import choose_each
 from seqgen.network.layers import State
 from seqgen.network.model import Part, SequenceModel
 from seqgen.plugin import Ids

@@ -1,6 +1,6 @@
 """What a step does with the sums of a layer: gates, the new state, the normalised output; compiled.
 
-Comes from: `seqgen.generation.fused_step`. H hidden.
+Comes from: `seqgen.stepping.fused_step`. H hidden.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_summing
-from seqgen.generation.sixteen import COUNT, Emit, Sixteen, intrinsic, load, store
+from seqgen.stepping.sixteen import COUNT, Emit, Sixteen, intrinsic, load, store
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -1,7 +1,7 @@
 """Drawing from clusters by proposals: ids of the model are drawn until one is accepted, compiled.
 
 Most draws open no cluster, with any temperature up to 1 and min-p, and whatever may not come. Comes
-from: `seqgen.generation.sampling`.
+from: `seqgen.drawing.sampling`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.generation.parts import WANTING, Parts, View, entries_of
-from seqgen.generation.rules import Floats, Rules
+from seqgen.drawing.parts import WANTING, Parts, View, entries_of
+from seqgen.drawing.rules import Floats, Rules
 
 #: Ids to draw and reject before all probabilities are computed, and what is returned then.
 TRIES, REJECTED = 16, -4

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
+from seqgen.drawing.rules import Positions
 from seqgen.following import UNLIMITED, Followed, step_at
-from seqgen.generation.rules import Positions
 from seqgen.plugin import Ids
 
 

@@ -1,0 +1,1 @@
+"""Drawing: which ids may come next, and how one of them is drawn."""

@@ -1,0 +1,1 @@
+"""Stepping: a network reads ids one by one and says what may follow."""

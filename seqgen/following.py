@@ -34,6 +34,7 @@ from seqgen.plugin import Ids, Tracker
 UNLIMITED = -1
 
 #: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
+#: Trackers that compiled code follows leave room in their arrays for so many.
 STRIDE = 32
 
 #: Bytes to whose multiples arrays of a table are padded.

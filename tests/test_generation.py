@@ -471,14 +471,17 @@ def test_streaming_forgets_what_it_needs_no_more(run) -> None:
     endless = seqgen.stream(run, sample=SampleConfig(ban=("<end>",)))
     tracemalloc.start()
     held = []
-    for _ in range(3):  # the first one fills caches
-        for _ in itertools.islice(endless, 100_000):
+    for _ in range(4):
+        for _ in itertools.islice(endless, 20_000):
             pass
         # Empties the interpreter's store of small objects that it keeps to use again.
         gc.collect()
         held.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert held[2] - held[1] < 5_000  # a twentieth of a byte a token
+    # A leak grows in every stretch by a pointer a token at least, which is 8 bytes. Caches and the
+    # test runner's threads grow in some.
+    grown = [after - before for before, after in itertools.pairwise(held)]
+    assert min(grown) < 20_000, grown
 
 
 def test_a_piece_may_come_without_its_prompt(run) -> None:

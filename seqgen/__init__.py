@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.predictor import NetworkPredictor
     from seqgen.evaluation.scoring import Score, score
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
+    from seqgen.evaluation.variations import score_over_variations
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Generated, Primed, generate, prime, stream
     from seqgen.generation.manuscript import Manuscript
@@ -76,6 +77,7 @@ __all__ = [
     "prime",
     "score",
     "score_adaptively",
+    "score_over_variations",
     "score_table",
     "search",
     "stream",
@@ -97,6 +99,7 @@ _HOMES = {
     "evaluation.predictor": ("NetworkPredictor",),
     "evaluation.scoring": ("Score", "score"),
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
+    "evaluation.variations": ("score_over_variations",),
     "generation.beam": ("search",),
     "generation.manuscript": ("Manuscript",),
     "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),

@@ -118,10 +118,7 @@ class Domain(Protocol):
         raise DataError("pieces of this domain come from files and cannot be typed")
 
     def suggest(self, pieces: Iterable[Piece]) -> tuple[str, str]:
-        """Return the name of the codec that fits these pieces, and the reason.
-
-        A reason is "352 of 371 pieces have four voices". `pieces` is read once; may be a sample.
-        """
+        """Return the codec for some pieces, read once, and why: "352 of 371 have four voices"."""
         return next(iter(self.codecs)), ""
 
     def write(self, piece: Piece, path: Path, options: Any) -> list[Path]:
@@ -280,6 +277,13 @@ class Codec(Protocol):
         """
         return ids
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return all versions ``(K, N)`` of a piece ``(N,)``, itself among them: transpositions.
+
+        Each version has the same ones, in the same order. ``seqgen score`` averages over them.
+        """
+        return ids[None]
+
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the ids ``(N,)`` from `start` as a complete piece, such as with its key first."""
         return ids[start:]
@@ -325,12 +329,8 @@ class Codec(Protocol):
 
         The default takes the last rows of `features` and `masks` of all ids so far at each step.
         Write one for long pieces, to limit new pieces, or to follow a condition: what the user
-        gave with ``--given``, a piece (a melody to harmonise) or text (a sentence to write).
-
-        Raises
-        ------
-        DataError
-            If the codec cannot use the condition, which is the default.
+        gave with ``--given``, a piece (a melody to harmonise) or text (a sentence to write). Raise
+        `DataError` for a condition that the codec cannot use; the default does for any.
         """
         refuse_condition(condition)
         from seqgen.grammar import DerivedTracker

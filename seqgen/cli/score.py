@@ -23,6 +23,7 @@ def score(
     unknown: OrError = "error",
     read: tuple[str, ...] = (),
     adaptive: bool = False,
+    variations: int | bool = False,
     device: str = "auto",
     json: bool = False,
 ) -> None:
@@ -49,6 +50,9 @@ def score(
         files were read.
     adaptive
         Add a column for a model that learns from every token after predicting it.
+    variations
+        Add a column for the average over all variations of a piece, such as transpositions; a
+        number after it is the most variations of each piece.
     device
         Device to run on: cpu, cuda, mps, or auto for the fastest available.
     json
@@ -66,6 +70,7 @@ def score(
         unknown=unknown,
         read_options=named_values("--read", read),
         adaptive=adaptive,
+        variations=variations,
         tell=say,
     )
     if json:

@@ -217,6 +217,14 @@ class LabelledCodec(Codec):
             return ids  # A long piece is not copied.
         return np.concatenate([header, varied])
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return the codec's variations, each with the labels of the piece."""
+        payload, size = self.payload(ids), self.header_fields.length(ids)
+        if size + len(payload) < len(ids):
+            return ids[None]  # A label token among the others has no place in a variation.
+        varied = np.asarray(self.codec.variations(payload))  # (K, N - size)
+        return np.concatenate([np.tile(ids[:size], (len(varied), 1)), varied], axis=1)
+
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the header, and the rest of the piece as the codec's."""
         rest = self.codec.continuation(self.payload(ids), self._after(ids, start))

@@ -20,7 +20,7 @@ from seqgen.conformance.subject import (
 from seqgen.data.lanes import codec_rows
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
-from seqgen.plugins.checks import checked_beginnings, checked_ids
+from seqgen.plugins.checks import checked_beginnings, checked_ids, checked_variations
 from seqgen.unknown import Unknown
 from seqgen.vocab import Vocab
 
@@ -184,6 +184,18 @@ def recognises_variations(subject: Subject, folder: Path) -> None:
         codec.passages(ids)
 
 
+def varies_within_one_class(subject: Subject, folder: Path) -> None:
+    """Variations are different pieces, each with the same variations in the same order."""
+    codec = subject.codec
+    if type(codec).variations is Codec.variations:
+        raise NothingToCheck("the codec has no variations")
+    for ids in [*subject.ids, *random_ids(codec)]:
+        versions, _ = checked_variations(codec, ids)
+        assert len(np.unique(versions, axis=0)) == len(versions), "a variation comes twice"
+        for version in versions[[0, len(versions) // 2, -1]]:
+            np.testing.assert_array_equal(codec.variations(version), versions)
+
+
 def continues_pieces(subject: Subject, folder: Path) -> None:
     """The rest of a piece after any prompt can be decoded."""
     codec = subject.codec
@@ -239,6 +251,7 @@ PROMISES: tuple[Promise, ...] = (
     saves_its_state,
     augments_within_its_vocabulary,
     recognises_variations,
+    varies_within_one_class,
     continues_pieces,
     begins_inside_pieces,
     shows_text_as_it_comes,

@@ -48,6 +48,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "saves_its_state": ((), ("state", "from_state")),
     "augments_within_its_vocabulary": ((), ("augment",)),
     "recognises_variations": ((), ("passages", "augment")),
+    "varies_within_one_class": ((), ("variations",)),
     "continues_pieces": ((), ("continuation",)),
     "begins_inside_pieces": ((), ("beginnings", "continuation")),
     "shows_text_as_it_comes": ((), ("text_stream", "decode", "open_end")),

@@ -74,6 +74,11 @@ class Span:
         """Return the number of steps to read, including those before `start`."""
         return self._end - self._first
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the piece counts."""
+        return not self.start and bool(self.ends)
+
     def until(self, position: int) -> Ids:
         """Return the ids ``(position,)`` of the piece before a position."""
         return np.asarray(self._ids[:position], np.int64)

@@ -27,7 +27,8 @@ from seqgen.errors import ConfigError, CorpusError
 from seqgen.evaluation.adaptive import score_spans_adaptively
 from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
-from seqgen.evaluation.scoring import score_spans
+from seqgen.evaluation.scoring import Score, score_spans
+from seqgen.evaluation.variations import score_spans_over_variations
 from seqgen.files import CORPUS
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -65,7 +66,7 @@ class ScoreRow:
         Amounts of the codec's units, such as characters.
     nats, end_nats : dict of str to float
         Nats of the tokens, and of END, in each column: ``network``, ``no grammar`` (for a codec
-        with masks), ``baseline``, ``adaptive``.
+        with masks), ``baseline``, ``adaptive``, ``variations``.
     forbidden : int
         Tokens, END included, that the grammar forbids; each costs what the network says without
         it.
@@ -143,6 +144,7 @@ def score_table(
     unknown: OrError = "error",
     read_options: Mapping[str, Any] | None = None,
     adaptive: bool = False,
+    variations: int | bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> ScoreTable:
     """Score the pieces of files or of a corpus with a run, beside its n-gram baseline.
@@ -162,6 +164,9 @@ def score_table(
         Options of reading for files, where they differ from those of the training files.
     adaptive : bool
         Add a column for a model that learns from every token after predicting it.
+    variations : bool or int
+        Add a column for the average of the probabilities of all variations of a piece, or of so
+        many: transpositions, for example.
     tell : callable
         Receives lines about what is read, before the pieces are scored.
 
@@ -185,7 +190,7 @@ def score_table(
         pieces = _from_corpus(run, Corpus(paths[0]) if paths else run.corpus(), split, tell)
     corpus = _corpus(run, tell)
     counts = None if corpus is None else _baseline(run, corpus, tell)
-    beside = _columns(run, corpus, counts, adaptive)
+    beside = _columns(run, corpus, counts, adaptive, variations)
     rows = sorted(_rows(run, pieces, beside), key=lambda row: -row.loss("network"))
     likelihoods = _likelihoods(run, paths, unknown, reading)
     return ScoreTable(rows, _total(rows), counts, likelihoods, outcome)
@@ -267,17 +272,26 @@ def _baseline(run: Run, corpus: Corpus, tell: Callable[[str], None]) -> Baseline
 
 
 def _columns(
-    run: Run, corpus: Corpus | None, counts: Baseline | None, adaptive: bool
+    run: Run,
+    corpus: Corpus | None,
+    counts: Baseline | None,
+    adaptive: bool,
+    variations: int | bool,
 ) -> dict[str, _Column]:
     """Return the columns beside the network's by name."""
     columns: dict[str, _Column] = {}
     if counts is not None:
         columns["baseline"] = partial(map, counts.model.span_nats)
     if adaptive:
-        columns["adaptive"] = lambda spans: (
-            (scored.nats, scored.end_nats) for scored in score_spans_adaptively(run, spans, corpus)
-        )
+        columns["adaptive"] = lambda spans: _costs(score_spans_adaptively(run, spans, corpus))
+    if variations is not False:
+        most = None if variations is True else variations
+        columns["variations"] = lambda spans: _costs(score_spans_over_variations(run, spans, most))
     return columns
+
+
+def _costs(scores: Iterable[Score]) -> Iterator[tuple[float, float]]:
+    return ((scored.nats, scored.end_nats) for scored in scores)
 
 
 def _rows(run: Run, pieces: Iterator[_Piece], beside: dict[str, _Column]) -> Iterator[ScoreRow]:

@@ -85,7 +85,7 @@ def checked_ids(codec: Codec, ids: Any, what: str = "ids") -> Ids:
     ----------
     codec : Codec
     ids : array_like
-    what : {"ids", "ids of a variation", "ids of a continuation"}
+    what : {"ids", "ids of a variation", "variations", "ids of a continuation"}
         What the error calls them.
 
     Raises
@@ -100,6 +100,24 @@ def checked_ids(codec: Codec, ids: Any, what: str = "ids") -> Ids:
         found = f"{array.min()} to {array.max()}"
         raise _fault(codec, what, f"from 0 to {count - 1}", found)
     return array.astype(np.int64, copy=False)
+
+
+def checked_variations(codec: Codec, ids: Ids) -> tuple[Ids, int]:
+    """Return the variations ``(K, N)`` of a piece ``(N,)``, and which of them it is.
+
+    Raises
+    ------
+    PluginError
+        If they have other ids or another length, or the piece is not among them.
+    """
+    what, array = "variations", np.asarray(codec.variations(ids))
+    if array.ndim != 2 or array.shape[1] != len(ids):
+        raise _fault(codec, what, f"as rows of {len(ids)} whole numbers", _shown(array))
+    checked = checked_ids(codec, array.ravel(), what).reshape(array.shape)
+    same = np.flatnonzero((checked == ids).all(axis=1))
+    if not len(same):
+        raise _fault(codec, what, "among which the piece is", f"{len(array)} others")
+    return checked, int(same[0])
 
 
 def checked_beginnings(codec: Codec, positions: Any, count: int) -> Ids:
@@ -269,6 +287,7 @@ def _shown(array: NDArray[Any]) -> str:
 _GIVERS = {
     "ids": "encode",
     "ids of a variation": "augment",
+    "variations": "variations",
     "ids of a continuation": "continuation",
     "features": "features",
     "masks": "masks",

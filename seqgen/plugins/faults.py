@@ -78,6 +78,7 @@ RULES = {
         name: Rule(f"{name} {_ANY_IDS}")
         for name in (
             "augment",
+            "variations",
             "continuation",
             "beginnings",
             "features",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import Ids
 from seqgen_music.bars import metre_name
 from seqgen_music.music import pitch_name
 
@@ -84,6 +85,23 @@ class TokenTable:
         """Return which ids are of these kinds ``(V + 1,)``; END, the last, is not."""
         chosen = [self.kinds.index(kind) for kind in kinds]
         return np.append(np.isin(self.kind_of, chosen), False)
+
+    def transpositions(self, ids: Ids, *kinds: str) -> Ids:
+        """Return all transpositions ``(K, N)`` of ids ``(N,)``, the lowest first.
+
+        Parameters
+        ----------
+        ids : int64 array (N,)
+        kinds : str
+            Kinds whose values are the same consecutive pitches.
+        """
+        pitched = self.mask(*kinds)[ids]  # (N,)
+        if not pitched.any():
+            return ids[None]
+        numbers = self.number_of[ids[pitched]]
+        most = len(self.values(kinds[0])) - 1
+        intervals = np.arange(-numbers.min(), most - numbers.max() + 1)  # (K,)
+        return ids + np.where(pitched, intervals[:, None], 0)
 
     def opening(self, bars: Sequence[int]) -> NDArray[np.bool_]:
         """Return the masks ``(M + 1, V + 1)`` of a header that gives metre and upbeat.

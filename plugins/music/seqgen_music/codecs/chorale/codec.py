@@ -209,6 +209,10 @@ class ChoraleCodec(Codec):
         interval = int(rng.integers(down, up + 1))
         return np.where(self.layout.meaning[ids] >= 0, ids.astype(np.int64) + interval, ids)
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return all transpositions within the pitches of the corpus."""
+        return self.table.transpositions(ids, "pitch")
+
     def passages(self, ids: Ids) -> Ids:
         """Return passages of the soprano: chorales on the same tune are near-duplicates."""
         raster = self.raster(ids)

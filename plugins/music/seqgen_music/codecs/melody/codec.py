@@ -145,6 +145,10 @@ class MelodyCodec(Codec):
         up = self.layout.high - int(pitches.max())
         return np.where(meaning >= 0, ids.astype(np.int64) + rng.integers(down, up + 1), ids)
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return all transpositions within the pitches of the corpus."""
+        return self.layout.table.transpositions(ids, "pitch")
+
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 15)``."""
         rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)

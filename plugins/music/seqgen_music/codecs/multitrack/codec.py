@@ -233,6 +233,15 @@ class MultitrackCodec(Codec):
                 varied[mine] += rng.integers(-down, up + 1)
         return varied
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return the piece in all twelve keys of its mode, the first on C."""
+        key = self.layout.are(ids, "key")
+        if not key.any():
+            return ids[None]
+        tonic = self.table.number_of[ids] % 12  # (N,)
+        intervals = np.arange(12)[:, None] - tonic[key][0]  # (12, 1)
+        return ids + np.where(key, (tonic + intervals) % 12 - tonic, 0)
+
     def _thinned(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Remove some instruments of a piece, and mark it as thinned."""
         piece = self.decode(ids)

@@ -190,6 +190,10 @@ class PerformanceCodec(Codec):
         )
         return spelled(varied.cleaned(), self.layout)
 
+    def variations(self, ids: Ids) -> Ids:
+        """Return all transpositions within the pitches of the corpus."""
+        return self.layout.table.transpositions(ids, "note on", "note off")
+
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 15)``."""
         layout = self.layout

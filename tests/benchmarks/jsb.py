@@ -3,8 +3,8 @@
 Data: ``music/jsb/Jsb16thSeparated.json``. 229/76/77 pieces, raster soprano to bass, original keys,
 notes scored without END, mean over all tokens. Training transposes. The baselines are interpolated
 n-gram models of the same tokens: of the pieces as they are, and of sixteen transpositions of each,
-drawn as training draws them. Validation chooses the order. "over variations" is the network with the
-probability of a piece averaged over all its transpositions within the pitches of the corpus.
+drawn as training draws them. Validation chooses the order. "over variations" is the network, with
+the probability of a piece averaged over all its transpositions within the pitches of the corpus.
 """
 
 from __future__ import annotations

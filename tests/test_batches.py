@@ -355,3 +355,24 @@ def test_every_token_is_the_one_target_of_many_about_equally_often(window, tmp_p
     assert set(counts) == set(range(15))
     assert counts.pop(corpus.vocab.end) == pytest.approx(8000 * 3 / 17, rel=0.2)
     assert all(count == pytest.approx(8000 / 17, rel=0.25) for count in counts.values())
+
+
+def test_lanes_in_one_long_piece_share_what_the_codec_says_about_it(tmp_path, monkeypatch) -> None:
+    words = " ".join(f"{{ word{number} }}" for number in range(2000))
+    path = tmp_path / "book.txt"
+    path.write_text(words)
+    options = {"grammar": "balanced"}
+    corpus = seqgen.prepare(
+        "text", [path], tmp_path / "corpus", codec="characters", options=options
+    )
+    masks, followed = corpus.codec.masks, list[int]()
+
+    def counted(ids):
+        followed.append(len(ids))
+        return masks(ids)
+
+    monkeypatch.setattr(corpus.codec, "masks", counted)
+    stream = TrainingStream(corpus, 16, 32, 0)
+    for _ in range(20):
+        next(stream)
+    assert followed.count(len(corpus.piece(0))) == 1

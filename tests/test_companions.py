@@ -194,6 +194,15 @@ def test_companions_in_an_archive_are_read_with_their_file(
     assert sorted(codec.decode(ids) for _, ids in found) == texts(plain)
 
 
+def test_companions_in_an_archive_of_too_many_files_are_said(
+    pairs: Path, tmp_path: Path, monkeypatch
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / "pairs"), "zip", pairs)
+    monkeypatch.setattr("seqgen.data.unpacking.LISTED", 6)
+    corpus = seqgen.prepare("text", [Path(archive)], tmp_path / "corpus", codec="characters")
+    assert any("over 6 files" in line["reason"] for line in corpus.info["skipped"])
+
+
 def test_names_of_companions_in_an_archive_do_no_harm(pairs: Path, tmp_path: Path) -> None:
     """Each of these names would fail, or reach beyond its folder, as the name of a file."""
     archive = tmp_path / "names.zip"

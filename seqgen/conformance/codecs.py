@@ -17,7 +17,7 @@ from seqgen.conformance.subject import (
     fitted,
     random_ids,
 )
-from seqgen.data.lanes import codec_rows
+from seqgen.data.rows import codec_rows
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids
 from seqgen.plugins.checks import checked_beginnings, checked_ids, checked_variations

@@ -35,6 +35,7 @@ from seqgen.data.integrity import (
     verify,
 )
 from seqgen.data.near_duplicates import NearDuplicates
+from seqgen.data.rows import CodecRows, codec_rows
 from seqgen.data.splits import (
     SPLITS,
     Segments,
@@ -102,6 +103,7 @@ class Corpus:
         arrays = open_arrays(self.folder, self.info, self.vocab)
         self._tokens, self._offsets, self._segments, self.weights = arrays
         self._is_verified = False
+        self._rows: tuple[int, CodecRows] | None = None
 
     def verify(self) -> None:
         """Check all files against their digests, and the ids against the vocabulary, once.
@@ -138,6 +140,16 @@ class Corpus:
         self.verify()
         ids: NDArray[Any] = self._tokens[self.slice_of(index)]
         return ids
+
+    def rows(self, index: int) -> CodecRows:
+        """Return the features and masks of a piece.
+
+        Those of the last piece are kept: all lanes and spans in a long piece share them.
+        """
+        if self._rows is None or self._rows[0] != index:
+            # Slices of a plain array are several times as fast as those of a memory map.
+            self._rows = index, codec_rows(self.codec, np.asarray(self.piece(index)))
+        return self._rows[1]
 
     def slice_of(self, index: int) -> slice:
         """Return the place of a piece among the ids of all pieces."""

@@ -18,16 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
+from seqgen.data.rows import CodecRows, codec_rows
 from seqgen.data.splits import Segment
-from seqgen.grammar import Masks
 from seqgen.plugin import Codec
-from seqgen.plugins.checks import (
-    checked_beginnings,
-    checked_features,
-    checked_ids,
-    checked_masks,
-    mask_width,
-)
+from seqgen.plugins.checks import checked_beginnings, checked_ids
 from seqgen.vocab import Vocab
 
 #: A target without a loss: the value that PyTorch's cross-entropy ignores by default.
@@ -65,47 +59,6 @@ class Steps(NamedTuple):
         """Return the steps ``low .. high`` of one lane."""
         part = slice(low, high)
         return Steps(self.inputs[part], self.targets[part], self.features[part], self.allowed[part])
-
-
-class CodecRows(NamedTuple):
-    """What a codec says about each position of a piece ``(N,)``; row N belongs to END.
-
-    Attributes
-    ----------
-    features : unsigned integer array (N + 1, K)
-        In the smallest type, because every lane holds those of a whole piece. K may be 0.
-    allowed : Masks (N + 1, W)
-        Packed masks of the ids that may come (`seqgen.grammar`). W is 0 for a codec without masks,
-        which allows every id everywhere.
-    """
-
-    features: NDArray[np.unsignedinteger[Any]]
-    allowed: Masks
-
-    def cut(self, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Return features and masks of the positions ``first .. end`` as arrays."""
-        return self.features[first:end].astype(np.int64), self.allowed[first:end]
-
-
-def codec_rows(codec: Codec, ids: NDArray[Any]) -> CodecRows:
-    """Return the features and masks of a piece ``(N,)`` of any integer type.
-
-    Raises
-    ------
-    PluginError
-        If the codec breaks their contract.
-    """
-    count = len(ids) + 1
-    if not codec.feature_sizes and not mask_width(codec):
-        # Ids of a long piece stay in the file.
-        return CodecRows(np.zeros((count, 0), np.uint8), checked_masks(codec, None, count))
-    ids = ids.astype(np.int64, copy=False)
-    features = codec.features(ids) if codec.feature_sizes else ()
-    smallest = np.min_scalar_type(max(codec.feature_sizes, default=1) - 1)
-    return CodecRows(
-        checked_features(codec, features, count).astype(smallest),
-        checked_masks(codec, codec.masks(ids), count),
-    )
 
 
 def joined(parts: Sequence[Steps]) -> Steps:
@@ -232,9 +185,10 @@ class _Opened:
     """
 
     def __init__(self, corpus: Corpus, segment: Segment, rng: np.random.Generator | None) -> None:
-        codec, raw = corpus.codec, corpus.piece(segment.piece)
+        codec = corpus.codec
         # Slices of a plain array are several times as fast as those of a memory map.
-        ids = np.asarray(raw) if rng is None else _varied(codec, np.asarray(raw), rng)
+        raw = np.asarray(corpus.piece(segment.piece))
+        ids = raw if rng is None else _varied(codec, raw, rng)
         # An augmentation may change the length: read the same share of the piece.
         share = len(ids) / len(raw)
         start, stop = round(segment.start * share), round(segment.stop * share)
@@ -243,7 +197,8 @@ class _Opened:
         # Step 0 reads START, step i the id i - 1; row i of the codec belongs to step i.
         first = 0 if start == 0 else start + 1
         ends = [*begins.tolist(), max(stop + 1, first)]
-        self._parts = [_Part(corpus, ids, first, ends[0])]
+        number = segment.piece if ids is raw else None
+        self._parts = [_Part(corpus, ids, first, ends[0], number)]
         for low, high in pairwise(ends):
             rest = checked_ids(
                 codec, codec.continuation(whole[:high], low), "ids of a continuation"
@@ -271,16 +226,20 @@ class _Part:
     """The steps ``first .. end`` of a piece ``(N,)`` and a final END, cut when they are needed.
 
     Without features and masks a piece may have any length: only the cut part of the memory map is
-    read.
+    read. `number` is that of a piece as it is in the corpus, not varied.
     """
 
-    def __init__(self, corpus: Corpus, ids: NDArray[Any], first: int, end: int) -> None:
-        self._corpus, self._ids = corpus, ids
+    def __init__(
+        self, corpus: Corpus, ids: NDArray[Any], first: int, end: int, number: int | None = None
+    ) -> None:
+        self._corpus, self._ids, self._number = corpus, ids, number
         self._first, self._end = first, end
 
     @cached_property
     def _rows(self) -> CodecRows:
-        return codec_rows(self._corpus.codec, self._ids)
+        if self._number is None:
+            return codec_rows(self._corpus.codec, self._ids)
+        return self._corpus.rows(self._number)
 
     def __len__(self) -> int:
         return self._end - self._first + 1

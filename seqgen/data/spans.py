@@ -9,14 +9,14 @@ Comes from: `seqgen.data.corpus`. Next: `seqgen.evaluation.loss` reads spans wit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
-from seqgen.data.lanes import IGNORE, CodecRows, Steps, codec_rows, piece_steps
+from seqgen.data.lanes import IGNORE, Steps, piece_steps
+from seqgen.data.rows import CodecRows
 from seqgen.data.splits import Segments, Split
 from seqgen.plugin import Ids
 from seqgen.vocab import Vocab
@@ -109,16 +109,11 @@ class Span:
 
 def spans_of(corpus: Corpus, segments: Segments) -> Iterator[Span]:
     """Yield the spans of segments, in order; features and masks come from the whole piece."""
-
-    # The parts of a long piece follow each other, so one entry is enough.
-    @lru_cache(maxsize=1)
-    def opened(index: int) -> tuple[NDArray[Any], CodecRows]:
-        # Slices of a plain array are several times as fast as those of a memory map.
-        ids = np.asarray(corpus.piece(index))
-        return ids, codec_rows(corpus.codec, ids)
-
     for segment in segments:
-        yield Span(corpus.vocab, *opened(segment.piece), segment.start, segment.stop)
+        # Slices of a plain array are several times as fast as those of a memory map.
+        ids = np.asarray(corpus.piece(segment.piece))
+        rows = corpus.rows(segment.piece)
+        yield Span(corpus.vocab, ids, rows, segment.start, segment.stop)
 
 
 def evaluated_split(corpus: Corpus) -> Split:

@@ -15,7 +15,7 @@ import re
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
@@ -199,8 +199,7 @@ def members(
     number = 0
     together = Together(path, folder)
     if companions is not None and form.container:
-        together = _together(path, folder, suffixes, companions)
-        yield from _unpack_companions(together)
+        together = yield from _companions_of(path, folder, suffixes, companions)
     try:
         for name, content, share in _unpacked(path):
             number += 1
@@ -239,16 +238,22 @@ def members(
         yield Skipped(shown(path), where + str(_damage(error)))
 
 
-def _together(
+def _companions_of(
     path: Path, folder: Path, suffixes: tuple[str, ...], companions: Companions
-) -> Together:
-    """Return which members of an archive are read together; of more than `LISTED` none are."""
-    folder /= f"{next(_NUMBERS)}.together"
+) -> Generator[Skipped, None, Together]:
+    """Unpack the companions of members and return them; yield what is not read with others."""
     places = [*islice(_places(path), LISTED + 1)]
     if len(places) > LISTED:
+        yield Skipped(
+            shown(path),
+            f"holds over {LISTED:,} files, so files that say more about others, such as tables "
+            f"of texts, are not read with them; unpack it if it has some",
+        )
         return Together(path, folder)
     is_read = {place: not _kind(path, place, suffixes) for place in places}
-    return Together.of(path, folder, is_read, companions)
+    together = Together.of(path, folder / f"{next(_NUMBERS)}.together", is_read, companions)
+    yield from _unpack_companions(together)
+    return together
 
 
 def _unpack_companions(together: Together) -> Iterator[Skipped]:

@@ -21,7 +21,8 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
-from seqgen.data.lanes import Steps, codec_rows, piece_steps
+from seqgen.data.lanes import Steps, piece_steps
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.geometric_mixture import MOST_IDS, GeometricMixture
 from seqgen.evaluation.linear_mixture import LinearMixture

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqgen.data.lanes import codec_rows
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.loss import grouped, read
 from seqgen.plugin import Ids, Piece

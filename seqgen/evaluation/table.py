@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 from seqgen.conditions.unlabelled import unlabelled, unlabelled_predictor
 from seqgen.data.corpus import Corpus
 from seqgen.data.encoding import encode_files, original_pieces
-from seqgen.data.lanes import codec_rows
 from seqgen.data.reading import Outcome
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span, spans_of
 from seqgen.data.splits import SPLITS, Segments, Split
 from seqgen.errors import ConfigError, CorpusError

@@ -6,7 +6,6 @@ that may not come, masks allow this token in the same situation; new pieces do n
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -61,7 +60,6 @@ class Structure:
         self._kinds = tables.kinds[np.minimum(self._symbols, len(tables.kinds) - 1)]
         self.is_single = bool((sizes == 1).all())
         self.tables = tables
-        self._last: tuple[bytes, IndexedMasks] | None = None
         self.exceptions = []
         self._rows: dict[int, NDArray[np.bool_]] = {}
 
@@ -138,7 +136,6 @@ class Structure:
         self._exceptions: dict[int, list[int]] = {}
         for place, token in pairs:
             self._exceptions.setdefault(place, []).append(token)
-        self._last = None
 
     def named_exceptions(self) -> list[list[Any]]:
         """Return the exceptions with names in place of numbers, for JSON.
@@ -192,14 +189,8 @@ class Structure:
     def masks(self, ids: Ids) -> IndexedMasks:
         """Return `Codec.masks` of ids ``(N,)``: what the grammar allows, and the exceptions.
 
-        END may come anywhere: pieces may be cut. A piece in several parts is followed once.
+        END may come anywhere: pieces may be cut.
         """
-        key = hashlib.blake2b(np.asarray(ids).tobytes()).digest()
-        if self._last is None or self._last[0] != key:
-            self._last = key, self._masks(ids)
-        return self._last[1]
-
-    def _masks(self, ids: Ids) -> IndexedMasks:
         # The last row comes before a token that does not matter.
         ids = np.append(ids, 0).astype(np.int64)
         if not self.is_single:

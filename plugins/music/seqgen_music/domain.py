@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Domain, Metric, NoOptions
+from seqgen.plugin import Codec, Domain, Metric, NoOptions, Note
 from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
@@ -35,8 +35,19 @@ from seqgen_music.render.synthesis import preview, sound
 SCORE = ".score.svg"
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """Options of reading."""
+
+    repeats: Literal["once", "played"] = "once"
+    """Whether repeats and endings of ABC are read `once`, in the order of the page, or `played` out
+    as in a performance."""
+
+
 class MusicDomain(Domain):
     """Reads and writes `Music`."""
+
+    read_options: ClassVar[type[Any]] = ReadOptions
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {
         "chorale": ChoraleCodec,
@@ -49,8 +60,10 @@ class MusicDomain(Domain):
         *(".wav", ".flac", ".mp3", ".svg", ".png", SCORE),
     )
 
-    def read(self, path: Path, options: NoOptions = NoOptions()) -> list[Music | DataError]:
-        """Read MIDI, or notation by music21; the composer is the name of the file's folder.
+    def read(
+        self, path: Path, options: ReadOptions = ReadOptions()
+    ) -> list[Music | DataError | Note]:
+        """Read MIDI or notation; the composer is the name of the file's folder.
 
         Raises
         ------
@@ -60,7 +73,10 @@ class MusicDomain(Domain):
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
         midi = path.suffix.lower() in (".mid", ".midi")
-        pieces, composer = read_pieces(path) if midi else read_notation(path), _composer(path)
+        pieces: Iterable[Music | DataError | Note] = (
+            read_pieces(path) if midi else read_notation(path, options.repeats == "played")
+        )
+        composer = _composer(path)
         return [
             replace(piece, composer=composer) if isinstance(piece, Music) else piece
             for piece in pieces

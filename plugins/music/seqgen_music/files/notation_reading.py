@@ -1,8 +1,7 @@
-"""Reading notation with music21: MusicXML, compressed MusicXML, ABC and kern."""
+"""Reading notation: ABC by our own reader, MusicXML and kern by music21."""
 
 from __future__ import annotations
 
-import re
 import warnings
 import zipfile
 from fractions import Fraction
@@ -13,48 +12,34 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.files import plain_text, text_of
+from seqgen.plugin import Note
 from seqgen_music.bars import metre_of
+from seqgen_music.files.abc_reading import read_abc
+from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCITY
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
 from seqgen_music.rounding import nearest
-
-#: Ticks in a quarter: they divide it into triplets, quintuplets and 128ths.
-TICKS = 480
-
-#: Velocity of notes without dynamics.
-VELOCITY = 80
 
 #: Largest file that is read, unpacked, in bytes.
 MOST_BYTES = 2**26
 
-#: The drum of General MIDI at each place of a percussion staff.
-DRUM_STAFF = {
-    "D4": 44,
-    "E4": 35,
-    "F4": 36,
-    "G4": 43,
-    "A4": 45,
-    "B4": 47,
-    "C5": 38,
-    "D5": 48,
-    "E5": 50,
-    "F5": 51,
-    "G5": 42,
-    "A5": 49,
-}
 
-SNARE = 38
-
-
-def read_notation(path: Path) -> list[Music | DataError]:
+def read_notation(path: Path, play_repeats: bool = False) -> list[Music | DataError | Note]:
     """Read the scores of a file; an ABC collection has many.
 
-    Transposing instruments are read at sounding pitch, and parts for percussion are drums. Repeats
-    are not expanded, and grace notes, which have no length, are left out.
+    Transposing instruments are read at sounding pitch, and parts for percussion are drums. Grace
+    notes, which have no length, are left out.
+
+    Parameters
+    ----------
+    path : Path
+    play_repeats : bool
+        Play the repeats and endings of ABC out; else each bar is read once.
 
     Returns
     -------
-    list of Music and DataError
-        An error stands for each tune of a collection that cannot be read.
+    list of Music, DataError and Note
+        An error stands for each tune of a collection that cannot be read, a note for what does not
+        add up in one.
 
     Raises
     ------
@@ -63,12 +48,13 @@ def read_notation(path: Path) -> list[Music | DataError]:
     """
     if (size := _size(path)) > MOST_BYTES:
         raise DataError(f"the file has {size:,} bytes; {MOST_BYTES:,} is the most")
+    pieces: list[Music | DataError | Note]
     if path.suffix.lower() == ".abc":
-        pieces = [piece for tune in _tunes(_text(path)) for piece in _tune(tune)]
+        pieces = list(read_abc(_text(path), play_repeats))
     elif path.suffix.lower() == ".krn":
-        pieces = _scores(_text(path), "humdrum")
+        pieces = [*_scores(_text(path), "humdrum")]
     else:
-        pieces = _scores(path)
+        pieces = [*_scores(path)]
     if not any(isinstance(piece, Music) for piece in pieces):
         error = next((piece for piece in pieces if isinstance(piece, DataError)), None)
         raise error or DataError("the file has no note")
@@ -93,27 +79,7 @@ def _text(path: Path) -> str:
         return plain_text(content.decode("latin-1"))
 
 
-def _tunes(text: str) -> list[str]:
-    """Return the tunes of an ABC file, each with the header of the file."""
-    first, *tunes = re.split(r"(?m)^(?=X:)", text)
-    if not tunes:
-        return [text]
-    shared = "".join(f"{line}\n" for line in first.splitlines() if re.match(r"[A-Z]:", line))
-    # Without a key it is text between tunes.
-    return [shared + tune for tune in tunes if re.search(r"(?m)^K:", tune)]
-
-
-def _tune(text: str) -> list[Music | DataError]:
-    """Return the pieces of one tune, or the reason why it cannot be read."""
-    try:
-        return _scores(text, "abc")
-    except DataError as error:
-        lines = text.strip().splitlines() or [""]
-        name = ", ".join(line for line in lines if line.startswith(("X:", "T:")))[:80]
-        return [DataError(f"tune {name}: {error}" if name else str(error))]
-
-
-def _scores(source: Path | str, form: str | None = None) -> list[Music | DataError]:
+def _scores(source: Path | str, form: str | None = None) -> list[Music]:
     """Return the pieces that music21 finds in a file, or in text of a format."""
     import music21
 
@@ -132,7 +98,7 @@ def _scores(source: Path | str, form: str | None = None) -> list[Music | DataErr
         # The parsers of music21 raise all kinds of errors.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"music21 cannot read it ({reason})") from error
-    sounding: list[Music | DataError] = [piece for piece in pieces if len(piece.notes)]
+    sounding = [piece for piece in pieces if len(piece.notes)]
     if not sounding:
         raise DataError("the file has no note")
     return sounding

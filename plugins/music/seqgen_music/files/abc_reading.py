@@ -9,9 +9,9 @@ from fractions import Fraction
 from seqgen.errors import DataError
 from seqgen.plugin import Note
 from seqgen_music.bars import Metre, metre_of
+from seqgen_music.files.abc_bars import Bar
 from seqgen_music.files.abc_fields import MOST_BEATS
 from seqgen_music.files.abc_tune import Tune
-from seqgen_music.files.abc_voice import Bar
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.repeats import played_out
 from seqgen_music.music import LONGEST_QUARTERS, Music, Track, changes, make_notes

@@ -11,8 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from seqgen.errors import DataError
+from seqgen_music.files.abc_bars import Setting
 from seqgen_music.files.abc_fields import (
-    ACCIDENTALS,
     Key,
     default_unit,
     key_named,
@@ -25,7 +25,17 @@ from seqgen_music.files.abc_fields import (
     voice_of_field,
     whole_number,
 )
-from seqgen_music.files.abc_voice import MOST_FAULTS, MOST_NOTES, Setting, Voice
+from seqgen_music.files.abc_symbols import (
+    NOTE,
+    PITCH,
+    QUOTED,
+    SYMBOL,
+    length_of,
+    number_of,
+    passes_of,
+    place_of,
+)
+from seqgen_music.files.abc_voice import MOST_FAULTS, MOST_NOTES, Voice
 from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, VELOCITY
 
 #: Most voices of a tune, and characters of a field that are read.
@@ -34,36 +44,6 @@ MOST_VOICES, LONGEST_FIELD = 256, 1000
 #: The drum at each place of a percussion staff, by letter and octave.
 STAFF = {(name[0], int(name[1]) + 1): drum for name, drum in DRUM_STAFF.items()}
 
-_LENGTH = r"[ ]?\d*(?:[ ]?/\d*)*"
-_PITCH = r"(?:\^\^|\^|__|_|=)?[A-Ga-g][,']*"
-_QUOTED = r'"[^"]*"'
-
-# One symbol. The order matters: an inline field before a chord, an ending before a bar line.
-_SYMBOL = re.compile(
-    rf"""
-      (?P<space>[\s`$*\\;]+)
-    | (?P<text>{_QUOTED}?)
-    | \[(?P<field>[A-Za-z]):(?P<value>[^\]\[]*)\]
-    | \[\s*(?P<passes>\d+(?:[,\-]\d+)*)
-    | (?P<bar>:*\.?\[?\|+\]?:*|:{{2,}}|\[\|?\])(?:\s*(?P<bar_passes>\d+(?:[,\-]\d+)*))?
-    | \[(?P<chord>(?:{_QUOTED}|[^\]\[|"])*)\](?P<chord_length>{_LENGTH})
-    | (?P<note>{_PITCH})(?P<length>{_LENGTH})
-    | [zx](?P<rest>{_LENGTH})
-    | [ZX][ ]?(?P<bars>\d*)
-    | (?P<spacer>y\d*(?:/\d*)*)
-    | (?P<tie>\.?-)
-    | (?P<broken>>+|<+)
-    | \((?P<tuplet>\d+(?::\d*){{0,2}})
-    | (?P<slur>\.?\(|&?\))
-    | (?P<overlay>&(?!\)))
-    | \{{/?(?P<grace>[^}}{{]*)\}}
-    | (?P<decoration>![^!\s|]+!|\+[^+\s|]+\+)
-    | (?P<sign>[.~H-Wh-w])
-    | (?P<old_line_break>!)
-    """,
-    re.VERBOSE,
-)
-_NOTE = re.compile(rf"({_PITCH})({_LENGTH})(\.?-)?")
 _FIELD = re.compile(r"([A-Za-z+]):(.*)")
 # In the body a line such as "d:|" is music.
 _BODY_FIELD = re.compile(r"([IKLMNPQRTUVWmrswBCDFGHOSXZ+]):(?![|:])(.*)")
@@ -286,7 +266,7 @@ class Tune:
         """Read a line of music, symbol by symbol."""
         at = 0
         while at < len(line):
-            found = _SYMBOL.match(line, at)
+            found = SYMBOL.match(line, at)
             if found is None or not found[0]:
                 if len(self.unknown) < MOST_FAULTS:
                     self.unknown.append(f"{line[at]!r} in line {self._line:,}")
@@ -305,20 +285,20 @@ class Tune:
         voice, kind = self._current(), found.lastgroup
         match kind:
             case "length":
-                place, accidental = _pitch(found["note"])
-                voice.chord([(place, accidental, _length(found["length"]), False)], Fraction(1))
+                place, accidental = place_of(found["note"])
+                voice.chord([(place, accidental, length_of(found["length"]), False)], Fraction(1))
             case "bar" | "bar_passes":
                 self._bar_line(voice, found["bar"])
                 if found["bar_passes"]:
-                    voice.ending(_passes(found["bar_passes"]))
+                    voice.ending(passes_of(found["bar_passes"]))
             case "passes":
-                voice.ending(_passes(found["passes"]))
+                voice.ending(passes_of(found["passes"]))
             case "chord_length":
                 self._chord(voice, found["chord"], found["chord_length"])
             case "rest":
-                voice.rest(_length(found["rest"]))
+                voice.rest(length_of(found["rest"]))
             case "bars":
-                voice.bars_of_rest(_number(found["bars"] or "1"))
+                voice.bars_of_rest(number_of(found["bars"] or "1"))
             case "tie":
                 voice.tie()
             case "broken":
@@ -326,7 +306,7 @@ class Tune:
                 voice.broken(len(signs) if signs[0] == ">" else -len(signs))
             case "tuplet":
                 notes, time, count = (*found["tuplet"].split(":"), "", "")[:3]
-                voice.tuplet(_number(notes), _number(time or "0"), _number(count or "0"))
+                voice.tuplet(number_of(notes), number_of(time or "0"), number_of(count or "0"))
             case "overlay":
                 voice.overlay()
             case "grace":
@@ -347,20 +327,20 @@ class Tune:
 
     def _chord(self, voice: Voice, inside: str, length: str) -> None:
         notes = []
-        for pitch, own, tie in _NOTE.findall(re.sub(rf"{_QUOTED}|![^!]*!", "", inside)):
-            notes.append((*_pitch(pitch), _length(own), bool(tie)))
+        for pitch, own, tie in NOTE.findall(re.sub(rf"{QUOTED}|![^!]*!", "", inside)):
+            notes.append((*place_of(pitch), length_of(own), bool(tie)))
         if notes:
-            voice.chord(notes, _length(length))
+            voice.chord(notes, length_of(length))
 
     def _grace(self, voice: Voice, inside: str) -> None:
         """Grace notes have no length, but their accidentals hold."""
-        for pitch, _, _ in _NOTE.findall(inside):
-            voice.altered(*_pitch(pitch))
+        for pitch, _, _ in NOTE.findall(inside):
+            voice.altered(*place_of(pitch))
 
     def _decoration(self, voice: Voice, text: str) -> None:
         inside = text[1:-1]
         # Before version 2.0 "+CEG+" was a chord.
-        if text[0] == "+" and self._old and re.fullmatch(rf"(?:{_NOTE.pattern})+", inside):
+        if text[0] == "+" and self._old and re.fullmatch(rf"(?:{NOTE.pattern})+", inside):
             self._chord(voice, inside, "")
         else:
             self._dynamics(voice, inside)
@@ -383,7 +363,7 @@ def _set_midi(setting: Setting, name: str, numbers: list[str]) -> None:
     """Follow a ``%%MIDI`` directive; those that are about accompaniment are ignored."""
     if name == "program" and numbers:
         # With two numbers the first is the channel.
-        setting.program = min(max(_number(numbers[-1], 0), 0), 127)
+        setting.program = min(max(number_of(numbers[-1], 0), 0), 127)
     elif name == "channel" and numbers:
         setting.channel_drums = numbers[0] == "10"
     elif name == "transpose" and numbers:
@@ -391,47 +371,6 @@ def _set_midi(setting: Setting, name: str, numbers: list[str]) -> None:
     elif name in ("nobarlines", "barlines"):
         # Old music without bar lines: an accidental is for its note only.
         setting.accidentals = "not" if name == "nobarlines" else "pitch"
-    elif name == "drummap" and len(numbers) == 2 and re.fullmatch(_PITCH, numbers[0]):
-        place, _ = _pitch(numbers[0])
-        setting.staff = {**(setting.staff or {}), place: min(_number(numbers[1], 0), 127)}
-
-
-def _pitch(text: str) -> tuple[tuple[str, int], int | None]:
-    """Return letter and octave of a note, and the semitones of its accidental."""
-    sign = text.rstrip(",'")[:-1]
-    letter = text[len(sign)]
-    octave = 5 + letter.islower() + text.count("'") - text.count(",")
-    return (letter.upper(), octave), ACCIDENTALS.get(sign)
-
-
-def _length(text: str) -> Fraction:
-    """Return a length such as ``3/2``, ``/`` or ``//``, in units."""
-    if not text:
-        return Fraction(1)
-    above, *below = text.replace(" ", "").split("/")
-    if len(below) > 8:
-        raise DataError(f"a note of length {text[:20]!r}")
-    length = Fraction(_number(above or "1"))
-    for part in below:
-        if not (divisor := _number(part or "2")):
-            raise DataError(f"a note of length {text[:20]!r}")
-        length /= divisor
-    return length
-
-
-def _number(text: str, default: int | None = None) -> int:
-    """Return a number of up to four digits."""
-    if re.fullmatch(r"\d{1,4}", text) and (default is not None or int(text) or text == "0"):
-        return int(text)
-    if default is not None:
-        return default
-    raise DataError(f"the number {text[:20]!r} is too large")
-
-
-def _passes(text: str) -> tuple[int, ...]:
-    """Return the passes of an ending such as ``1,3`` or ``1-3``."""
-    passes: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        passes += range(_number(first), min(_number(last or first), 16) + 1)
-    return tuple(passes)
+    elif name == "drummap" and len(numbers) == 2 and re.fullmatch(PITCH, numbers[0]):
+        place, _ = place_of(numbers[0])
+        setting.staff = {**(setting.staff or {}), place: min(number_of(numbers[1], 0), 127)}

@@ -6,14 +6,12 @@ Source: The abc music standard 2.1, sections 3.1, 4.6 and 7.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
 from seqgen.errors import DataError
 from seqgen_music.bars import NOTE_VALUES, Metre
-
-#: Letters of notes on the circle of fifths; C has no sharps.
-FIFTHS = "FCGDAEB"
+from seqgen_music.files.assembling import MOST_BEATS
+from seqgen_music.files.score_bars import FIFTHS, Key, signature
 
 #: Sharps that a mode adds to those of the major key on the same tonic.
 MODES = {
@@ -32,9 +30,6 @@ MODES = {
 #: Semitones of the accidentals.
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
-#: Most beats of a metre: MIDI has one byte for them.
-MOST_BEATS = 255
-
 #: Range of tempos in quarters per minute.
 TEMPOS = (4, 4000)
 
@@ -46,29 +41,6 @@ _KEY = re.compile(
 _ALTERED = re.compile(r"(?<![A-Za-z=])(\^\^|\^|__|_|=)([A-Ga-g])(?![A-Za-z])")
 _PROPERTY = re.compile(r'\b([A-Za-z]+)\s*=\s*(?:"([^"]*)"|(\S+))')
 _CLEF = re.compile(r"(?:^|\s)((?:treble|alto|tenor|bass|perc|soprano|none)\S*)")
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key.
-
-    Attributes
-    ----------
-    sharps : int
-        Flats are negative.
-    minor : bool
-    accidentals : dict of str to int
-        Semitones by the capital letter of the note.
-    """
-
-    sharps: int
-    minor: bool
-    accidentals: dict[str, int]
-
-
-def signature(sharps: int) -> dict[str, int]:
-    """Return the semitones of each letter in a key with this many sharps."""
-    return {letter: (sharps - place + 6) // 7 for place, letter in enumerate(FIFTHS)}
 
 
 def key_named(text: str) -> Key | None:

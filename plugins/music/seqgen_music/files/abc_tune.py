@@ -11,14 +11,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from seqgen.errors import DataError
-from seqgen_music.files.abc_bars import Setting
 from seqgen_music.files.abc_fields import (
-    Key,
     default_unit,
     key_named,
     metre_of_field,
     properties,
-    signature,
     tempo_of_field,
     transposition,
     unit_of_field,
@@ -35,8 +32,9 @@ from seqgen_music.files.abc_symbols import (
     passes_of,
     place_of,
 )
-from seqgen_music.files.abc_voice import MOST_FAULTS, MOST_NOTES, Voice
+from seqgen_music.files.abc_voice import MOST_FAULTS, MOST_NOTES, Setting, Voice
 from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, VELOCITY
+from seqgen_music.files.score_bars import Key, signature
 
 #: Most voices of a tune, and characters of a field that are read.
 MOST_VOICES, LONGEST_FIELD = 256, 1000

@@ -5,13 +5,12 @@ Times within a bar are in whole notes. Source: The abc music standard 2.1, secti
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre
-from seqgen_music.files.abc_bars import Bar, Setting, Sound
-from seqgen_music.files.abc_fields import Key
+from seqgen_music.files.score_bars import Bar, Key, Sound
 
 #: Semitones above C of the letters of notes.
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -24,6 +23,41 @@ MOST_FAULTS = 16
 
 #: Finest note, in parts of a whole note, of which bars are made.
 FINEST = 2**20
+
+
+@dataclass
+class Setting:
+    """What holds for the next notes of a voice.
+
+    Attributes
+    ----------
+    key : Key
+    metre : (int, int) or None
+    unit : Fraction
+        Unit length, in whole notes.
+    shift : int
+        Semitones between written and sounding notes, by clef, octave and transposition.
+    midi_shift : int
+        Semitones that ``%%MIDI transpose`` adds.
+    program, velocity : int
+    channel_drums : bool
+        Whether the pitches are drums, as on MIDI channel 10.
+    staff : dict of (str, int) to int, or None
+        The drum at each place of a percussion staff.
+    accidentals : str
+        How far an accidental holds: ``not``, ``octave`` or ``pitch``.
+    """
+
+    key: Key
+    metre: Metre | None
+    unit: Fraction
+    velocity: int
+    shift: int = 0
+    midi_shift: int = 0
+    program: int = 0
+    channel_drums: bool = False
+    staff: dict[tuple[str, int], int] | None = None
+    accidentals: str = "pitch"
 
 
 class Voice:
@@ -52,13 +86,13 @@ class Voice:
         self.faults: list[str] = []
         self.line = line
         self.notes = 0
-        self._bar = Bar(self.setting.metre, self.setting.key, line)
+        self._bar = Bar(self.setting.metre, self.setting.key, f"line {line:,}")
         self._at = Fraction(0)
         self._altered: dict[tuple[str, int], int] = {}
-        # Semitones of notes with an open tie, by place: they hold across the bar line.
-        self._open_ties: dict[tuple[str, int], int] = {}
-        # The last notes and their length; None after a bar line.
-        self._last: tuple[list[Sound], Fraction] | None = None
+        # Semitones and end of notes with an open tie, by place: they hold across the bar line.
+        self._open_ties: dict[tuple[str, int], tuple[int, Fraction]] = {}
+        # The last notes, their places and semitones, and their length; None after a bar line.
+        self._last: tuple[list[Sound], dict[tuple[str, int], int], Fraction] | None = None
         self._factor = Fraction(1)
         # The length of a note after ">" that is written short already.
         self._short: Fraction | None = None
@@ -81,7 +115,7 @@ class Voice:
             return accidental
         tied = self._open_ties.get(place)
         if tied is not None:
-            return tied
+            return tied[0]
         signed = self.setting.key.accidentals[letter]
         return signed if reach is None else self._altered.get(reach, signed)
 
@@ -99,23 +133,24 @@ class Voice:
         """
         written = times * self.setting.unit
         factor = written * self._next_factor(written * notes[0][2])
-        before, sounds = dict(self._open_ties), []
+        before, sounds, places = dict(self._open_ties), [], {}
         step = self._checked(notes[0][2] * factor)
         for place, accidental, length, tied in notes:
             semitones = self.altered(place, accidental)
+            places[place] = semitones
             sound = self._sound(place, semitones, self._checked(length * factor), tied)
             if sound is not None:
                 sounds.append(sound)
             if tied:
-                self._open_ties[place] = semitones
+                self._open_ties[place] = semitones, self._at + length * factor
             elif place in before:
                 self._open_ties.pop(place, None)
-        self._add(sounds, step)
+        self._add(sounds, places, step)
 
     def rest(self, length: Fraction) -> None:
         """Add a rest, in units."""
         written = length * self.setting.unit
-        self._add([], self._checked(written * self._next_factor(written)))
+        self._add([], {}, self._checked(written * self._next_factor(written)))
 
     def bars_of_rest(self, count: int) -> None:
         """Add whole bars of rest.
@@ -131,17 +166,17 @@ class Voice:
         for number in range(count):
             if number:
                 self.bar_line(0, False, False)
-            self._add([], whole)
+            self._add([], {}, whole)
 
     def tie(self) -> None:
         """Tie the last notes to the next ones of their pitches."""
         if self._last is None:
             return
-        for sound in self._last[0]:
+        sounds, places, _ = self._last
+        for sound in sounds:
             sound.tied = True
-            letter = sound.place[0]
-            natural = SEMITONES[letter] + 12 * sound.place[1]
-            self._open_ties[sound.place] = sound.pitch - natural - self._shift
+        for place, semitones in places.items():
+            self._open_ties[place] = semitones, self._at
 
     def broken(self, dots: int) -> None:
         """Make the last note longer and the next one shorter, or if negative the reverse.
@@ -151,7 +186,7 @@ class Voice:
         if self._last is None:
             self.complain("a > or < without a note before it")
             return
-        sounds, length = self._last
+        sounds, _, length = self._last
         half = Fraction(1, 2 ** min(abs(dots), 8))
         factor, self._factor = (2 - half, half) if dots > 0 else (half, 2 - half)
         self._short = length * half if dots > 0 else None
@@ -201,16 +236,18 @@ class Voice:
         self.notes += 1
         if self.notes > MOST_NOTES:
             raise DataError(f"more than {MOST_NOTES:,} notes")
-        return Sound(self._at, length, pitch, setting.velocity, setting.program, drums, place, tied)
+        return Sound(self._at, length, pitch, setting.velocity, setting.program, drums, tied)
 
     def _checked(self, length: Fraction) -> Fraction:
         if not 0 < length <= LONGEST or length.denominator > FINEST:
             raise DataError(f"a note of {length} whole notes; {LONGEST:,} is the most")
         return length
 
-    def _add(self, sounds: list[Sound], length: Fraction) -> None:
+    def _add(
+        self, sounds: list[Sound], places: dict[tuple[str, int], int], length: Fraction
+    ) -> None:
         self._bar.sounds += sounds
-        self._last = (sounds, length)
+        self._last = (sounds, places, length)
         self._at += length
         if self._at.denominator > FINEST:
             raise DataError("the lengths of the notes have no common grid")
@@ -243,15 +280,15 @@ class Voice:
             if len(self.bars) >= MOST_BARS:
                 raise DataError(f"more than {MOST_BARS:,} bars")
             self.bars.append(bar)
-            self._bar = Bar(self.setting.metre, self.setting.key, self.line)
+            self._bar = Bar(self.setting.metre, self.setting.key, f"line {self.line:,}")
             # An accidental of a tie that nothing took up ends here.
             self._open_ties = {
-                sound.place: self._open_ties[sound.place]
-                for sound in bar.sounds
-                if sound.place in self._open_ties and sound.at + sound.length == bar.length
+                place: (semitones, Fraction(0))
+                for place, (semitones, end) in self._open_ties.items()
+                if end == bar.length
             }
         else:
-            bar.metre, bar.line = self.setting.metre, self.line
+            bar.metre, bar.place = self.setting.metre, f"line {self.line:,}"
         self._at = Fraction(0)
 
     def ending(self, passes: tuple[int, ...]) -> None:

@@ -13,7 +13,7 @@ MOST_PLAYED = 2**16
 
 
 class Repeated(Protocol):
-    """A bar; `seqgen_music.files.abc_bars.Bar` says what the attributes mean."""
+    """A bar; `seqgen_music.files.score_bars.Bar` says what the attributes mean."""
 
     opens: bool
     closes: int

@@ -1,4 +1,4 @@
-"""Bars of an ABC voice, and what holds for its next notes."""
+"""A score as its readers write it down: bars of parts, before it becomes a piece."""
 
 from __future__ import annotations
 
@@ -6,7 +6,32 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from seqgen_music.bars import Metre
-from seqgen_music.files.abc_fields import Key
+
+#: Letters of notes on the circle of fifths; C has no sharps.
+FIFTHS = "FCGDAEB"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key.
+
+    Attributes
+    ----------
+    sharps : int
+        Flats are negative.
+    minor : bool
+    accidentals : dict of str to int
+        Semitones by the capital letter of the note.
+    """
+
+    sharps: int
+    minor: bool
+    accidentals: dict[str, int]
+
+
+def signature(sharps: int) -> dict[str, int]:
+    """Return the semitones of each letter in a key with this many sharps."""
+    return {letter: (sharps - place + 6) // 7 for place, letter in enumerate(FIFTHS)}
 
 
 @dataclass(slots=True)
@@ -19,10 +44,10 @@ class Sound:
         From the start of the bar, in whole notes.
     pitch, velocity, program : int
     drums : bool
-    place : tuple of (str, int)
-        Letter and octave as written.
     tied : bool
         Whether the next note of this pitch goes on sounding.
+    lane : tuple of (int, str)
+        Staff and voice, where a part has several; each lane is a track.
     """
 
     at: Fraction
@@ -31,8 +56,8 @@ class Sound:
     velocity: int
     program: int
     drums: bool
-    place: tuple[str, int]
     tied: bool = False
+    lane: tuple[int, str] = (0, "")
 
 
 @dataclass(slots=True)
@@ -43,8 +68,8 @@ class Bar:
     ----------
     metre : (int, int) or None
     key : Key
-    line : int
-        Line of the file where the bar begins.
+    place : str
+        Where it is in the file, such as ``line 6`` or ``bar 12``.
     sounds : list of Sound
     length : Fraction
         In whole notes.
@@ -64,7 +89,7 @@ class Bar:
 
     metre: Metre | None
     key: Key
-    line: int
+    place: str
     sounds: list[Sound] = field(default_factory=list)
     length: Fraction = Fraction(0)
     keys: list[tuple[Fraction, Key]] = field(default_factory=list)
@@ -74,38 +99,3 @@ class Bar:
     ending: tuple[int, ...] = ()
     section: bool = False
     part: str = ""
-
-
-@dataclass
-class Setting:
-    """What holds for the next notes of a voice.
-
-    Attributes
-    ----------
-    key : Key
-    metre : (int, int) or None
-    unit : Fraction
-        Unit length, in whole notes.
-    shift : int
-        Semitones between written and sounding notes, by clef, octave and transposition.
-    midi_shift : int
-        Semitones that ``%%MIDI transpose`` adds.
-    program, velocity : int
-    channel_drums : bool
-        Whether the pitches are drums, as on MIDI channel 10.
-    staff : dict of (str, int) to int, or None
-        The drum at each place of a percussion staff.
-    accidentals : str
-        How far an accidental holds: ``not``, ``octave`` or ``pitch``.
-    """
-
-    key: Key
-    metre: Metre | None
-    unit: Fraction
-    velocity: int
-    shift: int = 0
-    midi_shift: int = 0
-    program: int = 0
-    channel_drums: bool = False
-    staff: dict[tuple[str, int], int] | None = None
-    accidentals: str = "pitch"

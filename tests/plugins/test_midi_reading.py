@@ -19,6 +19,7 @@ from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.music import Music, Track
 
 from seqgen.errors import DataError
+from seqgen.plugin import Note
 
 
 def on(time: int, pitch: int, channel: int = 0, velocity: int = 80) -> mido.Message:
@@ -276,6 +277,7 @@ MUTATE = """
 import random, resource, sys
 from pathlib import Path
 from seqgen.errors import DataError
+from seqgen.plugin import Note
 from seqgen_music.files.midi_reading import read_pieces
 
 folder = Path(sys.argv[1])
@@ -356,7 +358,8 @@ SCORE = """<?xml version="1.0"?><score-partwise version="3.1"><part-list>
 def test_a_score_sounds_as_it_is_played(tmp_path: Path) -> None:
     """A clarinet in B flat, drums, a grace note, two metres and two tempos."""
     (tmp_path / "a.musicxml").write_text(SCORE)
-    [music] = read_notation(tmp_path / "a.musicxml")
+    music, note = read_notation(tmp_path / "a.musicxml")
+    assert isinstance(note, Note) and "in quarters: Clarinet 7, Drums 4" in note.text
     assert rows(music) == [
         (0, 1920, 72, 0),
         (0, 960, 36, 1),

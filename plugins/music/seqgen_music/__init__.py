@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 @hookimpl
 def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
-    suffixes = (".mid", ".midi", ".mxl", ".musicxml", ".xml", ".abc", ".krn")
-    summary = "music from MIDI, MusicXML, ABC or kern; writes MIDI, MusicXML, sound and pictures"
+    midi, notation = (".mid", ".midi", ".kar", ".rmi"), (".abc", ".krn", ".mei")
+    suffixes = (*midi, ".mxl", ".musicxml", ".xml", *notation)
+    summary = "music from MIDI, MusicXML, ABC, kern, MEI; writes MIDI, MusicXML, sound and pictures"
     place = "seqgen_music.domain:MusicDomain"
     return [DomainSpec("music", summary, suffixes, place, contract=2)]

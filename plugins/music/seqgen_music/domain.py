@@ -40,8 +40,8 @@ class ReadOptions:
     """Options of reading."""
 
     repeats: Literal["once", "played"] = "once"
-    """Whether repeats and endings of ABC are read `once`, in the order of the page, or `played` out
-    as in a performance."""
+    """Whether repeats and endings of ABC and MusicXML are read `once`, in the order of the page, or
+    `played` as in a performance."""
 
 
 class MusicDomain(Domain):
@@ -72,7 +72,7 @@ class MusicDomain(Domain):
         """
         if path.stat().st_size == 0:
             raise DataError("the file is empty")
-        midi = path.suffix.lower() in (".mid", ".midi")
+        midi = path.suffix.lower() in (".mid", ".midi", ".kar", ".rmi")
         pieces: Iterable[Music | DataError | Note] = (
             read_pieces(path) if midi else read_notation(path, options.repeats == "played")
         )

@@ -10,10 +10,7 @@ from fractions import Fraction
 
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre
-from seqgen_music.files.score_bars import Bar, Key, Sound
-
-#: Semitones above C of the letters of notes.
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound
 
 #: Most whole notes of a note, bars of one rest, bars of a voice, notes of a tune.
 LONGEST, MOST_RESTS, MOST_BARS, MOST_NOTES = 4096, 4096, 2**16, 2**20

@@ -83,15 +83,19 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
 
 
 def disagreements(parts: Sequence[Part]) -> list[str]:
-    """Say which bars do not add up to their metre, and which parts end early."""
+    """Say which bars do not add up to their metre or to other parts, and which parts end early."""
     listed = []
     for number, part in enumerate(parts):
+        where = f"{part.name or f'part {number + 1}'}, " if len(parts) > 1 else ""
         wrong = _wrong_bars(part.bars) if len(part.bars) > 1 else []
-        if wrong:
-            where = f"{part.name or f'part {number + 1}'}, " if len(parts) > 1 else ""
-            places = ", ".join(wrong[:QUOTED])
-            more = f" and {len(wrong) - QUOTED} more" if len(wrong) > QUOTED else ""
-            listed.append(f"{where}bars that do not add up: {places}{more}")
+        short = [f"{_count(bar.gap * 4)} quarters in {bar.place}" for bar in part.bars if bar.gap]
+        for what, places in (
+            ("bars that do not add up", wrong),
+            ("bars shorter than in other parts", short),
+        ):
+            if places:
+                more = f" and {len(places) - QUOTED} more" if len(places) > QUOTED else ""
+                listed.append(f"{where}{what}: {', '.join(places[:QUOTED])}{more}")
     lengths = [_starts(part.bars)[-1] for part in parts]
     if len(set(lengths)) > 1:
         ends = ", ".join(

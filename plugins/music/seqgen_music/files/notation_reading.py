@@ -1,4 +1,4 @@
-"""Reading notation: ABC by our own reader, MusicXML and kern by music21."""
+"""Reading notation: ABC and MusicXML by our own readers, kern and MEI by music21."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from seqgen.files import plain_text, text_of
 from seqgen.plugin import Note
 from seqgen_music.bars import metre_of
 from seqgen_music.files.abc_reading import read_abc
+from seqgen_music.files.musicxml_reading import read_musicxml
 from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCITY
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
 from seqgen_music.rounding import nearest
@@ -33,7 +34,7 @@ def read_notation(path: Path, play_repeats: bool = False) -> list[Music | DataEr
     ----------
     path : Path
     play_repeats : bool
-        Play the repeats and endings of ABC out; else each bar is read once.
+        Play the repeats and endings of ABC and MusicXML; else each bar is read once.
 
     Returns
     -------
@@ -44,17 +45,20 @@ def read_notation(path: Path, play_repeats: bool = False) -> list[Music | DataEr
     Raises
     ------
     DataError
-        If music21 cannot read the file, or it has no note, or it exceeds a limit above.
+        If the file cannot be read, or has no note, or exceeds a limit above.
     """
     if (size := _size(path)) > MOST_BYTES:
         raise DataError(f"the file has {size:,} bytes; {MOST_BYTES:,} is the most")
     pieces: list[Music | DataError | Note]
-    if path.suffix.lower() == ".abc":
-        pieces = list(read_abc(_text(path), play_repeats))
-    elif path.suffix.lower() == ".krn":
-        pieces = [*_scores(_text(path), "humdrum")]
-    else:
-        pieces = [*_scores(path)]
+    match path.suffix.lower():
+        case ".abc":
+            pieces = list(read_abc(_text(path), play_repeats))
+        case ".krn":
+            pieces = [*_scores(_text(path), "humdrum")]
+        case ".mei":
+            pieces = [*_scores(_text(path), "mei")]
+        case _:
+            pieces = list(read_musicxml(path, play_repeats))
     if not any(isinstance(piece, Music) for piece in pieces):
         error = next((piece for piece in pieces if isinstance(piece, DataError)), None)
         raise error or DataError("the file has no note")
@@ -79,8 +83,8 @@ def _text(path: Path) -> str:
         return plain_text(content.decode("latin-1"))
 
 
-def _scores(source: Path | str, form: str | None = None) -> list[Music]:
-    """Return the pieces that music21 finds in a file, or in text of a format."""
+def _scores(source: str, form: str) -> list[Music]:
+    """Return the pieces that music21 finds in text of a format."""
     import music21
 
     try:

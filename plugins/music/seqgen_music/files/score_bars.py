@@ -7,6 +7,9 @@ from fractions import Fraction
 
 from seqgen_music.bars import Metre
 
+#: Semitones above C of the letters of notes.
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
 #: Letters of notes on the circle of fifths; C has no sharps.
 FIFTHS = "FCGDAEB"
 
@@ -73,6 +76,8 @@ class Bar:
     sounds : list of Sound
     length : Fraction
         In whole notes.
+    gap : Fraction
+        By how much the notes and rests fall short of the same bar in other parts.
     keys, tempos : list
         Changes within the bar: the place, and the key or the quarters per minute.
     opens : bool
@@ -92,6 +97,7 @@ class Bar:
     place: str
     sounds: list[Sound] = field(default_factory=list)
     length: Fraction = Fraction(0)
+    gap: Fraction = Fraction(0)
     keys: list[tuple[Fraction, Key]] = field(default_factory=list)
     tempos: list[tuple[Fraction, float]] = field(default_factory=list)
     opens: bool = False

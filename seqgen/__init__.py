@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.evaluation.variations import score_over_variations
     from seqgen.generation.beam import search
-    from seqgen.generation.engine import Generated, Primed, generate, prime, stream
+    from seqgen.generation.engine import Excerpt, Generated, Primed, generate, prime, stream
     from seqgen.generation.manuscript import Manuscript
     from seqgen.listener import Report
     from seqgen.plugins.discovery import find_domains, load_domain
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Corpus",
+    "Excerpt",
     "Generated",
     "Labelled",
     "LimitConfig",
@@ -102,7 +103,7 @@ _HOMES = {
     "evaluation.variations": ("score_over_variations",),
     "generation.beam": ("search",),
     "generation.manuscript": ("Manuscript",),
-    "generation.engine": ("Generated", "Primed", "generate", "prime", "stream"),
+    "generation.engine": ("Excerpt", "Generated", "Primed", "generate", "prime", "stream"),
     "conditions.labels": ("Labelled",),
     "listener": ("Report",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),

@@ -56,7 +56,6 @@ Ids: TypeAlias = "NDArray[np.int64]"
 
 #: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 2
-
 #: A piece has the plugin's own type; the core never looks inside.
 Piece: TypeAlias = Any
 
@@ -300,10 +299,7 @@ class Codec(Protocol):
         return None
 
     def open_end(self, ids: Ids) -> OpenEnd | None:
-        """Return what is open at the end of a prompt: "hel" may begin "hello"; nothing by default.
-
-        For codecs with a `text_stream` in which one text may be spelled by different tokens.
-        """
+        """Return what is open at the end of a prompt, as "hel" may begin "hello"; by default none."""
         return None
 
     def features(self, ids: Ids) -> NDArray[np.int64]:
@@ -345,6 +341,13 @@ class Codec(Protocol):
         """Return the limit in tokens for a condition, such as 40 a letter; None leaves it open."""
         return None
 
+    def keep(self, given: Piece, ids: Ids, start: int) -> Piece:
+        """Return the piece of ids ``(N,)``, of which the first `start` are a prompt.
+
+        `given` begins with the prompt; what encoding loses of it comes from there, by default none.
+        """
+        return self.decode(ids)
+
     def answer(self, piece: Piece, condition: Any) -> Piece:
         """Return a new piece with what only the condition says: the spelling of its words."""
         return piece
@@ -380,10 +383,7 @@ class Tracker(Protocol):
         """Return the features ``(K,)`` of the next position, the same as `Codec.features`."""
 
     def allowed(self) -> NDArray[np.bool_] | None:
-        """Return a mask ``(len(vocab) + 1,)`` of the ids that may come next; END is last.
-
-        None allows all. A mask allows at least one id.
-        """
+        """Return a mask ``(len(vocab) + 1,)``, END last, with at least one id; None allows all."""
 
     def forced(self) -> int | None:
         """Return the only id that may come next (END is ``len(vocab)``), or None to draw it."""

@@ -25,6 +25,7 @@ from seqgen.wording import counted
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
     from seqgen.generation.engine import Progress
+    from seqgen.generation.pieces import Excerpt
     from seqgen.plugin import Piece
     from seqgen.report.samples import Samples
     from seqgen.run.folder import Run
@@ -178,8 +179,9 @@ def generate(
     typist = _Typist.of(loaded, piece if beginning.without_prompt else None) if typed else None
     if beginning.adapt:
         from seqgen.evaluation.adaptive import adapt
+        from seqgen.generation.pieces import prompt_of
 
-        loaded = adapt(loaded, piece)
+        loaded = adapt(loaded, prompt_of(loaded.codec, piece))
     with nullcontext(None) if beam else shown_progress(count, typist) as progress:
         samples = generate_samples(
             loaded,
@@ -315,12 +317,15 @@ class _Typist:
         self._hidden = hidden
 
     @classmethod
-    def of(cls, run: Run, hidden: Piece | None) -> _Typist | None:
+    def of(cls, run: Run, hidden: Piece | Excerpt | None) -> _Typist | None:
         """Return one for a run whose pieces are text, or None; a hidden prompt is not shown."""
+        from seqgen.generation.pieces import prompt_of
+
         typed, other = run.codec.text_stream(), run.codec.text_stream()
         if typed is None or other is None:
             return None
-        prompt = [] if hidden is None else run.codec.encode(hidden).tolist()
+        shown = None if hidden is None else prompt_of(run.codec, hidden)
+        prompt = [] if shown is None else run.codec.encode(shown).tolist()
         return cls(typed, sum(len(other(token)) for token in prompt))
 
     def __call__(self, ended: int, drawn: int, ids: Sequence[int]) -> None:

@@ -26,6 +26,7 @@ from seqgen.plugins.faults import fault_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
+    from seqgen.generation.pieces import Excerpt
     from seqgen.plugin import Codec, Ids, Piece
     from seqgen.run.folder import Run
 
@@ -86,9 +87,13 @@ class Beginning:
         """Return the options for the manifest, which has `with_prompt` from `generate`."""
         return {name: value for name, value in asdict(self).items() if name != "without_prompt"}
 
-    def read(self, inputs: Inputs) -> tuple[Piece | None, Any]:
+    def read(self, inputs: Inputs) -> tuple[Piece | Excerpt | None, Any]:
         """Return the prompt and the condition; None for each that is not given."""
+        from seqgen.generation.pieces import Excerpt
+
         prompt = None if self.prompt is None else inputs.prompt(self.prompt, self.prompt_tokens)
+        if self.prompt_tokens and prompt is not None:
+            prompt = Excerpt(prompt, self.prompt_tokens)
         return prompt, inputs.condition(*self.given)
 
 
@@ -123,7 +128,7 @@ class Inputs:
         return unlabelled(self.run.codec)
 
     def prompt(self, given: str, tokens: int) -> Piece:
-        """Return the piece of a prompt, or its first tokens.
+        """Return the piece of a prompt; its ids are checked, or only so many of the first.
 
         Raises
         ------
@@ -135,9 +140,8 @@ class Inputs:
             found = found.removesuffix("\n")  # `echo` adds a line end.
         piece = self._piece(found) if isinstance(found, Path) else self.run.domain.from_text(found)
         piece, ids = self._known("--prompt", piece)
-        ids = ids[:tokens] if tokens else ids
-        say_forbidden("--prompt: ", self._codec, ids)
-        return self._codec.decode(ids) if tokens else piece
+        say_forbidden("--prompt: ", self._codec, ids[:tokens] if tokens else ids)
+        return piece
 
     def condition(self, *given: str) -> Any:
         """Return the condition: requested labels, and what the codec's tracker follows.

@@ -323,6 +323,10 @@ class LabelledCodec(Codec):
         """Return the codec's limit."""
         return self.codec.most_tokens(self.requested(condition)[1])
 
+    def keep(self, given: Piece, ids: Ids, start: int) -> Piece:
+        """Return the piece without its labels, begun as the codec keeps it."""
+        return self.codec.keep(content_of(given), self.payload(ids), self._after(ids, start))
+
     def answer(self, piece: Piece, condition: Any) -> Piece:
         """Return the codec's answer; labels say nothing of the piece."""
         rest = self.requested(condition)[1]

@@ -15,7 +15,7 @@ from seqgen.bounds import Count, Width, checked
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError
 from seqgen.generation.interrupts import rest_of
-from seqgen.generation.pieces import Draft, Generated, Primed
+from seqgen.generation.pieces import Draft, Excerpt, Generated, Primed
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
@@ -31,7 +31,7 @@ def search(
     width: Width,
     count: Count = 1,
     *,
-    prompt: Piece | Primed | None = None,
+    prompt: Piece | Excerpt | Primed | None = None,
     condition: Any = None,
     limit: LimitConfig | None = None,
     stop: Sequence[Ids] = (),

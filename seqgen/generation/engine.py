@@ -16,7 +16,7 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
-from seqgen.generation.pieces import Generated, Place, Primed
+from seqgen.generation.pieces import Excerpt, Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
@@ -25,7 +25,7 @@ from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
 
-__all__ = ["Generated", "Primed", "generate", "prime", "stream"]
+__all__ = ["Excerpt", "Generated", "Primed", "generate", "prime", "stream"]
 
 #: Called with the number of finished pieces, the number of tokens drawn so far, including END, and
 #: the ids of the first piece of the batch.
@@ -36,13 +36,13 @@ BATCH = 32
 
 
 @naming_faults
-def prime(run: Run, prompt: Piece | None = None, *, condition: Any = None) -> Primed:
+def prime(run: Run, prompt: Piece | Excerpt | None = None, *, condition: Any = None) -> Primed:
     """Let a model read a prompt, in one pass, for any number of pieces.
 
     Parameters
     ----------
     run : Run
-    prompt : piece, optional
+    prompt : piece or Excerpt, optional
         The beginning of the pieces; by default nothing.
     condition : object, optional
         Passed to the codec's tracker.
@@ -61,7 +61,7 @@ def generate(
     run: Run,
     count: Count = 1,
     *,
-    prompt: Piece | Primed | None = None,
+    prompt: Piece | Excerpt | Primed | None = None,
     condition: Any = None,
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
@@ -81,8 +81,8 @@ def generate(
         A trained model with its codec.
     count : int
         Number of pieces.
-    prompt : piece or Primed, optional
-        The beginning of every piece.
+    prompt : piece, Excerpt or Primed, optional
+        The beginning of every piece. It stays as it is, also what encoding loses (`Codec.keep`).
     condition : object, optional
         Condition that the pieces follow, such as a melody; passed to the codec's tracker.
     sample : SampleConfig, optional
@@ -162,7 +162,7 @@ def generate(
 def stream(
     run: Run,
     *,
-    prompt: Piece | Primed | None = None,
+    prompt: Piece | Excerpt | Primed | None = None,
     condition: Any = None,
     sample: SampleConfig | None = None,
     limit: LimitConfig | None = None,
@@ -197,7 +197,7 @@ def stream(
 def _begun(
     run: Run,
     lanes: int,
-    prompt: Piece | Primed | None,
+    prompt: Piece | Excerpt | Primed | None,
     condition: Any,
     sample: SampleConfig | None,
     int8: bool,

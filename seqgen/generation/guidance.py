@@ -28,7 +28,7 @@ from seqgen.drawing.parts import look, look_again, parts_of
 from seqgen.drawing.rules import Positions, Rules
 from seqgen.drawing.sampling import choose_each
 from seqgen.errors import ConfigError
-from seqgen.generation.pieces import Place, Primed
+from seqgen.generation.pieces import Excerpt, Place, Primed
 from seqgen.generation.prompts import place_after
 from seqgen.plugin import Codec, Ids, Piece
 from seqgen.run.folder import Run
@@ -76,7 +76,9 @@ class GuidedStepper:
         self._any = _AnyLabels(run.codec, run.vocab.size)
         self._parts = parts_of((), run.vocab.targets)
 
-    def place_after(self, run: Run, prompt: Piece | Primed | None, condition: Any) -> Place:
+    def place_after(
+        self, run: Run, prompt: Piece | Excerpt | Primed | None, condition: Any
+    ) -> Place:
         """Return the place after a prompt, which is read once more with any labels."""
         place = place_after(self._stepper, run, prompt, condition)
         ids = place.primed.ids[: place.primed.kept]  # (N,)

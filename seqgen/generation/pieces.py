@@ -13,6 +13,8 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from seqgen.conditions.labels import content_of
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.errors import DataError, PluginError, reason_of
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Ids, Piece, Tracker
@@ -66,6 +68,36 @@ class Generated:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """A prompt that is the beginning of a piece; new pieces begin as that piece does.
+
+    Attributes
+    ----------
+    piece : object
+        The whole piece.
+    tokens : int
+        How many of its tokens are the prompt.
+    """
+
+    piece: Piece
+    tokens: int
+
+
+def prompt_of(codec: Codec, prompt: Piece | Excerpt) -> Piece:
+    """Return the piece that a prompt is.
+
+    Raises
+    ------
+    DataError
+        If the piece of an excerpt cannot be encoded.
+    """
+    if not isinstance(prompt, Excerpt):
+        return prompt
+    codec = unlabelled(codec)
+    return codec.decode(codec.encode(content_of(prompt.piece))[: prompt.tokens])
+
+
+@dataclass(frozen=True)
 class Primed:
     """The model state after a prompt: a value that any number of pieces can start from.
 
@@ -80,12 +112,16 @@ class Primed:
         Digest of the model's vocabulary.
     kept : int
         Number of ids before the open end.
+    given : object
+        The piece that begins with the prompt, as it was given (`Codec.keep`). A file does not have
+        it; then pieces begin with what the ids say.
     """
 
     ids: Ids
     state: tuple[NDArray[np.float32], ...] = field(repr=False)
     vocab_digest: str = field(repr=False)
     kept: int
+    given: Piece | None = field(default=None, repr=False)
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file."""
@@ -147,6 +183,8 @@ class Draft:
         The ids of the prompt that stay.
     tracker : Tracker or None
         A tracker that has seen these ids; the draft pushes its tokens to it.
+    given : object
+        The piece that begins with the prompt, if it is known.
 
     Attributes
     ----------
@@ -158,8 +196,15 @@ class Draft:
         When its length was last measured, as a number of tokens, and the room that there was.
     """
 
-    def __init__(self, index: int, prompt: Ids, tracker: Tracker | None, seed: int) -> None:
-        self.index = index
+    def __init__(
+        self,
+        index: int,
+        prompt: Ids,
+        tracker: Tracker | None,
+        seed: int,
+        given: Piece | None = None,
+    ) -> None:
+        self.index, self.given = index, given
         #: Number of tokens of the prompt, of those that stay, and the text of the others.
         self.prompt = self.kept = len(prompt)
         self.open_text = ""
@@ -232,9 +277,13 @@ class Draft:
         """Return the piece as it is, written for a condition."""
         assert self.stopped_by is not None
         ids = np.array(self.ids, np.int64)
-        piece = codec.decode(ids if with_prompt else codec.continuation(ids, self.kept))
-        if self.open_text and not with_prompt:
-            piece = piece.removeprefix(self.open_text)
+        if not with_prompt:
+            piece = codec.decode(codec.continuation(ids, self.kept))
+            piece = piece.removeprefix(self.open_text) if self.open_text else piece
+        elif self.given is None:
+            piece = codec.decode(ids)
+        else:
+            piece = codec.keep(self.given, ids, self.kept)
         if condition is not None:
             piece = codec.answer(piece, condition)
         return Generated(

@@ -12,17 +12,20 @@ import numpy as np
 
 from seqgen.conditions.unlabelled import label_features, opening, requested_labels
 from seqgen.errors import DataError
-from seqgen.generation.pieces import Place, Primed, branch_tracker
+from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker, prompt_of
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.checks import checked_features, checked_ids
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper
 
 
-def read_prompt(stepper: Stepper, run: Run, prompt: Piece | None, condition: Any) -> Place:
+def read_prompt(
+    stepper: Stepper, run: Run, prompt: Piece | Excerpt | None, condition: Any
+) -> Place:
     """Let model and tracker read a prompt without its open end, in one pass."""
-    ids = checked_ids(run.codec, opening(run.codec, prompt, condition))
-    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0)
+    given = prompt.piece if isinstance(prompt, Excerpt) else prompt
+    ids = checked_ids(run.codec, opening(run.codec, prompt_of(run.codec, prompt), condition))
+    nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0, given)
     return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
 
 
@@ -55,11 +58,12 @@ def read_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
     read = np.concatenate([[run.vocab.start], whole])[len(before) : -1].astype(np.int64)  # (M,)
     features = checked_features(run.codec, rows, len(ids))  # (M, K)
     _, state = stepper.read(read[None], features[None], stepper.restore(place.primed.state))
-    return Place(Primed(whole, stepper.export(state), run.vocab.digest, len(whole)), tracker)
+    primed = replace(place.primed, ids=whole, state=stepper.export(state), kept=len(whole))
+    return Place(primed, tracker)
 
 
 def place_after(
-    stepper: Stepper, run: Run, prompt: Piece | Primed | Place | None, condition: Any
+    stepper: Stepper, run: Run, prompt: Piece | Excerpt | Primed | Place | None, condition: Any
 ) -> Place:
     """Return the state after the prompt, and a tracker that has seen the prompt."""
     if isinstance(prompt, Place):
@@ -86,4 +90,4 @@ def place_after(
     if tracker is not None:
         for token in ids[: prompt.kept].tolist():
             tracker.push(token)
-    return Place(Primed(ids, prompt.state, prompt.vocab_digest, prompt.kept), tracker)
+    return Place(replace(prompt, ids=ids), tracker)

@@ -25,7 +25,15 @@ from seqgen.errors import ConfigError, DataError, SeqgenError
 from seqgen.following import STRIDE, Followed, followed
 from seqgen.generation.healing import Way, ways_to_spell
 from seqgen.generation.limits import FAR, Limits
-from seqgen.generation.pieces import ENDED, Draft, Place, Primed, StoppedBy, branch_tracker
+from seqgen.generation.pieces import (
+    ENDED,
+    Draft,
+    Excerpt,
+    Place,
+    Primed,
+    StoppedBy,
+    branch_tracker,
+)
 from seqgen.generation.prompts import place_after
 from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece, Tracker
 from seqgen.plugins.checks import allowed_mask, checked_features, next_mask
@@ -77,7 +85,7 @@ class Writer:
         self,
         stepper: Stepper,
         run: Run,
-        prompt: Piece | Primed | Place | None,
+        prompt: Piece | Excerpt | Primed | Place | None,
         condition: Any,
         sample: SampleConfig | None,
         limit: LimitConfig | None,
@@ -92,7 +100,7 @@ class Writer:
         place = place_after(stepper, run, prompt, condition)
         primed, self._tracker = place.primed, place.tracker
         end = run.codec.open_end(primed.ids) if primed.kept < len(primed.ids) else None
-        self._prompt = primed.ids[: primed.kept]
+        self._prompt, self._given = primed.ids[: primed.kept], primed.given
         if self._tracker is None:
             self._features = label_features(run.codec, self._prompt)[-1]
         self._labels = slice(len(unlabelled(run.codec).vocab), run.vocab.end)
@@ -134,7 +142,7 @@ class Writer:
 
     def _empty(self, index: int) -> Draft:
         tracker = branch_tracker(self._tracker, self._run.codec)
-        draft = Draft(index, self._prompt, tracker, self._seed)
+        draft = Draft(index, self._prompt, tracker, self._seed, self._given)
         draft.missing = self._limits.missing(draft)
         return draft
 

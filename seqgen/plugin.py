@@ -299,7 +299,7 @@ class Codec(Protocol):
         return None
 
     def open_end(self, ids: Ids) -> OpenEnd | None:
-        """Return what is open at the end of a prompt, as "hel" may begin "hello"; by default none."""
+        """Return what is open at the end of a prompt, such as "hel" of "hello"; or none."""
         return None
 
     def features(self, ids: Ids) -> NDArray[np.int64]:

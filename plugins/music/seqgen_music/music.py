@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.bars import bar_length, metre_and_upbeat
+from seqgen_music.rounding import nearest
 
 #: A note: onset and duration in ticks, MIDI pitch and velocity, index of its track.
 NOTE = np.dtype(
@@ -26,11 +27,17 @@ NOTE = np.dtype(
 #: A tempo in quarters per minute, and the tick at which it starts.
 TEMPO = np.dtype([("tick", np.int64), ("qpm", np.float64)])
 
+#: A move of the sustain pedal of a track: 0 is up, 64 and more is down.
+PEDAL = np.dtype([("tick", np.int64), ("track", np.int64), ("value", np.int64)])
+
 #: Longest piece that is read: seven hours at 120 quarters per minute.
 LONGEST_QUARTERS = 50_000
 
 #: Longest piece that is written. pretty_midi reads no more.
 LONGEST_TICKS = 10**7
+
+#: Most ticks per quarter of a MIDI file.
+MOST_TICKS_PER_QUARTER = 2**15 - 1
 
 #: The MIDI channel, counted from 0, whose pitches are drums.
 DRUM_CHANNEL = 9
@@ -86,6 +93,12 @@ class Music:
         Key signatures; flats are negative sharps.
     composer : str
         Name of the collection that the piece is from; empty if unknown.
+    pedals : structured array (P,) of `PEDAL`
+        Sorted by tick. Notes last as long as they sound, also where the pedal holds them.
+    pressed : int64 array (N,), optional
+        Ticks for which the key of each note is down; by default as long as it sounds.
+    lyrics : tuple of (tick, track, text)
+        Syllables, sorted by tick; track -1 is the whole piece.
     html : callable
         Class attribute: how a notebook shows a piece. `seqgen_music.domain` sets it.
     """
@@ -97,6 +110,9 @@ class Music:
     metres: tuple[tuple[int, int, int], ...] = ()
     keys: tuple[tuple[int, int, bool], ...] = ()
     composer: str = ""
+    pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
+    pressed: NDArray[np.int64] | None = None
+    lyrics: tuple[tuple[int, int, str], ...] = ()
 
     html: ClassVar[Callable[[Music], str] | None] = None
 
@@ -159,6 +175,14 @@ class Music:
         begins = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
         part = np.searchsorted(at, ticks, side="right") - 1
         return np.asarray(begins[part] + (ticks - at[part]) * per_tick[part])
+
+    def ticks(self, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Convert seconds ``(N,)`` to the nearest ticks by the tempo map."""
+        tempos = self.tempo_changes()
+        begins = self.seconds(tempos["tick"])
+        part = np.maximum(np.searchsorted(begins, seconds, side="right") - 1, 0)
+        per_second = tempos["qpm"][part] * self.ticks_per_quarter / 60
+        return tempos["tick"][part] + nearest((seconds - begins[part]) * per_second)
 
     def __repr__(self) -> str:
         quarters = self.length / self.ticks_per_quarter

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen_music.music import DRUM_CHANNEL, FAMILY, LONGEST_TICKS, Music
+from seqgen_music.music import DRUM_CHANNEL, FAMILY, LONGEST_TICKS, MOST_TICKS_PER_QUARTER, Music
 
 if TYPE_CHECKING:
     import mido
 
     #: A message and its tick.
     Timed = tuple[int, mido.Message | mido.MetaMessage]
-
-#: Most ticks per quarter of a MIDI file.
-MOST_TICKS_PER_QUARTER = 2**15 - 1
 
 #: The fifteen channels that are not drums.
 CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)

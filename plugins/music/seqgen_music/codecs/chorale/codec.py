@@ -13,7 +13,7 @@ The tokens go step by step through soprano, alto, tenor and bass. There are two 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -34,10 +34,21 @@ from seqgen_music.codecs.chorale.layout import (
     PERFECT,
     ChoraleLayout,
 )
-from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, given_voices, raster_of
+from seqgen_music.codecs.chorale.raster import (
+    REST,
+    STEP_TICKS,
+    STEPS,
+    Raster,
+    given_tracks,
+    given_voices,
+    placed_of,
+    raster_of,
+    voices_of,
+)
 from seqgen_music.codecs.chorale.tracker import ChoraleRequest, ChoraleTracker
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
+from seqgen_music.joining import Seam, joined, replaced
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
 
@@ -177,6 +188,22 @@ class ChoraleCodec(Codec):
     def decode(self, ids: Ids) -> Music:
         """Return four tracks; voices missing from the last step hold their notes."""
         return signed(self.raster(ids).to_music())
+
+    def keep(self, given: Music, ids: Ids, start: int) -> Music:
+        """Return a piece that begins as the given one; new notes are as loud as its notes."""
+        head, piece, placed = self.decode(ids[:start]), self.decode(ids), placed_of(given)
+        tick = len(self.raster(ids[:start]).sounding) * STEP_TICKS
+        seam = Seam.at(tick, placed, is_whole=np.array_equal(self.encode(given), ids[:start]))
+        if not self.held:
+            head, piece = replace(head, metres=()), replace(piece, metres=())
+        return joined(given, (head, piece), placed, seam, is_even=True)
+
+    def answer(self, piece: Music, condition: Any) -> Music:
+        """Return a new piece with the given voices, tempo, metre and key as they were given."""
+        if not isinstance(condition, Music):
+            return piece
+        given, track_of = given_tracks(condition, self.limits.ranges), voices_of(piece)
+        return replaced(piece, condition, {track_of[voice]: given[voice] for voice in given})
 
     def state(self) -> dict[str, Any]:
         """Return pitches, metres, ranges and the longest stillness."""

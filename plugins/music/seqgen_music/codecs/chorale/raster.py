@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen_music.bars import metre_and_upbeat, metre_of
 from seqgen_music.codecs.refusals import refuse_empty
+from seqgen_music.joining import Placed
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.rounding import rounded
 
@@ -98,7 +99,7 @@ def raster_of(music: Music) -> Raster:
         If the piece does not have four voices, or has no note.
     """
     refuse_empty(music)
-    return _on_grid(music, _voices(music))
+    return _on_grid(music, voices_of(music))
 
 
 def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raster, tuple[int, ...]]:
@@ -126,6 +127,12 @@ def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raste
         If the piece has no note.
     """
     refuse_empty(music)
+    tracks = given_tracks(music, ranges)
+    return _on_grid(music, tracks), tuple(sorted(tracks))
+
+
+def given_tracks(music: Music, ranges: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """Return the track of each voice that a piece gives; see `given_voices`."""
     pitches = {
         int(track): music.notes["pitch"][music.notes["track"] == track]
         for track in np.unique(music.notes["track"])
@@ -139,7 +146,22 @@ def given_voices(music: Music, ranges: Sequence[tuple[int, int]]) -> tuple[Raste
         tracks = {voice: highest}
     if len(tracks) == len(VOICES):
         tracks = {0: tracks[0]}
-    return _on_grid(music, tracks), tuple(sorted(tracks))
+    return tracks
+
+
+def placed_of(music: Music) -> Placed:
+    """Return the voice and the step of each note, in ticks of generated pieces.
+
+    Raises
+    ------
+    DataError
+        If the piece does not have four voices.
+    """
+    step = rounded(music.notes["onset"].astype(np.int64), STEPS, music.ticks_per_quarter)
+    voice_of = np.full(len(music.tracks), -1)
+    for voice, track in voices_of(music).items():
+        voice_of[track] = voice
+    return Placed(step * STEP_TICKS, voice_of[music.notes["track"]], np.zeros_like(step))
 
 
 def _named_voices(music: Music) -> dict[int, int]:
@@ -191,11 +213,16 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
     return Raster(sounding, begins, metre, upbeat)
 
 
-def _voices(music: Music) -> dict[int, int]:
+def voices_of(music: Music) -> dict[int, int]:
     """Return the track of each voice: by name, or by pitch if there are four tracks.
 
     MIDI files have no track for a silent voice. Where all tracks with notes are named after voices,
     up to two voices may therefore be missing.
+
+    Raises
+    ------
+    DataError
+        If the piece does not have four voices.
     """
     notes = music.notes
     tracks = [int(track) for track in np.unique(notes["track"])]

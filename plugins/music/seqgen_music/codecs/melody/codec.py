@@ -18,7 +18,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
-from seqgen_music.codecs.chorale.raster import REST
+from seqgen_music.codecs.chorale.raster import REST, STEP_TICKS
 from seqgen_music.codecs.melody.grammar import MelodyGrammar
 from seqgen_music.codecs.melody.layout import (
     FIRST_PITCH,
@@ -30,10 +30,11 @@ from seqgen_music.codecs.melody.layout import (
     REST_ID,
     MelodyLayout,
 )
-from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of
+from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of, placed_of
 from seqgen_music.codecs.melody.tracker import MelodyTracker
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
+from seqgen_music.joining import Seam, joined
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
 
@@ -123,6 +124,14 @@ class MelodyCodec(Codec):
     def decode(self, ids: Ids) -> Music:
         """Return one track."""
         return signed(self._line(ids).to_music(self.options.steps, self.tempo))
+
+    def keep(self, given: Music, ids: Ids, start: int) -> Music:
+        """Return a piece that begins as the given one, with all its tracks; the melody goes on."""
+        head, placed = self._line(ids[:start]), placed_of(given, self.options)
+        tick = (len(head.events) + head.late(self.options.steps)) * STEP_TICKS
+        seam = Seam.at(tick, placed, is_whole=np.array_equal(self.encode(given), ids[:start]))
+        pieces = self.decode(ids[:start]), self.decode(ids)
+        return joined(given, pieces, placed, seam, is_even=True)
 
     def state(self) -> dict[str, Any]:
         """Return range, metres and tempo."""

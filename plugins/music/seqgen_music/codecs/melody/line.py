@@ -14,6 +14,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Within, check_fields
 from seqgen_music.bars import Metre, bar_length, metre_and_upbeat, metre_name, metre_of
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, STEP_TICKS, VELOCITY
+from seqgen_music.joining import Placed
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.rounding import rounded
 
@@ -66,7 +67,7 @@ class Line:
 
     def to_music(self, per_quarter: int, tempo: float) -> Music:
         """Return a piece of one track, with `per_quarter` steps in a quarter and the tempo."""
-        metres, late = self._metres(per_quarter)
+        metres, late = self._metres(per_quarter), self.late(per_quarter)
         starts = np.flatnonzero(self.events != HOLD)
         stops = np.append(starts, len(self.events))[1:]
         rows = [
@@ -79,17 +80,24 @@ class Line:
         ticks = per_quarter * STEP_TICKS
         return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres)
 
-    def _metres(self, per_quarter: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
-        """Return the metres, and the number of silent steps before the upbeat.
+    def late(self, per_quarter: int) -> int:
+        """Return the number of silent steps before the upbeat.
 
         The upbeat is a short bar. If no metre is that short, silence fills it up to a full bar.
         """
-        if not self.upbeat:
-            return ((0, *self.metre),), 0
-        short = metre_of(Fraction(self.upbeat, 4 * per_quarter))
-        if short is None:
-            return ((0, *self.metre),), bar_length(self.metre, per_quarter) - self.upbeat
-        return ((0, *short), (self.upbeat * STEP_TICKS, *self.metre)), 0
+        if not self.upbeat or self._short(per_quarter) is not None:
+            return 0
+        return bar_length(self.metre, per_quarter) - self.upbeat
+
+    def _metres(self, per_quarter: int) -> tuple[tuple[int, int, int], ...]:
+        short = self._short(per_quarter)
+        if not self.upbeat or short is None:
+            return ((0, *self.metre),)
+        return ((0, *short), (self.upbeat * STEP_TICKS, *self.metre))
+
+    def _short(self, per_quarter: int) -> Metre | None:
+        """Return the metre of the upbeat."""
+        return metre_of(Fraction(self.upbeat, 4 * per_quarter))
 
 
 def line_of(music: Music, options: MelodyOptions) -> Line:
@@ -100,6 +108,29 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     DataError
         If there is no note besides drums, or the metre does not fit the grid.
     """
+    return _placed_line(music, options)[0]
+
+
+def placed_of(music: Music, options: MelodyOptions) -> Placed:
+    """Return the step of each note, in ticks of generated pieces; the melody is track 0.
+
+    Raises
+    ------
+    DataError
+        If there is no line, as for `line_of`.
+    """
+    line, starts, earlier = _placed_line(music, options)
+    step = rounded(music.notes["onset"].astype(np.int64), options.steps, music.ticks_per_quarter)
+    before = np.maximum(np.searchsorted(starts, step, side="right") - 1, 0)
+    later = earlier[before] - line.late(options.steps)
+    is_melody = music.notes["track"] == _track(music, options.track)
+    return Placed((step - later) * STEP_TICKS, np.where(is_melody, 0, -1), later * STEP_TICKS)
+
+
+def _placed_line(
+    music: Music, options: MelodyOptions
+) -> tuple[Line, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the line, where its notes begin in the piece, and how much earlier in the line."""
     notes = music.notes[music.notes["track"] == _track(music, options.track)]
     metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, options.steps)
     _refuse_metre(metre, options.steps)
@@ -117,14 +148,14 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     silences = starts[1:] - stops[:-1]
     excess = np.where(silences >= SILENT_BARS * bar, (silences // bar - SILENT_BARS + 1) * bar, 0)
     earlier = starts[0] + np.cumsum(np.append(0, excess))
-    starts, stops = starts - earlier, stops - earlier
+    begun, starts, stops = starts, starts - earlier, stops - earlier
     if stops[-1] > LONGEST_STEPS:
         raise DataError(f"the melody is {stops[-1]:,} steps long; {LONGEST_STEPS:,} is the most")
     length = int(stops[-1]) + int(upbeat - stops[-1]) % bar
     events = np.full(length, HOLD)
     events[starts] = notes["pitch"][highest]
     events[stops[stops < np.append(starts[1:], length)]] = REST
-    return Line(events, metre, upbeat)
+    return Line(events, metre, upbeat), begun, earlier
 
 
 def _track(music: Music, which: str) -> int:

@@ -41,6 +41,7 @@ from seqgen_music.codecs.multitrack.score import (
     LONGEST_STEPS,
     MOST_SCORE_STEPS,
     GridScore,
+    placed_of,
     score_of,
     settle,
 )
@@ -49,6 +50,7 @@ from seqgen_music.codecs.multitrack.states import States, states_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackRequest, MultitrackTracker
 from seqgen_music.codecs.multitrack.values import VELOCITIES, Learned, learn
 from seqgen_music.codecs.requests import BARS, METRE
+from seqgen_music.joining import Seam, joined, keys_of, within
 from seqgen_music.music import DEFAULT_TEMPO, Music
 
 #: What can be requested of a new piece.
@@ -198,6 +200,17 @@ class MultitrackCodec(Codec):
         starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
         music = GridScore(steps, starts, metres, *tempos, *settled).to_music()
         return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
+
+    def keep(self, given: Music, ids: Ids, start: int) -> Music:
+        """Return a piece that begins as the given one, with its tracks, tempos and key."""
+        piece = self.decode(ids)
+        head = within(self.decode(ids[:start]), piece)
+        placed = placed_of(given, self.options.steps, piece.tracks)
+        last = int(head.notes["onset"].max(initial=-1))
+        is_whole = np.array_equal(self.encode(given), ids[:start])
+        begun = (placed.onset < last) | np.isin(placed.keys(given), keys_of(head))
+        seam = Seam(last + 1, begun | is_whole, is_whole, ends_open=False)
+        return joined(given, (head, piece), placed, seam)
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""

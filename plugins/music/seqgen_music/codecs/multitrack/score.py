@@ -22,6 +22,7 @@ from seqgen_music.codecs.multitrack.grid import (
     unpacked,
 )
 from seqgen_music.codecs.refusals import refuse_empty
+from seqgen_music.joining import Placed
 from seqgen_music.music import LONGEST_TICKS, NOTE, Music, Track, changes
 from seqgen_music.rounding import rounded
 
@@ -115,13 +116,32 @@ def score_of(music: Music, steps: int) -> GridScore:
     starts, metres = _bars(music, steps, last)
     tempos = music.tempo_changes()
     moments = rounded(tempos["tick"], steps, quarter)
-    programs = np.array([DRUMS if track.drums else track.program for track in music.tracks])
-    step, program, duration = on_grid(notes, programs, steps, quarter)
+    step, program, duration = on_grid(notes, _programs(music), steps, quarter)
     kept = cut_silence(step, starts, moments, EMPTY_BARS)
     if not kept.all():
         starts, metres = starts[kept], list(compress(metres, kept.tolist()))
     settled = settle(step, program, notes["pitch"], duration, notes["velocity"], steps)
     return GridScore(steps, starts, metres, moments, tempos["qpm"], *settled)
+
+
+def placed_of(music: Music, steps: int, tracks: Sequence[Track]) -> Placed:
+    """Return the step of each note of a piece, in ticks of generated pieces with these tracks."""
+    quarter, programs = music.ticks_per_quarter, _programs(music)
+    step, _, _ = on_grid(music.notes, programs, steps, quarter)
+    at = step.copy()
+    starts, _ = _bars(music, steps, int(step[-1]))
+    cut_silence(at, starts, np.zeros(0, np.int64), EMPTY_BARS)
+    players = [DRUMS if track.drums else track.program for track in tracks]
+    number_of = [
+        players.index(program) if program in players else -1 for program in programs.tolist()
+    ]
+    track = np.array(number_of)[music.notes["track"]]
+    return Placed(at * STEP_TICKS, track, (step - at) * STEP_TICKS)
+
+
+def _programs(music: Music) -> NDArray[np.int64]:
+    """Return the program of each track, or `DRUMS`."""
+    return np.array([DRUMS if track.drums else track.program for track in music.tracks])
 
 
 def settle(

@@ -33,10 +33,19 @@ from seqgen_music.codecs.performance.loops import (
     longest_repeats,
 )
 from seqgen_music.codecs.performance.memory import features_of, remembered
-from seqgen_music.codecs.performance.notes import BINS, STEPS, Played, played
+from seqgen_music.codecs.performance.notes import (
+    BINS,
+    STEP_TICKS,
+    STEPS,
+    Played,
+    in_seconds,
+    placed_of,
+    played,
+)
 from seqgen_music.codecs.performance.spelling import notes_of, spelled
 from seqgen_music.codecs.performance.tracker import PerformanceTracker
 from seqgen_music.codecs.refusals import refuse_pitches
+from seqgen_music.joining import Seam, joined, keys_of
 from seqgen_music.music import Music
 from seqgen_music.rounding import nearest
 
@@ -154,6 +163,15 @@ class PerformanceCodec(Codec):
         """
         notes, _, _ = notes_of(ids, self.layout)
         return notes.to_music(self.program)
+
+    def keep(self, given: Music, ids: Ids, start: int) -> Music:
+        """Return a piece that begins as the given one, with its tracks, tempo and metre."""
+        head, piece, placed = self.decode(ids[:start]), self.decode(ids), placed_of(given)
+        tick = int(self.layout.shifts(ids[:start]).sum()) * STEP_TICKS
+        is_whole = np.array_equal(self.encode(given), ids[:start])
+        begun = (placed.onset < tick) | np.isin(placed.keys(given), keys_of(head))
+        seam = Seam(tick, begun | is_whole, is_whole)
+        return joined(given, (head, piece), placed, seam, in_seconds)
 
     def state(self) -> dict[str, Any]:
         """Return what `fit` has learned."""

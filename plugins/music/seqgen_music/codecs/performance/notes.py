@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
+from seqgen_music.joining import Placed
 from seqgen_music.music import NOTE, Music, Track
+from seqgen_music.retiming import Move, finer
 from seqgen_music.rounding import nearest
 
 #: Steps in a second.
@@ -24,6 +26,9 @@ BINS, BIN_WIDTH = 32, 4
 
 #: Most steps of a piece: `LONGEST_TICKS` of a MIDI file.
 LONGEST_PIECE = 10**6
+
+#: Fewest ticks in a quarter of a given piece that is continued.
+FEWEST_TICKS = 96
 
 #: Ticks in a step and in a quarter of generated pieces, and their tempo: a tick is a millisecond.
 STEP_TICKS, QUARTER_TICKS, TEMPO = 10, 500, 120.0
@@ -54,6 +59,12 @@ class Played:
         A note ends where its pitch begins again. The longest stays of notes that begin together at
         one pitch. Notes and silences are cut to `LONGEST_SOUND`.
         """
+        notes = self.once()
+        earlier = notes.excess()
+        return Played(notes.start - earlier, notes.end - earlier, notes.pitch, notes.bin)
+
+    def once(self) -> Played:
+        """Return the notes cleaned, with all silences."""
         notes = self.chosen(np.lexsort((self.end, self.start, self.pitch)))
         end = np.minimum(notes.end, notes.start + LONGEST_SOUND)
         again = notes.pitch[1:] == notes.pitch[:-1]
@@ -61,10 +72,12 @@ class Played:
         notes = Played(notes.start, end, notes.pitch, notes.bin)
         notes = notes.chosen(np.flatnonzero(end > notes.start))
         # They are sorted by pitch, and a stable sort keeps that order within a start.
-        notes = notes.chosen(np.argsort(notes.start, kind="stable"))
-        heard = np.maximum.accumulate(np.append(0, notes.end))[:-1]
-        earlier = np.cumsum(np.maximum(notes.start - heard - LONGEST_SOUND, 0))
-        return Played(notes.start - earlier, notes.end - earlier, notes.pitch, notes.bin)
+        return notes.chosen(np.argsort(notes.start, kind="stable"))
+
+    def excess(self) -> Ids:
+        """Return how many steps of silence before each note are cut ``(N,)``."""
+        heard = np.maximum.accumulate(np.append(0, self.end))[:-1]
+        return np.cumsum(np.maximum(self.start - heard - LONGEST_SOUND, 0))
 
     def to_music(self, program: int) -> Music:
         """Return a piece of one track; notes without length are dropped."""
@@ -86,6 +99,34 @@ def played(music: Music) -> Played:
     DataError
         If there is none, or the piece is too long for a MIDI file.
     """
+    clean = _rounded(music).cleaned()
+    if (length := int(clean.end.max())) > LONGEST_PIECE:
+        raise DataError(
+            f"the piece is {length // STEPS:,} seconds long; {LONGEST_PIECE // STEPS:,} is the most"
+        )
+    return clean
+
+
+def placed_of(music: Music) -> Placed:
+    """Return the step of each note, in ticks of generated pieces, all in track 0 except drums."""
+    notes = _rounded(music).once()
+    step = nearest(music.seconds(music.notes["onset"]) * STEPS)
+    before = np.maximum(np.searchsorted(notes.start, step, side="right") - 1, 0)
+    later = notes.excess()[before]
+    drums = np.array([track.drums for track in music.tracks])[music.notes["track"]]
+    return Placed((step - later) * STEP_TICKS, np.where(drums, -1, 0), later * STEP_TICKS)
+
+
+def in_seconds(music: Music) -> tuple[Music, Move]:
+    """Return a given piece, and what moves ticks of generated pieces to its own; as `aligned`.
+
+    The given piece gets more ticks to the quarter if it has fewer than `FEWEST_TICKS`.
+    """
+    music = finer(music, -(-FEWEST_TICKS // music.ticks_per_quarter))
+    return music, lambda ticks: music.ticks(ticks * (60 / (TEMPO * QUARTER_TICKS)))
+
+
+def _rounded(music: Music) -> Played:
     notes = music.pitched
     if not len(notes):
         raise DataError("the piece has no note besides drums, and a performance needs one")
@@ -94,9 +135,4 @@ def played(music: Music) -> Played:
     velocity = np.clip(notes["velocity"].astype(np.int64), 1, BINS * BIN_WIDTH)
     bins = (velocity - 1) // BIN_WIDTH + 1
     pitch = notes["pitch"].astype(np.int64)
-    clean = Played(start, np.maximum(end, start + 1), pitch, bins).cleaned()
-    if (length := int(clean.end.max())) > LONGEST_PIECE:
-        raise DataError(
-            f"the piece is {length // STEPS:,} seconds long; {LONGEST_PIECE // STEPS:,} is the most"
-        )
-    return clean
+    return Played(start, np.maximum(end, start + 1), pitch, bins)

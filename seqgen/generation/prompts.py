@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.conditions.unlabelled import label_features, opening, requested_labels
+from seqgen.conditions.unlabelled import header_size, label_features, opening, requested_labels
 from seqgen.errors import DataError
-from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker, prompt_of
+from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.checks import checked_features, checked_ids
 from seqgen.run.folder import Run
@@ -23,8 +23,10 @@ def read_prompt(
     stepper: Stepper, run: Run, prompt: Piece | Excerpt | None, condition: Any
 ) -> Place:
     """Let model and tracker read a prompt without its open end, in one pass."""
-    given = prompt.piece if isinstance(prompt, Excerpt) else prompt
-    ids = checked_ids(run.codec, opening(run.codec, prompt_of(run.codec, prompt), condition))
+    given, end = prompt, None
+    if isinstance(prompt, Excerpt):
+        given, end = prompt.piece, header_size(run.codec) + prompt.tokens
+    ids = checked_ids(run.codec, opening(run.codec, given, condition)[:end])
     nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0, given)
     return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
 

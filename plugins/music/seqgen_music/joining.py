@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -45,6 +46,10 @@ class Placed:
         """Return what tells the notes of the given piece apart ``(N,)``, as `keys_of` does."""
         return _packed(self.onset, self.track, music.notes["pitch"])
 
+    def begun(self, music: Music, head: Music, tick: int) -> NDArray[np.bool_]:
+        """Return which notes begin before a tick, or in a decoded beginning ``(N,)``."""
+        return np.asarray((self.onset < tick) | np.isin(self.keys(music), keys_of(head)))
+
 
 @dataclass(frozen=True)
 class Seam:
@@ -68,9 +73,11 @@ class Seam:
     ends_open: bool = True
 
     @classmethod
-    def at(cls, tick: int, placed: Placed, *, is_whole: bool) -> Self:
-        """Return a seam of notes that begin before a tick, or of all of a whole piece."""
-        return cls(tick, (placed.onset < tick) | is_whole, is_whole)
+    def at(
+        cls, tick: int, begun: NDArray[np.bool_], *, is_whole: bool, ends_open: bool = True
+    ) -> Self:
+        """Return a seam after the notes that have begun, or after all of a whole piece."""
+        return cls(tick, begun | is_whole, is_whole, ends_open)
 
 
 def beginning(given: Music, kept: NDArray[np.bool_], seam: int) -> Music:
@@ -126,7 +133,11 @@ def joined(
         Whether new notes are as loud as the given ones, because the codec has no velocities.
     """
     head, piece = pieces
-    timing = timing or (lambda music: aligned(music, piece))
+    new = _new_part(head, piece)
+    if timing is None:
+        going_on = _going_on(piece, np.zeros(0, np.int64), seam.tick)
+        unheard = np.concatenate([new.notes, going_on]) if seam.ends_open else new.notes
+        timing = partial(aligned, piece=replace(piece, notes=unheard))
     seen = np.flatnonzero(seam.kept & (placed.track >= 0))[-1:]
     later, keys, ours = placed.later[seen].sum(), placed.keys(given), given
     given, scale = timing(given)
@@ -138,9 +149,11 @@ def joined(
     def move(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
         return scale(ticks + later)
 
-    new = _new_part(head, piece)
     if seam.ends_open:
-        given, held = _held(given, keys, piece, seam.tick, move, tick)
+        open_keys = keys[:0]
+        if not seam.is_whole:
+            given, open_keys = _ended(given, keys, piece, move, tick)
+        held = _going_on(piece, open_keys, seam.tick)
         new = replace(new, notes=np.concatenate([held, new.notes]))
     new = retimed(new, move, given.ticks_per_quarter)
     given, new = _in_tracks(ours, given, new, placed.track)
@@ -179,10 +192,10 @@ def _new_part(head: Music, piece: Music) -> Music:
     return replace(piece, notes=piece.notes[new], tempos=tempos, metres=metres, keys=())
 
 
-def _held(
-    given: Music, keys: NDArray[np.int64], piece: Music, seam: int, move: Move, tick: int
-) -> tuple[Music, NDArray[np.void]]:
-    """End the given notes that sound across the seam; return new notes for others that go on.
+def _ended(
+    given: Music, keys: NDArray[np.int64], piece: Music, move: Move, tick: int
+) -> tuple[Music, NDArray[np.int64]]:
+    """End the given notes that sound across the seam as the piece does; return their keys.
 
     Parameters
     ----------
@@ -190,12 +203,12 @@ def _held(
     keys : int64 array (N,)
         Of its notes, as `keys_of` those of the piece.
     piece : Music
-    seam, tick : int
-        The seam in the piece and in the given piece.
     move : callable
         From ticks of the piece to those of the given piece.
+    tick : int
+        The seam in the given piece.
     """
-    notes, ends = piece.notes, piece.notes["onset"] + piece.notes["duration"]
+    ends = piece.notes["onset"] + piece.notes["duration"]
     end_of = dict(zip(keys_of(piece).tolist(), ends.tolist(), strict=True))
     stops = given.notes["onset"] + given.notes["duration"]
     rows = given.notes.copy()
@@ -205,14 +218,19 @@ def _held(
             stop = max(int(move(np.array(end_of[key]))), tick, int(rows["onset"][row]) + 1)
             rows["duration"][row] = stop - rows["onset"][row]
             ended.add(key)
-    goes_on = (notes["onset"] < seam) & (ends > seam)
-    goes_on &= ~np.isin(keys_of(piece), np.array(sorted(ended), np.int64))
-    held = notes[goes_on].copy()
-    held["onset"], held["duration"] = seam, ends[goes_on] - seam
-    if given.pressed is None:
-        return replace(given, notes=rows), held
-    pressed = np.where(stops > tick, rows["duration"], given.pressed)
-    return replace(given, notes=rows, pressed=pressed), held
+    pressed = given.pressed
+    if pressed is not None:
+        pressed = np.where(stops > tick, rows["duration"], pressed)
+    return replace(given, notes=rows, pressed=pressed), np.array(sorted(ended), np.int64)
+
+
+def _going_on(piece: Music, ended: NDArray[np.int64], seam: int) -> NDArray[np.void]:
+    """Return new notes at the seam for those that the piece holds there, but for `ended` ones."""
+    ends = piece.notes["onset"] + piece.notes["duration"]
+    held = (piece.notes["onset"] < seam) & (ends > seam) & ~np.isin(keys_of(piece), ended)
+    notes: NDArray[np.void] = piece.notes[held]
+    notes["onset"], notes["duration"] = seam, ends[held] - seam
+    return notes
 
 
 def _in_tracks(
@@ -289,7 +307,7 @@ def _together(given: Music, new: Music) -> Music:
     return replace(
         given,
         notes=notes[order],
-        tempos=np.array(changes(tempos.tolist()), tempos.dtype) if len(new.tempos) else tempos,
+        tempos=changes(tempos.tolist()) if len(new.tempos) else tempos,
         metres=changes([*given.metres, *new.metres]) if new.metres else given.metres,
         pressed=pressed,
     )

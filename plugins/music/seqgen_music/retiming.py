@@ -57,7 +57,7 @@ def finer(music: Music, factor: int) -> Music:
 def aligned(given: Music, piece: Music) -> tuple[Music, Move]:
     """Return a given piece, and what moves the ticks of a decoded piece to its own.
 
-    The given piece gets more ticks to the quarter if those of the decoded one do not fit.
+    The given piece gets more ticks to the quarter if those of the decoded notes do not fit.
     """
     theirs, ours = given.ticks_per_quarter, piece.ticks_per_quarter
     notes = piece.notes

@@ -192,8 +192,9 @@ class ChoraleCodec(Codec):
     def keep(self, given: Music, ids: Ids, start: int) -> Music:
         """Return a piece that begins as the given one; new notes are as loud as its notes."""
         head, piece, placed = self.decode(ids[:start]), self.decode(ids), placed_of(given)
-        tick = len(self.raster(ids[:start]).sounding) * STEP_TICKS
-        seam = Seam.at(tick, placed, is_whole=np.array_equal(self.encode(given), ids[:start]))
+        tick = max(start - self.header, 0) // PARTS * STEP_TICKS
+        is_whole = np.array_equal(self.encode(given), ids[:start])
+        seam = Seam.at(tick, placed.begun(given, head, tick), is_whole=is_whole)
         if not self.held:
             head, piece = replace(head, metres=()), replace(piece, metres=())
         return joined(given, (head, piece), placed, seam, is_even=True)

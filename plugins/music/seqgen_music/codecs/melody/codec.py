@@ -129,7 +129,8 @@ class MelodyCodec(Codec):
         """Return a piece that begins as the given one, with all its tracks; the melody goes on."""
         head, placed = self._line(ids[:start]), placed_of(given, self.options)
         tick = (len(head.events) + head.late(self.options.steps)) * STEP_TICKS
-        seam = Seam.at(tick, placed, is_whole=np.array_equal(self.encode(given), ids[:start]))
+        is_whole = np.array_equal(self.encode(given), ids[:start])
+        seam = Seam.at(tick, placed.onset < tick, is_whole=is_whole)
         pieces = self.decode(ids[:start]), self.decode(ids)
         return joined(given, pieces, placed, seam, is_even=True)
 

@@ -50,7 +50,7 @@ from seqgen_music.codecs.multitrack.states import States, states_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackRequest, MultitrackTracker
 from seqgen_music.codecs.multitrack.values import VELOCITIES, Learned, learn
 from seqgen_music.codecs.requests import BARS, METRE
-from seqgen_music.joining import Seam, joined, keys_of, within
+from seqgen_music.joining import Seam, joined, within
 from seqgen_music.music import DEFAULT_TEMPO, Music
 
 #: What can be requested of a new piece.
@@ -208,8 +208,8 @@ class MultitrackCodec(Codec):
         placed = placed_of(given, self.options.steps, piece.tracks)
         last = int(head.notes["onset"].max(initial=-1))
         is_whole = np.array_equal(self.encode(given), ids[:start])
-        begun = (placed.onset < last) | np.isin(placed.keys(given), keys_of(head))
-        seam = Seam(last + 1, begun | is_whole, is_whole, ends_open=False)
+        begun = placed.begun(given, head, last)
+        seam = Seam.at(last + 1, begun, is_whole=is_whole, ends_open=False)
         return joined(given, (head, piece), placed, seam)
 
     def state(self) -> dict[str, Any]:

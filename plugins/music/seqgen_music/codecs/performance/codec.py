@@ -45,7 +45,7 @@ from seqgen_music.codecs.performance.notes import (
 from seqgen_music.codecs.performance.spelling import notes_of, spelled
 from seqgen_music.codecs.performance.tracker import PerformanceTracker
 from seqgen_music.codecs.refusals import refuse_pitches
-from seqgen_music.joining import Seam, joined, keys_of
+from seqgen_music.joining import Seam, joined
 from seqgen_music.music import Music
 from seqgen_music.rounding import nearest
 
@@ -169,8 +169,7 @@ class PerformanceCodec(Codec):
         head, piece, placed = self.decode(ids[:start]), self.decode(ids), placed_of(given)
         tick = int(self.layout.shifts(ids[:start]).sum()) * STEP_TICKS
         is_whole = np.array_equal(self.encode(given), ids[:start])
-        begun = (placed.onset < tick) | np.isin(placed.keys(given), keys_of(head))
-        seam = Seam(tick, begun | is_whole, is_whole)
+        seam = Seam.at(tick, placed.begun(given, head, tick), is_whole=is_whole)
         return joined(given, (head, piece), placed, seam, in_seconds)
 
     def state(self) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def main() -> None:
     pieces(files[0])
     taken = times(files, codec)
     moves = midi_reading.sorted_pedals
-    midi_reading.sorted_pedals = lambda events: events.pedals[:0]
+    midi_reading.sorted_pedals = lambda events, drums: events.pedals[:0]
     compared = sum(map(differences, files), Counter())
     midi_reading.sorted_pedals = moves
     notes = sum(len(piece.notes) for file in files for piece in pieces(file))

@@ -16,8 +16,8 @@ from seqgen_music.music import DRUM_CHANNEL
 #: First and last byte of a track's events, how its reading ended, and at which byte.
 TRACK = np.dtype([(name, np.int64) for name in ("start", "stop", "ending", "at")])
 
-#: How a track ends.
-WHOLE, DAMAGED, TOO_LONG, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
+#: How a track ends. The time of a late event is wrong: no piece is that long.
+WHOLE, DAMAGED, LATE, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
 
 #: A note in ticks. A part is what one channel plays with one program in one track.
 PLAYED = np.dtype(
@@ -35,8 +35,9 @@ PLAYED = np.dtype(
 #: The track, channel and program of a part.
 PART = np.dtype([("track", np.int32), ("channel", np.int32), ("program", np.int32)], align=True)
 
-#: A move of the pedal of a channel, down or up.
-PEDAL_MOVE = np.dtype([("tick", np.int64), ("channel", np.int32), ("down", np.int32)], align=True)
+#: A move of the pedal of a channel; from `PEDAL_DOWN` on it is down.
+PEDAL_MOVE = np.dtype([("tick", np.int64), ("channel", np.int32), ("value", np.int32)], align=True)
+PEDAL_DOWN = 64
 
 #: A tempo in microseconds per quarter.
 TEMPO_EVENT = np.dtype([("tick", np.int64), ("microseconds", np.int64)])
@@ -44,9 +45,13 @@ TEMPO_EVENT = np.dtype([("tick", np.int64), ("microseconds", np.int64)])
 #: Another event: one of the kinds below and its two values.
 MARK = np.dtype([(name, np.int64) for name in ("tick", "track", "kind", "first", "second")])
 
-#: Kinds of marks and their values. Name: first byte and length. Metre: numerator and power of two.
-#: Key: sharps as a byte, and minor.
-NAME, METRE, KEY = 0x03, 0x58, 0x59
+#: Kinds of marks and their values. Text, name and lyric: first byte and length. Metre: numerator
+#: and power of two. Key: sharps as a byte, and minor. Player: channel and program. Rhythm: channel,
+#: and whether it plays drums.
+TEXT, NAME, LYRIC, METRE, KEY, PLAYER, RHYTHM = 0x01, 0x03, 0x05, 0x58, 0x59, 0xC0, 0xF0
+
+#: A note's program where its track has set none.
+UNSET = -1
 
 #: Kinds of meta events that are not marks.
 END_OF_TRACK, TEMPO_CHANGE = 0x2F, 0x51
@@ -58,8 +63,16 @@ SYSTEM, META = 0xF0, 0xFF
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x8, 0x9, 0xB, 0xC
 PEDAL = 0x40
 
+#: Controls that end the notes of a channel: All Sound Off, All Notes Off, and the changes of mode.
+ALL_SOUND_OFF, ALL_NOTES_OFF, LAST_MODE = 120, 123, 127
+
 #: Fewest bytes of a note or pedal move, of a tempo, and of a mark.
-SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 4
+SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 2
+
+#: Roland's message "use for rhythm part" without its check sum: `ANY_BYTE` is the number of a
+#: device, `ANY_PART` has that of a part in its lower half, and the last byte is the value.
+RHYTHM_PART = np.array([0x41, 256, 0x42, 0x12, 0x40, 257, 0x15])
+ANY_BYTE, ANY_PART = 256, 257
 
 #: The four letters that open a track.
 TRACK_MARK = int.from_bytes(b"MTrk")
@@ -76,11 +89,12 @@ class Events(NamedTuple):
     played : array (N,) of `PLAYED`
         Track by track, by onset.
     ended : int32 array (N,)
-        Indices of notes, track by track in the order of their ends.
+        Indices of notes, track by track in the order of their ends; those without end come last,
+        and their end is -1.
     parts : array (P,) of `PART`
         In the order of their first notes.
     pedals : array of `PEDAL_MOVE`
-        Track by track, without drums.
+        Track by track.
     tempos : array of `TEMPO_EVENT`
         Track by track.
     marks : array of `MARK`
@@ -146,8 +160,8 @@ def _word(data: Any, at: int) -> int:
 def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_parts: int) -> Events:
     """Return the `Events` of tracks, up to the first track that exceeds a limit.
 
-    A note-off ends the note of its channel and pitch that began first. Open notes end with their
-    track. A note belongs to the program with which it began.
+    A note-off ends the note of its channel and pitch that began first. A note belongs to the
+    program with which it began.
 
     Parameters
     ----------
@@ -156,7 +170,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
     tracks : array of `TRACK`
         Their endings are filled in.
     longest : int
-        Most ticks of a track.
+        Most ticks of a track; what comes later is damage.
     most_notes, most_parts : int
         Limits for all tracks together.
     """
@@ -175,7 +189,7 @@ def read_tracks(data: Any, tracks: Any, longest: int, most_notes: int, most_part
     counts = np.zeros(5, np.int64)
     for number in range(len(tracks)):
         _read_track(data, tracks[number], number, longest, events, following, counts)
-        if tracks[number].ending > DAMAGED:
+        if tracks[number].ending > LATE:
             break
     return Events(
         events.played[: counts[NOTES]],
@@ -193,24 +207,24 @@ def _read_track(
 ) -> None:
     """Append the events of a track, and set its ending."""
     played, ended, parts, pedals, tempos, marks = events
-    part_of, program = np.full((16, 128), -1, np.int32), np.zeros(16, np.int32)
+    # Programs are counted from `UNSET`.
+    part_of, program = np.full((16, 129), -1, np.int32), np.full(16, UNSET, np.int32)
     first, last = np.full((16, 128), -1, np.int32), np.empty((16, 128), np.int32)
     count = count_ended = counts[NOTES]
     tick, at, stop, running = 0, track.start, track.stop, 0
     while at < stop:
         delta, event, kind, data_at, size = _event(data, at, stop, running)
-        tick += delta
-        if tick > longest:
-            track.ending = TOO_LONG
-            return
-        if data_at < 0:
-            track.ending = DAMAGED
+        if data_at < 0 or tick + delta > longest:
+            track.ending = DAMAGED if data_at < 0 else LATE
             break
+        tick += delta
         at = data_at + size
         if event == META:
             if kind == END_OF_TRACK:
                 break
             _meta(data, data_at, size, kind, tick, number, tempos, marks, counts)
+        elif event == SYSTEM:
+            _rhythm(data, data_at, size, tick, number, marks, counts)
         if event >= SYSTEM:
             continue
         running = event
@@ -220,10 +234,10 @@ def _read_track(
             if count == len(played):
                 track.ending = TOO_MANY_NOTES
                 return
-            part = part_of[channel, program[channel]]
+            part = part_of[channel, program[channel] - UNSET]
             if part < 0:
                 part = _part(number, channel, program[channel], parts, counts)
-                part_of[channel, program[channel]] = part
+                part_of[channel, program[channel] - UNSET] = part
             if part < 0:
                 track.ending = TOO_MANY_PARTS
                 return
@@ -244,19 +258,34 @@ def _read_track(
                 first[channel, pitch] = following[opened]
         elif kind == PROGRAM:
             program[channel] = pitch
-        elif kind == CONTROL and pitch == PEDAL and channel != DRUM_CHANNEL:
+            _mark(marks, counts, tick, number, PLAYER, channel, pitch)
+        elif kind == CONTROL and pitch == PEDAL:
             _move(pedals, counts, tick, channel, value)
+        elif kind == CONTROL and (pitch == ALL_SOUND_OFF or ALL_NOTES_OFF <= pitch <= LAST_MODE):
+            count_ended = _end_channel(played, ended, first[channel], following, tick, count_ended)
     track.at = at
-    _end_open(played, ended, counts[NOTES], count, count_ended, tick)
+    _leave_open(played, ended, counts[NOTES], count, count_ended)
     counts[NOTES] = count
 
 
 @compiled
-def _end_open(played: Any, ended: Any, first: int, stop: int, count: int, tick: int) -> None:
-    """End the open notes of a track."""
+def _end_channel(played: Any, ended: Any, first: Any, following: Any, tick: int, count: int) -> int:
+    """End the open notes of a channel; return how many notes of all have ended."""
+    for pitch in range(len(first)):
+        opened = first[pitch]
+        while opened >= 0:
+            played[opened].end, ended[count] = tick, opened
+            count += 1
+            opened = following[opened]
+        first[pitch] = -1
+    return count
+
+
+@compiled
+def _leave_open(played: Any, ended: Any, first: int, stop: int, count: int) -> None:
+    """Append the open notes of a track to those that have ended."""
     for number in range(first, stop):
         if played[number].end < 0:
-            played[number].end = tick
             ended[count] = number
             count += 1
 
@@ -308,8 +337,37 @@ def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
 def _move(pedals: Any, counts: Any, tick: int, channel: int, value: int) -> None:
     """Append a move of a pedal."""
     move = pedals[counts[PEDALS]]
-    move.tick, move.channel, move.down = tick, channel, 1 if value >= 64 else 0
+    move.tick, move.channel, move.value = tick, channel, value
     counts[PEDALS] += 1
+
+
+@compiled
+def _mark(
+    marks: Any, counts: Any, tick: int, track: int, kind: int, first: int, second: int
+) -> None:
+    """Append a mark."""
+    mark = marks[counts[MARKS]]
+    mark.tick, mark.track, mark.kind, mark.first, mark.second = tick, track, kind, first, second
+    counts[MARKS] += 1
+
+
+@compiled
+def _rhythm(data: Any, at: int, size: int, tick: int, track: int, marks: Any, counts: Any) -> None:
+    """Append a mark if a message says which part plays drums."""
+    if size < len(RHYTHM_PART) + 1:
+        return
+    part = 0
+    for place in range(len(RHYTHM_PART)):
+        byte, wanted = int(data[at + place]), RHYTHM_PART[place]
+        if wanted == ANY_PART and byte >> 4 == 1:
+            part = byte & 15
+        elif wanted != ANY_BYTE and wanted != byte:
+            return
+    # Part 0 is channel 10; the others are numbered from 1 and leave it out.
+    channel = DRUM_CHANNEL if part == 0 else part - 1 if part <= DRUM_CHANNEL else part
+    value = int(data[at + len(RHYTHM_PART)])
+    if value < 0x80:
+        _mark(marks, counts, tick, track, RHYTHM, channel, int(value > 0))
 
 
 @compiled
@@ -330,15 +388,10 @@ def _meta(
         tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | _word(data, at + 1)
         counts[TEMPOS] += 1
         return
-    mark = marks[counts[MARKS]]
-    mark.tick, mark.track, mark.kind = tick, track, kind
-    if kind == NAME:
-        mark.first, mark.second = at, size
+    if kind in (NAME, LYRIC, TEXT):
+        _mark(marks, counts, tick, track, kind, at, size)
     elif (kind == METRE and size >= 2) or (kind == KEY and size == 2):
-        mark.first, mark.second = data[at], data[at + 1]
-    else:
-        return
-    counts[MARKS] += 1
+        _mark(marks, counts, tick, track, kind, int(data[at]), int(data[at + 1]))
 
 
 @compiled

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqgen.compiling import compiled
+from seqgen_music.files.midi_events import PEDAL_DOWN
 from seqgen_music.music import NOTE, TEMPO
 
 #: Range of tempos in quarters per minute; the slowest is that of the MIDI format.
@@ -113,7 +114,7 @@ def _until(pedals: Any, last: Any) -> Any:
         move = pedals[number]
         if move.channel != channel:
             up, channel = last[move.channel], move.channel
-        if not move.down:
+        if move.value < PEDAL_DOWN:
             up = move.tick
         until[number] = up
     return until

@@ -1,40 +1,31 @@
 """Reading MIDI files: all tracks with tempo, metre, key and drums; the pedal makes notes longer.
 
-`midi_events` reads the bytes, and `midi_notes` turns events into notes.
+`midi_events` reads the bytes, `midi_notes` turns events into notes, and `midi_marks` says who plays
+them.
 """
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.bars import NOTE_VALUES
 from seqgen_music.files.midi_events import (
     DAMAGED,
-    KEY,
-    METRE,
-    NAME,
-    TOO_LONG,
+    LATE,
     TOO_MANY_NOTES,
     TOO_MANY_PARTS,
     TRACK,
-    Events,
     find_tracks,
     read_tracks,
 )
+from seqgen_music.files.midi_marks import Marks, players_of
 from seqgen_music.files.midi_notes import heard, places, releases, tempo_map
-from seqgen_music.music import (
-    DRUM_CHANNEL,
-    LONGEST_QUARTERS,
-    Music,
-    Track,
-    changes,
-)
+from seqgen_music.files.midi_pedals import end_open, pedal_moves, sorted_pedals
+from seqgen_music.music import LONGEST_QUARTERS, Music, Track
 
 #: Largest file that is read, in bytes. A symphony has half a million.
 MOST_BYTES = 2**23
@@ -52,9 +43,12 @@ def read_pieces(path: Path) -> list[Music | DataError]:
     """Read a MIDI file: one piece, or in type 2 one piece per track.
 
     The notes of one channel and program in a track become a `Track`, in the order of first notes.
-    Channel 10 is drums. While the sustain pedal of a channel is down, in any track, a note lasts
-    until the pedal comes up or its pitch is played again. A note-off ends the note that began
-    first. Notes without end last to the end of their track; notes of no length are dropped.
+    Channel 10 is drums, and so are the channels that Roland's message "use for rhythm part" names.
+    A track that sets no program has the one that another track has set for its channel. While the
+    sustain pedal of a channel is down, in any track, a note lasts until the pedal comes up or its
+    pitch is played again. A note-off ends the note that began first; All Notes Off and All Sound
+    Off end all of their channel and track. Notes without end last to the end of the bar in which
+    the others end; notes of no length are dropped.
 
     Returns
     -------
@@ -91,9 +85,9 @@ def read_pieces(path: Path) -> list[Music | DataError]:
         if len(music.notes):
             pieces.append(music)
     damage = [
-        DataError(f"track {number + 1} is damaged at byte {at:,}; the notes before it are kept")
+        DataError(f"track {number + 1} {_DAMAGE[ending]} at byte {at:,}; {_KEPT}")
         for number, (_, _, ending, at) in enumerate(tracks.tolist())
-        if ending == DAMAGED
+        if ending in _DAMAGE
     ]
     if not pieces:
         raise damage[0] if damage else DataError("the MIDI file has no note")
@@ -107,51 +101,40 @@ def _read_sequence(data: bytes, tracks: NDArray[np.void], division: int) -> Musi
     for number, (_, _, ending, _) in enumerate(tracks.tolist()):
         if ending in _REFUSED:
             raise DataError(f"track {number + 1} has more than {_REFUSED[ending]}")
+    marks = Marks.of(data, events)
+    players = players_of(events)
+    end_open(events.played, marks.metres, division)
+    pedals = sorted_pedals(events, [channel for _, channel, _, drums in players if drums])
     order = np.argsort(places(events.played), kind="stable")
-    released = releases(events.played, events.ended, sorted_pedals(events))
+    notes = heard(events.played, order, releases(events.played, events.ended, pedals))
     tempos = events.tempos[np.argsort(events.tempos["tick"], kind="stable")]
-    names, metres, keys = _marks(data, events)
-    parts = tuple(
-        Track(names.get(track, ""), program, channel == DRUM_CHANNEL)
-        for track, channel, program in events.parts.tolist()
+    moves = pedal_moves(pedals, events.played, [player[1] for player in players])
+    return Music(
+        notes,
+        tuple(Track(marks.names.get(one[0], ""), *one[2:]) for one in players),
+        division,
+        tempo_map(tempos),
+        marks.metres,
+        marks.keys,
+        pedals=moves,
+        pressed=_pressed(events.played, order) if len(moves) else None,
+        lyrics=marks.lyrics_of([player[0] for player in players]),
     )
-    notes = heard(events.played, order, released)
-    return Music(notes, parts, division, tempo_map(tempos), changes(metres), changes(keys))
 
+
+def _pressed(played: NDArray[np.void], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for how many ticks the key of each note of a piece is down ``(M,)``."""
+    lasts = (played["end"] - played["onset"])[order]
+    return np.asarray(lasts[lasts > 0])
+
+
+_DAMAGE = {
+    DAMAGED: "is damaged",
+    LATE: f"has an event after more than {LONGEST_QUARTERS:,} quarters, the longest allowed,",
+}
+_KEPT = "the notes before it are kept"
 
 _REFUSED = {
-    TOO_LONG: f"{LONGEST_QUARTERS:,} quarters, the longest allowed",
     TOO_MANY_NOTES: f"the rest of the {MOST_NOTES:,} notes allowed per file",
     TOO_MANY_PARTS: f"the rest of the {MOST_TRACKS:,} channels and programs allowed per file",
 }
-
-
-def sorted_pedals(events: Events) -> NDArray[np.void]:
-    """Return the moves of the pedals, sorted by channel and tick."""
-    pedals: NDArray[np.void] = events.pedals
-    if not len(pedals):
-        return pedals
-    return pedals[np.lexsort((pedals["tick"], pedals["channel"]))]
-
-
-def _marks(data: bytes, events: Events) -> tuple[dict[int, str], list[Any], list[Any]]:
-    """Return names by track, metres and keys; values outside notation are dropped."""
-    names, metres, keys = {}, [], []
-    for tick, track, kind, first, second in events.marks.tolist():
-        if kind == NAME:
-            names[track] = _text(data[first : first + second])
-        elif kind == METRE and first > 0 and second < len(NOTE_VALUES):
-            metres.append((tick, first, NOTE_VALUES[second]))
-        elif kind == KEY:
-            # Flats are negative numbers of eight bits.
-            sharps = first - 256 if first > 127 else first
-            if -7 <= sharps <= 7:
-                keys.append((tick, sharps, bool(second)))
-    return names, metres, keys
-
-
-def _text(name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        return name.decode("latin-1")

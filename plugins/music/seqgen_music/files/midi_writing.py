@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: The fifteen channels that are not drums.
 CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
+#: The control of the sustain pedal.
+SUSTAIN = 64
+
 #: Longest quarter note of a MIDI file in microseconds, and microseconds in a minute.
 _LONGEST_QUARTER, _MINUTE = 2**24 - 1, 60_000_000
 
@@ -34,8 +37,9 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 def write_midi(music: Music, path: Path) -> None:
     """Write a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
 
-    Notes without duration are left out, and so are metres whose denominator is not a power of two.
-    `playable` shortens notes that overlap.
+    Where a pedal holds notes, the keys and the pedal are written as they were played. Notes without
+    duration are left out, and so are metres whose denominator is not a power of two. `playable`
+    shortens notes that overlap.
 
     Raises
     ------
@@ -55,14 +59,24 @@ def write_midi(music: Music, path: Path) -> None:
     if music.notes["pitch"].max(initial=0) > 127:
         raise DataError(f"a MIDI file has pitches up to 127, found {music.notes['pitch'].max()}")
     file = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(_track_of(_timing(music)))
-    for number, channel in enumerate(channels(music)):
+    file.tracks.append(_track_of([*_timing(music), *_lyrics(music, -1)]))
+    places = channels(music)
+    for number, channel in enumerate(places):
         name = mido.MetaMessage("track_name", name=music.tracks[number].name)
         program = mido.Message(
             "program_change", program=music.tracks[number].program, channel=channel
         )
-        notes = playable(music.notes[music.notes["track"] == number])
-        file.tracks.append(_track_of([(0, name), (0, program), *_played(notes, channel)]))
+        notes = playable(_pressed(music, number))
+        pedal = _pedal(music, number, channel) if places.index(channel) == number else []
+        file.tracks.append(
+            _track_of(
+                [
+                    *((0, name), (0, program), *_lyrics(music, number)),
+                    *pedal,
+                    *_played(notes, channel),
+                ]
+            )
+        )
     buffer = io.BytesIO()
     file.save(file=buffer)
     write_atomic(path, buffer.getvalue())
@@ -71,13 +85,14 @@ def write_midi(music: Music, path: Path) -> None:
 def channels(music: Music) -> list[int]:
     """Return the channel of each track, 0 to 15.
 
-    Up to fifteen melodic tracks have a channel each. If there are more, tracks of one program share
-    a channel, or else tracks of one family.
+    Up to fifteen melodic tracks have a channel each, but tracks of one program and pedal share it:
+    the hands of a pianist. If there are more, tracks of one program share a channel, or else tracks
+    of one family.
     """
     numbers = [number for number, track in enumerate(music.tracks) if not track.drums]
     programs = {number: music.tracks[number].program for number in numbers}
     groupings: list[dict[int, Hashable]] = [
-        {number: number for number in numbers},
+        {number: _foot(music, number) or number for number in numbers},
         dict(programs),
         {number: program // FAMILY for number, program in programs.items()},
     ]
@@ -90,6 +105,23 @@ def channels(music: Music) -> list[int]:
         DRUM_CHANNEL if track.drums else place[grouping[number]]
         for number, track in enumerate(music.tracks)
     ]
+
+
+def _foot(music: Music, number: int) -> Hashable:
+    """Return the program and the pedal of a track; None if it has no pedal."""
+    moves = music.pedals[music.pedals["track"] == number]
+    if not len(moves):
+        return None
+    return music.tracks[number].program, moves["tick"].tobytes(), moves["value"].tobytes()
+
+
+def _pressed(music: Music, number: int) -> NDArray[np.void]:
+    """Return the notes of a track, as long as their keys are down."""
+    mine = music.notes["track"] == number
+    notes: NDArray[np.void] = music.notes[mine]
+    if music.pressed is not None:
+        notes["duration"] = music.pressed[mine]
+    return notes
 
 
 def playable(notes: NDArray[np.void]) -> NDArray[np.void]:
@@ -136,6 +168,28 @@ def _quarter(qpm: float) -> int:
 
 def _key_name(sharps: int, minor: bool) -> str:
     return _MINOR[sharps + 7] + "m" if minor else _MAJOR[sharps + 7]
+
+
+def _lyrics(music: Music, number: int) -> list[Timed]:
+    """Return the syllables of a track."""
+    import mido
+
+    return [
+        (tick, mido.MetaMessage("lyrics", text=text))
+        for tick, track, text in music.lyrics
+        if track == number
+    ]
+
+
+def _pedal(music: Music, number: int, channel: int) -> list[Timed]:
+    """Return the moves of the pedal of a track."""
+    import mido
+
+    moves = music.pedals[music.pedals["track"] == number]
+    return [
+        (tick, mido.Message("control_change", control=SUSTAIN, value=value, channel=channel))
+        for tick, _, value in moves.tolist()
+    ]
 
 
 def _played(notes: NDArray[np.void], channel: int) -> list[Timed]:

@@ -178,10 +178,7 @@ def generate(
     typed = count == 1 and candidates == 1 and not results.json
     typist = _Typist.of(loaded, piece if beginning.without_prompt else None) if typed else None
     if beginning.adapt:
-        from seqgen.evaluation.adaptive import adapt
-        from seqgen.generation.pieces import prompt_of
-
-        loaded = adapt(loaded, prompt_of(loaded.codec, piece))
+        loaded = _adapted(loaded, piece)
     with nullcontext(None) if beam else shown_progress(count, typist) as progress:
         samples = generate_samples(
             loaded,
@@ -207,6 +204,14 @@ def generate(
             progress=progress,
         )
     _print_results(loaded, samples, results, typed=typist is not None)
+
+
+def _adapted(run: Run, prompt: Piece | Excerpt) -> Run:
+    """Return the run with a model that has learned from a prompt."""
+    from seqgen.evaluation.adaptive import adapt
+    from seqgen.generation.pieces import prompt_of
+
+    return adapt(run, prompt_of(run.codec, prompt))
 
 
 def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool) -> None:

@@ -11,13 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqgen.compiling import compiled
+from seqgen_music.files.midi_bytes import (
+    CONTROL,
+    DAMAGED,
+    LATE,
+    META,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    SYSTEM,
+    TOO_MANY_NOTES,
+    TOO_MANY_PARTS,
+    event_at,
+    word,
+)
 from seqgen_music.music import DRUM_CHANNEL
-
-#: First and last byte of a track's events, how its reading ended, and at which byte.
-TRACK = np.dtype([(name, np.int64) for name in ("start", "stop", "ending", "at")])
-
-#: How a track ends. The time of a late event is wrong: no piece is that long.
-WHOLE, DAMAGED, LATE, TOO_MANY_NOTES, TOO_MANY_PARTS = range(5)
 
 #: A note in ticks. A part is what one channel plays with one program in one track.
 PLAYED = np.dtype(
@@ -56,11 +64,7 @@ UNSET = -1
 #: Kinds of meta events that are not marks.
 END_OF_TRACK, TEMPO_CHANGE = 0x2F, 0x51
 
-#: The first status byte of events without channel, and that of meta events.
-SYSTEM, META = 0xF0, 0xFF
-
-#: Upper half of the status byte of channel events, and the control number of the pedal.
-NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x8, 0x9, 0xB, 0xC
+#: The number of the control that is the pedal.
 PEDAL = 0x40
 
 #: Controls that end the notes of a channel: All Sound Off, All Notes Off, and the changes of mode.
@@ -73,9 +77,6 @@ SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 2
 #: device, `ANY_PART` has that of a part in its lower half, and the last byte is the value.
 RHYTHM_PART = np.array([0x41, 256, 0x42, 0x12, 0x40, 257, 0x15])
 ANY_BYTE, ANY_PART = 256, 257
-
-#: The four letters that open a track.
-TRACK_MARK = int.from_bytes(b"MTrk")
 
 #: Indices of the counts.
 NOTES, PARTS, PEDALS, TEMPOS, MARKS = range(5)
@@ -106,54 +107,6 @@ class Events(NamedTuple):
     pedals: Any
     tempos: Any
     marks: Any
-
-
-@compiled
-def find_tracks(data: Any, tracks: Any) -> int:
-    """Find the tracks of a file by their mark, so that a wrong length costs at most one of them.
-
-    Parameters
-    ----------
-    data : uint8 array
-        The file.
-    tracks : array of `TRACK`
-        Filled as far as it goes; a track without end counts as damaged.
-
-    Returns
-    -------
-    int
-        The number of tracks in the file.
-    """
-    count, at = 0, _next_track(data, 0)
-    while at + 8 <= len(data):
-        start = at + 8
-        stop = start + (_word(data, at + 4) << 16 | _word(data, at + 6))
-        ending = WHOLE
-        if stop > len(data):
-            stop, ending = _next_track(data, start), DAMAGED
-        if count < len(tracks):
-            track = tracks[count]
-            track.start, track.stop, track.ending, track.at = start, stop, ending, start
-        count += 1
-        at = _next_track(data, stop)
-    return count
-
-
-@compiled
-def _next_track(data: Any, start: int) -> int:
-    """Return the byte of the next track mark; the length of the file if there is none."""
-    letters = 0
-    for at in range(start, len(data)):
-        letters = (letters << 8 | int(data[at])) & 0xFFFFFFFF
-        if letters == TRACK_MARK:
-            return at - 3
-    return len(data)
-
-
-@compiled
-def _word(data: Any, at: int) -> int:
-    """Return the number in two bytes."""
-    return int(data[at]) << 8 | int(data[at + 1])
 
 
 @compiled
@@ -213,7 +166,7 @@ def _read_track(
     count = count_ended = counts[NOTES]
     tick, at, stop, running = 0, track.start, track.stop, 0
     while at < stop:
-        delta, event, kind, data_at, size = _event(data, at, stop, running)
+        delta, event, kind, data_at, size = event_at(data, at, stop, running)
         if data_at < 0 or tick + delta > longest:
             track.ending = DAMAGED if data_at < 0 else LATE
             break
@@ -244,11 +197,7 @@ def _read_track(
             note = played[count]
             note.onset, note.end, note.part = tick, -1, part
             note.channel, note.pitch, note.velocity = channel, pitch, value
-            if first[channel, pitch] < 0:
-                first[channel, pitch] = count
-            else:
-                following[last[channel, pitch]] = count
-            last[channel, pitch] = count
+            _open(count, first[channel], last[channel], pitch, following)
             count += 1
         elif kind in (NOTE_OFF, NOTE_ON):
             opened = first[channel, pitch]
@@ -266,6 +215,16 @@ def _read_track(
     track.at = at
     _leave_open(played, ended, counts[NOTES], count, count_ended)
     counts[NOTES] = count
+
+
+@compiled
+def _open(number: int, first: Any, last: Any, pitch: int, following: Any) -> None:
+    """Append a note to the open ones of its pitch in a channel."""
+    if first[pitch] < 0:
+        first[pitch] = number
+    else:
+        following[last[pitch]] = number
+    last[pitch] = number
 
 
 @compiled
@@ -288,49 +247,6 @@ def _leave_open(played: Any, ended: Any, first: int, stop: int, count: int) -> N
         if played[number].end < 0:
             ended[count] = number
             count += 1
-
-
-@compiled
-def _event(data: Any, at: int, stop: int, running: int) -> tuple[int, int, int, int, int]:
-    """Return the event at a byte: ticks before it, status, kind if it is meta, data and size.
-
-    Data is the first byte of its data, or -1 if the event is incomplete; size is their number.
-    """
-    delta, at = _number(data, at, stop)
-    if at < 0 or at >= stop:
-        return 0, 0, 0, -1, 0
-    event = int(data[at])
-    if event >= 0x80:
-        at += 1
-    else:
-        event = running
-    kind = 0
-    if event == META:
-        if at >= stop:
-            return delta, event, kind, -1, 0
-        kind = int(data[at])
-        at += 1
-    if event == META or event == 0xF0 or event == 0xF7:
-        size, at = _number(data, at, stop)
-    elif event >= SYSTEM:
-        size = 2 if event == 0xF2 else 1 if event == 0xF1 or event == 0xF3 else 0
-    else:
-        size = 1 if event >> 4 == PROGRAM or event >> 4 == 0xD else 2
-    if event < 0x80 or at < 0 or at + size > stop:
-        return delta, event, kind, -1, 0
-    return delta, event, kind, at, size
-
-
-@compiled
-def _number(data: Any, at: int, stop: int) -> tuple[int, int]:
-    """Return a number of variable length and the byte after it, or -1 if it does not end."""
-    value = 0
-    for place in range(at, min(at + 4, stop)):
-        byte = int(data[place])
-        value = value << 7 | byte & 127
-        if byte < 128:
-            return value, place + 1
-    return 0, -1
 
 
 @compiled
@@ -385,7 +301,7 @@ def _meta(
     """Append a tempo or a mark."""
     if kind == TEMPO_CHANGE and size == 3:
         tempo = tempos[counts[TEMPOS]]
-        tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | _word(data, at + 1)
+        tempo.tick, tempo.microseconds = tick, int(data[at]) << 16 | word(data, at + 1)
         counts[TEMPOS] += 1
         return
     if kind in (NAME, LYRIC, TEXT):

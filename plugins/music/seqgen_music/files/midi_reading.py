@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
-from seqgen_music.files.midi_events import (
+from seqgen_music.files.midi_bytes import (
     DAMAGED,
     LATE,
     TOO_MANY_NOTES,
     TOO_MANY_PARTS,
     TRACK,
     find_tracks,
-    read_tracks,
 )
+from seqgen_music.files.midi_events import read_tracks
 from seqgen_music.files.midi_marks import Marks, players_of
 from seqgen_music.files.midi_notes import heard, places, releases, tempo_map
 from seqgen_music.files.midi_pedals import end_open, pedal_moves, sorted_pedals

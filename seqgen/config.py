@@ -43,6 +43,9 @@ CORE = "lstm"
 #: Number of clusters of rare ids beside the shortlist, with an adaptive output.
 CLUSTERS = 3
 
+#: Number of tables of contexts: one of the last two tokens, one of the last three.
+CONTEXTS = 2
+
 #: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
 
@@ -67,6 +70,11 @@ class ModelConfig:
     """Output layer. `adaptive` puts rare tokens into clusters, which is faster for large
     vocabularies (adaptive softmax, Grave et al. 2017); `full` does not; `auto` chooses by the
     number of tokens."""
+    context_rows: Annotated[int | None, Within(0, 2**22)] = None
+    """Rows of each table of contexts. The last two tokens, and the last three, are hashed to a row
+    that is added to the input. 0 leaves the tables out."""
+    context_dropout: Annotated[float | None, SHARE_DROPPED] = None
+    """Dropout rate of these rows."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
     """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 

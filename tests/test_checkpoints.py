@@ -26,8 +26,10 @@ def report_every_step(monkeypatch) -> None:
     monkeypatch.setattr("seqgen.training.loop.REPORT_EVERY", 0.0)
 
 
-def begin(folder: Path, corpus: seqgen.Corpus, config: TrainConfig = CONFIG) -> Run:
-    return seqgen.create_run(folder, corpus, MODEL, config)
+def begin(folder: Path, corpus: seqgen.Corpus, config: TrainConfig = CONFIG, rows: int = 0) -> Run:
+    return seqgen.create_run(
+        folder, corpus, replace(MODEL, context_rows=rows, context_dropout=0.5), config
+    )
 
 
 def finish(folder: Path, corpus: seqgen.Corpus) -> bytes:
@@ -41,14 +43,15 @@ def losses(folder: Path) -> list[tuple[int, float, float | None]]:
     return [(row["step"], row["loss"], row["valid_loss"]) for row in rows]
 
 
-@pytest.mark.parametrize("name", ["text", "music", "rising dropout"])
+@pytest.mark.parametrize("name", ["text", "music", "rising dropout", "contexts"])
 def test_a_killed_training_ends_as_the_unbroken_one(
     name: str, corpus, chorales, tmp_path: Path
 ) -> None:
     """What is on the disk at some moment is all that a killed process leaves behind."""
-    data = corpus if name == "text" else chorales.corpus()
+    data = chorales.corpus() if name in ("music", "rising dropout") else corpus
     config = replace(CONFIG, most_dropout=0.9 if name == "rising dropout" else None)
-    run, messages = begin(tmp_path / "unbroken", data, config), []
+    rows = 50 if name == "contexts" else 0
+    run, messages = begin(tmp_path / "unbroken", data, config, rows), []
     for number, report in enumerate(seqgen.train(run, data)):
         messages.append(report.message)
         if number in (0, 1, 37, 60) or report.valid_loss is not None:

@@ -37,7 +37,7 @@ def steppers(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2.0)
-        for table in model.features:
+        for table in (*model.features, *(model.contexts or ())):
             table.weight.normal_()
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     fused = FusedStepper(config, VOCAB, sizes, weights, boundaries, int8=int8)
@@ -61,6 +61,8 @@ KINDS = [
     (1, (), {"boundaries": (5,)}),
     (2, (5, 9), {"boundaries": (0, 17, 36)}),
     (3, (), {"boundaries": (36, 2), "skip": True}),
+    (2, (5,), {"boundaries": (3, 30), "skip": True, "context_rows": 101}),
+    (1, (), {"embedding": 0, "context_rows": 7}),
 ]
 
 
@@ -83,14 +85,15 @@ def test_fused_equals_reference_over_ten_thousand_steps(layers, sizes, options) 
 @pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("lanes", [2, 16, 70])
 def test_a_lane_is_the_same_to_the_last_bit_whatever_is_beside_it(lanes: int, int8: bool) -> None:
-    _, fused = steppers(2, (5,), skip=True, int8=int8)
+    _, fused = steppers(2, (5,), skip=True, context_rows=50, int8=int8)
     ids, features = sequences(lanes, 40, (5,))
     logits, state = fused.read(ids, features, fused.start(lanes))
     for lane in range(0, lanes, 7):
         rows = slice(lane, lane + 1)
         alone, alone_state = fused.read(ids[rows], features[rows], fused.start(1))
         np.testing.assert_array_equal(alone, logits[rows])
-        np.testing.assert_array_equal(alone_state[:, 0], state[:, lane])
+        for mine, theirs in zip(fused.export(alone_state), fused.export(state), strict=True):
+            np.testing.assert_array_equal(mine[:, 0], theirs[:, lane])
 
 
 @pytest.mark.parametrize("cores", [2, 5])
@@ -110,11 +113,12 @@ def test_lanes_shared_out_among_threads_write_what_one_thread_writes(
 
 @pytest.mark.parametrize("int8", [False, True])
 def test_end_and_boundaries_leave_no_trace(int8: bool) -> None:
-    _, fused = steppers(3, boundaries=(0, 8), int8=int8)
+    _, fused = steppers(3, boundaries=(0, 8), context_rows=50, int8=int8)
     ids, features = sequences(3, 20, ())
     ids[:, -1] = VOCAB.end, 0, 8
     _, state = fused.read(ids, features, fused.start(3))
-    assert not state.any()
+    for left, fresh in zip(state, fused.start(3), strict=True):
+        np.testing.assert_array_equal(left, fresh)
 
 
 def test_reading_at_once_is_reading_step_by_step() -> None:
@@ -175,6 +179,17 @@ def test_a_state_may_be_used_twice_and_moved_between_steppers() -> None:
     np.testing.assert_array_equal(back, one)
     swapped, _ = fused.read(ids[::-1], features, fused.select(state, np.array([1, 0])))
     np.testing.assert_array_equal(swapped[::-1], one)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1, 1e30])
+def test_numbers_that_are_no_ids_are_not_looked_up(number: float) -> None:
+    ids, features = sequences(1, 3, ())
+    for stepper in steppers(1, context_rows=50):
+        *parts, before = stepper.export(stepper.start(1))
+        logits, _ = stepper.read(
+            ids, features, stepper.restore((*parts, np.full_like(before, number)))
+        )
+        assert np.isfinite(logits).all()
 
 
 def test_eight_bits_are_nearly_the_same_model() -> None:

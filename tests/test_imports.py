@@ -101,6 +101,7 @@ PUBLIC = (
 
 #: Who may import torch: what trains or evaluates, and the stepper that runs the model itself.
 TORCH = {
+    "network.context_tables",
     "network.layers",
     "network.lstm",
     "network.model",
@@ -115,6 +116,7 @@ TORCH = {
     "training.keeping",
     "training.learner",
     "training.loop",
+    "training.optimizer",
     "training.parallel",
     "training.realignment",
     "training.session",

@@ -63,7 +63,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
         "folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])\n"
         "config = seqgen.TrainConfig(\n"
         "    tokens=8000, batch_size=8, window=16, evaluations=4, device='cpu')\n"
-        "shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3)\n"
+        "shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3, context_rows=9)\n"
         "with join().leader_first():\n"
         "    if join().leads and stop >= 0:\n"
         "        seqgen.create_run(folder, corpus, shape, config)\n"

@@ -1,6 +1,7 @@
 """Going on with a new corpus: every symbol keeps what the model knew of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +26,8 @@ CONFIGS = {
     "one-hot, skip": ModelConfig(hidden=8, embedding=0, layers=3, skip=True, dropout=0.0),
     "tied": ModelConfig(hidden=8, embedding=6, tied=True, layers=2, dropout=0.0),
     "skip": ModelConfig(hidden=8, embedding=6, layers=2, skip=True, dropout=0.0),
+    "contexts": ModelConfig(hidden=8, embedding=6, dropout=0.0, context_rows=40),
+    "contexts, one-hot": ModelConfig(hidden=8, embedding=0, dropout=0.0, context_rows=40),
     "tied, skip": ModelConfig(hidden=8, embedding=6, tied=True, layers=2, skip=True, dropout=0.0),
 }
 FEATURES = (3, 5)
@@ -74,7 +77,8 @@ def kept_ids(new: Vocab) -> list[int]:
 @pytest.mark.parametrize("new", [REORDERED, GROWN, CHANGED], ids=["reordered", "grown", "changed"])
 def test_kept_symbols_are_read_and_predicted_as_before(config, sizes, new: Vocab) -> None:
     if new is CHANGED and not config.embedding:
-        sizes = ()  # what features add to the vector of a dropped symbol is lost with it
+        # What features and contexts add to the vector of a dropped symbol is lost with it.
+        sizes, config = (), replace(config, context_rows=0)
     model = random_model(config, sizes)
     other = transferred(model, new, sizes)
     # Every kept symbol is read, START first and END in the middle.
@@ -84,8 +88,8 @@ def test_kept_symbols_are_read_and_predicted_as_before(config, sizes, new: Vocab
     features = (
         torch.stack([torch.randint(size, read_old.shape) for size in sizes], 2) if sizes else None
     )
-    logits, (h, c) = model(read_old, features)
-    moved, (h_moved, c_moved) = other(read_new, features)
+    logits, (h, c, *_) = model(read_old, features)
+    moved, (h_moved, c_moved, *_) = other(read_new, features)
     torch.testing.assert_close(moved[:, :, kept_ids(new)], logits[:, :, old_ids(new)])
     torch.testing.assert_close((h_moved, c_moved), (h, c))
     if new is not REORDERED:

@@ -70,7 +70,10 @@ class Follower:
         # No dropout: it would be noise here. cuDNN computes gradients in training mode only.
         self.model.dropout = 0.0
         self.model.train()
-        self._parameters = list(self.model.parameters())
+        # Rows of contexts are not learned: each is rarely read, and counts learn the same.
+        for table in self.model.contexts or ():
+            table.requires_grad_(False)
+        self._parameters = [each for each in self.model.parameters() if each.requires_grad]
         # The parameters become views of one vector.
         self._weights = parameters_to_vector(self._parameters).detach()  # (W,)
         vector_to_parameters(self._weights, self._parameters)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from seqgen.config import CLUSTERS, ModelConfig
 from seqgen.errors import RunError
 from seqgen.network.architectures import load_architecture
+from seqgen.network.context_tables import ContextTables
 from seqgen.network.layers import State, build
 from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
@@ -151,10 +152,18 @@ class SequenceModel(nn.Module):
         # Zeros, because a value that training never shows must not be noise in generation.
         for table in self.features:  # (values, E)
             nn.init.zeros_(table.weight)  # type: ignore[arg-type]
+        self.contexts = None
+        if config.context_rows:
+            left_out = config.context_dropout or 0.0
+            self.contexts = ContextTables(vocab, boundaries, config.context_rows, width, left_out)
 
     def start_state(self, batch_size: int) -> State:
-        """Return the state before the first token, such as zeros; each part is (L, B, ...)."""
-        return _stacked([layer.fresh(batch_size) for layer in self.layers])  # type: ignore[operator]
+        """Return the state before the first token, such as zeros; each part is (L, B, ...).
+
+        With contexts the last part is the tokens before, (1, B, N).
+        """
+        state = _stacked([layer.fresh(batch_size) for layer in self.layers])  # type: ignore[operator]
+        return state if self.contexts is None else (*state, self.contexts.start(batch_size))
 
     def forward(
         self, ids: Tensor, features: Tensor | None = None, state: State | None = None
@@ -200,6 +209,11 @@ class SequenceModel(nn.Module):
         ids = ids.transpose(0, 1)  # (T, B)
         features = None if features is None else features.transpose(0, 1)  # (T, B, K)
         x = self._embed(ids, features)  # (T, B, E)
+        before: State = ()
+        if self.contexts is not None:
+            parts, tokens = parts[:-1], parts[-1]
+            more, tokens = self.contexts(ids, tokens)  # (T, B, E), (1, B, N)
+            x, before = x + more, (tokens,)
         resets = self._marks(ids, x.dtype)  # (T, B, 1) or None
         outputs, states = [], []
         below = x
@@ -213,7 +227,7 @@ class SequenceModel(nn.Module):
             outputs.append(above)
             below = torch.cat([above, x], 2) if self.config.skip else above  # (T, B, H [+ E])
         top = torch.cat(outputs, 2) if self.config.skip else outputs[-1]  # (T, B, W)
-        return top, _stacked(states)  # each (L, B, ...)
+        return top, (*_stacked(states), *before)  # each (L, B, ...)
 
     def _marks(self, ids: Tensor, dtype: torch.dtype) -> Tensor | None:
         """Return 1 where ids (T, B) reset the state, as (T, B, 1); None if surely none of them do.
@@ -265,12 +279,13 @@ class SequenceModel(nn.Module):
 
     @property
     def idle(self) -> int:
-        """Number of weights that a token seldom needs: with clusters, those of single tokens."""
+        """Number of weights that a token seldom needs: those of contexts, or of rare tokens."""
+        contexts = 0 if self.contexts is None else self.contexts.size
         if self.clusters is None:
-            return 0
+            return contexts
         read = self.embedding.weight.numel() if self.config.embedding else 0
         predicted = sum(values.numel() for values in self._output)
-        return read + (self.output_bias.numel() if self.config.tied else predicted)
+        return contexts + read + (self.output_bias.numel() if self.config.tied else predicted)
 
     def split_output(self) -> list[Part]:
         """Return the output layer in parts: the shortlist and the clusters, then each cluster.

@@ -18,9 +18,10 @@ from seqgen.drawing.rules import Positions, Rules
 from seqgen.plugin import Ids
 from seqgen.stepping.fused_network import (
     Inputs,
-    aligned,
+    Memory,
     empty_inputs,
     lay_out,
+    no_memory,
     part_of_inputs,
     zeros,
 )
@@ -73,28 +74,28 @@ class FusedStepper:
             config, vocab, feature_sizes, weights, boundaries, clusters, int8=int8
         )
 
-    def start(self, lanes: int) -> Floats:
-        """Return zeros: h and c of B sequences, as (2, B, L, padded H)."""
-        return zeros((2, lanes, self._network.layers, self._network.hidden))
+    def start(self, lanes: int) -> Memory:
+        """Return zeros, and no tokens before."""
+        return no_memory(self._network, lanes)
 
     def read(
         self,
         ids: Ids,
         features: Ids,
-        state: Floats,
+        state: Memory,
         possible: NDArray[np.bool_] | None = None,
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[Floats, Memory]:
         """Read all ids, and compute the logits after the last."""
         if possible is None:
             possible = np.ones((len(ids), self._targets), bool)
-        state = aligned(state)
+        state = state.copy()
         x, gates, scores = self._scratch(len(ids))
         logits = np.empty((len(ids), self._targets), np.float32)
 
         def read(rows: slice) -> None:
-            h, c = state[:, rows]
+            (h, c), before = state.of(rows)
             room = part_of_inputs(x, rows), gates[rows], scores[rows], logits[rows]
-            read_all(self._network, ids[rows], features[rows], possible[rows], h, c, *room)
+            read_all(self._network, ids[rows], features[rows], possible[rows], h, c, before, *room)
 
         _share_out(len(ids), read)
         return logits, state
@@ -104,11 +105,11 @@ class FusedStepper:
         positions: Positions,
         draws: NDArray[np.float64],
         rules: Rules,
-        state: Floats,
+        state: Memory,
         guide: Guide | None = None,
-    ) -> tuple[Ids, NDArray[np.float64], Floats]:
+    ) -> tuple[Ids, NDArray[np.float64], Memory]:
         """Step and draw in one call."""
-        state = aligned(state)
+        state = state.copy()
         x, gates, scores = self._scratch(len(draws))
         new, log_probabilities = np.full(draws.shape, self._end), np.zeros(draws.shape)
         full = len(self._network.parts.columns) == 2
@@ -116,29 +117,35 @@ class FusedStepper:
 
         def write(rows: slice) -> None:
             """Step and draw in some rows."""
-            some, (h, c) = Positions._make(values[rows] for values in positions), state[:, rows]
+            some = Positions._make(values[rows] for values in positions)
+            (h, c), before = state.of(rows)
             room = part_of_inputs(x, rows), gates[rows], scores[rows]
-            given = self._network, some, draws[rows], rules, h, c, *room
+            given = self._network, some, draws[rows], rules, h, c, before, *room
             drawn = new[rows], log_probabilities[rows]
             step(*given, *drawn, None if guide is None else guide.part(rows))
 
         _share_out(len(draws), write)
         return new, log_probabilities, state
 
-    def select(self, state: Floats, rows: Ids) -> Floats:
+    def select(self, state: Memory, rows: Ids) -> Memory:
         """Copy the sequences."""
-        return aligned(state[:, rows])
+        return state.of(rows).copy()
 
-    def export(self, state: Floats) -> tuple[Floats, ...]:
-        """Return h and c as (L, B, H)."""
-        h, c = state[..., : self._hidden].swapaxes(1, 2)
-        return h.copy(), c.copy()
+    def export(self, state: Memory) -> tuple[Floats, ...]:
+        """Return h and c as (L, B, H), and with contexts the tokens before as (1, B, N)."""
+        h, c = state.cells[..., : self._hidden].swapaxes(1, 2)
+        before = [state.before[None].astype(np.float32)] if len(self._network.contexts) else []
+        return h.copy(), c.copy(), *before
 
-    def restore(self, parts: tuple[Floats, ...]) -> Floats:
+    def restore(self, parts: tuple[Floats, ...]) -> Memory:
         """Pad and align h and c."""
-        h, c = parts
+        h, c, *before = parts
         state = self.start(h.shape[1])
-        state[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
+        state.cells[..., : self._hidden] = np.stack([h, c]).swapaxes(1, 2)
+        nothing = len(self._network.keys) - 1
+        for tokens in before:
+            # A primed state comes from a file, and compiled code does not check ids.
+            state.before[:] = np.clip(np.nan_to_num(tokens[0]), 0, nothing)
         return state
 
     def _scratch(self, lanes: int) -> tuple[Inputs, Floats, Floats]:

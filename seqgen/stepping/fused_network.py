@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.config import ModelConfig
+from seqgen.config import CONTEXTS, ModelConfig
 from seqgen.drawing.parts import Parts, parts_of
 from seqgen.network.clusters import check_clusters
+from seqgen.network.contexts import keys_of
 from seqgen.plugin import Ids
 from seqgen.stepping.gates import Floats
 from seqgen.stepping.int8_step import EightBits, Rounded, rounded_weights
@@ -58,7 +59,13 @@ class Network(NamedTuple):
     values : int64 array (K,)
         Offset of each feature's first value among all feature values.
     tokens : int
-        V, the number of token rows; the rows of features follow.
+        V, the number of token rows; the rows of features follow, then those of contexts.
+    contexts : int64 array
+        The row, counted from a layer's first, at which each table of contexts begins.
+    rows : int
+        Rows of such a table.
+    keys : int64 array (V + 1,)
+        What contexts are hashed from.
     seen : int
         Number of layers that the output layer reads.
     parts : Parts
@@ -78,8 +85,34 @@ class Network(NamedTuple):
     reads: NDArray[np.bool_]
     values: Ids
     tokens: int
+    contexts: Ids
+    rows: int
+    keys: Ids
     seen: int
     parts: Parts
+
+
+class Memory(NamedTuple):
+    """What a call begins with: the state of B sequences.
+
+    Attributes
+    ----------
+    cells : float32 array (2, B, L, padded H)
+        The outputs h and the cells c of all layers.
+    before : int64 array (B, N)
+        The last tokens, from the older to the newer; N is 0 without contexts.
+    """
+
+    cells: Floats
+    before: Ids
+
+    def copy(self) -> Memory:
+        """Return an aligned copy."""
+        return Memory(aligned(self.cells), self.before.copy())
+
+    def of(self, rows: slice | Ids) -> Memory:
+        """Return the state of some sequences; with a slice, arrays are shared."""
+        return Memory(self.cells[:, rows], self.before[rows])
 
 
 class Inputs(NamedTuple):
@@ -114,11 +147,8 @@ def lay_out(
     """Make the tables and panels of a model."""
     compare_arrays(weights, expected(config, vocab, feature_sizes))
     hidden, filled = config.hidden, _fill_up(config.hidden, FILL)
-    tokens = weights["embedding.weight"] if config.embedding else np.eye(vocab.size, dtype="f4")
-    width = tokens.shape[1]
-    kinds = range(len(feature_sizes))
-    features = [weights[f"features.{kind}.weight"] for kind in kinds]
-    read = np.concatenate([tokens, *features])
+    read, rows = _read(config, vocab, len(feature_sizes), weights), config.context_rows or 0
+    width = read.shape[1]
     tables, sources = [], []
     for layer in range(config.layers):
         into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
@@ -130,7 +160,7 @@ def lay_out(
             else np.zeros((1, 4 * hidden), np.float32)
         )
         # Every step adds exactly one token's row, and so the bias once.
-        table[: len(tokens)] += bias
+        table[: vocab.size] += bias
         tables.append(_gates(table, hidden, filled))
         below = [into[:, :hidden]] if layer > 0 else []
         sources.append(
@@ -156,9 +186,22 @@ def lay_out(
         reads=np.array([length > 1 for length in lengths]),
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
         tokens=vocab.size,
+        contexts=len(read) - rows * np.arange(CONTEXTS if rows else 0, 0, -1),
+        rows=rows,
+        keys=np.array(keys_of(vocab)),
         seen=seen,
         parts=parts,
     )
+
+
+def _read(
+    config: ModelConfig, vocab: Vocab, features: int, weights: Mapping[str, Floats]
+) -> Floats:
+    """Return what ids, feature values and contexts add to the input, (rows, E), in this order."""
+    tokens = weights["embedding.weight"] if config.embedding else np.eye(vocab.size, dtype="f4")
+    tables = {"features": features, "contexts": CONTEXTS if config.context_rows else 0}
+    names = [f"{kind}.{number}.weight" for kind in tables for number in range(tables[kind])]
+    return np.concatenate([tokens, *(weights[name] for name in names)])
 
 
 def _output(
@@ -230,6 +273,13 @@ def empty_inputs(network: Network, lanes: int) -> Inputs:
         np.zeros(lanes, np.int64),
         np.zeros(lanes, np.int64),
     )
+
+
+def no_memory(network: Network, lanes: int) -> Memory:
+    """Return the state before the first token: zeros, and no tokens before."""
+    nothing = len(network.keys) - 1
+    before = np.full((lanes, len(network.contexts)), nothing, np.int64)
+    return Memory(zeros((2, lanes, network.layers, network.hidden)), before)
 
 
 def part_of_inputs(x: Inputs, rows: slice) -> Inputs:

@@ -19,6 +19,7 @@ from seqgen.drawing.guide import Guide, follow_each
 from seqgen.drawing.parts import Views, join, look, look_again
 from seqgen.drawing.rules import Positions, Rules
 from seqgen.drawing.sampling import choose_each
+from seqgen.network import contexts
 from seqgen.plugin import Ids
 from seqgen.stepping.fused_network import PANEL, ROWS, Inputs, Network
 from seqgen.stepping.gates import Floats, gate, moments
@@ -33,6 +34,8 @@ from seqgen.stepping.sixteen import COUNT
 #: Sequences whose gates fit into the processor's cache.
 TOGETHER = 48
 
+_longer, _row_of = compiled_inside(contexts.longer), compiled_inside(contexts.row_of)
+
 
 @compiled
 def write_directly(
@@ -42,6 +45,7 @@ def write_directly(
     rules: Rules,
     h: Floats,
     c: Floats,
+    before: Ids,
     x: Inputs,
     gates: Floats,
     scores: Floats,
@@ -56,7 +60,7 @@ def write_directly(
     _begin(network, h, x)
     factors, weights = np.exp(rules.bias), np.empty(len(rules.bias))
     for step in range(draws.shape[1]):
-        _advance(network, positions.ids, positions.features, h, c, x, gates)
+        _advance(network, positions.ids, positions.features, h, c, before, x, gates)
         _see(network, h, x)
         _predict(network, x, x.lanes, 0, scores)
         if not draw_each(
@@ -75,6 +79,7 @@ def write_all(
     rules: Rules,
     h: Floats,
     c: Floats,
+    before: Ids,
     x: Inputs,
     gates: Floats,
     scores: Floats,
@@ -90,7 +95,7 @@ def write_all(
             views = look(network.parts, positions, rules)
         if not look_again(views, positions, step):
             return
-        _advance(network, positions.ids, positions.features, h, c, x, gates)
+        _advance(network, positions.ids, positions.features, h, c, before, x, gates)
         _see(network, h, x)
         if not _draw(
             network, views, positions, draws, step, rules, x, scores, new, log_probabilities
@@ -132,6 +137,7 @@ def read_all(
     possible: NDArray[np.bool_],
     h: Floats,
     c: Floats,
+    before: Ids,
     x: Inputs,
     gates: Floats,
     scores: Floats,
@@ -140,7 +146,7 @@ def read_all(
     """Read ids (B, T) with features (B, T, K), and predict logits (B, V') after the last."""
     _begin(network, h, x)
     for step in range(ids.shape[1]):
-        _advance(network, ids[:, step], features[:, step], h, c, x, gates)
+        _advance(network, ids[:, step], features[:, step], h, c, before, x, gates)
     _see(network, h, x)
     for part in range(len(network.parts.columns) - 1):
         _predict(network, x, x.lanes, part, scores)
@@ -159,18 +165,25 @@ def _begin(network: Network, h: Floats, x: Inputs) -> None:
 
 @compiled_inside
 def _advance(
-    network: Network, ids: Ids, features: Ids, h: Floats, c: Floats, x: Inputs, gates: Floats
+    network: Network,
+    ids: Ids,
+    features: Ids,
+    h: Floats,
+    c: Floats,
+    before: Ids,
+    x: Inputs,
+    gates: Floats,
 ) -> None:
     """Read one id (B,) in every sequence."""
     hidden = network.hidden
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))
         for layer in range(network.layers):
-            has_features = network.reads[layer] and len(network.values) > 0
-            table = gates if has_features else network.inputs
+            sums = network.reads[layer] and len(network.values) + len(network.contexts) > 0
+            table = gates if sums else network.inputs
             for lane in range(low, high):
-                if has_features:
-                    _sum_rows(network, layer, ids[lane], features[lane], gates[lane])
+                if sums:
+                    _sum_rows(network, layer, ids[lane], features[lane], before[lane], gates[lane])
                     x.rows[lane] = lane
                 else:
                     token = ids[lane] if network.reads[layer] else 0
@@ -186,15 +199,36 @@ def _advance(
                         h[lane, layer, unit] = c[lane, layer, unit] = 0
                 if network.int8:
                     round_outputs(network.units, h, lane, layer, x.rounded)
+    if len(network.contexts) > 0:
+        for lane in range(len(ids)):
+            _remember(network, ids[lane], before[lane])
 
 
 @compiled
-def _sum_rows(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
-    """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
+def _remember(network: Network, token: int, before: Ids) -> None:
+    """Put an id at the end of the last tokens (N,); after a reset there are none."""
+    for place in range(len(before) - 1):
+        before[place] = before[place + 1]
+    before[-1] = token
+    if network.resets[token]:
+        before[:] = network.tokens
+
+
+@compiled
+def _sum_rows(
+    network: Network, layer: int, token: int, features: Ids, before: Ids, gates: Floats
+) -> None:
+    """Put what an id, feature values (K,) and contexts add to a layer's gates (4H,) there."""
     first = network.starts[layer]
     gates[:] = network.inputs[first + token]
     for kind in range(len(network.values)):
         row = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
+        for unit in range(len(gates)):
+            gates[unit] += row[unit]
+    code = _longer(0, network.keys[token])
+    for number in range(len(network.contexts)):
+        code = _longer(code, network.keys[before[len(before) - 1 - number]])
+        row = network.inputs[first + network.contexts[number] + _row_of(code, network.rows)]
         for unit in range(len(gates)):
             gates[unit] += row[unit]
 

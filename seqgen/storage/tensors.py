@@ -15,7 +15,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from seqgen.config import CLUSTERS, ModelConfig
+from seqgen.config import CLUSTERS, CONTEXTS, ModelConfig
 from seqgen.errors import ConfigError, RunError
 from seqgen.vocab import Vocab
 
@@ -91,6 +91,8 @@ def expected(config: ModelConfig, vocab: Vocab, feature_sizes: Sequence[int]) ->
         shapes["clusters.bias"] = (CLUSTERS,)
     for number, size in enumerate(feature_sizes):
         shapes[f"features.{number}.weight"] = size, width
+    for number in range(CONTEXTS if config.context_rows else 0):
+        shapes[f"contexts.{number}.weight"] = config.context_rows or 0, width
     return {name: Kind(shape) for name, shape in shapes.items()}
 
 

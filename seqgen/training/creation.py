@@ -136,11 +136,17 @@ def refuse_trained(folder: Path, overwrite: bool) -> bool:
 
 
 def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
-    """Return the network of a run, with the dropout of `model`."""
-    same = replace(start.model_config, dropout=model.dropout)
+    """Return the network of a run, with the dropout rates of `model`."""
+    same = replace(
+        start.model_config,
+        dropout=model.dropout,
+        # A run without the setting has no tables.
+        context_rows=start.model_config.context_rows or 0,
+        context_dropout=model.context_dropout,
+    )
     output = same.output if model.output == "auto" else model.output
     if replace(model, output=output) not in (
-        ModelConfig(output=same.output, dropout=model.dropout),
+        ModelConfig(output=same.output, dropout=same.dropout, context_dropout=same.context_dropout),
         same,
     ):
         raise ConfigError(

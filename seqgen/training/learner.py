@@ -31,6 +31,7 @@ from seqgen.network.layers import State, restarted
 from seqgen.network.model import SequenceModel
 from seqgen.storage.checked_json import check, parse
 from seqgen.storage.tensors import Kind, TensorFile
+from seqgen.training.optimizer import Optimizer
 from seqgen.training.parallel import World
 
 #: Share of the sequences in a batch that begin a window at the start. Generation begins with
@@ -143,13 +144,7 @@ class Learner:
         self._state = tuple(part.detach() for part in start)
         #: Sum of the training loss since the last evaluation, in nats: ().
         self._nats = torch.zeros((), device=self._device)
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(),
-            config.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=decay,
-            fused=True,
-        )
+        self._optimizer = Optimizer(model, config)
 
     def update(self, learning_rate: float) -> Tensor:
         """Learn from the next window (B, T); return the summed loss of its targets, in nats.
@@ -164,9 +159,7 @@ class Learner:
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(self.model)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self._optimizer.param_groups[0]["lr"] = learning_rate * self.counts.learning_rate_share
-        self._optimizer.step()
+        self._optimizer.step(learning_rate * self.counts.learning_rate_share)
         self.counts.step += 1
         self.counts.tokens += counted
         nats = nats.detach() * self.world.size
@@ -287,8 +280,7 @@ class Learner:
     def _tensors(self) -> dict[str, Tensor]:
         """Return every tensor that training changes, by name."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for number, moments in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
+        tensors |= self._optimizer.state()
         states = self.world.gather([part.cpu() for part in self._state])
         tensors["nats"] = self._nats
         for number, parts in enumerate(zip(*states, strict=True)):
@@ -303,11 +295,7 @@ class Learner:
             f"model.{name}": Kind(tuple(value.shape))
             for name, value in self.model.state_dict().items()
         }
-        if any(name.startswith("optimizer.") for name in found):
-            for number, parameter in enumerate(self.model.parameters()):
-                kinds[f"optimizer.{number}.step"] = Kind(())
-                for name in ("exp_avg", "exp_avg_sq"):
-                    kinds[f"optimizer.{number}.{name}"] = Kind(tuple(parameter.shape))
+        kinds |= self._optimizer.kinds(found)
         for number, part in enumerate(self._state):
             layers, _, *sizes = part.shape
             kinds[f"state.{number}"] = Kind((layers, self.config.batch_size, *sizes))
@@ -326,21 +314,13 @@ class Learner:
 
     def _restore(self, saved: dict[str, NDArray[Any]]) -> None:
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in saved.items()}
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {
-                name.removeprefix(prefix): value
-                for name, value in tensors.items()
-                if name.startswith(prefix)
-            }
-
-        self.model.load_state_dict(part("model."))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in part("optimizer.").items():
-            number, _, key = name.partition(".")
-            moments.setdefault(int(number), {})[key] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        weights = {
+            name.removeprefix("model."): value
+            for name, value in tensors.items()
+            if name.startswith("model.")
+        }
+        self.model.load_state_dict(weights)
+        self._optimizer.restore(tensors)
         self._nats = tensors["nats"].to(self._device)
         rank, size = self.world.rank, self.world.size
         self._state = tuple(

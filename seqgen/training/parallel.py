@@ -52,6 +52,10 @@ class World:
         """Replace every gradient by its sum over all processes, in one message."""
         if self.size == 1:
             return
+        for weight in model.parameters():
+            if weight.grad is not None and weight.grad.is_sparse:
+                # The processes read different rows.
+                weight.grad = weight.grad.to_dense()
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
         together = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(together)

@@ -204,7 +204,7 @@ def _mapped(
             return _moved(value, 0, sources, old.end)
         case ["output", "weight" | "bias"] | ["output_bias"]:
             return _moved(value, 0, targets, old.end)
-        case ["features", _, "weight"] if one_hot:
+        case ["features" | "contexts", _, "weight"] if one_hot:
             moved = _moved(value, 1, sources, old.end)
             # With one-hot input a feature has a weight for every symbol; new symbols get 0.
             moved[:, sources == NEW] = 0

@@ -22,7 +22,7 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-from numba import types
+from numba import carray, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ UNLIMITED = -1
 #: Tokens drawn in one call of the stepper, and between two checks of a limit in other units.
 #: Trackers that compiled code follows leave room in their arrays for so many.
 STRIDE = 32
+
+#: Stands for a token where none is due.
+NOTHING = -1
 
 #: Bytes to whose multiples arrays of a table are padded.
 ALIGNED = 64
@@ -59,8 +62,8 @@ class Followed(NamedTuple):
     table : uint8 array (N,)
         Constants, the same for all trackers of a call.
     state : int64 array (M,)
-        The tracker's own array; it is changed as at most `STRIDE` tokens are drawn. A longer array
-        of another tracker of the call may be given to the step function in its place: zeros follow.
+        The tracker's own array, in one piece of memory, so that no call has to copy it. It is
+        changed as at most `STRIDE` tokens are drawn.
     size : int
         Number of ids of the codec.
     """
@@ -100,6 +103,24 @@ def part(table: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
     return table[starts[number] : starts[number + 1]]
 
 
+@compiled
+def fill(
+    mask: NDArray[np.bool_],
+    due: int,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> None:
+    """Set what is possible, a mask ``(size + 1,)``, and what is allowed: the token that is due.
+
+    If `due` is `NOTHING`, all is allowed that is possible.
+    """
+    for token in range(len(mask)):
+        possible[token] = mask[token]
+        allowed[token] = mask[token] and due == NOTHING
+    if due != NOTHING:
+        possible[due] = allowed[due] = True
+
+
 @cache
 def step_function(function: Callable[..., None]) -> Any:
     """Return a step function that is compiled, at the first call, and cached on disk."""
@@ -122,6 +143,26 @@ def _step_at(context: Any, address: Any) -> Any:
 #: Returns the step function at an address, in compiled code. A call is half a millisecond faster
 #: with an address among its arguments than with a function, of which numba finds the type slowly.
 step_at = cast("Callable[[int], Callable[..., None]]", intrinsic(_step_at))
+
+
+def _pointer_at(context: Any, address: Any) -> Any:
+    """Say for numba what `_pointer` returns, and how."""
+    kind = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.inttoptr(given[0], context.get_value_type(kind))
+
+    return kind(types.int64), emit
+
+
+#: Returns a pointer to the whole numbers at an address, in compiled code.
+_pointer = cast("Callable[[int], Any]", intrinsic(_pointer_at))
+
+
+@compiled
+def array_at(address: int, length: int) -> Ids:
+    """Return the array of whole numbers at an address, in compiled code; who owns it must stay."""
+    return carray(_pointer(address), (length,))  # type: ignore[no-any-return]
 
 
 def followed(tracker: Tracker | None) -> Followed | None:

@@ -30,8 +30,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "report": {"storage", "conditions", "plugins", "data", "run", "generation", "evaluation"},
     "conformance": {
-        *("conditions", "plugins", "network", "data", "generation", "evaluation", "training"),
-        "report",
+        *("conditions", "plugins", "network", "data", "drawing", "generation", "evaluation"),
+        *("training", "report"),
     },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),

@@ -25,14 +25,11 @@ from seqgen.conditions.dictation_states import (
     push,
     situation,
 )
-from seqgen.following import part
+from seqgen.following import NOTHING, part
 
 #: Numbers of the dictation: a state of `seqgen.conditions.dictation_states`, the place in the
 #: request of the token that comes next, and the token that is due now or `NOTHING`.
 NEXT, DUE, HEAD = FIELDS, FIELDS + 1, FIELDS + 2
-
-#: Stands for a token where none is due.
-NOTHING = -1
 
 
 class Script(NamedTuple):
@@ -131,18 +128,3 @@ def follow_text(
         describe(head, text, features)
     head[DUE] = due(head, text, script)
     return situation(head, text, script.silent), head[DUE]
-
-
-@compiled
-def fill(
-    mask: NDArray[np.bool_],
-    due: int,
-    possible: NDArray[np.bool_],
-    allowed: NDArray[np.bool_],
-) -> None:
-    """Set what is possible, a mask ``(V + 1,)``, and what is allowed: the token that is due."""
-    for token in range(len(mask)):
-        possible[token] = mask[token]
-        allowed[token] = mask[token] and due == NOTHING
-    if due != NOTHING:
-        possible[due] = allowed[due] = True

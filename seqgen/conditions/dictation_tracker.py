@@ -16,14 +16,12 @@ from seqgen.conditions.dictation_states import (
     ANNOUNCED,
     DONE,
     FIELDS,
-    OPEN,
-    UNITS,
     Ids,
     describe,
     situation,
 )
-from seqgen.conditions.dictation_steps import DUE, HEAD, NEXT, NOTHING, Script, due, take
-from seqgen.following import STRIDE
+from seqgen.conditions.dictation_steps import DUE, HEAD, NEXT, Script, due, take
+from seqgen.following import NOTHING, STRIDE
 
 
 class DictationTracker:
@@ -46,6 +44,9 @@ class DictationTracker:
     ----------
     script : Script
         What compiled code knows of dictation and request.
+    head, symbols : int64 array
+        Numbers of the dictation and all symbols announced so far, for compiled functions
+        (`seqgen.conditions.dictation_steps`). `push` may replace both.
     """
 
     def __init__(
@@ -54,8 +55,8 @@ class DictationTracker:
         self._dictation, self._own = dictation, own
         self.script = _script(dictation, request or ())
         self._hold(np.zeros(own + HEAD + 2 * STRIDE, np.int64))
-        self._head[:FIELDS] = dictation.new_state()
-        self._head[NEXT], self._head[DUE] = self.script.separator, NOTHING
+        self.head[:FIELDS] = dictation.new_state()
+        self.head[NEXT], self.head[DUE] = self.script.separator, NOTHING
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DictationTracker:
         # Copies share the dictation and the script, which do not change.
@@ -67,7 +68,7 @@ class DictationTracker:
     def _hold(self, array: Ids) -> None:
         """Keep the numbers of the codec, those of the dictation, and the text in an array."""
         self._array, dictated = array, array[self._own :]
-        self._head, self._text = dictated[:HEAD], dictated[HEAD:]
+        self.head, self.symbols = dictated[:HEAD], dictated[HEAD:]
 
     @property
     def own(self) -> Ids:
@@ -77,23 +78,16 @@ class DictationTracker:
     @property
     def situation(self) -> int:
         """The situation of the next position, a row of `Dictation.grammar`."""
-        return int(situation(self._head, self._text, self._dictation.silent))
-
-    @property
-    def lacks_content(self) -> bool:
-        """Whether the open symbol is not silent and has no unit yet."""
-        head = self._head
-        is_empty = bool(head[OPEN]) and not head[UNITS]
-        return is_empty and not self._dictation.silent[self._text[head[DONE]]]
+        return int(situation(self.head, self.symbols, self._dictation.silent))
 
     def left(self) -> Ids:
         """Return the symbols before the open one ``(S,)``, as numbers in the alphabet."""
-        return self._text[: self._head[DONE]]
+        return self.symbols[: self.head[DONE]]
 
     def features(self) -> Sequence[int]:
         """Return the features of the next position ``(K,)``, as `Dictation.follow` does."""
         row = np.zeros(3, np.int64)
-        describe(self._head, self._text, row)
+        describe(self.head, self.symbols, row)
         return list(row.tolist()) if self._dictation.alphabet else []
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -102,13 +96,13 @@ class DictationTracker:
 
     def forced(self) -> int | None:
         """Return ``advance`` after a silent or full symbol, the next requested token, or END."""
-        self._head[DUE] = token = due(self._head, self._text, self.script)
+        self.head[DUE] = token = due(self.head, self.symbols, self.script)
         return None if token == NOTHING else token
 
     def push(self, token: int) -> None:
         """Apply a token; one that `forced` did not ask for belongs to the prompt."""
         self._make_room(1)
-        take(self._head, self._text, token, self.script)
+        take(self.head, self.symbols, token, self.script)
 
     def to_follow(self) -> Ids:
         """Return the array of `seqgen.conditions.dictation_steps`, for compiled code to change.
@@ -122,8 +116,8 @@ class DictationTracker:
 
     def _make_room(self, symbols: int) -> None:
         """Let the text have room for some more symbols."""
-        if self._head[ANNOUNCED] + symbols > len(self._text):
-            self._hold(np.concatenate([self._array, np.zeros_like(self._text)]))
+        if self.head[ANNOUNCED] + symbols > len(self.symbols):
+            self._hold(np.concatenate([self._array, np.zeros_like(self.symbols)]))
 
 
 def _script(dictation: Dictation, request: Sequence[int]) -> Script:

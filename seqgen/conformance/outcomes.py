@@ -66,6 +66,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ends_within_a_limit": ((), ("tracker",)),
     "masks_allow_real_pieces": ((), ("masks", "learn_grammar")),
     "masks_as_it_tracks": ((), ("masks", "tracker")),
+    "follows_as_it_tracks": ((), ("tracker",)),
     "measures_pieces": (
         ("metrics", "probes", "measure_probes", "label_judge", "likelihoods"),
         ("units",),

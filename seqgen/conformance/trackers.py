@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.conditions.requests import MOST_LISTED, example
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
+from seqgen.drawing.guide import follow_each, guide_of
+from seqgen.drawing.rules import Positions
 from seqgen.errors import DataError
+from seqgen.following import Followed, followed
 from seqgen.generation.pieces import branch_tracker
 from seqgen.grammar import unpacked
-from seqgen.plugin import ClosingTracker, Codec, Tracker
-from seqgen.plugins.checks import checked_masks, next_mask
+from seqgen.plugin import ClosingTracker, Codec, Ids, Tracker
+from seqgen.plugins.checks import allowed_mask, checked_masks, next_mask
+
+Mask: TypeAlias = NDArray[np.bool_]
 
 #: Most tokens to the end of a piece by the way that `closing` allows.
 LONGEST_END = 1000
@@ -136,6 +143,42 @@ def masks_as_it_tracks(subject: Subject, folder: Path) -> None:
                 tracker.push(int(ids[position]))
 
 
+def follows_as_it_tracks(subject: Subject, folder: Path) -> None:
+    """Compiled code follows a tracker to the same features and masks, for any ids."""
+    codec, closes = subject.codec, isinstance(subject.codec.tracker(), ClosingTracker)
+    was_followed = False
+    for ids in [*subject.ids, *random_ids(codec)]:
+        tracker, twin = codec.tracker(), codec.tracker()
+        assert tracker is not None and twin is not None, "tracker() is None for some pieces only"
+        for position, token in enumerate(ids.tolist()):
+            room = position % 64 if closes and position % 2 else None
+            tracker.push(token)
+            if (about := followed(twin)) is None:
+                twin.push(token)
+                continue
+            was_followed = True
+            features, possible, allowed = _pushed(codec, about, token, room)
+            at = f"at position {position + 1}"
+            np.testing.assert_array_equal(features, tracker.features(), at)
+            np.testing.assert_array_equal(allowed, next_mask(codec, tracker, room), at)
+            expected = allowed | allowed_mask(codec, tracker)
+            np.testing.assert_array_equal(possible | allowed, expected, at)
+    if not was_followed:
+        raise NothingToCheck("compiled code does not follow the tracker")
+
+
+def _pushed(codec: Codec, about: Followed, token: int, room: int | None) -> tuple[Ids, Mask, Mask]:
+    """Let compiled code push an id; return features and masks of the next position."""
+    count = len(codec.feature_sizes)
+    guide = guide_of([about], [None if room is None else room + 1], [False], True, count)
+    none = np.zeros(1, np.int64)
+    possible, allowed = np.ones((2, 1, about.size + 1), bool)
+    features = np.zeros((1, count), np.int64)
+    given = np.array([token]), features, possible, allowed
+    follow_each(guide, Positions(*given, np.zeros((1, 0), np.int64), none, none), 1)
+    return features[0], possible[0], allowed[0]
+
+
 def masks_allow_real_pieces(subject: Subject, folder: Path) -> None:
     """The masks allow every token, and the end, of the pieces that the grammar comes from."""
     codec = subject.codec
@@ -251,6 +294,7 @@ PROMISES: tuple[Promise, ...] = (
     copies_its_tracker,
     ends_within_a_limit,
     masks_as_it_tracks,
+    follows_as_it_tracks,
     masks_allow_real_pieces,
     follows_requests,
     refuses_requests,

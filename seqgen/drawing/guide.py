@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.drawing.rules import Positions
-from seqgen.following import UNLIMITED, Followed, step_at
+from seqgen.errors import PluginError
+from seqgen.following import UNLIMITED, Followed, array_at, step_at
 from seqgen.plugin import Ids
 
 
@@ -26,7 +27,8 @@ class Guide(NamedTuple):
         Most tokens that each piece may still get, or `UNLIMITED`.
     waits : bool array (B,)
         Whether END may not come yet, unless nothing else may.
-    states : int64 array (B, M)
+    states, lengths : int64 array (B,)
+        The addresses of the trackers' arrays, and how long these are.
     masks : bool array (B, 2, size + 1)
         Scratch: what is possible and what is allowed.
     has_grammar : bool
@@ -42,6 +44,7 @@ class Guide(NamedTuple):
     rooms: Ids
     waits: NDArray[np.bool_]
     states: Ids
+    lengths: Ids
     masks: NDArray[np.bool_]
     has_grammar: bool
     features: int
@@ -55,6 +58,7 @@ class Guide(NamedTuple):
             rooms=self.rooms[rows],
             waits=self.waits[rows],
             states=self.states[rows],
+            lengths=self.lengths[rows],
             masks=self.masks[rows],
         )
 
@@ -66,15 +70,27 @@ def guide_of(
     has_grammar: bool,
     features: int,
 ) -> Guide:
-    """Return the guide of B trackers, which share step function, table and size."""
+    """Return the guide of B trackers, which share step function, table and size.
+
+    It refers to the arrays of the trackers, so it must not outlive them.
+
+    Raises
+    ------
+    PluginError
+        If an array is none that compiled code can change.
+    """
     step, table, _, size = trackers[0]
-    states = np.zeros((len(trackers), max(len(each.state) for each in trackers)), np.int64)
-    for row, each in zip(states, trackers, strict=True):
-        row[: len(each.state)] = each.state
+    for each in trackers:
+        if each.state.dtype != np.int64 or not each.state.flags.carray:
+            raise PluginError(
+                f"the state of a tracker that compiled code follows must be a contiguous array of "
+                f"int64, found {each.state.dtype} {each.state.shape}; tell the plugin's authors"
+            )
     return Guide(
         np.array([UNLIMITED if room is None else room for room in rooms], np.int64),
         np.array(waits, bool),
-        states,
+        np.array([each.state.__array_interface__["data"][0] for each in trackers], np.int64),
+        np.array([len(each.state) for each in trackers], np.int64),
         np.ones((len(trackers), 2, size + 1), bool),
         *(has_grammar, features, step.address, table, size),
     )
@@ -101,7 +117,7 @@ def follow_each(guide: Guide, positions: Positions, drawn: int) -> None:
         room = room if room < 0 else max(room - drawn, 0)
         possible, allowed = guide.masks[lane, 0], guide.masks[lane, 1]
         features = positions.features[lane, : guide.features]
-        state = guide.states[lane]
+        state = array_at(guide.states[lane], guide.lengths[lane])
         follow(guide.table, state, token, room, features, possible, allowed)
         if guide.has_grammar:
             _spread(possible, positions.possible[lane])

@@ -231,9 +231,6 @@ class Writer:
         ids, log_probabilities, state = self._stepper.write(*given_here, guide)
         if ids.min() < 0:
             raise self._refusal(positions, active, ids)
-        if guide is not None:
-            for tracker, after in zip(trackers, guide.states, strict=True):
-                tracker.state[:] = after[: len(tracker.state)]
         drawn = 0
         for draft, row, row_log_probabilities in zip(
             active, ids.tolist(), log_probabilities.tolist(), strict=True

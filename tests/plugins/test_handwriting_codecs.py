@@ -56,7 +56,7 @@ PROMISES = [
     *(codecs.augments_within_its_vocabulary, trackers.has_features_in_range),
     *(trackers.has_features_of_the_past, trackers.tracks_its_features),
     *(trackers.allows_real_pieces, trackers.always_allows_something, codecs.continues_pieces),
-    *(trackers.masks_as_it_tracks,),
+    *(trackers.masks_as_it_tracks, trackers.follows_as_it_tracks),
 ]
 
 LINES = list(demo_lines(40))[::5]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqgen_music.codecs.performance import memory as performance_memory
+from seqgen_music.codecs.performance import memory
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 from seqgen_music.codecs.performance.loops import (
     FIGURES,
@@ -16,7 +16,7 @@ from seqgen_music.codecs.performance.loops import (
     fewest_pitches,
     longest_repeats,
 )
-from seqgen_music.codecs.performance.memory import NEVER, MotiveMemory, Place, features_of
+from seqgen_music.codecs.performance.memory import EXPECTED, LONGEST, NEVER, Memory
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
@@ -534,37 +534,92 @@ def test_features_tell_how_a_motive_went_on_before() -> None:
     assert rows[begins[8] + 1, 9:].tolist() == [1, 9 + 100, 16, 2, g, 9 + 10]
 
 
+def memory_of(most: int) -> Memory:
+    """Return a memory of nothing, with room for some motives."""
+    ring, slots = np.zeros((most + LONGEST, memory.COLUMNS), np.int64), np.zeros(512, np.int64)
+    made = Memory(np.zeros(memory.FIELDS, np.int64), ring, slots)
+    memory.forget(made.head, most)
+    return made
+
+
+def expected(made: Memory) -> list[int]:
+    """Return the pitch, gap, bin and length that are expected."""
+    return made.head[EXPECTED:][[memory.PITCH, memory.GAP, memory.BIN, memory.LENGTH]].tolist()
+
+
 def test_the_longest_motive_is_looked_up_and_the_last_time_counts() -> None:
-    memory = MotiveMemory()
+    made = memory_of(99)
     for step, pitch in enumerate([1, 2, 3, 9, 2, 3, 8, 1, 2, 3]):
-        memory.begin(10 * step, pitch, 5)
-    assert memory.expected == Place(9, 10, 5), "after 1 2 3, though 8 came last after 2 3"
-    assert memory.due == 100
+        memory.begin(made, 10 * step, pitch, 5)
+    assert expected(made) == [9, 10, 5, 0], "after 1 2 3, though 8 came last after 2 3"
+    assert made.head[memory.DUE] == 100
     for step, pitch in enumerate([7, 2, 3]):
-        memory.begin(100 + 20 * step, pitch, step)
-    assert memory.expected.pitch == 7, "after 2 3 the last time"
+        memory.begin(made, 100 + 20 * step, pitch, step)
+    assert expected(made)[0] == 7, "after 2 3 the last time"
 
 
-def test_an_endless_performance_forgets_its_beginning(monkeypatch) -> None:
-    monkeypatch.setattr(performance_memory, "MOST_PLACES", 100)
-    memory = MotiveMemory()
-    for step in range(500):
-        memory.begin(step, step * step % 83, 1)
-        assert len(memory._places) <= 100
+class ListedMotives:
+    """The same as a dictionary, whose first entries are the oldest."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.known, self.recent = most, dict[tuple[int, ...], list[int]](), list[int]()
+        self.started = 0
+
+    def motives(self, recent: list[int]) -> list[tuple[int, ...]]:
+        return [(*recent[-size:],) for size in range(LONGEST, 1, -1) if size <= len(recent)]
+
+    def begin(self, step: int, pitch: int, bin: int) -> list[int]:
+        note = [pitch, step - self.started, bin, 0]
+        self.known |= dict.fromkeys(self.motives(self.recent), note)
+        for motive in [*self.known][: max(len(self.known) - self.most, 0)]:
+            del self.known[motive]
+        self.recent, self.started = [*self.recent, pitch], step
+        found = (self.known[each] for each in self.motives(self.recent) if each in self.known)
+        self.expected = next(found, [0, NEVER, 0, 0])
+        return note
+
+
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_an_endless_performance_forgets_its_beginning(most: int) -> None:
+    rng, made, listed = np.random.default_rng(most), memory_of(most), ListedMotives(most)
+    sounding: list[tuple[int, int, int, list[int]]] = []
+    for step in range(0, 3000, 3):
+        pitch, bin = int(rng.integers(1, 4 + step // 500)), int(rng.integers(1, 9))
+        before = int(made.head[memory.RECENT])
+        memory.begin(made, step, pitch, bin)
+        note = listed.begin(step, pitch, bin)
+        sounding.append((before, int(made.head[memory.NOTES]), step, note))
+        while sounding and rng.random() < 0.5:
+            before, number, began, note = sounding.pop(int(rng.integers(len(sounding))))
+            note[3] = step + 1 - began
+            memory.end(made, before, number, note[3])
+        assert expected(made) == listed.expected
+        assert made.head[memory.KEPT] == len(listed.known) <= most
+        assert np.count_nonzero(made.slots) == len(listed.known)
 
 
 @pytest.mark.parametrize(
     ("ahead", "number"), [(-9, 0), (-8, 1), (0, 9), (100, 109), (101, 110), (5000, 110)]
 )
 def test_what_is_due_is_told_until_it_is_overdue(ahead: int, number: int) -> None:
-    memory = MotiveMemory()
+    made = memory_of(99)
     for step, pitch in ((0, 3), (10, 4), (20, 5), (10_000, 3), (10_010, 4)):
-        memory.begin(step, pitch, 1)
-    assert memory.expectation() == (5, 10_020, 1, 0, 0, NEVER)
-    now = 10_020 - ahead
-    assert memory.features(now) == (5, number, 1, 0, 0, 0)
-    rows = features_of(np.array([memory.expectation()]), np.array([now]))
-    assert rows.tolist() == [[5, number, 1, 0, 0, 0]]
+        memory.begin(made, step, pitch, 1)
+    assert expected(made) == [5, 10, 1, 0] and made.head[memory.DUE] == 10_020
+    assert memory.due(10_020, 10_020 - ahead) == number
+
+
+def test_a_state_grows_with_its_piece() -> None:
+    """Notes that sound together and motives need room; nothing is lost where it is made."""
+    rng, layout = np.random.default_rng(0), CODEC.layout
+    ids = np.concatenate([rng.integers(0, 3, 200), rng.integers(0, END, 2000)])
+    tracker, rows = CODEC.tracker(), CODEC.features(ids)
+    sizes = set()
+    for token, row in zip(ids.tolist(), rows[1:], strict=True):
+        tracker.push(token)
+        assert tracker.features() == row.tolist()
+        sizes.add(len(tracker.followed().state))
+    assert len(sizes) > 3 and layout.starts[0] == 0
 
 
 def test_a_continuation_begins_what_sounds_over_the_seam() -> None:

@@ -33,6 +33,7 @@ from seqgen_handwriting.codecs.pen_states import (
     MOVE,
     MOVE_LENGTH,
     OFFSETS,
+    OWN_FEATURES,
     PLACES,
     State,
     X,
@@ -115,10 +116,6 @@ class Pen:
         """Return which ids have one of these actions ``(V + 1,)``; the last, END, has none."""
         return np.append(np.isin(self.actions, actions), False)
 
-    def new_state(self) -> State:
-        """Return the state before the first token ``(FIELDS,)``: the first point is drawn."""
-        return np.zeros(FIELDS)
-
     def push(self, state: State, token: int) -> None:
         """Apply a token to a state."""
         x, y = self.values[token]
@@ -126,7 +123,7 @@ class Pen:
 
     def row(self, state: State, of_text: Sequence[int]) -> list[int]:
         """Return the features of a state ``(K,)``, with those of the dictation among them."""
-        row = np.zeros(6, np.int64)
+        row = np.zeros(OWN_FEATURES, np.int64)
         describe(state, row)
         *own, height = row.tolist()
         return [*own, *of_text, height] if self.alphabet else own
@@ -140,9 +137,10 @@ class Pen:
         return np.concatenate([rows[:, :5], of_text, rows[:, 5:]], axis=1)
 
     def _follow(self, ids: Ids) -> tuple[State, Ids]:
-        """Return the states ``(N + 1, FIELDS)`` and the pen's own features ``(N + 1, 6)``."""
+        """Return the states ``(N + 1, FIELDS)``, and features ``(N + 1, OWN_FEATURES)``."""
+        # The first point is drawn before the first token.
         states = np.zeros((len(ids) + 1, FIELDS))
-        rows = np.zeros((len(ids) + 1, 6), np.int64)
+        rows = np.zeros((len(ids) + 1, OWN_FEATURES), np.int64)
         follow(np.asarray(ids, np.int64), self.actions, self.values, states, rows)
         return states, rows
 

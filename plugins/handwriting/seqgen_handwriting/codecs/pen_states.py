@@ -43,6 +43,9 @@ LAST_STEPS = 1 + DIRECTIONS * LENGTHS + DIRECTIONS
 #: Height of the pen above the mean of the last MEMORY points: HEIGHTS cells of 1 / FINE sides.
 MEMORY, FINE, HEIGHTS = 48, 25, 40
 
+#: Number of features of a pen's own, of which the last one is for writing only.
+OWN_FEATURES = 6
+
 State = NDArray[np.float64]
 
 
@@ -97,7 +100,7 @@ def _offset(value: float) -> int:
 
 @compiled
 def describe(state: State, row: Ids) -> None:
-    """Write the features of a state into a row (6,); the last one is for writing only."""
+    """Write the features of a state into a row (OWN_FEATURES,)."""
     row[0] = min(state[STROKES], MOST_STROKES)
     row[1] = min(state[DRAWN], MOST_DRAWN)
     row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])

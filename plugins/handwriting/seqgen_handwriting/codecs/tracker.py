@@ -8,12 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
+from seqgen.conditions.dictation_states import DONE, OPEN, SITUATIONS, UNITS, situation
+from seqgen.conditions.dictation_steps import HEAD, Script, arrays_of, follow_text, script_of
 from seqgen.conditions.dictation_tracker import DictationTracker
+from seqgen.following import Followed, fill, flat, part, step_function
+from seqgen.plugin import Ids, Tracker
 from seqgen_handwriting.codecs.pen import Pen
-from seqgen_handwriting.codecs.pen_states import AIMED, ANGLE, MOVE, MOVE_LENGTH
+from seqgen_handwriting.codecs.pen_states import (
+    AIMED,
+    ANGLE,
+    FIELDS,
+    MOVE,
+    MOVE_LENGTH,
+    OWN_FEATURES,
+    State,
+    describe,
+    push,
+)
 
 
-class PenTracker:
+class PenTracker(Tracker):
     """Masks the tokens that may come next, and dictates a requested text word by word.
 
     Parameters
@@ -24,21 +39,32 @@ class PenTracker:
     """
 
     def __init__(self, pen: Pen, request: Sequence[int] | None = None) -> None:
-        self._pen, self._is_requested = pen, request is not None
-        self._state, self._text = pen.new_state(), DictationTracker(pen.dictation, request)
+        self._pen, self._text = pen, DictationTracker(pen.dictation, request, own=FIELDS)
+        #: The number of the line break, at which the pen is lifted; -1 if it never is.
+        self._newline = pen.alphabet.find("\n") if request is not None else -1
         angles = pen.mask(ANGLE)
-        self._lift = (angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH))
+        lift = [angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH)]
+        #: Masks ``(SITUATIONS + 2, V + 1)``: those of the dictation, then those that lift the pen.
+        self._masks = np.concatenate([pen.dictation.grammar, lift])
+        #: What compiled code reads: numbers, actions, steps and masks, then the script.
+        self._table = flat(
+            np.array([self._newline], np.int64),
+            *(pen.actions, pen.values, self._masks),
+            *arrays_of(self._text.script),
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PenTracker:
+        # Copies share what does not change.
         other = PenTracker.__new__(PenTracker)
-        other.__dict__ = self.__dict__ | {
-            "_state": self._state.copy(),
-            "_text": self._text.__deepcopy__(memo),
-        }
+        other.__dict__ = self.__dict__ | {"_text": self._text.__deepcopy__(memo)}
         return other
 
+    @property
+    def _state(self) -> State:
+        return self._text.own.view(np.float64)
+
     def features(self) -> Sequence[int]:
-        """Return the row of the codec's features for the next position."""
+        """Return the features of the next position, as `Pen.features` does."""
         return self._pen.row(self._state, self._text.features())
 
     def allowed(self) -> NDArray[np.bool_]:
@@ -46,9 +72,9 @@ class PenTracker:
 
         The pen is also lifted before a new line of a requested text.
         """
-        if self._is_requested and self._begins_a_line():
-            return self._lift[int(self._state[AIMED])]
-        return self._text.allowed()
+        text = self._text
+        row = _row(text.script, self._newline, self._state, text.head, text.symbols)
+        return np.asarray(self._masks[row])
 
     def forced(self) -> int | None:
         """Return the token that the dictation forces."""
@@ -59,11 +85,54 @@ class PenTracker:
         self._text.push(token)
         self._pen.push(self._state, token)
 
-    def _begins_a_line(self) -> bool:
-        """Return whether the next point is the first of a line, and not of the first line."""
-        if not self._text.lacks_content:
+    def followed(self) -> Followed:
+        """Let compiled code follow."""
+        size = self._pen.dictation.size
+        return Followed(step_function(_step), self._table, self._text.to_follow(), size)
+
+
+@compiled
+def _row(script: Script, newline: int, pen: State, head: Ids, text: Ids) -> int:
+    """Return the row of the masks for the next position."""
+    if newline >= 0 and _begins_a_line(script, newline, head, text):
+        return SITUATIONS + int(pen[AIMED])
+    return situation(head, text, script.silent)
+
+
+@compiled
+def _begins_a_line(script: Script, newline: int, head: Ids, text: Ids) -> bool:
+    """Return whether the next point is the first of a line, and not of the first line."""
+    if not head[OPEN] or head[UNITS] or script.silent[text[head[DONE]]]:
+        return False
+    for place in range(head[DONE] - 1, -1, -1):
+        if not script.silent[text[place]]:
             return False
-        left, pen = self._text.left(), self._pen
-        inked = np.flatnonzero(~pen.dictation.silent[left])
-        blanks = left[inked[-1] + 1 :] if len(inked) else left
-        return any(pen.alphabet[letter] == "\n" for letter in blanks)
+        if text[place] == newline:
+            return True
+    return False
+
+
+def _step(
+    table: NDArray[np.uint8],
+    state: Ids,
+    token: int,
+    room: int,
+    features: Ids,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> None:
+    """Update a state with an id, and set features and masks of the next position."""
+    script, size = script_of(table, 4), len(possible)
+    pen, head = state[:FIELDS].view(np.float64), state[FIELDS : FIELDS + HEAD]
+    text, values = state[FIELDS + HEAD :], part(table, 2).view(np.float64)
+    push(pen, part(table, 1).view(np.int64)[token], values[2 * token], values[2 * token + 1])
+    own = np.empty(OWN_FEATURES, np.int64)
+    describe(pen, own)
+    # The height of the pen, the last of its own features, follows those of the text.
+    features[: OWN_FEATURES - 1] = own[: OWN_FEATURES - 1]
+    _, due = follow_text(script, head, text, token, features[OWN_FEATURES - 1 : -1])
+    if len(script.silent):
+        features[-1] = own[OWN_FEATURES - 1]
+    row = _row(script, part(table, 0).view(np.int64)[0], pen, head, text)
+    masks = part(table, 3)[: (SITUATIONS + 2) * size].view(np.bool_).reshape(-1, size)
+    fill(masks[row], due, possible, allowed)

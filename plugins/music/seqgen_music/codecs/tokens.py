@@ -103,6 +103,11 @@ class TokenTable:
         intervals = np.arange(-numbers.min(), most - numbers.max() + 1)  # (K,)
         return ids + np.where(pitched, intervals[:, None], 0)
 
+    def numbers(self, kind: str) -> Ids:
+        """Return `number_of` of the ids of a kind, and 0 for others ``(V,)``."""
+        of_kind = np.array([each == kind for each in self.kinds])
+        return np.where(of_kind[self.kind_of], self.number_of, 0)
+
     def opening(self, bars: Sequence[int]) -> NDArray[np.bool_]:
         """Return the masks ``(M + 1, V + 1)`` of a header that gives metre and upbeat.
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.dictation import Dictation
 from seqgen.conditions.dictation_states import SITUATIONS, WITHIN
-from seqgen.conditions.dictation_steps import HEAD, arrays_of, fill, follow_text, script_of
+from seqgen.conditions.dictation_steps import HEAD, arrays_of, follow_text, script_of
 from seqgen.conditions.dictation_tracker import DictationTracker
-from seqgen.following import Followed, flat, part, step_function
+from seqgen.following import Followed, fill, flat, part, step_function
 from seqgen.grammar import IndexedMasks, packed
 from seqgen.plugin import Ids
 from seqgen_speech.codecs.frame_tokens import FrameTokens, advance, describe

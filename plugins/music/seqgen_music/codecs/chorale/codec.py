@@ -24,16 +24,8 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
-from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, VoiceLimits
-from seqgen_music.codecs.chorale.layout import (
-    HOLD,
-    LAST_BAR,
-    LONGEST_LASTED,
-    NO_CELL,
-    PARTS,
-    PERFECT,
-    ChoraleLayout,
-)
+from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, ChoraleRequest, VoiceLimits
+from seqgen_music.codecs.chorale.layout import HOLD, NO_CELL, PARTS, ChoraleLayout
 from seqgen_music.codecs.chorale.raster import (
     REST,
     STEP_TICKS,
@@ -45,7 +37,7 @@ from seqgen_music.codecs.chorale.raster import (
     raster_of,
     voices_of,
 )
-from seqgen_music.codecs.chorale.tracker import ChoraleRequest, ChoraleTracker
+from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.joining import Seam, joined, replaced
@@ -249,36 +241,11 @@ class ChoraleCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 11)``."""
-        layout, raster = self.layout, self.raster(ids)
-        rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
-        rows[: self.header, 0] = np.arange(len(rows))[: self.header]
-        cells = rows[self.header :]
-        step, voice = np.divmod(np.arange(len(cells)), PARTS)
-        bar, place = np.divmod(step - raster.upbeat, layout.bar(raster.metre))
-        later = step > 0
-        lasted = raster.lasted()[step[later] - 1, voice[later]]
-        cells[:, 0] = self.header + voice
-        cells[:, 1], cells[:, 2] = place, np.clip(bar, 0, LAST_BAR)
-        cells[later, 3] = np.minimum(lasted, LONGEST_LASTED)
-        # Two silent steps come first, so that every cell has eight cells before it.
-        silence = np.full(2 * PARTS, REST)
-        sounding = np.concatenate([silence, raster.sounding.ravel()])  # (8 + 4 * steps,)
-        now = np.arange(len(cells)) + len(silence)
-        own = sounding[now - PARTS]
-        for back in range(1, PARTS + 1):
-            cells[:, 3 + back] = layout.pitch_features(sounding[now - back])
-        for back in range(1, PARTS):
-            other, before = sounding[now - back], sounding[now - back - PARTS]
-            sung = (voice >= back) & (own != REST) & (other != REST) & (before != REST)
-            parallel = sung & (other != before) & np.isin((before - own) % 12, PERFECT)
-            cells[:, 3 + PARTS + back] = layout.pitch_features(
-                np.where(parallel, own + other - before, REST)
-            )
-        return rows
+        return self._grammar.follow(ids)[0]
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return the packed mask of every position ``(N + 1, W)``."""
-        return self._grammar.masks(ids, self.raster(ids))
+        return self._grammar.follow(ids)[1]
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the steps after the first `start` ids, with the metre and a matching upbeat."""

@@ -1,25 +1,28 @@
 """The grammar of the codec `chorale`: which ids may stand where, as rows of one table.
 
-The tracker looks up one row at a time, and `ChoraleCodec.masks` those of a whole piece.
+Which row a position has is decided in `seqgen_music.codecs.chorale.steps`, for new pieces and for
+whole ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.following import NOTHING, flat
 from seqgen.grammar import packed
 from seqgen.plugin import Ids
 from seqgen_music.codecs.chorale.layout import PARTS, ChoraleLayout
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, Raster
+from seqgen_music.codecs.chorale.steps import MACHINE, new_state
 from seqgen_music.codecs.limits import upper_limit
 
-#: True and false facts of a cell; see `ChoraleGrammar.cell`.
+#: True and false facts of a cell; see `ChoraleGrammar._cell_mask`.
 FACTS = 4
 
 
@@ -53,6 +56,33 @@ class VoiceLimits:
         return cls(ranges, upper_limit(stillness))
 
 
+@dataclass(frozen=True)
+class ChoraleRequest:
+    """What a new chorale must contain.
+
+    Attributes
+    ----------
+    header : sequence of int
+        Its first ids: the whole header, part of it, or nothing.
+    voices : mapping of int to sequence of int
+        The ids of the given voices, one per step.
+    steps, bars : int, optional
+        Its length; bars are full bars in its metre.
+    """
+
+    header: Sequence[int] = ()
+    voices: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    steps: int | None = None
+    bars: int | None = None
+
+
+#: What pieces contain of which nothing is requested.
+ANYTHING = ChoraleRequest()
+
+#: Steps that no voice holds.
+ENDLESS = 2**62
+
+
 class ChoraleGrammar:
     """Which ids may come next.
 
@@ -79,54 +109,57 @@ class ChoraleGrammar:
         self.table.flags.writeable = False
         self._packed = packed(self.table)  # (R, W)
 
-    def header(self, position: int, metre: tuple[int, int]) -> int:
-        """Return the row of a position in the header; `metre` is that of the ids before it."""
-        return 1 + self.layout.metres.index(metre) if position else 0
-
-    def cell(self, voice: Any, sounds: Any, ends: Any, silent: Any, still: Any) -> Any:
-        """Return the row of a cell; all parameters are numbers or int arrays of one shape.
+    def constants(
+        self, stillest: int = ENDLESS, request: ChoraleRequest = ANYTHING
+    ) -> NDArray[np.uint8]:
+        """Return what `seqgen_music.codecs.chorale.steps` reads.
 
         Parameters
         ----------
-        voice : int
-            0 for the soprano.
-        sounds : bool
-            Whether the voice sounds in the step before.
-        ends : bool
-            Whether the piece may end here.
-        silent : bool
-            Whether a rest would make all voices silent for too long.
-        still : bool
-            Whether all voices would be still for too long if this one did not begin anything: a
-            limit on new pieces, which `masks` do not know.
+        stillest : int
+            Most steps in a row in which something sounds and no note begins.
+        request : ChoraleRequest
         """
-        number = voice
-        for fact in (sounds, ends, silent, still):
-            number = 2 * number + fact
-        return self._first_cell + number
+        layout = self.layout
+        given = np.full((PARTS, request.steps or 0), NOTHING)
+        for voice, ids in request.voices.items():
+            given[voice] = ids
+        opening = np.full(layout.header, NOTHING)
+        opening[: len(request.header)] = request.header
+        # The last free voice must move when all voices would be silent or still for too long.
+        keeper = max(voice for voice in range(PARTS) if voice not in request.voices)
+        lengths = (NOTHING if each is None else each for each in (request.steps, request.bars))
+        numbers = [layout.header, layout.held, layout.low, layout.high, self._first_cell]
+        numbers += [stillest, keeper, *lengths]
+        numbers += [len(layout.metres), len(layout.table), len(self.table), given.shape[1]]
+        bars = [*map(layout.bar, layout.metres)]
+        return flat(
+            *(np.array(numbers, np.int64), np.array(bars, np.int64)),
+            *(layout.meaning, layout.metre_of, layout.upbeat_of),
+            *(self.table, opening, given),
+        )
 
-    def masks(self, ids: Ids, raster: Raster) -> NDArray[np.uint8]:
-        """Return the packed masks ``(N + 1, W)`` of ids ``(N,)`` and their raster.
+    def follow(self, ids: Ids) -> tuple[Ids, NDArray[np.uint8]]:
+        """Return features ``(N + 1, K)`` and packed masks ``(N + 1, W)`` of ids ``(N,)``.
 
-        See `seqgen.plugin.Codec.masks`.
+        Pieces may stand still: that is a limit on new ones.
         """
-        header, steps = self.layout.header, len(raster.sounding)
-        sounds, ends, silent = np.zeros((3, steps + 1, PARTS), bool)
-        sounds[1:] = raster.sounding != REST
-        step = np.arange(steps + 1)
-        heard = np.asarray(sounds.any(axis=1))  # (steps + 1,)
-        silence = step - np.maximum.accumulate(np.where(heard, step, 0))  # steps before each one
-        ends[1:, 0] = heard[1:]
-        # Without given voices only the bass, the last to come, must end a silence.
-        others = np.asarray(sounds[1:, :-1].any(axis=1))  # (steps,)
-        silent[:-1, -1] = ~others & (silence[:-1] >= self.layout.bar(raster.metre))
-        cells = self.cell(np.arange(PARTS), sounds, ends, silent, False).ravel()
-        opening = [self.header(position, raster.metre) for position in range(header)]
-        rows = np.concatenate([opening, cells]).astype(np.int64)[: len(ids) + 1]  # (N + 1,)
-        return np.asarray(self._packed[rows])
+        count = len(self.layout.feature_sizes)
+        features, rows = MACHINE.whole(self.constants(), new_state(), ids, count)
+        return features, self._packed[rows]
 
     def _cell_mask(self, compass: tuple[int, int], facts: tuple[bool, ...]) -> NDArray[np.bool_]:
-        """Return the mask ``(V + 1,)`` of a cell of a voice with this range; facts as in `cell`."""
+        """Return the mask ``(V + 1,)`` of a cell.
+
+        Parameters
+        ----------
+        compass : (int, int)
+            The range of its voice.
+        facts : tuple of FACTS bool
+            Whether the voice sounds in the step before; whether the piece may end here; whether a
+            rest would make all voices silent for too long; and whether all voices would be still
+            for too long if this one did not begin anything.
+        """
         table, (low, high), (sounds, ends, silent, still) = self.layout.table, compass, facts
         mask = np.zeros(len(table) + 1, bool)
         first = table.start("pitch") - self.layout.low

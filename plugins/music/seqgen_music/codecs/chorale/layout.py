@@ -41,6 +41,8 @@ class ChoraleLayout:
         Number of tokens before the first cell.
     meaning : int64 array (V,)
         A pitch, `REST`, `HOLD` or `NO_CELL` for each id.
+    metre_of, upbeat_of : int64 array (V,)
+        The number of the metre and the upbeat of each id; 0 if it has none.
     feature_values, feature_sizes : tuple
         As for a codec.
     """
@@ -59,6 +61,7 @@ class ChoraleLayout:
         self.meaning[self.table.mask("pitch")[:-1]] = pitches
         if held:
             self.meaning[self.table.id("hold")] = HOLD
+        self.metre_of, self.upbeat_of = self.table.numbers("metre"), self.table.numbers("upbeat")
         self.feature_values: tuple[Sequence[Any], ...] = (
             *map(range, (self.header + PARTS, longest_bar, LAST_BAR + 1, LONGEST_LASTED + 1)),
             *[(None, *pitches)] * (2 * PARTS - 1),
@@ -72,16 +75,9 @@ class ChoraleLayout:
 
     def read_header(self, ids: Ids) -> tuple[Metre, int]:
         """Return metre and upbeat of any ids; by default the first metre, and no upbeat."""
-        opening = [self.table.token(token) for token in ids[: self.header].tolist()]
-        metre = opening[0][1] if opening and opening[0][0] == "metre" else self.metres[0]
-        upbeat = opening[1][1] if len(opening) > 1 and opening[1][0] == "upbeat" else 0
+        metre, upbeat = self.metres[0], 0
+        if self.header and len(ids):
+            metre = self.metres[self.metre_of[ids[0]]]
+        if self.header and len(ids) > 1:
+            upbeat = int(self.upbeat_of[ids[1]])
         return metre, upbeat % self.bar(metre)
-
-    def pitch_features(self, pitches: Ids) -> Ids:
-        """Return pitches as values of a feature; 0 is a rest, or a pitch out of range."""
-        inside = (pitches >= self.low) & (pitches <= self.high)
-        return np.where(inside, pitches - self.low + 1, 0)
-
-    def pitch_feature(self, pitch: int) -> int:
-        """Return one value of `pitch_features`."""
-        return pitch - self.low + 1 if self.low <= pitch <= self.high else 0

@@ -21,13 +21,8 @@ from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.raster import REST, STEP_TICKS
 from seqgen_music.codecs.melody.grammar import MelodyGrammar
 from seqgen_music.codecs.melody.layout import (
-    FIRST_PITCH,
     HEADER,
     HOLD_ID,
-    LAST_PHRASE,
-    LOOK_BACK,
-    PHRASE,
-    REST_ID,
     MelodyLayout,
 )
 from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of, placed_of
@@ -161,32 +156,11 @@ class MelodyCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 15)``."""
-        rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
-        rows[:HEADER, 0] = np.arange(len(rows))[:HEADER]
-        if len(rows) <= HEADER:
-            return rows
-        layout, line, steps = self.layout, self._line(ids), rows[HEADER:]
-        events, longest = layout.ids_of(line.events), layout.longest_lasted
-        length = layout.bar(line.metre)
-        bar, place = np.divmod(np.arange(len(steps)) - line.upbeat, length)
-        steps[:, 0], steps[:, 1] = HEADER + place, layout.metres.index(line.metre)
-        steps[:, 2], steps[:, 3] = bar % PHRASE, np.clip(bar // PHRASE, 0, LAST_PHRASE)
-        now = np.arange(len(events))
-        began = np.maximum.accumulate(np.where(events != HOLD_ID, now, 0))
-        silent = events[began] == REST_ID
-        steps[1:, 4] = np.minimum(now - began + 1, longest) + np.where(silent, longest, 0)
-        is_note = events >= FIRST_PITCH
-        pitches = np.concatenate([[0, 0], events[is_note] - FIRST_PITCH + 1])  # (notes + 2,)
-        count = np.cumsum(is_note)
-        steps[1:, 5], steps[1:, 6] = pitches[count + 1], pitches[count]
-        for column, bars in enumerate(LOOK_BACK):
-            looked = _look_back(events, bars * length, longest)
-            steps[:, 7 + 2 * column : 9 + 2 * column] = looked
-        return rows
+        return self._grammar.follow(ids)[0]
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return the packed mask of every position ``(N + 1, W)``."""
-        return self._grammar.masks(ids, self._line(ids))
+        return self._grammar.follow(ids)[1]
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the steps after the first `start` ids, with the metre and a matching upbeat."""
@@ -250,28 +224,3 @@ class MelodyCodec(Codec):
         events = self.layout.meaning[ids[HEADER:]]
         events[:1] = np.where(events[:1] == HOLD, REST, events[:1])
         return Line(events, *self.layout.read_header(ids))
-
-
-def _look_back(events: Ids, distance: int, most: int) -> Ids:
-    """Return the event `distance` steps ago plus 1, and for how many steps events have repeated.
-
-    Parameters
-    ----------
-    events : int64 array (N,)
-    distance : int
-        In steps.
-    most : int
-        Largest value of the second column.
-
-    Returns
-    -------
-    int64 array (N + 1, 2)
-    """
-    looked = np.zeros((len(events) + 1, 2), np.int64)
-    looked[distance:, 0] = events[: max(len(events) + 1 - distance, 0)] + 1
-    now = np.arange(len(events))
-    same = np.zeros(len(events), bool)
-    same[distance:] = events[distance:] == events[: max(len(events) - distance, 0)]
-    changed = np.maximum.accumulate(np.where(same, -1, now))
-    looked[1:, 1] = np.minimum(now - changed, most)
-    return looked

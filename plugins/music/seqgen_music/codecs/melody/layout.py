@@ -43,6 +43,8 @@ class MelodyLayout:
     table : TokenTable
     meaning : int64 array (V,)
         A pitch, `REST` or `HOLD` for each id.
+    metre_of, upbeat_of : int64 array (V,)
+        The number of the metre and the upbeat of each id; 0 if it has none.
     feature_values, feature_sizes : tuple
         As for a codec.
     longest_lasted, longest_look : int
@@ -65,6 +67,7 @@ class MelodyLayout:
         self.meaning = np.full(len(self.table), REST)
         self.meaning[HOLD_ID] = HOLD
         self.meaning[FIRST_PITCH : FIRST_PITCH + len(pitches)] = pitches
+        self.metre_of, self.upbeat_of = self.table.numbers("metre"), self.table.numbers("upbeat")
         self.longest_lasted = LONGEST_LASTED * steps
         self.longest_look = max(LOOK_BACK) * longest_bar
         lasted, events = range(self.longest_lasted + 1), (None, "rest", "hold", *pitches)
@@ -81,16 +84,9 @@ class MelodyLayout:
 
     def read_header(self, ids: Ids) -> tuple[Metre, int]:
         """Return metre and upbeat of any ids; by default the first metre, and no upbeat."""
-        opening = [self.table.token(token) for token in ids[:HEADER].tolist()]
-        metre = opening[0][1] if opening and opening[0][0] == "metre" else self.metres[0]
-        upbeat = opening[1][1] if len(opening) > 1 and opening[1][0] == "upbeat" else 0
+        metre = self.metres[self.metre_of[ids[0]]] if len(ids) else self.metres[0]
+        upbeat = int(self.upbeat_of[ids[1]]) if len(ids) > 1 else 0
         return metre, upbeat % self.bar(metre)
-
-    def event_id(self, token: int, is_first: bool) -> int:
-        """Return the id of the event that any token stands for; out of place it is a rest."""
-        if token == HOLD_ID and not is_first:
-            return HOLD_ID
-        return token if self.meaning[token] >= 0 else REST_ID
 
     def ids_of(self, events: Ids) -> Ids:
         """Return the ids of events ``(N,)``."""

@@ -18,13 +18,12 @@ from seqgen.conditions.requests import number, parse
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
 from seqgen_music.codecs import passages
+from seqgen_music.codecs.performance import steps
 from seqgen_music.codecs.performance.grammar import PerformanceGrammar
 from seqgen_music.codecs.performance.layout import (
-    MOST_SOUNDING,
     ON,
     VELOCITY,
     PerformanceLayout,
-    span_number,
 )
 from seqgen_music.codecs.performance.loops import (
     UNLIMITED,
@@ -32,7 +31,7 @@ from seqgen_music.codecs.performance.loops import (
     fewest_pitches,
     longest_repeats,
 )
-from seqgen_music.codecs.performance.memory import features_of, remembered
+from seqgen_music.codecs.performance.memory import LONGEST
 from seqgen_music.codecs.performance.notes import (
     BINS,
     STEP_TICKS,
@@ -213,35 +212,10 @@ class PerformanceCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, 15)``."""
-        layout = self.layout
-        rows = np.zeros((len(ids) + 1, len(self.feature_sizes)), np.int64)
-        notes, began, closed = notes_of(ids, layout)
-        position = np.arange(len(rows))
-        time = np.append(0, np.cumsum(layout.shifts(ids)))
-        rows[1:, 0] = layout.kind_of[ids]
-        count = np.searchsorted(began, position)  # notes begun before each position
-        # The distinct starts of notes, with two zeros before the first.
-        moments = np.unique(notes.start)
-        moment = np.append(-1, np.searchsorted(moments, notes.start))[count] + 2
-        moments = np.concatenate([[0, 0], moments])
-        rows[:, 1] = span_number(time - moments[moment])
-        rows[:, 2] = span_number(moments[moment] - moments[moment - 1])
-        ended = np.searchsorted(np.sort(closed), position)
-        rows[:, 3] = np.minimum(count - ended, MOST_SOUNDING)
-        rows[1:, 4] = layout.bins(ids)
-        pitches = np.concatenate([[0, 0], notes.pitch - layout.low + 1])  # (notes + 2,)
-        rows[:, 5], rows[:, 6] = pitches[count + 1], pitches[count]
-        # The oldest sounding note is the first whose running latest end is still to come.
-        oldest = np.searchsorted(np.maximum.accumulate(closed), position)
-        sounds = np.flatnonzero(oldest < count)
-        oldest = oldest[sounds]
-        rows[sounds, 7] = pitches[oldest + 2]
-        rows[sounds, 8] = span_number(time[sounds] - notes.start[oldest])
-        at, expected = remembered(
-            *(notes.start, notes.end, notes.pitch - layout.low + 1, notes.bin),
-            *(began, closed, len(ids)),
-        )
-        rows[:, 9:] = features_of(expected[np.searchsorted(at, position)], time)
+        rows = np.empty((len(ids) + 1, len(self.feature_sizes)), np.int64)
+        notes = int((self.layout.kind_of[ids] == ON).sum())
+        state = steps.new_state(notes, notes * LONGEST)
+        steps.follow(steps.constants(self.layout, self.limits), ids.astype(np.int64), state, rows)
         return rows
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The grammar of a performance: one compiled state machine for `masks` and for the tracker.
+"""The grammar of a performance: compiled functions for `masks` and for the tracker.
 
 A state is a row of FIELDS numbers. The sounding notes are rows of start and pitch beside it, in the
 order of their starts.
@@ -27,7 +27,7 @@ from seqgen_music.codecs.performance.notes import LONGEST_SOUND
 #: that ended last, and the pitch that began last, or -1.
 TIME, KIND, BIN, SOUNDING, SILENT_SINCE, ENDED_START, ENDED_PITCH, BEGUN, FIELDS = range(9)
 
-#: Columns of sounding notes.
+#: Columns of sounding notes; others may follow.
 START, PITCH = range(2)
 
 #: Sounding notes for which a new grammar has room.
@@ -37,7 +37,7 @@ Mask = NDArray[np.bool_]
 
 
 @compiled
-def _push(state: Ids, notes: Ids, kind: int, number: int) -> None:
+def push(state: Ids, notes: Ids, kind: int, number: int) -> None:
     """Apply a token to a state; `notes` must have room for one more note."""
     state[KIND] = kind
     if kind == ON:
@@ -62,13 +62,13 @@ def _end(state: Ids, notes: Ids, pitch: int) -> None:
             state[SILENT_SINCE] = state[TIME]
             state[SOUNDING] -= 1
             for later in range(note, state[SOUNDING]):
-                notes[later, START] = notes[later + 1, START]
-                notes[later, PITCH] = notes[later + 1, PITCH]
+                for column in range(notes.shape[1]):
+                    notes[later, column] = notes[later + 1, column]
             return
 
 
 @compiled
-def _allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
+def allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
     """Set the ids that may come next in an empty mask ``(V + 1,)``.
 
     `starts` has the first id of each kind from `ON` to `SHIFT`.
@@ -116,49 +116,32 @@ def _allow_others(state: Ids, sounding: Ids, starts: Ids, left: int, mask: Mask)
 @compiled
 def _follow(kinds: Ids, numbers: Ids, state: Ids, notes: Ids, starts: Ids, rows: Mask) -> None:
     """Set the ids that may come before each token, and after the last, in ``(N + 1, V + 1)``."""
-    _allow(state, notes, starts, rows[0])
+    allow(state, notes, starts, rows[0])
     for position in range(len(kinds)):
-        _push(state, notes, kinds[position], numbers[position])
-        _allow(state, notes, starts, rows[position + 1])
+        push(state, notes, kinds[position], numbers[position])
+        allow(state, notes, starts, rows[position + 1])
+
+
+def new_state() -> Ids:
+    """Return the state before the first token ``(FIELDS,)``."""
+    state = np.zeros(FIELDS, np.int64)
+    state[[ENDED_START, ENDED_PITCH, BEGUN]] = -1
+    return state
 
 
 class PerformanceGrammar:
-    """The state of a piece, and which ids may come next.
+    """Which ids may come in pieces.
 
     After ids out of place that leave nothing to come, any id may.
 
     Parameters
     ----------
     layout : PerformanceLayout
-
-    Attributes
-    ----------
-    now : list of int
-        The state.
-    notes : int64 array (room, 2)
-        The sounding notes are the first ``now[SOUNDING]`` rows.
     """
 
     def __init__(self, layout: PerformanceLayout) -> None:
-        self._layout = layout
-        kinds = ("note on", "note off", "velocity", "shift")
-        self._starts = np.array([layout.table.start(kind) for kind in kinds])
-        self._state, self.notes = np.zeros(FIELDS, np.int64), np.zeros((ROOM, 2), np.int64)
-        self._state[[ENDED_START, ENDED_PITCH, BEGUN]] = -1
-        self.now: list[int] = self._state.tolist()
-
-    def push(self, kind: int, number: int) -> None:
-        """Update the state with a token."""
-        if self.now[SOUNDING] == len(self.notes):
-            self.notes = np.concatenate([self.notes, np.zeros_like(self.notes)])
-        _push(self._state, self.notes, kind, number)
-        self.now = self._state.tolist()
-
-    def mask(self) -> Mask:
-        """Return which ids may come next ``(V + 1,)``."""
-        mask = np.zeros(len(self._layout.table) + 1, bool)
-        _allow(self._state, self.notes, self._starts, mask)
-        return mask
+        self._layout, self._state = layout, new_state()
+        self._notes = np.zeros((ROOM, 2), np.int64)
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
@@ -167,6 +150,5 @@ class PerformanceGrammar:
     def _follow(self, ids: Ids, rows: Mask) -> None:
         kinds, numbers = self._layout.kind_of[ids], self._layout.number_of[ids]
         room = np.zeros((int((kinds == ON).sum()) + ROOM, 2), np.int64)
-        self.notes = np.concatenate([self.notes[: self.now[SOUNDING]], room])
-        _follow(kinds, numbers, self._state, self.notes, self._starts, rows)
-        self.now = self._state.tolist()
+        self._notes = np.concatenate([self._notes[: self._state[SOUNDING]], room])
+        _follow(kinds, numbers, self._state, self._notes, self._layout.starts, rows)

@@ -43,6 +43,8 @@ class PerformanceLayout:
         The kind of each id, from `ON` to `FULL_SHIFT`.
     number_of : int64 array (V,)
         The number of each id within its kind in the table.
+    starts : int64 array (4,)
+        The first id of each kind from `ON` to `SHIFT`.
     feature_values, feature_sizes : tuple
         As for a codec.
     """
@@ -61,6 +63,8 @@ class PerformanceLayout:
         self.kind_of = self.table.kind_of + ON
         self.kind_of[-1] = FULL_SHIFT
         self.number_of = self.table.number_of
+        kinds = ("note on", "note off", "velocity", "shift")
+        self.starts = np.array([self.table.start(kind) for kind in kinds])
         pitch, span, due = (None, *pitches), range(len(SPANS) + 1), range(LATEST + FARTHEST + 2)
         self.feature_values: tuple[Sequence[Any], ...] = (
             *(range(FULL_SHIFT + 1), span, span, range(MOST_SOUNDING + 1), range(BINS + 1)),
@@ -78,8 +82,3 @@ class PerformanceLayout:
         last = np.where(self.kind_of[ids] == VELOCITY, np.arange(1, len(ids) + 1), 0)
         bins = np.append(0, self.number_of[ids] + 1)
         return bins[np.maximum.accumulate(last)]
-
-
-def span_number(steps: Any) -> Ids:
-    """Return the class of spans of time, from 0 to ``len(SPANS)``."""
-    return np.asarray(np.searchsorted(SPANS, steps, side="right"))

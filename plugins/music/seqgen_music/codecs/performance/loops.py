@@ -6,16 +6,18 @@ corpus (`seqgen_music.codecs.limits`).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seqgen.compiling import compiled
 from seqgen.plugin import Ids
 from seqgen_music.codecs.limits import lower_limit, upper_limit
+
+Mask = NDArray[np.bool_]
 
 #: Numbers of notes in the stretches whose different pitches are counted.
 STRETCHES = (16, 64, 256)
@@ -114,33 +116,44 @@ def longest_repeats(pitches: Ids) -> list[int]:
     return longest
 
 
-class Loops:
-    """Follows the pitches of a new piece.
+def constants(limits: Limits) -> tuple[Ids, Ids]:
+    """Return the fewest different pitches by `STRETCHES`, and for each figure the most repeats."""
+    return np.array(limits.fewest, np.int64), np.array(limits.longest, np.int64)[_CLASSES]
 
-    Parameters
-    ----------
-    limits : Limits
-    """
 
-    def __init__(self, limits: Limits) -> None:
-        self._fewest = limits.fewest
-        self._longest = np.array(limits.longest)[_CLASSES]
-        self._latest: deque[int] = deque(maxlen=max(STRETCHES) - 1)
-        # For each length of figure (64,): the pitch one figure ago, and the notes repeated so far.
-        self._before = np.full(FIGURES[-1], -1)
-        self._repeats = np.zeros(FIGURES[-1], np.int64)
+#: The arrays of a loop: for each length of figure the pitch one figure ago, or -1, and the notes
+#: repeated so far; the latest pitches, that of note n at n modulo their number.
+BEFORE, REPEATS, LATEST = FIGURES[-1], FIGURES[-1], max(STRETCHES) - 1
 
-    def push(self, pitch: int) -> None:
-        """Add the pitch of a note that begins."""
-        self._repeats = np.where(self._before == pitch, self._repeats + 1, 0)
-        self._before = np.concatenate([[pitch], self._before[:-1]])
-        self._latest.appendleft(pitch)
 
-    def worn(self) -> list[int]:
-        """Return the pitches that would extend a loop beyond the limits."""
-        worn = set(self._before[self._repeats >= self._longest].tolist())
-        for stretch, fewest in zip(STRETCHES, self._fewest, strict=True):
-            different = set(islice(self._latest, stretch - 1))
-            if len(self._latest) >= stretch - 1 and len(different) < fewest:
-                worn |= different
-        return sorted(worn)
+@compiled
+def push(before: Ids, repeats: Ids, latest: Ids, notes: int, pitch: int) -> None:
+    """Add the pitch of a note that begins after `notes` others."""
+    for figure in range(len(before) - 1, -1, -1):
+        repeats[figure] = repeats[figure] + 1 if before[figure] == pitch else 0
+        before[figure] = before[figure - 1] if figure else pitch
+    latest[notes % len(latest)] = pitch
+
+
+@compiled
+def wear(
+    before: Ids, repeats: Ids, latest: Ids, notes: int, fewest: Ids, longest: Ids, fresh: Mask
+) -> None:
+    """Remove the pitches that would extend a loop beyond the limits from a mask ``(P,)``."""
+    for figure in range(len(before)):
+        if repeats[figure] >= longest[figure]:
+            fresh[before[figure]] = False
+    seen = np.zeros(len(fresh), np.bool_)
+    different = back = 0
+    for number in range(len(STRETCHES)):
+        stretch = STRETCHES[number] - 1
+        if notes < stretch:
+            return
+        while back < stretch:
+            back += 1
+            pitch = latest[(notes - back) % len(latest)]
+            different += not seen[pitch]
+            seen[pitch] = True
+        if different < fewest[number]:
+            for pitch in range(len(fresh)):
+                fresh[pitch] = fresh[pitch] and not seen[pitch]

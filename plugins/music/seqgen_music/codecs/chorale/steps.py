@@ -1,0 +1,302 @@
+"""The state of a chorale and what each token does to it: compiled functions.
+
+One machine gives the features and masks of whole pieces and is the tracker of new ones. Its state
+is a row of SIZE numbers. What does not change is a table (`seqgen.following.flat`) that
+`ChoraleGrammar.constants` makes and `_rules` reads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.compiling import compiled
+from seqgen.following import NOTHING, fill, part
+from seqgen.plugin import Ids
+from seqgen_music.codecs.chorale.layout import (
+    HOLD,
+    LAST_BAR,
+    LONGEST_LASTED,
+    NO_CELL,
+    PARTS,
+    PERFECT,
+)
+from seqgen_music.codecs.chorale.raster import REST
+from seqgen_music.codecs.machine import Machine
+
+#: Fields of a state: the number of tokens; of the header the number of the metre, and the upbeat;
+#: the steps for which all voices have been silent; for each voice, for how long it has held; the
+#: pitches of the last eight cells, the latest last.
+PLACE, METRE, UPBEAT, SILENT, LASTED = range(5)
+SOUNDING = LASTED + PARTS
+SIZE = SOUNDING + 2 * PARTS
+
+Table = NDArray[np.uint8]
+
+
+class Rules(NamedTuple):
+    """What does not change: of the layout, of the grammar, and of a request.
+
+    Attributes
+    ----------
+    header, held, low, high
+        As in `ChoraleLayout`.
+    first_cell : int
+        The row of the first cell in `masks`.
+    stillest : int
+        Most steps in a row in which something sounds and no note begins.
+    keeper : int
+        The voice that must move when all voices would be silent or still for too long.
+    steps, measures : int
+        The requested length in steps or bars; -1 if none is.
+    bars : int64 array (metres,)
+        Steps in a bar.
+    meaning, metre_of, upbeat_of : int64 array (V,)
+        As in `ChoraleLayout`.
+    masks : bool array (R, V + 1)
+        As `ChoraleGrammar.table`.
+    opening : int64 array (header,)
+        The requested tokens of the header, or `NOTHING`.
+    given : int64 array (4, steps)
+        The tokens of given voices; `NOTHING` in the others.
+    """
+
+    header: int
+    held: bool
+    low: int
+    high: int
+    first_cell: int
+    stillest: int
+    keeper: int
+    steps: int
+    measures: int
+    bars: Ids
+    meaning: Ids
+    metre_of: Ids
+    upbeat_of: Ids
+    masks: NDArray[np.bool_]
+    opening: Ids
+    given: Ids
+
+
+@compiled
+def _rules(table: Table) -> Rules:
+    """Return the rules in a table, whose first array has their nine numbers and the shapes."""
+    numbers = part(table, 0).view(np.int64)
+    metres, ids, rows, given = numbers[9:13]
+    header = numbers[0]
+    return Rules(
+        header,
+        numbers[1] != 0,
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
+        numbers[7],
+        numbers[8],
+        part(table, 1).view(np.int64)[:metres],
+        part(table, 2).view(np.int64)[:ids],
+        part(table, 3).view(np.int64)[:ids],
+        part(table, 4).view(np.int64)[:ids],
+        part(table, 5)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
+        part(table, 6).view(np.int64)[:header],
+        part(table, 7).view(np.int64)[: PARTS * given].reshape(PARTS, given),
+    )
+
+
+def new_state() -> Ids:
+    """Return the state before the first token ``(SIZE,)``."""
+    state = np.zeros(SIZE, np.int64)
+    state[SOUNDING:] = REST
+    return state
+
+
+@compiled
+def _push(rules: Rules, state: Ids, token: int) -> None:
+    """Update a state with a token."""
+    place = state[PLACE]
+    state[PLACE] = place + 1
+    if place < rules.header:
+        if place == 0:
+            state[METRE] = rules.metre_of[token]
+        else:
+            state[UPBEAT] = rules.upbeat_of[token] % rules.bars[state[METRE]]
+        return
+    voice, sounding = (place - rules.header) % PARTS, state[SOUNDING:]
+    now, begins = _sung(rules, token, sounding[PARTS])
+    state[LASTED + voice] = 1 if begins else state[LASTED + voice] + 1
+    for cell in range(2 * PARTS - 1):
+        sounding[cell] = sounding[cell + 1]
+    sounding[2 * PARTS - 1] = now
+    if voice == PARTS - 1:
+        silent = True
+        for each in range(PARTS):
+            silent &= sounding[PARTS + each] == REST
+        state[SILENT] = state[SILENT] + 1 if silent else 0
+
+
+@compiled
+def _sung(rules: Rules, token: int, before: int) -> tuple[int, bool]:
+    """Return the pitch that sounds after `before` and a token, and whether it begins there."""
+    meaning = rules.meaning[token]
+    now = before if meaning == HOLD else REST if meaning == NO_CELL else meaning
+    return now, now != before or (rules.held and meaning >= 0)
+
+
+@compiled
+def _describe(rules: Rules, state: Ids, row: Ids) -> None:
+    """Write the features of the next position into a row ``(K,)``."""
+    if state[PLACE] < rules.header:
+        row[:] = 0
+        row[0] = state[PLACE]
+        return
+    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    bar, place = divmod(step - state[UPBEAT], rules.bars[state[METRE]])
+    sounding = state[SOUNDING:]
+    row[0], row[1], row[2] = rules.header + voice, place, min(max(bar, 0), LAST_BAR)
+    row[3] = min(state[LASTED + voice], LONGEST_LASTED)
+    for back in range(1, PARTS + 1):
+        row[3 + back] = _pitch_feature(rules, sounding[2 * PARTS - back])
+    for back in range(1, PARTS):
+        row[3 + PARTS + back] = _pitch_feature(rules, _parallel(sounding, voice, back))
+
+
+@compiled
+def _pitch_feature(rules: Rules, pitch: int) -> int:
+    """Return a pitch as a feature; 0 is a rest, or a pitch out of range."""
+    return pitch - rules.low + 1 if rules.low <= pitch <= rules.high else 0
+
+
+@compiled
+def _parallel(sounding: Ids, voice: int, back: int) -> int:
+    """Return the pitch that would move parallel to the voice `back` cells ago, or `REST`."""
+    own, other = sounding[PARTS], sounding[2 * PARTS - back]
+    before = sounding[PARTS - back]
+    if voice < back or REST in (own, other, before) or other == before:
+        return REST
+    return own + other - before if (before - own) % 12 in PERFECT else REST
+
+
+@compiled
+def _due(rules: Rules, state: Ids) -> int:
+    """Return the token that is given, END after the given length, or `NOTHING`."""
+    if state[PLACE] < rules.header:
+        return int(rules.opening[state[PLACE]])
+    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    if voice == 0 and step == _length(rules, state):
+        return len(rules.meaning)
+    return _given(rules, voice, step)
+
+
+@compiled
+def _given(rules: Rules, voice: int, step: int) -> int:
+    """Return the token that a voice is given at a step, or `NOTHING`."""
+    return int(rules.given[voice, step]) if step < rules.given.shape[1] else NOTHING
+
+
+@compiled
+def _length(rules: Rules, state: Ids) -> int:
+    """Return the requested number of steps, or -1."""
+    if rules.measures < 0:
+        return rules.steps
+    return int(rules.measures * rules.bars[state[METRE]])
+
+
+@compiled
+def _row(rules: Rules, state: Ids) -> int:
+    """Return the row of `ChoraleGrammar.table` for the next position.
+
+    A voice holds only a note that sounds. All voices together are silent for at most a bar, and
+    still for at most `stillest` steps. A piece ends after a full step in which something sounds.
+    """
+    if state[PLACE] < rules.header:
+        return 1 + int(state[METRE]) if state[PLACE] else 0
+    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    length, sounds = _length(rules, state), state[SOUNDING + PARTS] != REST
+    ends = voice == 0 and step > 0 and state[SILENT] == 0 and length < 0
+    silent = still = False
+    if voice == rules.keeper and step != length:
+        others_rest = _others_rest(rules, state, step, voice)
+        enough = state[SILENT] >= rules.bars[state[METRE]] or step + 1 == length
+        silent = enough and others_rest
+        still = rules.held and _is_still(rules, state, step, voice) and (sounds or not others_rest)
+    # The order of the facts is that of `ChoraleGrammar.table`.
+    return int(rules.first_cell + 16 * voice + 8 * sounds + 4 * ends + 2 * silent + still)
+
+
+@compiled
+def _is_still(rules: Rules, state: Ids, step: int, voice: int) -> bool:
+    """Return whether all voices have been still for as long as allowed, this step included."""
+    for each in range(PARTS):
+        # Earlier voices have already passed this step.
+        if state[LASTED + each] - (each < voice) < rules.stillest:
+            return False
+    # All voices after the last free one are given.
+    for later in range(voice + 1, PARTS):
+        before = state[SOUNDING + PARTS + later - voice]
+        if _sung(rules, _given(rules, later, step), before)[1]:
+            return False
+    return True
+
+
+@compiled
+def _others_rest(rules: Rules, state: Ids, step: int, voice: int) -> bool:
+    """Return whether all voices but the next are silent in its step."""
+    for back in range(1, voice + 1):
+        if state[SOUNDING + 2 * PARTS - back] != REST:
+            return False
+    # All voices after the last free one are given.
+    for later in range(voice + 1, PARTS):
+        if rules.meaning[_given(rules, later, step)] != REST:
+            return False
+    return True
+
+
+@compiled
+def push(table: Table, state: Ids, token: int) -> None:
+    """Update a state with a token."""
+    _push(_rules(table), state, token)
+
+
+@compiled
+def look(table: Table, state: Ids, features: Ids) -> tuple[int, int]:
+    """Write the features of the next position ``(K,)``; return its row of masks.
+
+    Also return the token that is due there, or `NOTHING`.
+    """
+    rules = _rules(table)
+    _describe(rules, state, features)
+    return _row(rules, state), _due(rules, state)
+
+
+@compiled
+def follow(table: Table, ids: Ids, state: Ids, features: Ids, rows: Ids) -> None:
+    """Write features ``(N + 1, K)`` and rows of masks ``(N + 1,)`` of ids ``(N,)``."""
+    rules = _rules(table)
+    for position in range(len(ids) + 1):
+        _describe(rules, state, features[position])
+        rows[position] = _row(rules, state)
+        if position < len(ids):
+            _push(rules, state, ids[position])
+
+
+def step(
+    table: Table,
+    state: Ids,
+    token: int,
+    room: int,
+    features: Ids,
+    possible: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+) -> None:
+    """Update a state with a token, and set features and masks (`seqgen.following`)."""
+    rules = _rules(table)
+    _push(rules, state, token)
+    _describe(rules, state, features)
+    fill(rules.masks[_row(rules, state)], _due(rules, state), possible, allowed)
+
+
+MACHINE = Machine(push, look, follow, step)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seqgen_music.codecs.multitrack import memory as multitrack_memory
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.codecs.multitrack.grid import DRUMS
-from seqgen_music.codecs.multitrack.memory import SIZES, TokenMemory, expectations
+from seqgen_music.codecs.multitrack.memory import SIZES, Memory, expectations
 from seqgen_music.codecs.multitrack.repeats import PERIODS, limit_runs, longest_runs
 from seqgen_music.codecs.multitrack.score import EMPTY_BARS, STEP_TICKS, score_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackTracker
@@ -466,10 +466,16 @@ def test_the_longest_stretch_that_came_before_says_what_is_expected(
     ids = tokens * repeats + tokens[::-1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(multitrack_memory, "FARTHEST", farthest)
-        memory, rows = TokenMemory(), [(0, 0)]
-        for token in ids:
-            memory.push(token)
-            rows.append(memory.expected)
+        tables = [np.zeros((size, 2), np.int64) for size in (64, 8192)]
+        known, larger = (Memory(np.zeros(multitrack_memory.HEAD, np.int64), at) for at in tables)
+        known.head[multitrack_memory.REACH] = farthest
+        rows = [(0, 0)]
+        for count, token in enumerate(ids):
+            if count == 3:  # in time for a table of 64 stretches
+                multitrack_memory.move(known, larger)
+                known = larger
+            multitrack_memory.push(known, token)
+            rows.append((*known.head[multitrack_memory.EXPECTED :][:2].tolist(),))
         found = expectations(np.array(ids, np.int64))
     assert found.tolist() == [list(row) for row in rows]
     for at, row in enumerate(rows):

@@ -10,6 +10,8 @@ from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.grammar import VoiceLimits
 from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import MelodyOptions
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
+from seqgen_music.codecs.multitrack.values import Learned
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 from seqgen_music.codecs.performance.loops import Limits
 
@@ -44,12 +46,18 @@ CODECS: dict[str, Codec] = {
         58, 69, 0, PerformanceOptions(), Limits((4, 9, 9), (3, 6, 9, 12, 15), 7)
     ),
 }
+CODECS["multitrack"] = MultitrackCodec(
+    Learned([(3, 4), (4, 4)], [-1, 0, 33], [36, 38], [3, 6, 12], (2, 5), (17, 21), (10, 14)),
+    MultitrackOptions(),
+    (1, 2, 3),
+)
 WALKS = {kind: [walk(codec, seed) for seed in range(4)] for kind, codec in CODECS.items()}
 CONDITIONS: dict[str, list[Any]] = {
     "chorale": ["bars=2", "metre=3/4", CODECS["chorale"].decode(WALKS["chorale"][0][:90])],
     "chorale grid": ["bars=2"],
     "melody": ["bars=4", "metre=3/4"],
     "performance": ["seconds=3"],
+    "multitrack": ["bars=2, tempo=120", "key=C minor, instruments=drums"],
 }
 
 

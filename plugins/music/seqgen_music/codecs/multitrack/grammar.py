@@ -1,4 +1,4 @@
-"""The grammar of a multitrack piece: one compiled state machine for `masks` and for the tracker.
+"""The grammar of a multitrack piece: compiled functions for `masks` and for the tracker.
 
 A state is a row of FIELDS numbers, and beside it a row for each instrument.
 """
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
-from seqgen.conditions.header import Wanted
 from seqgen.grammar import packed, packed_in_parts
 from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack.grid import DRUMS
@@ -54,7 +53,7 @@ class GrammarTables(NamedTuple):
 
 
 @compiled
-def _push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
+def push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
     """Apply a token to a state; `sound` is its id above the one before the first pitch."""
     if kind == INSTRUMENT:
         players[number + 1, NAMED] = 1
@@ -89,7 +88,7 @@ def _close_header(players: Ids) -> None:
 
 
 @compiled
-def _allow(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
+def allow(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
     """Set the ids that may come after the header in an empty mask ``(V + 1,)``."""
     kind, starts = state[LAST_KIND], tables.starts
     if kind == TEMPO and not state[LINES]:
@@ -152,71 +151,45 @@ def _follow(
     kinds: Ids, numbers: Ids, state: Ids, players: Ids, tables: GrammarTables, rows: Mask
 ) -> None:
     """Set the ids that may come before each token, and after the last, in ``(N + 1, V + 1)``."""
-    _allow(state, players, tables, rows[0])
+    allow(state, players, tables, rows[0])
     for position in range(len(kinds)):
         kind, number = kinds[position], numbers[position]
         sound = tables.starts[kind] + number - tables.starts[PITCH] + 1
-        _push(state, players, kind, number, sound)
-        _allow(state, players, tables, rows[position + 1])
+        push(state, players, kind, number, sound)
+        allow(state, players, tables, rows[position + 1])
+
+
+def tables_of(layout: MultitrackLayout) -> GrammarTables:
+    """Return what compiled code looks up."""
+    starts = [layout.table.start(kind) for kind in layout.table.kinds]
+    sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
+    return GrammarTables(np.array([*starts, len(layout.table)]), np.array(layout.bars), sounds)
 
 
 class MultitrackGrammar:
-    """The state of a piece, and which ids may come next.
+    """Which ids may come in pieces.
 
     After ids out of place that leave nothing to come, any id may.
 
     Parameters
     ----------
     layout : MultitrackLayout
-    wanted : mapping, optional
-        Requested values of the header.
-
-    Attributes
-    ----------
-    header : HeaderState
-        Says what may come while it is open.
-    now : list of int
-        The state.
-    players : int64 array (programs + 1, 3)
-        The instruments by number; row 0 is for notes before the first.
     """
 
-    def __init__(self, layout: MultitrackLayout, wanted: Wanted | None = None) -> None:
-        self.header = layout.header.state(wanted)
-        self._table, self._first_sound = layout.table, layout.table.start("pitch")
-        starts = [layout.table.start(kind) for kind in layout.table.kinds]
-        sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
-        self._tables = GrammarTables(
-            np.array([*starts, len(layout.table)]), np.array(layout.bars), sounds
-        )
+    def __init__(self, layout: MultitrackLayout) -> None:
+        self._header, self._table, self._tables = layout.header, layout.table, tables_of(layout)
         self._state = np.zeros(FIELDS, np.int64)
         self._state[LAST_KIND] = BEGIN
-        self.now: list[int] = self._state.tolist()
-        self.players = np.zeros((len(layout.programs) + 1, 3), np.int64)
-        self.players[:, PLAYS] = 1
-
-    def push(self, token: int, kind: int, number: int) -> None:
-        """Update the state with a token, its kind and its number within the kind."""
-        self.header.push(token)
-        _push(self._state, self.players, kind, number, token - self._first_sound + 1)
-        self.now = self._state.tolist()
-
-    def mask(self) -> Mask:
-        """Return which ids may come next ``(V + 1,)``."""
-        if self.header.is_open:
-            return self.header.allowed()
-        mask = np.zeros(len(self._table) + 1, bool)
-        _allow(self._state, self.players, self._tables, mask)
-        return mask
+        self._players = np.zeros((len(layout.programs) + 1, 3), np.int64)
+        self._players[:, PLAYS] = 1
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
-        """Return `Codec.masks` of ids ``(N,)`` that follow, packed; the state moves along."""
+        """Return `Codec.masks` of ids ``(N,)``, packed."""
         masks = packed_in_parts(ids, len(self._table) + 1, self._follow)
-        header = packed(self.header.header.masks(ids))
+        header = packed(self._header.masks(ids))
         masks[: len(header)] = header
         return masks
 
     def _follow(self, ids: Ids, rows: Mask) -> None:
         kinds, numbers = self._table.kind_of[ids], self._table.number_of[ids]
-        _follow(kinds, numbers, self._state, self.players, self._tables, rows)
-        self.now = self._state.tolist()
+        _follow(kinds, numbers, self._state, self._players, self._tables, rows)

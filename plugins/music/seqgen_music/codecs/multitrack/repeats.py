@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from seqgen.compiling import compiled
+from seqgen.following import NOTHING
 from seqgen.plugin import Ids
 from seqgen_music.codecs.limits import upper_limit
 
@@ -56,39 +57,77 @@ def _longest_run(bars: Sequence[list[tuple[int, int]]], period: int) -> int:
     return longest
 
 
-class Repeats:
-    """Follows the bars of a new piece.
+#: Numbers that follow the bars of a new piece: of the tokens of the last bars, where each of the
+#: last four bars and the present one begins, or -1, and by period the repeated bars in a row, and
+#: whether the present bar has been the same so far.
+COUNT, STARTS, PRESENT, RUNS = 0, 1, 1 + PERIODS[-1], 2 + PERIODS[-1]
+SAME = RUNS + len(PERIODS)
+FIELDS = SAME + len(PERIODS)
 
-    Parameters
-    ----------
-    most : tuple of int
-        Most bars in a row that may equal the bar one period before, by period.
+
+@compiled
+def begin(bars: Ids) -> None:
+    """Set the numbers before the first token."""
+    bars[:] = 0
+    bars[STARTS:PRESENT] = -1
+    bars[SAME:FIELDS] = 1
+
+
+@compiled
+def _before(bars: Ids, period: int) -> tuple[int, int]:
+    """Return where the bar one period ago begins, or -1, and how many tokens it has."""
+    start = bars[PRESENT - period]
+    return start, bars[PRESENT - period + 1] - start
+
+
+@compiled
+def line(bars: Ids) -> None:
+    """End a bar."""
+    length = bars[COUNT] - bars[PRESENT]
+    for number in range(len(PERIODS)):
+        start, size = _before(bars, PERIODS[number])
+        again = start >= 0 and bars[SAME + number] and size == length
+        bars[RUNS + number] = bars[RUNS + number] + 1 if again else 0
+    for bar in range(STARTS, PRESENT):
+        bars[bar] = bars[bar + 1]
+    bars[PRESENT] = bars[COUNT]
+    bars[SAME:FIELDS] = 1
+
+
+@compiled
+def push(bars: Ids, history: Ids, token: int) -> None:
+    """Add a token of the present bar to the tokens of the last bars."""
+    place = bars[COUNT] - bars[PRESENT]
+    for number in range(len(PERIODS)):
+        start, size = _before(bars, PERIODS[number])
+        if start >= 0 and (place >= size or history[start + place] != token):
+            bars[SAME + number] = 0
+    history[bars[COUNT]] = token
+    bars[COUNT] += 1
+
+
+@compiled
+def too_often(bars: Ids, history: Ids, number: int, most: int) -> int:
+    """Return the token that would repeat a bar more often in a row, or `NOTHING`.
+
+    `number` is that of a period.
     """
+    (start, size), place = _before(bars, PERIODS[number]), bars[COUNT] - bars[PRESENT]
+    if start < 0 or bars[RUNS + number] < most or not bars[SAME + number] or place >= size:
+        return NOTHING
+    return int(history[start + place])
 
-    def __init__(self, most: tuple[int, ...]) -> None:
-        self._most = most
-        self._runs = [0] * len(PERIODS)
-        self._bars: deque[list[int]] = deque(maxlen=PERIODS[-1])
-        self._bar: list[int] = []
 
-    def line(self) -> None:
-        """End a bar."""
-        for place, period in enumerate(PERIODS):
-            again = len(self._bars) >= period and self._bars[-period] == self._bar
-            self._runs[place] = self._runs[place] + 1 if again else 0
-        self._bars.append(self._bar)
-        self._bar = []
-
-    def push(self, token: int) -> None:
-        """Add a token of the present bar."""
-        self._bar.append(token)
-
-    def too_often(self) -> list[int]:
-        """Return the tokens that would repeat a bar beyond the limits."""
-        return [
-            self._bars[-period][len(self._bar)]
-            for period, run, most in zip(PERIODS, self._runs, self._most, strict=True)
-            if run >= most
-            and len(self._bar) < len(self._bars[-period])
-            and self._bars[-period][: len(self._bar)] == self._bar
-        ]
+@compiled
+def shorten(bars: Ids, history: Ids) -> None:
+    """Drop the tokens before the last bars."""
+    first = bars[PRESENT]
+    for bar in range(STARTS, PRESENT):
+        if 0 <= bars[bar] < first:
+            first = bars[bar]
+    for place in range(first, bars[COUNT]):
+        history[place - first] = history[place]
+    bars[COUNT] -= first
+    for bar in range(STARTS, PRESENT + 1):
+        if bars[bar] >= 0:
+            bars[bar] -= first

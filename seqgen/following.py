@@ -162,7 +162,7 @@ _pointer = cast("Callable[[int], Any]", intrinsic(_pointer_at))
 @compiled
 def array_at(address: int, length: int) -> Ids:
     """Return the array of whole numbers at an address, in compiled code; who owns it must stay."""
-    return carray(_pointer(address), (length,))  # type: ignore[no-any-return]
+    return carray(_pointer(address), (length,))
 
 
 def followed(tracker: Tracker | None) -> Followed | None:

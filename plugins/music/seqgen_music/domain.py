@@ -40,7 +40,7 @@ class ReadOptions:
     """Options of reading."""
 
     repeats: Literal["once", "played"] = "once"
-    """Whether repeats and endings of ABC and MusicXML are read `once`, in the order of the page, or
+    """Whether repeats of ABC, MusicXML and kern are read `once`, in the order of the page, or
     `played` as in a performance."""
 
 

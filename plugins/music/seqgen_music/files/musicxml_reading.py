@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from seqgen.errors import DataError
 from seqgen.plugin import Note
+from seqgen_music.files.alignment import align, name_lanes
 from seqgen_music.files.assembling import Part, assembled, disagreements
 from seqgen_music.files.musicxml_part import Instrument, PartReader, whole_number
-from seqgen_music.files.score_bars import Bar
 from seqgen_music.music import Music
 
 #: Suffixes of the score in a compressed file.
@@ -23,10 +21,6 @@ SCORES = (".musicxml", ".xml")
 
 #: Parts of a score.
 MOST_PARTS = 1024
-
-#: In a closed score the second voice of each staff sounds in at least this share of the bars, and
-#: at most this share of the notes of a voice sound with another one.
-PRESENT, CHORDS = 0.5, 0.1
 
 
 def read_musicxml(path: Path, play_repeats: bool = False) -> Iterator[Music | Note]:
@@ -47,9 +41,9 @@ def read_musicxml(path: Path, play_repeats: bool = False) -> Iterator[Music | No
         If the file is no MusicXML by parts, or a number in it makes no sense.
     """
     readers = _readers(path)
-    _align([reader.bars for reader in readers])
-    _close([reader.bars for reader in readers])
     parts = [Part(reader.name, reader.bars) for reader in readers]
+    align([part.bars for part in parts])
+    name_lanes([part.bars for part in parts])
     piece = assembled(parts, play_repeats)
     if not len(piece.notes):
         raise DataError("the file has no note")
@@ -134,37 +128,3 @@ def _declared(element: Element) -> PartReader:
         instrument.drum = drum if 0 <= drum < 128 else None
     name = " ".join((element.findtext("part-name") or "").split())
     return PartReader(name, instruments)
-
-
-def _align(parts: Sequence[list[Bar]]) -> None:
-    """Begin each bar at the same time in all parts: bars of one number are equally long.
-
-    An empty bar is as long as its metre.
-    """
-    for number in range(max(map(len, parts), default=0)):
-        bars = [bars[number] for bars in parts if number < len(bars)]
-        longest = max(bar.length for bar in bars)
-        metre = bars[0].metre or (4, 4)
-        for bar in bars:
-            bar.gap = longest - bar.length if bar.length else Fraction(0)
-            bar.length = longest or Fraction(*metre)
-
-
-def _close(parts: Sequence[list[Bar]]) -> None:
-    """Give each sound its lane: its staff, or in a closed score its voice."""
-    voices = defaultdict(list)
-    for number, bars in enumerate(parts):
-        for bar in bars:
-            for sound in bar.sounds:
-                voices[number, *sound.lane].append((bar, sound))
-    staves = Counter(lane[:2] for lane in voices)
-    count = max(map(len, parts), default=0)
-    closed = len(staves) == 2 and set(staves.values()) == {2}
-    for found in voices.values():
-        present = len({id(bar) for bar, _ in found})
-        chords = len(found) - len({(id(bar), sound.at) for bar, sound in found})
-        closed = closed and present >= PRESENT * count and chords <= CHORDS * len(found)
-    if not closed:
-        for found in voices.values():
-            for _, sound in found:
-                sound.lane = sound.lane[0], ""

@@ -1,7 +1,8 @@
-"""Reading notation: ABC and MusicXML by our own readers, kern and MEI by music21."""
+"""Reading notation: ABC, MusicXML and kern by our own readers, MEI by music21."""
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from fractions import Fraction
@@ -15,6 +16,8 @@ from seqgen.files import plain_text, text_of
 from seqgen.plugin import Note
 from seqgen_music.bars import metre_of
 from seqgen_music.files.abc_reading import read_abc
+from seqgen_music.files.assembling import MOST_BEATS
+from seqgen_music.files.kern_reading import read_kern
 from seqgen_music.files.musicxml_reading import read_musicxml
 from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCITY
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
@@ -34,7 +37,7 @@ def read_notation(path: Path, play_repeats: bool = False) -> list[Music | DataEr
     ----------
     path : Path
     play_repeats : bool
-        Play the repeats and endings of ABC and MusicXML; else each bar is read once.
+        Play the repeats of ABC, MusicXML and kern; else each bar is read once.
 
     Returns
     -------
@@ -54,9 +57,9 @@ def read_notation(path: Path, play_repeats: bool = False) -> list[Music | DataEr
         case ".abc":
             pieces = list(read_abc(_text(path), play_repeats))
         case ".krn":
-            pieces = [*_scores(_text(path), "humdrum")]
+            pieces = list(read_kern(_text(path), play_repeats))
         case ".mei":
-            pieces = [*_scores(_text(path), "mei")]
+            pieces = [*_mei(_text(path))]
         case _:
             pieces = list(read_musicxml(path, play_repeats))
     if not any(isinstance(piece, Music) for piece in pieces):
@@ -83,16 +86,19 @@ def _text(path: Path) -> str:
         return plain_text(content.decode("latin-1"))
 
 
-def _scores(source: str, form: str) -> list[Music]:
-    """Return the pieces that music21 finds in text of a format."""
+def _mei(text: str) -> list[Music]:
+    """Return the pieces that music21 finds in MEI."""
     import music21
 
+    # music21 takes seconds for a metre of hundreds of beats.
+    if any(int(count) > MOST_BEATS for count in re.findall(r"count\s*=\s*[\"'](\d{1,9})", text)):
+        raise DataError(f"a metre has more than {MOST_BEATS} beats")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # music21's cache is switched off: it uses pickle, and seqgen caches encoded pieces.
             stream = music21.converter.parse(
-                source, forceSource=True, storePickle=False, format=form
+                text, forceSource=True, storePickle=False, format="mei"
             )
             scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
             pieces = [_music_of(score) for score in scores]

@@ -14,7 +14,9 @@ import seqgen
 from seqgen.evaluation.ngram import baseline
 
 
-def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
+def losses(
+    benchmark: Benchmark, texts: Mapping[str, str], minutes: float | None = None
+) -> dict[str, Any]:
     """Train for a time with automatic settings; return the losses on the test split.
 
     Parameters
@@ -23,6 +25,8 @@ def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
     texts : mapping
         The text of each split, read as one piece: one stream whose state is carried from the first
         character to the last.
+    minutes : float, optional
+        By default those of the benchmark.
 
     Returns
     -------
@@ -33,7 +37,8 @@ def losses(benchmark: Benchmark, texts: Mapping[str, str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         pieces = {split: [text] for split, text in texts.items()}
         corpus = seqgen.write_corpus(Path(folder) / "corpus", "text", pieces)
-        config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
+        minutes = benchmark.minutes if minutes is None else minutes
+        config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
         counts = baseline(corpus)
         for report in seqgen.train(run, corpus):

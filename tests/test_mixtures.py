@@ -14,7 +14,14 @@ from seqgen.evaluation.linear_mixture import mix
 from seqgen.evaluation.match_model import LONGEST, SHORTEST
 from seqgen.evaluation.mixture_weights import FINAL_VARIANCE, GROWTH, VARIANCE, weights_of
 from seqgen.evaluation.ngram import CountTable
-from seqgen.evaluation.ngram_table import DISCOUNT
+from seqgen.evaluation.ngram_table import (
+    COLUMNS,
+    DISCOUNT,
+    advance,
+    count_all,
+    open_context,
+    spread,
+)
 from seqgen.grammar import packed
 from seqgen.vocab import Vocab
 
@@ -258,6 +265,26 @@ def test_tables_stop_growing_and_what_is_full_still_predicts() -> None:
         assert np.isfinite(nats).all()
     assert [len(each.keys) for each in mixture._tables] == [2**13] * 3
     assert all(each.used <= 2**12 for each in mixture._tables)
+
+
+def test_counts_that_are_full_are_halved_and_stay_probabilities() -> None:
+    rng, (start, end) = np.random.default_rng(0), (20, 21)
+    ids = np.where(rng.random(3000) < 0.4, 0, rng.integers(0, start, 3000))
+    table, context = CountTable(2**16, COLUMNS, np.uint8), np.empty(3, np.uint64)
+    assert table.has_room(2**14)
+    open_context(context, start)
+    orders, continued = np.empty((3, end + 1)), np.empty(end + 1)
+    places, tokens = np.empty(end + 1, np.int64), np.arange(end + 1)
+    for token, target in zip([start, *ids], ids, strict=False):
+        advance(context, int(token), (start, end))
+        given = table.keys, table.table, context
+        spread(*given, tokens, end, places, orders, continued)
+        assert orders.sum(axis=1) == pytest.approx(1) and continued.sum() == pytest.approx(1)
+        count_all(*given, int(target), end + 1)
+    # The shortest context was followed 3,000 times, and pairs of ids were more than 255.
+    assert len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) > 255
+    assert orders[0, 0] == pytest.approx(0.43, abs=0.08)
+    assert 0.015 < orders[0, 1:start].min() <= orders[0, 1:start].max() < 0.06
 
 
 def test_weights_find_the_better_network() -> None:

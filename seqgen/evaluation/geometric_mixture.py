@@ -27,6 +27,9 @@ from seqgen.evaluation.match_model import (
 from seqgen.evaluation.mixture_weights import Room, Weights, blend, learn, weights_of
 from seqgen.evaluation.ngram import MOST_SLOTS, CountTable, training_steps
 from seqgen.evaluation.ngram_table import (
+    ALONE,
+    COLUMNS,
+    Table,
     advance,
     count_all,
     count_one,
@@ -45,7 +48,10 @@ MOST_IDS = 4096
 #: Longer ones of theirs, and shorter ones, lowered no loss.
 LONGEST, LOWER = 8, (2, 3, 4, 5, 6)
 
-#: Slots of the largest table of what was read since training: 117 MB.
+#: Most ids that are counted in 16 bits: full counts are halved, which leaves 1 to every id.
+HALVED_IDS = 512
+
+#: Slots of the largest table of what was read since training: 75 MB in 16 bits, 117 in 32.
 READ_SLOTS = 2**22
 
 #: Lowest log-probability that a model gives an id: no model can rule one out alone.
@@ -64,7 +70,7 @@ class Counts(NamedTuple):
     """
 
     keys: NDArray[np.uint64]
-    table: NDArray[np.uint32]
+    table: Table
     context: NDArray[np.uint64]
 
 
@@ -107,7 +113,12 @@ class GeometricMixture:
         self, codec: Codec, vocab: Vocab, networks: int, corpus: Corpus | None = None
     ) -> None:
         self._ends = vocab.start, vocab.end
-        self._tables = CountTable(MOST_SLOTS), CountTable(READ_SLOTS), CountTable(MOST_SLOTS)
+        dtype = np.uint16 if vocab.targets <= HALVED_IDS else np.uint32
+        self._tables = (
+            CountTable(MOST_SLOTS, COLUMNS, dtype),
+            CountTable(READ_SLOTS, COLUMNS, dtype),
+            CountTable(MOST_SLOTS, ALONE, dtype),
+        )
         self._contexts = np.empty(LONGEST, np.uint64), np.empty(LONGEST, np.uint64)
         self._words = words_of(codec.word_numbers, vocab)
         self._matches = matches()
@@ -246,15 +257,15 @@ def _follow(reader: Reader, token: int, learn: bool) -> None:
 @compiled
 def _learn(reader: Reader, target: int, rooms: NDArray[np.bool_], new: Ids) -> None:
     """Count an id where the reader is, in the tables that have room."""
+    ids, whole, recent, spelled = reader.ends[1] + 1, reader.whole, reader.recent, reader.spelled
     if rooms[0]:
-        new[0] += count_all(reader.whole.keys, reader.whole.table, reader.whole.context, target)
+        new[0] += count_all(whole.keys, whole.table, whole.context, target, ids)
     if rooms[1]:
-        new[1] += count_all(reader.recent.keys, reader.recent.table, reader.recent.context, target)
+        new[1] += count_all(recent.keys, recent.table, recent.context, target, ids)
     if rooms[2]:
         for context in reader.words.contexts:
-            new[2] += count_one(reader.spelled.keys, reader.spelled.table, context, target, False)[
-                0
-            ]
+            given = spelled.keys, spelled.table, context, target, False, ids
+            new[2] += count_one(*given)[0]
     learn_match(reader.matches, target)
 
 

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from seqgen.data.lanes import Steps, piece_steps
 from seqgen.data.spans import EVALUATED, Span, evaluated, spans_of
 from seqgen.evaluation.ngram_table import (
     COLUMNS,
+    Table,
     copy_entries,
     distribute,
     open_context,
@@ -40,7 +41,7 @@ LONGEST = 8
 #: Most tokens that `baseline` counts.
 COUNTED = 2**22
 
-#: Slots of the largest table: 470 MB, and half as much again while it is made.
+#: Slots of the largest table: 470 MB in 32 bits, and half as much again while it is made.
 MOST_SLOTS = 2**24
 
 #: Steps that are counted or predicted at once.
@@ -57,19 +58,28 @@ class CountTable:
     ----------
     most : int
         Slots of the largest table.
+    columns : int
+        `COLUMNS`, or `seqgen.evaluation.ngram_table.ALONE`.
+    dtype : type
+        Type of the counts.
 
     Attributes
     ----------
     keys : uint64 array (slots,)
-    table : uint32 array (slots, COLUMNS)
+    table : array (slots, columns)
     used : int
         Number of slots that are taken; whoever counts adds to it.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self,
+        most: int,
+        columns: int = COLUMNS,
+        dtype: type[np.unsignedinteger[Any]] = np.uint32,
+    ) -> None:
         self.used, self._most = 0, most
         self.keys = np.zeros(2**12, np.uint64)
-        self.table = np.zeros((2**12, COLUMNS), np.uint32)
+        self.table: Table = np.zeros((2**12, columns), dtype)
 
     def has_room(self, entries: int) -> bool:
         """Double the table until half of it suffices for more entries; return whether it does."""
@@ -77,7 +87,8 @@ class CountTable:
         while self.used + entries > slots // 2 and slots < self._most:
             slots *= 2
         if slots > len(self.keys):
-            keys, table = np.zeros(slots, np.uint64), np.zeros((slots, COLUMNS), np.uint32)
+            keys = np.zeros(slots, np.uint64)
+            table = np.zeros((slots, self.table.shape[1]), self.table.dtype)
             copy_entries(self.keys, self.table, keys, table)
             self.keys, self.table = keys, table
         return self.used + entries <= slots // 2

@@ -6,11 +6,16 @@ itself a context one step later. Comes from: `seqgen.evaluation.ngram`, the mode
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled
 from seqgen.plugin import Ids
+
+#: Counts ``(slots, COLUMNS)`` in an unsigned type; without Kneser and Ney's two, there are fewer.
+Table: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 #: Multiplier of the polynomial hash of a sequence, and the hash of the empty sequence.
 _MULTIPLIER, _EMPTY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
@@ -27,6 +32,9 @@ LEAST_REST = 1e-3
 _CAME, _FOLLOWED, _DIFFERENT, _PRECEDED, _CONTINUED = 0, 1, 2, 3, 4
 COLUMNS = 5
 
+#: Number of columns that `count_one` needs if no context is part of a longer one.
+ALONE = 3
+
 #: What Kneser and Ney's smoothing takes off every count, and gives to the next shorter context.
 DISCOUNT = 0.75
 
@@ -39,7 +47,7 @@ def read_steps(
     ends: tuple[int, int],
     learn: bool,
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     probabilities: NDArray[np.float64],
 ) -> int:
@@ -56,18 +64,18 @@ def read_steps(
             _sum_allowed(keys, table, context, allowed[step], candidates, masses)
             probabilities[step] /= masses
         if learn:
-            new += count_all(keys, table, context, target)
+            new += count_all(keys, table, context, target, ends[1] + 1)
     return new
 
 
 @compiled
 def count_all(
-    keys: NDArray[np.uint64], table: NDArray[np.uint32], context: NDArray[np.uint64], target: int
+    keys: NDArray[np.uint64], table: Table, context: NDArray[np.uint64], target: int, ids: int
 ) -> int:
-    """Count an id after its contexts of all lengths; return the number of new entries."""
+    """Count one of V' ids after its contexts of all lengths; return the number of new entries."""
     new, unseen = 0, False
     for length in range(len(context) - 1, -1, -1):
-        added, unseen = count_one(keys, table, context[length], target, unseen)
+        added, unseen = count_one(keys, table, context[length], target, unseen, ids)
         new += added
     return new
 
@@ -77,7 +85,7 @@ def distribute(
     inputs: Ids,
     ends: tuple[int, int],
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     probabilities: NDArray[np.float64],
 ) -> None:
@@ -94,7 +102,7 @@ def distribute(
 @compiled
 def spread(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     tokens: Ids,
     end: int,
@@ -161,7 +169,7 @@ def advance(context: NDArray[np.uint64], token: int, ends: tuple[int, int]) -> N
 @compiled
 def _interpolate(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     target: int,
     end: int,
@@ -183,7 +191,7 @@ def _interpolate(
 @compiled
 def _sum_allowed(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     mask: NDArray[np.uint8],
     candidates: Ids,
@@ -220,7 +228,7 @@ def _collect(mask: NDArray[np.uint8], bit: bool, candidates: Ids) -> int:
 @compiled
 def _sum_chosen(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: NDArray[np.uint64],
     candidates: Ids,
     count: int,
@@ -259,17 +267,22 @@ def has_bit(mask: NDArray[np.uint8], token: int) -> bool:
 @compiled
 def count_one(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     context: np.uint64,
     target: int,
     unseen: bool,
+    ids: int,
 ) -> tuple[int, bool]:
     """Count an id that followed a context.
+
+    Counts that reach the highest number of their type are halved, all of a context at once.
 
     Parameters
     ----------
     unseen : bool
         Whether a longer context was never followed by it before.
+    ids : int
+        V', the number of ids that can follow.
 
     Returns
     -------
@@ -287,6 +300,11 @@ def count_one(
     if not keys[after]:
         keys[after] = sequence
         new += 1
+    most = np.iinfo(table.dtype).max
+    if table[before, _FOLLOWED] == most:
+        _halve(keys, table, context, ids, _CAME, _FOLLOWED)
+    if unseen and table[before, _CONTINUED] == most:
+        _halve(keys, table, context, ids, _PRECEDED, _CONTINUED)
     first = not table[after, _CAME]
     table[before, _FOLLOWED] += 1
     table[after, _CAME] += 1
@@ -296,6 +314,22 @@ def count_one(
         table[after, _PRECEDED] += 1
         table[before, _CONTINUED] += 1
     return new, first
+
+
+@compiled
+def _halve(
+    keys: NDArray[np.uint64], table: Table, context: np.uint64, ids: int, part: int, total: int
+) -> None:
+    """Halve the counts of all ids after a context, and add them up anew; 1 stays 1.
+
+    `part` and `total` are the columns of the counts and of their sum.
+    """
+    count = 0
+    for token in range(ids):
+        after = find(keys, longer(context, token))
+        table[after, part] = (table[after, part] + 1) // 2
+        count += table[after, part]
+    table[find(keys, context), total] = count
 
 
 @compiled
@@ -325,9 +359,9 @@ def find(keys: NDArray[np.uint64], key: np.uint64) -> int:
 @compiled
 def copy_entries(
     keys: NDArray[np.uint64],
-    table: NDArray[np.uint32],
+    table: Table,
     new_keys: NDArray[np.uint64],
-    new_table: NDArray[np.uint32],
+    new_table: Table,
 ) -> None:
     """Copy all entries into a larger table."""
     for slot in range(len(keys)):

@@ -157,6 +157,70 @@ def test_the_new_part_keeps_its_place_on_the_grid(kind: str, seed: int) -> None:
         assert sum(one != two for one, two in pairs) <= 4 and len(pairs) > start + 40
 
 
+ABC = """X:1
+M:3/4
+L:1/8
+Q:1/4=96
+K:Eb
+(3EFG A2 B>c|d2 e/f/g/a/ b2|(3BAG F2 E<F|G6|(3EFG A2 B2|c4 z2|(3EFG A2 B2|c6|]
+"""
+KERN = """**kern
+*k[b-e-a-]
+*E-:
+*M3/4
+*MM96
+=1
+12e-
+12f
+12g
+4a-
+8.b-
+16cc
+=2
+20dd
+20cc
+20dd
+20cc
+20b-
+2cc
+=3
+32g
+32a-
+16b-
+8cc
+2e-
+=4
+2.g
+==
+*-
+"""
+
+
+@pytest.mark.parametrize("output", [".mid", ".musicxml"])
+@pytest.mark.parametrize("kind", ["melody", "multitrack", "performance"])
+@pytest.mark.parametrize("source", [".abc", ".krn", ".musicxml"])
+def test_notation_stays_what_it_was(source: str, kind: str, output: str, tmp_path: Path) -> None:
+    path, domain = tmp_path / f"given{source}", MusicDomain()
+    if source == ".musicxml":
+        (tmp_path / "a.krn").write_text(KERN)
+        domain.write(domain.read(tmp_path / "a.krn")[0], path)
+    else:
+        path.write_text(ABC if source == ".abc" else KERN)
+    [given] = domain.read(path)
+    kind_of_codec, options = CODECS[kind]
+    codec = kind_of_codec.fit([given], options)
+    ids = codec.encode(given)
+    new = codec.keep(given, grown(codec, ids, 0, 40), len(ids))
+    domain.write(new, tmp_path / f"new{output}")
+    again = next(piece for piece in domain.read(tmp_path / f"new{output}") if is_music(piece))
+    assert_begins(again, given)
+    assert len(again.notes) > len(given.notes)
+
+
+def is_music(piece: object) -> bool:
+    return isinstance(piece, Music)
+
+
 def test_long_silence_moves_the_new_part_to_the_end_of_what_was_given() -> None:
     rows = [(0, 480, 60, 80, 0), (100 * 480, 480, 62, 80, 0), (101 * 480, 480, 64, 80, 0)]
     given = Music(make_notes(rows), (Track("", 5),), 480, ((0, 96.0),))

@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_writing import channels, playable, write_midi
+from seqgen_music.files.notation_grid import DIVISIONS, GRID, on_grid
 from seqgen_music.files.notation_reading import read_notation
-from seqgen_music.files.notation_writing import GRID, on_grid, spelled, write_notation
+from seqgen_music.files.notation_writing import spelled, write_notation
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.render.piano_roll import COLOURS, bar_lines, beat_starts, png_roll, svg_roll
 from seqgen_music.render.synthesis import PEAK, sound, synthesise
@@ -257,7 +258,7 @@ def test_what_no_midi_file_can_hold_is_refused(tmp_path: Path) -> None:
 
 def written(music: Music, path: Path) -> Music:
     write_notation(music, path)
-    [again] = read_notation(path)
+    [again] = [piece for piece in read_notation(path) if isinstance(piece, Music)]
     return again
 
 
@@ -328,8 +329,39 @@ def test_the_grid_takes_sixteenths_and_triplets() -> None:
         make_notes([(*at, 60 + n, 80, 0) for n, at in enumerate(played)]), (Track(),), 480
     )
     notes = on_grid(music).notes
-    assert notes["onset"].tolist() == [0, 3, 6, 12, 16, 20, 24]
-    assert notes["duration"].tolist() == [3, 3, 6, 4, 4, 4, 3]
+    assert (notes["onset"] * 12 // GRID).tolist() == [0, 3, 6, 12, 16, 20, 24]
+    assert (notes["duration"] * 12 // GRID).tolist() == [3, 3, 6, 4, 4, 4, 3]
+
+
+@pytest.mark.parametrize("quarter", [96, 480, 960])
+def test_what_is_written_exactly_comes_back_exactly(quarter: int, tmp_path: Path) -> None:
+    """Sixteenths, triplets, quintuplets, 32nds and more, over bar lines, with tempos between."""
+    rng = np.random.default_rng(quarter)
+    rows, at = [], 0
+    for beat in range(24):
+        parts = int(rng.choice([parts for parts in (1, 2, *DIVISIONS) if quarter % parts == 0]))
+        part = quarter // parts
+        for number in range(parts):
+            if rng.random() < 0.7 or not rows:
+                length = part * (1 if rng.random() < 0.7 else parts - number)
+                rows.append((at + number * part, length, 60 + beat % 12, 80, 0))
+        at += quarter
+    rows += [(quarter * beat, 3 * quarter, 40 + beat, 80, 1) for beat in range(0, 20, 3)]
+    tempos = ((0, 96.5), (5 * quarter // 2, 101.25))
+    notes = playable(make_notes([row for row in rows if not row[4]]))
+    notes = np.concatenate([notes, make_notes([row for row in rows if row[4]])])
+    order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
+    tracks = (Track("One", 73), Track("Two", 42))
+    music = Music(notes[order], tracks, quarter, tempos, ((0, 3, 4),))
+    again = written(music, tmp_path / "a.musicxml")
+    scale = again.ticks_per_quarter / quarter
+    wanted = [(at * scale, length * scale, *more) for at, length, *more in columns(music)]
+    assert columns(again) == wanted
+    assert [(tick / scale, qpm) for tick, qpm in again.tempos.tolist()] == [*tempos]
+
+
+def columns(music: Music) -> list[tuple[int, ...]]:
+    return music.notes[["onset", "duration", "pitch", "velocity", "track"]].tolist()
 
 
 @pytest.mark.parametrize("sharps", range(-7, 8))

@@ -221,20 +221,23 @@ class PartReader:
         return Key(fifths, minor, {})
 
     def _direction(self, bar: Bar, element: Element) -> None:
-        sounds = element.findall("sound")
+        sounds, offset = element.findall("sound"), element.findtext("offset")
+        later = Fraction(0)
+        if offset and re.fullmatch(r"\s*-?\d{1,9}(?:\.\d{1,6})?\s*", offset):
+            later = Fraction(offset.strip()) / self._divisions / 4
         for sound in sounds:
-            self._sound(bar, sound)
+            self._sound(bar, sound, later)
         if not any(sound.get("tempo") for sound in sounds):
             for metronome in element.iter("metronome"):
-                self._tempo(bar, _metronome(metronome))
+                self._tempo(bar, _metronome(metronome), later)
         for dynamics in element.iter("dynamics"):
             for mark in dynamics:
                 if mark.tag in DYNAMICS:
                     self._set_velocity(DYNAMICS[mark.tag], element.findtext("staff"))
                     break
 
-    def _sound(self, bar: Bar, element: Element) -> None:
-        self._tempo(bar, _number(element.get("tempo"), 0.0))
+    def _sound(self, bar: Bar, element: Element, later: Fraction = Fraction(0)) -> None:
+        self._tempo(bar, _number(element.get("tempo"), 0.0), later)
         percent = _number(element.get("dynamics"), 0.0)
         if percent > 0:
             self._set_velocity(min(max(round(FULL * percent / 100), 1), 127), None)
@@ -245,9 +248,9 @@ class PartReader:
         else:
             self._velocities[whole_number(staff, 1)] = velocity
 
-    def _tempo(self, bar: Bar, tempo: float) -> None:
+    def _tempo(self, bar: Bar, tempo: float, later: Fraction) -> None:
         if 4 <= tempo <= 4000:
-            bar.tempos.append((self._at, tempo))
+            bar.tempos.append((max(self._at + later, Fraction(0)), tempo))
 
     def _bar_line(self, bar: Bar, element: Element) -> None:
         left = element.get("location") == "left"

@@ -1,7 +1,7 @@
 """Writing notation with music21: MusicXML, plain or compressed.
 
-The piece is first laid out bar by bar on a grid of sixteenths and triplets. music21 itself would
-choose other bars for an upbeat, and note values too short to read.
+The piece is first laid out bar by bar on the grid of `notation_grid`. music21 itself would choose
+other bars for an upbeat, and note values too short to read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import io
 import zipfile
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,25 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
-from seqgen_music.files.midi_writing import channels, playable
-from seqgen_music.music import Music, changes
-from seqgen_music.rounding import rounded
+from seqgen_music.files.midi_writing import channels
+from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
+from seqgen_music.music import Music
 
 #: A chord: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
 
 #: A written note, chord or rest: offset in the bar, length, notes of the chord, tie.
 Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str]
-
-#: Units in a quarter note: the fewest for sixteenths and triplet eighths.
-GRID = 12
-
-#: Units within a quarter at which notes may begin: on sixteenths, or on triplet eighths.
-STRAIGHT, TRIPLET = np.array([0, 3, 6, 9, 12]), np.array([0, 4, 8, 12])
-
-#: Lengths in units that one note can have, from a sixteenth to a dotted whole.
-VALUES = (72, 48, 36, 24, 18, 12, 9, 6, 3)
-WHOLE = tuple(value for value in VALUES if value % GRID == 0)
 
 _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
@@ -72,77 +61,11 @@ def musicxml(music: Music) -> bytes:
     return bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
 
 
-def on_grid(music: Music) -> Music:
-    """Return the piece as it is notated, with `GRID` units in a quarter.
-
-    In each track, every quarter of a bar is divided by four or by three, whichever is nearer to the
-    starts and ends in it. A note lasts at least a step, and ends where its pitch begins again. Bars
-    are rounded to sixteenths. Tempo and key change only at bar lines.
-    """
-    bars, lines = _bars(music)
-    kept = []
-    for number in range(len(music.tracks)):
-        notes = music.notes[music.notes["track"] == number]
-        notes["onset"], notes["duration"] = _placed(notes, bars, lines, music.ticks_per_quarter)
-        kept.append(playable(notes))
-    notes = np.concatenate([music.notes[:0], *kept])
-
-    def moved(events: Iterable[Any]) -> tuple[Any, ...]:
-        return changes((int(lines[_bar_of(event[0], bars)]), *event[1:]) for event in events)
-
-    return Music(
-        notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))],
-        music.tracks,
-        GRID,
-        moved(np.asarray(music.tempos).tolist()),
-        moved(music.metres),
-        moved(key for key in music.keys if -7 <= key[1] <= 7),
-    )
-
-
-def _bars(music: Music) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ticks of bar lines ``(B,)``, and their units on the grid ``(B + 1,)``."""
-    bars = np.array(music.bar_starts())
-    lengths = np.diff(bars, append=bars[-1] + music.last_bar())
-    sixteenths = rounded(lengths, 4, music.ticks_per_quarter)
-    lengths = np.maximum(sixteenths, 1) * (GRID // 4)
-    return bars, np.concatenate([[0], np.cumsum(lengths)])
-
-
-def _bar_of(ticks: Any, bars: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray(np.searchsorted(bars, ticks, side="right") - 1)
-
-
-def _placed(
-    notes: NDArray[np.void], bars: NDArray[np.int64], lines: NDArray[np.int64], quarter: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return onsets and durations ``(N,)`` of the notes of one track on the grid."""
-    edges = np.concatenate([notes["onset"], notes["onset"] + notes["duration"]])
-    bar = _bar_of(edges, bars)
-    beat, rest = np.divmod(edges - bars[bar], quarter)
-    begins = lines[bar] + beat * GRID
-    exact = (rest * GRID / quarter)[:, None]
-    straight, triplet = (
-        steps[np.abs(exact - steps).argmin(axis=1)] for steps in (STRAIGHT, TRIPLET)
-    )
-    # How much nearer three is than four, summed over the quarter.
-    gain = np.abs(straight - exact[:, 0]) - np.abs(triplet - exact[:, 0])
-    quarters, inverse = np.unique(begins, return_inverse=True)
-    in_three = np.bincount(inverse, gain, len(quarters)) > 1e-6
-    in_three &= ~np.isin(quarters, begins[begins + GRID > lines[bar + 1]])
-    placed = begins + np.where(in_three[inverse], triplet, straight)
-    placed = np.minimum(placed, lines[bar + 1])
-    starts, stops = placed[: len(notes)], placed[len(notes) :]
-    at = lines[np.searchsorted(lines, starts, side="right") - 1]
-    step = np.where(np.isin(starts - (starts - at) % GRID, quarters[in_three]), 4, 3)
-    return starts, np.maximum(stops - starts, step)
-
-
 def _score(music: Music) -> Any:
     from music21 import metadata, stream
 
     notated = on_grid(music)
-    lines = _bars(music)[1].tolist()
+    lines = bar_lines(music)[1].tolist()
     # A note at the last bar line still lasts a step.
     lines[-1] = max(lines[-1], notated.length)
     score = stream.Score()
@@ -202,8 +125,9 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
         beats, unit = metres[0]
         measures[0].paddingLeft = 4 * Fraction(beats, unit) - Fraction(upbeat, GRID)
     for tick, qpm in np.asarray(music.tempos).tolist() if leads else ():
-        mark = tempo.MetronomeMark(number=round(qpm, 2), referent=1)
-        measures[lines.index(tick)].insert(0, mark)
+        mark = tempo.MetronomeMark(number=round(qpm, 3), referent=1)
+        bar = min(bisect_right(lines, tick), len(measures)) - 1
+        measures[bar].insert(Fraction(tick - lines[bar], GRID), mark)
     return measures
 
 
@@ -233,19 +157,11 @@ def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
         at = start
         while at < end:
             bar = bisect_right(lines, at) - 1
-            stop = _value(at - lines[bar], min(end, lines[bar + 1]) - lines[bar]) + lines[bar]
+            stop = written_value(at - lines[bar], min(end, lines[bar + 1]) - lines[bar])
+            stop += lines[bar]
             bars[bar].append((at - lines[bar], stop - at, sound, _tie(at > start, stop < end)))
             at = stop
     return bars
-
-
-def _value(start: int, end: int) -> int:
-    """Return the end of one written note from `start` in a bar, at most `end`."""
-    if start % 3 == 0 and end - start in VALUES:
-        return end
-    if start % GRID or end - start < GRID:
-        return min(end, start - start % GRID + GRID)
-    return start + next(value for value in WHOLE if value <= end - start)
 
 
 def _tie(continues: bool, goes_on: bool) -> str:

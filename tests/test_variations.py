@@ -7,7 +7,7 @@ import pytest
 import seqgen
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Label
-from seqgen.data.lanes import codec_rows
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.errors import ConfigError, PluginError
 from seqgen.evaluation.scoring import Score, score_ids, score_spans

@@ -17,7 +17,7 @@ from itertools import islice
 import numpy as np
 
 from seqgen.conditions.unlabelled import unlabelled
-from seqgen.data.lanes import codec_rows
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.errors import ConfigError
 from seqgen.evaluation.scoring import Score, score_spans

@@ -10,7 +10,8 @@ from seqgen_music.codecs.choosing import kind_of
 from seqgen_music.codecs.chorale.raster import raster_of
 from seqgen_music.domain import MusicDomain, ReadOptions
 from seqgen_music.files.notation_reading import read_notation
-from seqgen_music.music import Music
+from seqgen_music.files.notation_writing import write_notation
+from seqgen_music.music import Music, Track, make_notes
 
 from seqgen.errors import DataError
 from seqgen.plugin import Note
@@ -135,6 +136,25 @@ def test_drums_are_told_by_their_instrument(tmp_path: Path) -> None:
     [piece] = read(score(measure(strokes), listed=listed), tmp_path)
     assert isinstance(piece, Music) and piece.tracks[0].drums
     assert piece.notes["pitch"].tolist() == [36, 38, 42, 36]
+
+
+def test_drums_are_written_without_pitch(tmp_path: Path) -> None:
+    strokes = [
+        (0, 480, 36, 90, 0),
+        (0, 480, 42, 90, 0),
+        (480, 480, 56, 90, 0),
+        (960, 960, 36, 50, 0),
+    ]
+    kit = Music(make_notes(strokes), (Track("Kit", 0, True), Track("Flute", 73)), 480)
+    write_notation(kit, tmp_path / "kit.musicxml")
+    text = (tmp_path / "kit.musicxml").read_text()
+    assert "<!DOCTYPE score-partwise" in text and "<instrument-name>Cowbell<" in text
+    assert (
+        text.count("<unpitched>") == 4 and "<midi-unpitched>57<" in text and "<pitch>" not in text
+    )
+    [again] = read_notation(tmp_path / "kit.musicxml")
+    assert [(o * 480, d * 480, *more) for o, d, *more in rows(again)] == strokes
+    assert isinstance(again, Music) and again.tracks == (Track("Kit", 0, True),)
 
 
 def test_dynamics_are_velocities(tmp_path: Path) -> None:

@@ -39,8 +39,9 @@ def name_lanes(parts: Sequence[list[Bar]]) -> None:
     closed = len(staves) == 2 and set(staves.values()) == {2}
     for found in voices.values():
         present = len({id(bar) for bar, _ in found})
+        pitched = not any(sound.drums for _, sound in found)
         chords = len(found) - len({(id(bar), sound.at) for bar, sound in found})
-        closed = closed and present >= PRESENT * count and chords <= CHORDS * len(found)
+        closed = closed and pitched and present >= PRESENT * count and chords <= CHORDS * len(found)
     if not closed:
         for found in voices.values():
             for _, sound in found:

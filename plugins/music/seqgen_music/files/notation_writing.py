@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
+from seqgen_music.files.drum_notation import with_unpitched_drums
 from seqgen_music.files.midi_writing import channels
 from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
-from seqgen_music.music import Music
+from seqgen_music.music import DRUM_CHANNEL, Music
 
 #: A chord: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
@@ -58,7 +59,13 @@ def musicxml(music: Music) -> bytes:
     # Importing music21 takes half a second.
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    return bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
+    score = bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
+    drums = {
+        f"P{number + 1}": DRUM_CHANNEL + 1
+        for number, track in enumerate(music.tracks)
+        if track.drums
+    }
+    return with_unpitched_drums(score, drums)
 
 
 def _score(music: Music) -> Any:
@@ -200,7 +207,12 @@ def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -
         single.volume.velocity = velocity
         single.tie = Tie(tie) if tie else None
         notes.append(single)
-    return notes[0] if len(notes) == 1 else chord.Chord(notes, quarterLength=quarters)
+    if len(notes) == 1:
+        return notes[0]
+    together = chord.Chord(notes, quarterLength=quarters)
+    # music21 writes no velocities of single notes in a chord.
+    together.volume.velocity = max(velocity for _, velocity in sound)
+    return together
 
 
 def spelled(pitch: int, sharps: int) -> tuple[str, int]:

@@ -3,9 +3,8 @@
 The baselines, in the same run: a loop over ``nn.LSTM`` in eager PyTorch, as most programs have it,
 and ONNX Runtime, if it and ``onnx`` are installed (``pip install onnx onnxruntime``). The figure is
 the ratio to the eager loop at 128 units. Also reported: the share of the speed at which this
-machine reads as many weights; chorales with and without a tracker in Python; memory over ten
-million steps; and the loss and speed of 8-bit weights, on a model of prose trained for
-``--minutes``.
+machine reads as many weights; memory over ten million steps; and the loss and speed of 8-bit
+weights, on a model of prose trained for ``--minutes``.
 """
 
 from __future__ import annotations
@@ -130,10 +129,10 @@ def ours(hidden: int, *, int8: bool = False) -> tuple[Callable[[], object], int,
     model = SequenceModel(config, VOCAB)
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     stepper = FusedStepper(config, VOCAB, (), weights, int8=int8)
-    return untracked(stepper, VOCAB, 0), 500, stepper
+    return steps_of(stepper, VOCAB), 500, stepper
 
 
-def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], object]:
+def steps_of(stepper: FusedStepper, vocab: Vocab) -> Callable[[], object]:
     """Return a call of 500 steps of one sequence that does not end."""
     rules = rules_for(seqgen.SampleConfig(ban=("<end>",)), vocab, 100)
     draws = np.random.default_rng(0).random((1, 500))
@@ -142,7 +141,7 @@ def untracked(stepper: FusedStepper, vocab: Vocab, width: int) -> Callable[[], o
     def call() -> None:
         positions = Positions(
             np.array([vocab.start]),
-            np.zeros((1, width), np.int64),
+            np.zeros((1, 0), np.int64),
             np.ones((1, vocab.targets), bool),
             np.ones((1, vocab.targets), bool),
             np.zeros((1, 0), np.int64),
@@ -175,26 +174,6 @@ def speeds(hidden: int) -> dict[str, float]:
             weights = stepper._network.weights
             share = seconds_of(lambda weights=weights: read_all(weights)) * rates[name]
     return {**rates, "share of reading speed": share}
-
-
-def tracked() -> dict[str, float]:
-    """Return the speed of chorales with their tracker, relative to the same model without."""
-    corpus = seqgen.prepare("music")
-    shares = {}
-    for layers in (1, 2):
-        with tempfile.TemporaryDirectory() as folder:
-            config = seqgen.ModelConfig(layers=layers, hidden=256)
-            device = seqgen.TrainConfig(device="cpu")
-            run = seqgen.create_run(Path(folder) / "run", corpus, config, device)
-            stepper = choose_stepper(run, 1)
-            width = len(run.codec.feature_sizes)
-            free = 500 / seconds_of(untracked(stepper, run.vocab, width))
-            sample = seqgen.SampleConfig(ban=("<end>",))
-            for pieces in (1, 16):
-                options = {"sample": sample, "limit": seqgen.LimitConfig(length=1000)}
-                spent = seconds_of(lambda: list(seqgen.generate(run, pieces, **options)), 3.0)  # noqa: B023
-                shares[f"{layers} layers, {pieces} at once"] = 1000 * pieces / spent / free
-    return shares
 
 
 def memory_growth() -> float:
@@ -252,7 +231,6 @@ def main() -> None:
         at_512_onnx=large.get("ONNX Runtime", 0.0) / large["eager"],
         at_512_int8=large["ours, int8"] / large["eager"],
         steps_per_second=rates,
-        with_tracker=tracked(),
         megabytes_in_ten_million_steps=memory_growth(),
         eight_bits=cost_of_8_bits(benchmark),
     )

@@ -43,8 +43,8 @@ CORE = "lstm"
 #: Number of clusters of rare ids beside the shortlist, with an adaptive output.
 CLUSTERS = 3
 
-#: Number of tables of contexts: one of the last two tokens, one of the last three.
-CONTEXTS = 2
+#: Number of tables of contexts: of the last two tokens, the last three and the last four.
+CONTEXTS = 3
 
 #: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
@@ -71,10 +71,11 @@ class ModelConfig:
     vocabularies (adaptive softmax, Grave et al. 2017); `full` does not; `auto` chooses by the
     number of tokens."""
     context_rows: Annotated[int | None, Within(0, 2**22)] = None
-    """Rows of each table of contexts. The last two tokens, and the last three, are hashed to a row
-    that is added to the input. 0 leaves the tables out."""
+    """Rows of each table of contexts. The last two tokens, the last three and the last four are
+    each hashed to a row that is added to the input. 0 leaves the tables out. The default depends on
+    the corpus."""
     context_dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """Dropout rate of these rows."""
+    """Dropout rate of these rows. The default depends on the number of epochs."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
     """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 
@@ -105,7 +106,7 @@ class TrainConfig:
     window with a zero state. docs/framings.md explains them."""
     learning_rate: Annotated[float, Within(1e-9, 10, besides=(0,))] = 0.0
     """Peak learning rate of AdamW. The rate rises over the first 2 % of the budget, then falls to
-    0. 0 chooses the peak from the width."""
+    0. 0 chooses the peak from the width and the number of updates."""
     weight_decay: Annotated[float | None, Within(0, 1000)] = None
     """Weight decay of AdamW. The default depends on the number of epochs."""
     clip: Annotated[float, Within(1e-6, 1e6)] = 1.0

@@ -10,7 +10,7 @@ import torch
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.network.model import SequenceModel
-from seqgen.training import autopilot, trials
+from seqgen.training import autopilot, contexts, trials
 from seqgen.training.autopilot import dropout_for, learning_rate_for, plan, weight_decay_for
 from seqgen.training.learner import Counts
 from seqgen.vocab import Vocab
@@ -21,7 +21,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     assert chosen.model.hidden and chosen.model.dropout is not None
     assert chosen.train.batch_size and chosen.train.window and chosen.train.learning_rate
     assert chosen.train.weight_decay and chosen.train.threads == 1
-    model = ModelConfig(hidden=24, output="full", dropout=0.1)
+    model = ModelConfig(hidden=24, output="full", dropout=0.1, context_rows=0, context_dropout=0.0)
     train = TrainConfig(
         tokens=500,
         batch_size=3,
@@ -131,7 +131,34 @@ def test_a_codec_that_varies_its_pieces_may_be_read_more_often(chorales, monkeyp
 
 @pytest.mark.parametrize(("hidden", "size"), [(64, 6e-3), (256, 6e-3), (512, 4.55e-3)])
 def test_wide_networks_have_a_lower_learning_rate(hidden: int, size: float) -> None:
-    assert learning_rate_for(hidden) == pytest.approx(size, rel=1e-2)
+    assert learning_rate_for(hidden, 20_000) == pytest.approx(size, rel=1e-2)
+
+
+def test_few_updates_have_a_higher_learning_rate() -> None:
+    rates = [learning_rate_for(128, steps) for steps in (10, 1_000, 3_000, 6_000, 10**6)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[:2] == pytest.approx([12.3e-3, 12.3e-3], rel=1e-2) and rates[3:] == [6e-3, 6e-3]
+
+
+def test_a_large_corpus_without_features_gets_contexts(corpus, monkeypatch) -> None:
+    def chosen(**options: object) -> autopilot.Plan:
+        train = TrainConfig(epochs=4, device="cpu")
+        return plan(corpus, ModelConfig(hidden=8, embedding=4, **options), train)
+
+    assert chosen().model.context_rows == 0
+    monkeypatch.setattr(contexts, "ENOUGH", corpus.size("train"))
+    found = chosen()
+    assert (found.model.context_rows, found.model.context_dropout) == (contexts.ROWS, 0.3)
+    assert "context dropout 0.3: for 4.0 epochs" in found.reasons
+    asked = chosen(context_rows=5, context_dropout=0.7).model
+    assert (asked.context_rows, asked.context_dropout) == (5, 0.7)
+    monkeypatch.setattr(corpus.codec, "feature_sizes", (3,), raising=False)
+    assert contexts.with_contexts(corpus, ModelConfig(), []).context_rows == 0
+
+
+def test_dropout_of_contexts_grows_with_the_epochs() -> None:
+    drops = [contexts.context_dropout_for(epochs / 4) for epochs in range(100)]
+    assert drops == sorted(drops) and drops[4] == 0 and drops[-1] == 0.5
 
 
 def test_dropout_grows_with_the_epochs() -> None:

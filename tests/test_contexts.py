@@ -52,12 +52,16 @@ def row(tokens: Sequence[int | None]) -> int:
 def added_by_hand(model: SequenceModel, ids: list[int]) -> torch.Tensor:
     """Return what contexts add to each input of a piece (T, E); None stands before a piece."""
     resets, rows = VOCAB.resets(BOUNDARIES), []
-    last: list[int | None] = [None, None]
+    last: list[int | None] = [None, None, None]
     for token in ids:
-        rows.append([row([token, last[0]]), row([token, *last])])
-        last = [None, None] if resets[token] else [token, last[0]]
-    two, three = (table.weight for table in model.contexts)
-    return torch.stack([two[one] + three[other] for one, other in rows])
+        rows.append([row([token, *last[:count]]) for count in (1, 2, 3)])
+        last = [None, None, None] if resets[token] else [token, *last[:2]]
+    return torch.stack(
+        [
+            sum(table.weight[one] for table, one in zip(model.contexts, each, strict=True))
+            for each in rows
+        ]
+    )
 
 
 @torch.no_grad()
@@ -110,9 +114,10 @@ def test_new_tables_change_nothing(model: SequenceModel) -> None:
 
 def test_whole_rows_are_left_out_in_training_only(model: SequenceModel) -> None:
     model.contexts.dropout = 0.5
-    [two, three] = model.contexts
-    torch.nn.init.ones_(two.weight)
-    torch.nn.init.zeros_(three.weight)
+    first, *others = model.contexts
+    torch.nn.init.ones_(first.weight)
+    for table in others:
+        torch.nn.init.zeros_(table.weight)
     ids = sequence(1000, 1).T  # (T, B)
     whole, _ = model.contexts(ids, model.contexts.start(1))
     assert (whole == 1).all()

@@ -1,9 +1,8 @@
 """Choose the settings that the user leaves open: for the corpus, the budget and this machine.
 
 There are few rules, and each was measured (docs/training.md): the widest network that the budget
-can feed, dropout by the number of epochs, learning rate by the width. Comes from:
-`seqgen.training.creation.create_run`, which keeps the choice. Next: `seqgen.training.trials`
-measures speeds.
+can feed, dropout by the number of epochs, learning rate by width and number of updates. Comes from:
+`seqgen.training.creation.create_run`, which keeps the choice. Next: `seqgen.training.trials`.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from seqgen.data.spans import EVALUATED, evaluated_split
 from seqgen.network.model import choose_device
 from seqgen.plugin import Codec
 from seqgen.training.calibration import SHARPNESS
+from seqgen.training.contexts import with_context_dropout, with_contexts
 from seqgen.training.defaults import drawing
 from seqgen.training.outputs import with_output
 from seqgen.training.trials import Trial, memory, try_network
@@ -144,7 +144,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     corpus.verify()  # reads the whole corpus, so that no trial has to wait for the disk
     # The default of 3 minutes stays in force beside the epochs that are chosen below.
     train = replace(train, minutes=train.seconds / 60)
-    model = with_output(corpus, model, reasons)
+    model = with_contexts(corpus, with_output(corpus, model, reasons), reasons)
     size, most = corpus.size("train"), _most_epochs(corpus)
     batch_is_open = not train.batch_size
     train = _batch_and_window(corpus, model, train, reasons)
@@ -157,6 +157,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         epochs, train = most, replace(train, epochs=most)
         reasons.append(f"epochs {most}: more would overfit the corpus")
     model, train = _dropouts(model, train, epochs, epochs * EPOCHS / most, reasons)
+    model = with_context_dropout(model, epochs * EPOCHS / most, reasons)
     train = _optimizer(train, trial.hidden, epochs, epochs * size, reasons)
     train = _threads(train, trial, reasons)
     train, measured, ending = _evaluations(corpus, model, train, trial, reasons)
@@ -298,12 +299,12 @@ def _optimizer(
     train: TrainConfig, hidden: int, epochs: float, tokens: float, reasons: list[str]
 ) -> TrainConfig:
     """Choose learning rate and weight decay."""
+    targets = 1 if FRAMINGS[train.framing].targets == "last" else train.window
+    steps = tokens / (train.batch_size * targets)
     if not train.learning_rate:
-        train = replace(train, learning_rate=learning_rate_for(hidden))
-        reasons.append(f"learning rate {train.learning_rate}: by the width")
+        train = replace(train, learning_rate=learning_rate_for(hidden, steps))
+        reasons.append(f"learning rate {train.learning_rate}: by width and number of updates")
     if train.weight_decay is None:
-        targets = 1 if FRAMINGS[train.framing].targets == "last" else train.window
-        steps = tokens / (train.batch_size * targets)
         decay = weight_decay_for(epochs, train.learning_rate, steps)
         train = replace(train, weight_decay=decay)
         reasons.append(f"weight decay {decay}: for {epochs:.1f} epochs")
@@ -370,9 +371,13 @@ def dropout_for(epochs: float) -> float:
     return next((dropout for most, dropout in steps if epochs <= most), 0.5)
 
 
-def learning_rate_for(hidden: int) -> float:
-    """Return the peak learning rate for a width: a quarter less for each doubling above 256."""
-    return round(6e-3 * math.pow(256 / max(hidden, 256), 0.4), 5)
+def learning_rate_for(hidden: int, steps: float) -> float:
+    """Return the peak learning rate for a width and a number of updates.
+
+    It is a quarter less for each doubling of the width above 256, and of the updates up to 6,000.
+    """
+    width, length = max(hidden, 256) / 256, min(max(steps, 1_000), 6_000) / 6_000
+    return round(6e-3 * math.pow(width * length, -0.4), 5)
 
 
 def weight_decay_for(epochs: float, learning_rate: float, steps: float) -> float:

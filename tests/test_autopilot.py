@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import CONTEXTS, ModelConfig, TrainConfig
 from seqgen.network.model import SequenceModel
 from seqgen.training import autopilot, contexts, trials
 from seqgen.training.autopilot import dropout_for, learning_rate_for, plan, weight_decay_for
@@ -141,19 +141,24 @@ def test_few_updates_have_a_higher_learning_rate() -> None:
 
 
 def test_a_large_corpus_without_features_gets_contexts(corpus, monkeypatch) -> None:
-    def chosen(**options: object) -> autopilot.Plan:
-        train = TrainConfig(epochs=4, device="cpu")
+    def chosen(epochs: int = 3, **options: object) -> autopilot.Plan:
+        train = TrainConfig(epochs=epochs, device="cpu")
         return plan(corpus, ModelConfig(hidden=8, embedding=4, **options), train)
 
-    assert chosen().model.context_rows == 0
+    without = chosen()
+    assert without.model.context_rows == without.model.context_dropout == 0
     monkeypatch.setattr(contexts, "ENOUGH", corpus.size("train"))
     found = chosen()
-    assert (found.model.context_rows, found.model.context_dropout) == (contexts.ROWS, 0.3)
-    assert "context dropout 0.3: for 4.0 epochs" in found.reasons
-    asked = chosen(context_rows=5, context_dropout=0.7).model
-    assert (asked.context_rows, asked.context_dropout) == (5, 0.7)
+    assert (found.model.context_rows, found.model.context_dropout) == (contexts.ROWS, 0.2)
+    assert "context dropout 0.2: for 3.0 epochs" in found.reasons
+    model = SequenceModel(found.model, corpus.vocab)
+    assert found.forecast.weights == sum(each.numel() for each in model.parameters())
+    assert chosen(epochs=4).model.context_rows == 0
+    asked = chosen(context_rows=5, context_dropout=0.7)
+    assert (asked.model.context_rows, asked.model.context_dropout) == (5, 0.7)
+    assert asked.forecast.weights == without.forecast.weights + CONTEXTS * 5 * 4
     monkeypatch.setattr(corpus.codec, "feature_sizes", (3,), raising=False)
-    assert contexts.with_contexts(corpus, ModelConfig(), []).context_rows == 0
+    assert contexts.with_contexts(corpus, ModelConfig(), 1, []).context_rows == 0
 
 
 def test_dropout_of_contexts_grows_with_the_epochs() -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import CONTEXTS, ModelConfig, TrainConfig
 from seqgen.evaluation.adaptive import Follower
 from seqgen.network.contexts import keys_of
 from seqgen.network.model import SequenceModel
@@ -52,10 +52,10 @@ def row(tokens: Sequence[int | None]) -> int:
 def added_by_hand(model: SequenceModel, ids: list[int]) -> torch.Tensor:
     """Return what contexts add to each input of a piece (T, E); None stands before a piece."""
     resets, rows = VOCAB.resets(BOUNDARIES), []
-    last: list[int | None] = [None, None, None]
+    last: list[int | None] = [None] * CONTEXTS
     for token in ids:
-        rows.append([row([token, *last[:count]]) for count in (1, 2, 3)])
-        last = [None, None, None] if resets[token] else [token, *last[:2]]
+        rows.append([row([token, *last[:count]]) for count in range(1, CONTEXTS + 1)])
+        last = [None] * CONTEXTS if resets[token] else [token, *last[:-1]]
     return torch.stack(
         [
             sum(table.weight[one] for table, one in zip(model.contexts, each, strict=True))

@@ -71,7 +71,7 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
         "evaluated = 0\n"
         "for report in seqgen.train(run, corpus):\n"
         "    evaluated += report.valid_loss is not None or not join().leads\n"
-        "    if evaluated == stop:\n"
+        "    if evaluated and evaluated == stop:\n"
         "        break\n"
         "join().leave()\n"
     )

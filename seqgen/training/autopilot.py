@@ -20,7 +20,7 @@ from seqgen.data.spans import EVALUATED, evaluated_split
 from seqgen.network.model import choose_device
 from seqgen.plugin import Codec
 from seqgen.training.calibration import SHARPNESS
-from seqgen.training.contexts import with_context_dropout, with_contexts
+from seqgen.training.contexts import context_weights, with_contexts
 from seqgen.training.defaults import drawing
 from seqgen.training.outputs import with_output
 from seqgen.training.trials import Trial, memory, try_network
@@ -144,7 +144,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     corpus.verify()  # reads the whole corpus, so that no trial has to wait for the disk
     # The default of 3 minutes stays in force beside the epochs that are chosen below.
     train = replace(train, minutes=train.seconds / 60)
-    model = with_contexts(corpus, with_output(corpus, model, reasons), reasons)
+    model = with_output(corpus, model, reasons)
     size, most = corpus.size("train"), _most_epochs(corpus)
     batch_is_open = not train.batch_size
     train = _batch_and_window(corpus, model, train, reasons)
@@ -157,7 +157,9 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         epochs, train = most, replace(train, epochs=most)
         reasons.append(f"epochs {most}: more would overfit the corpus")
     model, train = _dropouts(model, train, epochs, epochs * EPOCHS / most, reasons)
-    model = with_context_dropout(model, epochs * EPOCHS / most, reasons)
+    before = context_weights(model)
+    model = with_contexts(corpus, model, epochs * EPOCHS / most, reasons)
+    trial = replace(trial, weights=trial.weights + context_weights(model) - before)
     train = _optimizer(train, trial.hidden, epochs, epochs * size, reasons)
     train = _threads(train, trial, reasons)
     train, measured, ending = _evaluations(corpus, model, train, trial, reasons)
@@ -372,10 +374,7 @@ def dropout_for(epochs: float) -> float:
 
 
 def learning_rate_for(hidden: int, steps: float) -> float:
-    """Return the peak learning rate for a width and a number of updates.
-
-    It is a quarter less for each doubling of the width above 256, and of the updates up to 6,000.
-    """
+    """Return the peak: a quarter less for each doubling of width above 256, or steps to 6,000."""
     width, length = max(hidden, 256) / 256, min(max(steps, 1_000), 6_000) / 6_000
     return round(6e-3 * math.pow(width * length, -0.4), 5)
 

@@ -101,7 +101,7 @@ def _mei(text: str) -> list[Music]:
                 text, forceSource=True, storePickle=False, format="mei"
             )
             scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
-            pieces = [_music_of(score) for score in scores]
+            pieces = [music_of(score) for score in scores]
     except DataError:
         raise
     except Exception as error:
@@ -114,7 +114,8 @@ def _mei(text: str) -> list[Music]:
     return sounding
 
 
-def _music_of(score: Any) -> Music:
+def music_of(score: Any) -> Music:
+    """Return the piece of a score of music21."""
     if score.highestTime > LONGEST_QUARTERS:
         raise DataError(
             f"the piece is {score.highestTime:,.0f} quarters long; {LONGEST_QUARTERS:,} is the most"

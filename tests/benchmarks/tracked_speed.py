@@ -1,7 +1,7 @@
 """Speed of new pieces with their tracker, relative to the same network without, on one core.
 
 For each codec a network of one layer of 256 units learns for ``--minutes``. Then it writes one
-piece, and 32 pieces at once, of 300 tokens each, with its tracker and without tracker and masks;
+piece, and 32 pieces at once, of 500 tokens each, with its tracker and without tracker and masks;
 all else is the same: features, groups and settings of sampling. END is banned. The figure is the
 lowest ratio of tokens per second. ``--only`` names codecs, separated by semicolons.
 
@@ -28,10 +28,10 @@ import seqgen
 from seqgen.generation import prompts, writer
 
 #: Numbers of pieces at once, and tokens of each.
-PIECES, LENGTH = (1, 32), 300
+PIECES, LENGTH = (1, 32), 500
 
 #: Most files of a corpus, and how often each speed is measured: the best counts.
-FILES, TIMES = 8, 3
+FILES, TIMES = 40, 5
 
 #: What `points, dictated` writes.
 TEXT = "the quick brown fox jumps over the lazy dog"
@@ -120,7 +120,7 @@ def ratios(run: seqgen.Run, free: seqgen.Run, condition: str | None) -> dict[str
 
 def main() -> None:
     only = {"only": {"default": ";".join(KINDS), "help": "codecs to measure"}}
-    benchmark = Benchmark("tracked_speed", "times the speed without a tracker", 0.02, only)
+    benchmark = Benchmark("tracked_speed", "times the speed without a tracker", 0.05, only)
     torch.set_num_threads(1)
     results = {}
     for name in benchmark.given.only.split(";"):

@@ -74,8 +74,8 @@ class ModelConfig:
     """Rows of each table of contexts. The last two tokens, and the last three, are hashed to a row
     that is added to the input. 0 leaves the tables out. The default depends on the corpus and the
     number of epochs."""
-    context_dropout: Annotated[float | None, SHARE_DROPPED] = None
-    """Dropout rate of these rows. The default depends on the number of epochs."""
+    context_dropout: Annotated[float, SHARE_DROPPED] = 0.0
+    """Dropout rate of these rows."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
     """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 

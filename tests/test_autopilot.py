@@ -21,7 +21,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     assert chosen.model.hidden and chosen.model.dropout is not None
     assert chosen.train.batch_size and chosen.train.window and chosen.train.learning_rate
     assert chosen.train.weight_decay and chosen.train.threads == 1
-    model = ModelConfig(hidden=24, output="full", dropout=0.1, context_rows=0, context_dropout=0.0)
+    model = ModelConfig(hidden=24, output="full", dropout=0.1, context_rows=0)
     train = TrainConfig(
         tokens=500,
         batch_size=3,
@@ -146,24 +146,19 @@ def test_a_large_corpus_without_features_gets_contexts(corpus, monkeypatch) -> N
         return plan(corpus, ModelConfig(hidden=8, embedding=4, **options), train)
 
     without = chosen()
-    assert without.model.context_rows == without.model.context_dropout == 0
+    assert without.model.context_rows == 0
     monkeypatch.setattr(contexts, "ENOUGH", corpus.size("train"))
     found = chosen()
-    assert (found.model.context_rows, found.model.context_dropout) == (contexts.ROWS, 0.2)
-    assert "context dropout 0.2: for 3.0 epochs" in found.reasons
+    assert found.model.context_rows == contexts.ROWS
+    assert any(reason.startswith("context rows 8,192: for 3.0 epochs") for reason in found.reasons)
     model = SequenceModel(found.model, corpus.vocab)
     assert found.forecast.weights == sum(each.numel() for each in model.parameters())
     assert chosen(epochs=4).model.context_rows == 0
-    asked = chosen(context_rows=5, context_dropout=0.7)
-    assert (asked.model.context_rows, asked.model.context_dropout) == (5, 0.7)
+    asked = chosen(context_rows=5)
+    assert asked.model.context_rows == 5
     assert asked.forecast.weights == without.forecast.weights + CONTEXTS * 5 * 4
     monkeypatch.setattr(corpus.codec, "feature_sizes", (3,), raising=False)
     assert contexts.with_contexts(corpus, ModelConfig(), 1, []).context_rows == 0
-
-
-def test_dropout_of_contexts_grows_with_the_epochs() -> None:
-    drops = [contexts.context_dropout_for(epochs / 4) for epochs in range(100)]
-    assert drops == sorted(drops) and drops[4] == 0 and drops[-1] == 0.5
 
 
 def test_dropout_grows_with_the_epochs() -> None:

@@ -154,8 +154,8 @@ class SequenceModel(nn.Module):
             nn.init.zeros_(table.weight)  # type: ignore[arg-type]
         self.contexts = None
         if config.context_rows:
-            left_out = config.context_dropout or 0.0
-            self.contexts = ContextTables(vocab, boundaries, config.context_rows, width, left_out)
+            given = config.context_rows, width, config.context_dropout
+            self.contexts = ContextTables(vocab, boundaries, *given)
 
     def start_state(self, batch_size: int) -> State:
         """Return the state before the first token, such as zeros; each part is (L, B, ...).

@@ -18,36 +18,23 @@ ROWS = 8_192
 #: learn a small corpus by heart.
 ENOUGH, MOST_EPOCHS = 1_000_000, 3.5
 
-#: Dropout of rows for each epoch after the first, and at most.
-MORE_DROPOUT, MOST_DROPOUT = 0.1, 0.5
-
 
 def with_contexts(
     corpus: Corpus, model: ModelConfig, epochs: float, reasons: list[str]
 ) -> ModelConfig:
-    """Return the settings of a network with rows, 0 where they do not pay, and their dropout.
+    """Return the settings of a network with a number of rows; 0 where they do not pay.
 
     `epochs` is the number of epochs of a corpus without augmentation that overfits as much.
     """
-    if model.context_rows is None:
-        tokens, rows = corpus.size("train"), 0
-        # Features of a codec say already what matters of the last tokens.
-        features = unlabelled(corpus.codec).feature_sizes
-        if tokens >= ENOUGH and epochs <= MOST_EPOCHS and not features and model.embedding:
-            rows = ROWS
-            reasons.append(f"context rows {rows:,}: for {epochs:.1f} epochs of {tokens:,} tokens")
-        model = replace(model, context_rows=rows)
-    if model.context_dropout is None:
-        dropout = context_dropout_for(epochs) if model.context_rows else 0.0
-        if dropout:
-            reasons.append(f"context dropout {dropout}: for {epochs:.1f} epochs")
-        model = replace(model, context_dropout=dropout)
-    return model
-
-
-def context_dropout_for(epochs: float) -> float:
-    """Return the dropout rate of rows for a number of epochs without augmentation."""
-    return round(min(max(MORE_DROPOUT * (epochs - 1), 0.0), MOST_DROPOUT), 2)
+    if model.context_rows is not None:
+        return model
+    tokens = corpus.size("train")
+    # Features of a codec say already what matters of the last tokens.
+    features = unlabelled(corpus.codec).feature_sizes
+    if tokens < ENOUGH or epochs > MOST_EPOCHS or features or not model.embedding:
+        return replace(model, context_rows=0)
+    reasons.append(f"context rows {ROWS:,}: for {epochs:.1f} epochs of {tokens:,} tokens")
+    return replace(model, context_rows=ROWS)
 
 
 def context_weights(model: ModelConfig) -> int:

@@ -579,6 +579,9 @@ def test_a_condition_is_kept(seed: int) -> None:
     assert {(track.program, track.drums) for track in music.tracks} <= {(0, True), (33, False)}
     assert music.metre_changes() == [(0, 3, 4)]
     assert music.tempo_changes().tolist() == [(0, 160.0)]
+    assert CODEC.answer(music, condition).tempo_changes().tolist() == [(0, 158.0)]
+    assert CODEC.answer(music, "bars=6").tempo_changes().tolist() == [(0, 160.0)]
+    assert {(track.program, track.drums) for track in music.tracks} == {(0, True), (33, False)}
     assert music.keys == ((0, 3, True),)
 
 
@@ -601,6 +604,28 @@ def test_the_header_has_one_instrument_of_each_request() -> None:
         assert told[0] == "drums" and {*told[1:]} <= {"0", "2", "5"} and len(told) > 1
         seen.add(tuple(told))
     assert len(seen) > 3
+
+
+@pytest.mark.parametrize("condition", ["bars=1, ", "bars=3, ", "bars=12, ", ""])
+def test_all_requested_instruments_sound(condition: str) -> None:
+    for seed in range(8):
+        for asked, number in (("piano+drums+bass", 3), ("piano+bass", 2), ("piano", 1)):
+            ids = np.array(walk(CODEC, f"{condition}instruments={asked}", seed, 3000))
+            assert len(ids) < 3000 and len(CODEC.decode(ids).tracks) == number, (seed, asked)
+
+
+def test_instruments_of_one_family_fulfil_one_request_each() -> None:
+    notes = make_notes([(480 * at, 480, 60 + at, 80, at) for at in range(4)])
+    tracks = tuple(Track("", program) for program in (0, 2, 33, 73))
+    codec = MultitrackCodec.fit([Music(notes, tracks, 480)], MultitrackOptions())
+    for seed in range(8):
+        programs = {
+            track.program
+            for track in codec.decode(
+                np.array(walk(codec, "bars=1, instruments=piano+bass", seed, 500))
+            ).tracks
+        }
+        assert programs & {0, 2} and 33 in programs and 73 not in programs
 
 
 def test_after_a_prompt_requested_instruments_play_even_if_it_had_others() -> None:

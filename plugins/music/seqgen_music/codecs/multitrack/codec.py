@@ -212,6 +212,16 @@ class MultitrackCodec(Codec):
         seam = Seam.at(last + 1, begun, is_whole=is_whole, ends_open=False)
         return joined(given, (head, piece), placed, seam)
 
+    def answer(self, piece: Music, condition: Any) -> Music:
+        """Return a new piece with the requested tempo instead of the nearest known one."""
+        requested = parse(condition, self.requests).get("tempo")
+        if requested is None:
+            return piece
+        [[number]] = self.layout.wanted({"tempo": requested})["tempo"]
+        tempos = np.array(piece.tempos)
+        tempos["qpm"][tempos["qpm"] == self.table.values("tempo")[number]] = requested
+        return replace(piece, tempos=tempos)
+
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
         return asdict(self.learned) | {"runs": list(self.runs)}
@@ -328,8 +338,8 @@ class MultitrackCodec(Codec):
         """Return a tracker of the order of tokens, notes and bars.
 
         A condition is text such as ``key=C minor, tempo=120, bars=16, instruments=piano+drums``.
-        Tempo and metre hold throughout, and the piece ends in the last requested bar. The header
-        has at least one instrument of each request, and no others.
+        Tempo and metre hold throughout, and the piece ends in the last requested bar. At least one
+        instrument of each request plays, and no others.
 
         Raises
         ------

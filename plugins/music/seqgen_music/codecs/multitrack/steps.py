@@ -40,16 +40,24 @@ from seqgen_music.codecs.multitrack.grammar import (
 )
 
 #: Numbers of a state after those of the grammar: the last token; the first step of the bar, and its
-#: length; the features of the header, and whether it lacks a requested instrument; the last pitch.
+#: length; the features of the header, and whether it lacks a requested instrument; the last pitch;
+#: the requests for instruments that have sounded, as bits.
 LAST = grammar.FIELDS
 FIRST_STEP, LENGTH, HEADER = LAST + 1, LAST + 2, LAST + 3
-LACKS, LAST_PITCH = HEADER + 3, HEADER + 4
+LACKS, LAST_PITCH, SOUNDED = HEADER + 3, HEADER + 4, HEADER + 5
 
 #: Then come the numbers of `repeats`, the number of known contexts, and the room for instruments,
 #: tokens of bars, contexts and stretches of the memory.
-BARS = LAST_PITCH + 1
+BARS = SOUNDED + 1
 KNOWN = BARS + repeats.FIELDS
 PLAYERS, HISTORY, CONTEXTS, STRETCHES, HEAD = range(KNOWN + 1, KNOWN + 6)
+
+#: The bar in which requested instruments that have not sounded come first, if not the last one is
+#: earlier.
+DUE = 8
+
+#: Most requests for instruments that are told apart; further ones count as the last.
+MOST_REQUESTS = 62
 
 #: Room of a new state for tokens of bars, contexts and stretches.
 ROOM = 1024
@@ -74,6 +82,8 @@ class Rules(NamedTuple):
         Most repeated bars in a row, by `repeats.PERIODS`.
     requested : bool array (V + 1,)
         The ids that a request allows after the header.
+    fulfils : int64 array (programs,)
+        The requests for instruments that each one fulfils, as bits.
     """
 
     tables: GrammarTables
@@ -85,6 +95,7 @@ class Rules(NamedTuple):
     bars: int
     most: Ids
     requested: Mask
+    fulfils: Ids
 
 
 @compiled
@@ -105,6 +116,7 @@ def _rules(table: Table) -> Rules:
         bars,
         part(table, 7).view(np.int64)[: len(repeats.PERIODS)],
         part(table, 8)[: ids + 1].view(np.bool_),
+        part(table, 9).view(np.int64)[:programs],
     )
 
 
@@ -260,6 +272,8 @@ def _push(rules: Rules, piece: Piece, token: int) -> None:
             piece.players[program, PLAYS] = rules.requested[first + program - 1]
     elif kind in (PITCH, DRUM):
         piece.sounds[head[NOW_PROGRAM]] = head[HERE]
+        if head[NOW_PROGRAM]:
+            head[SOUNDED] |= rules.fulfils[head[NOW_PROGRAM] - 1]
         if kind == PITCH:
             head[LAST_PITCH] = number
             harmony.sound(piece.ends, number, _step(head) + 1)
@@ -297,6 +311,7 @@ def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
         _restrict_bars(rules, head, mask)
     for token in range(len(mask)):
         mask[token] = mask[token] and rules.requested[token]
+    _demand_instruments(rules, piece, mask)
     _forbid_loops(rules, piece, mask)
 
 
@@ -322,6 +337,54 @@ def _restrict_bars(rules: Rules, head: Ids, mask: Mask) -> None:
         mask[-1] = mask[-1] and bars < 0
         if _is_due(rules.metre, head[NOW_METRE]):
             mask[starts[BAR]] = False
+
+
+@compiled
+def _demand_instruments(rules: Rules, piece: Piece, mask: Mask) -> None:
+    """Let a piece end after all requested instruments have sounded.
+
+    In bar `DUE`, or in the last one, those that have not sounded come next: first those that stand
+    before the others in the order of a position.
+    """
+    head, starts, kind = piece.head, rules.tables.starts, piece.head[LAST_KIND]
+    missing, last = _missing(rules, piece)
+    if not missing or not mask[:-1].any():
+        return
+    mask[-1] = False
+    if head[LINES] < (min(DUE, rules.bars) if rules.bars >= 0 else DUE):
+        return
+    if kind in (BAR, METRE):
+        mask[starts[METRE] : starts[POSITION]] = False
+    elif kind in (POSITION, TEMPO, DRUM, DURATION):
+        present, first = head[NOW_PROGRAM], starts[PROGRAM]
+        for program in range(len(rules.fulfils)):
+            comes = (rules.fulfils[program] & missing) != 0 and program <= last
+            mask[first + program] = mask[first + program] and comes
+        others = present == 0 or (rules.fulfils[present - 1] & missing) == 0 or present > last + 1
+        if others and mask[first : starts[PROGRAM + 1]].any():
+            mask[:first] = mask[starts[PROGRAM + 1] :] = False
+        elif others and mask[starts[POSITION] : first].any():
+            mask[: starts[POSITION]] = mask[first:] = False
+
+
+@compiled
+def _missing(rules: Rules, piece: Piece) -> tuple[int, int]:
+    """Return the requests that have not sounded, as bits, and the last program that may come.
+
+    After a later one, some request could not be fulfilled at the same position.
+    """
+    missing, last = 0, len(rules.fulfils)
+    for program in range(len(rules.fulfils)):
+        if piece.players[program + 1, PLAYS]:
+            missing |= rules.fulfils[program] & ~piece.head[SOUNDED]
+    for bit in range(MOST_REQUESTS if missing else 0):
+        if missing >> bit & 1:
+            highest = -1
+            for program in range(len(rules.fulfils)):
+                if piece.players[program + 1, PLAYS] and rules.fulfils[program] >> bit & 1:
+                    highest = program
+            last = min(last, highest)
+    return missing, last
 
 
 @compiled

@@ -115,8 +115,15 @@ class MultitrackTracker(Tracker):
         return flat(
             *(np.array(numbers, np.int64), *tables),
             *(table.kind_of, table.number_of, np.array(layout.learned.durations, np.int64)),
-            *(np.array(runs, np.int64), requested),
+            *(np.array(runs, np.int64), requested, self._fulfils()),
         )
+
+    def _fulfils(self) -> NDArray[np.int64]:
+        """Return the requests for instruments that each program fulfils ``(P,)``, as bits."""
+        bits = np.zeros(len(self._layout.programs), np.int64)
+        for number, programs in enumerate(self._request.header.get("instrument", ())):
+            bits[sorted(programs)] |= 1 << min(number, steps.MOST_REQUESTS - 1)
+        return bits
 
     def _requested_mask(self) -> NDArray[np.bool_]:
         """Return the mask of ids that the request allows after the header."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled
 from seqgen.following import NOTHING, fill, part
 from seqgen.plugin import Ids
-from seqgen_music.codecs.multitrack import grammar, harmony, memory, repeats
+from seqgen_music.codecs.multitrack import demands, grammar, harmony, memory, repeats
 from seqgen_music.codecs.multitrack.features import PHRASE, PHRASES
 from seqgen_music.codecs.multitrack.grammar import (
     BAR,
@@ -51,13 +51,6 @@ LACKS, LAST_PITCH, SOUNDED = HEADER + 3, HEADER + 4, HEADER + 5
 BARS = SOUNDED + 1
 KNOWN = BARS + repeats.FIELDS
 PLAYERS, HISTORY, CONTEXTS, STRETCHES, HEAD = range(KNOWN + 1, KNOWN + 6)
-
-#: The bar in which requested instruments that have not sounded come first, if not the last one is
-#: earlier.
-DUE = 8
-
-#: Most requests for instruments that are told apart; further ones count as the last.
-MOST_REQUESTS = 62
 
 #: Room of a new state for tokens of bars, contexts and stretches.
 ROOM = 1024
@@ -311,7 +304,7 @@ def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
         _restrict_bars(rules, head, mask)
     for token in range(len(mask)):
         mask[token] = mask[token] and rules.requested[token]
-    _demand_instruments(rules, piece, mask)
+    demands.demand(head, piece.players, rules.fulfils, head[SOUNDED], rules.bars, starts, mask)
     _forbid_loops(rules, piece, mask)
 
 
@@ -337,54 +330,6 @@ def _restrict_bars(rules: Rules, head: Ids, mask: Mask) -> None:
         mask[-1] = mask[-1] and bars < 0
         if _is_due(rules.metre, head[NOW_METRE]):
             mask[starts[BAR]] = False
-
-
-@compiled
-def _demand_instruments(rules: Rules, piece: Piece, mask: Mask) -> None:
-    """Let a piece end after all requested instruments have sounded.
-
-    In bar `DUE`, or in the last one, those that have not sounded come next: first those that stand
-    before the others in the order of a position.
-    """
-    head, starts, kind = piece.head, rules.tables.starts, piece.head[LAST_KIND]
-    missing, last = _missing(rules, piece)
-    if not missing or not mask[:-1].any():
-        return
-    mask[-1] = False
-    if head[LINES] < (min(DUE, rules.bars) if rules.bars >= 0 else DUE):
-        return
-    if kind in (BAR, METRE):
-        mask[starts[METRE] : starts[POSITION]] = False
-    elif kind in (POSITION, TEMPO, DRUM, DURATION):
-        present, first = head[NOW_PROGRAM], starts[PROGRAM]
-        for program in range(len(rules.fulfils)):
-            comes = (rules.fulfils[program] & missing) != 0 and program <= last
-            mask[first + program] = mask[first + program] and comes
-        others = present == 0 or (rules.fulfils[present - 1] & missing) == 0 or present > last + 1
-        if others and mask[first : starts[PROGRAM + 1]].any():
-            mask[:first] = mask[starts[PROGRAM + 1] :] = False
-        elif others and mask[starts[POSITION] : first].any():
-            mask[: starts[POSITION]] = mask[first:] = False
-
-
-@compiled
-def _missing(rules: Rules, piece: Piece) -> tuple[int, int]:
-    """Return the requests that have not sounded, as bits, and the last program that may come.
-
-    After a later one, some request could not be fulfilled at the same position.
-    """
-    missing, last = 0, len(rules.fulfils)
-    for program in range(len(rules.fulfils)):
-        if piece.players[program + 1, PLAYS]:
-            missing |= rules.fulfils[program] & ~piece.head[SOUNDED]
-    for bit in range(MOST_REQUESTS if missing else 0):
-        if missing >> bit & 1:
-            highest = -1
-            for program in range(len(rules.fulfils)):
-                if piece.players[program + 1, PLAYS] and rules.fulfils[program] >> bit & 1:
-                    highest = program
-            last = min(last, highest)
-    return missing, last
 
 
 @compiled

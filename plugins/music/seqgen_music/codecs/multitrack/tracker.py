@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.header import Wanted
 from seqgen.following import NOTHING, STRIDE, Followed, flat, step_function
 from seqgen.plugin import Tracker
-from seqgen_music.codecs.multitrack import steps
+from seqgen_music.codecs.multitrack import demands, steps
 from seqgen_music.codecs.multitrack.features import header_features
 from seqgen_music.codecs.multitrack.grammar import METRE, PLAYS, PROGRAM, TEMPO, tables_of
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout
@@ -122,7 +122,7 @@ class MultitrackTracker(Tracker):
         """Return the requests for instruments that each program fulfils ``(P,)``, as bits."""
         bits = np.zeros(len(self._layout.programs), np.int64)
         for number, programs in enumerate(self._request.header.get("instrument", ())):
-            bits[sorted(programs)] |= 1 << min(number, steps.MOST_REQUESTS - 1)
+            bits[sorted(programs)] |= 1 << min(number, demands.MOST_REQUESTS - 1)
         return bits
 
     def _requested_mask(self) -> NDArray[np.bool_]:

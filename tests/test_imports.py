@@ -23,7 +23,9 @@ ROOMS: dict[str, set[str]] = {
     "drawing": set(),
     "stepping": {"storage", "network", "run", "drawing"},
     "generation": {"storage", "conditions", "plugins", "run", "drawing", "stepping"},
-    "evaluation": {"conditions", "plugins", "network", "data", "run", "drawing", "generation"},
+    "evaluation": {
+        *("conditions", "plugins", "network", "data", "run", "drawing", "stepping", "generation"),
+    },
     "training": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),
         "evaluation",

@@ -207,11 +207,17 @@ def generate(
 
 
 def _adapted(run: Run, prompt: Piece | Excerpt) -> Run:
-    """Return the run with a model that has learned from a prompt."""
+    """Return the run with a model that has learned from a prompt, and counts of its corpus."""
+    from seqgen.cli.console import say
     from seqgen.evaluation.adaptive import adapt
     from seqgen.generation.pieces import prompt_of
 
-    return adapt(run, prompt_of(run.codec, prompt))
+    try:
+        corpus = run.corpus()
+    except CorpusError as error:
+        corpus = None
+        say(f"--adapt counts the prompt alone: {error}")
+    return adapt(run, prompt_of(run.codec, prompt), corpus)
 
 
 def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -27,6 +28,7 @@ from seqgen.data.spans import Span
 from seqgen.evaluation.geometric_mixture import MOST_IDS, GeometricMixture
 from seqgen.evaluation.linear_mixture import LinearMixture
 from seqgen.evaluation.loss import LOGITS, batch_choices
+from seqgen.evaluation.mixed_stepper import mixed_stepper
 from seqgen.evaluation.nats import Choice, nats_of, under_grammar
 from seqgen.evaluation.scoring import Score, span_units
 from seqgen.plugin import Ids, Piece
@@ -144,6 +146,7 @@ class AdaptiveReader:
             else LinearMixture(vocab, NETWORKS, corpus)
         )
         # Several segments, whose log-probabilities fit in memory.
+        self._state = run.model.start_state(1)
         fitting = LOGITS // (vocab.targets if self._whole else 1)
         self._chunk = max(min(CHUNK, fitting // SEGMENT * SEGMENT), SEGMENT)
 
@@ -152,25 +155,50 @@ class AdaptiveReader:
 
         The tokens before the span set the state and are not learned.
         """
-        model = self._run.model.eval()
-        state = model.start_state(1)
-        self._follower.open()
-        self._mixture.forget()
+        self._open()
         for low in range(0, span.before, self._chunk):
             batch = _batch(span.cut(low, min(low + self._chunk, span.before)))
-            with torch.no_grad():
-                _, state = batch_choices(model, batch, state)
+            self._trained(batch)
             self._follower.skip(batch)
             self._mixture.skip(batch.inputs[0])
         for low in range(span.before, len(span), self._chunk):
-            steps = span.cut(low, low + self._chunk)
-            batch = _batch(steps)
-            with torch.no_grad():
-                found, state = batch_choices(model, batch, state)
-            trained = _log_probabilities(found, self._whole)
-            learning = self._follower.read(batch, whole=self._whole)
-            networks = np.stack([trained, learning], axis=1)  # (T, K, V') or (T, K, 1)
-            yield self._mixture.nats(steps, networks)
+            yield self._read(span.cut(low, low + self._chunk))
+
+    def adapted(self, ids: Ids) -> Run:
+        """Return the run that goes on after a beginning ``(N,)``; END is not learned."""
+        self._open()
+        rows = codec_rows(self._run.codec, ids)
+        for low in range(0, len(ids), self._chunk):
+            high = min(low + self._chunk, len(ids))
+            inputs, targets = piece_steps(self._run.vocab, ids, low, high)
+            self._read(Steps(inputs, targets, *rows.cut(low, high)))
+        adapted = self._run.with_model(self._follower.model.eval())
+        if isinstance(self._mixture, LinearMixture):
+            return adapted
+        # The last id is known to follow, but nothing is known to follow it.
+        self._mixture.skip(ids[-1:])
+        stepper = partial(mixed_stepper, self._run, adapted, self._mixture)
+        return adapted.with_model(adapted.model, stepper)
+
+    def _open(self) -> None:
+        """Begin a piece."""
+        self._state = self._run.model.start_state(1)
+        self._follower.open()
+        self._mixture.forget()
+
+    @torch.no_grad()
+    def _trained(self, batch: Batch) -> list[Choice]:
+        """Read a batch of one with the trained network."""
+        found, self._state = batch_choices(self._run.model.eval(), batch, self._state)
+        return found
+
+    def _read(self, steps: Steps) -> NDArray[np.float64]:
+        """Return the nats ``(T,)`` of some steps, and learn them."""
+        batch = _batch(steps)
+        trained = _log_probabilities(self._trained(batch), self._whole)
+        learning = self._follower.read(batch, whole=self._whole)
+        networks = np.stack([trained, learning], axis=1)  # (T, K, V') or (T, K, 1)
+        return self._mixture.nats(steps, networks)
 
 
 @naming_faults
@@ -217,24 +245,26 @@ def score_spans_adaptively(
 
 
 @naming_faults
-def adapt(run: Run, piece: Piece) -> Run:
+def adapt(run: Run, piece: Piece, corpus: Corpus | None = None) -> Run:
     """Return the run with a model that has learned from a piece, read once from START.
 
-    END is not learned, because the piece may be a prompt. The folder stays as it is.
+    END is not learned, because the piece may be a prompt. The folder stays as it is. Generation
+    with the result draws from the mixture of this module, as it is after the piece: what is written
+    changes nothing. For large vocabularies, and in scores, it is the network alone.
+
+    Parameters
+    ----------
+    run : Run
+    piece : piece
+    corpus : Corpus, optional
+        The corpus of the run, if it still exists: for gradient sizes and n-gram counts.
 
     Raises
     ------
     DataError
         If the codec cannot encode the piece.
     """
-    learner = Follower(run)
-    ids = run.codec.encode(piece)
-    rows = codec_rows(run.codec, ids)
-    for low in range(0, len(ids), CHUNK):
-        high = min(low + CHUNK, len(ids))
-        inputs, targets = piece_steps(run.vocab, ids, low, high)
-        learner.read(_batch(Steps(inputs, targets, *rows.cut(low, high))))
-    return run.with_model(learner.model.eval())
+    return AdaptiveReader(run, corpus).adapted(run.codec.encode(piece))
 
 
 def _batch(steps: Steps) -> Batch:

@@ -162,6 +162,20 @@ class GeometricMixture:
         self._add(_mix_steps(*given, self._reader(), self.weights, rooms, nats))
         return nats
 
+    def frozen(self) -> Reader:
+        """Return what predicts without learning; where it is changes nothing in the mixture."""
+        reader, words, matches = self._reader(), self._words, self._matches
+        return reader._replace(
+            whole=reader.whole._replace(context=reader.whole.context.copy()),
+            recent=reader.recent._replace(context=reader.recent.context.copy()),
+            words=words._replace(
+                hashes=words.hashes.copy(),
+                inside=words.inside.copy(),
+                contexts=words.contexts.copy(),
+            ),
+            matches=matches._replace(now=matches.now.copy()),
+        )
+
     def _reader(self) -> Reader:
         """Return what the compiled loops read; tables may have been exchanged since."""
         whole, recent, spelled = self._tables
@@ -213,10 +227,10 @@ def _mix_steps(
         target = targets[step]
         if target < 0:
             continue
-        count = _collect(allowed[step], target, tokens)
+        count = collect(allowed[step], target, tokens)
         if count > 1:
             some = given[:, :count]
-            _gather(networks[step], reader, tokens[:count], some, orders, places)
+            gather(networks[step], reader, tokens[:count], some, orders, places)
             blend(some, inputs[step], weights, room)
             place = int(np.searchsorted(tokens[:count], target))
             nats[step] = -room.mixed[place]
@@ -270,7 +284,7 @@ def _learn(reader: Reader, target: int, rooms: NDArray[np.bool_], new: Ids) -> N
 
 
 @compiled
-def _collect(mask: NDArray[np.uint8], target: int, tokens: Ids) -> int:
+def collect(mask: NDArray[np.uint8], target: int, tokens: Ids) -> int:
     """Fill in the ids that may come, and return how many: all if the target is forbidden."""
     free, count = not len(mask) or not has_bit(mask, target), 0
     for token in range(len(tokens)):
@@ -281,7 +295,7 @@ def _collect(mask: NDArray[np.uint8], target: int, tokens: Ids) -> int:
 
 
 @compiled
-def _gather(
+def gather(
     networks: NDArray[np.float64],
     reader: Reader,
     tokens: Ids,

@@ -7,7 +7,7 @@ believed depends on how often matches of that length were right (Mahoney 2005). 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,12 +71,7 @@ def follow_match(matches: Matches, token: int, learn: bool) -> None:
     now[0], now[1], now[2] = count + 1, 0, -1
     if count + 1 < SHORTEST:
         return
-    key = np.uint64(0)
-    for back in range(SHORTEST):
-        key = np.uint64(key * _MULTIPLIER + np.uint64(tokens[(count - back) & last] + 1))
-    slot = np.int64(((key ^ (key >> np.uint64(29))) * _SPREAD) >> np.uint64(32)) & (
-        len(matches.places) - 1
-    )
+    slot = _slot(matches, tokens, count)
     place, length = matches.places[slot], 0
     if learn:
         matches.places[slot] = count + 1
@@ -89,6 +84,36 @@ def follow_match(matches: Matches, token: int, learn: bool) -> None:
         length += 1
     if length >= SHORTEST:
         now[1], now[2] = length, tokens[place & last]
+
+
+@compiled
+def look_up(matches: Matches, recent: Ids, count: int) -> None:
+    """Find the match of another text, of which the last `count` tokens end `recent` ``(N,)``."""
+    tokens, now, end = matches.tokens, matches.now, len(recent)
+    now[1], now[2] = 0, -1
+    if count < SHORTEST:
+        return
+    last = len(tokens) - 1
+    oldest = max(now[0] - len(tokens), 0)
+    place, length = matches.places[_slot(matches, recent, end - 1)], 0
+    while (
+        length < min(LONGEST, count)
+        and place - 1 - length >= oldest
+        and tokens[(place - 1 - length) & last] == recent[end - 1 - length]
+    ):
+        length += 1
+    if length >= SHORTEST:
+        now[1], now[2] = length, tokens[place & last]
+
+
+@compiled
+def _slot(matches: Matches, tokens: NDArray[np.signedinteger[Any]], at: int) -> int:
+    """Return the slot of the `SHORTEST` tokens up to a position; `tokens` is a ring."""
+    key, last = np.uint64(0), len(tokens) - 1
+    for back in range(SHORTEST):
+        key = np.uint64(key * _MULTIPLIER + np.uint64(tokens[(at - back) & last] + 1))
+    spread = np.int64(((key ^ (key >> np.uint64(29))) * _SPREAD) >> np.uint64(32))
+    return int(spread & (len(matches.places) - 1))
 
 
 @compiled

@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +68,9 @@ class Run:
     vocab : Vocab
     model_config : ModelConfig
     train_config : TrainConfig
+    stepper : callable or None
+        Makes its stepper (`seqgen.stepping.stepper`) for a number of sequences and whether weights
+        have 8 bits; None for the one that fits the model.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class Run:
         self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
         self.device = device
         self._has_own_model = False
+        self.stepper: Callable[[int, bool], Any] | None = None
         self.info["result"] = latest_result(self.folder, self.info["result"])
 
     @property
@@ -237,11 +241,16 @@ class Run:
         chosen = {name: measured[name] if measured else getattr(self.codec, name) for name in names}
         return {**chosen, "guidance": self.codec.guidance}
 
-    def with_model(self, model: SequenceModel) -> Run:
-        """Return this run with another model of the same shape; the folder does not change."""
+    def with_model(
+        self, model: SequenceModel, stepper: Callable[[int, bool], Any] | None = None
+    ) -> Run:
+        """Return this run with another model of the same shape; the folder does not change.
+
+        Generation steps with what `stepper` makes, as in the attributes.
+        """
         other = copy.copy(self)
         other._has_own_model = True
-        other.model = model
+        other.model, other.stepper = model, stepper
         return other
 
     def __repr__(self) -> str:

@@ -101,7 +101,7 @@ class Stepper(Protocol):
 
 
 def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
-    """Return the fastest stepper for `batch_size` sequences on the run's device.
+    """Return the fastest stepper for `batch_size` sequences on the run's device, or the run's own.
 
     Raises
     ------
@@ -111,6 +111,9 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
     RunError
         If the weights do not fit the settings of the run.
     """
+    if run.stepper is not None:
+        stepper: Stepper = run.stepper(batch_size, int8)
+        return stepper
     own = run.model_config.architecture == CORE
     if own and (
         run.device == "cpu"

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 import seqgen
-from seqgen.data.lanes import codec_rows
+from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation import adaptive
 from seqgen.evaluation.adaptive import AdaptiveReader, Follower

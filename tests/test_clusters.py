@@ -29,7 +29,9 @@ from seqgen.vocab import Vocab
 VOCAB = Vocab.of([f"t{token}" for token in range(60)])
 #: Ids of every cluster are spread over the vocabulary.
 OF = [(7 * token) % 5 % (CLUSTERS + 1) for token in range(VOCAB.targets)]
-SHORT = TrainConfig(tokens=20_000, batch_size=4, window=32, evaluations=2, device="cpu")
+SHORT = TrainConfig(
+    tokens=20_000, batch_size=4, window=32, evaluations=2, learning_rate=0.006, device="cpu"
+)
 ADAPTIVE = ModelConfig(hidden=24, embedding=12, dropout=0.0, output="adaptive")
 
 

@@ -30,10 +30,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
 
     def spied(name: str, method):
-        def call(self, ids, *others):
+        place = [*inspect.signature(method).parameters].index("ids") - 1
+
+        def call(self, *arguments):
+            ids = arguments[place]
             assert isinstance(ids, np.ndarray)
             found.add((name, str(ids.dtype)))
-            return method(self, ids, *others)
+            return method(self, *arguments)
 
         return call
 
@@ -42,6 +45,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
         "features": lambda self, ids: (np.append(0, ids) * 11 % 256)[:, None],
         "masks": lambda self, ids: packed(np.ones((len(ids) + 1, len(self.vocab) + 1), bool)),
         "augment": lambda self, ids, rng: ids[::-1],
+        "variations": lambda self, ids: np.stack([ids, ids[::-1]]),
         "continuation": lambda self, ids, start: ids[start:],
     }
     monkeypatch.setattr(CharacterCodec, "feature_sizes", (256,))
@@ -71,6 +75,7 @@ def test_methods_get_int64(labels, seen, tmp_path: Path) -> None:
     [new] = seqgen.generate(run, prompt="Speaker", limit=limit)
     measure_novelty(corpus, new.ids)
     list(seqgen.score(run, [PARAGRAPHS]))
+    list(seqgen.score_over_variations(run, [PARAGRAPHS]))
     score_table(run, [tmp_path])
     names = {name for name, _ in seen}
     assert {dtype for _, dtype in seen} == {"int64"}

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import seqgen
+from seqgen.data import corpus as corpora
 from seqgen.data import spans
-from seqgen.data.lanes import CodecRows, codec_rows
+from seqgen.data.rows import CodecRows, codec_rows
 from seqgen.data.spans import Span, evaluated, spans_of
 from seqgen.evaluation import loss as evaluation
 from seqgen.evaluation.comparison import reference_pieces
@@ -159,13 +160,13 @@ def test_a_long_piece_is_opened_for_all_of_its_parts_at_once(tmp_path: Path, mon
     corpus = text_corpus(tmp_path, 30_000, 4)
     monkeypatch.setattr(spans, "LONGEST", 100)
     opened = []
-    real = spans.codec_rows
+    real = corpora.codec_rows
 
     def watched(codec, ids):
         opened.append(ids[:20].tobytes())
         return real(codec, ids)
 
-    monkeypatch.setattr(spans, "codec_rows", watched)
+    monkeypatch.setattr(corpora, "codec_rows", watched)
     sample = evaluated(corpus, 4_000)
     parts = list(spans_of(corpus, sample))
     assert len(parts) >= 40 and sample.tokens == 4_000

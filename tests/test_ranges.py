@@ -113,7 +113,7 @@ def test_features_of_a_piece(chorales, monkeypatch) -> None:
     corpus = chorales.corpus()
     codec = corpus.codec
     right = codec.features(corpus.piece(0))
-    from seqgen.data.lanes import codec_rows
+    from seqgen.data.rows import codec_rows
 
     rows = codec_rows(codec, corpus.piece(0))
     np.testing.assert_array_equal(rows.features, right)

@@ -39,7 +39,9 @@ def runs(tmp_path_factory) -> dict[str, seqgen.Run]:
         split = {"train": pieces[:35], "valid": pieces[35:]}
         corpus = seqgen.write_corpus(folder / "corpus", "text", split, codec=codec)
         model = ModelConfig(hidden=16, embedding=8, dropout=0.0)
-        config = TrainConfig(tokens=4000, batch_size=4, window=32, device="cpu")
+        config = TrainConfig(
+            tokens=4000, batch_size=4, window=32, learning_rate=0.006, device="cpu"
+        )
         run = seqgen.create_run(folder / "run", corpus, model, config)
         for _ in seqgen.train(run, corpus):
             pass

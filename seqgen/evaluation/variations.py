@@ -16,6 +16,7 @@ from itertools import islice
 
 import numpy as np
 
+from seqgen.bounds import Count, checked
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
@@ -28,8 +29,9 @@ from seqgen.run.folder import Run
 
 
 @naming_faults
+@checked
 def score_over_variations(
-    run: Run, pieces: Iterable[Piece], most: int | None = None
+    run: Run, pieces: Iterable[Piece], most: Count | None = None
 ) -> Iterator[Score]:
     """Score pieces by the average of the probabilities of their variations.
 

@@ -72,6 +72,7 @@ RULES = {
     "write": Rule(f"write {_ANY_PIECE}, except with DataError or OSError", (DataError, OSError)),
     "demo": Rule("demo must return files and never fail", (DataError, OSError)),
     "decode": Rule("decode must return a piece for any ids and never fail"),
+    "keep": Rule("keep must return a piece for any ids after the given ones and never fail"),
     "from_state": Rule("from_state must rebuild the codec from what state returned"),
     "state": Rule("state must return plain JSON and never fail"),
     **{

@@ -144,11 +144,16 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
         context_rows=start.model_config.context_rows or 0,
         context_dropout=model.context_dropout,
     )
+    # What is chosen automatically stays as it is.
     output = same.output if model.output == "auto" else model.output
-    if replace(model, output=output) not in (
-        ModelConfig(output=same.output, dropout=same.dropout, context_dropout=same.context_dropout),
-        same,
-    ):
+    rows = same.context_rows if model.context_rows is None else model.context_rows
+    nothing_asked = ModelConfig(
+        output=same.output,
+        context_rows=same.context_rows,
+        context_dropout=same.context_dropout,
+        dropout=same.dropout,
+    )
+    if replace(model, output=output, context_rows=rows) not in (nothing_asked, same):
         raise ConfigError(
             f"{start.folder} has another network ({start.model_config}) than the requested one "
             f"({model}); leave out the model options, or leave out --from"

@@ -235,7 +235,9 @@ def guessed_corpus(folder: Path) -> tuple[seqgen.Corpus, list[Ink]]:
 def test_a_training_finds_letters_in_rounds(tmp_path: Path) -> None:
     corpus, truth = guessed_corpus(tmp_path / "corpus")
     model = seqgen.ModelConfig(hidden=32, embedding=16)
-    config = seqgen.TrainConfig(epochs=30, batch_size=4, evaluations=5, threads=1)
+    config = seqgen.TrainConfig(
+        epochs=30, batch_size=4, evaluations=5, learning_rate=0.006, threads=1
+    )
     as_it_was = {path: path.read_bytes() for path in corpus.folder.iterdir()}
     whole, killed = (
         seqgen.create_run(tmp_path / "whole", corpus, model, config),

@@ -187,8 +187,7 @@ class Codec(Protocol):
         Number of values of each of the K features: ``(16,)`` for one, the sixteenth of a bar. What
         each value means, as anything hashable: ``(range(16),)``. Fine-tuning matches values by it.
     boundaries : sequence of int
-        Ids after which the model forgets everything, such as a page token: the next token is
-        predicted from the zero state. They derive from options and state.
+        Ids after which the model's state is zero, such as a page token; from options and state.
     temperature, min_p, guidance : float
         Default sampling temperature, the lowest that training tries for a codec without a tracker.
         Default min-p if training does not measure it. Default guidance by labels; 1 for none.
@@ -202,6 +201,8 @@ class Codec(Protocol):
     limited, idempotent : bool
         Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
         Whether encoding a decoded piece gives its ids again; that of a vocoder may not.
+    fit_note : str
+        What `fit` says of the pieces, such as how many notes a grid moves; `prepare` prints it.
     """
 
     options_type: ClassVar[type[Any]]
@@ -219,6 +220,7 @@ class Codec(Protocol):
     dictation: Dictation | None = None
     limited: bool = False
     idempotent: bool = True
+    fit_note: str = ""
 
     @classmethod
     def fit(cls, pieces: Iterable[Piece], options: Any) -> Self:
@@ -305,8 +307,7 @@ class Codec(Protocol):
     def features(self, ids: Ids) -> NDArray[np.int64]:
         """Return the features ``(N + 1, K)`` of ids ``(N,)``, such as the beat or the voice.
 
-        Row i depends on ``ids[:i]`` only. The model reads row i when it predicts token i; row N
-        belongs to END.
+        Row i depends on ``ids[:i]`` only; it is read to predict token i, and row N for END.
         """
         name = type(self).__name__  # A body of a single raise would make the method abstract.
         raise PluginError(f"{name} has feature_sizes but no features(); tell its authors")
@@ -367,9 +368,8 @@ class Codec(Protocol):
     def passages(self, ids: Ids) -> NDArray[np.int64]:
         """Return hashes ``(P,)`` of passages of a piece ``(N,)``, to find near-duplicates.
 
-        Pieces that share a hash go into the same split. Choose a few tens of passages too long to
-        be shared by chance; spread hashes evenly over 64 bits. A hash must be the same in every
-        variation of `augment` and every fit. By default there are none.
+        Pieces that share one go into one split. Take a few tens that are too long to be shared by
+        chance; by default none. Hashes fill 64 bits evenly, the same in all variations and fits.
         """
         import numpy as np
 

@@ -65,6 +65,19 @@ def test_commands_print_notes(folder: Path, tmp_path: Path, seqgen_command) -> N
     assert json.loads(printed)["report"][0]["notes"][0] == "read backwards"
 
 
+@pytest.mark.parametrize("labels", [(), ("--label", "who={}.txt")], ids=["plain", "labelled"])
+def test_commands_print_what_a_codec_found_out(
+    labels, tmp_path: Path, monkeypatch, seqgen_command
+) -> None:
+    monkeypatch.setattr("seqgen_text.codecs.characters.CharacterCodec.fit_note", "all in capitals")
+    (tmp_path / "a.txt").write_text("TO BE OR NOT TO BE\n" * 9)
+    arguments = ("--codec", "characters", "--out", tmp_path / "corpus", "--jobs", "1", *labels)
+    status, _, said = seqgen_command("prepare", "text", tmp_path / "a.txt", *arguments)
+    assert not status and "all in capitals" in said
+    _, printed, _ = seqgen_command("info", tmp_path / "corpus")
+    assert "fitted      all in capitals" in printed
+
+
 def test_a_prompt_from_a_file_has_no_notes(folder: Path, run) -> None:
     path = folder / "prompt.txt"
     path.write_text("neerg 7")

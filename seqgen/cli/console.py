@@ -167,6 +167,8 @@ def say_corpus(corpus: Corpus) -> None:
         f"{counted(info['pieces'], 'piece')} as {info['codec']['name']} tokens "
         f"({tokens}); vocabulary {len(info['vocab'])}"
     )
+    if note := info["codec"].get("note"):
+        say(note)
     for label in check_labels(info["codec"].get("labels", ())):
         say(label.summary)
     if info["duplicates"]:

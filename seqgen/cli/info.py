@@ -141,6 +141,7 @@ def _corpus_text(about: dict[str, Any]) -> str:
         f"codec       {about['codec']['name']} {about['codec']['options']}",
         *([f"chosen for  {about['reason']}"] if about["reason"] else []),
         *(f"chosen      {choice}" for choice in about["chosen"]),
+        *([f"fitted      {about['codec']['note']}"] if "note" in about["codec"] else []),
         *(f"label       {name}: {text}" for name, text in labels.items()),
         f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
         f"pieces      {about['pieces']:,} of {len(about['files']):,} files",

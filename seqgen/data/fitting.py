@@ -157,7 +157,9 @@ def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:
 
 
 def described(choice: Choice, codec: Codec) -> dict[str, Any]:
-    """Return name, options and labels of a fitted codec, as ``corpus.json`` holds them."""
-    if not isinstance(codec, LabelledCodec):
-        return choice.description
-    return choice.description | {"labels": [asdict(label) for label in codec.labels]}
+    """Return what ``corpus.json`` says of a fitted codec: name, options, labels and note."""
+    entry = choice.description
+    if isinstance(codec, LabelledCodec):
+        entry["labels"] = [asdict(label) for label in codec.labels]
+        codec = codec.codec
+    return entry | ({"note": codec.fit_note} if codec.fit_note else {})

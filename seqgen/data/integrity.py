@@ -55,12 +55,13 @@ class LabelEntry(TypedDict):
 
 
 class CodecEntry(TypedDict):
-    """The codec with its options, its state and the labels of pieces."""
+    """The codec with its options, its state, the labels of pieces, and what fitting found out."""
 
     name: str
     options: dict[str, Any]
     state: dict[str, Any]
     labels: NotRequired[list[LabelEntry]]
+    note: NotRequired[str]
 
 
 class FileEntry(TypedDict):

@@ -26,7 +26,7 @@ CHORALES = [
     ChoraleCodec(58, 62, METRES, ChoraleOptions("held"), LIMITS),
     ChoraleCodec(58, 62, [(1, 4)], ChoraleOptions("grid"), LIMITS),
 ]
-MELODIES = [MelodyCodec(60, 62, METRES[1:], 100.0, MelodyOptions(steps)) for steps in (1, 4)]
+MELODIES = [MelodyCodec(60, 62, METRES[1:], 100.0, steps, MelodyOptions()) for steps in (1, 4)]
 MADE = [*CHORALES, *MELODIES]
 
 

@@ -41,7 +41,7 @@ def walk(codec: Codec, seed: int, most: int = 200) -> np.ndarray:
 CODECS: dict[str, Codec] = {
     "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), VoiceLimits(RANGES, 6)),
     "chorale grid": ChoraleCodec(45, 72, [(4, 4)], ChoraleOptions("grid"), VoiceLimits(RANGES)),
-    "melody": MelodyCodec(60, 72, METRES, 100.0, MelodyOptions()),
+    "melody": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions()),
     "performance": PerformanceCodec(
         58, 69, 0, PerformanceOptions(), Limits((4, 9, 9), (3, 6, 9, 12, 15), 7)
     ),

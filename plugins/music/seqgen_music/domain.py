@@ -19,6 +19,7 @@ from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
 from seqgen_music.codecs.melody.codec import MelodyCodec
+from seqgen_music.codecs.moves import SIXTEENTHS, Moves
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec
 from seqgen_music.codecs.performance.codec import PerformanceCodec
 from seqgen_music.files.midi_reading import read_pieces
@@ -112,13 +113,16 @@ class MusicDomain(Domain):
         return [path]
 
     def describe(self, piece: Music) -> dict[str, str | int | float]:
-        """Return the number of tracks that play, the length and the metres."""
+        """Return the number of tracks that play, the length, the metres and the rhythm."""
         minutes, seconds = divmod(round(float(piece.seconds(np.array([piece.length]))[0])), 60)
+        moves = Moves(SIXTEENTHS)
+        moves.add(piece.notes["onset"], piece.ticks_per_quarter)
         metres = dict.fromkeys(metre_name(change[1:]) for change in piece.metre_changes())
         return {
             "tracks": len(np.unique(piece.notes["track"])),
             "length": f"{minutes}:{seconds:02}",
             "metre": " ".join(metres),
+            "% off sixteenths": round(100 * moves.share, 1),
         }
 
     def labels(self, piece: Music) -> dict[str, str]:

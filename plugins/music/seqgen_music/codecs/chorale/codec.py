@@ -38,6 +38,7 @@ from seqgen_music.codecs.chorale.raster import (
     voices_of,
 )
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
+from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.joining import Seam, joined, replaced
@@ -124,7 +125,7 @@ class ChoraleCodec(Codec):
         DataError
             If no piece has four voices.
         """
-        sung, metres = np.zeros((128, PARTS), bool), set()
+        sung, metres, moves = np.zeros((128, PARTS), bool), set(), Moves(STEPS)
         for piece in pieces:
             try:
                 raster = raster_of(piece)
@@ -136,12 +137,16 @@ class ChoraleCodec(Codec):
             steps, voices = np.nonzero(raster.sounding != REST)
             sung[raster.sounding[steps, voices], voices] = True
             metres.add(metre)
+            sings = np.isin(piece.notes["track"], [*voices_of(piece).values()])
+            moves.add(piece.notes["onset"][sings], piece.ticks_per_quarter)
         if not sung.any(axis=0).all():
             raise DataError(
                 "no piece has four voices, which the codec 'chorale' needs: one track per voice"
             )
         pitches = np.flatnonzero(sung.any(axis=1)).tolist()
-        return cls(pitches[0], pitches[-1], sorted(metres), options)
+        codec = cls(pitches[0], pitches[-1], sorted(metres), options)
+        codec.fit_note = str(moves)
+        return codec
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
         """Learn the range of each voice, and the longest time without a new note."""

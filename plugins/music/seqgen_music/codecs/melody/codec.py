@@ -25,8 +25,17 @@ from seqgen_music.codecs.melody.layout import (
     HOLD_ID,
     MelodyLayout,
 )
-from seqgen_music.codecs.melody.line import HOLD, Line, MelodyOptions, line_of, placed_of
+from seqgen_music.codecs.melody.line import (
+    HOLD,
+    Line,
+    MelodyOptions,
+    WhichTrack,
+    line_of,
+    melody_onsets,
+    placed_of,
+)
 from seqgen_music.codecs.melody.tracker import MelodyTracker
+from seqgen_music.codecs.moves import SIXTEENTHS, TRIPLETS, Moves, choose_grid
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.joining import Seam, joined
@@ -38,11 +47,11 @@ class MelodyCodec(Codec):
     """One voice as tokens on a grid.
 
     Lossy: one track stays, the one with the highest mean pitch or the first. Onsets and ends are
-    rounded to the grid, halves up; 16ths lose triplets, steps=12 keeps both. At every onset the
-    highest note stays, and the next onset ends it. Silence before the first note becomes upbeat. A
-    silence of two bars or more is shortened by whole bars until it is shorter than two. Dynamics,
-    instrument and changes of metre are lost. The tempo is the median of the corpus, and the key
-    signature that of the key found in the notes.
+    rounded to the grid, halves up; 16ths lose triplets, 12 steps a quarter keep both. At every
+    onset the highest note stays, and the next onset ends it. Silence before the first note becomes
+    upbeat. A silence of two bars or more is shortened by whole bars until it is shorter than two.
+    Dynamics, instrument and changes of metre are lost. The tempo is the median of the corpus, and
+    the key signature that of the key found in the notes.
 
     Fifteen features: the place in the bar; the metre; the bar in its phrase of four; the number of
     the phrase; how long the note or silence has lasted; the last two pitches; and for one, two,
@@ -57,6 +66,9 @@ class MelodyCodec(Codec):
         Metres of the corpus. Ids without a metre have the first.
     tempo : float
         Quarters a minute of generated pieces.
+    steps : int
+        Steps in a quarter.
+    options : MelodyOptions
     """
 
     options_type: ClassVar[type[Any]] = MelodyOptions
@@ -69,10 +81,11 @@ class MelodyCodec(Codec):
         high: int,
         metres: Sequence[Metre],
         tempo: float,
+        steps: int,
         options: MelodyOptions,
     ) -> None:
-        self.options, self.tempo = options, tempo
-        self.layout = MelodyLayout(low, high, metres, options.steps)
+        self.options, self.tempo, self.steps = options, tempo, steps
+        self.layout = MelodyLayout(low, high, metres, steps)
         self._grammar = MelodyGrammar(self.layout)
         self.vocab, self.feature_values = self.layout.table.names, self.layout.feature_values
         self.feature_sizes = self.layout.feature_sizes
@@ -81,26 +94,28 @@ class MelodyCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MelodyOptions) -> Self:
-        """Learn the range, the metres and the median tempo.
+        """Learn the range, the metres, the median tempo and, unless it is given, the grid.
 
         Raises
         ------
         DataError
             If no piece has a melody.
         """
-        low, high, metres, tempos = 128, REST, set(), []
+        grids = [options.steps] if options.steps else [SIXTEENTHS, TRIPLETS]
+        found = {steps: _Found(steps, options.track) for steps in grids}
         for piece in pieces:
-            try:
-                line = line_of(piece, options)
-            except DataError:
-                continue
-            pitches = line.events[line.events >= 0]
-            low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
-            metres.add(line.metre)
-            tempos.append(piece.tempo_changes()[0][1])
-        if not metres:
+            for each in found.values():
+                each.add(piece)
+        moves = {steps: each.moves for steps, each in found.items()}
+        steps, note = choose_grid(moves) if len(grids) > 1 else (grids[0], str(moves[grids[0]]))
+        chosen = found[steps]
+        if not chosen.metres:
             raise DataError("no piece has a melody: a track with notes that is not drums")
-        return cls(low, high, sorted(metres), round(float(np.median(tempos)), 2), options)
+        tempo = round(float(np.median(chosen.tempos)), 2)
+        metres = sorted(chosen.metres)
+        codec = cls(min(chosen.pitches), max(chosen.pitches), metres, tempo, steps, options)
+        codec.fit_note = note
+        return codec
 
     def encode(self, piece: Music) -> Ids:
         """Return metre, upbeat and the event of every step as ids.
@@ -110,7 +125,7 @@ class MelodyCodec(Codec):
         DataError
             If there is no note besides drums, or the corpus did not have a pitch or the metre.
         """
-        line, layout = line_of(piece, self.options), self.layout
+        line, layout = line_of(piece, self.steps, self.options.track), self.layout
         refuse_pitches(line.events[line.events >= 0], layout.low, layout.high)
         refuse_metre(line.metre, layout.metres)
         header = [layout.table.id("metre", line.metre), layout.table.id("upbeat", line.upbeat)]
@@ -118,27 +133,33 @@ class MelodyCodec(Codec):
 
     def decode(self, ids: Ids) -> Music:
         """Return one track."""
-        return signed(self._line(ids).to_music(self.options.steps, self.tempo))
+        return signed(self._line(ids).to_music(self.steps, self.tempo))
 
     def keep(self, given: Music, ids: Ids, start: int) -> Music:
         """Return a piece that begins as the given one, with all its tracks; the melody goes on."""
-        head, placed = self._line(ids[:start]), placed_of(given, self.options)
-        tick = (len(head.events) + head.late(self.options.steps)) * STEP_TICKS
+        head, placed = self._line(ids[:start]), placed_of(given, self.steps, self.options.track)
+        tick = (len(head.events) + head.late(self.steps)) * STEP_TICKS
         is_whole = np.array_equal(self.encode(given), ids[:start])
         seam = Seam.at(tick, placed.onset < tick, is_whole=is_whole)
         pieces = self.decode(ids[:start]), self.decode(ids)
         return joined(given, pieces, placed, seam, is_even=True)
 
     def state(self) -> dict[str, Any]:
-        """Return range, metres and tempo."""
-        low, high, metres = self.layout.low, self.layout.high, [*map(list, self.layout.metres)]
-        return {"low": low, "high": high, "metres": metres, "tempo": self.tempo}
+        """Return range, metres, tempo and steps."""
+        layout = self.layout
+        return {
+            "low": layout.low,
+            "high": layout.high,
+            "metres": [*map(list, layout.metres)],
+            "tempo": self.tempo,
+            "steps": self.steps,
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: MelodyOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        return cls(state["low"], state["high"], metres, state["tempo"], options)
+        return cls(state["low"], state["high"], metres, state["tempo"], state["steps"], options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose by an interval that stays in the range of the corpus."""
@@ -214,7 +235,7 @@ class MelodyCodec(Codec):
         notes = int((self.layout.meaning[ids[HEADER:]] >= 0).sum())
         return {
             "tokens": float(len(ids)),
-            "quarters": steps / self.options.steps,
+            "quarters": steps / self.steps,
             "bars": steps / bar,
             "notes": float(notes),
         }
@@ -224,3 +245,25 @@ class MelodyCodec(Codec):
         events = self.layout.meaning[ids[HEADER:]]
         events[:1] = np.where(events[:1] == HOLD, REST, events[:1])
         return Line(events, *self.layout.read_header(ids))
+
+
+class _Found:
+    """What the melodies of a corpus have on one grid."""
+
+    def __init__(self, steps: int, track: WhichTrack) -> None:
+        self.moves, self._track = Moves(steps), track
+        self.pitches: set[int] = set()
+        self.metres: set[Metre] = set()
+        self.tempos: list[float] = []
+
+    def add(self, piece: Music) -> None:
+        """Add a piece; one without a melody is skipped."""
+        try:
+            line = line_of(piece, self.moves.steps, self._track)
+        except DataError:
+            return
+        pitches = line.events[line.events >= 0]
+        self.pitches.update((int(pitches.min()), int(pitches.max())))
+        self.metres.add(line.metre)
+        self.tempos.append(piece.tempo_changes()[0][1])
+        self.moves.add(melody_onsets(piece, self._track), piece.ticks_per_quarter)

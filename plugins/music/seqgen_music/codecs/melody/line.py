@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ SILENT_BARS = 2
 #: The track of generated pieces: a flute.
 VOICE = Track("Melody", 73)
 
+#: Which track is the melody.
+WhichTrack: TypeAlias = Literal["highest", "first"]
+
 #: An event besides pitches and `REST`: the note or silence before it continues.
 HOLD = -2
 
@@ -38,9 +41,10 @@ HOLD = -2
 class MelodyOptions:
     """How a line is chosen and cut into steps."""
 
-    steps: Annotated[int, Within(1, MOST_LINE_STEPS)] = 4
-    """Steps in a quarter: 4 for sixteenths, 12 for sixteenths and triplets."""
-    track: Literal["highest", "first"] = "highest"
+    steps: Annotated[int, Within(0, MOST_LINE_STEPS)] = 0
+    """Steps in a quarter: 4 for sixteenths, 12 for sixteenths and triplets. 0 chooses 12 if the
+    corpus has triplets, else 4."""
+    track: WhichTrack = "highest"
     """Which track is the melody: the one of highest mean pitch, or the first; never drums."""
 
     def __post_init__(self) -> None:
@@ -100,7 +104,7 @@ class Line:
         return metre_of(Fraction(self.upbeat, 4 * per_quarter))
 
 
-def line_of(music: Music, options: MelodyOptions) -> Line:
+def line_of(music: Music, steps: int, track: WhichTrack = "highest") -> Line:
     """Round a track to the grid; at every onset its highest note stays.
 
     Raises
@@ -108,10 +112,10 @@ def line_of(music: Music, options: MelodyOptions) -> Line:
     DataError
         If there is no note besides drums, or the metre does not fit the grid.
     """
-    return _placed_line(music, options)[0]
+    return _placed_line(music, steps, _track(music, track))[0]
 
 
-def placed_of(music: Music, options: MelodyOptions) -> Placed:
+def placed_of(music: Music, steps: int, track: WhichTrack = "highest") -> Placed:
     """Return the step of each note, in ticks of generated pieces; the melody is track 0.
 
     Raises
@@ -119,24 +123,25 @@ def placed_of(music: Music, options: MelodyOptions) -> Placed:
     DataError
         If there is no line, as for `line_of`.
     """
-    line, starts, earlier = _placed_line(music, options)
-    step = rounded(music.notes["onset"].astype(np.int64), options.steps, music.ticks_per_quarter)
+    number = _track(music, track)
+    line, starts, earlier = _placed_line(music, steps, number)
+    step = rounded(music.notes["onset"].astype(np.int64), steps, music.ticks_per_quarter)
     before = np.maximum(np.searchsorted(starts, step, side="right") - 1, 0)
-    later = earlier[before] - line.late(options.steps)
-    is_melody = music.notes["track"] == _track(music, options.track)
+    later = earlier[before] - line.late(steps)
+    is_melody = music.notes["track"] == number
     return Placed((step - later) * STEP_TICKS, np.where(is_melody, 0, -1), later * STEP_TICKS)
 
 
 def _placed_line(
-    music: Music, options: MelodyOptions
+    music: Music, steps: int, track: int
 ) -> tuple[Line, NDArray[np.int64], NDArray[np.int64]]:
     """Return the line, where its notes begin in the piece, and how much earlier in the line."""
-    notes = music.notes[music.notes["track"] == _track(music, options.track)]
-    metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, options.steps)
-    _refuse_metre(metre, options.steps)
-    bar = bar_length(metre, options.steps)
+    notes = music.notes[music.notes["track"] == track]
+    metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, steps)
+    _refuse_metre(metre, steps)
+    bar = bar_length(metre, steps)
     onsets, ends = (
-        rounded(ticks.astype(np.int64), options.steps, music.ticks_per_quarter)
+        rounded(ticks.astype(np.int64), steps, music.ticks_per_quarter)
         for ticks in (notes["onset"], notes["onset"] + notes["duration"])
     )
     order = np.lexsort((ends, notes["pitch"], onsets))
@@ -158,7 +163,13 @@ def _placed_line(
     return Line(events, metre, upbeat), begun, earlier
 
 
-def _track(music: Music, which: str) -> int:
+def melody_onsets(music: Music, track: WhichTrack) -> NDArray[np.int64]:
+    """Return the onsets of a piece's melody in ticks ``(N,)``."""
+    is_melody = music.notes["track"] == _track(music, track)
+    return np.asarray(music.notes["onset"][is_melody], np.int64)
+
+
+def _track(music: Music, which: WhichTrack) -> int:
     notes = music.notes
     tracks = [
         int(track) for track in np.unique(notes["track"]) if not music.tracks[int(track)].drums

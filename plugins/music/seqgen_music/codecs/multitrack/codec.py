@@ -31,6 +31,7 @@ from seqgen.plugin import Codec, Ids, Request, Within, check_fields
 from seqgen_music import keys
 from seqgen_music.bars import Metre
 from seqgen_music.codecs import passages
+from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.multitrack.features import features_of
 from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
 from seqgen_music.codecs.multitrack.grid import DRUMS
@@ -137,7 +138,10 @@ class MultitrackCodec(Codec):
         DataError
             If no piece has a note.
         """
-        return cls(learn(pieces, options.steps), options)
+        moves = Moves(options.steps)
+        codec = cls(learn(pieces, moves), options)
+        codec.fit_note = str(moves)
+        return codec
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
         """Learn the limits on repeated bars."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_music.bars import Metre
+from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.multitrack.grid import DRUMS, LONGEST_NOTE
 from seqgen_music.codecs.multitrack.header import WRITTEN, header_of
 from seqgen_music.codecs.multitrack.score import score_of
@@ -53,8 +54,10 @@ class Learned:
     velocities: tuple[int, int]
 
 
-def learn(pieces: Iterable[Music], steps: int) -> Learned:
+def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
     """Collect the values of a corpus; pieces that the codec cannot encode are skipped.
+
+    `moves` counts the onsets that its grid moves.
 
     Raises
     ------
@@ -63,12 +66,13 @@ def learn(pieces: Iterable[Music], steps: int) -> Learned:
     """
     sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities")
     known: dict[str, set[Any]] = {name: set() for name in sets}
-    lengths = durations_of(steps)
+    lengths = durations_of(moves.steps)
     for piece in pieces:
         try:
-            score = score_of(piece, steps)
+            score = score_of(piece, moves.steps)
         except DataError:
             continue
+        moves.add(piece.notes["onset"], piece.ticks_per_quarter)
         header, drums = header_of(score), score.program == DRUMS
         known["metres"].update(score.metres)
         known["programs"].update(header.programs.tolist())

@@ -349,3 +349,8 @@ def test_mutilated_tunes_end_in_music_or_a_reason() -> None:
 def test_long_lines_are_read_in_one_pass(long: str) -> None:
     # With time that grows as the square of the length, these would take hours.
     assert list(read_abc(HEAD + "c" + long + "\n"))
+
+
+def test_fermatas_come_before_their_note() -> None:
+    [piece] = pieces(HEAD + "U:T=!fermata!\nC HD !fermata![EG]F-|F !f!z T+invertedfermata+G H z|\n")
+    assert piece.fermatas == tuple((TICKS * at, 0) for at in (1, 2, 6))

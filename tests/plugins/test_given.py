@@ -12,7 +12,9 @@ from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceO
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
+from seqgen_music.joining import Seam, beginning, replaced
 from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.retiming import finer
 
 import seqgen
 from seqgen.plugin import Codec, Ids
@@ -285,3 +287,17 @@ def test_a_prompt_is_kept_by_the_engine(chorales, tmp_path: Path) -> None:
     assert again.ids.tolist() == new.ids.tolist()
     [rest] = seqgen.generate(chorales, prompt=primed, limit=limit, with_prompt=False)
     assert len(rest.piece.notes) < len(new.piece.notes)
+
+
+def test_fermatas_stay_with_the_notes_they_were_given_on() -> None:
+    rows = [(at * 480, 480, 60 - 5 * track, 80, track) for at in range(4) for track in range(4)]
+    given = Music(make_notes(rows), VOICES, 480, fermatas=((480, 0), (480, 3), (1440, 1)))
+    codec = ChoraleCodec.fit([given], ChoraleOptions())
+    ids = codec.encode(given)
+    new = codec.keep(given, grown(codec, ids, 0), len(ids))
+    assert new.fermatas[:3] == given.fermatas
+    seam = Seam.at(960, given.notes["onset"] < 960, is_whole=False)
+    assert beginning(given, seam.kept, seam.tick).fermatas == given.fermatas[:2]
+    lower = Music(given.notes[given.notes["track"] == 3], VOICES, 480, fermatas=given.fermatas)
+    moved = replaced(given, finer(lower, 2), {0: 3})
+    assert moved.fermatas == ((960, 0), (960, 3), (2880, 1))

@@ -152,3 +152,9 @@ def test_rows_that_do_not_fit_are_refused(rows: tuple[str, ...], message: str) -
 def test_a_file_without_kern_is_refused() -> None:
     with pytest.raises(DataError, match=r"no \*\*kern spine"):
         list(read_kern("!!!COM: nobody\n"))
+
+
+def test_fermatas_belong_to_their_spine() -> None:
+    piece = piece_of("**kern **kern", "*M4/4 *M4/4", "=1 =1", "2c; 2e", "4d 2f;", "4e; .", "*- *-")
+    # The last spine is the top of the score.
+    assert piece.fermatas == ((0, 1), (2 * TICKS, 0), (3 * TICKS, 1))

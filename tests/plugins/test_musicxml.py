@@ -290,3 +290,20 @@ MEI = """<?xml version="1.0" encoding="UTF-8"?>
 <staff n="2"><layer n="1"><note pname="g" oct="3" dur="2" dots="1"/></layer></staff></measure>
 </section></score></mdiv></body></music></mei>
 """
+
+
+FERMATA = "<notations><fermata/></notations>"
+
+
+def test_fermatas_are_read_written_and_read(tmp_path: Path) -> None:
+    tied = '<tie type="start"/>'
+    first = measure(note("C5", 4) + note("D5", 4, tied))
+    second = measure(note("D5", 2, FERMATA) + note("rest", 2) + note("E5", 4, FERMATA), 2)
+    bass = measure(note("C4", 8, FERMATA)) + measure(note("rest", 8), 2)
+    [piece] = read(score(first + second, bass), tmp_path)
+    # A fermata at the end of tied notes holds for the whole note.
+    assert piece.fermatas == ((0, 1), (960, 0), (2880, 0))
+    write_notation(piece, tmp_path / "again.musicxml")
+    [again] = read_notation(tmp_path / "again.musicxml")
+    assert again.fermatas == piece.fermatas and again.notes.tolist() == piece.notes.tolist()
+    assert (tmp_path / "again.musicxml").read_text().count("<fermata") == 3

@@ -101,6 +101,7 @@ def beginning(given: Music, kept: NDArray[np.bool_], seam: int) -> Music:
         pedals=np.concatenate([pedals, np.array(ups, PEDAL)]),
         pressed=pressed,
         lyrics=tuple(lyric for lyric in given.lyrics if lyric[0] < seam),
+        fermatas=tuple(fermata for fermata in given.fermatas if fermata[0] < seam),
     )
 
 
@@ -189,7 +190,16 @@ def _new_part(head: Music, piece: Music) -> Music:
     old = set(map(tuple, np.asarray(head.tempos).tolist()))
     tempos = [tempo for tempo in np.asarray(piece.tempos).tolist() if tempo not in old]
     metres = tuple(metre for metre in piece.metres if metre not in head.metres)
-    return replace(piece, notes=piece.notes[new], tempos=tempos, metres=metres, keys=())
+    notes = piece.notes[new]
+    begun = set(zip(notes["onset"].tolist(), notes["track"].tolist(), strict=True))
+    return replace(
+        piece,
+        notes=notes,
+        tempos=tempos,
+        metres=metres,
+        keys=(),
+        fermatas=tuple(fermata for fermata in piece.fermatas if fermata in begun),
+    )
 
 
 def _ended(
@@ -261,7 +271,11 @@ def _in_tracks(
         means = np.array([pitches[ours.notes["track"] == one].mean() for one in known])
         distance = np.abs(new.notes["pitch"][mine][:, None] - means)  # (M, tracks)
         notes["track"][mine] = known[distance.argmin(axis=1)]
-    return replace(given, tracks=tuple(tracks)), replace(new, notes=notes, tracks=tuple(tracks))
+    begun = zip(new.notes["onset"].tolist(), new.notes["track"].tolist(), strict=True)
+    track_of = dict(zip(begun, notes["track"].tolist(), strict=True))
+    fermatas = ((at, track_of[at, old]) for at, old in new.fermatas if (at, old) in track_of)
+    given = replace(given, tracks=tuple(tracks))
+    return given, replace(new, notes=notes, tracks=given.tracks, fermatas=tuple(fermatas))
 
 
 def _make_even(given: Music, new: Music) -> None:
@@ -310,6 +324,7 @@ def _together(given: Music, new: Music) -> Music:
         tempos=changes(tempos.tolist()) if len(new.tempos) else tempos,
         metres=changes([*given.metres, *new.metres]) if new.metres else given.metres,
         pressed=pressed,
+        fermatas=tuple(sorted({*given.fermatas, *new.fermatas})),
     )
 
 
@@ -344,6 +359,8 @@ def replaced(piece: Music, given: Music, tracks: dict[int, int]) -> Music:
         for tick, track, text in given.lyrics
         if track < 0 or track in place
     )
+    fermatas = {(tick, place[track]) for tick, track in given.fermatas if track in place}
+    fermatas |= {fermata for fermata in piece.fermatas if fermata[1] not in tracks}
     return replace(
         given,
         notes=notes[order],
@@ -351,4 +368,5 @@ def replaced(piece: Music, given: Music, tracks: dict[int, int]) -> Music:
         pedals=pedals,
         pressed=None if given.pressed is None else np.concatenate(pressed)[order],
         lyrics=lyrics,
+        fermatas=tuple(sorted(fermatas)),
     )

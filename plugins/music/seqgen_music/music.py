@@ -99,6 +99,8 @@ class Music:
         Ticks for which the key of each note is down; by default as long as it sounds.
     lyrics : tuple of (tick, track, text)
         Syllables, sorted by tick; track -1 is the whole piece.
+    fermatas : tuple of (tick, track)
+        Sorted; the notes of a track that begin at the tick have a fermata.
     html : callable
         Class attribute: how a notebook shows a piece. `seqgen_music.domain` sets it.
     """
@@ -113,6 +115,7 @@ class Music:
     pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
     pressed: NDArray[np.int64] | None = None
     lyrics: tuple[tuple[int, int, str], ...] = ()
+    fermatas: tuple[tuple[int, int], ...] = ()
 
     html: ClassVar[Callable[[Music], str] | None] = None
 

@@ -89,7 +89,7 @@ class Tune:
         # The voice that a V: field of the header is about.
         self._declared: Voice | None = None
         # Signs that U: defined, without their delimiters.
-        self._signs: dict[str, str] = {}
+        self._signs: dict[str, str] = {"H": "fermata"}
 
     def read_header(self, lines: list[str]) -> None:
         """Read the lines of the file's header, which hold for each tune."""
@@ -312,7 +312,7 @@ class Tune:
             case "decoration":
                 self._decoration(voice, found["decoration"])
             case "sign":
-                self._dynamics(voice, self._signs.get(found["sign"], ""))
+                self._mark(voice, self._signs.get(found["sign"], ""))
 
     def _bar_line(self, voice: Voice, sign: str) -> None:
         bars = sign.strip(":")
@@ -341,11 +341,13 @@ class Tune:
         if text[0] == "+" and self._old and re.fullmatch(rf"(?:{NOTE.pattern})+", inside):
             self._chord(voice, inside, "")
         else:
-            self._dynamics(voice, inside)
+            self._mark(voice, inside)
 
-    def _dynamics(self, voice: Voice, name: str) -> None:
+    def _mark(self, voice: Voice, name: str) -> None:
         if name in DYNAMICS:
             voice.setting.velocity = DYNAMICS[name]
+        elif name in ("fermata", "invertedfermata"):
+            voice.hold()
 
 
 def _set_properties(setting: Setting, given: dict[str, str]) -> None:

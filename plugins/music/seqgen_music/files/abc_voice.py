@@ -94,6 +94,7 @@ class Voice:
         # The length of a note after ">" that is written short already.
         self._short: Fraction | None = None
         self._tuplet, self._tuplet_left = Fraction(1), 0
+        self._fermata = False
 
     def complain(self, fault: str) -> None:
         """Remember what makes no sense."""
@@ -243,6 +244,9 @@ class Voice:
     def _add(
         self, sounds: list[Sound], places: dict[tuple[str, int], int], length: Fraction
     ) -> None:
+        for sound in sounds:
+            sound.fermata = self._fermata
+        self._fermata = False
         self._bar.sounds += sounds
         self._last = (sounds, places, length)
         self._at += length
@@ -321,6 +325,10 @@ class Voice:
     def set_tempo(self, tempo: float) -> None:
         """Change the tempo, in quarters per minute."""
         self._bar.tempos.append((self._at, tempo))
+
+    def hold(self) -> None:
+        """Give the next notes a fermata."""
+        self._fermata = True
 
     def set_part(self, name: str) -> None:
         """Begin a part of the tune."""

@@ -59,6 +59,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         written = _played(written, order)
     rows: list[tuple[int, int, int, int, int]] = []
     tracks: dict[tuple[int, tuple[int, str], int, bool], int] = {}
+    fermatas: set[tuple[int, int]] = set()
     metres: list[tuple[int, int, int]] = []
     keys: list[tuple[int, int, bool]] = []
     tempos: list[tuple[int, float]] = []
@@ -69,7 +70,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
                 f"the piece is {float(4 * starts[-1]):,.0f} quarters long; "
                 f"{LONGEST_QUARTERS:,} is the most"
             )
-        rows += _notes(number, bars, starts, tracks)
+        rows += _notes(number, bars, starts, tracks, fermatas)
         metres = metres or _metres(bars, starts)
         keys = keys or _keys(bars, starts)
         tempos += _tempos(bars, starts)
@@ -78,7 +79,13 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         for number, _, program, drums in tracks
     ]
     return Music(
-        make_notes(rows), tuple(named), TICKS, changes(tempos), changes(metres), changes(keys)
+        make_notes(rows),
+        tuple(named),
+        TICKS,
+        changes(tempos),
+        changes(metres),
+        changes(keys),
+        fermatas=tuple(sorted(fermatas)),
     )
 
 
@@ -137,8 +144,12 @@ def _notes(
     bars: Sequence[Bar],
     starts: Sequence[Fraction],
     tracks: dict[tuple[int, tuple[int, str], int, bool], int],
+    fermatas: set[tuple[int, int]],
 ) -> list[tuple[int, int, int, int, int]]:
-    """Return the notes of a part as rows, tied notes as one; add its tracks to `tracks`."""
+    """Return the notes of a part as rows, tied notes as one.
+
+    Add its tracks to `tracks`, and the onset and track of notes with a fermata to `fermatas`.
+    """
     rows: list[tuple[int, int, int, int, int]] = []
     # Row of each note with an open tie, by pitch and end.
     tied: dict[tuple[int, Fraction], int] = {}
@@ -154,6 +165,8 @@ def _notes(
             rows[row] = (rows[row][0], max(_ticks(end) - rows[row][0], 1), *rows[row][2:])
             if sound.tied:
                 tied[sound.pitch, end] = row
+            if sound.fermata:
+                fermatas.add((rows[row][0], rows[row][4]))
     return rows
 
 

@@ -290,7 +290,10 @@ class _Score:
                 lane = (1, str(spine.voice))
                 at = now - self._begin
                 staff.bar.sounds.append(
-                    Sound(at, length, pitch, staff.velocity, staff.program, False, tied, lane)
+                    Sound(
+                        *(at, length, pitch, staff.velocity, staff.program, False),
+                        *(tied, lane, ";" in token),
+                    )
                 )
         return lengths[0]
 

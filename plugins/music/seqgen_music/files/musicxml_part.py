@@ -150,6 +150,7 @@ class PartReader:
                 unpitched or instrument.channel == DRUM_CHANNEL,
                 any(tie.get("type") == "start" for tie in note.iter() if tie.tag in _TIES),
                 (staff, (note.findtext("voice") or "1").strip()),
+                note.find("notations/fermata") is not None,
             )
         )
 

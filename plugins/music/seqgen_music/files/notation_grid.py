@@ -40,10 +40,12 @@ def on_grid(music: Music) -> Music:
     its pitch begins again. Bars are rounded to sixteenths, and keys change only at bar lines.
     """
     bars, lines = bar_lines(music)
-    kept = []
+    kept, fermatas = [], set[tuple[int, int]]()
     for number in range(len(music.tracks)):
         notes = music.notes[music.notes["track"] == number]
+        held = np.isin(notes["onset"], [at for at, track in music.fermatas if track == number])
         notes["onset"], notes["duration"] = _placed(notes, bars, lines, music.ticks_per_quarter)
+        fermatas |= {(at, number) for at in notes["onset"][held].tolist()}
         kept.append(playable(notes))
     notes = np.concatenate([music.notes[:0], *kept])
 
@@ -62,6 +64,7 @@ def on_grid(music: Music) -> Music:
         changes((at(tick), qpm) for tick, qpm in np.asarray(music.tempos).tolist()),
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
+        fermatas=tuple(sorted(fermatas)),
     )
 
 

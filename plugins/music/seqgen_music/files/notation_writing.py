@@ -26,8 +26,9 @@ from seqgen_music.music import DRUM_CHANNEL, Music
 #: A chord: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
 
-#: A written note, chord or rest: offset in the bar, length, notes of the chord, tie.
-Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str]
+#: A written note, chord or rest: offset in the bar, length, notes of the chord, tie, and whether it
+#: has a fermata.
+Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str, bool]
 
 _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
@@ -93,7 +94,9 @@ def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
     player.partId, player.instrumentId = part.id, f"I{number + 1}"
     player.midiProgram, player.midiChannel = track.program, channel
     part.insert(0, player)
-    voices = [_cut(voice, lines) for voice in _voices(music.notes[music.notes["track"] == number])]
+    held = {at for at, track in music.fermatas if track == number}
+    notes = music.notes[music.notes["track"] == number]
+    voices = [_cut(voice, lines, held) for voice in _voices(notes)]
     keys = [sharps for _, sharps, _ in music.keys]
     spelling = dict(zip((tick for tick, _, _ in music.keys), keys, strict=True))
     sharps = 0
@@ -153,8 +156,11 @@ def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:
     return voices
 
 
-def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
-    """Cut a voice and its rests at bar lines and into written values."""
+def _cut(voice: list[Chord], lines: list[int], held: set[int]) -> list[list[Segment]]:
+    """Cut a voice and its rests at bar lines and into written values.
+
+    Notes that begin at `held` places have a fermata, at the last of their values.
+    """
     filled, at = [], 0
     for start, end, sound in [*voice, (lines[-1], lines[-1], [])]:
         filled += [(at, start, []), (start, end, sound)]
@@ -166,7 +172,8 @@ def _cut(voice: list[Chord], lines: list[int]) -> list[list[Segment]]:
             bar = bisect_right(lines, at) - 1
             stop = written_value(at - lines[bar], min(end, lines[bar + 1]) - lines[bar])
             stop += lines[bar]
-            bars[bar].append((at - lines[bar], stop - at, sound, _tie(at > start, stop < end)))
+            tie, fermata = _tie(at > start, stop < end), start in held and stop == end
+            bars[bar].append((at - lines[bar], stop - at, sound, tie, bool(sound) and fermata))
             at = stop
     return bars
 
@@ -179,14 +186,17 @@ def _tie(continues: bool, goes_on: bool) -> str:
 
 def _fill(measure: Any, voices: list[list[Segment]], sharps: int) -> None:
     """Insert the notes of a bar into its measure; voices of rests only are left out."""
-    from music21 import stream
+    from music21 import expressions, stream
 
-    heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _ in voice)]
+    heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _, _ in voice)]
     lone = not heard
     for number, voice in enumerate([voices[0], *heard], 1):
         place = measure if lone else stream.Voice(id=number)
-        for offset, length, sound, tie in voice:
-            place.insert(Fraction(offset, GRID), _element(length, sound, tie, sharps))
+        for offset, length, sound, tie, fermata in voice:
+            element = _element(length, sound, tie, sharps)
+            if fermata:
+                element.expressions.append(expressions.Fermata())
+            place.insert(Fraction(offset, GRID), element)
         stream.makeNotation.makeTupletBrackets(place, inPlace=True)
         if not lone:
             measure.insert(0, place)

@@ -51,6 +51,8 @@ class Sound:
         Whether the next note of this pitch goes on sounding.
     lane : tuple of (int, str)
         Staff and voice, where a part has several; each lane is a track.
+    fermata : bool
+        Whether it has a fermata.
     """
 
     at: Fraction
@@ -61,6 +63,7 @@ class Sound:
     drums: bool
     tied: bool = False
     lane: tuple[int, str] = (0, "")
+    fermata: bool = False
 
 
 @dataclass(slots=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from harness import Benchmark
+from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster, raster_of
-from seqgen_music.measures.voice_leading import beats, crossed, on_chord, parallels
+from seqgen_music.measures.voice_leading import beats, crossed, on_chord
 from seqgen_music.music import Music
 
 import seqgen

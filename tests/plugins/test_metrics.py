@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import REST, VOICES, raster_of
 from seqgen_music.domain import MusicDomain
 from seqgen_music.measures import metrics, voice_leading
@@ -135,7 +136,7 @@ def test_an_upbeat_is_no_bar_to_compare() -> None:
 
 def test_parallels_are_counted_as_rules_of_harmony_have_it() -> None:
     def count(before: list[int], after: list[int]) -> int:
-        return int(voice_leading.parallels(np.array([before, after])).sum())
+        return int(parallels(np.array([before, after])).sum())
 
     assert count([72, 67, 60, 48], [74, 67, 62, 50]) == 3, "soprano, tenor and bass in octaves"
     assert count([71, 67, 64, 60], [73, 67, 64, 62]) == 0, "sevenths may move so"

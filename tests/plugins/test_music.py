@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seqgen_music.bars import metre_of
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.grammar import VoiceLimits
+from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import REST, Raster, raster_of
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.domain import MusicDomain
@@ -448,6 +449,45 @@ def test_not_all_voices_go_on_for_longer_than_in_the_corpus() -> None:
     codec = fitted(ChoraleCodec, [*PIECES * 20, held], HELD.options)
     assert codec.limits.stillest == longest
     assert longest_stillness(HELD, HELD.tracker()) == longest
+
+
+def test_what_voices_may_do_comes_from_the_corpus() -> None:
+    # The soprano moves by quarters. The alto has one pitch, in the waltz for 36 sixteenths.
+    assert HELD.limits.notes == (4, 8, 8, 8) and HELD.limits.stays == (8, 36, 8, 8)
+    assert HELD.limits.parallels
+    still = make_notes([(480 * at, 480, 60 - 5 * v, 80, v) for at in range(4) for v in range(4)])
+    plain = fitted(ChoraleCodec, [Music(still, (Track(),) * 4, 480)] * 20, ChoraleOptions())
+    assert plain.limits.notes == (4, 4, 4, 4) and plain.limits.stays == (16, 16, 16, 16)
+    assert not plain.limits.parallels
+    again = ChoraleCodec.from_state(plain.state(), plain.options)
+    assert again.limits == plain.limits
+
+
+def walked(codec: ChoraleCodec, seed: int, share: float) -> Raster:
+    """Return a raster of random tokens that the tracker allows; a share of them hold."""
+    tracker, rng, ids = codec.tracker(), np.random.default_rng(seed), []
+    hold, end = codec.table.id("hold"), len(codec.vocab)
+    while len(ids) < codec.header + 4 * 150:
+        allowed = np.flatnonzero(tracker.allowed()[:end])
+        ids.append(hold if hold in allowed and rng.random() < share else int(rng.choice(allowed)))
+        tracker.push(ids[-1])
+    return codec.raster(np.array(ids))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_new_pieces_keep_to_the_limits_of_voices(seed: int) -> None:
+    ranges = ((60, 67), (55, 62), (50, 57), (45, 52))
+    limits = VoiceLimits(ranges, 99, (5, 6, 7, 8), (9, 10, 11, 12), parallels=False)
+    free, limited = (
+        ChoraleCodec(45, 67, [(4, 4)], HELD.options, each) for each in (VoiceLimits(ranges), limits)
+    )
+    raster, other = walked(limited, seed, 0.9), walked(free, seed, 0.9)
+    assert (raster.longest_notes() <= limits.notes).all()
+    assert (raster.longest_stays() <= limits.stays).all()
+    assert (other.longest_notes() > limits.notes).any()
+    # Two voices that move at each step would often move in parallel.
+    assert parallels(walked(limited, seed, 0.1).sounding).sum() == 0
+    assert parallels(walked(free, seed, 0.1).sounding).sum() > 0
 
 
 def test_a_voice_begins_anew_below_given_ones_that_are_held() -> None:

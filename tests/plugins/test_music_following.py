@@ -24,6 +24,7 @@ from seqgen.plugins.checks import next_mask
 
 RANGES = ((60, 72), (57, 69), (50, 62), (45, 57))
 METRES = [(3, 4), (4, 4)]
+LIMITS = VoiceLimits(RANGES, 6, (7, 8, 9, 10), (8, 9, 10, 11), parallels=False)
 
 
 def walk(codec: Codec, seed: int, most: int = 200) -> np.ndarray:
@@ -39,7 +40,7 @@ def walk(codec: Codec, seed: int, most: int = 200) -> np.ndarray:
 
 
 CODECS: dict[str, Codec] = {
-    "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), VoiceLimits(RANGES, 6)),
+    "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), LIMITS),
     "chorale grid": ChoraleCodec(45, 72, [(4, 4)], ChoraleOptions("grid"), VoiceLimits(RANGES)),
     "melody": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions()),
     "performance": PerformanceCodec(

@@ -31,12 +31,16 @@ class Machine(NamedTuple):
         ``(N + 1,)``: writes those of all positions.
     step : callable
         A step function of `seqgen.following`.
+    limit : callable, optional
+        Gets a mask ``(V + 1,)``, that of the row which `look` returned: forbids in it what only new
+        pieces may not do.
     """
 
     push: Callable[..., None]
     look: Callable[..., tuple[int, int]]
     follow: Callable[..., None]
     step: Callable[..., None]
+    limit: Callable[..., None] | None = None
 
     def whole(
         self, constants: NDArray[np.uint8], state: Ids, ids: Ids, features: int
@@ -83,8 +87,12 @@ class MachineTracker(Tracker):
         return self._look()[0]
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token, a read-only row of the table."""
-        return np.asarray(self._masks[self._look()[1]])
+        """Return the mask of the next token."""
+        mask = np.asarray(self._masks[self._look()[1]])
+        if self._machine.limit is not None:
+            mask = mask.copy()
+            self._machine.limit(self._constants, self._state, mask)
+        return mask
 
     def forced(self) -> int | None:
         """Return the token that is due."""

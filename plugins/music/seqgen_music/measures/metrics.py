@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Metric
+from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import VOICES, Raster, raster_of
 from seqgen_music.measures import voice_leading
 from seqgen_music.music import PITCH_NAMES, Music
@@ -254,7 +255,7 @@ def repeated_bars(music: Music) -> float:
 
 def _per_hundred_quarters(raster: Raster) -> float:
     beats = voice_leading.beats(raster)
-    return float(100 * voice_leading.parallels(beats).sum() / len(beats))
+    return float(100 * parallels(beats).sum() / len(beats))
 
 
 def _crossed(raster: Raster) -> float:

@@ -1,4 +1,6 @@
-"""Voice leading of four voices: chords, parallels, crossings and cadences.
+"""Voice leading of four voices: chords, crossings and cadences.
+
+`seqgen_music.codecs.chorale.parallels` counts parallels.
 
 Most functions take the sounding pitches, int64 ``(n, 4)`` with `REST` for silence, soprano first.
 `beats` takes one row per quarter from a raster.
@@ -11,7 +13,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.codecs.chorale.raster import REST, STEPS, VOICES, Raster
+from seqgen_music.codecs.chorale.raster import REST, STEPS, Raster
 
 #: Major, minor, diminished and augmented triads, and the common seventh chords.
 KINDS = (
@@ -52,24 +54,6 @@ def pitch_classes(sounding: NDArray[np.int64]) -> NDArray[np.int64]:
 def on_chord(sounding: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return whether all pitches of each row ``(n,)`` belong to one triad or seventh chord."""
     return np.asarray(_CHORDS[pitch_classes(sounding)])
-
-
-def parallels(sounding: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count parallel fifths, octaves and unisons from each row to the next ``(n - 1,)``.
-
-    Both voices of a pair move in the same direction, from one perfect interval, octaves apart or
-    not, to the same one.
-    """
-    before, after = sounding[:-1], sounding[1:]
-    counts = np.zeros(len(before), np.int64)
-    for high, low in itertools.combinations(range(len(VOICES)), 2):
-        pair = [high, low]
-        sung = ((before[:, pair] != REST) & (after[:, pair] != REST)).all(axis=1)
-        interval = (before[:, high] - before[:, low]) % 12
-        same = interval == (after[:, high] - after[:, low]) % 12
-        alike = (after - before)[:, high] * (after - before)[:, low] > 0
-        counts += sung & alike & same & np.isin(interval, (0, 7))
-    return counts
 
 
 def crossed(sounding: NDArray[np.int64]) -> NDArray[np.bool_]:

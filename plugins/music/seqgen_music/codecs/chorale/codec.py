@@ -149,7 +149,7 @@ class ChoraleCodec(Codec):
         return codec
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
-        """Learn the range of each voice, and the longest time without a new note."""
+        """Learn the range of each voice, and what voices do not do in new pieces."""
         rasters = map(self.raster, pieces)
         self._limit(VoiceLimits.of(rasters, self.layout.low, self.layout.high))
 
@@ -204,13 +204,16 @@ class ChoraleCodec(Codec):
         return replaced(piece, condition, {track_of[voice]: given[voice] for voice in given})
 
     def state(self) -> dict[str, Any]:
-        """Return pitches, metres, ranges and the longest stillness."""
+        """Return pitches, metres, and the limits of voices."""
         return {
             "low": self.layout.low,
             "high": self.layout.high,
             "metres": [*map(list, self.layout.metres)],
             "ranges": [*map(list, self.limits.ranges)],
             "stillest": self.limits.stillest,
+            "notes": [*self.limits.notes],
+            "stays": [*self.limits.stays],
+            "parallels": self.limits.parallels,
         }
 
     @classmethod
@@ -218,7 +221,10 @@ class ChoraleCodec(Codec):
         """Rebuild the codec."""
         ranges = tuple((low, high) for low, high in state["ranges"])
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        limits = VoiceLimits(ranges, state["stillest"])
+        limits = VoiceLimits(
+            *(ranges, state["stillest"], tuple(state["notes"]), tuple(state["stays"])),
+            parallels=state["parallels"],
+        )
         return cls(state["low"], state["high"], metres, options, limits)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
@@ -290,7 +296,7 @@ class ChoraleCodec(Codec):
             If the condition is neither, or the corpus did not have a pitch or the metre.
         """
         if condition is None:
-            return ChoraleTracker(self._grammar, self.limits.stillest)
+            return ChoraleTracker(self._grammar, self.limits)
         if isinstance(condition, Music):
             raster, voices = given_voices(condition, self.limits.ranges)
             ids = self._ids_of(raster).tolist()
@@ -303,7 +309,7 @@ class ChoraleCodec(Codec):
                 f"a chorale follows a melody in a file, or words such as "
                 f"{example(self.requests)!r}, found {condition!r}"
             )
-        return ChoraleTracker(self._grammar, self.limits.stillest, request)
+        return ChoraleTracker(self._grammar, self.limits, request)
 
     def _request(self, text: str) -> ChoraleRequest:
         requested = parse(text, self.requests)

@@ -18,9 +18,14 @@ from seqgen.following import NOTHING, flat
 from seqgen.grammar import packed
 from seqgen.plugin import Ids
 from seqgen_music.codecs.chorale.layout import PARTS, ChoraleLayout
+from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, Raster
 from seqgen_music.codecs.chorale.steps import MACHINE, new_state
 from seqgen_music.codecs.limits import upper_limit
+
+#: Parallels are forbidden in new pieces if there are this many steps for each one in the corpus.
+#: Two in a hundred quarters are ten times as many as in Bach's chorales.
+SPARED = 200
 
 #: True and false facts of a cell; see `ChoraleGrammar._cell_mask`.
 FACTS = 4
@@ -37,23 +42,48 @@ class VoiceLimits:
     stillest : int
         Most steps in a row in which something sounds in a new piece and no note begins. Without
         this limit, models reproduce one final chord that lasts many bars.
+    notes, stays : tuple of int
+        Most steps of a note of each voice in a new piece, and most steps on one pitch, repeated or
+        not.
+    parallels : bool
+        Whether new pieces may move in parallel fifths, octaves and unisons.
     """
 
     ranges: tuple[tuple[int, int], ...]
     stillest: int = LONGEST_STEPS
+    notes: tuple[int, ...] = (LONGEST_STEPS,) * PARTS
+    stays: tuple[int, ...] = (LONGEST_STEPS,) * PARTS
+    parallels: bool = True
 
     @classmethod
     def of(cls, rasters: Iterable[Raster], low: int, high: int) -> Self:
         """Return the limits of pieces; a voice without a note gets the range `low` to `high`."""
         lows, highs, stillness = np.full(PARTS, high + 1), np.full(PARTS, low - 1), [0]
+        notes, stays = [np.zeros(PARTS, np.int64)], [np.zeros(PARTS, np.int64)]
+        found = steps = 0
         for raster in rasters:
             sung = raster.sounding != REST
             lows = np.minimum(lows, raster.sounding.min(axis=0, where=sung, initial=high + 1))
             highs = np.maximum(highs, raster.sounding.max(axis=0, where=sung, initial=low - 1))
             stillness.append(raster.longest_stillness())
+            notes.append(raster.longest_notes())
+            stays.append(raster.longest_stays())
+            found, steps = found + int(parallels(raster.sounding).sum()), steps + len(sung)
         ends = zip(lows.tolist(), highs.tolist(), strict=True)
         ranges = tuple(each if each[0] <= each[1] else (low, high) for each in ends)
-        return cls(ranges, upper_limit(stillness))
+        return cls(
+            ranges,
+            upper_limit(stillness),
+            _limit_of_each(notes),
+            _limit_of_each(stays),
+            found * SPARED >= steps,
+        )
+
+
+def _limit_of_each(rows: Sequence[NDArray[np.int64]]) -> tuple[int, ...]:
+    """Return the limit of each voice; a voice that is silent has none."""
+    limits = map(upper_limit, np.stack(rows).T.tolist())
+    return tuple(limit or LONGEST_STEPS for limit in limits)
 
 
 @dataclass(frozen=True)
@@ -79,8 +109,8 @@ class ChoraleRequest:
 #: What pieces contain of which nothing is requested.
 ANYTHING = ChoraleRequest()
 
-#: Steps that no voice holds.
-ENDLESS = 2**62
+#: Limits on steps that no piece reaches.
+NO_LIMITS = VoiceLimits((), *(2**62, (2**62,) * PARTS, (2**62,) * PARTS))
 
 
 class ChoraleGrammar:
@@ -110,14 +140,14 @@ class ChoraleGrammar:
         self._packed = packed(self.table)  # (R, W)
 
     def constants(
-        self, stillest: int = ENDLESS, request: ChoraleRequest = ANYTHING
+        self, limits: VoiceLimits | None = None, request: ChoraleRequest = ANYTHING
     ) -> NDArray[np.uint8]:
         """Return what `seqgen_music.codecs.chorale.steps` reads.
 
         Parameters
         ----------
-        stillest : int
-            Most steps in a row in which something sounds and no note begins.
+        limits : VoiceLimits, optional
+            The limits on new pieces.
         request : ChoraleRequest
         """
         layout = self.layout
@@ -128,15 +158,25 @@ class ChoraleGrammar:
         opening[: len(request.header)] = request.header
         # The last free voice must move when all voices would be silent or still for too long.
         keeper = max(voice for voice in range(PARTS) if voice not in request.voices)
+        limits = limits or NO_LIMITS
         lengths = (NOTHING if each is None else each for each in (request.steps, request.bars))
         numbers = [layout.header, layout.held, layout.low, layout.high, self._first_cell]
-        numbers += [stillest, keeper, *lengths]
-        numbers += [len(layout.metres), len(layout.table), len(self.table), given.shape[1]]
+        table = layout.table
+        held = [table.id(kind) for kind in ("rest", "hold" if layout.held else "rest")]
+        numbers += [limits.stillest, keeper, *lengths, table.start("pitch"), *held]
+        numbers += [
+            limits.parallels,
+            len(layout.metres),
+            len(layout.table),
+            len(self.table),
+            given.shape[1],
+        ]
         bars = [*map(layout.bar, layout.metres)]
         return flat(
             *(np.array(numbers, np.int64), np.array(bars, np.int64)),
             *(layout.meaning, layout.metre_of, layout.upbeat_of),
             *(self.table, opening, given),
+            *(np.array(limits.notes, np.int64), np.array(limits.stays, np.int64)),
         )
 
     def follow(self, ids: Ids) -> tuple[Ids, NDArray[np.uint8]]:

@@ -54,9 +54,17 @@ class Raster:
 
     def lasted(self) -> NDArray[np.int64]:
         """Return for how many steps, including this one, each cell has held ``(steps, 4)``."""
-        step = np.arange(len(self.sounding))[:, None]
-        began = np.maximum.accumulate(np.where(self.begins, step, 0), axis=0)
-        return np.asarray(step - began + 1)
+        return _since(self.begins)
+
+    def longest_notes(self) -> NDArray[np.int64]:
+        """Return the longest note of each voice in steps ``(4,)``."""
+        return np.asarray(self.lasted().max(axis=0, where=self.sounding != REST, initial=0))
+
+    def longest_stays(self) -> NDArray[np.int64]:
+        """Return for how many steps each voice stays on one pitch at most, repeated or not."""
+        moves = np.ones(self.sounding.shape, bool)
+        moves[1:] = self.sounding[1:] != self.sounding[:-1]
+        return np.asarray(_since(moves).max(axis=0, where=self.sounding != REST, initial=0))
 
     def longest_silence(self) -> int:
         """Return the longest run of steps in which no voice sounds."""
@@ -88,6 +96,12 @@ class Raster:
         tracks = tuple(Track(name, CHOIR) for name in VOICES)
         ticks = STEPS * STEP_TICKS
         return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))
+
+
+def _since(begins: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the number of steps since each voice last began, this one included ``(steps, 4)``."""
+    step = np.arange(len(begins))[:, None]
+    return np.asarray(step - np.maximum.accumulate(np.where(begins, step, 0), axis=0) + 1)
 
 
 def raster_of(music: Music) -> Raster:

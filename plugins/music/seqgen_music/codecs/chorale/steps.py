@@ -23,14 +23,16 @@ from seqgen_music.codecs.chorale.layout import (
     PARTS,
     PERFECT,
 )
-from seqgen_music.codecs.chorale.raster import REST
+from seqgen_music.codecs.chorale.parallels import forbid_parallels
+from seqgen_music.codecs.chorale.raster import REST, STEPS
 from seqgen_music.codecs.machine import Machine
 
 #: Fields of a state: the number of tokens; of the header the number of the metre, and the upbeat;
-#: the steps for which all voices have been silent; for each voice, for how long it has held; the
-#: pitches of the last eight cells, the latest last.
+#: the steps for which all voices have been silent; for each voice, for how long it has held, for
+#: how long it has stayed on its pitch, and what it sang on the last beat; the pitches of the last
+#: eight cells, the latest last.
 PLACE, METRE, UPBEAT, SILENT, LASTED = range(5)
-SOUNDING = LASTED + PARTS
+STAYED, BEAT, SOUNDING = LASTED + PARTS, LASTED + 2 * PARTS, LASTED + 3 * PARTS
 SIZE = SOUNDING + 2 * PARTS
 
 Table = NDArray[np.uint8]
@@ -51,6 +53,10 @@ class Rules(NamedTuple):
         The voice that must move when all voices would be silent or still for too long.
     steps, measures : int
         The requested length in steps or bars; -1 if none is.
+    first_pitch, rest, hold : int
+        The ids of the lowest pitch and of what else may stand in a cell.
+    parallels : bool
+        Whether new pieces may move in parallels.
     bars : int64 array (metres,)
         Steps in a bar.
     meaning, metre_of, upbeat_of : int64 array (V,)
@@ -61,6 +67,8 @@ class Rules(NamedTuple):
         The requested tokens of the header, or `NOTHING`.
     given : int64 array (4, steps)
         The tokens of given voices; `NOTHING` in the others.
+    notes, stays : int64 array (4,)
+        As in `VoiceLimits`.
     """
 
     header: int
@@ -72,6 +80,10 @@ class Rules(NamedTuple):
     keeper: int
     steps: int
     measures: int
+    first_pitch: int
+    rest: int
+    hold: int
+    parallels: bool
     bars: Ids
     meaning: Ids
     metre_of: Ids
@@ -79,13 +91,15 @@ class Rules(NamedTuple):
     masks: NDArray[np.bool_]
     opening: Ids
     given: Ids
+    notes: Ids
+    stays: Ids
 
 
 @compiled
 def _rules(table: Table) -> Rules:
-    """Return the rules in a table, whose first array has their nine numbers and the shapes."""
+    """Return the rules in a table, whose first array has their numbers and the shapes."""
     numbers = part(table, 0).view(np.int64)
-    metres, ids, rows, given = numbers[9:13]
+    metres, ids, rows, given = numbers[13:17]
     header = numbers[0]
     return Rules(
         header,
@@ -97,6 +111,10 @@ def _rules(table: Table) -> Rules:
         numbers[6],
         numbers[7],
         numbers[8],
+        numbers[9],
+        numbers[10],
+        numbers[11],
+        numbers[12] != 0,
         part(table, 1).view(np.int64)[:metres],
         part(table, 2).view(np.int64)[:ids],
         part(table, 3).view(np.int64)[:ids],
@@ -104,13 +122,15 @@ def _rules(table: Table) -> Rules:
         part(table, 5)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
         part(table, 6).view(np.int64)[:header],
         part(table, 7).view(np.int64)[: PARTS * given].reshape(PARTS, given),
+        part(table, 8).view(np.int64)[:PARTS],
+        part(table, 9).view(np.int64)[:PARTS],
     )
 
 
 def new_state() -> Ids:
     """Return the state before the first token ``(SIZE,)``."""
     state = np.zeros(SIZE, np.int64)
-    state[SOUNDING:] = REST
+    state[BEAT:] = REST
     return state
 
 
@@ -128,6 +148,7 @@ def _push(rules: Rules, state: Ids, token: int) -> None:
     voice, sounding = (place - rules.header) % PARTS, state[SOUNDING:]
     now, begins = _sung(rules, token, sounding[PARTS])
     state[LASTED + voice] = 1 if begins else state[LASTED + voice] + 1
+    state[STAYED + voice] = 1 if now != sounding[PARTS] else state[STAYED + voice] + 1
     for cell in range(2 * PARTS - 1):
         sounding[cell] = sounding[cell + 1]
     sounding[2 * PARTS - 1] = now
@@ -136,6 +157,14 @@ def _push(rules: Rules, state: Ids, token: int) -> None:
         for each in range(PARTS):
             silent &= sounding[PARTS + each] == REST
         state[SILENT] = state[SILENT] + 1 if silent else 0
+        if _is_beat(state, (place - rules.header) // PARTS):
+            state[BEAT:SOUNDING] = sounding[PARTS:]
+
+
+@compiled
+def _is_beat(state: Ids, step: int) -> bool:
+    """Return whether a step is on a quarter of its bar."""
+    return (step - int(state[UPBEAT])) % STEPS == 0
 
 
 @compiled
@@ -256,6 +285,42 @@ def _others_rest(rules: Rules, state: Ids, step: int, voice: int) -> bool:
 
 
 @compiled
+def _limit(rules: Rules, state: Ids, mask: NDArray[np.bool_]) -> None:
+    """Forbid in a mask ``(V + 1,)`` what only new pieces may not do; at least one pitch stays.
+
+    A voice that has held a note for long enough sings another one, and a voice that has stayed on a
+    pitch for long enough sings another pitch. No voice moves in parallel with a higher one, from
+    the step before or from the last beat.
+    """
+    if not rules.held or state[PLACE] < rules.header:
+        return
+    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    sounding, first = state[SOUNDING:], rules.first_pitch
+    own = sounding[PARTS]
+    pitched = mask[first : first + rules.high - rules.low + 1]
+    if own != REST:
+        stayed = state[STAYED + voice] >= rules.stays[voice]
+        if stayed and pitched.sum() > 1:
+            pitched[own - rules.low] = False
+        if stayed or state[LASTED + voice] >= rules.notes[voice]:
+            mask[rules.hold] = mask[rules.rest] = False
+    if rules.parallels:
+        return
+    for back in range(1, voice + 1):
+        after, low = sounding[2 * PARTS - back], rules.low
+        forbid_parallels(pitched, low, own, sounding[PARTS - back], after)
+        if _is_beat(state, step):
+            beat = state[BEAT + voice], state[BEAT + voice - back]
+            forbid_parallels(pitched, low, beat[0], beat[1], after)
+
+
+@compiled
+def limit(table: Table, state: Ids, mask: NDArray[np.bool_]) -> None:
+    """Forbid in a mask ``(V + 1,)`` what only new pieces may not do."""
+    _limit(_rules(table), state, mask)
+
+
+@compiled
 def push(table: Table, state: Ids, token: int) -> None:
     """Update a state with a token."""
     _push(_rules(table), state, token)
@@ -296,7 +361,9 @@ def step(
     rules = _rules(table)
     _push(rules, state, token)
     _describe(rules, state, features)
-    fill(rules.masks[_row(rules, state)], _due(rules, state), possible, allowed)
+    mask = rules.masks[_row(rules, state)].copy()
+    _limit(rules, state, mask)
+    fill(mask, _due(rules, state), possible, allowed)
 
 
-MACHINE = Machine(push, look, follow, step)
+MACHINE = Machine(push, look, follow, step, limit)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from seqgen.errors import DataError
-from seqgen_music.codecs.chorale.grammar import ANYTHING, ChoraleGrammar, ChoraleRequest
+from seqgen_music.codecs.chorale.grammar import (
+    ANYTHING,
+    ChoraleGrammar,
+    ChoraleRequest,
+    VoiceLimits,
+)
 from seqgen_music.codecs.chorale.layout import PARTS
 from seqgen_music.codecs.chorale.raster import STEPS
 from seqgen_music.codecs.chorale.steps import MACHINE, PLACE, new_state
@@ -16,17 +21,17 @@ class ChoraleTracker(MachineTracker):
     Parameters
     ----------
     grammar : ChoraleGrammar
-    stillest : int
-        Most steps in a row in which something sounds and no note begins.
+    limits : VoiceLimits
+        The limits on new pieces.
     request : ChoraleRequest
     """
 
     def __init__(
-        self, grammar: ChoraleGrammar, stillest: int, request: ChoraleRequest = ANYTHING
+        self, grammar: ChoraleGrammar, limits: VoiceLimits, request: ChoraleRequest = ANYTHING
     ) -> None:
         self._layout = grammar.layout
         given = new_state(), grammar.table, len(self._layout.feature_sizes)
-        super().__init__(MACHINE, grammar.constants(stillest, request), *given)
+        super().__init__(MACHINE, grammar.constants(limits, request), *given)
 
     def push(self, token: int) -> None:
         """Update the state with a token.

@@ -35,6 +35,12 @@ def _use_whole_vectors() -> None:
 _use_whole_vectors()
 
 
+def multiplies_bfloat16() -> bool:
+    """Return whether the processor has instructions for products of 16-bit numbers (bfloat16)."""
+    features = llvmlite.binding.get_host_cpu_features()
+    return any(features.get(name) for name in ("avx512bf16", "amx-bf16"))
+
+
 #: Seconds to wait for another process that reads or writes machine code.
 PATIENCE = 60.0
 

@@ -127,6 +127,10 @@ class TrainConfig:
     """Random seed for weights, order of pieces, augmentation and dropout."""
     device: str = "auto"
     """Device to train on: cpu, cuda, mps, or auto for the fastest available."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Numbers in the products of matrices. With `bfloat16`, of 16 bits, training is faster on
+    processors that multiply them; weights and evaluations keep 32. `auto` takes it for a time
+    budget on such a processor."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
     def scores(self, inputs: Tensor) -> Tensor:
         """Return the scores (..., rows) for inputs (..., D)."""
-        return F.linear(inputs, *self)
+        return F.linear(inputs, *self).to(self.weight.dtype)
 
 
 class Clusters(nn.Linear):
@@ -220,7 +220,9 @@ class SequenceModel(nn.Module):
         for number, layer in enumerate(self.layers):
             one = tuple(part[number] for part in parts)  # each (B, ...)
             above, one = layer(below, resets, one)  # (T, B, H)
-            states.append(one)
+            # Everything but products of matrices has the precision of the weights.
+            above = above.to(x.dtype)
+            states.append(tuple(part.to(x.dtype) for part in one))
             # Layer normalisation without weights (Ba et al. 2016): h is small at first, but the
             # logits and the next layer get numbers of the same size from the start.
             above = self._drop(F.layer_norm(above, above.shape[2:]))  # (T, B, H)

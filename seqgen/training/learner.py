@@ -145,6 +145,7 @@ class Learner:
         #: Sum of the training loss since the last evaluation, in nats: ().
         self._nats = torch.zeros((), device=self._device)
         self._optimizer = Optimizer(model, config)
+        self._is_coarse = config.precision == "bfloat16"
 
     def update(self, learning_rate: float) -> Tensor:
         """Learn from the next window (B, T); return the summed loss of its targets, in nats.
@@ -154,7 +155,8 @@ class Learner:
         """
         batch = next(self._stream)
         state = self._forgetful() if batch.carried else self._state  # each (L, B, ...)
-        nats, self._state = batch_nats(self.model, batch, state)  # (), each (L, B, ...)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_coarse):
+            nats, self._state = batch_nats(self.model, batch, state)  # (), each (L, B, ...)
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
         (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]

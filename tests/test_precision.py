@@ -9,7 +9,7 @@ import torch
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.network.model import SequenceModel
-from seqgen.training import autopilot
+from seqgen.training import precision
 from seqgen.training.autopilot import plan
 from seqgen.vocab import Vocab
 
@@ -50,13 +50,13 @@ def test_a_reset_leaves_nothing_and_what_is_carried_keeps_its_type() -> None:
 
 
 def test_a_budget_of_time_takes_what_the_processor_multiplies_faster(corpus, monkeypatch) -> None:
-    def precision(train: TrainConfig, model: ModelConfig = MODEL) -> str:
+    def chosen(train: TrainConfig, model: ModelConfig = MODEL) -> str:
         return plan(corpus, model, train).train.precision
 
     for fast, found in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(autopilot, "multiplies_bfloat16", lambda fast=fast: fast)
-        assert precision(TIMED) == found
-        assert precision(replace(TIMED, minutes=0, tokens=5_000)) == "float32"
-        assert precision(replace(TIMED, precision="bfloat16")) == "bfloat16"
-        assert precision(replace(TIMED, precision="float32")) == "float32"
-        assert precision(TIMED, replace(MODEL, architecture="gru")) == "float32"
+        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda fast=fast: fast)
+        assert chosen(TIMED) == found
+        assert chosen(replace(TIMED, minutes=0, tokens=5_000)) == "float32"
+        assert chosen(replace(TIMED, precision="bfloat16")) == "bfloat16"
+        assert chosen(replace(TIMED, precision="float32")) == "float32"
+        assert chosen(TIMED, replace(MODEL, architecture="gru")) == "float32"

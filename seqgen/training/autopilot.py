@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from seqgen.compiling import multiplies_bfloat16
-from seqgen.config import CORE, ModelConfig, TrainConfig
+from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import FRAMINGS
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import EVALUATED, evaluated_split
@@ -24,6 +23,7 @@ from seqgen.training.calibration import SHARPNESS
 from seqgen.training.contexts import context_weights, with_contexts
 from seqgen.training.defaults import drawing
 from seqgen.training.outputs import with_output
+from seqgen.training.precision import with_precision
 from seqgen.training.trials import Trial, memory, try_network
 
 #: Widths to choose from.
@@ -146,7 +146,7 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
     # The default of 3 minutes stays in force beside the epochs that are chosen below.
     train = replace(train, minutes=train.seconds / 60)
     model = with_output(corpus, model, reasons)
-    train = _precision(model, train, reasons)
+    train = with_precision(model, train, reasons)
     size, most = corpus.size("train"), _most_epochs(corpus)
     batch_is_open = not train.batch_size
     train = _batch_and_window(corpus, model, train, reasons)
@@ -178,24 +178,6 @@ def plan(corpus: Corpus, model: ModelConfig, train: TrainConfig) -> Plan:
         ending=ending,
     )
     return Plan(model, train, tuple(reasons), forecast, time.monotonic() - began)
-
-
-def _precision(model: ModelConfig, train: TrainConfig, reasons: list[str]) -> TrainConfig:
-    """Choose 16 bits for the products of the core's network where the processor multiplies them.
-
-    Not without a time budget, so that the result is the same on other machines.
-    """
-    if train.precision != "auto":
-        return train
-    is_faster = (
-        train.seconds
-        and model.architecture == CORE
-        and choose_device(train.device).type == "cpu"
-        and multiplies_bfloat16()
-    )
-    if is_faster:
-        reasons.append("precision bfloat16: this processor multiplies it faster than float32")
-    return replace(train, precision="bfloat16" if is_faster else "float32")
 
 
 def _batch_and_window(

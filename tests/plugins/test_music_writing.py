@@ -21,10 +21,11 @@ from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_writing import channels, playable, write_midi
 from seqgen_music.files.notation_grid import DIVISIONS, GRID, on_grid
 from seqgen_music.files.notation_reading import read_notation
-from seqgen_music.files.notation_writing import spelled, write_notation
+from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.render.piano_roll import COLOURS, bar_lines, beat_starts, png_roll, svg_roll
 from seqgen_music.render.synthesis import PEAK, sound, synthesise
+from seqgen_music.spelling import spelled
 
 from seqgen.errors import DataError
 

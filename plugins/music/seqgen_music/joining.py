@@ -102,6 +102,7 @@ def beginning(given: Music, kept: NDArray[np.bool_], seam: int) -> Music:
         pressed=pressed,
         lyrics=tuple(lyric for lyric in given.lyrics if lyric[0] < seam),
         fermatas=tuple(fermata for fermata in given.fermatas if fermata[0] < seam),
+        chords=tuple(chord for chord in given.chords if chord[0] < seam),
     )
 
 
@@ -185,11 +186,12 @@ def within(head: Music, piece: Music) -> Music:
 
 
 def _new_part(head: Music, piece: Music) -> Music:
-    """Return the notes, tempos and metres of a piece that its beginning does not have."""
+    """Return the notes, tempos, metres and chords that the beginning of a piece does not have."""
     new = ~np.isin(keys_of(piece), keys_of(within(head, piece)))
     old = set(map(tuple, np.asarray(head.tempos).tolist()))
     tempos = [tempo for tempo in np.asarray(piece.tempos).tolist() if tempo not in old]
     metres = tuple(metre for metre in piece.metres if metre not in head.metres)
+    chords = tuple(chord for chord in piece.chords if chord not in head.chords)
     notes = piece.notes[new]
     begun = set(zip(notes["onset"].tolist(), notes["track"].tolist(), strict=True))
     return replace(
@@ -199,6 +201,7 @@ def _new_part(head: Music, piece: Music) -> Music:
         metres=metres,
         keys=(),
         fermatas=tuple(fermata for fermata in piece.fermatas if fermata in begun),
+        chords=chords,
     )
 
 
@@ -325,6 +328,7 @@ def _together(given: Music, new: Music) -> Music:
         metres=changes([*given.metres, *new.metres]) if new.metres else given.metres,
         pressed=pressed,
         fermatas=tuple(sorted({*given.fermatas, *new.fermatas})),
+        chords=changes([*given.chords, *new.chords]) if new.chords else given.chords,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.bars import bar_length, metre_and_upbeat
+from seqgen_music.chords import Chord
 from seqgen_music.rounding import nearest
 
 #: A note: onset and duration in ticks, MIDI pitch and velocity, index of its track.
@@ -101,6 +102,8 @@ class Music:
         Syllables, sorted by tick; track -1 is the whole piece.
     fermatas : tuple of (tick, track)
         Sorted; the notes of a track that begin at the tick have a fermata.
+    chords : tuple of (tick, Chord or None)
+        Chord symbols, sorted by tick. Each holds until the next one; None means that none sounds.
     html : callable
         Class attribute: how a notebook shows a piece. `seqgen_music.domain` sets it.
     """
@@ -116,6 +119,7 @@ class Music:
     pressed: NDArray[np.int64] | None = None
     lyrics: tuple[tuple[int, int, str], ...] = ()
     fermatas: tuple[tuple[int, int], ...] = ()
+    chords: tuple[tuple[int, Chord | None], ...] = ()
 
     html: ClassVar[Callable[[Music], str] | None] = None
 

@@ -45,6 +45,7 @@ def retimed(music: Music, move: Move, ticks_per_quarter: int) -> Music:
         pressed=pressed,
         lyrics=moved(music.lyrics),
         fermatas=moved(music.fermatas),
+        chords=moved(music.chords),
     )
 
 

@@ -17,7 +17,7 @@ def read_abc(text: str, play_repeats: bool = False) -> Iterator[Music | DataErro
 
     Voices are tracks; a voice with several programs is several tracks. Accidentals hold to the end
     of the bar in all octaves, unless ``%%propagate-accidentals`` says otherwise. Grace notes, which
-    have no length, and chord symbols are left out.
+    have no length, are left out.
 
     Parameters
     ----------

@@ -39,6 +39,9 @@ from seqgen_music.files.score_bars import Key, signature
 #: Most voices of a tune, and characters of a field that are read.
 MOST_VOICES, LONGEST_FIELD = 256, 1000
 
+#: Signs that begin a text that is no chord symbol.
+ANNOTATION = "^_<>@"
+
 #: The drum at each place of a percussion staff, by letter and octave.
 STAFF = {(name[0], int(name[1]) + 1): drum for name, drum in DRUM_STAFF.items()}
 
@@ -278,10 +281,12 @@ class Tune:
         if found["field"]:
             self._field(found["field"], found["value"])
             return
-        if found["space"] or found["text"]:
+        if found["space"]:
             return
         voice, kind = self._current(), found.lastgroup
         match kind:
+            case "text":
+                self._text(voice, found["text"])
             case "length":
                 place, accidental = place_of(found["note"])
                 voice.chord([(place, accidental, length_of(found["length"]), False)], Fraction(1))
@@ -323,8 +328,16 @@ class Tune:
         double = len(bars) > 1 and not bars.startswith(".")
         voice.bar_line(min(closes, 8), opens > 0, double)
 
+    def _text(self, voice: Voice, text: str) -> None:
+        """Read a chord symbol; other texts say with their first sign where they stand."""
+        symbol = text.strip('" ')
+        if symbol and symbol[0] not in ANNOTATION:
+            voice.chord_symbol(symbol)
+
     def _chord(self, voice: Voice, inside: str, length: str) -> None:
         notes = []
+        for text in re.findall(QUOTED, inside):
+            self._text(voice, text)
         for pitch, own, tie in NOTE.findall(re.sub(rf"{QUOTED}|![^!]*!", "", inside)):
             notes.append((*place_of(pitch), length_of(own), bool(tie)))
         if notes:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre
+from seqgen_music.chords import chord_named
 from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound
 
 #: Most whole notes of a note, bars of one rest, bars of a voice, notes of a tune.
@@ -329,6 +330,13 @@ class Voice:
     def hold(self) -> None:
         """Give the next notes a fermata."""
         self._fermata = True
+
+    def chord_symbol(self, text: str) -> None:
+        """Change the chord that stands above the notes."""
+        try:
+            self._bar.chords.append((self._at, chord_named(text)))
+        except ValueError:
+            self.complain(f"chord symbol {text[:20]!r}")
 
     def set_part(self, name: str) -> None:
         """Begin a part of the tune."""

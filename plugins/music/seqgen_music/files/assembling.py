@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre, metre_of
+from seqgen_music.chords import Chord
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.repeats import played_out
 from seqgen_music.files.score_bars import Bar
@@ -39,7 +40,8 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
     """Return the piece of some parts.
 
     The notes of one lane, program and kind of a part are a track. A bar that is longer or shorter
-    than its metre has a metre of its own. Where parts disagree on metre or key, the first counts.
+    than its metre has a metre of its own. Where parts disagree on metre, key or chords, the first
+    counts.
 
     Parameters
     ----------
@@ -63,6 +65,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
     metres: list[tuple[int, int, int]] = []
     keys: list[tuple[int, int, bool]] = []
     tempos: list[tuple[int, float]] = []
+    chords: list[tuple[int, Chord | None]] = []
     for number, bars in enumerate(written):
         starts = _starts(bars)
         if 4 * starts[-1] > LONGEST_QUARTERS:
@@ -74,6 +77,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         metres = metres or _metres(bars, starts)
         keys = keys or _keys(bars, starts)
         tempos += _tempos(bars, starts)
+        chords = chords or _chords(bars, starts)
     named = [
         Track(parts[number].name or f"Part {number + 1}", program, drums)
         for number, _, program, drums in tracks
@@ -86,6 +90,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         changes(metres),
         changes(keys),
         fermatas=tuple(sorted(fermatas)),
+        chords=changes(chords),
     )
 
 
@@ -233,6 +238,15 @@ def _tempos(bars: Sequence[Bar], starts: Sequence[Fraction]) -> list[tuple[int, 
         (_ticks(start + at), tempo)
         for bar, start in zip(bars, starts, strict=False)
         for at, tempo in bar.tempos
+    ]
+
+
+def _chords(bars: Sequence[Bar], starts: Sequence[Fraction]) -> list[tuple[int, Chord | None]]:
+    """Return the chord symbols by tick."""
+    return [
+        (_ticks(start + at), chord)
+        for bar, start in zip(bars, starts, strict=False)
+        for at, chord in bar.chords
     ]
 
 

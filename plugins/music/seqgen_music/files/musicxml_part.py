@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from seqgen.errors import DataError
 from seqgen_music.bars import NOTE_VALUES, Metre
+from seqgen_music.chords import KINDS, Chord
 from seqgen_music.files.assembling import MOST_BEATS
 from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, SNARE, VELOCITY
 from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound, signature
@@ -20,6 +21,9 @@ from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS
 
 #: Most divisions of a quarter, notes of a file and repeats of a section.
 MOST_DIVISIONS, MOST_NOTES, MOST_TIMES = 2**20, 2**20, 9
+
+#: Faults that a part remembers.
+MOST_FAULTS = 16
 
 #: Quarters of the beat units of a metronome.
 BEATS = {
@@ -64,11 +68,14 @@ class PartReader:
     instruments : dict of str to Instrument
         By id; the first one plays notes that name none.
     bars : list of Bar
+    faults : list of str
+        What was read but makes no sense.
     """
 
     name: str
     instruments: dict[str, Instrument]
     bars: list[Bar] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._divisions = Fraction(1)
@@ -111,6 +118,8 @@ class PartReader:
                 self._attributes(bar, child)
             case "direction":
                 self._direction(bar, child)
+            case "harmony":
+                self._harmony(bar, child)
             case "sound":
                 self._sound(bar, child)
             case "barline":
@@ -221,11 +230,30 @@ class PartReader:
         minor = (key.findtext("mode") or "").strip() in ("minor", "aeolian")
         return Key(fifths, minor, {})
 
-    def _direction(self, bar: Bar, element: Element) -> None:
-        sounds, offset = element.findall("sound"), element.findtext("offset")
-        later = Fraction(0)
+    def _harmony(self, bar: Bar, element: Element) -> None:
+        """Read a chord symbol; notes that are added to it or altered are left out."""
+        kind = (element.findtext("kind") or "").strip()
+        staff = whole_number(element.findtext("staff"), 1)
+        shift = self._transposed.get(staff, self._transposed.get(0, 0))
+        root, bass = (_pitch_class(element.find(name), name, shift) for name in ("root", "bass"))
+        chord = None
+        if kind != "none":
+            if root is None or kind not in KINDS:
+                if len(self.faults) < MOST_FAULTS:
+                    self.faults.append(f"chord symbol {kind[:30]!r} in {bar.place}")
+                return
+            chord = Chord(root, kind, -1 if bass is None or bass == root else bass)
+        bar.chords.append((max(self._at + self._offset(element), Fraction(0)), chord))
+
+    def _offset(self, element: Element) -> Fraction:
+        """Return how much later an element is meant than it stands, in whole notes."""
+        offset = element.findtext("offset")
         if offset and re.fullmatch(r"\s*-?\d{1,9}(?:\.\d{1,6})?\s*", offset):
-            later = Fraction(offset.strip()) / self._divisions / 4
+            return Fraction(offset.strip()) / self._divisions / 4
+        return Fraction(0)
+
+    def _direction(self, bar: Bar, element: Element) -> None:
+        sounds, later = element.findall("sound"), self._offset(element)
         for sound in sounds:
             self._sound(bar, sound, later)
         if not any(sound.get("tempo") for sound in sounds):
@@ -290,6 +318,15 @@ def _metre(time: Element) -> Metre | None:
             f"{MOST_BEATS} beats"
         )
     return int(count), unit
+
+
+def _pitch_class(element: Element | None, name: str, shift: int) -> int | None:
+    """Return the pitch class of the root or the bass of a chord, moved by `shift` semitones."""
+    if element is None:
+        return None
+    step = (element.findtext(f"{name}-step") or "").strip()
+    alter = round(_number(element.findtext(f"{name}-alter"), 0.0))
+    return (SEMITONES[step] + alter + shift) % 12 if step in SEMITONES else None
 
 
 def _semitones(transpose: Element) -> int:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError
 from seqgen.errors import DataError
 from seqgen.plugin import Note
 from seqgen_music.files.alignment import align, name_lanes
-from seqgen_music.files.assembling import Part, assembled, disagreements
+from seqgen_music.files.assembling import QUOTED, Part, assembled, disagreements
 from seqgen_music.files.musicxml_part import Instrument, PartReader, whole_number
 from seqgen_music.music import Music
 
@@ -48,7 +48,9 @@ def read_musicxml(path: Path, play_repeats: bool = False) -> Iterator[Music | No
     if not len(piece.notes):
         raise DataError("the file has no note")
     yield piece
-    if faults := disagreements(parts):
+    unread = [fault for reader in readers for fault in reader.faults]
+    faults = [f"unreadable: {', '.join(unread[:QUOTED])}"] if unread else []
+    if faults := [*faults, *disagreements(parts)]:
         yield Note("; ".join(faults))
 
 

@@ -65,6 +65,7 @@ def on_grid(music: Music) -> Music:
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
         fermatas=tuple(sorted(fermatas)),
+        chords=changes((at(tick), chord) for tick, chord in music.chords if tick < music.length),
     )
 
 

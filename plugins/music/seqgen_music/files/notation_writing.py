@@ -22,6 +22,7 @@ from seqgen_music.files.drum_notation import with_unpitched_drums
 from seqgen_music.files.midi_writing import channels
 from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
 from seqgen_music.music import DRUM_CHANNEL, Music
+from seqgen_music.spelling import spelled
 
 #: A chord: start and end on the grid, and (pitch, velocity) of each note.
 Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
@@ -108,7 +109,26 @@ def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
     first.clef = clef.PercussionClef() if track.drums else clef.bestClef(part, recurse=True)
     stream.makeNotation.makeAccidentalsInMeasureStream(part)
     part.makeBeams(inPlace=True)
+    if number == 0:
+        _add_chords(part.getElementsByClass(stream.Measure), music, lines)
     return part
+
+
+def _add_chords(measures: Any, music: Music, lines: list[int]) -> None:
+    """Put the chord symbols of a piece on the grid above its measures."""
+    from music21 import harmony
+
+    for tick, chord in music.chords:
+        bar = min(bisect_right(lines, tick), len(measures)) - 1
+        if chord is None:
+            symbol = harmony.NoChord()
+        else:
+            sharps = next((key[1] for key in reversed(music.keys) if key[0] <= tick), 0)
+            root, bass = (spelled(one, sharps)[0] for one in (chord.root, chord.bass))
+            symbol = harmony.ChordSymbol(
+                root=root, bass=bass if chord.bass >= 0 else None, kind=chord.kind
+            )
+        measures[bar].insert(Fraction(tick - lines[bar], GRID), symbol)
 
 
 def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
@@ -223,13 +243,3 @@ def _element(length: int, sound: list[tuple[int, int]], tie: str, sharps: int) -
     # music21 writes no velocities of single notes in a chord.
     together.volume.velocity = max(velocity for _, velocity in sound)
     return together
-
-
-def spelled(pitch: int, sharps: int) -> tuple[str, int]:
-    """Return name and octave of a MIDI pitch, spelled near a key on the circle of fifths.
-
-    In C major, black keys are B-, E-, F#, C# and G#.
-    """
-    fifths = (pitch * 7 + 3 - sharps) % 12 - 3 + sharps
-    step, accidentals = "FCGDAEB"[(fifths + 1) % 7], (fifths + 1) // 7
-    return f"{step}{'#' * accidentals}{'-' * -accidentals}", (pitch - accidentals) // 12 - 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from seqgen_music.bars import Metre
+from seqgen_music.chords import Chord
 
 #: Semitones above C of the letters of notes.
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -81,8 +82,8 @@ class Bar:
         In whole notes.
     gap : Fraction
         By how much the notes and rests fall short of the same bar in other parts.
-    keys, tempos : list
-        Changes within the bar: the place, and the key or the quarters per minute.
+    keys, tempos, chords : list
+        Changes within the bar: the place, and the key, the quarters per minute or the chord.
     opens : bool
         Whether a repeated section begins here.
     closes : int
@@ -103,6 +104,7 @@ class Bar:
     gap: Fraction = Fraction(0)
     keys: list[tuple[Fraction, Key]] = field(default_factory=list)
     tempos: list[tuple[Fraction, float]] = field(default_factory=list)
+    chords: list[tuple[Fraction, Chord | None]] = field(default_factory=list)
     opens: bool = False
     closes: int = 0
     ending: tuple[int, ...] = ()

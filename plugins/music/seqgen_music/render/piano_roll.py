@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.chords import NO_CHORD
 from seqgen_music.music import Music, Track, pitch_name
 
 #: The palette of Okabe and Ito, which colour-blind readers can distinguish.
@@ -28,6 +29,9 @@ MOST_BARS, MOST_BEATS = 80, 160
 
 #: Smallest distance between the numbers of bars.
 NUMBER_WIDTH = 28.0
+
+#: Where the chord symbols stand, and the width of one and of a letter.
+CHORDS, CHORD_WIDTH, LETTER = 27, 12.0, 6.0
 
 #: Tracks that the legend names.
 NAMED = 10
@@ -72,7 +76,7 @@ def svg_roll(music: Music) -> str:
     def x(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         return LEFT + music.seconds(ticks) * scale
 
-    parts = [*_legend(music), *_grid(music, x, height - BOTTOM)]
+    parts = [*_legend(music), *_grid(music, x, height - BOTTOM), *_chords(music, x)]
     for pitch in range(low + -low % 12, high + 1, 12):
         y = TOP + (high - pitch + 0.5) * PITCH
         parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="{OCTAVE}"/>')
@@ -139,6 +143,23 @@ def _grid(music: Music, x: Callable[[NDArray[np.int64]], Any], below: float) -> 
     return parts
 
 
+def _chords(music: Music, x: Callable[[NDArray[np.int64]], Any]) -> list[str]:
+    """Return the chord symbols; one that would overlap the last one is left out."""
+    parts, free = [], 0.0
+    places = x(np.array([tick for tick, _ in music.chords], np.int64))
+    for at, name in zip(places, _named(music), strict=True):
+        if at >= free:
+            parts.append(f'<text x="{at:.1f}" y="{CHORDS}" fill="#000">{escape(name)}</text>')
+            free = at + CHORD_WIDTH + LETTER * len(name)
+    return parts
+
+
+def _named(music: Music) -> list[str]:
+    """Return the names of the chord symbols, spelled in the first key."""
+    sharps = music.keys[0][1] if music.keys else 0
+    return [NO_CHORD if chord is None else chord.name(sharps) for _, chord in music.chords]
+
+
 def _name(track: Track, number: int) -> str:
     name = track.label or f"track {number + 1}"
     return name if len(name) <= 18 else f"{name[:17]}…"
@@ -196,6 +217,11 @@ def png_roll(music: Music) -> bytes:
         else:
             lengths = np.maximum(notes["duration"] / quarter - 0.06, 0.05)
             axes.barh(notes["pitch"], lengths, 0.8, begins, color=_colour(number))
+    free = 0.0
+    for (tick, _), name in zip(music.chords, _named(music), strict=True):
+        if tick / quarter >= free and tick < music.length:
+            axes.text(tick / quarter, 1.01, name, fontsize=8, transform=across)
+            free = tick / quarter + music.length / quarter * (len(name) + 1) / 180
     octaves = list(range(low + -low % 12, high + 1, 12))
     axes.set_yticks(octaves, [pitch_name(pitch) for pitch in octaves])
     axes.set_xlim(0, max(music.length / quarter, 1))

@@ -17,11 +17,13 @@ import soundfile
 import symusic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.domain import MusicDomain
 from seqgen_music.files.midi_writing import channels, playable, write_midi
 from seqgen_music.files.notation_grid import DIVISIONS, GRID, on_grid
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
+from seqgen_music.files.staves import with_two_staves
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.render.piano_roll import COLOURS, bar_lines, beat_starts, png_roll, svg_roll
 from seqgen_music.render.synthesis import PEAK, sound, synthesise
@@ -264,6 +266,7 @@ def written(music: Music, path: Path) -> Music:
 
 
 def same_on_the_grid(music: Music, again: Music) -> None:
+    music = with_two_staves(music)[0]
     notated = on_grid(music)
     scale = again.ticks_per_quarter // GRID
     for number in range(len(music.tracks)):
@@ -289,6 +292,52 @@ def test_notes_of_any_piece_are_notated(
 ) -> None:
     music = busy(1, metres)
     same_on_the_grid(music, written(music, tmp_path / "a.musicxml"))
+
+
+def waltz(right: int, left: int) -> Music:
+    """Return a waltz for piano, whose left hand begins a bar before the right."""
+    hands = [(bar * 1440, 480, 43, 70, left) for bar in range(8)]
+    hands += [
+        (bar * 1440 + beat, 480, pitch, 60, left)
+        for bar in range(8)
+        for beat in (480, 960)
+        for pitch in (52, 55)
+    ]
+    hands += [(bar * 1440 + 480 * (bar % 2), 960, 67 + bar, 90, right) for bar in range(1, 8)]
+    tracks = (Track("Piano"),) * (1 + (right != left))
+    return Music(make_notes(hands), tracks, 480, ((0, 90.0),), ((0, 3, 4),))
+
+
+@pytest.mark.parametrize("hands", [(0, 0), (0, 1), (1, 0)], ids=["together", "sorted", "swapped"])
+def test_a_piano_has_two_staves(hands: tuple[int, int], tmp_path: Path) -> None:
+    music = waltz(*hands)
+    codec = MultitrackCodec.fit([music], MultitrackOptions())
+    for piece in (music, codec.decode(codec.encode(music))):
+        again = written(piece, tmp_path / "a.musicxml")
+        text = (tmp_path / "a.musicxml").read_text()
+        assert text.count("<part id=") == 1 and text.count("<staves>2</staves>") == 1
+        assert len(again.tracks) == 2 and again.tracks[0].name == again.tracks[1].name
+        upper, lower = (again.notes[again.notes["track"] == staff] for staff in (0, 1))
+        assert upper["pitch"].tolist() == [*range(68, 75)]
+        assert np.unique(lower["pitch"]).tolist() == [43, 52, 55] and len(lower) == 40
+        # Written again, the two tracks are the staves of one part.
+        twice = written(again, tmp_path / "b.musicxml")
+        np.testing.assert_array_equal(twice.notes, again.notes)
+        assert (tmp_path / "b.musicxml").read_text().count("<part id=") == 1
+
+
+def test_other_tracks_have_one_staff() -> None:
+    music = waltz(0, 0)
+    melody = replace(music, notes=music.notes[music.notes["pitch"] > 60])
+    line = [(at * 480, 480, pitch, 80, 0) for at, pitch in enumerate((48, 72, 50, 74))]
+    alone = replace(music, notes=make_notes(line))
+    guitar = replace(music, tracks=(Track("Guitar", 25),))
+    choir = replace(waltz(0, 1), tracks=(Track("Choir", 52),) * 2)
+    three = replace(waltz(0, 1), tracks=(Track("Piano"),) * 3)
+    for piece in (melody, alone, guitar, choir, three):
+        same, uppers = with_two_staves(piece)
+        assert not uppers and same.tracks == piece.tracks
+        np.testing.assert_array_equal(same.notes, piece.notes)
 
 
 def test_a_score_has_names_instruments_metre_key_tempo_and_upbeat(tmp_path: Path) -> None:

@@ -78,9 +78,14 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         keys = keys or _keys(bars, starts)
         tempos += _tempos(bars, starts)
         chords = chords or _chords(bars, starts)
+    # By staff, whichever sounds first.
+    ordered = sorted(tracks, key=lambda kind: kind[:2])
+    place = {tracks[kind]: at for at, kind in enumerate(ordered)}
+    rows = [(*row[:4], place[row[4]]) for row in rows]
+    fermatas = {(tick, place[track]) for tick, track in fermatas}
     named = [
         Track(parts[number].name or f"Part {number + 1}", program, drums)
-        for number, _, program, drums in tracks
+        for number, _, program, drums in ordered
     ]
     return Music(
         make_notes(rows),

@@ -21,6 +21,7 @@ from seqgen.files import write_atomic
 from seqgen_music.files.drum_notation import with_unpitched_drums
 from seqgen_music.files.midi_writing import channels
 from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
+from seqgen_music.files.staves import with_two_staves
 from seqgen_music.music import DRUM_CHANNEL, Music
 from seqgen_music.spelling import spelled
 
@@ -40,7 +41,7 @@ def write_notation(music: Music, path: Path) -> None:
     """Write MusicXML, compressed if the suffix is ``.mxl``.
 
     The score has the notes of `on_grid`, metre, key, tempo, and name and instrument of each track.
-    Notes that overlap in a track become voices of its staff.
+    Notes that overlap in a track become voices of its staff; keyboards have two staves.
     """
     content = musicxml(music)
     if path.suffix.lower() == ".mxl":
@@ -61,7 +62,8 @@ def musicxml(music: Music) -> bytes:
     # Importing music21 takes half a second.
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    score = bytes(GeneralObjectExporter().parseWellformedObject(_score(music)))
+    music, uppers = with_two_staves(music)
+    score = bytes(GeneralObjectExporter().parseWellformedObject(_score(music, uppers)))
     drums = {
         f"P{number + 1}": DRUM_CHANNEL + 1
         for number, track in enumerate(music.tracks)
@@ -70,8 +72,9 @@ def musicxml(music: Music) -> bytes:
     return with_unpitched_drums(score, drums)
 
 
-def _score(music: Music) -> Any:
-    from music21 import metadata, stream
+def _score(music: Music, uppers: list[int]) -> Any:
+    """Return the score; some tracks are the upper staff of a part, and the next one the lower."""
+    from music21 import layout, metadata, stream
 
     notated = on_grid(music)
     lines = bar_lines(music)[1].tolist()
@@ -79,17 +82,25 @@ def _score(music: Music) -> Any:
     lines[-1] = max(lines[-1], notated.length)
     score = stream.Score()
     score.metadata = metadata.Metadata(title="", composer="")
+    parts = []
     for number, channel in enumerate(channels(music)):
-        score.insert(0, _part(notated, number, channel, lines))
+        is_staff = number in uppers or number - 1 in uppers
+        part = stream.PartStaff() if is_staff else stream.Part()
+        parts.append(part)
+        _fill_part(part, notated, number, channel, lines)
+        score.insert(0, part)
+    for number in uppers:
+        # music21 writes the staves of a group as one part.
+        score.insert(0, layout.StaffGroup(parts[number : number + 2], symbol="brace"))
     return score
 
 
-def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
-    """Return the measures of a track of a piece on the grid."""
+def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[int]) -> None:
+    """Insert the measures of a track of a piece on the grid."""
     from music21 import clef, instrument, stream
 
     track = music.tracks[number]
-    part = stream.Part(id=f"P{number + 1}")
+    part.id = f"P{number + 1}"
     part.partName = track.label or f"Part {number + 1}"
     player = instrument.Instrument(part.partName)
     player.partId, player.instrumentId = part.id, f"I{number + 1}"
@@ -111,7 +122,6 @@ def _part(music: Music, number: int, channel: int, lines: list[int]) -> Any:
     part.makeBeams(inPlace=True)
     if number == 0:
         _add_chords(part.getElementsByClass(stream.Measure), music, lines)
-    return part
 
 
 def _add_chords(measures: Any, music: Music, lines: list[int]) -> None:

@@ -84,6 +84,8 @@ class Tune:
         self._in_body = False
         self._in_text = False
         self._old = False
+        self._last_field = ""
+        self._line_goes_on = False
         self._unit_given = False
         self._tempo: str | None = None
         # What holds for a voice that begins.
@@ -126,6 +128,10 @@ class Tune:
         if found:
             self._field(found[1], found[2])
         elif self._in_body:
+            if not self._line_goes_on:
+                for voice in self.voices.values():
+                    voice.words.new_line()
+            self._line_goes_on = line.endswith("\\")
             self._music(line)
             if sum(voice.notes for voice in self.voices.values()) > MOST_NOTES:
                 raise DataError(f"more than {MOST_NOTES:,} notes")
@@ -158,6 +164,11 @@ class Tune:
                 self._signs[name.strip()] = meaning.strip().strip("!+")
             case "I":
                 self._directive(value)
+            case "w" | "+" if self._voice is not None:
+                if letter == "w" or self._last_field == "w":
+                    self._voice.words.align(value, goes_on=letter == "+")
+        if letter != "+":
+            self._last_field = letter
 
     def _each(self, change: Callable[[Setting], None]) -> None:
         """Change the setting of the voice, or before the first one that of all voices."""

@@ -11,6 +11,7 @@ from fractions import Fraction
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre
 from seqgen_music.chords import chord_named
+from seqgen_music.files.abc_words import Words
 from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound
 
 #: Most whole notes of a note, bars of one rest, bars of a voice, notes of a tune.
@@ -96,6 +97,9 @@ class Voice:
         self._short: Fraction | None = None
         self._tuplet, self._tuplet_left = Fraction(1), 0
         self._fermata = False
+        self.words = Words()
+        # Bars that have ended, and whether these notes sound beside others of the bar.
+        self._ended, self._in_overlay = 0, False
 
     def complain(self, fault: str) -> None:
         """Remember what makes no sense."""
@@ -144,6 +148,8 @@ class Voice:
                 self._open_ties[place] = semitones, self._at + length * factor
             elif place in before:
                 self._open_ties.pop(place, None)
+        if not self._in_overlay:
+            self.words.add(self._ended, sounds)
         self._add(sounds, places, step)
 
     def rest(self, length: Fraction) -> None:
@@ -268,6 +274,8 @@ class Voice:
         """
         self._altered.clear()
         self._last, self._factor = None, Fraction(1)
+        self._ended += not self._is_empty
+        self._in_overlay = False
         self.split()
         if self.bars:
             self.bars[-1].closes = max(self.bars[-1].closes, closes)
@@ -302,6 +310,7 @@ class Voice:
         """Go back to the start of the bar, for notes that sound at the same time."""
         self._bar.length = max(self._bar.length, self._at)
         self._at, self._last = Fraction(0), None
+        self._in_overlay = True
         self._altered.clear()
         self._tuplet_left = 0
 

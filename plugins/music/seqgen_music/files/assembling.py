@@ -62,6 +62,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
     rows: list[tuple[int, int, int, int, int]] = []
     tracks: dict[tuple[int, tuple[int, str], int, bool], int] = {}
     fermatas: set[tuple[int, int]] = set()
+    lyrics: dict[tuple[int, int], str] = {}
     metres: list[tuple[int, int, int]] = []
     keys: list[tuple[int, int, bool]] = []
     tempos: list[tuple[int, float]] = []
@@ -73,7 +74,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
                 f"the piece is {float(4 * starts[-1]):,.0f} quarters long; "
                 f"{LONGEST_QUARTERS:,} is the most"
             )
-        rows += _notes(number, bars, starts, tracks, fermatas)
+        rows += _notes(number, bars, starts, tracks, fermatas, lyrics)
         metres = metres or _metres(bars, starts)
         keys = keys or _keys(bars, starts)
         tempos += _tempos(bars, starts)
@@ -94,6 +95,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         changes(tempos),
         changes(metres),
         changes(keys),
+        lyrics=tuple(sorted((tick, place[track], text) for (tick, track), text in lyrics.items())),
         fermatas=tuple(sorted(fermatas)),
         chords=changes(chords),
     )
@@ -155,10 +157,12 @@ def _notes(
     starts: Sequence[Fraction],
     tracks: dict[tuple[int, tuple[int, str], int, bool], int],
     fermatas: set[tuple[int, int]],
+    lyrics: dict[tuple[int, int], str],
 ) -> list[tuple[int, int, int, int, int]]:
     """Return the notes of a part as rows, tied notes as one.
 
-    Add its tracks to `tracks`, and the onset and track of notes with a fermata to `fermatas`.
+    Add its tracks to `tracks`, the onset and track of notes with a fermata to `fermatas`, and the
+    first syllable there to `lyrics`.
     """
     rows: list[tuple[int, int, int, int, int]] = []
     # Row of each note with an open tie, by pitch and end.
@@ -177,6 +181,8 @@ def _notes(
                 tied[sound.pitch, end] = row
             if sound.fermata:
                 fermatas.add((rows[row][0], rows[row][4]))
+            if sound.lyric:
+                lyrics.setdefault((_ticks(onset), rows[row][4]), sound.lyric)
     return rows
 
 

@@ -15,6 +15,7 @@ from seqgen.errors import DataError
 from seqgen_music.bars import NOTE_VALUES, Metre
 from seqgen_music.chords import KINDS, Chord
 from seqgen_music.files.assembling import MOST_BEATS
+from seqgen_music.files.lyrics import syllable
 from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, SNARE, VELOCITY
 from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound, signature
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS
@@ -160,6 +161,7 @@ class PartReader:
                 any(tie.get("type") == "start" for tie in note.iter() if tie.tag in _TIES),
                 (staff, (note.findtext("voice") or "1").strip()),
                 note.find("notations/fermata") is not None,
+                _lyric(note),
             )
         )
 
@@ -327,6 +329,19 @@ def _pitch_class(element: Element | None, name: str, shift: int) -> int | None:
     step = (element.findtext(f"{name}-step") or "").strip()
     alter = round(_number(element.findtext(f"{name}-alter"), 0.0))
     return (SEMITONES[step] + alter + shift) % 12 if step in SEMITONES else None
+
+
+def _lyric(note: Element) -> str:
+    """Return the syllable of the first verse below a note, as in `Music.lyrics`."""
+    lyric = note.find("lyric")
+    text, goes_on = "", False
+    for child in lyric if lyric is not None else ():
+        if child.tag in ("text", "elision"):
+            text += child.text or " "
+        elif child.tag == "syllabic":
+            goes_on = (child.text or "").strip() in ("begin", "middle")
+    text = " ".join(text.split())
+    return syllable(text, goes_on) if text else ""
 
 
 def _semitones(transpose: Element) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.files.lyrics import by_track
 from seqgen_music.files.midi_writing import playable
 from seqgen_music.music import Music, changes
 from seqgen_music.rounding import rounded
@@ -38,14 +39,20 @@ def on_grid(music: Music) -> Music:
     are on, or all starts. In bars that were played it is divided by four or by three, whichever is
     nearer to the starts and ends. A note lasts at least a part, and ends where
     its pitch begins again. Bars are rounded to sixteenths, and keys change only at bar lines.
+    A syllable belongs to the note that begins next to it.
     """
     bars, lines = bar_lines(music)
     kept, fermatas = [], set[tuple[int, int]]()
+    sung, lyrics = by_track(music), dict[tuple[int, int], str]()
     for number in range(len(music.tracks)):
         notes = music.notes[music.notes["track"] == number]
         held = np.isin(notes["onset"], [at for at, track in music.fermatas if track == number])
+        onsets = notes["onset"].copy()
         notes["onset"], notes["duration"] = _placed(notes, bars, lines, music.ticks_per_quarter)
         fermatas |= {(at, number) for at in notes["onset"][held].tolist()}
+        for tick, text in sung.get(number, ()) if len(notes) else ():
+            place = int(notes["onset"][np.abs(onsets - tick).argmin()]), number
+            lyrics[place] = lyrics.get(place, "") + text
         kept.append(playable(notes))
     notes = np.concatenate([music.notes[:0], *kept])
 
@@ -64,6 +71,7 @@ def on_grid(music: Music) -> Music:
         changes((at(tick), qpm) for tick, qpm in np.asarray(music.tempos).tolist()),
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
+        lyrics=tuple(sorted((tick, track, text) for (tick, track), text in lyrics.items())),
         fermatas=tuple(sorted(fermatas)),
         chords=changes((at(tick), chord) for tick, chord in music.chords if tick < music.length),
     )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
 from seqgen_music.files.drum_notation import with_unpitched_drums
+from seqgen_music.files.lyrics import kinds_of
 from seqgen_music.files.midi_writing import channels
 from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
 from seqgen_music.files.staves import with_two_staves
@@ -109,12 +110,15 @@ def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[i
     held = {at for at, track in music.fermatas if track == number}
     notes = music.notes[music.notes["track"] == number]
     voices = [_cut(voice, lines, held) for voice in _voices(notes)]
+    sung = [(tick, text) for tick, track, text in music.lyrics if track == number]
+    kinds = kinds_of([text for _, text in sung])
+    words = {tick: kind for (tick, _), kind in zip(sung, kinds, strict=True) if kind[0]}
     keys = [sharps for _, sharps, _ in music.keys]
     spelling = dict(zip((tick for tick, _, _ in music.keys), keys, strict=True))
     sharps = 0
     for measure, *bar in zip(_measures(music, number == 0, lines), *voices, strict=True):
         sharps = spelling.get(round(measure.offset * GRID), sharps)
-        _fill(measure, bar, sharps)
+        _fill(measure, bar, sharps, words)
         part.append(measure)
     first = part.getElementsByClass(stream.Measure).first()
     first.clef = clef.PercussionClef() if track.drums else clef.bestClef(part, recurse=True)
@@ -214,16 +218,25 @@ def _tie(continues: bool, goes_on: bool) -> str:
     return "start" if goes_on else ""
 
 
-def _fill(measure: Any, voices: list[list[Segment]], sharps: int) -> None:
-    """Insert the notes of a bar into its measure; voices of rests only are left out."""
-    from music21 import expressions, stream
+def _fill(
+    measure: Any, voices: list[list[Segment]], sharps: int, words: dict[int, tuple[str, str]]
+) -> None:
+    """Insert the notes of a bar into its measure; voices of rests only are left out.
 
+    The first note at a place takes its syllable from `words`: the text and its kind.
+    """
+    from music21 import expressions, note, stream
+
+    start = round(measure.offset * GRID)
     heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _, _ in voice)]
     lone = not heard
     for number, voice in enumerate([voices[0], *heard], 1):
         place = measure if lone else stream.Voice(id=number)
         for offset, length, sound, tie, fermata in voice:
             element = _element(length, sound, tie, sharps)
+            if sound and tie in ("", "start") and start + offset in words:
+                text, kind = words.pop(start + offset)
+                element.lyrics.append(note.Lyric(text, number=1, syllabic=kind, applyRaw=True))
             if fermata:
                 element.expressions.append(expressions.Fermata())
             place.insert(Fraction(offset, GRID), element)

@@ -54,6 +54,8 @@ class Sound:
         Staff and voice, where a part has several; each lane is a track.
     fermata : bool
         Whether it has a fermata.
+    lyric : str
+        The syllable that is sung, as in `Music.lyrics`; empty if none begins here.
     """
 
     at: Fraction
@@ -65,6 +67,7 @@ class Sound:
     tied: bool = False
     lane: tuple[int, str] = (0, "")
     fermata: bool = False
+    lyric: str = ""
 
 
 @dataclass(slots=True)

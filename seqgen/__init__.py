@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqgen.conditions.kept import Kept
     from seqgen.conditions.labels import Labelled
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
     from seqgen.data.corpus import Corpus
@@ -45,6 +46,7 @@ __all__ = [
     "Corpus",
     "Excerpt",
     "Generated",
+    "Kept",
     "Labelled",
     "LimitConfig",
     "Manuscript",
@@ -104,6 +106,7 @@ _HOMES = {
     "generation.beam": ("search",),
     "generation.manuscript": ("Manuscript",),
     "generation.engine": ("Excerpt", "Generated", "Primed", "generate", "prime", "stream"),
+    "conditions.kept": ("Kept",),
     "conditions.labels": ("Labelled",),
     "listener": ("Report",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, runt
 
 from seqgen.bounds import Within as Within
 from seqgen.bounds import check_fields as check_fields
+from seqgen.conditions.kept import Kept as Kept
 from seqgen.conditions.labels import Labelled as Labelled
 from seqgen.conditions.labels import refuse_condition as refuse_condition
 from seqgen.conditions.requests import Request as Request
@@ -198,9 +199,9 @@ class Codec(Protocol):
     requests, dictation : mapping of str to Request, Dictation or None
         What can be requested with ``--given NAME=VALUE``, with known values. `tracker` reads it.
         The symbols that are dictated, if this codec writes given text.
-    limited, idempotent : bool
-        Whether ``tracker()`` may allow less than `masks`, such as no endless loops; never more.
-        Whether encoding a decoded piece gives its ids again; that of a vocoder may not.
+    limited, idempotent, rewrites : bool
+        Whether ``tracker()`` may allow less than `masks`, such as no endless loops; encoding a
+        decoded piece gives its ids again (that of a vocoder may not); `tracker` takes a `Kept`.
     fit_note : str
         What `fit` says of the pieces, such as how many notes a grid moves; `prepare` prints it.
     """
@@ -220,6 +221,7 @@ class Codec(Protocol):
     dictation: Dictation | None = None
     limited: bool = False
     idempotent: bool = True
+    rewrites: bool = False
     fit_note: str = ""
 
     @classmethod
@@ -325,9 +327,8 @@ class Codec(Protocol):
         """Return a new tracker for one sequence, or None if any id may follow any other.
 
         The default takes the last rows of `features` and `masks` of all ids so far at each step.
-        Write one for long pieces, to limit new pieces, or to follow a condition: what the user
-        gave with ``--given``, a piece (a melody to harmonise) or text (a sentence to write). Raise
-        `DataError` for a condition that the codec cannot use; the default does for any.
+        Write one for long pieces, to limit new ones, or to follow a condition of ``--given``: a
+        piece to harmonise, a text to write. Raise `DataError` for one that the codec cannot use.
         """
         refuse_condition(condition)
         from seqgen.grammar import DerivedTracker

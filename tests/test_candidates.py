@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from seqgen_music.codecs.chorale.codec import CANDIDATES
+from seqgen_music.codecs.chorale.codec import CANDIDATES, GAP_CANDIDATES
 from seqgen_music.codecs.chorale.raster import raster_of
 
 import seqgen
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError
+from seqgen.errors import ConfigError, DataError
 from seqgen.generation.candidates import _resampled, _shares
 from seqgen.stepping.fused import FusedStepper
 from seqgen.stepping.torch_stepper import TorchStepper
@@ -111,6 +111,24 @@ def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch,
     assert new.piece.startswith(prompt) and new.piece[9] == "o"
     assert new.stopped_by in ("stop", "length", "end")
     assert (new.piece[-1] == "g") == (new.stopped_by == "stop")
+
+
+def test_bars_that_are_rewritten_have_candidates(chorales) -> None:
+    codec = chorales.codec
+    [old] = seqgen.generate(chorales, limit=LimitConfig(length=600))
+    kept = seqgen.Kept(old.piece, "bars 1-2, 4-")
+    assert codec.candidates(kept) == GAP_CANDIDATES and codec.most_tokens(kept) >= 600
+    [new] = seqgen.generate(chorales, condition=kept, candidates=4)
+    [again] = seqgen.generate(chorales, condition=kept, candidates=4)
+    assert new.ids.tolist() == again.ids.tolist() != old.ids.tolist()
+    before, after = raster_of(old.piece).sounding, raster_of(new.piece).sounding
+    bar = codec.layout.bar(raster_of(old.piece).metre)
+    first = raster_of(old.piece).upbeat + 2 * bar
+    outside = np.ones(len(before), bool)
+    outside[first : first + bar] = False
+    np.testing.assert_array_equal(before[outside], after[outside])
+    with pytest.raises(DataError, match="takes no prompt"):
+        next(seqgen.generate(chorales, condition=kept, prompt=old.piece))
 
 
 def test_voices_that_are_given_are_harmonised_with_candidates(chorales) -> None:

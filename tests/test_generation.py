@@ -510,6 +510,13 @@ def test_a_model_that_predicts_no_numbers_is_told(run, monkeypatch, int8: bool) 
         texts(run, 1, int8=int8)
 
 
+def test_a_codec_that_rewrites_no_pieces_says_so(run) -> None:
+    kept = seqgen.Kept("9 green bottles", "words 1-2")
+    for condition in (kept, seqgen.Labelled({}, kept)):
+        with pytest.raises(DataError, match="this model's codec cannot keep parts of a piece"):
+            next(seqgen.generate(run, condition=condition))
+
+
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:
     with pytest.raises(DataError, match="this model's codec takes no condition; leave out --given"):
         next(seqgen.generate(run, condition="a melody"))

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import seqgen
-from seqgen.cli.inputs import Inputs
+from seqgen.cli.inputs import Beginning, Inputs
 from seqgen.cli.standard_input import standard_input
-from seqgen.errors import DataError
+from seqgen.errors import ConfigError, DataError
 from seqgen.grammar import IndexedMasks, forbidden, packed
 
 #: One text, as the systems of this world write it.
@@ -78,6 +78,16 @@ def test_what_is_given_is_the_same_as_well(form, inputs, tmp_path, monkeypatch) 
     (tmp_path / "given.text").write_bytes(data)
     for given in ("-", str(tmp_path / "given.text"), data.decode()):
         assert inputs.condition(given) == "9 green\nbottles"
+
+
+def test_parts_are_kept_of_a_piece_only(inputs) -> None:
+    for given in ("9 green", ""):
+        with pytest.raises(DataError, match="--keep names parts of a piece; give a file of one"):
+            inputs.condition(*[given] if given else [], keep="bars 1-4")
+    with pytest.raises(ConfigError, match="--keep names parts of a piece; give the piece with"):
+        Beginning(keep="bars 1-4").check()
+    with pytest.raises(ConfigError, match="--keep and --prompt exclude one another"):
+        Beginning(keep="bars 1-4", given=("one.mid",), prompt="two.mid").check()
 
 
 def test_an_input_that_is_no_text_is_told(monkeypatch) -> None:

@@ -61,6 +61,9 @@ class Beginning:
     given: Annotated[tuple[str, ...], Parameter(allow_leading_hyphen=True)] = ()
     """Condition that the pieces follow: labels such as composer=bach, or a file, text, or - for
     standard input, such as a melody to harmonise. May be repeated."""
+    keep: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """Parts of the piece of --given that stay, such as "bars 1-4, 9-" or "tracks piano, drums"; the
+    model writes the rest."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -77,6 +80,10 @@ class Beginning:
             raise ConfigError("--prompt and --given cannot both read standard input (-)")
         if self.adapt and self.prompt is None:
             raise ConfigError("--adapt needs a prompt; give one with --prompt")
+        if self.keep is not None and not self.given:
+            raise ConfigError("--keep names parts of a piece; give the piece with --given")
+        if self.keep is not None and self.prompt is not None:
+            raise ConfigError("--keep and --prompt exclude one another; --keep says what stays")
 
     @property
     def reading(self) -> dict[str, str]:
@@ -94,7 +101,7 @@ class Beginning:
         prompt = None if self.prompt is None else inputs.prompt(self.prompt, self.prompt_tokens)
         if self.prompt_tokens and prompt is not None:
             prompt = Excerpt(prompt, self.prompt_tokens)
-        return prompt, inputs.condition(*self.given)
+        return prompt, inputs.condition(*self.given, keep=self.keep)
 
 
 @dataclass
@@ -143,8 +150,10 @@ class Inputs:
         say_forbidden("--prompt: ", self._codec, ids[:tokens] if tokens else ids)
         return piece
 
-    def condition(self, *given: str) -> Any:
+    def condition(self, *given: str, keep: str | None = None) -> Any:
         """Return the condition: requested labels, and what the codec's tracker follows.
+
+        With `keep`, that is a piece of which these parts stay.
 
         Raises
         ------
@@ -152,6 +161,7 @@ class Inputs:
             If one cannot be read, or is empty once mended, the tracker would follow several, or a
             label has two values.
         """
+        from seqgen.conditions.kept import Kept
         from seqgen.conditions.labels import Labelled, with_labels
         from seqgen.conditions.unlabelled import labels_of, requested_labels
 
@@ -169,6 +179,10 @@ class Inputs:
                 f"file, found {len(others)} texts or files: {' and '.join(others)}"
             )
         condition = self._followed(others[0]) if others else None
+        if keep is not None:
+            if condition is None or isinstance(condition, str):
+                raise DataError("--keep names parts of a piece; give a file of one with --given")
+            condition = Kept(condition, keep)
         return Labelled(labels, condition) if labels else condition
 
     def _followed(self, given: str) -> Any:

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.conditions.unlabelled import header_size, label_features, opening, requested_labels
+from seqgen.conditions.kept import check_kept
+from seqgen.conditions.unlabelled import (
+    header_size,
+    label_features,
+    opening,
+    requested_labels,
+    unlabelled,
+)
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker
 from seqgen.plugin import Ids, Piece
@@ -23,6 +30,8 @@ def read_prompt(
     stepper: Stepper, run: Run, prompt: Piece | Excerpt | None, condition: Any
 ) -> Place:
     """Let model and tracker read a prompt without its open end, in one pass."""
+    rewrites = unlabelled(run.codec).rewrites
+    check_kept(condition, rewrites=rewrites, has_prompt=prompt is not None)
     given, end = prompt, None
     if isinstance(prompt, Excerpt):
         given, end = prompt.piece, header_size(run.codec) + prompt.tokens
@@ -86,6 +95,7 @@ def place_after(
         )
     header = opening(run.codec, None, condition)
     asked, _ = requested_labels(run.codec, condition)
+    check_kept(condition, rewrites=unlabelled(run.codec).rewrites, has_prompt=True)
     if asked and not np.array_equal(ids[: len(header)], header):
         raise DataError("this primed state was made with other labels; prime it again with these")
     tracker = run.codec.tracker(condition)

@@ -158,11 +158,11 @@ def joined(
         held = _going_on(piece, open_keys, seam.tick)
         new = replace(new, notes=np.concatenate([held, new.notes]))
     new = retimed(new, move, given.ticks_per_quarter)
-    given, new = _in_tracks(ours, given, new, placed.track)
+    given, new = in_tracks(ours, given, new, placed.track)
     if is_even:
-        _make_even(given, new)
+        make_even(given, new)
     metres = new.metres or _metre_at(given, piece, seam.tick, move, tick)
-    return _together(given, replace(new, metres=metres))
+    return together(given, replace(_waited(given, new), metres=metres))
 
 
 def keys_of(music: Music) -> NDArray[np.int64]:
@@ -246,7 +246,7 @@ def _going_on(piece: Music, ended: NDArray[np.int64], seam: int) -> NDArray[np.v
     return notes
 
 
-def _in_tracks(
+def in_tracks(
     ours: Music, given: Music, new: Music, track: NDArray[np.int64]
 ) -> tuple[Music, Music]:
     """Return the given piece and the new part with the same tracks.
@@ -281,7 +281,7 @@ def _in_tracks(
     return given, replace(new, notes=notes, tracks=given.tracks, fermatas=tuple(fermatas))
 
 
-def _make_even(given: Music, new: Music) -> None:
+def make_even(given: Music, new: Music) -> None:
     """Give new notes the median velocity of the given ones of their track, or of all."""
     for number in np.unique(new.notes["track"]).tolist():
         same = given.notes["track"] == number
@@ -304,8 +304,8 @@ def _metre_at(
     return ((int(move(np.array(lines[0]))), *theirs),)
 
 
-def _together(given: Music, new: Music) -> Music:
-    """Return the notes and events of both; new notes wait for given ones of their pitch."""
+def _waited(given: Music, new: Music) -> Music:
+    """Return a new part whose notes wait for the given ones of their pitch and track."""
     ends: dict[tuple[int, int], int] = {}
     for onset, duration, pitch, _, track in given.notes.tolist():
         ends[pitch, track] = max(ends.get((pitch, track), 0), onset + duration)
@@ -314,12 +314,16 @@ def _together(given: Music, new: Music) -> Music:
     stops = later["onset"] + later["duration"]
     later["onset"] = np.maximum(later["onset"], free)
     later["duration"] = stops - later["onset"]
-    later = later[stops > later["onset"]]
-    notes = np.concatenate([given.notes, later])
+    return replace(new, notes=later[stops > later["onset"]])
+
+
+def together(given: Music, new: Music) -> Music:
+    """Return the notes and events of both."""
+    notes = np.concatenate([given.notes, new.notes])
     order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
     pressed = given.pressed
     if pressed is not None:
-        pressed = np.concatenate([pressed, later["duration"]])[order]
+        pressed = np.concatenate([pressed, new.notes["duration"]])[order]
     tempos = np.concatenate([np.asarray(given.tempos), np.asarray(new.tempos)])
     return replace(
         given,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.requests import example, parse
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids, Request
+from seqgen.plugin import Codec, Ids, Kept, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, ChoraleRequest, VoiceLimits
@@ -31,8 +31,10 @@ from seqgen_music.codecs.chorale.raster import (
     STEP_TICKS,
     STEPS,
     Raster,
+    chorale_gap,
     given_tracks,
     given_voices,
+    grid_spans,
     placed_of,
     raster_of,
     voices_of,
@@ -41,6 +43,7 @@ from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
 from seqgen_music.codecs.requests import BARS, METRE, metre_request
+from seqgen_music.filling import filled
 from seqgen_music.joining import Seam, joined, replaced
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
@@ -48,8 +51,8 @@ from seqgen_music.music import Music
 #: The metre of all pieces in the form grid.
 DEFAULT_METRE = (4, 4)
 
-#: Candidates per piece where voices are given.
-CANDIDATES = 32
+#: Candidates per piece where voices are given, and where bars are.
+CANDIDATES, GAP_CANDIDATES = 32, 128
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class ChoraleCodec(Codec):
     options_type: ClassVar[type[Any]] = ChoraleOptions
     min_p: float = 0.05
     limited: bool = True
+    rewrites: bool = True
     requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
 
     def __init__(
@@ -197,11 +201,22 @@ class ChoraleCodec(Codec):
         return joined(given, (head, piece), placed, seam, is_even=True)
 
     def answer(self, piece: Music, condition: Any) -> Music:
-        """Return a new piece with the given voices, tempo, metre and key as they were given."""
+        """Return a new piece with all that is given as it was: voices, bars, tempo, metre, key."""
+        if isinstance(condition, Kept):
+            return self._filled(piece, condition)
         if not isinstance(condition, Music):
             return piece
         given, track_of = given_tracks(condition, self.limits.ranges), voices_of(piece)
         return replaced(piece, condition, {track_of[voice]: given[voice] for voice in given})
+
+    def _filled(self, piece: Music, kept: Kept) -> Music:
+        """Return the piece of which parts stay, with the rest of a new piece."""
+        given, gap, placed = kept.piece, chorale_gap(kept), placed_of(kept.piece)
+        before = self.decode(self._ids_of(raster_of(given)))
+        if not self.held:
+            before, piece = replace(before, metres=()), replace(piece, metres=())
+        gap = replace(gap, spans=grid_spans(gap, given) * STEP_TICKS)
+        return filled(given, (before, piece), placed, gap, is_even=True)
 
     def state(self) -> dict[str, Any]:
         """Return pitches, metres, and the limits of voices."""
@@ -276,17 +291,26 @@ class ChoraleCodec(Codec):
         return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], rest])
 
     def candidates(self, condition: Any) -> int:
-        """Return `CANDIDATES` where voices are given, else 1."""
+        """Return `CANDIDATES` where voices are given, `GAP_CANDIDATES` where bars are, else 1."""
+        if isinstance(condition, Kept):
+            return GAP_CANDIDATES
         return CANDIDATES if isinstance(condition, Music) else 1
+
+    def most_tokens(self, condition: Any) -> int | None:
+        """Return the length of a piece of which parts are kept; None for other conditions."""
+        if not isinstance(condition, Kept):
+            return None
+        return self.header + PARTS * len(raster_of(condition.piece).sounding) + 1
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
         """Return a tracker of the order of the voices and their ranges.
 
         Parameters
         ----------
-        condition : Music or str, optional
+        condition : Music, Kept or str, optional
             A piece: its voices are kept note for note, with its metre, and the model writes the
             others up to its end. `given_voices` says which voices a piece gives.
+            Or a piece of four voices, of which some bars or voices are kept (`chorale_gap`).
             Or words: ``bars=8``, ``metre=3/4`` or both. An upbeat and the shortened last bar count
             as one bar.
 
@@ -302,6 +326,8 @@ class ChoraleCodec(Codec):
             ids = self._ids_of(raster).tolist()
             given = {voice: ids[self.header + voice :: PARTS] for voice in voices}
             request = ChoraleRequest(ids[: self.header], given, steps=len(raster.sounding))
+        elif isinstance(condition, Kept):
+            request = self._rest_of(condition)
         elif isinstance(condition, str) and "=" in condition:
             request = self._request(condition)
         else:
@@ -310,6 +336,19 @@ class ChoraleCodec(Codec):
                 f"{example(self.requests)!r}, found {condition!r}"
             )
         return ChoraleTracker(self._grammar, self.limits, request)
+
+    def _rest_of(self, kept: Kept) -> ChoraleRequest:
+        """Return the request to write what of a piece is not kept."""
+        gap, raster = chorale_gap(kept), raster_of(kept.piece)
+        ids, steps = self._ids_of(raster), len(raster.sounding)
+        free = np.zeros((PARTS, steps), bool)
+        for voice, track in voices_of(kept.piece).items():
+            for start, stop in grid_spans(gap, kept.piece).tolist():
+                free[voice, start:stop] = track in gap.tracks
+        if not free.any():
+            raise DataError(f"there is nothing left to write: {kept.parts!r} keeps every note")
+        voices = dict(enumerate(ids[self.header :].reshape(-1, PARTS).T.tolist()))
+        return ChoraleRequest(ids[: self.header].tolist(), voices, free, steps)
 
     def _request(self, text: str) -> ChoraleRequest:
         requested = parse(text, self.requests)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seqgen.following import NOTHING, flat
 from seqgen.grammar import packed
 from seqgen.plugin import Ids
-from seqgen_music.codecs.chorale.layout import PARTS, ChoraleLayout
+from seqgen_music.codecs.chorale.layout import HOLD, PARTS, ChoraleLayout
 from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, Raster
 from seqgen_music.codecs.chorale.steps import MACHINE, new_state
@@ -96,12 +96,15 @@ class ChoraleRequest:
         Its first ids: the whole header, part of it, or nothing.
     voices : mapping of int to sequence of int
         The ids of the given voices, one per step.
+    free : bool array (4, steps), optional
+        Which cells of given voices are not given; by default none.
     steps, bars : int, optional
         Its length; bars are full bars in its metre.
     """
 
     header: Sequence[int] = ()
     voices: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    free: NDArray[np.bool_] | None = None
     steps: int | None = None
     bars: int | None = None
 
@@ -154,16 +157,19 @@ class ChoraleGrammar:
         given = np.full((PARTS, request.steps or 0), NOTHING)
         for voice, ids in request.voices.items():
             given[voice] = ids
+        held = layout.meaning[given] == HOLD  # (4, steps)
+        begun = np.maximum.accumulate(np.where(held, 0, np.arange(given.shape[1])), axis=1)
+        tied = np.where(held, np.take_along_axis(given, begun, axis=1), NOTHING)
+        if request.free is not None:
+            given[request.free] = tied[request.free] = NOTHING
         opening = np.full(layout.header, NOTHING)
         opening[: len(request.header)] = request.header
-        # The last free voice must move when all voices would be silent or still for too long.
-        keeper = max(voice for voice in range(PARTS) if voice not in request.voices)
         limits = limits or NO_LIMITS
         lengths = (NOTHING if each is None else each for each in (request.steps, request.bars))
         numbers = [layout.header, layout.held, layout.low, layout.high, self._first_cell]
         table = layout.table
-        held = [table.id(kind) for kind in ("rest", "hold" if layout.held else "rest")]
-        numbers += [limits.stillest, keeper, *lengths, table.start("pitch"), *held]
+        others = [table.id(kind) for kind in ("rest", "hold" if layout.held else "rest")]
+        numbers += [limits.stillest, *lengths, table.start("pitch"), *others]
         numbers += [
             limits.parallels,
             len(layout.metres),
@@ -175,7 +181,7 @@ class ChoraleGrammar:
         return flat(
             *(np.array(numbers, np.int64), np.array(bars, np.int64)),
             *(layout.meaning, layout.metre_of, layout.upbeat_of),
-            *(self.table, opening, given),
+            *(self.table, opening, given, tied),
             *(np.array(limits.notes, np.int64), np.array(limits.stays, np.int64)),
         )
 

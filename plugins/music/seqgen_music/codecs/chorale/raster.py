@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import DataError
+from seqgen.plugin import Kept
 from seqgen_music.bars import metre_and_upbeat, metre_of
 from seqgen_music.codecs.refusals import refuse_empty
 from seqgen_music.joining import Placed
+from seqgen_music.keeping import Gap, gap_of, names_of
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.rounding import rounded
 
@@ -176,6 +178,27 @@ def placed_of(music: Music) -> Placed:
     for voice, track in voices_of(music).items():
         voice_of[track] = voice
     return Placed(step * STEP_TICKS, voice_of[music.notes["track"]], np.zeros_like(step))
+
+
+def chorale_gap(kept: Kept) -> Gap:
+    """Return what of a piece is rewritten; its tracks are named as voices too.
+
+    Raises
+    ------
+    DataError
+        If it does not have four voices, or as for `gap_of`.
+    """
+    refuse_empty(kept.piece)
+    names: dict[str, set[int]] = {}
+    for voice, track in voices_of(kept.piece).items():
+        for name in (VOICES[voice].lower(), *names_of(kept.piece, [track])):
+            names.setdefault(name, set()).add(track)
+    return gap_of(kept, names)
+
+
+def grid_spans(gap: Gap, music: Music) -> NDArray[np.int64]:
+    """Return the first step of each span of a gap, and the first one after it ``(S, 2)``."""
+    return np.asarray(rounded(gap.spans, STEPS, music.ticks_per_quarter))
 
 
 def _named_voices(music: Music) -> dict[int, int]:

@@ -49,8 +49,6 @@ class Rules(NamedTuple):
         The row of the first cell in `masks`.
     stillest : int
         Most steps in a row in which something sounds and no note begins.
-    keeper : int
-        The voice that must move when all voices would be silent or still for too long.
     steps, measures : int
         The requested length in steps or bars; -1 if none is.
     first_pitch, rest, hold : int
@@ -66,7 +64,10 @@ class Rules(NamedTuple):
     opening : int64 array (header,)
         The requested tokens of the header, or `NOTHING`.
     given : int64 array (4, steps)
-        The tokens of given voices; `NOTHING` in the others.
+        The tokens of given cells; `NOTHING` in the others.
+    tied : int64 array (4, steps)
+        For a given cell that holds a note, the id of its pitch, which is due if the voice does not
+        sing that pitch; else `NOTHING`.
     notes, stays : int64 array (4,)
         As in `VoiceLimits`.
     """
@@ -77,7 +78,6 @@ class Rules(NamedTuple):
     high: int
     first_cell: int
     stillest: int
-    keeper: int
     steps: int
     measures: int
     first_pitch: int
@@ -91,6 +91,7 @@ class Rules(NamedTuple):
     masks: NDArray[np.bool_]
     opening: Ids
     given: Ids
+    tied: Ids
     notes: Ids
     stays: Ids
 
@@ -99,7 +100,7 @@ class Rules(NamedTuple):
 def _rules(table: Table) -> Rules:
     """Return the rules in a table, whose first array has their numbers and the shapes."""
     numbers = part(table, 0).view(np.int64)
-    metres, ids, rows, given = numbers[13:17]
+    metres, ids, rows, given = numbers[12:16]
     header = numbers[0]
     return Rules(
         header,
@@ -113,8 +114,7 @@ def _rules(table: Table) -> Rules:
         numbers[8],
         numbers[9],
         numbers[10],
-        numbers[11],
-        numbers[12] != 0,
+        numbers[11] != 0,
         part(table, 1).view(np.int64)[:metres],
         part(table, 2).view(np.int64)[:ids],
         part(table, 3).view(np.int64)[:ids],
@@ -122,8 +122,9 @@ def _rules(table: Table) -> Rules:
         part(table, 5)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
         part(table, 6).view(np.int64)[:header],
         part(table, 7).view(np.int64)[: PARTS * given].reshape(PARTS, given),
-        part(table, 8).view(np.int64)[:PARTS],
+        part(table, 8).view(np.int64)[: PARTS * given].reshape(PARTS, given),
         part(table, 9).view(np.int64)[:PARTS],
+        part(table, 10).view(np.int64)[:PARTS],
     )
 
 
@@ -217,13 +218,32 @@ def _due(rules: Rules, state: Ids) -> int:
     step, voice = divmod(state[PLACE] - rules.header, PARTS)
     if voice == 0 and step == _length(rules, state):
         return len(rules.meaning)
-    return _given(rules, voice, step)
+    return _given(rules, voice, step, state[SOUNDING + PARTS])
 
 
 @compiled
-def _given(rules: Rules, voice: int, step: int) -> int:
-    """Return the token that a voice is given at a step, or `NOTHING`."""
-    return int(rules.given[voice, step]) if step < rules.given.shape[1] else NOTHING
+def _given(rules: Rules, voice: int, step: int, before: int) -> int:
+    """Return the token that a voice is given at a step after a pitch, or `NOTHING`."""
+    if step >= rules.given.shape[1]:
+        return NOTHING
+    tied = rules.tied[voice, step]
+    if tied != NOTHING and rules.meaning[tied] != before:
+        return int(tied)
+    return int(rules.given[voice, step])
+
+
+@compiled
+def _is_keeper(rules: Rules, voice: int, step: int) -> bool:
+    """Return whether a voice is the last free one of a step.
+
+    It must move when all voices would be silent or still for too long.
+    """
+    if step >= rules.given.shape[1]:
+        return voice == PARTS - 1
+    for later in range(voice + 1, PARTS):
+        if rules.given[later, step] == NOTHING:
+            return False
+    return bool(rules.given[voice, step] == NOTHING)
 
 
 @compiled
@@ -247,7 +267,7 @@ def _row(rules: Rules, state: Ids) -> int:
     length, sounds = _length(rules, state), state[SOUNDING + PARTS] != REST
     ends = voice == 0 and step > 0 and state[SILENT] == 0 and length < 0
     silent = still = False
-    if voice == rules.keeper and step != length:
+    if step != length and _is_keeper(rules, voice, step):
         others_rest = _others_rest(rules, state, step, voice)
         enough = state[SILENT] >= rules.bars[state[METRE]] or step + 1 == length
         silent = enough and others_rest
@@ -266,7 +286,7 @@ def _is_still(rules: Rules, state: Ids, step: int, voice: int) -> bool:
     # All voices after the last free one are given.
     for later in range(voice + 1, PARTS):
         before = state[SOUNDING + PARTS + later - voice]
-        if _sung(rules, _given(rules, later, step), before)[1]:
+        if _sung(rules, _given(rules, later, step, before), before)[1]:
             return False
     return True
 
@@ -279,7 +299,8 @@ def _others_rest(rules: Rules, state: Ids, step: int, voice: int) -> bool:
             return False
     # All voices after the last free one are given.
     for later in range(voice + 1, PARTS):
-        if rules.meaning[_given(rules, later, step)] != REST:
+        token = rules.given[later, step]
+        if rules.meaning[token] != REST:
             return False
     return True
 

@@ -1,0 +1,152 @@
+"""Pieces of which some bars or tracks stay: what is kept comes back, and only that."""
+
+import numpy as np
+import pytest
+from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
+from seqgen_music.codecs.chorale.raster import chorale_gap, raster_of
+from seqgen_music.keeping import gap_of
+from seqgen_music.music import Music, Track, make_notes
+
+from seqgen.errors import DataError
+from seqgen.plugin import Codec, Kept
+
+VOICES = (Track("Soprano", 73), Track("Alto", 70), Track("Tenor", 60), Track("Bass", 43))
+LOWEST, QUARTER = (70, 60, 52, 40), 96
+
+
+def piece_of(seed: int, bars: int = 8, tracks: tuple[Track, ...] = VOICES) -> Music:
+    """Return a piece off the grid by up to a fiftieth of a quarter; some notes cross bar lines."""
+    rng, rows = np.random.default_rng(seed), []
+    for number, low in enumerate(LOWEST[: len(tracks)]):
+        at = 0
+        while at < 4 * bars * QUARTER:
+            length = QUARTER * int(rng.integers(1, 7)) // 2
+            length = min(length, 4 * bars * QUARTER - at)
+            if rng.random() < 0.9 or not at:
+                onset = at + int(rng.integers(-2, 3)) * (at > 0)
+                velocity, pitch = int(rng.integers(20, 127)), low + int(rng.integers(9))
+                rows.append((onset, length - int(rng.integers(0, 5)), pitch, velocity, number))
+            at += length
+    metres, keys = ((0, 4, 4),), ((0, -3, True),)
+    return Music(make_notes(rows), tracks, QUARTER, ((0, 96.0), (300, 101.5)), metres, keys)
+
+
+def written(codec: Codec, condition: Kept, seed: int) -> Music:
+    """Let the tracker choose a piece at random."""
+    tracker, rng, ids = codec.tracker(condition), np.random.default_rng(seed), list[int]()
+    assert tracker is not None
+    while True:
+        token = tracker.forced()
+        if token is None:
+            allowed = tracker.allowed()
+            assert allowed is not None
+            token = int(rng.choice(np.flatnonzero(allowed)))
+        if token == len(codec.vocab):
+            return codec.answer(codec.decode(np.array(ids)), condition)
+        tracker.push(token)
+        ids.append(token)
+
+
+def rows_of(music: Music, quarter: int) -> set[tuple[int, ...]]:
+    """Return the notes of a piece with so many ticks to the quarter."""
+    scale = quarter // music.ticks_per_quarter
+    return {(row[0] * scale, row[1] * scale, *row[2:]) for row in music.notes.tolist()}
+
+
+CHORALES = [ChoraleOptions(), ChoraleOptions("grid")]
+#: Words, the first and last bar that are rewritten, and the tracks.
+GAPS = [
+    ("bars 1-4, 7-", (5, 6), (0, 1, 2, 3)),
+    ("bars 3-", (1, 2), (0, 1, 2, 3)),
+    ("bars -6", (7, 8), (0, 1, 2, 3)),
+    ("tracks soprano, Bass", (1, 8), (1, 2)),
+    ("bars 1-4, 6-8; tracks soprano, tenor, bass", (5, 5), (1,)),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("parts", "bars", "tracks"), GAPS, ids=[gap[0] for gap in GAPS])
+@pytest.mark.parametrize("options", CHORALES, ids=["held", "grid"])
+def test_what_is_kept_of_a_chorale_stays_tick_for_tick(
+    options: ChoraleOptions, parts: str, bars: tuple[int, int], tracks: tuple[int, ...], seed: int
+) -> None:
+    given = piece_of(seed)
+    codec = ChoraleCodec.fit([given], options)
+    new = written(codec, Kept(given, parts), seed)
+    quarter, first, last = new.ticks_per_quarter, 4 * (bars[0] - 1), 4 * bars[1]
+    ours, theirs = rows_of(new, quarter), rows_of(given, quarter)
+    margin = quarter // 16
+    start, stop = first * quarter - margin, last * quarter - margin
+    for row in theirs:
+        end = row[0] + row[1]
+        if row[4] not in tracks or row[0] >= stop or end <= start:
+            assert row in ours
+        elif row[0] < start:
+            # A note across the beginning of the gap keeps its beginning.
+            assert (row[0], *row[2:]) in {(each[0], *each[2:]) for each in ours}
+    changed = ours - theirs
+    assert changed
+    assert {row[4] for row in changed} <= set(tracks)
+    assert all(row[0] + row[1] > start and row[0] < stop + 2 * margin for row in changed)
+    scale = quarter // given.ticks_per_quarter
+    assert new.tempo_changes()["tick"].tolist() == [0, 300 * scale]
+    assert (new.tracks, new.keys, new.metres) == (given.tracks, given.keys, given.metres)
+    # What stays is what the model saw: the raster of the result is the raster that it wrote.
+    before, after = raster_of(given).sounding, raster_of(new).sounding
+    outside = np.ones(before.shape, bool)
+    outside[4 * first : 4 * last, list(tracks)] = False
+    np.testing.assert_array_equal(after[outside], before[outside])
+
+
+def test_a_note_that_is_held_into_what_stays_goes_on_or_begins_there() -> None:
+    """Bar 2 is rewritten; the soprano holds a note of it into bar 3."""
+    rows = [(0, 384, 72, 80, 0), (384, 576, 74, 80, 0), (960, 192, 76, 80, 0)]
+    rows += [(384 * bar, 384, 60 - 8 * voice, 80, voice) for bar in range(3) for voice in (1, 2, 3)]
+    given = Music(make_notes(rows), VOICES, 96, ((0, 80.0),), ((0, 4, 4),))
+    codec = ChoraleCodec.fit([given], ChoraleOptions())
+    ends = set()
+    for seed in range(40):
+        new = written(codec, Kept(given, "bars 1, 3"), seed)
+        scale = new.ticks_per_quarter // 96
+        mine = [row for row in rows_of(new, new.ticks_per_quarter) if row[4] == 0]
+        [(onset, length)] = {row[:2] for row in mine if row[0] < 960 * scale < row[0] + row[1] + 1}
+        assert onset + length == 960 * scale
+        ends.add(onset == 768 * scale)
+    assert ends == {True, False}
+
+
+def test_a_piece_may_be_silent_where_it_is_written() -> None:
+    given = piece_of(0)
+    at = given.notes["onset"]
+    empty = Music(given.notes[(at < 768 - 3) | (at >= 1920 - 3)], VOICES, QUARTER)
+    codec = ChoraleCodec.fit([given], ChoraleOptions())
+    new = written(codec, Kept(empty, "bars 1-2, 6-"), 0)
+    assert (np.diff(np.sort(new.notes["onset"])) < 4 * new.ticks_per_quarter).all()
+
+
+def test_an_upbeat_belongs_to_the_first_bar() -> None:
+    rows = [(0, 96, 72, 80, 0), *((96 + 384 * bar, 384, 72, 80, 0) for bar in range(3))]
+    piece = Music(make_notes(rows), (Track("Tune"),), 96, (), ((0, 1, 4), (96, 4, 4)))
+    assert gap_of(Kept(piece, "bars 2-"), {"tune": [0]}).spans.tolist() == [[0, 480]]
+    assert gap_of(Kept(piece, "bar 1"), {"tune": [0]}).spans.tolist() == [[480, 1248]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ("bars 1-9", "bars '1-9': the piece has the bars 1 to 8"),
+        ("bars 0-2", "the piece has the bars 1 to 8"),
+        ("bars 5-4", "the piece has the bars 1 to 8"),
+        ("bars one", "expected numbers such as 3, 1-4 or 9-"),
+        ("bars 1,,2", "expected bars or tracks and a list"),
+        ("", "expected bars or tracks and a list"),
+        ("pages 1", "expected bars or tracks and a list"),
+        ("tracks violin", "the piece has the tracks soprano, alto, tenor, bass"),
+        ("bars -", "expected numbers"),
+        ("bars 1-", "nothing left to write: 'bars 1-' keeps every bar"),
+        ("tracks soprano, alto, tenor, bass", "keeps every track"),
+    ],
+)
+def test_words_that_cannot_be_followed_are_refused(parts: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        chorale_gap(Kept(piece_of(0), parts))

@@ -235,8 +235,7 @@ class Codec(Protocol):
     def encode(self, piece: Piece) -> Ids:
         """Return the piece's ids ``(N,)``.
 
-        Decoding these ids and encoding the result gives the same ids again, unless the codec is
-        not `idempotent`. The codec's docstring says what encoding loses.
+        If `idempotent`, decoding and encoding gives them again. The class says what encoding loses.
 
         Raises
         ------

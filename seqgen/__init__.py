@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seqgen.data.preparation import prepare, write_corpus
     from seqgen.evaluation.adaptive import adapt, score_adaptively
     from seqgen.evaluation.comparison import Comparison, compare
+    from seqgen.evaluation.criticism import learn_critic
     from seqgen.evaluation.neighbours import Neighbour, neighbours
     from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.evaluation.predictor import NetworkPredictor
@@ -70,6 +71,7 @@ __all__ = [
     "find_domains",
     "generate",
     "generate_samples",
+    "learn_critic",
     "load",
     "load_domain",
     "load_plugin",
@@ -97,6 +99,7 @@ _HOMES = {
     "plugins.files": ("load_plugin",),
     "evaluation.adaptive": ("adapt", "score_adaptively"),
     "evaluation.comparison": ("Comparison", "compare"),
+    "evaluation.criticism": ("learn_critic",),
     "evaluation.neighbours": ("Neighbour", "neighbours"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),
     "evaluation.predictor": ("NetworkPredictor",),

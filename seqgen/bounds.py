@@ -83,6 +83,8 @@ Patience: TypeAlias = Annotated[float | None, Within(0.001, 1e6)]
 Width: TypeAlias = Annotated[int, Within(1, 65_536)]
 #: A number of candidates per piece; None lets the codec choose.
 Candidates: TypeAlias = Annotated[int | None, Within(1, 65_536)]
+#: Pieces that are written for each one that is kept.
+Tries: TypeAlias = Annotated[int, Within(1, 10_000)]
 #: Width of a beam search; 0 samples instead.
 Beam: TypeAlias = Annotated[int, Within(0, 65_536)]
 #: A time budget; 0 means none.

@@ -31,6 +31,9 @@ from seqgen.conditions.kept import Kept as Kept
 from seqgen.conditions.labels import Labelled as Labelled
 from seqgen.conditions.labels import refuse_condition as refuse_condition
 from seqgen.conditions.requests import Request as Request
+from seqgen.criticism import Criticism as Criticism
+from seqgen.criticism import Norm as Norm
+from seqgen.criticism import Norms as Norms
 from seqgen.errors import DataError, PluginError
 from seqgen.listener import Listener as Listener
 from seqgen.listener import Report as Report
@@ -103,10 +106,7 @@ class Domain(Protocol):
         return False
 
     def choose_reading(self, files: Sequence[Path], options: Any) -> tuple[Any, str]:
-        """Return the options for reading a corpus, and a reason such as "pieces: each line".
-
-        Called once, before `read`; archives are unpacked in part. By default: `options` and "".
-        """
+        """Return the options of `read` for a whole corpus, and why: "pieces: each line"."""
         return options, ""
 
     def companions(self, path: Path) -> Iterable[Path]:
@@ -145,10 +145,7 @@ class Domain(Protocol):
         return {}
 
     def probes(self, codec: Codec) -> Sequence[Any]:
-        """Return typical conditions, such as texts with every letter; none by default.
-
-        `seqgen compare` writes a piece for each, for `measure_probes`; `seqgen demo` shows some.
-        """
+        """Return typical conditions, for `measure_probes` and demos: texts with every letter."""
         return ()
 
     def measure_probes(
@@ -161,13 +158,14 @@ class Domain(Protocol):
         """Return what tells the labels of a piece, learned from `pieces`, for `seqgen compare`."""
         return None
 
+    def critic(self, pieces: Iterable[Piece]) -> Callable[[Piece, Any], Criticism] | None:
+        """Return what judges new pieces and their conditions, learned from training `pieces`."""
+        return None
+
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
     ) -> Mapping[str, float]:
-        """Return figures that no loss per token gives, such as nats per point; none by default.
-
-        Each is for all `pieces` together, which are read once and which `codec` encodes.
-        """
+        """Return figures of all `pieces` (read once) that no loss gives: nats per point."""
         return {}
 
 

@@ -17,10 +17,15 @@ from seqgen.config import TrainConfig
 from seqgen.options import options_from
 
 if TYPE_CHECKING:
+    from seqgen.data.corpus import Corpus
+    from seqgen.generation.choosing import Critic
     from seqgen.generation.engine import Progress
     from seqgen.generation.pieces import Generated
     from seqgen.report.samples import Samples
     from seqgen.run.folder import Run
+
+#: Pieces that are written for each one that is shown.
+BEST_OF = 4
 
 
 @checked
@@ -69,42 +74,47 @@ def demo(
         config = TrainConfig(minutes=minutes, seed=seed)
         run = create_run(folder, corpus, train=config, overwrite=overwrite)
         train_run(run, corpus)
-        samples = _samples(run, count, seed, compare=corpus, write_options=writing)
+        samples = _samples(run, count, seed, corpus, write_options=writing)
         page = write_samples_page(run, samples, folder / "index.html", implementation.demo_note)
     for path in (*samples.paths, page):
         show(path)
     say(
-        f"\nOpen {page} in a browser. What to try next:\n"
-        f"  seqgen generate {folder} -n 10 --seed 1        more pieces of this model\n"
+        f"\nFor each piece {BEST_OF} were written, and those with the fewest faults are kept; the "
+        f"page says which faults they have.\nOpen {page} in a browser. What to try next:\n"
+        f"  seqgen generate {folder} -n 10 --best-of {BEST_OF}     more pieces of this model\n"
         f"  seqgen compare {folder}                       how like the corpus they are\n"
         f"  seqgen train {domain} MY-FILES --minutes 10     a model of your own\n"
         f"  seqgen train --help                           every setting"
     )
 
 
-def _samples(run: Run, count: int, seed: int, **writing: Any) -> Samples:
+def _samples(run: Run, count: int, seed: int, corpus: Corpus, **writing: Any) -> Samples:
     """Generate pieces: what the domain's probes ask for, or else what the model likes."""
+    from seqgen.evaluation.criticism import learn_critic
     from seqgen.evaluation.probing import typical_conditions
     from seqgen.report.samples import generate_samples, write_samples
 
     conditions = typical_conditions(run, count)
-    with shown_progress(count) as progress:
+    with shown_progress(count * BEST_OF) as progress:
         if not conditions:
-            return generate_samples(run, count, seed=seed, progress=progress, **writing)
+            options: dict[str, Any] = {"seed": seed, "best_of": BEST_OF, "progress": progress}
+            return generate_samples(run, count, compare=corpus, **options, **writing)
 
-        new = _asked(run, conditions, seed, progress)
-        return write_samples(run, new, settings={"count": count, "seed": seed}, **writing)
+        new = _asked(run, conditions, seed, learn_critic(run, corpus), progress)
+        settings = {"count": count, "seed": seed, "best_of": BEST_OF}
+        return write_samples(run, new, compare=corpus, settings=settings, **writing)
 
 
 def _asked(
-    run: Run, conditions: Sequence[Any], seed: int, progress: Progress
+    run: Run, conditions: Sequence[Any], seed: int, critic: Critic, progress: Progress
 ) -> Iterator[Generated]:
-    """Yield a piece for each condition."""
+    """Yield the best piece for each condition."""
     from seqgen.generation.engine import generate
 
     drawn = 0
     for number, condition in enumerate(conditions):
-        for new in generate(run, condition=condition, seed=seed + number):
-            drawn += len(new.ids)
-            progress(number + 1, drawn, new.ids.tolist())
+        options: dict[str, Any] = {"best_of": BEST_OF, "critic": critic, "seed": seed + number}
+        for new in generate(run, condition=condition, **options):
+            drawn += BEST_OF * len(new.ids)
+            progress((number + 1) * BEST_OF, drawn, new.ids.tolist())
             yield new

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from seqgen.bounds import Beam, Candidates, Count, Seed, Width, checked
+from seqgen.bounds import Beam, Candidates, Count, Seed, Tries, Width, checked
 from seqgen.cli.inputs import Beginning, Inputs
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
@@ -116,6 +116,7 @@ def generate(
     beginning: Annotated[Beginning, Parameter(name="*", group="Beginning")] = Beginning(),  # noqa: B008
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
     candidates: Annotated[Candidates, Parameter(group="Sampling")] = None,
+    best_of: Annotated[Tries, Parameter(group="Sampling")] = 1,
     beam: Annotated[Beam, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
     stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
@@ -144,6 +145,9 @@ def generate(
     candidates
         Number of candidates per piece. Candidates that fit the given material are kept and copied,
         the rest are dropped. The codec chooses the default.
+    best_of
+        Write this many pieces for each one that is kept: those with the fewest faults, the best
+        first. What a fault is, the domain learns from the corpus.
     beam
         Search for the most likely pieces with this many candidates instead of sampling. 0 samples.
     limit
@@ -175,11 +179,11 @@ def generate(
     stops = [inputs.stop(text) for text in stop]
     if candidates is None and not beam:
         candidates = loaded.codec.candidates(condition)
-    typed = count == 1 and candidates == 1 and not results.json
+    typed = count == best_of == candidates == 1 and not results.json
     typist = _Typist.of(loaded, piece if beginning.without_prompt else None) if typed else None
     if beginning.adapt:
         loaded = _adapted(loaded, piece)
-    with nullcontext(None) if beam else shown_progress(count, typist) as progress:
+    with nullcontext(None) if beam else shown_progress(count * best_of, typist) as progress:
         samples = generate_samples(
             loaded,
             count,
@@ -198,6 +202,7 @@ def generate(
             stop=stops,
             seed=seed,
             candidates=candidates,
+            best_of=best_of,
             batch_size=batch_size,
             with_prompt=not beginning.without_prompt,
             int8=int8,
@@ -241,6 +246,9 @@ def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool)
     if results.novelty:
         for entry in samples.manifest["pieces"]:
             show(copied_text(entry))
+    for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True):
+        if piece.criticism is not None:
+            show(f"{', '.join(entry['files'])}: {piece.criticism}")
     if short := sum(piece.stopped_by == "grammar" for piece in samples.pieces):
         say(
             f"{short} of {counted(len(samples.pieces), 'piece')} ended before the least length, "

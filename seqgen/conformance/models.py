@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
-from seqgen.conformance.subject import Promise, Subject
+from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
+from seqgen.criticism import FEWEST, Criticism
 from seqgen.data.preparation import write_corpus
 from seqgen.evaluation.comparison import checked, measure
 from seqgen.evaluation.ngram import NgramModel
@@ -45,6 +47,23 @@ def measures_pieces(subject: Subject, folder: Path) -> None:
     checked(subject.domain, found, new[: len(probes)], subject.pieces)
 
 
+def criticises_any_piece(subject: Subject, folder: Path) -> None:
+    """A critic judges every piece that decode returns, and two that learned the same agree."""
+    learned = [*islice(cycle(subject.pieces), FEWEST)]
+    critic, again = (subject.domain.critic(iter(learned)) for _ in range(2))
+    if critic is None or again is None:
+        raise NothingToCheck("the domain has no critic")
+    cut = [ids[: len(ids) // 2] for ids in subject.ids[:2]]
+    conditions = [None, *list(subject.domain.probes(subject.codec))[:1]]
+    for ids, condition in product([*subject.ids[:2], *random_ids(subject.codec), *cut], conditions):
+        piece = subject.codec.decode(ids)
+        found = critic(piece, condition)
+        assert isinstance(found, Criticism), found
+        assert all(fault and isinstance(fault, str) for fault in found.faults), found
+        assert math.isfinite(found.rarity) and found.rarity >= 0, found
+        assert again(piece, condition) == found, (found, again(piece, condition))
+
+
 def learns_and_writes(subject: Subject, folder: Path) -> None:
     """A small model learns a demo piece and writes new pieces into files."""
     # One copy for each lane: a lane that began in the middle would learn to begin there.
@@ -62,5 +81,6 @@ def learns_and_writes(subject: Subject, folder: Path) -> None:
 
 PROMISES: tuple[Promise, ...] = (
     measures_pieces,
+    criticises_any_piece,
     learns_and_writes,
 )

@@ -71,6 +71,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("metrics", "probes", "measure_probes", "label_judge", "likelihoods"),
         ("units",),
     ),
+    "criticises_any_piece": (("critic",), ()),
     "learns_and_writes": ((), ("encode", "decode")),
     "encodes_alike_elsewhere": ((), ("fit", "from_state", "encode")),
     "can_be_sent_and_copied": ((), ("tracker", "from_state")),

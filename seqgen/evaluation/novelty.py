@@ -59,8 +59,10 @@ class Novelty:
 
 @naming_faults
 @checked
-def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelty:
-    """Compare a piece with all training pieces.
+def measure_novelty(
+    corpus: Corpus, ids: Ids, prompt: CountOrZero = 0, most: CountOrZero = 0
+) -> Novelty:
+    """Compare a piece with training pieces.
 
     Parameters
     ----------
@@ -69,14 +71,19 @@ def measure_novelty(corpus: Corpus, ids: Ids, prompt: CountOrZero = 0) -> Novelt
         Ids of the corpus's vocabulary.
     prompt : int
         Number of ids at the beginning that were given; they are not compared.
+    most : int
+        Tokens of training pieces that are read, about; pieces are left out evenly. 0 reads all.
     """
     symbols, local = np.unique(ids[prompt:], return_inverse=True)
     automaton = build(local.astype(np.int64), len(symbols))
     place = np.full(corpus.vocab.size, -1)
     place[symbols] = np.arange(len(symbols))
     longest, end, source, source_end = 0, 0, -1, 0
-    for segment in corpus.segments("train"):
+    segments = corpus.segments("train")
+    step = max(-(-segments.tokens // most), 1) if most else 1
+    for segment in segments[::step]:
         tokens = corpus.piece(segment.piece)[segment.start : segment.stop]
+        tokens = tokens[: most or None]
         state = matched = 0
         for low in range(0, len(tokens), STRIDE):
             some = place[np.asarray(tokens[low : low + STRIDE], np.int64)]

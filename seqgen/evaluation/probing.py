@@ -101,7 +101,7 @@ def probe(
         written += [new.piece for new in generate(run, condition=condition, seed=seed + number)]
         progress(number + 1, len(conditions))
     segments = reference_segments(corpus, most or REFERENCE)
-    reference = list(_worded(corpus, segments))
+    reference = list(worded(corpus, segments))
     found = dict(domain.measure_probes(probes, written, reference)) if probes else {}
     if judge is not None:
         wanted = [one.labels if isinstance(one, Labelled) else {} for one in conditions]
@@ -113,11 +113,11 @@ def probe(
 
 def worded_pieces(corpus: Corpus) -> Iterable[Piece]:
     """Yield the reference pieces with their texts, which tokens alone may not spell."""
-    return _worded(corpus, reference_segments(corpus))
+    return worded(corpus, reference_segments(corpus))
 
 
-def _worded(corpus: Corpus, segments: Sequence[Segment]) -> Iterable[Piece]:
-    """Yield the pieces of segments with their texts.
+def worded(corpus: Corpus, segments: Sequence[Segment]) -> Iterable[Piece]:
+    """Yield the pieces of segments, in their order, with their texts.
 
     The text is the fact of that name; `Codec.answer` says whether a decoded piece has it.
     """

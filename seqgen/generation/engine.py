@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Width, checked
+from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Tries, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import ConfigError
 from seqgen.generation.candidates import write_guided
+from seqgen.generation.choosing import Critic, best, fault_count_and_rarity
 from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
-from seqgen.generation.pieces import Excerpt, Generated, Place, Primed
+from seqgen.generation.pieces import Draft, Excerpt, Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
@@ -68,6 +71,8 @@ def generate(
     stop: Sequence[Ids] = (),
     seed: Seed = 0,
     candidates: Candidates = None,
+    best_of: Tries = 1,
+    critic: Critic | None = None,
     batch_size: Width = BATCH,
     with_prompt: bool = True,
     int8: bool = False,
@@ -97,6 +102,11 @@ def generate(
     candidates : int, optional
         Number of candidates per piece. Those that fit the condition are kept and copied; the rest
         are dropped. The codec chooses the default.
+    best_of : int
+        Pieces that are written for each one that is kept: the `count` best by the critic come, the
+        best first. Only these are held in memory.
+    critic : callable, optional
+        Judges them, from `seqgen.learn_critic`.
     batch_size : int
         Pieces generated side by side; it does not change them. A piece with several candidates is
         written alone.
@@ -110,23 +120,45 @@ def generate(
     Yields
     ------
     Generated
-        In the order of their indices, batch by batch. After Ctrl-C the unfinished pieces come
-        before it is raised again; with a grammar that knows the way to the end (`ClosingTracker`)
-        they close what is open first, and after a second Ctrl-C those that are open do not come.
+        In the order of their indices, batch by batch, unless they are chosen. After Ctrl-C the
+        unfinished pieces come before it is raised again; with a grammar that knows the way to the
+        end (`ClosingTracker`) they close what is open first, and after a second Ctrl-C those that
+        are open do not come.
 
     Raises
     ------
     ConfigError
-        If a number is outside its bounds.
+        If a number is outside its bounds, or pieces should be chosen without a critic.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
+    if best_of > 1 and critic is None:
+        raise ConfigError("best_of needs a critic; pass critic=seqgen.learn_critic(run)")
     if candidates is None:
         candidates = run.codec.candidates(condition)
     # Candidates fill the batch of one piece.
-    batch_size = min(count, batch_size) if candidates == 1 else 1
+    batch_size = min(count * best_of, batch_size) if candidates == 1 else 1
     stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
     writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
+    drafts = _drafts(run, writer, count * best_of, batch_size, candidates, progress)
+    new = (draft.generated(run.codec, condition, with_prompt) for draft in drafts)
+    if best_of == 1 or critic is None:
+        yield from new
+        return
+    within = limit or LimitConfig()
+    judged = (replace(one, criticism=critic(one, condition, within)) for one in new)
+    yield from best(judged, fault_count_and_rarity, count)
+
+
+def _drafts(
+    run: Run,
+    writer: Writer,
+    count: int,
+    batch_size: int,
+    candidates: int,
+    progress: Progress | None,
+) -> Iterator[Draft]:
+    """Write pieces batch by batch; yield each as a draft that has stopped."""
     drawn = 0
     for first in range(0, count, batch_size):
         if writer.is_late():
@@ -151,8 +183,7 @@ def generate(
         except KeyboardInterrupt as error:
             interrupt = error
             drafts = kept(writer, drafts, steps)
-        for draft in drafts:
-            yield draft.generated(run.codec, condition, with_prompt)
+        yield from drafts
         if interrupt is not None:
             raise interrupt
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.labels import content_of
 from seqgen.conditions.unlabelled import unlabelled
+from seqgen.criticism import Criticism
 from seqgen.errors import DataError, PluginError, reason_of
 from seqgen.files import write_atomic
 from seqgen.plugin import Codec, Ids, Piece, Tracker
@@ -50,6 +51,8 @@ class Generated:
         Sum over the drawn tokens, including END, in nats, under the codec's grammar if it has one.
     seconds : float
         Time from the start of its batch to its end.
+    criticism : Criticism or None
+        What the critic says, if pieces were chosen.
     """
 
     index: int
@@ -59,6 +62,7 @@ class Generated:
     stopped_by: StoppedBy
     log_probability: float
     seconds: float
+    criticism: Criticism | None = None
 
     @property
     def log_probability_per_token(self) -> float:

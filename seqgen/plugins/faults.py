@@ -37,7 +37,7 @@ SHARED = {
     f"seqgen.{name}"
     for name in (
         *("plugin", "plugins.guard", "unknown", "bounds", "files", "grammar", "options"),
-        *("network.layers", "listener"),
+        *("network.layers", "listener", "criticism"),
     )
 }
 
@@ -97,7 +97,7 @@ RULES = {
     "choose_reading": Rule("choose_reading must return options and a reason, and never fail"),
     "reads": Rule("reads must return True or False for any file and never fail"),
     "companions": Rule("companions must work for any path and never fail"),
-    **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("measure_probes", "label_judge")},
+    **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("measure_probes", "label_judge", "critic")},
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
     **{name: Rule(f"{name} of a tracker must never fail") for name in ("allowed", "forced")},

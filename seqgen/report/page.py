@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from seqgen.criticism import Criticism
 from seqgen.evaluation.comparison import Comparison
 from seqgen.files import write_atomic
 from seqgen.plugin import Piece
@@ -135,7 +136,7 @@ def write_page(
         _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
-    about = f" {html.escape(note)}" if note else ""
+    about = f"{_chosen(samples)} {html.escape(note)}".rstrip()
     player = f"<script>{_PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
     page = f"""<!doctype html>
 <html lang="en">
@@ -154,6 +155,14 @@ def write_page(
 """
     write_atomic(path, page)
     return path
+
+
+def _chosen(samples: Samples) -> str:
+    """Return how the pieces were chosen, if they were."""
+    written = samples.manifest["settings"].get("best_of", 1)
+    if written == 1:
+        return ""
+    return f" For each, {written} were written, and those with the fewest faults were kept."
 
 
 def loss_curve(curves: Curves | None) -> str:
@@ -211,6 +220,8 @@ def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
         for name in entry["files"]
     )
     about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
+    if "criticism" in entry:
+        about += f". Criticism: {Criticism(**entry['criticism'])}"
     if "novelty" in entry:
         about += f". {_novelty(entry['novelty'])}"
     shape = ' class="narrow"' if _is_narrow(forms) else ""

@@ -15,9 +15,11 @@ from seqgen.bounds import Beam, Count, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
+from seqgen.evaluation.criticism import learn_critic
 from seqgen.evaluation.novelty import measure_novelty
 from seqgen.files import SAMPLES, naming, new_folder, write_json
 from seqgen.generation.beam import search
+from seqgen.generation.choosing import best, unlikelihood
 from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
 from seqgen.options import options_from
@@ -28,10 +30,10 @@ from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
 
 #: Arguments of `generate` that a beam does without.
-_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "batch_size", "progress"}
+_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "best_of", "critic", "batch_size", "progress"}
 
 #: Arguments of `generate` and `search` that are not JSON, or recorded under another name.
-_NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "progress"}
+_NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "critic", "progress"}
 
 
 @dataclass(frozen=True)
@@ -86,25 +88,29 @@ def generate_samples(
         More settings for the manifest, as JSON.
     **options
         Arguments of `seqgen.generate`, such as `prompt`, `sample`, `limit`, `seed` and `progress`.
-        A beam ignores `seed`, `batch_size` and `progress`.
+        A beam ignores `seed`, `batch_size` and `progress`. With `best_of` the critic is learned
+        from the corpus if there is none.
 
     Raises
     ------
     ConfigError
-        If a number is outside its bounds, the domain does not write such files, or `sample` or
-        `candidates` are given for a beam.
+        If a number is outside its bounds, the domain does not write such files, or `sample`,
+        `candidates` or `best_of` are given for a beam.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     RunError
         If the folder is taken, or cannot be written.
     """
     if beam:
-        if options.get("sample") not in (None, SampleConfig()) or options.get("candidates"):
+        sampled = options.get("sample") not in (None, SampleConfig())
+        if sampled or options.get("candidates") or options.get("best_of", 1) > 1:
             raise ConfigError("a beam search does not sample; leave out the sampling options")
         options = {name: options[name] for name in options if name not in _NOT_OF_A_BEAM}
         new, call = search(run, beam, count, **options), signature(search)
         used = call.bind(run, beam, count, **options)
     else:
+        if options.get("best_of", 1) > 1 and options.get("critic") is None:
+            options["critic"] = learn_critic(run, compare)
         new, call = generate(run, count, **options), signature(generate)
         used = call.bind(run, count, **options)
     used.apply_defaults()
@@ -191,7 +197,7 @@ def write_samples(
     began = time.monotonic()
     with ExitStack() as finishing, _place(run, folder, overwrite) as (place, temporary):
         try:
-            for number, piece in enumerate(_ranked(new) if rank else new, 1):
+            for number, piece in enumerate(best(new, unlikelihood) if rank else new, 1):
                 name = f"{run.info['domain']}-{number}{suffix}"
                 with undivided(), naming(place):
                     files = run.domain.write(piece.piece, temporary / name, writing)
@@ -244,20 +250,6 @@ def _check_written(
         )
 
 
-def _ranked(new: Iterable[Generated]) -> Iterator[Generated]:
-    """Yield all pieces, the most likely per token first, also after Ctrl-C."""
-    pieces: list[Generated] = []
-    interrupt = None
-    try:
-        for piece in new:
-            pieces.append(piece)
-    except KeyboardInterrupt as error:
-        interrupt = error
-    yield from sorted(pieces, key=lambda piece: -piece.log_probability_per_token)
-    if interrupt is not None:
-        raise interrupt
-
-
 @contextmanager
 def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tuple[Path, Path]]:
     """Make a folder of samples; yield its path, and the temporary folder to fill."""
@@ -300,7 +292,7 @@ def chosen_write_options(run: Run, wanted: Mapping[str, Any] | None) -> Any:
 
 def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:
     """Return the manifest entry of a piece."""
-    about = {
+    about: dict[str, Any] = {
         "files": [file.name for file in files],
         "index": piece.index,
         "tokens": len(piece.ids),
@@ -310,6 +302,8 @@ def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[
         "log_probability_per_token": piece.log_probability_per_token,
         "seconds": piece.seconds,
     }
+    if piece.criticism is not None:
+        about["criticism"] = asdict(piece.criticism)
     if compare is not None:
         about["novelty"] = asdict(measure_novelty(compare, piece.ids, piece.prompt))
     return about

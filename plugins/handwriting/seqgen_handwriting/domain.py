@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, text_of, write_atomic
-from seqgen.plugin import Codec, Domain, Metric, NoOptions, Predictor
+from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Predictor
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.ink_codec import InkCodec
@@ -142,6 +142,13 @@ class Handwriting(Domain):
         from seqgen_handwriting.measures.metrics import measure_texts
 
         return measure_texts(probes, written, reference)
+
+    def critic(self, pieces: Iterable[Ink]) -> Callable[[Ink, Any], Criticism]:
+        """Return a critic that reads given texts and measures lines and drawings."""
+        # Needed only where pieces are chosen.
+        from seqgen_handwriting.measures.criticism import critic
+
+        return critic(pieces)
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Ink]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Domain, Metric, NoOptions, Note
+from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Note
 from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
@@ -147,6 +147,13 @@ class MusicDomain(Domain):
     ) -> Mapping[str, Metric]:
         """Return the metrics of `seqgen_music.measures.metrics`."""
         return measure(generated, reference)
+
+    def critic(self, pieces: Iterable[Music]) -> Callable[[Music, Any], Criticism]:
+        """Return a critic of lengths, standstills, ranges and other measures."""
+        # Needed only where pieces are chosen.
+        from seqgen_music.measures.criticism import critic
+
+        return critic(pieces)
 
 
 def _composer(path: Path) -> str:

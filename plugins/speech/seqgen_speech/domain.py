@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Predictor
+from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Predictor
 from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.codec2 import Codec2
@@ -128,6 +128,13 @@ class Speech(Domain):
         from seqgen_speech.measures.labels import judge_of
 
         return judge_of(pieces)
+
+    def critic(self, pieces: Iterable[Sound]) -> Callable[[Sound, Any], Criticism]:
+        """Return a critic of pauses, pace and pitch."""
+        # Needed only where pieces are chosen.
+        from seqgen_speech.measures.criticism import critic
+
+        return critic(pieces)
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Sound]

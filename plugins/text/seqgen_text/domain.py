@@ -6,14 +6,14 @@ import pydoc_data.topics
 import statistics
 import string
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, write_atomic
-from seqgen.plugin import Codec, Domain, Labelled, Metric, NoOptions, Note
+from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Note
 from seqgen_text.codecs.bytes import ByteCodec
 from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.codecs.choosing import suggest
@@ -156,6 +156,12 @@ class Text(Domain):
         from seqgen_text.measures.metrics import measure
 
         return measure(generated, reference)
+
+    def critic(self, pieces: Iterable[str]) -> Callable[[str, Any], Criticism]:
+        """Return a critic of words, brackets and repetition."""
+        from seqgen_text.measures.criticism import critic
+
+        return critic(pieces)
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return English prose and source code from the Python installation.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,21 +187,59 @@ def pictures(ink: Ink) -> tuple[Floats, list[int]]:
 
     A line between two points belongs to the letter of the second. Ink of blanks is left out.
     """
+    row_of_letters = _row_of_letters(ink)
+    shown = np.zeros((len(row_of_letters), DIRECTIONS, GRID, GRID), np.float32)
+    for picture, one in zip(shown, row_of_letters, strict=True):
+        middle = (one.lines[:, [0, 2]].min() + one.lines[:, [0, 2]].max()) / 2
+        origin = np.array([middle, one.baseline])
+        _draw((one.lines - np.tile(origin, 2)) / one.height, picture)
+    # The square root, because ink that is drawn twice is hardly blacker.
+    numbers = DIRECTIONS * GRID * GRID
+    return np.sqrt(shown).reshape(len(shown), numbers), [one.place for one in row_of_letters]
+
+
+def beside_the_line(ink: Ink) -> tuple[float, dict[int, float]]:
+    """Return the height of small letters, and how far each letter's foot is below the baseline.
+
+    Returns
+    -------
+    float
+        0 without letters.
+    dict of int to float
+        In heights of small letters, for the index of each letter with ink.
+    """
+    letters = _row_of_letters(ink)
+    height = letters[0].height if letters else 0.0
+    return height, {one.place: (one.foot - one.baseline) / height for one in letters}
+
+
+class _Letter(NamedTuple):
+    """A letter with ink: its index in the text, lines, lowest point, and what it stands on.
+
+    `lines` are x, y, x, y ``(S, 4)``; `height` is that of the small letters around it.
+    """
+
+    place: int
+    lines: NDArray[np.float64]
+    foot: float
+    baseline: float
+    height: float
+
+
+def _row_of_letters(ink: Ink) -> list[_Letter]:
+    """Return the letters with ink, without blanks, in the order of the text."""
     lines, letters = _pieces_of_line(ink)
     places = [place for place in np.unique(letters).tolist() if not ink.text[place].isspace()]
-    shown = np.zeros((len(places), DIRECTIONS, GRID, GRID), np.float32)
     own = [lines[letters == place] for place in places]
     tops = np.array([each[:, [1, 3]].min() for each in own])
     feet = np.array([each[:, [1, 3]].max() for each in own])
-    for row, each in enumerate(own):
-        height = _small_height(tops, feet)
+    height = _small_height(tops, feet) if places else 1.0
+    found = []
+    for row, (place, each) in enumerate(zip(places, own, strict=True)):
         beside = feet[max(row - BESIDE, 0) : row + BESIDE + 1]
         beside = beside[np.abs(beside - feet[row]) <= ANOTHER_LINE * height]
-        middle = (each[:, [0, 2]].min() + each[:, [0, 2]].max()) / 2
-        origin = np.array([middle, np.median(beside)])
-        _draw((each - np.tile(origin, 2)) / height, shown[row])
-    # The square root, because ink that is drawn twice is hardly blacker.
-    return np.sqrt(shown).reshape(len(places), DIRECTIONS * GRID * GRID), places
+        found.append(_Letter(place, each, float(feet[row]), float(np.median(beside)), height))
+    return found
 
 
 def _small_height(tops: NDArray[np.float64], feet: NDArray[np.float64]) -> float:

@@ -166,23 +166,29 @@ def measure_parsing(generated: Sequence[str], reference: Sequence[str]) -> dict[
     Both sides are cut to `LONGEST` characters. Errors are counted for 1,000 characters, and a
     piece that was cut in the corpus has those of the cut.
     """
-    looked_at = [text[:LONGEST] for text in reference[:LOOKED_AT] if text.strip()]
-    for name, (errors, fits) in LANGUAGES.items():
-        if not looked_at or not fits(looked_at):
-            continue
-        try:
-            new, old = (
-                np.array([errors(text[:LONGEST]) for text in side], np.float64)
-                for side in (generated, reference)
-            )
-        except ImportError:
-            return {}
-        found = {f"parses as {name}": Metric("", 1.0 * (new == 0), 1.0 * (old == 0))}
-        if name in COUNTED:
-            rates = (1000 * new / _sizes(generated), 1000 * old / _sizes(reference))
-            found[f"errors of {name}"] = Metric("in 1,000 characters", *rates)
-        return found
-    return {}
+    name = language_of(reference)
+    if not name:
+        return {}
+    errors, _ = LANGUAGES[name]
+    try:
+        new, old = (
+            np.array([errors(text[:LONGEST]) for text in side], np.float64)
+            for side in (generated, reference)
+        )
+    except ImportError:
+        return {}
+    found = {f"parses as {name}": Metric("", 1.0 * (new == 0), 1.0 * (old == 0))}
+    if name in COUNTED:
+        rates = (1000 * new / _sizes(generated), 1000 * old / _sizes(reference))
+        found[f"errors of {name}"] = Metric("in 1,000 characters", *rates)
+    return found
+
+
+def language_of(texts: Sequence[str]) -> str:
+    """Return the language that the first texts of a corpus are in, by its name; "" for none."""
+    looked_at = [text[:LONGEST] for text in texts[:LOOKED_AT] if text.strip()]
+    fitting = (name for name, (_, fits) in LANGUAGES.items() if looked_at and fits(looked_at))
+    return next(fitting, "")
 
 
 def _sizes(texts: Sequence[str]) -> NDArray[np.float64]:

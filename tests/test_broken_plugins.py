@@ -36,7 +36,7 @@ from typing import Literal
 import numpy as np
 from seqgen.errors import DataError
 from seqgen.grammar import packed, unpacked
-from seqgen.plugin import Codec, Domain, Metric
+from seqgen.plugin import Codec, Criticism, Domain, Metric
 from seqgen.unknown import Mended
 
 NOISE = []
@@ -132,6 +132,10 @@ class Follower:
 class Letters(Domain):
     codecs = {"tokens": Tokens}
     formats = (".abc",)
+
+    def critic(self, pieces):
+        usual = {letter for piece in pieces for letter in piece}
+        return lambda piece, condition: Criticism(tuple(sorted({*piece} - usual)))
 
     def read(self, path, options):
         text = path.read_text("ascii", "replace").strip()
@@ -531,6 +535,20 @@ BROKEN = {
         'return {"letters": float("nan")}',
         "AssertionError",
         "Tokens.units",
+    ),
+    "failing_critic": (
+        "criticises_any_piece",
+        "Criticism(tuple(sorted({*piece} - usual)))",
+        "Criticism(tuple(sorted({piece[0]} - usual)))",
+        "critic must work for any piece that decode returns and never fail",
+        "Letters.critic",
+    ),
+    "moody_critic": (
+        "criticises_any_piece",
+        "Criticism(tuple(sorted({*piece} - usual)))",
+        "NOISE.append(1) or Criticism((), float(len(NOISE)))",
+        "AssertionError",
+        "Letters.critic",
     ),
     "empty_preview": (
         "shows_pieces",

@@ -43,8 +43,8 @@ CORE = "lstm"
 #: Number of clusters of rare ids beside the shortlist, with an adaptive output.
 CLUSTERS = 3
 
-#: Number of tables of contexts: of the last two tokens, and of the last three.
-CONTEXTS = 2
+#: Number of tables of contexts: of the last two, three, four and five tokens.
+CONTEXTS = 4
 
 #: Below 0.001, logits divided by the temperature could overflow; 0 means greedy.
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
@@ -71,11 +71,11 @@ class ModelConfig:
     vocabularies (adaptive softmax, Grave et al. 2017); `full` does not; `auto` chooses by the
     number of tokens."""
     context_rows: Annotated[int | None, Within(0, 2**22)] = None
-    """Rows of each table of contexts. The last two tokens, and the last three, are hashed to a row
-    that is added to the input. 0 leaves the tables out. The default depends on the corpus and the
-    number of epochs."""
-    context_dropout: Annotated[float, SHARE_DROPPED] = 0.0
-    """Dropout rate of these rows."""
+    """Rows of each table of contexts. The last two, three, four and five tokens are each hashed to
+    a row, and the rows are added to the input. 0 leaves the tables out. The default depends on the
+    corpus."""
+    context_dropout: Annotated[float | None, SHARE_DROPPED] = None
+    """Dropout rate of these rows. The default depends on the number of epochs."""
     dropout: Annotated[float | None, SHARE_DROPPED] = None
     """Dropout rate of every layer's outputs. The default depends on the number of epochs."""
 

@@ -21,7 +21,7 @@ def test_nothing_stays_open_and_what_is_set_stays(corpus) -> None:
     assert chosen.model.hidden and chosen.model.dropout is not None
     assert chosen.train.batch_size and chosen.train.window and chosen.train.learning_rate
     assert chosen.train.weight_decay and chosen.train.threads == 1
-    model = ModelConfig(hidden=24, output="full", dropout=0.1, context_rows=0)
+    model = ModelConfig(hidden=24, output="full", dropout=0.1, context_rows=0, context_dropout=0.0)
     train = TrainConfig(
         tokens=500,
         batch_size=3,
@@ -142,22 +142,33 @@ def test_few_updates_have_a_higher_learning_rate() -> None:
 
 
 def test_a_large_corpus_without_features_gets_contexts(corpus, monkeypatch) -> None:
+    size = corpus.size("train")
+
     def chosen(epochs: int = 3, **options: object) -> autopilot.Plan:
         train = TrainConfig(epochs=epochs, device="cpu")
         return plan(corpus, ModelConfig(hidden=8, embedding=4, **options), train)
 
     without = chosen()
-    assert without.model.context_rows == 0
-    monkeypatch.setattr(contexts, "ENOUGH", corpus.size("train"))
+    assert (without.model.context_rows, without.model.context_dropout) == (0, 0.0)
+    monkeypatch.setattr(contexts, "ENOUGH", size)
     found = chosen()
-    assert found.model.context_rows == contexts.ROWS
-    assert any(reason.startswith("context rows 8,192: for 3.0 epochs") for reason in found.reasons)
+    rows = found.model.context_rows
+    assert rows <= size / contexts.TOKENS_PER_ROW < 2 * rows
+    assert f"context rows {rows:,}: for {size:,} tokens to train on" in found.reasons
+    assert "context dropout 0.3: for 3.0 epochs" in found.reasons
     model = SequenceModel(found.model, corpus.vocab)
     assert found.forecast.weights == sum(each.numel() for each in model.parameters())
-    assert chosen(epochs=4).model.context_rows == 0
-    asked = chosen(context_rows=5)
-    assert asked.model.context_rows == 5
+    assert [chosen(epochs).model.context_dropout for epochs in (1, 4, 5, 16)] == [
+        0.1,
+        0.4,
+        0.5,
+        0.5,
+    ]
+    asked = chosen(context_rows=5, context_dropout=0.0)
+    assert (asked.model.context_rows, asked.model.context_dropout) == (5, 0.0)
     assert asked.forecast.weights == without.forecast.weights + CONTEXTS * 5 * 4
+    monkeypatch.setattr(contexts, "MOST_ROWS", 4)
+    assert chosen().model.context_rows == 4
     monkeypatch.setattr(corpus.codec, "feature_sizes", (3,), raising=False)
     assert contexts.with_contexts(corpus, ModelConfig(), 1, []).context_rows == 0
 

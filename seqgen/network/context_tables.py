@@ -17,7 +17,7 @@ from seqgen.vocab import Vocab
 
 
 class ContextTables(nn.ModuleList):
-    """Tables of the last two tokens and the last three; their rows are added to the input.
+    """Tables of the last two to five tokens; their rows are added to the input.
 
     Parameters
     ----------

@@ -154,7 +154,7 @@ class SequenceModel(nn.Module):
             nn.init.zeros_(table.weight)  # type: ignore[arg-type]
         self.contexts = None
         if config.context_rows:
-            given = config.context_rows, width, config.context_dropout
+            given = config.context_rows, width, config.context_dropout or 0.0
             self.contexts = ContextTables(vocab, boundaries, *given)
 
     def start_state(self, batch_size: int) -> State:

@@ -134,7 +134,7 @@ class FusedStepper:
     def export(self, state: Memory) -> tuple[Floats, ...]:
         """Return h and c as (L, B, H), and with contexts the tokens before as (1, B, N)."""
         h, c = state.cells[..., : self._hidden].swapaxes(1, 2)
-        before = [state.before[None].astype(np.float32)] if len(self._network.contexts) else []
+        before = [state.before[None].astype(np.float32)] if self._network.rows else []
         return h.copy(), c.copy(), *before
 
     def restore(self, parts: tuple[Floats, ...]) -> Memory:

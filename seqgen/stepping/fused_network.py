@@ -1,10 +1,10 @@
 """A model laid out for stepping: tables, panels of weights, and room for what products read.
 
-A table holds, for each token and each feature value, the row that it adds to the gates. The
-recurrent weights are stored in panels, in the order in which they are read. Next:
-`seqgen.stepping.fused_step`.
+A table holds, for each token and each feature value, the row that it adds to the gates. Contexts
+have too many rows for that: theirs are of the input. The recurrent weights are stored in panels, in
+the order in which they are read. Next: `seqgen.stepping.fused_step`.
 
-B sequences, V ids read, V' ids predicted, H hidden, L layers, K features.
+B sequences, V ids read, V' ids predicted, E input, H hidden, L layers, K features.
 """
 
 from __future__ import annotations
@@ -59,11 +59,13 @@ class Network(NamedTuple):
     values : int64 array (K,)
         Offset of each feature's first value among all feature values.
     tokens : int
-        V, the number of token rows; the rows of features follow, then those of contexts.
-    contexts : int64 array
-        The row, counted from a layer's first, at which each table of contexts begins.
+        V, the number of token rows; the rows of features follow.
+    contexts : float32 array (N rows, padded E)
+        What contexts add to the input, table by table; without contexts (0, 0).
     rows : int
-        Rows of such a table.
+        Rows of each table of contexts.
+    context_weights : float32 array
+        Panels of the input weights of each layer that reads, for the rows of contexts.
     keys : int64 array (V + 1,)
         What contexts are hashed from.
     seen : int
@@ -85,8 +87,9 @@ class Network(NamedTuple):
     reads: NDArray[np.bool_]
     values: Ids
     tokens: int
-    contexts: Ids
+    contexts: Floats
     rows: int
+    context_weights: Floats
     keys: Ids
     seen: int
     parts: Parts
@@ -124,12 +127,15 @@ class Inputs(NamedTuple):
         Outputs of layers; empty with 8-bit weights.
     rounded : Rounded
         Outputs of layers in 8 bits; empty with other weights.
+    contexts : float32 array (B, padded E)
+        The sum of the rows of contexts.
     lanes, rows : int64 array (B,)
         The numbers from 0 on, and the row of a table that each sequence adds to its gates.
     """
 
     floats: Floats
     rounded: Rounded
+    contexts: Floats
     lanes: Ids
     rows: Ids
 
@@ -147,18 +153,18 @@ def lay_out(
     """Make the tables and panels of a model."""
     compare_arrays(weights, expected(config, vocab, feature_sizes))
     hidden, filled = config.hidden, _fill_up(config.hidden, FILL)
-    read, rows = _read(config, vocab, len(feature_sizes), weights), config.context_rows or 0
-    width = read.shape[1]
-    tables, sources = [], []
+    read, contexts = _read(config, vocab, len(feature_sizes), weights), _contexts(config, weights)
+    width, deep = read.shape[1], contexts.shape[1]
+    tables, sources, context_weights = [], [], []
     for layer in range(config.layers):
         into, bias = weights[f"layers.{layer}.weight_ih"], weights[f"layers.{layer}.bias"]
         recurrent = weights[f"layers.{layer}.weight_hh"]
-        reads = layer == 0 or config.skip
-        table = (
-            read @ into[:, into.shape[1] - width :].T
-            if reads
-            else np.zeros((1, 4 * hidden), np.float32)
-        )
+        table = np.zeros((1, 4 * hidden), np.float32)
+        if layer == 0 or config.skip:
+            ours = into[:, into.shape[1] - width :].T  # (E, 4H)
+            table = read @ ours
+            if deep:
+                context_weights.append([_filled(_gates(ours, hidden, filled), deep)])
         # Every step adds exactly one token's row, and so the bias once.
         table[: vocab.size] += bias
         tables.append(_gates(table, hidden, filled))
@@ -186,8 +192,9 @@ def lay_out(
         reads=np.array([length > 1 for length in lengths]),
         values=np.cumsum([0, *feature_sizes], dtype=np.int64)[:-1],
         tokens=vocab.size,
-        contexts=len(read) - rows * np.arange(CONTEXTS if rows else 0, 0, -1),
-        rows=rows,
+        contexts=aligned(contexts),
+        rows=len(contexts) // CONTEXTS,
+        context_weights=aligned(np.concatenate([zeros(0), *map(_panels, context_weights)])),
         keys=np.array(keys_of(vocab)),
         seen=seen,
         parts=parts,
@@ -197,11 +204,18 @@ def lay_out(
 def _read(
     config: ModelConfig, vocab: Vocab, features: int, weights: Mapping[str, Floats]
 ) -> Floats:
-    """Return what ids, feature values and contexts add to the input, (rows, E), in this order."""
+    """Return what ids and feature values add to the input, (rows, E), in this order."""
     tokens = weights["embedding.weight"] if config.embedding else np.eye(vocab.size, dtype="f4")
-    tables = {"features": features, "contexts": CONTEXTS if config.context_rows else 0}
-    names = [f"{kind}.{number}.weight" for kind in tables for number in range(tables[kind])]
+    names = [f"features.{number}.weight" for number in range(features)]
     return np.concatenate([tokens, *(weights[name] for name in names)])
+
+
+def _contexts(config: ModelConfig, weights: Mapping[str, Floats]) -> Floats:
+    """Return what contexts add to the input, (N rows, E padded for blocks of weights)."""
+    if not config.context_rows:
+        return zeros((0, 0))
+    tables = np.concatenate([weights[f"contexts.{number}.weight"] for number in range(CONTEXTS)])
+    return _filled(tables, len(tables), _fill_up(tables.shape[1], ROWS))
 
 
 def _output(
@@ -270,6 +284,7 @@ def empty_inputs(network: Network, lanes: int) -> Inputs:
             np.zeros((rounded, network.layers, network.hidden), np.uint8),
             np.zeros((rounded, network.layers, 4), np.float32),
         ),
+        zeros((lanes, network.contexts.shape[1])),
         np.zeros(lanes, np.int64),
         np.zeros(lanes, np.int64),
     )
@@ -278,14 +293,14 @@ def empty_inputs(network: Network, lanes: int) -> Inputs:
 def no_memory(network: Network, lanes: int) -> Memory:
     """Return the state before the first token: zeros, and no tokens before."""
     nothing = len(network.keys) - 1
-    before = np.full((lanes, len(network.contexts)), nothing, np.int64)
+    before = np.full((lanes, CONTEXTS if network.rows else 0), nothing, np.int64)
     return Memory(zeros((2, lanes, network.layers, network.hidden)), before)
 
 
 def part_of_inputs(x: Inputs, rows: slice) -> Inputs:
     """Return what products read for some lanes; arrays are shared."""
     rounded = Rounded(x.rounded.numbers[rows], x.rounded.ranges[rows])
-    return Inputs(x.floats[rows], rounded, x.lanes[rows], x.rows[rows])
+    return Inputs(x.floats[rows], rounded, x.contexts[rows], x.lanes[rows], x.rows[rows])
 
 
 def _fill_up(size: int, multiple: int) -> int:

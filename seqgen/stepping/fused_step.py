@@ -178,16 +178,25 @@ def _advance(
     hidden = network.hidden
     for low in range(0, len(ids), TOGETHER):
         high = min(low + TOGETHER, len(ids))
+        if network.rows > 0:
+            for lane in range(low, high):
+                _sum_contexts(network, ids[lane], before[lane], x.contexts[lane])
+                _remember(network, ids[lane], before[lane])
         for layer in range(network.layers):
-            sums = network.reads[layer] and len(network.values) + len(network.contexts) > 0
+            sums = network.reads[layer] and len(network.values) + network.rows > 0
             table = gates if sums else network.inputs
             for lane in range(low, high):
                 if sums:
-                    _sum_rows(network, layer, ids[lane], features[lane], before[lane], gates[lane])
+                    _sum_rows(network, layer, ids[lane], features[lane], gates[lane])
                     x.rows[lane] = lane
                 else:
                     token = ids[lane] if network.reads[layer] else 0
                     x.rows[lane] = network.starts[layer] + token
+            if sums and network.rows > 0:
+                depth = x.contexts.shape[1]
+                size = depth * gates.shape[1]
+                weights = network.context_weights[layer * size : (layer + 1) * size]
+                _multiply(x.contexts[low:high], _cut(weights, depth), gates[low:high])
             if network.int8:
                 given = x.lanes, low, high, x.rounded, table, x.rows
                 advance_layer(network.eight, layer, *given, gates, h, c)
@@ -199,9 +208,18 @@ def _advance(
                         h[lane, layer, unit] = c[lane, layer, unit] = 0
                 if network.int8:
                     round_outputs(network.units, h, lane, layer, x.rounded)
-    if len(network.contexts) > 0:
-        for lane in range(len(ids)):
-            _remember(network, ids[lane], before[lane])
+
+
+@compiled
+def _sum_contexts(network: Network, token: int, before: Ids, added: Floats) -> None:
+    """Put what the contexts of an id, after the last tokens (N,), add to the input (E,) there."""
+    added[:] = 0
+    code = _longer(0, network.keys[token])
+    for number in range(len(before)):
+        code = _longer(code, network.keys[before[len(before) - 1 - number]])
+        row = network.contexts[number * network.rows + _row_of(code, network.rows)]
+        for unit in range(len(added)):
+            added[unit] += row[unit]
 
 
 @compiled
@@ -215,20 +233,12 @@ def _remember(network: Network, token: int, before: Ids) -> None:
 
 
 @compiled
-def _sum_rows(
-    network: Network, layer: int, token: int, features: Ids, before: Ids, gates: Floats
-) -> None:
-    """Put what an id, feature values (K,) and contexts add to a layer's gates (4H,) there."""
+def _sum_rows(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
+    """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
     first = network.starts[layer]
     gates[:] = network.inputs[first + token]
     for kind in range(len(network.values)):
         row = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
-        for unit in range(len(gates)):
-            gates[unit] += row[unit]
-    code = _longer(0, network.keys[token])
-    for number in range(len(network.contexts)):
-        code = _longer(code, network.keys[before[len(before) - 1 - number]])
-        row = network.inputs[first + network.contexts[number] + _row_of(code, network.rows)]
         for unit in range(len(gates)):
             gates[unit] += row[unit]
 

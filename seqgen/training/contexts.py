@@ -11,30 +11,34 @@ from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import CONTEXTS, ModelConfig
 from seqgen.data.corpus import Corpus
 
-#: Rows of each table.
-ROWS = 8_192
+#: Fewest training tokens for which there are tables, tokens for each row, and most rows of a table.
+ENOUGH, TOKENS_PER_ROW, MOST_ROWS = 1_000_000, 64, 65_536
 
-#: Fewest training tokens, and most epochs, for which there are tables: rows that are read often
-#: learn a small corpus by heart.
-ENOUGH, MOST_EPOCHS = 1_000_000, 3.5
+#: Dropout rate for each epoch, and at most: rows that are read often learn a corpus by heart.
+DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.1, 0.5
 
 
 def with_contexts(
     corpus: Corpus, model: ModelConfig, epochs: float, reasons: list[str]
 ) -> ModelConfig:
-    """Return the settings of a network with a number of rows; 0 where they do not pay.
+    """Return the settings of a network with a number of rows and their dropout rate.
 
-    `epochs` is the number of epochs of a corpus without augmentation that overfits as much.
+    There are no rows where they do not pay. `epochs` is the number of epochs of a corpus without
+    augmentation that overfits as much.
     """
-    if model.context_rows is not None:
-        return model
-    tokens = corpus.size("train")
-    # Features of a codec say already what matters of the last tokens.
-    features = unlabelled(corpus.codec).feature_sizes
-    if tokens < ENOUGH or epochs > MOST_EPOCHS or features or not model.embedding:
-        return replace(model, context_rows=0)
-    reasons.append(f"context rows {ROWS:,}: for {epochs:.1f} epochs of {tokens:,} tokens")
-    return replace(model, context_rows=ROWS)
+    rows, tokens = model.context_rows, corpus.size("train")
+    if rows is None:
+        # Features of a codec say already what matters of the last tokens.
+        pay = tokens >= ENOUGH and model.embedding and not unlabelled(corpus.codec).feature_sizes
+        rows = min(1 << (tokens // TOKENS_PER_ROW).bit_length() - 1, MOST_ROWS) if pay else 0
+        if rows:
+            reasons.append(f"context rows {rows:,}: for {tokens:,} tokens to train on")
+    dropout = model.context_dropout
+    if dropout is None:
+        dropout = round(min(DROPOUT_PER_EPOCH * epochs, MOST_DROPOUT), 1) if rows else 0.0
+        if rows:
+            reasons.append(f"context dropout {dropout}: for {epochs:.1f} epochs")
+    return replace(model, context_rows=rows, context_dropout=dropout)
 
 
 def context_weights(model: ModelConfig) -> int:

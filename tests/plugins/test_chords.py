@@ -56,7 +56,6 @@ def test_what_is_no_chord(text: str) -> None:
 def test_no_chord_and_pitches() -> None:
     assert chord_named("N.C.") is None and chord_named(" nc ") is None
     assert Chord(9, "minor-seventh").pitch_classes == (9, 0, 4, 7)
-    assert Chord(2, "minor", 5).transposed(-3).name() == "Bm/D"
 
 
 def test_abc() -> None:

@@ -28,6 +28,20 @@ def bar_length(metre: Metre, quarter: int) -> int:
     return max(4 * quarter * beats // unit, 1)
 
 
+def beat_length(metre: Metre, quarter: int) -> int:
+    """Return the length of a beat in ticks or steps, at least 1: in 6/8 a dotted quarter.
+
+    Parameters
+    ----------
+    metre : (int, int)
+    quarter : int
+        Ticks or steps in a quarter note.
+    """
+    beats, unit = metre
+    notes = 3 if unit >= 8 and beats > 3 and beats % 3 == 0 else 1
+    return max(notes * 4 * quarter // unit, 1)
+
+
 def metre_of(length: Fraction) -> Metre | None:
     """Return the metre of a bar, in quarters or shorter notes.
 

@@ -8,7 +8,8 @@ music standard 2.1, section 4.18.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from seqgen_music.spelling import spelled
 
@@ -106,14 +107,23 @@ class Chord:
         bass = f"/{_name(self.bass, sharps)}" if self.bass >= 0 else ""
         return f"{_name(self.root, sharps)}{KINDS[self.kind].suffix}{bass}"
 
-    def transposed(self, semitones: int) -> Chord:
-        """Return the chord moved by some semitones."""
-        bass = (self.bass + semitones) % 12 if self.bass >= 0 else -1
-        return replace(self, root=(self.root + semitones) % 12, bass=bass)
+    def __str__(self) -> str:
+        return self.name()
 
 
 def _name(pitch_class: int, sharps: int) -> str:
     return spelled(pitch_class, sharps)[0].replace("-", "b")
+
+
+def nearest_kind(kind: str, kinds: Sequence[str]) -> str:
+    """Return the one of some kinds that shares most pitches with a kind; the first of several."""
+    own = {*KINDS[kind].above}
+
+    def likeness(other: str) -> float:
+        theirs = {*KINDS[other].above}
+        return len(own & theirs) / len(own | theirs)
+
+    return max(kinds, key=likeness)
 
 
 def chord_named(text: str) -> Chord | None:

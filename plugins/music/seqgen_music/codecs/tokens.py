@@ -119,11 +119,14 @@ class TokenTable:
             mask[self.start("upbeat") + steps :] = False
         return masks
 
-    def all_alone_but(self, kind: str) -> list[int]:
-        """Return `Codec.groups`: one group for a kind, and one for each token of other kinds."""
-        alone = ~self.mask(kind)[:-1]
-        groups: list[int] = np.where(alone, np.cumsum(alone), 0).tolist()
-        return groups
+    def all_alone_but(self, *kinds: str) -> list[int]:
+        """Return `Codec.groups`: one for each of some kinds, and one for each other token."""
+        alone = ~self.mask(*kinds)[:-1]
+        groups = np.cumsum(alone) + len(kinds) - 1
+        for number, kind in enumerate(kinds):
+            groups[self.mask(kind)[:-1]] = number
+        found: list[int] = groups.tolist()
+        return found
 
 
 def _name(kind: str, value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_music.bars import beat_length
 from seqgen_music.chords import NO_CHORD
 from seqgen_music.music import Music, Track, pitch_name
 
@@ -44,8 +45,7 @@ def beat_starts(music: Music) -> NDArray[np.int64]:
     beats: list[int] = []
     for start, stop in pairwise([*bars, max(music.length, bars[-1] + 1)]):
         _, count, unit = [metre for metre in metres if metre[0] <= start][-1]
-        notes = 3 if unit >= 8 and count > 3 and count % 3 == 0 else 1
-        beats.extend(range(start, stop, max(notes * 4 * music.ticks_per_quarter // unit, 1)))
+        beats.extend(range(start, stop, beat_length((count, unit), music.ticks_per_quarter)))
     return np.array(beats)
 
 

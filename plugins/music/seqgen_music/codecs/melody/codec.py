@@ -2,24 +2,27 @@
 
 A token is the pitch of a note that begins, "rest" where a silence begins, or "hold". Two tokens
 open the piece: its metre, and the length of its upbeat. Silence fills the last bar, so that a
-piece has a whole number of bars after its upbeat.
+piece has a whole number of bars after its upbeat. With chord symbols, one more token comes at the
+beginning and before each beat: a new chord, "no chord" or "same chord".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.conditions.requests import parse
+from seqgen.conditions.requests import example, parse
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
 from seqgen_music.bars import Metre, metre_name
+from seqgen_music.chords import KINDS
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.raster import REST, STEP_TICKS
-from seqgen_music.codecs.melody.grammar import MelodyGrammar
+from seqgen_music.codecs.melody.grammar import ANYTHING, MelodyGrammar, MelodyRequest
 from seqgen_music.codecs.melody.layout import (
     HEADER,
     HOLD_ID,
@@ -33,7 +36,9 @@ from seqgen_music.codecs.melody.line import (
     line_of,
     melody_onsets,
     placed_of,
+    with_chords_of,
 )
+from seqgen_music.codecs.melody.progression import progression_reader
 from seqgen_music.codecs.melody.tracker import MelodyTracker
 from seqgen_music.codecs.moves import SIXTEENTHS, TRIPLETS, Moves, choose_grid
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
@@ -41,6 +46,15 @@ from seqgen_music.codecs.requests import BARS, METRE, metre_request
 from seqgen_music.joining import Seam, joined
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
+
+#: What can be requested of melodies with chords.
+CHORDS = Request("Chords of each bar; without bars it gives their number.", "C | F G | C")
+
+#: Candidates per piece where a melody is given.
+CANDIDATES = 32
+
+#: Share of the pieces that must have chord symbols, so that they are learned.
+MOST = 0.5
 
 
 class MelodyCodec(Codec):
@@ -51,12 +65,14 @@ class MelodyCodec(Codec):
     onset the highest note stays, and the next onset ends it. Silence before the first note becomes
     upbeat. A silence of two bars or more is shortened by whole bars until it is shorter than two.
     Dynamics, instrument and changes of metre are lost. The tempo is the median of the corpus, and
-    the key signature that of the key found in the notes.
+    the key signature that of the key found in the notes. Chords lose their bass and move to the
+    nearest beat; one of an unknown kind becomes the known one that shares most pitches with it.
 
     Fifteen features: the place in the bar; the metre; the bar in its phrase of four; the number of
     the phrase; how long the note or silence has lasted; the last two pitches; and for one, two,
     four and eight bars ago the event at the same position, and for how long the piece has repeated
-    that bar.
+    that bar. With chords eight more: whether a token of chords comes next; root and kind of the
+    chord; the beats for which it has lasted; and the chord one, two, four and eight bars ago.
 
     Parameters
     ----------
@@ -69,6 +85,8 @@ class MelodyCodec(Codec):
     steps : int
         Steps in a quarter.
     options : MelodyOptions
+    kinds : sequence of str
+        Kinds of chords, of `seqgen_music.chords.KINDS`; empty if chords are not learned.
     """
 
     options_type: ClassVar[type[Any]] = MelodyOptions
@@ -83,23 +101,27 @@ class MelodyCodec(Codec):
         tempo: float,
         steps: int,
         options: MelodyOptions,
+        kinds: Sequence[str] = (),
     ) -> None:
         self.options, self.tempo, self.steps = options, tempo, steps
-        self.layout = MelodyLayout(low, high, metres, steps)
+        self.layout = MelodyLayout(low, high, metres, steps, kinds)
         self._grammar = MelodyGrammar(self.layout)
         self.vocab, self.feature_values = self.layout.table.names, self.layout.feature_values
         self.feature_sizes = self.layout.feature_sizes
-        self.groups = self.layout.table.all_alone_but("pitch")
+        grouped = ("pitch", "chord") if kinds else ("pitch",)
+        self.groups = self.layout.table.all_alone_but(*grouped)
         self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
+        if kinds:
+            self.requests["chords"] = replace(CHORDS, read=progression_reader(kinds))
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MelodyOptions) -> Self:
-        """Learn the range, the metres, the median tempo and, unless it is given, the grid.
+        """Learn the range, the metres, the median tempo, the kinds of chords, and the grid.
 
         Raises
         ------
         DataError
-            If no piece has a melody.
+            If no piece has a melody, or no piece has chord symbols that must be learned.
         """
         grids = [options.steps] if options.steps else [SIXTEENTHS, TRIPLETS]
         found = {steps: _Found(steps, options.track) for steps in grids}
@@ -113,19 +135,28 @@ class MelodyCodec(Codec):
             raise DataError("no piece has a melody: a track with notes that is not drums")
         tempo = round(float(np.median(chosen.tempos)), 2)
         metres = sorted(chosen.metres)
-        codec = cls(min(chosen.pitches), max(chosen.pitches), metres, tempo, steps, options)
-        codec.fit_note = note
+        kinds, told = chosen.chosen_kinds(options)
+        low, high = min(chosen.pitches), max(chosen.pitches)
+        codec = cls(low, high, metres, tempo, steps, options, kinds)
+        codec.fit_note = f"{note}{told}"
         return codec
 
     def encode(self, piece: Music) -> Ids:
-        """Return metre, upbeat and the event of every step as ids.
+        """Return metre, upbeat, the event of every step and the chord of every beat as ids.
 
         Raises
         ------
         DataError
             If there is no note besides drums, or the corpus did not have a pitch or the metre.
         """
-        line, layout = line_of(piece, self.steps, self.options.track), self.layout
+        line = line_of(piece, self.steps, self.options.track)
+        ids = self._tune(line)
+        events = self.layout.with_chords(ids[HEADER:], line)
+        return np.concatenate([ids[:HEADER], events]).astype(np.int64)
+
+    def _tune(self, line: Line) -> Ids:
+        """Return the ids of a line without its chords."""
+        layout = self.layout
         refuse_pitches(line.events[line.events >= 0], layout.low, layout.high)
         refuse_metre(line.metre, layout.metres)
         header = [layout.table.id("metre", line.metre), layout.table.id("upbeat", line.upbeat)]
@@ -144,8 +175,15 @@ class MelodyCodec(Codec):
         pieces = self.decode(ids[:start]), self.decode(ids)
         return joined(given, pieces, placed, seam, is_even=True)
 
+    def answer(self, piece: Music, condition: Any) -> Music:
+        """Return a given piece with the new chords, or the new piece."""
+        if not isinstance(condition, Music):
+            return piece
+        line = line_of(piece, self.steps)
+        return with_chords_of(condition, line, self.steps, self.options.track)
+
     def state(self) -> dict[str, Any]:
-        """Return range, metres, tempo and steps."""
+        """Return range, metres, tempo, steps and kinds of chords."""
         layout = self.layout
         return {
             "low": layout.low,
@@ -153,13 +191,15 @@ class MelodyCodec(Codec):
             "metres": [*map(list, layout.metres)],
             "tempo": self.tempo,
             "steps": self.steps,
+            "kinds": [*layout.kinds],
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: MelodyOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        return cls(state["low"], state["high"], metres, state["tempo"], state["steps"], options)
+        found = state["tempo"], state["steps"], options, state["kinds"]
+        return cls(state["low"], state["high"], metres, *found)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Transpose by an interval that stays in the range of the corpus."""
@@ -169,14 +209,20 @@ class MelodyCodec(Codec):
             return ids
         down = self.layout.low - int(pitches.min())
         up = self.layout.high - int(pitches.max())
-        return np.where(meaning >= 0, ids.astype(np.int64) + rng.integers(down, up + 1), ids)
+        [moved] = self.layout.transposed(ids, rng.integers(down, up + 1, 1))
+        return np.asarray(moved)
 
     def variations(self, ids: Ids) -> Ids:
         """Return all transpositions within the pitches of the corpus."""
-        return self.layout.table.transpositions(ids, "pitch")
+        pitches = self.layout.events_of(ids)
+        pitches = pitches[pitches >= 0]
+        if not len(pitches):
+            return ids[None]
+        most = self.layout.high - pitches.max()
+        return self.layout.transposed(ids, np.arange(self.layout.low - pitches.min(), most + 1))
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position ``(N + 1, 15)``."""
+        """Return the features of every position ``(N + 1, K)``."""
         return self._grammar.follow(ids)[0]
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
@@ -185,32 +231,76 @@ class MelodyCodec(Codec):
 
     def continuation(self, ids: Ids, start: int) -> Ids:
         """Return the steps after the first `start` ids, with the metre and a matching upbeat."""
-        steps = max(start - HEADER, 0)
+        layout = self.layout
+        steps = layout.steps_before(ids, start)
         if not steps:
             return ids
         rest, line = ids[start:].copy(), self._line(ids)
+        chord = [layout.same_chord][: len(layout.kinds)]
+        if sounding := [chord for step, chord in line.chords if step <= steps]:
+            # A chord that goes on over the cut begins there.
+            chord = [layout.same_chord + 1 + layout.chord_number(sounding[-1])]
+        if len(rest) and rest[0] >= layout.same_chord:
+            rest = rest[1:]
         if len(rest) and rest[0] == HOLD_ID:
-            # A note held over the cut begins there.
+            # So does a note.
             before = line.events[:steps]
-            rest[0] = self.layout.ids_of(before[before != HOLD][-1:])[0]
-        upbeat = (line.upbeat - steps) % self.layout.bar(line.metre)
-        return np.concatenate([ids[:1], [self.layout.table.id("upbeat", upbeat)], rest])
+            rest[0] = layout.ids_of(before[before != HOLD][-1:])[0]
+        upbeat = (line.upbeat - steps) % layout.bar(line.metre)
+        header = [ids[0], layout.table.id("upbeat", upbeat), *(chord if len(rest) else [])]
+        return np.concatenate([header, rest]).astype(np.int64)
+
+    def candidates(self, condition: Any) -> int:
+        """Return `CANDIDATES` where a melody is given, else 1."""
+        return CANDIDATES if isinstance(condition, Music) else 1
 
     def tracker(self, condition: Any = None) -> MelodyTracker:
         """Return a tracker that keeps the metre, and ends at a bar line.
 
         Parameters
         ----------
-        condition : str, optional
-            Such as ``bars=16, metre=3/4``: the number of bars after the upbeat, and the metre.
+        condition : Music or str, optional
+            A piece: the notes of its melody are kept, and the model writes chords to them.
+            Or words such as ``bars=16, metre=3/4``: the number of bars after the upbeat, and the
+            metre; with chords also ``chords=C | F G | C``.
 
         Raises
         ------
         DataError
-            If the condition cannot be read, or the corpus did not have the metre.
+            If the condition cannot be followed, or the corpus did not have a pitch, the metre or a
+            kind of chord.
         """
+        if isinstance(condition, Music) and self.layout.kinds:
+            given = self._tune(line_of(condition, self.steps, self.options.track))
+            return MelodyTracker(self._grammar, MelodyRequest(given=given))
+        if isinstance(condition, Music):
+            raise DataError(
+                f"this model has learned no chords that it could write to a given melody; it "
+                f"follows words such as {example(self.requests)!r}"
+            )
+        return MelodyTracker(self._grammar, self._request(condition))
+
+    def _request(self, condition: Any) -> MelodyRequest:
+        """Return what a text requests."""
         requested = parse(condition, self.requests)
-        return MelodyTracker(self._grammar, requested.get("metre"), requested.get("bars"))
+        metre, bars = requested.get("metre"), requested.get("bars")
+        progression = requested.get("chords", ())
+        if not progression:
+            return MelodyRequest(metre, bars) if requested else ANYTHING
+        bars = bars or len(progression)
+        if bars < len(progression):
+            raise DataError(
+                f"{condition!r} requests {bars} bars and chords for {len(progression)}; leave out "
+                f"bars, or give fewer chords"
+            )
+        metres = [metre] if metre else self.layout.metres
+        beats = min(self.layout.bar(one) // self.layout.beat(one) for one in metres)
+        if (most := max(map(len, progression))) > beats:
+            raise DataError(
+                f"{condition!r} has a bar of {most} chords; chords begin at beats, and a bar has "
+                f"{beats}{'' if metre else ' in the shortest metre; request another metre'}"
+            )
+        return MelodyRequest(metre, bars, progression)
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return the metre."""
@@ -218,19 +308,19 @@ class MelodyCodec(Codec):
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of the melody."""
-        events = self.layout.meaning[ids[HEADER:]]
+        events = self.layout.events_of(ids)
         onsets = np.flatnonzero(events >= 0)
         return passages.passages(events[onsets], onsets)
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; the first full one is bar 1."""
         metre, upbeat = self.layout.read_header(ids)
-        bar = (max(position - HEADER, 0) - upbeat) // self.layout.bar(metre) + 1
+        bar = (self.layout.steps_before(ids, position) - upbeat) // self.layout.bar(metre) + 1
         return f"bar {bar}" if bar else "upbeat"
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, quarters, bars and notes."""
-        steps = max(len(ids) - HEADER, 0)
+        steps = self.layout.steps_before(ids, len(ids))
         bar = self.layout.bar(self.layout.read_header(ids)[0])
         notes = int((self.layout.meaning[ids[HEADER:]] >= 0).sum())
         return {
@@ -242,9 +332,10 @@ class MelodyCodec(Codec):
 
     def _line(self, ids: Ids) -> Line:
         """Return the line of any ids; tokens out of place are rests."""
-        events = self.layout.meaning[ids[HEADER:]]
+        events = self.layout.events_of(ids)
         events[:1] = np.where(events[:1] == HOLD, REST, events[:1])
-        return Line(events, *self.layout.read_header(ids))
+        chords = tuple(self.layout.chord_changes(ids))
+        return Line(events, *self.layout.read_header(ids), chords)
 
 
 class _Found:
@@ -255,6 +346,8 @@ class _Found:
         self.pitches: set[int] = set()
         self.metres: set[Metre] = set()
         self.tempos: list[float] = []
+        self.kinds: set[str] = set()
+        self.symbols = 0
 
     def add(self, piece: Music) -> None:
         """Add a piece; one without a melody is skipped."""
@@ -266,4 +359,17 @@ class _Found:
         self.pitches.update((int(pitches.min()), int(pitches.max())))
         self.metres.add(line.metre)
         self.tempos.append(piece.tempo_changes()[0][1])
+        self.kinds.update(chord.kind for _, chord in line.chords if chord is not None)
+        self.symbols += any(chord is not None for _, chord in line.chords)
         self.moves.add(melody_onsets(piece, self._track), piece.ticks_per_quarter)
+
+    def chosen_kinds(self, options: MelodyOptions) -> tuple[list[str], str]:
+        """Return the kinds of chords to learn, in their usual order, and what to say of them."""
+        pieces = len(self.tempos)
+        told = f"; {self.symbols:,} of {pieces:,} pieces have chord symbols"
+        if options.chords == "on" and not self.kinds:
+            raise DataError("no piece has chord symbols; leave out the codec option chords=on")
+        few = options.chords == "auto" and self.symbols < MOST * pieces
+        if options.chords == "off" or few or not self.kinds:
+            return [], f"{told}, which are left out" if self.kinds else ""
+        return [kind for kind in KINDS if kind in self.kinds], f"{told}, which are learned"

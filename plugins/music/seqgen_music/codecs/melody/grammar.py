@@ -6,6 +6,7 @@ whole ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -15,8 +16,34 @@ from seqgen.following import NOTHING, flat
 from seqgen.grammar import packed
 from seqgen.plugin import Ids
 from seqgen_music.bars import Metre
-from seqgen_music.codecs.melody.layout import HOLD_ID, REST_ID, MelodyLayout
+from seqgen_music.codecs.melody.layout import HEADER, HOLD_ID, REST_ID, MelodyLayout
+from seqgen_music.codecs.melody.progression import Progression
 from seqgen_music.codecs.melody.steps import MACHINE, SIZE
+
+
+@dataclass(frozen=True)
+class MelodyRequest:
+    """What a new melody must have.
+
+    Attributes
+    ----------
+    metre : (int, int) or None
+    bars : int or None
+        Number of bars after the upbeat.
+    progression : tuple of tuple of Chord or None
+        The chords of each bar after the upbeat. After the last bar they begin again.
+    given : int64 array (2 + steps,) or None
+        Ids of a given melody without chords: header and events.
+    """
+
+    metre: Metre | None = None
+    bars: int | None = None
+    progression: Progression = ()
+    given: Ids | None = None
+
+
+#: Nothing is requested.
+ANYTHING = MelodyRequest()
 
 
 class MelodyGrammar:
@@ -29,8 +56,8 @@ class MelodyGrammar:
     Attributes
     ----------
     table : bool array (R, V + 1)
-        The masks: those of the header, then those of events, by whether "hold", "rest" and END are
-        allowed; read-only.
+        The masks: those of the header; those of events, by whether "hold", "rest" and END are
+        allowed; and those of chords, by the present chord and whether END is. Read-only.
     """
 
     def __init__(self, layout: MelodyLayout) -> None:
@@ -39,31 +66,56 @@ class MelodyGrammar:
         self._first_event = len(header)
         events = np.repeat(layout.table.mask("pitch")[None], 8, axis=0)  # (8, V + 1)
         events[:, [HOLD_ID, REST_ID, -1]] = [*product((False, True), repeat=3)]
-        self.table: NDArray[np.bool_] = np.concatenate([header, events])
+        self._first_chord = self._first_event + len(events)
+        parts = [header, events, *([_chord_masks(layout)] if layout.kinds else [])]
+        self.table: NDArray[np.bool_] = np.concatenate(parts)
         self.table.flags.writeable = False
         self._packed = packed(self.table)  # (R, W)
 
-    def constants(self, metre: Metre | None = None, bars: int | None = None) -> NDArray[np.uint8]:
-        """Return what `seqgen_music.codecs.melody.steps` reads, with requested metre and bars."""
-        layout = self.layout
+    def constants(self, request: MelodyRequest = ANYTHING) -> NDArray[np.uint8]:
+        """Return what `seqgen_music.codecs.melody.steps` reads, with a request."""
+        layout, metre, given = self.layout, request.metre, request.given
+        header = [NOTHING if metre is None else layout.table.id("metre", metre), NOTHING]
+        if given is not None:
+            header = given[:HEADER].tolist()
         numbers = [
-            NOTHING if metre is None else layout.table.id("metre", metre),
-            NOTHING if bars is None else bars,
-            *(self._first_event, layout.longest_lasted),
+            *header,
+            NOTHING if request.bars is None else request.bars,
+            NOTHING if given is None else len(given) - HEADER,
+            *(len(request.progression), self._first_event, self._first_chord),
+            *(layout.longest_lasted, layout.longest_look, len(layout.chords), layout.same_chord),
             *(len(layout.metres), len(layout.table), len(self.table)),
         ]
+        counts = [len(bar) for bar in request.progression]
+        chords = [layout.chord_number(chord) for bar in request.progression for chord in bar]
         return flat(
             np.array(numbers, np.int64),
             np.array([*map(layout.bar, layout.metres)], np.int64),
+            np.array([*map(layout.beat, layout.metres)], np.int64),
             *(layout.meaning, layout.metre_of, layout.upbeat_of, self.table),
+            np.zeros(1, np.int64) if given is None else given,
+            np.cumsum([0, *counts]),
+            np.array([*chords, 0], np.int64),
         )
 
     def new_state(self) -> Ids:
         """Return the state before the first token."""
-        return np.zeros(SIZE + self.layout.longest_look, np.int64)
+        rings = 2 if self.layout.kinds else 1
+        return np.zeros(SIZE + rings * self.layout.longest_look, np.int64)
 
     def follow(self, ids: Ids) -> tuple[Ids, NDArray[np.uint8]]:
         """Return features ``(N + 1, K)`` and packed masks ``(N + 1, W)`` of ids ``(N,)``."""
         count = len(self.layout.feature_sizes)
         features, rows = MACHINE.whole(self.constants(), self.new_state(), ids, count)
         return features, self._packed[rows]
+
+
+def _chord_masks(layout: MelodyLayout) -> NDArray[np.bool_]:
+    """Return the masks before a beat: "same chord" or another one ``(2 (C + 1), V + 1)``."""
+    count = len(layout.chords) + 1
+    masks = np.repeat(layout.table.mask("same chord", "no chord", "chord")[None], count, axis=0)
+    number = np.arange(count)
+    masks[number, layout.same_chord + 1 + number] = False
+    masks = np.repeat(masks, 2, axis=0)
+    masks[1::2, -1] = True
+    return masks

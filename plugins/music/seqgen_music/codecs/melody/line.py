@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd
 from typing import Annotated, Literal, TypeAlias
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Within, check_fields
 from seqgen_music.bars import Metre, bar_length, metre_and_upbeat, metre_name, metre_of
+from seqgen_music.chords import Chord
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, STEP_TICKS, VELOCITY
 from seqgen_music.joining import Placed
 from seqgen_music.music import Music, Track, make_notes
@@ -47,6 +48,9 @@ class MelodyOptions:
     track: WhichTrack = "highest"
     """Which track is the melody: the one of highest mean pitch, or the first; never drums."""
 
+    chords: Literal["auto", "on", "off"] = "auto"
+    """Whether chord symbols are learned: auto learns them if half of the pieces have some."""
+
     def __post_init__(self) -> None:
         check_fields(self)
 
@@ -63,11 +67,14 @@ class Line:
         Such as (3, 4).
     upbeat : int
         Steps before the first bar line.
+    chords : tuple of (step, Chord or None)
+        Chord symbols, sorted by step.
     """
 
     events: NDArray[np.int64]
     metre: Metre
     upbeat: int
+    chords: tuple[tuple[int, Chord | None], ...] = ()
 
     def to_music(self, per_quarter: int, tempo: float) -> Music:
         """Return a piece of one track, with `per_quarter` steps in a quarter and the tempo."""
@@ -82,7 +89,8 @@ class Line:
             if pitch != REST
         ]
         ticks = per_quarter * STEP_TICKS
-        return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres)
+        chords = tuple(((step + late) * STEP_TICKS, chord) for step, chord in self.chords)
+        return Music(make_notes(rows), (VOICE,), ticks, ((0, tempo),), metres, chords=chords)
 
     def late(self, per_quarter: int) -> int:
         """Return the number of silent steps before the upbeat.
@@ -137,11 +145,12 @@ def _placed_line(
 ) -> tuple[Line, NDArray[np.int64], NDArray[np.int64]]:
     """Return the line, where its notes begin in the piece, and how much earlier in the line."""
     notes = music.notes[music.notes["track"] == track]
-    metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, steps)
+    quarter = music.ticks_per_quarter
+    metre, upbeat = metre_and_upbeat(music.metre_changes(), quarter, steps)
     _refuse_metre(metre, steps)
     bar = bar_length(metre, steps)
     onsets, ends = (
-        rounded(ticks.astype(np.int64), steps, music.ticks_per_quarter)
+        rounded(ticks.astype(np.int64), steps, quarter)
         for ticks in (notes["onset"], notes["onset"] + notes["duration"])
     )
     order = np.lexsort((ends, notes["pitch"], onsets))
@@ -160,7 +169,22 @@ def _placed_line(
     events = np.full(length, HOLD)
     events[starts] = notes["pitch"][highest]
     events[stops[stops < np.append(starts[1:], length)]] = REST
-    return Line(events, metre, upbeat), begun, earlier
+    at = rounded(np.array([tick for tick, _ in music.chords], np.int64), steps, quarter)
+    before = np.maximum(np.searchsorted(begun, at, side="right") - 1, 0)
+    # A chord in a silence that is shortened comes with the next note at the latest.
+    at = np.minimum(at - earlier[before], np.append(starts[1:], length)[before])
+    chords = zip(at.tolist(), (chord for _, chord in music.chords), strict=True)
+    return Line(events, metre, upbeat, tuple(chords)), begun, earlier
+
+
+def with_chords_of(music: Music, line: Line, steps: int, track: WhichTrack) -> Music:
+    """Return a piece with the chords of a line of its melody instead of its own."""
+    _, starts, earlier = _placed_line(music, steps, _track(music, track))
+    at = np.array([step for step, _ in line.chords], np.int64)
+    before = np.maximum(np.searchsorted(starts - earlier, at, side="right") - 1, 0)
+    ticks = rounded(at + earlier[before], music.ticks_per_quarter, steps).tolist()
+    chords = ((tick, chord) for tick, (_, chord) in zip(ticks, line.chords, strict=True))
+    return replace(music, chords=tuple(chords))
 
 
 def melody_onsets(music: Music, track: WhichTrack) -> NDArray[np.int64]:

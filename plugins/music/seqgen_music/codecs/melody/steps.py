@@ -1,8 +1,9 @@
 """The state of a melody and what each token does to it: compiled functions.
 
 One machine gives the features and masks of whole pieces and is the tracker of new ones. Its state
-is a row of numbers: SIZE, then the last events. What does not change is a table
-(`seqgen.following.flat`) that `MelodyGrammar.constants` makes and `_rules` reads.
+is a row of numbers: SIZE, then the last events, and with chords those that sounded at them. What
+does not change is a table (`seqgen.following.flat`) that `MelodyGrammar.constants` makes and
+`_rules` reads.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from seqgen_music.codecs.melody.layout import (
     HEADER,
     HOLD_ID,
     LAST_PHRASE,
+    LONGEST_CHORD,
     LOOK_BACK,
+    OWN_FEATURES,
     PHRASE,
     REST_ID,
 )
@@ -29,9 +32,11 @@ from seqgen_music.codecs.melody.line import SILENT_BARS
 
 #: Fields of a state: the number of tokens; of the header the number of the metre, and the upbeat;
 #: whether a note sounds; for how long it or the silence has lasted; the last two pitches, the
-#: latest first; for each of `LOOK_BACK`, for how long events have repeated. Then come the last
-#: events, that of step n at n modulo their number.
-PLACE, METRE, UPBEAT, SOUNDS, LASTED, PITCH, PITCH_BEFORE, REPEATED = range(8)
+#: latest first; the number of steps; the number of the chord, for how many beats it has lasted, and
+#: whether it was the last token; for each of `LOOK_BACK`, for how long events have repeated. Then
+#: come the last events, that of step n at n modulo their number, and the chords at them.
+PLACE, METRE, UPBEAT, SOUNDS, LASTED, PITCH, PITCH_BEFORE = range(7)
+STEP, CHORD, CHORD_LASTED, IS_SAID, REPEATED = range(7, 12)
 SIZE = REPEATED + len(LOOK_BACK)
 
 Table = NDArray[np.uint8]
@@ -42,47 +47,84 @@ class Rules(NamedTuple):
 
     Attributes
     ----------
-    metre : int
-        The requested token, or `NOTHING`.
+    metre, upbeat : int
+        The requested tokens, or `NOTHING`.
     measures : int
         The requested number of bars after the upbeat; -1 if none is.
-    first_event : int
-        The row of the first event in `masks`.
+    length : int
+        The steps of a given melody; -1 if none is.
+    progression : int
+        The bars of requested chords.
+    first_event, first_chord : int
+        The rows of the first event and of the first chord in `masks`.
     longest : int
         The steps at which features stop counting.
-    bars : int64 array (metres,)
-        Steps in a bar.
+    look : int
+        The number of last events in a state.
+    chords : int
+        The number of chords; 0 without chords.
+    same_chord : int
+        As in `MelodyLayout`.
+    bars, beats : int64 array (metres,)
+        Steps in a bar, and between the places of chords.
     meaning, metre_of, upbeat_of : int64 array (V,)
         As in `MelodyLayout`.
     masks : bool array (R, V + 1)
         As `MelodyGrammar.table`.
+    given : int64 array (2 + length,)
+        Ids of the given melody.
+    starts, numbers : int64 array
+        Where the chords of each requested bar begin among all requested chords; their numbers.
     """
 
     metre: int
+    upbeat: int
     measures: int
+    length: int
+    progression: int
     first_event: int
+    first_chord: int
     longest: int
+    look: int
+    chords: int
+    same_chord: int
     bars: Ids
+    beats: Ids
     meaning: Ids
     metre_of: Ids
     upbeat_of: Ids
     masks: NDArray[np.bool_]
+    given: Ids
+    starts: Ids
+    numbers: Ids
 
 
 @compiled
 def _rules(table: Table) -> Rules:
-    """Return the rules in a table, whose first array has their four numbers and the shapes."""
-    metre, measures, first_event, longest, metres, ids, rows = part(table, 0).view(np.int64)[:7]
+    """Return the rules in a table, whose first array has their numbers and then the shapes."""
+    one = part(table, 0).view(np.int64)
+    metres, ids, rows = one[11:14]
     return Rules(
-        metre,
-        measures,
-        first_event,
-        longest,
+        one[0],
+        one[1],
+        one[2],
+        one[3],
+        one[4],
+        one[5],
+        one[6],
+        one[7],
+        one[8],
+        one[9],
+        one[10],
         part(table, 1).view(np.int64)[:metres],
-        part(table, 2).view(np.int64)[:ids],
+        part(table, 2).view(np.int64)[:metres],
         part(table, 3).view(np.int64)[:ids],
         part(table, 4).view(np.int64)[:ids],
-        part(table, 5)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
+        part(table, 5).view(np.int64)[:ids],
+        part(table, 6)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
+        part(table, 7).view(np.int64),
+        part(table, 8).view(np.int64),
+        part(table, 9).view(np.int64),
     )
 
 
@@ -97,17 +139,27 @@ def _push(rules: Rules, state: Ids, token: int) -> None:
         else:
             state[UPBEAT] = rules.upbeat_of[token] % rules.bars[state[METRE]]
         return
-    event = _event(rules, token, place - HEADER)
+    if token >= rules.same_chord:
+        number = token - rules.same_chord - 1
+        is_same = number < 0 or number == state[CHORD]
+        state[CHORD_LASTED] = state[CHORD_LASTED] + 1 if is_same else 1
+        state[CHORD] = state[CHORD] if is_same else number
+        state[IS_SAID] = 1
+        return
+    step = state[STEP]
+    event = _event(rules, token, step)
     for number in range(len(LOOK_BACK)):
-        same = _event_before(rules, state, place - HEADER, LOOK_BACK[number]) == event + 1
+        same = _event_before(rules, state, step, LOOK_BACK[number]) == event + 1
         state[REPEATED + number] = state[REPEATED + number] + 1 if same else 0
     state[LASTED] = state[LASTED] + 1 if event == HOLD_ID else 1
     if event >= FIRST_PITCH:
         state[PITCH_BEFORE], state[PITCH] = state[PITCH], event - FIRST_PITCH + 1
     if event != HOLD_ID:
         state[SOUNDS] = event >= FIRST_PITCH
-    recent = state[SIZE:]
-    recent[(place - HEADER) % len(recent)] = event
+    state[SIZE + step % rules.look] = event
+    if rules.chords:
+        state[SIZE + rules.look + step % rules.look] = state[CHORD]
+    state[STEP], state[IS_SAID] = step + 1, 0
 
 
 @compiled
@@ -121,8 +173,24 @@ def _event(rules: Rules, token: int, step: int) -> int:
 @compiled
 def _event_before(rules: Rules, state: Ids, step: int, bars: int) -> int:
     """Return the event `bars` before a step plus 1; 0 before the piece."""
-    recent, at = state[SIZE:], step - bars * rules.bars[state[METRE]]
-    return int(recent[at % len(recent)]) + 1 if at >= 0 else 0
+    at = step - bars * rules.bars[state[METRE]]
+    return int(state[SIZE + at % rules.look]) + 1 if at >= 0 else 0
+
+
+@compiled
+def _chord_before(rules: Rules, state: Ids, step: int, bars: int) -> int:
+    """Return the number of the chord `bars` before a step plus 1; 0 before the piece."""
+    at = step - bars * rules.bars[state[METRE]]
+    return int(state[SIZE + rules.look + at % rules.look]) + 1 if at >= 0 else 0
+
+
+@compiled
+def _awaits_chord(rules: Rules, state: Ids) -> bool:
+    """Return whether a token of chords comes next: at the beginning and before each beat."""
+    if rules.chords == 0 or state[PLACE] < HEADER or state[IS_SAID] > 0:
+        return False
+    place = (state[STEP] - state[UPBEAT]) % rules.bars[state[METRE]]
+    return bool(state[STEP] == 0 or place % rules.beats[state[METRE]] == 0)
 
 
 @compiled
@@ -132,7 +200,7 @@ def _describe(rules: Rules, state: Ids, row: Ids) -> None:
         row[:] = 0
         row[0] = state[PLACE]
         return
-    step = state[PLACE] - HEADER
+    step = state[STEP]
     bar, place = divmod(step - state[UPBEAT], rules.bars[state[METRE]])
     row[0], row[1], row[2] = HEADER + place, state[METRE], bar % PHRASE
     row[3] = min(max(bar // PHRASE, 0), LAST_PHRASE)
@@ -142,13 +210,29 @@ def _describe(rules: Rules, state: Ids, row: Ids) -> None:
     for number in range(len(LOOK_BACK)):
         row[7 + 2 * number] = _event_before(rules, state, step, LOOK_BACK[number])
         row[8 + 2 * number] = min(state[REPEATED + number], rules.longest)
+    if rules.chords:
+        _describe_chords(rules, state, row[OWN_FEATURES:])
+
+
+@compiled
+def _describe_chords(rules: Rules, state: Ids, row: Ids) -> None:
+    """Write the features about chords into the rest of a row."""
+    chord = state[CHORD] - 1
+    row[0] = _awaits_chord(rules, state)
+    row[1] = chord % 12 + 1 if chord >= 0 else 0
+    row[2] = chord // 12 + 1 if chord >= 0 else 0
+    row[3] = min(state[CHORD_LASTED], LONGEST_CHORD)
+    for number in range(len(LOOK_BACK)):
+        row[4 + number] = _chord_before(rules, state, state[STEP], LOOK_BACK[number])
 
 
 @compiled
 def _at_bar_line(rules: Rules, state: Ids) -> bool:
     """Return whether a bar ends here."""
-    step = state[PLACE] - HEADER
-    return bool(step > 0 and (step - state[UPBEAT]) % rules.bars[state[METRE]] == 0)
+    step = state[STEP]
+    if step == 0 or state[IS_SAID] > 0:
+        return False
+    return bool((step - state[UPBEAT]) % rules.bars[state[METRE]] == 0)
 
 
 @compiled
@@ -161,11 +245,30 @@ def _last_step(rules: Rules, state: Ids) -> int:
 
 @compiled
 def _due(rules: Rules, state: Ids) -> int:
-    """Return the requested metre, END after the requested number of bars, or `NOTHING`."""
-    if state[PLACE] == 0:
-        return rules.metre
-    is_over = rules.measures >= 0 and state[PLACE] - HEADER >= _last_step(rules, state)
-    return len(rules.meaning) if is_over and _at_bar_line(rules, state) else NOTHING
+    """Return the token that is requested or given, END after the last one, or `NOTHING`."""
+    if state[PLACE] < HEADER:
+        return rules.metre if state[PLACE] == 0 else rules.upbeat
+    step, awaits = state[STEP], _awaits_chord(rules, state)
+    if 0 <= rules.length <= step:
+        return NOTHING if state[IS_SAID] > 0 else len(rules.meaning)
+    is_over = rules.measures >= 0 and step >= _last_step(rules, state)
+    if is_over and _at_bar_line(rules, state):
+        return len(rules.meaning)
+    if awaits:
+        return _due_chord(rules, state) if rules.progression > 0 else NOTHING
+    return rules.given[HEADER + step] if rules.length >= 0 else NOTHING
+
+
+@compiled
+def _due_chord(rules: Rules, state: Ids) -> int:
+    """Return the token of the requested chord; before the first bar the chord stays."""
+    bar, place = divmod(state[STEP] - state[UPBEAT], rules.bars[state[METRE]])
+    if bar < 0:
+        return rules.same_chord
+    bar %= rules.progression
+    first, count = rules.starts[bar], rules.starts[bar + 1] - rules.starts[bar]
+    chord = rules.numbers[first + place * count // rules.bars[state[METRE]]]
+    return rules.same_chord + (0 if chord == state[CHORD] else 1 + chord)
 
 
 @compiled
@@ -180,9 +283,11 @@ def _row(rules: Rules, state: Ids) -> int:
     bar, sounds = rules.bars[state[METRE]], state[SOUNDS] > 0
     silence = 0 if sounds else state[LASTED]
     # The last bar must not be silent throughout.
-    is_last = state[PLACE] - HEADER + 1 == _last_step(rules, state)
+    is_last = state[STEP] + 1 == _last_step(rules, state)
     most = bar * (1 if is_last else SILENT_BARS)
     ends = rules.measures < 0 and silence < bar and _at_bar_line(rules, state)
+    if _awaits_chord(rules, state):
+        return int(rules.first_chord + 2 * state[CHORD] + ends)
     holds = sounds or 0 < silence < most - 1
     rests = sounds and most > 1
     return int(rules.first_event + 4 * holds + 2 * rests + ends)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from seqgen.errors import DataError
-from seqgen_music.bars import Metre
 from seqgen_music.codecs.machine import MachineTracker
-from seqgen_music.codecs.melody.grammar import MelodyGrammar
+from seqgen_music.codecs.melody.grammar import ANYTHING, MelodyGrammar, MelodyRequest
 from seqgen_music.codecs.melody.steps import MACHINE, PLACE
 
 
@@ -15,21 +14,14 @@ class MelodyTracker(MachineTracker):
     Parameters
     ----------
     grammar : MelodyGrammar
-    metre : (int, int), optional
-        The requested metre.
-    bars : int, optional
-        Number of bars after the upbeat. After a longer prompt the piece ends at the next bar line.
+    request : MelodyRequest
+        After a prompt of more bars than requested the piece ends at the next bar line.
     """
 
-    def __init__(
-        self,
-        grammar: MelodyGrammar,
-        metre: Metre | None = None,
-        bars: int | None = None,
-    ) -> None:
-        self._layout = grammar.layout
+    def __init__(self, grammar: MelodyGrammar, request: MelodyRequest = ANYTHING) -> None:
+        self._layout, self._is_given = grammar.layout, request.given is not None
         given = grammar.new_state(), grammar.table, len(self._layout.feature_sizes)
-        super().__init__(MACHINE, grammar.constants(metre, bars), *given)
+        super().__init__(MACHINE, grammar.constants(request), *given)
 
     def push(self, token: int) -> None:
         """Update the state with a token.
@@ -37,10 +29,10 @@ class MelodyTracker(MachineTracker):
         Raises
         ------
         DataError
-            If a prompt does not have the requested metre.
+            If a prompt does not have the requested metre, or the notes of a given melody.
         """
-        forced, names = self.forced(), self._layout.table.names
-        if self._state[PLACE] == 0 and forced not in (None, token):
+        forced, names = self.forced(), (*self._layout.table.names, "the end")
+        if (self._is_given or self._state[PLACE] == 0) and forced not in (None, token):
             raise DataError(
                 f"the prompt contradicts what is given: it has {names[token]!r}, not "
                 f"{names[forced]!r}; leave out one of the two"

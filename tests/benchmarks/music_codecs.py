@@ -1,12 +1,14 @@
 """Three codecs of music: loss on held-out pieces per token, note and time, and new pieces.
 
 Data: ``music/maestro`` and ``music/piano-midi`` for `performance`, ``music/multitrack`` (Freedoom)
-for `multitrack`, ``music/abc/nottingham`` for `melody`. Each is trained for a third of the time, or
-one alone (``--only``) for all of it; all settings are automatic. The test split is scored without
-END, beside the n-gram model that predicts the validation split best. The held-out end of a long
-piece is predicted from what precedes it. The validation split, which chose the model, is scored as
-well. Then eight pieces are written: how many the model ends, how like the corpus they are, what is
-copied. The figure is the network's nats per note of `multitrack`, or of the one codec trained.
+for `multitrack`, ``music/abc/nottingham`` for `melody`, without its chord symbols and with them.
+Each of the four is trained for a quarter of the time, or those of one codec (``--only``) share all
+of it; all settings are automatic. The test split is scored without END, beside the n-gram model
+that predicts the validation split best. The held-out end of a long piece is predicted from what
+precedes it. The validation split, which chose the model, is scored as well. With chords, the nats
+of the melody given the chords so far are summed apart. Then eight pieces are written: how many the
+model ends, how like the corpus they are, what is copied. The figure is the network's nats per note
+of `multitrack`, or of the first that was trained.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
 from harness import Benchmark
 
 import seqgen
 from seqgen.data.spans import spans_of
 from seqgen.data.splits import Split
+from seqgen.evaluation.loss import grouped, read
 from seqgen.evaluation.ngram import baseline
-from seqgen.evaluation.scoring import score_spans
+from seqgen.evaluation.scoring import score_spans, span_units
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
@@ -33,6 +37,14 @@ DATA = {
     "performance": ("music/maestro", "music/piano-midi"),
     "multitrack": ("music/multitrack",),
     "melody": ("music/abc/nottingham/*.abc",),
+}
+
+#: What is trained: a codec and its options.
+TRAINED: dict[str, tuple[str, dict[str, str]]] = {
+    "performance": ("performance", {}),
+    "multitrack": ("multitrack", {}),
+    "melody": ("melody", {"chords": "off"}),
+    "melody, chords": ("melody", {"chords": "on"}),
 }
 
 HEADLINE = "multitrack"
@@ -46,7 +58,9 @@ METRICS = (
 )
 
 
-def prepare(benchmark: Benchmark, codec: str, folder: Path) -> seqgen.Corpus:
+def prepare(
+    benchmark: Benchmark, codec: str, folder: Path, options: dict[str, str]
+) -> seqgen.Corpus:
     """Encode the pieces for a codec; the program ends if some are missing."""
     paths: list[Path] = []
     for pattern in DATA[codec]:
@@ -54,7 +68,7 @@ def prepare(benchmark: Benchmark, codec: str, folder: Path) -> seqgen.Corpus:
         if not found:
             sys.exit(f"there is no {pattern} in {benchmark.data}, which {codec} is trained on")
         paths += found
-    return seqgen.prepare("music", paths, folder, codec=codec)
+    return seqgen.prepare("music", paths, folder, codec=codec, options=options)
 
 
 def losses(run: seqgen.Run, corpus: seqgen.Corpus, split: Split) -> dict[str, dict[str, float]]:
@@ -73,6 +87,20 @@ def losses(run: seqgen.Run, corpus: seqgen.Corpus, split: Split) -> dict[str, di
         for model in nats
     }
     return per | {"held out": {unit: amounts[unit] for unit in units}}
+
+
+@torch.no_grad()
+def shares(run: seqgen.Run, corpus: seqgen.Corpus, split: Split) -> dict[str, float]:
+    """Return nats per quarter of the melody given the chords so far, and of the chords."""
+    nats, quarters = Counter[str](), 0.0
+    for group in grouped(spans_of(corpus, corpus.segments(split))):
+        quarters += sum(span_units(run, span)["quarters"] for span in group)
+        for predicted in read(run.model.eval(), group):
+            found, targets = predicted.nats, predicted.targets
+            is_chord = (targets >= run.codec.layout.same_chord) & (targets < run.vocab.end)
+            nats["chords"] += float(found[is_chord].sum())
+            nats["melody"] += float(found[~is_chord & (targets != run.vocab.end)].sum())
+    return {name: amount / quarters for name, amount in nats.items()}
 
 
 def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dict[str, Any]:
@@ -101,12 +129,13 @@ def pieces(run: seqgen.Run, corpus: seqgen.Corpus, seed: int, page: bool) -> dic
     }
 
 
-def measure(benchmark: Benchmark, codec: str, minutes: float, folder: Path) -> dict[str, Any]:
+def measure(benchmark: Benchmark, name: str, minutes: float, folder: Path) -> dict[str, Any]:
     """Train a codec, score the held-out pieces and write new ones; return all results."""
-    corpus = prepare(benchmark, codec, folder / f"{codec}-corpus")
+    codec, options = TRAINED[name]
+    corpus = prepare(benchmark, codec, folder / f"{name}-corpus", options)
     keep = benchmark.given.out
     config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
-    run = seqgen.create_run((keep or folder) / codec, corpus, train=config)
+    run = seqgen.create_run((keep or folder) / name, corpus, train=config)
     seqgen.measure_baseline(run, corpus)
     for report in seqgen.train(run, corpus):
         benchmark.watch(report)
@@ -120,6 +149,7 @@ def measure(benchmark: Benchmark, codec: str, minutes: float, folder: Path) -> d
         "tokens_per_second": report.tokens / report.seconds,
         "nats per": losses(run, corpus, "test"),
         "nats per, validation": losses(run, corpus, "valid"),
+        **({"nats per quarter": shares(run, corpus, "test")} if codec == "melody" else {}),
         "generated": pieces(run, corpus, benchmark.seed, page=keep is not None),
     }
 
@@ -129,12 +159,13 @@ def main() -> None:
         "only": {"choices": tuple(DATA), "help": "train this codec alone"},
         "out": {"type": Path, "help": "folder to keep the runs in, with a page each"},
     }
-    benchmark = Benchmark("music_codecs", "nats per note, test", 15.0, options)
-    chosen = (benchmark.given.only,) if benchmark.given.only else tuple(DATA)
+    benchmark = Benchmark("music_codecs", "nats per note, test", 20.0, options)
+    only = benchmark.given.only
+    chosen = [name for name, (codec, _) in TRAINED.items() if only in (None, codec)]
     with tempfile.TemporaryDirectory() as folder:
         results = {
-            codec: measure(benchmark, codec, benchmark.minutes / len(chosen), Path(folder))
-            for codec in chosen
+            name: measure(benchmark, name, benchmark.minutes / len(chosen), Path(folder))
+            for name in chosen
         }
     headline = HEADLINE if HEADLINE in chosen else chosen[0]
     per_note = {

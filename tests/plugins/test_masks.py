@@ -26,7 +26,10 @@ CHORALES = [
     ChoraleCodec(58, 62, METRES, ChoraleOptions("held"), LIMITS),
     ChoraleCodec(58, 62, [(1, 4)], ChoraleOptions("grid"), LIMITS),
 ]
-MELODIES = [MelodyCodec(60, 62, METRES[1:], 100.0, steps, MelodyOptions()) for steps in (1, 4)]
+MELODIES = [
+    MelodyCodec(60, 62, METRES[1:], 100.0, steps, MelodyOptions(), kinds)
+    for steps, kinds in ((1, ()), (4, ()), (4, ("major", "minor")))
+]
 MADE = [*CHORALES, *MELODIES]
 
 

@@ -43,6 +43,7 @@ CODECS: dict[str, Codec] = {
     "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), LIMITS),
     "chorale grid": ChoraleCodec(45, 72, [(4, 4)], ChoraleOptions("grid"), VoiceLimits(RANGES)),
     "melody": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions()),
+    "melody chords": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions(), ["major", "minor"]),
     "performance": PerformanceCodec(
         58, 69, 0, PerformanceOptions(), Limits((4, 9, 9), (3, 6, 9, 12, 15), 7)
     ),
@@ -57,9 +58,11 @@ CONDITIONS: dict[str, list[Any]] = {
     "chorale": ["bars=2", "metre=3/4", CODECS["chorale"].decode(WALKS["chorale"][0][:90])],
     "chorale grid": ["bars=2"],
     "melody": ["bars=4", "metre=3/4"],
+    "melody chords": ["metre=3/4, chords=C | F G | Am"],
     "performance": ["seconds=3"],
     "multitrack": ["bars=2, tempo=120", "key=C minor, instruments=drums"],
 }
+CONDITIONS["melody chords"].append(CODECS["melody"].decode(WALKS["melody"][0][:80]))
 
 
 @pytest.mark.parametrize("kind", CODECS)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from seqgen_music.accompaniment import accompanied
 from seqgen_music.chords import KINDS, Chord, chord_named
-from seqgen_music.domain import MusicDomain
+from seqgen_music.domain import MusicDomain, WriteOptions
 from seqgen_music.files.abc_reading import read_abc
 from seqgen_music.files.musicxml_reading import read_musicxml
 from seqgen_music.files.notation_writing import musicxml, write_notation
@@ -113,3 +114,19 @@ def test_musicxml_of_others(tmp_path: Path) -> None:
 def test_the_roll_names_them() -> None:
     roll = svg_roll(replace(tune((0, Chord(7)), (4, None)), keys=((0, 1, False),)))
     assert ">G</text>" in roll and ">N.C.</text>" in roll
+
+
+def test_chords_are_played_only_if_they_should_be(tmp_path: Path) -> None:
+    music = tune((0, Chord(9, "minor-seventh", 4)), (6, Chord(0)), (7, None))
+    domain = MusicDomain()
+    domain.write(music, tmp_path / "plain.mid")
+    domain.write(music, tmp_path / "played.mid", WriteOptions("played"))
+    [plain], [played] = (domain.read(tmp_path / f"{name}.mid") for name in ("plain", "played"))
+    assert [track.name for track in plain.tracks] == ["Tune"]
+    assert [track.name for track in played.tracks] == ["Tune", "Chords"]
+    guitar = played.notes[played.notes["track"] == 1]
+    strokes = sorted({(note["onset"] / 480, note["duration"] / 480) for note in guitar})
+    assert strokes == [(0, 4), (4, 2), (6, 1)], "again at the bar line; none with N.C."
+    first = guitar["pitch"][guitar["onset"] == 0]
+    assert first.tolist() == [40, 52, 55, 57, 60]
+    np.testing.assert_array_equal(accompanied(tune()).notes, tune().notes)

@@ -315,7 +315,7 @@ def test_a_prompt_in_another_metre_than_requested_is_refused() -> None:
         ("length=3", "cannot follow 'length=3' .* one of bars, metre, such as"),
         ("bars=3,bars=4", "bars is given twice"),
         ("", "cannot follow ''"),
-        (MARCH, "this codec follows words"),
+        (MARCH, "this model has learned no chords"),
     ],
 )
 def test_conditions_that_are_not_understood(condition, message: str) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Note
+from seqgen.plugin import Codec, Criticism, Domain, Metric, Note
+from seqgen_music.accompaniment import accompanied
 from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
 from seqgen_music.codecs.chorale.codec import ChoraleCodec
@@ -45,10 +46,20 @@ class ReadOptions:
     `played` as in a performance."""
 
 
+@dataclass(frozen=True)
+class WriteOptions:
+    """Options of writing."""
+
+    chords: Literal["symbols", "played"] = "symbols"
+    """Whether chord symbols are only written where a format has them, or `played` by a track of
+    their own in MIDI, sound and piano rolls."""
+
+
 class MusicDomain(Domain):
     """Reads and writes `Music`."""
 
     read_options: ClassVar[type[Any]] = ReadOptions
+    write_options: ClassVar[type[Any]] = WriteOptions
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {
         "chorale": ChoraleCodec,
@@ -87,7 +98,7 @@ class MusicDomain(Domain):
         """Return the codec that fits most pieces, by their parts, drums and rhythm."""
         return suggest(pieces, self.codecs)
 
-    def write(self, piece: Music, path: Path, options: NoOptions = NoOptions()) -> list[Path]:
+    def write(self, piece: Music, path: Path, options: WriteOptions = WriteOptions()) -> list[Path]:
         """Write MIDI, MusicXML, sound, a piano roll or the pages of a score, by suffix.
 
         Raises
@@ -97,17 +108,18 @@ class MusicDomain(Domain):
         """
         if path.name.lower().endswith(SCORE):
             return _write_score(piece, path)
+        played = accompanied(piece) if options.chords == "played" else piece
         match path.suffix.lower():
             case ".mid" | ".midi":
-                write_midi(piece, path)
+                write_midi(played, path)
             case ".musicxml" | ".mxl" | ".xml":
                 write_notation(piece, path)
             case ".wav" | ".flac" | ".mp3" as form:
-                write_atomic(path, sound(piece, form[1:]))
+                write_atomic(path, sound(played, form[1:]))
             case ".svg":
-                write_atomic(path, svg_roll(piece))
+                write_atomic(path, svg_roll(played))
             case ".png":
-                write_atomic(path, png_roll(piece))
+                write_atomic(path, png_roll(played))
             case other:
                 raise DataError(f"cannot write music as {other!r}; use {', '.join(self.formats)}")
         return [path]

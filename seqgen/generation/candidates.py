@@ -53,8 +53,8 @@ def write_guided(writer: Writer, drafts: list[Draft], count: int, codec: Codec) 
         state = step.state
         if len(active) == count and step.given.all():
             weights += step.log_probabilities
-            if _are_worn(weights) and not any(each.stopped_by for each in candidates):
-                rows = _resampled(weights, chooser.random())
+            if are_worn(weights) and not any(each.stopped_by for each in candidates):
+                rows = resampled(weights, chooser.random())
                 candidates = _continued(candidates, rows.tolist(), streams, codec)
                 active, state = candidates, writer.select(state, rows)
                 weights[:] = 0.0
@@ -82,12 +82,12 @@ def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shares / shares.sum())
 
 
-def _are_worn(weights: NDArray[np.float64]) -> bool:
+def are_worn(weights: NDArray[np.float64]) -> bool:
     """Return whether the effective number of candidates is low (Kong et al. 1994)."""
     return bool(1 / np.square(_shares(weights)).sum() < WORN * len(weights))
 
 
-def _resampled(weights: NDArray[np.float64], draw: float) -> Ids:
+def resampled(weights: NDArray[np.float64], draw: float) -> Ids:
     """Return rows resampled by weight with one draw: each about its share times the number."""
     places = (np.arange(len(weights)) + draw) / len(weights)
     rows = np.searchsorted(np.cumsum(_shares(weights)), places, side="right")

@@ -134,6 +134,48 @@ def test_a_part_of_a_roland_may_be_drums(part: int, channel: int, tmp_path: Path
     assert [one.drums for one in read_pieces(path)[0].tracks] == [channel == 9, False]
 
 
+XG_ON = (0x43, 0x10, 0x4C, 0, 0, 0x7E, 0)
+GM2_ON = (0x7E, 0x7F, 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("system", "banks", "channel", "expected"),
+    [
+        (XG_ON, [127], 2, [True]),
+        (XG_ON, [126], 2, [True]),
+        (XG_ON, [0], 9, [True]),
+        (XG_ON, [64], 2, [False]),
+        # In GS files this bank has the sounds of an older instrument.
+        (GM2_ON, [127], 2, [False]),
+        (GM2_ON, [120], 2, [True]),
+        (GM2_ON, [121], 9, [False]),
+        (GM2_ON, [120, 121], 2, [True, False]),
+        (XG_ON, [127, 0], 2, [True, False]),
+        (XG_ON, [127, 0], 9, [True, True]),
+    ],
+)
+def test_banks_of_drum_kits_are_drums(
+    system: tuple[int, ...], banks: list[int], channel: int, expected: list[bool], tmp_path: Path
+) -> None:
+    track = []
+    for number, bank in enumerate(banks):
+        track += [
+            mido.Message("control_change", control=0, value=bank, channel=channel),
+            program(0, 20 + number, channel),
+            *(on(0, 36, channel), off(10, 36, channel)),
+        ]
+    track += [on(0, 60, 5), off(10, 60, 5)]
+    path = saved(tmp_path / "a.mid", [mido.Message("sysex", data=system)], track)
+    assert [one.drums for one in read_pieces(path)[0].tracks] == [*expected, False]
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_a_part_of_a_yamaha_may_be_drums(mode: int, tmp_path: Path) -> None:
+    part_mode = mido.Message("sysex", data=(0x43, 0x10, 0x4C, 8, 3, 7, mode))
+    path = saved(tmp_path / "a.mid", [part_mode], [on(0, 36, 3), off(9, 36, 3)])
+    assert [one.drums for one in read_pieces(path)[0].tracks] == [mode > 0]
+
+
 def test_a_track_without_program_has_that_of_its_channel(tmp_path: Path) -> None:
     setup = [program(0, 40), program(0, 32, 1), program(50, 41)]
     first, second = [on(0, 60), off(10, 60)], [program(0, 73, 1), on(0, 50, 1), off(10, 50, 1)]

@@ -55,8 +55,9 @@ MARK = np.dtype([(name, np.int64) for name in ("tick", "track", "kind", "first",
 
 #: Kinds of marks and their values. Text, name and lyric: first byte and length. Metre: numerator
 #: and power of two. Key: sharps as a byte, and minor. Player: channel and program. Rhythm: channel,
-#: and whether it plays drums.
-TEXT, NAME, LYRIC, METRE, KEY, PLAYER, RHYTHM = 0x01, 0x03, 0x05, 0x58, 0x59, 0xC0, 0xF0
+#: and whether it plays drums. Bank: channel and number. Yamaha: the file is for their instruments.
+TEXT, NAME, LYRIC, METRE, KEY, PLAYER = 0x01, 0x03, 0x05, 0x58, 0x59, 0xC0
+RHYTHM, YAMAHA, BANK = 0xF0, 0xF1, 0xB0
 
 #: A note's program where its track has set none.
 UNSET = -1
@@ -64,8 +65,8 @@ UNSET = -1
 #: Kinds of meta events that are not marks.
 END_OF_TRACK, TEMPO_CHANGE = 0x2F, 0x51
 
-#: The number of the control that is the pedal.
-PEDAL = 0x40
+#: The numbers of the controls that are the pedal, and the bank of the next program.
+PEDAL, BANK_SELECT = 0x40, 0x00
 
 #: Controls that end the notes of a channel: All Sound Off, All Notes Off, and the changes of mode.
 ALL_SOUND_OFF, ALL_NOTES_OFF, LAST_MODE = 120, 123, 127
@@ -73,10 +74,12 @@ ALL_SOUND_OFF, ALL_NOTES_OFF, LAST_MODE = 120, 123, 127
 #: Fewest bytes of a note or pedal move, of a tempo, and of a mark.
 SHORTEST_EVENT, TEMPO_BYTES, SHORTEST_MARK = 3, 7, 2
 
-#: Roland's message "use for rhythm part" without its check sum: `ANY_BYTE` is the number of a
-#: device, `ANY_PART` has that of a part in its lower half, and the last byte is the value.
-RHYTHM_PART = np.array([0x41, 256, 0x42, 0x12, 0x40, 257, 0x15])
+#: Messages before their value: Roland's "use for rhythm part", whose part is in the lower half of
+#: a byte; Yamaha's "part mode" and "XG system on". `ANY_BYTE` is the number of a device.
 ANY_BYTE, ANY_PART = 256, 257
+RHYTHM_PART = np.array([0x41, ANY_BYTE, 0x42, 0x12, 0x40, ANY_PART, 0x15])
+PART_MODE = np.array([0x43, ANY_BYTE, 0x4C, 0x08, ANY_PART, 0x07])
+XG_ON = np.array([0x43, ANY_BYTE, 0x4C, 0x00, 0x00, 0x7E])
 
 #: Indices of the counts.
 NOTES, PARTS, PEDALS, TEMPOS, MARKS = range(5)
@@ -210,6 +213,8 @@ def _read_track(
             _mark(marks, counts, tick, number, PLAYER, channel, pitch)
         elif kind == CONTROL and pitch == PEDAL:
             _move(pedals, counts, tick, channel, value)
+        elif kind == CONTROL and pitch == BANK_SELECT:
+            _mark(marks, counts, tick, number, BANK, channel, value)
         elif kind == CONTROL and (pitch == ALL_SOUND_OFF or ALL_NOTES_OFF <= pitch <= LAST_MODE):
             count_ended = _end_channel(played, ended, first[channel], following, tick, count_ended)
     track.at = at
@@ -269,21 +274,35 @@ def _mark(
 
 @compiled
 def _rhythm(data: Any, at: int, size: int, tick: int, track: int, marks: Any, counts: Any) -> None:
-    """Append a mark if a message says which part plays drums."""
-    if size < len(RHYTHM_PART) + 1:
-        return
-    part = 0
-    for place in range(len(RHYTHM_PART)):
-        byte, wanted = int(data[at + place]), RHYTHM_PART[place]
-        if wanted == ANY_PART and byte >> 4 == 1:
-            part = byte & 15
-        elif wanted != ANY_BYTE and wanted != byte:
-            return
-    # Part 0 is channel 10; the others are numbered from 1 and leave it out.
-    channel = DRUM_CHANNEL if part == 0 else part - 1 if part <= DRUM_CHANNEL else part
-    value = int(data[at + len(RHYTHM_PART)])
-    if value < 0x80:
+    """Append a mark if a message says which part plays drums, or that the file is for XG."""
+    part, value = _part_of(data, at, size, RHYTHM_PART)
+    if part >> 4 == 1:
+        # Part 0 is channel 10; the others are numbered from 1 and leave it out.
+        part &= 15
+        channel = DRUM_CHANNEL if part == 0 else part - 1 if part <= DRUM_CHANNEL else part
         _mark(marks, counts, tick, track, RHYTHM, channel, int(value > 0))
+    part, value = _part_of(data, at, size, PART_MODE)
+    if 0 <= part < 16:
+        _mark(marks, counts, tick, track, RHYTHM, part, int(value > 0))
+    part, _ = _part_of(data, at, size, XG_ON)
+    if part >= 0:
+        _mark(marks, counts, tick, track, YAMAHA, 0, 0)
+
+
+@compiled
+def _part_of(data: Any, at: int, size: int, pattern: Any) -> tuple[int, int]:
+    """Return the byte at `ANY_PART`, 0 without one, and the value; -1 for another message."""
+    if size < len(pattern) + 1:
+        return -1, 0
+    part = 0
+    for place in range(len(pattern)):
+        byte, wanted = int(data[at + place]), pattern[place]
+        if wanted == ANY_PART:
+            part = byte
+        elif wanted != ANY_BYTE and wanted != byte:
+            return -1, 0
+    value = int(data[at + len(pattern)])
+    return (part, value) if value < 0x80 else (-1, 0)
 
 
 @compiled

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqgen_music.bars import NOTE_VALUES
 from seqgen_music.files.midi_events import (
+    BANK,
     KEY,
     LYRIC,
     METRE,
@@ -19,12 +20,17 @@ from seqgen_music.files.midi_events import (
     RHYTHM,
     TEXT,
     UNSET,
+    YAMAHA,
     Events,
 )
 from seqgen_music.music import DRUM_CHANNEL, changes
 
 #: Most syllables that are kept.
 MOST_LYRICS = 2**16
+
+#: Banks of drum kits in GM2 and XG, and of melodic instruments in GM2. Source: General MIDI 2
+#: (RP-024) and the XG specification, bank select MSB.
+KITS, XG_KITS, MELODIC = (120,), (126, 127), 121
 
 #: The track of a karaoke file whose texts are the lyrics, and the sign before texts that are none.
 WORDS, NO_LYRIC = "words", "@"
@@ -89,7 +95,7 @@ def players_of(events: Events) -> list[tuple[int, int, int, bool]]:
     first = np.full(len(events.parts), np.iinfo(np.int64).max)
     np.minimum.at(first, events.played["part"], events.played["onset"])
     marks = events.marks[np.argsort(events.marks["tick"], kind="stable")]
-    programs, rhythms = (marks[marks["kind"] == kind] for kind in (PLAYER, RHYTHM))
+    programs, rhythms = marks[marks["kind"] == PLAYER], _rhythms(marks)
     plays = np.unique(_lines(events.parts["track"], events.parts["channel"]))
     programs = programs[~np.isin(_lines(programs["track"], programs["first"]), plays)]
     program_of, rhythm_of = _by_channel(programs), _by_channel(rhythms)
@@ -100,6 +106,26 @@ def players_of(events: Events) -> list[tuple[int, int, int, bool]]:
         drums = _last(rhythm_of[channel], tick, int(channel == DRUM_CHANNEL))
         players.append((track, channel, program, bool(drums)))
     return players
+
+
+def _rhythms(marks: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the marks that say which channels play drums, in order.
+
+    A bank of drum kits is one of GM2, or in a file for XG one of Yamaha's. The next other bank ends
+    it, and a bank of melodic instruments ends drums on any channel.
+    """
+    kinds, banks = marks["kind"], marks["second"]
+    kits = KITS + (XG_KITS if (kinds == YAMAHA).any() else ())
+    said = kinds == RHYTHM
+    marks = marks.copy()
+    for channel in range(16):
+        mine = np.flatnonzero((kinds == BANK) & (marks["first"] == channel))
+        drums = np.isin(banks[mine], kits)
+        melodic = banks[mine] == MELODIC
+        ends = np.append(False, drums[:-1]) & ~drums
+        said[mine] = drums | melodic | ends
+        marks["second"][mine] = drums | (ends & ~melodic & (channel == DRUM_CHANNEL))
+    return np.asarray(marks[said])
 
 
 def _lines(track: NDArray[Any], channel: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import music21
 from harness import Benchmark
-from seqgen_music.files import notation_reading
+from seqgen_music.files import mei_reading, notation_reading
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.score_bars import SEMITONES, signature
 from seqgen_music.music import Music
@@ -234,7 +234,7 @@ def by_music21(text: str, form: str) -> Music | None:
     try:
         parsed = music21.converter.parse(text, format=form, forceSource=True, storePickle=False)
         score = parsed.scores[0] if isinstance(parsed, music21.stream.Opus) else parsed
-        return notation_reading.music_of(score)
+        return mei_reading.music_of(score)
     except Exception:
         return None
 

@@ -13,6 +13,7 @@ from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.music import Music, Track, make_notes
 
+import seqgen
 from seqgen.errors import DataError
 from seqgen.plugin import Note
 
@@ -272,6 +273,20 @@ def test_karaoke_riff_and_mei_are_read(tmp_path: Path, midi_bytes: bytes) -> Non
     (tmp_path / "a.mei").write_text(MEI)
     [piece] = MusicDomain().read(tmp_path / "a.mei")
     assert [row[:3] for row in rows(piece)] == [(0, 1, 67), (0, 3, 55), (1, 2, 66)]
+
+
+def test_a_slow_or_bad_mei_file_costs_only_itself(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "a.mei").write_text(MEI)
+    (tmp_path / "b.abc").write_text("X:1\nK:C\n" + "CDEF GABc|" * 20)
+    (tmp_path / "c.mei").write_text("<mei>")
+    monkeypatch.setattr("seqgen_music.files.mei_reading.MEI_SECONDS", 0.01)
+    corpus = seqgen.prepare("music", [tmp_path], codec="melody", jobs=1)
+    reasons = [entry["reason"] for entry in corpus.info["skipped"]]
+    assert corpus.info["pieces"] == 1 and len(reasons) == 2
+    assert "music21 takes longer than 0.01 seconds" in reasons[0]
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="music21 cannot read it"):
+        MusicDomain().read(tmp_path / "c.mei")
 
 
 @pytest.fixture

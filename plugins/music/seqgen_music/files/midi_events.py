@@ -173,8 +173,7 @@ def _read_track(
         if data_at < 0 or tick + delta > longest:
             track.ending = DAMAGED if data_at < 0 else LATE
             break
-        tick += delta
-        at = data_at + size
+        tick, at = tick + delta, data_at + size
         if event == META:
             if kind == END_OF_TRACK:
                 break

@@ -5,7 +5,9 @@ import re
 import sys
 import wave
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
 import mido
@@ -26,7 +28,7 @@ from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.files.staves import with_two_staves
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_music.render.piano_roll import COLOURS, bar_lines, beat_starts, png_roll, svg_roll
-from seqgen_music.render.synthesis import PEAK, sound, synthesise
+from seqgen_music.render.synthesis import PEAK, preview, sound, synthesise
 from seqgen_music.spelling import spelled
 
 from seqgen.errors import DataError
@@ -486,6 +488,33 @@ def test_flac_is_the_same_sound_and_mp3_a_small_one() -> None:
     late = np.correlate(mp3[:RATE, 0], wav[: RATE // 2, 0]).argmax()
     near = mp3[late : late + len(wav) - RATE, 0]
     assert late < RATE / 10 and np.corrcoef(near, wav[: len(near), 0])[0, 1] > 0.9
+
+
+def test_the_extra_sound_plays_a_sound_font(monkeypatch) -> None:
+    """midirenderer is replaced: it gets a sound font and the piece, and gives a quiet wave."""
+    rate, seen = 48_000, []
+
+    def render(font: bytes, midi: bytes) -> bytes:
+        assert font[:4] == b"RIFF" and font[8:12] == b"sfbk"
+        seen.append(mido.MidiFile(file=io.BytesIO(midi)))
+        file = io.BytesIO()
+        soundfile.write(file, np.full((rate, 2), 0.25), rate, format="wav")
+        return file.getvalue()
+
+    name = "midirenderer"
+    fake = ModuleType(name)
+    fake.render_wave_from = render  # type: ignore[attr-defined]
+    fake.__spec__ = ModuleSpec(name, None)
+    monkeypatch.setitem(sys.modules, name, fake)
+    music = Music(make_notes([(0, 960, 60, 80, 0)]), (Track("Flute", 73),), 480)
+    played, found = soundfile.read(io.BytesIO(sound(music)))
+    assert (played.shape, found) == ((rate, 2), rate)
+    np.testing.assert_allclose(played, PEAK, atol=1e-4)
+    [file] = seen
+    assert [each.note for each in file if each.type == "note_on"] == [60]
+    assert file.length == pytest.approx(1 + 2), "the last note fades"
+    preview(music)
+    assert len(seen) == 1, "previews are synthesised"
 
 
 def test_silence_is_a_sound_and_an_hour_is_not() -> None:

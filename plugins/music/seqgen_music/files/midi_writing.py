@@ -35,7 +35,12 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 
 
 def write_midi(music: Music, path: Path) -> None:
-    """Write a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
+    """Write a MIDI file, see `midi_bytes`."""
+    write_atomic(path, midi_bytes(music))
+
+
+def midi_bytes(music: Music) -> bytes:
+    """Return a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
 
     Where a pedal holds notes, the keys and the pedal are written as they were played. Notes without
     duration are left out, and so are metres whose denominator is not a power of two. `playable`
@@ -79,7 +84,7 @@ def write_midi(music: Music, path: Path) -> None:
         )
     buffer = io.BytesIO()
     file.save(file=buffer)
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def channels(music: Music) -> list[int]:

@@ -1,4 +1,4 @@
-"""A piece as synthesised sound: no sound font and no system library is needed.
+"""A piece as sound: synthesised, without a sound font or a system library.
 
 Each family of instruments is a sum of sine waves with its own attack and decay. Drums are falling
 tones and noise. Louder notes are brighter. Notes of one pitch and brightness share a tone, each
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_music.music import FAMILY, Music, Track
+from seqgen_music.render.sampled import has_samples, sampled
 
 #: Samples per second of a file, and of a preview; a page has several previews.
 RATE, PREVIEW_RATE = 44_100, 22_050
@@ -138,7 +139,7 @@ DRUMS = (
 
 
 def sound(music: Music, form: str = "wav", rate: int = RATE, channels: int = 2) -> bytes:
-    """Return the piece as a sound file.
+    """Return the piece as a sound file; `seqgen_music.render.sampled` plays stereo if it can.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def sound(music: Music, form: str = "wav", rate: int = RATE, channels: int = 2) 
     form : {"wav", "flac", "mp3"}
         WAV and FLAC have 16 bits per sample.
     rate : int
-        Samples a second.
+        Samples a second of synthesised sound.
     channels : int
         2 for stereo, with the tracks spread from left to right; 1 for mono.
 
@@ -158,8 +159,14 @@ def sound(music: Music, form: str = "wav", rate: int = RATE, channels: int = 2) 
     # Imported late: only sound needs it.
     import soundfile
 
+    _refuse_long(music)
+    if channels == 2 and has_samples():
+        samples, rate = sampled(music)
+        samples = _scaled(samples)
+    else:
+        samples = synthesise(music, rate, channels)
     buffer = io.BytesIO()
-    soundfile.write(buffer, synthesise(music, rate, channels).T, rate, format=form)
+    soundfile.write(buffer, samples.T, rate, format=form)
     return buffer.getvalue()
 
 
@@ -170,13 +177,7 @@ def preview(music: Music) -> bytes:
 
 def synthesise(music: Music, rate: int, channels: int) -> Samples:
     """Return the samples of the piece ``(channels, N)``, between -`PEAK` and `PEAK`."""
-    ends = music.notes["onset"] + music.notes["duration"]
-    # The end of the last note plus the longest release or ring.
-    seconds = float(music.seconds(ends).max(initial=0.0)) + _longest_tail(music)
-    if seconds > LONGEST_SECONDS:
-        raise DataError(
-            f"the piece lasts {seconds:,.0f} seconds; sound is made of {LONGEST_SECONDS:,} at most"
-        )
+    seconds = _refuse_long(music)
     mixed = np.zeros((channels, int(seconds * rate) + 2), np.float32)
     places = np.linspace(0.25, 0.75, len(music.tracks)) if len(music.tracks) != 1 else [0.5]
     for number, (track, place) in enumerate(zip(music.tracks, places, strict=True)):
@@ -191,6 +192,23 @@ def synthesise(music: Music, rate: int, channels: int) -> Samples:
         for side, gain in zip(mixed, (np.cos(angle), np.sin(angle)), strict=False):
             side += line * np.float32(gain if channels > 1 else 1.0)
     return _limited(mixed)
+
+
+def _refuse_long(music: Music) -> float:
+    """Return the seconds of a piece: to the end of its last note plus the longest release or ring.
+
+    Raises
+    ------
+    DataError
+        If there are more than `LONGEST_SECONDS`.
+    """
+    ends = music.notes["onset"] + music.notes["duration"]
+    seconds = float(music.seconds(ends).max(initial=0.0)) + _longest_tail(music)
+    if seconds > LONGEST_SECONDS:
+        raise DataError(
+            f"the piece lasts {seconds:,.0f} seconds; sound is made of {LONGEST_SECONDS:,} at most"
+        )
+    return seconds
 
 
 def _longest_tail(music: Music) -> float:
@@ -273,6 +291,12 @@ def _drum(drum: Drum, brightness: float, rate: int) -> Samples:
     tone[:rise] *= np.linspace(0, 1, rise)
     tone[len(tone) - rise :] *= np.linspace(1, 0, rise)
     return np.asarray(tone, np.float32)
+
+
+def _scaled(mixed: Samples) -> Samples:
+    """Scale the loudest sample to `PEAK`."""
+    loudest = float(np.abs(mixed).max(initial=0.0))
+    return np.asarray(mixed * np.float32(PEAK / loudest), np.float32) if loudest else mixed
 
 
 def _limited(mixed: Samples) -> Samples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -354,3 +355,35 @@ def test_long_lines_are_read_in_one_pass(long: str) -> None:
 def test_fermatas_come_before_their_note() -> None:
     [piece] = pieces(HEAD + "U:T=!fermata!\nC HD !fermata![EG]F-|F !f!z T+invertedfermata+G H z|\n")
     assert piece.fermatas == tuple((TICKS * at, 0) for at in (1, 2, 6))
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        ("m:~G2 = {A}G{F}G\n~G2 A", "G G A"),
+        ("m:~n2 = n/o/n/m/\n~G2 ~c2 ~B2", "G/A/G/F/ c/d/c/B/ B/c/B/A/"),
+        ("m:~n2 = o/n/m/n/\n~c,2 ~^c'2", "D/C/B,/C/ d'/^c'/b/c'/"),
+        # A length that is longer is no macro, and the last of two macros counts.
+        ("m:~G2 = A\n~G22", "G22"),
+        ("m:~G2 = A\nm:~G2 = BB\n~G2", "BB"),
+        ("m:nonsense\nG2", "G2"),
+    ],
+)
+def test_macros_stand_for_notes(body: str, same: str) -> None:
+    assert sounds(body) == sounds(same)
+
+
+def test_long_macros_are_refused() -> None:
+    [error] = read_abc(f"{HEAD}m:~G2 = {'G' * 300}\nG")
+    assert isinstance(error, DataError) and "more than 200 characters" in str(error)
+    # Each stands for two of the one before it.
+    macros = [f"m:~{two} = ~{one}~{one}" for one, two in pairwise("ABCDEFG")]
+    [error] = read_abc("\n".join([f"{HEAD}m:~A = {'A' * 150}", *macros, "~G" * 200]))
+    assert isinstance(error, DataError) and "a line with macros" in str(error)
+
+
+def test_microtones_are_rounded_and_said() -> None:
+    text = HEAD + "^/C _/E ^3/2F _3/4A [_1/4Gc]|"
+    assert pitches(text) == [61, 64, 67, 68, 67, 73]
+    [note] = notes_of(text)
+    assert "microtone '^/C', rounded to a semitone, in line 6" in note

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import floor
 
 from seqgen.errors import DataError
 from seqgen_music.files.abc_fields import ACCIDENTALS
 
 _LENGTH = r"[ ]?\d*(?:[ ]?/\d*)*"
-PITCH = r"(?:\^\^|\^|__|_|=)?[A-Ga-g][,']*"
+# A fraction of a semitone may follow the sign: "^/c" or "_3/4e".
+PITCH = r"(?:(?:\^\^|\^|__|_|=)(?:\d{0,2}/\d{0,2})?)?[A-Ga-g][,']*"
 QUOTED = r'"[^"]*"'
 
 # One symbol. The order matters: an inline field before a chord, an ending before a bar line.
@@ -44,11 +46,16 @@ NOTE = re.compile(rf"({PITCH})({_LENGTH})(\.?-)?")
 
 
 def place_of(text: str) -> tuple[tuple[str, int], int | None]:
-    """Return letter and octave of a note, and the semitones of its accidental."""
+    """Return letter and octave of a note, and the nearest semitones of its accidental."""
     sign = text.rstrip(",'")[:-1]
     letter = text[len(sign)]
     octave = 5 + letter.islower() + text.count("'") - text.count(",")
-    return (letter.upper(), octave), ACCIDENTALS.get(sign)
+    part = re.search(r"(\d*)/(\d*)$", sign)
+    accidental = ACCIDENTALS.get(sign[: part.start()] if part else sign)
+    if part and accidental is not None:
+        exact = Fraction(accidental * int(part[1] or 1), int(part[2] or 2) or 2)
+        accidental = floor(exact + Fraction(1, 2))
+    return (letter.upper(), octave), accidental
 
 
 def length_of(text: str) -> Fraction:

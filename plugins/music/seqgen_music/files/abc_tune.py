@@ -11,20 +11,19 @@ from dataclasses import replace
 from fractions import Fraction
 
 from seqgen.errors import DataError
+from seqgen_music.files.abc_directives import set_midi, set_properties
 from seqgen_music.files.abc_fields import (
     default_unit,
     key_named,
     metre_of_field,
     properties,
     tempo_of_field,
-    transposition,
     unit_of_field,
     voice_of_field,
-    whole_number,
 )
+from seqgen_music.files.abc_macros import Macros
 from seqgen_music.files.abc_symbols import (
     NOTE,
-    PITCH,
     QUOTED,
     SYMBOL,
     length_of,
@@ -33,7 +32,7 @@ from seqgen_music.files.abc_symbols import (
     place_of,
 )
 from seqgen_music.files.abc_voice import MOST_FAULTS, MOST_NOTES, Setting, Voice
-from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, VELOCITY
+from seqgen_music.files.notation_values import DYNAMICS, VELOCITY
 from seqgen_music.files.score_bars import Key, signature
 
 #: Most voices of a tune, and characters of a field that are read.
@@ -41,9 +40,6 @@ MOST_VOICES, LONGEST_FIELD = 256, 1000
 
 #: Signs that begin a text that is no chord symbol.
 ANNOTATION = "^_<>@"
-
-#: The drum at each place of a percussion staff, by letter and octave.
-STAFF = {(name[0], int(name[1]) + 1): drum for name, drum in DRUM_STAFF.items()}
 
 _FIELD = re.compile(r"([A-Za-z+]):(.*)")
 # In the body a line such as "d:|" is music.
@@ -85,6 +81,7 @@ class Tune:
         self._in_text = False
         self._old = False
         self._last_field = ""
+        self._macros = Macros()
         self._line_goes_on = False
         self._unit_given = False
         self._tempo: str | None = None
@@ -132,7 +129,7 @@ class Tune:
                 for voice in self.voices.values():
                     voice.words.new_line()
             self._line_goes_on = line.endswith("\\")
-            self._music(line)
+            self._music(self._macros.expanded(line))
             if sum(voice.notes for voice in self.voices.values()) > MOST_NOTES:
                 raise DataError(f"more than {MOST_NOTES:,} notes")
 
@@ -162,6 +159,8 @@ class Tune:
             case "U":
                 name, _, meaning = value.partition("=")
                 self._signs[name.strip()] = meaning.strip().strip("!+")
+            case "m":
+                self._macros.define(value)
             case "I":
                 self._directive(value)
             case "w" | "+" if self._voice is not None:
@@ -186,7 +185,7 @@ class Tune:
                 self._setting.key = key
             for voice in self.voices.values() if self._voice is None else [self._voice]:
                 voice.set_key(key)
-        self._each(lambda setting: _set_properties(setting, given))
+        self._each(lambda setting: set_properties(setting, given))
 
     def _start_body(self, key: Key | None) -> None:
         self._in_body = True
@@ -221,7 +220,7 @@ class Tune:
         if name in ("*", ""):
             return
         voice = self._voice_named(name)
-        _set_properties(voice.setting, given)
+        set_properties(voice.setting, given)
         if label := given.get("name", given.get("nm", "")):
             self.names[name] = label.split("\\n")[0]
         if self._in_body:
@@ -268,9 +267,9 @@ class Tune:
         elif found := _DIRECTIVE.match(text):
             command, numbers = found[1].lower(), found[2].split()
             if self._declared is not None and not self._in_body:
-                _set_midi(self._declared.setting, command, numbers)
+                set_midi(self._declared.setting, command, numbers)
             else:
-                self._each(lambda setting: _set_midi(setting, command, numbers))
+                self._each(lambda setting: set_midi(setting, command, numbers))
 
     # Music.
 
@@ -299,7 +298,7 @@ class Tune:
             case "text":
                 self._text(voice, found["text"])
             case "length":
-                place, accidental = place_of(found["note"])
+                place, accidental = self._place(voice, found["note"])
                 voice.chord([(place, accidental, length_of(found["length"]), False)], Fraction(1))
             case "bar" | "bar_passes":
                 self._bar_line(voice, found["bar"])
@@ -350,9 +349,15 @@ class Tune:
         for text in re.findall(QUOTED, inside):
             self._text(voice, text)
         for pitch, own, tie in NOTE.findall(re.sub(rf"{QUOTED}|![^!]*!", "", inside)):
-            notes.append((*place_of(pitch), length_of(own), bool(tie)))
+            notes.append((*self._place(voice, pitch), length_of(own), bool(tie)))
         if notes:
             voice.chord(notes, length_of(length))
+
+    def _place(self, voice: Voice, note: str) -> tuple[tuple[str, int], int | None]:
+        """Return the place and the accidental of a note, and say if that is no whole semitone."""
+        if "/" in note:
+            voice.complain(f"microtone {note[:20]!r}, rounded to a semitone,")
+        return place_of(note)
 
     def _grace(self, voice: Voice, inside: str) -> None:
         """Grace notes have no length, but their accidentals hold."""
@@ -372,29 +377,3 @@ class Tune:
             voice.setting.velocity = DYNAMICS[name]
         elif name in ("fermata", "invertedfermata"):
             voice.hold()
-
-
-def _set_properties(setting: Setting, given: dict[str, str]) -> None:
-    """Follow the properties of a voice or key."""
-    shift = transposition(given)
-    if shift is not None:
-        setting.shift = shift
-    if "clef" in given:
-        setting.staff = STAFF if given["clef"].startswith("perc") else None
-
-
-def _set_midi(setting: Setting, name: str, numbers: list[str]) -> None:
-    """Follow a ``%%MIDI`` directive; those that are about accompaniment are ignored."""
-    if name == "program" and numbers:
-        # With two numbers the first is the channel.
-        setting.program = min(max(number_of(numbers[-1], 0), 0), 127)
-    elif name == "channel" and numbers:
-        setting.channel_drums = numbers[0] == "10"
-    elif name == "transpose" and numbers:
-        setting.midi_shift = whole_number(numbers[0])
-    elif name in ("nobarlines", "barlines"):
-        # Old music without bar lines: an accidental is for its note only.
-        setting.accidentals = "not" if name == "nobarlines" else "pitch"
-    elif name == "drummap" and len(numbers) == 2 and re.fullmatch(PITCH, numbers[0]):
-        place, _ = place_of(numbers[0])
-        setting.staff = {**(setting.staff or {}), place: min(number_of(numbers[1], 0), 127)}

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import floor
 from xml.etree.ElementTree import Element
 
 from seqgen.errors import DataError
@@ -174,7 +175,10 @@ class PartReader:
             step = (pitch.findtext("step") or "").strip()
             if step not in SEMITONES:
                 raise DataError(f"expected a step from A to G, found {step[:20]!r}")
-            alter = round(_number(pitch.findtext("alter"), 0.0))
+            exact = _number(pitch.findtext("alter"), 0.0)
+            alter = floor(exact + 0.5)
+            if alter != exact and len(self.faults) < MOST_FAULTS:
+                self.faults.append(f"microtone {step} {exact:+g}, rounded to a semitone")
             octave = whole_number(pitch.findtext("octave"), 4)
             shift = self._transposed.get(staff, self._transposed.get(0, 0))
             return SEMITONES[step] + alter + 12 * (octave + 1) + shift, False

@@ -48,7 +48,7 @@ from seqgen_music.keys import signed
 from seqgen_music.music import Music
 
 #: What can be requested of melodies with chords.
-CHORDS = Request("Chords of each bar; without bars it gives their number.", "C | F G | C")
+CHORDS = Request("Chords of each bar; without bars they say how many.", "C | F | C")
 
 #: Candidates per piece where a melody is given.
 CANDIDATES = 32
@@ -91,7 +91,7 @@ class MelodyCodec(Codec):
 
     options_type: ClassVar[type[Any]] = MelodyOptions
     min_p: float = 0.05
-    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
+    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE, "chords": CHORDS}
 
     def __init__(
         self,
@@ -112,7 +112,9 @@ class MelodyCodec(Codec):
         self.groups = self.layout.table.all_alone_but(*grouped)
         self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
         if kinds:
-            self.requests["chords"] = replace(CHORDS, read=progression_reader(kinds))
+            suffix = KINDS[kinds[0]].suffix
+            shown = f"C{suffix} | F{suffix} | C{suffix}"
+            self.requests["chords"] = replace(CHORDS, example=shown, read=progression_reader(kinds))
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MelodyOptions) -> Self:
@@ -179,6 +181,8 @@ class MelodyCodec(Codec):
         """Return a given piece with the new chords, or the new piece."""
         if not isinstance(condition, Music):
             return piece
+        if not len(piece.notes):
+            return replace(condition, chords=())
         line = line_of(piece, self.steps)
         return with_chords_of(condition, line, self.steps, self.options.track)
 

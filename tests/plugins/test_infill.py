@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from seqgen_music.chords import Chord
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.raster import chorale_gap, raster_of
+from seqgen_music.codecs.melody.codec import MelodyCodec, MelodyOptions
+from seqgen_music.codecs.melody.line import line_of
 from seqgen_music.keeping import gap_of
 from seqgen_music.music import Music, Track, make_notes
 
@@ -98,6 +101,64 @@ def test_what_is_kept_of_a_chorale_stays_tick_for_tick(
     np.testing.assert_array_equal(after[outside], before[outside])
 
 
+MELODIES = [("bars 1-4, 7-", (5, 6)), ("bars 3-", (1, 2)), ("bars -6", (7, 8))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("parts", "bars"), MELODIES, ids=[parts for parts, _ in MELODIES])
+def test_what_is_kept_of_a_melody_stays_tick_for_tick(
+    parts: str, bars: tuple[int, int], seed: int
+) -> None:
+    given = piece_of(seed, tracks=(Track("Tune", 40), Track("Second", 24)))
+    codec = MelodyCodec.fit([given], MelodyOptions())
+    new = written(codec, Kept(given, parts), seed)
+    quarter = new.ticks_per_quarter
+    ours, theirs = rows_of(new, quarter), rows_of(given, quarter)
+    margin = quarter // 16
+    start, stop = (4 * bar * quarter - margin for bar in (bars[0] - 1, bars[1]))
+    for row in theirs:
+        if row[4] or row[0] >= stop or row[0] + row[1] <= start:
+            assert row in ours
+    changed = ours - theirs
+    assert changed and {row[4] for row in changed} == {0}
+    assert all(row[0] + row[1] > start and row[0] < stop + 2 * margin for row in changed)
+    before, after = (line_of(music, codec.steps).events for music in (given, new))
+    steps = 4 * codec.steps
+    outside = np.ones(len(before), bool)
+    outside[steps * (bars[0] - 1) : steps * bars[1] + 1] = False
+    np.testing.assert_array_equal(after[outside], before[outside])
+
+
+def test_a_melody_keeps_its_chords_where_its_bars_stay() -> None:
+    rows = [(96 * at, 96, 60 + at % 5, 80, 0) for at in range(24)]
+    chords = tuple((192 * half, Chord(5 * (half % 2))) for half in range(12))
+    metres = ((0, 4, 4),)
+    given = Music(make_notes(rows), (Track("Tune"),), 96, (), metres, chords=chords)
+    codec = MelodyCodec.fit([given], MelodyOptions(chords="on"))
+    found = set()
+    for seed in range(8):
+        new = written(codec, Kept(given, "bars 1-2, 4-"), seed)
+        scale = new.ticks_per_quarter // 96
+        stays = [(tick * scale, chord) for tick, chord in chords if not 768 <= tick < 1152]
+        ours = [each for each in new.chords if not 768 * scale <= each[0] < 1152 * scale]
+        assert ours == stays
+        found.update(str(chord) for tick, chord in new.chords if 768 * scale <= tick < 1152 * scale)
+    assert len(found) > 2
+
+
+def test_a_melody_keeps_long_silences_outside_the_gap() -> None:
+    """The codec shortens them."""
+    rows = [(96 * at, 96, 60 + at % 5, 80, 0) for at in (*range(8), *range(32, 48))]
+    given = Music(make_notes(rows), (Track("Tune"),), 96, (), ((0, 4, 4),))
+    codec = MelodyCodec.fit([given], MelodyOptions())
+    new = written(codec, Kept(given, "bars 1-10, 12"), 0)
+    scale = new.ticks_per_quarter // 96
+    changed = rows_of(new, new.ticks_per_quarter) - rows_of(given, new.ticks_per_quarter)
+    assert changed and all(10 * 384 * scale <= row[0] <= 11 * 384 * scale for row in changed)
+    with pytest.raises(DataError, match="leaves bars with a silence of 2 bars or more"):
+        codec.tracker(Kept(given, "bars 1-2, 9-"))
+
+
 def test_a_note_that_is_held_into_what_stays_goes_on_or_begins_there() -> None:
     """Bar 2 is rewritten; the soprano holds a note of it into bar 3."""
     rows = [(0, 384, 72, 80, 0), (384, 576, 74, 80, 0), (960, 192, 76, 80, 0)]
@@ -141,7 +202,7 @@ def test_an_upbeat_belongs_to_the_first_bar() -> None:
         ("bars 1,,2", "expected bars or tracks and a list"),
         ("", "expected bars or tracks and a list"),
         ("pages 1", "expected bars or tracks and a list"),
-        ("tracks violin", "the piece has the tracks soprano, alto, tenor, bass"),
+        ("tracks violin", "this model writes the tracks soprano, alto, tenor, bass"),
         ("bars -", "expected numbers"),
         ("bars 1-", "nothing left to write: 'bars 1-' keeps every bar"),
         ("tracks soprano, alto, tenor, bass", "keeps every track"),

@@ -94,7 +94,7 @@ def _new_notes(
         if key in ends
     }
     is_new = np.array([key not in stays for key in keys_of(after).tolist()], bool)
-    new = replace(after, notes=after.notes[is_new], tempos=(), metres=(), keys=())
+    new = replace(after, notes=after.notes[is_new], tempos=(), metres=(), keys=(), chords=())
     names = zip((keys_of(new) & NAME).tolist(), _stops(new).tolist(), strict=True)
     stops = [stop_of.get(name, 0) for name in names]
     new = retimed(new, move, given.ticks_per_quarter)

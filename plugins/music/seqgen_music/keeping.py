@@ -119,7 +119,9 @@ def _bars(word: str, count: int) -> tuple[int, int]:
 def _tracks(word: str, names: Mapping[str, Iterable[int]]) -> Iterable[int]:
     """Return the tracks of a name."""
     if word.lower() not in names:
-        raise DataError(f"cannot keep track {word!r}: the piece has the tracks {', '.join(names)}")
+        raise DataError(
+            f"cannot keep track {word!r}: this model writes the tracks {', '.join(names)}"
+        )
     return names[word.lower()]
 
 

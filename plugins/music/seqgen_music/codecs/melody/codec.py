@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.requests import example, parse
 from seqgen.errors import DataError
-from seqgen.plugin import Codec, Ids, Request
+from seqgen.plugin import Codec, Ids, Kept, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.chords import KINDS
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.raster import REST, STEP_TICKS
+from seqgen_music.codecs.melody.gaps import free_steps, rewritten
 from seqgen_music.codecs.melody.grammar import ANYTHING, MelodyGrammar, MelodyRequest
 from seqgen_music.codecs.melody.layout import (
     HEADER,
@@ -91,6 +92,7 @@ class MelodyCodec(Codec):
 
     options_type: ClassVar[type[Any]] = MelodyOptions
     min_p: float = 0.05
+    rewrites: bool = True
     requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE, "chords": CHORDS}
 
     def __init__(
@@ -178,7 +180,12 @@ class MelodyCodec(Codec):
         return joined(given, pieces, placed, seam, is_even=True)
 
     def answer(self, piece: Music, condition: Any) -> Music:
-        """Return a given piece with the new chords, or the new piece."""
+        """Return a given piece with new chords or new bars, or the new piece."""
+        steps, track = self.steps, self.options.track
+        if isinstance(condition, Kept):
+            before = self.decode(self._tune(line_of(condition.piece, steps, track)))
+            chords = bool(self.layout.kinds)
+            return rewritten(condition, (before, piece), steps, track, has_chords=chords)
         if not isinstance(condition, Music):
             return piece
         if not len(piece.notes):
@@ -255,16 +262,17 @@ class MelodyCodec(Codec):
         return np.concatenate([header, rest]).astype(np.int64)
 
     def candidates(self, condition: Any) -> int:
-        """Return `CANDIDATES` where a melody is given, else 1."""
-        return CANDIDATES if isinstance(condition, Music) else 1
+        """Return `CANDIDATES` where a melody or part of it is given, else 1."""
+        return CANDIDATES if isinstance(condition, Music | Kept) else 1
 
     def tracker(self, condition: Any = None) -> MelodyTracker:
         """Return a tracker that keeps the metre, and ends at a bar line.
 
         Parameters
         ----------
-        condition : Music or str, optional
+        condition : Music, Kept or str, optional
             A piece: the notes of its melody are kept, and the model writes chords to them.
+            Or a piece of which some bars are kept (`free_steps`).
             Or words such as ``bars=16, metre=3/4``: the number of bars after the upbeat, and the
             metre; with chords also ``chords=C | F G | C``.
 
@@ -274,6 +282,11 @@ class MelodyCodec(Codec):
             If the condition cannot be followed, or the corpus did not have a pitch, the metre or a
             kind of chord.
         """
+        if isinstance(condition, Kept):
+            given = self._tune(line_of(condition.piece, self.steps, self.options.track))
+            free = free_steps(condition, self.steps, self.options.track)
+            chords = self.layout.chord_numbers(self.encode(condition.piece))
+            return MelodyTracker(self._grammar, MelodyRequest(None, None, (), given, free, chords))
         if isinstance(condition, Music) and self.layout.kinds:
             given = self._tune(line_of(condition, self.steps, self.options.track))
             return MelodyTracker(self._grammar, MelodyRequest(given=given))

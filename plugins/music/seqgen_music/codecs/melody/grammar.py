@@ -34,12 +34,18 @@ class MelodyRequest:
         The chords of each bar after the upbeat. After the last bar they begin again.
     given : int64 array (2 + steps,) or None
         Ids of a given melody without chords: header and events.
+    free : bool array (steps,) or None
+        Which events are not given; by default none.
+    chords : int64 array (steps,) or None
+        Numbers of the chords of the given melody, except at free events; by default all are free.
     """
 
     metre: Metre | None = None
     bars: int | None = None
     progression: Progression = ()
     given: Ids | None = None
+    free: NDArray[np.bool_] | None = None
+    chords: Ids | None = None
 
 
 #: Nothing is requested.
@@ -93,7 +99,7 @@ class MelodyGrammar:
             np.array([*map(layout.bar, layout.metres)], np.int64),
             np.array([*map(layout.beat, layout.metres)], np.int64),
             *(layout.meaning, layout.metre_of, layout.upbeat_of, self.table),
-            np.zeros(1, np.int64) if given is None else given,
+            *_cells(request),
             np.cumsum([0, *counts]),
             np.array([*chords, 0], np.int64),
         )
@@ -108,6 +114,20 @@ class MelodyGrammar:
         count = len(self.layout.feature_sizes)
         features, rows = MACHINE.whole(self.constants(), self.new_state(), ids, count)
         return features, self._packed[rows]
+
+
+def _cells(request: MelodyRequest) -> tuple[Ids, Ids, Ids]:
+    """Return the given ids, what each "hold" among them holds, and the given chords."""
+    if request.given is None:
+        return (np.zeros(1, np.int64),) * 3
+    given, events = request.given.copy(), request.given[HEADER:]
+    held = events == HOLD_ID  # (steps,)
+    begun = np.maximum.accumulate(np.where(held, 0, np.arange(len(events))))
+    tied = np.where(held, events[begun], NOTHING)
+    chords = np.full(len(events), NOTHING) if request.chords is None else request.chords.copy()
+    if request.free is not None:
+        given[HEADER:][request.free] = tied[request.free] = chords[request.free] = NOTHING
+    return given, tied, chords
 
 
 def _chord_masks(layout: MelodyLayout) -> NDArray[np.bool_]:

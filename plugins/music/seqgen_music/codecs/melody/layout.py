@@ -146,6 +146,13 @@ class MelodyLayout:
                 last = number
         return found
 
+    def chord_numbers(self, ids: Ids) -> Ids:
+        """Return the number of the chord at each step of any ids ``(steps,)``."""
+        numbers = np.zeros(self.steps_before(ids, len(ids)), np.int64)
+        for step, chord in self.chord_changes(ids):
+            numbers[step:] = self.chord_number(chord)
+        return numbers
+
     def chord_number(self, chord: Chord | None) -> int:
         """Return the number of the known chord that is nearest to a chord."""
         if chord is None:

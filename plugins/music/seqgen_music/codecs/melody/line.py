@@ -120,7 +120,7 @@ def line_of(music: Music, steps: int, track: WhichTrack = "highest") -> Line:
     DataError
         If there is no note besides drums, or the metre does not fit the grid.
     """
-    return _placed_line(music, steps, _track(music, track))[0]
+    return placed_line(music, steps, track_of(music, track))[0]
 
 
 def placed_of(music: Music, steps: int, track: WhichTrack = "highest") -> Placed:
@@ -131,8 +131,8 @@ def placed_of(music: Music, steps: int, track: WhichTrack = "highest") -> Placed
     DataError
         If there is no line, as for `line_of`.
     """
-    number = _track(music, track)
-    line, starts, earlier = _placed_line(music, steps, number)
+    number = track_of(music, track)
+    line, starts, earlier = placed_line(music, steps, number)
     step = rounded(music.notes["onset"].astype(np.int64), steps, music.ticks_per_quarter)
     before = np.maximum(np.searchsorted(starts, step, side="right") - 1, 0)
     later = earlier[before] - line.late(steps)
@@ -140,7 +140,7 @@ def placed_of(music: Music, steps: int, track: WhichTrack = "highest") -> Placed
     return Placed((step - later) * STEP_TICKS, np.where(is_melody, 0, -1), later * STEP_TICKS)
 
 
-def _placed_line(
+def placed_line(
     music: Music, steps: int, track: int
 ) -> tuple[Line, NDArray[np.int64], NDArray[np.int64]]:
     """Return the line, where its notes begin in the piece, and how much earlier in the line."""
@@ -179,7 +179,7 @@ def _placed_line(
 
 def with_chords_of(music: Music, line: Line, steps: int, track: WhichTrack) -> Music:
     """Return a piece with the chords of a line of its melody instead of its own."""
-    _, starts, earlier = _placed_line(music, steps, _track(music, track))
+    _, starts, earlier = placed_line(music, steps, track_of(music, track))
     at = np.array([step for step, _ in line.chords], np.int64)
     before = np.maximum(np.searchsorted(starts - earlier, at, side="right") - 1, 0)
     ticks = rounded(at + earlier[before], music.ticks_per_quarter, steps).tolist()
@@ -189,11 +189,12 @@ def with_chords_of(music: Music, line: Line, steps: int, track: WhichTrack) -> M
 
 def melody_onsets(music: Music, track: WhichTrack) -> NDArray[np.int64]:
     """Return the onsets of a piece's melody in ticks ``(N,)``."""
-    is_melody = music.notes["track"] == _track(music, track)
+    is_melody = music.notes["track"] == track_of(music, track)
     return np.asarray(music.notes["onset"][is_melody], np.int64)
 
 
-def _track(music: Music, which: WhichTrack) -> int:
+def track_of(music: Music, which: WhichTrack) -> int:
+    """Return the number of the track with the melody."""
     notes = music.notes
     tracks = [
         int(track) for track in np.unique(notes["track"]) if not music.tracks[int(track)].drums

@@ -72,7 +72,12 @@ class Rules(NamedTuple):
     masks : bool array (R, V + 1)
         As `MelodyGrammar.table`.
     given : int64 array (2 + length,)
-        Ids of the given melody.
+        Ids of the given melody; `NOTHING` where it is free.
+    tied : int64 array (length,)
+        For a given "hold", the id of what it holds, which is due if that does not last; else
+        `NOTHING`.
+    given_chords : int64 array (length,)
+        Numbers of the given chords; `NOTHING` where they are free.
     starts, numbers : int64 array
         Where the chords of each requested bar begin among all requested chords; their numbers.
     """
@@ -95,6 +100,8 @@ class Rules(NamedTuple):
     upbeat_of: Ids
     masks: NDArray[np.bool_]
     given: Ids
+    tied: Ids
+    given_chords: Ids
     starts: Ids
     numbers: Ids
 
@@ -125,6 +132,8 @@ def _rules(table: Table) -> Rules:
         part(table, 7).view(np.int64),
         part(table, 8).view(np.int64),
         part(table, 9).view(np.int64),
+        part(table, 10).view(np.int64),
+        part(table, 11).view(np.int64),
     )
 
 
@@ -255,13 +264,32 @@ def _due(rules: Rules, state: Ids) -> int:
     if is_over and _at_bar_line(rules, state):
         return len(rules.meaning)
     if awaits:
-        return _due_chord(rules, state) if rules.progression > 0 else NOTHING
-    return rules.given[HEADER + step] if rules.length >= 0 else NOTHING
+        return _due_chord(rules, state)
+    return _due_event(rules, state) if rules.length >= 0 else NOTHING
+
+
+@compiled
+def _due_event(rules: Rules, state: Ids) -> int:
+    """Return the given event, or `NOTHING`; where what it holds does not last, that begins."""
+    tied = rules.tied[state[STEP]]
+    if tied != NOTHING:
+        lasts = state[PITCH] + FIRST_PITCH - 1 if state[SOUNDS] > 0 else REST_ID
+        if tied != lasts:
+            return int(tied)
+    return int(rules.given[HEADER + state[STEP]])
 
 
 @compiled
 def _due_chord(rules: Rules, state: Ids) -> int:
-    """Return the token of the requested chord; before the first bar the chord stays."""
+    """Return the token of the requested or given chord, or `NOTHING`.
+
+    Before the first bar of requested chords the chord stays.
+    """
+    if rules.progression == 0:
+        given = rules.given_chords[state[STEP]] if rules.length >= 0 else NOTHING
+        if given == NOTHING:
+            return NOTHING
+        return int(rules.same_chord + (0 if given == state[CHORD] else 1 + given))
     bar, place = divmod(state[STEP] - state[UPBEAT], rules.bars[state[METRE]])
     if bar < 0:
         return rules.same_chord

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from seqgen_music.codecs.chorale.grammar import NO_LIMITS
 
 import seqgen
 from seqgen.conditions.labels import Labelled
@@ -96,8 +97,12 @@ def test_the_log_probability_is_the_score(run) -> None:
 
 
 @pytest.mark.parametrize("prompted", [False, True])
-def test_features_reach_the_model_as_in_training(chorales: seqgen.Run, prompted: bool) -> None:
-    """With a tracker and eleven features, what was drawn has the probability that scoring gives."""
+def test_features_reach_the_model_as_in_training(
+    chorales: seqgen.Run, prompted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a tracker and many features, what was drawn has the probability that scoring gives."""
+    # Scores know nothing of the limits on new pieces.
+    monkeypatch.setattr(chorales.codec, "limits", NO_LIMITS)
     [whole] = seqgen.generate(chorales, 1, limit=LimitConfig(length=200), seed=3)
     prompt = chorales.codec.decode(whole.ids[: 2 + 16 * 4]) if prompted else None
     limit = LimitConfig(length=200 if prompted else 202)
@@ -116,10 +121,11 @@ def test_given_tokens_have_the_probability_among_those_of_the_grammar(chorales: 
     writer = Writer(
         choose_stepper(chorales, 1), chorales, None, melody.piece, None, None, (), seed=0
     )
-    draft, header = writer.draft(0), chorales.codec.header
-    draft.add(melody.ids[:header].tolist(), [0.0] * header)
+    # The melody is cut within a phrase, so its plan is unknown.
+    draft, header = writer.draft(0), 3
+    draft.add(chorales.codec.encode(melody.piece)[:header].tolist(), [0.0] * header)
     positions = writer.positions([draft])
-    grammar = unpacked(chorales.codec.masks(melody.ids[:header]), chorales.vocab.targets)
+    grammar = unpacked(chorales.codec.masks(np.array(draft.ids)), chorales.vocab.targets)
     assert positions.allowed.sum() == 1 < positions.possible.sum()
     assert (positions.possible >= positions.allowed).all()
     assert (positions.possible <= grammar[-1]).all()

@@ -24,6 +24,7 @@ from seqgen.plugins.checks import next_mask
 
 RANGES = ((60, 72), (57, 69), (50, 62), (45, 57))
 METRES = [(3, 4), (4, 4)]
+PHRASES = (4, 6, 8, 20)
 LIMITS = VoiceLimits(RANGES, 6, (7, 8, 9, 10), (8, 9, 10, 11), parallels=False)
 
 
@@ -40,7 +41,7 @@ def walk(codec: Codec, seed: int, most: int = 200) -> np.ndarray:
 
 
 CODECS: dict[str, Codec] = {
-    "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), LIMITS),
+    "chorale": ChoraleCodec(45, 72, METRES, ChoraleOptions(), LIMITS, PHRASES),
     "chorale grid": ChoraleCodec(45, 72, [(4, 4)], ChoraleOptions("grid"), VoiceLimits(RANGES)),
     "melody": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions()),
     "melody chords": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions(), ["major", "minor"]),
@@ -55,7 +56,12 @@ CODECS["multitrack"] = MultitrackCodec(
 )
 WALKS = {kind: [walk(codec, seed) for seed in range(4)] for kind, codec in CODECS.items()}
 CONDITIONS: dict[str, list[Any]] = {
-    "chorale": ["bars=2", "metre=3/4", CODECS["chorale"].decode(WALKS["chorale"][0][:90])],
+    "chorale": [
+        "bars=2",
+        "phrases=2+1.5",
+        "phrases=3, bars=2, metre=3/4",
+        CODECS["chorale"].decode(WALKS["chorale"][0][:90]),
+    ],
     "chorale grid": ["bars=2"],
     "melody": ["bars=4", "metre=3/4"],
     "melody chords": ["metre=3/4, chords=C | F G | Am"],

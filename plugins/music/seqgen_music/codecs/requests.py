@@ -1,14 +1,38 @@
-"""What can be requested of new pieces by several codecs: metre and number of bars."""
+"""What can be requested of new pieces: metre, number of bars, phrases."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from seqgen.conditions.requests import Request, count
 from seqgen_music.bars import Metre, metre_name, metre_named
 
+#: Most digits of a number of phrases or quarters.
+DIGITS = 6
+
+
+def phrases(text: str) -> int | tuple[float, ...]:
+    """Read a number of phrases, such as 4, or the quarters of each, such as 8+8+12.
+
+    Raises
+    ------
+    ValueError
+        If the text is neither.
+    """
+    if "+" not in text:
+        return count(text)
+    lengths = [part.strip() for part in text.split("+")]
+    if all(re.fullmatch(rf"\d{{1,{DIGITS}}}(\.\d{{1,{DIGITS}}})?", each) for each in lengths):
+        return tuple(map(float, lengths))
+    raise ValueError(
+        f"expected a number of phrases, such as 4, or quarters, such as 8+8+12, found {text!r}"
+    )
+
+
 BARS = Request("Number of bars.", "8", count)
+PHRASES = Request("Number of phrases, or the quarters of each.", "4", phrases)
 METRE = Request("Metre throughout.", "4/4", metre_named)
 
 

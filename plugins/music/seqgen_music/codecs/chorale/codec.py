@@ -4,7 +4,8 @@ The tokens go step by step through soprano, alto, tenor and bass. There are two 
 
 *held* (the default)
     A token is the pitch of a new note, "hold" or "rest", so repeated notes stay repeated.
-    Two tokens open the piece: its metre, and the length of its upbeat.
+    Tokens before the first note give the metre, the upbeat, and the length of each phrase: the
+    plan. Phrases end at fermatas.
 *grid*
     A token is the pitch that sounds, or "rest". This is the form of the JSB benchmark, in which a
     repeated note and a held one are the same.
@@ -21,11 +22,20 @@ from numpy.typing import NDArray
 
 from seqgen.conditions.requests import example, parse
 from seqgen.errors import DataError
+from seqgen.following import NOTHING
 from seqgen.plugin import Codec, Ids, Kept, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, ChoraleRequest, VoiceLimits
-from seqgen_music.codecs.chorale.layout import HOLD, NO_CELL, PARTS, ChoraleLayout
+from seqgen_music.codecs.chorale.layout import (
+    HOLD,
+    LONGEST_PHRASE,
+    MOST_PHRASES,
+    NO_CELL,
+    PARTS,
+    ChoraleLayout,
+)
+from seqgen_music.codecs.chorale.plan import can_fill
 from seqgen_music.codecs.chorale.raster import (
     REST,
     STEP_TICKS,
@@ -42,7 +52,7 @@ from seqgen_music.codecs.chorale.raster import (
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
-from seqgen_music.codecs.requests import BARS, METRE, metre_request
+from seqgen_music.codecs.requests import BARS, METRE, PHRASES, metre_request
 from seqgen_music.filling import filled
 from seqgen_music.joining import Seam, joined, replaced
 from seqgen_music.keys import signed
@@ -50,6 +60,9 @@ from seqgen_music.music import Music
 
 #: The metre of all pieces in the form grid.
 DEFAULT_METRE = (4, 4)
+
+#: One piece in so many loses its plan in training.
+PLANNED = 8
 
 #: Candidates per piece where voices are given, and where bars are.
 CANDIDATES, GAP_CANDIDATES = 32, 128
@@ -71,10 +84,12 @@ class ChoraleCodec(Codec):
     becomes that of the key found in the notes. The form *grid* also loses repeated notes and the
     metre.
 
-    Eleven features: the slot (header or voice); the place in the bar; the number of the bar; how
-    long the voice has held; the pitches of the last four cells (the fourth is the voice's own); and
-    for each of the three others the pitch that would move with it in parallel fifths, octaves or
-    unisons.
+    Thirteen features, of which the form *grid* lacks the last two: the slot (header or voice); the
+    place in the bar; the number of the bar; how long the voice has held; the pitches of the last
+    four cells (the fourth is the voice's own); for each of the three others the pitch that would
+    move with it in parallel fifths, octaves or unisons; the steps to the end of the phrase; and the
+    number of phrases that follow. In the plan the last two are the length of the last phrase, and
+    the number of phrases.
 
     Parameters
     ----------
@@ -85,13 +100,15 @@ class ChoraleCodec(Codec):
     options : ChoraleOptions
     limits : VoiceLimits, optional
         By default each voice may sing all pitches, and new pieces may stand still.
+    phrases : sequence of int
+        Lengths of the corpus's phrases in steps, rising.
     """
 
     options_type: ClassVar[type[Any]] = ChoraleOptions
     min_p: float = 0.05
     limited: bool = True
     rewrites: bool = True
-    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE}
+    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE, "phrases": PHRASES}
 
     def __init__(
         self,
@@ -100,12 +117,13 @@ class ChoraleCodec(Codec):
         metres: Sequence[Metre],
         options: ChoraleOptions,
         limits: VoiceLimits | None = None,
+        phrases: Sequence[int] = (),
     ) -> None:
         self.options = options
         self.held = options.form == "held"
-        self.layout = ChoraleLayout(low, high, metres, self.held)
+        self.layout = ChoraleLayout(low, high, metres, self.held, phrases)
         self._limit(limits or VoiceLimits(((low, high),) * PARTS))
-        self.table, self.header = self.layout.table, self.layout.header
+        self.table = self.layout.table
         self.vocab, self.feature_values = self.table.names, self.layout.feature_values
         self.feature_sizes = self.layout.feature_sizes
         # The form grid has no metres.
@@ -113,6 +131,8 @@ class ChoraleCodec(Codec):
         if self.held:
             self.groups = self.table.all_alone_but("pitch")
             self.requests["metre"] = metre_request(self.layout.metres)
+        if self.layout.phrases:
+            self.requests["phrases"] = PHRASES
         # In the form grid a pitch also means "hold": a low temperature would stop the voices.
         self.temperature = 0.5 if self.held else 0.9
 
@@ -122,7 +142,7 @@ class ChoraleCodec(Codec):
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: ChoraleOptions) -> Self:
-        """Learn the range of all voices and the metres.
+        """Learn the range of all voices, the metres, and the lengths of phrases.
 
         Raises
         ------
@@ -130,6 +150,7 @@ class ChoraleCodec(Codec):
             If no piece has four voices.
         """
         sung, metres, moves = np.zeros((128, PARTS), bool), set(), Moves(STEPS)
+        phrases: set[int] = set()
         for piece in pieces:
             try:
                 raster = raster_of(piece)
@@ -141,6 +162,7 @@ class ChoraleCodec(Codec):
             steps, voices = np.nonzero(raster.sounding != REST)
             sung[raster.sounding[steps, voices], voices] = True
             metres.add(metre)
+            phrases.update(np.diff(raster.ends, prepend=0).tolist() if raster.ends else ())
             sings = np.isin(piece.notes["track"], [*voices_of(piece).values()])
             moves.add(piece.notes["onset"][sings], piece.ticks_per_quarter)
         if not sung.any(axis=0).all():
@@ -148,7 +170,8 @@ class ChoraleCodec(Codec):
                 "no piece has four voices, which the codec 'chorale' needs: one track per voice"
             )
         pitches = np.flatnonzero(sung.any(axis=1)).tolist()
-        codec = cls(pitches[0], pitches[-1], sorted(metres), options)
+        known = sorted(length for length in phrases if length <= LONGEST_PHRASE)
+        codec = cls(pitches[0], pitches[-1], sorted(metres), options, phrases=known)
         codec.fit_note = str(moves)
         return codec
 
@@ -184,7 +207,8 @@ class ChoraleCodec(Codec):
         holds = ~raster.begins & (raster.sounding != REST)
         cells = np.where(holds, self.table.id("hold"), cells)
         header = [self.table.id("metre", raster.metre), self.table.id("upbeat", raster.upbeat)]
-        return np.concatenate([header, cells.ravel()])  # (2 + 4 * steps,)
+        header += self.layout.plan(raster.ends)
+        return np.concatenate([header, cells.ravel()])  # (H + 4 * steps,)
 
     def decode(self, ids: Ids) -> Music:
         """Return four tracks; voices missing from the last step hold their notes."""
@@ -193,7 +217,7 @@ class ChoraleCodec(Codec):
     def keep(self, given: Music, ids: Ids, start: int) -> Music:
         """Return a piece that begins as the given one; new notes are as loud as its notes."""
         head, piece, placed = self.decode(ids[:start]), self.decode(ids), placed_of(given)
-        tick = max(start - self.header, 0) // PARTS * STEP_TICKS
+        tick = max(start - self.layout.header_size(ids), 0) // PARTS * STEP_TICKS
         is_whole = np.array_equal(self.encode(given), ids[:start])
         seam = Seam.at(tick, placed.begun(given, head, tick), is_whole=is_whole)
         if not self.held:
@@ -219,11 +243,12 @@ class ChoraleCodec(Codec):
         return filled(given, (before, piece), placed, gap, is_even=True)
 
     def state(self) -> dict[str, Any]:
-        """Return pitches, metres, and the limits of voices."""
+        """Return pitches, metres, lengths of phrases, and the limits of voices."""
         return {
             "low": self.layout.low,
             "high": self.layout.high,
             "metres": [*map(list, self.layout.metres)],
+            "phrases": [*self.layout.phrases],
             "ranges": [*map(list, self.limits.ranges)],
             "stillest": self.limits.stillest,
             "notes": [*self.limits.notes],
@@ -240,10 +265,16 @@ class ChoraleCodec(Codec):
             *(ranges, state["stillest"], tuple(state["notes"]), tuple(state["stays"])),
             parallels=state["parallels"],
         )
-        return cls(state["low"], state["high"], metres, options, limits)
+        given = state["low"], state["high"], metres, options, limits
+        return cls(*given, phrases=state["phrases"])
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Transpose all voices by one interval that keeps each in its range."""
+        """Transpose all voices by one interval that keeps each in its range.
+
+        One piece in `PLANNED` loses its plan, as if it had no fermatas.
+        """
+        if self.held and not rng.integers(PLANNED):
+            ids = np.delete(ids, np.s_[2 : self.layout.header_size(ids) - 1])
         sounding = self.raster(ids).sounding
         down, up = -128, 128
         for voice, (low, high) in zip(sounding.T, self.limits.ranges, strict=True):
@@ -266,7 +297,7 @@ class ChoraleCodec(Codec):
         return passages.passages(raster.sounding[onsets, 0], onsets)
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position ``(N + 1, 11)``."""
+        """Return the features of every position ``(N + 1, 13)``."""
         return self._grammar.follow(ids)[0]
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
@@ -274,11 +305,12 @@ class ChoraleCodec(Codec):
         return self._grammar.follow(ids)[1]
 
     def continuation(self, ids: Ids, start: int) -> Ids:
-        """Return the steps after the first `start` ids, with the metre and a matching upbeat."""
-        steps = -(-max(start - self.header, 0) // PARTS)
+        """Return the steps after the first `start` ids, with metre, matching upbeat and plan."""
+        header = self.layout.header_size(ids)
+        steps = -(-max(start - header, 0) // PARTS)
         if not steps:
             return ids
-        rest = ids[self.header + PARTS * steps :].copy()
+        rest = ids[header + PARTS * steps :].copy()
         if not self.held:
             return rest
         raster = self.raster(ids)
@@ -288,7 +320,9 @@ class ChoraleCodec(Codec):
             if self.layout.meaning[token] == HOLD and pitch != REST:
                 rest[voice] = self.table.id("pitch", pitch)
         upbeat = (raster.upbeat - steps) % self.layout.bar(raster.metre)
-        return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], rest])
+        ends = [end - steps for end in self.layout.read_plan(ids).tolist() if end > steps]
+        plan = self.layout.plan(ends)
+        return np.concatenate([ids[:1], [self.table.id("upbeat", upbeat)], plan, rest])
 
     def candidates(self, condition: Any) -> int:
         """Return `CANDIDATES` where voices are given, `GAP_CANDIDATES` where bars are, else 1."""
@@ -300,7 +334,7 @@ class ChoraleCodec(Codec):
         """Return the length of a piece of which parts are kept; None for other conditions."""
         if not isinstance(condition, Kept):
             return None
-        return self.header + PARTS * len(raster_of(condition.piece).sounding) + 1
+        return len(self._ids_of(raster_of(condition.piece))) + 1
 
     def tracker(self, condition: Any = None) -> ChoraleTracker:
         """Return a tracker of the order of the voices and their ranges.
@@ -311,8 +345,8 @@ class ChoraleCodec(Codec):
             A piece: its voices are kept note for note, with its metre, and the model writes the
             others up to its end. `given_voices` says which voices a piece gives.
             Or a piece of four voices, of which some bars or voices are kept (`chorale_gap`).
-            Or words: ``bars=8``, ``metre=3/4`` or both. An upbeat and the shortened last bar count
-            as one bar.
+            Or words: ``bars=8``, ``metre=3/4``, ``phrases=4`` or ``phrases=8+8+12``, the quarters
+            of each. An upbeat and the shortened last bar count as one bar.
 
         Raises
         ------
@@ -324,8 +358,9 @@ class ChoraleCodec(Codec):
         if isinstance(condition, Music):
             raster, voices = given_voices(condition, self.limits.ranges)
             ids = self._ids_of(raster).tolist()
-            given = {voice: ids[self.header + voice :: PARTS] for voice in voices}
-            request = ChoraleRequest(ids[: self.header], given, steps=len(raster.sounding))
+            header = self.layout.header_size(np.array(ids))
+            given = {voice: ids[header + voice :: PARTS] for voice in voices}
+            request = ChoraleRequest(ids[:header], given, steps=len(raster.sounding))
         elif isinstance(condition, Kept):
             request = self._rest_of(condition)
         elif isinstance(condition, str) and "=" in condition:
@@ -347,13 +382,46 @@ class ChoraleCodec(Codec):
                 free[voice, start:stop] = track in gap.tracks
         if not free.any():
             raise DataError(f"there is nothing left to write: {kept.parts!r} keeps every note")
-        voices = dict(enumerate(ids[self.header :].reshape(-1, PARTS).T.tolist()))
-        return ChoraleRequest(ids[: self.header].tolist(), voices, free, steps)
+        header = self.layout.header_size(ids)
+        voices = dict(enumerate(ids[header:].reshape(-1, PARTS).T.tolist()))
+        return ChoraleRequest(ids[:header].tolist(), voices, free, steps)
 
     def _request(self, text: str) -> ChoraleRequest:
         requested = parse(text, self.requests)
-        header = [self.table.id("metre", metre) for metre in [requested.get("metre")] if metre]
-        return ChoraleRequest(header, bars=requested.get("bars"))
+        metre, bars, phrases = map(requested.get, ("metre", "bars", "phrases"))
+        opening = [self.table.id("metre", metre)] if metre else []
+        if phrases is None:
+            return ChoraleRequest(opening, bars=bars)
+        count, lengths = (phrases, []) if isinstance(phrases, int) else (len(phrases), phrases)
+        steps = [round(STEPS * length) for length in lengths]
+        self._refuse_phrases(text, count, lengths, steps)
+        if bars is not None:
+            if metre is None:
+                raise DataError(f"{text!r} has bars and phrases: give the metre too")
+            total = bars * self.layout.bar(metre)
+            fits = sum(steps) == total if steps else can_fill(self.layout, count, total)
+            if not fits:
+                raise DataError(
+                    f"{text!r}: the phrases do not fill {bars} bars of {metre_name(metre)}, "
+                    f"{total / STEPS:g} quarters; leave out bars or phrases"
+                )
+        if not steps:
+            return ChoraleRequest(opening, bars=bars, phrases=count)
+        opening = [*(opening or [NOTHING]), NOTHING, *self.layout.plan(np.cumsum(steps).tolist())]
+        return ChoraleRequest(opening, bars=bars)
+
+    def _refuse_phrases(
+        self, text: str, count: int, lengths: Sequence[float], steps: Sequence[int]
+    ) -> None:
+        if count > MOST_PHRASES:
+            raise DataError(f"{text!r} has {count:,} phrases; {MOST_PHRASES} is the most")
+        for length, each in zip(lengths, steps, strict=True):
+            if not self.layout.has_phrase(each):
+                known = ", ".join(f"{one / STEPS:g}" for one in self.layout.phrases)
+                raise DataError(
+                    f"{text!r}: no phrase of this model's corpus has {length:g} quarters; its "
+                    f"phrases have {known}"
+                )
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return the metre in the form held."""
@@ -362,20 +430,20 @@ class ChoraleCodec(Codec):
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; the first full one is bar 1."""
         metre, upbeat = self.layout.read_header(ids)
-        step = max(position - self.header, 0) // PARTS
+        step = max(position - self.layout.header_size(ids), 0) // PARTS
         bar = (step - upbeat) // self.layout.bar(metre) + 1
         return f"bar {bar}" if bar else "upbeat"
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens, steps of the grid ("frames"), quarter notes and bars."""
-        frames = max(len(ids) - self.header, 0) / PARTS
+        frames = (len(ids) - self.layout.header_size(ids)) / PARTS
         bars = frames / self.layout.bar(self.layout.read_header(ids)[0])
         amounts = {"frames": frames, "quarters": frames / STEPS, "bars": bars}
         return {"tokens": float(len(ids)), **amounts}
 
     def raster(self, ids: Ids) -> Raster:
         """Return the raster of any ids; tokens out of place are rests."""
-        cells = self.layout.meaning[ids[self.header :]]
+        cells = self.layout.meaning[ids[self.layout.header_size(ids) :]]
         cells = np.append(cells, np.full(-len(cells) % PARTS, HOLD))
         cells = np.where(cells == NO_CELL, REST, cells).reshape(-1, PARTS)  # (steps, 4)
         cells[:1] = np.where(cells[:1] == HOLD, REST, cells[:1])
@@ -385,7 +453,8 @@ class ChoraleCodec(Codec):
         changes = np.ones(cells.shape, bool)
         changes[1:] = sounding[1:] != sounding[:-1]
         begins = changes | (cells >= 0) if self.held else changes
-        return Raster(sounding, begins, *self.layout.read_header(ids))
+        ends = tuple(end for end in self.layout.read_plan(ids).tolist() if end <= len(cells))
+        return Raster(sounding, begins, *self.layout.read_header(ids), ends)
 
 
 def _metre_of(raster: Raster, options: ChoraleOptions) -> Metre:

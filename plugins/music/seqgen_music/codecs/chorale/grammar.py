@@ -19,6 +19,7 @@ from seqgen.grammar import packed
 from seqgen.plugin import Ids
 from seqgen_music.codecs.chorale.layout import HOLD, PARTS, ChoraleLayout
 from seqgen_music.codecs.chorale.parallels import parallels
+from seqgen_music.codecs.chorale.plan import fitting_masks, plan_masks
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, Raster
 from seqgen_music.codecs.chorale.steps import MACHINE, new_state
 from seqgen_music.codecs.limits import upper_limit
@@ -92,21 +93,24 @@ class ChoraleRequest:
 
     Attributes
     ----------
-    header : sequence of int
-        Its first ids: the whole header, part of it, or nothing.
+    opening : sequence of int
+        Its first ids, `NOTHING` where any may stand: the whole header, part of it, or nothing.
     voices : mapping of int to sequence of int
         The ids of the given voices, one per step.
     free : bool array (4, steps), optional
         Which cells of given voices are not given; by default none.
     steps, bars : int, optional
         Its length; bars are full bars in its metre.
+    phrases : int, optional
+        The number of its phrases.
     """
 
-    header: Sequence[int] = ()
+    opening: Sequence[int] = ()
     voices: Mapping[int, Sequence[int]] = field(default_factory=dict)
     free: NDArray[np.bool_] | None = None
     steps: int | None = None
     bars: int | None = None
+    phrases: int | None = None
 
 
 #: What pieces contain of which nothing is requested.
@@ -128,13 +132,15 @@ class ChoraleGrammar:
     Attributes
     ----------
     table : bool array (R, V + 1)
-        The masks: those of the header, then those of each voice for all combinations of `FACTS`
-        facts; read-only.
+        The masks: those of metre and upbeat, three of the plan (`plan_masks`), then those of each
+        voice for all combinations of `FACTS` facts; read-only.
     """
 
     def __init__(self, layout: ChoraleLayout, ranges: Sequence[tuple[int, int]]) -> None:
         self.layout = layout
-        header = [*layout.table.opening([*map(layout.bar, layout.metres)])] if layout.held else []
+        header: list[NDArray[np.bool_]] = []
+        if layout.held:
+            header = [*layout.table.opening([*map(layout.bar, layout.metres)]), *plan_masks(layout)]
         facts = product((False, True), repeat=FACTS)
         cells = [self._cell_mask(*cell) for cell in product(ranges, facts)]
         self._first_cell = len(header)
@@ -162,28 +168,36 @@ class ChoraleGrammar:
         tied = np.where(held, np.take_along_axis(given, begun, axis=1), NOTHING)
         if request.free is not None:
             given[request.free] = tied[request.free] = NOTHING
-        opening = np.full(layout.header, NOTHING)
-        opening[: len(request.header)] = request.header
+        opening = np.array(request.opening, np.int64)
         limits = limits or NO_LIMITS
         lengths = (NOTHING if each is None else each for each in (request.steps, request.bars))
-        numbers = [layout.header, layout.held, layout.low, layout.high, self._first_cell]
-        table = layout.table
+        table, is_new = layout.table, limits is not NO_LIMITS
         others = [table.id(kind) for kind in ("rest", "hold" if layout.held else "rest")]
+        masks, plans = self.masks(request), self._plans(request)[1] + len(self.table)
+        numbers = [len(opening), layout.held, layout.low, layout.high, self._first_cell]
         numbers += [limits.stillest, *lengths, table.start("pitch"), *others]
-        numbers += [
-            limits.parallels,
-            len(layout.metres),
-            len(layout.table),
-            len(self.table),
-            given.shape[1],
-        ]
+        # A new piece has a plan, if the model knows phrases, and ends where the plan ends.
+        numbers += [limits.parallels, is_new, is_new and len(layout.phrases) > 0]
+        numbers += [len(layout.metres), len(table), len(masks), given.shape[1], *plans.shape]
         bars = [*map(layout.bar, layout.metres)]
         return flat(
             *(np.array(numbers, np.int64), np.array(bars, np.int64)),
-            *(layout.meaning, layout.metre_of, layout.upbeat_of),
-            *(self.table, opening, given, tied),
+            *(layout.meaning, layout.metre_of, layout.upbeat_of, layout.phrase_of),
+            *(masks, opening, given, tied, plans),
             *(np.array(limits.notes, np.int64), np.array(limits.stays, np.int64)),
         )
+
+    def masks(self, request: ChoraleRequest) -> NDArray[np.bool_]:
+        """Return `table`, and after it the masks of a requested plan ``(R', V + 1)``."""
+        return np.concatenate([self.table, self._plans(request)[0]])
+
+    def _plans(self, request: ChoraleRequest) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return the masks of a requested plan, and their numbers, as `fitting_masks` does."""
+        bars, layout = request.bars, self.layout
+        if not layout.phrases or (bars is None and request.phrases is None):
+            return self.table[:0], np.zeros((0, 0), np.int64)
+        longest = max(map(layout.bar, layout.metres))
+        return fitting_masks(layout, request.phrases, None if bars is None else bars * longest)
 
     def follow(self, ids: Ids) -> tuple[Ids, NDArray[np.uint8]]:
         """Return features ``(N + 1, K)`` and packed masks ``(N + 1, W)`` of ids ``(N,)``.

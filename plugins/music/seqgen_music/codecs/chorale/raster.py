@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +48,15 @@ class Raster:
         Such as (3, 4).
     upbeat : int
         Steps before the first bar line.
+    ends : tuple of int
+        Steps at which phrases end, rising; the last is the number of steps. Empty if unknown.
     """
 
     sounding: NDArray[np.int64]
     begins: NDArray[np.bool_]
     metre: tuple[int, int]
     upbeat: int
+    ends: tuple[int, ...] = ()
 
     def lasted(self) -> NDArray[np.int64]:
         """Return for how many steps, including this one, each cell has held ``(steps, 4)``."""
@@ -79,8 +83,19 @@ class Raster:
         heard = (self.sounding[begun] != REST).any(axis=1)
         return int(np.diff(begun, append=len(self.begins))[heard].max(initial=0))
 
+    def fermatas(self) -> list[tuple[int, int]]:
+        """Return the step and the voice of the last note of each voice in each phrase."""
+        found, lasted = [], self.lasted()
+        for begin, end in pairwise((0, *self.ends)):
+            for voice in range(len(VOICES)):
+                sung = np.flatnonzero(self.sounding[begin:end, voice] != REST)
+                if len(sung):
+                    last = begin + int(sung[-1])
+                    found.append((last + 1 - int(lasted[last, voice]), voice))
+        return sorted(found)
+
     def to_music(self) -> Music:
-        """Return a piece with one track per voice."""
+        """Return a piece with one track per voice; each phrase ends with fermatas."""
         rows = []
         for voice in range(len(VOICES)):
             starts = np.flatnonzero(self.begins[:, voice])
@@ -97,7 +112,10 @@ class Raster:
             metres.insert(0, (0, *short))
         tracks = tuple(Track(name, CHOIR) for name in VOICES)
         ticks = STEPS * STEP_TICKS
-        return Music(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres))
+        fermatas = tuple((step * STEP_TICKS, voice) for step, voice in self.fermatas())
+        return Music(
+            *(make_notes(rows), tracks, ticks, ((0, TEMPO),), tuple(metres)), fermatas=fermatas
+        )
 
 
 def _since(begins: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -230,6 +248,7 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
         )
     sounding = np.full((int(ends.max()), len(VOICES)), REST)
     begins = np.zeros(sounding.shape, bool)
+    held, stops = set(music.fermatas), dict[int, list[int]]()
     for voice, track in voices.items():
         mine = np.flatnonzero(music.notes["track"] == track)
         mine = mine[np.lexsort((music.notes["pitch"][mine], onsets[mine]))]
@@ -239,6 +258,8 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
                 end = min(end, onsets[following])
             sounding[onset:end, voice] = music.notes["pitch"][index]
             begins[onset:end, voice] = np.arange(onset, end) == onset
+            if (int(music.notes["onset"][index]), track) in held:
+                stops.setdefault(voice, []).append(int(end))
     begins[0] = True
     begins[1:] |= sounding[1:] != sounding[:-1]
     # Other tracks, and notes that were cut, may end later than the voices.
@@ -247,7 +268,36 @@ def _on_grid(music: Music, voices: dict[int, int]) -> Raster:
         raise DataError("none of the four voices has a note")
     sounding, begins = sounding[: heard[-1] + 1], begins[: heard[-1] + 1]
     metre, upbeat = metre_and_upbeat(music.metre_changes(), music.ticks_per_quarter, STEPS)
-    return Raster(sounding, begins, metre, upbeat)
+    raster = Raster(sounding, begins, metre, upbeat)
+    if not stops:
+        return raster
+    lead = min(stops)
+    return replace(raster, ends=_phrase_ends(raster, min(voices), lead, stops[lead]))
+
+
+def _phrase_ends(raster: Raster, top: int, lead: int, stops: list[int]) -> tuple[int, ...]:
+    """Return the steps at which phrases end; none if the last note has no fermata.
+
+    Parameters
+    ----------
+    raster : Raster
+    top, lead : int
+        The highest voice of the piece, and the highest with fermatas.
+    stops : list of int
+        The steps at which its notes with fermatas end.
+    """
+    sung, length = raster.sounding != REST, len(raster.sounding)
+    if sung[max(stops) :, lead].any():
+        return ()
+    # Within the piece a note of the top voice ends where a phrase ends.
+    kept = [
+        stop
+        for stop in sorted(set(stops))
+        if sung[stop - 1 : stop, top].any()
+        and raster.begins[stop : stop + 1, top].any()
+        and sung[stop:, top].any()
+    ]
+    return (*kept, length)
 
 
 def voices_of(music: Music) -> dict[int, int]:

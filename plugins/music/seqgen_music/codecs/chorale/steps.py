@@ -16,24 +16,34 @@ from seqgen.compiling import compiled
 from seqgen.following import NOTHING, fill, part
 from seqgen.plugin import Ids
 from seqgen_music.codecs.chorale.layout import (
+    HEADER_SLOTS,
     HOLD,
     LAST_BAR,
     LONGEST_LASTED,
+    MOST_FOLLOWING,
+    MOST_LEFT,
+    MOST_PHRASES,
     NO_CELL,
     PARTS,
     PERFECT,
 )
 from seqgen_music.codecs.chorale.parallels import forbid_parallels
+from seqgen_music.codecs.chorale.plan import ANY, LAST, NONE_YET
 from seqgen_music.codecs.chorale.raster import REST, STEPS
 from seqgen_music.codecs.machine import Machine
 
 #: Fields of a state: the number of tokens; of the header the number of the metre, and the upbeat;
-#: the steps for which all voices have been silent; for each voice, for how long it has held, for
-#: how long it has stayed on its pitch, and what it sang on the last beat; the pitches of the last
-#: eight cells, the latest last.
-PLACE, METRE, UPBEAT, SILENT, LASTED = range(5)
+#: the steps for which all voices have been silent; the number of tokens of the header, once it has
+#: ended; the number of phrases, and that of the present one; for each voice, for how long it has
+#: held, for how long it has stayed on its pitch, and what it sang on the last beat; the pitches of
+#: the last eight cells, the latest last; the steps at which the phrases end.
+PLACE, METRE, UPBEAT, SILENT, HEADER, PHRASES, PRESENT, LASTED = range(8)
 STAYED, BEAT, SOUNDING = LASTED + PARTS, LASTED + 2 * PARTS, LASTED + 3 * PARTS
-SIZE = SOUNDING + 2 * PARTS
+ENDS = SOUNDING + 2 * PARTS
+SIZE = ENDS + MOST_PHRASES
+
+#: Features tell these places of the header apart.
+HEADER_COUNT = len(HEADER_SLOTS)
 
 Table = NDArray[np.uint8]
 
@@ -43,10 +53,12 @@ class Rules(NamedTuple):
 
     Attributes
     ----------
-    header, held, low, high
+    known : int
+        The number of tokens in `opening`.
+    held, low, high
         As in `ChoraleLayout`.
     first_cell : int
-        The row of the first cell in `masks`.
+        The row of the first cell in `masks`; those of the plan come before it.
     stillest : int
         Most steps in a row in which something sounds and no note begins.
     steps, measures : int
@@ -55,24 +67,28 @@ class Rules(NamedTuple):
         The ids of the lowest pitch and of what else may stand in a cell.
     parallels : bool
         Whether new pieces may move in parallels.
+    is_new, is_planned : bool
+        Whether the piece is a new one, which ends with its plan; and whether it needs a plan.
     bars : int64 array (metres,)
         Steps in a bar.
-    meaning, metre_of, upbeat_of : int64 array (V,)
+    meaning, metre_of, upbeat_of, phrase_of : int64 array (V,)
         As in `ChoraleLayout`.
     masks : bool array (R, V + 1)
-        As `ChoraleGrammar.table`.
-    opening : int64 array (header,)
+        As `ChoraleGrammar.masks`.
+    opening : int64 array (known,)
         The requested tokens of the header, or `NOTHING`.
     given : int64 array (4, steps)
         The tokens of given cells; `NOTHING` in the others.
     tied : int64 array (4, steps)
         For a given cell that holds a note, the id of its pitch, which is due if the voice does not
         sing that pitch; else `NOTHING`.
+    plans : int64 array (J, R)
+        The rows of `fitting_masks` in `masks`; empty if no plan is requested.
     notes, stays : int64 array (4,)
         As in `VoiceLimits`.
     """
 
-    header: int
+    known: int
     held: bool
     low: int
     high: int
@@ -84,14 +100,18 @@ class Rules(NamedTuple):
     rest: int
     hold: int
     parallels: bool
+    is_new: bool
+    is_planned: bool
     bars: Ids
     meaning: Ids
     metre_of: Ids
     upbeat_of: Ids
+    phrase_of: Ids
     masks: NDArray[np.bool_]
     opening: Ids
     given: Ids
     tied: Ids
+    plans: Ids
     notes: Ids
     stays: Ids
 
@@ -100,10 +120,10 @@ class Rules(NamedTuple):
 def _rules(table: Table) -> Rules:
     """Return the rules in a table, whose first array has their numbers and the shapes."""
     numbers = part(table, 0).view(np.int64)
-    metres, ids, rows, given = numbers[12:16]
-    header = numbers[0]
+    metres, ids, rows, given, phrases, steps = numbers[14:20]
+    known = numbers[0]
     return Rules(
-        header,
+        known,
         numbers[1] != 0,
         numbers[2],
         numbers[3],
@@ -115,38 +135,40 @@ def _rules(table: Table) -> Rules:
         numbers[9],
         numbers[10],
         numbers[11] != 0,
+        numbers[12] != 0,
+        numbers[13] != 0,
         part(table, 1).view(np.int64)[:metres],
         part(table, 2).view(np.int64)[:ids],
         part(table, 3).view(np.int64)[:ids],
         part(table, 4).view(np.int64)[:ids],
-        part(table, 5)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
-        part(table, 6).view(np.int64)[:header],
-        part(table, 7).view(np.int64)[: PARTS * given].reshape(PARTS, given),
+        part(table, 5).view(np.int64)[:ids],
+        part(table, 6)[: rows * (ids + 1)].view(np.bool_).reshape(rows, ids + 1),
+        part(table, 7).view(np.int64)[:known],
         part(table, 8).view(np.int64)[: PARTS * given].reshape(PARTS, given),
-        part(table, 9).view(np.int64)[:PARTS],
-        part(table, 10).view(np.int64)[:PARTS],
+        part(table, 9).view(np.int64)[: PARTS * given].reshape(PARTS, given),
+        part(table, 10).view(np.int64)[: phrases * steps].reshape(phrases, steps),
+        part(table, 11).view(np.int64)[:PARTS],
+        part(table, 12).view(np.int64)[:PARTS],
     )
 
 
 def new_state() -> Ids:
     """Return the state before the first token ``(SIZE,)``."""
     state = np.zeros(SIZE, np.int64)
-    state[BEAT:] = REST
+    state[BEAT:ENDS] = REST
     return state
 
 
 @compiled
 def _push(rules: Rules, state: Ids, token: int) -> None:
     """Update a state with a token."""
-    place = state[PLACE]
+    in_header, place = _in_header(rules, state), state[PLACE]
     state[PLACE] = place + 1
-    if place < rules.header:
-        if place == 0:
-            state[METRE] = rules.metre_of[token]
-        else:
-            state[UPBEAT] = rules.upbeat_of[token] % rules.bars[state[METRE]]
+    if in_header:
+        _push_header(rules, state, place, token)
         return
-    voice, sounding = (place - rules.header) % PARTS, state[SOUNDING:]
+    step, voice = divmod(place - state[HEADER], PARTS)
+    sounding = state[SOUNDING:]
     now, begins = _sung(rules, token, sounding[PARTS])
     state[LASTED + voice] = 1 if begins else state[LASTED + voice] + 1
     state[STAYED + voice] = 1 if now != sounding[PARTS] else state[STAYED + voice] + 1
@@ -158,8 +180,36 @@ def _push(rules: Rules, state: Ids, token: int) -> None:
         for each in range(PARTS):
             silent &= sounding[PARTS + each] == REST
         state[SILENT] = state[SILENT] + 1 if silent else 0
-        if _is_beat(state, (place - rules.header) // PARTS):
-            state[BEAT:SOUNDING] = sounding[PARTS:]
+        if _is_beat(state, step):
+            state[BEAT:SOUNDING] = sounding[PARTS : 2 * PARTS]
+        if state[PRESENT] < state[PHRASES] and step + 1 == state[ENDS + state[PRESENT]]:
+            state[PRESENT] += 1
+
+
+@compiled
+def _in_header(rules: Rules, state: Ids) -> bool:
+    """Return whether the next token belongs to the header."""
+    return bool(rules.held and state[HEADER] == 0)
+
+
+@compiled
+def _push_header(rules: Rules, state: Ids, place: int, token: int) -> None:
+    """Update a state with a token of the header: metre, upbeat, phrases, end of the plan."""
+    if place == 0:
+        state[METRE] = rules.metre_of[token]
+    elif place == 1:
+        state[UPBEAT] = rules.upbeat_of[token] % rules.bars[state[METRE]]
+    elif rules.phrase_of[token] and state[PHRASES] < MOST_PHRASES:
+        state[ENDS + state[PHRASES]] = _planned(state) + rules.phrase_of[token]
+        state[PHRASES] += 1
+    else:
+        state[HEADER] = place + 1
+
+
+@compiled
+def _planned(state: Ids) -> int:
+    """Return the steps of all phrases together."""
+    return int(state[ENDS + state[PHRASES] - 1]) if state[PHRASES] else 0
 
 
 @compiled
@@ -179,19 +229,36 @@ def _sung(rules: Rules, token: int, before: int) -> tuple[int, bool]:
 @compiled
 def _describe(rules: Rules, state: Ids, row: Ids) -> None:
     """Write the features of the next position into a row ``(K,)``."""
-    if state[PLACE] < rules.header:
-        row[:] = 0
-        row[0] = state[PLACE]
+    if _in_header(rules, state):
+        _describe_header(state, row)
         return
-    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    step, voice = divmod(state[PLACE] - state[HEADER], PARTS)
     bar, place = divmod(step - state[UPBEAT], rules.bars[state[METRE]])
     sounding = state[SOUNDING:]
-    row[0], row[1], row[2] = rules.header + voice, place, min(max(bar, 0), LAST_BAR)
+    row[0] = HEADER_COUNT * rules.held + voice
+    row[1], row[2] = place, min(max(bar, 0), LAST_BAR)
     row[3] = min(state[LASTED + voice], LONGEST_LASTED)
     for back in range(1, PARTS + 1):
         row[3 + back] = _pitch_feature(rules, sounding[2 * PARTS - back])
     for back in range(1, PARTS):
         row[3 + PARTS + back] = _pitch_feature(rules, _parallel(sounding, voice, back))
+    if rules.held:
+        present, phrases = state[PRESENT], state[PHRASES]
+        left = state[ENDS + present] - step if present < phrases else 0
+        row[3 + 2 * PARTS] = min(left, MOST_LEFT)
+        row[4 + 2 * PARTS] = min(max(phrases - present - 1, 0), MOST_FOLLOWING)
+
+
+@compiled
+def _describe_header(state: Ids, row: Ids) -> None:
+    """Write the features of a position in the header: of the plan the last phrase, and how many."""
+    row[:] = 0
+    row[0] = min(state[PLACE], HEADER_COUNT - 1)
+    phrases = state[PHRASES]
+    if phrases:
+        before = state[ENDS + phrases - 2] if phrases > 1 else 0
+        row[3 + 2 * PARTS] = min(_planned(state) - before, MOST_LEFT)
+        row[4 + 2 * PARTS] = min(phrases, MOST_FOLLOWING)
 
 
 @compiled
@@ -213,9 +280,9 @@ def _parallel(sounding: Ids, voice: int, back: int) -> int:
 @compiled
 def _due(rules: Rules, state: Ids) -> int:
     """Return the token that is given, END after the given length, or `NOTHING`."""
-    if state[PLACE] < rules.header:
-        return int(rules.opening[state[PLACE]])
-    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    if _in_header(rules, state):
+        return int(rules.opening[state[PLACE]]) if state[PLACE] < rules.known else NOTHING
+    step, voice = divmod(state[PLACE] - state[HEADER], PARTS)
     if voice == 0 and step == _length(rules, state):
         return len(rules.meaning)
     return _given(rules, voice, step, state[SOUNDING + PARTS])
@@ -248,10 +315,16 @@ def _is_keeper(rules: Rules, voice: int, step: int) -> bool:
 
 @compiled
 def _length(rules: Rules, state: Ids) -> int:
-    """Return the requested number of steps, or -1."""
-    if rules.measures < 0:
-        return rules.steps
-    return int(rules.measures * rules.bars[state[METRE]])
+    """Return the number of steps that is requested, or that a new piece plans, or -1.
+
+    A piece that goes on after its plan, because it may not end yet, has no length.
+    """
+    if rules.measures >= 0:
+        return int(rules.measures * rules.bars[state[METRE]])
+    goes_on = state[PLACE] - state[HEADER] > PARTS * _planned(state)
+    if rules.steps < 0 and rules.is_new and state[PHRASES] and not goes_on:
+        return _planned(state)
+    return rules.steps
 
 
 @compiled
@@ -261,9 +334,9 @@ def _row(rules: Rules, state: Ids) -> int:
     A voice holds only a note that sounds. All voices together are silent for at most a bar, and
     still for at most `stillest` steps. A piece ends after a full step in which something sounds.
     """
-    if state[PLACE] < rules.header:
-        return 1 + int(state[METRE]) if state[PLACE] else 0
-    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    if _in_header(rules, state):
+        return _header_row(rules, state)
+    step, voice = divmod(state[PLACE] - state[HEADER], PARTS)
     length, sounds = _length(rules, state), state[SOUNDING + PARTS] != REST
     ends = voice == 0 and step > 0 and state[SILENT] == 0 and length < 0
     silent = still = False
@@ -274,6 +347,24 @@ def _row(rules: Rules, state: Ids) -> int:
         still = rules.held and _is_still(rules, state, step, voice) and (sounds or not others_rest)
     # The order of the facts is that of `ChoraleGrammar.table`.
     return int(rules.first_cell + 16 * voice + 8 * sounds + 4 * ends + 2 * silent + still)
+
+
+@compiled
+def _header_row(rules: Rules, state: Ids) -> int:
+    """Return the row of `ChoraleGrammar.masks` for the next position of the header."""
+    if state[PLACE] < 2:
+        return 1 + int(state[METRE]) if state[PLACE] else 0
+    first, phrases = rules.first_cell - 3, int(state[PHRASES])
+    if phrases >= MOST_PHRASES:
+        return first + LAST
+    counts, lengths = rules.plans.shape
+    if not counts:
+        return first + (NONE_YET if rules.is_planned and phrases == 0 else ANY)
+    left = _length(rules, state) - _planned(state) if rules.measures >= 0 else 0
+    missing = counts - 1 - phrases
+    if left < 0 or left >= lengths or (counts > 1 and missing < 0):
+        return first + LAST
+    return int(rules.plans[missing if counts > 1 else 0, left])
 
 
 @compiled
@@ -313,9 +404,9 @@ def _limit(rules: Rules, state: Ids, mask: NDArray[np.bool_]) -> None:
     pitch for long enough sings another pitch. No voice moves in parallel with a higher one, from
     the step before or from the last beat.
     """
-    if not rules.held or state[PLACE] < rules.header:
+    if not rules.held or _in_header(rules, state):
         return
-    step, voice = divmod(state[PLACE] - rules.header, PARTS)
+    step, voice = divmod(state[PLACE] - state[HEADER], PARTS)
     sounding, first = state[SOUNDING:], rules.first_pitch
     own = sounding[PARTS]
     pitched = mask[first : first + rules.high - rules.low + 1]

@@ -11,7 +11,7 @@ from seqgen_music.codecs.chorale.grammar import (
 )
 from seqgen_music.codecs.chorale.layout import PARTS
 from seqgen_music.codecs.chorale.raster import STEPS
-from seqgen_music.codecs.chorale.steps import MACHINE, PLACE, new_state
+from seqgen_music.codecs.chorale.steps import HEADER, MACHINE, PLACE, new_state
 from seqgen_music.codecs.machine import MachineTracker
 
 
@@ -30,7 +30,7 @@ class ChoraleTracker(MachineTracker):
         self, grammar: ChoraleGrammar, limits: VoiceLimits, request: ChoraleRequest = ANYTHING
     ) -> None:
         self._layout = grammar.layout
-        given = new_state(), grammar.table, len(self._layout.feature_sizes)
+        given = new_state(), grammar.masks(request), len(self._layout.feature_sizes)
         super().__init__(MACHINE, grammar.constants(limits, request), *given)
 
     def push(self, token: int) -> None:
@@ -43,7 +43,10 @@ class ChoraleTracker(MachineTracker):
         """
         forced, layout = self.forced(), self._layout
         if forced not in (None, token):
-            names, cells = (*layout.table.names, "the end"), self._state[PLACE] - layout.header
+            names, cells = (
+                (*layout.table.names, "the end"),
+                self._state[PLACE] - self._state[HEADER],
+            )
             raise DataError(
                 f"the prompt contradicts what is given: after {max(cells, 0) // PARTS / STEPS:g} "
                 f"quarters it has {names[token]!r} in the place of {names[forced]!r}; leave out "

@@ -20,9 +20,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.conditions.requests import example, parse
+from seqgen.conditions.requests import example
 from seqgen.errors import DataError
-from seqgen.following import NOTHING
 from seqgen.plugin import Codec, Ids, Kept, Request
 from seqgen_music.bars import Metre, metre_name
 from seqgen_music.codecs import passages
@@ -30,12 +29,9 @@ from seqgen_music.codecs.chorale.grammar import ChoraleGrammar, ChoraleRequest, 
 from seqgen_music.codecs.chorale.layout import (
     HOLD,
     LONGEST_PHRASE,
-    MOST_PHRASES,
-    NO_CELL,
     PARTS,
     ChoraleLayout,
 )
-from seqgen_music.codecs.chorale.plan import can_fill
 from seqgen_music.codecs.chorale.raster import (
     REST,
     STEP_TICKS,
@@ -49,6 +45,8 @@ from seqgen_music.codecs.chorale.raster import (
     raster_of,
     voices_of,
 )
+from seqgen_music.codecs.chorale.requested import remaining, requested
+from seqgen_music.codecs.chorale.spelling import spelled, spelling
 from seqgen_music.codecs.chorale.tracker import ChoraleTracker
 from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
@@ -200,15 +198,7 @@ class ChoraleCodec(Codec):
     def _ids_of(self, raster: Raster) -> Ids:
         refuse_pitches(raster.sounding[raster.sounding != REST], self.layout.low, self.layout.high)
         refuse_metre(_metre_of(raster, self.options), self.layout.metres)
-        pitched = self.table.start("pitch") + raster.sounding - self.layout.low  # (steps, 4)
-        cells = np.where(raster.sounding == REST, self.table.id("rest"), pitched)
-        if not self.held:
-            return cells.ravel()  # (4 * steps,)
-        holds = ~raster.begins & (raster.sounding != REST)
-        cells = np.where(holds, self.table.id("hold"), cells)
-        header = [self.table.id("metre", raster.metre), self.table.id("upbeat", raster.upbeat)]
-        header += self.layout.plan(raster.ends)
-        return np.concatenate([header, cells.ravel()])  # (H + 4 * steps,)
+        return spelling(raster, self.layout)
 
     def decode(self, ids: Ids) -> Music:
         """Return four tracks; voices missing from the last step hold their notes."""
@@ -362,66 +352,16 @@ class ChoraleCodec(Codec):
             given = {voice: ids[header + voice :: PARTS] for voice in voices}
             request = ChoraleRequest(ids[:header], given, steps=len(raster.sounding))
         elif isinstance(condition, Kept):
-            request = self._rest_of(condition)
+            ids = self._ids_of(raster_of(condition.piece))
+            request = remaining(condition, ids, self.layout)
         elif isinstance(condition, str) and "=" in condition:
-            request = self._request(condition)
+            request = requested(condition, self.layout, self.requests)
         else:
             raise DataError(
                 f"a chorale follows a melody in a file, or words such as "
                 f"{example(self.requests)!r}, found {condition!r}"
             )
         return ChoraleTracker(self._grammar, self.limits, request)
-
-    def _rest_of(self, kept: Kept) -> ChoraleRequest:
-        """Return the request to write what of a piece is not kept."""
-        gap, raster = chorale_gap(kept), raster_of(kept.piece)
-        ids, steps = self._ids_of(raster), len(raster.sounding)
-        free = np.zeros((PARTS, steps), bool)
-        for voice, track in voices_of(kept.piece).items():
-            for start, stop in grid_spans(gap, kept.piece).tolist():
-                free[voice, start:stop] = track in gap.tracks
-        if not free.any():
-            raise DataError(f"there is nothing left to write: {kept.parts!r} keeps every note")
-        header = self.layout.header_size(ids)
-        voices = dict(enumerate(ids[header:].reshape(-1, PARTS).T.tolist()))
-        return ChoraleRequest(ids[:header].tolist(), voices, free, steps)
-
-    def _request(self, text: str) -> ChoraleRequest:
-        requested = parse(text, self.requests)
-        metre, bars, phrases = map(requested.get, ("metre", "bars", "phrases"))
-        opening = [self.table.id("metre", metre)] if metre else []
-        if phrases is None:
-            return ChoraleRequest(opening, bars=bars)
-        count, lengths = (phrases, []) if isinstance(phrases, int) else (len(phrases), phrases)
-        steps = [round(STEPS * length) for length in lengths]
-        self._refuse_phrases(text, count, lengths, steps)
-        if bars is not None:
-            if metre is None:
-                raise DataError(f"{text!r} has bars and phrases: give the metre too")
-            total = bars * self.layout.bar(metre)
-            fits = sum(steps) == total if steps else can_fill(self.layout, count, total)
-            if not fits:
-                raise DataError(
-                    f"{text!r}: the phrases do not fill {bars} bars of {metre_name(metre)}, "
-                    f"{total / STEPS:g} quarters; leave out bars or phrases"
-                )
-        if not steps:
-            return ChoraleRequest(opening, bars=bars, phrases=count)
-        opening = [*(opening or [NOTHING]), NOTHING, *self.layout.plan(np.cumsum(steps).tolist())]
-        return ChoraleRequest(opening, bars=bars)
-
-    def _refuse_phrases(
-        self, text: str, count: int, lengths: Sequence[float], steps: Sequence[int]
-    ) -> None:
-        if count > MOST_PHRASES:
-            raise DataError(f"{text!r} has {count:,} phrases; {MOST_PHRASES} is the most")
-        for length, each in zip(lengths, steps, strict=True):
-            if not self.layout.has_phrase(each):
-                known = ", ".join(f"{one / STEPS:g}" for one in self.layout.phrases)
-                raise DataError(
-                    f"{text!r}: no phrase of this model's corpus has {length:g} quarters; its "
-                    f"phrases have {known}"
-                )
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return the metre in the form held."""
@@ -443,18 +383,7 @@ class ChoraleCodec(Codec):
 
     def raster(self, ids: Ids) -> Raster:
         """Return the raster of any ids; tokens out of place are rests."""
-        cells = self.layout.meaning[ids[self.layout.header_size(ids) :]]
-        cells = np.append(cells, np.full(-len(cells) % PARTS, HOLD))
-        cells = np.where(cells == NO_CELL, REST, cells).reshape(-1, PARTS)  # (steps, 4)
-        cells[:1] = np.where(cells[:1] == HOLD, REST, cells[:1])
-        step = np.arange(len(cells))[:, None]
-        source = np.maximum.accumulate(np.where(cells == HOLD, 0, step), axis=0)
-        sounding = np.take_along_axis(cells, source, axis=0)
-        changes = np.ones(cells.shape, bool)
-        changes[1:] = sounding[1:] != sounding[:-1]
-        begins = changes | (cells >= 0) if self.held else changes
-        ends = tuple(end for end in self.layout.read_plan(ids).tolist() if end <= len(cells))
-        return Raster(sounding, begins, *self.layout.read_header(ids), ends)
+        return spelled(ids, self.layout)
 
 
 def _metre_of(raster: Raster, options: ChoraleOptions) -> Metre:

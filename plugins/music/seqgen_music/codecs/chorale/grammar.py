@@ -21,7 +21,8 @@ from seqgen_music.codecs.chorale.layout import HOLD, PARTS, ChoraleLayout
 from seqgen_music.codecs.chorale.parallels import parallels
 from seqgen_music.codecs.chorale.plan import fitting_masks, plan_masks
 from seqgen_music.codecs.chorale.raster import LONGEST_STEPS, REST, Raster
-from seqgen_music.codecs.chorale.steps import MACHINE, new_state
+from seqgen_music.codecs.chorale.rules import new_state
+from seqgen_music.codecs.chorale.steps import MACHINE
 from seqgen_music.codecs.limits import upper_limit
 
 #: Parallels are forbidden in new pieces if there are this many steps for each one in the corpus.

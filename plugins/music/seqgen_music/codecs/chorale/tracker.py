@@ -11,7 +11,8 @@ from seqgen_music.codecs.chorale.grammar import (
 )
 from seqgen_music.codecs.chorale.layout import PARTS
 from seqgen_music.codecs.chorale.raster import STEPS
-from seqgen_music.codecs.chorale.steps import HEADER, MACHINE, PLACE, new_state
+from seqgen_music.codecs.chorale.rules import HEADER, PLACE, new_state
+from seqgen_music.codecs.chorale.steps import MACHINE
 from seqgen_music.codecs.machine import MachineTracker
 
 

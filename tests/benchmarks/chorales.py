@@ -1,16 +1,20 @@
 """New chorales as a listener with a score would judge them, beside Bach's own.
 
-Trains on the chorales of music21 and writes 48 new ones with each of some sampling settings. On
-every quarter: is the sound a triad or a seventh chord? Do voices cross? From quarter to quarter: do
-two voices move in parallel fifths, octaves or unisons? At the end: does the model end the piece, on
-a chord of all four voices that lasts a quarter or more? The baseline is the validation pieces; the
-figure is the share of chords with the default settings. Then the melodies of the validation pieces
-are harmonised with several numbers of candidates.
+Trains on the chorales of music21. Writes 48 new ones with each of some sampling settings, and 100
+with the default ones. On every quarter: is the sound a triad or a seventh chord? Do voices cross?
+From quarter to quarter: do two voices move in parallel fifths, octaves or unisons? In each piece:
+how long are the longest note, the longest stay of a voice on one pitch, and the piece? How many
+phrases has it, and of how many quarters, and which share of these distributions is that of the
+training pieces? At the end: does the model end the piece, on a chord of all four voices that lasts
+a quarter or more? The baseline is the validation pieces; the figure is the share of chords with the
+default settings. Then the melodies of the validation pieces are harmonised with several numbers of
+candidates.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +26,7 @@ from seqgen_music.music import Music
 
 import seqgen
 
-PIECES = 48
+PIECES, MORE_PIECES = 48, 100
 
 SETTINGS = {
     "default": seqgen.SampleConfig(),
@@ -58,14 +62,44 @@ def judge(rasters: list[Raster]) -> dict[str, float]:
         "last chord lasts": sum(bool(raster.lasted()[-1].min() >= STEPS) for raster in rasters)
         / len(ends),
         "median quarters": float(np.median([len(raster.sounding) / STEPS for raster in rasters])),
+        "quarters, 90th percentile": ninth([len(raster.sounding) for raster in rasters]),
+        "longest note, 90th percentile": ninth([max(one.longest_notes()) for one in rasters]),
+        "longest stay, 90th percentile": ninth([max(one.longest_stays()) for one in rasters]),
     }
 
 
-def listen(run: seqgen.Run, sample: seqgen.SampleConfig) -> dict[str, float]:
-    """Return the measures of new pieces, and the share that the model ended."""
-    new = list(seqgen.generate(run, PIECES, sample=sample, batch_size=PIECES))
-    ended = sum(piece.stopped_by == "end" for piece in new) / PIECES
-    return judge([raster_of(piece.piece) for piece in new]) | {"ended": ended}
+def ninth(steps: list[int]) -> float:
+    """Return the 90th percentile in quarters."""
+    return float(np.percentile(steps, 90)) / STEPS
+
+
+def form(rasters: list[Raster]) -> tuple[Counter[int], Counter[int]]:
+    """Return how often each number of phrases, and each length of a phrase in steps, comes."""
+    planned = [raster.ends for raster in rasters if raster.ends]
+    lengths = [length for ends in planned for length in np.diff(ends, prepend=0).tolist()]
+    return Counter(map(len, planned)), Counter(lengths)
+
+
+def overlap(one: Counter[int], other: Counter[int]) -> float:
+    """Return the share that two distributions have in common."""
+    return sum(min(one[key] / one.total(), other[key] / other.total()) for key in one)
+
+
+def listen(
+    run: seqgen.Run, sample: seqgen.SampleConfig, known: list[Raster], count: int = PIECES
+) -> dict[str, float]:
+    """Return the measures of new pieces, their forms, and the share that the model ended."""
+    new = list(seqgen.generate(run, count, sample=sample, batch_size=count))
+    ended = sum(piece.stopped_by == "end" for piece in new) / count
+    rasters = [raster_of(piece.piece) for piece in new]
+    return judge(rasters) | forms(rasters, known) | {"ended": ended}
+
+
+def forms(rasters: list[Raster], known: list[Raster]) -> dict[str, float]:
+    """Return how much the forms of pieces overlap with those of training pieces."""
+    pairs = zip(form(rasters), form(known), strict=True)
+    numbers, lengths = (overlap(one, other) for one, other in pairs)
+    return {"overlap of numbers of phrases": numbers, "overlap of lengths of phrases": lengths}
 
 
 def harmonise(run: seqgen.Run, originals: list[Music], candidates: int) -> dict[str, float]:
@@ -84,25 +118,32 @@ def harmonise(run: seqgen.Run, originals: list[Music], candidates: int) -> dict[
 def main() -> None:
     benchmark = Benchmark("chorales", "share of quarters on a chord", minutes=3.0)
     corpus = seqgen.prepare("music")
-    originals = [
-        corpus.codec.decode(np.asarray(corpus.piece(segment.piece), np.int64))
-        for segment in corpus.segments("valid")
-    ]
+    known, held_out = (
+        [
+            corpus.codec.decode(np.asarray(corpus.piece(segment.piece), np.int64))
+            for segment in corpus.segments(split)
+        ]
+        for split in ("train", "valid")
+    )
+    learned = [*map(raster_of, known)]
     with tempfile.TemporaryDirectory() as folder:
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
         run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
         for report in seqgen.train(run, corpus):
             benchmark.watch(report)
-        results = {name: listen(run, sample) for name, sample in SETTINGS.items()}
-        harmonised = {number: harmonise(run, originals, number) for number in CANDIDATES}
+        results = {name: listen(run, sample, learned) for name, sample in SETTINGS.items()}
+        more = listen(run, SETTINGS["default"], learned, MORE_PIECES)
+        harmonised = {number: harmonise(run, held_out, number) for number in CANDIDATES}
         run.codec.groups = ()
-        results |= {name: listen(run, sample) for name, sample in ONE_GROUP.items()}
-    by_bach = judge([raster_of(piece) for piece in originals])
+        results |= {name: listen(run, sample, learned) for name, sample in ONE_GROUP.items()}
+    bach = [*map(raster_of, held_out)]
+    by_bach = judge(bach) | forms(bach, learned)
     benchmark.finish(
         results["default"]["chords"],
         baselines={"Bach": by_bach["chords"]},
         valid_loss=run.info["result"]["valid_loss"],
         bach=by_bach,
+        hundred=more,
         harmonised=harmonised,
         **results,
     )

@@ -162,4 +162,4 @@ def described(choice: Choice, codec: Codec) -> dict[str, Any]:
     if isinstance(codec, LabelledCodec):
         entry["labels"] = [asdict(label) for label in codec.labels]
         codec = codec.codec
-    return entry | ({"note": codec.fit_note} if codec.fit_note else {})
+    return entry | ({"note": str(codec.fit_note)} if codec.fit_note else {})

@@ -15,6 +15,9 @@ RARE = 100
 #: ... and if at least `FEWEST` training pieces were measured; with fewer nothing is said of it.
 FEWEST = 20
 
+#: Faults that are shown of a piece; the manifest has all.
+SHOWN = 5
+
 #: Widths of the range of a corpus beyond which a value is not farther.
 FARTHEST = 1e6
 
@@ -41,7 +44,9 @@ class Criticism:
         return len(self.faults), self.rarity
 
     def __str__(self) -> str:
-        faults = f"{counted(len(self.faults), 'fault')} ({'; '.join(self.faults)})"
+        more = len(self.faults) - SHOWN
+        shown = [*self.faults[:SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
+        faults = f"{counted(len(self.faults), 'fault')} ({'; '.join(shown)})"
         return f"{faults if self.faults else 'no fault'}, rarity {self.rarity:.2f} bits"
 
 

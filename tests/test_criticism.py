@@ -77,6 +77,7 @@ def test_faults_come_before_rarity() -> None:
     assert sorted([ordered[at] for at in (2, 0, 1)], key=lambda one: one.badness) == ordered
     assert str(ordered[0]) == "no fault, rarity 0.10 bits"
     assert str(Criticism(("a", "b"), 1.0)) == "2 faults (a; b), rarity 1.00 bits"
+    assert str(Criticism((*"abcdefg",))).startswith("7 faults (a; b; c; d; e; and 2 more), ")
 
 
 # Choosing.

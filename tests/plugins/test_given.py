@@ -1,5 +1,6 @@
 """What is given stays what it was: prompts and given voices, tick for tick, in all codecs."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -215,8 +216,17 @@ def test_notation_stays_what_it_was(source: str, kind: str, output: str, tmp_pat
     new = codec.keep(given, grown(codec, ids, 0, 40), len(ids))
     domain.write(new, tmp_path / f"new{output}")
     again = next(piece for piece in domain.read(tmp_path / f"new{output}") if is_music(piece))
-    assert_begins(again, given)
+    assert_begins(on_one_staff(again), given)
     assert len(again.notes) > len(given.notes)
+
+
+def on_one_staff(music: Music) -> Music:
+    """Return a piece in which the two staves of its first part are one track, as they were."""
+    if music.tracks[1:2] != music.tracks[:1]:
+        return music
+    notes = music.notes.copy()
+    notes["track"] -= notes["track"] > 0
+    return replace(music, notes=notes, tracks=music.tracks[1:])
 
 
 def is_music(piece: object) -> bool:

@@ -17,6 +17,9 @@ ENOUGH, TOKENS_PER_ROW, MOST_ROWS = 1_000_000, 64, 65_536
 #: Dropout rate for each epoch, and at most: rows that are read often learn a corpus by heart.
 DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.1, 0.5
 
+#: Most epochs for which there are tables.
+MOST_EPOCHS = 7
+
 
 def with_contexts(
     corpus: Corpus, model: ModelConfig, epochs: float, reasons: list[str]
@@ -29,7 +32,8 @@ def with_contexts(
     rows, tokens = model.context_rows, corpus.size("train")
     if rows is None:
         # Features of a codec say already what matters of the last tokens.
-        pay = tokens >= ENOUGH and model.embedding and not unlabelled(corpus.codec).feature_sizes
+        is_plain = model.embedding and not unlabelled(corpus.codec).feature_sizes
+        pay = tokens >= ENOUGH and epochs <= MOST_EPOCHS and is_plain
         rows = min(1 << (tokens // TOKENS_PER_ROW).bit_length() - 1, MOST_ROWS) if pay else 0
         if rows:
             reasons.append(f"context rows {rows:,}: for {tokens:,} tokens to train on")

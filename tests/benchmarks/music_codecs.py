@@ -6,9 +6,10 @@ Each of the four is trained for a quarter of the time, or those of one codec (``
 of it; all settings are automatic. The test split is scored without END, beside the n-gram model
 that predicts the validation split best. The held-out end of a long piece is predicted from what
 precedes it. The validation split, which chose the model, is scored as well. With chords, the nats
-of the melody given the chords so far are summed apart. Then eight pieces are written: how many the
-model ends, how like the corpus they are, what is copied. The figure is the network's nats per note
-of `multitrack`, or of the first that was trained.
+of the melody given the chords so far are summed apart; the two corpora of melodies hold out
+different tunes. Then eight pieces are written: how many the model ends, how like the corpus they
+are, what is copied. The figure is the network's nats per note of `multitrack`, or of the first that
+was trained.
 """
 
 from __future__ import annotations

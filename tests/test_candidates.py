@@ -115,7 +115,8 @@ def test_a_prompt_a_stop_and_weights_of_8_bits_go_with_it(dictated, monkeypatch,
 
 def test_bars_that_are_rewritten_have_candidates(chorales) -> None:
     codec, corpus = chorales.codec, chorales.corpus()
-    old = np.asarray(corpus.piece(0), np.int64)[: codec.header + 4 * 16 * 5]
+    whole = np.asarray(corpus.piece(0), np.int64)
+    old = whole[: codec.layout.header_size(whole) + 4 * 16 * 5]
     kept = seqgen.Kept(codec.decode(old), "bars 1-2, 4-")
     assert codec.candidates(kept) == GAP_CANDIDATES
     assert codec.most_tokens(kept) == len(codec.encode(kept.piece)) + 1

@@ -718,7 +718,7 @@ def test_python_writes_what_the_command_writes(
     by_command = json.loads((tmp_path / "one" / "manifest.json").read_text())
     by_python = json.loads((tmp_path / "two" / "manifest.json").read_text())
     assert status == 0 and by_python == json.loads(json.dumps(samples.manifest))
-    typed = ("prompt", "prompt_tokens", "unknown", "adapt", "given", "stop", "mended")
+    typed = ("prompt", "prompt_tokens", "unknown", "adapt", "given", "keep", "stop", "mended")
     typed += ("read_options",)
     for name in typed:
         del by_command["settings"][name]

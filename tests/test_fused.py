@@ -220,7 +220,8 @@ def test_features_of_another_codec_are_refused(chorales, monkeypatch) -> None:
     first, *others = chorales.codec.feature_sizes
     monkeypatch.setattr(chorales.codec, "feature_sizes", (first + 1, *others))
     with pytest.raises(
-        RunError, match=r"features.0.weight must be F32 \(7, .* found F32 \(6, .*train again"
+        RunError,
+        match=rf"features.0.weight must be F32 \({first + 1}, .* F32 \({first}, .*train again",
     ):
         choose_stepper(chorales, 1)
 

@@ -19,7 +19,13 @@ from seqgen.plugins.checks import checked_variations
 def notes(chorales) -> list[np.ndarray]:
     """Two phrases of chorales, of different lengths."""
     corpus = chorales.corpus()
-    return [np.asarray(corpus.piece(n), np.int64)[: 2 + 4 * steps] for n, steps in ((0, 9), (1, 5))]
+    found = []
+    for number, steps in ((0, 9), (1, 5)):
+        ids = np.asarray(corpus.piece(number), np.int64)
+        start = corpus.codec.layout.header_size(ids)
+        # Without a plan, which they would not keep.
+        found.append(np.concatenate([ids[:2], ids[start - 1 : start + 4 * steps]]))
+    return found
 
 
 def spans(run, encoded) -> list[Span]:

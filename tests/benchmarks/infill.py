@@ -60,6 +60,8 @@ class Gap(NamedTuple):
     ids : int64 array (N,)
     start, stop, end : int
         First token of the gap, the first one after it, and the first one that no longer counts.
+    header : int
+        Number of tokens before the first step.
     """
 
     piece: Music
@@ -67,6 +69,12 @@ class Gap(NamedTuple):
     start: int
     stop: int
     end: int
+    header: int
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The first step of the gap, and the first one after it."""
+        return (self.start - self.header) // PARTS, (self.stop - self.header) // PARTS
 
 
 def gaps_of(run: seqgen.Run, corpus: seqgen.Corpus, span: tuple[int, int]) -> list[Gap]:
@@ -77,20 +85,22 @@ def gaps_of(run: seqgen.Run, corpus: seqgen.Corpus, span: tuple[int, int]) -> li
         raster = codec.raster(ids)
         bars = np.array([span[0] - 1, span[1], span[1] + AFTER])
         steps = bars * codec.layout.bar(raster.metre) + raster.upbeat
-        start, stop, end = (codec.header + PARTS * steps).tolist()
+        header = codec.layout.header_size(ids)
+        start, stop, end = (header + PARTS * steps).tolist()
         if end <= len(ids):
-            found.append(Gap(codec.decode(ids[:end]), ids[:end], start, stop, end))
+            found.append(Gap(codec.decode(ids[:end]), ids[:end], start, stop, end, header))
     return found[:PIECES]
 
 
 def tracker_of(run: seqgen.Run, gap: Gap, ids: NDArray[np.int64], *, free: bool) -> ChoraleTracker:
     """Return a tracker that forces all of some ids, or all but the gap; it knows no limits."""
-    codec, steps = run.codec, (len(ids) - run.codec.header) // PARTS
+    codec, header = run.codec, gap.header
+    steps = (len(ids) - header) // PARTS
     cells = np.zeros((PARTS, steps), bool)
     if free:
-        cells[:, (gap.start - codec.header) // PARTS : (gap.stop - codec.header) // PARTS] = True
-    voices = dict(enumerate(ids[codec.header :].reshape(-1, PARTS).T.tolist()))
-    request = ChoraleRequest(ids[: codec.header].tolist(), voices, cells, steps)
+        cells[:, slice(*gap.steps)] = True
+    voices = dict(enumerate(ids[header:].reshape(-1, PARTS).T.tolist()))
+    request = ChoraleRequest(ids[:header].tolist(), voices, cells, steps)
     return ChoraleTracker(codec._grammar, NO_LIMITS, request)
 
 
@@ -174,11 +184,11 @@ def copies(run: seqgen.Run, active: list[Draft], rows: NDArray[np.int64]) -> lis
     return found
 
 
-def judge(rasters: Sequence[Raster], gaps: Sequence[Gap], header: int) -> dict[str, float]:
+def judge(rasters: Sequence[Raster], gaps: Sequence[Gap]) -> dict[str, float]:
     """Return the measures of the bars in the gaps."""
     chords = quarters = moves = leaps = voices = 0
     for raster, gap in zip(rasters, gaps, strict=True):
-        start, stop = ((place - header) // PARTS for place in (gap.start, gap.stop))
+        start, stop = gap.steps
         beats = raster.sounding[start:stop:STEPS]
         chords, quarters = chords + int(on_chord(beats).sum()), quarters + len(beats)
         moves += int(parallels(raster.sounding[start - STEPS : stop + STEPS : STEPS]).sum())
@@ -202,7 +212,7 @@ def rewrite(run: seqgen.Run, gaps: Sequence[Gap], candidates: int) -> dict[str, 
         made.append(new.piece)
     ids = [run.codec.encode(piece) for piece in made]
     follows = likelihoods(run, gaps, ids)[1].sum() / tokens_after(gaps)
-    measures = judge([raster_of(piece) for piece in made], gaps, run.codec.header)
+    measures = judge([raster_of(piece) for piece in made], gaps)
     return {**measures, "nats a token after": float(follows)}
 
 
@@ -230,7 +240,7 @@ def main() -> None:
             benchmark.say(f"bars {span}: {nats}")
         gaps = gaps_of(run, corpus, SPANS[0])
         after = likelihoods(run, gaps, [gap.ids for gap in gaps])[1]
-        bach = judge([run.codec.raster(gap.ids) for gap in gaps], gaps, run.codec.header)
+        bach = judge([run.codec.raster(gap.ids) for gap in gaps], gaps)
         results = {"Bach": {**bach, "nats a token after": float(after.sum() / tokens_after(gaps))}}
         for number in CANDIDATES:
             results[f"{number} candidates"] = rewrite(run, gaps, number)
@@ -259,8 +269,7 @@ def both_sides(run: seqgen.Run, gaps: Sequence[Gap]) -> dict[str, float]:
 def notes_of(run: seqgen.Run, gap: Gap) -> int:
     """Return the number of notes that begin in a gap."""
     raster = run.codec.raster(gap.ids)
-    start, stop = ((place - run.codec.header) // PARTS for place in (gap.start, gap.stop))
-    return int((raster.begins & (raster.sounding != REST))[start:stop].sum())
+    return int((raster.begins & (raster.sounding != REST))[slice(*gap.steps)].sum())
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def test_tokens_keep_their_names_and_ids() -> None:
     pitches = "C2", "C#2", "D2", "Eb2", "E2"
     assert HELD.vocab[:6] == ("rest", *pitches)
     upbeats = tuple(f"upbeat {steps}" for steps in range(16))
-    assert HELD.vocab[44:] == ("G5", "hold", "metre 3/4", "metre 4/4", *upbeats)
+    assert HELD.vocab[44:] == ("G5", "hold", "plan end", "metre 3/4", "metre 4/4", *upbeats)
     assert GRID.vocab == HELD.vocab[:45]
 
 
@@ -158,7 +158,7 @@ def test_a_prompt_must_agree_with_what_is_given() -> None:
         tracker.push(HELD.table.id("metre", (4, 4)))
     tracker = HELD.tracker("bars=1")
     with pytest.raises(DataError, match="after 4 quarters it has 'E5' in the place of 'the end'"):
-        for token in [*HELD.encode(piece)[: 2 + 16 * 4], HELD.table.id("pitch", 76)]:
+        for token in [*HELD.encode(piece)[: 3 + 16 * 4], HELD.table.id("pitch", 76)]:
             tracker.push(int(token))
 
 
@@ -179,8 +179,8 @@ def test_bars_are_whole_and_the_metre_is_kept(seed: int) -> None:
 
 def test_an_upbeat_is_made_good_by_the_last_bar() -> None:
     tracker = HELD.tracker("bars=2, metre=4/4")
-    for token in (HELD.table.id("metre", (4, 4)), HELD.table.id("upbeat", 4)):
-        tracker.push(token)
+    for token in HELD.encode(chorale())[:3]:  # metre, upbeat and the end of the plan
+        tracker.push(int(token))
     for _ in range(32 * 4):
         assert tracker.forced() is None and not tracker.allowed()[-1]
         tracker.push(int(np.flatnonzero(tracker.allowed())[-1]))

@@ -210,5 +210,8 @@ def test_the_chorale_codec_says_in_which_bar_a_token_is() -> None:
     steps = {"upbeat": range(4), "bar 1": range(4, 20), "bar 2": range(20, 36)}
     for words, inside in steps.items():
         for step in inside:
-            assert {codec.place(ids, 2 + 4 * step + voice) for voice in range(4)} == {words}
+            assert {
+                codec.place(ids, codec.layout.header_size(ids) + 4 * step + voice)
+                for voice in range(4)
+            } == {words}
     assert codec.place(ids, 0) == "upbeat"

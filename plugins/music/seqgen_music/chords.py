@@ -40,7 +40,9 @@ KINDS = {
     "augmented": Kind("aug", (0, 4, 8), ("+", "a")),
     "diminished": Kind("dim", (0, 3, 6), ("o", "°", "d")),
     "dominant": Kind("7", (0, 4, 7, 10), ("dom7", "dom")),
-    "major-seventh": Kind("maj7", (0, 4, 7, 11), ("ma7", "M7", "Maj7", "j7", "Δ", "Δ7")),
+    "major-seventh": Kind(
+        "maj7", (0, 4, 7, 11), ("ma7", "M7", "Maj7", "j7", "Δ", "Δ7", "∆", "∆7", "^", "^7")
+    ),
     "minor-seventh": Kind("m7", (0, 3, 7, 10), ("min7", "mi7", "-7")),
     "diminished-seventh": Kind("dim7", (0, 3, 6, 9), ("o7", "°7", "d7")),
     "augmented-seventh": Kind("aug7", (0, 4, 8, 10), ("+7", "7+", "7#5", "a7")),
@@ -157,7 +159,7 @@ def _pitch_class(found: re.Match[str]) -> int:
 
 def _kind(text: str) -> str | None:
     """Return the kind that a suffix names, without added notes; None if it names none."""
-    tried = [re.sub(r"[()\s^]", "", text), re.sub(r"\(.*", "", text).strip()]
+    tried = [re.sub(r"[()\s]", "", text), re.sub(r"\(.*", "", text).strip()]
     for plain in tried:
         shorter = plain
         while True:

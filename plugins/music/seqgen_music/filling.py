@@ -30,8 +30,8 @@ def filled(
 
     A note that begins before the gap ends where the model ends it. A note that begins in the gap
     and sounds after it belongs to the gap: where the model does not sing its pitch up to there, the
-    rest of it begins with the bar. Tempo, metre, key and pedal stay; so do lyrics, except those of
-    notes that are gone.
+    rest of it begins with the bar. Tempo, metre, key and pedal stay; so do lyrics and fermatas,
+    except those of notes that are gone.
 
     Parameters
     ----------
@@ -56,7 +56,10 @@ def filled(
     lost = set(given.notes[gone][["onset", "track"]].tolist())
     lost -= set(given.notes[~gone][["onset", "track"]].tolist())
     lyrics = tuple(each for each in given.lyrics if each[:2] not in lost)
-    staying = replace(given, notes=given.notes[~gone], pressed=pressed, lyrics=lyrics)
+    fermatas = tuple(each for each in given.fermatas if each not in lost)
+    staying = replace(
+        given, notes=given.notes[~gone], pressed=pressed, lyrics=lyrics, fermatas=fermatas
+    )
     staying, new = in_tracks(ours, staying, new, placed.track)
     if is_even:
         make_even(staying, new)

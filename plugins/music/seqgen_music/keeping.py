@@ -18,7 +18,7 @@ from seqgen.plugin import Kept
 from seqgen_music.music import Music
 
 #: Some bars: one, the first or the last ones, or those from one to another.
-_BARS = re.compile(r"(\d{1,6})?\s*(-)?\s*(\d{1,6})?", re.ASCII)
+_BARS = re.compile(r"(\d{1,6})?\s*(?:(-)\s*(\d{1,6})?)?", re.ASCII)
 
 #: A note may sound beyond the last bar by this part of a quarter: a sixteenth of it.
 OVERHANG = 16

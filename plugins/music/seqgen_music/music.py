@@ -43,6 +43,9 @@ MOST_TICKS_PER_QUARTER = 2**15 - 1
 #: The MIDI channel, counted from 0, whose pitches are drums.
 DRUM_CHANNEL = 9
 
+#: The text at a note with a fermata in MIDI, which has no sign for it.
+FERMATA = "fermata"
+
 #: Programs in each family of General MIDI: pianos, mallets, organs ...
 FAMILY = 8
 

@@ -45,7 +45,7 @@ class Macros:
         note = PITCH if is_transposing else ""
         pattern = f"{re.escape(before)}(?P<note>{note}){re.escape(after)}"
         # A macro of a length is not that of a longer one: ~G3 does not stand in ~G32.
-        self._macros.append((re.compile(rf"{pattern}(?![\d/])"), right))
+        self._macros.append((re.compile(rf"{pattern}(?![\d/,'])"), right))
 
     def expanded(self, line: str) -> str:
         """Return a line of music with what its macros stand for; later macros come first.
@@ -75,7 +75,7 @@ def _steps(note: str, steps: int) -> str:
     """Return the note that is some steps of the scale above; only the note itself has a sign."""
     if not steps:
         return note
-    plain = note.lstrip("^_=")
+    plain = note.lstrip("^_=0123456789/")
     octave = plain[0].islower() + plain.count("'") - plain.count(",")
     octaves, place = divmod(_SCALE.index(plain[0].upper()) + steps, len(_SCALE))
     octave += octaves

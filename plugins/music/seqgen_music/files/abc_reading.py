@@ -58,7 +58,7 @@ def split_tunes(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     starts = [at for at, line in enumerate(lines) if re.match(r"\s*X:", line)]
     if not starts:
         return [], [(1, lines)]
-    header = [line for line in lines[: starts[0]] if re.match(r"%%|%abc-\d|[A-WYZ]:", line)]
+    header = [line for line in lines[: starts[0]] if re.match(r"%%|%abc-\d|[A-WYZm]:", line)]
     tunes = []
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
         tune = _without_text(lines[start:stop])

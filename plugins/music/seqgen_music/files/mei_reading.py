@@ -38,7 +38,8 @@ def read_mei(text: str) -> list[Music]:
         If music21 cannot read the file, takes longer than `MEI_SECONDS`, or finds no note.
     """
     # music21 takes seconds for a metre of hundreds of beats.
-    if any(int(count) > MOST_BEATS for count in re.findall(r"count\s*=\s*[\"'](\d{1,9})", text)):
+    counts = re.findall(r"(?:\bmeter\.count|<meterSig\b[^>]*?\scount)\s*=\s*[\"'](\d{1,9})", text)
+    if any(int(count) > MOST_BEATS for count in counts):
         raise DataError(f"a metre has more than {MOST_BEATS} beats")
     try:
         done = subprocess.run(

@@ -23,7 +23,7 @@ from seqgen_music.files.midi_events import (
     YAMAHA,
     Events,
 )
-from seqgen_music.music import DRUM_CHANNEL, changes
+from seqgen_music.music import DRUM_CHANNEL, FERMATA, changes
 
 #: Most syllables that are kept.
 MOST_LYRICS = 2**16
@@ -48,12 +48,15 @@ class Marks:
         As in `Music`; values outside notation are dropped.
     lyrics : list of (tick, track, text)
         By track of the file.
+    fermatas : list of (tick, track)
+        By track of the file.
     """
 
     names: dict[int, str] = field(default_factory=dict)
     metres: tuple[Any, ...] = ()
     keys: tuple[Any, ...] = ()
     lyrics: list[tuple[int, int, str]] = field(default_factory=list)
+    fermatas: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, data: bytes, events: Events) -> Self:
@@ -77,13 +80,27 @@ class Marks:
             text = text_of_bytes(data[first : first + second])
             if not text.startswith(NO_LYRIC) and len(marks.lyrics) < MOST_LYRICS:
                 marks.lyrics.append((tick, track, text))
+        for tick, track, _, first, second in events.marks[kinds == TEXT].tolist():
+            if data[first : first + second].lower() == FERMATA.encode():
+                marks.fermatas.append((tick, track))
         return marks
 
     def lyrics_of(self, tracks: Sequence[int]) -> tuple[tuple[int, int, str], ...]:
         """Return the lyrics by part, given the track of each part; -1 if no part is theirs."""
-        part_of = {track: part for part, track in reversed(list(enumerate(tracks)))}
+        part_of = _part_of(tracks)
         lyrics = [(tick, part_of.get(track, -1), text) for tick, track, text in self.lyrics]
         return tuple(sorted(lyrics, key=lambda lyric: lyric[0]))
+
+    def fermatas_of(self, tracks: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Return the fermatas by part, given the track of each part."""
+        part_of = _part_of(tracks)
+        found = {(tick, part_of[track]) for tick, track in self.fermatas if track in part_of}
+        return tuple(sorted(found))
+
+
+def _part_of(tracks: Sequence[int]) -> dict[int, int]:
+    """Return the first part of each track."""
+    return {track: part for part, track in reversed(list(enumerate(tracks)))}
 
 
 def players_of(events: Events) -> list[tuple[int, int, int, bool]]:

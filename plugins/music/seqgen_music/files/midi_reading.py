@@ -119,6 +119,7 @@ def _read_sequence(data: bytes, tracks: NDArray[np.void], division: int) -> Musi
         pedals=moves,
         pressed=_pressed(events.played, order) if len(moves) else None,
         lyrics=marks.lyrics_of([player[0] for player in players]),
+        fermatas=marks.fermatas_of([player[0] for player in players]),
     )
 
 

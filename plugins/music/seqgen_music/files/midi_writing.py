@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen_music.music import DRUM_CHANNEL, FAMILY, LONGEST_TICKS, MOST_TICKS_PER_QUARTER, Music
+from seqgen_music.music import (
+    DRUM_CHANNEL,
+    FAMILY,
+    FERMATA,
+    LONGEST_TICKS,
+    MOST_TICKS_PER_QUARTER,
+    Music,
+)
 
 if TYPE_CHECKING:
     import mido
@@ -64,7 +71,7 @@ def midi_bytes(music: Music) -> bytes:
     if music.notes["pitch"].max(initial=0) > 127:
         raise DataError(f"a MIDI file has pitches up to 127, found {music.notes['pitch'].max()}")
     file = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(_track_of([*_timing(music), *_lyrics(music, -1)]))
+    file.tracks.append(_track_of([*_timing(music), *_words(music, -1)]))
     places = channels(music)
     for number, channel in enumerate(places):
         name = mido.MetaMessage("track_name", name=music.tracks[number].name)
@@ -76,7 +83,7 @@ def midi_bytes(music: Music) -> bytes:
         file.tracks.append(
             _track_of(
                 [
-                    *((0, name), (0, program), *_lyrics(music, number)),
+                    *((0, name), (0, program), *_words(music, number)),
                     *pedal,
                     *_played(notes, channel),
                 ]
@@ -175,13 +182,15 @@ def _key_name(sharps: int, minor: bool) -> str:
     return _MINOR[sharps + 7] + "m" if minor else _MAJOR[sharps + 7]
 
 
-def _lyrics(music: Music, number: int) -> list[Timed]:
-    """Return the syllables of a track."""
+def _words(music: Music, number: int) -> list[Timed]:
+    """Return the syllables and the fermatas of a track; for a fermata MIDI has only a text."""
     import mido
 
+    lyrics = [("lyrics", *lyric) for lyric in music.lyrics]
+    fermatas = [("text", tick, track, FERMATA) for tick, track in music.fermatas]
     return [
-        (tick, mido.MetaMessage("lyrics", text=text))
-        for tick, track, text in music.lyrics
+        (tick, mido.MetaMessage(kind, text=text))
+        for kind, tick, track, text in (*lyrics, *fermatas)
         if track == number
     ]
 

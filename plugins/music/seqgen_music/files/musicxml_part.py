@@ -88,6 +88,7 @@ class PartReader:
         self._velocities: defaultdict[int, int] = defaultdict(lambda: VELOCITY)
         self._at = self._onset = Fraction(0)
         self._ending_open = False
+        self._verse: str | None = None
         self.notes = 0
 
     def measure(self, element: Element) -> None:
@@ -162,7 +163,7 @@ class PartReader:
                 any(tie.get("type") == "start" for tie in note.iter() if tie.tag in _TIES),
                 (staff, (note.findtext("voice") or "1").strip()),
                 note.find("notations/fermata") is not None,
-                _lyric(note),
+                self._lyric(note),
             )
         )
 
@@ -191,6 +192,13 @@ class PartReader:
             return drums[0], True
         place = f"{unpitched.findtext('display-step')}{unpitched.findtext('display-octave')}"
         return DRUM_STAFF.get(place, SNARE), True
+
+    def _lyric(self, note: Element) -> str:
+        """Return the syllable of the part's first verse below a note."""
+        lyrics = note.findall("lyric")
+        if lyrics and self._verse is None:
+            self._verse = lyrics[0].get("number", "1")
+        return next((_lyric(one) for one in lyrics if one.get("number", "1") == self._verse), "")
 
     def _velocity(self, note: Element, staff: int) -> int:
         percent = _number(note.get("dynamics"), 0.0)
@@ -335,11 +343,10 @@ def _pitch_class(element: Element | None, name: str, shift: int) -> int | None:
     return (SEMITONES[step] + alter + shift) % 12 if step in SEMITONES else None
 
 
-def _lyric(note: Element) -> str:
+def _lyric(lyric: Element) -> str:
     """Return the syllable of the first verse below a note, as in `Music.lyrics`."""
-    lyric = note.find("lyric")
     text, goes_on = "", False
-    for child in lyric if lyric is not None else ():
+    for child in lyric:
         if child.tag in ("text", "elision"):
             text += child.text or " "
         elif child.tag == "syllabic":

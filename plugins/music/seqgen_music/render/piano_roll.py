@@ -147,8 +147,8 @@ def _chords(music: Music, x: Callable[[NDArray[np.int64]], Any]) -> list[str]:
     """Return the chord symbols; one that would overlap the last one is left out."""
     parts, free = [], 0.0
     places = x(np.array([tick for tick, _ in music.chords], np.int64))
-    for at, name in zip(places, _named(music), strict=True):
-        if at >= free:
+    for at, name, (tick, _) in zip(places, _named(music), music.chords, strict=True):
+        if at >= free and tick < music.length:
             parts.append(f'<text x="{at:.1f}" y="{CHORDS}" fill="#000">{escape(name)}</text>')
             free = at + CHORD_WIDTH + LETTER * len(name)
     return parts

@@ -307,6 +307,8 @@ def _limit(rules: Rules, state: Ids, mask: NDArray[np.bool_]) -> None:
             pitched[own - rules.low] = False
         if stayed or state[LASTED + voice] >= rules.notes[voice]:
             mask[rules.hold] = mask[rules.rest] = False
+    if voice == 0 and state[PRESENT] > 0 and step == state[ENDS + state[PRESENT] - 1]:
+        mask[rules.hold] = False  # A phrase is over when its last note ends.
     if rules.parallels:
         return
     for back in range(1, voice + 1):

@@ -225,7 +225,7 @@ class MelodyCodec(Codec):
 
     def variations(self, ids: Ids) -> Ids:
         """Return all transpositions within the pitches of the corpus."""
-        pitches = self.layout.events_of(ids)
+        pitches = self.layout.meaning[ids[ids < self.layout.same_chord]]
         pitches = pitches[pitches >= 0]
         if not len(pitches):
             return ids[None]
@@ -248,7 +248,7 @@ class MelodyCodec(Codec):
             return ids
         rest, line = ids[start:].copy(), self._line(ids)
         chord = [layout.same_chord][: len(layout.kinds)]
-        if sounding := [chord for step, chord in line.chords if step <= steps]:
+        if (sounding := [chord for step, chord in line.chords if step <= steps]) and sounding[-1]:
             # A chord that goes on over the cut begins there.
             chord = [layout.same_chord + 1 + layout.chord_number(sounding[-1])]
         if len(rest) and rest[0] >= layout.same_chord:

@@ -112,6 +112,12 @@ def _with_chords_in(music: Music, chords: Sequence[tuple[int, Chord | None]], ga
     ticks = np.array([tick for tick, _ in music.chords], np.int64)
     gone = gap.has(np.full(len(ticks), gap.tracks[0]), ticks)
     kept = [chord for chord, lost in zip(music.chords, gone, strict=True) if not lost]
+    # A chord that began in the gap goes on as it was given.
+    kept_ticks = {tick for tick, _ in kept}
+    for stop in gap.spans[:, 1].tolist():
+        before = [chord for tick, chord in music.chords if tick <= stop]
+        if before and stop < music.length and stop not in kept_ticks:
+            kept.append((stop, before[-1]))
     # The chord after the gap may begin there.
     spans = [range(start, stop + 1) for start, stop in gap.spans.tolist()]
     new = [chord for chord in chords if any(chord[0] in span for span in spans)]

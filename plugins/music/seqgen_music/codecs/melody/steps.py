@@ -248,7 +248,7 @@ def _at_bar_line(rules: Rules, state: Ids) -> bool:
 def _last_step(rules: Rules, state: Ids) -> int:
     """Return the requested number of steps, or -1."""
     if rules.measures < 0:
-        return -1
+        return rules.length
     return int(state[UPBEAT] + rules.measures * rules.bars[state[METRE]])
 
 

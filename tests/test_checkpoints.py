@@ -45,9 +45,10 @@ def losses(folder: Path) -> list[tuple[int, float, float | None]]:
 
 @pytest.mark.parametrize("name", ["text", "music", "rising dropout", "contexts"])
 def test_a_killed_training_ends_as_the_unbroken_one(
-    name: str, corpus, chorales, tmp_path: Path
+    name: str, corpus, chorales, tmp_path: Path, monkeypatch
 ) -> None:
     """What is on the disk at some moment is all that a killed process leaves behind."""
+    monkeypatch.setattr("seqgen.training.learner.OVERFITTING", 0.05)
     data = chorales.corpus() if name in ("music", "rising dropout") else corpus
     config = replace(CONFIG, most_dropout=0.9 if name == "rising dropout" else None)
     rows = 50 if name == "contexts" else 0
@@ -68,6 +69,7 @@ def test_ctrl_c_changes_nothing_of_what_is_learned_later(
     chorales, tmp_path: Path, monkeypatch
 ) -> None:
     """The evaluation that it brings about is no occasion to drop more."""
+    monkeypatch.setattr("seqgen.training.learner.OVERFITTING", 0.05)
     data, config = chorales.corpus(), replace(CONFIG, most_dropout=0.9)
     begin(tmp_path / "unbroken", data, config)
     unbroken = finish(tmp_path / "unbroken", data)

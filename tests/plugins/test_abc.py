@@ -242,7 +242,7 @@ def test_what_does_not_add_up_is_said() -> None:
     [note] = notes_of(HEAD + "V:1\ncdef|c4|\nV:2\ncdef|\n")
     assert "parts of unequal length, in quarters: 1 8, 2 4" in note
     [note] = notes_of(HEAD + "cd?ef|\n")
-    assert "unreadable: '?' in line 6" in note
+    assert "left out: '?' in line 6" in note
     assert not notes_of("X:1\nM:3/4\nL:1/4\nK:C\nc|:def|d2:|c|def|1d3:|2d2||c|def|d2|]\n")
 
 

@@ -66,7 +66,7 @@ def test_abc() -> None:
     quarters = music.ticks_per_quarter
     found = [(tick / quarters, chord and chord.name()) for tick, chord in music.chords]
     assert found == [(0, "Am"), (4, "D7/F#"), (5.5, "E7"), (8, "G"), (12, None)]
-    assert isinstance(note, Note) and "unreadable: chord symbol 'Fine' in line 5" in repr(note)
+    assert isinstance(note, Note) and "left out: chord symbol 'Fine' in line 5" in repr(note)
 
 
 def test_chords_of_repeats_are_played_again() -> None:
@@ -108,7 +108,7 @@ def test_musicxml_of_others(tmp_path: Path) -> None:
     [music, note] = read_musicxml(path)
     assert isinstance(music, Music)
     assert [chord and chord.name() for _, chord in music.chords] == ["Cm/Eb"]
-    assert "unreadable: chord symbol 'Tristan' in bar 1" in repr(note)
+    assert "left out: chord symbol 'Tristan' in bar 1" in repr(note)
 
 
 def test_the_roll_names_them() -> None:

@@ -95,4 +95,4 @@ def _unreadable(tune: Tune) -> list[str]:
     faults = list(tune.unknown)
     for voice in tune.voices.values():
         faults += voice.faults
-    return [f"unreadable: {', '.join(faults[:QUOTED])}"] if faults else []
+    return [f"left out: {', '.join(faults[:QUOTED])}"] if faults else []

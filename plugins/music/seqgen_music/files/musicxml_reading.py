@@ -49,7 +49,7 @@ def read_musicxml(path: Path, play_repeats: bool = False) -> Iterator[Music | No
         raise DataError("the file has no note")
     yield piece
     unread = [fault for reader in readers for fault in reader.faults]
-    faults = [f"unreadable: {', '.join(unread[:QUOTED])}"] if unread else []
+    faults = [f"left out: {', '.join(unread[:QUOTED])}"] if unread else []
     if faults := [*faults, *disagreements(parts)]:
         yield Note("; ".join(faults))
 

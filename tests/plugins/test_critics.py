@@ -8,7 +8,7 @@ from seqgen_handwriting.demo import demo_lines
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.ink import Ink
 from seqgen_music.domain import MusicDomain
-from seqgen_music.measures.criticism import standstill
+from seqgen_music.measures.criticism import silence, standstill
 from seqgen_music.music import Music, Track, make_notes
 from seqgen_speech.domain import Speech
 from seqgen_speech.sound import Sound
@@ -53,6 +53,12 @@ def test_parallels_are_faults_only_where_a_corpus_has_four_voices() -> None:
     still = [tune([(0, 8, 60 + number % 5), (8, 8, 64)], tracks=4) for number in range(40)]
     found = MusicDomain().critic(still)(in_octaves, None).faults
     assert any(fault.startswith("parallel fifths and octaves ") for fault in found)
+
+
+def test_silence_is_where_no_part_sounds() -> None:
+    assert silence(tune([(0, 1, 60), (4, 1, 62)])) == 3
+    assert silence(tune([(0, 5, 60), (1, 1, 62), (4, 2, 64)])) == 0
+    assert silence(tune([])) == 0
 
 
 def test_a_part_stands_still_between_onsets_and_to_its_end() -> None:

@@ -41,10 +41,12 @@ OF_VOICES = {
     "out of range": Norm(bad="high"),
 }
 #: Measures of the critic's own.
-STILLNESS, UNLIKE = "longest standstill of a part", "unlike the usual note lengths"
+STILLNESS, SILENCE = "longest standstill of a part", "longest silence of all parts"
+UNLIKE = "unlike the usual note lengths"
 NORMS = {
     **OF_PIECES,
     STILLNESS: Norm("quarters", "high"),
+    SILENCE: Norm("quarters", "high"),
     UNLIKE: Norm(bad="high"),
 }
 
@@ -76,7 +78,7 @@ def _values(piece: Music) -> dict[str, float]:
     values = {name: float(MEASURES[name].of(piece)) for name in OF_PIECES}
     if raster is not None:
         values |= {name: float(VOICE_MEASURES[name].of(raster)) for name in OF_VOICES}
-    return values | {STILLNESS: standstill(piece)}
+    return values | {STILLNESS: standstill(piece), SILENCE: silence(piece)}
 
 
 def standstill(music: Music) -> float:
@@ -91,6 +93,14 @@ def standstill(music: Music) -> float:
         end = (notes["onset"] + notes["duration"]).max()
         longest = max(longest, int(np.diff(onsets, append=end).max()))
     return longest / music.ticks_per_quarter if len(music.notes) else np.nan
+
+
+def silence(music: Music) -> float:
+    """Return the longest time within a piece in which nothing sounds, in quarters."""
+    order = np.argsort(music.notes["onset"], kind="stable")
+    onsets = music.notes["onset"][order]
+    ends = np.maximum.accumulate(onsets + music.notes["duration"][order])
+    return int((onsets[1:] - ends[:-1]).max(initial=0)) / music.ticks_per_quarter
 
 
 def _distance(shares: Floats, usual: Floats) -> float:

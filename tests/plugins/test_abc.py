@@ -367,10 +367,17 @@ def test_fermatas_come_before_their_note() -> None:
         ("m:~G2 = A\n~G22", "G22"),
         ("m:~G2 = A\nm:~G2 = BB\n~G2", "BB"),
         ("m:nonsense\nG2", "G2"),
+        # A note of another octave is no macro.
+        ("m:~G = AAA\n~G,2 ~G", "G,2 AAA"),
+        ("m:~n2 = n/o/n/m/\n~^/c2 A2", "^/c/d/^/c/B/ A2"),
     ],
 )
 def test_macros_stand_for_notes(body: str, same: str) -> None:
     assert sounds(body) == sounds(same)
+
+
+def test_macros_of_a_collection_hold_in_each_tune() -> None:
+    assert sounds(f"m:~G2 = BB\n\n{HEAD}~G2 A") == sounds("B B A")
 
 
 def test_long_macros_are_refused() -> None:

@@ -1,5 +1,7 @@
 """Pieces of which some bars or tracks stay: what is kept comes back, and only that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from seqgen_music.chords import Chord
@@ -146,6 +148,28 @@ def test_a_melody_keeps_its_chords_where_its_bars_stay() -> None:
     assert len(found) > 2
 
 
+def test_a_chord_that_begins_in_the_gap_goes_on_as_it_was() -> None:
+    rows = [(96 * at, 96, 60 + at % 5, 80, 0) for at in range(16)]
+    chords = ((0, Chord(7)), (384, Chord(0, bass=4)))
+    given = Music(make_notes(rows), (Track("Tune"),), 96, (), ((0, 4, 4),), chords=chords)
+    new = written(
+        MelodyCodec.fit([given], MelodyOptions(chords="on")), Kept(given, "bars 1, 3-"), 0
+    )
+    scale = new.ticks_per_quarter // 96
+    assert new.chords[-1] == (768 * scale, Chord(0, bass=4))
+
+
+def test_fermatas_of_notes_that_are_rewritten_are_gone() -> None:
+    given = replace(piece_of(0), fermatas=((0, 0), (0, 1)))
+    given = replace(given, fermatas=tuple((int(on), int(at)) for on, _, _, _, at in given.notes))
+    codec = ChoraleCodec.fit([given], ChoraleOptions())
+    new = written(codec, Kept(given, "bars 1-4"), 0)
+    scale = new.ticks_per_quarter // QUARTER
+    stays = {(on * scale, at) for on, _, _, _, at in given.notes.tolist() if on < 16 * QUARTER - 2}
+    begun = {(on, at) for on, _, _, _, at in new.notes.tolist()}
+    assert stays <= {*new.fermatas} <= begun
+
+
 def test_a_melody_keeps_long_silences_outside_the_gap() -> None:
     """The codec shortens them."""
     rows = [(96 * at, 96, 60 + at % 5, 80, 0) for at in (*range(8), *range(32, 48))]
@@ -199,6 +223,7 @@ def test_an_upbeat_belongs_to_the_first_bar() -> None:
         ("bars 0-2", "the piece has the bars 1 to 8"),
         ("bars 5-4", "the piece has the bars 1 to 8"),
         ("bars one", "expected numbers such as 3, 1-4 or 9-"),
+        ("bars 3 5", "expected numbers such as 3, 1-4 or 9-"),
         ("bars 1,,2", "expected bars or tracks and a list"),
         ("", "expected bars or tracks and a list"),
         ("pages 1", "expected bars or tracks and a list"),

@@ -62,6 +62,28 @@ def test_each_voice_has_its_words() -> None:
     )
 
 
+def test_a_score_has_the_words_of_its_first_verse(tmp_path: Path) -> None:
+    def lyric(number: int, text: str) -> str:
+        return f'<lyric number="{number}"><text>{text}</text></lyric>'
+
+    texts = [
+        lyric(1, "one") + lyric(2, "uno"),
+        lyric(2, "dos"),
+        lyric(2, "tres") + lyric(1, "three"),
+        lyric(1, "four"),
+    ]
+    notes = "".join(
+        f"<note><pitch><step>C</step><octave>5</octave></pitch><duration>1</duration>{text}</note>"
+        for text in texts
+    )
+    (tmp_path / "a.musicxml").write_text(
+        '<score-partwise><part-list><score-part id="P1"/></part-list><part id="P1"><measure>'
+        f"<attributes><divisions>1</divisions></attributes>{notes}</measure></part></score-partwise>"
+    )
+    [piece] = [each for each in read_musicxml(tmp_path / "a.musicxml") if isinstance(each, Music)]
+    assert [text.strip() for _, _, text in piece.lyrics] == ["one", "three", "four"]
+
+
 @pytest.mark.parametrize(
     "texts, expected",
     [

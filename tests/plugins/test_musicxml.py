@@ -9,6 +9,7 @@ import pytest
 from seqgen_music.codecs.choosing import kind_of
 from seqgen_music.codecs.chorale.raster import raster_of
 from seqgen_music.domain import MusicDomain, ReadOptions
+from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.music import Music, Track, make_notes
@@ -289,6 +290,14 @@ def test_a_slow_or_bad_mei_file_costs_only_itself(tmp_path: Path, monkeypatch) -
         MusicDomain().read(tmp_path / "c.mei")
 
 
+def test_only_metres_of_mei_count_beats(tmp_path: Path) -> None:
+    (tmp_path / "a.mei").write_text(MEI.replace("<music>", '<perfRes count="300"/><music>'))
+    assert len(MusicDomain().read(tmp_path / "a.mei")[0].notes) == 3
+    (tmp_path / "b.mei").write_text(MEI.replace('meter.count="3"', 'meter.count="300"'))
+    with pytest.raises(DataError, match="more than 255 beats"):
+        MusicDomain().read(tmp_path / "b.mei")
+
+
 @pytest.fixture
 def midi_bytes() -> bytes:
     track = b"\0\x90\x3c\x50\x60\x80\x3c\0\0\xff\x2f\0"
@@ -322,3 +331,6 @@ def test_fermatas_are_read_written_and_read(tmp_path: Path) -> None:
     [again] = read_notation(tmp_path / "again.musicxml")
     assert again.fermatas == piece.fermatas and again.notes.tolist() == piece.notes.tolist()
     assert (tmp_path / "again.musicxml").read_text().count("<fermata") == 3
+    write_midi(piece, tmp_path / "again.mid")
+    [again] = MusicDomain().read(tmp_path / "again.mid")
+    assert again.fermatas == piece.fermatas

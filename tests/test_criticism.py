@@ -2,8 +2,11 @@
 
 import json
 import math
+import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -131,10 +134,46 @@ def test_choosing_needs_a_critic_and_a_beam_does_not_choose(run, tmp_path: Path)
         seqgen.generate_samples(run, folder=tmp_path / "out", beam=2, best_of=2)
 
 
-def test_the_time_limit_holds_for_all_pieces_together(run) -> None:
-    limit = LimitConfig(seconds=1e-3, length=10**6)
+def test_the_time_limit_holds_for_all_pieces_together(run, monkeypatch) -> None:
+    clock = count()
+    stand_in = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr("seqgen.generation.limits.time", stand_in)
+    # The limit begins at 0, a piece at 1, and 2 is the time after its first step.
+    limit = LimitConfig(seconds=1.5, length=10**6)
     [new] = seqgen.generate(run, 1, best_of=4, critic=by_letters, limit=limit, batch_size=1)
     assert new.index == 0 and new.stopped_by == "time"
+
+
+@pytest.mark.parametrize(("kept", "judged"), [(1, 3), (2, 3), (4, 4)])
+def test_the_time_limit_holds_while_pieces_are_judged(run, monkeypatch, kept, judged) -> None:
+    clock = SimpleNamespace(now=0.0)
+    stand_in = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr("seqgen.generation.limits.time", stand_in)
+    seen = []
+
+    def slow(new: Generated, condition: object, limit: LimitConfig) -> Criticism:
+        seen.append(new.index)
+        clock.now += 1
+        return Criticism()
+
+    limit = LimitConfig(length=5, seconds=2.5)
+    new = list(seqgen.generate(run, kept, best_of=8 // kept, critic=slow, limit=limit))
+    assert seen == [*range(judged)] and [one.index for one in new] == seen[:kept]
+
+
+def test_pieces_that_are_judged_come_after_ctrl_c(run) -> None:
+    seen = []
+
+    def interrupted(new: Generated, condition: object, limit: LimitConfig) -> Criticism:
+        seen.append(new.index)
+        if len(seen) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return Criticism()
+
+    new = seqgen.generate(run, 3, best_of=2, critic=interrupted, limit=LIMIT)
+    assert [next(new).index for _ in range(2)] == seen == [0, 1]
+    with pytest.raises(KeyboardInterrupt):
+        next(new)
 
 
 # The critic of a run.

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Tries, Width, checked
 from seqgen.config import LimitConfig, SampleConfig
+from seqgen.criticism import Criticism
 from seqgen.errors import ConfigError
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.choosing import Critic, best, fault_count_and_rarity
@@ -146,8 +147,35 @@ def generate(
         yield from new
         return
     within = limit or LimitConfig()
-    judged = (replace(one, criticism=critic(one, condition, within)) for one in new)
+    judged = _judged(
+        new,
+        lambda piece: critic(piece, condition, within),
+        lambda number: number >= count and writer.is_late(),
+    )
     yield from best(judged, fault_count_and_rarity, count)
+
+
+def _judged(
+    new: Iterator[Generated],
+    judge: Callable[[Generated], Criticism],
+    is_late: Callable[[int], bool],
+) -> Iterator[Generated]:
+    """Yield pieces with their criticism, until it is late after so many of them.
+
+    After Ctrl-C the piece that is being judged comes before it is raised again.
+    """
+    for number, piece in enumerate(new):
+        if is_late(number):
+            return
+        judged = None
+        try:
+            with noticed():
+                judged = replace(piece, criticism=judge(piece))
+        except KeyboardInterrupt:
+            if judged is not None:
+                yield judged
+            raise
+        yield judged
 
 
 def _drafts(

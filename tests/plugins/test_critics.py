@@ -14,6 +14,7 @@ from seqgen_speech.domain import Speech
 from seqgen_speech.sound import Sound
 from seqgen_text.domain import Text
 from seqgen_text.measures.criticism import WINDOW, unbalanced, windows_of
+from seqgen_text.measures.parsing import LONGEST, xml_errors
 
 QUARTER = 24
 
@@ -120,6 +121,19 @@ def test_a_text_that_does_not_parse_in_the_language_of_its_corpus_has_a_fault() 
     criticise = Text().critic(iter(corpus))
     assert "it does not parse as JSON" in criticise('{"number": 1, "text"', None).faults
     assert not criticise(corpus[3], None).faults
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-7", "shift_jis", "hex"])
+def test_an_unknown_encoding_of_xml_is_an_error(encoding: str) -> None:
+    assert xml_errors(f'<?xml version="1.0" encoding="{encoding}"?><a/>') == 1
+
+
+def test_a_text_that_is_too_long_to_parse_has_no_fault() -> None:
+    criticise = Text().critic("<a>" + "<b>word</b>" * 50 + "</a>" for _ in range(25))
+    for times in (50, LONGEST // 10):
+        for end, faulty in (("</a>", False), ("", times == 50)):
+            faults = criticise("<a>" + "<b>word</b>" * times + end, None).faults
+            assert ("it does not parse as XML" in faults) == faulty
 
 
 def test_speech_that_is_mostly_silent_or_high_has_a_fault() -> None:

@@ -2,7 +2,8 @@
 
 Texts are measured in windows of `WINDOW` characters, so a corpus of one long text has norms too. A
 piece has the mean of its windows. The words that a window is compared with are those of all others.
-If the corpus is in XML, JSON or Python, a piece that does not parse has a fault.
+If the corpus is in XML, JSON or Python, a piece that does not parse has a fault; longer ones than
+`LONGEST` characters are not parsed.
 """
 
 from __future__ import annotations
@@ -116,6 +117,8 @@ def _means(rows: list[list[float]]) -> list[float]:
 
 def _unparsed(piece: str, language: str) -> tuple[str, ...]:
     """Return the fault of a piece that does not parse in the language of the corpus."""
-    if not language or language in COUNTED or not LANGUAGES[language][0](piece[:LONGEST]):
+    if not language or language in COUNTED or len(piece) > LONGEST:
+        return ()
+    if not LANGUAGES[language][0](piece):
         return ()
     return (f"it does not parse as {language}",)

@@ -42,7 +42,7 @@ def xml_errors(text: str) -> int:
     """Return 0 for a well-formed document, 1 for another text."""
     try:
         expat.ParserCreate().Parse(text.encode("utf-8", "surrogatepass"), True)
-    except expat.ExpatError:
+    except (expat.ExpatError, LookupError, ValueError):  # the last two of an encoding
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Bounds of numbers: declared in a type hint, checked in one place.
+"""Bounds of numbers, and choices: declared in a type hint, checked in one place.
 
 ::
 
@@ -15,7 +15,18 @@ import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from seqgen.errors import ConfigError
 
@@ -110,8 +121,21 @@ def check_value(name: str, value: Any, hint: Any) -> None:
     bounds.check(name, value, whole=whole)
 
 
+def check_choice(name: str, value: Any, hint: Any) -> None:
+    """Check a value against a hint of choices (`Literal`); values of other hints pass.
+
+    Raises
+    ------
+    ConfigError
+        If the value is none of the choices.
+    """
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        choices = ", ".join(map(repr, get_args(hint)))
+        raise ConfigError(f"{name} must be one of {choices}, found {value!r}")
+
+
 def check_fields(config: Any) -> None:
-    """Check every number of a dataclass against the hint of its field.
+    """Check every number and choice of a dataclass against the hint of its field.
 
     Raises
     ------
@@ -120,6 +144,7 @@ def check_fields(config: Any) -> None:
     """
     for name, hint in bounded_hints(type(config)).items():
         check_value(name, getattr(config, name), hint)
+        check_choice(name, getattr(config, name), hint)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

@@ -13,7 +13,6 @@ from typing import (
     TypeAlias,
     TypeVar,
     get_args,
-    get_origin,
     get_type_hints,
 )
 
@@ -23,6 +22,7 @@ from seqgen.bounds import (
     Seed,
     Within,
     bounded_hints,
+    check_choice,
     check_fields,
     check_value,
 )
@@ -134,9 +134,6 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.framing not in get_args(FramingName):
-            choices = ", ".join(map(repr, get_args(FramingName)))
-            raise ConfigError(f"framing must be one of {choices}, found {self.framing!r}")
 
     @property
     def seconds(self) -> float:
@@ -253,11 +250,7 @@ def _converted(value: Any, hint: Any, place: str) -> Any:
         if value is None:
             return None
         hint = next(each for each in get_args(hint) if each is not NoneType)
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            choices = ", ".join(map(repr, get_args(hint)))
-            raise ConfigError(f"{place} must be one of {choices}, found {value!r}")
-        return value
+    check_choice(place, value, hint)
     try:
         if hint is bool and isinstance(value, str):
             return {"true": True, "false": False}[value.lower()]

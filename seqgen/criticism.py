@@ -12,7 +12,7 @@ from seqgen.wording import counted
 
 #: A value is a fault if at most one training piece in `RARE` is as far out ...
 RARE = 100
-#: ... and if at least `FEWEST` training pieces were measured; with fewer nothing is said of it.
+#: ... and if at least `FEWEST` training pieces have a value; with fewer nothing is said of it.
 FEWEST = 20
 
 #: Faults that are shown of a piece; the manifest has all.
@@ -77,7 +77,7 @@ class Norms:
     """
 
     def __init__(self, norms: Mapping[str, Norm], rows: Iterable[Mapping[str, float]]) -> None:
-        self._norms, self._pieces = norms, 0
+        self._pieces = 0
         self._known: dict[str, list[float]] = {name: [] for name in norms}
         for row in rows:
             self._pieces += 1
@@ -86,16 +86,18 @@ class Norms:
                     known.append(row[name])
         for known in self._known.values():
             known.sort()
+        self._norms = {
+            name: norm for name, norm in norms.items() if len(self._known[name]) >= FEWEST
+        }
 
     def criticise(self, values: Mapping[str, float]) -> Criticism:
         """Compare the values of a new piece with those of the training pieces.
 
         The rarity of a value is -log2 of twice the share of training pieces that are at least as
         far out on its side: 0 bits for the median, about 5 for one piece in 50. Beyond all of them
-        it grows with the distance. The rarity of a piece is the mean over its measures.
+        it grows with the distance. The rarity of a piece is the mean over its measures. Measures
+        that fewer than `FEWEST` training pieces have are left out.
         """
-        if self._pieces < FEWEST:
-            return Criticism()
         faults, bits = [], []
         for name, norm in self._norms.items():
             beyond, farther, fault = self._place(name, norm, values[name])
@@ -103,7 +105,7 @@ class Norms:
             bits.append(math.log2(1 + farther) - math.log2(share))
             if beyond <= self._pieces // RARE:
                 faults.append(fault)
-        return Criticism(tuple(faults), math.fsum(bits) / len(bits))
+        return Criticism(tuple(faults), math.fsum(bits) / len(bits)) if bits else Criticism()
 
     def _place(self, name: str, norm: Norm, value: float) -> tuple[int, float, str]:
         """Return where a value is among those of the training pieces.
@@ -122,8 +124,6 @@ class Norms:
         if not math.isfinite(value):
             text = f"{name} cannot be measured; it can in {most} pieces of the corpus"
             return self._pieces - len(known), 0.0, text
-        if not known:
-            return self._pieces, 0.0, ""
         lower, higher = bisect_right(known, value), len(known) - bisect_left(known, value)
         is_low = norm.bad == "low" or (norm.bad == "both" and lower <= higher)
         # From the far end of the side that the value is on.

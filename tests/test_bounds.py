@@ -31,6 +31,7 @@ OPTIONS = [
 ]
 FUNCTIONS = [
     *(seqgen.generate, seqgen.stream, seqgen.search, seqgen.prepare),
+    seqgen.generate_samples,
     *(encode_files, original_pieces, generate, prepare, demo),
 ]
 EVERY_COMMAND = [getattr(import_module(f"seqgen.cli.{name}"), name) for name in COMMANDS]

@@ -129,6 +129,12 @@ def test_bars_that_are_rewritten_have_candidates(chorales) -> None:
     assert (before.sounding != after.sounding).any()
     with pytest.raises(DataError, match="takes no prompt"):
         next(seqgen.generate(chorales, condition=kept, prompt=kept.piece))
+    # A primed state of nothing but the condition is no prompt.
+    primed = seqgen.prime(chorales, condition=kept)
+    [again] = seqgen.generate(chorales, condition=kept, prompt=primed, candidates=2)
+    np.testing.assert_array_equal(new.ids, again.ids)
+    with pytest.raises(DataError, match="takes no prompt"):
+        next(seqgen.generate(chorales, condition=kept, prompt=seqgen.prime(chorales, kept.piece)))
 
 
 def test_voices_that_are_given_are_harmonised_with_candidates(chorales) -> None:

@@ -17,9 +17,11 @@ from seqgen_text.domain import Text
 import seqgen
 from seqgen.config import LimitConfig
 from seqgen.criticism import FEWEST, RARE, Criticism, Norm, Norms
-from seqgen.errors import ConfigError, CorpusError
+from seqgen.errors import ConfigError, CorpusError, PluginError
+from seqgen.evaluation.criticism import LONGEST
 from seqgen.generation.choosing import best, unlikelihood
 from seqgen.generation.pieces import Generated
+from seqgen.plugin import Kept, Labelled
 
 LIMIT = LimitConfig(length=60)
 
@@ -54,6 +56,13 @@ def test_a_value_that_cannot_be_measured_is_rare_only_if_the_corpus_has_it() -> 
     assert half.criticise({"length": math.nan}) == half.criticise({"length": 1.0}) == Criticism()
     nothing = of_length([math.nan] * 50)
     assert nothing.criticise({"length": 3.0}) == Criticism()
+
+
+def test_a_measure_that_few_pieces_have_is_no_norm() -> None:
+    values = [math.nan] * 400 + [1.0] * (FEWEST - 1)
+    assert of_length(values).criticise({"length": 9.0}) == Criticism()
+    assert of_length([*values, 1.0]).criticise({"length": 9.0}).faults
+    assert Norms({}, [{}] * FEWEST).criticise({}) == Criticism()
 
 
 @given(st.integers(0, FEWEST - 1))
@@ -196,7 +205,29 @@ def test_reciting_and_not_ending_are_faults(run) -> None:
     assert not any("passage" in fault for fault in faults(mixed, "end", LIMIT))
     assert "it does not end" in faults(ids, "length", LimitConfig())
     assert "it does not end" in faults(ids, "interrupt", LIMIT)
-    assert not any("end" in fault for fault in faults(ids, "length", LIMIT))
+    assert "it does not end" not in faults(ids, "length", LIMIT)
+    kept = Generated(0, ids, 0, run.codec.decode(ids), "end", -1.0, 0.0)
+    for condition in (Kept("9", "1-"), Labelled({}, Kept("9", "1-"))):
+        assert recited not in critic(kept, condition, LIMIT).faults
+    # Only so many tokens after the prompt count, as of held-out pieces.
+    prompt = np.resize(ids[::-1], 2 * LONGEST)
+    long = np.concatenate([prompt, ids, np.resize(ids[::-1], LONGEST)])
+    new = Generated(0, long, len(prompt), "", "end", -1.0, 0.0)
+    assert not any("passage" in fault for fault in critic(new, None, LIMIT).faults)
+    new = Generated(0, long[: len(prompt) + len(ids)], len(prompt), "", "end", -1.0, 0.0)
+    assert recited in critic(new, None, LIMIT).faults
+
+
+@pytest.mark.parametrize(
+    "found", [None, Criticism((), math.nan), Criticism("abc"), Criticism((1,)), Criticism((), "0")]
+)
+def test_a_critic_that_returns_no_criticism_is_named(run, monkeypatch, found) -> None:
+    monkeypatch.setattr(Text, "critic", lambda self, pieces: lambda piece, condition: found)
+    critic = seqgen.learn_critic(run)
+    new = Generated(0, np.zeros(1, np.int64), 0, "a", "end", -1.0, 0.0)
+    message = r"must return a Criticism .*, found .*seqgen-text .*: Text.critic"
+    with pytest.raises(PluginError, match=message):
+        critic(new, None, LIMIT)
 
 
 def test_a_domain_without_a_critic_is_judged_by_its_tokens(run, monkeypatch) -> None:

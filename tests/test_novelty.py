@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqgen
-from seqgen.evaluation.novelty import build, copied_lengths, follow
+from seqgen.evaluation.novelty import build, copied_lengths, follow, longest_passage
 
 SYMBOLS = st.lists(st.integers(0, 2), min_size=1, max_size=30)
 
@@ -42,6 +42,8 @@ def test_a_copied_span_is_found_with_its_source(corpus) -> None:
     there = corpus.piece(where[0])[begin : begin + found.longest].tolist()
     mine = np.concatenate([odd, copied, odd])[found.start : found.start + found.longest]
     assert there == mine.tolist()
+    passage = longest_passage(corpus, np.concatenate([odd, copied, odd]))
+    assert passage == (found.longest, found.start, where[0], found.source_start)
     assert found.copied[32] == pytest.approx((found.longest - 31) / 129)
 
 

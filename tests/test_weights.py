@@ -1,5 +1,6 @@
 """The table of tensors: exactly those of the model, and nothing else is read."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def test_the_table_is_that_of_the_model(layers, embedding, skip, tied, sizes) ->
     weights = SequenceModel(config, VOCAB, sizes).state_dict()
     table = expected(config, VOCAB, sizes)
     assert {name: Kind(tuple(value.shape)) for name, value in weights.items()} == table
+
+
+def test_a_run_with_fewer_tables_of_contexts_is_of_an_older_version(tmp_path: Path) -> None:
+    table, path = expected(replace(CONFIG, context_rows=8), VOCAB, ()), tmp_path / "a.safetensors"
+    old = {name: np.zeros(kind.shape, np.float32) for name, kind in table.items()}
+    del old["contexts.2.weight"], old["contexts.3.weight"]
+    path.write_bytes(safetensors.numpy.save(old))
+    message = "an older version trained the run, with 2 tables of contexts instead of 4, so"
+    with pytest.raises(RunError, match=rf"no tensor contexts.2.weight: {message}"):
+        read_weights(path, table)
 
 
 @pytest.fixture

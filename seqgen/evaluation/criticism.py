@@ -16,25 +16,27 @@ from typing import Any
 
 import numpy as np
 
+from seqgen.conditions.kept import Kept
 from seqgen.conditions.labels import content_of
 from seqgen.config import LimitConfig
 from seqgen.criticism import Criticism, Norm, Norms
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import Segment
 from seqgen.evaluation.comparison import reference_segments, spaced_segments
-from seqgen.evaluation.novelty import measure_novelty
+from seqgen.evaluation.novelty import longest_passage
 from seqgen.evaluation.probing import worded
 from seqgen.generation.choosing import Critic
 from seqgen.generation.pieces import ENDED, Generated
 from seqgen.plugin import Ids, Piece
+from seqgen.plugins.checks import checked_criticism
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 
 #: Most training pieces and tokens that a critic learns from.
 PIECES, TOKENS = 400, 2**21
 
-#: Most held-out pieces, and tokens of each, that are compared with what new pieces recite, and that
-#: the network scores for a domain without a critic.
+#: Most held-out pieces, and tokens of each of them and of a new piece, that are compared with
+#: training pieces, and that the network scores for a domain without a critic.
 HELD_OUT, LONGEST = 40, 4096
 
 #: Share of a piece that may be one passage of a training piece, unless held-out pieces have more.
@@ -69,14 +71,16 @@ def learn_critic(run: Run, corpus: Corpus | None = None) -> Critic:
 
     @cache
     def usually_recited() -> float:
-        return max((_recited(corpus, ids, 0)[0] for ids in held_out), default=0.0)
+        return max((_recited(corpus, ids)[0] for ids in held_out), default=0.0)
 
     def criticise(new: Generated, condition: Any, limit: LimitConfig) -> Criticism:
         found, faults = judge(new, content_of(condition)), _unended(new, limit)
-        share, source = _recited(corpus, new.ids, new.prompt)
-        # Held-out pieces are read only where it matters.
-        if share > RECITED and share > usually_recited():
-            faults += (f"{share:.0%} of it is one passage of {source}",)
+        # What stays of a given piece is not recited.
+        if not isinstance(content_of(condition), Kept):
+            share, source = _recited(corpus, new.ids[new.prompt :][:LONGEST])
+            # Held-out pieces are read only where it matters.
+            if share > RECITED and share > usually_recited():
+                faults += (f"{share:.0%} of it is one passage of {source}",)
         return Criticism(faults + found.faults, found.rarity)
 
     return criticise
@@ -85,7 +89,9 @@ def learn_critic(run: Run, corpus: Corpus | None = None) -> Critic:
 def _domain_critic(run: Run, corpus: Corpus) -> Callable[[Generated, Any], Criticism] | None:
     """Return the critic of the domain, if it has one."""
     judge = run.domain.critic(_training_pieces(corpus))
-    return None if judge is None else lambda new, condition: judge(new.piece, condition)
+    if judge is None:
+        return None
+    return lambda new, condition: checked_criticism(run.domain, judge(new.piece, condition))
 
 
 def _training_pieces(corpus: Corpus) -> Iterator[Piece]:
@@ -112,10 +118,12 @@ def _held_out_ids(corpus: Corpus) -> list[Ids]:
     return found
 
 
-def _recited(corpus: Corpus, ids: Ids, prompt: int) -> tuple[float, str]:
+def _recited(corpus: Corpus, ids: Ids) -> tuple[float, str]:
     """Return the share of a piece that one passage of a training piece is, and its file."""
-    novelty = measure_novelty(corpus, ids, prompt, TOKENS)
-    return novelty.longest / max(len(ids) - prompt, 1), novelty.source
+    passage = longest_passage(corpus, ids, TOKENS)
+    if not passage.tokens:
+        return 0.0, ""
+    return passage.tokens / len(ids), corpus.source(passage.piece)
 
 
 def _unended(new: Generated, limit: LimitConfig) -> tuple[str, ...]:

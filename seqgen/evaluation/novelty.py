@@ -76,9 +76,57 @@ def measure_novelty(
     """
     symbols, local = np.unique(ids[prompt:], return_inverse=True)
     automaton = build(local.astype(np.int64), len(symbols))
+    passage = _followed(corpus, automaton, symbols, most)
+    lengths = copied_lengths(automaton, local.astype(np.int64))
+    copied = {n: float((lengths[n - 1 :] >= n).mean()) for n in LENGTHS if n <= len(lengths)}
+    if not passage.tokens:
+        return Novelty(0, 0, "", "", 0, "", copied)
+    original = np.asarray(corpus.piece(passage.piece), np.int64)
+    return Novelty(
+        passage.tokens,
+        prompt + passage.start,
+        corpus.codec.place(ids, prompt + passage.start),
+        corpus.source(passage.piece),
+        passage.source_start,
+        corpus.codec.place(original, passage.source_start),
+        copied,
+    )
+
+
+class Passage(NamedTuple):
+    """A passage that a piece shares with a training piece.
+
+    Attributes
+    ----------
+    tokens : int
+    start : int
+        Its first token in the piece.
+    piece : int
+        The training piece.
+    source_start : int
+        Its first token in the training piece.
+    """
+
+    tokens: int
+    start: int
+    piece: int
+    source_start: int
+
+
+def longest_passage(corpus: Corpus, ids: Ids, most: int = 0) -> Passage:
+    """Return the longest passage of ids ``(N,)`` that occurs in a training piece.
+
+    `most` is that of `measure_novelty`.
+    """
+    symbols, local = np.unique(ids, return_inverse=True)
+    return _followed(corpus, build(local.astype(np.int64), len(symbols)), symbols, most)
+
+
+def _followed(corpus: Corpus, automaton: Automaton, symbols: Ids, most: int) -> Passage:
+    """Return the longest passage after an automaton of `symbols` has read training pieces."""
     place = np.full(corpus.vocab.size, -1)
     place[symbols] = np.arange(len(symbols))
-    longest, end, source, source_end = 0, 0, -1, 0
+    longest = Passage(0, 0, -1, 0)
     segments = corpus.segments("train")
     step = max(-(-segments.tokens // most), 1) if most else 1
     for segment in segments[::step]:
@@ -88,24 +136,11 @@ def measure_novelty(
         for low in range(0, len(tokens), STRIDE):
             some = place[np.asarray(tokens[low : low + STRIDE], np.int64)]
             state, matched, found, at = follow(automaton, some, state, matched)
-            if found > longest:
-                longest, source = found, segment.piece
-                end, source_end = automaton.ends[at[0]], segment.start + low + at[1] + 1
-    lengths = copied_lengths(automaton, local.astype(np.int64))
-    copied = {n: float((lengths[n - 1 :] >= n).mean()) for n in LENGTHS if n <= len(lengths)}
-    if not longest:
-        return Novelty(0, 0, "", "", 0, "", copied)
-    start, source_start = prompt + int(end) - longest + 1, int(source_end) - longest
-    original = np.asarray(corpus.piece(source), np.int64)
-    return Novelty(
-        longest,
-        start,
-        corpus.codec.place(ids, start),
-        corpus.source(source),
-        source_start,
-        corpus.codec.place(original, source_start),
-        copied,
-    )
+            if found > longest.tokens:
+                start = int(automaton.ends[at[0]]) + 1 - found
+                source_start = segment.start + low + at[1] + 1 - found
+                longest = Passage(found, start, segment.piece, source_start)
+    return longest
 
 
 class Automaton(NamedTuple):

@@ -95,7 +95,8 @@ def place_after(
         )
     header = opening(run.codec, None, condition)
     asked, _ = requested_labels(run.codec, condition)
-    check_kept(condition, rewrites=unlabelled(run.codec).rewrites, has_prompt=True)
+    rewrites = unlabelled(run.codec).rewrites
+    check_kept(condition, rewrites=rewrites, has_prompt=len(ids) > len(header))
     if asked and not np.array_equal(ids[: len(header)], header):
         raise DataError("this primed state was made with other labels; prime it again with these")
     tracker = run.codec.tracker(condition)

@@ -1,11 +1,14 @@
-"""Checks pieces, ids, features and masks from plugins before the core relies on them.
+"""Checks pieces, criticism, ids, features and masks from plugins before the core relies on them.
 
 Errors name the codec.
 """
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.labels import content_of
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
-from seqgen.plugin import ClosingTracker, Codec, Domain, Ids, Tracker
+from seqgen.plugin import ClosingTracker, Codec, Criticism, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
 
 
@@ -76,6 +79,26 @@ def checked_companions(domain: Domain, path: Path) -> list[Path]:
             f"tell its authors ({method_text(domain, 'companions')})"
         )
     return paths
+
+
+def checked_criticism(domain: Domain, found: Any) -> Criticism:
+    """Return what the critic of a domain found.
+
+    Raises
+    ------
+    PluginError
+        If it is no `Criticism`, its faults are not texts, or its rarity is not finite.
+    """
+    is_fine = isinstance(found, Criticism) and isinstance(found.faults, tuple)
+    if is_fine and all(isinstance(fault, str) for fault in found.faults):
+        rarity: Any = found.rarity
+        if isinstance(rarity, Real) and math.isfinite(rarity):
+            return cast(Criticism, found)
+    raise PluginError(
+        f"the function of critic must return a Criticism with a tuple of texts and a finite "
+        f"rarity, found {reprlib.repr(found)}; upgrade its plugin, or tell its authors "
+        f"({method_text(domain, 'critic')})"
+    )
 
 
 def checked_ids(codec: Codec, ids: Any, what: str = "ids") -> Ids:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from seqgen.bounds import Beam, Count, checked
+from seqgen.bounds import Beam, Count, Tries, checked
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
@@ -30,7 +30,7 @@ from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
 
 #: Arguments of `generate` that a beam does without.
-_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "best_of", "critic", "batch_size", "progress"}
+_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "critic", "batch_size", "progress"}
 
 #: Arguments of `generate` and `search` that are not JSON, or recorded under another name.
 _NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "critic", "progress"}
@@ -67,6 +67,7 @@ def generate_samples(
     suffix: str | None = None,
     *,
     beam: Beam = 0,
+    best_of: Tries = 1,
     rank: bool = False,
     compare: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -84,12 +85,13 @@ def generate_samples(
         Number of pieces.
     beam : int
         Search for the most likely pieces with this many candidates. 0 samples.
+    best_of : int
+        As for `generate`; the critic is learned from the corpus if there is none.
     settings : mapping, optional
         More settings for the manifest, as JSON.
     **options
         Arguments of `seqgen.generate`, such as `prompt`, `sample`, `limit`, `seed` and `progress`.
-        A beam ignores `seed`, `batch_size` and `progress`. With `best_of` the critic is learned
-        from the corpus if there is none.
+        A beam ignores `seed`, `batch_size` and `progress`.
 
     Raises
     ------
@@ -103,13 +105,14 @@ def generate_samples(
     """
     if beam:
         sampled = options.get("sample") not in (None, SampleConfig())
-        if sampled or options.get("candidates") or options.get("best_of", 1) > 1:
+        if sampled or options.get("candidates") or best_of > 1:
             raise ConfigError("a beam search does not sample; leave out the sampling options")
         options = {name: options[name] for name in options if name not in _NOT_OF_A_BEAM}
         new, call = search(run, beam, count, **options), signature(search)
         used = call.bind(run, beam, count, **options)
     else:
-        if options.get("best_of", 1) > 1 and options.get("critic") is None:
+        options["best_of"] = best_of
+        if best_of > 1 and options.get("critic") is None:
             options["critic"] = learn_critic(run, compare)
         new, call = generate(run, count, **options), signature(generate)
         used = call.bind(run, count, **options)

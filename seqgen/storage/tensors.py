@@ -106,11 +106,22 @@ def compare(found: Mapping[str, Kind], table: Mapping[str, Kind]) -> None:
     """
     for name, kind in table.items():
         if name not in found:
-            raise ValueError(f"it has no tensor {name}")
+            raise ValueError(f"it has no tensor {name}{_reason(name, found)}")
         if not found[name].fits(kind):
             raise ValueError(f"the tensor {name} must be {kind}, found {found[name]}")
     for name in found.keys() - table.keys():
         raise ValueError(f"it has an unknown tensor {name[:80]!r}")
+
+
+def _reason(name: str, found: Mapping[str, Kind]) -> str:
+    """Return why a tensor may be missing, if that is known."""
+    contexts = sum(other.startswith("contexts.") for other in found)
+    if not name.startswith("contexts.") or not contexts:
+        return ""
+    return (
+        f": an older version trained the run, with {contexts} tables of contexts instead of "
+        f"{CONTEXTS}, so it has to be trained again"
+    )
 
 
 def compare_arrays(arrays: Mapping[str, NDArray[Any]], table: Mapping[str, Kind]) -> None:

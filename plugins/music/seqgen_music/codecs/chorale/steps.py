@@ -307,7 +307,8 @@ def _limit(rules: Rules, state: Ids, mask: NDArray[np.bool_]) -> None:
             pitched[own - rules.low] = False
         if stayed or state[LASTED + voice] >= rules.notes[voice]:
             mask[rules.hold] = mask[rules.rest] = False
-    if voice == 0 and state[PRESENT] > 0 and step == state[ENDS + state[PRESENT] - 1]:
+    ends = rules.is_new and state[PRESENT] > 0 and step == state[ENDS + state[PRESENT] - 1]
+    if voice == 0 and ends:
         mask[rules.hold] = False  # A phrase is over when its last note ends.
     if rules.parallels:
         return

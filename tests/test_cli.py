@@ -533,7 +533,7 @@ def test_ctrl_c_saves_the_model(verses: Path, tmp_path: Path) -> None:
         [*command, "--epochs", "100000", "--hidden", "16"], stderr=subprocess.PIPE, text=True
     )
     metrics = run / "metrics.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)

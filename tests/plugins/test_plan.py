@@ -215,6 +215,15 @@ def test_a_continuation_has_the_rest_of_the_plan() -> None:
         )
 
 
+def test_the_soprano_of_a_new_piece_begins_anew_with_each_phrase() -> None:
+    hold = CODEC.table.id("hold")
+    for seed in range(6):
+        ids = np.array(written(CODEC, None, seed))
+        cells = ids[CODEC.layout.header_size(ids) :].reshape(-1, 4)
+        ends = CODEC.layout.read_plan(ids)[:-1]
+        assert (cells[ends, 0] != hold).all()
+
+
 def test_some_training_pieces_lose_their_plan() -> None:
     ids = CODEC.encode(PIECES[0])
     lengths = [len(CODEC.augment(ids, np.random.default_rng(seed))) for seed in range(60)]

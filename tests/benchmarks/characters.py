@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from harness import Benchmark
 
 import seqgen
 from seqgen.evaluation.ngram import baseline
+from seqgen.run.results import read_reports
 
 
 def losses(
@@ -34,18 +33,17 @@ def losses(
         ``static`` and ``adaptive`` nats per character, those of the n-gram ``baselines`` whose
         order validation chose, the validation loss, and the settings chosen.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    minutes = benchmark.minutes if minutes is None else minutes
+    config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
+    with benchmark.folder() as folder:
         pieces = {split: [text] for split, text in texts.items()}
-        corpus = seqgen.write_corpus(Path(folder) / "corpus", "text", pieces)
-        minutes = benchmark.minutes if minutes is None else minutes
-        config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
-        run = seqgen.create_run(Path(folder) / "run", corpus, train=config)
+        corpus = benchmark.corpus(folder, "text", pieces)
         counts = baseline(corpus)
-        for report in seqgen.train(run, corpus):
-            benchmark.watch(report)
+        run = benchmark.trained(folder, corpus, config)
         [static] = seqgen.score(run, [texts["test"]])
         [adaptive] = seqgen.score_adaptively(run, [texts["test"]], corpus)
         counted = counts.model.nats(run.codec.encode(texts["test"]))
+        last = read_reports(run.folder)[-1]
         return {
             "static": static.nats / static.tokens,
             "adaptive": adaptive.nats / adaptive.tokens,
@@ -54,5 +52,5 @@ def losses(
             "bits_adaptive": adaptive.nats / adaptive.tokens / math.log(2),
             "valid": run.info["result"]["valid_loss"],
             "chosen": run.info["plan"],
-            "tokens_per_second": report.tokens / report.seconds,
+            "tokens_per_second": last["tokens"] / last["seconds"],
         }

@@ -6,8 +6,10 @@ import argparse
 import json
 import platform
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ class Benchmark:
             help="count CPU time instead of wall time, with one thread: for busy machines",
         )
         parser.add_argument("--json", action="store_true", help="print nothing but the result")
+        parser.add_argument(
+            "--runs",
+            type=Path,
+            help="keep the corpus and the run in this folder; a run that is there is not trained",
+        )
         for option, settings in (options or {}).items():
             parser.add_argument(f"--{option}", **settings)
         arguments = self.given = parser.parse_args()
@@ -68,11 +75,39 @@ class Benchmark:
             sys.exit(f"no data folder {self._data}; give its place with --data")
         return self._data
 
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Open the folder of the corpus and the run: that of ``--runs``, or a temporary one."""
+        if self.given.runs:
+            self.given.runs.mkdir(parents=True, exist_ok=True)
+            yield self.given.runs
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                yield Path(folder)
+
     @property
     def budget(self) -> dict[str, Any]:
         """The training budget, as settings of `seqgen.TrainConfig`."""
         tokens = getattr(self.given, "tokens", 0)
         return {"tokens": tokens} if tokens else {"minutes": self.minutes}
+
+    def corpus(self, folder: Path, *given: Any, **options: Any) -> seqgen.Corpus:
+        """Return the corpus ``FOLDER/corpus``, written as `write_corpus` does unless it is there."""
+        place = folder / "corpus"
+        if place.exists():
+            return seqgen.Corpus(place)
+        return seqgen.write_corpus(place, *given, **options)
+
+    def trained(
+        self, folder: Path, corpus: seqgen.Corpus, config: seqgen.TrainConfig
+    ) -> seqgen.Run:
+        """Return the run ``FOLDER/run``, trained with automatic settings unless it is there."""
+        if (folder / "run").exists():
+            return seqgen.load(folder / "run")
+        run = seqgen.create_run(folder / "run", corpus, train=config)
+        for report in seqgen.train(run, corpus):
+            self.watch(report)
+        return run
 
     def watch(self, report: seqgen.Report) -> None:
         """Print an evaluation on the error stream."""

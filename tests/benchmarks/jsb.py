@@ -10,7 +10,6 @@ the probability of a piece averaged over all its transpositions within the pitch
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,8 +19,7 @@ from seqgen_music.codecs.chorale.raster import Raster
 
 import seqgen
 from seqgen.evaluation.ngram import NgramModel
-
-MODEL = seqgen.ModelConfig()
+from seqgen.run.results import read_reports
 
 
 def pieces(path: Path) -> dict[str, list[object]]:
@@ -66,15 +64,12 @@ def mean_loss(scores: Iterable[seqgen.Score]) -> float:
 def main() -> None:
     benchmark = Benchmark("jsb", "nats per token, test", minutes=10.0)
     data = pieces(benchmark.data / "music/jsb/Jsb16thSeparated.json")
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = seqgen.write_corpus(
-            Path(folder) / "corpus", "music", data, codec="chorale", options={"form": "grid"}
-        )
+    with benchmark.folder() as folder:
+        corpus = benchmark.corpus(folder, "music", data, codec="chorale", options={"form": "grid"})
         baselines = ngram_baselines(corpus)
         config = seqgen.TrainConfig(minutes=benchmark.minutes, seed=benchmark.seed)
-        run = seqgen.create_run(Path(folder) / "run", corpus, MODEL, config)
-        for report in seqgen.train(run, corpus):
-            benchmark.watch(report)
+        run = benchmark.trained(folder, corpus, config)
+        last = read_reports(run.folder)[-1]
         losses = {split: mean_loss(seqgen.score(run, data[split])) for split in ("valid", "test")}
         averaged = mean_loss(seqgen.score_over_variations(run, data["test"]))
     benchmark.finish(
@@ -84,7 +79,7 @@ def main() -> None:
         per_frame=4 * losses["test"],
         chosen=run.info["plan"],
         weights=sum(p.numel() for p in run.model.parameters()),
-        tokens_per_second=report.tokens / report.seconds,
+        tokens_per_second=last["tokens"] / last["seconds"],
     )
 
 

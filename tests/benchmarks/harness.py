@@ -92,7 +92,7 @@ class Benchmark:
         return {"tokens": tokens} if tokens else {"minutes": self.minutes}
 
     def corpus(self, folder: Path, *given: Any, **options: Any) -> seqgen.Corpus:
-        """Return the corpus ``FOLDER/corpus``, written as `write_corpus` does unless it is there."""
+        """Return the corpus ``FOLDER/corpus``, and write it if it is missing."""
         place = folder / "corpus"
         if place.exists():
             return seqgen.Corpus(place)

@@ -4,10 +4,12 @@ import zlib
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from seqgen.config import CONTEXTS, ModelConfig, TrainConfig
+from seqgen.data.batches import Batch
 from seqgen.evaluation.adaptive import Follower
 from seqgen.network.contexts import keys_of
 from seqgen.network.model import SequenceModel
@@ -169,3 +171,17 @@ def test_dynamic_evaluation_leaves_the_tables_alone(model: SequenceModel) -> Non
     own = {id(value) for value in follower._parameters}
     assert own and not any(id(table.weight) in own for table in follower.model.contexts)
     assert all(value.requires_grad for value in model.parameters())
+
+
+def test_dynamic_evaluation_draws_no_random_numbers(model: SequenceModel) -> None:
+    ids = sequence(60, 1).numpy()
+    targets = ids % VOCAB.targets
+    nothing = np.zeros((1, 60, 0), np.int64)
+    batch = Batch(ids, targets, nothing, nothing.astype(np.uint8))
+    assert model.contexts is not None
+    plain = Follower(SimpleNamespace(model=model)).read(batch)
+    model.dropout = model.contexts.dropout = 0.5
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        follower = Follower(SimpleNamespace(model=model))
+        np.testing.assert_array_equal(follower.read(batch), plain)

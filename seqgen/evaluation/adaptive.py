@@ -71,6 +71,8 @@ class Follower:
         self.model = copy.deepcopy(run.model)
         # No dropout: it would be noise here. cuDNN computes gradients in training mode only.
         self.model.dropout = 0.0
+        if self.model.contexts is not None:
+            self.model.contexts.dropout = 0.0
         self.model.train()
         # Rows of contexts are not learned: each is rarely read, and counts learn the same.
         for table in self.model.contexts or ():

@@ -26,23 +26,21 @@ from seqgen_handwriting.cleaning import (
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.numeric_pickle import arrays_of
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.paper import (
-    HEIGHT,
+from seqgen_handwriting.paper import LONGEST, on_paper, pages
+from seqgen_handwriting.write_options import (
     LINE,
-    LONGEST,
     MARGIN,
     PAGE_MARGIN,
+    PAPERS,
     PEN,
     SIDE,
-    WIDTH,
     WriteOptions,
-    on_paper,
-    pages,
 )
 
 from seqgen.errors import ConfigError, DataError
 
 DOMAIN = Handwriting()
+WIDTH, HEIGHT = PAPERS["a4"]
 
 #: What holds all that ink does.
 LOSSLESS = [".inkml", ".npz", ".json", ".svg", ".anim.svg"]
@@ -316,27 +314,6 @@ def test_pictures_show_the_strokes(tmp_path: Path) -> None:
             moving.seek(number)
             darkness.append(int((255 - np.array(moving.convert("L")).astype(int)).sum()))
     assert len(darkness) > 5 and darkness[0] == 0 and darkness == sorted(darkness)
-
-
-def test_gcode_draws_what_the_ink_holds(tmp_path: Path) -> None:
-    DOMAIN.write(SAMPLE, tmp_path / "ink.gcode")
-    strokes, at, down = [], None, False
-    lines = (tmp_path / "ink.gcode").read_text().splitlines()
-    for line in lines:
-        words = {word[0]: float(word[1:]) for word in line.split(";")[0].split()}
-        if "Z" in words:
-            down = words["Z"] == 0
-            if down:
-                strokes.append([at])
-        elif "X" in words:
-            assert (words["G"] == 1) == down
-            at = (words["X"], words["Y"])
-            if down:
-                strokes[-1].append(at)
-    assert not down and lines[-1] == "M2" and "G21" in lines and "G90" in lines
-    sheet = on_paper(SAMPLE)
-    flipped = [np.array(stroke) * [1, -1] + [0, sheet.height] for stroke in strokes]
-    assert_same(Ink(tuple(flipped)), Ink(sheet.strokes), 1e-3)
 
 
 # InkML

@@ -4,65 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.plugin import Within, check_fields
 from seqgen_handwriting.ink import Ink, Stroke
-
-#: Millimetres: the longer side of a drawing or a line, and the margin around it.
-SIDE, MARGIN = 150.0, 10.0
-
-#: Millimetres: width and height of papers.
-PAPERS = {
-    "a3": (297.0, 420.0),
-    "a4": (210.0, 297.0),
-    "a5": (148.0, 210.0),
-    "letter": (215.9, 279.4),
-}
-WIDTH, HEIGHT = PAPERS["a4"]
-
-#: Millimetres: the margin of a page, and the distance between its lines.
-PAGE_MARGIN, LINE = 20.0, 10.0
+from seqgen_handwriting.write_options import (
+    DEFAULT,
+    MARGIN,
+    PAGE_MARGIN,
+    PAPERS,
+    WriteOptions,
+)
 
 #: Millimetres: the width of the text on A4.
-COLUMN = WIDTH - 2 * PAGE_MARGIN
+COLUMN = PAPERS["a4"][0] - 2 * PAGE_MARGIN
 
-#: Width of the pen in millimetres.
-PEN = 0.5
-
-#: Pen of an animation: millimetres per second, and seconds from stroke to stroke. It is faster if
-#: the animation would take more than LONGEST seconds.
-SPEED, LIFT, LONGEST = 120.0, 0.12, 30.0
-
-
-@dataclass(frozen=True)
-class WriteOptions:
-    """Options of writing: paper, pen and speed."""
-
-    paper: Literal["a3", "a4", "a5", "letter"] = "a4"
-    """Paper of a text that is longer than a page."""
-    side: Annotated[float, Within(1, 10_000)] = SIDE
-    """Longer side of a drawing or of a single line, in mm."""
-    line: Annotated[float, Within(1, 1000)] = LINE
-    """Distance between the lines of a text, in mm; less if its lines would be too wide."""
-    pen: Annotated[float, Within(0.05, 100)] = PEN
-    """Width of the pen in SVG and pictures, in mm."""
-    speed: Annotated[float, Within(0.1, 100_000)] = SPEED
-    """Speed of the pen in animations, in mm/s; faster if they would take over 30 seconds."""
-    feed: Annotated[int, Within(1, 100_000)] = 2000
-    """Speed of the lowered pen in G-code, in mm/min."""
-    lift: Annotated[float, Within(0.1, 1000)] = 5.0
-    """Height of the lifted pen in G-code, in mm."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-#: The options that nobody changed.
-DEFAULT = WriteOptions()
+#: Seconds of an animation from stroke to stroke. The pen is faster if the animation would take more
+#: than LONGEST seconds.
+LIFT, LONGEST = 0.12, 30.0
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from seqgen_handwriting.codecs.sample import (
 from seqgen_handwriting.codecs.trace import PITCH, Trace, ink_of, trace_of
 from seqgen_handwriting.codecs.tracker import PenTracker
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.paper import COLUMN, LINE
+from seqgen_handwriting.paper import COLUMN
+from seqgen_handwriting.write_options import LINE
 
 #: The width of a page's writing in sides.
 WIDTH = COLUMN / LINE * PITCH

@@ -33,9 +33,9 @@ def losses(
         ``static`` and ``adaptive`` nats per character, those of the n-gram ``baselines`` whose
         order validation chose, the validation loss, and the settings chosen.
     """
-    minutes = benchmark.minutes if minutes is None else minutes
-    config = seqgen.TrainConfig(minutes=minutes, seed=benchmark.seed)
-    with benchmark.folder() as folder:
+    name = "" if minutes is None else f"{minutes:g}-minutes"
+    config = seqgen.TrainConfig(minutes=minutes or benchmark.minutes, seed=benchmark.seed)
+    with benchmark.folder(name) as folder:
         pieces = {split: [text] for split, text in texts.items()}
         corpus = benchmark.corpus(folder, "text", pieces)
         counts = baseline(corpus)

@@ -76,11 +76,12 @@ class Benchmark:
         return self._data
 
     @contextmanager
-    def folder(self) -> Iterator[Path]:
-        """Open the folder of the corpus and the run: that of ``--runs``, or a temporary one."""
+    def folder(self, name: str = "") -> Iterator[Path]:
+        """Open the folder of a corpus and its run: in that of ``--runs``, or a temporary one."""
         if self.given.runs:
-            self.given.runs.mkdir(parents=True, exist_ok=True)
-            yield self.given.runs
+            place = self.given.runs / name
+            place.mkdir(parents=True, exist_ok=True)
+            yield place
         else:
             with tempfile.TemporaryDirectory() as folder:
                 yield Path(folder)

@@ -85,9 +85,9 @@ def test_a_machine_of_one_core_survives_as_well(texts: Path, tmp_path: Path, mon
 @pytest.mark.slow
 def test_a_parser_that_never_ends_costs_one_file(texts: Path, tmp_path, monkeypatch) -> None:
     make_fragile(monkeypatch, lambda: time.sleep(1e6))
-    monkeypatch.setattr("seqgen.data.reading.PATIENCE", 10.0)
+    monkeypatch.setattr("seqgen.data.reading.PATIENCE", 5.0)
     corpus = seqgen.prepare("text", [texts], tmp_path / "corpus", jobs=2)
-    assert skipped(corpus) == [("3.txt", "its parser took longer than 10 seconds")]
+    assert skipped(corpus) == [("3.txt", "its parser took longer than 5 seconds")]
     assert corpus.info["pieces"] == 7
 
 

@@ -15,41 +15,55 @@ from seqgen.errors import DataError
 from seqgen.evaluation.comparison import measure
 
 #: Lines by forty writers, and others of theirs.
-LINES = list(demo_lines(960))
-LEARNED, HELD_OUT = LINES[::4], LINES[2::12]
+LINES = 960
 
 
 @pytest.fixture(scope="module")
-def reader() -> Reader:
-    return Reader.learn(LEARNED)
+def lines() -> list[Ink]:
+    return list(demo_lines(LINES))
+
+
+@pytest.fixture(scope="module")
+def learned(lines: list[Ink]) -> list[Ink]:
+    return lines[::4]
+
+
+@pytest.fixture(scope="module")
+def held_out(lines: list[Ink]) -> list[Ink]:
+    return lines[2::12]
+
+
+@pytest.fixture(scope="module")
+def reader(learned: list[Ink]) -> Reader:
+    return Reader.learn(learned)
 
 
 def share(reader: Reader, inks: list[Ink]) -> float:
     return float(np.concatenate([reader.right(ink) for ink in inks]).mean())
 
 
-def test_letters_that_it_has_not_seen_are_read(reader: Reader) -> None:
-    assert share(reader, HELD_OUT) > 0.95
+def test_letters_that_it_has_not_seen_are_read(reader: Reader, held_out: list[Ink]) -> None:
+    assert share(reader, held_out) > 0.95
 
 
-def test_what_was_not_written_is_not_read(reader: Reader) -> None:
+def test_what_was_not_written_is_not_read(reader: Reader, held_out: list[Ink]) -> None:
     other = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
-    wrong = [replace(ink, text=ink.text.translate(other)) for ink in HELD_OUT]
+    wrong = [replace(ink, text=ink.text.translate(other)) for ink in held_out]
     assert share(reader, wrong) < 0.2
 
 
-def test_scribbles_are_not_read(reader: Reader) -> None:
+def test_scribbles_are_not_read(reader: Reader, held_out: list[Ink]) -> None:
     rng = np.random.default_rng(0)
     scribbled = [
         replace(ink, strokes=tuple(each + rng.normal(0, 9, each.shape) for each in ink.strokes))
-        for ink in HELD_OUT[:20]
+        for ink in held_out[:20]
     ]
-    assert share(reader, scribbled) < 0.6 < share(reader, HELD_OUT[:20])
+    assert share(reader, scribbled) < 0.6 < share(reader, held_out[:20])
 
 
-def test_only_the_ink_counts() -> None:
+def test_only_the_ink_counts(held_out: list[Ink]) -> None:
     """Neither place nor size, nor in which order and direction strokes were written."""
-    line = HELD_OUT[0]
+    line = held_out[0]
     assert line.letters is not None
     backwards = Ink(
         tuple(3.0 * stroke[::-1] + (1000.0, -50.0) for stroke in line.strokes[::-1]),
@@ -61,8 +75,10 @@ def test_only_the_ink_counts() -> None:
     np.testing.assert_allclose(shown, again, atol=1e-3)
 
 
-def test_letters_below_one_another_are_read_on_their_own_lines(reader: Reader) -> None:
-    line = HELD_OUT[1]
+def test_letters_below_one_another_are_read_on_their_own_lines(
+    reader: Reader, held_out: list[Ink]
+) -> None:
+    line = held_out[1]
     assert line.letters is not None
     word = line.text.split(" ")[0]
     first = [at for at, part in enumerate(line.letters) if part[0] < len(word)]
@@ -88,8 +104,8 @@ def test_the_line_tells_large_letters_from_small_ones() -> None:
     assert tall[0] > 1.5 * tall[1]
 
 
-def test_learning_gives_the_same_reader_twice() -> None:
-    one, two = (Reader.learn(LEARNED[:20]) for _ in range(2))
+def test_learning_gives_the_same_reader_twice(learned: list[Ink]) -> None:
+    one, two = (Reader.learn(learned[:20]) for _ in range(2))
     assert one.letters == two.letters
     for left, right in zip(one.weights, two.weights, strict=True):
         np.testing.assert_array_equal(left, right)
@@ -125,14 +141,14 @@ def test_any_ink_can_be_looked_at(reader: Reader, ink: Ink) -> None:
     assert len(reader.read(ink)) == (len(ink.text) if ink.letters else 0)
 
 
-def test_there_is_nothing_to_learn_without_letters() -> None:
+def test_there_is_nothing_to_learn_without_letters(lines: list[Ink]) -> None:
     with pytest.raises(DataError, match="which letter"):
-        Reader.learn([replace(LINES[0], letters=None)])
+        Reader.learn([replace(lines[0], letters=None)])
 
 
-def test_new_lines_are_compared_with_real_ones() -> None:
-    real = LINES[::8]
-    new = [replace(ink, text=ink.text[::-1]) for ink in HELD_OUT[:5]] + HELD_OUT[5:10]
+def test_new_lines_are_compared_with_real_ones(lines: list[Ink], held_out: list[Ink]) -> None:
+    real = lines[::8]
+    new = [replace(ink, text=ink.text[::-1]) for ink in held_out[:5]] + held_out[5:10]
     new.append(Ink((np.zeros((2, 2)),)))
     read, ceiling = judged(new, [ink.text for ink in new], real)
     generated, reference = (
@@ -167,8 +183,8 @@ def test_letters_are_judged_by_kind_and_what_is_missing_is_misread(reader: Reade
     assert max(shares([text[:1] for text in texts])) < 0.3, "letters that were not reached"
 
 
-def test_given_texts_are_measured_beside_real_lines() -> None:
-    real = LINES[::24]
+def test_given_texts_are_measured_beside_real_lines(lines: list[Ink]) -> None:
+    real = lines[::24]
     texts = ["the wall", "Wall 19", ""]
     written = [write_line(text, Writer.number(1), number) for number, text in enumerate(texts)]
     found = measure_texts(texts, written, real)

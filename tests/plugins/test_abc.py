@@ -376,6 +376,31 @@ def test_macros_stand_for_notes(body: str, same: str) -> None:
     assert sounds(body) == sounds(same)
 
 
+def test_macros_change_no_texts_fields_and_decorations() -> None:
+    macros = "m:G = ^c\nm:trill = A\n"
+    body = '"G7"C[K:G]!trill!D"^slow G"E "Fm"F["Gm"EG]|\nw: G trill\n'
+    [piece] = pieces(f"{HEAD}{macros}{body}")
+    assert piece.notes["pitch"].tolist() == [60, 62, 64, 66, 64, 73]
+    assert [str(chord) for _, chord in piece.chords] == ["G7", "Fm", "Gm"]
+    assert [text.strip() for _, _, text in piece.lyrics] == ["G", "trill"]
+
+
+@pytest.mark.parametrize(
+    ("header", "chords", "sharps"),
+    [
+        ("V:1 transpose=-2", ["C", "Dm/C", None, "A7"], [0, -2]),
+        ("V:1 transpose=3 octave=-1", ["F", "Gm/F", None, "D7"], [-1, -3]),
+        ("V:1 clef=treble-8", ["D", "Em/D", None, "B7"], [2, 0]),
+        ("%%MIDI transpose 1", ["Eb", "Fm/Eb", None, "C7"], [-3, -5]),
+    ],
+)
+def test_chords_and_keys_are_those_that_sound(header: str, chords: list, sharps: list) -> None:
+    music = f'{header}\n"D"D "Em/D"E "N.C."F "B7"G|[K:C]C4|'
+    [piece] = pieces(HEAD.replace("K:C", "K:D") + music)
+    assert [chord and str(chord) for _, chord in piece.chords] == chords
+    assert [key[1] for key in piece.keys] == sharps
+
+
 def test_macros_of_a_collection_hold_in_each_tune() -> None:
     assert sounds(f"m:~G2 = BB\n\n{HEAD}~G2 A") == sounds("B B A")
 

@@ -169,6 +169,20 @@ def test_banks_of_drum_kits_are_drums(
     assert [one.drums for one in read_pieces(path)[0].tracks] == [*expected, False]
 
 
+def test_drums_and_an_instrument_of_one_program_are_two_tracks(tmp_path: Path) -> None:
+    def bank(value: int) -> list[mido.Message]:
+        return [mido.Message("control_change", control=0, value=value), program(0, 25)]
+
+    track = []
+    for number in (120, 121, 0, 120):
+        track += [*bank(number), on(0, 36 + number % 7), off(10, 36 + number % 7)]
+    [music] = read_pieces(saved(tmp_path / "a.mid", track))
+    assert [(one.program, one.drums) for one in music.tracks] == [
+        *((25, True), (25, False), (25, False))
+    ]
+    assert music.notes["track"].tolist() == [0, 1, 2, 0]
+
+
 @pytest.mark.parametrize("mode", [0, 1, 2])
 def test_a_part_of_a_yamaha_may_be_drums(mode: int, tmp_path: Path) -> None:
     part_mode = mido.Message("sysex", data=(0x43, 0x10, 0x4C, 8, 3, 7, mode))

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.domain import MusicDomain
+from seqgen_music.files.abc_reading import read_abc
 from seqgen_music.files.midi_writing import channels, playable, write_midi
 from seqgen_music.files.notation_grid import DIVISIONS, GRID, on_grid
 from seqgen_music.files.notation_reading import read_notation
@@ -365,6 +366,24 @@ def test_a_score_has_names_instruments_metre_key_tempo_and_upbeat(tmp_path: Path
         (n.quarterLength, n.tie.type if n.tie else "") for n in score.parts[0].flatten().notes
     ]
     assert lengths == [(1, ""), (3, "start"), (1, "stop")]
+
+
+@pytest.mark.parametrize(
+    ("last", "bars"),
+    [("d2", [1, 4, 4, 3]), ("def", [1, 4, 4, 3]), ("d4", [1, 4, 4, 4]), ("", [1, 4, 3])],
+)
+def test_the_last_bar_leaves_room_for_the_upbeat(last: str, bars: list[int], tmp_path) -> None:
+    third = "GABc" if last else "GAB"
+    [music] = read_abc(f"X:1\nM:4/4\nL:1/4\nK:C\nG|CDEF|{third}|{last}")
+    again = written(music, tmp_path / "a.musicxml")
+    same_on_the_grid(music, again)
+    assert again.metres == music.metres == ((0, 1, 4), (480, 4, 4))
+    root = ElementTree.fromstring((tmp_path / "a.musicxml").read_bytes())
+    divisions = int(root.findtext(".//divisions") or 0)
+    assert bars == [
+        sum(int(duration.text or 0) for duration in measure.iter("duration")) / divisions
+        for measure in root.iter("measure")
+    ]
 
 
 def test_the_same_piece_is_the_same_file(tmp_path: Path) -> None:

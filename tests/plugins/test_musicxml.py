@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from seqgen_music.codecs.choosing import kind_of
 from seqgen_music.codecs.chorale.raster import raster_of
 from seqgen_music.domain import MusicDomain, ReadOptions
+from seqgen_music.files.mei_reading import read_mei
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
@@ -288,6 +290,14 @@ def test_a_slow_or_bad_mei_file_costs_only_itself(tmp_path: Path, monkeypatch) -
     monkeypatch.undo()
     with pytest.raises(DataError, match="music21 cannot read it"):
         MusicDomain().read(tmp_path / "c.mei")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no memory")
+def test_mei_takes_little_memory(monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_music.files.mei_reading.MEI_BYTES", 2**29)
+    large = MEI.replace("<music>", f"<!--{' ' * 2**27}--><music>")
+    with pytest.raises(DataError, match="more than 512 MB of memory for this MEI; convert it"):
+        read_mei(large)
 
 
 def test_only_metres_of_mei_count_beats(tmp_path: Path) -> None:

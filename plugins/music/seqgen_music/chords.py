@@ -104,6 +104,11 @@ class Chord:
         """The pitch classes, from the root up."""
         return tuple((self.root + above) % 12 for above in KINDS[self.kind].above)
 
+    def moved(self, semitones: int) -> Chord:
+        """Return the chord that is some semitones above."""
+        bass = self.bass if self.bass < 0 else (self.bass + semitones) % 12
+        return Chord((self.root + semitones) % 12, self.kind, bass)
+
     def name(self, sharps: int = 0) -> str:
         """Return the symbol, spelled near a key with this many sharps."""
         bass = f"/{_name(self.bass, sharps)}" if self.bass >= 0 else ""

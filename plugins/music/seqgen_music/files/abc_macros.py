@@ -11,10 +11,13 @@ import re
 from functools import partial
 
 from seqgen.errors import DataError
-from seqgen_music.files.abc_symbols import PITCH
+from seqgen_music.files.abc_symbols import PITCH, QUOTED
 
 #: Most macros of a tune, characters of one, and characters of a line that has some.
 MOST_MACROS, LONGEST_MACRO, LONGEST_LINE = 64, 200, 2**14
+
+#: What no macro changes: texts in quotes, inline fields and decorations.
+_UNCHANGED = rf"{QUOTED}|\[[A-Za-z]:[^\]\[]*\]|![^!\s|]+!"
 
 #: The letters of a scale from low to high, and the one that is the note itself.
 _SCALE, _SELF = "CDEFGAB", "n"
@@ -45,7 +48,7 @@ class Macros:
         note = PITCH if is_transposing else ""
         pattern = f"{re.escape(before)}(?P<note>{note}){re.escape(after)}"
         # A macro of a length is not that of a longer one: ~G3 does not stand in ~G32.
-        self._macros.append((re.compile(rf"{pattern}(?![\d/,'])"), right))
+        self._macros.append((re.compile(rf"{pattern}(?![\d/,'])|{_UNCHANGED}"), right))
 
     def expanded(self, line: str) -> str:
         """Return a line of music with what its macros stand for; later macros come first.
@@ -66,6 +69,8 @@ class Macros:
 def _written(right: str, found: re.Match[str]) -> str:
     """Return what a macro stands for at a note; a static one has none."""
     note = found["note"]
+    if note is None:
+        return found[0]
     if not note:
         return right
     return re.sub("[h-z]", lambda letter: _steps(note, ord(letter[0]) - ord(_SELF)), right)

@@ -12,7 +12,7 @@ from seqgen.errors import DataError
 from seqgen_music.bars import Metre
 from seqgen_music.chords import chord_named
 from seqgen_music.files.abc_words import Words
-from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound
+from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound, moved_sharps
 
 #: Most whole notes of a note, bars of one rest, bars of a voice, notes of a tune.
 LONGEST, MOST_RESTS, MOST_BARS, MOST_NOTES = 4096, 4096, 2**16, 2**20
@@ -289,6 +289,8 @@ class Voice:
         if bar.length:
             if len(self.bars) >= MOST_BARS:
                 raise DataError(f"more than {MOST_BARS:,} bars")
+            bar.key = self._sounding(bar.key)
+            bar.keys = [(at, self._sounding(key)) for at, key in bar.keys]
             self.bars.append(bar)
             self._bar = Bar(self.setting.metre, self.setting.key, f"line {self.line:,}")
             # An accidental of a tie that nothing took up ends here.
@@ -300,6 +302,10 @@ class Voice:
         else:
             bar.metre, bar.place = self.setting.metre, f"line {self.line:,}"
         self._at = Fraction(0)
+
+    def _sounding(self, key: Key) -> Key:
+        """Return a key as it sounds."""
+        return replace(key, sharps=key.sharps + moved_sharps(self._shift))
 
     def ending(self, passes: tuple[int, ...]) -> None:
         """Begin an ending that is played in some passes of a repeated section."""
@@ -343,9 +349,11 @@ class Voice:
     def chord_symbol(self, text: str) -> None:
         """Change the chord that stands above the notes."""
         try:
-            self._bar.chords.append((self._at, chord_named(text)))
+            chord = chord_named(text)
         except ValueError:
             self.complain(f"chord symbol {text[:20]!r}")
+            return
+        self._bar.chords.append((self._at, chord and chord.moved(self._shift)))
 
     def set_part(self, name: str) -> None:
         """Begin a part of the tune."""

@@ -14,6 +14,7 @@ import sys
 import warnings
 from contextlib import redirect_stdout
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,12 @@ from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCIT
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
 from seqgen_music.rounding import nearest
 
-#: Seconds that music21 may take for a file.
-MEI_SECONDS = 60.0
+#: Seconds and bytes of memory that music21 may take for a file. Without a file it takes a tenth of
+#: the memory.
+MEI_SECONDS, MEI_BYTES = 60.0, 2**32
+
+#: What helps where music21 takes too much.
+INSTEAD = "convert it to MusicXML, for example with MuseScore"
 
 
 def read_mei(text: str) -> list[Music]:
@@ -35,7 +40,8 @@ def read_mei(text: str) -> list[Music]:
     Raises
     ------
     DataError
-        If music21 cannot read the file, takes longer than `MEI_SECONDS`, or finds no note.
+        If music21 cannot read the file, takes more than `MEI_SECONDS` or `MEI_BYTES`, or finds no
+        note.
     """
     # music21 takes seconds for a metre of hundreds of beats.
     counts = re.findall(r"(?:\bmeter\.count|<meterSig\b[^>]*?\scount)\s*=\s*[\"'](\d{1,9})", text)
@@ -43,7 +49,7 @@ def read_mei(text: str) -> list[Music]:
         raise DataError(f"a metre has more than {MOST_BEATS} beats")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "seqgen_music.files.mei_reading"],
+            [sys.executable, "-m", "seqgen_music.files.mei_reading", str(MEI_BYTES)],
             input=text.encode(),
             capture_output=True,
             timeout=MEI_SECONDS,
@@ -52,8 +58,7 @@ def read_mei(text: str) -> list[Music]:
         )
     except subprocess.TimeoutExpired as error:
         raise DataError(
-            f"music21 takes longer than {MEI_SECONDS:g} seconds for this MEI; convert it to "
-            f"MusicXML, for example with MuseScore"
+            f"music21 takes longer than {MEI_SECONDS:g} seconds for this MEI; {INSTEAD}"
         ) from error
     except subprocess.CalledProcessError as error:
         last = (error.stderr.decode(errors="replace").splitlines() or ["no message"])[-1]
@@ -90,14 +95,33 @@ def _from_json(piece: dict[str, Any]) -> Music:
 
 def _main() -> None:
     """Read MEI from standard input, and write its pieces or an error to standard output."""
-    text = sys.stdin.buffer.read().decode()
+    most = int(sys.argv[1])
+    _limit_memory(most)
     found: dict[str, Any]
     with redirect_stdout(sys.stderr):
         try:
+            text = sys.stdin.buffer.read().decode()
             found = {"pieces": [_as_json(piece) for piece in _pieces(text)]}
+        except MemoryError:
+            found = {
+                "error": f"music21 takes more than {most // 2**20:,} MB of memory for this MEI; "
+                f"{INSTEAD}"
+            }
         except DataError as error:
             found = {"error": str(error)}
     sys.stdout.write(json.dumps(found))
+
+
+def _limit_memory(most: int) -> None:
+    """Let this process have so many bytes of memory, where the system can limit it."""
+    # There is no such module on Windows.
+    if find_spec("resource") is None:
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _pieces(text: str) -> list[Music]:
@@ -112,7 +136,7 @@ def _pieces(text: str) -> list[Music]:
             )
             scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
             return [music_of(score) for score in scores]
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:
         # The parsers of music21 raise all kinds of errors.

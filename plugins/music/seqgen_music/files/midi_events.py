@@ -27,7 +27,8 @@ from seqgen_music.files.midi_bytes import (
 )
 from seqgen_music.music import DRUM_CHANNEL
 
-#: A note in ticks. A part is what one channel plays with one program in one track.
+#: A note in ticks. A part is what one channel plays in one track with one program and one class of
+#: banks: those of drum kits, of melodic instruments, and all others.
 PLAYED = np.dtype(
     [
         ("onset", np.int64),
@@ -58,6 +59,10 @@ MARK = np.dtype([(name, np.int64) for name in ("tick", "track", "kind", "first",
 #: and whether it plays drums. Bank: channel and number. Yamaha: the file is for their instruments.
 TEXT, NAME, LYRIC, METRE, KEY, PLAYER = 0x01, 0x03, 0x05, 0x58, 0x59, 0xC0
 RHYTHM, YAMAHA, BANK = 0xF0, 0xF1, 0xB0
+
+#: Banks of drum kits in GM2 and XG, and of melodic instruments in GM2. Source: General MIDI 2
+#: (RP-024) and the XG specification, bank select MSB.
+KITS, XG_KITS, MELODIC = (120,), (126, 127), 121
 
 #: A note's program where its track has set none.
 UNSET = -1
@@ -163,8 +168,9 @@ def _read_track(
 ) -> None:
     """Append the events of a track, and set its ending."""
     played, ended, parts, pedals, tempos, marks = events
-    # Programs are counted from `UNSET`.
-    part_of, program = np.full((16, 129), -1, np.int32), np.full(16, UNSET, np.int32)
+    # Programs are counted from `UNSET`; classes of banks as `_bank_class` does.
+    part_of, program = np.full((16, 3, 129), -1, np.int32), np.full(16, UNSET, np.int32)
+    bank = np.zeros(16, np.int32)
     first, last = np.full((16, 128), -1, np.int32), np.empty((16, 128), np.int32)
     count = count_ended = counts[NOTES]
     tick, at, stop, running = 0, track.start, track.stop, 0
@@ -189,10 +195,10 @@ def _read_track(
             if count == len(played):
                 track.ending = TOO_MANY_NOTES
                 return
-            part = part_of[channel, program[channel] - UNSET]
+            part = part_of[channel, bank[channel], program[channel] - UNSET]
             if part < 0:
                 part = _part(number, channel, program[channel], parts, counts)
-                part_of[channel, program[channel] - UNSET] = part
+                part_of[channel, bank[channel], program[channel] - UNSET] = part
             if part < 0:
                 track.ending = TOO_MANY_PARTS
                 return
@@ -213,12 +219,21 @@ def _read_track(
         elif kind == CONTROL and pitch == PEDAL:
             _move(pedals, counts, tick, channel, value)
         elif kind == CONTROL and pitch == BANK_SELECT:
+            bank[channel] = _bank_class(value)
             _mark(marks, counts, tick, number, BANK, channel, value)
         elif kind == CONTROL and (pitch == ALL_SOUND_OFF or ALL_NOTES_OFF <= pitch <= LAST_MODE):
             count_ended = _end_channel(played, ended, first[channel], following, tick, count_ended)
     track.at = at
     _leave_open(played, ended, counts[NOTES], count, count_ended)
     counts[NOTES] = count
+
+
+@compiled
+def _bank_class(number: int) -> int:
+    """Return 1 for a bank of drum kits, 2 for one of melodic instruments, else 0."""
+    if number in KITS or number in XG_KITS:
+        return 1
+    return 2 if number == MELODIC else 0
 
 
 @compiled

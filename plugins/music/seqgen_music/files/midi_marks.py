@@ -13,13 +13,16 @@ from seqgen_music.bars import NOTE_VALUES
 from seqgen_music.files.midi_events import (
     BANK,
     KEY,
+    KITS,
     LYRIC,
+    MELODIC,
     METRE,
     NAME,
     PLAYER,
     RHYTHM,
     TEXT,
     UNSET,
+    XG_KITS,
     YAMAHA,
     Events,
 )
@@ -27,10 +30,6 @@ from seqgen_music.music import DRUM_CHANNEL, FERMATA, changes
 
 #: Most syllables that are kept.
 MOST_LYRICS = 2**16
-
-#: Banks of drum kits in GM2 and XG, and of melodic instruments in GM2. Source: General MIDI 2
-#: (RP-024) and the XG specification, bank select MSB.
-KITS, XG_KITS, MELODIC = (120,), (126, 127), 121
 
 #: The track of a karaoke file whose texts are the lyrics, and the sign before texts that are none.
 WORDS, NO_LYRIC = "words", "@"

@@ -18,7 +18,7 @@ from seqgen_music.chords import KINDS, Chord
 from seqgen_music.files.assembling import MOST_BEATS
 from seqgen_music.files.lyrics import syllable
 from seqgen_music.files.notation_values import DRUM_STAFF, DYNAMICS, SNARE, VELOCITY
-from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound, signature
+from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound, moved_sharps, signature
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS
 
 #: Most divisions of a quarter, notes of a file and repeats of a section.
@@ -239,8 +239,9 @@ class PartReader:
         fifths = whole_number(key.findtext("fifths"), 0)
         if transpose is not None:
             chromatic = whole_number(transpose.findtext("chromatic"), 0)
-            diatonic = whole_number(transpose.findtext("diatonic"), round(chromatic * 7 / 12))
-            fifths += 7 * chromatic - 12 * diatonic
+            diatonic = transpose.findtext("diatonic")
+            steps = None if diatonic is None else whole_number(diatonic, 0)
+            fifths += moved_sharps(chromatic, steps)
         minor = (key.findtext("mode") or "").strip() in ("minor", "aeolian")
         return Key(fifths, minor, {})
 

@@ -78,9 +78,7 @@ def _score(music: Music, uppers: list[int]) -> Any:
     from music21 import layout, metadata, stream
 
     notated = on_grid(music)
-    lines = bar_lines(music)[1].tolist()
-    # A note at the last bar line still lasts a step.
-    lines[-1] = max(lines[-1], notated.length)
+    lines = _lines(music, notated)
     score = stream.Score()
     score.metadata = metadata.Metadata(title="", composer="")
     parts = []
@@ -94,6 +92,17 @@ def _score(music: Music, uppers: list[int]) -> Any:
         # music21 writes the staves of a group as one part.
         score.insert(0, layout.StaffGroup(parts[number : number + 2], symbol="brace"))
     return score
+
+
+def _lines(music: Music, notated: Music) -> list[int]:
+    """Return the bar lines of a score; the last bar leaves room for the upbeat of a repeat."""
+    lines: list[int] = bar_lines(music)[1].tolist()
+    shorter = lines[-1] - notated.upbeat
+    if shorter > lines[-2] and notated.length <= shorter:
+        lines[-1] = shorter
+    # A note at the last bar line still lasts a step.
+    lines[-1] = max(lines[-1], notated.length)
+    return lines
 
 
 def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[int]) -> None:

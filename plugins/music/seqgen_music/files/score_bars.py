@@ -38,6 +38,18 @@ def signature(sharps: int) -> dict[str, int]:
     return {letter: (sharps - place + 6) // 7 for place, letter in enumerate(FIFTHS)}
 
 
+def moved_sharps(semitones: int, steps: int | None = None) -> int:
+    """Return by how many sharps a key changes that is moved by semitones.
+
+    Parameters
+    ----------
+    semitones : int
+    steps : int, optional
+        By how many letters its notes move; by default the nearest number.
+    """
+    return 7 * semitones - 12 * (round(semitones * 7 / 12) if steps is None else steps)
+
+
 @dataclass(slots=True)
 class Sound:
     """A note of a bar.

@@ -117,35 +117,48 @@ def _left_hand(notes: NDArray[np.void]) -> NDArray[np.bool_]:
     total cost: staves with few ledger lines, hands that reach their notes, lines that stay in a
     hand, and a split that moves little (Viterbi's algorithm).
     """
-    onsets, first = np.unique(notes["onset"], return_index=True)
-    chords = [each.astype(np.int64) for each in np.split(notes["pitch"], first[1:])]
+    onsets, first = np.unique(notes["onset"], return_index=True)  # (C,)
+    pitches = notes["pitch"].astype(np.int64)
+    costs = _hand_costs(pitches, first)
+    ends = [extreme.reduceat(pitches, first) for extreme in (np.minimum, np.maximum)]
+    near = [np.abs(np.diff(each, prepend=each[0])) <= STEP for each in ends]
+    is_left = np.arange(128)[:, None] < SPLITS  # (pitches, S)
     move = MOVE * np.abs(SPLITS[:, None] - SPLITS)  # (from S, to S)
-    cost = _hand_cost(chords[0])
-    came_from = np.zeros((len(chords), len(SPLITS)), np.int64)
-    for number in range(1, len(chords)):
-        before, chord = chords[number - 1], chords[number]
+    cost = costs[0]
+    came_from = np.zeros(costs.shape, np.int8)
+    for number in range(1, len(onsets)):
         total = cost[:, None] + move
-        for end in (np.min, np.max):
-            one, two = int(end(before)), int(end(chord))
-            if abs(one - two) <= STEP:
-                total = total + CROSSING * ((one < SPLITS)[:, None] != (two < SPLITS))
+        for end, goes_on in zip(ends, near, strict=True):
+            if goes_on[number]:
+                one, two = is_left[end[number - 1]], is_left[end[number]]
+                total += CROSSING * (one[:, None] != two)
         came_from[number] = total.argmin(axis=0)
-        cost = total.min(axis=0) + _hand_cost(chord)
-    splits = np.zeros(len(chords), np.int64)
+        cost = total.min(axis=0) + costs[number]
+    splits = np.zeros(len(onsets), np.int64)
     state = int(cost.argmin())
-    for number in range(len(chords) - 1, -1, -1):
+    for number in range(len(onsets) - 1, -1, -1):
         splits[number] = SPLITS[state]
         state = int(came_from[number, state])
     return np.asarray(notes["pitch"] < splits[np.searchsorted(onsets, notes["onset"])])
 
 
-def _hand_cost(chord: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what a chord ``(M,)`` costs with each split ``(S,)``."""
-    is_left = chord < SPLITS[:, None]  # (S, M)
-    beyond = np.where(is_left, chord - BASS_HIGH, TREBLE_LOW - chord).clip(min=0).sum(axis=1)
-    stretch = np.zeros(len(SPLITS))
-    for mine in (is_left, ~is_left):
-        lowest = np.where(mine, chord, 128).min(axis=1)
-        highest = np.where(mine, chord, -1).max(axis=1)
-        stretch += (highest - lowest - REACH).clip(min=0)
-    return np.asarray(LEDGER * beyond + STRETCH * stretch)
+def _hand_costs(pitches: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return what each chord costs with each split ``(C, S)``.
+
+    Parameters
+    ----------
+    pitches : int64 array (N,)
+        Of all chords in turn.
+    first : int array (C,)
+        The first note of each chord.
+    """
+    costs = np.zeros((len(first), len(SPLITS)))
+    for number, split in enumerate(SPLITS.tolist()):
+        is_left = pitches < split
+        beyond = np.where(is_left, pitches - BASS_HIGH, TREBLE_LOW - pitches).clip(min=0)
+        costs[:, number] = LEDGER * np.add.reduceat(beyond, first)
+        for mine in (is_left, ~is_left):
+            lowest = np.minimum.reduceat(np.where(mine, pitches, 128), first)
+            highest = np.maximum.reduceat(np.where(mine, pitches, -1), first)
+            costs[:, number] += STRETCH * (highest - lowest - REACH).clip(min=0)
+    return costs

@@ -14,7 +14,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
@@ -103,17 +103,18 @@ Minutes: TypeAlias = Annotated[float, Within(0.001, 1e6, besides=(0,))]
 
 
 def check_value(name: str, value: Any, hint: Any) -> None:
-    """Check a number against its type hint; None, and hints of other types, pass.
+    """Check a number against its type hint; hints of other types pass.
 
     Raises
     ------
     ConfigError
-        If the hint is a number, and the value is not a number, not finite or out of range.
+        If the hint is a number, and the value is not a number, not finite or out of range. None
+        passes where the hint has it.
     """
     metadata = getattr(hint, "__metadata__", ())
     kind = get_args(hint)[0] if metadata else hint
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if value is None or not {int, float} & {*kinds}:
+    if not {int, float} & {*kinds} or (value is None and NoneType in kinds):
         return
     whole = float not in kinds
     fallback = ANY_INT if whole else ANY_FLOAT

@@ -86,7 +86,7 @@ def test_a_setting_is_refused_by_name_or_within_its_bounds(config: type, data: A
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
 def test_a_function_refuses_numbers_when_it_is_called(function: Callable) -> None:
     required = {
-        name: None
+        name: 1 if name in numbers(function) else None
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
     }
@@ -98,6 +98,9 @@ def test_a_function_refuses_numbers_when_it_is_called(function: Callable) -> Non
                 continue
             with pytest.raises(ConfigError, match=f"^{name} must be "):
                 function(**{**required, name: value})
+        if get_args(hint)[0] in (int, float):
+            with pytest.raises(ConfigError, match=f"^{name} must be .*, found None"):
+                function(**{**required, name: None})
 
 
 @settings(

@@ -64,7 +64,7 @@ RHYTHM, YAMAHA, BANK = 0xF0, 0xF1, 0xB0
 #: (RP-024) and the XG specification, bank select MSB.
 KITS, XG_KITS, MELODIC = (120,), (126, 127), 121
 
-#: A note's program where its track has set none.
+#: A note's program where its track has set none; the first one.
 UNSET = -1
 
 #: Kinds of meta events that are not marks.
@@ -168,7 +168,6 @@ def _read_track(
 ) -> None:
     """Append the events of a track, and set its ending."""
     played, ended, parts, pedals, tempos, marks = events
-    # Programs are counted from `UNSET`; classes of banks as `_bank_class` does.
     part_of, program = np.full((16, 3, 129), -1, np.int32), np.full(16, UNSET, np.int32)
     bank = np.zeros(16, np.int32)
     first, last = np.full((16, 128), -1, np.int32), np.empty((16, 128), np.int32)
@@ -188,8 +187,7 @@ def _read_track(
             _rhythm(data, data_at, size, tick, number, marks, counts)
         if event >= SYSTEM:
             continue
-        running = event
-        channel, kind = event & 15, event >> 4
+        running, channel, kind = event, event & 15, event >> 4
         pitch, value = min(int(data[data_at]), 127), min(int(data[at - 1]), 127)
         if kind == NOTE_ON and value > 0:
             if count == len(played):

@@ -9,6 +9,7 @@ from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.chorale.raster import chorale_gap, raster_of
 from seqgen_music.codecs.melody.codec import MelodyCodec, MelodyOptions
 from seqgen_music.codecs.melody.line import line_of
+from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
 from seqgen_music.keeping import gap_of
 from seqgen_music.music import Music, Track, make_notes
 
@@ -129,6 +130,82 @@ def test_what_is_kept_of_a_melody_stays_tick_for_tick(
     outside = np.ones(len(before), bool)
     outside[steps * (bars[0] - 1) : steps * bars[1] + 1] = False
     np.testing.assert_array_equal(after[outside], before[outside])
+
+
+BAND = (Track("Lead", 80), Track("", 0, drums=True), Track("Left", 0), Track("Right", 0))
+#: Words, the first and last bar that are rewritten, and the tracks.
+BAND_GAPS = [
+    ("bars 1-4, 7-", (5, 6), (0, 1, 2, 3)),
+    ("bars 3-", (1, 2), (0, 1, 2, 3)),
+    ("bars -6", (7, 8), (0, 1, 2, 3)),
+    ("bars 2-4, 6", (1, 8), (0, 1, 2, 3)),
+    ("tracks lead, drums", (1, 8), (2, 3)),
+    ("tracks Right, lead, 2", (1, 8), (2,)),
+    ("bars 1-4, 7-; tracks synth lead, piano", (5, 6), (1,)),
+]
+
+
+def band_of(seed: int, bars: int = 8) -> Music:
+    """Return a piece with chords and drums off the grid; two tracks have one program."""
+    rng, rows = np.random.default_rng(seed), []
+    for track, low in enumerate((70, 35, 40, 60)):
+        for at in range(0, 4 * bars * QUARTER, QUARTER // 2):
+            if rng.random() < 0.6 or not at:
+                for pitch in low + rng.choice(9, 1 + int(rng.integers(2)), replace=False):
+                    length, loud = int(rng.integers(20, 2 * QUARTER)), int(rng.integers(30, 120))
+                    onset = at + int(rng.integers(-1, 2)) * (at % (4 * QUARTER) > 0)
+                    rows.append((onset, length, int(pitch), loud, track))
+    tempos, metres, keys = ((0, 96.0), (300, 130.0)), ((0, 4, 4),), ((0, -3, True),)
+    return Music(make_notes(rows), BAND, QUARTER, tempos, metres, keys)
+
+
+@pytest.mark.parametrize(("parts", "bars", "tracks"), BAND_GAPS, ids=[gap[0] for gap in BAND_GAPS])
+def test_what_is_kept_of_a_band_stays_tick_for_tick(
+    parts: str, bars: tuple[int, int], tracks: tuple[int, ...]
+) -> None:
+    given = band_of(0)
+    codec = MultitrackCodec.fit([given, band_of(1)], MultitrackOptions())
+    new = written(codec, Kept(given, parts), 0)
+    quarter = new.ticks_per_quarter
+    ours, theirs = rows_of(new, quarter), rows_of(given, quarter)
+    margin = quarter // 24
+    start, stop = (4 * bar * quarter - margin for bar in (bars[0] - 1, bars[1]))
+    inner = [bar for bar in range(8) if bar in (1, 2, 3, 5)] if parts == "bars 2-4, 6" else []
+    for row in theirs:
+        bar = (row[0] + margin) // (4 * quarter)
+        if row[4] not in tracks or row[0] >= stop or row[0] < start or bar in inner:
+            assert row in ours
+    changed = ours - theirs
+    assert changed and {row[4] for row in changed} <= set(tracks)
+    assert all(start <= row[0] < stop for row in changed)
+    assert not any((row[0] + margin) // (4 * quarter) in inner for row in changed)
+    assert (new.tracks, new.keys, new.metres) == (given.tracks, given.keys, given.metres)
+    assert new.tempo_changes()["qpm"].tolist() == [96.0, 130.0]
+
+
+def test_bars_of_a_band_are_those_of_its_metres() -> None:
+    """Bars 3 and 4 have two quarters each, and bar 6 is silent before it is written."""
+    metres = ((0, 4, 4), (8 * QUARTER, 2, 4), (12 * QUARTER, 4, 4))
+    given = replace(band_of(0), metres=metres)
+    silent = abs(given.notes["onset"] // QUARTER - 17.5) < 2
+    given = replace(given, notes=given.notes[~silent])
+    codec = MultitrackCodec.fit([given], MultitrackOptions())
+    new = written(codec, Kept(given, "bars 1-2, 5, 7-"), 1)
+    quarter = new.ticks_per_quarter
+    changed = rows_of(new, quarter) - rows_of(given, quarter)
+    at = np.array([row[0] for row in changed]) / quarter + 1 / 24
+    assert set(np.unique(at // 2).tolist()) == {4, 5, 8, 9}
+    assert [metre[1:] for metre in new.metres] == [metre[1:] for metre in metres]
+
+
+def test_a_band_refuses_a_gap_that_its_codec_leaves_out() -> None:
+    given = band_of(0)
+    late = replace(given, notes=given.notes[given.notes["onset"] > 6 * QUARTER])
+    codec = MultitrackCodec.fit([given], MultitrackOptions())
+    with pytest.raises(DataError, match="leaves bars before the first note"):
+        codec.tracker(Kept(late, "bars 2-"))
+    with pytest.raises(DataError, match="writes the tracks lead, 2, left, right, synth lead"):
+        codec.tracker(Kept(given, "tracks violin"))
 
 
 def test_a_melody_keeps_its_chords_where_its_bars_stay() -> None:

@@ -60,7 +60,9 @@ def filled(
     staying = replace(
         given, notes=given.notes[~gone], pressed=pressed, lyrics=lyrics, fermatas=fermatas
     )
-    staying, new = in_tracks(ours, staying, new, placed.track)
+    # New notes belong to the tracks of the gap, also where another one has the same instrument.
+    track = np.where(np.isin(ours.notes["track"], gap.tracks), placed.track, -1)
+    staying, new = in_tracks(ours, staying, new, track)
     if is_even:
         make_even(staying, new)
     return together(staying, _apart(staying, new))

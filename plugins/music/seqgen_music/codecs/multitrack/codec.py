@@ -18,26 +18,26 @@ instruments were removed has the token "thinned" after the density; new pieces n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.requests import names, number, parse
-from seqgen.plugin import Codec, Ids, Request, Within, check_fields
+from seqgen.plugin import Codec, Ids, Kept, Request, Within, check_fields
 from seqgen_music import keys
-from seqgen_music.bars import Metre
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.multitrack.features import features_of
+from seqgen_music.codecs.multitrack.gaps import remaining, rewritten
 from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import LOWEST, header_of, written
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout, known_requests
 from seqgen_music.codecs.multitrack.repeats import UNLIMITED, limit_runs, longest_runs
+from seqgen_music.codecs.multitrack.rewriting import RewritingTracker
 from seqgen_music.codecs.multitrack.score import (
     LONGEST_STEPS,
     MOST_SCORE_STEPS,
@@ -88,15 +88,14 @@ class MultitrackOptions:
 class MultitrackCodec(Codec):
     """Many instruments, note by note through the bars.
 
-    Lossy: times are rounded to the grid. Durations are rounded to the nearest of the corpus;
-    durations above four quarters also to quarters, above eight to halves, and they end at
-    `LONGEST_NOTE` quarters. Drums have no duration. All tracks of a program become one, in which a
-    note ends where its pitch begins again, and the longest of simultaneous notes stays. Velocities
-    are rounded to fours, tempos to `TEMPOS`, and a tempo starts with the next note. Changes of
-    metre are rounded to sixteenths, and metres longer than eight quarters become 4/4. Bars before
-    the first note and after the last are dropped, and so are empty bars after four in a row. Key
-    signatures, pedals, bends and track names are lost; a decoded piece has the key signature of its
-    header.
+    Lossy: times are rounded to the grid, durations to the nearest of the corpus; those above four
+    quarters also to quarters, above eight to halves, and they end at `LONGEST_NOTE` quarters. Drums
+    have no duration. All tracks of a program become one, in which a note ends where its pitch
+    begins again, and the longest of simultaneous notes stays. Velocities are rounded to fours,
+    tempos to `TEMPOS`, and a tempo starts with the next note. Changes of metre are rounded to
+    sixteenths; metres longer than eight quarters become 4/4. Bars before the first note and after
+    the last are dropped, and empty bars after four in a row. Pedals, bends and track names are
+    lost; the key signature becomes that of the header.
 
     Eighteen features: the position in the bar; the bar in its phrase of eight; the phrase; the
     metre; the instrument, its velocity and its last pitch; what followed the last time that the
@@ -117,6 +116,7 @@ class MultitrackCodec(Codec):
     temperature: float = 0.9
     min_p: float = 0.05
     limited: bool = True
+    rewrites: bool = True
     requests: Mapping[str, Request] = REQUESTS
 
     def __init__(
@@ -164,20 +164,11 @@ class MultitrackCodec(Codec):
         pitch = written(score, header)
         notes = (score.step, score.program, pitch, score.duration, score.velocity)
         tempos = layout.numbers.tempo(score.tempos) + self.table.start("tempo")
-        bars = (score.starts, self._bar_lines(score.metres))
+        bars = (score.starts, layout.bar_lines(score.metres))
         ids = spell(notes, bars, (score.tempo_steps, tempos), layout.values)
         if not len(ids):
             layout.refuse_unknown(score)
         return np.concatenate([layout.header_ids(header), ids])
-
-    def _bar_lines(self, metres: Sequence[Metre]) -> Ids:
-        """Return the ids that open bars ``(B,)``: metres where they change; -1 if unknown."""
-        lines, bar = np.full(len(metres), self.table.start("bar")), 0
-        for metre, run in groupby(metres):
-            known = self.table.has("metre", metre)
-            lines[bar] = self.table.id("metre", metre) if known else -1
-            bar += len(list(run))
-        return lines
 
     def decode(self, ids: Ids) -> Music:
         """Return one track per instrument; ids out of place are skipped."""
@@ -201,8 +192,8 @@ class MultitrackCodec(Codec):
         step, steps = states.step[notes], self.options.steps
         settled = settle(step, program[notes], pitch, duration, velocity, steps)
         metres = [learned.metres[number] for number in states.metres.tolist()]
-        starts, tempos = states.starts[: len(metres)], self._tempos(ids, states)
-        music = GridScore(steps, starts, metres, *tempos, *settled).to_music()
+        bars = states.starts[: len(metres)], metres, *self._tempos(ids, states)
+        music = GridScore(steps, *bars, *settled).to_music()
         return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
 
     def keep(self, given: Music, ids: Ids, start: int) -> Music:
@@ -217,7 +208,9 @@ class MultitrackCodec(Codec):
         return joined(given, (head, piece), placed, seam)
 
     def answer(self, piece: Music, condition: Any) -> Music:
-        """Return a new piece with the requested tempo instead of the nearest known one."""
+        """Return a new piece with the requested tempo, or with what is kept as it was."""
+        if isinstance(condition, Kept):
+            return rewritten(condition, (self.decode(self.encode(condition.piece)), piece))
         requested = parse(condition, self.requests).get("tempo")
         if requested is None:
             return piece
@@ -341,15 +334,19 @@ class MultitrackCodec(Codec):
     def tracker(self, condition: Any = None) -> MultitrackTracker:
         """Return a tracker of the order of tokens, notes and bars.
 
-        A condition is text such as ``key=C minor, tempo=120, bars=16, instruments=piano+drums``.
-        Tempo and metre hold throughout, and the piece ends in the last requested bar. At least one
-        instrument of each request plays, and no others.
+        A condition is a `Kept`, or text such as ``key=C minor, bars=16``. Tempo and metre hold
+        throughout, and the piece ends in the last requested bar. At least one instrument of each
+        request plays, and no others.
 
         Raises
         ------
         DataError
             If the text cannot be read, or the corpus did not have what it requests.
         """
+        if isinstance(condition, Kept):
+            ids = self.encode(condition.piece)
+            parts = remaining(condition, ids, self.decode(ids), self.layout)
+            return RewritingTracker(self.layout, parts)
         requested = parse(condition, self.requests)
         metre = requested.get("metre")
         request = MultitrackRequest(
@@ -358,6 +355,10 @@ class MultitrackCodec(Codec):
             requested.get("bars"),
         )
         return MultitrackTracker(self.layout, request, self.runs)
+
+    def most_tokens(self, condition: Any) -> int | None:
+        """Return twice the length of a piece of which parts are kept; None for other conditions."""
+        return 2 * len(self.encode(condition.piece)) if isinstance(condition, Kept) else None
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return key, density, instruments and tempo."""
@@ -370,8 +371,7 @@ class MultitrackCodec(Codec):
 
     def place(self, ids: Ids, position: int) -> str:
         """Return the bar; the header belongs to bar 1."""
-        lines = self.layout.are(ids[: position + 1], "bar", "metre")
-        return f"bar {max(int(lines.sum()), 1)}"
+        return f"bar {max(int(self._states(ids).lines[min(position + 1, len(ids))]), 1)}"
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Count tokens and notes; and of all bars begun: bars, quarters and seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from seqgen.conditions.requests import names
 from seqgen.errors import DataError
 from seqgen.plugin import Ids, Request
 from seqgen_music import keys
-from seqgen_music.bars import bar_length
+from seqgen_music.bars import Metre, bar_length
 from seqgen_music.codecs.multitrack.features import feature_values
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import (
@@ -120,6 +121,15 @@ class MultitrackLayout:
         programs = self.numbers.program[header.programs]
         opening = [table.start("key") + header.key, table.start("density") + density]
         return np.concatenate([opening, table.start("instrument") + programs])
+
+    def bar_lines(self, metres: Sequence[Metre]) -> Ids:
+        """Return the ids that open bars ``(B,)``: metres where they change; -1 if unknown."""
+        lines, bar = np.full(len(metres), self.table.start("bar")), 0
+        for metre, run in groupby(metres):
+            known = self.table.has("metre", metre)
+            lines[bar] = self.table.id("metre", metre) if known else -1
+            bar += len(list(run))
+        return lines
 
     def wanted(self, requested: Mapping[str, Any]) -> Wanted:
         """Return the numbers of the header that requested values mean."""

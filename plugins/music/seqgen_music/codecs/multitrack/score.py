@@ -139,6 +139,20 @@ def placed_of(music: Music, steps: int, tracks: Sequence[Track]) -> Placed:
     return Placed(at * STEP_TICKS, track, (step - at) * STEP_TICKS)
 
 
+def kept_bars(
+    music: Music, steps: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first steps of bars: those that a score keeps, and those that it drops.
+
+    Of the kept ones the first array has the steps in the piece, the second those in the score.
+    """
+    step = rounded(music.notes["onset"].astype(np.int64), steps, music.ticks_per_quarter)
+    starts, _ = _bars(music, steps, int(step[-1]))
+    moved = starts.copy()
+    kept = cut_silence(step, moved, np.zeros(0, np.int64), EMPTY_BARS)
+    return starts[kept], moved[kept], starts[~kept]
+
+
 def _programs(music: Music) -> NDArray[np.int64]:
     """Return the program of each track, or `DRUMS`."""
     return np.array([DRUMS if track.drums else track.program for track in music.tracks])

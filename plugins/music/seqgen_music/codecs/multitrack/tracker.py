@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +59,9 @@ class MultitrackTracker(Tracker):
         steps.piece_of(self._state).players[1:, PLAYS] = playing
         self._tell_of_header()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> MultitrackTracker:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # Copies share what does not change.
-        other = MultitrackTracker.__new__(MultitrackTracker)
+        other = type(self).__new__(type(self))
         header, state = self._header.__deepcopy__(memo), self._state.copy()
         other.__dict__ = self.__dict__ | {"_header": header, "_state": state}
         return other

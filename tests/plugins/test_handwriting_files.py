@@ -38,6 +38,7 @@ from seqgen_handwriting.write_options import (
 )
 
 from seqgen.errors import ConfigError, DataError
+from seqgen.plugin import Note
 
 DOMAIN = Handwriting()
 WIDTH, HEIGHT = PAPERS["a4"]
@@ -67,7 +68,7 @@ def read_text(folder: Path, name: str, text: str) -> Ink:
     """Read the one drawing of a file with this content."""
     path = folder / name
     path.write_text(text, "utf-8")
-    [ink] = read(path)
+    [ink] = (piece for piece in read(path) if not isinstance(piece, Note))
     assert isinstance(ink, Ink), ink
     return ink
 

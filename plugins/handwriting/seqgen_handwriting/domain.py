@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, text_of, write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Predictor
+from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Note, Predictor
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.ink_codec import InkCodec
@@ -22,6 +22,7 @@ from seqgen_handwriting.files.iam_reading import ascii_file, ink_of_session
 from seqgen_handwriting.files.inkml_reading import ink_of_inkml
 from seqgen_handwriting.files.inkml_writing import inkml
 from seqgen_handwriting.files.json_files import as_json, read_json
+from seqgen_handwriting.files.left_out import LeftOut
 from seqgen_handwriting.files.quickdraw_reading import read_quickdraw
 from seqgen_handwriting.files.stroke3 import read_stroke3, write_stroke3
 from seqgen_handwriting.files.svg_reading import ink_of_svg
@@ -52,10 +53,12 @@ class Handwriting(Domain):
         *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
     )
 
-    def read(self, path: Path, options: NoOptions = NoOptions()) -> Iterator[Ink | DataError]:
+    def read(
+        self, path: Path, options: NoOptions = NoOptions()
+    ) -> Iterator[Ink | DataError | Note]:
         """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
-        An unusable drawing is yielded as a `DataError`.
+        An unusable drawing is yielded as a `DataError`, and what is left out as a `Note`.
 
         Raises
         ------
@@ -64,7 +67,7 @@ class Handwriting(Domain):
         """
         found = False
         for piece in _pieces(path):
-            found = True
+            found = found or not isinstance(piece, Note)
             yield _with_text(piece, path) if isinstance(piece, Ink) else piece
         if not found:
             raise DataError("it has no drawing")
@@ -167,6 +170,19 @@ class Handwriting(Domain):
         }
 
 
+def _checked(ink: Ink, left_out: LeftOut) -> list[Ink | Note]:
+    """Return the drawing of a file if it is usable, with a note on what is left out of it.
+
+    Raises
+    ------
+    DataError
+        If it is not usable.
+    """
+    if left_out and not ink.points:
+        raise DataError(f"it has no stroke; left out: {left_out}")
+    return [checked(ink), *left_out.notes()]
+
+
 def _with_text(ink: Ink, path: Path) -> Ink:
     """Return the ink of a file of one drawing with the text that lies beside it, if it has none.
 
@@ -205,8 +221,8 @@ def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
     return None
 
 
-def _pieces(path: Path) -> Iterable[Ink | DataError]:
-    """Return the drawings of a file, lazily where it may hold many."""
+def _pieces(path: Path) -> Iterable[Ink | DataError | Note]:
+    """Return the drawings of a file, lazily where it may hold many, and what is left out."""
     match path.suffix.lower():
         case ".npz":
             return read_stroke3(path)
@@ -223,10 +239,10 @@ def _pieces(path: Path) -> Iterable[Ink | DataError]:
                 f"it is not a file of ink, found {path.suffix or 'no suffix'}; use --given for a "
                 f"text to be written"
             )
-    root = root_of(path)
+    root, left_out = root_of(path), LeftOut()
     match local_name(root):
         case "ink":
-            return [checked(ink_of_inkml(root))]
+            return _checked(ink_of_inkml(root, left_out), left_out)
         case "svg":
             return [checked(ink_of_svg(root))]
         case "WhiteboardCaptureSession":

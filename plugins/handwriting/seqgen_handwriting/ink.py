@@ -17,6 +17,9 @@ Stroke: TypeAlias = NDArray[np.float64]
 #: Limit of points of a drawing from a file: hours of writing.
 MOST_POINTS = 1_000_000
 
+#: Limit of strokes of a drawing from a file.
+MOST_STROKES = 100_000
+
 #: Limit of coordinates from a file; larger ones come from damaged data.
 FARTHEST = 1e9
 
@@ -121,13 +124,16 @@ def checked(ink: Ink) -> Ink:
     Raises
     ------
     DataError
-        If it has no point or more than `MOST_POINTS`; if a coordinate is not a number from
-        -`FARTHEST` to `FARTHEST`; if a time is not finite; or if a text has a lone surrogate.
+        If it has no point, or more than `MOST_POINTS` or `MOST_STROKES`; if a coordinate is not a
+        number from -`FARTHEST` to `FARTHEST`; if a time is not finite; or if a text has a lone
+        surrogate.
     """
     if not ink.points:
         raise DataError("it has no stroke")
     if ink.points > MOST_POINTS:
         raise DataError(f"it has {ink.points:,} points; {MOST_POINTS:,} is the most")
+    if len(ink.strokes) > MOST_STROKES:
+        raise DataError(f"it has {len(ink.strokes):,} strokes; {MOST_STROKES:,} is the most")
     for number, stroke in enumerate(ink.strokes):
         # Also false for NaN.
         fine = (np.abs(stroke) <= FARTHEST).all(axis=1)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_handwriting.files.inkml_reading import LETTER
+from seqgen_handwriting.files.inkml_values import LETTER
 from seqgen_handwriting.files.xml_files import allowed
 from seqgen_handwriting.ink import Ink
 

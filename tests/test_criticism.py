@@ -185,6 +185,47 @@ def test_pieces_that_are_judged_come_after_ctrl_c(run) -> None:
         next(new)
 
 
+def failing(new: Generated, condition: object, limit: LimitConfig) -> Criticism:
+    """A critic that fails at the fifth piece."""
+    if new.index == 4:
+        raise ValueError("no more")
+    return by_letters(new, condition, limit)
+
+
+def test_an_error_of_a_critic_loses_no_piece(run, tmp_path: Path) -> None:
+    new = seqgen.generate(run, 2, best_of=4, critic=failing, limit=LIMIT)
+    first, second = next(new), next(new)
+    assert first.index < 4 and second.index < 4
+    with pytest.raises(ValueError, match="no more"):
+        next(new)
+    options = {"best_of": 4, "critic": failing, "limit": LIMIT, "settings": {"most": math.inf}}
+    with pytest.raises(ValueError, match="no more") as caught:
+        seqgen.generate_samples(run, 2, tmp_path / "out", **options)
+    assert caught.value.__notes__ == [f"2 pieces that came before it: {tmp_path / 'out'}"]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [entry["index"] for entry in manifest["pieces"]] == [first.index, second.index]
+    # JSON has no infinity.
+    assert manifest["interrupted"] and manifest["settings"]["most"] == "inf"
+    # Without any piece there is no folder.
+    options |= {"critic": lambda new, condition, limit: 1 / 0}
+    with pytest.raises(ZeroDivisionError):
+        seqgen.generate_samples(run, 2, tmp_path / "none", **options)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("critic", "message"),
+    [
+        (lambda new: Criticism(), "critic must be a function of a new piece, .* found .*lambda"),
+        ("a critic", "critic must be a function .* found 'a critic'"),
+        (lambda new, condition, limit: None, "critic must return a Criticism .*, found None from"),
+    ],
+)
+def test_a_critic_is_called_by_its_contract(run, critic, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        next(seqgen.generate(run, best_of=2, critic=critic, limit=LIMIT))
+
+
 # The critic of a run.
 
 

@@ -1,3 +1,5 @@
+import json
+import math
 import os
 from pathlib import Path
 
@@ -5,6 +7,7 @@ import pytest
 
 from seqgen.errors import DataError, RunError
 from seqgen.files import (
+    finite,
     free_name,
     is_output,
     new_folder,
@@ -13,6 +16,7 @@ from seqgen.files import (
     read_description,
     text_of,
     write_atomic,
+    write_json,
 )
 
 
@@ -101,3 +105,12 @@ def test_a_full_disk_is_told_with_the_folder_that_was_being_made(tmp_path: Path)
         raise OSError(28, "No space left on device")
     assert refused.value.filename == str(tmp_path / "corpus")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_no_infinity(tmp_path: Path) -> None:
+    value = {"a": [1.5, math.inf, {"b": (-math.inf, True)}], "c": math.nan, "d": None}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", value)
+    write_json(tmp_path / "a.json", finite(value))
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found == {"a": [1.5, "inf", {"b": ["-inf", True]}], "c": "nan", "d": None}

@@ -124,7 +124,7 @@ def launch(
     except SeqgenError as error:
         if traceback:
             raise
-        complain(str(error))
+        complain("; ".join([str(error), *getattr(error, "__notes__", ())]))
         sys.exit(error.exit_status)
     except OSError as error:
         if traceback:

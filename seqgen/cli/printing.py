@@ -57,9 +57,9 @@ def complain(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a result as JSON that is valid in any encoding and on any terminal."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     if not _can_encode(text, sys.stdout):
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=2, allow_nan=False)
     if _is_terminal(sys.stdout):
         text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     with _naming_output():

@@ -74,6 +74,7 @@ def learn_critic(run: Run, corpus: Corpus | None = None) -> Critic:
         return max((_recited(corpus, ids)[0] for ids in held_out), default=0.0)
 
     def criticise(new: Generated, condition: Any, limit: LimitConfig) -> Criticism:
+        """Add the faults that every domain has to those that the domain finds."""
         found, faults = judge(new, content_of(condition)), _unended(new, limit)
         # What stays of a given piece is not recited.
         if not isinstance(content_of(condition), Kept):
@@ -147,6 +148,7 @@ def _critic_of_tokens(run: Run, held_out: list[Ids]) -> Callable[[Generated, Any
     norms = Norms(MEASURES, rows)
 
     def criticise(new: Generated, condition: Any) -> Criticism:
+        """Compare the tokens of a piece with those of held-out pieces."""
         values = (new.log_probability_per_token, _longest_run(new.ids[new.prompt :]))
         return norms.criticise(dict(zip(MEASURES, values, strict=True)))
 

@@ -6,17 +6,49 @@ Comes from: `seqgen.generation.engine` writes more pieces than are kept. Next:
 
 from __future__ import annotations
 
+import reprlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from inspect import signature
+from typing import Any, TypeAlias, get_args
 
 from seqgen.bounds import LARGEST
 from seqgen.config import LimitConfig
 from seqgen.criticism import Criticism
+from seqgen.errors import ConfigError
 from seqgen.generation.pieces import Generated
+from seqgen.plugins.checks import A_CRITICISM, is_criticism
 
 #: Judges a new piece that was written for a condition and within limits.
 Critic: TypeAlias = Callable[[Generated, Any, LimitConfig], Criticism]
+
+
+def checked_critic(critic: Critic) -> Critic:
+    """Return a critic whose answers are checked.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be called as a `Critic`; when it is called, if it returns no criticism.
+    """
+    name = getattr(critic, "__qualname__", reprlib.repr(critic))
+    try:
+        signature(critic).bind(*get_args(Critic)[0])
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"critic must be a function of a new piece, its condition and its limits, found {name} "
+            f"({error}); seqgen.learn_critic returns one"
+        ) from error
+
+    def judge(new: Generated, condition: Any, limit: LimitConfig) -> Criticism:
+        found = critic(new, condition, limit)
+        if not is_criticism(found):
+            raise ConfigError(
+                f"critic must return {A_CRITICISM}, found {reprlib.repr(found)} from {name}"
+            )
+        return found
+
+    return judge
 
 
 def best(
@@ -24,20 +56,20 @@ def best(
 ) -> Iterator[Generated]:
     """Yield the best pieces, the best first; of equal ones the first comes first.
 
-    Only `most` pieces are held, and one more. After Ctrl-C the best so far come before it is raised
-    again.
+    Only `most` pieces are held, and one more. After Ctrl-C or an error the best so far come before
+    it is raised again.
     """
     kept: list[Generated] = []
-    interrupt = None
+    end: BaseException | None = None
     try:
         for piece in new:
             insort(kept, piece, key=badness)
             del kept[most:]
-    except KeyboardInterrupt as error:
-        interrupt = error
+    except (KeyboardInterrupt, Exception) as error:
+        end = error
     yield from kept
-    if interrupt is not None:
-        raise interrupt
+    if end is not None:
+        raise end
 
 
 def unlikelihood(piece: Generated) -> float:

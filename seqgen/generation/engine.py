@@ -17,7 +17,12 @@ from seqgen.config import LimitConfig, SampleConfig
 from seqgen.criticism import Criticism
 from seqgen.errors import ConfigError
 from seqgen.generation.candidates import write_guided
-from seqgen.generation.choosing import Critic, best, fault_count_and_rarity
+from seqgen.generation.choosing import (
+    Critic,
+    best,
+    checked_critic,
+    fault_count_and_rarity,
+)
 from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
 from seqgen.generation.pieces import Draft, Excerpt, Generated, Place, Primed
@@ -107,7 +112,7 @@ def generate(
         Pieces that are written for each one that is kept: the `count` best by the critic come, the
         best first. Only these are held in memory.
     critic : callable, optional
-        Judges them, from `seqgen.learn_critic`.
+        Judges them, from `seqgen.learn_critic`, or a function of the same arguments.
     batch_size : int
         Pieces generated side by side; it does not change them. A piece with several candidates is
         written alone.
@@ -121,20 +126,22 @@ def generate(
     Yields
     ------
     Generated
-        In the order of their indices, batch by batch, unless they are chosen. After Ctrl-C the
-        unfinished pieces come before it is raised again; with a grammar that knows the way to the
-        end (`ClosingTracker`) they close what is open first, and after a second Ctrl-C those that
-        are open do not come.
+        In the order of their indices, batch by batch, unless they are chosen. An error while they
+        are chosen is raised after the best so far. After Ctrl-C the unfinished pieces come before
+        it is raised again; with a grammar that knows the way to the end (`ClosingTracker`) they
+        close what is open first, and after a second Ctrl-C those that are open do not come.
 
     Raises
     ------
     ConfigError
-        If a number is outside its bounds, or pieces should be chosen without a critic.
+        If a number is outside its bounds, or pieces should be chosen without a critic or by one
+        that is no `Critic`.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
     if best_of > 1 and critic is None:
         raise ConfigError("best_of needs a critic; pass critic=seqgen.learn_critic(run)")
+    judge = None if critic is None or best_of == 1 else checked_critic(critic)
     if candidates is None:
         candidates = run.codec.candidates(condition)
     # Candidates fill the batch of one piece.
@@ -143,13 +150,13 @@ def generate(
     writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
     drafts = _drafts(run, writer, count * best_of, batch_size, candidates, progress)
     new = (draft.generated(run.codec, condition, with_prompt) for draft in drafts)
-    if best_of == 1 or critic is None:
+    if judge is None:
         yield from new
         return
     within = limit or LimitConfig()
     judged = _judged(
         new,
-        lambda piece: critic(piece, condition, within),
+        lambda piece: judge(piece, condition, within),
         lambda number: number >= count and writer.is_late(),
     )
     yield from best(judged, fault_count_and_rarity, count)

@@ -81,6 +81,10 @@ def checked_companions(domain: Domain, path: Path) -> list[Path]:
     return paths
 
 
+#: What a critic returns, in messages.
+A_CRITICISM = "a Criticism with a tuple of texts and a finite rarity"
+
+
 def checked_criticism(domain: Domain, found: Any) -> Criticism:
     """Return what the critic of a domain found.
 
@@ -89,16 +93,21 @@ def checked_criticism(domain: Domain, found: Any) -> Criticism:
     PluginError
         If it is no `Criticism`, its faults are not texts, or its rarity is not finite.
     """
-    is_fine = isinstance(found, Criticism) and isinstance(found.faults, tuple)
-    if is_fine and all(isinstance(fault, str) for fault in found.faults):
-        rarity: Any = found.rarity
-        if isinstance(rarity, Real) and math.isfinite(rarity):
-            return cast(Criticism, found)
+    if is_criticism(found):
+        return cast(Criticism, found)
     raise PluginError(
-        f"the function of critic must return a Criticism with a tuple of texts and a finite "
-        f"rarity, found {reprlib.repr(found)}; upgrade its plugin, or tell its authors "
-        f"({method_text(domain, 'critic')})"
+        f"the function of critic must return {A_CRITICISM}, found {reprlib.repr(found)}; upgrade "
+        f"its plugin, or tell its authors ({method_text(domain, 'critic')})"
     )
+
+
+def is_criticism(found: Any) -> bool:
+    """Return whether a value is `A_CRITICISM`."""
+    if not isinstance(found, Criticism) or not isinstance(found.faults, tuple):
+        return False
+    rarity: Any = found.rarity
+    texts = all(isinstance(fault, str) for fault in found.faults)
+    return texts and isinstance(rarity, Real) and math.isfinite(rarity)
 
 
 def checked_ids(codec: Codec, ids: Any, what: str = "ids") -> Ids:

@@ -17,7 +17,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
 from seqgen.evaluation.criticism import learn_critic
 from seqgen.evaluation.novelty import measure_novelty
-from seqgen.files import SAMPLES, naming, new_folder, write_json
+from seqgen.files import SAMPLES, finite, naming, new_folder, write_json
 from seqgen.generation.beam import search
 from seqgen.generation.choosing import best, unlikelihood
 from seqgen.generation.engine import generate
@@ -28,6 +28,7 @@ from seqgen.report.reading_back import highest_number
 from seqgen.run.folder import Run, versions
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
+from seqgen.wording import counted
 
 #: Arguments of `generate` that a beam does without.
 _NOT_OF_A_BEAM = {"sample", "candidates", "seed", "critic", "batch_size", "progress"}
@@ -162,7 +163,7 @@ def write_samples(
 ) -> Samples:
     """Write pieces into a new folder, with a manifest.
 
-    After Ctrl-C the pieces that exist are written before it is raised again.
+    After Ctrl-C or an error the pieces that came before it are written, and it is raised again.
 
     Parameters
     ----------
@@ -196,11 +197,12 @@ def write_samples(
     writing = chosen_write_options(run, write_options)
     pieces: list[Generated] = []
     entries: list[dict[str, Any]] = []
-    interrupted = False
+    interrupted, failures = False, list[Exception]()
     began = time.monotonic()
     with ExitStack() as finishing, _place(run, folder, overwrite) as (place, temporary):
         try:
-            for number, piece in enumerate(best(new, unlikelihood) if rank else new, 1):
+            new = _before_failure(best(new, unlikelihood) if rank else new, failures)
+            for number, piece in enumerate(new, 1):
                 name = f"{run.info['domain']}-{number}{suffix}"
                 with undivided(), naming(place):
                     files = run.domain.write(piece.piece, temporary / name, writing)
@@ -213,7 +215,7 @@ def write_samples(
             interrupted = True
         # A second Ctrl-C must not lose the pieces before the folder has its name.
         finishing.enter_context(undivided())
-        manifest = {
+        manifest: dict[str, Any] = {
             "seqgen": "samples",
             "run": str(run.folder),
             "vocab_digest": run.info["vocab_digest"],
@@ -222,14 +224,31 @@ def write_samples(
             "settings": dict(settings or {}),
             "write_options": asdict(writing),
             "seconds": time.monotonic() - began,
-            "interrupted": interrupted,
+            "interrupted": interrupted or bool(failures),
             "pieces": entries,
         }
         with naming(place):
+            manifest = finite(manifest)
             write_json(temporary / SAMPLES, manifest)
     if interrupted:
         raise KeyboardInterrupt
+    for error in failures:
+        error.add_note(f"{counted(len(pieces), 'piece')} that came before it: {place}")
+        raise error
     return Samples(place, pieces, manifest)
+
+
+def _before_failure(new: Iterable[Generated], failures: list[Exception]) -> Iterator[Generated]:
+    """Yield pieces; an error after the first of them ends it, and goes to `failures`."""
+    some = False
+    try:
+        for piece in new:
+            yield piece
+            some = True
+    except Exception as error:
+        if not some:
+            raise
+        failures.append(error)
 
 
 def _check_written(

@@ -71,7 +71,9 @@ class Keeper:
         write_atomic(
             self.folder / METRICS,
             "".join(
-                json.dumps(row) + "\n" for row in read_reports(self.folder) if row["step"] <= step
+                json.dumps(row, allow_nan=False) + "\n"
+                for row in read_reports(self.folder)
+                if row["step"] <= step
             ),
         )
         if (self.folder / WEIGHTS).exists() and self.info["result"] is not None:
@@ -81,7 +83,7 @@ class Keeper:
         """Append a report to ``metrics.jsonl``, and pass it to the listeners."""
         path = self.folder / METRICS
         with naming(path), path.open("a", encoding="utf-8") as log:
-            print(json.dumps(asdict(report)), file=log)
+            print(json.dumps(asdict(report), allow_nan=False), file=log)
         if self._listening is not None:
             self._listening.report(report)
 
@@ -89,7 +91,7 @@ class Keeper:
         """Write the weights and their result."""
         weights = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
         known = {name: result[name] for name in (*KNOWN, "temperature") if name in result}
-        about = {"reached": json.dumps(known)}
+        about = {"reached": json.dumps(known, allow_nan=False)}
         with undivided():
             write_atomic(self.folder / WEIGHTS, safetensors.numpy.save(weights, about))
             self.info["result"] = dict(result)

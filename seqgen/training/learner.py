@@ -231,7 +231,7 @@ class Learner:
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         if not self.world.leads:
             return
-        content = safetensors.numpy.save(tensors, {"training": json.dumps(facts)})
+        content = safetensors.numpy.save(tensors, {"training": json.dumps(facts, allow_nan=False)})
         write_atomic(path, content)
 
     def load(self, path: Path) -> None:

@@ -60,7 +60,7 @@ def as_json(ink: Ink) -> str:
     drawing: dict[str, Any] = {"text": ink.text, "writer": ink.writer, "strokes": strokes}
     if ink.letters is not None:
         drawing["letters"] = [letters.tolist() for letters in ink.letters]
-    return json.dumps(drawing, ensure_ascii=False) + "\n"
+    return json.dumps(drawing, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _ink(drawing: Any) -> Ink:

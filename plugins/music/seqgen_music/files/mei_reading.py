@@ -109,7 +109,7 @@ def _main() -> None:
             }
         except DataError as error:
             found = {"error": str(error)}
-    sys.stdout.write(json.dumps(found))
+    sys.stdout.write(json.dumps(found, allow_nan=False))
 
 
 def _limit_memory(most: int) -> None:

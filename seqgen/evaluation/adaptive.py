@@ -83,6 +83,7 @@ class Follower:
         vector_to_parameters(self._weights, self._parameters)
         self._trained = self._weights.clone()
         self._squares = torch.zeros_like(self._weights)
+        self._spaces = torch.empty_like(self._weights), torch.empty_like(self._weights)
         self._segments = 0
         self._state = self.model.start_state(1)
         if corpus is not None:
@@ -109,11 +110,20 @@ class Follower:
             span = slice(low, low + SEGMENT)
             found, gradient = self._gradient(batch.cut(span))
             rows.append(_log_probabilities(found, whole))
-            typical = self._squares.sqrt()  # (W,)
-            mean = typical.mean()
-            back = (DECAY / mean * typical).clamp_(max=1.0) * (self._trained - self._weights)
-            self._weights += back - LEARNING_RATE * gradient / (typical + mean)
+            self._move(gradient)
         return np.concatenate(rows)
+
+    @torch.no_grad()
+    def _move(self, gradient: torch.Tensor) -> None:
+        """Update the weights by a gradient ``(W,)``, in place: new memory would take most time."""
+        typical, back = self._spaces
+        torch.sqrt(self._squares, out=typical)
+        mean = float(typical.mean())
+        if not mean:  # All gradients were zero.
+            return
+        torch.mul(typical, DECAY / mean, out=back).clamp_(max=1.0)
+        self._weights.lerp_(self._trained, back)
+        self._weights.addcdiv_(gradient, typical.add_(mean), value=-LEARNING_RATE)
 
     def _gradient(self, batch: Batch) -> tuple[list[Choice], torch.Tensor]:
         """Return the choices and the gradient ``(W,)`` of their mean nats; update its squares."""
@@ -123,7 +133,8 @@ class Follower:
         parts = torch.autograd.grad(nats.sum() / max(batch.counted, 1), self._parameters)
         gradient = torch.cat([part.flatten() for part in parts])
         self._segments += 1
-        self._squares += (gradient.square() - self._squares) / self._segments
+        share = 1 / self._segments
+        self._squares.mul_(1 - share).addcmul_(gradient, gradient, value=share)
         return found, gradient
 
 

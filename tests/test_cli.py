@@ -656,6 +656,18 @@ def test_a_corpus_that_is_gone_cannot_be_compared(seqgen_command, trained: Path)
     assert status == 4 and "is no longer in /nowhere" in err
 
 
+def test_a_network_that_n_grams_beat_is_told_when_it_writes(seqgen_command, trained: Path) -> None:
+    info, said = json.loads((trained / "run.json").read_text()), []
+    for loss, uniform in ((9.0, 0.5), (0.5, 9.0), (9.0, 9.0)):
+        info["baseline"] |= {"valid_loss": loss, "uniform": uniform}
+        info["result"]["valid_loss"] = 1.0
+        (trained / "run.json").write_text(json.dumps(info))
+        status, _, err = seqgen_command("generate", trained, "--length", 5)
+        assert status == 0
+        said.append("better than this network: train longer" in " ".join(err.split()))
+    assert said == [True, True, False]
+
+
 def test_a_beam_draws_nothing(seqgen_command, trained: Path) -> None:
     arguments = ("generate", trained, "--beam", 4, "-n", 2, "--length", 20, "--json")
     one, two = (json.loads(seqgen_command(*arguments, "--seed", seed)[1]) for seed in (0, 1))

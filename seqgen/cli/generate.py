@@ -173,6 +173,7 @@ def generate(
     beginning.check()
     loaded = load(run, device)
     results.check(loaded, out)
+    _say_if_beaten(loaded)
     corpus = results.corpus(loaded)
     inputs = Inputs(loaded, beginning.unknown, beginning.reading)
     piece, condition = beginning.read(inputs)
@@ -209,6 +210,16 @@ def generate(
             progress=progress,
         )
     _print_results(loaded, samples, results, typed=typist is not None)
+
+
+def _say_if_beaten(run: Run) -> None:
+    """Say that n-grams, or even guesses, predict better than the network, where they do."""
+    from seqgen.cli.console import say
+    from seqgen.run.card import beaten_by
+
+    baseline, best = run.info.get("baseline"), run.info.get("result")
+    if baseline and best and (advice := beaten_by(baseline, best)):
+        say(advice)
 
 
 def _adapted(run: Run, prompt: Piece | Excerpt) -> Run:

@@ -173,7 +173,6 @@ def generate(
     beginning.check()
     loaded = load(run, device)
     results.check(loaded, out)
-    _say_if_beaten(loaded)
     corpus = results.corpus(loaded)
     inputs = Inputs(loaded, beginning.unknown, beginning.reading)
     piece, condition = beginning.read(inputs)
@@ -240,6 +239,7 @@ def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool)
     """Write the page, and print the pieces that are text and the names of all files."""
     from seqgen.cli.console import say
 
+    _say_if_beaten(run)
     paths = (
         [write_samples_page(run, samples, samples.folder / "index.html")] if results.page else []
     )

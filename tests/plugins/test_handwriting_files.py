@@ -954,10 +954,3 @@ def test_marks_and_line_ends_of_other_systems_are_read(name, mark, line_end, tmp
     [one], [two] = read(plain), read(other)
     np.testing.assert_array_equal(one.strokes[0], two.strokes[0])
     assert one.points == two.points == 3
-
-
-def test_a_shape_that_cannot_be_read_is_named_without_an_empty_reason(tmp_path: Path) -> None:
-    path = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M 0 0 L x y"/></svg>'
-    (tmp_path / "a.svg").write_text(path)
-    with pytest.raises(DataError, match=r"^cannot draw <path> .* \(ValueError\); expected"):
-        read(tmp_path / "a.svg")

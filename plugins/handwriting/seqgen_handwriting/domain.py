@@ -244,7 +244,7 @@ def _pieces(path: Path) -> Iterable[Ink | DataError | Note]:
         case "ink":
             return _checked(ink_of_inkml(root, left_out), left_out)
         case "svg":
-            return [checked(ink_of_svg(root))]
+            return _checked(ink_of_svg(root, left_out), left_out)
         case "WhiteboardCaptureSession":
             return [checked(ink_of_session(root, path))]
         case other:

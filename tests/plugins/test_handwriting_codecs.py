@@ -1,5 +1,7 @@
 """Codecs of pen strokes, dictation, and likelihoods."""
 
+import string
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +18,16 @@ from seqgen_handwriting.codecs.codebook import Books, k_means
 from seqgen_handwriting.codecs.grid import GridCodec, GridOptions
 from seqgen_handwriting.codecs.points import PointOptions, PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
-from seqgen_handwriting.demo import Writer, demo_lines, write_line
+from seqgen_handwriting.demo import FONTS, Writer, demo_lines, write_line
+from seqgen_handwriting.demo_glyphs import (
+    ACCENTED,
+    BASELINE,
+    BELOW,
+    HEIGHT,
+    SIGNS,
+    SMALL_LETTER,
+    glyphs_of,
+)
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files.json_files import read_json
 from seqgen_handwriting.ink import Ink
@@ -577,6 +588,29 @@ def test_pages_hold_the_lines(tmp_path: Path, monkeypatch) -> None:
     texts = [line.text for line in (*read_json(first), *read_json(second))]
     assert texts == [line.text for line in demo_lines(2 * demo.LINES)]
     assert demo.write_pages(tmp_path) == [first, second]
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_letters_have_their_accents(font: str) -> None:
+    glyphs = glyphs_of(font)
+    for letter in ACCENTED:
+        base, accent = unicodedata.normalize("NFD", letter)
+        drawn, plain = (np.concatenate(glyphs[one][0]) for one in (letter, base))
+        height = (SMALL_LETTER / HEIGHT) * drawn[:, 1]
+        if accent == BELOW:
+            assert height.max() > BASELINE + 3 and drawn[:, 1].min() == plain[:, 1].min()
+        elif base != "i":
+            assert drawn[:, 1].min() < plain[:, 1].min() - 2
+        assert glyphs[letter][1] == glyphs[base][1]
+    # Every sign has ink of its own, and dashes are longer than the hyphen.
+    assert len({tuple(np.concatenate(glyphs[sign][0]).ravel()) for sign in SIGNS}) == len(SIGNS)
+    hyphen, dash, long_dash = (np.ptp(glyphs[sign][0][0][:, 0]) for sign in "-–—")
+    assert hyphen < dash < long_dash
+
+
+def test_the_demo_has_what_people_type() -> None:
+    known = {letter for line in demo_lines(1200) for letter in line.text}
+    assert known >= {*string.ascii_letters, *string.digits, *ACCENTED, *SIGNS, *".,;:?! "}
 
 
 def test_the_same_writer_never_writes_twice_alike() -> None:

@@ -12,7 +12,6 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
+from seqgen_handwriting.demo_glyphs import ACCENTED, SIGNS, Points, glyphs_of
 from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.ink import Ink
 
@@ -29,22 +29,17 @@ FONTS = ("scripts", "scriptc", "futural", "cursive")
 #: Pages, lines per page, writers, and the largest number of letters in a line.
 PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
 
-#: Height of a small letter, and distance between points, in units of the ink.
-HEIGHT, STEP = 20.0, 4.0
-
-#: Height of a small letter in units of the fonts.
-SMALL_LETTER = 14
+#: Distance between points, in units of the ink.
+STEP = 4.0
 
 #: A word of a line.
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 
 #: One in this many words is followed by practice: random characters of one set, then perhaps a
-#: mark.
-PRACTICE = 3
-CHARACTER_SETS = (string.ascii_lowercase,) * 2 + (string.ascii_uppercase, string.digits)
+#: mark; or signs.
+PRACTICE = 2
+CHARACTER_SETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, ACCENTED)
 MARKS = ("", *".,;:?!")
-
-Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def demo_lines(count: int) -> Iterator[Ink]:
 def write_line(text: str, writer: Writer, seed: int) -> Ink:
     """Return a text on one line; each seed varies it a little."""
     rng = np.random.default_rng([11, seed])
-    glyphs = _glyphs(writer.font)
+    glyphs = glyphs_of(writer.font)
     strokes: list[Points] = []
     letters: list[NDArray[np.int64]] = []
     left = 0.0
@@ -128,24 +123,6 @@ def _resampled(points: Points, step: float) -> Points:
     return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
 
 
-@cache
-def _glyphs(font: str) -> dict[str, tuple[list[Points], float]]:
-    """Return the strokes of each letter, from its left edge, and its width."""
-    # Imported here, because only the demo needs it.
-    from HersheyFonts import HersheyFonts
-
-    source = HersheyFonts()
-    source.load_default_font(font)
-    scale = HEIGHT / SMALL_LETTER
-    glyphs = {}
-    for letter in map(chr, range(ord(" "), ord("~") + 1)):
-        [glyph] = source.glyphs_for_text(letter)
-        strokes = [np.array(stroke, np.float64) for stroke in glyph.strokes]
-        moved = [(stroke - (glyph.left_offset, 0.0)) * scale for stroke in strokes]
-        glyphs[letter] = (moved, glyph.char_width * scale)
-    return glyphs
-
-
 def _texts() -> Iterator[str]:
     """Yield distinct short lines of Python's own reference, mixed with practice."""
     seen = set()
@@ -162,14 +139,20 @@ def _texts() -> Iterator[str]:
 
 
 def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
-    """Yield the words, with random letters or digits after some of them.
+    """Yield the words, with random letters, digits or signs after some of them.
 
     Prose alone has no digits, and too few q, x, z and capitals to learn them in every hand.
     """
     for word in words:
         yield word
         if rng.integers(PRACTICE) == 0:
-            characters = rng.choice(
-                [*CHARACTER_SETS[rng.integers(len(CHARACTER_SETS))]], rng.integers(2, 6)
-            )
-            yield "".join([*characters, rng.choice(MARKS)])
+            kind = rng.integers(len(CHARACTER_SETS) + 1)
+            count = rng.integers(2, 6)
+            if kind < len(CHARACTER_SETS):
+                characters = rng.choice([*CHARACTER_SETS[kind]], count)
+                yield "".join([*characters, rng.choice(MARKS)])
+            else:
+                # Signs stand between letters and digits, as (a) and 5%.
+                signs = rng.choice([*SIGNS], count)
+                between = rng.choice([*string.ascii_lowercase + string.digits], count)
+                yield "".join(map("".join, zip(signs, between, strict=True))) + rng.choice([*SIGNS])

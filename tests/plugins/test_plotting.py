@@ -165,10 +165,10 @@ def test_the_pen_lands_and_lifts_on_the_way() -> None:
     line = Ink((np.array([[0.0, 0.0], [100.0, 0.0]]),))
     text = gcode(on_paper(line, WriteOptions(side=100, lead=2, lift=5, plunge=600)))
     landing, ramp = re.findall(r"G0 X(\S+) .*\nG1 X(\S+) Y\S+ Z0 F(\d+)", text)[0][:2]
-    assert (float(landing), float(ramp)) == (8, 10)
+    assert (float(landing), float(ramp)) == (13, 15)
     [(end, feed)] = re.findall(r"G1 X(\S+) Y\S+ Z5 F(\d+)", text)
     # The pen moves 2 mm sideways while it rises 5 mm at 600 mm/min.
-    assert float(end) == 112 and int(feed) == int(600 * np.hypot(2, 5) / 5)
+    assert float(end) == 117 and int(feed) == int(600 * np.hypot(2, 5) / 5)
 
 
 def test_the_order_of_writing_is_kept_or_sorted() -> None:

@@ -49,6 +49,16 @@ def spread(ink: Ink) -> Ink:
     return replace(ink, letters=tuple(np.split(np.concatenate(letters), seams)))
 
 
+def inked(text: str) -> Ids:
+    """Return for each letter its index; for a blank that of the letter before, or of the first."""
+    at = np.arange(len(text))
+    inked = np.array([not letter.isspace() for letter in text])
+    if not inked.any():
+        return at
+    before = np.maximum.accumulate(np.where(inked, at, -1))
+    return np.where(before < 0, int(np.argmax(inked)), before)
+
+
 def without_letters(ink: Ink, left_out: Sequence[int]) -> Ink:
     """Return ink with letters, without those at some indices of its text and without their ink."""
     assert ink.letters is not None

@@ -38,7 +38,10 @@ WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 #: One in this many words is followed by practice: random characters of one set, then perhaps a
 #: mark; or signs.
 PRACTICE = 2
-CHARACTER_SETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, ACCENTED)
+CHARACTER_SETS = (
+    *(string.ascii_lowercase, string.ascii_uppercase, string.digits) * 2,
+    *(ACCENTED, SIGNS),
+)
 MARKS = ("", *".,;:?!")
 
 
@@ -146,13 +149,10 @@ def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
     for word in words:
         yield word
         if rng.integers(PRACTICE) == 0:
-            kind = rng.integers(len(CHARACTER_SETS) + 1)
-            count = rng.integers(2, 6)
-            if kind < len(CHARACTER_SETS):
-                characters = rng.choice([*CHARACTER_SETS[kind]], count)
-                yield "".join([*characters, rng.choice(MARKS)])
-            else:
-                # Signs stand between letters and digits, as (a) and 5%.
-                signs = rng.choice([*SIGNS], count)
-                between = rng.choice([*string.ascii_lowercase + string.digits], count)
-                yield "".join(map("".join, zip(signs, between, strict=True))) + rng.choice([*SIGNS])
+            characters = CHARACTER_SETS[rng.integers(len(CHARACTER_SETS))]
+            chosen = rng.choice([*characters], rng.integers(2, 6))
+            if characters == SIGNS:
+                # Signs stand between letters and digits, as in (a) and 5%.
+                between = rng.choice([*string.ascii_lowercase + string.digits], len(chosen) - 1)
+                chosen = np.insert(chosen, np.arange(1, len(chosen)), between)
+            yield "".join([*chosen, rng.choice(MARKS)])

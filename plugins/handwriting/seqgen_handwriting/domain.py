@@ -30,7 +30,8 @@ from seqgen_handwriting.files.svg_writing import animated_svg, svg
 from seqgen_handwriting.files.unipen_reading import read_unipen
 from seqgen_handwriting.files.xml_files import local_name, root_of
 from seqgen_handwriting.ink import Ink, checked
-from seqgen_handwriting.paper import Sheet, on_paper, pages
+from seqgen_handwriting.paper import on_paper, pages
+from seqgen_handwriting.sheet import Sheet
 from seqgen_handwriting.write_options import DEFAULT, WriteOptions
 
 #: Suffixes of files of one drawing. A text file beside one has its text.

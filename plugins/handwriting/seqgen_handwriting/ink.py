@@ -23,6 +23,9 @@ MOST_STROKES = 100_000
 #: Limit of coordinates from a file; larger ones come from damaged data.
 FARTHEST = 1e9
 
+#: Ink of a smaller size is a dot.
+SMALLEST = 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class Ink:

@@ -1,26 +1,30 @@
-"""Options of writing: paper, pen, speed and plotter."""
+"""Options of writing: paper, layout, pen, speed and plotter."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from seqgen.errors import ConfigError
 from seqgen.plugin import Within, check_fields
 
-#: Millimetres: the longer side of a drawing or a line, and the margin around it.
-SIDE, MARGIN = 150.0, 10.0
+#: Millimetres: the longer side of a drawing, and the margin of a sheet.
+SIDE, MARGIN = 150.0, 15.0
 
 #: Millimetres: width and height of papers.
 PAPERS = {
     "a3": (297.0, 420.0),
     "a4": (210.0, 297.0),
     "a5": (148.0, 210.0),
+    "a6": (105.0, 148.0),
     "letter": (215.9, 279.4),
+    "postcard": (148.0, 105.0),
 }
 
-#: Millimetres: the margin of a page, and the distance between its lines.
-PAGE_MARGIN, LINE = 20.0, 10.0
+#: A paper of another size, such as 100x70, and the limits of its sides in millimetres.
+_SIZE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)x(\d{1,4}(?:\.\d{1,3})?)")
+_SIDES = (10.0, 2000.0)
 
 #: Width of the pen in millimetres.
 PEN = 0.5
@@ -31,14 +35,25 @@ SPEED = 120.0
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """Options of writing: paper, pen, speed and plotter."""
+    """Options of writing: paper, layout, pen, speed and plotter."""
 
-    paper: Literal["a3", "a4", "a5", "letter"] = "a4"
-    """Paper of a text that is longer than a page."""
+    paper: str = "auto"
+    """Paper: a3, a4, a5, a6, letter, postcard, or width and height in mm such as 100x70. auto gives
+    a sheet of the size of the ink, and a4 to a text that is longer than a page."""
+    margin: Annotated[float, Within(0, 100)] = MARGIN
+    """Margin on all sides, in mm."""
+    letter: Annotated[float, Within(0.5, 500, besides=(0,))] = 0.0
+    """Height of a capital of a text, in mm; less if a word would be wider than the paper. 0 is half
+    the distance between lines."""
+    line: Annotated[float, Within(1, 1000, besides=(0,))] = 0.0
+    """Distance between the lines of a text, in mm. 0 is twice the height of a capital, or 10 mm;
+    more where ink of two lines would touch."""
+    align: Literal["left", "center", "right", "justify"] = "left"
+    """Where the lines of a text begin and end."""
+    level: bool = True
+    """Make the lines of a text level, and its slant even."""
     side: Annotated[float, Within(1, 10_000)] = SIDE
-    """Longer side of a drawing or of a single line, in mm."""
-    line: Annotated[float, Within(1, 1000)] = LINE
-    """Distance between the lines of a text, in mm; less if its lines would be too wide."""
+    """Longer side of a drawing, in mm; less to fit the paper."""
     pen: Annotated[float, Within(0.05, 100)] = PEN
     """Width of the pen in SVG and pictures, in mm."""
     speed: Annotated[float, Within(0.1, 100_000)] = SPEED
@@ -73,11 +88,32 @@ class WriteOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.size is None and self.paper != "auto":
+            least, most = _SIDES
+            raise ConfigError(
+                f"paper must be auto, {', '.join(PAPERS)}, or width and height from {least:g} to "
+                f"{most:g} mm such as 100x70; found {self.paper!r}"
+            )
+        if self.size is not None and 2 * self.margin >= min(self.size):
+            width, height = self.size
+            raise ConfigError(
+                f"margin must be less than half of the paper, which is {width:g} x {height:g} mm; "
+                f"found {self.margin:g}"
+            )
         if self.lower >= self.lift:
             raise ConfigError(
                 f"lower must be less than lift, the height of the lifted pen; found lower="
                 f"{self.lower:g} and lift={self.lift:g}"
             )
+
+    @property
+    def size(self) -> tuple[float, float] | None:
+        """Width and height of the paper in mm; None if the ink decides."""
+        if self.paper in PAPERS:
+            return PAPERS[self.paper]
+        found = _SIZE.fullmatch(self.paper)
+        sides = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+        return sides if all(_SIDES[0] <= side <= _SIDES[1] for side in sides) else None
 
 
 #: The options that nobody changed.

@@ -22,18 +22,12 @@ from seqgen_handwriting.codecs.pen_states import ANGLE, LETTER, MOVE, MOVE_LENGT
 from seqgen_handwriting.codecs.sample import (
     Sample,
     count_points,
-    letter_width,
     trace_with_text,
     traces_of,
 )
-from seqgen_handwriting.codecs.trace import PITCH, Trace, ink_of, trace_of
+from seqgen_handwriting.codecs.trace import Trace, ink_of, trace_of
 from seqgen_handwriting.codecs.tracker import PenTracker
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.paper import COLUMN
-from seqgen_handwriting.write_options import LINE
-
-#: The width of a page's writing in sides.
-WIDTH = COLUMN / LINE * PITCH
 
 
 class Steps(Protocol):
@@ -98,8 +92,6 @@ class InkCodec(Codec):
         a line with letters, or of the longer side of a drawing.
     max_points : mapping of str to int
         The letters of the corpus, and the largest number of points of each.
-    letter_width : float
-        The median width of a letter in sides.
     error : (float, float)
         Reconstruction error on the corpus (`reconstruction_error`).
     is_guess : bool
@@ -116,15 +108,13 @@ class InkCodec(Codec):
         steps: Steps,
         scale: float,
         max_points: Mapping[str, int],
-        letter_width: float,
         error: tuple[float, float],
         is_guess: bool,
         options: Any,
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
-        self.max_points, self.letter_width = dict(max_points), letter_width
-        line = max(int(WIDTH / letter_width), 1)
-        self.pen = Pen(steps.names, *steps.tables(), max_points, line, is_guess)
+        self.max_points = dict(max_points)
+        self.pen = Pen(steps.names, *steps.tables(), max_points, is_guess)
         self.is_guess = is_guess
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
@@ -169,7 +159,7 @@ class InkCodec(Codec):
         traces = [trace.scaled(1 / scale).joined() for trace in traces]
         letters = dict(sorted(({"\n": 0} | max_points).items())) if with_text and max_points else {}
         steps = cls.learn_steps(traces, options)
-        codec = cls(steps, scale, letters, letter_width(traces), (0.0, 0.0), is_guess, options)
+        codec = cls(steps, scale, letters, (0.0, 0.0), is_guess, options)
         codec.error = codec.reconstruction_error(traces)
         return codec
 
@@ -250,7 +240,6 @@ class InkCodec(Codec):
             "scale": self.scale,
             "error": list(self.error),
             "max_points": self.max_points,
-            "letter_width": self.letter_width,
             "is_guess": self.is_guess,
             "steps": self.steps.state(),
         }
@@ -259,10 +248,9 @@ class InkCodec(Codec):
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Rebuild the codec."""
         mean, percentile = state["error"]
-        letters = state["max_points"], state["letter_width"]
         steps = cls.steps_from_state(state["steps"])
         error, is_guess = (mean, percentile), state["is_guess"]
-        return cls(steps, state["scale"], *letters, error, is_guess, options)
+        return cls(steps, state["scale"], state["max_points"], error, is_guess, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Stretch, slant and turn the drawing a little, and drop some points."""
@@ -294,7 +282,7 @@ class InkCodec(Codec):
         ----------
         condition : str or Ink, optional
             The text to be written. It follows that of a prompt, and the piece ends after it.
-            Lines wider than a page are broken between words.
+            Line breaks stay. Lines wider than a page are broken where they are put on paper.
 
         Raises
         ------

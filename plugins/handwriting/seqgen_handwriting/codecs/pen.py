@@ -7,7 +7,6 @@ one endless line.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,8 +63,6 @@ class Pen:
     max_points : mapping of str to int
         The letters that can be written, empty for drawings without text, and the largest number of
         points of each letter in the corpus; 0 for blanks.
-    line : int
-        The largest number of letters in a line of a page.
     is_guess : bool
         Whether letters were spread over the ink, because nobody marked them.
 
@@ -85,10 +82,9 @@ class Pen:
         actions: Ids,
         values: NDArray[np.float64],
         max_points: Mapping[str, int],
-        line: int,
         is_guess: bool,
     ) -> None:
-        self.line, self.alphabet = line, "".join(sorted(max_points))
+        self.alphabet = "".join(sorted(max_points))
         self.dictation = Dictation(
             len(names),
             self.alphabet,
@@ -194,7 +190,7 @@ class Pen:
         return np.delete(ids, [aim, first])
 
     def request(self, condition: Any) -> list[int]:
-        """Return the tokens that announce the words of a given text, its long lines broken.
+        """Return the tokens that announce the words of a given text.
 
         Parameters
         ----------
@@ -213,15 +209,8 @@ class Pen:
                 "the corpus has the text of each line"
             )
         text = plain_text(condition.text if isinstance(condition, Ink) else str(condition))
-        lines = []
-        for line in text.splitlines():
-            if len(line) > self.line:
-                lines += textwrap.wrap(
-                    line, self.line, break_long_words=False, break_on_hyphens=False
-                )
-            else:
-                lines.append(line)
-        return self.dictation.request("\n".join(lines))
+        # Every kind of line break is one to the alphabet.
+        return self.dictation.request("\n".join(text.splitlines()))
 
     def most_tokens(self, condition: Any, tokens_per_step: int) -> int | None:
         """Return an upper bound for the tokens of a given text; None if no text is given."""

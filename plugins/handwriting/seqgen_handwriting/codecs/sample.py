@@ -70,12 +70,6 @@ def count_points(ink: Ink, max_points: dict[str, int]) -> None:
             max_points[letter] = max(max_points.get(letter, 0), count)
 
 
-def letter_width(traces: Iterable[Trace]) -> float:
-    """Return the median width of a letter; 1 without texts."""
-    widths = [float(np.ptp(each.points[:, 0])) / len(each.text) for each in traces if each.text]
-    return float(np.median(widths)) or 1.0 if widths else 1.0
-
-
 def _digest(ink: Ink) -> int:
     digest = hashlib.sha256(ink.text.encode("utf-8", "surrogatepass"))
     for stroke in ink.strokes:

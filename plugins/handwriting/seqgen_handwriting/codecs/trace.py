@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
+from seqgen_handwriting.alignment import inked
 from seqgen_handwriting.ink import Ink
 
 #: Limits of a variation: the logarithm of width and height, the slant, the rotation in radians, and
@@ -129,18 +130,8 @@ def trace_of(ink: Ink) -> Trace:
     if ink.letters is not None and ink.text:
         text = ink.text
         letters = np.maximum.accumulate(np.concatenate(ink.letters)).astype(np.int64)
-        letters = _inked(text)[np.clip(letters, 0, len(text) - 1)]
+        letters = inked(text)[np.clip(letters, 0, len(text) - 1)]
     return Trace(points - points[0], lifted, letters, text)
-
-
-def _inked(text: str) -> Ids:
-    """Return for each letter its index; for a blank that of the letter before, or of the first."""
-    at = np.arange(len(text))
-    inked = np.array([not letter.isspace() for letter in text])
-    if not inked.any():
-        return at
-    before = np.maximum.accumulate(np.where(inked, at, -1))
-    return np.where(before < 0, int(np.argmax(inked)), before)
 
 
 def ink_of(trace: Trace) -> Ink:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqgen_handwriting.files.pen_travel import joined, nearest_first
 from seqgen_handwriting.ink import Stroke
-from seqgen_handwriting.paper import Sheet
+from seqgen_handwriting.sheet import Sheet
 from seqgen_handwriting.write_options import WriteOptions
 
 #: Characters that can be commands even in a comment. Grbl holds at !, resets at Ctrl-X and changes

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seqgen_handwriting.ink import Stroke
-from seqgen_handwriting.paper import Sheet
+from seqgen_handwriting.sheet import Sheet
 
 #: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
 PICTURE, MOVING, FINER = 7, 4, 3

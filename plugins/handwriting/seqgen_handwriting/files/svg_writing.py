@@ -19,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 
 from seqgen_handwriting.files.xml_files import allowed
 from seqgen_handwriting.ink import Ink, path_data
-from seqgen_handwriting.paper import Sheet
+from seqgen_handwriting.sheet import Sheet
 
 #: Each stroke is one dash that slides in. The gap is longer, so a stroke is invisible before.
 STYLE = """<style>

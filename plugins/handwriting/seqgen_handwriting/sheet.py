@@ -1,0 +1,57 @@
+"""A piece and the paper it lies on, in millimetres, and the timing of an animation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen_handwriting.ink import Ink, Stroke
+from seqgen_handwriting.write_options import DEFAULT, WriteOptions
+
+#: Seconds of an animation from stroke to stroke. The pen is faster if the animation would take more
+#: than LONGEST seconds.
+LIFT, LONGEST = 0.12, 30.0
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A piece and the paper it lies on.
+
+    Attributes
+    ----------
+    ink : Ink
+    origin : float64 array (2,)
+        The upper left corner of the paper, in the unit of the ink.
+    scale : float
+        Millimetres a unit of the ink.
+    width, height : float
+        Millimetres of the paper.
+    options : WriteOptions
+    """
+
+    ink: Ink
+    origin: NDArray[np.float64]
+    scale: float
+    width: float
+    height: float
+    options: WriteOptions = DEFAULT
+
+    @cached_property
+    def strokes(self) -> tuple[Stroke, ...]:
+        """The strokes in millimetres from the upper left corner, y down."""
+        return tuple((stroke - self.origin) * self.scale for stroke in self.ink.strokes)
+
+    def pace(self) -> tuple[list[float], list[float]]:
+        """Return begin and duration of each of the S strokes, in seconds."""
+        lasts = [
+            max(float(np.hypot(*np.diff(stroke, axis=0).T).sum()) / self.options.speed, 0.02)
+            for stroke in self.strokes
+        ]
+        faster = max((sum(lasts) + LIFT * len(lasts)) / LONGEST, 1.0)
+        lasts, begins = [seconds / faster for seconds in lasts], [0.0]
+        for seconds in lasts:
+            begins.append(begins[-1] + seconds + LIFT / faster)
+        return begins[:-1], lasts

@@ -5,6 +5,7 @@ import re
 import sys
 import wave
 from dataclasses import replace
+from fractions import Fraction
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +28,7 @@ from seqgen_music.files.notation_grid import DIVISIONS, GRID, on_grid
 from seqgen_music.files.notation_reading import read_notation
 from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.files.staves import with_two_staves
-from seqgen_music.music import Music, Track, make_notes
+from seqgen_music.music import PEDAL, Music, Track, make_notes
 from seqgen_music.render.piano_roll import COLOURS, bar_lines, beat_starts, png_roll, svg_roll
 from seqgen_music.render.synthesis import PEAK, preview, sound, synthesise
 from seqgen_music.spelling import spelled
@@ -384,6 +385,37 @@ def test_the_last_bar_leaves_room_for_the_upbeat(last: str, bars: list[int], tmp
         sum(int(duration.text or 0) for duration in measure.iter("duration")) / divisions
         for measure in root.iter("measure")
     ]
+
+
+def test_pedals_are_signs_where_they_move(tmp_path: Path) -> None:
+    moves = [(0, 127), (200, 90), (480, 0), (480, 100), (700, 0), (2000, 64), (9999, 0)]
+    pedals = np.array([(tick, 0, value) for tick, value in moves], PEDAL)
+    # A piano on two staves, and a flute without a pedal.
+    music = replace(waltz(0, 0), tracks=(Track("Piano"), Track("Flute", 73)), pedals=pedals)
+    flute = make_notes([(0, 480, 80, 80, 1)])
+    music = replace(music, notes=np.concatenate([flute, music.notes]))
+    again = written(music, tmp_path / "a.musicxml")
+    same_on_the_grid(music, again)
+    root = ElementTree.fromstring((tmp_path / "a.musicxml").read_bytes())
+    piano, flute_part = root.findall("part")
+    assert piano.find(".//staves") is not None and flute_part.find(".//pedal") is None
+    divisions = int(root.findtext(".//divisions") or 0)
+    found = []
+    for number, measure in enumerate(piano.findall("measure")):
+        now = Fraction(3 * number)
+        for child in measure:
+            for pedal in child.iter("pedal"):
+                offset = Fraction(int(child.findtext("offset") or 0), divisions)
+                found.append((float(480 * (now + offset)), pedal.get("type")))
+                assert child.findtext("staff") == "2"
+            length = Fraction(int(child.findtext("duration") or 0), divisions)
+            now += (
+                -length if child.tag == "backup" else length if child.find("chord") is None else 0
+            )
+    signs = [(0, "start"), (480, "change"), (700, "stop"), (2000, "start"), (9999, "stop")]
+    assert found == signs
+    # Others read it.
+    music21.converter.parse(tmp_path / "a.musicxml", forceSource=True, storePickle=False)
 
 
 def test_the_same_piece_is_the_same_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqgen_music.spelling import spelled
+from seqgen_music.spelling import root_name
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Chord:
 
 
 def _name(pitch_class: int, sharps: int) -> str:
-    return spelled(pitch_class, sharps)[0].replace("-", "b")
+    return root_name(pitch_class, sharps).replace("-", "b")
 
 
 def nearest_kind(kind: str, kinds: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.moves import SIXTEENTHS, Moves
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec
 from seqgen_music.codecs.performance.codec import PerformanceCodec
+from seqgen_music.files.abc_writing import write_abc
 from seqgen_music.files.midi_reading import read_pieces
 from seqgen_music.files.midi_writing import write_midi
 from seqgen_music.files.notation_reading import read_notation
@@ -68,7 +69,7 @@ class MusicDomain(Domain):
         "performance": PerformanceCodec,
     }
     formats: ClassVar[tuple[str, ...]] = (
-        *(".mid", ".musicxml", ".mxl"),
+        *(".mid", ".musicxml", ".mxl", ".abc"),
         *(".wav", ".flac", ".mp3", ".svg", ".png", SCORE),
     )
 
@@ -99,7 +100,7 @@ class MusicDomain(Domain):
         return suggest(pieces, self.codecs)
 
     def write(self, piece: Music, path: Path, options: WriteOptions = WriteOptions()) -> list[Path]:
-        """Write MIDI, MusicXML, sound, a piano roll or the pages of a score, by suffix.
+        """Write MIDI, MusicXML, ABC, sound, a piano roll or the pages of a score, by suffix.
 
         Raises
         ------
@@ -114,6 +115,8 @@ class MusicDomain(Domain):
                 write_midi(played, path)
             case ".musicxml" | ".mxl" | ".xml":
                 write_notation(piece, path)
+            case ".abc":
+                write_abc(piece, path)
             case ".wav" | ".flac" | ".mp3" as form:
                 write_atomic(path, sound(played, form[1:]))
             case ".svg":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.bars import bar_length, metre_and_upbeat
-from seqgen_music.chords import Chord
+from seqgen_music.chords import NO_CHORD, Chord
 from seqgen_music.rounding import nearest
 
 #: A note: onset and duration in ticks, MIDI pitch and velocity, index of its track.
@@ -45,6 +45,9 @@ DRUM_CHANNEL = 9
 
 #: The text at a note with a fermata in MIDI, which has no sign for it.
 FERMATA = "fermata"
+
+#: What begins a text that is a chord symbol in MIDI, which has no sign for it: ``chord: Am7``.
+CHORD = "chord:"
 
 #: Programs in each family of General MIDI: pianos, mallets, organs ...
 FAMILY = 8
@@ -171,6 +174,17 @@ class Music:
                 range(tick, stop, bar_length((metre[0], metre[1]), self.ticks_per_quarter))
             )
         return starts
+
+    def sharps_at(self, tick: int) -> int:
+        """Return the sharps of the key at a tick, flats negative."""
+        return next((sharps for at, sharps, _ in reversed(self.keys) if at <= tick), 0)
+
+    def chord_symbols(self) -> list[tuple[int, str]]:
+        """Return tick and text of the chord symbols, spelled near the key."""
+        return [
+            (tick, NO_CHORD if chord is None else chord.name(self.sharps_at(tick)))
+            for tick, chord in self.chords
+        ]
 
     def last_bar(self) -> int:
         """Return the length in ticks of the last bar if it is whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.bars import NOTE_VALUES
+from seqgen_music.chords import LONGEST, Chord, chord_named
 from seqgen_music.files.midi_events import (
     BANK,
     KEY,
@@ -26,10 +28,13 @@ from seqgen_music.files.midi_events import (
     YAMAHA,
     Events,
 )
-from seqgen_music.music import DRUM_CHANNEL, FERMATA, changes
+from seqgen_music.music import CHORD, DRUM_CHANNEL, FERMATA, changes
 
-#: Most syllables that are kept.
-MOST_LYRICS = 2**16
+#: Most syllables and chord symbols that are kept.
+MOST_LYRICS = MOST_CHORDS = 2**16
+
+#: Most bytes of a text with a chord symbol.
+LONGEST_CHORD = len(CHORD) + 4 * LONGEST
 
 #: The track of a karaoke file whose texts are the lyrics, and the sign before texts that are none.
 WORDS, NO_LYRIC = "words", "@"
@@ -49,6 +54,8 @@ class Marks:
         By track of the file.
     fermatas : list of (tick, track)
         By track of the file.
+    chords : tuple of (tick, Chord or None)
+        Of all tracks.
     """
 
     names: dict[int, str] = field(default_factory=dict)
@@ -56,6 +63,7 @@ class Marks:
     keys: tuple[Any, ...] = ()
     lyrics: list[tuple[int, int, str]] = field(default_factory=list)
     fermatas: list[tuple[int, int]] = field(default_factory=list)
+    chords: tuple[tuple[int, Chord | None], ...] = ()
 
     @classmethod
     def of(cls, data: bytes, events: Events) -> Self:
@@ -82,6 +90,7 @@ class Marks:
         for tick, track, _, first, second in events.marks[kinds == TEXT].tolist():
             if data[first : first + second].lower() == FERMATA.encode():
                 marks.fermatas.append((tick, track))
+        marks.chords = _chords(data, events.marks[kinds == TEXT])
         return marks
 
     def lyrics_of(self, tracks: Sequence[int]) -> tuple[tuple[int, int, str], ...]:
@@ -95,6 +104,19 @@ class Marks:
         part_of = _part_of(tracks)
         found = {(tick, part_of[track]) for tick, track in self.fermatas if track in part_of}
         return tuple(sorted(found))
+
+
+def _chords(data: bytes, texts: NDArray[np.void]) -> tuple[tuple[int, Chord | None], ...]:
+    """Return the chord symbols among texts; those that are no chord are left out."""
+    found: list[tuple[int, Chord | None]] = []
+    for tick, _, _, first, size in texts.tolist():
+        if size > LONGEST_CHORD or len(found) >= MOST_CHORDS:
+            continue
+        text = text_of_bytes(data[first : first + size])
+        if text[: len(CHORD)].lower() == CHORD:
+            with suppress(ValueError):
+                found.append((tick, chord_named(text[len(CHORD) :])))
+    return changes(found)
 
 
 def _part_of(tracks: Sequence[int]) -> dict[int, int]:

@@ -120,6 +120,7 @@ def _read_sequence(data: bytes, tracks: NDArray[np.void], division: int) -> Musi
         pressed=_pressed(events.played, order) if len(moves) else None,
         lyrics=marks.lyrics_of([player[0] for player in players]),
         fermatas=marks.fermatas_of([player[0] for player in players]),
+        chords=marks.chords,
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
 from seqgen_music.music import (
+    CHORD,
     DRUM_CHANNEL,
     FAMILY,
     FERMATA,
@@ -20,6 +21,7 @@ from seqgen_music.music import (
     MOST_TICKS_PER_QUARTER,
     Music,
 )
+from seqgen_music.spelling import key_name
 
 if TYPE_CHECKING:
     import mido
@@ -36,10 +38,6 @@ SUSTAIN = 64
 #: Longest quarter note of a MIDI file in microseconds, and microseconds in a minute.
 _LONGEST_QUARTER, _MINUTE = 2**24 - 1, 60_000_000
 
-#: Keys by number of sharps, -7 to 7, as MIDI files name them.
-_MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
-_MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
-
 
 def write_midi(music: Music, path: Path) -> None:
     """Write a MIDI file, see `midi_bytes`."""
@@ -49,9 +47,9 @@ def write_midi(music: Music, path: Path) -> None:
 def midi_bytes(music: Music) -> bytes:
     """Return a MIDI file: a track of tempos, metres and keys, then the tracks of the piece.
 
-    Where a pedal holds notes, the keys and the pedal are written as they were played. Notes without
-    duration are left out, and so are metres whose denominator is not a power of two. `playable`
-    shortens notes that overlap.
+    Chord symbols are texts such as ``chord: Am7``. Where a pedal holds notes, the keys and the
+    pedal are written as they were played. Notes without duration are left out, and so are metres
+    whose denominator is not a power of two. `playable` shortens notes that overlap.
 
     Raises
     ------
@@ -71,7 +69,7 @@ def midi_bytes(music: Music) -> bytes:
     if music.notes["pitch"].max(initial=0) > 127:
         raise DataError(f"a MIDI file has pitches up to 127, found {music.notes['pitch'].max()}")
     file = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter, charset="utf-8")
-    file.tracks.append(_track_of([*_timing(music), *_words(music, -1)]))
+    file.tracks.append(_track_of([*_timing(music), *_words(music, -1), *_chords(music)]))
     places = channels(music)
     for number, channel in enumerate(places):
         name = mido.MetaMessage("track_name", name=music.tracks[number].name)
@@ -166,7 +164,7 @@ def _timing(music: Music) -> list[Timed]:
         if 0 < numerator < 256 and denominator.bit_count() == 1
     ]
     messages += [
-        (tick, mido.MetaMessage("key_signature", key=_key_name(sharps, minor)))
+        (tick, mido.MetaMessage("key_signature", key=key_name(sharps, minor)))
         for tick, sharps, minor in music.keys
         if abs(sharps) <= 7
     ]
@@ -176,10 +174,6 @@ def _timing(music: Music) -> list[Timed]:
 def _quarter(qpm: float) -> int:
     """Return the length of a quarter note in microseconds, within the range of MIDI files."""
     return min(max(round(_MINUTE / qpm), 1), _LONGEST_QUARTER)
-
-
-def _key_name(sharps: int, minor: bool) -> str:
-    return _MINOR[sharps + 7] + "m" if minor else _MAJOR[sharps + 7]
 
 
 def _words(music: Music, number: int) -> list[Timed]:
@@ -192,6 +186,16 @@ def _words(music: Music, number: int) -> list[Timed]:
         (tick, mido.MetaMessage(kind, text=text))
         for kind, tick, track, text in (*lyrics, *fermatas)
         if track == number
+    ]
+
+
+def _chords(music: Music) -> list[Timed]:
+    """Return the chord symbols, for which MIDI has only a text."""
+    import mido
+
+    return [
+        (tick, mido.MetaMessage("text", text=f"{CHORD} {name}"))
+        for tick, name in music.chord_symbols()
     ]
 
 

@@ -59,11 +59,16 @@ def on_grid(music: Music) -> Music:
     def moved(events: Iterable[Any]) -> tuple[Any, ...]:
         return changes((int(lines[_bar_of(event[0], bars)]), *event[1:]) for event in events)
 
-    def at(tick: int) -> int:
-        bar = int(_bar_of(tick, bars))
-        place = int(rounded(tick - int(bars[bar]), GRID, music.ticks_per_quarter))
-        return min(int(lines[bar]) + place, int(lines[bar + 1]))
+    def on_lines(ticks: Any) -> NDArray[np.int64]:
+        bar = _bar_of(ticks, bars)
+        place = rounded(ticks - bars[bar], GRID, music.ticks_per_quarter)
+        return np.asarray(np.minimum(lines[bar] + place, lines[bar + 1]))
 
+    def at(tick: int) -> int:
+        return int(on_lines(tick))
+
+    pedals = music.pedals.copy()
+    pedals["tick"] = on_lines(pedals["tick"])
     return Music(
         notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))],
         music.tracks,
@@ -72,6 +77,7 @@ def on_grid(music: Music) -> Music:
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
         lyrics=tuple(sorted((tick, track, text) for (tick, track), text in lyrics.items())),
+        pedals=pedals,
         fermatas=tuple(sorted(fermatas)),
         chords=changes((at(tick), chord) for tick, chord in music.chords if tick < music.length),
     )

@@ -9,29 +9,28 @@ from __future__ import annotations
 import io
 import zipfile
 from bisect import bisect_right
-from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
 from seqgen_music.files.drum_notation import with_unpitched_drums
 from seqgen_music.files.lyrics import kinds_of
 from seqgen_music.files.midi_writing import channels
-from seqgen_music.files.notation_grid import GRID, bar_lines, on_grid, written_value
+from seqgen_music.files.notated_voices import (
+    Segment,
+    cut,
+    score_lines,
+    voices_of,
+    written_metres,
+)
+from seqgen_music.files.notation_grid import GRID, on_grid
+from seqgen_music.files.pedal_notation import pedal_signs, with_pedals
 from seqgen_music.files.staves import with_two_staves
 from seqgen_music.music import DRUM_CHANNEL, Music
-from seqgen_music.spelling import spelled
-
-#: A chord: start and end on the grid, and (pitch, velocity) of each note.
-Chord: TypeAlias = tuple[int, int, list[tuple[int, int]]]
-
-#: A written note, chord or rest: offset in the bar, length, notes of the chord, tie, and whether it
-#: has a fermata.
-Segment: TypeAlias = tuple[int, int, list[tuple[int, int]], str, bool]
+from seqgen_music.spelling import root_name, spelled
 
 _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
@@ -64,7 +63,11 @@ def musicxml(music: Music) -> bytes:
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
     music, uppers = with_two_staves(music)
-    score = bytes(GeneralObjectExporter().parseWellformedObject(_score(music, uppers)))
+    notated = on_grid(music)
+    lines = score_lines(music, notated)
+    content = _score(notated, uppers, lines)
+    score = bytes(GeneralObjectExporter().parseWellformedObject(content))
+    score = with_pedals(score, _pedals(notated, uppers), lines)
     drums = {
         f"P{number + 1}": DRUM_CHANNEL + 1
         for number, track in enumerate(music.tracks)
@@ -73,16 +76,27 @@ def musicxml(music: Music) -> bytes:
     return with_unpitched_drums(score, drums)
 
 
-def _score(music: Music, uppers: list[int]) -> Any:
-    """Return the score; some tracks are the upper staff of a part, and the next one the lower."""
+def _pedals(music: Music, uppers: list[int]) -> dict[str, list[tuple[int, str]]]:
+    """Return the signs of the pedal of each part, by its id; the staves of a part share one."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number in range(len(music.tracks)):
+        moves = music.pedals[music.pedals["track"] == number][["tick", "value"]]
+        upper = number - 1 if number - 1 in uppers else number
+        found.setdefault(f"P{upper + 1}", pedal_signs(moves.tolist()))
+    return found
+
+
+def _score(notated: Music, uppers: list[int], lines: list[int]) -> Any:
+    """Return the score of a piece on the grid.
+
+    Some tracks are the upper staff of a part, and the next one the lower.
+    """
     from music21 import layout, metadata, stream
 
-    notated = on_grid(music)
-    lines = _lines(music, notated)
     score = stream.Score()
     score.metadata = metadata.Metadata(title="", composer="")
     parts = []
-    for number, channel in enumerate(channels(music)):
+    for number, channel in enumerate(channels(notated)):
         is_staff = number in uppers or number - 1 in uppers
         part = stream.PartStaff() if is_staff else stream.Part()
         parts.append(part)
@@ -92,17 +106,6 @@ def _score(music: Music, uppers: list[int]) -> Any:
         # music21 writes the staves of a group as one part.
         score.insert(0, layout.StaffGroup(parts[number : number + 2], symbol="brace"))
     return score
-
-
-def _lines(music: Music, notated: Music) -> list[int]:
-    """Return the bar lines of a score; the last bar leaves room for the upbeat of a repeat."""
-    lines: list[int] = bar_lines(music)[1].tolist()
-    shorter = lines[-1] - notated.upbeat
-    if shorter > lines[-2] and notated.length <= shorter:
-        lines[-1] = shorter
-    # A note at the last bar line still lasts a step.
-    lines[-1] = max(lines[-1], notated.length)
-    return lines
 
 
 def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[int]) -> None:
@@ -118,7 +121,7 @@ def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[i
     part.insert(0, player)
     held = {at for at, track in music.fermatas if track == number}
     notes = music.notes[music.notes["track"] == number]
-    voices = [_cut(voice, lines, held) for voice in _voices(notes)]
+    voices = [cut(voice, lines, held) for voice in voices_of(notes)]
     sung = [(tick, text) for tick, track, text in music.lyrics if track == number]
     kinds = kinds_of([text for _, text in sung])
     words = {tick: kind for (tick, _), kind in zip(sung, kinds, strict=True) if kind[0]}
@@ -146,8 +149,8 @@ def _add_chords(measures: Any, music: Music, lines: list[int]) -> None:
         if chord is None:
             symbol = harmony.NoChord()
         else:
-            sharps = next((key[1] for key in reversed(music.keys) if key[0] <= tick), 0)
-            root, bass = (spelled(one, sharps)[0] for one in (chord.root, chord.bass))
+            sharps = music.sharps_at(tick)
+            root, bass = (root_name(one, sharps) for one in (chord.root, chord.bass))
             symbol = harmony.ChordSymbol(
                 root=root, bass=bass if chord.bass >= 0 else None, kind=chord.kind
             )
@@ -158,11 +161,9 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
     """Return empty measures with metre and key, and with tempo in the first part."""
     from music21 import key, meter, stream, tempo
 
-    metres = {tick: (beats, unit) for tick, beats, unit in music.metre_changes()}
+    metres = written_metres(music)
     keys = {tick: (sharps, minor) for tick, sharps, minor in music.keys}
     upbeat = music.upbeat
-    if upbeat:
-        metres[0] = metres.pop(upbeat)
     measures = []
     for number, start in enumerate(lines[:-1], 0 if upbeat else 1):
         measure = stream.Measure(number=number)
@@ -184,49 +185,6 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
     return measures
 
 
-def _voices(notes: NDArray[np.void]) -> list[list[Chord]]:
-    """Distribute notes ``(N,)`` to one or more voices in which nothing overlaps."""
-    chords: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for onset, duration, pitch, velocity, _ in notes.tolist():
-        chords[onset, onset + duration].append((pitch, velocity))
-    voices: list[list[Chord]] = [[]]
-    for (start, end), sound in sorted(chords.items()):
-        free = [voice for voice in voices if not voice or voice[-1][1] <= start]
-        if not free:
-            voices.append([])
-            free = voices[-1:]
-        free[0].append((start, end, sound))
-    return voices
-
-
-def _cut(voice: list[Chord], lines: list[int], held: set[int]) -> list[list[Segment]]:
-    """Cut a voice and its rests at bar lines and into written values.
-
-    Notes that begin at `held` places have a fermata, at the last of their values.
-    """
-    filled, at = [], 0
-    for start, end, sound in [*voice, (lines[-1], lines[-1], [])]:
-        filled += [(at, start, []), (start, end, sound)]
-        at = end
-    bars: list[list[Segment]] = [[] for _ in lines[:-1]]
-    for start, end, sound in filled:
-        at = start
-        while at < end:
-            bar = bisect_right(lines, at) - 1
-            stop = written_value(at - lines[bar], min(end, lines[bar + 1]) - lines[bar])
-            stop += lines[bar]
-            tie, fermata = _tie(at > start, stop < end), start in held and stop == end
-            bars[bar].append((at - lines[bar], stop - at, sound, tie, bool(sound) and fermata))
-            at = stop
-    return bars
-
-
-def _tie(continues: bool, goes_on: bool) -> str:
-    if continues:
-        return "continue" if goes_on else "stop"
-    return "start" if goes_on else ""
-
-
 def _fill(
     measure: Any, voices: list[list[Segment]], sharps: int, words: dict[int, tuple[str, str]]
 ) -> None:
@@ -237,7 +195,7 @@ def _fill(
     from music21 import expressions, note, stream
 
     start = round(measure.offset * GRID)
-    heard = [voice for voice in voices[1:] if any(sound for _, _, sound, _, _ in voice)]
+    heard = [voice for voice in voices[1:] if any(segment.sound for segment in voice)]
     lone = not heard
     for number, voice in enumerate([voices[0], *heard], 1):
         place = measure if lone else stream.Voice(id=number)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_music.bars import beat_length
-from seqgen_music.chords import NO_CHORD
 from seqgen_music.music import Music, Track, pitch_name
 
 #: The palette of Okabe and Ito, which colour-blind readers can distinguish.
@@ -147,17 +146,11 @@ def _chords(music: Music, x: Callable[[NDArray[np.int64]], Any]) -> list[str]:
     """Return the chord symbols; one that would overlap the last one is left out."""
     parts, free = [], 0.0
     places = x(np.array([tick for tick, _ in music.chords], np.int64))
-    for at, name, (tick, _) in zip(places, _named(music), music.chords, strict=True):
+    for at, (tick, name) in zip(places, music.chord_symbols(), strict=True):
         if at >= free and tick < music.length:
             parts.append(f'<text x="{at:.1f}" y="{CHORDS}" fill="#000">{escape(name)}</text>')
             free = at + CHORD_WIDTH + LETTER * len(name)
     return parts
-
-
-def _named(music: Music) -> list[str]:
-    """Return the names of the chord symbols, spelled in the first key."""
-    sharps = music.keys[0][1] if music.keys else 0
-    return [NO_CHORD if chord is None else chord.name(sharps) for _, chord in music.chords]
 
 
 def _name(track: Track, number: int) -> str:
@@ -218,7 +211,7 @@ def png_roll(music: Music) -> bytes:
             lengths = np.maximum(notes["duration"] / quarter - 0.06, 0.05)
             axes.barh(notes["pitch"], lengths, 0.8, begins, color=_colour(number))
     free = 0.0
-    for (tick, _), name in zip(music.chords, _named(music), strict=True):
+    for tick, name in music.chord_symbols():
         if tick / quarter >= free and tick < music.length:
             axes.text(tick / quarter, 1.01, name, fontsize=8, transform=across)
             free = tick / quarter + music.length / quarter * (len(name) + 1) / 180

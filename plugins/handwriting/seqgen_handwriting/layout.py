@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqgen_handwriting.ink import SMALLEST, Ink
 from seqgen_handwriting.levelling import Writing, written
 from seqgen_handwriting.sheet import Sheet
-from seqgen_handwriting.write_options import PAPERS, WriteOptions
+from seqgen_handwriting.write_options import PAPERS, PRECISION, WriteOptions
 
 #: Height of a capital in millimetres, unless it is given.
 LETTER = 5.0
@@ -35,9 +35,6 @@ STRETCH = 3.0
 
 #: Bins per height of a capital in which ink of two lines is compared, and the most of a line.
 BINS, MOST_BINS = 4, 1000
-
-#: Millimetres to which points are rounded, so that files are small.
-PRECISION = 0.001
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen_handwriting.curves import fitted, flattened
 from seqgen_handwriting.ink import Ink, Stroke
 from seqgen_handwriting.write_options import DEFAULT, WriteOptions
 
@@ -43,6 +44,15 @@ class Sheet:
     def strokes(self) -> tuple[Stroke, ...]:
         """The strokes in millimetres from the upper left corner, y down."""
         return tuple((stroke - self.origin) * self.scale for stroke in self.ink.strokes)
+
+    @cached_property
+    def lines(self) -> tuple[Stroke, ...]:
+        """The strokes in millimetres as they are drawn: smooth if curves are wanted."""
+        return tuple(map(self._smooth, self.strokes)) if self.options.curve else self.strokes
+
+    def _smooth(self, stroke: Stroke) -> Stroke:
+        curves = fitted(stroke, self.options.curve)
+        return flattened(curves) if len(curves) else stroke[:1]
 
     def pace(self) -> tuple[list[float], list[float]]:
         """Return begin and duration of each of the S strokes, in seconds."""

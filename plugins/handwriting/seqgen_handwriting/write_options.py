@@ -26,6 +26,12 @@ PAPERS = {
 _SIZE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)x(\d{1,4}(?:\.\d{1,3})?)")
 _SIDES = (10.0, 2000.0)
 
+#: Millimetres to which points are rounded, so that files are small.
+PRECISION = 0.001
+
+#: A colour as SVG names it.
+_COLOUR = re.compile(r"[a-z]{3,24}|#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}")
+
 #: Width of the pen in millimetres.
 PEN = 0.5
 
@@ -56,6 +62,11 @@ class WriteOptions:
     """Longer side of a drawing, in mm; less to fit the paper."""
     pen: Annotated[float, Within(0.05, 100)] = PEN
     """Width of the pen in SVG and pictures, in mm."""
+    colour: str = "#000"
+    """Colour of the pen in SVG: a name such as navy, or #rgb or #rrggbb."""
+    curve: Annotated[float, Within(0.001, 10, besides=(0,))] = 0.0
+    """Draw smooth curves that miss no point by more than this, in mm, such as 0.1; 0 draws straight
+    lines from point to point."""
     speed: Annotated[float, Within(0.1, 100_000)] = SPEED
     """Speed of the pen in animations, in mm/s; faster if they would take over 30 seconds."""
     lifting: Literal["z", "m3", "m280"] = "z"
@@ -88,6 +99,10 @@ class WriteOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not _COLOUR.fullmatch(self.colour):
+            raise ConfigError(
+                f"colour must be a name such as navy, or #rgb or #rrggbb; found {self.colour!r}"
+            )
         if self.size is None and self.paper != "auto":
             least, most = _SIDES
             raise ConfigError(

@@ -33,7 +33,7 @@ def gcode(sheet: Sheet) -> str:
     comment = " ".join(_COMMANDS.sub("_", sheet.ink.text).split())[:COMMENT]
     lines = [f"; {comment}"] if comment else []
     lines += [f"{HEAD}; paper {sheet.width:.1f} x {sheet.height:.1f}", *_up(options)]
-    strokes = [stroke * (1, -1) + (0, sheet.height) for stroke in sheet.strokes]
+    strokes = [stroke * (1, -1) + (0, sheet.height) for stroke in sheet.lines]
     if options.join:
         strokes = joined(strokes, options.join)
     if options.order == "nearest":

@@ -14,15 +14,19 @@ from seqgen_handwriting.sheet import Sheet
 #: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
 PICTURE, MOVING, FINER = 7, 4, 3
 
+#: Most pixels of a picture before it is reduced.
+MOST_PIXELS = 100_000_000
+
 #: Milliseconds of a frame and of the last frame; the largest number of frames (a faster pen).
 FRAME, LAST, MOST_FRAMES = 60, 2500, 120
 
 
 def png(sheet: Sheet) -> bytes:
     """Return a sheet as PNG, black on white."""
-    canvas = _canvas(sheet.width, sheet.height, PICTURE)
-    for stroke in sheet.strokes:
-        _draw(canvas, stroke, PICTURE, sheet.options.pen)
+    scale = _scale(sheet, PICTURE)
+    canvas = _canvas(sheet, scale)
+    for stroke in sheet.lines:
+        _draw(canvas, stroke, scale, sheet.options.pen)
     buffer = io.BytesIO()
     _reduced(canvas).save(buffer, "png")
     return buffer.getvalue()
@@ -33,14 +37,15 @@ def gif(sheet: Sheet) -> bytes:
     begins, lasts = sheet.pace()
     seconds = begins[-1] + lasts[-1] if begins else 0.0
     count = min(max(int(1000 * seconds / FRAME), 1), MOST_FRAMES)
-    canvas = _canvas(sheet.width, sheet.height, MOVING)
+    scale = _scale(sheet, MOVING)
+    canvas = _canvas(sheet, scale)
     frames, stroke, drawn = [_reduced(canvas)], 0, 0
     for now in np.linspace(0, seconds, count + 1)[1:].tolist():
         while stroke < len(begins) and begins[stroke] <= now:
-            points = sheet.strokes[stroke]
+            points = sheet.lines[stroke]
             share = min((now - begins[stroke]) / lasts[stroke], 1.0)
             upto = round(share * (len(points) - 1))
-            _draw(canvas, points[drawn : upto + 1], MOVING, sheet.options.pen)
+            _draw(canvas, points[drawn : upto + 1], scale, sheet.options.pen)
             drawn = upto
             if share < 1:
                 break
@@ -54,16 +59,21 @@ def gif(sheet: Sheet) -> bytes:
     return buffer.getvalue()
 
 
-def _canvas(width: float, height: float, scale: int) -> Any:
-    size = (round(width * scale) * FINER, round(height * scale) * FINER)
-    return Image.new("L", size, 255)
+def _scale(sheet: Sheet, wanted: float) -> float:
+    """Return the pixels of a millimetre: fewer for a large sheet."""
+    return min(wanted, float(np.sqrt(MOST_PIXELS / (sheet.width * sheet.height))) / FINER)
+
+
+def _canvas(sheet: Sheet, scale: float) -> Any:
+    width, height = (max(round(side * scale), 1) for side in (sheet.width, sheet.height))
+    return Image.new("L", (width * FINER, height * FINER), 255)
 
 
 def _reduced(canvas: Any) -> Any:
     return canvas.reduce(FINER)
 
 
-def _draw(canvas: Any, stroke: Stroke, scale: int, width: float) -> None:
+def _draw(canvas: Any, stroke: Stroke, scale: float, width: float) -> None:
     """Draw a stroke (N, 2) with a pen of a width, both in millimetres, with round ends."""
     pen = ImageDraw.Draw(canvas)
     pixels = (stroke * scale * FINER).tolist()

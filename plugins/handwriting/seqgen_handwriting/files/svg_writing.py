@@ -17,9 +17,13 @@ from __future__ import annotations
 from html import escape
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
+from seqgen_handwriting.curves import Curves, fitted
 from seqgen_handwriting.files.xml_files import allowed
-from seqgen_handwriting.ink import Ink, path_data
+from seqgen_handwriting.ink import path_data
 from seqgen_handwriting.sheet import Sheet
+from seqgen_handwriting.write_options import PRECISION
 
 #: Each stroke is one dash that slides in. The gap is longer, so a stroke is invisible before.
 STYLE = """<style>
@@ -37,7 +41,7 @@ animation: none; stroke-dasharray: none; visibility: visible; }
 
 def svg(sheet: Sheet) -> str:
     """Return a sheet as SVG: one unfilled path per stroke, in the order of the pen."""
-    paths = (_path(sheet.ink, number) for number in range(len(sheet.ink.strokes)))
+    paths = (_path(sheet, number) for number in range(len(sheet.ink.strokes)))
     return _document(sheet, "".join(paths))
 
 
@@ -49,17 +53,30 @@ def animated_svg(sheet: Sheet) -> str:
     paths = []
     for number, (begin, last) in enumerate(zip(*sheet.pace(), strict=True)):
         style = f'style="animation-delay:{begin:.2f}s;animation-duration:{last:.2f}s"'
-        paths.append(_path(sheet.ink, number, f' pathLength="1" {style}'))
+        paths.append(_path(sheet, number, f' pathLength="1" {style}'))
     return _document(sheet, STYLE + "".join(paths), ' class="written"')
 
 
-def _path(ink: Ink, number: int, more: str = "") -> str:
+def _path(sheet: Sheet, number: int, more: str = "") -> str:
+    ink, tolerance = sheet.ink, sheet.options.curve / sheet.scale
     stroke = ink.strokes[number]
+    curves = fitted(stroke, tolerance) if tolerance else None
+    if curves is not None and len(curves):
+        # A curve has no point for each letter and time.
+        return f'<path{more} d="{_curve_data(curves, sheet.scale)}"/>\n'
     about = ' class="dot"' if len(stroke) == 1 else ""
     for name, parts in (("letters", ink.letters), ("times", ink.times)):
         if parts is not None:
             about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
     return f'<path{about}{more} d="{path_data(stroke)}"/>\n'
+
+
+def _curve_data(curves: Curves, scale: float) -> str:
+    """Return curves as the path data of SVG, rounded to `PRECISION`."""
+    rounded = curves.round(int(np.ceil(np.log10(scale / PRECISION)))).tolist()
+    begin = "{!r} {!r}".format(*rounded[0][0])
+    parts = (" ".join(f"{x!r} {y!r}" for x, y in curve[1:]) for curve in rounded)
+    return f"M{begin}C{' '.join(parts)}"
 
 
 def _document(sheet: Sheet, inner: str, more: str = "") -> str:
@@ -70,7 +87,7 @@ def _document(sheet: Sheet, inner: str, more: str = "") -> str:
     about = f'data-seqgen="ink" data-writer={quoteattr(allowed(ink.writer))}{more}'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{box}" role="img" fill="none" '
-        f'stroke="#000" stroke-width="{sheet.options.pen / scale:.6g}" stroke-linecap="round" '
-        f'stroke-linejoin="round" {about}>\n<title>{escape(allowed(ink.text))}</title>\n'
-        f"{inner}</svg>\n"
+        f'stroke="{sheet.options.colour}" stroke-width="{sheet.options.pen / scale:.6g}" '
+        f'stroke-linecap="round" stroke-linejoin="round" {about}>\n'
+        f"<title>{escape(allowed(ink.text))}</title>\n{inner}</svg>\n"
     )

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from seqgen.plugin import Ids
 
-#: Requested numbers of fields: at least one of each set, and none outside all sets.
+#: Requested numbers of fields: at least one of each set, and none outside all sets. An optional
+#: field with sets is in all new pieces; without any set it is in none.
 Wanted: TypeAlias = Mapping[str, Sequence[frozenset[int]]]
 
 
@@ -35,6 +36,8 @@ class Field:
         It has one token or more, in ascending order.
     is_mark : bool
         Training pieces have it or not; new pieces never have it.
+    is_optional : bool
+        Pieces have it or not.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Field:
     count: int
     is_list: bool = False
     is_mark: bool = False
+    is_optional: bool = False
 
 
 class Header:
@@ -176,15 +180,17 @@ class HeaderState:
         mask = np.zeros(self.header.size + 1, bool)
         for number in self._next_fields():
             field, first = self.header.fields[number], self.header.fields[number].first
-            if field.is_mark:
+            wanted = self._wanted.get(field.name)
+            if field.is_mark or (field.is_optional and wanted == []):
                 continue
             mask |= self.header.mask(number)
             if number == self._field:
                 mask[: first + self.found[number][-1] + 1] = False
-            if field.name in self._wanted:
+            if wanted is not None:
                 self._restrict(mask[first : first + field.count], number)
-            if number == self._field and self.missing(field.name) and mask.any():
-                break  # The list must go on.
+            goes_on = number == self._field and bool(self.missing(field.name))
+            if (goes_on or (field.is_optional and wanted)) and mask.any():
+                break  # The list must go on, or an optional field must come.
         return mask
 
     def missing(self, name: str) -> list[frozenset[int]]:
@@ -208,7 +214,7 @@ class HeaderState:
         following = [number] if repeats else []
         for later in range(number + 1, len(fields)):
             following.append(later)
-            if not fields[later].is_mark:
+            if not (fields[later].is_mark or fields[later].is_optional):
                 break
         return following
 

@@ -29,7 +29,9 @@ from seqgen.conditions.requests import names, number, parse
 from seqgen.plugin import Codec, Ids, Kept, Request, Within, check_fields
 from seqgen_music import keys
 from seqgen_music.codecs import passages
+from seqgen_music.codecs.lengths import LENGTHS, PLANNED
 from seqgen_music.codecs.moves import Moves
+from seqgen_music.codecs.multitrack.continuing import continued
 from seqgen_music.codecs.multitrack.features import features_of
 from seqgen_music.codecs.multitrack.gaps import remaining, rewritten
 from seqgen_music.codecs.multitrack.grammar import MultitrackGrammar
@@ -97,19 +99,21 @@ class MultitrackCodec(Codec):
     the last are dropped, and empty bars after four in a row. Pedals, bends and track names are
     lost; the key signature becomes that of the header.
 
-    Eighteen features: the position in the bar; the bar in its phrase of eight; the phrase; the
+    Twenty features: the position in the bar; the bar in its phrase of eight; the phrase; the
     metre; the instrument, its velocity and its last pitch; what followed the last time that the
     same token stood at the same position, with the same instrument, after the same note; the mode,
     the density, "thinned" and the next instrument of the header; the lowest sounding pitch class,
     and all of them in three columns; what followed the longest stretch of last tokens that came
-    before, and its length.
+    before, and its length; the bars that are left, and the share of the piece that is over.
 
     Parameters
     ----------
     learned : Learned
     options : MultitrackOptions
     runs : tuple of int
-        Most repeated bars in a row of new pieces, as in `Repeats`.
+        Most repeated bars in a row of new pieces, by `seqgen_music.codecs.multitrack.repeats`.
+    longest : int
+        Tokens of the longest training piece; 0 if unknown.
     """
 
     options_type: ClassVar[type[Any]] = MultitrackOptions
@@ -120,9 +124,13 @@ class MultitrackCodec(Codec):
     requests: Mapping[str, Request] = REQUESTS
 
     def __init__(
-        self, learned: Learned, options: MultitrackOptions, runs: tuple[int, ...] = UNLIMITED
+        self,
+        learned: Learned,
+        options: MultitrackOptions,
+        runs: tuple[int, ...] = UNLIMITED,
+        longest: int = 0,
     ) -> None:
-        self.options, self.learned, self.runs = options, learned, runs
+        self.options, self.learned, self.runs, self.longest = options, learned, runs, longest
         self.layout = MultitrackLayout(learned, options.steps)
         self.table = self.layout.table
         self.vocab, self.feature_values = self.table.names, self.layout.feature_values
@@ -144,8 +152,10 @@ class MultitrackCodec(Codec):
         return codec
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
-        """Learn the limits on repeated bars."""
-        self.runs = limit_runs(map(self._longest_runs, pieces))
+        """Learn the limits on repeated bars, and the longest piece."""
+        found = [(self._longest_runs(ids), len(ids)) for ids in pieces]
+        self.runs = limit_runs(runs for runs, _ in found)
+        self.longest = max((length for _, length in found), default=0)
 
     def _longest_runs(self, ids: Ids) -> tuple[int, ...]:
         states, notes = self._states(ids), np.flatnonzero(self.layout.are(ids, "pitch", "drum"))
@@ -221,23 +231,24 @@ class MultitrackCodec(Codec):
 
     def state(self) -> dict[str, Any]:
         """Return what was learned."""
-        return asdict(self.learned) | {"runs": list(self.runs)}
+        return asdict(self.learned) | {"runs": list(self.runs), "longest": self.longest}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: MultitrackOptions) -> Self:
         """Rebuild the codec."""
         metres = [(beats, unit) for beats, unit in state["metres"]]
-        ranges = {name: tuple(state[name]) for name in ("densities", "tempos", "velocities")}
-        values = {name: state[name] for name in state if name != "runs"}
-        learned = Learned(**{**values, "metres": metres, **ranges})
-        return cls(learned, options, tuple(state["runs"]))
+        ranges = ("densities", "tempos", "velocities", "lengths")
+        values = {name: state[name] for name in state if name not in ("runs", "longest")}
+        values |= {name: tuple(state[name]) for name in ranges}
+        learned = Learned(**{**values, "metres": metres})
+        return cls(learned, options, tuple(state["runs"]), state["longest"])
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Remove instruments; change the key, the tempo and the loudness.
 
         Tempo and velocities move by at most one step, within the ranges of the corpus. Pitches are
         written without the key, so only its token changes. If instruments are removed, the notes
-        that stay may have another key.
+        that stay may have another key. `PLANNED` of the pieces get their number of bars.
         """
         if rng.random() < THINNED:
             ids = self._thinned(ids, rng)
@@ -251,7 +262,7 @@ class MultitrackCodec(Codec):
                 down = min(1, int(number[mine].min()))
                 up = min(1, highest - int(number[mine].max()))
                 varied[mine] += rng.integers(-down, up + 1)
-        return varied
+        return self.layout.planned(varied) if rng.random() < PLANNED else varied
 
     def variations(self, ids: Ids) -> Ids:
         """Return the piece in all twelve keys of its mode, the first on C."""
@@ -276,48 +287,9 @@ class MultitrackCodec(Codec):
         """Return the rest from its bar line on, with all tokens before that still hold.
 
         Notes keep their positions in the bar. A note whose duration is cut off belongs to the
-        rest.
+        rest. The number of bars in the header is dropped.
         """
-        are = self.layout.are
-        if start and are(ids, "pitch")[start - 1]:
-            start -= 1
-        states, rest = self._states(ids), ids[start:]
-        if not states.lines[start]:
-            return ids
-        if not len(rest):
-            return rest
-        last = {
-            kind: np.flatnonzero(are(ids[:start], *kind.split()))[-1:]
-            for kind in ("tempo", "metre", "bar metre", "position")
-        }
-        opening = ids[: self.layout.header.length(ids[:start])]
-        header = np.flatnonzero(~are(opening, "tempo"))
-        head = [header, last["tempo"], last["metre"] if len(last["metre"]) else last["bar metre"]]
-        next_kind = self.table.token(int(rest[0]))[0]
-        if next_kind == "metre":
-            del head[-1]
-        elif next_kind == "bar":
-            rest = rest[1:]
-        elif next_kind != "position" and states.place[start]:
-            head.append(last["position"])
-        repeated = self._repeat(ids, states, start, len(ids) - len(rest))
-        return np.concatenate([ids[np.concatenate(head)], repeated])
-
-    def _repeat(self, ids: Ids, states: States, start: int, begin: int) -> Ids:
-        """Return the ids from `begin` on, with instrument and velocities from before `start`."""
-        are, later = self.layout.are, np.arange(len(ids)) >= begin
-        sources, places = [], []
-        uses = np.flatnonzero(later & are(ids, "program", "velocity", "pitch", "drum"))[:1]
-        if len(uses) and states.program[start] and not are(ids[uses], "program")[0]:
-            places.append(int(uses[0]))
-            sources.append(int(states.program_at[start]))
-        notes = np.flatnonzero(later & are(ids, "pitch", "drum"))
-        at = states.velocity_at[notes]
-        old = (at >= 0) & (at < start)
-        at, firsts = np.unique(at[old], return_index=True)
-        places += notes[old][firsts].tolist()
-        sources += at.tolist()
-        return np.insert(ids, places, ids[sources])[begin:]
+        return continued(ids, start, self.layout, self._states(ids))
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
@@ -357,8 +329,15 @@ class MultitrackCodec(Codec):
         return MultitrackTracker(self.layout, request, self.runs)
 
     def most_tokens(self, condition: Any) -> int | None:
-        """Return twice the length of a piece of which parts are kept; None for other conditions."""
-        return 2 * len(self.encode(condition.piece)) if isinstance(condition, Kept) else None
+        """Return twice the tokens of the longest piece; more where more bars are requested.
+
+        Where parts of a piece are kept, it is twice the tokens of that.
+        """
+        if isinstance(condition, Kept):
+            return 2 * len(self.encode(condition.piece))
+        bars = parse(condition, self.requests).get("bars", 0)
+        longest = LENGTHS[max(self.learned.lengths[1], 0)]
+        return int(2 * self.longest * max(bars / longest, 1)) or None
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return key, density, instruments and tempo."""

@@ -10,6 +10,7 @@ import numpy as np
 from seqgen.conditions.header import Header
 from seqgen.plugin import Ids
 from seqgen_music import keys
+from seqgen_music.codecs import lengths
 from seqgen_music.codecs.multitrack import harmony
 from seqgen_music.codecs.multitrack.memory import SIZES, expectations
 from seqgen_music.codecs.multitrack.states import States
@@ -31,13 +32,13 @@ def feature_values(table: TokenTable) -> tuple[Sequence[Any], ...]:
         *(position, range(PHRASE), range(PHRASES), metre, program, velocity),
         *((None, *sounds), token, range(len(keys.MODES) + 1), density, range(2), program),
         *map(range, harmony.SIZES),
-        *(token, range(len(SIZES) + 1)),
+        *(token, range(len(SIZES) + 1), *map(range, lengths.SIZES)),
     )
 
 
 def features_of(ids: Ids, states: States, table: TokenTable, header: Header) -> Ids:
     """Return the features of every position ``(N + 1, K)``."""
-    bar = np.maximum(states.lines - 1, 0)
+    bar, told = np.maximum(states.lines - 1, 0), header.features(ids).T  # (fields, N + 1)
     columns = [
         states.place,
         bar % PHRASE,
@@ -47,13 +48,15 @@ def features_of(ids: Ids, states: States, table: TokenTable, header: Header) -> 
         states.velocity,
         states.sound,
         _before(ids, states, table),
-        *header_features(*header.features(ids).T[:3]),
+        *header_features(*told[:3]),
         _following(ids, states, table),
     ]
     kind = table.mask("pitch")[ids] * harmony.PITCH + table.mask("duration")[ids] * harmony.DURATION
-    lengths = np.array(table.values("duration"), np.int64)
-    heard = harmony.harmony(kind, table.number_of[ids], states.step, lengths)
-    return np.concatenate([np.stack(columns, axis=1), heard, expectations(ids)], axis=1)
+    durations = np.array(table.values("duration"), np.int64)
+    heard = harmony.harmony(kind, table.number_of[ids], states.step, durations)
+    planned = np.array([0, *table.values("bars")])[told[3]]
+    left = lengths.countdown(planned, states.lines)
+    return np.concatenate([np.stack(columns, axis=1), heard, expectations(ids), left], axis=1)
 
 
 def header_features(key: Any, density: Any, thinned: Any) -> tuple[Any, Any, Any]:

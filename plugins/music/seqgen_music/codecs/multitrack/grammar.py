@@ -19,7 +19,7 @@ from seqgen_music.codecs.multitrack.score import EMPTY_BARS
 
 #: Kinds of tokens in the order of the table. `BEGIN` stands before the first token.
 KEY, DENSITY, INSTRUMENT, TEMPO, METRE, BAR = range(6)
-POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, BEGIN = range(6, 14)
+POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, PLAN, BEGIN = range(6, 15)
 
 #: Fields of a state: kind of the last token; bars begun; the present values, as numbers within
 #: their kind plus one, 0 for none; bars without a note, including the present one; whether any note

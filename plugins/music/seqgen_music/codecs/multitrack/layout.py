@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -17,6 +17,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids, Request
 from seqgen_music import keys
 from seqgen_music.bars import Metre, bar_length
+from seqgen_music.codecs.lengths import LENGTHS, class_of
 from seqgen_music.codecs.multitrack.features import feature_values
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import (
@@ -47,7 +48,7 @@ class MultitrackLayout:
     ----------
     table : TokenTable
     header : seqgen.conditions.header.Header
-        Key, density, "thinned", instruments and tempo.
+        Key, density, "thinned", bars, instruments and tempo.
     bars : list of int
         Steps in a bar of each metre.
     programs : int64 array (programs,)
@@ -77,6 +78,7 @@ class MultitrackLayout:
                 "drum": learned.drums,
                 "duration": learned.durations,
                 "thinned": (None,),
+                "bars": LENGTHS[learned.lengths[0] : learned.lengths[1] + 1],
             }
         )
         self.header = self._header()
@@ -92,11 +94,11 @@ class MultitrackLayout:
     def _header(self) -> Header:
         table = self.table
 
-        def of(kind: str, *, is_list: bool = False, is_mark: bool = False) -> Field:
-            return Field(kind, table.start(kind), len(table.values(kind)), is_list, is_mark)
+        def of(kind: str, **options: bool) -> Field:
+            return Field(kind, table.start(kind), len(table.values(kind)), **options)
 
         fields = [
-            *(of("key"), of("density"), of("thinned", is_mark=True)),
+            *(of("key"), of("density"), of("thinned", is_mark=True), of("bars", is_optional=True)),
             *(of("instrument", is_list=True), of("tempo")),
         ]
         return Header(fields, len(table))
@@ -131,9 +133,27 @@ class MultitrackLayout:
             bar += len(list(run))
         return lines
 
+    def planned(self, ids: Ids) -> Ids:
+        """Return a piece with its number of bars in the header, if the corpus had its class."""
+        number = self._class_of(int(self.are(ids, "bar", "metre").sum()))
+        if number is None or self.are(ids, "bars").any() or not self.are(ids, "instrument").any():
+            return ids
+        first = np.argmax(self.are(ids, "instrument"))
+        return np.insert(ids, first, self.table.start("bars") + number)
+
+    def _class_of(self, bars: int) -> int | None:
+        """Return the number of a length in bars; None if the corpus had no piece of its class."""
+        low, high = self.learned.lengths
+        number = class_of(bars)
+        return number - low if low <= number <= high else None
+
     def wanted(self, requested: Mapping[str, Any]) -> Wanted:
         """Return the numbers of the header that requested values mean."""
-        wanted: dict[str, list[frozenset[int]]] = {}
+        numbers: Iterable[int | None] = range(len(self.table.values("bars")))
+        if "bars" in requested:
+            numbers = [self._class_of(requested["bars"])]
+        known = frozenset(number for number in numbers if number is not None)
+        wanted: dict[str, list[frozenset[int]]] = {"bars": [known] if known else []}
         if "key" in requested:
             wanted["key"] = [frozenset([requested["key"]])]
         if "density" in requested:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled
 from seqgen.following import NOTHING, fill, part
 from seqgen.plugin import Ids
+from seqgen_music.codecs import lengths
 from seqgen_music.codecs.multitrack import demands, grammar, harmony, memory, repeats
 from seqgen_music.codecs.multitrack.features import PHRASE, PHRASES
 from seqgen_music.codecs.multitrack.grammar import (
@@ -41,14 +42,15 @@ from seqgen_music.codecs.multitrack.grammar import (
 
 #: Numbers of a state after those of the grammar: the last token; the first step of the bar, and its
 #: length; the features of the header, and whether it lacks a requested instrument; the last pitch;
-#: the requests for instruments that have sounded, as bits.
+#: the requests for instruments that have sounded, as bits; the fewest and the most bars that the
+#: header plans, or zeros.
 LAST = grammar.FIELDS
 FIRST_STEP, LENGTH, HEADER = LAST + 1, LAST + 2, LAST + 3
-LACKS, LAST_PITCH, SOUNDED = HEADER + 3, HEADER + 4, HEADER + 5
+LACKS, LAST_PITCH, SOUNDED, FEWEST, MOST = range(HEADER + 3, HEADER + 8)
 
 #: Then come the numbers of `repeats`, the number of known contexts, and the room for instruments,
 #: tokens of bars, contexts and stretches of the memory.
-BARS = SOUNDED + 1
+BARS = MOST + 1
 KNOWN = BARS + repeats.FIELDS
 PLAYERS, HISTORY, CONTEXTS, STRETCHES, HEAD = range(KNOWN + 1, KNOWN + 6)
 
@@ -290,21 +292,23 @@ def _describe(rules: Rules, piece: Piece, row: Ids) -> None:
             row[11] = later
     harmony.describe(piece.ends, _step(head), row[12:16])
     row[16:18] = piece.memory.head[memory.EXPECTED : memory.EXPECTED + 2]
+    lengths.describe(head[MOST], head[LINES], row[18:20])
 
 
 @compiled
 def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
     """Set what may come after the header ``(V + 1,)``: the grammar's, within request and limits."""
     head, starts, kind = piece.head, rules.tables.starts, piece.head[LAST_KIND]
+    fewest, most = _length(rules, head)
     mask[:] = False
     grammar.allow(head, piece.players, rules.tables, mask)
     if kind == POSITION and _is_due(rules.tempo, head[NOW_TEMPO]):
         mask[: starts[TEMPO]] = mask[starts[TEMPO + 1] :] = False
     elif kind in (BAR, METRE, DRUM, DURATION):
-        _restrict_bars(rules, head, mask)
+        _restrict_bars(rules, head, fewest, most, mask)
     for token in range(len(mask)):
         mask[token] = mask[token] and rules.requested[token]
-    demands.demand(head, piece.players, rules.fulfils, head[SOUNDED], rules.bars, starts, mask)
+    demands.demand(head, piece.players, rules.fulfils, head[SOUNDED], most, starts, mask)
     _forbid_loops(rules, piece, mask)
 
 
@@ -315,19 +319,27 @@ def _is_due(number: int, present: int) -> bool:
 
 
 @compiled
-def _restrict_bars(rules: Rules, head: Ids, mask: Mask) -> None:
-    """Leave only the requested number of bars, and their metre."""
-    starts, bars = rules.tables.starts, rules.bars
-    if 0 <= bars < head[LINES] and head[LAST_KIND] in (BAR, METRE):
+def _length(rules: Rules, head: Ids) -> tuple[int, int]:
+    """Return the fewest and the most bars: as requested, or as planned; 0 and -1 for any."""
+    if rules.bars >= 0:
+        return rules.bars, rules.bars
+    return (head[FEWEST], head[MOST]) if head[MOST] else (0, -1)
+
+
+@compiled
+def _restrict_bars(rules: Rules, head: Ids, fewest: int, most: int, mask: Mask) -> None:
+    """Leave only numbers of bars from fewest to most, if there is a most, and their metre."""
+    starts = rules.tables.starts
+    if 0 <= most < head[LINES] and head[LAST_KIND] in (BAR, METRE):
         mask[:-1] = False
         mask[-1] = True
-    elif 0 <= bars <= head[LINES]:
+    elif 0 <= most <= head[LINES]:
         # The piece ends at this bar line if the model chooses it.
         mask[starts[METRE] : starts[METRE + 1]] = False
         if head[EMPTY]:
             mask[starts[BAR]] = False
     else:
-        mask[-1] = mask[-1] and bars < 0
+        mask[-1] = mask[-1] and fewest <= head[LINES]
         if _is_due(rules.metre, head[NOW_METRE]):
             mask[starts[BAR]] = False
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.header import Wanted
 from seqgen.following import NOTHING, STRIDE, Followed, flat, step_function
 from seqgen.plugin import Tracker
+from seqgen_music.codecs.lengths import span_of
 from seqgen_music.codecs.multitrack import demands, steps
 from seqgen_music.codecs.multitrack.features import header_features
 from seqgen_music.codecs.multitrack.grammar import METRE, PLAYS, PROGRAM, TEMPO, tables_of
@@ -101,8 +102,12 @@ class MultitrackTracker(Tracker):
 
     def _tell_of_header(self) -> None:
         """Put what the header says so far into the state."""
-        told = header_features(*self._header.features()[:3])
+        numbers = self._header.features()
+        told = header_features(*numbers[:3])
         self._state[steps.HEADER : steps.HEADER + len(told)] = told
+        if number := numbers[3]:
+            span = span_of(self._layout.learned.lengths[0] + number - 1)
+            self._state[[steps.FEWEST, steps.MOST]] = span
         self._state[steps.LACKS] = bool(self._header.missing("instrument"))
 
     def _tables(self, requested: NDArray[np.bool_], runs: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_music.bars import Metre
+from seqgen_music.codecs.lengths import ends_of
 from seqgen_music.codecs.moves import Moves
 from seqgen_music.codecs.multitrack.grid import DRUMS, LONGEST_NOTE
 from seqgen_music.codecs.multitrack.header import WRITTEN, header_of
@@ -41,8 +42,9 @@ class Learned:
         Pitches of drums.
     durations : list of int
         In steps.
-    densities, tempos, velocities : (int, int)
-        Lowest and highest number in `DENSITIES` and `TEMPOS`, and velocity in `VELOCITIES`.
+    densities, tempos, velocities, lengths : (int, int)
+        Lowest and highest number in `DENSITIES` and `TEMPOS`, velocity in `VELOCITIES`, and class
+        of the number of bars in `seqgen_music.codecs.lengths`.
     """
 
     metres: list[Metre]
@@ -52,6 +54,7 @@ class Learned:
     densities: tuple[int, int]
     tempos: tuple[int, int]
     velocities: tuple[int, int]
+    lengths: tuple[int, int]
 
 
 def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
@@ -64,7 +67,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
     DataError
         If no piece has a note.
     """
-    sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities")
+    sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities", "bars")
     known: dict[str, set[Any]] = {name: set() for name in sets}
     lengths = durations_of(moves.steps)
     for piece in pieces:
@@ -80,6 +83,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
         nearest = lengths[nearest_of(lengths, score.duration[~drums])]
         known["durations"].update(np.unique(nearest).tolist())
         known["densities"].add(header.density)
+        known["bars"].add(len(score.starts))
         known["tempos"].update(tempo_numbers(score.tempos).tolist())
         known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
     if not known["programs"]:
@@ -92,6 +96,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
         densities=_ends_of(known["densities"]),
         tempos=_ends_of(known["tempos"]),
         velocities=_ends_of(known["velocities"]),
+        lengths=ends_of(known["bars"]),
     )
 
 

@@ -46,11 +46,13 @@ CODECS: dict[str, Codec] = {
     "melody": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions()),
     "melody chords": MelodyCodec(60, 72, METRES, 100.0, 4, MelodyOptions(), ["major", "minor"]),
     "performance": PerformanceCodec(
-        58, 69, 0, PerformanceOptions(), Limits((4, 9, 9), (3, 6, 9, 12, 15), 7)
+        58, 69, 0, PerformanceOptions(), Limits((4, 9, 9), (3, 6, 9, 12, 15), 7), lengths=(2, 7)
     ),
 }
 CODECS["multitrack"] = MultitrackCodec(
-    Learned([(3, 4), (4, 4)], [-1, 0, 33], [36, 38], [3, 6, 12], (2, 5), (17, 21), (10, 14)),
+    Learned(
+        [(3, 4), (4, 4)], [-1, 0, 33], [36, 38], [3, 6, 12], (2, 5), (17, 21), (10, 14), (1, 8)
+    ),
     MultitrackOptions(),
     (1, 2, 3),
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqgen_music.codecs.lengths import class_of, span_of
 from seqgen_music.codecs.performance import memory
 from seqgen_music.codecs.performance.codec import PerformanceCodec, PerformanceOptions
 from seqgen_music.codecs.performance.loops import (
@@ -460,6 +461,33 @@ def test_a_piece_ends_soon_after_the_seconds_that_were_asked_for(random, seconds
     assert (CODEC.layout.kind_of[ids] == 1).sum() == (CODEC.layout.kind_of[ids] == 2).sum()
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.randoms(use_true_random=False))
+def test_a_new_piece_ends_in_the_seconds_that_it_begins_with(random) -> None:
+    codec = PerformanceCodec(58, 69, 0, CODEC.options, lengths=(2, 20))
+
+    def choose(possible: list[int]) -> int:
+        return random.choice([token for token in possible if token >= 24] or possible)
+
+    ids, ended = walk(codec, choose, None, most=20_000)
+    assert ended
+    kind, seconds = codec.layout.table.token(int(ids[0]))
+    shortest, longest = span_of(class_of(seconds))
+    assert kind == "seconds" and shortest <= codec.layout.seconds(ids) <= longest + 10
+    notes = codec.decode(ids).notes
+    assert not len(notes) or notes["onset"].max() < longest * 1000
+    np.testing.assert_array_equal(codec.features(ids)[1, -2:], [min(seconds, 16) + 1, 1])
+
+
+def test_augmentation_tells_three_pieces_of_four_their_seconds() -> None:
+    codec = PerformanceCodec.fit([PIECE], CODEC.options)
+    ids, rng = codec.encode(PIECE), np.random.default_rng(0)
+    told = [token.startswith("seconds") for token in names(codec, ids)]
+    assert not any(told)
+    firsts = [names(codec, codec.augment(ids, rng)[:1])[0] for _ in range(100)]
+    assert 60 < sum(first.startswith("seconds ") for first in firsts) < 90
+
+
 def test_wherever_a_prompt_is_cut_a_piece_that_is_to_end_goes_on() -> None:
     notes = [(0, 9, 58, 64), *((at / 2, 0.5, 60 + at % 7, 50 + 9 * (at % 5)) for at in range(18))]
     ids = CODEC.encode(played(*notes))
@@ -511,7 +539,7 @@ def test_features_tell_what_sounds_and_since_when() -> None:
     assert rows[2:8, 4].tolist() == [16, 16, 16, 16, 23, 23]
     assert rows[3:8, 5:7].tolist() == [[c, 0], [e, c], [e, c], [e, c], [g, e]]
     assert rows[3:12, 7].tolist() == [c, c, c, c, c, c, e, e, e], "the oldest"
-    assert rows[0].tolist() == [0] * 15
+    assert rows[0].tolist() == [0] * 17
     assert (np.diff(rows[4:10, 8]) >= 0).all() and rows[3, 8] == 0 < rows[5, 8]
 
 
@@ -528,8 +556,10 @@ def test_features_tell_how_a_motive_went_on_before() -> None:
     assert not rows[: begins[6] + 1, 9:].any(), "nothing was there before"
     e, g = 64 - 57, 67 - 57
     assert rows[begins[6] + 1, 9:13].tolist() == [e, 9 + 25, 18, 0], "after C and D"
-    assert rows[begins[7] + 1, 9:].tolist() == [g, 9 + 50, 19, 1, e, 9 + 10], "E lasts 100 ms again"
-    assert rows[begins[7] + 2, 13:].tolist() == [e, 9], "its end is due"
+    assert rows[begins[7] + 1, 9:15].tolist() == [g, 9 + 50, 19, 1, e, 9 + 10], (
+        "E lasts 100 ms again"
+    )
+    assert rows[begins[7] + 2, 13:15].tolist() == [e, 9], "its end is due"
     assert rows[begins[8], 9:].tolist() == [g, 9, 19, 1, 0, 0], "the note is due, nothing sounds"
     assert rows[begins[8] + 1, 9:].tolist() == [1, 9 + 100, 16, 2, g, 9 + 10]
 

@@ -21,6 +21,9 @@ from seqgen.plugin import Ids
 #: The longest length of each class: exact, then eight to an octave.
 LENGTHS = (*range(1, 17), *(part << power for power in range(1, 9) for part in range(9, 17)))
 
+#: The classes of a corpus without pieces.
+NO_LENGTHS = (0, -1)
+
 #: Probability that augmentation tells a training piece its length.
 PLANNED = 0.75
 
@@ -38,9 +41,9 @@ def class_of(length: int) -> int:
 
 
 def ends_of(lengths: Iterable[int]) -> tuple[int, int]:
-    """Return the first and the last class of the lengths of a corpus; (0, -1) if there is none."""
+    """Return the first and the last class of the lengths of a corpus."""
     classes = {min(class_of(each), len(LENGTHS) - 1) for each in lengths}
-    return (min(classes), max(classes)) if classes else (0, -1)
+    return (min(classes), max(classes)) if classes else NO_LENGTHS
 
 
 def span_of(number: int) -> tuple[int, int]:

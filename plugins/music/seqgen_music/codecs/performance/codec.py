@@ -18,6 +18,7 @@ from seqgen.conditions.requests import number, parse
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Request
 from seqgen_music.codecs import passages
+from seqgen_music.codecs.lengths import LENGTHS, NO_LENGTHS, PLANNED, ends_of
 from seqgen_music.codecs.performance import steps
 from seqgen_music.codecs.performance.grammar import PerformanceGrammar
 from seqgen_music.codecs.performance.layout import (
@@ -68,11 +69,12 @@ class PerformanceCodec(Codec):
     pitch begins again, and the longest stays of notes that begin together at one pitch. Notes and
     silences are cut to ten seconds. Metre, key and tempo are lost: time is in seconds.
 
-    Fifteen features: the kind of the last token; the time since a note began, and between that and
-    the one before; the number of sounding notes; the velocity; the last two pitches; the pitch that
+    Seventeen features: the kind of the last token; the time since a note began, and between that
+    and the one before; the number of sounding notes; the velocity; the last two pitches; the pitch that
     has sounded longest, and for how long; what followed when the same pitches came before: the
-    pitch, when it is due, its velocity, and how many notes in a row came as expected; and which
-    note should end first, and when, if notes last as they did then.
+    pitch, when it is due, its velocity, and how many notes in a row came as expected; which
+    note should end first, and when, if notes last as they did then; the seconds that are left, and
+    the share of the piece that is over.
 
     Parameters
     ----------
@@ -83,6 +85,10 @@ class PerformanceCodec(Codec):
     options : PerformanceOptions
     limits : Limits, optional
         How long new pieces may stay in a loop, and how short they may be; by default as they like.
+    lengths : (int, int)
+        As in `PerformanceLayout`.
+    longest : int
+        Tokens of the longest training piece; 0 if unknown.
     """
 
     options_type: ClassVar[type[Any]] = PerformanceOptions
@@ -100,9 +106,11 @@ class PerformanceCodec(Codec):
         program: int,
         options: PerformanceOptions,
         limits: Limits = UNLIMITED,
+        lengths: tuple[int, int] = NO_LENGTHS,
+        longest: int = 0,
     ) -> None:
-        self.options, self.program, self.limits = options, program, limits
-        self.layout = PerformanceLayout(low, high)
+        self.options, self.program, self.limits, self.longest = options, program, limits, longest
+        self.layout = PerformanceLayout(low, high, lengths)
         self.vocab, self.feature_values = self.layout.table.names, self.layout.feature_values
         self.feature_sizes = self.layout.feature_sizes
 
@@ -115,25 +123,27 @@ class PerformanceCodec(Codec):
         DataError
             If no piece has a note besides drums.
         """
-        low, high, programs = 128, -1, Counter[int]()
+        low, high, programs, seconds = 128, -1, Counter[int](), set()
         for piece in pieces:
             try:
-                pitches = played(piece).pitch
+                notes = played(piece)
             except DataError:
                 continue
-            low, high = min(low, int(pitches.min())), max(high, int(pitches.max()))
+            low, high = min(low, int(notes.pitch.min())), max(high, int(notes.pitch.max()))
+            seconds.add(-(-int(notes.end.max()) // STEPS))
             counts = np.bincount(piece.notes["track"], minlength=len(piece.tracks)).tolist()
             for track, count in zip(piece.tracks, counts, strict=True):
                 programs[track.program] += 0 if track.drums else count
         if not programs:
             raise DataError("no piece can be performed: none has a note besides drums")
         program = min(programs, key=lambda program: (-programs[program], program))
-        return cls(low, high, program, options)
+        return cls(low, high, program, options, lengths=ends_of(seconds))
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
-        """Learn the limits on loops and on short pieces."""
+        """Learn the limits on loops and on short pieces, and the longest piece."""
         fewest, longest, notes = [], [], []
         for ids in pieces:
+            self.longest = max(self.longest, len(ids))
             pitches = notes_of(ids, self.layout)[0].pitch
             if len(pitches):
                 fewest.append(fewest_pitches(pitches))
@@ -180,6 +190,8 @@ class PerformanceCodec(Codec):
             "fewest": list(self.limits.fewest),
             "longest": list(self.limits.longest),
             "shortest": self.limits.shortest,
+            "lengths": list(self.layout.lengths),
+            "tokens": self.longest,
         }
 
     @classmethod
@@ -187,10 +199,14 @@ class PerformanceCodec(Codec):
         """Rebuild the codec."""
         low, high, program = state["low"], state["high"], state["program"]
         limits = Limits(tuple(state["fewest"]), tuple(state["longest"]), state["shortest"])
-        return cls(low, high, program, options, limits)
+        lengths = state["lengths"][0], state["lengths"][1]
+        return cls(low, high, program, options, limits, lengths, state["tokens"])
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Transpose by up to three semitones, stretch time by up to 5%, change the loudness."""
+        """Transpose by up to three semitones, stretch time by up to 5%, change the loudness.
+
+        `PLANNED` of the pieces get their seconds.
+        """
         notes, _, _ = notes_of(ids, self.layout)
         notes = notes.chosen(np.flatnonzero(notes.end > notes.start))
         if not len(notes.start):
@@ -204,14 +220,15 @@ class PerformanceCodec(Codec):
             *(start, np.maximum(end, start + 1)),
             *(notes.pitch + interval, np.clip(notes.bin + louder, 1, BINS)),
         )
-        return spelled(varied.cleaned(), self.layout)
+        new = spelled(varied.cleaned(), self.layout)
+        return self.layout.planned(new) if rng.random() < PLANNED else new
 
     def variations(self, ids: Ids) -> Ids:
         """Return all transpositions within the pitches of the corpus."""
         return self.layout.table.transpositions(ids, "note on", "note off")
 
     def features(self, ids: Ids) -> Ids:
-        """Return the features of every position ``(N + 1, 15)``."""
+        """Return the features of every position ``(N + 1, 17)``."""
         rows = np.empty((len(ids) + 1, len(self.feature_sizes)), np.int64)
         notes = int((self.layout.kind_of[ids] == ON).sum())
         state = steps.new_state(notes, notes * LONGEST)
@@ -253,6 +270,12 @@ class PerformanceCodec(Codec):
         """
         requested = parse(condition, self.requests)
         return PerformanceTracker(self.layout, self.limits, requested.get("seconds"))
+
+    def most_tokens(self, condition: Any) -> int | None:
+        """Return twice the tokens of the longest piece; more where more seconds are requested."""
+        seconds = parse(condition, self.requests).get("seconds", 0)
+        longest = LENGTHS[max(self.layout.lengths[1], 0)]
+        return int(2 * self.longest * max(seconds / longest, 1)) or None
 
     def passages(self, ids: Ids) -> Ids:
         """Return the passages of all notes by their order, whatever their time and loudness."""

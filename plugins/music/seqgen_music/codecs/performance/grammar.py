@@ -13,9 +13,11 @@ from seqgen.compiling import compiled
 from seqgen.grammar import packed_in_parts
 from seqgen.plugin import Ids
 from seqgen_music.codecs.performance.layout import (
+    BEGIN,
     LONGEST_SHIFT,
     OFF,
     ON,
+    PLAN,
     SHIFT,
     VELOCITY,
     PerformanceLayout,
@@ -48,7 +50,7 @@ def push(state: Ids, notes: Ids, kind: int, number: int) -> None:
         _end(state, notes, number)
     elif kind == VELOCITY:
         state[BIN] = number + 1
-    else:
+    elif kind != PLAN:
         state[TIME] += number + 1
         state[ENDED_START] = state[ENDED_PITCH] = state[BEGUN] = -1
 
@@ -71,7 +73,7 @@ def _end(state: Ids, notes: Ids, pitch: int) -> None:
 def allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
     """Set the ids that may come next in an empty mask ``(V + 1,)``.
 
-    `starts` has the first id of each kind from `ON` to `SHIFT`.
+    `starts` has the first id of each kind from `ON` to `SHIFT`, and of `PLAN`.
     """
     sounding = notes[: state[SOUNDING]]
     begins, ends = mask[starts[0] : starts[1]], mask[starts[1] : starts[2]]
@@ -89,6 +91,8 @@ def allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
         begins[sounding[note, PITCH]] = False
     if state[KIND] != VELOCITY:
         _allow_others(state, sounding, starts, left, mask)
+    if state[KIND] == BEGIN:
+        mask[starts[4] : -1] = True
     if not mask.any():  # ids out of place, such as a velocity after the highest pitch
         mask[:] = True
 
@@ -97,7 +101,7 @@ def allow(state: Ids, notes: Ids, starts: Ids, mask: Mask) -> None:
 def _allow_others(state: Ids, sounding: Ids, starts: Ids, left: int, mask: Mask) -> None:
     """Set velocities, ends, shifts and END; no note begins before the first velocity."""
     begins, ends = mask[starts[0] : starts[1]], mask[starts[1] : starts[2]]
-    louder, shifts = mask[starts[2] : starts[3]], mask[starts[3] : -1]
+    louder, shifts = mask[starts[2] : starts[3]], mask[starts[3] : starts[4]]
     louder[:] = begins.any()
     if state[BIN]:
         louder[state[BIN] - 1] = False

@@ -41,7 +41,7 @@ def spelled(notes: Played, layout: PerformanceLayout) -> Ids:
     louder[begins] = np.diff(notes.bin, prepend=0) != 0
     # The tokens of an event: full shifts, a shorter one, the velocity, the note.
     stops = np.cumsum(full + (rest > 0) + louder + 1)
-    ids = np.full(stops[-1], len(table) - 1)
+    ids = np.full(stops[-1], table.id("shift", LONGEST_SHIFT))
     ids[stops - 1] = tokens
     bins = notes.bin[order[louder] - count]
     ids[stops[louder] - 2] = table.start("velocity") + bins - 1

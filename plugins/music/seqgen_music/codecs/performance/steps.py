@@ -7,6 +7,7 @@ array of numbers, in which `_piece` finds the parts. What does not change is a t
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,17 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled
 from seqgen.following import NOTHING, fill, flat, part
 from seqgen.plugin import Ids
+from seqgen_music.codecs import lengths
+from seqgen_music.codecs.lengths import LENGTHS, class_of
 from seqgen_music.codecs.performance import grammar, loops, memory
 from seqgen_music.codecs.performance.grammar import BIN, KIND, SOUNDING, START, TIME
 from seqgen_music.codecs.performance.layout import (
+    BEGIN,
     DEFAULT_BIN,
     MOST_SOUNDING,
     OFF,
     ON,
+    PLAN,
     SPANS,
     VELOCITY,
     PerformanceLayout,
@@ -30,9 +35,11 @@ from seqgen_music.codecs.performance.memory import EXPECTED, NEVER, Memory
 from seqgen_music.codecs.performance.notes import STEPS
 
 #: Numbers of a state after those of the grammar: the last two steps at which a note began, the last
-#: two pitches plus 1, and the room for sounding notes, motives and slots of the memory.
+#: two pitches plus 1, the planned class of seconds plus 1, or 0, and the room for sounding notes,
+#: motives and slots of the memory.
 BEFORE_MOMENT = grammar.FIELDS
-MOMENT, BEFORE_PITCH, PITCH, SOUNDS, MOTIVES, SLOTS = range(BEFORE_MOMENT + 1, BEFORE_MOMENT + 7)
+MOMENT, BEFORE_PITCH, PITCH, PLANNED = range(BEFORE_MOMENT + 1, BEFORE_MOMENT + 5)
+SOUNDS, MOTIVES, SLOTS = range(PLANNED + 1, PLANNED + 4)
 HEAD = SLOTS + 1
 
 #: Columns of sounding notes after those of the grammar: the step of the end, if it lasts as it did
@@ -56,6 +63,11 @@ class Rules(NamedTuple):
     seconds : float
         Step after which no note begins, and before which the piece does not end; -1 if not
         requested.
+    first, last : int
+        The ids of the seconds with which a new piece begins: any from first to last, if there are
+        some.
+    lowest : int
+        Class of the first id of seconds.
     starts, kinds, numbers
         As `PerformanceLayout.starts`, `kind_of` and `number_of`.
     fewest, longest : int64 array
@@ -64,6 +76,9 @@ class Rules(NamedTuple):
 
     shortest: int
     seconds: float
+    first: int
+    last: int
+    lowest: int
     starts: Ids
     kinds: Ids
     numbers: Ids
@@ -75,7 +90,13 @@ def constants(
     layout: PerformanceLayout, limits: loops.Limits, seconds: float | None = None
 ) -> Table:
     """Return what the functions read."""
-    numbers = np.array([limits.shortest, len(layout.table)], np.int64)
+    plan = layout.starts[4], len(layout.table) - 1
+    if seconds is not None:
+        number = class_of(max(ceil(seconds), 1)) - layout.lengths[0]
+        known = 0 <= number <= layout.lengths[1] - layout.lengths[0]
+        plan = (plan[0] + number,) * 2 if known else (0, -1)
+    sizes = limits.shortest, len(layout.table), *plan, layout.lengths[0]
+    numbers = np.array(sizes, np.int64)
     until = np.array([-1.0 if seconds is None else seconds * STEPS])
     of_ids = layout.starts, layout.kind_of, layout.number_of
     return flat(numbers, until, *of_ids, *loops.constants(limits))
@@ -84,11 +105,14 @@ def constants(
 @compiled
 def _rules(table: Table) -> Rules:
     """Return the rules in a table."""
-    shortest, ids = part(table, 0).view(np.int64)[:2]
+    shortest, ids, first, last, lowest = part(table, 0).view(np.int64)[:5]
     return Rules(
         shortest,
         part(table, 1).view(np.float64)[0],
-        part(table, 2).view(np.int64)[:4],
+        first,
+        last,
+        lowest,
+        part(table, 2).view(np.int64)[:5],
         part(table, 3).view(np.int64)[:ids],
         part(table, 4).view(np.int64)[:ids],
         part(table, 5).view(np.int64)[: len(loops.STRETCHES)],
@@ -183,6 +207,8 @@ def _push(rules: Rules, piece: Piece, token: int) -> None:
     head, kind, number = piece.head, rules.kinds[token], rules.numbers[token]
     if kind == OFF:
         _end(piece, number)
+    elif kind == PLAN and head[KIND] == BEGIN:
+        head[PLANNED] = rules.lowest + number + 1
     grammar.push(head, piece.sounding, kind, number)
     if kind != ON:
         return
@@ -231,6 +257,8 @@ def _describe(piece: Piece, row: Ids) -> None:
     row[11], row[12] = motives[EXPECTED + memory.BIN], motives[memory.RUN]
     row[13], end = _first_end(piece)
     row[14] = memory.due(end, time)
+    longest = LENGTHS[head[PLANNED] - 1] if head[PLANNED] else 0
+    lengths.describe(longest, time // STEPS, row[15:17])
 
 
 @compiled
@@ -249,12 +277,14 @@ def _first_end(piece: Piece) -> tuple[int, int]:
 def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
     """Set the ids that may come next ``(V + 1,)``: the grammar's, within the limits.
 
-    If a loop reaches the limits, another pitch comes next. A piece has at least `shortest` notes,
-    or lasts as long as requested.
+    If a loop reaches the limits, another pitch comes next. A new piece begins with its seconds, and
+    lasts as long as requested or planned; without both it has at least `shortest` notes.
     """
     head, starts = piece.head, rules.starts
     mask[:] = False
     grammar.allow(head, piece.sounding, starts, mask)
+    if head[KIND] == BEGIN:
+        _begin(rules, mask)
     begins, is_over = mask[starts[0] : starts[1]], _is_over(rules, piece)
     # After a velocity, a note must follow.
     if is_over and head[KIND] != VELOCITY:
@@ -266,19 +296,41 @@ def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
         loops.wear(*given, rules.fewest, rules.longest, fresh)
         if fresh.any():
             begins[:] = fresh
-    is_short = piece.memory.head[memory.NOTES] < rules.shortest
-    mask[-1] = mask[-1] and not (is_short if rules.seconds < 0 else not is_over)
+    mask[-1] = mask[-1] and not _is_short(rules, piece)
+
+
+@compiled
+def _begin(rules: Rules, mask: Mask) -> None:
+    """Leave the seconds with which a new piece begins; if there are none, forbid all."""
+    if rules.first <= rules.last:
+        mask[: rules.first] = mask[rules.last + 1 :] = False
+    else:
+        mask[rules.starts[4] : -1] = False
+
+
+@compiled
+def _is_short(rules: Rules, piece: Piece) -> bool:
+    """Return whether the piece may not end yet."""
+    planned, time = piece.head[PLANNED], piece.head[TIME]
+    if rules.seconds >= 0:
+        return bool(time < rules.seconds)
+    if planned:
+        return bool(planned > 1 and time <= LENGTHS[planned - 2] * STEPS)
+    return bool(piece.memory.head[memory.NOTES] < rules.shortest)
 
 
 @compiled
 def _is_over(rules: Rules, piece: Piece) -> bool:
-    """Return whether the requested time is over."""
-    return bool(rules.seconds >= 0 and piece.head[TIME] >= rules.seconds)
+    """Return whether the requested time is over, or else the planned one."""
+    planned, time = piece.head[PLANNED], piece.head[TIME]
+    if rules.seconds >= 0:
+        return bool(time >= rules.seconds)
+    return bool(planned and time >= LENGTHS[planned - 1] * STEPS)
 
 
 @compiled
 def _due(rules: Rules, piece: Piece) -> int:
-    """Return END after the requested time, once nothing sounds, else `NOTHING`."""
+    """Return END after the requested or planned time, once nothing sounds, else `NOTHING`."""
     is_last = _is_over(rules, piece) and not piece.head[SOUNDING]
     return len(rules.kinds) if is_last else NOTHING
 

@@ -202,7 +202,7 @@ class LimitConfig:
 
     length: Annotated[float, Within(0, 1e12, besides=(math.inf,))] = 0.0
     """Most that is written, not counting the prompt. 0 allows as many tokens as twice the longest
-    piece of the corpus (at most 4096), or as a given text needs."""
+    piece of the corpus (at most 4096), or as the codec needs, such as for a given text."""
     least_length: Annotated[float, Within(0, 1e12)] = 0.0
     """Least that is written, not counting the prompt: before it a piece neither ends nor stops at a
     stop text, unless the codec's grammar allows nothing but the end."""

@@ -46,6 +46,25 @@ def test_a_header_is_followed_field_by_field() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        ({}, [3, 4, 5, 6]),  # the optional field, or the next one
+        ({"bars": [frozenset([0, 1])]}, [3, 4]),
+        ({"bars": [frozenset([1])]}, [4]),
+        ({"bars": []}, [5, 6]),
+    ],
+)
+def test_an_optional_field_comes_where_it_is_wanted(wanted, ids: list[int]) -> None:
+    bars = Field("bars", 3, 2, is_optional=True)
+    header = Header([Field("key", 0, 3), bars, Field("tempo", 5, 2)], 7)
+    state = header.state(wanted)
+    assert allowed(state) == [0, 1, 2]
+    state.push(0)
+    assert allowed(state) == ids
+    assert (header.length(np.array([0, 6, 1])), header.length(np.array([0, 3, 6, 1]))) == (2, 3)
+
+
 def test_training_pieces_may_have_a_mark() -> None:
     marked = np.insert(WHOLE, 1, 0)
     assert HEADER.length(marked) == 5 and HEADER.numbers(marked)["mark"] == [0]

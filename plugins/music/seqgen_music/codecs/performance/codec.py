@@ -70,8 +70,8 @@ class PerformanceCodec(Codec):
     silences are cut to ten seconds. Metre, key and tempo are lost: time is in seconds.
 
     Seventeen features: the kind of the last token; the time since a note began, and between that
-    and the one before; the number of sounding notes; the velocity; the last two pitches; the pitch that
-    has sounded longest, and for how long; what followed when the same pitches came before: the
+    and the one before; the number of sounding notes; the velocity; the last two pitches; the pitch
+    that has sounded longest, and for how long; what followed when the same pitches came before: the
     pitch, when it is due, its velocity, and how many notes in a row came as expected; which
     note should end first, and when, if notes last as they did then; the seconds that are left, and
     the share of the piece that is over.

@@ -8,8 +8,8 @@ that predicts the validation split best. The held-out end of a long piece is pre
 precedes it. The validation split, which chose the model, is scored as well. With chords, the nats
 of the melody given the chords so far are summed apart; the two corpora of melodies hold out
 different tunes. Then eight pieces are written: how many the model ends, how like the corpus they
-are, what is copied. The figure is the network's nats per note of `multitrack`, or of the first that
-was trained.
+are, what is copied. A line for each codec sums it up. The figure is the network's nats per note of
+`multitrack`, or of the first that was trained.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ METRICS = (
     *("length", "notes per bar", "polyphony", "pitch range", "pitch class entropy"),
     *("scale consistency", "groove consistency", "repeated bars"),
 )
+
+
+#: The metrics of the summary: bars that come again, keys and groove.
+OF_FORM = ("repeated bars", "scale consistency", "groove consistency")
 
 
 def prepare(
@@ -155,6 +159,15 @@ def measure(benchmark: Benchmark, name: str, minutes: float, folder: Path) -> di
     }
 
 
+def summary(name: str, found: dict[str, Any]) -> str:
+    """Return the nats per note, the pieces that ended and the overlaps of `OF_FORM` in a line."""
+    nats, new = found["nats per"]["network"]["note"], found["generated"]
+    known = [metric for metric in OF_FORM if metric in new["metrics"]]
+    overlaps = (f"{metric} {new['metrics'][metric]['overlap']:.2f}" for metric in known)
+    ended = f"{round(new['ended'] * PIECES)} of {PIECES} pieces ended"
+    return f"{name}: {nats:.3f} nats per note; {ended}; overlap of {', '.join(overlaps)}"
+
+
 def main() -> None:
     options = {
         "only": {"choices": tuple(DATA), "help": "train this codec alone"},
@@ -168,6 +181,8 @@ def main() -> None:
             name: measure(benchmark, name, benchmark.minutes / len(chosen), Path(folder))
             for name in chosen
         }
+    for name, found in results.items():
+        benchmark.say(summary(name, found))
     headline = HEADLINE if HEADLINE in chosen else chosen[0]
     per_note = {
         model: amounts["note"]

@@ -1,5 +1,6 @@
 """Contexts: rows of the last tokens, the same however a piece is cut into calls."""
 
+import copy
 import zlib
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ import torch
 
 from seqgen.config import CONTEXTS, ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
+from seqgen.evaluation import adaptive
 from seqgen.evaluation.adaptive import Follower
+from seqgen.evaluation.loss import batch_nats
 from seqgen.network.contexts import keys_of
 from seqgen.network.model import SequenceModel
 from seqgen.training.optimizer import ROW_DECAY, ROW_RATE, Optimizer
@@ -166,18 +169,51 @@ def test_adagrad_changes_the_rows_that_were_read(model: SequenceModel, sparse: b
         assert moved.any() and not moved.all()
 
 
-def test_dynamic_evaluation_leaves_the_tables_alone(model: SequenceModel) -> None:
+def one_lane(length: int) -> Batch:
+    ids = sequence(length, 1).numpy()
+    nothing = np.zeros((1, length, 0), np.int64)
+    return Batch(ids, ids % VOCAB.targets, nothing, nothing.astype(np.uint8))
+
+
+def test_dynamic_evaluation_moves_the_rows_that_were_read(model: SequenceModel) -> None:
+    batch, before = one_lane(20), copy.deepcopy(model)
     follower = Follower(SimpleNamespace(model=model))
-    own = {id(value) for value in follower._parameters}
-    assert own and not any(id(table.weight) in own for table in follower.model.contexts)
-    assert all(value.requires_grad for value in model.parameters())
+    moved = follower.read(batch)
+    nats, _ = batch_nats(before, batch, before.start_state(1))
+    (nats / batch.counted).backward()
+    for table, learned, trained in zip(
+        before.contexts, follower.model.contexts, model.contexts, strict=True
+    ):
+        gradient = table.weight.grad.coalesce()
+        typical = gradient.values().square().mean().sqrt()
+        expected = table.weight - adaptive.ROW_RATE / (2 * typical) * gradient.to_dense()
+        assert torch.allclose(learned.weight, expected, atol=1e-6)
+        read = set(gradient.indices()[0].tolist())
+        rest = [row for row in range(ROWS) if row not in read]
+        assert read and rest and torch.equal(learned.weight[rest], trained.weight[rest])
+        assert torch.equal(trained.weight, table.weight)
+        assert trained.weight.requires_grad
+    # What was learned helps where it comes again.
+    follower.open()
+    assert follower.read(batch).sum() > moved.sum()
+
+
+def test_rows_return_to_the_trained_ones(model: SequenceModel, monkeypatch) -> None:
+    follower, batch = Follower(SimpleNamespace(model=model)), one_lane(60)
+
+    def distance() -> float:
+        pairs = zip(follower.model.contexts, model.contexts, strict=True)
+        return sum(float((a.weight - b.weight).detach().norm()) for a, b in pairs)
+
+    follower.read(batch)
+    away = distance()
+    monkeypatch.setattr(adaptive, "ROW_RATE", 0.0)
+    follower.read(batch)
+    assert 0 < distance() < away
 
 
 def test_dynamic_evaluation_draws_no_random_numbers(model: SequenceModel) -> None:
-    ids = sequence(60, 1).numpy()
-    targets = ids % VOCAB.targets
-    nothing = np.zeros((1, 60, 0), np.int64)
-    batch = Batch(ids, targets, nothing, nothing.astype(np.uint8))
+    batch = one_lane(60)
     assert model.contexts is not None
     plain = Follower(SimpleNamespace(model=model)).read(batch)
     model.dropout = model.contexts.dropout = 0.5

@@ -42,6 +42,9 @@ SEGMENT = 20
 #: A weight with typical gradients of average size moves by half the learning rate.
 LEARNING_RATE, DECAY = 1e-3, 1e-3
 
+#: The same for rows of contexts. A segment changes the rows that it read.
+ROW_RATE, ROW_DECAY = 1e-2, 0.1
+
 #: Segments of the training corpus from which the typical size of gradients is measured.
 SAMPLED = 100
 
@@ -59,6 +62,9 @@ class Follower:
     the gradient by this size plus its mean over all weights. It also takes a step back to the
     trained weights, which is longer where gradients are large.
 
+    An update of a table of contexts changes only the rows that the segment read. One number stands
+    for the typical size of all gradients of a table, because most rows are rarely read.
+
     Parameters
     ----------
     run : Run
@@ -71,13 +77,14 @@ class Follower:
         self.model = copy.deepcopy(run.model)
         # No dropout: it would be noise here. cuDNN computes gradients in training mode only.
         self.model.dropout = 0.0
-        if self.model.contexts is not None:
+        self._tables = []
+        if self.model.contexts is not None and run.model.contexts is not None:
             self.model.contexts.dropout = 0.0
+            tables = self.model.contexts.parameters(), run.model.contexts.parameters()
+            self._tables = [_Rows(*pair) for pair in zip(*tables, strict=True)]
         self.model.train()
-        # Rows of contexts are not learned: each is rarely read, and counts learn the same.
-        for table in self.model.contexts or ():
-            table.requires_grad_(False)
-        self._parameters = [each for each in self.model.parameters() if each.requires_grad]
+        learned = {id(table.weight) for table in self._tables}
+        self._parameters = [each for each in self.model.parameters() if id(each) not in learned]
         # The parameters become views of one vector.
         self._weights = parameters_to_vector(self._parameters).detach()  # (W,)
         vector_to_parameters(self._weights, self._parameters)
@@ -108,9 +115,11 @@ class Follower:
         rows = []
         for low in range(0, batch.inputs.shape[1], SEGMENT):
             span = slice(low, low + SEGMENT)
-            found, gradient = self._gradient(batch.cut(span))
+            found, gradient, read = self._gradient(batch.cut(span))
             rows.append(_log_probabilities(found, whole))
             self._move(gradient)
+            for table, part in zip(self._tables, read, strict=True):
+                table.move(part)
         return np.concatenate(rows)
 
     @torch.no_grad()
@@ -125,17 +134,54 @@ class Follower:
         self._weights.lerp_(self._trained, back)
         self._weights.addcdiv_(gradient, typical.add_(mean), value=-LEARNING_RATE)
 
-    def _gradient(self, batch: Batch) -> tuple[list[Choice], torch.Tensor]:
-        """Return the choices and the gradient ``(W,)`` of their mean nats; update its squares."""
+    def _gradient(self, batch: Batch) -> tuple[list[Choice], torch.Tensor, list[torch.Tensor]]:
+        """Return the choices and gradients of their mean nats; update the mean squares.
+
+        Gradients are ``(W,)`` for the weights, and sparse ``(rows, E)`` for each table.
+        """
         found, after = batch_choices(self.model, batch, self._state)
         self._state = tuple(part.detach() for part in after)
         nats = nats_of(choice.double() for choice in found)
-        parts = torch.autograd.grad(nats.sum() / max(batch.counted, 1), self._parameters)
-        gradient = torch.cat([part.flatten() for part in parts])
+        tables = [table.weight for table in self._tables]
+        loss = nats.sum() / max(batch.counted, 1)
+        parts = torch.autograd.grad(loss, [*self._parameters, *tables])
+        gradient = torch.cat([part.flatten() for part in parts[: len(self._parameters)]])
         self._segments += 1
         share = 1 / self._segments
         self._squares.mul_(1 - share).addcmul_(gradient, gradient, value=share)
-        return found, gradient
+        read = [part.coalesce() for part in parts[len(self._parameters) :]]
+        for table, rows in zip(self._tables, read, strict=True):
+            table.measure(rows, share)
+        return found, gradient, read
+
+
+class _Rows:
+    """A table of contexts whose rows learn when they are read.
+
+    Parameters
+    ----------
+    weight, trained : Tensor (rows, E)
+        The table that learns, and the trained one.
+    """
+
+    def __init__(self, weight: torch.Tensor, trained: torch.Tensor) -> None:
+        self.weight, self._trained = weight, trained
+        self._square = 0.0
+
+    def measure(self, gradient: torch.Tensor, share: float) -> None:
+        """Count the mean square of a sparse gradient (rows, E) with a share in the mean."""
+        if gradient.values().numel():
+            self._square += share * (float(gradient.values().square().mean()) - self._square)
+
+    @torch.no_grad()
+    def move(self, gradient: torch.Tensor) -> None:
+        """Move the rows of a sparse gradient (rows, E)."""
+        [rows], values = gradient.indices(), gradient.values()  # (R,), (R, E)
+        if not self._square:  # All gradients were zero.
+            return
+        step = ROW_DECAY * (self._trained[rows] - self.weight[rows])
+        step -= ROW_RATE / (2 * self._square**0.5) * values
+        self.weight.index_add_(0, rows, step)
 
 
 class AdaptiveReader:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled
 
 #: Variance of each weight before anything is learned; that of the two mixtures' weights.
-VARIANCE, FINAL_VARIANCE = 0.02, 1e-3
+VARIANCE, FINAL_VARIANCE = 0.02, 0.02
 
 #: By how much the variance of all weights grows at every step, as long as it is below that of the
 #: beginning: the weights remember about ten thousand steps.

@@ -106,7 +106,7 @@ def inks(draw) -> Ink:
     text = draw(st.text(signs, max_size=5)).strip()
     letters = times = None
     if draw(st.booleans()):
-        letters = tuple(np.arange(n) for n in lengths)
+        letters = tuple(np.arange(n) % (len(text) or 9) for n in lengths)
     if draw(st.booleans()):
         times = tuple(np.arange(n) / 8 for n in lengths)
     return Ink(strokes, text, letters, draw(st.text("abc", max_size=3)), times)
@@ -432,6 +432,24 @@ def test_broken_unipen_is_refused(content: str, match: str, tmp_path: Path) -> N
         read(tmp_path / "a.unp")
 
 
+def test_unipen_has_limits(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.unp"
+    path.write_text(UNIPEN + ".SEGMENT WORD 0-2 OK x\n")
+    monkeypatch.setattr("seqgen_handwriting.files.unipen_reading.MOST_STROKES_IN_FILE", 4)
+    first, second, third = read(path)
+    assert isinstance(first, Ink) and isinstance(second, Ink)
+    assert "repeat too many points" in str(third)
+    for name, limit, match in (
+        ("MOST_IN_FILE", 5, "more than 5 points"),
+        ("MOST_SEGMENTS", 2, "more than 2 segments"),
+        ("LONGEST_SEGMENT", 9, "more than 9 characters"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"seqgen_handwriting.files.unipen_reading.{name}", limit)
+            with pytest.raises(DataError, match=match):
+                read(path)
+
+
 def test_a_segment_of_strokes_that_are_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.unp").write_text(UNIPEN.replace("0-1 OK", "0-9 OK"))
     first, second = read(tmp_path / "a.unp")
@@ -555,6 +573,20 @@ def test_other_npz_files_are_refused(tmp_path: Path) -> None:
     assert isinstance(good, Ink) and "not within 3 rows" in str(bad)
 
 
+def test_offsets_that_go_back_are_refused(tmp_path: Path) -> None:
+    """Each drawing would be the whole file again."""
+    np.savez(tmp_path / "a.npz", rows=np.zeros((3, 3)), offsets=np.array([0, 3, 0, 3]))
+    with pytest.raises(DataError, match="its offset 0 follows 3"):
+        read(tmp_path / "a.npz")
+
+
+def test_npz_files_have_a_limit_of_drawings(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_handwriting.files.stroke3.MOST_DRAWINGS", 2)
+    np.savez(tmp_path / "a.npz", rows=np.zeros((3, 3)), offsets=np.arange(4))
+    with pytest.raises(DataError, match="3 drawings; 2 is the most"):
+        read(tmp_path / "a.npz")
+
+
 def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_handwriting.files.stroke3.MOST_BYTES", 1000)
     np.savez_compressed(tmp_path / "a.npz", rows=np.zeros((1000, 3)), offsets=np.array([0, 1000]))
@@ -593,12 +625,49 @@ def test_quickdraw_is_read_drawing_by_drawing(tmp_path: Path) -> None:
 
 def test_quickdraw_lines_have_a_limit(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("seqgen_handwriting.files.quickdraw_reading.LONGEST_LINE", 100)
-    (tmp_path / "a.ndjson").write_text("[" * 1000)
-    with pytest.raises(DataError, match="line 1 is longer than 100"):
-        read(tmp_path / "a.ndjson")
-    (tmp_path / "b.ndjson").write_bytes(b"\xff\n")
-    with pytest.raises(DataError, match="not UTF-8"):
-        read(tmp_path / "b.ndjson")
+    good = '{"drawing": [[[1, 2], [3, 4]]]}\n'
+    (tmp_path / "a.ndjson").write_text("[" * 1000 + "\n" + good)
+    error, ink = read(tmp_path / "a.ndjson")
+    assert "line 1 is longer than 100" in str(error) and isinstance(ink, Ink)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_line_of_quickdraw_that_is_not_utf8_costs_only_itself(mark: bytes, tmp_path) -> None:
+    lines = [b'{"word": "%s", "drawing": [[[1, 2], [3, 4]]]}' % word for word in (b"a", b"\xe9")]
+    (tmp_path / "b.ndjson").write_bytes(mark + b"\n".join([*lines, lines[0]]))
+    one, error, two = read(tmp_path / "b.ndjson")
+    assert one.text == two.text == "a" and str(error) == "line 2: it is not UTF-8"
+
+
+def test_json_that_would_take_much_memory_is_refused_before(tmp_path: Path, monkeypatch) -> None:
+    for module in ("json_files", "quickdraw_reading"):
+        monkeypatch.setattr(f"seqgen_handwriting.files.{module}.MOST_LISTS", 20)
+    monkeypatch.setattr("seqgen_handwriting.files.text_files.MOST_COMMAS", 50)
+    monkeypatch.setattr("seqgen_handwriting.files.text_files.MOST_QUOTES", 50)
+    for content, match in (
+        ('{"strokes": [[' + "[]," * 30 + "[]]]}", "34 lists; 20 is the most"),
+        ("[" + "{}," * 30 + "{}]", "32 lists; 20 is the most"),
+        ("[" + "1," * 60 + "1]", "60 commas; 50 is the most"),
+        ('["' + 'a""' * 60 + '"]', "122 quotation marks; 50 is the most"),
+    ):
+        (tmp_path / "a.json").write_text(content)
+        with pytest.raises(DataError, match=match):
+            read(tmp_path / "a.json")
+        (tmp_path / "a.ndjson").write_text(content)
+        [error] = read(tmp_path / "a.ndjson")
+        assert match in str(error)
+
+
+def test_letters_that_are_not_of_the_text_are_refused(tmp_path: Path) -> None:
+    drawings = [
+        {"text": "ab", "strokes": [[[0, 1], [2, 3]]], "letters": [[0, n]]} for n in (1, 2, -1)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(drawings))
+    good, large, negative = read(tmp_path / "a.json")
+    assert isinstance(
+        good, Ink
+    ) and "a point has the letter 2; its text has the letters 0 to 1" in str(large)
+    assert "the letter -1" in str(negative)
 
 
 def test_json_may_hold_one_drawing_or_many(tmp_path: Path) -> None:
@@ -683,9 +752,52 @@ def test_broken_csv_is_refused(tmp_path: Path) -> None:
     path.write_text("drawing,stroke,x,y\n")
     with pytest.raises(DataError, match="no drawing"):
         read(path)
-    path.write_bytes(b"drawing,stroke,x,y\n\xff\xfe")
-    with pytest.raises(DataError, match="cannot be read"):
-        read(path)
+
+
+def test_a_bad_line_of_csv_costs_only_its_drawing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    good = b"1,1,0,0,a\n1,1,1,1,a\n"
+    for bad, reason in (
+        (b"2,1,0,0,caf\xe9\n2,1,1,1,\n", "drawing '2', up to line 5: line 4 is not UTF-8"),
+        (b"2,1,0,0,x\n\xff\n2,1,1,1,\n", "line 5: it has 1 values; expected 4 or more"),
+        (b'2,1,0,0,x\n2,1,"0"1,1,\n', "line 5: "),
+    ):
+        path.write_bytes(b"drawing,stroke,x,y,text\n" + good + bad + good.replace(b"1,1,", b"3,1,"))
+        first, error, last = read(path)
+        assert isinstance(first, Ink) and isinstance(last, Ink) and reason in str(error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Drawing,Stroke,X,Y\n1,1,0.5,1\n1,1,2,3\n",
+        "drawing;stroke;x;y\n1;1;0,5;1\n1;1;2;3\n",
+        '"drawing"\t"stroke"\t"x"\t"y"\r\n1\t1\t0.5\t1\r\n1\t1\t2\t3\r\n',
+        "y, x, stroke, drawing\n1,0.5,1,1\n\n3,2,1,1",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_of_other_programs_is_read(content: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content.encode(encoding))
+    [ink] = read(tmp_path / "a.csv")
+    assert isinstance(ink, Ink) and ink.strokes[0].tolist() == [[0.5, 1], [2, 3]]
+
+
+def test_rows_of_a_stroke_are_joined_and_drawings_in_pieces_refused(tmp_path: Path) -> None:
+    rows = "1,a,0,0\n1,b,5,5\n1,a,1,1\n1,b,6,6\n2,a,0,0\n2,a,1,1\n1,a,9,9\n"
+    (tmp_path / "a.csv").write_text("drawing,stroke,x,y\n" + rows)
+    first, second, error, note = read(tmp_path / "a.csv")
+    assert [stroke.tolist() for stroke in first.strokes] == [[[0, 0], [1, 1]], [[5, 5], [6, 6]]]
+    assert second.points == 2 and "sort them" in str(error)
+    assert note == Note("strokes whose rows are not together are joined (2)")
+
+
+def test_drawings_of_csv_have_limits(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_handwriting.files.csv_reading.MOST_POINTS", 3)
+    rows = "1,a,0,0\n" * 5 + "2,a,0,0\n" * 3
+    (tmp_path / "a.csv").write_text("drawing,stroke,x,y\n" + rows)
+    error, ink = read(tmp_path / "a.csv")
+    assert "more than 3 points" in str(error) and ink.points == 3
 
 
 # SVG
@@ -772,6 +884,9 @@ def test_files_have_a_limit_of_bytes(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_other_suffixes_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "a.scgink").write_text("SCG_INK\n1\n1\n0 0\n")
+    with pytest.raises(DataError, match="SCG ink is not read; convert it to InkML"):
+        read(tmp_path / "a.scgink")
     for name, found in (("letter.txt", r"\.txt"), ("letter", "no suffix")):
         path = tmp_path / name
         path.write_text("Dear reader")

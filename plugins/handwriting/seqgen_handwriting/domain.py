@@ -235,6 +235,8 @@ def _pieces(path: Path) -> Iterable[Ink | DataError | Note]:
             return read_csv(path)
         case ".unp" | ".dat":
             return read_unipen(path)
+        case ".scgink":
+            raise DataError("SCG ink is not read; convert it to InkML")
         case suffix if suffix not in SUFFIXES:
             raise DataError(
                 f"it is not a file of ink, found {path.suffix or 'no suffix'}; use --given for a "

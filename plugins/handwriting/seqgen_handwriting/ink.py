@@ -128,8 +128,8 @@ def checked(ink: Ink) -> Ink:
     ------
     DataError
         If it has no point, or more than `MOST_POINTS` or `MOST_STROKES`; if a coordinate is not a
-        number from -`FARTHEST` to `FARTHEST`; if a time is not finite; or if a text has a lone
-        surrogate.
+        number from -`FARTHEST` to `FARTHEST`; if a time is not finite; if a letter is not one of
+        the text; or if a text has a lone surrogate.
     """
     if not ink.points:
         raise DataError("it has no stroke")
@@ -149,6 +149,12 @@ def checked(ink: Ink) -> Ink:
             )
     if ink.times is not None and not all(np.isfinite(part).all() for part in ink.times):
         raise DataError("one of its times is not a finite number")
+    for letters in (ink.letters or ()) if ink.text else ():
+        if letters.min() < 0 or letters.max() >= len(ink.text):
+            at = int(letters.min() if letters.min() < 0 else letters.max())
+            raise DataError(
+                f"a point has the letter {at}; its text has the letters 0 to {len(ink.text) - 1}"
+            )
     if any("\ud800" <= sign <= "\udfff" for sign in ink.text + ink.writer):
         raise DataError("its text or writer has half a character (a lone surrogate)")
     return ink

@@ -18,8 +18,12 @@ from typing import Any
 import numpy as np
 
 from seqgen.errors import DataError, reason_of
+from seqgen_handwriting.files.text_files import check_json
 from seqgen_handwriting.files.xml_files import content_of
-from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.ink import MOST_POINTS, MOST_STROKES, Ink, checked
+
+#: Limit of the lists of a file: each point is one.
+MOST_LISTS = MOST_POINTS + 2 * MOST_STROKES
 
 
 def read_json(path: Path) -> Iterator[Ink | DataError]:
@@ -28,12 +32,15 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
     Raises
     ------
     DataError
-        If the file is not JSON, or is an empty list.
+        If the file is not JSON, is an empty list, or has more than `MOST_LISTS` points.
     """
+    content = content_of(path)
+    check_json(content, MOST_LISTS)
     try:
-        found = json.loads(content_of(path).decode("utf-8-sig"))
+        found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"the file is not JSON ({error})") from error
+    del content
     drawings = found if isinstance(found, list) else [found]
     if not drawings:
         raise DataError("it has no drawing")

@@ -10,39 +10,38 @@ from typing import Any
 import numpy as np
 
 from seqgen.errors import DataError, reason_of
-from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.files.text_files import BAD_BYTE, check_json, opened_text
+from seqgen_handwriting.ink import MOST_STROKES, Ink, checked
 
 #: Limit of the characters of a line.
 LONGEST_LINE = 2**24
+
+#: Limit of the lists of a line: a stroke is a list of two or three.
+MOST_LISTS = 5 * MOST_STROKES
 
 
 def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
     """Yield the drawings of a file; the word of each becomes its text.
 
     An unusable line is yielded as a `DataError`.
-
-    Raises
-    ------
-    DataError
-        If the file is not UTF-8.
     """
-    with path.open(encoding="utf-8-sig") as file:
+    with opened_text(path) as file:
         number = 0
-        try:
-            while line := file.readline(LONGEST_LINE):
-                number += 1
-                if len(line) == LONGEST_LINE:
-                    raise DataError(f"line {number} is longer than {LONGEST_LINE:,} characters")
-                if line.strip():
-                    yield _drawing(line, number)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"the text after line {number} is not UTF-8 ({error.reason})"
-            ) from error
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                yield DataError(f"line {number} is longer than {LONGEST_LINE:,} characters")
+                while len(line) == LONGEST_LINE and not line.endswith("\n"):
+                    line = file.readline(LONGEST_LINE)
+            elif line.strip():
+                yield _drawing(line, number)
 
 
 def _drawing(line: str, number: int) -> Ink | DataError:
     try:
+        if not line.isascii() and BAD_BYTE.search(line):
+            raise DataError("it is not UTF-8")
+        check_json(line, MOST_LISTS)
         return checked(_ink(json.loads(line)))
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         return DataError(

@@ -30,7 +30,13 @@ DAMAGE = (
 )
 
 #: Limit of the unpacked bytes of a file.
-MOST_BYTES = 2**29
+MOST_BYTES = 2**27
+
+#: Limit of the drawings of a file.
+MOST_DRAWINGS = 1_000_000
+
+#: Arrays of the plain form.
+PLAIN = ("rows", "offsets", "text", "writer", "letters", "times")
 
 
 def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
@@ -50,7 +56,8 @@ def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
                 raise DataError(f"the file holds {size:,} bytes; {MOST_BYTES:,} is the most")
             names = {name.removesuffix(".npy"): name for name in archive.namelist()}
             if {"rows", "offsets"} <= names.keys():
-                yield from _plain({key: _array(archive, name) for key, name in names.items()})
+                known = [name for name in PLAIN if name in names]
+                yield from _plain({name: _array(archive, names[name]) for name in known})
                 return
             for name in sorted(names.values()):
                 yield from drawings_in(archive, name)
@@ -116,8 +123,16 @@ def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
 
 
 def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
-    rows, offsets = arrays["rows"].astype(np.float64), arrays["offsets"].astype(np.int64)
-    for number, (begin, end) in enumerate(pairwise(offsets.ravel().tolist())):
+    rows, offsets = arrays["rows"], arrays["offsets"].ravel()
+    if len(offsets) > MOST_DRAWINGS + 1:
+        raise DataError(f"it has {len(offsets) - 1:,} drawings; {MOST_DRAWINGS:,} is the most")
+    offsets = offsets.astype(np.int64)
+    if (back := np.flatnonzero(np.diff(offsets) < 0)).size:
+        # Drawings that overlap could be as many times the file.
+        raise DataError(
+            f"its offset {offsets[back[0] + 1]} follows {offsets[back[0]]}; expected no smaller one"
+        )
+    for number, (begin, end) in enumerate(pairwise(offsets.tolist())):
         try:
             if not 0 <= begin <= end <= len(rows):
                 raise DataError(f"its offsets {begin} and {end} are not within {len(rows)} rows")
@@ -129,7 +144,7 @@ def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
             for name, dtype in (("letters", np.int64), ("times", np.float64)):
                 if name in arrays:
                     known[name] = arrays[name][begin:end].astype(dtype)
-            yield ink_of_rows(rows[begin:end], **known)
+            yield ink_of_rows(rows[begin:end].astype(np.float64), **known)
         except DataError as error:
             yield DataError(f"drawing {number + 1}: {error}")
 
@@ -137,7 +152,7 @@ def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(name) as file:
         try:
-            return np.load(io.BytesIO(file.read()), allow_pickle=False)  # type: ignore[no-any-return]
+            return np.lib.format.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise DataError(f"its array {name} cannot be read ({error})") from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,13 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_handwriting.files.xml_files import content_of
-from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.ink import MOST_POINTS, MOST_STROKES, Ink, checked
+
+#: Limits of the points and strokes of a file, and of those in all of its segments together.
+MOST_IN_FILE, MOST_STROKES_IN_FILE = 4 * MOST_POINTS, 4 * MOST_STROKES
+
+#: Limits of the segments of a file, and of the characters of one.
+MOST_SEGMENTS, LONGEST_SEGMENT = 100_000, 1000
 
 #: Part of a segment: ``stroke[:point][-stroke[:point]]``, the last one included.
 RANGE = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?$")
@@ -43,7 +51,7 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     DataError
         If a line cannot be read, or there is no stroke.
     """
-    page = _page(content_of(path).decode("utf-8-sig", errors="replace"))
+    page = _page(io.BytesIO(content_of(path)))
     if not page.strokes:
         raise DataError(
             f"it has no stroke, but includes {page.included}; read that file instead"
@@ -55,35 +63,45 @@ def read_unipen(path: Path) -> Iterator[Ink | DataError]:
     highest = next((level for level in order if level in named), None)
     if highest is None:
         yield checked(_ink(page, page.strokes, ""))
+    room = MOST_STROKES_IN_FILE, MOST_IN_FILE
     for level, places, label in page.segments:
         if level == highest:
             try:
-                yield checked(_ink(page, _chosen(page.strokes, places), label))
+                chosen = _chosen(page.strokes, places, room)
+                room = room[0] - len(chosen), room[1] - sum(map(len, chosen))
+                yield checked(_ink(page, chosen, label))
             except DataError as error:
                 yield DataError(f"segment {label!r}: {error}")
 
 
-def _page(text: str) -> _Page:
-    page, down = _Page(), False
-    rows: list[list[float]] = []
+def _page(content: io.BytesIO) -> _Page:
+    page, down, count = _Page(), False, 0
+    rows = array("d")
 
     def lift() -> None:
+        nonlocal rows
         if rows:
-            page.strokes.append(np.array(rows))
-            rows.clear()
+            page.strokes.append(np.array(rows).reshape(-1, len(page.columns)))
+            rows = array("d")
 
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.TextIOWrapper(content, "utf-8-sig", errors="replace"), 1):
         if not line.startswith("."):
             if down and line.strip():
-                rows.append(_row(line, page, number))
+                rows.extend(_row(line, page, number))
+                count += 1
+                if count > MOST_IN_FILE or len(page.strokes) > MOST_STROKES_IN_FILE:
+                    raise DataError(
+                        f"it has more than {MOST_IN_FILE:,} points or {MOST_STROKES_IN_FILE:,} "
+                        f"strokes"
+                    )
             continue
         keyword, *found = line[1:].split(None, 1) or [""]
-        rest = found[0] if found else ""
+        rest = found[0].rstrip() if found else ""
         if keyword in ("PEN_DOWN", "PEN_UP"):
             lift()
             down = keyword == "PEN_DOWN"
             if down and rest.strip():
-                rows.append(_row(rest, page, number))
+                rows.extend(_row(rest, page, number))
         elif keyword not in ("DT", "COMMENT"):
             lift()
             down = False
@@ -118,6 +136,11 @@ def _note(page: _Page, keyword: str, rest: str) -> None:
         case "INCLUDE":
             page.included = rest.strip()
         case "SEGMENT":
+            if len(page.segments) >= MOST_SEGMENTS or len(rest) > LONGEST_SEGMENT:
+                raise DataError(
+                    f"it has more than {MOST_SEGMENTS:,} segments, or one of more than "
+                    f"{LONGEST_SEGMENT:,} characters"
+                )
             try:
                 words = shlex.split(rest)
             except ValueError:
@@ -127,9 +150,18 @@ def _note(page: _Page, keyword: str, rest: str) -> None:
                 page.segments.append((words[0], words[1], words[-1]))
 
 
-def _chosen(strokes: list[NDArray[np.float64]], places: str) -> list[NDArray[np.float64]]:
-    """Return strokes by places such as ``3``, ``3-5`` or ``3:10-4:20,7``."""
-    chosen = []
+def _chosen(
+    strokes: list[NDArray[np.float64]], places: str, room: tuple[int, int]
+) -> list[NDArray[np.float64]]:
+    """Return strokes by places such as ``3``, ``3-5`` or ``3:10-4:20,7``.
+
+    Raises
+    ------
+    DataError
+        If there is no such stroke, or no room for so many strokes and points.
+    """
+    chosen: list[NDArray[np.float64]] = []
+    points = 0
     for part in places.split(","):
         match = RANGE.match(part)
         assert match is not None
@@ -144,6 +176,9 @@ def _chosen(strokes: list[NDArray[np.float64]], places: str) -> list[NDArray[np.
             low = begin if number == first else None
             high = end if number == last and end is not None else None
             chosen.append(strokes[number][low : None if high is None else high + 1])
+            points += len(chosen[-1])
+            if len(chosen) > room[0] or points > room[1]:
+                raise DataError("the segments of the file repeat too many points")
     return [stroke for stroke in chosen if len(stroke)]
 
 

@@ -142,19 +142,24 @@ class Browser:
             )
         )
 
-    def file(self) -> list[Ink]:
-        """Wait for the file that was saved, and read it as a corpus is read."""
+    def saved_file(self) -> Path:
+        """Wait for the file that was saved."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             files = list(self.saved.glob("*.json"))
             if files and not list(self.saved.glob("*.crdownload")):
                 [path] = files
-                inks = list(read_json(path))
-                path.unlink()
-                assert all(isinstance(ink, Ink) for ink in inks), inks
-                return [ink for ink in inks if isinstance(ink, Ink)]
+                return path
             time.sleep(0.1)
         raise AssertionError("nothing was saved within a minute")
+
+    def file(self) -> list[Ink]:
+        """Wait for the file that was saved, and read it as a corpus is read."""
+        path = self.saved_file()
+        inks = list(read_json(path))
+        path.unlink()
+        assert all(isinstance(ink, Ink) for ink in inks), inks
+        return [ink for ink in inks if isinstance(ink, Ink)]
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +183,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(session: Browser) -> Browser:
+    session.open(PAGE)
+    # What an earlier test wrote is kept otherwise.
+    session.run("localStorage.clear()")
     session.open(PAGE)
     return session
 
@@ -220,6 +228,55 @@ def test_every_pointer_writes(browser: Browser, kind: str) -> None:
     browser.click("save")
     [ink] = browser.file()
     assert len(ink.strokes) == 1 and ink.points >= len(HOOK)
+
+
+def test_what_is_not_saved_is_there_after_a_reload(browser: Browser) -> None:
+    browser.type("writer", "Zoë")
+    browser.write(HOOK)
+    browser.click("next")
+    asked = browser.text("sentence")
+    browser.write(BAR)
+    drawn = browser.ink()
+    browser.open(PAGE)
+    assert browser.text("sentence") == asked and browser.ink() == drawn > 0
+    assert "1 kept" in browser.text("count") and "2 of " in browser.text("count")
+    browser.write(DOT)
+    browser.click("undo")
+    browser.click("save")
+    inks = browser.file()
+    assert [len(ink.strokes) for ink in inks] == [1, 1] and inks[0].writer == "Zoë"
+    # What was kept by another program, or was damaged, does no harm.
+    for damaged in ("{", "null", '{"sentences": [], "strokes": [[]], "kept": 1}'):
+        browser.run(f"localStorage.setItem('seqgen-handwriting', {json.dumps(damaged)})")
+        browser.open(PAGE)
+        assert browser.text("sentence") and browser.ink() == 0
+
+
+def test_a_pen_has_pressure_and_a_palm_writes_nothing(browser: Browser) -> None:
+    browser.write(HOOK, "pen")
+    browser.write(BAR, "touch")
+    browser.click("save")
+    path = browser.saved_file()
+    [drawing] = json.loads(path.read_text("utf-8"))
+    [ink] = browser.file()
+    assert len(drawing["strokes"]) == 1 and {len(point) for point in drawing["strokes"][0]} == {4}
+    assert all(0 <= pressure <= 1 for *_, pressure in drawing["strokes"][0])
+    assert ink.times is not None and len(ink.strokes[0]) == len(drawing["strokes"][0])
+
+
+def test_starting_again_forgets_all(browser: Browser) -> None:
+    browser.run("window.confirm = () => true")
+    browser.write(HOOK)
+    browser.click("next")
+    browser.click("forget")
+    assert browser.ink() == 0 and "0 kept" in browser.text("count")
+    browser.open(PAGE)
+    assert "1 of " in browser.text("count") and "0 kept" in browser.text("count")
+
+
+def test_sentences_have_accents_digits_and_signs() -> None:
+    [inner] = re.findall(r"const SENTENCES = \[(.*?),\s*\];", PAGE.read_text("utf-8"), re.DOTALL)
+    assert {*"0123456789éüñçß°€“”’–…()[]%&@#/+=*;:!?"} <= {*"".join(json.loads(f"[{inner}]"))}
 
 
 def test_a_second_finger_does_not_disturb_the_first(browser: Browser) -> None:

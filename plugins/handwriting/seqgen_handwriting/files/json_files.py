@@ -5,7 +5,8 @@
     {"text": "ab", "writer": "me", "strokes": [[[x, y, t], ...], ...], "letters": [[0, ...], ...]}
 
 or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds. Only
-``strokes`` is required, and t is optional.
+``strokes`` is required, and t is optional. The capture page adds the pressure of a pen as a fourth
+number, which is not read.
 """
 
 from __future__ import annotations
@@ -72,12 +73,12 @@ def as_json(ink: Ink) -> str:
 
 def _ink(drawing: Any) -> Ink:
     drawn = [np.array(stroke, np.float64) for stroke in drawing["strokes"] if len(stroke)]
-    if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3) for stroke in drawn):
+    if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3, 4) for stroke in drawn):
         raise DataError("expected each stroke as a list of [x, y] or [x, y, t]")
     letters, times = drawing.get("letters"), None
     if letters is not None:
         letters = tuple(np.array(part, np.int64) for part in letters if len(part))
-    if drawn and all(stroke.shape[1] == 3 for stroke in drawn):
+    if drawn and all(stroke.shape[1] > 2 for stroke in drawn):
         times = tuple(stroke[:, 2] for stroke in drawn)
     return Ink(
         tuple(stroke[:, :2] for stroke in drawn),

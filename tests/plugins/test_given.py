@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from seqgen_music.chords import Chord
 from seqgen_music.codecs.chorale.codec import ChoraleCodec, ChoraleOptions
 from seqgen_music.codecs.melody.codec import MelodyCodec, MelodyOptions
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
@@ -122,6 +123,21 @@ def test_a_prompt_comes_back_tick_for_tick(kind: str, seed: int, tmp_path: Path)
     assert_begins(again, given)
     assert len(again.notes) > len(given.notes)
     assert codec.keep(given, ids, len(ids)).notes.tolist() == given.notes.tolist()
+
+
+@pytest.mark.parametrize("kind", ["multitrack", "performance", "melody"])
+def test_chords_of_a_prompt_end_with_it_where_the_model_knows_none(kind: str) -> None:
+    given = piece_of(kind, 0)
+    given = replace(given, chords=((0, Chord(0)), (given.length // 2, Chord(7))))
+    options = MelodyOptions(chords="off") if kind == "melody" else CODECS[kind][1]
+    codec = CODECS[kind][0].fit([given], options)
+    ids = codec.encode(given)
+    assert codec.keep(given, ids, len(ids)).chords == given.chords
+    new = codec.keep(given, grown(codec, ids, 0), len(ids))
+    chords, (end, last) = new.chords[:-1], new.chords[-1]
+    scale = new.ticks_per_quarter // given.ticks_per_quarter
+    assert chords == tuple((scale * tick, chord) for tick, chord in given.chords)
+    assert last is None and chords[-1][0] < end <= new.length
 
 
 @pytest.mark.parametrize("seed", range(4))

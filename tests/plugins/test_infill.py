@@ -10,7 +10,7 @@ from seqgen_music.codecs.chorale.raster import chorale_gap, raster_of
 from seqgen_music.codecs.melody.codec import MelodyCodec, MelodyOptions
 from seqgen_music.codecs.melody.line import line_of
 from seqgen_music.codecs.multitrack.codec import MultitrackCodec, MultitrackOptions
-from seqgen_music.keeping import gap_of
+from seqgen_music.keeping import gap_of, names_of
 from seqgen_music.music import Music, Track, make_notes
 
 from seqgen.errors import DataError
@@ -245,6 +245,31 @@ def test_fermatas_of_notes_that_are_rewritten_are_gone() -> None:
     stays = {(on * scale, at) for on, _, _, _, at in given.notes.tolist() if on < 16 * QUARTER - 2}
     begun = {(on, at) for on, _, _, _, at in new.notes.tolist()}
     assert stays <= {*new.fermatas} <= begun
+
+
+def test_free_lyrics_of_notes_that_are_rewritten_are_gone() -> None:
+    given = piece_of(0)
+    onsets = sorted({int(onset) for onset in given.notes["onset"]})
+    given = replace(given, lyrics=tuple((onset, -1, "la ") for onset in onsets))
+    codec = ChoraleCodec.fit([given], ChoraleOptions())
+    new = written(codec, Kept(given, "bars 1-4"), 0)
+    scale = new.ticks_per_quarter // QUARTER
+    stays = {onset * scale for onset in onsets if onset < 16 * QUARTER - 2}
+    assert {tick for tick, _, _ in new.lyrics} == stays
+    # A voice that stays keeps the words of its notes.
+    new = written(codec, Kept(given, "bars 1-4; tracks soprano"), 0)
+    sung = {int(note["onset"]) * scale for note in given.notes if note["track"] == 0}
+    assert sung | stays <= {tick for tick, _, _ in new.lyrics} | stays
+
+
+def test_a_name_with_a_comma_stands_in_quotes() -> None:
+    tracks = (Track("Strings, high"), Track('The "low; ones"'), Track("Bass"))
+    given = Music(make_notes([(0, 480, 60, 80, 0)] * 9), tracks, 480)
+    names = names_of(given, range(3))
+    assert gap_of(Kept(given, 'tracks "strings, HIGH", bass'), names).tracks == (1,)
+    assert gap_of(Kept(given, 'tracks bass; tracks "the low; ones"'), names).tracks == (0,)
+    with pytest.raises(DataError, match='the tracks "strings, high", "the low; ones", bass'):
+        gap_of(Kept(given, "tracks strings, high"), names)
 
 
 def test_a_melody_keeps_long_silences_outside_the_gap() -> None:

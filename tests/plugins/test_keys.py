@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from music21 import note, stream
 from music21.analysis import discrete
+from seqgen_music.chords import chord_named
 from seqgen_music.codecs.melody.codec import MelodyCodec
 from seqgen_music.codecs.melody.line import MelodyOptions
 from seqgen_music.domain import MusicDomain
-from seqgen_music.keys import NAMES, SHIFTS, key_of, named, signature
+from seqgen_music.keys import NAMES, SHIFTS, key_of, named, signature, signed
+from seqgen_music.music import Music, Track, make_notes
 
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 
@@ -87,3 +89,23 @@ def test_a_tune_comes_back_with_the_signature_of_its_key() -> None:
         again = moved.decode(moved.encode(replace(tune, notes=notes, keys=())))
         assert again.keys == ((0, *signature_of),)
     assert codec.decode(np.zeros(0, np.int64)).keys == ()
+
+
+@pytest.mark.parametrize(
+    ("chords", "sharps", "minor"),
+    [
+        ("Am Dm E7 Am", 0, True),
+        ("C F G7 C", 0, False),
+        ("G D7 G", 1, False),
+        ("Bb Eb F7", -2, False),
+    ],
+)
+def test_chords_count_in_the_key(chords: str, sharps: int, minor: bool) -> None:
+    symbols = tuple((1920 * at, chord_named(name)) for at, name in enumerate(chords.split()))
+    # The roots alone are in several keys.
+    rows = [(tick, 1920, 60 + chord.root, 80, 0) for tick, chord in symbols if chord]
+    notes = make_notes(rows)
+    music = signed(Music(notes, (Track(),), 480, chords=symbols))
+    assert music.keys == ((0, sharps, minor),)
+    [no_chord] = signed(Music(notes, (Track(),), 480, chords=((0, None),))).keys
+    assert (no_chord,) == signed(Music(notes, (Track(),), 480)).keys

@@ -55,7 +55,12 @@ def filled(
     pressed = None if given.pressed is None else given.pressed[~gone]
     lost = set(given.notes[gone][["onset", "track"]].tolist())
     lost -= set(given.notes[~gone][["onset", "track"]].tolist())
-    lyrics = tuple(each for each in given.lyrics if each[:2] not in lost)
+    silent = {tick for tick, _ in lost} - set(given.notes["onset"][~gone].tolist())
+    lyrics = tuple(
+        each
+        for each in given.lyrics
+        if each[:2] not in lost and not (each[1] < 0 and each[0] in silent)
+    )
     fermatas = tuple(each for each in given.fermatas if each not in lost)
     staying = replace(
         given, notes=given.notes[~gone], pressed=pressed, lyrics=lyrics, fermatas=fermatas

@@ -158,6 +158,9 @@ def joined(
         held = _going_on(piece, open_keys, seam.tick)
         new = replace(new, notes=np.concatenate([held, new.notes]))
     new = retimed(new, move, given.ticks_per_quarter)
+    if not piece.chords and given.chords and len(new.notes):
+        # The codec knows no chords: those of the prompt end with it.
+        given = replace(given, chords=changes([*given.chords, (tick, None)]))
     given, new = in_tracks(ours, given, new, placed.track)
     if is_even:
         make_even(given, new)

@@ -58,7 +58,8 @@ def gap_of(kept: Kept, names: Mapping[str, Iterable[int]]) -> Gap:
     kept : Kept
         A `Music`, and words: parts separated by semicolons, each ``bars`` or ``tracks`` and a list.
     names : mapping of str to iterable of int
-        Tracks that may be rewritten by their names in small letters. A track may have several.
+        Tracks that may be rewritten by their names in small letters, without quotes. A track may
+        have several.
 
     Raises
     ------
@@ -68,9 +69,9 @@ def gap_of(kept: Kept, names: Mapping[str, Iterable[int]]) -> Gap:
     music: Music = kept.piece
     edges = _bar_lines(music)
     stays, staying = np.zeros(len(edges) - 1, bool), set[int]()
-    for part in kept.parts.split(";"):
+    for part in _separated(kept.parts, ";"):
         kind, _, listed = part.strip().partition(" ")
-        words = [word.strip() for word in listed.split(",")]
+        words = [word.strip().replace('"', "").strip() for word in _separated(listed, ",")]
         if kind.lower() not in ("bars", "bar", "tracks", "track") or not all(words):
             raise DataError(
                 f"cannot keep {part.strip()!r}: expected bars or tracks and a list, such as "
@@ -116,11 +117,24 @@ def _bars(word: str, count: int) -> tuple[int, int]:
     return first, last
 
 
+def _separated(text: str, sign: str) -> list[str]:
+    """Split a text at a sign that does not stand in quotes."""
+    parts, is_quoted = [""], False
+    for letter in text:
+        is_quoted ^= letter == '"'
+        if letter == sign and not is_quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
 def _tracks(word: str, names: Mapping[str, Iterable[int]]) -> Iterable[int]:
     """Return the tracks of a name."""
     if word.lower() not in names:
+        quoted = [f'"{name}"' if {*name} & {*",;"} else name for name in names]
         raise DataError(
-            f"cannot keep track {word!r}: this model writes the tracks {', '.join(names)}"
+            f"cannot keep track {word!r}: this model writes the tracks {', '.join(quoted)}"
         )
     return names[word.lower()]
 
@@ -129,6 +143,7 @@ def names_of(music: Music, tracks: Sequence[int]) -> dict[str, list[int]]:
     """Return tracks by their names in small letters; a track without a name has its number."""
     found: dict[str, list[int]] = {}
     for track in tracks:
-        name = music.tracks[track].label.lower() or str(track + 1)
+        label = music.tracks[track].label.replace('"', "").strip()
+        name = label.lower() or str(track + 1)
         found.setdefault(name, []).append(track)
     return found

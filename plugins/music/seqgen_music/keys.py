@@ -52,10 +52,19 @@ def signature(key: int) -> tuple[int, bool]:
 
 
 def signed(music: Music) -> Music:
-    """Return a piece without drums, with the key signature that fits its notes."""
+    """Return a piece without drums, with the key signature that fits its notes.
+
+    Chord symbols count as much as all notes, each for as long as it holds.
+    """
     if not len(music.notes):
         return music
-    key = key_of(np.bincount(music.notes["pitch"] % 12, minlength=12))
+    counts = np.bincount(music.notes["pitch"] % 12, minlength=12)
+    held = np.zeros(12, np.int64)
+    stops = [*(tick for tick, _ in music.chords[1:]), music.length]
+    for (tick, chord), stop in zip(music.chords, stops, strict=False):
+        if chord is not None:
+            held[[*chord.pitch_classes]] += max(stop - tick, 0)
+    key = key_of(counts * held.sum() + held * counts.sum() if held.any() else counts)
     return replace(music, keys=((0, *signature(key)),))
 
 

@@ -158,3 +158,26 @@ def test_fermatas_belong_to_their_spine() -> None:
     piece = piece_of("**kern **kern", "*M4/4 *M4/4", "=1 =1", "2c; 2e", "4d 2f;", "4e; .", "*- *-")
     # The last spine is the top of the score.
     assert piece.fermatas == ((0, 1), (2 * TICKS, 0), (3 * TICKS, 1))
+
+
+@pytest.mark.parametrize("kind", ["**text", "**silbe"])
+def test_words_belong_to_the_spine_before_them(kind: str) -> None:
+    piece = piece_of(
+        f"**kern {kind} **kern {kind} {kind}",
+        "*M4/4 * *M4/4 * *",
+        "4C 1. 4c Hal- X-",
+        "4D . 4d -le- -y-",
+        "[4E O_ 8eg -lu- .",
+        ". . 8f | .",
+        "4E] . 4g -jah. z",
+        "=2 = = = =",
+        "4r No 4r No .",
+        "4F - 4f - .",
+        "*- *- *- *- *-",
+    )
+    # The last spine is the first track, and further verses are left out.
+    words = [(tick / 480, track, text) for tick, track, text in piece.lyrics]
+    assert words == [
+        *((0, 0, "Hal-"), (0, 1, "1. "), (1, 0, "le-")),
+        *((2, 0, "lu-"), (2, 1, "O "), (3, 0, "jah. ")),
+    ]

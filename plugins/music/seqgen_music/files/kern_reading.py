@@ -16,6 +16,7 @@ from seqgen.plugin import Note
 from seqgen_music.bars import NOTE_VALUES, Metre
 from seqgen_music.files.alignment import name_lanes
 from seqgen_music.files.assembling import MOST_BEATS, Part, assembled, disagreements
+from seqgen_music.files.lyrics import syllable
 from seqgen_music.files.notation_values import DYNAMICS, VELOCITY
 from seqgen_music.files.score_bars import SEMITONES, Bar, Key, Sound
 from seqgen_music.music import LONGEST_QUARTERS, Music
@@ -52,6 +53,9 @@ PROGRAMS = {
     "recdr": 74,
 }
 
+#: What spines beside those of notes have.
+BESIDE = {"**dynam": "dynamics", "**text": "words", "**silbe": "words"}
+
 _DURATION = re.compile(r"(\d{1,5})(?:%(\d{1,5}))?(\.*)")
 _PITCH = re.compile(r"(([a-gA-G])\2*)(#{1,2}|-{1,2}|n)?")
 
@@ -65,6 +69,8 @@ class Staff:
     bars : list of Bar
     bar : Bar
         The bar that is being read.
+    syllable : str
+        What the next note of the row sings.
     """
 
     bars: list[Bar]
@@ -75,6 +81,7 @@ class Staff:
     metre: Metre | None = None
     key: Key = Key(0, False, {})  # noqa: RUF009 (it is frozen)
     latest: Fraction = Fraction(0)
+    syllable: str = ""
 
 
 @dataclass
@@ -88,21 +95,22 @@ class Spine:
     voice : int
     end : Fraction
         When its note ends.
-    dynamics : bool
-        Whether it has the dynamics of the staff.
+    beside : str
+        "dynamics" or "words" if it has those of the staff; empty for notes.
     """
 
     staff: Staff | None
     voice: int = 1
     end: Fraction = Fraction(0)
-    dynamics: bool = False
+    beside: str = ""
 
 
 def read_kern(text: str, play_repeats: bool = False) -> Iterator[Music | DataError | Note]:
     """Read the pieces of a file.
 
     Each ``**kern`` spine is a track, the last one first. All tokens of a row begin together. Two
-    spines that are split into two voices throughout are four tracks. Grace notes are left out.
+    spines that are split into two voices throughout are four tracks. Grace notes are left out. The
+    words of a spine are those of the ``**text`` or ``**silbe`` spine that follows it.
 
     Yields
     ------
@@ -182,8 +190,11 @@ class _Score:
                 staff = Staff([], Bar(None, Key(0, False, {}), self._place))
                 self._staves.append(staff)
                 self._spines.append(Spine(staff))
-            elif token == "**dynam":
-                self._spines.append(Spine(staff, dynamics=True))
+            elif token in BESIDE:
+                words = BESIDE[token] == "words"
+                # Further verses are left out.
+                first = not words or self._spines[-1:] == [Spine(staff)]
+                self._spines.append(Spine(staff if first else None, beside=BESIDE[token]))
             else:
                 self._spines.append(Spine(None))
 
@@ -191,7 +202,7 @@ class _Score:
 
     def _interpretations(self, tokens: list[str]) -> None:
         for spine, token in zip(self._spines, tokens, strict=True):
-            if spine.staff is not None and not spine.dynamics:
+            if spine.staff is not None and not spine.beside:
                 self._interpretation(spine.staff, token)
         if {"*^", "*v", "*x", "*-", "*+"} & set(tokens):
             self._spines = self._paths(tokens)
@@ -206,13 +217,13 @@ class _Score:
             joins = token == "*v" and at and tokens[at - 1] == "*v"
             if token == "*-":
                 continue
-            if joins and spines[-1].staff is spine.staff and spines[-1].dynamics == spine.dynamics:
+            if joins and spines[-1].staff is spine.staff and spines[-1].beside == spine.beside:
                 spines[-1].end = max(spines[-1].end, spine.end)
                 spines[-1].voice = min(spines[-1].voice, spine.voice)
                 continue
             spines.append(spine)
             if token == "*^":
-                spines.append(Spine(spine.staff, spine.voice + 1, spine.end, spine.dynamics))
+                spines.append(Spine(spine.staff, spine.voice + 1, spine.end, spine.beside))
             elif token == "*+":
                 spines.append(Spine(None))
             elif token == "*x" and exchanged is None:
@@ -255,16 +266,18 @@ class _Score:
 
     def _now(self) -> Fraction:
         """Return when the next row begins: when the first of the sounding notes ends."""
-        ends = [spine.end for spine in self._spines if spine.staff and not spine.dynamics]
+        ends = [spine.end for spine in self._spines if spine.staff and not spine.beside]
         return min(ends, default=self._begin)
 
     def _row(self, tokens: list[str]) -> None:
         now = self._now()
         for spine, token in zip(self._spines, tokens, strict=True):
-            if spine.staff is not None and spine.dynamics and token in DYNAMICS:
+            if spine.staff is not None and spine.beside == "dynamics" and token in DYNAMICS:
                 spine.staff.velocity = DYNAMICS[token]
+            if spine.staff is not None and spine.beside == "words":
+                spine.staff.syllable = _syllable(token)
         for spine, token in zip(self._spines, tokens, strict=True):
-            if spine.staff is None or spine.dynamics or token == "." or "q" in token.lower():
+            if spine.staff is None or spine.beside or token == "." or "q" in token.lower():
                 continue
             if spine.end != now:
                 self._complain(f"a token comes while the one before it sounds, in {self._place}")
@@ -293,8 +306,11 @@ class _Score:
                     Sound(
                         *(at, length, pitch, staff.velocity, staff.program, False),
                         *(tied, lane, ";" in token),
+                        lyric=staff.syllable if spine.voice == 1 else "",
                     )
                 )
+                if spine.voice == 1:
+                    staff.syllable = ""
         return lengths[0]
 
     def _complain(self, fault: str) -> None:
@@ -338,6 +354,16 @@ class _Score:
 def _mark(bar: Bar, token: str) -> None:
     bar.closes = max(bar.closes, int(":|" in token))
     bar.section |= "||" in token or token.startswith("==") or ":|" in token
+
+
+def _syllable(token: str) -> str:
+    """Return a token of words as `Music.lyrics` has it; empty if none begins here.
+
+    A hyphen joins syllables: ``Hal-``, ``-le-``, ``-lu-``, ``-jah``. A lone sign goes on singing.
+    """
+    text = token.strip()
+    plain = text.strip("-").rstrip("_|").strip()
+    return syllable(plain, text.endswith("-")) if plain and text != "." else ""
 
 
 def _length(token: str) -> Fraction | None:

@@ -54,6 +54,7 @@ def gate(typing: Any, gates: Any, place: Any, h: Any, c: Any, first: Any) -> tup
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions that go through the gates of sixteen units."""
         gates, place, h, c, first = given
         kinds = signature.args
         into, forget, cell, out = (

@@ -52,6 +52,7 @@ def zeros(typing: Any) -> tuple[Any, Emit]:
     """Return sixteen sums of nothing."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions of the intrinsic."""
         return ir.Constant(INTS, [0] * COUNT)
 
     return VECTOR(), emit
@@ -62,6 +63,7 @@ def repeated(typing: Any, numbers: Any, place: Any) -> tuple[Any, Emit]:
     """Return four of the uint8 `numbers`, from `place` on, sixteen times."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions of the intrinsic."""
         return repeat(builder, load(context, builder, signature.args[0], given, INT))
 
     return VECTOR(numbers, types.intp), emit
@@ -78,6 +80,7 @@ def adding(way: str) -> Any:
         """Return sums plus products of int8 `weights`, from `place` on: four for each sum."""
 
         def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            """Write the instructions of the intrinsic."""
             before, array, at, inputs = given
             here = load(context, builder, signature.args[1], (array, at), INTS)
             kind = way if way != "best" else _best(context.codegen().magic_tuple()[2])
@@ -141,6 +144,7 @@ def extent(typing: Any, h: Any, place: Any, count: Any) -> tuple[Any, Emit]:
     """Return lowest, highest and sum of `count` numbers, a multiple of 16, from `place` on."""
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions of the intrinsic."""
         h, first, count = given
         start = load(context, builder, signature.args[0], (h, first))
         low, high = Sums(builder, start), Sums(builder, start)
@@ -172,6 +176,7 @@ def round_off(
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions of the intrinsic."""
         h, first, count, low, density, mean, numbers = given
         low, density, mean = (
             Sixteen(builder, repeat(builder, number)) for number in (low, density, mean)
@@ -212,6 +217,7 @@ def put_scaled(
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        """Write the instructions of the intrinsic."""
         sums, scales, shifts, place, step, low, table, source, products, target = given
         kinds = signature.args
         scale, shift, total = (

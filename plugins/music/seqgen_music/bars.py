@@ -38,8 +38,8 @@ def beat_length(metre: Metre, quarter: int) -> int:
         Ticks or steps in a quarter note.
     """
     beats, unit = metre
-    notes = 3 if unit >= 8 and beats > 3 and beats % 3 == 0 else 1
-    return max(notes * 4 * quarter // unit, 1)
+    is_compound = unit >= 8 and beats > 3 and beats % 3 == 0
+    return bar_length((3 if is_compound else 1, unit), quarter)
 
 
 def metre_of(length: Fraction) -> Metre | None:

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from seqgen_handwriting.demo import Writer, write_line
 from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.files import pictures
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.levelling import STANDING, written
 from seqgen_handwriting.paper import on_paper, pages
@@ -188,6 +190,16 @@ def test_blanks_at_the_beginning_of_a_line_indent_it() -> None:
     lines = [pages(text_ink(text), WriteOptions())[0] for text in ("on\non", "on\n    on")]
     lefts = [lines_of(sheet)[1][:, 0].min() for sheet in lines]
     assert lefts[0] == pytest.approx(MARGIN, abs=0.01) and lefts[1] > lefts[0] + 5
+    first = pages(text_ink("    on\non"), WriteOptions())[0]
+    assert lines_of(first)[0][:, 0].min() == pytest.approx(lefts[1], abs=0.5)
+
+
+@pytest.mark.parametrize("align", ["left", "center", "right", "justify"])
+def test_a_long_indent_stays_on_the_paper(align: Any) -> None:
+    ink = text_ink("on\n" + " " * 90 + "we go\n" + " " * 12 + "incomprehensibilities")
+    for sheet in pages(ink, WriteOptions(paper="postcard", align=align)):
+        assert_inside(sheet)
+        assert sheet.ink.text.split() == ink.text.split()
 
 
 def test_a_word_that_is_wider_than_the_paper_makes_all_smaller() -> None:
@@ -241,6 +253,27 @@ def test_a_drawing_lies_in_the_middle_of_a_chosen_paper() -> None:
         assert np.ptp(points[:, 0]) == pytest.approx(side)
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".gif"])
+def test_a_flat_drawing_without_margin_has_a_sheet(suffix: str, tmp_path: Path) -> None:
+    flat = Ink((np.array([[0.0, 0.0], [10.0, 0.0]]),))
+    for pen in (0.05, 0.5):
+        [file] = DOMAIN.write(flat, tmp_path / f"a{suffix}", WriteOptions(margin=0, pen=pen))
+        if suffix == ".svg":
+            size = ElementTree.parse(file).getroot().get("viewBox", "").split()[2:]
+        else:
+            size = Image.open(file).size
+        assert all(float(side) > 0 for side in size)
+
+
+def test_pictures_of_large_sheets_have_fewer_pixels(tmp_path: Path, monkeypatch) -> None:
+    ink = text_ink("hi")
+    for suffix, name in ((".png", "MOST_PIXELS"), (".gif", "MOST_MOVING")):
+        monkeypatch.setattr(pictures, name, 90_000)
+        [file] = DOMAIN.write(ink, tmp_path / f"a{suffix}", WriteOptions(paper="2000x1000"))
+        width, height = Image.open(file).size
+        assert 9_000 < width * height <= 10_500 and width == pytest.approx(2 * height, abs=2)
+
+
 def test_pen_and_speed_are_chosen(tmp_path: Path) -> None:
     [sheet] = pages(LINE, WriteOptions(pen=0.3))
     [file] = DOMAIN.write(LINE, tmp_path / "ink.svg", sheet.options)
@@ -290,7 +323,8 @@ def test_any_letters_stay_on_the_paper(data: st.DataObject) -> None:
     text = data.draw(st.text("ab (\n ég", min_size=1, max_size=8))
     places = st.integers(0, len(text) + 3)
     letters = tuple(np.array([data.draw(places) for _ in stroke]) for stroke in strokes)
-    options = WriteOptions(paper="postcard", align=data.draw(st.sampled_from(["left", "justify"])))
+    align = data.draw(st.sampled_from(["left", "center", "right", "justify"]))
+    options = WriteOptions(paper="postcard", align=align)
     for sheet in pages(Ink(strokes, text, letters), options):
         assert_inside(sheet)
         assert sum(map(len, sheet.strokes)) > 0

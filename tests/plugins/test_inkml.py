@@ -324,3 +324,6 @@ def test_short_entities_are_read_and_others_refused(tmp_path: Path) -> None:
 def test_a_deep_document_is_read(tmp_path: Path) -> None:
     deep = "<traceGroup>" * 50_000 + "<trace>1 2</trace>" + "</traceGroup>" * 50_000
     assert strokes(tmp_path, deep) == [[[1, 2]]]
+    shown = '<trace xml:id="t">1 2</trace>'
+    deep = "<definitions>" * 50_000 + shown + "</definitions>" * 50_000
+    assert strokes(tmp_path, f'{deep}<traceView traceDataRef="#t"/>') == [[[1, 2]]]

@@ -209,6 +209,9 @@ def test_strokes_that_touch_are_joined() -> None:
 def test_a_pen_is_lifted_above_the_paper() -> None:
     with pytest.raises(ConfigError, match="lower must be less than lift"):
         WriteOptions(lift=2, lower=2)
+    with pytest.raises(ConfigError, match="servo_up and servo_down must differ"):
+        WriteOptions(lifting="m3", servo_up=90)
+    assert WriteOptions(servo_up=90).lifting == "z"
     with pytest.raises(ConfigError, match="lifting"):
         WriteOptions(lifting="m5")  # type: ignore[arg-type]
 

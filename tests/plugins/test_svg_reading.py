@@ -195,6 +195,10 @@ def test_transforms_of_css_are_applied(tmp_path: Path) -> None:
         ('<g fill="none">{0}</g>', "shapes without line and fill (1)"),
         ('<g fill="#0000">{0}</g>', "shapes without line and fill (1)"),
         ('<g style="fill-opacity: 0 !important">{0}</g>', "shapes without line and fill (1)"),
+        (
+            '<g fill="none" stroke="red" stroke-width="0mm">{0}</g>',
+            "shapes without line and fill (1)",
+        ),
         ('<g fill="white">{0}</g>', "white shapes without line (1)"),
         ('<g style="fill: rgb(255, 255, 255)">{0}</g>', "white shapes without line (1)"),
         ('<rect width="100" height="100" fill="#888"/>', "backgrounds (1)"),
@@ -225,6 +229,7 @@ def test_what_is_not_seen_is_not_read(shape: str, said: str, tmp_path: Path) -> 
         '<g visibility="hidden"><path visibility="visible" d="M1 1L2 2"/></g>',
         '<path fill="none" stroke="white" d="M1 1L2 2"/>',
         '<path style="fill:none;stroke:#000" d="M1 1L2 2"/>',
+        '<g stroke-width="0"><path stroke="red" stroke-width="1" fill="none" d="M1 1L2 2"/></g>',
         '<g fill="none"><path style="fill:red" d="M1 1L2 2"/></g>',
         '<g class="c"><path class="x d" d="M1 1L2 2"/></g>',
         '<switch><g requiredExtensions="x"><path d="M9 9L1 1"/></g><path d="M1 1L2 2"/></switch>',
@@ -293,6 +298,22 @@ def test_uses_in_a_circle_end(tmp_path: Path) -> None:
     <g id="b"><use href="#a"/></g>"""
     ink, said = read(tmp_path, content)
     assert len(ink.strokes) == 3 and said == "uses of themselves (2)"
+
+
+def test_a_long_chain_of_uses_is_cut(tmp_path: Path) -> None:
+    """Each use compares itself with all uses around it."""
+    line = '<path d="M1 1L2 2"/>'
+    for count, said in ((99, ""), (100, "uses in more than 100 uses (1)")):
+        chain = [f'<use id="u{n}" href="#u{n + 1}"/>' for n in range(count)]
+        defined = f'<defs>{"".join(chain)}<g id="u{count}">{line}</g></defs>'
+        ink, found = read(tmp_path, f'{defined}<use href="#u0"/>{line}')
+        assert found == said and len(ink.strokes) == (1 if said else 2)
+
+
+@pytest.mark.parametrize("size", ["auto", "100vw", "calc(100% - 2px)"])
+def test_a_page_whose_size_is_calculated_is_read(size: str, tmp_path: Path) -> None:
+    about = f'width="{size}" height="{size}" viewBox="0 0 100 100"'
+    assert strokes(tmp_path, '<path d="M1 1L2 2"/>', about) == [[[1, 1], [2, 2]]]
 
 
 def test_namespaces_of_illustrator_are_read(tmp_path: Path) -> None:

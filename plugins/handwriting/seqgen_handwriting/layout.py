@@ -76,7 +76,7 @@ def text_sheets(ink: Ink, options: WriteOptions, *, endless: bool = False) -> li
     if endless or (options.size is None and count <= most):
         most = count
         used = np.array([(rows.x + writing.widths).max(), (count - 1) * pitch + above + below])
-        filled = used * scale + 2 * options.margin
+        filled = np.maximum(used * scale + 2 * options.margin, options.pen)
         paper = filled if options.size is None else np.maximum(paper, filled)
     margin = options.margin / scale
     sheets = []
@@ -96,7 +96,7 @@ def _scale(writing: Writing, options: WriteOptions, room: Floats) -> float:
 
 
 def _rows(writing: Writing, column: float) -> Rows:
-    """Set words into lines of a width, one after another."""
+    """Set words into lines of a width, one after another. A word is not indented off its line."""
     median = float(np.median(writing.gaps[writing.gaps > 0])) if (writing.gaps > 0).any() else 0.0
     median = median or GAP * writing.capital
     gaps = np.clip(writing.gaps, GAPS[0] * median, GAPS[1] * median)
@@ -104,12 +104,13 @@ def _rows(writing: Writing, column: float) -> Rows:
     right, current, soft = 0.0, 0, []
     for word, (gap, width) in enumerate(zip(gaps.tolist(), writing.widths.tolist(), strict=True)):
         breaks = int(writing.breaks[word])
-        if breaks:
-            current, right = current + breaks, int(writing.indents[word]) * median
-        elif word and right + gap + width > column * (1 + 1e-9):
+        if breaks or not word:
+            indent = int(writing.indents[word]) * median
+            current, right = current + breaks, min(indent, max(column - width, 0.0))
+        elif right + gap + width > column * (1 + 1e-9):
             soft.append(current)
             current, right = current + 1, 0.0
-        elif word:
+        else:
             right += gap
         row[word], x[word] = current, right
         right += width

@@ -29,7 +29,8 @@ def _drawing(ink: Ink, options: WriteOptions) -> Sheet:
     left, top, right, bottom = ink.bounds
     size = np.array([right - left, bottom - top])
     scale, margin = options.side / ink.size if ink.size > SMALLEST else 1.0, options.margin
-    paper = size * scale + 2 * margin
+    # A sheet without a height would be empty.
+    paper = np.maximum(size * scale + 2 * margin, options.pen)
     if options.size is not None:
         paper = np.array(options.size)
         room = (paper - 2 * margin) / np.maximum(size, SMALLEST)

@@ -120,6 +120,11 @@ class WriteOptions:
                 f"lower must be less than lift, the height of the lifted pen; found lower="
                 f"{self.lower:g} and lift={self.lift:g}"
             )
+        if self.lifting != "z" and self.servo_up == self.servo_down:
+            raise ConfigError(
+                f"servo_up and servo_down must differ, or the pen draws on its way; found "
+                f"{self.servo_up} for both"
+            )
 
     @property
     def size(self) -> tuple[float, float] | None:

@@ -75,11 +75,7 @@ def ink_of_inkml(root: Element, left_out: LeftOut) -> Ink:
 def _traces(root: Element, left_out: LeftOut) -> Iterator[tuple[Element, Context]]:
     """Yield the drawn traces with the context of each, in their order."""
     contexts = Contexts(root, left_out)
-    shown = {
-        (one.get("traceDataRef") or "").rpartition("#")[2]
-        for one in root.iter()
-        if local_name(one) == "traceView"
-    }
+    shown = _shown(root)
     # No recursion: a deep document would exhaust the stack.
     waiting: list[tuple[Element, Context | None]] = [(one, None) for one in reversed(root)]
     while waiting:
@@ -95,12 +91,32 @@ def _traces(root: Element, left_out: LeftOut) -> Iterator[tuple[Element, Context
                 waiting += [(one, within) for one in reversed(element)]
             case "definitions":
                 for one in reversed(element):
-                    if shown & {part.get(XML_ID) or part.get("id") for part in one.iter()}:
+                    if one in shown:
                         waiting.append((one, None))
                     else:
                         hidden = sum(local_name(part) == "trace" for part in one.iter())
                         if hidden:
                             left_out["traces in definitions that nothing shows"] += hidden
+
+
+def _shown(root: Element) -> set[Element]:
+    """Return the elements that a ``traceView`` names, and those around them."""
+    names = {
+        (one.get("traceDataRef") or "").rpartition("#")[2]
+        for one in root.iter()
+        if local_name(one) == "traceView"
+    }
+    outer = {inner: one for one in root.iter() for inner in one} if names else {}
+    found: set[Element] = set()
+    for element in root.iter() if names else ():
+        if (element.get(XML_ID) or element.get("id")) not in names:
+            continue
+        # Each element is added once: a hostile document is deep.
+        at: Element | None = element
+        while at is not None and at not in found:
+            found.add(at)
+            at = outer.get(at)
+    return found
 
 
 def _place(rows: NDArray[np.float64], context: Context, trace: Element) -> None:

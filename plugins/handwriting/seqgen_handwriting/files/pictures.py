@@ -14,8 +14,9 @@ from seqgen_handwriting.sheet import Sheet
 #: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
 PICTURE, MOVING, FINER = 7, 4, 3
 
-#: Most pixels of a picture before it is reduced.
-MOST_PIXELS = 100_000_000
+#: Most pixels of a PNG, and of a frame of a GIF, whose frames are held together, before they are
+#: reduced.
+MOST_PIXELS, MOST_MOVING = 100_000_000, 30_000_000
 
 #: Milliseconds of a frame and of the last frame; the largest number of frames (a faster pen).
 FRAME, LAST, MOST_FRAMES = 60, 2500, 120
@@ -23,7 +24,7 @@ FRAME, LAST, MOST_FRAMES = 60, 2500, 120
 
 def png(sheet: Sheet) -> bytes:
     """Return a sheet as PNG, black on white."""
-    scale = _scale(sheet, PICTURE)
+    scale = _scale(sheet, PICTURE, MOST_PIXELS)
     canvas = _canvas(sheet, scale)
     for stroke in sheet.lines:
         _draw(canvas, stroke, scale, sheet.options.pen)
@@ -37,7 +38,7 @@ def gif(sheet: Sheet) -> bytes:
     begins, lasts = sheet.pace()
     seconds = begins[-1] + lasts[-1] if begins else 0.0
     count = min(max(int(1000 * seconds / FRAME), 1), MOST_FRAMES)
-    scale = _scale(sheet, MOVING)
+    scale = _scale(sheet, MOVING, MOST_MOVING)
     canvas = _canvas(sheet, scale)
     frames, stroke, drawn = [_reduced(canvas)], 0, 0
     for now in np.linspace(0, seconds, count + 1)[1:].tolist():
@@ -59,9 +60,9 @@ def gif(sheet: Sheet) -> bytes:
     return buffer.getvalue()
 
 
-def _scale(sheet: Sheet, wanted: float) -> float:
+def _scale(sheet: Sheet, wanted: float, most: int) -> float:
     """Return the pixels of a millimetre: fewer for a large sheet."""
-    return min(wanted, float(np.sqrt(MOST_PIXELS / (sheet.width * sheet.height))) / FINER)
+    return min(wanted, float(np.sqrt(most / (sheet.width * sheet.height))) / FINER)
 
 
 def _canvas(sheet: Sheet, scale: float) -> Any:

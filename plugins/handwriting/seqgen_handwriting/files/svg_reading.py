@@ -40,6 +40,9 @@ SHAPES: dict[str, dict[str, str]] = {
     "ellipse": {"cx": "width", "cy": "height", "rx": "width", "ry": "height"},
 }
 
+#: Limit of uses of uses.
+DEEPEST = 100
+
 #: Limits of the elements that are visited, where ``use`` repeats them, and of their characters.
 MOST_VISITS, MOST_CHARACTERS = 250_000, 2**26
 
@@ -211,7 +214,7 @@ class _Walk:
         """Return the place inside an ``svg`` or ``symbol``; None if it has no area."""
         is_root = element is self._root
         width, height = (
-            length_of(given or element.get(name) or "100%", whole)
+            _size_of(given or element.get(name) or "100%", whole)
             for given, name, whole in (
                 (size[0], "width", place.width),
                 (size[1], "height", place.height),
@@ -252,6 +255,9 @@ class _Walk:
             return []
         if reference in place.uses:
             self._left_out["uses of themselves"] += 1
+            return []
+        if len(place.uses) == DEEPEST:
+            self._left_out[f"uses in more than {DEEPEST} uses"] += 1
             return []
         x, y = (
             length_of(element.get(name) or "0", whole)
@@ -314,6 +320,14 @@ class _Walk:
             and (low <= np.array([left, top]) + slack).all()
             and (high >= np.array([right, bottom]) - slack).all()
         )
+
+
+def _size_of(text: str, whole: float) -> float:
+    """Return the width or height of a viewport: all of it for ``auto`` and what CSS calculates."""
+    try:
+        return length_of(text, whole)
+    except ValueError:
+        return whole
 
 
 def _lengths(shape: Element, place: _Place) -> dict[str, float]:

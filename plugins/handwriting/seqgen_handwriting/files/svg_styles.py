@@ -9,12 +9,13 @@ from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 from seqgen_handwriting.files.left_out import LeftOut
+from seqgen_handwriting.files.svg_paths import length_of
 from seqgen_handwriting.files.xml_files import local_name
 
 #: Properties that are read.
 PROPERTIES = {
     *("display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity"),
-    *("transform", "clip-path", "mask"),
+    *("stroke-width", "transform", "clip-path", "mask"),
 }
 
 #: Limit of the characters of a style sheet, an attribute with a style, and a colour.
@@ -31,6 +32,7 @@ class Style:
 
     fill: str = "black"
     stroke: str = "none"
+    stroke_width: str = "1"
     fill_opacity: float = 1.0
     stroke_opacity: float = 1.0
     opacity: float = 1.0
@@ -44,6 +46,7 @@ class Style:
             self,
             fill=found.get("fill", self.fill)[:LONGEST_PAINT],
             stroke=found.get("stroke", self.stroke)[:LONGEST_PAINT],
+            stroke_width=found.get("stroke-width", self.stroke_width)[:LONGEST_PAINT],
             fill_opacity=_share(found.get("fill-opacity"), self.fill_opacity),
             stroke_opacity=_share(found.get("stroke-opacity"), self.stroke_opacity),
             # That of a group is applied to all of it.
@@ -64,7 +67,11 @@ class Style:
     @property
     def is_stroked(self) -> bool:
         """Whether the line is seen."""
-        return self.stroke_opacity > 0 and not _is_none(self.stroke)
+        return (
+            self.stroke_opacity > 0
+            and not _is_none(self.stroke)
+            and not _is_zero(self.stroke_width)
+        )
 
     @property
     def is_white(self) -> bool:
@@ -163,6 +170,14 @@ def _share(text: str | None, default: float) -> float:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         return default
+
+
+@lru_cache(maxsize=1000)
+def _is_zero(width: str) -> bool:
+    try:
+        return length_of(width, 1.0) == 0
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1000)

@@ -538,6 +538,13 @@ def test_a_pickle_that_claims_much_memory_is_refused() -> None:
             arrays_of(content)
 
 
+def test_a_pickle_of_many_parts_is_refused(monkeypatch) -> None:
+    """A list takes one byte of the file and 56 of memory."""
+    monkeypatch.setattr("seqgen_handwriting.files.numeric_pickle.MOST_READS", 1000)
+    with pytest.raises(DataError, match="its pickle has more than 1,000 parts"):
+        arrays_of(b"\x80\x02(" + b"]" * 2000 + b"l.")
+
+
 @settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_a_damaged_pickle_never_does_more_than_fail(at: int, byte: int) -> None:
@@ -571,6 +578,13 @@ def test_other_npz_files_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", rows=np.zeros((3, 3)), offsets=np.array([0, 2, 9]))
     good, bad = read(tmp_path / "d.npz")
     assert isinstance(good, Ink) and "not within 3 rows" in str(bad)
+
+
+def test_drawings_in_npz_are_limited_before_they_are_copied(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_handwriting.files.stroke3.MOST_POINTS", 2)
+    np.savez(tmp_path / "a.npz", rows=np.zeros((4, 3), np.int16), offsets=np.array([0, 3, 4]))
+    error, ink = read(tmp_path / "a.npz")
+    assert "3 points; 2 is the most" in str(error) and ink.points == 1
 
 
 def test_offsets_that_go_back_are_refused(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from seqgen.errors import DataError, reason_of
 #: Type codes of numbers: signed and unsigned integers, and floats.
 NUMBERS = frozenset(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)) | {"f2", "f4", "f8"}
 
+#: Limit of the reads of a pickle. An array of numbers takes about 35, and a byte can make a list.
+MOST_READS = 6_000_000
+
 
 class _Type:
     """The dtype of an array in a pickle."""
@@ -76,16 +79,29 @@ class _Unpickler(pickle._Unpickler):
         raise DataError("its pickle refers to an object outside it")
 
 
+class _Content(io.BytesIO):
+    """The bytes of a pickle, which end after `MOST_READS` reads."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes."""
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise DataError(f"its pickle has more than {MOST_READS:,} parts")
+        return super().read(size)
+
+
 def arrays_of(content: bytes) -> list[NDArray[np.float64]]:
     """Return the arrays of numbers that a pickled array of objects holds, in order.
 
     Raises
     ------
     DataError
-        If it holds anything else, or is truncated.
+        If it holds anything else, has too many parts, or is truncated.
     """
     try:
-        outer = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        outer = _Unpickler(_Content(content), encoding="latin1").load()
         items = outer.state[4]
         if not isinstance(items, list):
             raise DataError("its pickle holds no list of arrays")

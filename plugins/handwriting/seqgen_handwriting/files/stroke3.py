@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_handwriting.files.numeric_pickle import arrays_of
-from seqgen_handwriting.ink import Ink, checked
+from seqgen_handwriting.ink import MOST_POINTS, Ink, checked
 
 #: What zipfile, zlib and numpy raise for damaged bytes.
 DAMAGE = (
@@ -86,24 +86,27 @@ def write_stroke3(ink: Ink) -> bytes:
     return buffer.getvalue()
 
 
-def ink_of_rows(rows: NDArray[np.float64], **known: Any) -> Ink:
+def ink_of_rows(rows: NDArray[Any], **known: Any) -> Ink:
     """Return the drawing of stroke-3 rows ``(N, 3)`` or stroke-5 rows ``(N, 5)``.
 
     Parameters
     ----------
-    rows : float64 array
+    rows : array of numbers
     **known
         ``text`` and ``writer``; ``letters`` and ``times`` with one value for each row.
 
     Raises
     ------
     DataError
-        If the rows have another shape.
+        If the rows have another shape, or there are too many.
     """
     if rows.ndim != 2 or rows.shape[1] not in (3, 5):
         raise DataError(
             f"expected rows of 3 or 5 numbers, found an array of the shape {rows.shape}"
         )
+    if len(rows) > MOST_POINTS:
+        raise DataError(f"it has {len(rows):,} points; {MOST_POINTS:,} is the most")
+    rows = rows.astype(np.float64, copy=False)
     lifted = rows[:, 2] > 0
     if rows.shape[1] == 5:
         over = np.flatnonzero(rows[:, 4] > 0)
@@ -144,7 +147,7 @@ def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
             for name, dtype in (("letters", np.int64), ("times", np.float64)):
                 if name in arrays:
                     known[name] = arrays[name][begin:end].astype(dtype)
-            yield ink_of_rows(rows[begin:end].astype(np.float64), **known)
+            yield ink_of_rows(rows[begin:end], **known)
         except DataError as error:
             yield DataError(f"drawing {number + 1}: {error}")
 

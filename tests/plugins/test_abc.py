@@ -392,6 +392,7 @@ def test_macros_change_no_texts_fields_and_decorations() -> None:
         ("V:1 transpose=3 octave=-1", ["F", "Gm/F", None, "D7"], [-1, -3]),
         ("V:1 clef=treble-8", ["D", "Em/D", None, "B7"], [2, 0]),
         ("%%MIDI transpose 1", ["Eb", "Fm/Eb", None, "C7"], [-3, -5]),
+        ("V:1 transpose=-10", ["E", "F#m/E", None, "C#7"], [4, 2]),
     ],
 )
 def test_chords_and_keys_are_those_that_sound(header: str, chords: list, sharps: list) -> None:
@@ -419,3 +420,9 @@ def test_microtones_are_rounded_and_said() -> None:
     assert pitches(text) == [61, 64, 67, 68, 67, 73]
     [note] = notes_of(text)
     assert "microtone '^/C', rounded to a semitone, in line 6" in note
+
+
+@pytest.mark.parametrize(("key", "steps", "sharps"), [("E", 4, -4), ("Eb", 6, 3), ("C#", 11, 0)])
+def test_a_transposed_key_has_at_most_seven_signs(key: str, steps: int, sharps: int) -> None:
+    [piece] = pieces(HEAD.replace("K:C", f"K:{key}") + f"V:1 transpose={steps}\nCDEF|")
+    assert [found[1] for found in piece.keys] == [sharps]

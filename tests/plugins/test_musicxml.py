@@ -191,6 +191,27 @@ def test_sounding_pitch_key_and_tempo(tmp_path: Path) -> None:
     assert [row[2] for row in rows(piece)] == [52, 56]
     assert isinstance(piece, Music) and piece.keys == ((0, 0, True),)
     assert piece.tempos.tolist() == [(0, 75.0), (480, 90.0)]
+    # A later key has no transposition of its own.
+    later = "<attributes><key><fifths>-1</fifths></key></attributes>" + note("F4", 8)
+    [piece] = read(score(measure(note("F#4", 8), extra=transpose) + measure(later, 2)), tmp_path)
+    assert isinstance(piece, Music) and piece.keys == ((0, 0, True), (1920, -3, False))
+
+
+@pytest.mark.parametrize(
+    ("fifths", "moves", "sounding"),
+    [
+        (4, "<chromatic>4</chromatic>", -4),
+        (-3, "<diatonic>3</diatonic><chromatic>6</chromatic>", 3),
+        (7, "<chromatic>11</chromatic>", 0),
+        (5, "<diatonic>-1</diatonic><chromatic>-2</chromatic>", 3),
+    ],
+)
+def test_a_transposed_key_has_at_most_seven_signs(
+    fifths: int, moves: str, sounding: int, tmp_path: Path
+) -> None:
+    extra = f"<key><fifths>{fifths}</fifths></key><transpose>{moves}</transpose>"
+    [piece] = read(score(measure(note("C4", 8), extra=extra)), tmp_path)
+    assert isinstance(piece, Music) and piece.keys == ((0, sounding, False),)
 
 
 def test_ties_grace_and_cue_notes(tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ class Voice:
 
     def _sounding(self, key: Key) -> Key:
         """Return a key as it sounds."""
-        return replace(key, sharps=key.sharps + moved_sharps(self._shift))
+        return replace(key, sharps=moved_sharps(key.sharps, self._shift))
 
     def ending(self, passes: tuple[int, ...]) -> None:
         """Begin an ending that is played in some passes of a repeated section."""

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from typing import Any
@@ -121,7 +121,9 @@ def _limit_memory(most: int) -> None:
 
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    # macOS refuses a limit below the addresses that a process has reserved.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _pieces(text: str) -> list[Music]:

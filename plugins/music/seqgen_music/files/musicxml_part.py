@@ -85,6 +85,7 @@ class PartReader:
         self._key: Key | None = None
         # Semitones from written to sounding pitch, by staff; 0 stands for all staves.
         self._transposed: dict[int, int] = {}
+        self._transpose: Element | None = None
         self._velocities: defaultdict[int, int] = defaultdict(lambda: VELOCITY)
         self._at = self._onset = Fraction(0)
         self._ending_open = False
@@ -223,25 +224,28 @@ class PartReader:
             raise DataError(f"expected the divisions of a quarter, found {divisions[:20]!r}")
         for transpose in element.iter("transpose"):
             self._transposed[whole_number(transpose.get("number"), 0)] = _semitones(transpose)
+        # It holds for later keys too.
+        if (transposed := element.find("transpose")) is not None:
+            self._transpose = transposed
         for time in element.iter("time"):
             self._metre = _metre(time)
             if not self._at and not bar.sounds:
                 bar.metre = self._metre
         for key in list(element.iter("key"))[:1]:
-            self._key = self._sounding(key, element.find("transpose"))
+            self._key = self._sounding(key)
             if self._at:
                 bar.keys.append((self._at, self._key))
             else:
                 bar.key = self._key
 
-    def _sounding(self, key: Element, transpose: Element | None) -> Key:
+    def _sounding(self, key: Element) -> Key:
         """Return the key as it sounds."""
         fifths = whole_number(key.findtext("fifths"), 0)
-        if transpose is not None:
-            chromatic = whole_number(transpose.findtext("chromatic"), 0)
-            diatonic = transpose.findtext("diatonic")
+        if self._transpose is not None:
+            chromatic = whole_number(self._transpose.findtext("chromatic"), 0)
+            diatonic = self._transpose.findtext("diatonic")
             steps = None if diatonic is None else whole_number(diatonic, 0)
-            fifths += moved_sharps(chromatic, steps)
+            fifths = moved_sharps(fifths, chromatic, steps)
         minor = (key.findtext("mode") or "").strip() in ("minor", "aeolian")
         return Key(fifths, minor, {})
 

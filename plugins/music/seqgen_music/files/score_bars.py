@@ -38,16 +38,23 @@ def signature(sharps: int) -> dict[str, int]:
     return {letter: (sharps - place + 6) // 7 for place, letter in enumerate(FIFTHS)}
 
 
-def moved_sharps(semitones: int, steps: int | None = None) -> int:
-    """Return by how many sharps a key changes that is moved by semitones.
+def moved_sharps(sharps: int, semitones: int, steps: int | None = None) -> int:
+    """Return the sharps of a key that is moved by semitones.
+
+    Where they are more than seven, the key is spelled as the one that sounds the same: E major
+    moved up by four semitones is A flat, not G sharp.
 
     Parameters
     ----------
+    sharps : int
+        Of the key.
     semitones : int
     steps : int, optional
         By how many letters its notes move; by default the nearest number.
     """
-    return 7 * semitones - 12 * (round(semitones * 7 / 12) if steps is None else steps)
+    steps = round(semitones * 7 / 12) if steps is None else steps
+    moved = sharps + 7 * semitones - 12 * steps
+    return moved if abs(moved) <= 7 or moved == sharps else (moved + 6) % 12 - 6
 
 
 @dataclass(slots=True)

@@ -426,6 +426,14 @@ def test_the_same_piece_is_the_same_file(tmp_path: Path) -> None:
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_metres_and_keys_after_the_last_bar_are_left_out() -> None:
+    notes = make_notes([(0, 96, 60, 80, 0), (300, 90, 60, 80, 0)])
+    metres, keys = ((0, 3, 4), (576, 2, 4)), ((0, 2, False), (288, 1, False), (576, -3, True))
+    notated = on_grid(Music(notes, (Track("", 0),), 96, ((0, 90.0),), metres, keys))
+    assert [metre[1:] for metre in notated.metres] == [(3, 4)]
+    assert [(at // GRID, sharps) for at, sharps, _ in notated.keys] == [(0, 2), (3, 1)]
+
+
 def test_the_grid_takes_sixteenths_and_triplets() -> None:
     played = [(3, 118), (119, 125), (241, 230), (480, 158), (642, 160), (799, 161), (960, 1)]
     music = Music(

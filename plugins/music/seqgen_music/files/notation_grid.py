@@ -55,9 +55,11 @@ def on_grid(music: Music) -> Music:
             lyrics[place] = lyrics.get(place, "") + text
         kept.append(playable(notes))
     notes = np.concatenate([music.notes[:0], *kept])
+    end = int(bars[-1]) + music.last_bar()
 
     def moved(events: Iterable[Any]) -> tuple[Any, ...]:
-        return changes((int(lines[_bar_of(event[0], bars)]), *event[1:]) for event in events)
+        places = ((int(lines[_bar_of(each[0], bars)]), each) for each in events if each[0] < end)
+        return changes((place, *event[1:]) for place, event in places)
 
     def on_lines(ticks: Any) -> NDArray[np.int64]:
         bar = _bar_of(ticks, bars)

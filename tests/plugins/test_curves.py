@@ -2,12 +2,14 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from seqgen_handwriting import curves as curves_module
 from seqgen_handwriting.curves import fitted, flattened
 from seqgen_handwriting.demo import Writer, write_line
 from seqgen_handwriting.domain import Handwriting
@@ -100,6 +102,36 @@ def test_plotters_and_pictures_get_smooth_lines(tmp_path: Path) -> None:
         angles = [np.unwrap(np.arctan2(step[:, 1], step[:, 0])) for step in steps]
         turns.append(np.median(np.abs(np.concatenate([np.diff(angle) for angle in angles]))))
     assert turns[1] < turns[0] / 2
+
+
+def test_curves_stay_on_the_paper(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        ink = Ink((np.cumsum(rng.normal(0, 3, (12, 2)), axis=0),))
+        sheet = on_paper(ink, WriteOptions(margin=0, curve=5))
+        [file] = DOMAIN.write(ink, tmp_path / "a.svg", sheet.options)
+        [drawn] = DOMAIN.read(file)
+        assert isinstance(drawn, Ink)
+        for points in (sheet.lines[0], (drawn.strokes[0] - sheet.origin) * sheet.scale):
+            assert (points >= -1e-3).all()
+            assert (points <= np.array([sheet.width, sheet.height]) + 1e-3).all()
+
+
+def test_a_long_wave_is_fitted_in_parts(monkeypatch) -> None:
+    """All peaks are missed alike, so a cut at the worst point cuts off only the first one."""
+    fits: list[int] = []
+    fit = curves_module._curve
+
+    def counted(points: np.ndarray, *rest: Any) -> Any:
+        fits.append(len(points))
+        return fit(points, *rest)
+
+    monkeypatch.setattr(curves_module, "_curve", counted)
+    across = np.arange(3000.0)
+    wave = np.stack([across, np.where(across % 2, 0.2, 0)], axis=1)
+    curves = fitted(wave, 1e-3)
+    assert max(fits) <= curves_module.LONGEST and sum(fits) < 200 * len(wave)
+    assert curves[-1, 3].tolist() == wave[-1].tolist()
 
 
 def test_large_paper_makes_no_large_picture(tmp_path: Path) -> None:

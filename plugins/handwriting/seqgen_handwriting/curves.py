@@ -23,6 +23,9 @@ IMPROVED = 4
 #: Smallest share of the distance between its ends that a handle of a curve may have.
 SHORTEST = 0.01
 
+#: Most points to which one curve is fitted; so time grows with the number of points only.
+LONGEST = 200
+
 #: Lines for a curve that is drawn as lines.
 LINES = 8
 
@@ -60,11 +63,14 @@ def fitted(stroke: Stroke, tolerance: float) -> Curves:
     found = []
     while waiting:
         first, last, begin, end = waiting.pop()
-        curve, worst = _curve(points[first : last + 1], begin, end, tolerance)
-        if worst is None:
-            found.append(curve)
-            continue
-        cut = first + worst
+        if last - first >= LONGEST:
+            cut = (first + last) // 2
+        else:
+            curve, worst = _curve(points[first : last + 1], begin, end, tolerance)
+            if worst is None:
+                found.append(curve)
+                continue
+            cut = first + worst
         across = points[cut + 1] - points[cut - 1]
         tangent = across / max(float(np.hypot(*across)), 1e-300)
         waiting += [(cut, last, tangent, end), (first, cut, begin, -tangent)]

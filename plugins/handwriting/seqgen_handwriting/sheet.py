@@ -52,7 +52,9 @@ class Sheet:
 
     def _smooth(self, stroke: Stroke) -> Stroke:
         curves = fitted(stroke, self.options.curve)
-        return flattened(curves) if len(curves) else stroke[:1]
+        # A curve can swing out beyond its points, but not beyond its handles.
+        on_paper = np.clip(curves, 0, (self.width, self.height))
+        return flattened(on_paper) if len(curves) else stroke[:1]
 
     def pace(self) -> tuple[list[float], list[float]]:
         """Return begin and duration of each of the S strokes, in seconds."""

@@ -62,6 +62,8 @@ def _path(sheet: Sheet, number: int, more: str = "") -> str:
     stroke = ink.strokes[number]
     curves = fitted(stroke, tolerance) if tolerance else None
     if curves is not None and len(curves):
+        paper = np.array([sheet.width, sheet.height]) / sheet.scale
+        curves = np.clip(curves, sheet.origin, sheet.origin + paper)
         # A curve has no point for each letter and time.
         return f'<path{more} d="{_curve_data(curves, sheet.scale)}"/>\n'
     about = ' class="dot"' if len(stroke) == 1 else ""

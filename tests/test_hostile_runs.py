@@ -157,6 +157,32 @@ def test_every_tensor_for_both_steppers(altered: Path) -> None:
     use(altered)
 
 
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        (
+            None,
+            r"unlike an earlier state of seqgen-text \S+, which was used there; prepare and train",
+        ),
+        (
+            "0.0.9",
+            "unlike seqgen-text 0.0.9, which was used there; install that version, or prepare",
+        ),
+    ],
+)
+def test_a_codec_of_another_version_says_what_to_do(
+    altered: Path, version: str | None, advice: str
+) -> None:
+    path = altered / "run.json"
+    info = json.loads(path.read_text())
+    names = info["vocab"][:-1]
+    changed = {"vocab": names, "vocab_digest": Vocab.of(names).digest}
+    changed |= {"version": version} if version else {}
+    path.write_text(json.dumps(info | changed))
+    with pytest.raises(PluginError, match=advice):
+        _ = seqgen.load(altered, "cpu").codec
+
+
 def test_a_small_vocabulary_with_a_large_codec(altered: Path) -> None:
     """With and without the digest of that vocabulary, and one name short."""
     path = altered / "run.json"

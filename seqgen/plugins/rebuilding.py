@@ -95,10 +95,13 @@ def load_codec(info: Mapping[str, Any], folder: Path) -> Codec:
             f"nothing of its state ({reason_of(error)}{place_of(error)})",
         )
     if codec is None or difference:
+        here = f"{found.distribution} {found.version}"
+        there = f"{info['distribution']} {info['version']}"
+        past = f"an earlier state of {there}" if here == there else there
+        way = "" if here == there else "install that version, or "
         raise PluginError(
-            f"codec {saved['name']!r} of {found.distribution} {found.version} makes {difference} "
-            f"in {folder}, unlike {info['distribution']} {info['version']}, which was used there; "
-            f"install that version, or prepare and train again"
+            f"codec {saved['name']!r} of {here} makes {difference} in {folder}, unlike {past}, "
+            f"which was used there; {way}prepare and train again"
         ) from cause
     return codec
 

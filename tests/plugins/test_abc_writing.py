@@ -76,6 +76,15 @@ def test_a_lead_sheet_is_read_and_written_and_read() -> None:
     assert "C:J. S. Bach\n" in abc(replace(music, composer="J. S. Bach"))
 
 
+@pytest.mark.parametrize(
+    ("metre", "bar"),
+    [("9/8", "d2c BGB GBG"), ("3/8", "d2c"), ("3/4", "dc BG BG"), ("2/2", "dcBG BGBG")],
+)
+def test_notes_of_a_beat_share_a_beam(metre: str, bar: str) -> None:
+    [music] = read_abc(f"X:1\nT:A\nM:{metre}\nL:1/8\nK:G\n{bar} |]")
+    assert f"{bar} |]" in abc(music)
+
+
 @st.composite
 def pieces(draw: st.DrawFn) -> Music:
     """Draw two tracks of notes that overlap, off and on the beat, in any key and metre."""

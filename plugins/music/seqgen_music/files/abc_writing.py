@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from seqgen.files import write_atomic
-from seqgen_music.bars import NOTE_VALUES, Metre, metre_name
+from seqgen_music.bars import NOTE_VALUES, Metre, bar_length, beat_length, metre_name
 from seqgen_music.files.abc_fields import ACCIDENTALS
 from seqgen_music.files.lyrics import kinds_of
 from seqgen_music.files.notated_voices import Segment, cut, score_lines, voices_of, written_metres
@@ -51,6 +51,7 @@ def abc(music: Music) -> str:
     notated = on_grid(music)
     lines = score_lines(music, notated)
     metres = _usual(written_metres(notated))
+    beams = {tick: _beam(metre) for tick, metre in metres.items()}
     tempos = {tick: f"1/4={qpm:.6g}" for tick, qpm in notated.tempo_changes().tolist()}
     played = [number for number in range(len(music.tracks)) if _plays(notated, number)]
     title = music.tracks[played[0]].label if played else ""
@@ -69,7 +70,7 @@ def abc(music: Music) -> str:
         body += [f"%%MIDI channel {DRUM_CHANNEL + 1}"] if track.drums else []
         body += [f"%%MIDI program {track.program}"] if track.program else []
         above = _above(notated, tempos) if at == 1 else {}
-        body += _Voice(notated, number, lines, {**fields}, above).lines()
+        body += _Voice(notated, number, lines, fields, above, beams).lines()
     return "\n".join([*head, *body]) + "\n"
 
 
@@ -85,6 +86,13 @@ def _plain(text: str) -> str:
 def _usual(metres: Mapping[int, Metre]) -> dict[int, Metre]:
     """Return the metres that ABC has."""
     return {tick: metre for tick, metre in metres.items() if metre[1] in NOTE_VALUES}
+
+
+def _beam(metre: Metre) -> int:
+    """Return the length in which notes share a beam: in 3/8 and 6/8 a dotted quarter."""
+    beats, unit = metre
+    compound = beats % 3 == 0 and unit >= 8
+    return bar_length((3, unit), GRID) if compound else max(beat_length(metre, GRID), GRID)
 
 
 def _fields(*kinds: tuple[str, Mapping[int, str]]) -> dict[int, str]:
@@ -118,6 +126,8 @@ class _Voice:
         Inline fields at bar lines.
     above : dict of int to str
         What stands before notes, by place.
+    beams : dict of int to int
+        The length in which notes share a beam, by the place from which it holds.
     """
 
     def __init__(
@@ -127,8 +137,10 @@ class _Voice:
         bars: list[int],
         fields: dict[int, str],
         above: dict[int, str],
+        beams: dict[int, int],
     ) -> None:
-        self._bars, self._fields, self._above = bars, fields, above
+        self._bars, self._fields, self._above, self._beams = bars, fields, above, beams
+        self._beam = GRID
         notes = music.notes[music.notes["track"] == number]
         held = {at for at, track in music.fermatas if track == number}
         first, *others = voices_of(notes)
@@ -161,6 +173,7 @@ class _Voice:
     def _bar(self, number: int) -> str:
         start = self._bars[number]
         self._sharps = self._signatures.get(start, self._sharps)
+        self._beam = self._beams.get(start, self._beam)
         self._signs = dict(self._tied)
         self._tied = {}
         heard = [
@@ -177,11 +190,8 @@ class _Voice:
     def _music(self, segments: list[Segment], start: int, above: Mapping[int, str]) -> str:
         """Return the notes and rests of a voice in a bar, tuplets together."""
         text = ""
-        for (_, notes), group in groupby(
-            segments, lambda each: (each.offset // GRID, _tuplet(each.length))
-        ):
+        for (_, notes), group in groupby(segments, self._group):
             some = list(group)
-            # Notes of a quarter are beamed.
             text += " " * bool(text)
             for at, segment in enumerate(some):
                 text += above.get(start + segment.offset, "")
@@ -189,6 +199,11 @@ class _Voice:
                     text += f"({notes}:{dict(TUPLETS)[notes]}:{len(some)}"
                 text += self._segment(segment, notes)
         return text
+
+    def _group(self, segment: Segment) -> tuple[int, int]:
+        """Return what notes that are written together have in common: a beam, or a tuplet."""
+        notes = _tuplet(segment.length)
+        return segment.offset // (GRID if notes else self._beam), notes
 
     def _segment(self, segment: Segment, notes: int) -> str:
         factor = Fraction(notes, dict(TUPLETS)[notes]) if notes else Fraction(1)

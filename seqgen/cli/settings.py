@@ -76,9 +76,9 @@ def check_numbers(
     for argument in arguments:
         for token in argument.tokens:
             place = "" if token.source == "cli" else f"{token.source}: "
-            check_value(
-                f"{place}{argument.name}", _number(token.value), argument.field_info.annotation
-            )
+            # Other texts, such as that of a flag without a value, are judged by cyclopts.
+            if (number := _number(token.value)) is not None:
+                check_value(f"{place}{argument.name}", number, argument.field_info.annotation)
 
 
 def shown_error(error: cyclopts.CycloptsError) -> Any:

@@ -426,6 +426,16 @@ def test_the_same_piece_is_the_same_file(tmp_path: Path) -> None:
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_note_of_the_last_moment_stays_in_the_last_bar(tmp_path: Path) -> None:
+    notes = make_notes([(0, 480, 60, 80, 0), (1919, 1, 62, 80, 0)])
+    path = tmp_path / "a.musicxml"
+    write_notation(Music(notes, (Track("", 0),), 480, ((0, 90.0),), ((0, 4, 4),)), path)
+    # A bar that does not add up would give a note, too.
+    [score] = MusicDomain().read(path)
+    assert score.notes["pitch"].tolist() == [60, 62]
+    assert (score.notes["onset"] + score.notes["duration"]).max() <= 4 * score.ticks_per_quarter
+
+
 def test_metres_and_keys_after_the_last_bar_are_left_out() -> None:
     notes = make_notes([(0, 96, 60, 80, 0), (300, 90, 60, 80, 0)])
     metres, keys = ((0, 3, 4), (576, 2, 4)), ((0, 2, False), (288, 1, False), (576, -3, True))

@@ -115,8 +115,10 @@ def _placed(
     part = GRID // parts[inverse]
     placed = begins + rounded(rest * parts[inverse], 1, quarter) * part
     placed = np.minimum(placed, lines[bar + 1])
-    starts, stops = placed[: len(notes)], placed[len(notes) :]
-    return starts, np.maximum(stops - starts, part[: len(notes)])
+    starts, stops, least = placed[: len(notes)], placed[len(notes) :], part[: len(notes)]
+    # A note of the last moment begins before the last bar line.
+    starts = np.minimum(starts, lines[-1] - np.minimum(least, lines[-1]))
+    return starts, np.maximum(stops - starts, least)
 
 
 def _divisions(

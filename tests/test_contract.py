@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from seqgen_text.codecs.characters import CharacterCodec
 from seqgen_text.domain import Text
 
 from seqgen.conditions.labels import Labelled
@@ -41,9 +42,13 @@ def test_an_error_in_place_of_a_piece_is_a_refusal(tmp_path) -> None:
         subject_of("chess", "moves").read(path)
 
 
-def test_check_domain_reports_failures(tmp_path, monkeypatch) -> None:
-    from seqgen_text.codecs.characters import CharacterCodec
+@pytest.fixture
+def one_codec(monkeypatch) -> None:
+    """Text as characters alone, which is enough to see what `check_domain` says."""
+    monkeypatch.setattr(Text, "codecs", {"characters": CharacterCodec})
 
+
+def test_check_domain_reports_failures(one_codec, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(CharacterCodec, "decode", lambda self, ids: "always the same")
     with pytest.raises(AssertionError, match=r"(?s)checks failed:.*text-characters-round_trips"):
         check_domain("text", tmp_path)
@@ -83,7 +88,7 @@ def _refuse() -> None:
     raise DataError("no")
 
 
-def test_check_domain_counts(tmp_path, capsys) -> None:
+def test_check_domain_counts(one_codec, tmp_path, capsys) -> None:
     count = check_domain("text", tmp_path)
     said = re.search(
         r"(\d+) checks of the domain text passed, (\d+) had nothing to check",

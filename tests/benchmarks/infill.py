@@ -210,10 +210,17 @@ def rewrite(run: seqgen.Run, gaps: Sequence[Gap], candidates: int) -> dict[str, 
         kept = seqgen.Kept(gap.piece, "bars 1-4, 9-")
         [new] = seqgen.generate(run, condition=kept, candidates=candidates, seed=seed)
         made.append(new.piece)
-    ids = [run.codec.encode(piece) for piece in made]
+    pairs = list(zip(made, gaps, strict=True))
+    ids = [np.concatenate([gap.ids[: gap.header], steps_of(run, piece)]) for piece, gap in pairs]
     follows = likelihoods(run, gaps, ids)[1].sum() / tokens_after(gaps)
     measures = judge([raster_of(piece) for piece in made], gaps)
     return {**measures, "nats a token after": float(follows)}
+
+
+def steps_of(run: seqgen.Run, piece: Music) -> NDArray[np.int64]:
+    """Return the ids of a piece without its header, which may differ from that of the real one."""
+    ids = run.codec.encode(piece)
+    return ids[run.codec.layout.header_size(ids) :]
 
 
 def tokens_after(gaps: Sequence[Gap]) -> int:

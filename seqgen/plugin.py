@@ -75,15 +75,17 @@ class Domain(Protocol):
         Codecs by name. The first is the default unless `suggest` chooses another.
     formats : tuple of str
         Suffixes that `write` accepts; the first is the default.
+    exact_format : str
+        The one of `formats` whose files keep a piece as it is; by default the first.
     read_options, write_options : type
-        Classes of the options of `read` and `write`, as `Codec.options_type`; by default without
-        fields. With default options, `read` understands what `write` wrote in the first format.
+        Classes of options. With their defaults, `read` understands the first format of `write`.
     demo_note : str
         What the page of a demo says of its data.
     """
 
     codecs: ClassVar[Mapping[str, type[Codec]]]
     formats: ClassVar[tuple[str, ...]]
+    exact_format: ClassVar[str] = ""
     read_options: ClassVar[type[Any]] = NoOptions
     write_options: ClassVar[type[Any]] = NoOptions
     demo_note: ClassVar[str] = ""

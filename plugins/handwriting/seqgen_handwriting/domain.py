@@ -53,6 +53,8 @@ class Handwriting(Domain):
     formats: ClassVar[tuple[str, ...]] = (
         *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
     )
+    # SVG is the default, but shows a text as it is laid out: level, and in lines that fit.
+    exact_format: ClassVar[str] = ".json"
 
     def read(
         self, path: Path, options: NoOptions = NoOptions()

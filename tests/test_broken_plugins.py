@@ -359,6 +359,13 @@ BROKEN = {
         "a file is listed twice",
         "Letters.write",
     ),
+    "exact_format": (
+        "survives_files",
+        '    formats = (".abc",)\n',
+        '    formats = (".abc",)\n    exact_format = ".json"\n',
+        "exact_format is '.json'; it must be one of .abc",
+        "Letters.write",
+    ),
     "lost_letters": (
         "survives_files",
         'path.write_text(piece + "\\n")',

@@ -41,6 +41,7 @@ def checked_critic(critic: Critic) -> Critic:
         ) from error
 
     def judge(new: Generated, condition: Any, limit: LimitConfig) -> Criticism:
+        """Return what the critic finds, if it is a criticism."""
         found = critic(new, condition, limit)
         if not is_criticism(found):
             raise ConfigError(

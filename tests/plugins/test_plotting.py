@@ -49,6 +49,7 @@ class Plotter:
     level: float | None = None
     is_metric: bool = False
     is_absolute: bool = False
+    is_on: bool = False
     ended: bool = False
     moves_done: bool = True
 
@@ -85,11 +86,17 @@ class Plotter:
                 self.moves_done = True
             case "M", 3:
                 assert self.options.lifting == "m3"
+                self.is_on = True
                 self._set(values["S"])
             case "M", 280:
                 assert self.options.lifting == "m280" and values["P"] == 0 and self.moves_done
                 self._set(values["S"])
+            case "M", 5:
+                # The servo may go anywhere.
+                assert self.options.lifting == "m3" and not self.is_down and self.at == (0, 0)
+                self.is_on = False
             case "M", 2:
+                assert not self.is_on
                 self.ended = True
             case other:
                 raise AssertionError(other)
@@ -158,6 +165,7 @@ def test_a_plotter_draws_what_the_ink_holds(options: dict[str, Any]) -> None:
     assert_drawn(plotter, strokes)
     assert plotter.feeds == {900}
     times = 2 * len(strokes) + 1 if "lifting" in options else 0
+    times += options.get("lifting") == "m3"
     assert plotter.waited == pytest.approx(times * plotter.options.dwell)
 
 

@@ -10,6 +10,7 @@ from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.files import svg_paths, svg_reading
 from seqgen_handwriting.files.svg_paths import Pen, length_of, matrix_of
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.write_options import WriteOptions
 from svgelements import Matrix, Move
 from svgelements import Path as Judge
 
@@ -165,12 +166,13 @@ def test_transforms_are_those_of_svgelements(parts: list) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["scale(x)", "scale(2", "foo(1)", "matrix(1 2 3)", "translate(50%)", "scale(1) 3"]
+    "text", ["scale(x)", "scale(2", "foo(1)", "matrix(1 2 3)", "translate(50%)", "scale(1) 3", "translate3d(1px, 2px, 0)"]
 )
-def test_other_transforms_cost_what_is_in_them(text: str, tmp_path: Path) -> None:
+def test_other_transforms_change_nothing_and_are_counted(text: str, tmp_path: Path) -> None:
     content = f'<g transform="{text}"><path d="M0 0L9 9"/></g><path d="M1 1L2 2"/>'
     ink, said = read(tmp_path, content)
-    assert len(ink.strokes) == 1 and said == "shapes that cannot be read (1)"
+    assert [stroke.tolist() for stroke in ink.strokes] == [[[0, 0], [9, 9]], [[1, 1], [2, 2]]]
+    assert said == "transforms that cannot be read (1)"
 
 
 def test_transforms_of_css_are_applied(tmp_path: Path) -> None:
@@ -199,8 +201,10 @@ def test_transforms_of_css_are_applied(tmp_path: Path) -> None:
             '<g fill="none" stroke="red" stroke-width="0mm">{0}</g>',
             "shapes without line and fill (1)",
         ),
-        ('<g fill="white">{0}</g>', "white shapes without line (1)"),
-        ('<g style="fill: rgb(255, 255, 255)">{0}</g>', "white shapes without line (1)"),
+        ('<g fill="white">{0}</g>', "white shapes (1)"),
+        ('<g style="fill: rgb(255, 255, 255)">{0}</g>', "white shapes (1)"),
+        ('<g fill="none" stroke="#fff">{0}</g>', "white shapes (1)"),
+        ('<g fill="white" stroke="white">{0}</g>', "white shapes (1)"),
         ('<rect width="100" height="100" fill="#888"/>', "backgrounds (1)"),
         ('<rect width="100%" height="100%" fill="#eee"/>', "backgrounds (1)"),
         ('<path d="M-1 -1H101V101H-1z"/>', "backgrounds (1)"),
@@ -227,7 +231,8 @@ def test_what_is_not_seen_is_not_read(shape: str, said: str, tmp_path: Path) -> 
     "content",
     [
         '<g visibility="hidden"><path visibility="visible" d="M1 1L2 2"/></g>',
-        '<path fill="none" stroke="white" d="M1 1L2 2"/>',
+        '<path fill="white" stroke="red" d="M1 1L2 2"/>',
+        '<path fill="red" stroke="white" d="M1 1L2 2"/>',
         '<path style="fill:none;stroke:#000" d="M1 1L2 2"/>',
         '<g stroke-width="0"><path stroke="red" stroke-width="1" fill="none" d="M1 1L2 2"/></g>',
         '<g fill="none"><path style="fill:red" d="M1 1L2 2"/></g>',
@@ -247,6 +252,19 @@ def test_a_frame_is_no_background_and_white_is_seen_on_black(tmp_path: Path) -> 
     dark = '<rect width="100" height="100"/><path fill="white" d="M1 1L2 2"/>'
     ink, said = read(tmp_path, dark)
     assert len(ink.strokes) == 1 and said == "backgrounds (1)"
+    line = '<path fill="none" stroke="white" d="M1 1L2 2"/>'
+    for about in ('style="background: #000"', 'style="background-color:rgb(0,0,40)"'):
+        assert strokes(tmp_path, line, about) == [[[1, 1], [2, 2]]]
+    for about in ('style="background: white"', 'style="background: none"'):
+        both = f'{line}<path d="M3 3L4 4"/>'
+        assert read(tmp_path, both, about)[1] == "white shapes (1)"
+
+
+def test_our_own_files_may_be_white(tmp_path: Path) -> None:
+    drawing = Ink((np.array([[0.0, 0.0], [9.0, 9.0]]),))
+    [file] = DOMAIN.write(drawing, tmp_path / "a.svg", WriteOptions(colour="white"))
+    [again] = DOMAIN.read(file)
+    assert isinstance(again, Ink) and again.strokes[0].tolist() == drawing.strokes[0].tolist()
 
 
 def test_clips_and_rules_that_are_not_applied_are_said(tmp_path: Path) -> None:
@@ -273,6 +291,17 @@ def test_nested_documents_have_viewports(tmp_path: Path) -> None:
     assert strokes(tmp_path, stretched) == [[[0, 0], [40, 20]]]
     empty = f'<svg width="0">{line}</svg>{line}'
     assert read(tmp_path, empty)[1] == "hidden elements (1)"
+
+
+@pytest.mark.parametrize("box", ["0 0 100", "0 0 a b", "none", "0 0 nan 1", "0 0 -1 5"])
+def test_a_bad_view_box_costs_only_itself(box: str, tmp_path: Path) -> None:
+    line, said = '<path d="M1 1L2 2"/>', "view boxes that cannot be read (1)"
+    for content, about in (
+        (line, f'viewBox="{box}"'),
+        (f'<svg viewBox="{box}" x="furlong">{line}</svg>', 'viewBox="0 0 100 100"'),
+    ):
+        ink, found = read(tmp_path, content, about)
+        assert [stroke.tolist() for stroke in ink.strokes] == [[[1, 1], [2, 2]]] and found == said
 
 
 def test_a_stretched_page_keeps_its_proportions(tmp_path: Path) -> None:
@@ -368,4 +397,4 @@ def test_long_styles_and_transforms_are_left_out(tmp_path: Path) -> None:
     sheet = f"<style>{'a{' * 2**19}b</style>"
     assert read(tmp_path, sheet + line)[1] == "long style sheets (1)"
     turned = f'<g transform="{"scale(1)" * 2**12}">{line}</g>'
-    assert read(tmp_path, turned + line)[1] == "shapes that cannot be read (1)"
+    assert read(tmp_path, turned + line)[1] == "transforms that cannot be read (1)"

@@ -40,7 +40,11 @@ def gcode(sheet: Sheet) -> str:
         strokes = nearest_first(strokes, (0.0, 0.0))
     for stroke in strokes:
         lines += _drawn(stroke.round(3), sheet)
-    return "\n".join([*lines, f"G0 X0 Y0 F{options.travel}", "M2", ""])
+    lines.append(f"G0 X0 Y0 F{options.travel}")
+    if options.lifting == "m3":
+        # M2 stops the spindle of Grbl, so a servo may move there. It does so first, off the ink.
+        lines += ["M5", f"G4 P{options.dwell:g}"]
+    return "\n".join([*lines, "M2", ""])
 
 
 def _drawn(stroke: Stroke, sheet: Sheet) -> Iterator[str]:

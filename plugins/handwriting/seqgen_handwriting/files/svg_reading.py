@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen_handwriting.files.left_out import LeftOut
 from seqgen_handwriting.files.svg_paths import IDENTITY, Matrix, Pen, length_of, matrix_of, product
-from seqgen_handwriting.files.svg_styles import PLAIN, Sheet, Style
+from seqgen_handwriting.files.svg_styles import PLAIN, Sheet, Style, has_dark_background
 from seqgen_handwriting.files.xml_files import local_name
 from seqgen_handwriting.ink import FARTHEST, Ink
 
@@ -91,6 +91,8 @@ def ink_of_svg(root: Element, left_out: LeftOut) -> Ink:
     """
     is_ours = root.get("data-seqgen") == "ink"
     walk = _Walk(root, Sheet() if is_ours else Sheet.of(root, left_out), left_out)
+    # Our own files may be written in white, for dark paper.
+    walk.is_dark = is_ours
     strokes: list[NDArray[np.float64]] = []
     shapes: list[Element] = []
     for shape, drawn in walk.shapes():
@@ -138,9 +140,9 @@ class _Walk:
         self._by_id = {name: one for one in root.iter() if (name := one.get("id"))}
         self._pen = Pen()
         self._visits = self._characters = self._transforms = 0
-        #: The page as left, top, right and bottom; and whether a background makes it dark.
+        #: The page as left, top, right and bottom; and whether white is seen on it.
         self._page = (0.0, 0.0, *PAGE)
-        self._is_dark = False
+        self.is_dark = False
 
     def shapes(self) -> Iterator[tuple[Element, list[NDArray[np.float64]]]]:
         """Yield the visible shapes with the strokes of each, on the page."""
@@ -186,18 +188,28 @@ class _Walk:
         for cut in ("clip-path", "mask"):
             if found.get(cut, "none") != "none":
                 self._left_out["clips and masks"] += 1
+        if element is self._root:
+            self.is_dark |= has_dark_background(found)
         matrix = place.matrix
         if text := found.get("transform"):
-            self._transforms += len(text)
-            if len(text) > LONGEST_TRANSFORM or self._transforms > MOST_TRANSFORMS:
-                raise ValueError("a transform is too long")
-            matrix = product(matrix, matrix_of(text))
+            matrix = product(matrix, self._transform(text))
         inner = place
         if found or place.is_used:
             inner = replace(place, matrix=matrix, style=style, is_used=False)
         if name in ("svg", "symbol"):
             return self._viewport(element, inner, place.size if place.is_used else (None, None))
         return inner
+
+    def _transform(self, text: str) -> Matrix:
+        """Return the matrix of a transform. One that cannot be read changes nothing, as in CSS."""
+        self._transforms += len(text)
+        try:
+            if len(text) > LONGEST_TRANSFORM or self._transforms > MOST_TRANSFORMS:
+                raise ValueError("a transform is too long")
+            return matrix_of(text)
+        except ERRORS:
+            self._left_out["transforms that cannot be read"] += 1
+            return IDENTITY
 
     def _children(self, element: Element) -> list[Element]:
         """Return what is drawn of the children; of a switch the first that is for everyone."""
@@ -220,9 +232,7 @@ class _Walk:
                 (size[1], "height", place.height),
             )
         )
-        box = [float(text) for text in (element.get("viewBox") or "").replace(",", " ").split()]
-        if box and (len(box) != 4 or not all(map(math.isfinite, box))):
-            raise ValueError("its viewBox is not of four numbers")
+        box = self._view_box(element)
         aspect = element.get("preserveAspectRatio")
         if is_root:
             left, top, wide, high = box or (0.0, 0.0, width, height)
@@ -235,16 +245,25 @@ class _Walk:
         if width <= 0 or height <= 0 or (box and min(box[2:]) <= 0):
             self._left_out["hidden elements"] += 1
             return None
-        x, y = (
-            length_of(element.get(name) or "0", whole)
-            for name, whole in (("x", place.width), ("y", place.height))
-        )
+        x, y = _corner(element, place)
         inner = (1.0, 0.0, 0.0, 1.0, x, y)
         if box:
             inner = _fitted((x, y, width, height), box, aspect)
             width, height = box[2:]
         matrix = product(place.matrix, inner)
         return replace(place, matrix=matrix, width=width, height=height)
+
+    def _view_box(self, element: Element) -> list[float]:
+        """Return the four numbers of a view box. One that cannot be read is as none (SVG 2, 8.6)."""
+        words = (element.get("viewBox") or "").replace(",", " ").split()
+        try:
+            box = list(map(float, words))
+        except ValueError:
+            box = []
+        if words and (len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) < 0):
+            self._left_out["view boxes that cannot be read"] += 1
+            return []
+        return box
 
     def _used(self, element: Element, place: _Place) -> list[tuple[Element, _Place]]:
         """Return what a ``use`` shows, with its place."""
@@ -259,10 +278,7 @@ class _Walk:
         if len(place.uses) == DEEPEST:
             self._left_out[f"uses in more than {DEEPEST} uses"] += 1
             return []
-        x, y = (
-            length_of(element.get(name) or "0", whole)
-            for name, whole in (("x", place.width), ("y", place.height))
-        )
+        x, y = _corner(element, place)
         matrix = product(place.matrix, (1.0, 0.0, 0.0, 1.0, x, y))
         size = element.get("width"), element.get("height")
         uses = (*place.uses, reference)
@@ -296,15 +312,13 @@ class _Walk:
         return strokes
 
     def _is_unseen(self, name: str, style: Style, strokes: Sequence[NDArray[np.float64]]) -> bool:
-        """Return whether a shape without a line is as white as the page, or is the page."""
-        if style.is_stroked:
-            return False
-        if len(strokes) == 1 and self._covers_page(strokes[0]):
-            self._is_dark = not style.is_white
+        """Return whether a shape is as white as the page, or is the page."""
+        if not style.is_stroked and len(strokes) == 1 and self._covers_page(strokes[0]):
+            self.is_dark = not style.is_white
             self._left_out["backgrounds"] += 1
             return True
-        if style.is_white and not self._is_dark:
-            self._left_out["white shapes without line"] += 1
+        if style.is_white and not self.is_dark:
+            self._left_out["white shapes"] += 1
             return True
         return False
 
@@ -328,6 +342,17 @@ def _size_of(text: str, whole: float) -> float:
         return length_of(text, whole)
     except ValueError:
         return whole
+
+
+def _corner(element: Element, place: _Place) -> tuple[float, float]:
+    """Return ``x`` and ``y`` of an element; 0 for one that cannot be read."""
+    found = []
+    for name, whole in (("x", place.width), ("y", place.height)):
+        try:
+            found.append(length_of(element.get(name) or "0", whole))
+        except ValueError:
+            found.append(0.0)
+    return found[0], found[1]
 
 
 def _lengths(shape: Element, place: _Place) -> dict[str, float]:

@@ -15,7 +15,7 @@ from seqgen_handwriting.files.xml_files import local_name
 #: Properties that are read.
 PROPERTIES = {
     *("display", "visibility", "opacity", "fill", "fill-opacity", "stroke", "stroke-opacity"),
-    *("stroke-width", "transform", "clip-path", "mask"),
+    *("stroke-width", "transform", "clip-path", "mask", "background", "background-color"),
 }
 
 #: Limit of the characters of a style sheet, an attribute with a style, and a colour.
@@ -75,8 +75,10 @@ class Style:
 
     @property
     def is_white(self) -> bool:
-        """Whether the fill is white."""
-        return _is_white(self.fill)
+        """Whether all that is seen of a shape with paint is white."""
+        return (not self.is_filled or _is_white(self.fill)) and (
+            not self.is_stroked or _is_white(self.stroke)
+        )
 
 
 #: The style of a document without any.
@@ -142,6 +144,12 @@ class Sheet:
                 found |= self.rules[selector]
             found |= self.rules.get(f"#{attributes.get('id', '')}", {})
         return found | declarations(attributes.get("style", "")[:LONGEST_STYLE])
+
+
+def has_dark_background(found: Mapping[str, str]) -> bool:
+    """Return whether properties of the root give the page a colour other than white."""
+    paint = found.get("background-color", found.get("background", "none"))[:LONGEST_PAINT]
+    return bool(paint) and not _is_none(paint) and not _is_white(paint)
 
 
 @lru_cache(maxsize=1000)

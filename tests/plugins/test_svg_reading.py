@@ -166,7 +166,16 @@ def test_transforms_are_those_of_svgelements(parts: list) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["scale(x)", "scale(2", "foo(1)", "matrix(1 2 3)", "translate(50%)", "scale(1) 3", "translate3d(1px, 2px, 0)"]
+    "text",
+    [
+        "scale(x)",
+        "scale(2",
+        "foo(1)",
+        "matrix(1 2 3)",
+        "translate(50%)",
+        "scale(1) 3",
+        "translate3d(1px, 2px, 0)",
+    ],
 )
 def test_other_transforms_change_nothing_and_are_counted(text: str, tmp_path: Path) -> None:
     content = f'<g transform="{text}"><path d="M0 0L9 9"/></g><path d="M1 1L2 2"/>'

@@ -254,7 +254,7 @@ class _Walk:
         return replace(place, matrix=matrix, width=width, height=height)
 
     def _view_box(self, element: Element) -> list[float]:
-        """Return the four numbers of a view box. One that cannot be read is as none (SVG 2, 8.6)."""
+        """Return the four numbers of a view box; none if it cannot be read (SVG 2, 8.6)."""
         words = (element.get("viewBox") or "").replace(",", " ").split()
         try:
             box = list(map(float, words))

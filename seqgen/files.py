@@ -103,7 +103,8 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        error.filename = str(path)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -118,14 +119,21 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, text + "\n")
 
 
-def finite(value: Any) -> Any:
-    """Return a value with texts for the numbers that JSON does not have: inf, -inf and nan."""
+def finite(value: Any, *, in_words: bool = False) -> Any:
+    """Return a value with null for the numbers that JSON does not have: inf, -inf and nan.
+
+    Parameters
+    ----------
+    value : object
+    in_words : bool
+        Write the texts "inf", "-inf" and "nan" instead, as settings are given in TOML.
+    """
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return str(value) if in_words else None
     if isinstance(value, Mapping):
-        return {key: finite(each) for key, each in value.items()}
+        return {key: finite(each, in_words=in_words) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
+        return [finite(each, in_words=in_words) for each in value]
     return value
 
 

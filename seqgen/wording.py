@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
+
+#: Longest value that a message shows, in characters.
+LONGEST_SHOWN = 400
 
 
 def counted(number: int, noun: str) -> str:
     """Return a number with a noun that takes an s in the plural."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def shown(value: object) -> str:
+    """Return the first line of a value as Python writes it, of at most `LONGEST_SHOWN` characters.
+
+    `reprlib.repr` would leave out the middle of a short one, such as ``Criticism(faults=(1,),
+    rarity=nan)``. It stands in for a value that cannot be written.
+    """
+    try:
+        lines = repr(value).splitlines()
+    except Exception:
+        return reprlib.repr(value)
+    first = lines[0] if lines else ""
+    return f"{first[:LONGEST_SHOWN]} ..." if len(lines) > 1 or len(first) > LONGEST_SHOWN else first
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -280,12 +280,14 @@ def test_its_own_output_is_not_read_as_a_corpus(
 
 def test_what_the_system_refuses_is_a_message(seqgen_command, trained: Path, monkeypatch) -> None:
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        error = OSError(28, "No space left on device")
+        error.add_note("it was nearly done")
+        raise error
 
     monkeypatch.setattr("seqgen.files.os.fsync", full)
     status, _, err = seqgen_command("generate", trained, "--length", 5)
     assert status == 1 and f"No space left on device: '{trained / 'samples/1'}'" in err
-    assert "free some space, or write elsewhere (--out)" in err
+    assert "free some space, or write elsewhere (--out); it was nearly done" in err
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless device")

@@ -219,6 +219,10 @@ def test_an_error_of_a_critic_loses_no_piece(run, tmp_path: Path) -> None:
         (lambda new: Criticism(), "critic must be a function of a new piece, .* found .*lambda"),
         ("a critic", "critic must be a function .* found 'a critic'"),
         (lambda new, condition, limit: None, "critic must return a Criticism .*, found None from"),
+        (
+            lambda new, condition, limit: Criticism(("a fault of many words",), math.nan),
+            r"found Criticism\(faults=\('a fault of many words',\), rarity=nan\) from",
+        ),
     ],
 )
 def test_a_critic_is_called_by_its_contract(run, critic, message: str) -> None:

@@ -111,6 +111,7 @@ def test_json_has_no_infinity(tmp_path: Path) -> None:
     value = {"a": [1.5, math.inf, {"b": (-math.inf, True)}], "c": math.nan, "d": None}
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", value)
-    write_json(tmp_path / "a.json", finite(value))
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert found == {"a": [1.5, "inf", {"b": ["-inf", True]}], "c": "nan", "d": None}
+    for in_words, (least, most, nan) in ((True, ("-inf", "inf", "nan")), (False, [None] * 3)):
+        write_json(tmp_path / "a.json", finite(value, in_words=in_words))
+        found = json.loads((tmp_path / "a.json").read_text())
+        assert found == {"a": [1.5, most, {"b": [least, True]}], "c": nan, "d": None}

@@ -124,12 +124,12 @@ def launch(
     except SeqgenError as error:
         if traceback:
             raise
-        complain("; ".join([str(error), *getattr(error, "__notes__", ())]))
+        complain(_with_notes(str(error), error))
         sys.exit(error.exit_status)
     except OSError as error:
         if traceback:
             raise
-        complain(_refused(error, tokens[0] if tokens else ""))
+        complain(_with_notes(_refused(error, tokens[0] if tokens else ""), error))
         sys.exit(1)
     except KeyboardInterrupt:
         if traceback:
@@ -179,6 +179,11 @@ def _run(tokens: list[str]) -> None:
         if fault is None:
             raise
         raise fault from error
+
+
+def _with_notes(text: str, error: Exception) -> str:
+    """Return the text of an error and the notes that were added to it."""
+    return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -29,7 +29,7 @@ from seqgen.evaluation.ngram import Baseline, baseline
 from seqgen.evaluation.predictor import NetworkPredictor
 from seqgen.evaluation.scoring import Score, score_spans
 from seqgen.evaluation.variations import score_spans_over_variations
-from seqgen.files import CORPUS
+from seqgen.files import CORPUS, finite
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.unknown import OrError, changes_as_json
@@ -127,7 +127,7 @@ class ScoreTable:
             "order": None if self.baseline is None else self.baseline.order,
             "pieces": [asdict(row) for row in self.rows],
             "total": asdict(self.total),
-            "likelihoods": self.likelihoods,
+            "likelihoods": finite(self.likelihoods),
             "skipped": [entry.as_json() for entry in self.outcome.skipped],
             "notes": [note.as_json() for note in self.outcome.notes],
             "unread": self.outcome.unread,

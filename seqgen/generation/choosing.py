@@ -18,6 +18,7 @@ from seqgen.criticism import Criticism
 from seqgen.errors import ConfigError
 from seqgen.generation.pieces import Generated
 from seqgen.plugins.checks import A_CRITICISM, is_criticism
+from seqgen.wording import shown
 
 #: Judges a new piece that was written for a condition and within limits.
 Critic: TypeAlias = Callable[[Generated, Any, LimitConfig], Criticism]
@@ -44,9 +45,7 @@ def checked_critic(critic: Critic) -> Critic:
         """Return what the critic finds, if it is a criticism."""
         found = critic(new, condition, limit)
         if not is_criticism(found):
-            raise ConfigError(
-                f"critic must return {A_CRITICISM}, found {reprlib.repr(found)} from {name}"
-            )
+            raise ConfigError(f"critic must return {A_CRITICISM}, found {shown(found)} from {name}")
         return found
 
     return judge

@@ -6,7 +6,6 @@ Errors name the codec.
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path
@@ -20,6 +19,7 @@ from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
 from seqgen.plugin import ClosingTracker, Codec, Criticism, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
+from seqgen.wording import shown
 
 
 def checked_pieces(domain: Domain, found: Any) -> Iterator[Any]:
@@ -96,7 +96,7 @@ def checked_criticism(domain: Domain, found: Any) -> Criticism:
     if is_criticism(found):
         return cast(Criticism, found)
     raise PluginError(
-        f"the function of critic must return {A_CRITICISM}, found {reprlib.repr(found)}; upgrade "
+        f"the function of critic must return {A_CRITICISM}, found {shown(found)}; upgrade "
         f"its plugin, or tell its authors ({method_text(domain, 'critic')})"
     )
 

@@ -221,14 +221,13 @@ def write_samples(
             "vocab_digest": run.info["vocab_digest"],
             "versions": versions() | {run.info["distribution"]: run.info["version"]},
             "trained_with": run.info["versions"],
-            "settings": dict(settings or {}),
-            "write_options": asdict(writing),
+            "settings": finite(dict(settings or {}), in_words=True),
+            "write_options": finite(asdict(writing), in_words=True),
             "seconds": time.monotonic() - began,
             "interrupted": interrupted or bool(failures),
-            "pieces": entries,
+            "pieces": finite(entries),
         }
         with naming(place):
-            manifest = finite(manifest)
             write_json(temporary / SAMPLES, manifest)
     if interrupted:
         raise KeyboardInterrupt

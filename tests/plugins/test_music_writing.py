@@ -395,7 +395,7 @@ def test_pedals_are_signs_where_they_move(tmp_path: Path) -> None:
     flute = make_notes([(0, 480, 80, 80, 1)])
     music = replace(music, notes=np.concatenate([flute, music.notes]))
     again = written(music, tmp_path / "a.musicxml")
-    same_on_the_grid(music, again)
+    same_on_the_grid(music, replace(again, notes=again.played))
     root = ElementTree.fromstring((tmp_path / "a.musicxml").read_bytes())
     piano, flute_part = root.findall("part")
     assert piano.find(".//staves") is not None and flute_part.find(".//pedal") is None

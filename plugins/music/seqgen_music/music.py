@@ -31,6 +31,9 @@ TEMPO = np.dtype([("tick", np.int64), ("qpm", np.float64)])
 #: A move of the sustain pedal of a track: 0 is up, 64 and more is down.
 PEDAL = np.dtype([("tick", np.int64), ("track", np.int64), ("value", np.int64)])
 
+#: Most moves of pedals that a piece keeps; with more it has none, and notes still sound as long.
+MOST_MOVES = 2**20
+
 #: Longest piece that is read: seven hours at 120 quarters per minute.
 LONGEST_QUARTERS = 50_000
 
@@ -144,6 +147,14 @@ class Music:
         """The notes ``(M,)`` that are not drums."""
         drums = np.array([track.drums for track in self.tracks], np.bool_)
         return self.notes[~drums[self.notes["track"]]] if drums.any() else self.notes
+
+    @property
+    def played(self) -> NDArray[np.void]:
+        """The notes ``(N,)`` as long as their keys are down."""
+        notes: NDArray[np.void] = self.notes.copy()
+        if self.pressed is not None:
+            notes["duration"] = self.pressed
+        return notes
 
     def metre_changes(self) -> list[tuple[int, int, int]]:
         """Return the metres from tick 0 on, 4/4 before the first."""

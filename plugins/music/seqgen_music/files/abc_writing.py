@@ -56,7 +56,6 @@ def abc(music: Music) -> str:
     played = [number for number in range(len(music.tracks)) if _plays(notated, number)]
     title = music.tracks[played[0]].label if played else ""
     head = ["X:1", f"T:{_plain(title) or 'Untitled'}"]
-    head += [f"C:{_plain(music.composer)}"] if music.composer else []
     head += [f"M:{metre_name(metres.pop(0, (4, 4)))}", "L:1/8", f"Q:{tempos.pop(0)}"]
     names = [_plain(music.tracks[number].label) for number in played]
     head += [f'V:{at} name="{name}"' if name else f"V:{at}" for at, name in enumerate(names, 1)]

@@ -9,6 +9,7 @@ from fractions import Fraction
 from seqgen.errors import DataError
 from seqgen_music.bars import Metre, metre_of
 from seqgen_music.chords import Chord
+from seqgen_music.files.held_notes import sustained
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.repeats import played_out
 from seqgen_music.files.score_bars import Bar
@@ -88,7 +89,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         Track(parts[number].name or f"Part {number + 1}", program, drums)
         for number, _, program, drums in ordered
     ]
-    return Music(
+    music = Music(
         make_notes(rows),
         tuple(named),
         TICKS,
@@ -99,6 +100,8 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         fermatas=tuple(sorted(fermatas)),
         chords=changes(chords),
     )
+    signs = {number: _pedals(bars) for number, bars in enumerate(written)}
+    return sustained(music, signs, [number for number, *_ in ordered])
 
 
 def disagreements(parts: Sequence[Part]) -> list[str]:
@@ -258,6 +261,15 @@ def _chords(bars: Sequence[Bar], starts: Sequence[Fraction]) -> list[tuple[int, 
         (_ticks(start + at), chord)
         for bar, start in zip(bars, starts, strict=False)
         for at, chord in bar.chords
+    ]
+
+
+def _pedals(bars: Sequence[Bar]) -> list[tuple[int, bool]]:
+    """Return where the pedal goes down and comes up, by tick."""
+    return [
+        (_ticks(start + at), down)
+        for bar, start in zip(bars, _starts(bars), strict=False)
+        for at, down in bar.pedals
     ]
 
 

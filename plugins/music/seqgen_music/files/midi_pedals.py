@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from seqgen_music.bars import bar_length
 from seqgen_music.files.midi_events import PEDAL_DOWN, Events
-from seqgen_music.music import PEDAL
-
-#: Most moves of pedals that a piece keeps; with more it has none, and notes still sound as long.
-MOST_MOVES = 2**20
+from seqgen_music.music import MOST_MOVES, PEDAL
 
 
 def end_open(

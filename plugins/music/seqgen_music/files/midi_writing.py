@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
+from seqgen_music.joining import DOWN
 from seqgen_music.music import (
     CHORD,
     DRUM_CHANNEL,
@@ -70,14 +71,18 @@ def midi_bytes(music: Music) -> bytes:
         raise DataError(f"a MIDI file has pitches up to 127, found {music.notes['pitch'].max()}")
     file = mido.MidiFile(ticks_per_beat=music.ticks_per_quarter, charset="utf-8")
     file.tracks.append(_track_of([*_timing(music), *_words(music, -1), *_chords(music)]))
-    places = channels(music)
+    places, played = channels(music), music.played
     for number, channel in enumerate(places):
         name = mido.MetaMessage("track_name", name=music.tracks[number].name)
         program = mido.Message(
             "program_change", program=music.tracks[number].program, channel=channel
         )
-        notes = playable(_pressed(music, number))
-        pedal = _pedal(music, number, channel) if places.index(channel) == number else []
+        notes = playable(played[played["track"] == number])
+        pedal: list[Timed] = []
+        if places.index(channel) == number:
+            shared = np.isin(music.notes["track"], np.flatnonzero(np.array(places) == channel))
+            released = _released(music.notes[shared], played[shared])
+            pedal = _pedal(music, number, channel, released)
         file.tracks.append(
             _track_of(
                 [
@@ -123,15 +128,6 @@ def _foot(music: Music, number: int) -> Hashable:
     if not len(moves):
         return None
     return music.tracks[number].program, moves["tick"].tobytes(), moves["value"].tobytes()
-
-
-def _pressed(music: Music, number: int) -> NDArray[np.void]:
-    """Return the notes of a track, as long as their keys are down."""
-    mine = music.notes["track"] == number
-    notes: NDArray[np.void] = music.notes[mine]
-    if music.pressed is not None:
-        notes["duration"] = music.pressed[mine]
-    return notes
 
 
 def playable(notes: NDArray[np.void]) -> NDArray[np.void]:
@@ -199,15 +195,36 @@ def _chords(music: Music) -> list[Timed]:
     ]
 
 
-def _pedal(music: Music, number: int, channel: int) -> list[Timed]:
-    """Return the moves of the pedal of a track."""
+def _pedal(music: Music, number: int, channel: int, released: Collection[int]) -> list[Timed]:
+    """Return the moves of the pedal of a track.
+
+    Programs hold a note that ends as the pedal goes down. Where one ends in the piece, the pedal
+    goes down a tick later.
+
+    Parameters
+    ----------
+    music : Music
+    number, channel : int
+    released : collection of int
+        Ticks at which notes of the channel end that no pedal holds.
+    """
     import mido
 
-    moves = music.pedals[music.pedals["track"] == number]
-    return [
-        (tick, mido.Message("control_change", control=SUSTAIN, value=value, channel=channel))
-        for tick, _, value in moves.tolist()
-    ]
+    moves = music.pedals[music.pedals["track"] == number][["tick", "value"]].tolist()
+    messages: list[Timed] = []
+    for (tick, value), (following, _) in zip(moves, [*moves[1:], (LONGEST_TICKS, 0)], strict=False):
+        is_late = value >= DOWN and tick in released and tick + 1 < following
+        move = mido.Message("control_change", control=SUSTAIN, value=value, channel=channel)
+        messages.append((tick + is_late, move))
+    return messages
+
+
+def _released(notes: NDArray[np.void], pressed: NDArray[np.void]) -> set[int]:
+    """Return the ticks at which notes end with their keys, and their pitch does not begin again."""
+    free = notes[notes["duration"] == pressed["duration"]]
+    ends = zip((free["onset"] + free["duration"]).tolist(), free["pitch"].tolist(), strict=True)
+    begun = set(notes[["onset", "pitch"]].tolist())
+    return {tick for tick, pitch in ends if (tick, pitch) not in begun}
 
 
 def _played(notes: NDArray[np.void], channel: int) -> list[Timed]:

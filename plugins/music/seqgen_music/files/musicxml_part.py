@@ -38,6 +38,9 @@ BEATS = {
     "32nd": Fraction(1, 8),
 }
 
+#: What the sustain pedal does at each type of its sign: whether it goes down.
+PEDALS = {"start": (True,), "stop": (False,), "change": (False, True)}
+
 #: Velocity of a note whose attribute `dynamics` is 100.
 FULL = 90
 
@@ -278,6 +281,9 @@ class PartReader:
         if not any(sound.get("tempo") for sound in sounds):
             for metronome in element.iter("metronome"):
                 self._tempo(bar, _metronome(metronome), later)
+        for pedal in element.iter("pedal"):
+            at = max(self._at + later, Fraction(0))
+            bar.pedals += [(at, goes_down) for goes_down in PEDALS.get(pedal.get("type", ""), ())]
         for dynamics in element.iter("dynamics"):
             for mark in dynamics:
                 if mark.tag in DYNAMICS:

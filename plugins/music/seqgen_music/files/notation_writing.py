@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from bisect import bisect_right
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def musicxml(music: Music) -> bytes:
     # Importing music21 takes half a second.
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    music, uppers = with_two_staves(music)
+    music, uppers = with_two_staves(_written(music))
     notated = on_grid(music)
     lines = score_lines(music, notated)
     content = _score(notated, uppers, lines)
@@ -76,13 +77,25 @@ def musicxml(music: Music) -> bytes:
     return with_unpitched_drums(score, drums)
 
 
+def _written(music: Music) -> Music:
+    """Return a piece whose notes are as long as they are written where a pedal holds them.
+
+    Those that sound to the end are written in full, so that the score has the length of the piece.
+    """
+    notes = music.played
+    to_end = music.notes["onset"] + music.notes["duration"] == music.length
+    notes["duration"] = np.where(to_end, music.notes["duration"], notes["duration"])
+    return replace(music, notes=notes, pressed=None)
+
+
 def _pedals(music: Music, uppers: list[int]) -> dict[str, list[tuple[int, str]]]:
     """Return the signs of the pedal of each part, by its id; the staves of a part share one."""
     found: dict[str, list[tuple[int, str]]] = {}
     for number in range(len(music.tracks)):
         moves = music.pedals[music.pedals["track"] == number][["tick", "value"]]
         upper = number - 1 if number - 1 in uppers else number
-        found.setdefault(f"P{upper + 1}", pedal_signs(moves.tolist()))
+        part = f"P{upper + 1}"
+        found[part] = found.get(part) or pedal_signs(moves.tolist())
     return found
 
 

@@ -106,6 +106,8 @@ class Bar:
         By how much the notes and rests fall short of the same bar in other parts.
     keys, tempos, chords : list
         Changes within the bar: the place, and the key, the quarters per minute or the chord.
+    pedals : list of (Fraction, bool)
+        Where the sustain pedal moves, and whether it goes down.
     opens : bool
         Whether a repeated section begins here.
     closes : int
@@ -127,6 +129,7 @@ class Bar:
     keys: list[tuple[Fraction, Key]] = field(default_factory=list)
     tempos: list[tuple[Fraction, float]] = field(default_factory=list)
     chords: list[tuple[Fraction, Chord | None]] = field(default_factory=list)
+    pedals: list[tuple[Fraction, bool]] = field(default_factory=list)
     opens: bool = False
     closes: int = 0
     ending: tuple[int, ...] = ()

@@ -8,13 +8,12 @@ the domain's name; its value is a module that imports only this one and implemen
     def seqgen_domains():
         return [DomainSpec("go", "games of Go", (".sgf",), "seqgen_go.domain:Go", contract=2)]
 
-The last string names the `Domain` class, which is imported only when the domain is used. It reads
-and writes pieces and offers codecs. A `Codec` turns a piece into token ids and back. A `Tracker`
-follows one sequence during generation: grammar, features, conditions. The engine sees ids only.
+The last string names the `Domain` class, imported only when it is used: it reads and writes pieces
+and offers codecs. A `Codec` turns a piece into token ids and back; the engine sees ids only. A
+`Tracker` follows one sequence during generation: grammar, features, conditions.
 
 Plugins may also offer architectures of the network (group ``"seqgen.architectures"``, see
 `seqgen.network.layers`) and listeners, which follow trainings (group ``"seqgen.events"``).
-
 Next: `seqgen.plugins.discovery` finds plugins; `seqgen.testing` checks that they keep the contract.
 """
 
@@ -47,6 +46,7 @@ from seqgen.plugins.specs import DomainSpec as DomainSpec
 from seqgen.plugins.specs import ListenerSpec as ListenerSpec
 from seqgen.predictor import Predictor as Predictor
 from seqgen.unknown import Mended, Unknown
+from seqgen.view import View as View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,6 +128,10 @@ class Domain(Protocol):
 
     def preview(self, piece: Piece) -> dict[str, bytes | str]:
         """Return the piece as images or sounds by MIME type (``image/png``, ``audio/wav`` ...)."""
+
+    def view(self, piece: Piece) -> View | None:
+        """Return the notes, strokes or samples that the playground draws; by default None."""
+        return None
 
     def describe(self, piece: Piece) -> Mapping[str, str | int | float]:
         """Return a few facts for ``seqgen prepare --report``: ``{"parts": 4}``; none by default."""
@@ -233,9 +237,7 @@ class Codec(Protocol):
         """
 
     def encode(self, piece: Piece) -> Ids:
-        """Return the piece's ids ``(N,)``.
-
-        If `idempotent`, decoding and encoding gives them again. The class says what encoding loses.
+        """Return the piece's ids ``(N,)``; the docstring of the class says what is lost.
 
         Raises
         ------
@@ -252,8 +254,6 @@ class Codec(Protocol):
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: Any) -> Self:
         """Rebuild the codec from `state` and options."""
-
-    # Optional methods. Override those that the domain needs.
 
     def learn_grammar(self, pieces: Iterable[Ids]) -> None:
         """Learn what masks and trackers forbid, such as pitches beyond a voice's range.

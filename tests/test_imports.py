@@ -35,9 +35,12 @@ ROOMS: dict[str, set[str]] = {
         *("conditions", "plugins", "network", "data", "drawing", "generation", "evaluation"),
         *("training", "report"),
     },
+    "serve": {
+        *("conditions", "plugins", "run", "stepping", "generation"),
+    },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),
-        *("evaluation", "training", "report", "conformance"),
+        *("evaluation", "training", "report", "conformance", "serve"),
     },
 }
 #: What the ground floor imports of the rooms.
@@ -46,7 +49,7 @@ GROUND = {
     "files": {"storage"},
     "plugin": {"conditions", "plugins"},
     "testing": {"plugins", "conformance"},
-    "__init__": ROOMS.keys() - {"cli", "conformance"},
+    "__init__": ROOMS.keys() - {"cli", "conformance", "serve"},
     "__main__": {"storage", "cli"},
 }
 #: What the room of locks and checked files may import of the ground floor.

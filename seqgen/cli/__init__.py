@@ -33,6 +33,7 @@ COMMANDS = {
     "resume": "Resume a training that was interrupted.",
     "generate": "Write new pieces with a trained model.",
     "write": "Write a text by turns with a trained model.",
+    "serve": "Play with a trained model in the browser.",
     "score": "Measure how well a trained model predicts pieces, compared with a baseline.",
     "compare": "Compare generated pieces with those of the corpus.",
     "info": "Describe a run or a corpus folder.",

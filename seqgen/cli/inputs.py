@@ -162,23 +162,11 @@ class Inputs:
             label has two values.
         """
         from seqgen.conditions.kept import Kept
-        from seqgen.conditions.labels import Labelled, with_labels
-        from seqgen.conditions.unlabelled import labels_of, requested_labels
+        from seqgen.conditions.labels import Labelled
+        from seqgen.conditions.unlabelled import all_requested
 
-        labels: dict[str, str] = {}
-        others = []
-        for text in given:
-            requested, rest = requested_labels(self.run.codec, text)
-            labels = with_labels(labels, requested)
-            if rest is not None:
-                others.append(rest)
-        if len(others) > 1:
-            names = ", ".join(each.name for each in labels_of(self.run.codec))
-            raise DataError(
-                f"--given: a piece follows labels (of this run: {names or 'none'}) and one text or "
-                f"file, found {len(others)} texts or files: {' and '.join(others)}"
-            )
-        condition = self._followed(others[0]) if others else None
+        labels, other = all_requested(self.run.codec, given)
+        condition = None if other is None else self._followed(other)
         if keep is not None:
             if condition is None or isinstance(condition, str):
                 raise DataError("--keep names parts of a piece; give a file of one with --given")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.labelled import LabelledCodec
-from seqgen.conditions.labels import Label
+from seqgen.conditions.labels import Label, with_labels
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Piece, Predictor
 
@@ -96,3 +96,27 @@ def label_features(codec: Codec, ids: Ids) -> Ids:
 def requested_labels(codec: Codec, condition: Any) -> tuple[Mapping[str, str], Any]:
     """Return the labels that a condition requests, and the condition for the codec's tracker."""
     return codec.requested(condition) if isinstance(codec, LabelledCodec) else ({}, condition)
+
+
+def all_requested(codec: Codec, given: Iterable[str]) -> tuple[dict[str, str], str | None]:
+    """Return the labels that several texts request, and the one text for the codec's tracker.
+
+    Raises
+    ------
+    DataError
+        If the tracker would follow several texts, or a label has two values.
+    """
+    labels: dict[str, str] = {}
+    others = []
+    for text in given:
+        requested, rest = requested_labels(codec, text)
+        labels = with_labels(labels, requested)
+        if rest is not None:
+            others.append(rest)
+    if len(others) > 1:
+        names = ", ".join(each.name for each in labels_of(codec))
+        raise DataError(
+            f"--given: a piece follows labels (of this run: {names or 'none'}) and one text or "
+            f"file, found {len(others)} texts or files: {' and '.join(others)}"
+        )
+    return labels, others[0] if others else None

@@ -93,7 +93,10 @@ RULES = {
     },
     "learn_grammar": Rule("learn_grammar must take the ids of any pieces and never fail"),
     "text_stream": Rule("the function of text_stream must take any id and never fail"),
-    **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("preview", "describe", "labels", "metrics")},
+    **{
+        name: Rule(f"{name} {_ANY_PIECE}")
+        for name in ("preview", "view", "describe", "labels", "metrics")
+    },
     "choose_reading": Rule("choose_reading must return options and a reason, and never fail"),
     "reads": Rule("reads must return True or False for any file and never fail"),
     "companions": Rule("companions must work for any path and never fail"),

@@ -74,6 +74,12 @@ class FusedStepper:
             config, vocab, feature_sizes, weights, boundaries, clusters, int8=int8
         )
 
+    def __copy__(self) -> FusedStepper:
+        """Return a stepper of the same network with scratch arrays of its own."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, _room=None)
+        return other
+
     def start(self, lanes: int) -> Memory:
         """Return zeros, and no tokens before."""
         return no_memory(self._network, lanes)

@@ -29,7 +29,8 @@ MANY = 64
 class Stepper(Protocol):
     """Advances B sequences at once.
 
-    A state is a value: it may be stored, and used more than once. T steps, V' ids, K features.
+    A state is a value: it may be stored, and used more than once. Each thread needs a copy of its
+    own (`copy.copy`), which shares the weights. T steps, V' ids, K features.
     """
 
     def start(self, count: int) -> Any:

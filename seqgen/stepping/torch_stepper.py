@@ -38,6 +38,10 @@ class TorchStepper:
         clusters = [] if model.clusters is None else model.clusters.of.tolist()
         self._parts = parts_of(clusters, model.targets)
 
+    def __copy__(self) -> TorchStepper:
+        """Return a stepper of the same model with graphs of its own, which write into them."""
+        return type(self)(self._model)
+
     @cached_property
     def _output(self) -> list[Part]:
         """The output layer in parts; they are copies, made when something is first drawn."""

@@ -1,0 +1,67 @@
+"""``seqgen serve``: a playground in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Thread
+from typing import Annotated
+
+from seqgen.bounds import Within, checked
+from seqgen.cli.printing import show
+from seqgen.errors import PluginError
+from seqgen.storage.signals import forget_ctrl_c
+
+
+@checked
+def serve(
+    run: Path,
+    *,
+    port: Annotated[int, Within(0, 65_535)] = 0,
+    browser: bool = True,
+    device: str = "auto",
+) -> None:
+    """Play with a trained model in the browser.
+
+    The page is served to this machine only, at an address with a secret token. Ctrl-C ends it.
+
+    Parameters
+    ----------
+    run
+        The run folder that `seqgen train` made.
+    port
+        Port of the page. 0 takes a free one.
+    browser
+        Open the page in the browser.
+    device
+        Device to run on: cpu, cuda, mps, or auto.
+    """
+    from seqgen.cli.console import say
+    from seqgen.run.folder import load
+
+    try:
+        from seqgen.serve.playground import Playground
+        from seqgen.serve.server import Server
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        raise PluginError(
+            f"seqgen serve needs {error.name}, which is not installed; "
+            f"try: python -m pip install 'seqgen-toolkit[serve]'"
+        ) from error
+    server = Server(Playground(load(run, device), say), port, say)
+    show(f"the playground is at {server.address}", flush=True)
+    say("Ctrl-C ends it")
+    if browser:
+        Thread(target=_open, args=[server.address], daemon=True).start()
+    try:
+        server.listen()
+    except KeyboardInterrupt:
+        if not forget_ctrl_c():
+            raise
+
+
+def _open(address: str) -> None:
+    """Open a page; a browser in the terminal would make the command wait, so in a thread."""
+    import webbrowser
+
+    webbrowser.open(address)

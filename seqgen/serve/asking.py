@@ -1,0 +1,193 @@
+"""Reads what a page asks for: JSON from a browser, checked as hostile as any file.
+
+A piece is asked for with what `seqgen generate` takes, so every request has its command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from seqgen.bounds import Seed, check_value
+from seqgen.conditions.labels import Labelled, content_of
+from seqgen.conditions.unlabelled import all_requested, unlabelled
+from seqgen.config import LimitConfig, SampleConfig, from_mapping
+from seqgen.errors import ConfigError, DataError
+from seqgen.generation.watching import Asked
+from seqgen.note import Note
+from seqgen.plugin import Ids, Piece
+from seqgen.plugins.discovery import load_domain
+from seqgen.run.folder import Run
+
+#: Settings of drawing and limits that a page may change.
+DRAWING = ("temperature", "min_p", "top_p", "top_k", "repetition_penalty", "guidance")
+LIMITS = ("length", "least_length", "unit")
+
+#: Most characters of a typed prompt and of a condition.
+LONGEST_TEXT = 100_000
+
+#: Most characters of a file name, and most conditions.
+LONGEST_NAME, MOST_GIVEN = 255, 32
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt that was read.
+
+    Attributes
+    ----------
+    piece : object
+    ids : int64 array (N,)
+        Its tokens, without labels.
+    word : str
+        What ``--prompt`` takes: the text, or the name of the file.
+    """
+
+    piece: Piece
+    ids: Ids
+    word: str
+
+
+def read_prompt_of(run: Run, body: Mapping[str, Any]) -> Prompt:
+    """Return the prompt of a request: its "text", or the "content" of a file with its "name".
+
+    Raises
+    ------
+    DataError
+        If it is no text or file of the domain with one piece, or the codec cannot encode it.
+    """
+    if "text" in body:
+        text = _text(body, "text", LONGEST_TEXT)
+        return _known(run, run.domain.from_text(text), text)
+    name, content = _text(body, "name", LONGEST_NAME), body.get("content")
+    suffix, domain = Path(name).suffix.lower(), run.info["domain"]
+    suffixes = load_domain(domain)[1].suffixes
+    if suffix not in suffixes:
+        raise DataError(f"files of {domain} end in {', '.join(suffixes)}; found {name!r}")
+    try:
+        data = base64.b64decode(content if isinstance(content, str) else "", validate=True)
+    except binascii.Error as error:
+        raise DataError(f"content: a file must be in base64 ({error})") from error
+    with TemporaryDirectory(prefix="seqgen-") as folder:
+        path = Path(folder) / f"prompt{suffix}"
+        path.write_bytes(data)
+        try:
+            return _known(run, _only_piece(run, path), Path(name).name)
+        except Exception as error:
+            # A parser may fail in any way on a damaged file, and name the place of the file.
+            raise DataError(f"{name}: {str(error).replace(folder, '')}") from error
+
+
+def _only_piece(run: Run, path: Path) -> Piece:
+    found = run.domain.read(path, run.read_options())
+    pieces = list(islice((each for each in found if not isinstance(each, Note)), 2))
+    for piece in pieces:
+        if isinstance(piece, DataError):
+            raise piece
+    if len(pieces) != 1:
+        raise DataError(f"it holds {'several' if pieces else 'no'} pieces; give a file of one")
+    return content_of(pieces[0])
+
+
+def _known(run: Run, piece: Piece, word: str) -> Prompt:
+    """Return a prompt whose symbols the run knows."""
+    ids = unlabelled(run.codec).encode(piece)
+    if not len(ids):
+        raise DataError("the prompt is empty; leave it out, or give a text")
+    return Prompt(piece, ids, word)
+
+
+def read_request(
+    run: Run,
+    body: Mapping[str, Any],
+    prompt_of: Callable[[str], Prompt],
+    tokens_of: Callable[[str], tuple[list[int], Any]],
+) -> tuple[Asked, str]:
+    """Return what a piece is asked to be, and the command line that writes the same piece.
+
+    Parameters
+    ----------
+    run : Run
+    body : mapping
+        "prompt" (the name of a prompt that was read) or "from" (a piece, how many of its tokens,
+        and the token that goes on), "given", "sample", "limit" and "seed".
+    prompt_of, tokens_of : callable
+        Return a prompt, and the tokens and the condition of a piece, by name.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With the first entry that is wrong.
+    """
+    _check_names(body, ("prompt", "from", "given", "sample", "limit", "seed"))
+    sample = from_mapping(SampleConfig, _settings(body, "sample", DRAWING), "sample")
+    limit = from_mapping(LimitConfig, _settings(body, "limit", LIMITS), "limit")
+    check_value("seed", seed := body.get("seed", 0), Seed)
+    given = body.get("given", [])
+    if not (isinstance(given, list) and len(given) <= MOST_GIVEN):
+        raise DataError(f"given must be a list of at most {MOST_GIVEN} texts")
+    texts = [_text({"given": text}, "given", LONGEST_TEXT) for text in given]
+    labels, rest = all_requested(run.codec, texts)
+    condition: Any = Labelled(labels, rest) if labels else rest
+    words = [word for text in texts for word in ("--given", text)]
+    prompt = onward = None
+    if "from" in body:
+        onward, condition = _onward(run, body["from"], tokens_of)
+        if (stream := run.codec.text_stream()) is not None:
+            words += ["--prompt", "".join(map(stream, onward.tolist()))]
+    elif body.get("prompt") is not None:
+        found = prompt_of(_text(body, "prompt", LONGEST_NAME))
+        prompt = found.piece
+        words += ["--prompt", found.word]
+    for settings in (body.get("sample", {}), body.get("limit", {})):
+        for name, value in settings.items():
+            words += [f"--{name.replace('_', '-')}", f"{value}"]
+    asked = Asked(prompt, onward, condition, sample, limit, seed)
+    return asked, shlex.join(["seqgen", "generate", "RUN", *words, "--seed", str(seed)])
+
+
+def _onward(
+    run: Run, body: Any, tokens_of: Callable[[str], tuple[list[int], Any]]
+) -> tuple[Ids, Any]:
+    """Return the first tokens of a piece with another token after them, and its condition."""
+    if not isinstance(body, dict):
+        raise DataError(f"from must be an object, found {body!r}")
+    ids, condition = tokens_of(_text(body, "piece", LONGEST_NAME))
+    place, token = body.get("tokens"), body.get("token")
+    if type(place) is not int or not 0 <= place <= len(ids):
+        raise DataError(f"from: tokens must be from 0 to {len(ids):,}, found {place!r}")
+    if type(token) is not int or not 0 <= token < len(unlabelled(run.codec).vocab):
+        raise DataError(f"from: there is no token {token!r}")
+    return np.array([*ids[:place], token], np.int64), condition
+
+
+def _settings(body: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    found = body.get(name, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{name} must be an object of settings, found {found!r}")
+    _check_names(found, known, f"{name}: ")
+    return found
+
+
+def _check_names(body: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
+    for name in body:
+        if name not in known:
+            raise ConfigError(f"{place}there is no setting {name!r}; known: {', '.join(known)}")
+
+
+def _text(body: Mapping[str, Any], name: str, longest: int) -> str:
+    text = body.get(name)
+    if not isinstance(text, str):
+        raise DataError(f"{name} must be text, found {text!r}")
+    if len(text) > longest:
+        raise DataError(f"{name} has at most {longest:,} characters, found {len(text):,}")
+    return text

@@ -1,0 +1,227 @@
+"""The model of a run, the prompts that were read, and the pieces that pages asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+
+from seqgen.bounds import Within, bounded_hints
+from seqgen.conditions.unlabelled import header_size, labels_of
+from seqgen.config import LimitConfig, SampleConfig
+from seqgen.errors import ConfigError, DataError
+from seqgen.generation.watching import alternatives
+from seqgen.options import described
+from seqgen.plugins.discovery import load_domain
+from seqgen.run.card import beaten_by
+from seqgen.run.folder import Run
+from seqgen.serve.asking import DRAWING, LIMITS, Prompt, read_prompt_of, read_request
+from seqgen.serve.session import MOST_TOKENS, Session, Texts
+from seqgen.stepping.stepper import choose_stepper
+
+#: Most pieces that are written at once, that are kept, and prompts that are kept.
+MOST_LIVE, MOST_PIECES, MOST_PROMPTS = 32, 128, 128
+
+#: Alternatives that are shown of a token.
+ALTERNATIVES = 8
+
+Kept = TypeVar("Kept")
+
+
+class Busy(ConfigError):
+    """As many pieces are being written as can be."""
+
+
+class Playground:
+    """One run, for any number of pages.
+
+    Parameters
+    ----------
+    run : Run
+    log : callable
+        Gets messages for the terminal.
+    """
+
+    def __init__(self, run: Run, log: Callable[[str], None]) -> None:
+        self._run, self._log = run, log
+        self._stepper = choose_stepper(run, 1)
+        self._prompts: OrderedDict[str, Prompt] = OrderedDict()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._lock, self._count = Lock(), 0
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Stop all pieces; no new one begins."""
+        self._is_closed = True
+        for session in tuple(self._sessions.values()):
+            session.stop()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the threads of all pieces, each for so long at most."""
+        for session in tuple(self._sessions.values()):
+            session.join(seconds)
+
+    def about(self) -> dict[str, Any]:
+        """Return what a page has to know of the run, as JSON."""
+        run, info = self._run, self._run.info
+        baseline, best = info.get("baseline"), info.get("result")
+        empty = run.domain.view(run.codec.decode(np.zeros(0, np.int64)))
+        is_text = run.codec.text_stream() is not None
+        return {
+            "name": run.folder.absolute().name,
+            "domain": info["domain"],
+            "codec": info["codec"]["name"],
+            "view": "text" if is_text else empty.kind if empty else "tokens",
+            "is_typed": is_text,
+            "follows_text": run.codec.dictation is not None,
+            "suffixes": load_domain(info["domain"])[1].suffixes,
+            "formats": run.domain.formats,
+            "units": list(dict.fromkeys(["tokens", *run.codec.units(np.zeros(0, np.int64))])),
+            "labels": {label.name: [*label.values] for label in labels_of(run.codec)},
+            "requests": {
+                name: {"about": each.about, "offer": each.offer}
+                for name, each in run.codec.requests.items()
+            },
+            "controls": self._controls(),
+            "most_tokens": MOST_TOKENS,
+            "warning": beaten_by(baseline, best) if baseline and best else "",
+        }
+
+    def _controls(self) -> list[dict[str, Any]]:
+        """Return name, default, bounds and sentence of each setting."""
+        found = []
+        for config, names in ((SampleConfig, DRAWING), (LimitConfig, LIMITS[:2])):
+            sentences = {each["name"]: each["about"] for each in described(config)}
+            defaults = {each.name: each.default for each in fields(config)} | self._run.sampling
+            for name in names:
+                hint = bounded_hints(config)[name]
+                [bounds] = [each for each in hint.__metadata__ if isinstance(each, Within)]
+                found.append(
+                    {
+                        "name": name,
+                        "default": defaults[name],
+                        "least": bounds.least,
+                        "most": bounds.most,
+                        "about": sentences[name],
+                    }
+                )
+        return found
+
+    def read_prompt(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Read a prompt; return its name for a piece, its tokens and what the page draws of it."""
+        prompt = read_prompt_of(self._run, body)
+        name = self._keep(self._prompts, prompt, MOST_PROMPTS)
+        view = None
+        if self._run.codec.text_stream() is None:
+            view = self._run.domain.view(prompt.piece)
+        ids = prompt.ids.tolist()
+        return {
+            "prompt": name,
+            "tokens": [*map(list, zip(ids, Texts(self._run).of(ids, 0), strict=True))],
+            "view": None if view is None else {"at": 0, "parts": view.parts, "about": view.about},
+        }
+
+    def begin(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin a piece; return its name and its command line."""
+        if self._is_closed or sum(each.is_live for each in self._all()) >= MOST_LIVE:
+            raise Busy(f"{MOST_LIVE} pieces are being written; stop one, or wait until one ends")
+
+        def tokens_of(name: str) -> tuple[list[int], Any]:
+            session = self.session(name)
+            return session.ids, session.asked.condition
+
+        asked, command = read_request(
+            self._run, body, lambda name: _found(self._prompts, name, "prompt"), tokens_of
+        )
+        session = Session(self._run, self._stepper, asked, {"command": command}, self._log)
+        name = self._keep(self._sessions, session, MOST_PIECES)
+        session.start()
+        return {"piece": name, "command": command}
+
+    def session(self, name: str) -> Session:
+        """Return a piece by its name.
+
+        Raises
+        ------
+        DataError
+            If there is none, or it is no longer kept.
+        """
+        return _found(self._sessions, name, "piece")
+
+    def alternatives(self, name: str, place: int) -> list[dict[str, Any]]:
+        """Return what else could have come at a position of a piece, with probabilities."""
+        session, run = self.session(name), self._run
+        if not header_size(run.codec) <= place <= len(session.ids):
+            raise DataError(
+                f"at must be from {header_size(run.codec)} to {len(session.ids):,}, found {place:,}"
+            )
+        before = session.ids[:place]
+        stepper, condition = copy.copy(self._stepper), session.asked.condition
+        ids = np.array(before, np.int64)
+        found = alternatives(run, stepper, ids, condition, ALTERNATIVES)
+        return [
+            {"id": token, "text": self._shown(before, token), "probability": round(share, 5)}
+            for token, share in found
+        ]
+
+    def _shown(self, before: list[int], token: int) -> str | None:
+        """Return the text of a token after others; None for the end of a piece."""
+        if token == self._run.vocab.end:
+            return None
+        return Texts(self._run).of([*before, token], len(before))[0]
+
+    def file(self, name: str, suffix: str) -> tuple[str, bytes]:
+        """Return a finished piece as a file: its name and content; several files as one archive."""
+        session, run = self.session(name), self._run
+        if session.generated is None:
+            raise DataError("the piece is still being written; stop it, or wait")
+        if suffix not in run.domain.formats:
+            raise ConfigError(
+                f"{run.info['domain']} is written as {', '.join(run.domain.formats)}, not {suffix}"
+            )
+        with TemporaryDirectory(prefix="seqgen-") as folder:
+            path = Path(folder) / f"{run.info['domain']}-{name}{suffix}"
+            files = run.domain.write(session.generated.piece, path, run.domain.write_options())
+            if len(files) == 1:
+                return files[0].name, files[0].read_bytes()
+            return f"{run.info['domain']}-{name}.zip", _archive(files)
+
+    def _all(self) -> tuple[Session, ...]:
+        return tuple(self._sessions.values())
+
+    def _keep(self, kept: OrderedDict[str, Kept], value: Kept, most: int) -> str:
+        """Keep a value under a new name; the oldest is dropped if there are too many."""
+        with self._lock:
+            self._count += 1
+            name = str(self._count)
+            kept[name] = value
+            if len(kept) > most:
+                _, oldest = kept.popitem(last=False)
+                if isinstance(oldest, Session):
+                    oldest.stop()
+        return name
+
+
+def _found(kept: Mapping[str, Kept], name: str, kind: str) -> Kept:
+    if name not in kept:
+        raise DataError(f"there is no {kind} {name!r}; the server keeps the last ones only")
+    return kept[name]
+
+
+def _archive(files: list[Path]) -> bytes:
+    """Return files in one ZIP archive."""
+    import io
+    import zipfile
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for file in files:
+            archive.write(file, file.name)
+    return content.getvalue()

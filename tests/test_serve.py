@@ -1,0 +1,347 @@
+"""The playground: its API over HTTP, and what it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import seqgen
+from seqgen.serve import guard, playground, session
+from seqgen.serve.playground import Playground
+from seqgen.serve.server import Server
+
+
+class Client:
+    """Sends requests to a playground, as a page does."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.place = urlsplit(server.address)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.place.port, timeout=60)
+        try:
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body)
+            full = path if path.startswith("/") else self.place.path + path
+            connection.request(method, full, data, headers or {})
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Any:
+        answer, content = self.ask("GET", path)
+        assert answer.status == 200, content
+        return json.loads(content)
+
+    def post(self, path: str, body: Any) -> Any:
+        answer, content = self.ask("POST", path, body)
+        assert answer.status in (200, 201), content
+        return json.loads(content)
+
+    def refused(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        answer, content = self.ask(method, path, body)
+        return answer.status, json.loads(content)["error"]
+
+    def events(self, piece: str, after: int = 0) -> list[tuple[int, str, Any]]:
+        """Return number, kind and content of the events of a piece, when it is done."""
+        headers = {"Last-Event-ID": str(after)}
+        answer, content = self.ask("GET", f"api/pieces/{piece}/events", headers=headers)
+        assert answer.getheader("content-type", "").startswith("text/event-stream")
+        found = []
+        for block in content.decode().split("\n\n"):
+            lines = dict(line.split(": ", 1) for line in block.splitlines())
+            if lines.get("id"):
+                found.append((int(lines["id"]), lines["event"], json.loads(lines["data"])))
+        return found
+
+    def piece(self, **asked: Any) -> tuple[str, list[tuple[int, str, Any]]]:
+        name = self.post("api/pieces", asked)["piece"]
+        return name, self.events(name)
+
+
+def tokens_of(events: list[tuple[int, str, Any]]) -> list[list[Any]]:
+    """Return the tokens that a page has after these events."""
+    tokens: list[list[Any]] = []
+    for _, kind, content in events:
+        if kind == "tokens":
+            tokens[content["at"] :] = content["tokens"]
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Any]:
+    """Return a function that serves a run in this process."""
+    servers = []
+
+    def begin(run: seqgen.Run) -> Client:
+        logged: list[str] = []
+        server = Server(Playground(run, logged.append), 0, logged.append)
+        thread = threading.Thread(target=server.listen)
+        thread.start()
+        servers.append((server, thread, logged))
+        return Client(server)
+
+    yield begin
+    for server, thread, logged in servers:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive() and not logged, logged
+
+
+@pytest.fixture(scope="module")
+def client(serve, run) -> Client:
+    return serve(run)
+
+
+def test_a_streamed_piece_is_the_one_that_generate_writes(client, run) -> None:
+    prompt = client.post("api/prompt", {"text": "7 green"})
+    assert [text for _, text in prompt["tokens"]] == list("7 green") and prompt["view"] is None
+    settings = {"sample": {"temperature": 0.9, "min_p": 0.02}, "limit": {"length": 300}}
+    name, events = client.piece(prompt=prompt["prompt"], seed=5, **settings)
+    [expected] = seqgen.generate(
+        run,
+        prompt="7 green",
+        sample=seqgen.SampleConfig(temperature=0.9, min_p=0.02),
+        limit=seqgen.LimitConfig(length=300),
+        seed=5,
+    )
+    tokens = tokens_of(events)
+    assert [token for token, _, _ in tokens] == expected.ids.tolist()
+    assert "".join(text for _, text, _ in tokens) == expected.piece
+    assert [number for number, _, _ in events] == [*range(1, len(events) + 1)]
+    *_, (_, kind, done) = events
+    assert kind == "done" and done["tokens"] == len(expected.ids)
+    assert done["stopped_by"] == expected.stopped_by and done["prompt_tokens"] == 7
+    assert done["nats"] == pytest.approx(-expected.log_probability_per_token, abs=1e-3)
+    assert [surprise for *_, surprise in tokens[:7]] == [None] * 7
+    assert done["command"] == (
+        "seqgen generate RUN --prompt '7 green' --temperature 0.9 --min-p 0.02 --length 300 "
+        "--seed 5"
+    )
+    answer, content = client.ask("GET", f"api/pieces/{name}/file?format=.txt")
+    assert content.decode() == expected.piece
+    assert "attachment" in answer.getheader("content-disposition", "")
+
+
+def test_events_go_on_where_a_page_lost_them(client) -> None:
+    name, events = client.piece(seed=1, limit={"length": 80})
+    for last in (0, 1, len(events) - 1, len(events)):
+        assert client.events(name, last) == events[last:]
+    # Two tabs get the same.
+    assert client.events(name) == client.events(name) == events
+
+
+def test_alternatives_have_probabilities_and_a_piece_goes_on_from_one(client, run) -> None:
+    name, events = client.piece(seed=3, limit={"length": 60})
+    tokens = tokens_of(events)
+    for place in (0, 20):
+        found = client.get(f"api/pieces/{name}/alternatives?at={place}")["alternatives"]
+        shares = [each["probability"] for each in found]
+        assert shares == sorted(shares, reverse=True) and 0.3 < sum(shares) <= 1.001
+        token, text, surprise = tokens[place]
+        assert {each["text"] for each in found if each["id"] == token} <= {text}
+        own = [each["probability"] for each in found if each["id"] == token]
+        assert own == [pytest.approx(math.exp(-surprise), abs=1e-3)] or surprise > 2
+    other = next(each for each in found if each["id"] != tokens[20][0] and each["text"])
+    start = {"piece": name, "tokens": 20, "token": other["id"]}
+    _, events = client.piece(**{"from": start}, seed=3, limit={"length": 30})
+    branch = tokens_of(events)
+    assert [each[0] for each in branch[:21]] == [*(each[0] for each in tokens[:20]), other["id"]]
+    text = "".join(text for _, text, _ in branch[:21])
+    [expected] = seqgen.generate(run, prompt=text, seed=3, limit=seqgen.LimitConfig(length=30))
+    assert [each[0] for each in branch] == expected.ids.tolist()
+
+
+def test_a_stopped_piece_keeps_what_it_has(client, run, monkeypatch) -> None:
+    # Pieces that would take hours.
+    asked = {"limit": {"length": 10**9, "least_length": 10**9}}
+    monkeypatch.setattr(session, "MOST_TOKENS", 10**9)
+    name = client.post("api/pieces", asked)["piece"]
+    while not client.server._playground.session(name).ids:
+        time.sleep(0.01)
+    assert client.ask("DELETE", f"api/pieces/{name}")[0].status == 204
+    *_, (_, kind, done) = events = client.events(name)
+    assert (kind, done["stopped_by"]) == ("done", "interrupt")
+    assert len(tokens_of(events)) == done["tokens"] > 0
+    # Nobody listens to this one.
+    monkeypatch.setattr(session, "GRACE", 0.2)
+    name = client.post("api/pieces", asked)["piece"]
+    client.server._playground.session(name).join(20)
+    assert not client.server._playground.session(name).is_live
+
+
+def test_a_piece_ends_at_the_most_that_a_page_holds(client, monkeypatch) -> None:
+    monkeypatch.setattr(session, "MOST_TOKENS", 200)
+    _, events = client.piece(limit={"length": 10**9, "least_length": 10**9})
+    assert events[-1][2]["stopped_by"] == "interrupt" and 200 <= events[-1][2]["tokens"] < 400
+
+
+def test_what_a_page_knows_of_a_run(client, run) -> None:
+    about = client.get("api/run")
+    assert (about["domain"], about["view"], about["is_typed"]) == ("text", "text", True)
+    assert about["name"] == run.folder.name and about["units"][0] == "tokens"
+    controls = {each["name"]: each for each in about["controls"]}
+    assert controls["temperature"]["default"] == run.sampling["temperature"]
+    assert controls["min_p"]["most"] == 1 and controls["length"]["about"]
+
+
+def test_no_answer_names_a_place_of_the_machine(client, run, tmp_path) -> None:
+    name, events = client.piece(seed=2, limit={"length": 20})
+    answers = [json.dumps(events), json.dumps(client.get("api/run"))]
+    answers += [client.refused("POST", "api/prompt", {"text": "\u1234"})[1]]
+    damaged = base64.b64encode(b"\xff\x00" * 50).decode()
+    for file in ("a.txt", "../../a.txt", "a.zip"):
+        body = {"name": file, "content": damaged}
+        answers += [client.refused("POST", "api/prompt", body)[1]]
+    answers += [client.refused("GET", f"api/pieces/{name}/file?format=../x")[1]]
+    for text in answers:
+        assert str(run.folder) not in text and "/tmp" not in text and "seqgen-" not in text, text
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "status"),
+    [
+        ({}, "api/run", 200),
+        ({}, "/wrong/api/run", 403),
+        ({}, "/api/run", 403),
+        ({"Host": "evil.example"}, "api/run", 403),
+        ({"Host": "evil.example:1"}, "", 403),
+        ({"Origin": "http://evil.example"}, "api/run", 403),
+        ({"Origin": "null"}, "api/run", 403),
+        ({}, "../../etc/passwd", 404),
+        ({}, "%2e%2e%2fapp.py", 404),
+        ({}, "app.py", 404),
+    ],
+)
+def test_strangers_are_refused(client, headers, path, status) -> None:
+    answer, _ = client.ask("GET", path, headers=headers)
+    assert answer.status == status
+    assert answer.getheader("content-security-policy") == guard.POLICY
+    if status == 403:
+        assert client.ask("POST", path, {}, headers)[0].status == 403
+
+
+def test_the_page_may_ask_from_its_own_origin(client) -> None:
+    origin = f"http://127.0.0.1:{client.place.port}"
+    assert client.ask("GET", "api/run", headers={"Origin": origin})[0].status == 200
+
+
+def test_hostile_requests_get_an_answer(client, monkeypatch) -> None:
+    monkeypatch.setattr(guard, "MOST_BYTES", 5000)
+    assert client.refused("POST", "api/prompt", b"x" * 5001)[0] == 413
+    with socket.create_connection(("127.0.0.1", client.place.port)) as stream:
+        head = f"POST {client.place.path}api/prompt HTTP/1.1\r\nHost: {client.place.netloc}\r\n"
+        stream.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        assert b" 411 " in stream.recv(1000)
+    bodies = [b"", b"{", b"[" * 4000, b"[]", b"1", b'"x"', b"\xff", b'{"text": 1}', b"{}"]
+    bodies += [b'{"text": ""}', b'{"name": "a.txt", "content": "?"}', b'{"name": "a.txt"}']
+    for body in bodies:
+        status, error = client.refused("POST", "api/prompt", body)
+        assert status == 400 and error, body
+    asked: list[Any] = [
+        {"temperature": 1},
+        {"seed": -1},
+        {"seed": "x"},
+        {"seed": True},
+        {"prompt": "none"},
+        {"prompt": 3},
+        {"given": "x"},
+        {"given": [1]},
+        {"given": [""] * 40},
+        {"sample": []},
+        {"sample": {"temperature": -1}},
+        {"sample": {"temperature": "hot"}},
+        {"sample": {"top_k": 1.5}},
+        {"sample": {"bias": ["x=1"]}},
+        {"limit": {"length": -3}},
+        {"limit": {"seconds": 3}},
+        {"from": 1},
+        {"from": {"piece": "none"}},
+    ]
+    for body in asked:
+        status, error = client.refused("POST", "api/pieces", body)
+        assert status == 400 and error, body
+    # JSON of Python has NaN.
+    status, error = client.refused("POST", "api/pieces", b'{"sample": {"temperature": NaN}}')
+    assert status == 400 and "temperature" in error
+    name, _ = client.piece(limit={"length": 5})
+    for start in ({"tokens": 9**9}, {"tokens": -1}, {"tokens": 1, "token": 10**6}, {"tokens": 1.0}):
+        body = {"from": {"piece": name, "token": 0, **start}}
+        assert client.refused("POST", "api/pieces", body)[0] == 400, start
+    for path in ("events?after=x", "alternatives", "alternatives?at=99999", "alternatives?at=-1"):
+        assert client.refused("GET", f"api/pieces/{name}/{path}")[0] == 400, path
+
+
+def test_a_fault_of_the_unit_comes_as_an_event(client) -> None:
+    _, [(_, kind, content)] = client.piece(limit={"length": 3, "unit": "bars"})
+    assert kind == "error" and "unit must be one of" in content["error"]
+
+
+def test_two_hundred_pieces_leave_no_thread_and_few_pieces(client, monkeypatch) -> None:
+    monkeypatch.setattr(playground, "MOST_PIECES", 50)
+    before = {thread for thread in threading.enumerate() if thread.name == "seqgen-piece"}
+    for _ in range(200):
+        client.piece(limit={"length": 2})
+    left = {thread for thread in threading.enumerate() if thread.name == "seqgen-piece"} - before
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)
+    assert len(client.server._playground._sessions) <= 50
+    assert client.refused("GET", "api/pieces/1/events")[0] == 400
+
+
+def test_too_many_pieces_at_once_are_refused(client, monkeypatch) -> None:
+    monkeypatch.setattr(playground, "MOST_LIVE", 1)
+    name = client.post("api/pieces", {"limit": {"length": 10**6, "least_length": 10**6}})["piece"]
+    status, error = client.refused("POST", "api/pieces", {})
+    assert status == 429 and "stop one" in error
+    client.ask("DELETE", f"api/pieces/{name}")
+    assert client.events(name)[-1][1] == "done"
+
+
+def test_a_taken_port_is_named(run, seqgen_command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, error = seqgen_command("serve", run.folder, "--port", port, "--no-browser")
+    assert status == 1 and f"port {port}" in error and "--port" in error
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
+    command = [sys.executable, "-m", "seqgen", "serve", str(run.folder), "--no-browser"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127.0.0.1:(\d+)(/\S+/)", process.stdout.readline())
+        assert found
+        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
+        body = json.dumps({"limit": {"length": 10**6, "least_length": 10**6}})
+        connection.request("POST", f"{found[2]}api/pieces", body)
+        piece = json.loads(connection.getresponse().read())["piece"]
+        connection.request("GET", f"{found[2]}api/pieces/{piece}/events")
+        connection.getresponse().readline()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == status, errors
+        assert "Traceback" not in errors
+    finally:
+        process.kill()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -326,22 +327,19 @@ def test_a_taken_port_is_named(run, seqgen_command) -> None:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
     command = [sys.executable, "-m", "seqgen", "serve", str(run.folder), "--no-browser"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
-    try:
-        assert process.stdout is not None
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, **pipes) as process, ExitStack() as opened:
+        opened.callback(process.kill)
         found = re.search(r"http://127.0.0.1:(\d+)(/\S+/)", process.stdout.readline())
-        assert found
-        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
+        connection = opened.enter_context(
+            closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=60))
+        )
         body = json.dumps({"limit": {"length": 10**6, "least_length": 10**6}})
         connection.request("POST", f"{found[2]}api/pieces", body)
         piece = json.loads(connection.getresponse().read())["piece"]
         connection.request("GET", f"{found[2]}api/pieces/{piece}/events")
-        connection.getresponse().readline()
+        opened.enter_context(closing(connection.getresponse())).readline()
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == status, errors
         assert "Traceback" not in errors
-    finally:
-        process.kill()

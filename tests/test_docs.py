@@ -2,6 +2,7 @@
 
 import bz2
 import io
+import json
 import re
 import shlex
 import shutil
@@ -54,6 +55,14 @@ def workplace(tmp_path: Path, monkeypatch, verses: Path) -> Path:
     demo.write_pages(Path("my-ink"))
     [*lines] = Handwriting().read(Path("my-ink/page-001.json"))
     Handwriting().write(lines[0], Path("sample.svg"))
+    Path("quickdraw").mkdir()
+    for word, sides in (("cat", 9), ("house", 4)):
+        turns = np.linspace(0, 2 * np.pi, sides + 1)
+        rows = [(np.stack([np.cos(turns), np.sin(turns)]) * (40 + n)).tolist() for n in range(20)]
+        drawn = [json.dumps({"word": word, "drawing": [row, row]}) for row in rows]
+        Path(f"quickdraw/{word}.ndjson").write_text("\n".join(drawn))
+    wall = '<path fill="none" stroke="red" d="M0 0V900H1200V0Z"/>'
+    Path("begun.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{wall}</svg>')
     unmarked = ",".join(as_json(replace(line, letters=None)) for line in lines)
     Path("my-lines.json").write_text(f"[{unmarked}]")
     for number in range(8):

@@ -203,14 +203,10 @@ class Inputs:
         codec = self._codec
         try:
             if self.unknown == "error":
-                # A codec may leave out characters that are rare in its corpus; report that too.
-                ids = codec.encode(piece)
-                mended = (
-                    codec.mend_prompt(piece, "skip") if isinstance(piece, str) else Mended(piece)
-                )
-            else:
-                mended = codec.mend_prompt(piece, self.unknown)
-                ids = codec.encode(mended.piece)
+                # Refuses unknown symbols. A codec may still leave out rare ones or scale the piece.
+                codec.encode(piece)
+            mended = codec.mend_prompt(piece, "skip" if self.unknown == "error" else self.unknown)
+            ids = codec.encode(mended.piece)
         except DataError as error:
             raise DataError(f"{option}: {error}") from error
         if not len(ids):

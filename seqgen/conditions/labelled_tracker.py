@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.conditions.header import HeaderState
+from seqgen.conditions.prompted import PromptedTracker
 from seqgen.following import Followed, followed
 from seqgen.plugin import ClosingTracker, Codec, Tracker
 
@@ -75,6 +76,11 @@ class LabelledTracker(Tracker):
         self._header.push(token)
         if self._header.length == length and token < len(self._codec.vocab):
             self._tracker.push(token)
+
+    def prompted(self, given: Any) -> None:
+        """Tell the codec's tracker of a prompt."""
+        if isinstance(self._tracker, PromptedTracker):
+            self._tracker.prompted(given)
 
 
 class LabelledClosingTracker(LabelledTracker, ClosingTracker):

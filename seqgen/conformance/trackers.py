@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.conditions.prompted import PromptedTracker
 from seqgen.conditions.requests import MOST_LISTED, example
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_ids
@@ -87,12 +88,22 @@ def allows_real_pieces(subject: Subject, folder: Path) -> None:
 
 
 def always_allows_something(subject: Subject, folder: Path) -> None:
-    """The tracker always allows a next token, and any allowed sequence decodes."""
+    """The tracker always allows a next token, also after a prompt; any sequence decodes."""
     for seed in range(5):
         tracker = subject.codec.tracker()
         if tracker is None:
             raise NothingToCheck("the codec has no tracker")
         subject.codec.decode(np.array(_written(subject.codec, tracker, seed), np.int64))
+    for piece, ids in zip(subject.pieces, subject.ids, strict=True):
+        for count in (len(ids) // 2, len(ids)):
+            tracker = subject.codec.tracker()
+            assert tracker is not None
+            for token in ids[:count].tolist():
+                tracker.push(token)
+            if isinstance(tracker, PromptedTracker):
+                tracker.prompted(piece)
+                mask = next_mask(subject.codec, tracker)
+                assert mask.any(), f"prompted() allows nothing after {count} tokens"
 
 
 def ends_within_a_limit(subject: Subject, folder: Path) -> None:

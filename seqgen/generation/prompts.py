@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from seqgen.conditions.kept import check_kept
+from seqgen.conditions.labels import content_of
+from seqgen.conditions.prompted import PromptedTracker
 from seqgen.conditions.unlabelled import (
     header_size,
     label_features,
@@ -20,7 +22,7 @@ from seqgen.conditions.unlabelled import (
 )
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker
-from seqgen.plugin import Ids, Piece
+from seqgen.plugin import Ids, Piece, Tracker
 from seqgen.plugins.checks import checked_features, checked_ids
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper
@@ -37,7 +39,15 @@ def read_prompt(
         given, end = prompt.piece, header_size(run.codec) + prompt.tokens
     ids = checked_ids(run.codec, opening(run.codec, given, condition)[:end])
     nothing = Primed(ids[:0], stepper.export(stepper.start(1)), run.vocab.digest, 0, given)
-    return read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+    place = read_prompt_on(stepper, run, Place(nothing, run.codec.tracker(condition)), ids)
+    _tell(place.tracker, given)
+    return place
+
+
+def _tell(tracker: Tracker | None, given: Piece | None) -> None:
+    """Tell a tracker of the prompt that it has seen."""
+    if given is not None and isinstance(tracker, PromptedTracker):
+        tracker.prompted(content_of(given))
 
 
 def read_prompt_on(stepper: Stepper, run: Run, place: Place, ids: Ids) -> Place:
@@ -103,4 +113,5 @@ def place_after(
     if tracker is not None:
         for token in ids[: prompt.kept].tolist():
             tracker.push(token)
+    _tell(tracker, prompt.given)
     return Place(replace(prompt, ids=ids), tracker)

@@ -30,6 +30,7 @@ from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import on_paper, pages
 from seqgen_handwriting.write_options import MARGIN, PEN, SIDE
 
+from seqgen.conditions.labels import content_of
 from seqgen.errors import DataError
 from seqgen.plugin import Note
 
@@ -57,7 +58,8 @@ DRAWING = replace(SAMPLE, letters=None)
 
 
 def read(path: Path) -> list[Ink | DataError]:
-    return list(DOMAIN.read(path))
+    """Return the drawings of a file without their labels."""
+    return list(map(content_of, DOMAIN.read(path)))
 
 
 def read_text(folder: Path, name: str, text: str) -> Ink:
@@ -617,6 +619,8 @@ def test_quickdraw_raw_and_simplified_are_read(tmp_path: Path) -> None:
         {"word": "dog", "drawing": [[[1, 2], [3, 4]]]},
     ]
     (tmp_path / "a.ndjson").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    labels = [each.labels for each in DOMAIN.read(tmp_path / "a.ndjson")]
+    assert labels == [{"class": "cat"}, {"class": "dog"}]
     cat, dog = read(tmp_path / "a.ndjson")
     assert isinstance(cat, Ink) and isinstance(dog, Ink)
     assert (cat.text, dog.text, dog.times) == ("cat", "dog", None)
@@ -630,9 +634,9 @@ def test_quickdraw_is_read_drawing_by_drawing(tmp_path: Path) -> None:
     bad += ['{"drawing": [[[1, 2], [1]]]}', '{"drawing": [[["a"], [1]]]}', '{"word": "cat"}']
     (tmp_path / "a.ndjson").write_text("\n".join([good, *bad, good]))
     found = DOMAIN.read(tmp_path / "a.ndjson")
-    assert isinstance(next(iter(found)), Ink)
+    assert isinstance(content_of(next(iter(found))), Ink)
     *errors, last = found
-    assert isinstance(last, Ink)
+    assert isinstance(content_of(last), Ink)
     for number, error in enumerate(errors, 2):
         assert isinstance(error, DataError) and str(error).startswith(f"line {number}: ")
 
@@ -867,7 +871,7 @@ def test_svg_curves_are_followed(tmp_path: Path) -> None:
 def test_svg_that_cannot_be_used_is_refused_or_read_in_part(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text(content)
     try:
-        [ink] = read(tmp_path / "a.svg")
+        [ink, *_] = read(tmp_path / "a.svg")
     except DataError:
         return
     assert isinstance(ink, Ink) and np.isfinite(np.concatenate(ink.strokes)).all()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, text_of, write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Metric, NoOptions, Note, Predictor
+from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Note, Predictor
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.ink_codec import InkCodec
@@ -58,10 +58,11 @@ class Handwriting(Domain):
 
     def read(
         self, path: Path, options: NoOptions = NoOptions()
-    ) -> Iterator[Ink | DataError | Note]:
+    ) -> Iterator[Ink | Labelled | DataError | Note]:
         """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
-        An unusable drawing is yielded as a `DataError`, and what is left out as a `Note`.
+        An unusable drawing is yielded as a `DataError`, and what is left out as a `Note`. Drawings
+        of Quick, Draw! come as `Labelled`, with their word as `class`.
 
         Raises
         ------
@@ -224,7 +225,7 @@ def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:
     return None
 
 
-def _pieces(path: Path) -> Iterable[Ink | DataError | Note]:
+def _pieces(path: Path) -> Iterable[Ink | Labelled | DataError | Note]:
     """Return the drawings of a file, lazily where it may hold many, and what is left out."""
     match path.suffix.lower():
         case ".npz":

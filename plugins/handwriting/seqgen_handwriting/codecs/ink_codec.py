@@ -17,6 +17,7 @@ from seqgen.errors import DataError
 from seqgen.plugin import Codec, Ids, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text, nearest
 from seqgen_handwriting.alignment import spread, without_letters
+from seqgen_handwriting.codecs.beginnings import Usual, continued
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import ANGLE, LETTER, MOVE, MOVE_LENGTH
 from seqgen_handwriting.codecs.sample import (
@@ -96,6 +97,8 @@ class InkCodec(Codec):
         Reconstruction error on the corpus (`reconstruction_error`).
     is_guess : bool
         Whether no piece of the corpus has letters, so that all are spread over the ink.
+    usual : Usual
+        What drawings without text are like, for those that a user begins.
     """
 
     options_type: ClassVar[type[Any]]
@@ -110,12 +113,13 @@ class InkCodec(Codec):
         max_points: Mapping[str, int],
         error: tuple[float, float],
         is_guess: bool,
+        usual: Usual,
         options: Any,
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
         self.max_points = dict(max_points)
         self.pen = Pen(steps.names, *steps.tables(), max_points, is_guess)
-        self.is_guess = is_guess
+        self.is_guess, self.usual = is_guess, usual
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
         self.feature_sizes, self.feature_values = self.pen.feature_sizes, self.pen.feature_values
@@ -159,7 +163,8 @@ class InkCodec(Codec):
         traces = [trace.scaled(1 / scale).joined() for trace in traces]
         letters = dict(sorted(({"\n": 0} | max_points).items())) if with_text and max_points else {}
         steps = cls.learn_steps(traces, options)
-        codec = cls(steps, scale, letters, (0.0, 0.0), is_guess, options)
+        usual = Usual() if letters else Usual.of(traces)
+        codec = cls(steps, scale, letters, (0.0, 0.0), is_guess, usual, options)
         codec.error = codec.reconstruction_error(traces)
         return codec
 
@@ -190,14 +195,17 @@ class InkCodec(Codec):
         """Return a line scaled to the height of the corpus, without unknown letters.
 
         A sample of a hand may have any unit. With "nearest", é keeps its ink and is called e. A
-        letter without a single nearest one, such as ß (ss), is left out with its ink.
+        letter without a single nearest one, such as ß (ss), is left out with its ink. A begun
+        drawing gets the size and the distances of points of the corpus (`Usual.made_so`).
 
         Raises
         ------
         DataError
             If nothing is left.
         """
-        if not self.pen.alphabet or not piece.text:
+        if not self.pen.alphabet:
+            return Mended(self.usual.made_so(piece, self.scale))
+        if not piece.text:
             return Mended(piece)
         lettered, changes = (
             spread(piece) if piece.letters is None else piece,
@@ -234,6 +242,11 @@ class InkCodec(Codec):
         """Return the strokes, and the text of all letters that were begun."""
         return ink_of(self.pen.trace(ids).broken().scaled(self.scale))
 
+    def keep(self, given: Ink, ids: Ids, start: int) -> Ink:
+        """Return a new drawing whose first strokes are those of the prompt, as they were given."""
+        drawn = self.decode(ids)
+        return drawn if self.pen.alphabet else continued(given, self._points(ids[:start]), drawn)
+
     def state(self) -> dict[str, Any]:
         """Return scale, error, letters and steps."""
         return {
@@ -241,6 +254,7 @@ class InkCodec(Codec):
             "error": list(self.error),
             "max_points": self.max_points,
             "is_guess": self.is_guess,
+            "usual": self.usual.state(),
             "steps": self.steps.state(),
         }
 
@@ -249,8 +263,8 @@ class InkCodec(Codec):
         """Rebuild the codec."""
         mean, percentile = state["error"]
         steps = cls.steps_from_state(state["steps"])
-        error, is_guess = (mean, percentile), state["is_guess"]
-        return cls(steps, state["scale"], state["max_points"], error, is_guess, options)
+        known = (mean, percentile), state["is_guess"], Usual.from_state(state["usual"])
+        return cls(steps, state["scale"], state["max_points"], *known, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Stretch, slant and turn the drawing a little, and drop some points."""
@@ -306,7 +320,7 @@ class InkCodec(Codec):
 
     def units(self, ids: Ids) -> dict[str, float]:
         """Return the numbers of tokens, of points without the first, and of drawings."""
-        points = int(_are_points(self.pen.actions[ids]).sum())
+        points = self._points(ids) - 1
         return {"tokens": float(len(ids)), "points": float(points), "drawings": 1.0}
 
     def reconstruction_error(self, traces: Iterable[Trace]) -> tuple[float, float]:
@@ -332,6 +346,10 @@ class InkCodec(Codec):
         # Sorted, because a floating-point sum depends on the order.
         ordered = np.sort(np.concatenate(off))
         return round(float(ordered.mean()), 4), round(float(np.percentile(ordered, 95)), 4)
+
+    def _points(self, ids: Ids) -> int:
+        """Return the number of points that ids draw, with the first, which has no token."""
+        return 1 + int(_are_points(self.pen.actions[ids]).sum())
 
     def _ids(self, trace: Trace) -> Ids:
         """Return the ids of a trace in sides."""

@@ -22,10 +22,19 @@ from seqgen_handwriting.codecs.pen_states import (
     MOVE,
     MOVE_LENGTH,
     OWN_FEATURES,
+    STEPS,
     State,
     describe,
     push,
 )
+from seqgen_handwriting.ink import Ink
+
+#: Field behind those of the pen: whether the next point begins a stroke, after a drawing that a
+#: user began.
+LIFTED, OWN = FIELDS, FIELDS + 1
+
+#: Number of masks.
+ROWS = SITUATIONS + 3
 
 
 class PenTracker(Tracker):
@@ -39,13 +48,16 @@ class PenTracker(Tracker):
     """
 
     def __init__(self, pen: Pen, request: Sequence[int] | None = None) -> None:
-        self._pen, self._text = pen, DictationTracker(pen.dictation, request, own=FIELDS)
+        self._pen, self._text = pen, DictationTracker(pen.dictation, request, own=OWN)
         #: The number of the line break, at which the pen is lifted; -1 if it never is.
         self._newline = pen.alphabet.find("\n") if request is not None else -1
         angles = pen.mask(ANGLE)
         lift = [angles if angles.any() else pen.mask(MOVE), pen.mask(MOVE_LENGTH)]
-        #: Masks ``(SITUATIONS + 2, V + 1)``: those of the dictation, then those that lift the pen.
-        self._masks = np.concatenate([pen.dictation.grammar, lift])
+        lift_or_end = lift[0].copy()
+        lift_or_end[-1] = True
+        #: Masks ``(ROWS, V + 1)``: those of the dictation, those that lift the pen, and one that
+        #: lifts it or ends.
+        self._masks = np.concatenate([pen.dictation.grammar, lift, [lift_or_end]])
         #: What compiled code reads: numbers, actions, steps and masks, then the script.
         self._table = flat(
             np.array([self._newline], np.int64),
@@ -84,6 +96,13 @@ class PenTracker(Tracker):
         """Apply a token; one that `forced` did not ask for belongs to the prompt."""
         self._text.push(token)
         self._pen.push(self._state, token)
+        if not self._state[AIMED]:
+            self._state[LIFTED] = 0
+
+    def prompted(self, given: Ink) -> None:
+        """Lift the pen after the last stroke of a drawing, unless that is read in part only."""
+        is_whole = self._state[STEPS] + 1 == given.points
+        self._state[LIFTED] = is_whole and not self._pen.alphabet
 
     def followed(self) -> Followed:
         """Let compiled code follow."""
@@ -94,6 +113,8 @@ class PenTracker(Tracker):
 @compiled
 def _row(script: Script, newline: int, pen: State, head: Ids, text: Ids) -> int:
     """Return the row of the masks for the next position."""
+    if pen[LIFTED]:
+        return SITUATIONS + 1 if pen[AIMED] else SITUATIONS + 2
     if newline >= 0 and _begins_a_line(script, newline, head, text):
         return SITUATIONS + int(pen[AIMED])
     return situation(head, text, script.silent)
@@ -123,9 +144,11 @@ def _step(
 ) -> None:
     """Update a state with an id, and set features and masks of the next position."""
     script, size = script_of(table, 4), len(possible)
-    pen, head = state[:FIELDS].view(np.float64), state[FIELDS : FIELDS + HEAD]
-    text, values = state[FIELDS + HEAD :], part(table, 2).view(np.float64)
+    pen, head = state[:OWN].view(np.float64), state[OWN : OWN + HEAD]
+    text, values = state[OWN + HEAD :], part(table, 2).view(np.float64)
     push(pen, part(table, 1).view(np.int64)[token], values[2 * token], values[2 * token + 1])
+    if not pen[AIMED]:
+        pen[LIFTED] = 0
     own = np.empty(OWN_FEATURES, np.int64)
     describe(pen, own)
     # The height of the pen, the last of its own features, follows those of the text.
@@ -134,5 +157,5 @@ def _step(
     if len(script.silent):
         features[-1] = own[OWN_FEATURES - 1]
     row = _row(script, part(table, 0).view(np.int64)[0], pen, head, text)
-    masks = part(table, 3)[: (SITUATIONS + 2) * size].view(np.bool_).reshape(-1, size)
+    masks = part(table, 3)[: ROWS * size].view(np.bool_).reshape(-1, size)
     fill(masks[row], due, possible, allowed)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqgen.errors import DataError, reason_of
+from seqgen.plugin import Labelled
 from seqgen_handwriting.files.text_files import BAD_BYTE, check_json, opened_text
 from seqgen_handwriting.ink import MOST_STROKES, Ink, checked
 
@@ -20,8 +21,8 @@ LONGEST_LINE = 2**24
 MOST_LISTS = 5 * MOST_STROKES
 
 
-def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
-    """Yield the drawings of a file; the word of each becomes its text.
+def read_quickdraw(path: Path) -> Iterator[Labelled | DataError]:
+    """Yield the drawings of a file; the word of each becomes its text and its label `class`.
 
     An unusable line is yielded as a `DataError`.
     """
@@ -37,12 +38,13 @@ def read_quickdraw(path: Path) -> Iterator[Ink | DataError]:
                 yield _drawing(line, number)
 
 
-def _drawing(line: str, number: int) -> Ink | DataError:
+def _drawing(line: str, number: int) -> Labelled | DataError:
     try:
         if not line.isascii() and BAD_BYTE.search(line):
             raise DataError("it is not UTF-8")
         check_json(line, MOST_LISTS)
-        return checked(_ink(json.loads(line)))
+        ink = checked(_ink(json.loads(line)))
+        return Labelled({"class": ink.text} if ink.text else {}, ink)
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         return DataError(
             f"line {number}: expected an object with word and drawing, a list of strokes "

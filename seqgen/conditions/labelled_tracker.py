@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.header import HeaderState
 from seqgen.conditions.prompted import PromptedTracker
 from seqgen.following import Followed, followed
+from seqgen.waiting import fitting, reached
 from seqgen.plugin import ClosingTracker, Codec, Tracker
 
 
@@ -65,6 +66,15 @@ class LabelledTracker(Tracker):
             return None
         token = self._tracker.forced()
         return self._size if token == len(self._codec.vocab) else token
+
+    def fitting(self) -> NDArray[np.bool_] | None:
+        """Return what fits after the header, without label tokens."""
+        inner = None if self._header.is_open else fitting(self._tracker)
+        return None if inner is None else self._without_labels(inner)
+
+    def reached(self) -> int | None:
+        """Return how many given parts of the codec's tracker have come."""
+        return reached(self._tracker)
 
     def followed(self) -> Followed | None:
         """Return what compiled code follows after the header: the codec's tracker."""

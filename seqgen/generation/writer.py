@@ -35,6 +35,7 @@ from seqgen.generation.pieces import (
     branch_tracker,
 )
 from seqgen.generation.prompts import place_after
+from seqgen.generation.weighing import write_weighed
 from seqgen.plugin import ClosingTracker, Ids, OpenEnd, Piece, Tracker
 from seqgen.plugins.checks import allowed_mask, checked_features, next_mask
 from seqgen.run.folder import Run
@@ -54,12 +55,15 @@ class Step(NamedTuple):
         Whether only one token was allowed first, so that nothing was drawn.
     log_probabilities : float64 array (B,)
         Of the first token.
+    log_masses : float64 array (B,)
+        Of all ids that were allowed first, together; zeros if they were not weighed.
     """
 
     state: Any
     drawn: int
     given: NDArray[np.bool_]
     log_probabilities: NDArray[np.float64]
+    log_masses: NDArray[np.float64]
 
 
 class Writer:
@@ -212,8 +216,30 @@ class Writer:
             return active, state
         return [active[row] for row in rows], self.select(state, np.array(rows, np.int64))
 
-    def step(self, active: list[Draft], state: Any, *, most: int = FAR) -> Step:
-        """Draw T tokens in every draft: `most` of them, or 1 if only Python follows its tracker."""
+    def merged(self, state: Any, some: Any, rows: Ids) -> Any:
+        """Return the state of all drafts after that of some rows has changed."""
+        parts = self._stepper.export(state)
+        count = parts[0].shape[1]
+        if len(rows) == count:
+            return some
+        both = zip(parts, self._stepper.export(some), strict=True)
+        joined = self._stepper.restore(tuple(np.concatenate(each, axis=1) for each in both))
+        places = np.arange(count)
+        places[rows] = count + np.arange(len(rows))
+        return self.select(joined, places)
+
+    def is_given(self, draft: Draft) -> bool:
+        """Return whether only one token may come next."""
+        _, allowed = self._masks([draft])
+        return bool(allowed.sum() == 1)
+
+    def step(
+        self, active: list[Draft], state: Any, *, most: int = FAR, weigh: bool = False
+    ) -> Step:
+        """Draw T tokens in every draft: `most` of them, or 1 if only Python follows its tracker.
+
+        If they are weighed, T is 1.
+        """
         found = [followed(draft.tracker) for draft in active] if self._tracker is not None else []
         trackers = [each for each in found if each is not None]
         # END is forbidden in a whole step or not at all.
@@ -222,13 +248,17 @@ class Writer:
         # In a batch the pieces that have ended would be stepped on.
         alone = len(active) == 1 and not found
         most = most if alone else min(most, STRIDE)
-        stride = min([most, *missing, *unseen]) if len(trackers) == len(found) else 1
+        follows = len(trackers) == len(found) and not weigh
+        stride = min([most, *missing, *unseen]) if follows else 1
         guide = self._guide(active, trackers) if stride > 1 and found else None
         draws = np.array([draft.random.random(stride) for draft in active])  # (B, T)
         positions = self.positions(active)
         given = positions.allowed.sum(axis=1) == 1  # (B,)
-        given_here = positions, draws, self._rules, state
-        ids, log_probabilities, state = self._stepper.write(*given_here, guide)
+        given_here, log_masses = (positions, draws, self._rules, state), np.zeros(len(active))
+        if weigh:
+            ids, log_probabilities, state, log_masses = write_weighed(self._stepper, *given_here)
+        else:
+            ids, log_probabilities, state = self._stepper.write(*given_here, guide)
         if ids.min() < 0:
             raise self._refusal(positions, active, ids)
         drawn = 0
@@ -240,7 +270,7 @@ class Writer:
             for draft in active:
                 if draft.stopped_by is None:
                     self._close(draft, "time")
-        return Step(state, drawn, given, log_probabilities[:, 0])
+        return Step(state, drawn, given, log_probabilities[:, 0], log_masses)
 
     def _guide(self, active: list[Draft], trackers: list[Followed]) -> Guide:
         """Return what follows the trackers of drafts."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from seqgen.conditions.labels import content_of
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
+from seqgen.waiting import fitting
 from seqgen.plugin import ClosingTracker, Codec, Criticism, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
 from seqgen.wording import shown
@@ -264,9 +265,10 @@ def mask_width(codec: Codec) -> int:
 
 
 def next_mask(codec: Codec, tracker: Tracker, room: int | None = None) -> NDArray[np.bool_]:
-    """Return the mask ``(V',)`` of what a tracker allows next; a forced id is alone in it.
+    """Return the mask ``(V',)`` of what may come next; a forced id is alone in it.
 
-    With a `room`, which only a `ClosingTracker` takes, the piece has to end within so many tokens.
+    It is what the tracker allows, or what fits a `WaitingTracker`. With a `room`, which only a
+    `ClosingTracker` takes, the piece has to end within so many tokens.
 
     Raises
     ------
@@ -274,7 +276,8 @@ def next_mask(codec: Codec, tracker: Tracker, room: int | None = None) -> NDArra
     """
     if (forced := tracker.forced()) is None:
         if room is None:
-            return allowed_mask(codec, tracker)
+            fits = fitting(tracker)
+            return allowed_mask(codec, tracker) if fits is None else checked_mask(codec, fits)
         # Asking each time whether it is one would take longer than the mask.
         return _mask(codec, cast("ClosingTracker", tracker).closing(room))
     mask = np.zeros(len(codec.vocab) + 1, bool)

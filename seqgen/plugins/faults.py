@@ -103,8 +103,11 @@ RULES = {
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("measure_probes", "label_judge", "critic")},
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
-    **{name: Rule(f"{name} of a tracker must never fail") for name in ("allowed", "forced")},
     "prompted": Rule("prompted must take any prompt that encode takes and never fail"),
+    **{
+        name: Rule(f"{name} of a tracker must never fail")
+        for name in ("allowed", "forced", "fitting", "reached")
+    },
     "push": Rule("push must take any id and never fail"),
     "__init__": Rule(
         "a domain is built without arguments, a codec by fit, a layer from its widths, a listener "

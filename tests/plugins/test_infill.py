@@ -15,6 +15,7 @@ from seqgen_music.music import Music, Track, make_notes
 
 from seqgen.errors import DataError
 from seqgen.plugin import Codec, Kept
+from seqgen.plugins.checks import next_mask
 
 VOICES = (Track("Soprano", 73), Track("Alto", 70), Track("Tenor", 60), Track("Bass", 43))
 LOWEST, QUARTER = (70, 60, 52, 40), 96
@@ -42,11 +43,7 @@ def written(codec: Codec, condition: Kept, seed: int) -> Music:
     tracker, rng, ids = codec.tracker(condition), np.random.default_rng(seed), list[int]()
     assert tracker is not None
     while True:
-        token = tracker.forced()
-        if token is None:
-            allowed = tracker.allowed()
-            assert allowed is not None
-            token = int(rng.choice(np.flatnonzero(allowed)))
+        token = int(rng.choice(np.flatnonzero(next_mask(codec, tracker))))
         if token == len(codec.vocab):
             return codec.answer(codec.decode(np.array(ids)), condition)
         tracker.push(token)

@@ -75,6 +75,9 @@ REQUESTS = {
 #: Probability that augmentation removes instruments from a piece, and then each of them.
 THINNED, LEFT_OUT = 0.75, 0.25
 
+#: Candidates per piece where parts of it are kept.
+CANDIDATES = 32
+
 
 @dataclass(frozen=True)
 class MultitrackOptions:
@@ -327,6 +330,10 @@ class MultitrackCodec(Codec):
             requested.get("bars"),
         )
         return MultitrackTracker(self.layout, request, self.runs)
+
+    def candidates(self, condition: Any) -> int:
+        """Return `CANDIDATES` where parts of a piece are kept, else 1."""
+        return CANDIDATES if isinstance(condition, Kept) else 1
 
     def most_tokens(self, condition: Any) -> int | None:
         """Return twice the tokens of the longest piece; more where more bars are requested.

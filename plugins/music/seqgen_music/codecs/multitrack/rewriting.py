@@ -56,13 +56,15 @@ class RewritingTracker(MultitrackTracker):
         self._duration = NOTHING  # That of the note that has just begun, if it stays.
         self._found: NDArray[np.bool_] | None = None
 
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return the mask of the next token: what the grammar allows, around what stays."""
-        mask = super().allowed()
-        if self.forced() is not None:
-            return mask
+    def fitting(self) -> NDArray[np.bool_]:
+        """Return the mask of the next token around what stays ``(V + 1,)``."""
         fitting = self._fitting()
-        return mask & fitting if (mask & fitting).any() else fitting
+        both = self.allowed() & fitting
+        return both if both.any() else fitting
+
+    def reached(self) -> int:
+        """Return how many of the notes that stay have come, with their durations."""
+        return self._notes - (self._duration != NOTHING)
 
     def forced(self) -> int | None:
         """Return the token that is given, or None where there is a choice."""

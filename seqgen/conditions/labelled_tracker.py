@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from seqgen.conditions.header import HeaderState
 from seqgen.conditions.prompted import PromptedTracker
 from seqgen.following import Followed, followed
-from seqgen.waiting import fitting, reached
 from seqgen.plugin import ClosingTracker, Codec, Tracker
+from seqgen.waiting import fitting, reached
 
 
 class LabelledTracker(Tracker):

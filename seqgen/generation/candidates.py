@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from seqgen.generation.pieces import ENDED, Draft
 from seqgen.generation.writer import Step, Writer
-from seqgen.waiting import reached
 from seqgen.plugin import Codec, Ids
+from seqgen.waiting import reached
 
 #: Candidates are resampled when the effective number is below this share of the number.
 WORN = 0.5
@@ -146,7 +146,7 @@ class _Crowd:
 
     def heaviest(self) -> Draft:
         """Return the draft with the largest weight."""
-        return self.drafts[self._of[np.argmax(self._weights)]]
+        return self.drafts[int(self._of[np.argmax(self._weights)])]
 
     def drawn(self, chooser: np.random.Generator) -> Draft:
         """Return a draft by weight; where candidates wait, one that ended, if any did."""
@@ -154,7 +154,8 @@ class _Crowd:
         ended = np.array([draft.stopped_by in ENDED for draft in self.drafts])[self._of]
         if self.waits and ended.any():
             weights = np.where(ended, weights, -np.inf)
-        return self.drafts[self._of[chooser.choice(len(weights), p=_shares(weights))]]
+        slot = chooser.choice(len(weights), p=_shares(weights))
+        return self.drafts[int(self._of[slot])]
 
     def _reached(self, draft: Draft) -> int:
         """Return how far a draft has come: in given parts, or in tokens."""

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from seqgen.conditions.labels import content_of
 from seqgen.errors import PluginError
 from seqgen.grammar import IndexedMasks, Masks, width
-from seqgen.waiting import fitting
 from seqgen.plugin import ClosingTracker, Codec, Criticism, Domain, Ids, Tracker
 from seqgen.plugins.faults import method_text
+from seqgen.waiting import fitting
 from seqgen.wording import shown
 
 

@@ -6,12 +6,11 @@ order that a piece has. Python follows it, because gaps are short.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.following import NOTHING, Followed
+from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack import steps
 from seqgen_music.codecs.multitrack.gaps import KeptNote, Remaining
 from seqgen_music.codecs.multitrack.grammar import (
@@ -90,8 +89,8 @@ class RewritingTracker(MultitrackTracker):
         return None
 
     @property
-    def _head(self) -> Any:
-        return steps.piece_of(self._state).head
+    def _head(self) -> Ids:
+        return self._state[: steps.HEAD]
 
     def _note(self) -> KeptNote | None:
         """Return the next note that stays, if it is in this bar."""

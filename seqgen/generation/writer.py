@@ -230,8 +230,7 @@ class Writer:
 
     def is_given(self, draft: Draft) -> bool:
         """Return whether only one token may come next."""
-        _, allowed = self._masks([draft])
-        return bool(allowed.sum() == 1)
+        return bool(self._masks([draft])[1].sum() == 1)
 
     def step(
         self, active: list[Draft], state: Any, *, most: int = FAR, weigh: bool = False

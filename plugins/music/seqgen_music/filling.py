@@ -61,9 +61,13 @@ def filled(
         for each in given.lyrics
         if each[:2] not in lost and not (each[1] < 0 and each[0] in silent)
     )
-    fermatas = tuple(each for each in given.fermatas if each not in lost)
     staying = replace(
-        given, notes=given.notes[~gone], pressed=pressed, lyrics=lyrics, fermatas=fermatas
+        given,
+        notes=given.notes[~gone],
+        pressed=pressed,
+        lyrics=lyrics,
+        verses=tuple(each for each in given.verses if each[:2] not in lost),
+        fermatas=tuple(each for each in given.fermatas if each not in lost),
     )
     # New notes belong to the tracks of the gap, also where another one has the same instrument.
     track = np.where(np.isin(ours.notes["track"], gap.tracks), placed.track, -1)

@@ -101,6 +101,7 @@ def beginning(given: Music, kept: NDArray[np.bool_], seam: int) -> Music:
         pedals=np.concatenate([pedals, np.array(ups, PEDAL)]),
         pressed=pressed,
         lyrics=tuple(lyric for lyric in given.lyrics if lyric[0] < seam),
+        verses=tuple(lyric for lyric in given.verses if lyric[0] < seam),
         fermatas=tuple(fermata for fermata in given.fermatas if fermata[0] < seam),
         chords=tuple(chord for chord in given.chords if chord[0] < seam),
     )
@@ -370,6 +371,11 @@ def replaced(piece: Music, given: Music, tracks: dict[int, int]) -> Music:
         for tick, track, text in given.lyrics
         if track < 0 or track in place
     )
+    verses = tuple(
+        (tick, place[track], text, verse)
+        for tick, track, text, verse in given.verses
+        if track in place
+    )
     fermatas = {(tick, place[track]) for tick, track in given.fermatas if track in place}
     fermatas |= {fermata for fermata in piece.fermatas if fermata[1] not in tracks}
     return replace(
@@ -379,5 +385,6 @@ def replaced(piece: Music, given: Music, tracks: dict[int, int]) -> Music:
         pedals=pedals,
         pressed=None if given.pressed is None else np.concatenate(pressed)[order],
         lyrics=lyrics,
+        verses=verses,
         fermatas=tuple(sorted(fermatas)),
     )

@@ -108,7 +108,9 @@ class Music:
     pressed : int64 array (N,), optional
         Ticks for which the key of each note is down; by default as long as it sounds.
     lyrics : tuple of (tick, track, text)
-        Syllables, sorted by tick; track -1 is the whole piece.
+        Syllables of the first verse, sorted by tick; track -1 is the whole piece.
+    verses : tuple of (tick, track, text, verse)
+        Syllables of further verses, counted from 2, sorted.
     fermatas : tuple of (tick, track)
         Sorted; the notes of a track that begin at the tick have a fermata.
     chords : tuple of (tick, Chord or None)
@@ -127,6 +129,7 @@ class Music:
     pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
     pressed: NDArray[np.int64] | None = None
     lyrics: tuple[tuple[int, int, str], ...] = ()
+    verses: tuple[tuple[int, int, str, int], ...] = ()
     fermatas: tuple[tuple[int, int], ...] = ()
     chords: tuple[tuple[int, Chord | None], ...] = ()
 

@@ -44,6 +44,7 @@ def retimed(music: Music, move: Move, ticks_per_quarter: int) -> Music:
         pedals=pedals,
         pressed=pressed,
         lyrics=moved(music.lyrics),
+        verses=moved(music.verses),
         fermatas=moved(music.fermatas),
         chords=moved(music.chords),
     )

@@ -43,7 +43,7 @@ ANNOTATION = "^_<>@"
 
 _FIELD = re.compile(r"([A-Za-z+]):(.*)")
 # In the body a line such as "d:|" is music.
-_BODY_FIELD = re.compile(r"([IKLMNPQRTUVWmrswBCDFGHOSXZ+]):(?![|:])(.*)")
+_BODY_FIELD = re.compile(r"([IKLMNPQRTUVWmrswBCDFGHOSXZ+]):(?:(?<=w:)|(?![|:]))(.*)")
 _DIRECTIVE = re.compile(r"\s*MIDI\s+(\w+)\s*(.*)", re.IGNORECASE)
 
 

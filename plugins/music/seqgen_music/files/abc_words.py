@@ -17,14 +17,14 @@ _TOKEN = re.compile(r"(?P<text>(?:\\-|[^\s\-_*|])+)(?P<goes_on>-?)|(?P<sign>[-_*
 class Words:
     """Gives the syllables of ``w:`` fields to the notes of the line of music before them.
 
-    Of several verses the first counts.
+    Each further field below a line is the next verse.
     """
 
     def __init__(self) -> None:
         # The number of the bar and the first sound of each note of the line.
         self._notes: list[tuple[int, Sound | None]] = []
-        self._is_past = self._is_given = False
-        self._at = self._bar = 0
+        self._is_past = False
+        self._verse = self._at = self._bar = 0
 
     def new_line(self) -> None:
         """Say that the next note begins a line."""
@@ -34,10 +34,8 @@ class Words:
         """Add a note or chord, which may be outside the range of MIDI."""
         if self._is_past:
             self._notes.clear()
-            self._is_past = self._is_given = False
-            self._at = 0
-        if not self._notes:
-            self._bar = bar
+            self._is_past = False
+            self._verse = self._at = 0
         self._notes.append((bar, sounds[0] if sounds else None))
 
     def align(self, text: str, goes_on: bool = False) -> None:
@@ -49,9 +47,9 @@ class Words:
         goes_on : bool
             Whether the field continues the one before; else it is another verse.
         """
-        if self._is_given and not goes_on:
-            return
-        self._is_given = True
+        if not goes_on or not self._verse:
+            self._verse += 1
+            self._at, self._bar = 0, self._notes[0][0] if self._notes else 0
         for found in _TOKEN.finditer(text):
             if found["sign"] == "|":
                 self._next_bar()
@@ -62,7 +60,7 @@ class Words:
             self._at += 1
             if found["text"] and sound is not None:
                 plain = found["text"].replace("\\-", "-").replace("~", " ")
-                sound.lyric = syllable(plain, bool(found["goes_on"]))
+                sound.lyrics += ((self._verse, syllable(plain, bool(found["goes_on"]))),)
 
     def _next_bar(self) -> None:
         self._bar += 1

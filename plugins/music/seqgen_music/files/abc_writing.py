@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 from seqgen.files import write_atomic
 from seqgen_music.bars import NOTE_VALUES, Metre, bar_length, beat_length, metre_name
 from seqgen_music.files.abc_fields import ACCIDENTALS
-from seqgen_music.files.lyrics import kinds_of
+from seqgen_music.files.lyrics import written
 from seqgen_music.files.notated_voices import Segment, cut, score_lines, voices_of, written_metres
 from seqgen_music.files.notation_grid import GRID, on_grid
 from seqgen_music.files.score_bars import signature
@@ -30,6 +31,9 @@ BARS, LONGEST_WORDS = 4, 800
 #: Tuplets: so many notes take the time of so many.
 TUPLETS = ((3, 2), (5, 4))
 
+#: Text and kind of syllables by place.
+Syllables: TypeAlias = dict[int, tuple[str, str]]
+
 #: Stands for all octaves of a letter.
 ANY = -99
 
@@ -44,7 +48,7 @@ def write_abc(music: Music, path: Path) -> None:
 def abc(music: Music) -> str:
     """Return a piece as one tune of ABC.
 
-    It has the notes of `on_grid`, metre, key, tempo, chord symbols, syllables, fermatas, and name
+    It has the notes of `on_grid`, metre, key, tempo, chord symbols, verses, fermatas, and name
     and program of each track. Tracks are voices; notes that overlap in a track are overlays
     (``&``). Loudness and pedals are lost.
     """
@@ -147,11 +151,10 @@ class _Voice:
         self._voices += [cut(voice, bars, held) for voice in others]
         self._signatures = {tick: sharps for tick, sharps, _ in music.keys}
         self._sharps = 0
-        sung = [(tick, text) for tick, track, text in music.lyrics if track == number]
-        texts = [text for _, text in sung]
-        self._words = {
-            tick: _syllable(*kind) for (tick, _), kind in zip(sung, kinds_of(texts), strict=True)
-        }
+        self._verses = [
+            {tick: _syllable(*kind) for tick, kind in syllables.items()}
+            for syllables in _in_turn(written(music, number))
+        ]
         # Accidentals of the bar by letter and octave, and by letter alone: programs do not agree on
         # how far an accidental holds.
         self._signs: dict[tuple[str, int], int] = {}
@@ -161,12 +164,16 @@ class _Voice:
         """Yield lines of music, each followed by its words."""
         count = len(self._bars) - 1
         for first in range(0, count, BARS):
-            bars, words = [], list[str]()
-            for number in range(first, min(first + BARS, count)):
-                bars.append(self._bar(number))
-                words += self._words_of(number)
+            numbers = range(first, min(first + BARS, count))
+            bars = [self._bar(number) for number in numbers]
             yield " | ".join(bars) + (" |" if first + BARS < count else " |]")
-            if any(word != "*" for word in words):
+            lines = [
+                [word for number in numbers for word in self._words_of(number, verse)]
+                for verse in self._verses
+            ]
+            while lines and all(word == "*" for word in lines[-1]):
+                lines.pop()
+            for words in lines:
                 yield from _word_lines(words)
 
     def _bar(self, number: int) -> str:
@@ -231,11 +238,16 @@ class _Voice:
             return f"{sign}{letter.lower()}{(octave - 5) * chr(39)}"
         return f"{sign}{letter}{(4 - octave) * ','}"
 
-    def _words_of(self, number: int) -> Iterator[str]:
-        for segment in self._voices[0][number] if self._words else ():
+    def _words_of(self, number: int, verse: Mapping[int, str]) -> Iterator[str]:
+        for segment in self._voices[0][number]:
             if segment.sound:
                 begins = segment.tie in ("", "start")
-                yield self._words.get(self._bars[number] + segment.offset, "*") if begins else "*"
+                yield verse.get(self._bars[number] + segment.offset, "*") if begins else "*"
+
+
+def _in_turn(verses: Mapping[int, Syllables]) -> list[Syllables]:
+    """Return the verses from the first to the last: the lines of words have no numbers."""
+    return [verses.get(verse, {}) for verse in range(1, max(verses, default=0) + 1)]
 
 
 def _tuplet(length: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +11,7 @@ from seqgen.errors import DataError
 from seqgen_music.bars import Metre, metre_of
 from seqgen_music.chords import Chord
 from seqgen_music.files.held_notes import sustained
+from seqgen_music.files.lyrics import MOST_VERSES, Sung, numbered
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.repeats import played_out
 from seqgen_music.files.score_bars import Bar
@@ -63,7 +65,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
     rows: list[tuple[int, int, int, int, int]] = []
     tracks: dict[tuple[int, tuple[int, str], int, bool], int] = {}
     fermatas: set[tuple[int, int]] = set()
-    lyrics: dict[tuple[int, int], str] = {}
+    sung: Sung = defaultdict(dict)
     metres: list[tuple[int, int, int]] = []
     keys: list[tuple[int, int, bool]] = []
     tempos: list[tuple[int, float]] = []
@@ -75,7 +77,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
                 f"the piece is {float(4 * starts[-1]):,.0f} quarters long; "
                 f"{LONGEST_QUARTERS:,} is the most"
             )
-        rows += _notes(number, bars, starts, tracks, fermatas, lyrics)
+        rows += _notes(number, bars, starts, tracks, fermatas, sung)
         metres = metres or _metres(bars, starts)
         keys = keys or _keys(bars, starts)
         tempos += _tempos(bars, starts)
@@ -89,6 +91,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         Track(parts[number].name or f"Part {number + 1}", program, drums)
         for number, _, program, drums in ordered
     ]
+    lyrics, verses = numbered({(place[track], of): each for (track, of), each in sung.items()})
     music = Music(
         make_notes(rows),
         tuple(named),
@@ -96,7 +99,8 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
         changes(tempos),
         changes(metres),
         changes(keys),
-        lyrics=tuple(sorted((tick, place[track], text) for (tick, track), text in lyrics.items())),
+        lyrics=lyrics,
+        verses=verses,
         fermatas=tuple(sorted(fermatas)),
         chords=changes(chords),
     )
@@ -105,7 +109,10 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
 
 
 def disagreements(parts: Sequence[Part]) -> list[str]:
-    """Say which bars do not add up to their metre or to other parts, and which parts end early."""
+    """Say which bars do not add up to their metre or to other parts, and which parts end early.
+
+    Verses after `MOST_VERSES` are said too.
+    """
     listed = []
     for number, part in enumerate(parts):
         where = f"{part.name or f'part {number + 1}'}, " if len(parts) > 1 else ""
@@ -118,6 +125,11 @@ def disagreements(parts: Sequence[Part]) -> list[str]:
             if places:
                 more = f" and {len(places) - QUOTED} more" if len(places) > QUOTED else ""
                 listed.append(f"{where}{what}: {', '.join(places[:QUOTED])}{more}")
+        verses = {verse for bar in part.bars for sound in bar.sounds for verse, _ in sound.lyrics}
+        if len(verses) > MOST_VERSES:
+            listed.append(
+                f"{where}verses after the first {MOST_VERSES} of {len(verses):,} left out"
+            )
     lengths = [_starts(part.bars)[-1] for part in parts]
     if len(set(lengths)) > 1:
         ends = ", ".join(
@@ -160,12 +172,12 @@ def _notes(
     starts: Sequence[Fraction],
     tracks: dict[tuple[int, tuple[int, str], int, bool], int],
     fermatas: set[tuple[int, int]],
-    lyrics: dict[tuple[int, int], str],
+    sung: Sung,
 ) -> list[tuple[int, int, int, int, int]]:
     """Return the notes of a part as rows, tied notes as one.
 
     Add its tracks to `tracks`, the onset and track of notes with a fermata to `fermatas`, and the
-    first syllable there to `lyrics`.
+    first syllable of each verse there to `sung`.
     """
     rows: list[tuple[int, int, int, int, int]] = []
     # Row of each note with an open tie, by pitch and end.
@@ -184,8 +196,8 @@ def _notes(
                 tied[sound.pitch, end] = row
             if sound.fermata:
                 fermatas.add((rows[row][0], rows[row][4]))
-            if sound.lyric:
-                lyrics.setdefault((_ticks(onset), rows[row][4]), sound.lyric)
+            for verse, text in sound.lyrics:
+                sung[rows[row][4], verse].setdefault(_ticks(onset), text)
     return rows
 
 

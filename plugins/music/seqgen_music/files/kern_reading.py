@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from seqgen.errors import DataError
@@ -69,8 +69,8 @@ class Staff:
     bars : list of Bar
     bar : Bar
         The bar that is being read.
-    syllable : str
-        What the next note of the row sings.
+    syllables : dict of int to str
+        What the next note of the row sings in each verse.
     """
 
     bars: list[Bar]
@@ -81,7 +81,7 @@ class Staff:
     metre: Metre | None = None
     key: Key = Key(0, False, {})  # noqa: RUF009 (it is frozen)
     latest: Fraction = Fraction(0)
-    syllable: str = ""
+    syllables: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,12 +97,15 @@ class Spine:
         When its note ends.
     beside : str
         "dynamics" or "words" if it has those of the staff; empty for notes.
+    verse : int
+        The number of the verse of words.
     """
 
     staff: Staff | None
     voice: int = 1
     end: Fraction = Fraction(0)
     beside: str = ""
+    verse: int = 0
 
 
 def read_kern(text: str, play_repeats: bool = False) -> Iterator[Music | DataError | Note]:
@@ -110,7 +113,7 @@ def read_kern(text: str, play_repeats: bool = False) -> Iterator[Music | DataErr
 
     Each ``**kern`` spine is a track, the last one first. All tokens of a row begin together. Two
     spines that are split into two voices throughout are four tracks. Grace notes are left out. The
-    words of a spine are those of the ``**text`` or ``**silbe`` spine that follows it.
+    words of a spine are those of the ``**text`` or ``**silbe`` spines that follow it, a verse each.
 
     Yields
     ------
@@ -184,17 +187,16 @@ class _Score:
     def _start(self, tokens: list[str]) -> None:
         if len(tokens) > MOST_SPINES:
             raise DataError(f"{len(tokens):,} spines; {MOST_SPINES} is the most")
-        staff = None
+        staff, verse = None, 0
         for token in tokens:
             if token == "**kern":
                 staff = Staff([], Bar(None, Key(0, False, {}), self._place))
                 self._staves.append(staff)
                 self._spines.append(Spine(staff))
+                verse = 0
             elif token in BESIDE:
-                words = BESIDE[token] == "words"
-                # Further verses are left out.
-                first = not words or self._spines[-1:] == [Spine(staff)]
-                self._spines.append(Spine(staff if first else None, beside=BESIDE[token]))
+                verse += BESIDE[token] == "words"
+                self._spines.append(Spine(staff, beside=BESIDE[token], verse=verse))
             else:
                 self._spines.append(Spine(None))
 
@@ -223,7 +225,7 @@ class _Score:
                 continue
             spines.append(spine)
             if token == "*^":
-                spines.append(Spine(spine.staff, spine.voice + 1, spine.end, spine.beside))
+                spines.append(replace(spine, voice=spine.voice + 1))
             elif token == "*+":
                 spines.append(Spine(None))
             elif token == "*x" and exchanged is None:
@@ -275,7 +277,7 @@ class _Score:
             if spine.staff is not None and spine.beside == "dynamics" and token in DYNAMICS:
                 spine.staff.velocity = DYNAMICS[token]
             if spine.staff is not None and spine.beside == "words":
-                spine.staff.syllable = _syllable(token)
+                spine.staff.syllables[spine.verse] = _syllable(token)
         for spine, token in zip(self._spines, tokens, strict=True):
             if spine.staff is None or spine.beside or token == "." or "q" in token.lower():
                 continue
@@ -306,11 +308,13 @@ class _Score:
                     Sound(
                         *(at, length, pitch, staff.velocity, staff.program, False),
                         *(tied, lane, ";" in token),
-                        lyric=staff.syllable if spine.voice == 1 else "",
+                        lyrics=tuple(filter(all, staff.syllables.items()))
+                        if spine.voice == 1
+                        else (),
                     )
                 )
                 if spine.voice == 1:
-                    staff.syllable = ""
+                    staff.syllables.clear()
         return lengths[0]
 
     def _complain(self, fault: str) -> None:

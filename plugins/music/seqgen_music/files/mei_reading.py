@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections import defaultdict
 from contextlib import redirect_stdout, suppress
 from fractions import Fraction
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ import numpy as np
 from seqgen.errors import DataError
 from seqgen_music.bars import metre_of
 from seqgen_music.files.assembling import MOST_BEATS
+from seqgen_music.files.lyrics import Sung, numbered, syllable
 from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCITY
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
 from seqgen_music.rounding import nearest
@@ -29,6 +31,11 @@ from seqgen_music.rounding import nearest
 #: Seconds and bytes of memory that music21 may take for a file. Without a file it takes a tenth of
 #: the memory.
 MEI_SECONDS, MEI_BYTES = 60.0, 2**32
+
+#: NumPy's threads, which music21 needs not, would reserve 40 MB of addresses for each core.
+ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")
+}
 
 #: What helps where music21 takes too much.
 INSTEAD = "convert it to MusicXML, for example with MuseScore"
@@ -53,7 +60,7 @@ def read_mei(text: str) -> list[Music]:
             input=text.encode(),
             capture_output=True,
             timeout=MEI_SECONDS,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             check=True,
         )
     except subprocess.TimeoutExpired as error:
@@ -79,6 +86,8 @@ def _as_json(music: Music) -> dict[str, Any]:
         "tempos": np.asarray(music.tempos).tolist(),
         "metres": music.metres,
         "keys": music.keys,
+        "lyrics": music.lyrics,
+        "verses": music.verses,
     }
 
 
@@ -90,6 +99,8 @@ def _from_json(piece: dict[str, Any]) -> Music:
         [tuple(tempo) for tempo in piece["tempos"]],
         tuple((tick, beats, unit) for tick, beats, unit in piece["metres"]),
         tuple((tick, sharps, minor) for tick, sharps, minor in piece["keys"]),
+        lyrics=tuple((tick, track, text) for tick, track, text in piece["lyrics"]),
+        verses=tuple(tuple(each) for each in piece["verses"]),
     )
 
 
@@ -155,6 +166,7 @@ def music_of(score: Any) -> Music:
     if any(part.atSoundingPitch is False for part in score.parts):
         score.toSoundingPitch(inPlace=True)
     parts = list(score.parts) or [score]
+    sung: Sung = {}
     rows, tracks = [], []
     for number, part in enumerate(parts):
         instrument = part.getInstrument(returnDefault=True)
@@ -162,6 +174,7 @@ def music_of(score: Any) -> Music:
         drums = _drums(part, instrument)
         tracks.append(Track(part.partName or f"Part {number + 1}", program or 0, drums is not None))
         rows += _notes(part, number, drums)
+        sung |= _syllables(part, number)
     flat = parts[0].flatten()
     tempos = [
         (_ticks(start), float(mark.getQuarterBPM()))
@@ -172,8 +185,16 @@ def music_of(score: Any) -> Music:
         (_ticks(key.offset), key.sharps, getattr(key, "mode", "major") == "minor")
         for key in flat.getElementsByClass("KeySignature")
     ]
+    lyrics, verses = numbered(sung)
     return Music(
-        make_notes(rows), tuple(tracks), TICKS, changes(tempos), _metres(parts[0]), changes(keys)
+        make_notes(rows),
+        tuple(tracks),
+        TICKS,
+        changes(tempos),
+        _metres(parts[0]),
+        changes(keys),
+        lyrics=lyrics,
+        verses=verses,
     )
 
 
@@ -205,6 +226,22 @@ def _notes(
             if kind in ("start", "continue"):
                 tied[pitch, end] = row
     return rows
+
+
+def _syllables(part: Any, number: int) -> Sung:
+    """Return the syllables of a part; several of a verse below one note are joined."""
+    found: Sung = defaultdict(dict)
+    for element in part.flatten().notes:
+        tick, before = _ticks(element.offset), dict[int, str]()
+        for lyric in element.lyrics if element.quarterLength else ():
+            # music21 writes hyphens and other signs of joints into the text.
+            text = " ".join((lyric.text or "").strip("-~_ ").split())
+            if text:
+                text = f"{before.get(lyric.number, '')} {text}".strip()
+                before[lyric.number] = text
+                goes_on = lyric.syllabic in ("begin", "middle")
+                found[number, lyric.number][tick] = syllable(text, goes_on)
+    return found
 
 
 def _pitch(note: Any, drums: dict[str, int] | None) -> int:

@@ -24,6 +24,9 @@ from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS
 #: Most divisions of a quarter, notes of a file and repeats of a section.
 MOST_DIVISIONS, MOST_NOTES, MOST_TIMES = 2**20, 2**20, 9
 
+#: Number of the first verse that has a name.
+NAMED = 10**4
+
 #: Faults that a part remembers.
 MOST_FAULTS = 16
 
@@ -92,7 +95,7 @@ class PartReader:
         self._velocities: defaultdict[int, int] = defaultdict(lambda: VELOCITY)
         self._at = self._onset = Fraction(0)
         self._ending_open = False
-        self._verse: str | None = None
+        self._verses: dict[str, int] = {}
         self.notes = 0
 
     def measure(self, element: Element) -> None:
@@ -167,7 +170,7 @@ class PartReader:
                 any(tie.get("type") == "start" for tie in note.iter() if tie.tag in _TIES),
                 (staff, (note.findtext("voice") or "1").strip()),
                 note.find("notations/fermata") is not None,
-                self._lyric(note),
+                self._lyrics(note),
             )
         )
 
@@ -197,12 +200,16 @@ class PartReader:
         place = f"{unpitched.findtext('display-step')}{unpitched.findtext('display-octave')}"
         return DRUM_STAFF.get(place, SNARE), True
 
-    def _lyric(self, note: Element) -> str:
-        """Return the syllable of the part's first verse below a note."""
-        lyrics = note.findall("lyric")
-        if lyrics and self._verse is None:
-            self._verse = lyrics[0].get("number", "1")
-        return next((_lyric(one) for one in lyrics if one.get("number", "1") == self._verse), "")
+    def _lyrics(self, note: Element) -> tuple[tuple[int, str], ...]:
+        """Return verse and syllable of the words below a note."""
+        found: dict[int, str] = {}
+        for lyric in note.findall("lyric"):
+            name = lyric.get("number") or lyric.get("name") or "1"
+            # Verses with names, such as "chorus", come after those with numbers.
+            verse = self._verses.setdefault(name, whole_number(name, NAMED + len(self._verses)))
+            if text := _lyric(lyric):
+                found.setdefault(verse, text)
+        return tuple(found.items())
 
     def _velocity(self, note: Element, staff: int) -> int:
         percent = _number(note.get("dynamics"), 0.0)
@@ -355,7 +362,7 @@ def _pitch_class(element: Element | None, name: str, shift: int) -> int | None:
 
 
 def _lyric(lyric: Element) -> str:
-    """Return the syllable of the first verse below a note, as in `Music.lyrics`."""
+    """Return a syllable below a note, as in `Music.lyrics`."""
     text, goes_on = "", False
     for child in lyric:
         if child.tag in ("text", "elision"):

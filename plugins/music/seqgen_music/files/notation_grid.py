@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen_music.files.lyrics import by_track
+from seqgen_music.files.lyrics import by_track, numbered
 from seqgen_music.files.midi_writing import playable
 from seqgen_music.music import Music, changes
 from seqgen_music.rounding import rounded
@@ -43,17 +44,19 @@ def on_grid(music: Music) -> Music:
     """
     bars, lines = bar_lines(music)
     kept, fermatas = [], set[tuple[int, int]]()
-    sung, lyrics = by_track(music), dict[tuple[int, int], str]()
+    sung, syllables = by_track(music), defaultdict[tuple[int, int], dict[int, str]](dict)
     for number in range(len(music.tracks)):
         notes = music.notes[music.notes["track"] == number]
         held = np.isin(notes["onset"], [at for at, track in music.fermatas if track == number])
         onsets = notes["onset"].copy()
         notes["onset"], notes["duration"] = _placed(notes, bars, lines, music.ticks_per_quarter)
         fermatas |= {(at, number) for at in notes["onset"][held].tolist()}
-        for tick, text in sung.get(number, ()) if len(notes) else ():
-            place = int(notes["onset"][np.abs(onsets - tick).argmin()]), number
-            lyrics[place] = lyrics.get(place, "") + text
+        for tick, text, verse in sung.get(number, ()) if len(notes) else ():
+            place = int(notes["onset"][np.abs(onsets - tick).argmin()])
+            there = syllables[number, verse]
+            there[place] = there.get(place, "") + text
         kept.append(playable(notes))
+    lyrics, verses = numbered(syllables)
     notes = np.concatenate([music.notes[:0], *kept])
     end = int(bars[-1]) + music.last_bar()
 
@@ -78,7 +81,8 @@ def on_grid(music: Music) -> Music:
         changes((at(tick), qpm) for tick, qpm in np.asarray(music.tempos).tolist()),
         moved(music.metres),
         moved(key for key in music.keys if -7 <= key[1] <= 7),
-        lyrics=tuple(sorted((tick, track, text) for (tick, track), text in lyrics.items())),
+        lyrics=lyrics,
+        verses=verses,
         pedals=pedals,
         fermatas=tuple(sorted(fermatas)),
         chords=changes((at(tick), chord) for tick, chord in music.chords if tick < music.length),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from seqgen.files import write_atomic
 from seqgen_music.files.drum_notation import with_unpitched_drums
-from seqgen_music.files.lyrics import kinds_of
+from seqgen_music.files.lyrics import written
 from seqgen_music.files.midi_writing import channels
 from seqgen_music.files.notated_voices import (
     Segment,
@@ -135,9 +136,7 @@ def _fill_part(part: Any, music: Music, number: int, channel: int, lines: list[i
     held = {at for at, track in music.fermatas if track == number}
     notes = music.notes[music.notes["track"] == number]
     voices = [cut(voice, lines, held) for voice in voices_of(notes)]
-    sung = [(tick, text) for tick, track, text in music.lyrics if track == number]
-    kinds = kinds_of([text for _, text in sung])
-    words = {tick: kind for (tick, _), kind in zip(sung, kinds, strict=True) if kind[0]}
+    words = written(music, number)
     keys = [sharps for _, sharps, _ in music.keys]
     spelling = dict(zip((tick for tick, _, _ in music.keys), keys, strict=True))
     sharps = 0
@@ -199,11 +198,14 @@ def _measures(music: Music, leads: bool, lines: list[int]) -> list[Any]:
 
 
 def _fill(
-    measure: Any, voices: list[list[Segment]], sharps: int, words: dict[int, tuple[str, str]]
+    measure: Any,
+    voices: list[list[Segment]],
+    sharps: int,
+    words: Mapping[int, dict[int, tuple[str, str]]],
 ) -> None:
     """Insert the notes of a bar into its measure; voices of rests only are left out.
 
-    The first note at a place takes its syllable from `words`: the text and its kind.
+    The first note at a place takes its syllables from `words`: of each verse text and kind.
     """
     from music21 import expressions, note, stream
 
@@ -214,9 +216,11 @@ def _fill(
         place = measure if lone else stream.Voice(id=number)
         for offset, length, sound, tie, fermata in voice:
             element = _element(length, sound, tie, sharps)
-            if sound and tie in ("", "start") and start + offset in words:
-                text, kind = words.pop(start + offset)
-                element.lyrics.append(note.Lyric(text, number=1, syllabic=kind, applyRaw=True))
+            for verse, syllables in words.items() if sound and tie in ("", "start") else ():
+                text, kind = syllables.pop(start + offset, ("", ""))
+                if text:
+                    sung = note.Lyric(text, number=verse, syllabic=kind, applyRaw=True)
+                    element.lyrics.append(sung)
             if fermata:
                 element.expressions.append(expressions.Fermata())
             place.insert(Fraction(offset, GRID), element)

@@ -73,8 +73,8 @@ class Sound:
         Staff and voice, where a part has several; each lane is a track.
     fermata : bool
         Whether it has a fermata.
-    lyric : str
-        The syllable that is sung, as in `Music.lyrics`; empty if none begins here.
+    lyrics : tuple of (int, str)
+        Number of the verse and syllable, as in `Music.lyrics`, of each verse that has one here.
     """
 
     at: Fraction
@@ -86,7 +86,7 @@ class Sound:
     tied: bool = False
     lane: tuple[int, str] = (0, "")
     fermata: bool = False
-    lyric: str = ""
+    lyrics: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(slots=True)

@@ -77,6 +77,9 @@ def with_two_staves(music: Music) -> tuple[Music, list[int]]:
             pedals=pedals,
             pressed=None if music.pressed is None else music.pressed[order],
             lyrics=tuple((tick, int(number_of[of]), text) for tick, of, text in music.lyrics),
+            verses=tuple(
+                (tick, int(number_of[of]), text, verse) for tick, of, text, verse in music.verses
+            ),
             fermatas=tuple(sorted(fermatas)),
         ),
         uppers,

@@ -19,30 +19,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
-from seqgen_handwriting.demo_glyphs import ACCENTED, SIGNS, Points, glyphs_of
+from seqgen_handwriting.demo_glyphs import ACCENTED, ALPHABETS, SIGNS, Points, glyphs_of
 from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.ink import Ink
 
-#: The fonts; two of them join their letters.
-FONTS = ("scripts", "scriptc", "futural", "cursive")
-
 #: Pages, lines per page, writers, and the largest number of letters in a line.
-PAGES, LINES, WRITERS, LONGEST = 200, 12, 40, 18
+PAGES, LINES, WRITERS, LONGEST = 360, 12, 24, 20
 
-#: Distance between points, in units of the ink.
-STEP = 4.0
+#: The pen is not lifted between letters whose ends are nearer than this, in units of the ink.
+JOINED = 3.0
+
+#: Waves along a stroke are at least this long, in units of the ink.
+WAVE = 25.0
 
 #: A word of a line.
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 
-#: One in this many words is followed by practice: random characters of one set, then perhaps a
-#: mark; or signs.
-PRACTICE = 2
-CHARACTER_SETS = (
-    *(string.ascii_lowercase, string.ascii_uppercase, string.digits) * 2,
-    *(ACCENTED, SIGNS),
+#: One word in this many is followed by practice.
+PRACTICE = 1
+
+#: What is practised: `a` stands for a small letter, `A` for a capital, `0` for a digit, `é` for an
+#: accented letter and `#` for a sign; everything else for itself.
+PATTERNS = (
+    *("aaa", "aaaa", "Aaaa", "Aaaaa", "AAA", "A.A.", "AA0", "A-A"),
+    *("000", "0,000", "00:00", "0/00/00", "$00.00", "€00", "00%", "00.0", "#00", "No.00", "+00-00"),
+    *("éaé", "aéa", "Éa", "aé", "éé"),
+    *("(aa)", '"aa"', "“aa”", "‘a’", "[0]", "a'a", "a’a", "a-a", "a–a", "a—a", "aa…", "aa!", "aa?"),
+    *("a@a.aa", "a&a", "A&A", "a/a", "a=0", "a*a", "a_a", "<a>", "0°", "0+0", "a;", "a:"),
+    *("a#a", "0#0", "A#a"),
 )
-MARKS = ("", *".,;:?!")
+CHARACTERS = {
+    "a": string.ascii_lowercase,
+    "A": string.ascii_uppercase,
+    "0": string.digits,
+    "é": "".join(letter for letter in ACCENTED if letter.islower()),
+    "É": "".join(letter for letter in ACCENTED if letter.isupper()),
+    "#": SIGNS,
+}
 
 
 @dataclass(frozen=True)
@@ -50,12 +63,11 @@ class Writer:
     """The hand of a made-up writer."""
 
     name: str
-    font: str
+    alphabet: str
     slant: float
     width: float
     size: float
     unsteadiness: float
-    step: float
 
     @classmethod
     def number(cls, number: int) -> Writer:
@@ -63,12 +75,11 @@ class Writer:
         rng = np.random.default_rng([7, number])
         return cls(
             str(number + 1),
-            FONTS[number % len(FONTS)],
+            [*ALPHABETS][number % len(ALPHABETS)],
             slant=float(rng.uniform(-0.1, 0.4)),
             width=float(rng.uniform(0.8, 1.2)),
             size=float(rng.uniform(0.85, 1.2)),
             unsteadiness=float(rng.uniform(0.1, 0.5)),
-            step=float(rng.uniform(0.8, 1.3)) * STEP,
         )
 
 
@@ -96,34 +107,43 @@ def demo_lines(count: int) -> Iterator[Ink]:
 def write_line(text: str, writer: Writer, seed: int) -> Ink:
     """Return a text on one line; each seed varies it a little."""
     rng = np.random.default_rng([11, seed])
-    glyphs = glyphs_of(writer.font)
+    glyphs = glyphs_of(writer.alphabet)
     strokes: list[Points] = []
     letters: list[NDArray[np.int64]] = []
     left = 0.0
     for index, letter in enumerate(text):
         outlines, width = glyphs[letter]
         lift = rng.normal(0, writer.unsteadiness, 2) * (0.5, 1.0)
-        for outline in outlines:
-            points = _resampled(outline + np.add((left, 0.0), lift), writer.step)
-            points = points + rng.normal(0, writer.unsteadiness * 0.4, points.shape)
-            strokes.append(_in_hand(points, writer))
-            letters.append(np.full(len(points), index))
+        bent = np.eye(2) + rng.normal(0, writer.unsteadiness * 0.08, (2, 2))
+        for number, outline in enumerate(outlines):
+            points = _wavy(outline @ bent, writer.unsteadiness, rng) + np.add((left, 0.0), lift)
+            stroke, owners = _in_hand(points, writer), np.full(len(points), index)
+            if not number and strokes and _touch(strokes[-1], stroke):
+                strokes[-1] = np.concatenate([strokes[-1], stroke[1:]])
+                letters[-1] = np.concatenate([letters[-1], owners[1:]])
+            else:
+                strokes.append(stroke)
+                letters.append(owners)
         left += width + rng.normal(0, writer.unsteadiness)
     return Ink(tuple(strokes), text, tuple(letters), writer.name)
+
+
+def _touch(stroke: Points, following: Points) -> bool:
+    """Return whether a stroke begins where the one before ends, so that the pen stays down."""
+    return len(following) > 1 and float(np.hypot(*(following[0] - stroke[-1]))) < JOINED
+
+
+def _wavy(points: Points, height: float, rng: np.random.Generator) -> Points:
+    """Return a stroke with a long wave along it, so corners stay corners."""
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))[:, None]
+    length, phase = rng.uniform(WAVE, 3 * WAVE, 2), rng.uniform(0, 2 * np.pi, 2)
+    return points + height * np.sin(2 * np.pi * along / length + phase)
 
 
 def _in_hand(points: Points, writer: Writer) -> Points:
     """Return points with the writer's width, slant and size, rounded to tenths."""
     x = points[:, 0] * writer.width - points[:, 1] * writer.slant
     return (np.stack([x, points[:, 1]], 1) * writer.size).round(1)
-
-
-def _resampled(points: Points, step: float) -> Points:
-    """Return points at equal distances of about `step` along a polyline, with its ends."""
-    lengths = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
-    count = max(round(float(lengths[-1]) / step), 1)
-    at = np.linspace(0.0, lengths[-1], count + 1)
-    return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], 1)
 
 
 def _texts() -> Iterator[str]:
@@ -142,17 +162,12 @@ def _texts() -> Iterator[str]:
 
 
 def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:
-    """Yield the words, with random letters, digits or signs after some of them.
+    """Yield the words, with practice after some of them.
 
-    Prose alone has no digits, and too few q, x, z and capitals to learn them in every hand.
+    Prose alone has no digits, and too few q, x, z, capitals and signs to learn them in every hand.
     """
     for word in words:
-        yield word
+        yield (word, word, word.title(), word.upper())[rng.integers(4)]
         if rng.integers(PRACTICE) == 0:
-            characters = CHARACTER_SETS[rng.integers(len(CHARACTER_SETS))]
-            chosen = rng.choice([*characters], rng.integers(2, 6))
-            if characters == SIGNS:
-                # Signs stand between letters and digits, as in (a) and 5%.
-                between = rng.choice([*string.ascii_lowercase + string.digits], len(chosen) - 1)
-                chosen = np.insert(chosen, np.arange(1, len(chosen)), between)
-            yield "".join([*chosen, rng.choice(MARKS)])
+            pattern = PATTERNS[rng.integers(len(PATTERNS))]
+            yield "".join(str(rng.choice([*CHARACTERS.get(sign, sign)])) for sign in pattern)

@@ -3,6 +3,9 @@
 The fonts have the letters and signs of ASCII. An accented letter is the letter with a mark above or
 below it; a curly quote is a raised comma; an ellipsis is three full stops.
 
+The fonts draw a curve as a polygon. Here it is a smooth curve with as many points as it needs: few
+on a straight line, more where it bends, and one at each corner.
+
 Units of the fonts: capitals are 21 high, from y = -12 to the baseline at y = 9; y goes down.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,16 +73,40 @@ ACCENTS: Mapping[str, Sequence[Points]] = {
 BELOW = "\u0327"
 
 
+#: The alphabets: printed letters, joined letters, and joined small letters with printed capitals.
+#: Each is a font for capitals and one for everything else; the fonts have single lines.
+ALPHABETS = {
+    "print": ("futural", "futural"),
+    "script": ("cursive", "cursive"),
+    "mixed": ("futural", "cursive"),
+}
+
+#: The pen turns by more than this at a corner, in radians.
+CORNER = 1.05
+
+#: Points of a smooth curve on each line of the fonts, before those that are not needed are left out.
+FINE = 8
+
+#: A point is left out if the line without it is no farther away than this, in units of the fonts.
+TOLERANCE = 0.5
+
+#: Longest line between two points, in units of the fonts.
+LONGEST = 12.0
+
+
 @cache
-def glyphs_of(font: str) -> dict[str, Glyph]:
+def glyphs_of(alphabet: str) -> dict[str, Glyph]:
     """Return the strokes of each letter in units of the ink, from its left edge, and its width."""
-    plain = _plain(font)
+    capitals, others = map(_plain, ALPHABETS[alphabet])
+    plain = {letter: (capitals if letter.isupper() else others)[letter] for letter in others}
+    if alphabet != "script":
+        plain["I"] = _with_bars(plain["I"])
     glyphs = plain | {letter: _accented(letter, plain) for letter in ACCENTED}
     glyphs |= {sign: _dash(share, plain["-"]) for sign, share in DASHES.items()}
     glyphs |= _composed(plain)
     scale = HEIGHT / SMALL_LETTER
     return {
-        letter: ([stroke * scale for stroke in strokes], width * scale)
+        letter: ([_sampled(stroke) * scale for stroke in strokes], width * scale)
         for letter, (strokes, width) in glyphs.items()
     }
 
@@ -100,6 +128,69 @@ def _plain(font: str) -> dict[str, Glyph]:
             moved = [stroke + _at(0.0, TOP - top) for stroke in moved]
         glyphs[letter] = (moved, float(glyph.char_width))
     return glyphs
+
+
+def _with_bars(glyph: Glyph) -> Glyph:
+    """Return a printed I with bars, because without them it is an l."""
+    [stem], width = glyph
+    left, right = stem[0, 0] - 3.5, stem[0, 0] + 3.5
+    bars = [np.array([[left, y], [right, y]]) for y in (TOP, BASELINE)]
+    return [bars[0] + _at(2.0, 0.0), stem + _at(2.0, 0.0), bars[1] + _at(2.0, 0.0)], width + 4
+
+
+def _sampled(stroke: Points) -> Points:
+    """Return a stroke as a smooth curve, with as many points as it needs."""
+    moved = np.append(True, np.abs(np.diff(stroke, axis=0)).max(axis=1) > 0)
+    points = stroke[moved]
+    if len(points) < 2:
+        return points
+    steps = np.diff(points, axis=0)
+    turns = np.abs(np.angle(np.exp(1j * np.diff(np.arctan2(steps[:, 1], steps[:, 0])))))
+    corners = [0, *(np.flatnonzero(turns > CORNER) + 1).tolist(), len(points) - 1]
+    parts = [_thinned(_smooth(points[a : b + 1])) for a, b in pairwise(corners)]
+    return np.concatenate([parts[0][:1], *(part[1:] for part in parts)])
+
+
+def _smooth(points: Points) -> Points:
+    """Return a curve through points, with a few points on each line.
+
+    A cubic Hermite spline over the length of the lines, with the slopes of Catmull and Rom.
+    """
+    lengths = np.hypot(*np.diff(points, axis=0).T)  # (N - 1,)
+    at = np.append(0.0, np.cumsum(lengths))
+    closed = np.allclose(points[0], points[-1]) and len(points) > 3
+    slopes = np.gradient(points, at, axis=0, edge_order=min(2, len(points) - 1))  # (N, 2)
+    if closed:
+        before, after = (points[-1] - points[-2]) / lengths[-1], (points[1] - points[0]) / lengths[0]
+        slopes[[0, -1]] = (before * lengths[0] + after * lengths[-1]) / (lengths[0] + lengths[-1])
+    share = np.linspace(0, 1, FINE, endpoint=False)[:, None, None]  # (FINE, 1, 1)
+    rest, long = 1 - share, lengths[:, None]
+    curve = (
+        rest**2 * (1 + 2 * share) * points[:-1]
+        + rest**2 * share * long * slopes[:-1]
+        + share**2 * (1 + 2 * rest) * points[1:]
+        - share**2 * rest * long * slopes[1:]
+    )  # (FINE, N - 1, 2)
+    return np.concatenate([curve.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+
+
+def _thinned(points: Points) -> Points:
+    """Return the points that a curve needs: Ramer, Douglas and Peucker; no line is too long."""
+    kept, waiting = {0, len(points) - 1}, [(0, len(points) - 1)]
+    while waiting:
+        first, last = waiting.pop()
+        if last - first < 2:
+            continue
+        line = points[last] - points[first]
+        away = points[first + 1 : last] - points[first]
+        long = float(np.hypot(*line))
+        off = np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long if long else np.hypot(*away.T)
+        if off.max() > TOLERANCE or long > LONGEST:
+            cut = first + 1 + int(off.argmax() if off.max() > TOLERANCE else (last - first) // 2)
+            cut = min(cut, last - 1)
+            kept.add(cut)
+            waiting += [(first, cut), (cut, last)]
+    return points[sorted(kept)]
 
 
 def _accented(letter: str, plain: Mapping[str, Glyph]) -> Glyph:

@@ -153,12 +153,12 @@ class Dictation:
         advance = ["advance"] * bool(self.alphabet)
         self.tokens = (*(f"symbol {symbol}" for symbol in self.alphabet), *advance)
         self.size = contents + len(self.tokens)
-        symbols = len(self.alphabet) + 1
-        self.feature_sizes = (symbols, symbols, MOST_UNITS + 1) if self.alphabet else ()
         symbol_values = [None, *self.alphabet]
+        units = [(symbol, count) for symbol in symbol_values for count in range(MOST_UNITS + 1)]
         self.feature_values: tuple[Sequence[Any], ...] = (
-            (symbol_values, symbol_values, range(MOST_UNITS + 1)) if self.alphabet else ()
+            (symbol_values, symbol_values, units) if self.alphabet else ()
         )
+        self.feature_sizes = tuple(map(len, self.feature_values))
         self.grammar = self._masks_of_situations()
         self._packed = packed(self.grammar)  # (SITUATIONS, W)
 

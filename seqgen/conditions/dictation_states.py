@@ -63,7 +63,7 @@ def describe(state: Ids, text: Ids, row: Ids) -> None:
     following = state[DONE] + state[OPEN]
     row[0] = text[state[DONE]] + 1 if state[OPEN] else 0
     row[1] = text[following] + 1 if following < state[ANNOUNCED] else 0
-    row[2] = min(state[UNITS], MOST_UNITS)
+    row[2] = row[0] * (MOST_UNITS + 1) + min(state[UNITS], MOST_UNITS)
 
 
 @compiled

@@ -90,6 +90,9 @@ FINE = 8
 #: A point is left out if the line without it is no farther away than this, in units of the fonts.
 TOLERANCE = 0.5
 
+#: A stroke that is no larger than this is a dot, in units of the fonts.
+DOT = 2.5
+
 #: Longest line between two points, in units of the fonts.
 LONGEST = 12.0
 
@@ -142,8 +145,8 @@ def _sampled(stroke: Points) -> Points:
     """Return a stroke as a smooth curve, with as many points as it needs."""
     moved = np.append(True, np.abs(np.diff(stroke, axis=0)).max(axis=1) > 0)
     points = stroke[moved]
-    if len(points) < 2:
-        return points
+    if np.ptp(points, axis=0).max() <= DOT:
+        return (points.max(0, keepdims=True) + points.min(0, keepdims=True)) / 2
     steps = np.diff(points, axis=0)
     turns = np.abs(np.angle(np.exp(1j * np.diff(np.arctan2(steps[:, 1], steps[:, 0])))))
     corners = [0, *(np.flatnonzero(turns > CORNER) + 1).tolist(), len(points) - 1]

@@ -40,7 +40,10 @@ def test_tokens_of_a_word_come_before_its_content() -> None:
     current, following, units = followed.features.T.tolist()
     assert current == [0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 0, 0, 1, 1, 0]
     assert following == [0, 1, 1, 1, 2, 2, 2, 3, 3, 0, 0, 1, 0, 0, 0]
-    assert units == [0, 0, 0, 0, 0, 1, 2, 0, 1, 0, 0, 0, 0, 1, 0]
+    assert [PLAIN.feature_values[2][value] for value in units[4:10]] == [
+        *(("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), (" ", 0)),
+    ]
+    assert [PLAIN.feature_values[2][value][1] for value in units[10:]] == [0, 0, 0, 1, 0]
 
 
 @settings(max_examples=100, deadline=None)

@@ -122,9 +122,10 @@ class Dictation:
     size : int
         Number of ids V.
     feature_sizes : tuple of K int
-        Sizes of the features: current symbol and next symbol, from 1 on, or 0; units so far.
+        Sizes of the features: current symbol and next symbol, from 1 on, or 0; the current symbol
+        with its units so far.
     feature_values : tuple of K sequences
-        As for `Codec.feature_values`: the symbols themselves.
+        As for `Codec.feature_values`: symbols, and pairs of symbol and units.
     most : int64 array (A,)
     silent : bool array (A,)
     grammar : bool array (SITUATIONS, V + 1)
@@ -158,7 +159,7 @@ class Dictation:
         self.feature_values: tuple[Sequence[Any], ...] = (
             (symbol_values, symbol_values, units) if self.alphabet else ()
         )
-        self.feature_sizes = tuple(map(len, self.feature_values))
+        self.feature_sizes = tuple(len(values) for values in self.feature_values)
         self.grammar = self._masks_of_situations()
         self._packed = packed(self.grammar)  # (SITUATIONS, W)
 

@@ -26,7 +26,7 @@ ANNOUNCED, DONE, OPEN, UNITS, INSIDE, IMPLIED, MADE, FIELDS = range(8)
 #: silent one, one without a unit, and one with a unit. In a unit of several tokens it is WITHIN.
 START, BETWEEN, SPELLING, SILENT, BARE, FILLED, WITHIN, SITUATIONS = range(8)
 
-#: Largest value of the feature that counts the units of a symbol.
+#: Largest number of units of a symbol that features tell apart.
 MOST_UNITS = 31
 
 
@@ -59,7 +59,11 @@ def push(
 
 @compiled
 def describe(state: Ids, text: Ids, row: Ids) -> None:
-    """Write the features of a state into a row: current symbol, next symbol, units so far."""
+    """Write the features of a state into a row: current symbol, next symbol, and symbol and units.
+
+    The units count from the start of the symbol. They and the symbol are one feature, because what
+    comes next depends on both: the third point of an a says nothing about that of a b.
+    """
     following = state[DONE] + state[OPEN]
     row[0] = text[state[DONE]] + 1 if state[OPEN] else 0
     row[1] = text[following] + 1 if following < state[ANNOUNCED] else 0

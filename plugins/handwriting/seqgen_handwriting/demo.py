@@ -100,7 +100,7 @@ def demo_lines(count: int) -> Iterator[Ink]:
 
     The words come from the reference behind Python's ``help()``, with random ones for practice.
     """
-    for number, text in enumerate(islice(_texts(), count)):
+    for number, text in enumerate(islice(demo_texts(), count)):
         yield write_line(text, Writer.number(number // LINES % WRITERS), number)
 
 
@@ -146,7 +146,7 @@ def _in_hand(points: Points, writer: Writer) -> Points:
     return (np.stack([x, points[:, 1]], 1) * writer.size).round(1)
 
 
-def _texts() -> Iterator[str]:
+def demo_texts() -> Iterator[str]:
     """Yield distinct short lines of Python's own reference, mixed with practice."""
     seen = set()
     rng = np.random.default_rng(13)

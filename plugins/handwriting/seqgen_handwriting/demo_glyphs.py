@@ -84,7 +84,7 @@ ALPHABETS = {
 #: The pen turns by more than this at a corner, in radians.
 CORNER = 1.05
 
-#: Points of a smooth curve on each line of the fonts, before those that are not needed are left out.
+#: Points of a smooth curve on each line of the fonts, before some are left out.
 FINE = 8
 
 #: A point is left out if the line without it is no farther away than this, in units of the fonts.
@@ -164,7 +164,10 @@ def _smooth(points: Points) -> Points:
     closed = np.allclose(points[0], points[-1]) and len(points) > 3
     slopes = np.gradient(points, at, axis=0, edge_order=min(2, len(points) - 1))  # (N, 2)
     if closed:
-        before, after = (points[-1] - points[-2]) / lengths[-1], (points[1] - points[0]) / lengths[0]
+        before, after = (
+            (points[-1] - points[-2]) / lengths[-1],
+            (points[1] - points[0]) / lengths[0],
+        )
         slopes[[0, -1]] = (before * lengths[0] + after * lengths[-1]) / (lengths[0] + lengths[-1])
     share = np.linspace(0, 1, FINE, endpoint=False)[:, None, None]  # (FINE, 1, 1)
     rest, long = 1 - share, lengths[:, None]
@@ -187,7 +190,11 @@ def _thinned(points: Points) -> Points:
         line = points[last] - points[first]
         away = points[first + 1 : last] - points[first]
         long = float(np.hypot(*line))
-        off = np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long if long else np.hypot(*away.T)
+        off = (
+            np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long
+            if long
+            else np.hypot(*away.T)
+        )
         if off.max() > TOLERANCE or long > LONGEST:
             cut = first + 1 + int(off.argmax() if off.max() > TOLERANCE else (last - first) // 2)
             cut = min(cut, last - 1)

@@ -82,8 +82,8 @@ class InkCodec(Codec):
     Five features: the number of strokes in the letter or drawing; the number of points in the
     stroke; the place of the pen, sideways from the start of the letter and down from the first
     point; the offset from the start of the stroke; direction and length of the last step. With
-    text four more: the current letter, the next letter, the number of points in the letter, and
-    the height above the last points.
+    text four more: the current letter, the next letter, the current letter with the number of its
+    points, and the height above the last points.
 
     Parameters
     ----------

@@ -17,8 +17,9 @@ from seqgen_handwriting.alignment import inked
 from seqgen_handwriting.ink import Ink
 
 #: Limits of a variation: the logarithm of width and height, the slant, the rotation in radians, and
-#: the share of dropped points.
+#: the share of dropped points among those where the pen turns by less than STRAIGHT radians.
 SCALING, SLANT, ROTATION, THINNING = 0.08, 0.08, 0.03, 0.05
+STRAIGHT = 0.2
 
 #: Share of blanks that become line breaks in a variation, because most corpora have single lines.
 BREAKS = 0.1
@@ -61,7 +62,8 @@ class Trace:
     def varied(self, rng: np.random.Generator, strength: float) -> Trace:
         """Return the trace randomly stretched, slanted and rotated, without some inner points.
 
-        Some of its blanks become line breaks.
+        Points at which the pen turns stay, because a corner without its point is another shape.
+        Some blanks become line breaks.
         """
         draws = rng.uniform(-strength, strength, 4) * (SCALING, SCALING, SLANT, ROTATION)
         width, height = np.exp(draws[:2])
@@ -70,7 +72,7 @@ class Trace:
         turned = np.array([[cosine, sine], [-sine, cosine]])
         dropped = rng.random(len(self.points)) < rng.uniform(0, THINNING * strength)
         # The ends of strokes stay: they are where the pen was put down and lifted.
-        dropped &= ~self.lifted & ~np.append(self.lifted[1:], True)
+        dropped &= ~self.lifted & ~np.append(self.lifted[1:], True) & self._is_straight()
         kept = ~dropped
         points = self.points[kept] @ (stretched @ turned)
         breaks = rng.random(len(self.text)) < BREAKS * strength
@@ -78,6 +80,12 @@ class Trace:
             "\n" if letter == " " and breaks[at] else letter for at, letter in enumerate(self.text)
         )
         return Trace(points, self.lifted[kept], self.letters[kept], text)
+
+    def _is_straight(self) -> NDArray[np.bool_]:
+        """Return at which points the pen hardly turns ``(P,)``; not at the first and the last."""
+        steps = np.diff(self.points, axis=0) @ (1, 1j)  # (P - 1,) complex
+        turns = np.angle(steps[1:] * steps[:-1].conj())  # (P - 2,)
+        return np.pad(np.abs(turns) < STRAIGHT, 1)
 
     def joined(self) -> Trace:
         """Return the lines of a page, in sides, as one endless line."""

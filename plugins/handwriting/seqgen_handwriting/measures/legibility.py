@@ -81,13 +81,15 @@ class Reader:
     weights: tuple[Floats, ...]
 
     @classmethod
-    def learn(cls, inks: Iterable[Ink]) -> Self:
+    def learn(cls, inks: Iterable[Ink], updates: int = UPDATES) -> Self:
         """Learn the letters of lines; the same lines give the same reader.
 
         Parameters
         ----------
         inks : iterable of Ink
             Those without letters are ignored.
+        updates : int
+            The most updates of the weights; few letters get fewer.
 
         Raises
         ------
@@ -107,7 +109,7 @@ class Reader:
         letters, wanted = np.unique(names, return_inverse=True)
         seen = np.concatenate(shapes)
         middle, scale = seen.mean(axis=0), max(float(seen.std()), 1e-6)
-        weights = _learned((seen - middle) / scale, wanted, len(letters))
+        weights = _learned((seen - middle) / scale, wanted, len(letters), updates)
         return cls("".join(letters), middle, scale, weights)
 
     def read(self, ink: Ink) -> str:
@@ -308,7 +310,9 @@ def _product(one: Floats, other: Floats) -> Floats:
     return np.concatenate([part @ other for part in np.array_split(one, blocks)])
 
 
-def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Floats, ...]:
+def _learned(
+    seen: Floats, wanted: NDArray[np.int64], letters: int, most: int
+) -> tuple[Floats, ...]:
     """Train the weights with cross-entropy, Adam and a falling learning rate."""
     rng = np.random.default_rng(0)
     size, batch = seen.shape[1], min(BATCH, len(seen))
@@ -317,7 +321,7 @@ def _learned(seen: Floats, wanted: NDArray[np.int64], letters: int) -> tuple[Flo
     weights[0] += rng.normal(0, size**-0.5, shapes[0])
     means = [np.zeros_like(weight) for weight in weights]
     squares = [np.zeros_like(weight) for weight in weights]
-    updates = min(PASSES * -(-len(seen) // batch), UPDATES)
+    updates = min(PASSES * -(-len(seen) // batch), most)
     for update in range(1, updates + 1):
         rows = rng.integers(len(seen), size=batch)
         hidden, scores = _scores(seen[rows], weights)

@@ -7,6 +7,7 @@ import json
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from seqgen.bounds import MOST_WEIGHT
 from seqgen.conditions.labels import Labelled, check_name
@@ -15,6 +16,7 @@ from seqgen.errors import DataError
 from seqgen.note import Note
 from seqgen.options import described, options_from
 from seqgen.plugins.checks import checked_pieces
+from seqgen.view import View, difference
 
 #: First bytes of a binary preview, by MIME type.
 SIGNATURES = {
@@ -156,6 +158,32 @@ def shows_pieces(subject: Subject, folder: Path) -> None:
         assert isinstance(data, str) or data.startswith(SIGNATURES.get(kind, b"")), kind
 
 
+def views_pieces(subject: Subject, folder: Path) -> None:
+    """A view is plain JSON, the same every time; that of a growing piece ends as that of the whole.
+
+    The parts of the notes, strokes or samples that a page has after all differences are those of
+    the view of the whole piece.
+    """
+    domain, codec, ids = subject.domain, subject.codec, subject.ids[0]
+    kind = None if (empty := domain.view(codec.decode(ids[:0]))) is None else empty.kind
+    before: View | None = None
+    parts: list[Any] = []
+    for count in range(0, len(ids) + 1, max(len(ids) // 3, 1)):
+        view = domain.view(codec.decode(ids[:count]))
+        found = None if view is None else view.kind
+        assert found == kind, f"{kind} becomes {found}: a domain has one kind of view"
+        if view is None:
+            continue
+        change = json.loads(json.dumps(difference(before, view), allow_nan=False))
+        parts[change["at"] :] = change["parts"]
+        before = view
+        again = domain.view(codec.decode(ids[:count]))
+        assert again == view, "the view of a piece changes"
+        assert parts == [*view.parts], "a part is not plain JSON, such as a tuple"
+    if before is None:
+        raise NothingToCheck("there is no view")
+
+
 def declares_its_options(subject: Subject, folder: Path) -> None:
     """Options are frozen dataclasses of plain values with defaults, each with a sentence."""
     domain = subject.domain
@@ -197,5 +225,6 @@ PROMISES: tuple[Promise, ...] = (
     describes_pieces,
     labels_pieces,
     shows_pieces,
+    views_pieces,
     prints_nothing,
 )

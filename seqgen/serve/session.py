@@ -150,7 +150,11 @@ class Session:
         """Add an event for what a page draws, if the domain has a view."""
         if self._run.codec.text_stream() is not None:
             return
-        view = self._run.domain.view(self._run.codec.decode(np.array(self.ids, np.int64)))
+        if self.generated is None:
+            piece = self._run.codec.decode(np.array(self.ids, np.int64))
+        else:
+            piece = self.generated.piece
+        view = self._run.domain.view(piece)
         if view is not None and view != self._view:
             self.events.add("view", difference(self._view, view))
             self._view = view

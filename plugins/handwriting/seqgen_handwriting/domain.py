@@ -9,7 +9,17 @@ from typing import Any, ClassVar
 
 from seqgen.errors import DataError
 from seqgen.files import page_name, text_of, write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Note, Predictor
+from seqgen.plugin import (
+    Codec,
+    Criticism,
+    Domain,
+    Labelled,
+    Metric,
+    NoOptions,
+    Note,
+    Predictor,
+    View,
+)
 from seqgen_handwriting import SUFFIXES
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.ink_codec import InkCodec
@@ -125,6 +135,13 @@ class Handwriting(Domain):
     def preview(self, piece: Ink) -> dict[str, bytes | str]:
         """Return the drawing as an animated SVG."""
         return {"image/svg+xml": animated_svg(on_paper(piece))}
+
+    def view(self, piece: Ink) -> View:
+        """Return the strokes in millimetres on their sheet."""
+        sheet = on_paper(piece)
+        about = {"width": sheet.width, "height": sheet.height, "pen": sheet.options.pen}
+        strokes = [stroke.round(2).tolist() for stroke in sheet.strokes]
+        return View("ink", strokes, {name: round(value, 2) for name, value in about.items()})
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return pages of short lines in single-line fonts, by made-up writers."""

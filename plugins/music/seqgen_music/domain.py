@@ -14,7 +14,7 @@ import numpy as np
 
 from seqgen.errors import DataError, PluginError
 from seqgen.files import page_name, write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Metric, Note
+from seqgen.plugin import Codec, Criticism, Domain, Metric, Note, View
 from seqgen_music.accompaniment import accompanied
 from seqgen_music.bars import metre_name
 from seqgen_music.codecs.choosing import suggest
@@ -31,7 +31,7 @@ from seqgen_music.files.notation_writing import write_notation
 from seqgen_music.measures.metrics import measure
 from seqgen_music.music import Music
 from seqgen_music.render.engraving import engraved
-from seqgen_music.render.piano_roll import png_roll, svg_roll
+from seqgen_music.render.piano_roll import png_roll, roll_view, svg_roll
 from seqgen_music.render.synthesis import preview, sound
 
 #: The suffix of an engraved score; a plain ``.svg`` is a piano roll.
@@ -147,6 +147,10 @@ class MusicDomain(Domain):
     def preview(self, piece: Music) -> dict[str, bytes | str]:
         """Return a piano roll and the sound as MP3."""
         return {"image/svg+xml": svg_roll(piece), "audio/mpeg": preview(piece)}
+
+    def view(self, piece: Music) -> View:
+        """Return the notes in seconds, with tracks and bar lines."""
+        return roll_view(piece)
 
     def demo(self, folder: Path) -> Sequence[Path]:
         """Return the four-part chorales of J. S. Bach that music21 ships."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from seqgen.errors import DataError
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Predictor
+from seqgen.plugin import Codec, Criticism, Domain, Labelled, Metric, NoOptions, Predictor, View
 from seqgen_speech import SUFFIXES
 from seqgen_speech.cleaning import DEFAULT, ReadOptions, cleaned
 from seqgen_speech.codecs.codec2 import Codec2
@@ -96,6 +99,14 @@ class Speech(Domain):
     def preview(self, piece: Sound) -> dict[str, bytes | str]:
         """Return waveform and spectrogram with the text, and the sound as WAV."""
         return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
+
+    def view(self, piece: Sound) -> View:
+        """Return the samples in blocks of a quarter of a second."""
+        samples = np.round(piece.samples * 32_767).astype("<i2")
+        block = max(piece.rate // 4, 1)
+        blocks = [samples[at : at + block] for at in range(0, len(samples), block)]
+        parts = [b64encode(each.tobytes()).decode() for each in blocks]
+        return View("sound", parts, {"rate": piece.rate})
 
     def metrics(
         self, generated: Sequence[Sound], reference: Iterable[Sound]

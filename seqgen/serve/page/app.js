@@ -2,9 +2,13 @@
 
 import * as api from "./api.js";
 import { Controls, element } from "./controls.js";
+import { InkView } from "./ink.js";
+import { RollView } from "./roll.js";
+import { SoundView } from "./sound.js";
 import { TextView } from "./text.js";
 
 const $ = (name) => document.getElementById(name);
+const VIEWS = { roll: RollView, ink: InkView, sound: SoundView };
 const REASONS = {
   end: "The model ended the piece", grammar: "The piece ended",
   length: "The piece reached its length", interrupt: "The piece was stopped",
@@ -15,7 +19,8 @@ class Playground {
   constructor(run) {
     this.run = run;
     this.controls = new Controls(run, $("form"));
-    this.view = new TextView($("view"), { names: run.view !== "text", goOn: (at, id) => this.goOn(at, id) });
+    const text = { names: run.view !== "text", goOn: (at, id) => this.goOn(at, id) };
+    this.view = new (VIEWS[run.view] ?? TextView)($("view"), text);
     this.history = []; // the pieces before this one
     this.piece = null;
     $("form").addEventListener("submit", (event) => {
@@ -66,7 +71,7 @@ class Playground {
     this.piece = piece;
     this.isLive = true;
     history.replaceState(null, "", `#${piece}`);
-    this.view.show(piece, []);
+    this.view.show(piece);
     this.spoken = 0;
     $("result").hidden = true;
     $("spoken").replaceChildren();
@@ -78,7 +83,7 @@ class Playground {
         this.say(`${this.view.tokens.length.toLocaleString("en")} tokens`);
         this.#speak(false);
       },
-      view: () => {},
+      view: (change) => this.view.draw(change),
       done: (summary) => this.#done(summary),
       lost: () => this.say("The connection is lost; the page tries again.", true),
       failed: (error) => {
@@ -103,6 +108,7 @@ class Playground {
     this.isLive = false;
     this.#enable();
     this.#speak(true);
+    this.view.finish();
     const drawn = summary.tokens - summary.prompt_tokens;
     const pace = summary.seconds > 0 ? `, ${Math.round(drawn / summary.seconds).toLocaleString("en")} a second` : "";
     this.say(`${REASONS[summary.stopped_by]} after ${drawn.toLocaleString("en")} new tokens${pace}; ` +

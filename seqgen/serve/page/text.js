@@ -32,11 +32,13 @@ export class TextView {
     this.box.replaceChildren(this.others);
   }
 
-  show(piece, tokens, prompt = 0) {
+  show(piece) {
     this.clear();
     this.piece = piece;
-    this.take({ at: 0, tokens });
   }
+
+  // A text is whole with its last token.
+  finish() {}
 
   take({ at, tokens }) {
     for (const span of this.spans.splice(at)) span.remove();

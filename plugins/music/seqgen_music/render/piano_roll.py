@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import View
 from seqgen_music.bars import beat_length
 from seqgen_music.music import Music, Track, pitch_name
 
@@ -35,6 +36,24 @@ CHORDS, CHORD_WIDTH, LETTER = 27, 12.0, 6.0
 
 #: Tracks that the legend names.
 NAMED = 10
+
+
+def roll_view(music: Music) -> View:
+    """Return the notes as the playground draws and plays them, in seconds."""
+    notes = music.notes
+    begins, ends = music.seconds(notes["onset"]), music.seconds(notes["onset"] + notes["duration"])
+    bars = music.seconds(np.array(music.bar_starts()))
+    columns = (
+        begins.round(4).tolist(),
+        (ends - begins).round(4).tolist(),
+        *(notes[name].tolist() for name in ("pitch", "velocity", "track")),
+    )
+    tracks = [
+        {"name": track.label, "program": track.program, "drums": track.drums}
+        for track in music.tracks
+    ]
+    parts = [*map(list, zip(*columns, strict=True))]
+    return View("roll", parts, {"tracks": tracks, "bars": bars.round(4).tolist()})
 
 
 def beat_starts(music: Music) -> NDArray[np.int64]:

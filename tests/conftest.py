@@ -2,11 +2,17 @@
 
 import copy
 import itertools
+import json
 import os
+import re
+import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -89,6 +95,148 @@ def run(corpus: seqgen.Corpus, tmp_path_factory: pytest.TempPathFactory) -> seqg
     for _ in seqgen.train(made, corpus):
         pass
     return seqgen.load(folder, "cpu")
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    # Only this machine has names and addresses.
+    *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--mute-audio"),
+    *("--autoplay-policy=no-user-gesture-required", "--window-size=1000,900"),
+)
+
+
+class Browser:
+    """A session of Chromium, driven through chromedriver by the W3C's WebDriver protocol.
+
+    Parameters
+    ----------
+    port : int
+        Where chromedriver listens.
+    folder : Path
+        For the profile, which is empty at first, and for what is saved.
+    """
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self._address = f"http://127.0.0.1:{port}/session"
+        self.saved = folder / "saved"
+        options = {
+            "binary": CHROMIUM,
+            "args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"],
+            "prefs": {"download.default_directory": str(self.saved)},
+        }
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        wanted["goog:loggingPrefs"] = {"browser": "ALL"}
+        made = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
+        self._address += f"/{made['sessionId']}"
+
+    def _ask(self, method: str, path: str, content: Any = None) -> Any:
+        body = None if method == "DELETE" else json.dumps(content or {}).encode()
+        request = Request(self._address + path, body, method=method)
+        with urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+    def close(self) -> None:
+        self._ask("DELETE", "")
+
+    def open(self, address: str) -> None:
+        self._ask("POST", "/url", {"url": address})
+
+    def run(self, script: str) -> Any:
+        """Run a script; return what it returns, or what its promise becomes."""
+        return self._ask("POST", "/execute/sync", {"script": script, "args": []})
+
+    def wait(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + 60
+        while not self.run(f"return Boolean({condition})"):
+            assert time.monotonic() < end, f"never: {condition}; {self.complaints()}"
+            time.sleep(0.05)
+
+    def complaints(self) -> list[str]:
+        """Return what the console of the page has said since the last call."""
+        return [each["message"] for each in self._ask("POST", "/se/log", {"type": "browser"})]
+
+    def emulate(self, command: str, **parameters: Any) -> None:
+        """Send a command of the Chrome DevTools protocol."""
+        self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def text(self, name: str) -> str:
+        return str(self.run(f"return document.getElementById('{name}').textContent"))
+
+    def click(self, name: str) -> None:
+        self._ask("POST", f"/element/{self._element(name)}/click")
+
+    def type(self, name: str, text: str) -> None:
+        self._ask("POST", f"/element/{self._element(name)}/value", {"text": text})
+
+    def _element(self, name: str) -> str:
+        found = self._ask("POST", "/element", {"using": "css selector", "value": f"#{name}"})
+        return str(next(iter(found.values())))
+
+    def press(self, *keys: str) -> None:
+        """Press keys together, wherever the focus is."""
+        actions = [{"type": "keyDown", "value": key} for key in keys]
+        actions += [{"type": "keyUp", "value": key} for key in reversed(keys)]
+        self.act([{"type": "key", "id": "keys", "actions": actions}])
+
+    def act(self, actions: list[dict[str, Any]]) -> None:
+        self._ask("POST", "/actions", {"actions": actions})
+
+    def saved_file(self, pattern: str) -> Path:
+        """Wait for the file that was saved."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            files = list(self.saved.glob(pattern))
+            if files and not list(self.saved.glob("*.crdownload")):
+                [path] = files
+                return path
+            time.sleep(0.1)
+        raise AssertionError("nothing was saved within a minute")
+
+
+@pytest.fixture(scope="module")
+def open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for the tests of a module."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("no Chromium with chromedriver (Debian: apt-get install chromium-driver)")
+    with subprocess.Popen(
+        [str(DRIVER), "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as driver:
+        assert driver.stdout is not None
+        started = (re.search(r"started successfully on port (\d+)", line) for line in driver.stdout)
+        browser = None
+        try:
+            port = next((int(found[1]) for found in started if found), 0)
+            assert port, "chromedriver does not start"
+            browser = Browser(port, tmp_path_factory.mktemp("browser"))
+            yield browser
+        finally:
+            if browser is not None:
+                browser.close()
+            driver.terminate()
+
+
+@pytest.fixture(scope="session")
+def watched():
+    """Return a function that watches a piece; it returns ids, log-probabilities and the piece."""
+    from seqgen.generation.watching import Asked, watch
+    from seqgen.stepping.stepper import choose_stepper
+
+    def collect(run: seqgen.Run, **asked: Any) -> tuple[list[int], list[float | None], Any]:
+        ids: list[int] = []
+        logs: list[float | None] = []
+        steps = watch(run, choose_stepper(run, 1), Asked(**asked), lambda count: False)
+        while True:
+            try:
+                seen = next(steps)
+            except StopIteration as end:
+                return ids, logs, end.value
+            ids[seen.at :], logs[seen.at :] = seen.ids, seen.log_probabilities
+
+    return collect
 
 
 @pytest.fixture(scope="session")

@@ -251,3 +251,16 @@ def test_each_is_drawn_anew_as_often_as_is_due_to_it(weights, draw) -> None:
 def test_no_candidate_at_all_is_refused(run) -> None:
     with pytest.raises(ConfigError, match="candidates must be from 1 to 65,536, found 0"):
         list(seqgen.generate(run, candidates=0))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_watched_piece_is_the_chosen_candidate(dictated, watched, monkeypatch, seed) -> None:
+    monkeypatch.setattr(
+        type(dictated.codec), "candidates", lambda self, condition: 6, raising=False
+    )
+    asked = {"condition": {1: letter(dictated, "7"), 9: letter(dictated, "b")}, "seed": seed}
+    asked |= {"sample": AS_IT_IS, "limit": LimitConfig(length=60)}
+    ids, logs, piece = watched(dictated, **asked)
+    [expected] = seqgen.generate(dictated, **asked)
+    assert ids == piece.ids.tolist() == expected.ids.tolist()
+    assert len(logs) == len(ids) and logs[0] is not None

@@ -147,3 +147,17 @@ def test_groups_keep_the_probability_that_the_model_gives_them() -> None:
         for group in range(4):
             moved = (guided - before)[row, groups == group]
             np.testing.assert_allclose(moved, moved[0], atol=1e-5)
+
+
+def test_a_watched_piece_follows_its_labels_as_the_generated_one(run, watched) -> None:
+    sample = SampleConfig(temperature=1.0, min_p=0.0, guidance=3.0)
+    asked = {"condition": A, "limit": LIMIT, "sample": sample, "seed": 2}
+    ids, logs, piece = watched(run, **asked)
+    [expected] = seqgen.generate(run, **asked)
+    assert ids == piece.ids.tolist() == expected.ids.tolist() and piece.piece == expected.piece
+    drawn = sum(log for log in logs if log is not None)
+    is_whole = drawn == pytest.approx(expected.log_probability, abs=1e-9)
+    assert is_whole == (expected.stopped_by == "length")
+    # It goes on from its own beginning, and draws with the same random numbers anew.
+    again, _, _ = watched(run, onward=np.array(ids[:20]), **asked)
+    assert again[:20] == ids[:20] and len(again) > 20

@@ -241,3 +241,12 @@ def test_a_primed_state_that_keeps_other_ids_is_refused(subwords) -> None:
     assert primed.kept < len(primed.ids)
     with pytest.raises(DataError, match="made by another version of the codec"):
         next(seqgen.generate(subwords, prompt=replace(primed, kept=0)))
+
+
+def test_a_watched_piece_is_the_one_that_is_generated(subwords: seqgen.Run, watched) -> None:
+    asked = {"prompt": "7 gre", "sample": SampleConfig(temperature=1.0), "seed": 4}
+    ids, logs, piece = watched(subwords, **asked)
+    [expected] = seqgen.generate(subwords, **asked)
+    assert ids == piece.ids.tolist() == expected.ids.tolist() and piece.piece == expected.piece
+    assert piece.log_probability == expected.log_probability
+    assert [log is None for log in logs] == [at < expected.prompt for at in range(len(ids))]

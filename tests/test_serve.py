@@ -24,6 +24,7 @@ import seqgen
 from seqgen.serve import guard, playground, session
 from seqgen.serve.playground import Playground
 from seqgen.serve.server import Server
+from seqgen.view import View
 
 
 class Client:
@@ -288,6 +289,53 @@ def test_hostile_requests_get_an_answer(client, monkeypatch) -> None:
         assert client.refused("POST", "api/pieces", body)[0] == 400, start
     for path in ("events?after=x", "alternatives", "alternatives?at=99999", "alternatives?at=-1"):
         assert client.refused("GET", f"api/pieces/{name}/{path}")[0] == 400, path
+
+
+def test_the_parts_of_a_view_come_as_differences(client, run, monkeypatch) -> None:
+    """A domain whose pieces are no text: each character is a note, and the last one is changed."""
+
+    def view(self: object, piece: str) -> View:
+        notes = [[at, 1, ord(sign) % 128, 80, 0] for at, sign in enumerate(piece)]
+        last = [[*notes.pop()[:3], 127, 0]] if notes else []
+        return View("roll", [*notes, *last], {"tracks": [], "bars": [0, len(piece)]})
+
+    monkeypatch.setattr(type(run.codec), "text_stream", lambda self: None)
+    monkeypatch.setattr(type(run.domain), "view", view)
+    monkeypatch.setattr(session, "PACE", 0)
+    assert client.get("api/run")["view"] == "roll"
+    prompt = client.post("api/prompt", {"text": "9 gr"})
+    assert [len(prompt["view"]["parts"]), prompt["view"]["at"]] == [4, 0]
+    _, events = client.piece(seed=1, limit={"length": 300}, prompt=prompt["prompt"])
+    [expected] = seqgen.generate(run, prompt="9 gr", seed=1, limit=seqgen.LimitConfig(length=300))
+    parts: list[Any] = []
+    about: dict[str, Any] = {}
+    changes = [content for _, kind, content in events if kind == "view"]
+    for change in changes:
+        parts[change["at"] :], about = change["parts"], change.get("about", about)
+    shown = run.domain.view(expected.piece)
+    assert (parts, about) == (shown.parts, shown.about) and len(changes) > 1
+    assert [run.vocab.names[token] for token in expected.ids] == [
+        text for _, text, _ in tokens_of(events)
+    ]
+
+
+def test_a_file_is_a_prompt(client) -> None:
+    content = base64.b64encode(b"8 green bottles").decode()
+    prompt = client.post("api/prompt", {"name": "my words.txt", "content": content})
+    assert "".join(text for _, text in prompt["tokens"]) == "8 green bottles"
+    _, events = client.piece(prompt=prompt["prompt"], limit={"length": 5})
+    assert "--prompt 'my words.txt'" in events[-1][2]["command"]
+
+
+def test_a_fault_of_a_plugin_is_told_on_the_terminal_only(serve, run, monkeypatch) -> None:
+    logged: list[str] = []
+    place = Playground(run, logged.append)
+    monkeypatch.setattr(type(run.codec), "decode", lambda self, ids: 1 / 0)
+    name = place.begin({"limit": {"length": 3}})["piece"]
+    place.session(name).join(20)
+    [text] = place.session(name).events._texts[-1:]
+    assert "the terminal says" in text and "/" not in text.split("data: ")[1]
+    assert "division by zero" in logged[0]
 
 
 def test_a_fault_of_the_unit_comes_as_an_event(client) -> None:

@@ -77,6 +77,8 @@ class Playground {
     $("spoken").replaceChildren();
     this.#enable();
     this.say("The first token is awaited.");
+    // On a narrow screen the piece is below the form.
+    if ($("piece").getBoundingClientRect().top > innerHeight / 2) $("piece").scrollIntoView();
     this.unlisten = api.listen(piece, {
       tokens: (change) => {
         this.view.take(change);

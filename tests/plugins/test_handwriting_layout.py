@@ -202,12 +202,67 @@ def test_a_long_indent_stays_on_the_paper(align: Any) -> None:
         assert sheet.ink.text.split() == ink.text.split()
 
 
-def test_a_word_that_is_wider_than_the_paper_makes_all_smaller() -> None:
-    [sheet] = pages(text_ink("incomprehensibilities"), WriteOptions(paper="50x50", margin=5))
-    points = np.concatenate(sheet.strokes)
-    assert points[:, 0].max() == pytest.approx(45, abs=0.01)
+def test_a_word_that_is_a_little_wider_than_the_paper_makes_all_smaller() -> None:
+    whole = pages(text_ink("incomprehensible"), WriteOptions(paper="200x50", margin=5))[0]
+    width = np.ptp(np.concatenate(whole.strokes)[:, 0])
+    paper = f"{0.85 * width + 10:.0f}x50"
+    [sheet] = pages(text_ink("incomprehensible"), WriteOptions(paper=paper, margin=5))
+    assert np.concatenate(sheet.strokes)[:, 0].max() == pytest.approx(sheet.width - 5, abs=0.01)
+    assert sheet.scale == pytest.approx(0.85 * whole.scale, rel=0.01)
     [sheet] = pages(text_ink("no"), WriteOptions(paper="40x12", letter=100, margin=2))
     assert_inside(sheet)
+
+
+@pytest.mark.parametrize("align", ["left", "center", "right", "justify"])
+def test_a_long_word_is_cut_and_the_rest_keeps_its_size(align: Any) -> None:
+    long = "on " + "incomprehensibilities" * 9 + " we go"
+    ink = text_ink(long)
+    capital = pages(ink, WriteOptions(paper="a6"))[0].scale * written(ink).capital
+    assert capital == pytest.approx(4)
+    sheets = pages(text_ink(long), WriteOptions(paper="100x50", margin=10, align=align))
+    assert len(sheets) > 2
+    assert "".join(sheet.ink.text for sheet in sheets).split() == long.split()
+    letters = 0
+    for sheet in sheets:
+        assert_inside(sheet)
+        own = np.concatenate(sheet.ink.letters or ())
+        letters += len(np.unique(own))
+        assert own.max() < len(sheet.ink.text)
+    assert letters == len(long.replace(" ", ""))
+
+
+def test_lines_that_overlap_are_refused() -> None:
+    with pytest.raises(ConfigError, match="found line=3 and letter=8; line=16 leaves room"):
+        WriteOptions(letter=8, line=3)
+    assert WriteOptions(letter=8, line=8).line == 8
+
+
+@pytest.mark.parametrize("writer", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "text", ["...", "— —", "?!", "…", "gypq", "jjj", "“”", "-", "(%)", "é è", "ñ", ".."]
+)
+def test_texts_without_plain_letters_have_the_size_of_others(text: str, writer: int) -> None:
+    hello = written(text_ink("Hello", writer)).capital
+    assert 0.55 < written(text_ink(text, writer)).capital / hello < 1.75
+
+
+@pytest.mark.parametrize("text, twin", [("Боже НЕТ", "Tone HEN"), ("Ωδή ΝΑΙ", "Old NAN")])
+def test_capitals_of_other_alphabets_are_measured(text: str, twin: str) -> None:
+    latin = text_ink(twin, 2)
+    assert len(text) == len(twin) and latin.letters is not None
+    other = replace(latin, text=text)
+    assert written(other).capital == pytest.approx(written(latin).capital, rel=0.05)
+
+
+def test_a_line_of_tails_stands_on_its_line() -> None:
+    ink = text_ink("hunt\ngypq\nhunt", 2)
+    tails, standing = [], []
+    level = written(ink, level=True)
+    for letter in np.unique(level.letters).tolist():
+        heights = level.points[level.letters == letter, 1]
+        (tails if ink.text[letter] in "gypq" else standing).append(heights.max() / level.capital)
+    assert np.median(standing) == pytest.approx(0, abs=0.1)
+    assert 0.3 < np.median(tails) < 0.7
 
 
 def test_a_stroke_that_goes_on_in_another_line_is_cut(tmp_path: Path) -> None:

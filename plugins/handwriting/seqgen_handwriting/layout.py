@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen_handwriting.ink import SMALLEST, Ink
-from seqgen_handwriting.levelling import Writing, written
+from seqgen_handwriting.levelling import Writing, cut, written
 from seqgen_handwriting.sheet import Sheet
 from seqgen_handwriting.write_options import PAPERS, PRECISION, WriteOptions
 
@@ -32,6 +32,9 @@ GAP = 0.6
 
 #: Justified lines have gaps of at most so many medians; others stay as they are.
 STRETCH = 3.0
+
+#: Least share of the chosen size that a text gets to fit its widest word; wider words are cut.
+SMALLER = 0.8
 
 #: Bins per height of a capital in which ink of two lines is compared, and the most of a line.
 BINS, MOST_BINS = 4, 1000
@@ -68,6 +71,7 @@ def text_sheets(ink: Ink, options: WriteOptions, *, endless: bool = False) -> li
     paper = np.array(options.size or PAPERS["a4"])
     room = np.maximum(paper - 2 * options.margin, 1.0)  # (2,)
     scale = _scale(writing, options, room)
+    writing = cut(writing, room[0] / scale)
     rows = _aligned(writing, _rows(writing, room[0] / scale), room[0] / scale, options)
     height = writing.points[:, 1]
     above, below = max(-float(height.min()), 0.0), max(float(height.max()), 0.0)
@@ -87,12 +91,16 @@ def text_sheets(ink: Ink, options: WriteOptions, *, endless: bool = False) -> li
 
 
 def _scale(writing: Writing, options: WriteOptions, room: Floats) -> float:
-    """Return the millimetres of a unit: less than asked for if a word or a line does not fit."""
-    letter = options.letter or options.line / PITCH or LETTER
-    height = float(np.ptp(np.append(writing.points[:, 1], 0.0)))
-    widest = float(writing.widths.max())
-    limits = room / np.maximum([widest, height], SMALLEST)
-    return min(letter / writing.capital, float(limits.min()))
+    """Return the millimetres of a unit: less than asked for if a word or a line does not fit.
+
+    It is at least `SMALLER` times what is asked for, unless a letter or a line does not fit.
+    """
+    asked = (options.letter or options.line / PITCH or LETTER) / writing.capital
+    width, height = room
+    line = float(np.ptp(np.append(writing.points[:, 1], 0.0)))
+    letter = float(cut(writing, 0.0).widths.max())
+    word = max(width / max(float(writing.widths.max()), SMALLEST), SMALLER * asked)
+    return float(min(asked, word, width / max(letter, SMALLEST), height / max(line, SMALLEST)))
 
 
 def _rows(writing: Writing, column: float) -> Rows:
@@ -107,7 +115,7 @@ def _rows(writing: Writing, column: float) -> Rows:
         if breaks or not word:
             indent = int(writing.indents[word]) * median
             current, right = current + breaks, min(indent, max(column - width, 0.0))
-        elif right + gap + width > column * (1 + 1e-9):
+        elif writing.is_cut[word] or right + gap + width > column * (1 + 1e-9):
             soft.append(current)
             current, right = current + 1, 0.0
         else:
@@ -209,9 +217,12 @@ def _pages(
 
 
 def _broken_text(text: str, writing: Writing, rows: Rows) -> str:
-    """Return a text with a line break in the place of the blank before each word of a new line."""
+    """Return a text with a line break in the place of the blank before each word of a new line.
+
+    A word that is cut stays whole.
+    """
     letters = [*text]
     for word in np.flatnonzero(np.diff(rows.row) > 0).tolist():
-        if not writing.breaks[word + 1]:
+        if not writing.breaks[word + 1] and not writing.is_cut[word + 1]:
             letters[int(writing.begins[word + 1]) - 1] = "\n"
     return "".join(letters)

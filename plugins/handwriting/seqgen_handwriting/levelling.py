@@ -7,8 +7,9 @@ downs from letter to letter stay: they are the hand.
 
 from __future__ import annotations
 
-import string
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,35 @@ from numpy.typing import NDArray
 from seqgen_handwriting.alignment import inked
 from seqgen_handwriting.ink import SMALLEST, Ink
 
-#: Letters that stand on the line, those as high as capitals, and those with neither stem nor tail.
-STANDING = frozenset("abcdehiklmnorstuvwxABCDEFGHIKLMNOPRSTUVWXYZ0123456789")
-TALL = frozenset("bdhkl" + string.ascii_uppercase + string.digits)
-SMALL = frozenset("acemnorsuvwx")
+#: Letters with neither stem nor tail, those as high as capitals, and those with a tail: of Latin,
+#: Greek and Cyrillic. A letter with an accent has the shape of the one below it.
+SMALL = frozenset("acemnorsuvwxαειικνοπσςτυωавгежзиклмнопстчшъыьэюяіѕ")
+TALL = frozenset(
+    "bdhkl0123456789"
+    "ABCDEFGHIKLMNOPRSTUVWXYZ"
+    "δθλ"
+    "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
+    "бАБВГЕЖЗИКЛМНОПРСТУФХЧШЪЫЬЭЮЯІЅЈ"
+)
+TAILED = frozenset("gpqyjβγζημξρφχψрудфцщ")
+
+#: Letters that stand on the line.
+STANDING = SMALL | TALL | {"i", "t"}
 
 #: Height of a capital in heights of small letters, for a text without tall letters.
 TALLER = 1.8
+
+#: Share of the height of a letter with a tail that is below the line.
+TAIL = 0.5
+
+#: Longer sides of marks, in heights of a capital, for a text of marks alone; others have one of 1.
+MARKS = dict.fromkeys("()[]{}/\\|#", 1.5)
+MARKS |= {"'": 0.25, "‘": 0.25, "’": 0.25, ",": 0.25, '"': 0.5, "“": 0.5, "”": 0.5, "„": 0.5}
+MARKS |= {"-": 0.4, "–": 0.6, "—": 0.9, "…": 0.85, ":": 0.55, ";": 0.75, "*": 0.6, ".": 0.1}
+MARKS |= {"·": 0.1, "•": 0.3}
+
+#: Distance from one of several dots to the next, in heights of a capital.
+DOTS = 0.45
 
 #: Standing letters, and words, on each side that say where the line is, and what the slant is.
 BESIDE, WORDS_BESIDE = 6, 4
@@ -59,6 +82,8 @@ class Writing:
     lefts, widths : float64 array (W,)
     gaps : float64 array (W,)
         The distance to the word before in the same line; 0 for the first of a line.
+    is_cut : bool array (W,)
+        Whether it is the rest of a word that was cut, which begins a line.
     capital : float
         The height of a capital.
     """
@@ -74,6 +99,7 @@ class Writing:
     lefts: Floats
     widths: Floats
     gaps: Floats
+    is_cut: NDArray[np.bool_]
     capital: float
 
 
@@ -107,7 +133,67 @@ def written(ink: Ink, *, level: bool = True) -> Writing:
     capital = _capital(ink.text, points, letters)
     return Writing(
         *(points, lifted, letters, words, begins, ends, breaks, indents),
-        *(lefts, rights - lefts, gaps, capital),
+        *(lefts, rights - lefts, gaps, np.zeros(len(begins), bool), capital),
+    )
+
+
+def cut(writing: Writing, widest: float) -> Writing:
+    """Return the words of a writing, with those wider than `widest` cut between letters.
+
+    A letter stays whole, however wide.
+    """
+    wide = np.flatnonzero(writing.widths > widest)
+    if not len(wide):
+        return writing
+    left, right = _sides(writing)  # (L,), (L,)
+    begins, is_cut = [writing.begins], [writing.is_cut]
+    for word in wide.tolist():
+        inside = range(int(writing.begins[word]), int(writing.ends[word]))
+        seams, start, end = [], np.inf, -np.inf
+        for at in inside:
+            if end > -np.inf and max(end, right[at]) - min(start, left[at]) > widest:
+                seams.append(at)
+                start, end = np.inf, -np.inf
+            start, end = min(start, left[at]), max(end, right[at])
+        begins.append(np.array(seams, np.int64))
+        is_cut.append(np.ones(len(seams), bool))
+    order = np.argsort(np.concatenate(begins))
+    first = np.concatenate(begins)[order]  # (W,)
+    return _with_words(writing, first, np.concatenate(is_cut)[order], left, right)
+
+
+def _sides(writing: Writing) -> tuple[Floats, Floats]:
+    """Return the left and right edge of each letter ``(L,)``, infinite without ink."""
+    count = int(writing.ends[-1])
+    left, right = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(left, writing.letters, writing.points[:, 0])
+    np.maximum.at(right, writing.letters, writing.points[:, 0])
+    return left, right
+
+
+def _with_words(
+    writing: Writing, begins: Ids, is_cut: NDArray[np.bool_], left: Floats, right: Floats
+) -> Writing:
+    """Return a writing with words that begin at these letters; those that are cut are new."""
+    old = np.cumsum(~is_cut) - 1  # (W,), the word that each comes from
+    ends = np.where(np.append(is_cut[1:], False), np.append(begins[1:], 0), writing.ends[old])
+    lefts = np.array([left[a:b].min() for a, b in zip(begins, ends, strict=True)])
+    rights = np.array([right[a:b].max() for a, b in zip(begins, ends, strict=True)])
+    breaks, indents, gaps = (
+        np.where(is_cut, 0, values[old])
+        for values in (writing.breaks, writing.indents, writing.gaps)
+    )
+    return replace(
+        writing,
+        words=np.searchsorted(begins, writing.letters, side="right") - 1,
+        begins=begins,
+        ends=ends,
+        lefts=lefts,
+        widths=rights - lefts,
+        is_cut=is_cut,
+        breaks=breaks,
+        indents=indents,
+        gaps=gaps,
     )
 
 
@@ -139,8 +225,10 @@ def _extents(points: Floats, letters: Ids, count: int) -> tuple[Floats, Floats]:
 
 def _baselines(text: str, points: Floats, letters: Ids, lines: Ids, level: bool) -> Floats:
     """Return the baseline below each point as vectors ``(P, 2)`` with x = 0."""
-    _, foot = _extents(points, letters, len(text))
-    standing = np.array([letter in STANDING for letter in text])
+    top, foot = _extents(points, letters, len(text))
+    standing = np.array([_shape(letter) in STANDING for letter in text])
+    tailed = np.array([_shape(letter) in TAILED for letter in text])
+    foot = foot - TAIL * np.where(tailed & np.isfinite(foot), foot - top, 0.0)
     across = np.zeros(len(text))
     count = np.bincount(letters, minlength=len(text))
     np.add.at(across, letters, points[:, 0])
@@ -149,7 +237,7 @@ def _baselines(text: str, points: Floats, letters: Ids, lines: Ids, level: bool)
     order = np.argsort(lines, kind="stable")
     for inside in np.split(order, np.flatnonzero(np.diff(lines[order])) + 1):
         own = np.unique(letters[inside])
-        on_line = own[standing[own]] if standing[own].any() else own
+        on_line = next((own[is_so[own]] for is_so in (standing, tailed) if is_so[own].any()), own)
         if level:
             height = _smooth_line(across[on_line], foot[on_line])
             base = np.interp(across[own], *_sorted(across[on_line], height))
@@ -206,11 +294,36 @@ def _of_one_slant(points: Floats, lifted: NDArray[np.bool_], words: Ids, count: 
 def _capital(text: str, points: Floats, letters: Ids) -> float:
     """Return the height of a capital above the baseline, at least `SMALLEST`."""
     top, foot = _extents(points, letters, len(text))
-    own = np.unique(letters)
+    own = np.unique(letters).tolist()
     for chosen, factor in ((TALL, 1.0), (SMALL, TALLER)):
-        heights = [-top[at] for at in own.tolist() if text[at] in chosen and top[at] < -SMALLEST]
+        heights = [-top[at] for at in own if text[at] in chosen and top[at] < -SMALLEST]
         if heights:
             return factor * float(np.median(heights))
-    height = float(np.median(foot[own] - top[own]))
+    # Letters with tails or accents, and those of other scripts, are about as high as a capital.
+    heights = [foot[at] - top[at] for at in own if text[at].isalnum()]
+    heights = heights or _sizes_of_marks(text, points, letters, own)
+    height = float(np.median(heights))
     height = height if height > SMALLEST else float(np.ptp(points, axis=0).max())
     return height if height > SMALLEST else 1.0
+
+
+def _sizes_of_marks(text: str, points: Floats, letters: Ids, own: Sequence[int]) -> list[float]:
+    """Return what each mark, or each pair of dots, says of the height of a capital."""
+    sides, dots = [], []
+    for at in own:
+        mark = points[letters == at]
+        side = float(np.ptp(mark, axis=0).max())
+        if text[at] in ".·":
+            dots.append(mark.mean(axis=0))
+        elif side > SMALLEST:
+            sides.append(side / MARKS.get(text[at], 1.0))
+    if sides:
+        return sides
+    if len(dots) > 1:
+        return [float(np.median(np.hypot(*np.diff(dots, axis=0).T))) / DOTS]
+    return [float(np.ptp(points, axis=0).max()) / MARKS["."]]
+
+
+def _shape(letter: str) -> str:
+    """Return the letter that has the shape of this one, without its accent."""
+    return unicodedata.normalize("NFD", letter)[0]

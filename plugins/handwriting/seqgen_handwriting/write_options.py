@@ -49,8 +49,8 @@ class WriteOptions:
     margin: Annotated[float, Within(0, 100)] = MARGIN
     """Margin on all sides, in mm."""
     letter: Annotated[float, Within(0.5, 500, besides=(0,))] = 0.0
-    """Height of a capital of a text, in mm; less if a word would be wider than the paper. 0 is half
-    the distance between lines."""
+    """Height of a capital of a text, in mm; down to 80 % of it if a word would be wider than the
+    paper, and a wider word is cut. 0 is half the distance between lines."""
     line: Annotated[float, Within(1, 1000, besides=(0,))] = 0.0
     """Distance between the lines of a text, in mm. 0 is twice the height of a capital, or 10 mm;
     more where ink of two lines would touch."""
@@ -114,6 +114,12 @@ class WriteOptions:
             raise ConfigError(
                 f"margin must be less than half of the paper, which is {width:g} x {height:g} mm; "
                 f"found {self.margin:g}"
+            )
+        if 0 < self.line < self.letter:
+            raise ConfigError(
+                f"line, the distance between lines, must be at least letter, the height of a "
+                f"capital, or lines overlap; found line={self.line:g} and letter={self.letter:g}; "
+                f"line={2 * self.letter:g} leaves room for tails"
             )
         if self.lower >= self.lift:
             raise ConfigError(

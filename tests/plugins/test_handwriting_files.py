@@ -8,6 +8,7 @@ import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -25,7 +26,9 @@ from seqgen_handwriting.cleaning import (
     without_jumps,
 )
 from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.files.json_parts import Parts
 from seqgen_handwriting.files.numeric_pickle import arrays_of
+from seqgen_handwriting.files.text_files import bounded_lines
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.paper import on_paper, pages
 from seqgen_handwriting.write_options import MARGIN, PEN, SIDE
@@ -674,6 +677,92 @@ def test_json_that_would_take_much_memory_is_refused_before(tmp_path: Path, monk
         (tmp_path / "a.ndjson").write_text(content)
         [error] = read(tmp_path / "a.ndjson")
         assert match in str(error)
+
+
+@pytest.mark.parametrize(
+    "good, bad",
+    [
+        ('{"drawing": [[[1, 2], [3, 4]]]}\n', "[" * 300 + "\n"),
+        ("1,1,0,0\n", "x" * 300 + "\n"),
+        ("1,1,0,0\n", "2,1,0," + "0" * 300 + "\n"),
+    ],
+)
+def test_a_line_that_is_too_long_is_never_held(good: str, bad: str) -> None:
+    class Limited(io.StringIO):
+        def readline(self, size: int | None = -1) -> str:
+            assert size is not None and 0 < size <= 100
+            return super().readline(size)
+
+        def __next__(self) -> str:
+            raise AssertionError("it reads a whole line")
+
+    lines = list(bounded_lines(Limited(good + bad + good), 100, 9))
+    assert lines == [good, None, good]
+    with pytest.raises(DataError, match="more than 2 lines; split it"):
+        list(bounded_lines(Limited(good * 3), 100, 2))
+    assert list(bounded_lines(Limited("a" * 100 + "\n" + "b" * 99), 100, 9)) == [None, "b" * 99]
+
+
+def test_csv_goes_on_after_a_line_that_is_too_long(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen_handwriting.files.csv_reading.LONGEST_LINE", 100)
+    rows = "drawing,stroke,x,y\n1,1,0,0\n1,1,2,2\n{}\n3,1,0,0\n3,1,1,1\n"
+    (tmp_path / "a.csv").write_text(rows.format("2,1,0," + "0" * 200_000))
+    error, ink = read(tmp_path / "a.csv")
+    assert "line 4: it has 100000 characters or more" in str(error) and ink.points == 2
+    (tmp_path / "a.csv").write_text("drawing,stroke,x,y\n" + "1,1,0,0\n2,1,0,0\n")
+    monkeypatch.setattr("seqgen_handwriting.files.csv_reading.MOST_DRAWINGS", 1)
+    with pytest.raises(DataError, match="more than 1 drawings; split it"):
+        read(tmp_path / "a.csv")
+
+
+def test_json_is_cut_into_parts() -> None:
+    content = b' {"a": [[1, [2]], {"b": "]"}, 3], "c\\"[": [], "d": [[]]} '
+    parts = Parts(content, 2)
+    stubs = parts.frame
+    assert json.loads(parts.content(stubs["a"][0])) == [1, [2]]
+    assert json.loads(parts.content(stubs["a"][1])) == {"b": "]"}
+    assert stubs["a"][2] == 3 and stubs['c"['] == []
+    assert json.loads(parts.content(stubs["d"][0])) == []
+    with pytest.raises(TypeError):
+        parts.content(3)
+    for bad in (b"[[[1]", b"[[1]]]", b'["' + b"a\\" * 9, b"[1,]", b"\xff", b'{"a": [[1] [2]]}'):
+        with pytest.raises(ValueError):
+            Parts(bad, 2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3),
+        max_leaves=12,
+    ),
+    st.integers(0, 3),
+)
+def test_parts_put_together_are_the_whole(value: object, depth: int) -> None:
+    parts = Parts(json.dumps(value, ensure_ascii=False).encode(), depth)
+
+    def whole(frame: Any, around: int) -> Any:
+        if around == depth and isinstance(frame, list):
+            return json.loads(parts.content(frame))
+        if isinstance(frame, list):
+            return [whole(each, around + 1) for each in frame]
+        if isinstance(frame, dict):
+            return {name: whole(each, around + 1) for name, each in frame.items()}
+        return frame
+
+    assert whole(parts.frame, 0) == value
+
+
+def test_a_stroke_of_json_has_a_limit(tmp_path: Path, monkeypatch) -> None:
+    """A point takes five times the bytes in memory, so a stroke is read at a time."""
+    monkeypatch.setattr("seqgen_handwriting.files.json_files.MOST_OF_STROKE", 3)
+    (tmp_path / "a.json").write_text(json.dumps({"strokes": [[[0, 1]] * 4, [[0, 1]]]}))
+    [error] = read(tmp_path / "a.json")
+    assert "stroke 1 has more than 3 points; split it" in str(error)
+    (tmp_path / "a.json").write_text(json.dumps({"strokes": [[[0, 1]] * 2] * 4}))
+    [ink] = read(tmp_path / "a.json")
+    assert ink.points == 8
 
 
 def test_letters_that_are_not_of_the_text_are_refused(tmp_path: Path) -> None:

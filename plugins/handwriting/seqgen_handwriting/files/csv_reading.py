@@ -12,7 +12,7 @@ import numpy as np
 
 from seqgen.errors import DataError
 from seqgen.plugin import Note
-from seqgen_handwriting.files.text_files import BAD_BYTE, opened_text
+from seqgen_handwriting.files.text_files import BAD_BYTE, bounded_lines, opened_text
 from seqgen_handwriting.ink import MOST_POINTS, MOST_STROKES, Ink, checked
 
 #: Columns that a file needs.
@@ -20,6 +20,12 @@ NEEDED = ("drawing", "stroke", "x", "y")
 
 #: Limit of the characters of the first line.
 LONGEST_HEADER = 10_000
+
+#: Limits of the characters of a line, of the lines of a file, and of its drawings.
+LONGEST_LINE, MOST_LINES, MOST_DRAWINGS = 100_000, 10_000_000, 500_000
+
+#: Stands for a line that is too long: one value, because no delimiter is in it.
+TOO_LONG = f"it has {LONGEST_LINE} characters or more"
 
 #: Number of drawings whose names are kept, to find one that goes on after others.
 MOST_NAMES = 100_000
@@ -35,7 +41,8 @@ def read_csv(path: Path) -> Iterator[Ink | DataError | Note]:
     Raises
     ------
     DataError
-        If a column is missing.
+        If a column is missing. After `MOST_LINES` lines or `MOST_DRAWINGS` drawings, if there are
+        more.
     """
     with opened_text(path, newline="") as file:
         header = file.readline(LONGEST_HEADER)
@@ -47,10 +54,13 @@ def read_csv(path: Path) -> Iterator[Ink | DataError | Note]:
                 f"'drawing,stroke,x,y' or 'drawing,stroke,x,y,t'"
             )
         columns = {name: names.index(name) for name in (*NEEDED, "t", "text") if name in names}
-        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+        whole = (line or TOO_LONG for line in bounded_lines(file, LONGEST_LINE, MOST_LINES))
+        rows = csv.reader(whole, delimiter=delimiter, skipinitialspace=True, strict=True)
         seen: set[str] = set()
         apart = 0
-        for drawing in _drawings(_lines(rows), columns):
+        for number, drawing in enumerate(_drawings(_lines(rows), columns)):
+            if number == MOST_DRAWINGS:
+                raise DataError(f"it has more than {MOST_DRAWINGS:,} drawings; split it")
             apart += drawing.apart
             if drawing.name in seen:
                 drawing.reason = "some of its rows come before other drawings; sort them"
@@ -138,7 +148,9 @@ def _drawings(
     drawing: _Drawing | None = None
     for number, row in lines:
         bad = row if isinstance(row, str) else ""
-        if isinstance(row, list) and len(row) < least:
+        if row == [TOO_LONG]:
+            bad = TOO_LONG
+        elif isinstance(row, list) and len(row) < least:
             bad = f"it has {len(row)} values; expected {least} or more"
         # A line of one value says nothing of its drawing.
         is_named = isinstance(row, list) and len(row) > max(1, columns["drawing"])

@@ -17,14 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.errors import DataError, reason_of
+from seqgen_handwriting.files.json_parts import Parts
 from seqgen_handwriting.files.text_files import check_json
 from seqgen_handwriting.files.xml_files import content_of
 from seqgen_handwriting.ink import MOST_POINTS, MOST_STROKES, Ink, checked
 
 #: Limit of the lists of a file: each point is one.
 MOST_LISTS = MOST_POINTS + 2 * MOST_STROKES
+
+#: Limit of the points of a stroke: an hour without lifting the pen.
+MOST_OF_STROKE = 200_000
 
 
 def read_json(path: Path) -> Iterator[Ink | DataError]:
@@ -37,18 +42,18 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
     """
     content = content_of(path)
     check_json(content, MOST_LISTS)
+    is_one = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"["
     try:
-        found = json.loads(content.decode("utf-8-sig"))
+        drawings = Parts(content, 0 if is_one else 1)
     except (ValueError, RecursionError) as error:
         raise DataError(f"the file is not JSON ({error})") from error
-    del content
-    drawings = found if isinstance(found, list) else [found]
-    if not drawings:
+    stubs = [drawings.frame] if is_one else drawings.frame
+    if not stubs:
         raise DataError("it has no drawing")
-    for number, drawing in enumerate(drawings, 1):
+    for number, stub in enumerate(stubs, 1):
         try:
-            yield checked(_ink(drawing))
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            yield checked(_ink(Parts(drawings.content(stub), 2)))
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
             yield DataError(
                 f"drawing {number}: expected an object with strokes, lists of [x, y] or [x, y, t] "
                 f"({reason_of(error)})"
@@ -71,13 +76,14 @@ def as_json(ink: Ink) -> str:
     return json.dumps(drawing, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _ink(drawing: Any) -> Ink:
-    drawn = [np.array(stroke, np.float64) for stroke in drawing["strokes"] if len(stroke)]
+def _ink(parts: Parts) -> Ink:
+    drawing = parts.frame
+    drawn = _arrays(parts, drawing["strokes"], np.float64)
     if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3, 4) for stroke in drawn):
         raise DataError("expected each stroke as a list of [x, y] or [x, y, t]")
     letters, times = drawing.get("letters"), None
     if letters is not None:
-        letters = tuple(np.array(part, np.int64) for part in letters if len(part))
+        letters = tuple(_arrays(parts, letters, np.int64))
     if drawn and all(stroke.shape[1] > 2 for stroke in drawn):
         times = tuple(stroke[:, 2] for stroke in drawn)
     return Ink(
@@ -87,3 +93,24 @@ def _ink(drawing: Any) -> Ink:
         str(drawing.get("writer") or ""),
         times,
     )
+
+
+def _arrays(parts: Parts, stubs: Any, kind: type[Any]) -> list[NDArray[Any]]:
+    """Return the lists of numbers of strokes as arrays, without empty ones.
+
+    Raises
+    ------
+    DataError
+        If there are too many, or one is too long.
+    """
+    if len(stubs) > MOST_STROKES:
+        raise DataError(f"it has {len(stubs):,} strokes; {MOST_STROKES:,} is the most")
+    found = []
+    for number, stub in enumerate(stubs, 1):
+        content = parts.content(stub)
+        if max(content.count(b"["), content.count(b",") // 3) > MOST_OF_STROKE:
+            raise DataError(f"stroke {number} has more than {MOST_OF_STROKE:,} points; split it")
+        values = json.loads(content)
+        if len(values):
+            found.append(np.array(values, kind))
+    return found

@@ -11,11 +11,14 @@ import numpy as np
 
 from seqgen.errors import DataError, reason_of
 from seqgen.plugin import Labelled
-from seqgen_handwriting.files.text_files import BAD_BYTE, check_json, opened_text
+from seqgen_handwriting.files.text_files import BAD_BYTE, bounded_lines, check_json, opened_text
 from seqgen_handwriting.ink import MOST_STROKES, Ink, checked
 
 #: Limit of the characters of a line.
 LONGEST_LINE = 2**24
+
+#: Limit of the lines of a file; the largest of Quick, Draw! has 340,000.
+MOST_LINES = 500_000
 
 #: Limit of the lists of a line: a stroke is a list of two or three.
 MOST_LISTS = 5 * MOST_STROKES
@@ -25,15 +28,16 @@ def read_quickdraw(path: Path) -> Iterator[Labelled | DataError]:
     """Yield the drawings of a file; the word of each becomes its text and its label `class`.
 
     An unusable line is yielded as a `DataError`.
+
+    Raises
+    ------
+    DataError
+        After `MOST_LINES` lines, if there are more.
     """
     with opened_text(path) as file:
-        number = 0
-        while line := file.readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith("\n"):
+        for number, line in enumerate(bounded_lines(file, LONGEST_LINE, MOST_LINES), 1):
+            if line is None:
                 yield DataError(f"line {number} is longer than {LONGEST_LINE:,} characters")
-                while len(line) == LONGEST_LINE and not line.endswith("\n"):
-                    line = file.readline(LONGEST_LINE)
             elif line.strip():
                 yield _drawing(line, number)
 

@@ -33,7 +33,7 @@ DAMAGE = (
 MOST_BYTES = 2**27
 
 #: Limit of the drawings of a file.
-MOST_DRAWINGS = 1_000_000
+MOST_DRAWINGS = 500_000
 
 #: Arrays of the plain form.
 PLAIN = ("rows", "offsets", "text", "writer", "letters", "times")

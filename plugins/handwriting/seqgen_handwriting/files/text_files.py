@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +26,27 @@ def opened_text(path: Path, newline: str | None = None) -> TextIO:
         is_wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
     encoding = "utf-16" if is_wide else "utf-8-sig"
     return path.open(encoding=encoding, errors="surrogateescape", newline=newline)
+
+
+def bounded_lines(file: TextIO, longest: int, most: int) -> Iterator[str | None]:
+    """Yield the lines of a file; None in the place of one with `longest` characters or more.
+
+    Raises
+    ------
+    DataError
+        After `most` lines, if there are more.
+    """
+    number = 0
+    while line := file.readline(longest):
+        number += 1
+        if number > most:
+            raise DataError(f"it has more than {most:,} lines; split it")
+        if len(line) < longest or line.endswith("\n"):
+            yield line
+            continue
+        while len(line) == longest and not line.endswith("\n"):
+            line = file.readline(longest)
+        yield None
 
 
 def check_json(text: str | bytes, most_lists: int) -> None:

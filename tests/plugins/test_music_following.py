@@ -1,5 +1,6 @@
 """Compiled code follows the trackers of music to the same tokens, features and masks."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,11 @@ CODECS["multitrack"] = MultitrackCodec(
     MultitrackOptions(),
     (1, 2, 3),
 )
+CODECS["multitrack chords"] = MultitrackCodec(
+    replace(CODECS["multitrack"].learned, kinds=["major", "minor"]),
+    MultitrackOptions(chords="on"),
+    (1, 2, 3),
+)
 WALKS = {kind: [walk(codec, seed) for seed in range(4)] for kind, codec in CODECS.items()}
 CONDITIONS: dict[str, list[Any]] = {
     "chorale": [
@@ -69,6 +75,7 @@ CONDITIONS: dict[str, list[Any]] = {
     "melody chords": ["metre=3/4, chords=C | F G | Am"],
     "performance": ["seconds=3"],
     "multitrack": ["bars=2, tempo=120", "key=C minor, instruments=drums"],
+    "multitrack chords": ["chords=C | F G | Am, metre=4/4, key=D major", "bars=2"],
 }
 CONDITIONS["melody chords"].append(CODECS["melody"].decode(WALKS["melody"][0][:80]))
 

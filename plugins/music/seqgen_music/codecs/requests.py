@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from seqgen.conditions.requests import Request, count
 from seqgen_music.bars import Metre, metre_name, metre_named
+from seqgen_music.chords import KINDS
+from seqgen_music.codecs.melody.progression import progression_reader
 
 #: Most digits of a number of phrases or quarters.
 DIGITS = 6
@@ -34,6 +36,17 @@ def phrases(text: str) -> int | tuple[float, ...]:
 BARS = Request("Number of bars.", "8", count)
 PHRASES = Request("Number of phrases, or the quarters of each.", "4", phrases)
 METRE = Request("Metre throughout.", "4/4", metre_named)
+
+
+#: Chords of new pieces.
+CHORDS = Request("Chords of each bar; without bars they say how many.", "C | F | C")
+
+
+def chord_request(kinds: Sequence[str]) -> Request:
+    """Return the request for chords of the kinds of a corpus."""
+    suffix = KINDS[kinds[0]].suffix
+    shown = f"C{suffix} | F{suffix} | C{suffix}"
+    return replace(CHORDS, example=shown, read=progression_reader(kinds))
 
 
 def metre_request(metres: Sequence[Metre]) -> Request:

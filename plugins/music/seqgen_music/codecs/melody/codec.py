@@ -39,17 +39,13 @@ from seqgen_music.codecs.melody.line import (
     placed_of,
     with_chords_of,
 )
-from seqgen_music.codecs.melody.progression import progression_reader
 from seqgen_music.codecs.melody.tracker import MelodyTracker
 from seqgen_music.codecs.moves import SIXTEENTHS, TRIPLETS, Moves, choose_grid
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
-from seqgen_music.codecs.requests import BARS, METRE, metre_request
+from seqgen_music.codecs.requests import BARS, CHORDS, METRE, chord_request, metre_request
 from seqgen_music.joining import Seam, joined
 from seqgen_music.keys import signed
 from seqgen_music.music import Music
-
-#: What can be requested of melodies with chords.
-CHORDS = Request("Chords of each bar; without bars they say how many.", "C | F | C")
 
 #: Candidates per piece where a melody is given.
 CANDIDATES = 32
@@ -114,9 +110,7 @@ class MelodyCodec(Codec):
         self.groups = self.layout.table.all_alone_but(*grouped)
         self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
         if kinds:
-            suffix = KINDS[kinds[0]].suffix
-            shown = f"C{suffix} | F{suffix} | C{suffix}"
-            self.requests["chords"] = replace(CHORDS, example=shown, read=progression_reader(kinds))
+            self.requests["chords"] = chord_request(kinds)
 
     @classmethod
     def fit(cls, pieces: Iterable[Music], options: MelodyOptions) -> Self:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from seqgen_music import keys
 from seqgen_music.codecs import passages
 from seqgen_music.codecs.lengths import LENGTHS, PLANNED
 from seqgen_music.codecs.moves import Moves
+from seqgen_music.codecs.multitrack.bar_chords import bar_chords, moved
 from seqgen_music.codecs.multitrack.continuing import continued
 from seqgen_music.codecs.multitrack.features import features_of
 from seqgen_music.codecs.multitrack.gaps import remaining, rewritten
@@ -39,6 +40,7 @@ from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import LOWEST, header_of, written
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout, known_requests
 from seqgen_music.codecs.multitrack.repeats import UNLIMITED, limit_runs, longest_runs
+from seqgen_music.codecs.multitrack.requested import requested_chords
 from seqgen_music.codecs.multitrack.rewriting import RewritingTracker
 from seqgen_music.codecs.multitrack.score import (
     LONGEST_STEPS,
@@ -85,6 +87,8 @@ class MultitrackOptions:
 
     steps: Annotated[int, Within(1, MOST_SCORE_STEPS)] = 12
     """Steps in a quarter: 12 keep sixteenths and triplets exactly, 24 thirty-seconds too."""
+    chords: Literal["on", "off"] = "off"
+    """Whether each bar has chords: those of its symbols, or those that its notes make."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -150,7 +154,7 @@ class MultitrackCodec(Codec):
             If no piece has a note.
         """
         moves = Moves(options.steps)
-        codec = cls(learn(pieces, moves), options)
+        codec = cls(learn(pieces, moves, chords=options.chords == "on"), options)
         codec.fit_note = str(moves)
         return codec
 
@@ -181,6 +185,9 @@ class MultitrackCodec(Codec):
         ids = spell(notes, bars, (score.tempo_steps, tempos), layout.values)
         if not len(ids):
             layout.refuse_unknown(score)
+        if self.learned.kinds:
+            chords = bar_chords(piece, score, self.learned.kinds)
+            ids = layout.with_chords(ids, moved(chords, -header.shift))
         return np.concatenate([layout.header_ids(header), ids])
 
     def decode(self, ids: Ids) -> Music:
@@ -207,7 +214,8 @@ class MultitrackCodec(Codec):
         metres = [learned.metres[number] for number in states.metres.tolist()]
         bars = states.starts[: len(metres)], metres, *self._tempos(ids, states)
         music = GridScore(steps, *bars, *settled).to_music()
-        return replace(music, keys=tuple((0, *keys.signature(one)) for one in key.tolist()))
+        signatures = tuple((0, *keys.signature(one)) for one in key.tolist())
+        return replace(music, keys=signatures, chords=self.layout.symbols(ids, states))
 
     def keep(self, given: Music, ids: Ids, start: int) -> Music:
         """Return a piece that begins as the given one, with its tracks, tempos and key."""
@@ -296,7 +304,8 @@ class MultitrackCodec(Codec):
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
-        return features_of(ids, self._states(ids), self.table, self.layout.header)
+        halves = np.array(self.layout.halves)
+        return features_of(ids, self._states(ids), self.table, self.layout.header, halves)
 
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return which ids the grammar allows at each position, packed ``(N + 1, W)``.
@@ -323,11 +332,13 @@ class MultitrackCodec(Codec):
             parts = remaining(condition, ids, self.decode(ids), self.layout)
             return RewritingTracker(self.layout, parts)
         requested = parse(condition, self.requests)
+        chords = requested_chords(requested, self.layout) if "chords" in requested else ()
         metre = requested.get("metre")
         request = MultitrackRequest(
             self.layout.wanted(requested),
             None if metre is None else self.learned.metres.index(metre),
             requested.get("bars"),
+            chords,
         )
         return MultitrackTracker(self.layout, request, self.runs)
 
@@ -342,7 +353,8 @@ class MultitrackCodec(Codec):
         """
         if isinstance(condition, Kept):
             return 2 * len(self.encode(condition.piece))
-        bars = parse(condition, self.requests).get("bars", 0)
+        requested = parse(condition, self.requests)
+        bars = requested.get("bars", len(requested.get("chords", ())))
         longest = LENGTHS[max(self.learned.lengths[1], 0)]
         return int(2 * self.longest * max(bars / longest, 1)) or None
 

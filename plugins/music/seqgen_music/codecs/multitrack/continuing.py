@@ -14,9 +14,10 @@ def continued(ids: Ids, start: int, layout: MultitrackLayout, states: States) ->
     are = layout.are
     if start and are(ids, "pitch")[start - 1]:
         start -= 1
-    rest = ids[start:]
     if not states.lines[start]:
         return ids
+    start = _after_silence(ids, start, layout)
+    rest = ids[start:]
     if not len(rest):
         return rest
     last = {
@@ -33,8 +34,22 @@ def continued(ids: Ids, start: int, layout: MultitrackLayout, states: States) ->
         rest = rest[1:]
     elif next_kind != "position" and states.place[start]:
         head.append(last["position"])
+    if next_kind not in ("metre", "bar"):
+        # The chords of the bar come after its metre.
+        line = int(np.flatnonzero(are(ids[:start], "bar", "metre"))[-1])
+        chords = line + 1 + np.flatnonzero(are(ids[line + 1 : start], "chord"))
+        head.insert(3, chords)
     repeated = _repeat(ids, start, len(ids) - len(rest), layout, states)
     return np.concatenate([ids[np.concatenate(head)], repeated])
+
+
+def _after_silence(ids: Ids, start: int, layout: MultitrackLayout) -> int:
+    """Return where the rest begins without bars of silence: a piece begins with a note."""
+    silent = layout.are(ids[start:], "bar", "metre", "chord")
+    if silent.all():
+        return start
+    lines = np.flatnonzero(layout.are(ids[start:], "bar", "metre")[: int(np.argmin(silent))])
+    return start + int(lines[-1]) if len(lines) else start
 
 
 def _repeat(ids: Ids, start: int, begin: int, layout: MultitrackLayout, states: States) -> Ids:

@@ -11,7 +11,7 @@ from seqgen.conditions.header import Header
 from seqgen.plugin import Ids
 from seqgen_music import keys
 from seqgen_music.codecs import lengths
-from seqgen_music.codecs.multitrack import harmony
+from seqgen_music.codecs.multitrack import chording, harmony
 from seqgen_music.codecs.multitrack.memory import SIZES, expectations
 from seqgen_music.codecs.multitrack.states import States
 from seqgen_music.codecs.tokens import TokenTable
@@ -28,16 +28,18 @@ def feature_values(table: TokenTable) -> tuple[Sequence[Any], ...]:
     )
     sounds = table.names[table.start("pitch") :][: len(pitch) + len(drum) - 2]
     token = None, *table.names
+    chord = None, *table.values("chord")
     return (
         *(position, range(PHRASE), range(PHRASES), metre, program, velocity),
         *((None, *sounds), token, range(len(keys.MODES) + 1), density, range(2), program),
         *map(range, harmony.SIZES),
         *(token, range(len(SIZES) + 1), *map(range, lengths.SIZES)),
+        *((chord, chord) if len(chord) > 1 else ()),
     )
 
 
-def features_of(ids: Ids, states: States, table: TokenTable, header: Header) -> Ids:
-    """Return the features of every position ``(N + 1, K)``."""
+def features_of(ids: Ids, states: States, table: TokenTable, header: Header, halves: Ids) -> Ids:
+    """Return the features of every position ``(N + 1, K)``; `halves` has half a bar by metre."""
     bar, told = np.maximum(states.lines - 1, 0), header.features(ids).T  # (fields, N + 1)
     columns = [
         states.place,
@@ -56,7 +58,10 @@ def features_of(ids: Ids, states: States, table: TokenTable, header: Header) -> 
     heard = harmony.harmony(kind, table.number_of[ids], states.step, durations)
     planned = np.array([0, *table.values("bars")])[told[3]]
     left = lengths.countdown(planned, states.lines)
-    return np.concatenate([np.stack(columns, axis=1), heard, expectations(ids), left], axis=1)
+    blocks = [np.stack(columns, axis=1), heard, expectations(ids), left]
+    if table.values("chord"):
+        blocks.append(chording.chord_features(ids, states, table, halves))
+    return np.concatenate(blocks, axis=1)
 
 
 def header_features(key: Any, density: Any, thinned: Any) -> tuple[Any, Any, Any]:

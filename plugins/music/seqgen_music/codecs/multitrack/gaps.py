@@ -58,6 +58,8 @@ class Remaining:
         The ids before the first bar.
     lines : list of int
         The id that opens each bar.
+    chords : int64 array (bars, 2)
+        The chords of its halves, as ids.
     notes : list of KeptNote
         In their order.
     free : bool array (bars, positions)
@@ -68,6 +70,7 @@ class Remaining:
 
     opening: list[int]
     lines: list[int]
+    chords: Ids
     notes: list[KeptNote]
     free: NDArray[np.bool_]
     players: NDArray[np.bool_]
@@ -112,7 +115,8 @@ def remaining(kept: Kept, ids: Ids, before: Music, layout: MultitrackLayout) -> 
     players[[layout.numbers.program[_program(music, track)] for track in gap.tracks]] = True
     opening = ids[: np.argmax(lines)].tolist()
     notes = [KeptNote(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
-    return Remaining(opening, ids[lines].tolist(), notes, free, players)
+    chords = layout.table.start("chord") + layout.chords_of(ids)
+    return Remaining(opening, ids[lines].tolist(), chords, notes, free, players)
 
 
 def rewritten(kept: Kept, pieces: tuple[Music, Music]) -> Music:

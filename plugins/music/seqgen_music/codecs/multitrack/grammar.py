@@ -13,20 +13,22 @@ from numpy.typing import NDArray
 from seqgen.compiling import compiled
 from seqgen.grammar import packed, packed_in_parts
 from seqgen.plugin import Ids
+from seqgen_music.codecs.multitrack import chording
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout
 from seqgen_music.codecs.multitrack.score import EMPTY_BARS
 
 #: Kinds of tokens in the order of the table. `BEGIN` stands before the first token.
 KEY, DENSITY, INSTRUMENT, TEMPO, METRE, BAR = range(6)
-POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, PLAN, BEGIN = range(6, 15)
+POSITION, PROGRAM, VELOCITY, PITCH, DRUM, DURATION, THINNED, PLAN, CHORD, BEGIN = range(6, 16)
 
 #: Fields of a state: kind of the last token; bars begun; the present values, as numbers within
 #: their kind plus one, 0 for none; bars without a note, including the present one; whether any note
 #: has begun. PLACE is the position. HERE is the last sound at this position, and FLOOR that of the
-#: present instrument; drums follow pitches.
+#: present instrument; drums follow pitches. Then come the numbers of `chording`.
 LAST_KIND, LINES, NOW_METRE, NOW_TEMPO, NOW_PROGRAM = range(5)
-PLACE, HERE, FLOOR, EMPTY, BEGUN, FIELDS = range(5, 11)
+PLACE, HERE, FLOOR, EMPTY, BEGUN, CHORDS = range(5, 11)
+FIELDS = CHORDS + chording.FIELDS
 
 #: Columns of an instrument: whether the header has it, whether it may play, and its velocity.
 NAMED, PLAYS, LOUDNESS = range(3)
@@ -45,11 +47,14 @@ class GrammarTables(NamedTuple):
         Positions in a bar.
     sounds : array (programs,)
         DRUM or PITCH.
+    halves : array (metres,)
+        Steps in half a bar; 0 if it has one chord.
     """
 
     starts: Any
     bars: Any
     sounds: Any
+    halves: Any
 
 
 @compiled
@@ -61,6 +66,7 @@ def push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
         state[EMPTY] += 1
         state[LINES] += 1
         state[PLACE] = state[HERE] = state[FLOOR] = 0
+        chording.line(state[CHORDS:FIELDS])
         if kind == METRE:
             state[NOW_METRE] = number + 1
     elif kind == POSITION:
@@ -76,7 +82,10 @@ def push(state: Ids, players: Ids, kind: int, number: int, sound: int) -> None:
     elif kind in (PITCH, DRUM):
         state[HERE] = state[FLOOR] = sound
         state[EMPTY], state[BEGUN] = 0, 1
-    state[LAST_KIND] = kind
+    elif kind == CHORD:
+        chording.push(state[CHORDS:FIELDS], number)
+    # After a chord comes what may come after a bar line.
+    state[LAST_KIND] = BAR if kind == CHORD else kind
 
 
 @compiled
@@ -110,8 +119,30 @@ def allow(state: Ids, players: Ids, tables: GrammarTables, mask: Mask) -> None:
             _allow_programs(state, players, starts, mask)
             _allow_note(state, players, tables, mask)
         mask[-1] = kind in (DRUM, DURATION)
+        if kind in (BAR, METRE):
+            chords, half = state[CHORDS:FIELDS], _half(state, tables)
+            chording.allow(chords, half, starts[CHORD], mask)
     if not mask.any():  # ids out of place, such as a second velocity after the highest pitch
         mask[:] = True
+
+
+@compiled
+def _half(state: Ids, tables: GrammarTables) -> int:
+    """Return the steps in half of the present bar; 0 if it has one chord."""
+    return int(tables.halves[max(state[NOW_METRE] - 1, 0)])
+
+
+@compiled
+def describe_chords(state: Ids, tables: GrammarTables, row: Ids) -> None:
+    """Write `chording.describe` of a state into a row ``(2,)``; there is none without chords."""
+    if len(row):
+        chording.describe(state[CHORDS:FIELDS], state[PLACE], _half(state, tables), row)
+
+
+@compiled
+def demand_chords(state: Ids, wanted: Ids, shift: int, starts: Ids, mask: Mask) -> None:
+    """Leave only requested chords of a bar in a mask, as `chording.demand` does."""
+    chording.demand(state[CHORDS:FIELDS], wanted, shift, starts[CHORD], mask)
 
 
 @compiled
@@ -163,7 +194,8 @@ def tables_of(layout: MultitrackLayout) -> GrammarTables:
     """Return what compiled code looks up."""
     starts = [layout.table.start(kind) for kind in layout.table.kinds]
     sounds = np.where(layout.programs == DRUMS, DRUM, PITCH)
-    return GrammarTables(np.array([*starts, len(layout.table)]), np.array(layout.bars), sounds)
+    ends, bars = np.array([*starts, len(layout.table)]), np.array(layout.bars)
+    return GrammarTables(ends, bars, sounds, np.array(layout.halves))
 
 
 class MultitrackGrammar:

@@ -17,7 +17,9 @@ from seqgen.errors import DataError
 from seqgen.plugin import Ids, Request
 from seqgen_music import keys
 from seqgen_music.bars import Metre, bar_length
+from seqgen_music.chords import NO_CHORD, Chord
 from seqgen_music.codecs.lengths import LENGTHS, class_of
+from seqgen_music.codecs.multitrack.bar_chords import half_of, known_chords, moved
 from seqgen_music.codecs.multitrack.features import feature_values
 from seqgen_music.codecs.multitrack.grid import DRUMS
 from seqgen_music.codecs.multitrack.header import (
@@ -27,12 +29,14 @@ from seqgen_music.codecs.multitrack.header import (
     density_number,
 )
 from seqgen_music.codecs.multitrack.instruments import families, programs_named
-from seqgen_music.codecs.multitrack.score import GridScore, program_name
+from seqgen_music.codecs.multitrack.score import STEP_TICKS, GridScore, program_name
 from seqgen_music.codecs.multitrack.spelling import ids_of_values
+from seqgen_music.codecs.multitrack.states import States
 from seqgen_music.codecs.multitrack.values import TEMPOS, Learned, Numbers
 from seqgen_music.codecs.refusals import refuse_metre
-from seqgen_music.codecs.requests import metre_request
+from seqgen_music.codecs.requests import chord_request, metre_request
 from seqgen_music.codecs.tokens import TokenTable
+from seqgen_music.music import changes
 
 
 class MultitrackLayout:
@@ -49,8 +53,8 @@ class MultitrackLayout:
     table : TokenTable
     header : seqgen.conditions.header.Header
         Key, density, "thinned", bars, instruments and tempo.
-    bars : list of int
-        Steps in a bar of each metre.
+    bars, halves : list of int
+        Steps in a bar of each metre, and in half of it (`half_of`).
     programs : int64 array (programs,)
     feature_values, feature_sizes : tuple
         As for a codec.
@@ -61,6 +65,7 @@ class MultitrackLayout:
     def __init__(self, learned: Learned, steps: int) -> None:
         self.learned = learned
         self.bars = [bar_length(metre, steps) for metre in learned.metres]
+        self.halves = [half_of(metre, steps) for metre in learned.metres]
         self.programs = np.array(learned.programs)
         names = ["drums" if program == DRUMS else program for program in learned.programs]
         self.table = TokenTable(
@@ -79,6 +84,7 @@ class MultitrackLayout:
                 "duration": learned.durations,
                 "thinned": (None,),
                 "bars": LENGTHS[learned.lengths[0] : learned.lengths[1] + 1],
+                "chord": (NO_CHORD, *known_chords(learned.kinds)) if learned.kinds else (),
             }
         )
         self.header = self._header()
@@ -132,6 +138,36 @@ class MultitrackLayout:
             lines[bar] = self.table.id("metre", metre) if known else -1
             bar += len(list(run))
         return lines
+
+    def with_chords(self, ids: Ids, chords: Ids) -> Ids:
+        """Return ids with the written chords of each bar ``(B, 2)`` after its bar line."""
+        places = 1 + np.flatnonzero(self.are(ids, "bar", "metre"))
+        tokens = self.table.start("chord") + chords
+        divided = chords[:, 0] != chords[:, 1]
+        at = np.concatenate([places, places[divided]])
+        order = np.argsort(at, kind="stable")
+        both = np.concatenate([tokens[:, 0], tokens[divided, 1]])
+        return np.insert(ids, at[order], both[order])
+
+    def chords_of(self, ids: Ids) -> Ids:
+        """Return the written chords of each bar of any ids ``(B, 2)``; -1 where there is none."""
+        is_chord, bar = self.are(ids, "chord"), np.cumsum(self.are(ids, "bar", "metre")) - 1
+        found = np.full((int(bar.max(initial=-1)) + 1, 2), -1)
+        at = np.flatnonzero(is_chord & (bar >= 0))
+        bars, firsts = np.unique(bar[at], return_index=True)
+        found[bar[at], 1] = self.table.number_of[ids[at]]
+        found[bars, 0] = self.table.number_of[ids[at[firsts]]]
+        return found
+
+    def symbols(self, ids: Ids, states: States) -> tuple[tuple[int, Chord | None], ...]:
+        """Return tick and chord of each change in any ids, which have these states."""
+        chords, key = self.chords_of(ids), self.table.number_of[ids[self.are(ids, "key")]][:1]
+        sounding = moved(chords, int(keys.SHIFTS[key].sum())).ravel().tolist()
+        halves = np.array(self.halves)[states.metres]
+        ticks = (states.starts[: len(chords), None] + np.outer(halves, [0, 1])) * STEP_TICKS
+        known = (None, *known_chords(self.learned.kinds))
+        both = zip(ticks.ravel().tolist(), chords.ravel().tolist(), sounding, strict=True)
+        return changes((tick, known[number]) for tick, written, number in both if written >= 0)
 
     def planned(self, ids: Ids) -> Ids:
         """Return a piece with its number of bars in the header, if the corpus had its class."""
@@ -202,6 +238,7 @@ def known_requests(requests: Mapping[str, Request], layout: MultitrackLayout) ->
         "instruments": instruments,
         "tempo": replace(requests["tempo"], example=tempo),
         "metre": metre_request(learned.metres),
+        **({"chords": chord_request(learned.kinds)} if learned.kinds else {}),
     }
 
 

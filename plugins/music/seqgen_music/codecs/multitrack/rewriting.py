@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from seqgen.following import NOTHING, Followed
 from seqgen.plugin import Ids
-from seqgen_music.codecs.multitrack import steps
+from seqgen_music.codecs.multitrack import chording, steps
 from seqgen_music.codecs.multitrack.gaps import KeptNote, Remaining
 from seqgen_music.codecs.multitrack.grammar import (
     BAR,
+    CHORD,
+    CHORDS,
     DRUM,
     DURATION,
     FLOOR,
@@ -110,7 +112,7 @@ class RewritingTracker(MultitrackTracker):
             kind, starts = self._head[LAST_KIND], self._grammar.starts
             if kind == PITCH:
                 self._found[starts[DURATION] : starts[DURATION + 1]] = True
-            elif not self._let_tempo(self._found):
+            elif not self._let_chord(self._found) and not self._let_tempo(self._found):
                 if self._head[PLACE]:
                     self._let_sound(self._found)
                 if self._head[PLACE] and kind not in (PROGRAM, VELOCITY):
@@ -118,6 +120,21 @@ class RewritingTracker(MultitrackTracker):
                 if kind in (BAR, METRE, DRUM, DURATION) or not self._head[LINES]:
                     self._let_go_on(self._found)
         return self._found
+
+    def _let_chord(self, fits: NDArray[np.bool_]) -> bool:
+        """Set the chords of a bar; return whether one is due. Those of bars that stay are given."""
+        head, start = self._head, self._grammar.starts[CHORD]
+        bar, count = head[LINES] - 1, head[CHORDS + chording.COUNT]
+        if start == len(self._table) or bar < 0 or count > 1 or head[PLACE]:
+            return False
+        if self._remaining.free[bar].any():
+            fits[start:-1] = True
+            return bool(count == 0)
+        first, last = self._remaining.chords[bar]
+        if count and first == last:
+            return False
+        fits[last if count else first] = True
+        return True
 
     def _let_tempo(self, fits: NDArray[np.bool_]) -> bool:
         """Set the tempo of the next note if it is due, and return whether it is."""

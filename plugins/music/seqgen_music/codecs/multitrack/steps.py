@@ -43,14 +43,14 @@ from seqgen_music.codecs.multitrack.grammar import (
 #: Numbers of a state after those of the grammar: the last token; the first step of the bar, and its
 #: length; the features of the header, and whether it lacks a requested instrument; the last pitch;
 #: the requests for instruments that have sounded, as bits; the fewest and the most bars that the
-#: header plans, or zeros.
+#: header plans, or zeros; the semitones from C major or A minor to the key.
 LAST = grammar.FIELDS
 FIRST_STEP, LENGTH, HEADER = LAST + 1, LAST + 2, LAST + 3
-LACKS, LAST_PITCH, SOUNDED, FEWEST, MOST = range(HEADER + 3, HEADER + 8)
+LACKS, LAST_PITCH, SOUNDED, FEWEST, MOST, SHIFT = range(HEADER + 3, HEADER + 9)
 
 #: Then come the numbers of `repeats`, the number of known contexts, and the room for instruments,
 #: tokens of bars, contexts and stretches of the memory.
-BARS = MOST + 1
+BARS = SHIFT + 1
 KNOWN = BARS + repeats.FIELDS
 PLAYERS, HISTORY, CONTEXTS, STRETCHES, HEAD = range(KNOWN + 1, KNOWN + 6)
 
@@ -79,6 +79,8 @@ class Rules(NamedTuple):
         The ids that a request allows after the header.
     fulfils : int64 array (programs,)
         The requests for instruments that each one fulfils, as bits.
+    chords : int64 array (G, 2)
+        Requested chords of the first bars, as numbers of the table.
     """
 
     tables: GrammarTables
@@ -91,17 +93,20 @@ class Rules(NamedTuple):
     most: Ids
     requested: Mask
     fulfils: Ids
+    chords: Ids
 
 
 @compiled
 def _rules(table: Table) -> Rules:
     """Return the rules in a table."""
-    tempo, metre, bars, ids, metres, programs, durations = part(table, 0).view(np.int64)[:7]
+    numbers = part(table, 0).view(np.int64)
+    tempo, metre, bars, ids, metres, programs, durations, given = numbers[:8]
     return Rules(
         GrammarTables(
             part(table, 1).view(np.int64)[: grammar.BEGIN + 1],
             part(table, 2).view(np.int64)[:metres],
             part(table, 3).view(np.int64)[:programs],
+            part(table, 10).view(np.int64)[:metres],
         ),
         part(table, 4).view(np.int64)[:ids],
         part(table, 5).view(np.int64)[:ids],
@@ -112,6 +117,7 @@ def _rules(table: Table) -> Rules:
         part(table, 7).view(np.int64)[: len(repeats.PERIODS)],
         part(table, 8)[: ids + 1].view(np.bool_),
         part(table, 9).view(np.int64)[:programs],
+        part(table, 11).view(np.int64)[: 2 * given].reshape(given, 2),
     )
 
 
@@ -293,6 +299,7 @@ def _describe(rules: Rules, piece: Piece, row: Ids) -> None:
     harmony.describe(piece.ends, _step(head), row[12:16])
     row[16:18] = piece.memory.head[memory.EXPECTED : memory.EXPECTED + 2]
     lengths.describe(head[MOST], head[LINES], row[18:20])
+    grammar.describe_chords(head, rules.tables, row[20:])
 
 
 @compiled
@@ -310,6 +317,8 @@ def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
         mask[token] = mask[token] and rules.requested[token]
     demands.demand(head, piece.players, rules.fulfils, head[SOUNDED], most, starts, mask)
     _forbid_loops(rules, piece, mask)
+    if kind in (BAR, METRE) and 0 < head[LINES] <= len(rules.chords):
+        grammar.demand_chords(head, rules.chords[head[LINES] - 1], head[SHIFT], starts, mask)
 
 
 @compiled

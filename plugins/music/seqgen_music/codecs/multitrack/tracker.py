@@ -17,6 +17,7 @@ from seqgen_music.codecs.multitrack import demands, steps
 from seqgen_music.codecs.multitrack.features import header_features
 from seqgen_music.codecs.multitrack.grammar import METRE, PLAYS, PROGRAM, TEMPO, tables_of
 from seqgen_music.codecs.multitrack.layout import MultitrackLayout
+from seqgen_music.keys import SHIFTS
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,14 @@ class MultitrackRequest:
     metre : int, optional
         Its number in the table.
     bars : int, optional
+    chords : tuple of (int, int)
+        Chords of the halves of the first bars, as numbers of the table.
     """
 
     header: Wanted = field(default_factory=dict)
     metre: int | None = None
     bars: int | None = None
+    chords: tuple[tuple[int, int], ...] = ()
 
 
 class MultitrackTracker(Tracker):
@@ -108,6 +112,8 @@ class MultitrackTracker(Tracker):
         if number := numbers[3]:
             span = span_of(self._layout.learned.lengths[0] + number - 1)
             self._state[[steps.FEWEST, steps.MOST]] = span
+        if key := numbers[0]:
+            self._state[steps.SHIFT] = SHIFTS[key - 1]
         self._state[steps.LACKS] = bool(self._header.missing("instrument"))
 
     def _tables(self, requested: NDArray[np.bool_], runs: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -116,11 +122,12 @@ class MultitrackTracker(Tracker):
         wanted = (self._tempo, self._request.metre, self._request.bars)
         numbers = [NOTHING if each is None else each for each in wanted]
         numbers += [len(table), len(layout.bars), len(layout.programs)]
-        numbers.append(len(layout.learned.durations))
+        numbers += [len(layout.learned.durations), len(self._request.chords)]
         return flat(
-            *(np.array(numbers, np.int64), *tables),
+            *(np.array(numbers, np.int64), *tables[:3]),
             *(table.kind_of, table.number_of, np.array(layout.learned.durations, np.int64)),
-            *(np.array(runs, np.int64), requested, self._fulfils()),
+            *(np.array(runs, np.int64), requested, self._fulfils(), tables.halves),
+            np.array(self._request.chords, np.int64),
         )
 
     def _fulfils(self) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
 from seqgen_music.bars import Metre
+from seqgen_music.chords import KINDS
 from seqgen_music.codecs.lengths import ends_of
 from seqgen_music.codecs.moves import Moves
+from seqgen_music.codecs.multitrack.bar_chords import kinds_of
 from seqgen_music.codecs.multitrack.grid import DRUMS, LONGEST_NOTE
 from seqgen_music.codecs.multitrack.header import WRITTEN, header_of
 from seqgen_music.codecs.multitrack.score import score_of
@@ -45,6 +47,8 @@ class Learned:
     densities, tempos, velocities, lengths : (int, int)
         Lowest and highest number in `DENSITIES` and `TEMPOS`, velocity in `VELOCITIES`, and class
         of the number of bars in `seqgen_music.codecs.lengths`.
+    kinds : list of str
+        Kinds of chords; empty if chords are not learned.
     """
 
     metres: list[Metre]
@@ -55,12 +59,13 @@ class Learned:
     tempos: tuple[int, int]
     velocities: tuple[int, int]
     lengths: tuple[int, int]
+    kinds: list[str] = field(default_factory=list)
 
 
-def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
+def learn(pieces: Iterable[Music], moves: Moves, *, chords: bool = False) -> Learned:
     """Collect the values of a corpus; pieces that the codec cannot encode are skipped.
 
-    `moves` counts the onsets that its grid moves.
+    `moves` counts the onsets that its grid moves. With `chords` it collects their kinds.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
         If no piece has a note.
     """
     sets = ("metres", "programs", "drums", "durations", "densities", "tempos", "velocities", "bars")
-    known: dict[str, set[Any]] = {name: set() for name in sets}
+    known: dict[str, set[Any]] = {name: set() for name in (*sets, "kinds")}
     lengths = durations_of(moves.steps)
     for piece in pieces:
         try:
@@ -84,6 +89,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
         known["durations"].update(np.unique(nearest).tolist())
         known["densities"].add(header.density)
         known["bars"].add(len(score.starts))
+        known["kinds"].update(kinds_of(piece) if chords else ())
         known["tempos"].update(tempo_numbers(score.tempos).tolist())
         known["velocities"].update(np.unique(score.velocity // VELOCITIES).tolist())
     if not known["programs"]:
@@ -97,6 +103,7 @@ def learn(pieces: Iterable[Music], moves: Moves) -> Learned:
         tempos=_ends_of(known["tempos"]),
         velocities=_ends_of(known["velocities"]),
         lengths=ends_of(known["bars"]),
+        kinds=[kind for kind in KINDS if kind in known["kinds"]],
     )
 
 

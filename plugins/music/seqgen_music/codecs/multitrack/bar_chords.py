@@ -84,14 +84,14 @@ def _of_notes(score: GridScore, halves: Ids, kinds: Sequence[str]) -> Ids:
     fits = shares @ np.where(inside, 1.0, -1.0).T - LARGE * (inside.sum(axis=1) - 3)  # (B, 2, C)
     roots = np.array([chord.root for chord in chords])
     fits += BASS * (bass[..., None] == roots)
-    sounds = shares.any(axis=2)  # (B, 2)
+    sounds = np.asarray(shares.sum(axis=2) > 0)  # (B, 2)
     fits *= sounds[..., None]
     both = fits.sum(axis=1)  # (B, C)
     one, two = both.argmax(axis=1), fits.argmax(axis=2)  # (B,), (B, 2)
     divided = sounds.all(axis=1) & (fits.max(axis=2).sum(axis=1) - SECOND > both.max(axis=1))
     numbers = np.array([number_of(chord, kinds) for chord in chords])
     found = numbers[np.where(divided[:, None], two, one[:, None])]
-    return np.where(sounds.any(axis=1)[:, None], found, 0)
+    return np.where(np.asarray(sounds.any(axis=1))[:, None], found, 0)
 
 
 def _heard(score: GridScore, halves: Ids) -> tuple[NDArray[np.float64], Ids]:

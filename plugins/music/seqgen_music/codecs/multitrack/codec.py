@@ -12,8 +12,9 @@ and a duration, and a drum stroke one token, unless instrument or loudness chang
     | program 33 | velocity 20 | pitch E2 | duration 12 | position 6 | program drums | drum 42
     | bar | ...
 
-Pitches are written as in C major or A minor: this E sounds as an A. In training, a piece from which
-instruments were removed has the token "thinned" after the density; new pieces never have it.
+Pitches are written as in C major or A minor: this E sounds as an A. With chords a bar line is
+followed by ``chord Am``, or by the chords of both halves of the bar. In training, a piece without
+some instruments has the token "thinned" after the density; new pieces never have it.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ class MultitrackCodec(Codec):
     same token stood at the same position, with the same instrument, after the same note; the mode,
     the density, "thinned" and the next instrument of the header; the lowest sounding pitch class,
     and all of them in three columns; what followed the longest stretch of last tokens that came
-    before, and its length; the bars that are left, and the share of the piece that is over.
+    before, and its length; the bars that are left, and the share of the piece that is over. With
+    chords two more: the chord, and the one that comes in the second half of the bar.
 
     Parameters
     ----------

@@ -76,6 +76,13 @@ class Followed:
         return self.announced[: int(self.states[-1, DONE] + self.states[-1, OPEN])]
 
     @property
+    def symbols(self) -> Ids:
+        """The open symbol as its number in the alphabet, or -1 for none ``(N + 1,)``."""
+        known = np.append(self.announced, -1)
+        is_open = self.states[:, OPEN] > 0
+        return np.asarray(known[np.where(is_open, self.states[:, DONE], -1)])
+
+    @property
     def is_claimed(self) -> NDArray[np.bool_]:
         """Whether all units so far, also those without tokens, have a symbol ``(N + 1,)``."""
         return np.asarray(self.states[:, IMPLIED] == 0)

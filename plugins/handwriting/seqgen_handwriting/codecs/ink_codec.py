@@ -18,6 +18,7 @@ from seqgen.plugin import Codec, Ids, Within, check_fields
 from seqgen.unknown import Mended, Unknown, mend_text, nearest
 from seqgen_handwriting.alignment import spread, without_letters
 from seqgen_handwriting.codecs.beginnings import Usual, continued
+from seqgen_handwriting.codecs.levels import Levels, levels_of
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import ANGLE, LETTER, MOVE, MOVE_LENGTH
 from seqgen_handwriting.codecs.sample import (
@@ -80,10 +81,10 @@ class InkCodec(Codec):
     the letter the pen had reached.
 
     Five features: the number of strokes in the letter or drawing; the number of points in the
-    stroke; the place of the pen, sideways from the start of the letter and down from the first
-    point; the offset from the start of the stroke; direction and length of the last step. With
-    text four more: the current letter, the next letter, the current letter with the number of its
-    points, and the height above the last points.
+    stroke; the place of the pen, sideways from the start of the letter and down from the level of
+    the line or the first point of a drawing; the offset from the start of the stroke; direction
+    and length of the last step. With text four more: the current letter, the next letter, the
+    current letter with the number of its points, and the height above the level in finer steps.
 
     Parameters
     ----------
@@ -93,6 +94,8 @@ class InkCodec(Codec):
         a line with letters, or of the longer side of a drawing.
     max_points : mapping of str to int
         The letters of the corpus, and the largest number of points of each.
+    levels : mapping of str to (float, float)
+        Heights of the letters (`seqgen_handwriting.codecs.levels`).
     error : (float, float)
         Reconstruction error on the corpus (`reconstruction_error`).
     is_guess : bool
@@ -111,14 +114,15 @@ class InkCodec(Codec):
         steps: Steps,
         scale: float,
         max_points: Mapping[str, int],
+        levels: Levels,
         error: tuple[float, float],
         is_guess: bool,
         usual: Usual,
         options: Any,
     ) -> None:
         self.steps, self.scale, self.error, self.options = steps, scale, error, options
-        self.max_points = dict(max_points)
-        self.pen = Pen(steps.names, *steps.tables(), max_points, is_guess)
+        self.max_points, self.levels = dict(max_points), dict(levels)
+        self.pen = Pen(steps.names, *steps.tables(), max_points, levels, is_guess)
         self.is_guess, self.usual = is_guess, usual
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
@@ -164,7 +168,8 @@ class InkCodec(Codec):
         letters = dict(sorted(({"\n": 0} | max_points).items())) if with_text and max_points else {}
         steps = cls.learn_steps(traces, options)
         usual = Usual() if letters else Usual.of(traces)
-        codec = cls(steps, scale, letters, (0.0, 0.0), is_guess, usual, options)
+        levels = levels_of(traces)
+        codec = cls(steps, scale, letters, levels, (0.0, 0.0), is_guess, usual, options)
         codec.error = codec.reconstruction_error(traces)
         return codec
 
@@ -253,6 +258,7 @@ class InkCodec(Codec):
             "scale": self.scale,
             "error": list(self.error),
             "max_points": self.max_points,
+            "levels": {letter: list(heights) for letter, heights in self.levels.items()},
             "is_guess": self.is_guess,
             "usual": self.usual.state(),
             "steps": self.steps.state(),
@@ -264,7 +270,8 @@ class InkCodec(Codec):
         mean, percentile = state["error"]
         steps = cls.steps_from_state(state["steps"])
         known = (mean, percentile), state["is_guess"], Usual.from_state(state["usual"])
-        return cls(steps, state["scale"], state["max_points"], *known, options)
+        levels = {letter: (mean, first) for letter, (mean, first) in state["levels"].items()}
+        return cls(steps, state["scale"], state["max_points"], levels, *known, options)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
         """Stretch, slant and turn the drawing a little, and drop some points."""

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.dictation import Dictation, Followed
 from seqgen.errors import DataError
 from seqgen.files import plain_text
 from seqgen.plugin import Ids
+from seqgen_handwriting.codecs.levels import Levels
 from seqgen_handwriting.codecs.pen_states import (
     ADVANCE,
     AIMED,
@@ -63,6 +64,8 @@ class Pen:
     max_points : mapping of str to int
         The letters that can be written, empty for drawings without text, and the largest number of
         points of each letter in the corpus; 0 for blanks.
+    levels : mapping of str to (float, float)
+        Heights of the letters (`seqgen_handwriting.codecs.levels`).
     is_guess : bool
         Whether letters were spread over the ink, because nobody marked them.
 
@@ -71,6 +74,8 @@ class Pen:
     vocab : tuple of V str
     actions : int64 array (V,)
     values : float64 array (V, 2)
+    levels : float64 array (A + 1, 2)
+        Heights of the A letters, and zeros for none.
     dictation : Dictation
         The tokens of letters, their features, and the grammar of all tokens. With `polar` a length
         follows each direction.
@@ -82,6 +87,7 @@ class Pen:
         actions: Ids,
         values: NDArray[np.float64],
         max_points: Mapping[str, int],
+        levels: Levels,
         is_guess: bool,
     ) -> None:
         self.alphabet = "".join(sorted(max_points))
@@ -100,6 +106,8 @@ class Pen:
         self.actions = np.concatenate([actions, np.array(of_text, np.int64)])  # (V,)
         self.values = np.zeros((len(self.actions), 2))
         self.values[: len(values)] = values
+        heights = [levels.get(letter, (0.0, 0.0)) for letter in self.alphabet]
+        self.levels = np.array([*heights, (0.0, 0.0)])
         of_pen = (MOST_STROKES + 1, MOST_DRAWN + 1, PLACES**2, OFFSETS**2, LAST_STEPS)
         self.feature_values: tuple[Sequence[Any], ...] = (
             *map(range, of_pen),
@@ -112,9 +120,11 @@ class Pen:
         """Return which ids have one of these actions ``(V + 1,)``; the last, END, has none."""
         return np.append(np.isin(self.actions, actions), False)
 
-    def push(self, state: State, token: int) -> None:
-        """Apply a token to a state."""
+    def push(self, state: State, token: int, ending: int, begun: int) -> None:
+        """Apply a token to a state, in the letters before and after it; -1 is none."""
         x, y = self.values[token]
+        if self.actions[token] == ADVANCE:
+            x, y = self.levels[ending, 0], self.levels[begun, 1]
         push(state, self.actions[token], x, y)
 
     def row(self, state: State, of_text: Sequence[int]) -> list[int]:
@@ -126,23 +136,27 @@ class Pen:
 
     def features(self, ids: Ids) -> Ids:
         """Return the features of every position ``(N + 1, K)``."""
-        _, rows = self._follow(ids)
+        _, rows, followed = self._follow(ids)
         if not self.alphabet:
             return rows[:, :5]
-        of_text = self.dictation.follow(ids).features
-        return np.concatenate([rows[:, :5], of_text, rows[:, 5:]], axis=1)
+        return np.concatenate([rows[:, :5], followed.features, rows[:, 5:]], axis=1)
 
-    def _follow(self, ids: Ids) -> tuple[State, Ids]:
-        """Return the states ``(N + 1, FIELDS)``, and features ``(N + 1, OWN_FEATURES)``."""
+    def _follow(self, ids: Ids) -> tuple[State, Ids, Followed]:
+        """Return states ``(N + 1, FIELDS)``, features ``(N + 1, OWN_FEATURES)``, and the text."""
+        followed = self.dictation.follow(ids)
+        actions, values = self.actions[ids], self.values[ids]
+        ends = np.flatnonzero(actions == ADVANCE)
+        values[ends, 0] = self.levels[followed.symbols[ends], 0]
+        values[ends, 1] = self.levels[followed.symbols[ends + 1], 1]
         # The first point is drawn before the first token.
         states = np.zeros((len(ids) + 1, FIELDS))
         rows = np.zeros((len(ids) + 1, OWN_FEATURES), np.int64)
-        follow(np.asarray(ids, np.int64), self.actions, self.values, states, rows)
-        return states, rows
+        follow(actions, values, states, rows)
+        return states, rows, followed
 
     def trace(self, ids: Ids) -> Trace:
         """Return what any ids draw, without letters that were announced but not begun."""
-        states, followed = self._follow(ids)[0], self.dictation.follow(ids)
+        states, _, followed = self._follow(ids)
         actions = self.actions[ids]
         is_step = np.isin(actions, STEP_ACTIONS)  # (N,)
         stepped = states[1:][is_step]  # (P - 1, FIELDS)

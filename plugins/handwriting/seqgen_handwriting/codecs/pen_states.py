@@ -18,9 +18,10 @@ from seqgen.plugin import Ids
 DRAW, MOVE, ANGLE, DRAW_LENGTH, MOVE_LENGTH, LETTER, ADVANCE = range(7)
 
 #: Fields of a state: the place of the pen, where its stroke and its letter began, counts, the last
-#: step, the direction of the next step, and the mean height of the last points.
+#: step, and the direction of the next step. Then the level of the line, the letters from which it
+#: is known, and the sum and the number of the heights of the points of the letter.
 X, Y, STROKE_X, STROKE_Y, LETTER_X, STROKES, DRAWN, STEPS, LAST_STEP = range(9)
-COSINE, SINE, AIMED, LEVEL, FIELDS = range(9, 14)
+COSINE, SINE, AIMED, LEVEL, LETTERS, HEIGHT, POINTS, FIELDS = range(9, 17)
 
 #: Largest values of the features that count the strokes of a letter or a drawing, and the points of
 #: a stroke. Larger counts get the same value.
@@ -40,8 +41,9 @@ DIRECTIONS, LENGTHS = 16, 10
 #: direction of the next step.
 LAST_STEPS = 1 + DIRECTIONS * LENGTHS + DIRECTIONS
 
-#: Height of the pen above the mean of the last MEMORY points: HEIGHTS cells of 1 / FINE sides.
-MEMORY, FINE, HEIGHTS = 48, 25, 40
+#: The level of a line is that of the last MEMORY letters. Height of the pen: HEIGHTS cells of
+#: 1 / FINE sides.
+MEMORY, FINE, HEIGHTS = 6, 25, 40
 
 #: Number of features of a pen's own, of which the last one is for writing only.
 OWN_FEATURES = 6
@@ -51,11 +53,23 @@ State = NDArray[np.float64]
 
 @compiled
 def push(state: State, action: int, x: float, y: float) -> None:
-    """Apply a token to a state."""
+    """Apply a token to a state.
+
+    For ADVANCE `x` is how far the mean point of the letter that ends is below the level of its
+    line, and `y` how far the first point of the next letter is: see
+    `seqgen_handwriting.codecs.levels`.
+    """
     if action == LETTER:
         return
     if action == ADVANCE:
+        if state[POINTS]:
+            state[LETTERS] += 1
+            level = state[HEIGHT] / state[POINTS] - x
+            state[LEVEL] += (level - state[LEVEL]) / min(state[LETTERS], MEMORY)
+        elif not state[LETTERS]:
+            state[LEVEL] = state[Y] - y
         state[LETTER_X], state[STROKES] = state[X], 0.0
+        state[HEIGHT], state[POINTS] = 0.0, 0.0
     elif action == ANGLE:
         state[COSINE], state[SINE], state[AIMED] = x, y, 1.0
     else:
@@ -66,7 +80,8 @@ def push(state: State, action: int, x: float, y: float) -> None:
         state[LAST_STEP] = 1 + _direction(x, y) * LENGTHS + _length(x, y)
         state[AIMED] = 0.0
         state[STEPS] += 1
-        state[LEVEL] += (state[Y] - state[LEVEL]) / min(state[STEPS] + 1, MEMORY)
+        state[HEIGHT] += state[Y]
+        state[POINTS] += 1
         state[DRAWN] += 1
         if action in (MOVE, MOVE_LENGTH):
             state[STROKES] += 1
@@ -103,7 +118,8 @@ def describe(state: State, row: Ids) -> None:
     """Write the features of a state into a row (OWN_FEATURES,)."""
     row[0] = min(state[STROKES], MOST_STROKES)
     row[1] = min(state[DRAWN], MOST_DRAWN)
-    row[2] = _place(state[X] - state[LETTER_X]) * PLACES + _place(state[Y])
+    row[2] = _place(state[X] - state[LETTER_X]) * PLACES
+    row[2] += _place(state[Y] - state[LEVEL])
     row[3] = _offset(state[X] - state[STROKE_X]) * OFFSETS + _offset(state[Y] - state[STROKE_Y])
     row[4] = state[LAST_STEP]
     if state[AIMED]:
@@ -113,11 +129,11 @@ def describe(state: State, row: Ids) -> None:
 
 
 @compiled
-def follow(ids: Ids, actions: Ids, values: NDArray[np.float64], states: State, rows: Ids) -> None:
-    """Write the states (N + 1, FIELDS) before and after each token, and their features."""
+def follow(actions: Ids, values: NDArray[np.float64], states: State, rows: Ids) -> None:
+    """Write the states (N + 1, FIELDS) before and after N actions, and their features."""
     describe(states[0], rows[0])
-    for step in range(len(ids)):
-        token, state = ids[step], states[step + 1]
+    for step in range(len(actions)):
+        state = states[step + 1]
         state[:] = states[step]
-        push(state, actions[token], values[token, 0], values[token, 1])
+        push(state, actions[step], values[step, 0], values[step, 1])
         describe(state, rows[step + 1])

@@ -16,6 +16,7 @@ from seqgen.following import Followed, fill, flat, part, step_function
 from seqgen.plugin import Ids, Tracker
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import (
+    ADVANCE,
     AIMED,
     ANGLE,
     FIELDS,
@@ -58,10 +59,10 @@ class PenTracker(Tracker):
         #: Masks ``(ROWS, V + 1)``: those of the dictation, those that lift the pen, and one that
         #: lifts it or ends.
         self._masks = np.concatenate([pen.dictation.grammar, lift, [lift_or_end]])
-        #: What compiled code reads: numbers, actions, steps and masks, then the script.
+        #: What compiled code reads: numbers, actions, steps, masks and heights, then the script.
         self._table = flat(
             np.array([self._newline], np.int64),
-            *(pen.actions, pen.values, self._masks),
+            *(pen.actions, pen.values, self._masks, pen.levels),
             *arrays_of(self._text.script),
         )
 
@@ -94,8 +95,10 @@ class PenTracker(Tracker):
 
     def push(self, token: int) -> None:
         """Apply a token; one that `forced` did not ask for belongs to the prompt."""
+        ending = _symbol(self._text.head, self._text.symbols)
         self._text.push(token)
-        self._pen.push(self._state, token)
+        begun = _symbol(self._text.head, self._text.symbols)
+        self._pen.push(self._state, token, ending, begun)
         if not self._state[AIMED]:
             self._state[LIFTED] = 0
 
@@ -108,6 +111,12 @@ class PenTracker(Tracker):
         """Let compiled code follow."""
         size = self._pen.dictation.size
         return Followed(step_function(_step), self._table, self._text.to_follow(), size)
+
+
+@compiled
+def _symbol(head: Ids, text: Ids) -> int:
+    """Return the open letter as its number in the alphabet, or -1: the last row of the heights."""
+    return int(text[head[DONE]]) if head[OPEN] else -1
 
 
 @compiled
@@ -143,17 +152,22 @@ def _step(
     allowed: NDArray[np.bool_],
 ) -> None:
     """Update a state with an id, and set features and masks of the next position."""
-    script, size = script_of(table, 4), len(possible)
+    script, size = script_of(table, 5), len(possible)
     pen, head = state[:OWN].view(np.float64), state[OWN : OWN + HEAD]
     text, values = state[OWN + HEAD :], part(table, 2).view(np.float64)
-    push(pen, part(table, 1).view(np.int64)[token], values[2 * token], values[2 * token + 1])
+    levels = part(table, 4)[: 16 * (len(script.silent) + 1)].view(np.float64).reshape(-1, 2)
+    action, x, y = part(table, 1).view(np.int64)[token], values[2 * token], values[2 * token + 1]
+    ending = _symbol(head, text)
+    # The height of the pen, the last of its own features, follows those of the text.
+    _, due = follow_text(script, head, text, token, features[OWN_FEATURES - 1 : -1])
+    if action == ADVANCE:
+        x, y = levels[ending, 0], levels[_symbol(head, text), 1]
+    push(pen, action, x, y)
     if not pen[AIMED]:
         pen[LIFTED] = 0
     own = np.empty(OWN_FEATURES, np.int64)
     describe(pen, own)
-    # The height of the pen, the last of its own features, follows those of the text.
     features[: OWN_FEATURES - 1] = own[: OWN_FEATURES - 1]
-    _, due = follow_text(script, head, text, token, features[OWN_FEATURES - 1 : -1])
     if len(script.silent):
         features[-1] = own[OWN_FEATURES - 1]
     row = _row(script, part(table, 0).view(np.int64)[0], pen, head, text)

@@ -146,7 +146,7 @@ def _sampled(stroke: Points) -> Points:
     moved = np.append(True, np.abs(np.diff(stroke, axis=0)).max(axis=1) > 0)
     points = stroke[moved]
     if np.ptp(points, axis=0).max() <= DOT:
-        return (points.max(0, keepdims=True) + points.min(0, keepdims=True)) / 2
+        return np.asarray((points.max(0, keepdims=True) + points.min(0, keepdims=True)) / 2)
     steps = np.diff(points, axis=0)
     turns = np.abs(np.angle(np.exp(1j * np.diff(np.arctan2(steps[:, 1], steps[:, 0])))))
     corners = [0, *(np.flatnonzero(turns > CORNER) + 1).tolist(), len(points) - 1]
@@ -159,25 +159,24 @@ def _smooth(points: Points) -> Points:
 
     A cubic Hermite spline over the length of the lines, with the slopes of Catmull and Rom.
     """
-    lengths = np.hypot(*np.diff(points, axis=0).T)  # (N - 1,)
-    at = np.append(0.0, np.cumsum(lengths))
-    closed = np.allclose(points[0], points[-1]) and len(points) > 3
-    slopes = np.gradient(points, at, axis=0, edge_order=min(2, len(points) - 1))  # (N, 2)
-    if closed:
-        before, after = (
-            (points[-1] - points[-2]) / lengths[-1],
-            (points[1] - points[0]) / lengths[0],
-        )
-        slopes[[0, -1]] = (before * lengths[0] + after * lengths[-1]) / (lengths[0] + lengths[-1])
+    steps = np.diff(points, axis=0)  # (N - 1, 2)
+    lengths = np.hypot(*steps.T)[:, None]
+    along = steps / lengths
+    # The slope at a point is more like that of the shorter of its two lines.
+    before, slope_before = np.roll(lengths, 1, axis=0), np.roll(along, 1, axis=0)
+    slopes = (slope_before * lengths + along * before) / (before + lengths)  # (N - 1, 2)
+    slopes = np.append(slopes, slopes[:1], axis=0)
+    if len(points) < 4 or not np.allclose(points[0], points[-1]):
+        slopes[[0, -1]] = along[[0, -1]]
     share = np.linspace(0, 1, FINE, endpoint=False)[:, None, None]  # (FINE, 1, 1)
-    rest, long = 1 - share, lengths[:, None]
+    rest = 1 - share
     curve = (
         rest**2 * (1 + 2 * share) * points[:-1]
-        + rest**2 * share * long * slopes[:-1]
+        + rest**2 * share * lengths * slopes[:-1]
         + share**2 * (1 + 2 * rest) * points[1:]
-        - share**2 * rest * long * slopes[1:]
+        - share**2 * rest * lengths * slopes[1:]
     )  # (FINE, N - 1, 2)
-    return np.concatenate([curve.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+    return np.concatenate([curve.swapaxes(0, 1).reshape(-1, 2), points[-1:]])
 
 
 def _thinned(points: Points) -> Points:
@@ -190,14 +189,11 @@ def _thinned(points: Points) -> Points:
         line = points[last] - points[first]
         away = points[first + 1 : last] - points[first]
         long = float(np.hypot(*line))
-        off = (
-            np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long
-            if long
-            else np.hypot(*away.T)
-        )
+        off = np.hypot(*away.T)
+        if long:
+            off = np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long
         if off.max() > TOLERANCE or long > LONGEST:
-            cut = first + 1 + int(off.argmax() if off.max() > TOLERANCE else (last - first) // 2)
-            cut = min(cut, last - 1)
+            cut = first + 1 + int(off.argmax()) if off.max() > TOLERANCE else (first + last) // 2
             kept.add(cut)
             waiting += [(first, cut), (cut, last)]
     return points[sorted(kept)]

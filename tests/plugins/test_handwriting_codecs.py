@@ -16,6 +16,7 @@ from seqgen_handwriting import demo
 from seqgen_handwriting.codecs import sample
 from seqgen_handwriting.codecs.codebook import Books, k_means
 from seqgen_handwriting.codecs.grid import GridCodec, GridOptions
+from seqgen_handwriting.codecs.pen_states import LEVEL
 from seqgen_handwriting.codecs.points import PointOptions, PointsCodec
 from seqgen_handwriting.codecs.polar import PolarCodec, PolarOptions
 from seqgen_handwriting.demo import Writer, demo_lines, write_line
@@ -41,6 +42,7 @@ from seqgen_handwriting.measures.likelihood import (
     soft_nats,
 )
 
+from seqgen.conditions.dictation_states import DONE
 from seqgen.config import ModelConfig
 from seqgen.conformance import codecs, trackers
 from seqgen.conformance.subject import Subject
@@ -568,6 +570,23 @@ def test_counting_beats_knowing_nothing() -> None:
     nothing = NgramModel(vocab, 2)
     test = DRAWINGS[8:]
     assert soft_nats(codec, counted, test).soft < soft_nats(codec, nothing, test).soft
+
+
+def test_the_level_of_a_line_is_known_from_its_letters() -> None:
+    texts = ["happy bird", "dry gulch", "type by hand", "Pup glad by you", "hat lid gap"] * 4
+    lines = [write_line(text, Writer.number(0), seed) for seed, text in enumerate(texts)]
+    codec = PointsCodec.fit(lines, PointOptions())
+    below = {letter: mean for letter, (mean, _) in codec.levels.items()}
+    assert below["p"] > below["a"] + 0.02 and below["h"] < below["a"] - 0.1
+    trace = codec.trace(lines[-1])
+    states, _, followed = codec.pen._follow(codec.encode(lines[-1]))
+    baseline = np.median([trace.points[trace.letters == at, 1].max() for at in (0, 1, 4, 9)])
+    # From the second letter on, the level keeps its distance from the baseline.
+    levels = states[followed.states[:, DONE] > 1, LEVEL]
+    assert np.ptp(levels) < 0.12 and baseline - 0.6 < levels.mean() < baseline
+    # All of it moves with the line.
+    moved = replace(lines[-1], strokes=tuple(np.add(each, (0, 90)) for each in lines[-1].strokes))
+    np.testing.assert_array_equal(codec.encode(moved), codec.encode(lines[-1]))
 
 
 def test_lines_are_english_by_several_made_up_writers() -> None:

@@ -75,6 +75,21 @@ def test_a_circle_is_few_curves_and_a_corner_stays() -> None:
     np.testing.assert_allclose(first[:, 1], 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("sides, straight", [(4, True), (6, True), (8, True), (24, False)])
+def test_polygons_keep_their_corners_and_circles_are_round(sides: int, straight: bool) -> None:
+    angles = np.linspace(0, 2 * np.pi, sides + 1)
+    polygon = 20 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    curves = fitted(polygon, 0.1)
+    assert (len(curves) == sides) == straight
+    if straight:
+        lines = np.linspace(polygon[:-1], polygon[1:], 9)[1:].transpose(1, 0, 2).reshape(-1, 2)
+        assert np.hypot(*(flattened(curves)[1:] - lines).T).max() < 1.5
+        inside = np.hypot(*flattened(curves).T)
+        assert inside.min() == pytest.approx(20 * np.cos(np.pi / sides), abs=0.01)
+    # A small one is round: its lines are as short as those of a letter.
+    assert len(fitted(polygon / 60, 0.1)) < sides or sides < 6
+
+
 def test_svg_has_curves_within_the_tolerance(tmp_path: Path) -> None:
     options = WriteOptions(curve=0.1, colour="navy")
     [file] = DOMAIN.write(LINE, tmp_path / "a.svg", options)

@@ -7,6 +7,7 @@ improved by Newton's method; a curve that misses a point by more than the tolera
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -14,11 +15,16 @@ from numpy.typing import NDArray
 
 from seqgen_handwriting.ink import Stroke
 
-#: The pen turns by more than this at a corner, in radians.
-CORNER = 1.3
+#: The pen turns by more than this at a corner, in radians; less between lines so long that a curve
+#: would leave them by more than `STRAIGHT` tolerances, as in an octagon.
+CORNER, BLUNT, STRAIGHT = 1.3, 0.6, 5.0
 
 #: Times that the parameters of a curve are improved.
 IMPROVED = 4
+
+#: A curve that misses a point by more tolerances than this is cut at once, and so is one that an
+#: improvement leaves with more than this share of its miss.
+HOPELESS, BETTER = 10.0, 0.99
 
 #: Smallest share of the distance between its ends that a handle of a curve may have.
 SHORTEST = 0.01
@@ -53,9 +59,13 @@ def fitted(stroke: Stroke, tolerance: float) -> Curves:
     if len(points) < 2:
         return np.zeros((0, 4, 2))
     steps = np.diff(points, axis=0)
-    steps /= np.hypot(*steps.T)[:, None]
+    lengths = np.hypot(*steps.T)
+    steps /= lengths[:, None]
     turns = np.arccos(np.clip((steps[1:] * steps[:-1]).sum(axis=1), -1, 1))
-    cuts = [0, *(np.flatnonzero(turns > CORNER) + 1).tolist(), len(points) - 1]
+    # The height of an arc over the shorter line that turns as much as the pen does.
+    bulge = np.minimum(lengths[1:], lengths[:-1]) * np.tan(turns / 4) / 2
+    corners = (turns > CORNER) | ((turns > BLUNT) & (bulge > STRAIGHT * tolerance))
+    cuts = [0, *(np.flatnonzero(corners) + 1).tolist(), len(points) - 1]
     # The tangent at an end of a part is that of its first or last line.
     waiting = [(first, last, steps[first], -steps[last - 1]) for first, last in pairwise(cuts)][
         ::-1
@@ -87,37 +97,64 @@ def _curve(
     points: Floats, begin: Floats, end: Floats, tolerance: float
 ) -> tuple[Floats, int | None]:
     """Return one curve along N points, and the number of the point that it misses most, if any."""
+    if len(points) == 2:
+        third = math.hypot(*(points[1] - points[0])) / 3
+        return _with_handles(points, begin * third, end * third), None
     shares = np.append(0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T)))
     shares /= shares[-1]
     curve = _least_squares(points, shares, begin, end)
-    if len(points) == 2:
-        return curve, None
+    off, before = np.hypot(*(_at(curve, shares) - points).T), math.inf
     for _ in range(IMPROVED):
-        off = np.hypot(*(_at(curve, shares) - points).T)
-        if off.max() <= tolerance:
+        worst = float(off.max())
+        if worst <= tolerance:
             return curve, None
+        if worst > min(HOPELESS * tolerance, BETTER * before):
+            break
+        before = worst
         shares = _improved(curve, points, shares)
         curve = _least_squares(points, shares, begin, end)
-    off = np.hypot(*(_at(curve, shares) - points).T)
-    return curve, None if off.max() <= tolerance else 1 + int(np.argmax(off[1:-1]))
+        off = np.hypot(*(_at(curve, shares) - points).T)
+    return curve, None if off.max() <= tolerance else _cut(off)
+
+
+def _cut(off: Floats) -> int:
+    """Return the point at which to cut, of N that a curve misses by so much ``(N,)``.
+
+    It is the worst one, or that of the middle half if it is not much better; so parts do not get
+    shorter by one point at a time.
+    """
+    quarter = len(off) // 4
+    middle = off[quarter : len(off) - quarter]
+    if quarter and 2 * middle.max() > off.max():
+        return quarter + int(np.argmax(middle))
+    return 1 + int(np.argmax(off[1:-1]))
 
 
 def _least_squares(points: Floats, shares: Floats, begin: Floats, end: Floats) -> Floats:
     """Return the curve ``(4, 2)`` between the ends of N points whose handles fit them best."""
     weights = _weights(shares)  # (N, 4)
     first, last = points[0], points[-1]
-    lines = weights[:, 1:3, None] * np.stack([begin, end])  # (N, 2, 2)
-    rest = points - (weights[:, :2].sum(1)[:, None] * first + weights[:, 2:].sum(1)[:, None] * last)
-    matrix = np.einsum("nix,njx->ij", lines, lines)
-    sums = np.einsum("nix,nx->i", lines, rest)
-    chord = float(np.hypot(*(last - first)))
-    lengths = np.full(2, chord / 3)
-    if abs(np.linalg.det(matrix)) > 1e-12 * max(float(np.trace(matrix)) ** 2, 1e-300):
-        solved = np.linalg.solve(matrix, sums)
+    at_last = (weights[:, 2] + weights[:, 3])[:, None]
+    rest = points - first - at_last * (last - first)  # (N, 2)
+    near, far = weights[:, 1], weights[:, 2]
+    # Two equations for the lengths of both handles.
+    a, b, d = float(near @ near), float(near @ far) * float(begin @ end), float(far @ far)
+    one, two = float(near @ (rest @ begin)), float(far @ (rest @ end))
+    chord = math.hypot(*(last - first))
+    lengths = chord / 3, chord / 3
+    area = a * d - b * b
+    if abs(area) > 1e-12 * max((a + d) ** 2, 1e-300):
+        solved = (one * d - two * b) / area, (a * two - b * one) / area
         # Handles that point backwards or far away make loops.
-        if (solved > SHORTEST * chord).all() and (solved < 3 * max(chord, 1e-300)).all():
+        if min(solved) > SHORTEST * chord and max(solved) < 3 * max(chord, 1e-300):
             lengths = solved
-    return np.stack([first, first + begin * lengths[0], last + end * lengths[1], last])
+    return _with_handles(points, begin * lengths[0], end * lengths[1])
+
+
+def _with_handles(points: Floats, begin: Floats, end: Floats) -> Floats:
+    """Return the curve ``(4, 2)`` between the ends of N points, with handles relative to them."""
+    first, last = points[0], points[-1]
+    return np.stack([first, first + begin, last + end, last])
 
 
 def _improved(curve: Floats, points: Floats, shares: Floats) -> Floats:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.neighbours import Neighbour, neighbours
     from seqgen.evaluation.novelty import Novelty, measure_novelty
     from seqgen.evaluation.predictor import NetworkPredictor
+    from seqgen.evaluation.proofreading import learn_proofreader
     from seqgen.evaluation.scoring import Score, score
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.evaluation.variations import score_over_variations
@@ -72,6 +73,7 @@ __all__ = [
     "generate",
     "generate_samples",
     "learn_critic",
+    "learn_proofreader",
     "load",
     "load_domain",
     "load_plugin",
@@ -103,6 +105,7 @@ _HOMES = {
     "evaluation.neighbours": ("Neighbour", "neighbours"),
     "evaluation.novelty": ("Novelty", "measure_novelty"),
     "evaluation.predictor": ("NetworkPredictor",),
+    "evaluation.proofreading": ("learn_proofreader",),
     "evaluation.scoring": ("Score", "score"),
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "evaluation.variations": ("score_over_variations",),

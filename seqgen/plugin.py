@@ -168,6 +168,20 @@ class Domain(Protocol):
         """Return what judges new pieces and their conditions, learned from training `pieces`."""
         return None
 
+    def learn_proofreader(self, pieces: Iterable[Piece]) -> Mapping[str, NDArray[Any]] | None:
+        """Return what `proofreader` has to know of training `pieces`, as arrays; or none.
+
+        They are float32 or int64, and the core saves them with the run.
+        """
+        return None
+
+    def proofreader(self, learned: Mapping[str, NDArray[Any]]) -> Callable[[Piece], float]:
+        """Return what reads the last dictated symbol of a piece: from 1 on it is misread.
+
+        Of several attempts the one with the lowest number stays.
+        """
+        raise DataError("this domain does not proofread")
+
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Piece]
     ) -> Mapping[str, float]:

@@ -230,6 +230,15 @@ class Dictation:
         situations(ids, self.ends, self.silent, self.new_state(), text, found)
         return found
 
+    def is_symbol(self, ids: Ids) -> NDArray[np.bool_]:
+        """Return which of any ids ``(N,)`` announce a symbol."""
+        return np.asarray((ids >= self.first) & (ids < self.advance))
+
+    def beginnings(self, ids: Ids) -> Ids:
+        """Return the positions in any ids ``(N,)`` at which a word is announced, rising."""
+        is_symbol = self.is_symbol(ids)
+        return np.flatnonzero(is_symbol & ~np.append(False, is_symbol[:-1]))
+
     def masks(self, ids: Ids) -> NDArray[np.uint8]:
         """Return which ids may come at every position of ids, as bits ``(N + 1, W)``."""
         return self._packed.take(self.situations(ids), axis=0)

@@ -89,14 +89,17 @@ def learn_critic(run: Run, corpus: Corpus | None = None) -> Critic:
 
 def _domain_critic(run: Run, corpus: Corpus) -> Callable[[Generated, Any], Criticism] | None:
     """Return the critic of the domain, if it has one."""
-    judge = run.domain.critic(_training_pieces(corpus))
+    judge = run.domain.critic(training_pieces(corpus))
     if judge is None:
         return None
     return lambda new, condition: checked_criticism(run.domain, judge(new.piece, condition))
 
 
-def _training_pieces(corpus: Corpus) -> Iterator[Piece]:
-    """Yield training pieces in a mixed order, so that the first ones are like all of them."""
+def training_pieces(corpus: Corpus) -> Iterator[Piece]:
+    """Yield training pieces in a mixed order, so that the first ones are like all of them.
+
+    They are at most `PIECES`, until they have `TOKENS` tokens.
+    """
     segments = spaced_segments(corpus, "train", PIECES)
     chosen, room = list[Segment](), TOKENS
     for number in np.random.default_rng(0).permutation(len(segments)):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Tries, Width, checked
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.criticism import Criticism
 from seqgen.errors import ConfigError
@@ -27,10 +28,12 @@ from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
 from seqgen.generation.pieces import Draft, Excerpt, Generated, Place, Primed
 from seqgen.generation.prompts import read_prompt
+from seqgen.generation.retrying import Proof, write_proofread
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.run.proofreader import Proofreader, saved_proofreader
 from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
 
@@ -79,6 +82,8 @@ def generate(
     candidates: Candidates = None,
     best_of: Tries = 1,
     critic: Critic | None = None,
+    tries: Tries = 1,
+    proofreader: Proofreader | None = None,
     batch_size: Width = BATCH,
     with_prompt: bool = True,
     int8: bool = False,
@@ -113,6 +118,11 @@ def generate(
         best first. Only these are held in memory.
     critic : callable, optional
         Judges them, from `seqgen.learn_critic`, or a function of the same arguments.
+    tries : int
+        Attempts at each word of a codec that writes given text: a word is drawn again while the
+        proofreader misreads a symbol of it, and the best attempt stays.
+    proofreader : callable, optional
+        Reads the words, from `seqgen.learn_proofreader`. By default the one in the run folder.
     batch_size : int
         Pieces generated side by side; it does not change them. A piece with several candidates is
         written alone.
@@ -134,8 +144,8 @@ def generate(
     Raises
     ------
     ConfigError
-        If a number is outside its bounds, or pieces should be chosen without a critic or by one
-        that is no `Critic`.
+        If a number is outside its bounds, pieces should be chosen without a critic or by one that
+        is no `Critic`, or words should be drawn again without a proofreader or with candidates.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
@@ -144,11 +154,21 @@ def generate(
     judge = None if critic is None or best_of == 1 else checked_critic(critic)
     if candidates is None:
         candidates = run.codec.candidates(condition)
+    proof = _proof_of(run, tries, proofreader, candidates) if tries > 1 else None
     # Candidates fill the batch of one piece.
     batch_size = min(count * best_of, batch_size) if candidates == 1 else 1
     stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
     writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
-    drafts = _drafts(run, writer, count * best_of, batch_size, candidates, progress)
+
+    def write(drafts: list[Draft]) -> Iterator[int]:
+        """Write some pieces side by side, or the candidates of one."""
+        if proof is not None:
+            return write_proofread(writer, drafts, proof)
+        if candidates == 1:
+            return writer.write(drafts)
+        return write_guided(writer, drafts, candidates, run.codec)
+
+    drafts = _drafts(writer, write, count * best_of, batch_size, progress)
     new = (draft.generated(run.codec, condition, with_prompt) for draft in drafts)
     if judge is None:
         yield from new
@@ -185,12 +205,38 @@ def _judged(
         yield judged
 
 
+def _proof_of(run: Run, tries: int, proofreader: Proofreader | None, candidates: int) -> Proof:
+    """Return how words are read.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot be.
+    """
+    codec = unlabelled(run.codec)
+    if codec.dictation is None:
+        raise ConfigError(
+            f"tries draws misread words of a given text again, and this model writes none (codec "
+            f"{type(codec).__name__}); leave it out, or use best_of"
+        )
+    if candidates > 1:
+        raise ConfigError(
+            f"tries draws words again one by one, and {candidates} candidates are written side by "
+            f"side; use one of them"
+        )
+    proofreader = proofreader or saved_proofreader(run)
+    if proofreader is None:
+        raise ConfigError(
+            f"{run.folder} has no proofreader; pass proofreader=seqgen.learn_proofreader(run)"
+        )
+    return Proof(run.codec, codec.dictation, proofreader, tries)
+
+
 def _drafts(
-    run: Run,
     writer: Writer,
+    write: Callable[[list[Draft]], Iterator[int]],
     count: int,
     batch_size: int,
-    candidates: int,
     progress: Progress | None,
 ) -> Iterator[Draft]:
     """Write pieces batch by batch; yield each as a draft that has stopped."""
@@ -199,10 +245,7 @@ def _drafts(
         if writer.is_late():
             return
         drafts = [writer.draft(index) for index in range(first, min(first + batch_size, count))]
-        if candidates == 1:
-            steps = writer.write(drafts)
-        else:
-            steps = write_guided(writer, drafts, candidates, run.codec)
+        steps = write(drafts)
         interrupt = None
         try:
             with noticed() as signals:

@@ -30,6 +30,29 @@ ENDED = ("end", "grammar")
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a proofreader says of the words of a piece.
+
+    Attributes
+    ----------
+    written : int
+        Number of words without those of silent symbols alone.
+    again : int
+        How many of them have a symbol that was drawn more than once.
+    misread : int
+        How many of them have a misread symbol even so.
+    """
+
+    written: int = 0
+    again: int = 0
+    misread: int = 0
+
+    def with_word(self, *, again: bool, misread: bool) -> Words:
+        """Return these and one more word."""
+        return Words(self.written + 1, self.again + again, self.misread + misread)
+
+
+@dataclass(frozen=True)
 class Generated:
     """A new piece.
 
@@ -53,6 +76,8 @@ class Generated:
         Time from the start of its batch to its end.
     criticism : Criticism or None
         What the critic says, if pieces were chosen.
+    words : Words or None
+        What the proofreader says, if misread words were drawn again.
     """
 
     index: int
@@ -63,6 +88,7 @@ class Generated:
     log_probability: float
     seconds: float
     criticism: Criticism | None = None
+    words: Words | None = None
 
     @property
     def log_probability_per_token(self) -> float:
@@ -198,6 +224,8 @@ class Draft:
         Why the draft has to close what is open and then stop.
     looked : tuple of int
         When its length was last measured, as a number of tokens, and the room that there was.
+    words : Words or None
+        What was found so far, if words are proofread.
     """
 
     def __init__(
@@ -217,6 +245,7 @@ class Draft:
         self.tracker = tracker
         self.missing = 0
         self.closing: StoppedBy | None = None
+        self.words: Words | None = None
         self.looked = (0, 0)
         self.state = 0  # row of the writer's states from which the draft goes on
         self.random = np.random.Generator(np.random.Philox(key=[seed, index]))
@@ -293,6 +322,7 @@ class Draft:
         return Generated(
             *(self.index, ids, self.prompt, piece),
             *(self.stopped_by, sum(self.log_probabilities), self.seconds),
+            words=self.words,
         )
 
 

@@ -101,6 +101,12 @@ RULES = {
     "reads": Rule("reads must return True or False for any file and never fail"),
     "companions": Rule("companions must work for any path and never fail"),
     **{name: Rule(f"{name} {_ANY_PIECE}") for name in ("measure_probes", "label_judge", "critic")},
+    "learn_proofreader": Rule("learn_proofreader must work for any training pieces and never fail"),
+    "proofreader": Rule(
+        "proofreader must take what learn_proofreader returned, may raise DataError for other "
+        "arrays, and its function must work for any piece that decode returns",
+        (DataError,),
+    ),
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
     "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
     "prompted": Rule("prompted must take any prompt that encode takes and never fail"),

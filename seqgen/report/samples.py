@@ -17,6 +17,7 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
 from seqgen.evaluation.criticism import learn_critic
 from seqgen.evaluation.novelty import measure_novelty
+from seqgen.evaluation.proofreading import proofreader_for
 from seqgen.files import SAMPLES, finite, naming, new_folder, write_json
 from seqgen.generation.beam import search
 from seqgen.generation.choosing import best, unlikelihood
@@ -31,10 +32,14 @@ from seqgen.storage.signals import undivided
 from seqgen.wording import counted
 
 #: Arguments of `generate` that a beam does without.
-_NOT_OF_A_BEAM = {"sample", "candidates", "seed", "critic", "batch_size", "progress"}
+_NOT_OF_A_BEAM = {
+    *("sample", "candidates", "seed", "critic", "proofreader", "batch_size", "progress"),
+}
 
 #: Arguments of `generate` and `search` that are not JSON, or recorded under another name.
-_NOT_RECORDED = {"run", "count", "width", "prompt", "condition", "stop", "critic", "progress"}
+_NOT_RECORDED = {
+    *("run", "count", "width", "prompt", "condition", "stop", "critic", "proofreader", "progress"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def generate_samples(
     *,
     beam: Beam = 0,
     best_of: Tries = 1,
+    tries: Tries = 1,
     rank: bool = False,
     compare: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -88,6 +94,8 @@ def generate_samples(
         Search for the most likely pieces with this many candidates. 0 samples.
     best_of : int
         As for `generate`; the critic is learned from the corpus if there is none.
+    tries : int
+        As for `generate`; the proofreader is learned from the corpus if the run has none.
     settings : mapping, optional
         More settings for the manifest, as JSON.
     **options
@@ -98,7 +106,7 @@ def generate_samples(
     ------
     ConfigError
         If a number is outside its bounds, the domain does not write such files, or `sample`,
-        `candidates` or `best_of` are given for a beam.
+        `candidates`, `best_of` or `tries` are given for a beam.
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     RunError
@@ -106,7 +114,7 @@ def generate_samples(
     """
     if beam:
         sampled = options.get("sample") not in (None, SampleConfig())
-        if sampled or options.get("candidates") or best_of > 1:
+        if sampled or options.get("candidates") or best_of > 1 or tries > 1:
             raise ConfigError("a beam search does not sample; leave out the sampling options")
         options = {name: options[name] for name in options if name not in _NOT_OF_A_BEAM}
         new, call = search(run, beam, count, **options), signature(search)
@@ -115,6 +123,9 @@ def generate_samples(
         options["best_of"] = best_of
         if best_of > 1 and options.get("critic") is None:
             options["critic"] = learn_critic(run, compare)
+        options["tries"] = tries
+        if tries > 1 and options.get("proofreader") is None and run.codec.dictation is not None:
+            options["proofreader"] = proofreader_for(run, compare)
         new, call = generate(run, count, **options), signature(generate)
         used = call.bind(run, count, **options)
     used.apply_defaults()
@@ -325,6 +336,8 @@ def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[
     }
     if piece.criticism is not None:
         about["criticism"] = asdict(piece.criticism)
+    if piece.words is not None:
+        about["words"] = asdict(piece.words)
     if compare is not None:
         about["novelty"] = asdict(measure_novelty(compare, piece.ids, piece.prompt))
     return about

@@ -7,6 +7,7 @@ Comes from: `seqgen.training.creation` makes the folder, `seqgen.training.sessio
 ``run.json``            domain, codec and its state, vocabulary hash, versions, settings
 ``model.safetensors``   the weights of the best model so far
 ``initial.safetensors`` the weights to start from, if the run starts from another one
+``proofreader.safetensors``  what reads the words of new pieces, if the domain has such
 ``metrics.jsonl``       one line for each report of the training
 ``README.md``           the model card
 ``checkpoints/``        where an unfinished training resumes

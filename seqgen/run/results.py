@@ -16,6 +16,7 @@ from seqgen.storage.tensors import TensorFile
 
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
+PROOFREADER = "proofreader.safetensors"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 #: Folder with a folder for each listener of the training.

@@ -1,4 +1,4 @@
-"""A training from start to end: budget, training, calibration, sampling defaults.
+"""A training from start to end: budget, training, calibration, sampling defaults, proofreader.
 
 Comes from: `seqgen.training.creation` creates the run. Next: `seqgen.training.keeping` keeps the
 best model, `seqgen.training.loop` is the loop.
@@ -19,10 +19,12 @@ from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated
 from seqgen.errors import InUse, RunError
 from seqgen.evaluation.ngram import baseline
+from seqgen.evaluation.proofreading import learned_of
 from seqgen.files import RUN, write_json
 from seqgen.listener import Report
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.run.proofreader import save_proofreader
 from seqgen.run.results import CHECKPOINTS, WEIGHTS
 from seqgen.storage.locks import hold, sweep
 from seqgen.training.calibration import fit_temperature
@@ -109,6 +111,7 @@ def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Rep
                 last = rounds.corpus(learner.counts.round)
                 _calibrate(run, last, keeper)
                 _choose_sampling(run, last, keeper)
+                _learn_to_proofread(run, last)
                 rounds.finish(learner.counts.round)
                 checkpoints.remove()
         finally:
@@ -245,6 +248,14 @@ def _choose_sampling(run: Run, corpus: Corpus, keeper: Keeper) -> None:
     if tokens and (chosen := choose_sampling(best, corpus, tokens)):
         run.info["sampling"] = chosen
         keeper.describe()
+
+
+def _learn_to_proofread(run: Run, corpus: Corpus) -> None:
+    """Save what reads the words of new pieces, for a codec that writes given text."""
+    if run.codec.dictation is None or not (run.folder / WEIGHTS).exists():
+        return
+    if (learned := learned_of(run, corpus)) is not None:
+        save_proofreader(run, learned)
 
 
 def _load_best(run: Run) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
+
 from seqgen.errors import DataError
 from seqgen.files import page_name, text_of, write_atomic
 from seqgen.plugin import (
@@ -174,6 +176,20 @@ class Handwriting(Domain):
         from seqgen_handwriting.measures.criticism import critic
 
         return critic(pieces)
+
+    def learn_proofreader(self, pieces: Iterable[Ink]) -> Mapping[str, NDArray[Any]] | None:
+        """Return a reader of letters, and how far they may stray; None without letters."""
+        # Needed only at the end of trainings.
+        from seqgen_handwriting.measures.proofreading import learn
+
+        return learn(pieces)
+
+    def proofreader(self, learned: Mapping[str, NDArray[Any]]) -> Callable[[Ink], float]:
+        """Return what reads the last letter of a line: whether it is as intended, or strays."""
+        # Needed only where letters are drawn again.
+        from seqgen_handwriting.measures.proofreading import proofreader
+
+        return proofreader(learned)
 
     def likelihoods(
         self, codec: Codec, predictor: Predictor, pieces: Iterable[Ink]

@@ -14,9 +14,10 @@ PyTorch, which generation does without, takes longer than learning the letters o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from seqgen_handwriting.ink import Ink
 
 #: A picture has GRID x GRID cells for each of DIRECTIONS directions of the ink.
 GRID, DIRECTIONS = 12, 4
+
+#: Numbers of a picture.
+PICTURE = DIRECTIONS * GRID * GRID
 
 #: Frame of a picture, in heights of small letters: its width, and its extent above and below the
 #: baseline. Ink outside is drawn at the edge.
@@ -112,6 +116,48 @@ class Reader:
         weights = _learned((seen - middle) / scale, wanted, len(letters), updates)
         return cls("".join(letters), middle, scale, weights)
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the reader that `arrays` describes, among other arrays.
+
+        Raises
+        ------
+        DataError
+            If an array is missing or has another shape.
+        """
+        letters = arrays.get("letters", np.zeros(0, np.int64))
+        count = letters.size
+        shapes: dict[str, tuple[int, ...]]
+        shapes = {"letters": (count,), "middle": (PICTURE,), "scale": (1,)}
+        weights = ((PICTURE, HIDDEN), (HIDDEN,), (HIDDEN, count), (count,))
+        shapes |= {f"weights.{number}": shape for number, shape in enumerate(weights)}
+        for name, shape in shapes.items():
+            array = arrays.get(name)
+            kind = np.int64 if name == "letters" else np.float32
+            if array is None or array.shape != shape or array.dtype != kind or not count:
+                raise DataError(f"the reader needs {name} as {np.dtype(kind)} {shape}")
+        scale = float(arrays["scale"][0])
+        if not scale > 0 or letters.min() < 0 or letters.max() > sys.maxunicode:
+            raise DataError("the reader needs a scale above 0, and letters of Unicode")
+        known = tuple(arrays[f"weights.{number}"] for number in range(len(weights)))
+        return cls("".join(map(chr, letters.tolist())), arrays["middle"], scale, known)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything that was learned, as arrays."""
+        weights = {f"weights.{number}": weight for number, weight in enumerate(self.weights)}
+        return {
+            "letters": np.array([*map(ord, self.letters)], np.int64),
+            "middle": self.middle,
+            "scale": np.array([self.scale], np.float32),
+            **weights,
+        }
+
+    def chances(self, letters: Sequence[Letter]) -> Floats:
+        """Return how likely each of N letters with ink is which one of the known ``(N, C)``."""
+        _, scores = _scores((drawn(letters) - self.middle) / self.scale, self.weights)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
     def read(self, ink: Ink) -> str:
         """Return the text that the letters look like: a blank for a letter without ink.
 
@@ -189,15 +235,19 @@ def pictures(ink: Ink) -> tuple[Floats, list[int]]:
 
     A line between two points belongs to the letter of the second. Ink of blanks is left out.
     """
-    row_of_letters = _row_of_letters(ink)
-    shown = np.zeros((len(row_of_letters), DIRECTIONS, GRID, GRID), np.float32)
-    for picture, one in zip(shown, row_of_letters, strict=True):
+    letters = row_of_letters(ink)
+    return drawn(letters), [one.place for one in letters]
+
+
+def drawn(letters: Sequence[Letter]) -> Floats:
+    """Return the pictures ``(N, P)`` of N letters with ink."""
+    shown = np.zeros((len(letters), DIRECTIONS, GRID, GRID), np.float32)
+    for picture, one in zip(shown, letters, strict=True):
         middle = (one.lines[:, [0, 2]].min() + one.lines[:, [0, 2]].max()) / 2
         origin = np.array([middle, one.baseline])
         _draw((one.lines - np.tile(origin, 2)) / one.height, picture)
     # The square root, because ink that is drawn twice is hardly blacker.
-    numbers = DIRECTIONS * GRID * GRID
-    return np.sqrt(shown).reshape(len(shown), numbers), [one.place for one in row_of_letters]
+    return np.sqrt(shown).reshape(len(shown), PICTURE)
 
 
 def beside_the_line(ink: Ink) -> tuple[float, dict[int, float]]:
@@ -210,12 +260,12 @@ def beside_the_line(ink: Ink) -> tuple[float, dict[int, float]]:
     dict of int to float
         In heights of small letters, for the index of each letter with ink.
     """
-    letters = _row_of_letters(ink)
+    letters = row_of_letters(ink)
     height = letters[0].height if letters else 0.0
     return height, {one.place: (one.foot - one.baseline) / height for one in letters}
 
 
-class _Letter(NamedTuple):
+class Letter(NamedTuple):
     """A letter with ink: its index in the text, lines, lowest point, and what it stands on.
 
     `lines` are x, y, x, y ``(S, 4)``; `height` is that of the small letters around it.
@@ -228,7 +278,7 @@ class _Letter(NamedTuple):
     height: float
 
 
-def _row_of_letters(ink: Ink) -> list[_Letter]:
+def row_of_letters(ink: Ink) -> list[Letter]:
     """Return the letters with ink, without blanks, in the order of the text."""
     lines, letters = _pieces_of_line(ink)
     places = [place for place in np.unique(letters).tolist() if not ink.text[place].isspace()]
@@ -240,7 +290,7 @@ def _row_of_letters(ink: Ink) -> list[_Letter]:
     for row, (place, each) in enumerate(zip(places, own, strict=True)):
         beside = feet[max(row - BESIDE, 0) : row + BESIDE + 1]
         beside = beside[np.abs(beside - feet[row]) <= ANOTHER_LINE * height]
-        found.append(_Letter(place, each, float(feet[row]), float(np.median(beside)), height))
+        found.append(Letter(place, each, float(feet[row]), float(np.median(beside)), height))
     return found
 
 

@@ -169,17 +169,11 @@ class Domain(Protocol):
         return None
 
     def learn_proofreader(self, pieces: Iterable[Piece]) -> Mapping[str, NDArray[Any]] | None:
-        """Return what `proofreader` has to know of training `pieces`, as arrays; or none.
-
-        They are float32 or int64, and the core saves them with the run.
-        """
+        """Return what `proofreader` has to know, as float32 or int64 arrays; or None."""
         return None
 
     def proofreader(self, learned: Mapping[str, NDArray[Any]]) -> Callable[[Piece], float]:
-        """Return what reads the last dictated symbol of a piece: from 1 on it is misread.
-
-        Of several attempts the one with the lowest number stays.
-        """
+        """Return what says how bad the last dictated symbol of a piece is: misread from 1 on."""
         raise DataError("this domain does not proofread")
 
     def likelihoods(
@@ -287,10 +281,7 @@ class Codec(Protocol):
         return Mended(condition)
 
     def augment(self, ids: Ids, rng: np.random.Generator) -> Ids:
-        """Return a random variation of a training piece ``(N,)``, such as a transposition.
-
-        Called for each reading of a piece: once an epoch without a weight. `ids` is read-only.
-        """
+        """Return a random variation of a training piece ``(N,)``; `ids` is read-only."""
         return ids
 
     def variations(self, ids: Ids) -> Ids:
@@ -305,10 +296,7 @@ class Codec(Protocol):
         return ids[start:]
 
     def beginnings(self, ids: Ids) -> Ids:
-        """Return where a piece could begin too, such as at paragraphs: positions ``(P,)``, rising.
-
-        Training on long pieces begins anew at some, with `continuation`. By default none.
-        """
+        """Return places ``(P,)`` in a long piece where training may begin, too; or none."""
         return ids[:0]
 
     def text_stream(self) -> Callable[[int], str] | None:
@@ -357,10 +345,7 @@ class Codec(Protocol):
         return None
 
     def keep(self, given: Piece, ids: Ids, start: int) -> Piece:
-        """Return the piece of ids ``(N,)``, of which the first `start` are a prompt.
-
-        `given` begins with the prompt; what encoding loses of it comes from there, by default none.
-        """
+        """Return the piece of ids ``(N,)``, begun as `given`: the first `start` are a prompt."""
         return self.decode(ids)
 
     def answer(self, piece: Piece, condition: Any) -> Piece:

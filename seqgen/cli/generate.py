@@ -117,6 +117,7 @@ def generate(
     sample: Annotated[SampleConfig, Parameter(name="*", group="Sampling")] = SampleConfig(),  # noqa: B008
     candidates: Annotated[Candidates, Parameter(group="Sampling")] = None,
     best_of: Annotated[Tries, Parameter(group="Sampling")] = 1,
+    tries: Annotated[Tries, Parameter(group="Sampling")] = 1,
     beam: Annotated[Beam, Parameter(group="Sampling")] = 0,
     limit: Annotated[LimitConfig, Parameter(name="*", group="Limits")] = LimitConfig(),  # noqa: B008
     stop: Annotated[tuple[str, ...], Parameter(group="Limits", allow_leading_hyphen=True)] = (),
@@ -148,6 +149,9 @@ def generate(
     best_of
         Write this many pieces for each one that is kept: those with the fewest faults, the best
         first. What a fault is, the domain learns from the corpus.
+    tries
+        Most attempts at each letter of a given text. A letter that is misread is drawn again, and
+        the best attempt stays.
     beam
         Search for the most likely pieces with this many candidates instead of sampling. 0 samples.
     limit
@@ -203,6 +207,7 @@ def generate(
             seed=seed,
             candidates=candidates,
             best_of=best_of,
+            tries=tries,
             batch_size=batch_size,
             with_prompt=not beginning.without_prompt,
             int8=int8,
@@ -260,11 +265,29 @@ def _print_results(run: Run, samples: Samples, results: Results, *, typed: bool)
     for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True):
         if piece.criticism is not None:
             show(f"{', '.join(entry['files'])}: {piece.criticism}")
+    _say_what_was_read(samples)
     if short := sum(piece.stopped_by == "grammar" for piece in samples.pieces):
         say(
             f"{short} of {counted(len(samples.pieces), 'piece')} ended before the least length, "
             f"because the codec's grammar allowed nothing else"
         )
+
+
+def _say_what_was_read(samples: Samples) -> None:
+    """Say how many words were drawn again and how many are misread, if they were proofread."""
+    from seqgen.cli.console import say
+
+    found = [piece.words for piece in samples.pieces if piece.words is not None]
+    if not found:
+        return
+    written, again, misread = (
+        sum(getattr(words, name) for words in found) for name in ("written", "again", "misread")
+    )
+    words = f"of {counted(written, 'word')}"
+    text = f"{again:,} {words} had letters that were drawn again"
+    if misread:
+        text += f"; {misread:,} could not be read even so; train longer, or raise --tries"
+    say(text)
 
 
 def copied_text(entry: Mapping[str, Any]) -> str:

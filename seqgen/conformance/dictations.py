@@ -12,6 +12,7 @@ from seqgen.conformance.subject import NothingToCheck, Promise, Subject, random_
 from seqgen.grammar import unpacked
 from seqgen.plugin import Ids
 from seqgen.plugins.checks import next_mask
+from seqgen.plugins.proofreaders import checked_arrays, proofreader_of
 
 #: Texts that are requested, words of each, and symbols of a word.
 TEXTS, WORDS, SYMBOLS = 8, 3, 3
@@ -115,8 +116,32 @@ def _written(subject: Subject, condition: object, seed: int) -> Ids:
     raise AssertionError(f"the text {condition!r} has no end after {LONGEST:,} tokens")
 
 
+def proofreads(subject: Subject, folder: Path) -> None:
+    """A proofreader can be saved, and reads the last symbol of anything that `decode` returns."""
+    codec, dictation = subject.codec, _dictation(subject)
+    learned = subject.domain.learn_proofreader(map(codec.decode, subject.ids))
+    if learned is None:
+        raise NothingToCheck("the domain does not proofread")
+    arrays = checked_arrays(subject.domain, learned)
+    read, copied = (
+        proofreader_of(subject.domain, {name: array.copy() for name, array in given.items()})
+        for given in (learned, arrays)
+    )
+    of_corpus = []
+    for ids in subject.ids:
+        for end in np.flatnonzero(ids == dictation.advance)[1:20].tolist():
+            piece = codec.decode(ids[:end])
+            of_corpus.append(read(piece))
+            assert of_corpus[-1] == copied(piece), "the arrays do not hold all that was learned"
+    for ids in random_ids(codec):
+        read(codec.decode(ids))
+    share = np.mean(np.array(of_corpus) >= 1)
+    assert share < 0.5, f"of the pieces that it learned from it misreads {share:.0%}"
+
+
 PROMISES: tuple[Promise, ...] = (
     spells_its_pieces,
     follows_its_dictation,
     writes_requested_texts,
+    proofreads,
 )

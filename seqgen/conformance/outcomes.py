@@ -62,6 +62,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "spells_its_pieces": ((), ("dictation", "encode")),
     "follows_its_dictation": ((), ("features", "masks")),
     "writes_requested_texts": ((), ("tracker", "decode")),
+    "proofreads": (("learn_proofreader", "proofreader"), ()),
     "copies_its_tracker": ((), ("tracker",)),
     "ends_within_a_limit": ((), ("tracker",)),
     "masks_allow_real_pieces": ((), ("masks", "learn_grammar")),

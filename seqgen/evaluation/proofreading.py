@@ -10,14 +10,9 @@ from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.evaluation.criticism import training_pieces
 from seqgen.plugins.faults import naming_faults
+from seqgen.plugins.proofreaders import Learned, Proofreader, checked_arrays, proofreader_of
 from seqgen.run.folder import Run
-from seqgen.run.proofreader import (
-    Learned,
-    Proofreader,
-    checked_arrays,
-    proofreader_of,
-    saved_proofreader,
-)
+from seqgen.run.proofreader import saved_proofreader
 
 
 @naming_faults

@@ -32,8 +32,9 @@ from seqgen.generation.retrying import Proof, write_proofread
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
+from seqgen.plugins.proofreaders import Proofreader
 from seqgen.run.folder import Run
-from seqgen.run.proofreader import Proofreader, saved_proofreader
+from seqgen.run.proofreader import saved_proofreader
 from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
 

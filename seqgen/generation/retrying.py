@@ -23,7 +23,7 @@ from seqgen.conditions.dictation import Dictation
 from seqgen.generation.pieces import ENDED, Draft, Words
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Codec, Ids
-from seqgen.run.proofreader import Proofreader
+from seqgen.plugins.proofreaders import Proofreader
 
 #: Words before the present one that the proofreader sees: they show where the line is.
 CONTEXT = 2

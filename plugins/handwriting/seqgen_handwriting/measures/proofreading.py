@@ -85,32 +85,22 @@ def learn(pieces: Iterable[Ink]) -> dict[str, NDArray[Any]] | None:
         foot of each letter, and its longest ink.
     """
     inks = list(islice(pieces, LINES))
-    rows = [row for ink in inks if (row := row_of_letters(ink))]
-    if not rows:
+    rows = [(ink.text, row_of_letters(ink)) for ink in inks]
+    sizes = [row[0].height for _, row in rows if row]
+    if not sizes:
         return None
     reader = Reader.learn(inks)
-    texts = [ink.text for ink in inks if row_of_letters(ink)]
-    named = [
-        (one, reader.letters.index(text[one.place]))
-        for row, text in zip(rows, texts, strict=True)
-        for one in row
-    ]
-    tops, feet, counts = np.zeros((3, len(reader.letters)))
-    for one, kind in named:
-        tops[kind] += (one.lines[:, [1, 3]].min() - one.baseline) / one.height
-        feet[kind] += (one.foot - one.baseline) / one.height
-        counts[kind] += 1
-    usual = float(np.median([row[0].height for row in rows]))
-    kinds = Kinds(usual, (tops / counts).astype(np.float32), (feet / counts).astype(np.float32))
-    bounds = np.full((3, len(reader.letters)), -np.inf, np.float32)
-    for row, text in zip(rows, texts, strict=True):
-        numbers = [reader.letters.index(text[one.place]) for one in row]
-        for end, kind in enumerate(numbers, 1):
-            known = _strayed(kinds.on_line(row[:end], numbers[:end]))
-            bounds[:, kind] = np.maximum(bounds[:, kind], known)
+    of_kinds: dict[str, list[tuple[float, ...]]] = {letter: [] for letter in reader.letters}
+    for text, row in rows:
+        for one in row:
+            top = (one.lines[:, [1, 3]].min() - one.baseline) / one.height
+            of_kinds[text[one.place]].append((top, *_strayed(one)))
+    measures = [np.array(each, np.float32) for each in of_kinds.values()]  # (N, 4) of each letter
+    tops, _, feet, _ = np.array([each.mean(axis=0) for each in measures]).T
+    bounds = np.array([each[:, 1:].max(axis=0) for each in measures]).T  # (3, C)
     bounds[:2] += SLACK
     bounds[2] *= 1 + MORE_INK
-    about = {"usual": np.array([usual], np.float32), "tops": kinds.tops, "feet": kinds.feet}
+    about = {"usual": np.array([np.median(sizes)], np.float32), "tops": tops, "feet": feet}
     return reader.arrays() | about | {"bounds": bounds}
 
 

@@ -14,6 +14,7 @@ from seqgen.conditions.dictation import Dictation
 from seqgen.conditions.dictation_tracker import DictationTracker
 from seqgen.conformance.dictations import (
     follows_its_dictation,
+    proofreads,
     spells_its_pieces,
     writes_requested_texts,
 )
@@ -43,8 +44,8 @@ def broken(subject: Subject, **members: Any) -> Subject:
 
 
 def test_the_plugin_of_the_page_keeps_the_contract(morse: Subject, tmp_path: Path) -> None:
-    # Seventeen promises are about what it does not have, such as boundaries and options.
-    assert check_domain("morse", tmp_path) == len(PROMISES) - 18
+    # Nineteen promises are about what it does not have, such as boundaries and options.
+    assert check_domain("morse", tmp_path) == len(PROMISES) - 19
 
 
 def test_it_writes_what_is_given(morse: Subject, tmp_path: Path) -> None:
@@ -154,3 +155,34 @@ def test_symbols_of_several_characters_are_requested_by_pieces(
     double = [[(s if s == " " else s * 2, m) for s, m in piece] for piece in morse.pieces]
     subject = broken(morse, __init__=init)
     writes_requested_texts(replace(subject, pieces=double), tmp_path)
+
+
+def with_proofreader(morse: Subject, **members: Any) -> Subject:
+    return replace(morse, domain=type("Reader", (type(morse.domain),), members)())
+
+
+def test_proofreaders_are_checked(morse: Subject, tmp_path: Path) -> None:
+    def learn(self: Any, pieces: Any) -> Any:
+        longest = max(len(marks) for piece in pieces for _, marks in piece)
+        return {"longest": np.array([longest])}
+
+    def read(self: Any, learned: Any) -> Any:
+        return lambda piece: float(bool(piece) and len(piece[-1][1]) > learned["longest"][0])
+
+    proofreads(with_proofreader(morse, learn_proofreader=learn, proofreader=read), tmp_path)
+
+    class Array(np.ndarray):
+        """Knows more than its numbers."""
+
+    def more(self: Any, pieces: Any) -> Any:
+        return {"longest": learn(self, pieces)["longest"].view(Array)}
+
+    def by_type(self: Any, learned: Any) -> Any:
+        return lambda piece: 0.1 * (type(learned["longest"]) is Array)
+
+    for members, message in (
+        ({"learn_proofreader": learn, "proofreader": lambda self, _: len}, "misreads 100%"),
+        ({"learn_proofreader": more, "proofreader": by_type}, "do not hold all that was learned"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            proofreads(with_proofreader(morse, **members), tmp_path)

@@ -189,10 +189,7 @@ def generate(
         loaded = _adapted(loaded, piece)
     with nullcontext(None) if beam else shown_progress(count * best_of, typist) as progress:
         samples = generate_samples(
-            loaded,
-            count,
-            out,
-            results.format,
+            *(loaded, count, out, results.format),
             beam=beam,
             rank=results.rank,
             compare=corpus,

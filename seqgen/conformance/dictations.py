@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import safetensors.numpy
 
 from seqgen.conditions.dictation import Dictation
 from seqgen.conditions.dictation_states import BETWEEN, START
@@ -123,10 +124,8 @@ def proofreads(subject: Subject, folder: Path) -> None:
     if learned is None:
         raise NothingToCheck("the domain does not proofread")
     arrays = checked_arrays(subject.domain, learned)
-    read, copied = (
-        proofreader_of(subject.domain, {name: array.copy() for name, array in given.items()})
-        for given in (learned, arrays)
-    )
+    read = proofreader_of(subject.domain, learned)
+    copied = proofreader_of(subject.domain, safetensors.numpy.load(safetensors.numpy.save(arrays)))
     of_corpus = []
     for ids in subject.ids:
         for end in np.flatnonzero(ids == dictation.advance)[1:20].tolist():

@@ -123,7 +123,8 @@ def proofreader(learned: Mapping[str, NDArray[Any]]) -> Callable[[Ink], float]:
     count = len(reader.letters)
     shapes = {"usual": (1,), "tops": (count,), "feet": (count,), "bounds": (3, count)}
     for name, shape in shapes.items():
-        if name not in learned or learned[name].shape != shape:
+        array = learned.get(name)
+        if array is None or array.shape != shape or array.dtype != np.float32:
             raise DataError(f"the proofreader needs {name} as float32 {shape}")
     usual = float(learned["usual"][0])
     if not usual > 0:

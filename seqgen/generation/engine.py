@@ -155,7 +155,8 @@ def generate(
     judge = None if critic is None or best_of == 1 else checked_critic(critic)
     if candidates is None:
         candidates = run.codec.candidates(condition)
-    proof = _proof_of(run, tries, proofreader, candidates) if tries > 1 else None
+    if tries > 1:
+        proofreader = _checked_proofreader(run, proofreader, candidates)
     # Candidates fill the batch of one piece.
     batch_size = min(count * best_of, batch_size) if candidates == 1 else 1
     stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
@@ -163,7 +164,8 @@ def generate(
 
     def write(drafts: list[Draft]) -> Iterator[int]:
         """Write some pieces side by side, or the candidates of one."""
-        if proof is not None:
+        if proofreader is not None and tries > 1:
+            proof = Proof(run, stepper, unlabelled(run.codec).dictation, proofreader, tries)
             return write_proofread(writer, drafts, proof)
         if candidates == 1:
             return writer.write(drafts)
@@ -206,13 +208,13 @@ def _judged(
         yield judged
 
 
-def _proof_of(run: Run, tries: int, proofreader: Proofreader | None, candidates: int) -> Proof:
-    """Return how words are read.
+def _checked_proofreader(run: Run, own: Proofreader | None, candidates: int) -> Proofreader:
+    """Return what reads new pieces: one of the user's own, or that of the run.
 
     Raises
     ------
     ConfigError
-        If they cannot be.
+        If pieces cannot be read.
     """
     codec = unlabelled(run.codec)
     if codec.dictation is None:
@@ -225,12 +227,12 @@ def _proof_of(run: Run, tries: int, proofreader: Proofreader | None, candidates:
             f"tries draws words again one by one, and {candidates} candidates are written side by "
             f"side; use one of them"
         )
-    proofreader = proofreader or saved_proofreader(run)
+    proofreader = own or saved_proofreader(run)
     if proofreader is None:
         raise ConfigError(
             f"{run.folder} has no proofreader; pass proofreader=seqgen.learn_proofreader(run)"
         )
-    return Proof(run.codec, codec.dictation, proofreader, tries)
+    return proofreader
 
 
 def _drafts(

@@ -22,8 +22,11 @@ import numpy as np
 from seqgen.conditions.dictation import Dictation
 from seqgen.generation.pieces import ENDED, Draft, Words
 from seqgen.generation.writer import Writer
-from seqgen.plugin import Codec, Ids
+from seqgen.plugin import Ids, Tracker
+from seqgen.plugins.checks import checked_features
 from seqgen.plugins.proofreaders import Proofreader
+from seqgen.run.folder import Run
+from seqgen.stepping.stepper import Stepper
 
 #: Words before the present one that the proofreader sees: they show where the line is.
 CONTEXT = 2
@@ -32,7 +35,8 @@ CONTEXT = 2
 class Proof(NamedTuple):
     """How the symbols of pieces are read, and how often each is drawn at most."""
 
-    codec: Codec
+    run: Run
+    stepper: Stepper
     dictation: Dictation
     proofreader: Proofreader
     tries: int
@@ -43,6 +47,10 @@ class _Place(NamedTuple):
 
     state: Any
     row: int
+
+    def of(self, writer: Writer) -> Any:
+        """Return the state ``(1,)``."""
+        return writer.select(self.state, np.array([self.row]))
 
 
 class _Mark(NamedTuple):
@@ -89,7 +97,8 @@ def write_proofread(writer: Writer, drafts: list[Draft], proof: Proof) -> Iterat
     active = lanes
     while active:
         before = [
-            (lane.draft.branch(proof.codec), _Place(state, row)) for row, lane in enumerate(active)
+            (lane.draft.branch(proof.run.codec), _Place(state, row))
+            for row, lane in enumerate(active)
         ]
         step = writer.step([lane.draft for lane in active], state)
         found = [
@@ -98,8 +107,10 @@ def write_proofread(writer: Writer, drafts: list[Draft], proof: Proof) -> Iterat
         for at, lane in enumerate(lanes):
             drafts[at], lane.draft.words = lane.draft, lane.found
         yield step.drawn
-        moved = {row: place for row, place in enumerate(found) if place.state is not step.state}
-        state = writer.with_rows(step.state, moved)
+        state = step.state
+        for row, place in enumerate(found):
+            if place.state is not step.state:
+                state = writer.merged(state, place.of(writer), np.array([row]))
         _, state = writer.going([lane.draft for lane in active], state)
         active = [lane for lane in active if lane.draft.stopped_by is None]
 
@@ -118,7 +129,7 @@ class _Lane:
     def __init__(self, writer: Writer, proof: Proof, draft: Draft, place: _Place) -> None:
         self.draft, self.found = draft, Words()
         self._writer, self._proof = writer, proof
-        self._begin, self._mark = draft.count, _Mark(draft.branch(proof.codec), place, [], [])
+        self._begin, self._mark = draft.count, _Mark(draft.branch(proof.run.codec), place, [], [])
         #: Where words were announced.
         self._words = proof.dictation.beginnings(np.array(draft.ids, np.int64)).tolist()
         self._attempts: list[_Attempt] = []
@@ -176,20 +187,35 @@ class _Lane:
             return 0.0
         words = [begin for begin in self._words[-CONTEXT - 1 :] if begin < symbol.begin]
         first = [*words[-CONTEXT:], symbol.begin][0]
-        codec, ids = self._proof.codec, np.array(self.draft.ids[: end - 1], np.int64)
+        codec, ids = self._proof.run.codec, np.array(self.draft.ids[: end - 1], np.int64)
         return self._proof.proofreader(codec.decode(codec.continuation(ids, first)))
 
     def _redraw(self) -> _Place:
         """Begin the present symbol again, with other random numbers; return the state before it."""
-        draft = self._mark.draft.branch(self._proof.codec)
-        state = self._writer.select(self._mark.place.state, np.array([self._mark.place.row]))
-        known = self._mark.ids, self._mark.log_probabilities
-        state = self._writer.read_again(draft, state, *known)
-        self._mark = _Mark(draft.branch(self._proof.codec), _Place(state, 0), [], [])
+        draft = self._mark.draft.branch(self._proof.run.codec)
+        state = self._read_again(draft, self._mark)
+        self._mark = _Mark(draft.branch(self._proof.run.codec), _Place(state, 0), [], [])
         self._redrawn += 1
         draft.random = np.random.Generator(self._bits.jumped(self._redrawn))
         self.draft = draft
         return self._mark.place
+
+    def _read_again(self, draft: Draft, mark: _Mark) -> Any:
+        """Let the draft of a mark go on to its symbol; return the state there ``(1,)``."""
+        run, stepper = self._proof.run, self._proof.stepper
+        state, tracker = mark.place.of(self._writer), cast("Tracker", draft.tracker)
+        if not mark.ids:
+            return state
+        read = [draft.ids[-1] if draft.ids else run.vocab.start, *mark.ids[:-1]]  # (N,)
+        rows = []
+        for token in mark.ids:
+            rows.append(tracker.features())
+            tracker.forced()  # A token that was not forced would belong to the prompt.
+            tracker.push(token)
+        self._writer.take(draft, mark.ids, mark.log_probabilities, followed=True)
+        features = checked_features(run.codec, rows, len(rows))  # (N, K)
+        _, state = stepper.read(np.array([read], np.int64), features[None], state)
+        return state
 
     def _keep_best(self, symbol: _Symbol | None) -> _Place:
         """Go on from the attempt that can be read best; return its state."""

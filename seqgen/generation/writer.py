@@ -8,7 +8,7 @@ B drafts, T tokens per step, V' ids predicted, K features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -208,35 +208,6 @@ class Writer:
     def select(self, state: Any, rows: Ids) -> Any:
         """Return the state of some drafts; a row may be repeated."""
         return self._stepper.select(state, rows)
-
-    def with_rows(self, state: Any, rows: Mapping[int, tuple[Any, int]]) -> Any:
-        """Return a state in which some rows come from others: a state and a row for each."""
-        if not rows:
-            return state
-        parts = [np.array(part) for part in self._stepper.export(state)]
-        for row, (other, of_other) in rows.items():
-            one = self._stepper.export(self.select(other, np.array([of_other])))
-            for part, new in zip(parts, one, strict=True):
-                part[:, row] = new[:, 0]
-        return self._stepper.restore(tuple(parts))
-
-    def read_again(
-        self, draft: Draft, state: Any, ids: list[int], log_probabilities: list[float]
-    ) -> Any:
-        """Let a draft go on by tokens that were drawn before; return its state ``(1,)``."""
-        read = [draft.ids[-1] if draft.ids else self._run.vocab.start, *ids][:-1]
-        tracker, rows = cast("Tracker", draft.tracker), []
-        for token in ids:
-            rows.append(tracker.features())
-            tracker.forced()  # A token that was not forced would belong to the prompt.
-            tracker.push(token)
-        draft.add(ids, log_probabilities, followed=True)
-        if draft.missing:
-            draft.missing = self._limits.missing(draft)
-        if ids:
-            features = checked_features(self._run.codec, rows, len(ids))[None]  # (1, N, K)
-            _, state = self._stepper.read(np.array([read], np.int64), features, state)
-        return state
 
     def going(self, active: list[Draft], state: Any) -> tuple[list[Draft], Any]:
         """Return the drafts that have not stopped, and their state."""

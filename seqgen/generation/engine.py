@@ -165,7 +165,7 @@ def generate(
     def write(drafts: list[Draft]) -> Iterator[int]:
         """Write some pieces side by side, or the candidates of one."""
         if proofreader is not None and tries > 1:
-            proof = Proof(run, stepper, unlabelled(run.codec).dictation, proofreader, tries)
+            proof = Proof(run, stepper, proofreader, tries)
             return write_proofread(writer, drafts, proof)
         if candidates == 1:
             return writer.write(drafts)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.generation.pieces import ENDED, Draft, Words
 from seqgen.generation.writer import Writer
 from seqgen.plugin import Ids, Tracker
@@ -37,9 +38,15 @@ class Proof(NamedTuple):
 
     run: Run
     stepper: Stepper
-    dictation: Dictation
     proofreader: Proofreader
     tries: int
+
+    @property
+    def dictation(self) -> Dictation:
+        """The dictation of the codec, which must have one."""
+        dictation = unlabelled(self.run.codec).dictation
+        assert dictation is not None
+        return dictation
 
 
 class _Place(NamedTuple):

@@ -1,0 +1,219 @@
+"""The page of the playground, in a real browser that reaches nothing but the server."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import seqgen
+from seqgen.serve import session
+from seqgen.serve.app import PAGE
+from seqgen.serve.playground import Playground
+from seqgen.serve.server import Server
+from seqgen.view import View
+
+pytestmark = pytest.mark.slow
+
+DONE = "!document.getElementById('result').hidden"
+TEXT = "[...document.querySelectorAll('[data-at]')].map((span) => span.textContent).join('')"
+
+
+@pytest.fixture(scope="module")
+def address(run) -> Iterator[str]:
+    logged: list[str] = []
+    server = Server(Playground(run, logged.append), 0, logged.append)
+    thread = threading.Thread(target=server.listen)
+    thread.start()
+    yield server.address
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive() and not logged, logged
+
+
+@pytest.fixture
+def browser(open_browser, address) -> Iterator[Any]:
+    open_browser.emulate(
+        "Emulation.setDeviceMetricsOverride",
+        width=1280,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    open_browser.complaints()
+    visit(open_browser, address)
+    yield open_browser
+    assert open_browser.complaints() == []
+
+
+def visit(browser: Any, address: str) -> None:
+    browser.open("about:blank")  # Another part after # alone would not load the page again.
+    browser.open(address)
+    browser.wait("document.getElementById('write') && !document.getElementById('write').disabled")
+
+
+def write(browser: Any, **fields: Any) -> None:
+    """Fill fields, write a piece, and wait for its end."""
+    for name, value in fields.items():
+        browser.run(f"document.getElementById('{name}').value = {json.dumps(value)}")
+    browser.click("write")
+    browser.wait(DONE)
+
+
+def expected(run: seqgen.Run, prompt: str | None = None, **options: Any) -> seqgen.Generated:
+    options["limit"] = seqgen.LimitConfig(length=options.pop("length"))
+    [piece] = seqgen.generate(run, prompt=prompt, **options)
+    return piece
+
+
+def test_a_text_is_written_and_goes_on_from_another_token(browser, run) -> None:
+    write(browser, prompt="7 green", temperature=1.8, length=60, seed=4)
+    sample = seqgen.SampleConfig(temperature=1.8)
+    first = expected(run, "7 green", length=60, seed=4, sample=sample).piece
+    assert browser.run(f"return {TEXT}") == first
+    command = "seqgen generate RUN --prompt '7 green' --temperature 1.8 --length 60 --seed 4"
+    assert browser.text("command") == command
+    assert browser.run("return document.getElementById('seed').value") == "5"
+    tints = browser.run(
+        "return [...document.querySelectorAll('[data-at]')].map((span) => span.className + "
+        "span.style.getPropertyValue('--s'))"
+    )
+    assert tints[:7] == ["given"] * 7 and len(set(tints[7:])) > 3
+    assert browser.run("return document.getElementById('spoken').textContent") in first
+    # By keyboard: the ninth token, its alternatives, the second of them.
+    browser.run("document.querySelector('.text').focus()")
+    for _ in range(9):
+        browser.press("\ue014")
+    browser.press("\ue007")
+    browser.wait("document.activeElement.closest('.others')")
+    shown = browser.run(
+        "return [...document.querySelectorAll('.others b')].map((each) => each.textContent)"
+    )
+    assert len(shown) > 2 and first[8].replace(" ", "␣") in shown
+    before = browser.run("return location.hash")
+    browser.press("\ue015")
+    browser.press("\ue007")
+    browser.wait(f"location.hash !== '{before}' && {DONE}")
+    branch = browser.run(f"return {TEXT}")
+    assert branch[:8] == first[:8] and branch[8].replace(" ", "␣").replace("\n", "↵") in shown
+    assert branch == expected(run, branch[:9], length=60, seed=5, sample=sample).piece
+    browser.click("undo")
+    browser.wait(f"{TEXT} === {json.dumps(first)}")
+    browser.wait(DONE)
+    # After a reload the piece is there, and so it is in another tab.
+    again = browser.run("return location.href")
+    visit(browser, again)
+    browser.wait(f"{TEXT} === {json.dumps(first)}")
+    # The file is the text.
+    link = "document.querySelector('#downloads a').href"
+    assert browser.run(f"return fetch({link}).then((answer) => answer.text())") == first
+
+
+def test_a_piece_is_stopped_and_a_fault_is_told(browser, monkeypatch) -> None:
+    has_to_stop = session.Session._has_to_stop
+
+    def slowly(self: session.Session, count: int) -> bool:
+        time.sleep(0.5)
+        return has_to_stop(self, count)
+
+    monkeypatch.setattr(session.Session, "_has_to_stop", slowly)
+    for name in ("length", "least_length"):
+        browser.run(f"document.getElementById('{name}').value = 10000")
+    browser.click("write")
+    browser.wait("document.querySelectorAll('[data-at]').length > 10")
+    browser.click("stop")
+    browser.wait(DONE)
+    assert "was stopped" in browser.text("status")
+    assert browser.run("return document.getElementById('stop').disabled")
+    browser.run("document.getElementById('prompt').value = '\u1234'")
+    browser.click("write")
+    browser.wait("document.getElementById('status').classList.contains('wrong')")
+    assert "\u1234" in browser.text("status")
+    [refusal] = browser.complaints()
+    assert "400" in refusal
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_telephone_and_every_field_has_a_name(browser, scheme) -> None:
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    browser.emulate("Emulation.setEmulatedMedia", features=features)
+    browser.emulate(
+        "Emulation.setDeviceMetricsOverride",
+        width=390,
+        height=844,
+        deviceScaleFactor=1,
+        mobile=True,
+    )
+    browser.run("document.querySelector('details').open = true")
+    write(browser, length=200)
+    assert browser.run("return document.documentElement.scrollWidth") == 390
+    nameless = browser.run(
+        "return [...document.querySelectorAll('input, textarea, select, button, a')]"
+        ".filter((each) => !(each.labels?.length || each.ariaLabel || each.textContent.trim()))"
+        ".map((each) => each.outerHTML)"
+    )
+    assert nameless == []
+    ids = browser.run("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids))
+    paper = browser.run("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_notes_sound_when_they_are_due(browser, address, run, monkeypatch) -> None:
+    """Each character is a note; their onsets are heard in what is rendered."""
+
+    def view(self: object, piece: str) -> View:
+        notes = [[0.5 * at, 0.2, 60 + ord(sign) % 12, 100, 0] for at, sign in enumerate(piece)]
+        tracks = [{"name": "Letters", "program": 0, "drums": False}]
+        return View("roll", notes, {"tracks": tracks, "bars": [0.0, 2.0, 4.0]})
+
+    monkeypatch.setattr(type(run.codec), "text_stream", lambda self: None)
+    monkeypatch.setattr(type(run.domain), "view", view)
+    visit(browser, address)
+    write(browser, length=9, seed=1)
+    slider = "document.querySelector('[role=slider]')"
+    assert browser.run(f"return {slider}.getAttribute('aria-valuemax')") == "4.2"
+    browser.run(f"{slider}.focus()")
+    browser.press("\ue014")
+    assert browser.run(f"return {slider}.getAttribute('aria-valuetext')") == "bar 2, 2.0 seconds"
+    browser.press(" ")
+    browser.wait(f"Number({slider}.getAttribute('aria-valuenow')) > 2.1")
+    browser.press(" ")
+    assert browser.run("return document.querySelector('.play').textContent") == "Play"
+    heard = browser.run("""
+        const url = (name) => new URL(name, location.href.split("#")[0]).href;
+        return Promise.all([import(url("player.js")), import(url("roll.js"))]).then(
+          async ([{ schedule }, { RollView }]) => {
+            const view = new RollView(document.createElement("div"));
+            view.show();
+            view.draw({ at: 0, about: { tracks: [{ program: 0 }], bars: [0] },
+              parts: [[0.25, 0.2, 60, 100, 0], [0.8, 0.2, 72, 100, 0], [1.5, 0.2, 50, 100, 0]] });
+            view.finish();
+            const context = new OfflineAudioContext(1, 2.2 * 44100, 44100);
+            schedule(view, context, context.destination, [0, 3, true], 0);
+            const sound = (await context.startRendering()).getChannelData(0), found = [];
+            let quiet = 1e9;
+            sound.forEach((value, at) => {
+              if (Math.abs(value) < 0.01) quiet += 1;
+              else {
+                if (quiet > 0.1 * 44100) found.push(at / 44100);
+                quiet = 0;
+              }
+            });
+            return found;
+          });
+    """)
+    assert heard == pytest.approx([0.25, 0.8, 1.5], abs=0.02)
+
+
+def test_the_page_needs_no_network() -> None:
+    for path in PAGE.iterdir():
+        assert not re.findall(r"https?:|@import|url\(|\bsrc=\"(?!app)", path.read_text("utf-8"))

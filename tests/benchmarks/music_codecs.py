@@ -163,7 +163,12 @@ def summary(name: str, found: dict[str, Any]) -> str:
     """Return the nats per note, the pieces that ended and the overlaps of `OF_FORM` in a line."""
     nats, new = found["nats per"]["network"]["note"], found["generated"]
     known = [metric for metric in OF_FORM if metric in new["metrics"]]
-    overlaps = (f"{metric} {new['metrics'][metric]['overlap']:.2f}" for metric in known)
+    # One piece with a value has no overlap.
+    found_of = {metric: new["metrics"][metric]["overlap"] for metric in known}
+    overlaps = (
+        f"{metric} {'n/a' if overlap is None else f'{overlap:.2f}'}"
+        for metric, overlap in found_of.items()
+    )
     ended = f"{round(new['ended'] * PIECES)} of {PIECES} pieces ended"
     return f"{name}: {nats:.3f} nats per note; {ended}; overlap of {', '.join(overlaps)}"
 

@@ -180,6 +180,40 @@ def test_requested_chords_stand_where_they_should(condition: str, chords) -> Non
         assert symbols(music) == [(at + upbeat + late, name) for at, name in chords]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_key_limits_notes_and_chords_and_is_the_signature(seed: int) -> None:
+    condition = "key=G major, bars=6, metre=4/4"
+    ids = walk(condition, seed)
+    piece = CODEC.answer(CODEC.decode(ids), condition)
+    assert piece.keys == ((0, 1, False),)
+    scale = {7, 9, 11, 0, 2, 4, 6}
+    pitches = (piece.notes["pitch"] % 12).tolist()
+    assert set(pitches) <= scale and pitches[0] in {7, 11, 2}
+    chords = [chord for _, chord in piece.chords if chord is not None]
+    assert chords and all(set(chord.pitch_classes) <= scale for chord in chords)
+    assert chords[0].root == 7
+
+
+def test_a_key_stands_beside_chords() -> None:
+    condition = "key=A minor, chords=Am | F | C7 | E7"
+    seen = set[int]()
+    for seed in range(8):
+        ids = walk(condition, seed)
+        piece = CODEC.answer(CODEC.decode(ids), condition)
+        assert [str(chord) for _, chord in piece.chords] == ["Am", "F", "C7", "E7"]
+        assert piece.keys == ((0, 0, True),)
+        seen |= set((piece.notes["pitch"] % 12).tolist())
+    # B flat is in C7, and G sharp in the harmonic scale.
+    assert seen == {9, 11, 0, 2, 4, 5, 7, 8, 10}
+
+
+def test_a_key_outside_the_range_is_refused() -> None:
+    codec = MelodyCodec(61, 61, [(4, 4)], 120.0, 4, SIXTEENTHS)
+    with pytest.raises(DataError, match=r"no note from C#4 to C#4, .*, is in C major; request"):
+        codec.tracker("key=C major")
+    codec.tracker("key=F minor")
+
+
 def test_requested_chords_follow_a_prompt() -> None:
     tracker, ids = CODEC.tracker("chords=C | Am | G7 | C"), CODEC.encode(MARCH)
     for token in ids[: 2 + 16 + 4]:

@@ -71,7 +71,7 @@ CONDITIONS: dict[str, list[Any]] = {
         CODECS["chorale"].decode(WALKS["chorale"][0][:90]),
     ],
     "chorale grid": ["bars=2"],
-    "melody": ["bars=4", "metre=3/4"],
+    "melody": ["bars=4", "metre=3/4", "key=D major, bars=4"],
     "melody chords": ["metre=3/4, chords=C | F G | Am"],
     "performance": ["seconds=3"],
     "multitrack": ["bars=2, tempo=120", "key=C minor, instruments=drums"],

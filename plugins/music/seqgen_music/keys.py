@@ -51,6 +51,12 @@ def signature(key: int) -> tuple[int, bool]:
     return int(7 * SHIFTS[key] + 5) % 12 - 5, key >= 12
 
 
+def scale(key: int) -> tuple[int, ...]:
+    """Return the pitch classes of a key from the tonic up, in minor with both sevenths."""
+    degrees = (0, 2, 3, 5, 7, 8, 10, 11) if key >= 12 else (0, 2, 4, 5, 7, 9, 11)
+    return tuple((degree + key) % 12 for degree in degrees)
+
+
 def signed(music: Music) -> Music:
     """Return a piece without drums, with the key signature that fits its notes.
 

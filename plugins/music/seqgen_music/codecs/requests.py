@@ -1,4 +1,4 @@
-"""What can be requested of new pieces: metre, number of bars, phrases."""
+"""What can be requested of new pieces: key, metre, number of bars, phrases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqgen.conditions.requests import Request, count
+from seqgen_music import keys
 from seqgen_music.bars import Metre, metre_name, metre_named
 from seqgen_music.chords import KINDS
 from seqgen_music.codecs.melody.progression import progression_reader
@@ -35,6 +36,9 @@ def phrases(text: str) -> int | tuple[float, ...]:
 
 BARS = Request("Number of bars.", "8", count)
 PHRASES = Request("Number of phrases, or the quarters of each.", "4", phrases)
+KEY = Request(
+    "Key of the piece.", "C minor", keys.named, {name: n for n, name in enumerate(keys.NAMES)}
+)
 METRE = Request("Metre throughout.", "4/4", metre_named)
 
 

@@ -42,9 +42,9 @@ from seqgen_music.codecs.melody.line import (
 from seqgen_music.codecs.melody.tracker import MelodyTracker
 from seqgen_music.codecs.moves import SIXTEENTHS, TRIPLETS, Moves, choose_grid
 from seqgen_music.codecs.refusals import refuse_metre, refuse_pitches
-from seqgen_music.codecs.requests import BARS, CHORDS, METRE, chord_request, metre_request
+from seqgen_music.codecs.requests import BARS, CHORDS, KEY, METRE, chord_request, metre_request
 from seqgen_music.joining import Seam, joined
-from seqgen_music.keys import signed
+from seqgen_music.keys import signature, signed
 from seqgen_music.music import Music
 
 #: Candidates per piece where a melody is given.
@@ -89,7 +89,7 @@ class MelodyCodec(Codec):
     options_type: ClassVar[type[Any]] = MelodyOptions
     min_p: float = 0.05
     rewrites: bool = True
-    requests: Mapping[str, Request] = {"bars": BARS, "metre": METRE, "chords": CHORDS}
+    requests: Mapping[str, Request] = {"bars": BARS, "key": KEY, "metre": METRE, "chords": CHORDS}
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class MelodyCodec(Codec):
         self.feature_sizes = self.layout.feature_sizes
         grouped = ("pitch", "chord") if kinds else ("pitch",)
         self.groups = self.layout.table.all_alone_but(*grouped)
-        self.requests = {"bars": BARS, "metre": metre_request(self.layout.metres)}
+        self.requests = {"bars": BARS, "key": KEY, "metre": metre_request(self.layout.metres)}
         if kinds:
             self.requests["chords"] = chord_request(kinds)
 
@@ -174,14 +174,15 @@ class MelodyCodec(Codec):
         return joined(given, pieces, placed, seam, is_even=True)
 
     def answer(self, piece: Music, condition: Any) -> Music:
-        """Return a given piece with new chords or new bars, or the new piece."""
+        """Return a given piece with new chords or new bars, or the new piece in its key."""
         steps, track = self.steps, self.options.track
         if isinstance(condition, Kept):
             before = self.decode(self._tune(line_of(condition.piece, steps, track)))
             chords = bool(self.layout.kinds)
             return rewritten(condition, (before, piece), steps, track, has_chords=chords)
         if not isinstance(condition, Music):
-            return piece
+            key = parse(condition, self.requests).get("key")
+            return piece if key is None else replace(piece, keys=((0, *signature(key)),))
         if not len(piece.notes):
             return replace(condition, chords=())
         line = line_of(piece, self.steps)
@@ -267,8 +268,8 @@ class MelodyCodec(Codec):
         condition : Music, Kept or str, optional
             A piece: the notes of its melody are kept, and the model writes chords to them.
             Or a piece of which some bars are kept (`free_steps`).
-            Or words such as ``bars=16, metre=3/4``: the number of bars after the upbeat, and the
-            metre; with chords also ``chords=C | F G | C``.
+            Or words such as ``bars=16, key=G major, metre=3/4``: the number of bars after the
+            upbeat, the key and the metre; with chords also ``chords=C | F G | C``.
 
         Raises
         ------
@@ -294,10 +295,11 @@ class MelodyCodec(Codec):
     def _request(self, condition: Any) -> MelodyRequest:
         """Return what a text requests."""
         requested = parse(condition, self.requests)
-        metre, bars = requested.get("metre"), requested.get("bars")
+        metre, bars, key = (requested.get(name) for name in ("metre", "bars", "key"))
         progression = requested.get("chords", ())
+        request = MelodyRequest(metre, bars, progression, key=key)
         if not progression:
-            return MelodyRequest(metre, bars) if requested else ANYTHING
+            return request if requested else ANYTHING
         bars = bars or len(progression)
         if bars < len(progression):
             raise DataError(
@@ -311,7 +313,7 @@ class MelodyCodec(Codec):
                 f"{condition!r} has a bar of {most} chords; chords begin at beats, and a bar has "
                 f"{beats}{'' if metre else ' in the shortest metre; request another metre'}"
             )
-        return MelodyRequest(metre, bars, progression)
+        return replace(request, bars=bars)
 
     def header_values(self, ids: Ids) -> dict[str, str]:
         """Return the metre."""

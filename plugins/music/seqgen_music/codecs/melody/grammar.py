@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.errors import DataError
 from seqgen.following import NOTHING, flat
 from seqgen.grammar import packed
 from seqgen.plugin import Ids
@@ -19,6 +20,8 @@ from seqgen_music.bars import Metre
 from seqgen_music.codecs.melody.layout import HEADER, HOLD_ID, REST_ID, MelodyLayout
 from seqgen_music.codecs.melody.progression import Progression
 from seqgen_music.codecs.melody.steps import MACHINE, SIZE
+from seqgen_music.keys import NAMES, scale
+from seqgen_music.music import pitch_name
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class MelodyRequest:
         Which events are not given; by default none.
     chords : int64 array (steps,) or None
         Numbers of the chords of the given melody, except at free events; by default all are free.
+    key : int or None
+        As in `seqgen_music.keys`: notes and chords are of its scales, and notes also of the chords
+        of the progression.
     """
 
     metre: Metre | None = None
@@ -46,6 +52,7 @@ class MelodyRequest:
     given: Ids | None = None
     free: NDArray[np.bool_] | None = None
     chords: Ids | None = None
+    key: int | None = None
 
 
 #: Nothing is requested.
@@ -78,6 +85,38 @@ class MelodyGrammar:
         self.table.flags.writeable = False
         self._packed = packed(self.table)  # (R, W)
 
+    def masks(self, request: MelodyRequest) -> NDArray[np.bool_]:
+        """Return the masks ``(R, V + 1)`` with a request.
+
+        In a requested key the first chord is one on the tonic, and so is each after "no chord"; the
+        first note is of the tonic triad.
+
+        Raises
+        ------
+        DataError
+            If no pitch of the corpus is in the requested key.
+        """
+        if request.key is None:
+            return self.table
+        layout, degrees = self.layout, scale(request.key)
+        chords = [chord for bar in request.progression for chord in bar if chord is not None]
+        classes = {*degrees, *(one for chord in chords for one in chord.pitch_classes)}
+        may = np.append((layout.meaning < 0) | np.isin(layout.meaning % 12, [*classes]), True)
+        if not may[layout.table.mask("pitch")].any():
+            raise DataError(
+                f"no note from {pitch_name(layout.low)} to {pitch_name(layout.high)}, the range of "
+                f"this model's corpus, is in {NAMES[request.key]}; request another key"
+            )
+        in_key = [set(chord.pitch_classes) <= set(degrees) for chord in layout.chords]
+        may[layout.same_chord + 2 : -1] = in_key
+        table: NDArray[np.bool_] = self.table & may
+        triad = np.append(np.isin(layout.meaning % 12, degrees[:5:2]), False)
+        _narrow(table[self._first_event : self._first_event + 1], triad)
+        on_tonic = np.ones(len(may), bool)
+        on_tonic[layout.same_chord + 2 : -1] = [one.root == degrees[0] for one in layout.chords]
+        _narrow(table[self._first_chord : self._first_chord + 2], on_tonic)
+        return table
+
     def constants(self, request: MelodyRequest = ANYTHING) -> NDArray[np.uint8]:
         """Return what `seqgen_music.codecs.melody.steps` reads, with a request."""
         layout, metre, given = self.layout, request.metre, request.given
@@ -98,7 +137,7 @@ class MelodyGrammar:
             np.array(numbers, np.int64),
             np.array([*map(layout.bar, layout.metres)], np.int64),
             np.array([*map(layout.beat, layout.metres)], np.int64),
-            *(layout.meaning, layout.metre_of, layout.upbeat_of, self.table),
+            *(layout.meaning, layout.metre_of, layout.upbeat_of, self.masks(request)),
             *_cells(request),
             np.cumsum([0, *counts]),
             np.array([*chords, 0], np.int64),
@@ -128,6 +167,12 @@ def _cells(request: MelodyRequest) -> tuple[Ids, Ids, Ids]:
     if request.free is not None:
         given[HEADER:][request.free] = tied[request.free] = chords[request.free] = NOTHING
     return given, tied, chords
+
+
+def _narrow(rows: NDArray[np.bool_], may: NDArray[np.bool_]) -> None:
+    """Forbid in some rows what `may` does not allow, unless nothing would be left."""
+    narrow = rows & may
+    rows[narrow.any(axis=1)] = narrow[narrow.any(axis=1)]
 
 
 def _chord_masks(layout: MelodyLayout) -> NDArray[np.bool_]:

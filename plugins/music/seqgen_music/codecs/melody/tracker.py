@@ -20,7 +20,7 @@ class MelodyTracker(MachineTracker):
 
     def __init__(self, grammar: MelodyGrammar, request: MelodyRequest = ANYTHING) -> None:
         self._layout, self._is_given = grammar.layout, request.given is not None
-        given = grammar.new_state(), grammar.table, len(self._layout.feature_sizes)
+        given = grammar.new_state(), grammar.masks(request), len(self._layout.feature_sizes)
         super().__init__(MACHINE, grammar.constants(request), *given)
 
     def push(self, token: int) -> None:

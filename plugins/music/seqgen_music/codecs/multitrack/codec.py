@@ -55,15 +55,13 @@ from seqgen_music.codecs.multitrack.spelling import spell
 from seqgen_music.codecs.multitrack.states import States, states_of
 from seqgen_music.codecs.multitrack.tracker import MultitrackRequest, MultitrackTracker
 from seqgen_music.codecs.multitrack.values import VELOCITIES, Learned, learn
-from seqgen_music.codecs.requests import BARS, METRE
+from seqgen_music.codecs.requests import BARS, KEY, METRE
 from seqgen_music.joining import Seam, joined, within
 from seqgen_music.music import DEFAULT_TEMPO, Music
 
 #: What can be requested of a new piece.
 REQUESTS = {
-    "key": Request(
-        "Key of the piece.", "C minor", keys.named, {name: n for n, name in enumerate(keys.NAMES)}
-    ),
+    "key": KEY,
     "density": Request("Notes in a bar, with drums; the nearest known density.", "16", number),
     "instruments": Request(
         "Families, names or numbers of General MIDI; at least one of each plays, and no others.",

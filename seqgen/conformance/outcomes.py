@@ -35,6 +35,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "describes_pieces": (("describe",), ()),
     "labels_pieces": (("labels",), ()),
     "shows_pieces": (("preview",), ()),
+    "views_pieces": (("view",), ("decode",)),
     "prints_nothing": (("read", "write"), ("encode", "decode")),
     "fits_in_any_order": ((), ("fit", "state")),
     "names_its_tokens": ((), ("vocab", "groups", "word_numbers", "place")),

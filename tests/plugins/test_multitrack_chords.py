@@ -172,6 +172,18 @@ def test_bars_that_stay_keep_their_chords() -> None:
     assert len(found) > 3
 
 
+def test_rewritten_bars_keep_the_symbols_of_the_piece() -> None:
+    given = band("C | F G | Am | G7", shown=True)
+    music = walk(kept := Kept(given, "bars 1, 4"), 0)
+    assert (music.chords, len(music.notes) > 0) == (kept.piece.chords, True)
+    tracker, chosen = CODEC.tracker(kept), list[str]()
+    rng = np.random.default_rng(1)
+    while (token := int(rng.choice(np.flatnonzero(next_mask(CODEC, tracker))))) < len(CODEC.vocab):
+        tracker.push(token)
+        chosen += [CODEC.vocab[token]] * CODEC.vocab[token].startswith("chord")
+    assert chosen == ["chord C", "chord F", "chord G", "chord Am", "chord G7"]
+
+
 def test_what_follows_a_prompt_begins_with_the_chords_of_its_bar() -> None:
     ids = CODEC.encode(band(SYMBOLS))
     whole = CODEC.decode(ids)

@@ -59,7 +59,7 @@ class Remaining:
     lines : list of int
         The id that opens each bar.
     chords : int64 array (bars, 2)
-        The chords of its halves, as ids.
+        The chords of the halves of each bar, as ids; -1 where the model chooses them.
     notes : list of KeptNote
         In their order.
     free : bool array (bars, positions)
@@ -116,6 +116,8 @@ def remaining(kept: Kept, ids: Ids, before: Music, layout: MultitrackLayout) -> 
     opening = ids[: np.argmax(lines)].tolist()
     notes = [KeptNote(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
     chords = layout.table.start("chord") + layout.chords_of(ids)
+    if not music.chords:
+        chords[free.any(axis=1)] = -1
     return Remaining(opening, ids[lines].tolist(), chords, notes, free, players)
 
 

@@ -122,15 +122,15 @@ class RewritingTracker(MultitrackTracker):
         return self._found
 
     def _let_chord(self, fits: NDArray[np.bool_]) -> bool:
-        """Set the chords of a bar; return whether one is due. Those of bars that stay are given."""
+        """Set the chords of a bar that may come; return whether one has to."""
         head, start = self._head, self._grammar.starts[CHORD]
         bar, count = head[LINES] - 1, head[CHORDS + chording.COUNT]
         if start == len(self._table) or bar < 0 or count > 1 or head[PLACE]:
             return False
-        if self._remaining.free[bar].any():
+        first, last = self._remaining.chords[bar]
+        if first < 0:
             fits[start:-1] = True
             return bool(count == 0)
-        first, last = self._remaining.chords[bar]
         if count and first == last:
             return False
         fits[last if count else first] = True

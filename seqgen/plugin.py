@@ -244,6 +244,13 @@ class Codec(Protocol):
         refuse. `pieces` is read once. Held-out pieces are among them: see `learn_grammar`.
         """
 
+    def refit(self, pieces: Iterable[Piece], options: Any) -> Self:
+        """Return the codec of other pieces for a model of this one (``--from``), by default `fit`.
+
+        Keep a codebook, so that tokens mean the same; symbols are matched by their names.
+        """
+        return type(self).fit(pieces, options)
+
     def encode(self, piece: Piece) -> Ids:
         """Return the piece's ids ``(N,)``; the docstring of the class says what is lost.
 
@@ -285,10 +292,7 @@ class Codec(Protocol):
         return ids
 
     def variations(self, ids: Ids) -> Ids:
-        """Return all versions ``(K, N)`` of a piece ``(N,)``, itself among them: transpositions.
-
-        Each version has the same ones, in the same order. ``seqgen score`` averages over them.
-        """
+        """Return all versions ``(K, N)`` of a piece, the same ones for each: transpositions."""
         return ids[None]
 
     def continuation(self, ids: Ids, start: int) -> Ids:

@@ -286,6 +286,14 @@ def test_labels_keep_their_values(verses: Path, tmp_path: Path, embedding: int, 
     known = {"not read": 0, "?": 1, "a": 2, "b": 3, "c": 1}
     for row, value in zip(new, values, strict=True):
         np.testing.assert_array_equal(row[:count], old[known[value]][:count])
+    if embedding:
+        # So does the token of a value.
+        old, new = (each.weights["embedding.weight"] for each in (run, made))  # (V', E)
+        for token in (f"site={value}" for value in values[1:]):
+            before = token if token in run.vocab.names else "site=?"
+            np.testing.assert_array_equal(
+                new[made.vocab.names.index(token)], old[run.vocab.names.index(before)]
+            )
 
 
 def test_a_label_that_is_new_has_no_influence(run, verses: Path, tmp_path: Path) -> None:

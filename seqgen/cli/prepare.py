@@ -17,6 +17,7 @@ from seqgen.files import text_of
 
 if TYPE_CHECKING:
     from seqgen.data.corpus import Corpus
+    from seqgen.plugin import Codec
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ def prepare_corpus(
     jobs: int = -1,
     patience: Patience = None,
     overwrite: bool = False,
+    before: Codec | None = None,
 ) -> Corpus:
-    """Prepare a corpus and show the progress."""
+    """Prepare a corpus and show the progress; `before` is the codec of a run to start from."""
     from seqgen.cli.console import meter, say
     from seqgen.cli.standard_input import input_copied
     from seqgen.data.labelling import parse_labels
@@ -159,6 +161,7 @@ def prepare_corpus(
             jobs=jobs,
             patience=patience,
             overwrite=overwrite,
+            before=before,
             progress=lambda stage, done, total: show(
                 done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
             ),

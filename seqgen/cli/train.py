@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqgen.cli.console import Meter
     from seqgen.data.corpus import Corpus
     from seqgen.listener import Report
+    from seqgen.plugin import Codec
     from seqgen.run.folder import Run
     from seqgen.training.parallel import World
 
@@ -54,7 +55,8 @@ def train(
     files
         How files become pieces and tokens.
     start
-        Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights.
+        Trained run to start from (fine-tuning). Symbols that both corpora have keep their weights;
+        the files are encoded by its codec.
     model
         The network.
     training
@@ -85,7 +87,7 @@ def train(
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():
-        corpus = _corpus(domain, paths, files)
+        corpus = _corpus(domain, paths, files, None if before is None else before.codec)
     say_corpus(corpus)
     if not corpus.size("valid"):
         say(
@@ -140,7 +142,9 @@ def hold_run(out: Path | None, default: Path) -> Iterator[Path]:
             yield out
 
 
-def _corpus(domain: str, paths: tuple[Path, ...], files: FileOptions) -> Corpus:
+def _corpus(
+    domain: str, paths: tuple[Path, ...], files: FileOptions, before: Codec | None
+) -> Corpus:
     """Open the corpus folder among the paths, or prepare the files."""
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS
@@ -157,7 +161,7 @@ def _corpus(domain: str, paths: tuple[Path, ...], files: FileOptions) -> Corpus:
                 f"prepare another corpus"
             )
         return corpus
-    return prepare_corpus(domain, paths, files)
+    return prepare_corpus(domain, paths, files, before=before)
 
 
 def train_run(run: Run, corpus: Corpus, events: tuple[str, ...] = ()) -> None:

@@ -157,6 +157,22 @@ def saves_its_state(subject: Subject, folder: Path) -> None:
     np.testing.assert_array_equal(again.masks(ids), codec.masks(ids))
 
 
+def goes_on_with_other_pieces(subject: Subject, folder: Path) -> None:
+    """A codec that is fitted again encodes these pieces, and its state rebuilds it."""
+    codec = subject.codec
+    if type(codec).refit is Codec.refit:
+        raise NothingToCheck("the codec is fitted anew")
+    pieces = subject.pieces[:3]
+    again = codec.refit(pieces, codec.options)
+    Vocab.of(again.vocab)
+    rebuilt = type(codec).from_state(again.state(), codec.options)
+    assert tuple(rebuilt.vocab) == tuple(again.vocab)
+    for piece in pieces:
+        ids = again.encode(piece)
+        assert len(ids) and 0 <= ids.min() <= ids.max() < len(again.vocab)
+        np.testing.assert_array_equal(rebuilt.encode(again.decode(ids)), ids)
+
+
 def augments_within_its_vocabulary(subject: Subject, folder: Path) -> None:
     """Augmenting leaves its argument alone, depends on the generator only, and decodes."""
     codec = subject.codec
@@ -255,6 +271,7 @@ PROMISES: tuple[Promise, ...] = (
     decodes_anything,
     decodes_all_of_its_tokens,
     saves_its_state,
+    goes_on_with_other_pieces,
     augments_within_its_vocabulary,
     recognises_variations,
     varies_within_one_class,

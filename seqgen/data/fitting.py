@@ -12,6 +12,7 @@ from typing import Any
 
 from seqgen.conditions.labelled import LabelledCodec, why_impossible
 from seqgen.conditions.labels import Labelled
+from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
 from seqgen.errors import ConfigError, DataError, PluginError, reason_of
@@ -39,15 +40,25 @@ class Choice:
 
 
 def named_codec(
-    domain: Domain, domain_name: str, codec: str | None, options: Mapping[str, Any] | None
+    domain: Domain,
+    domain_name: str,
+    codec: str | None,
+    options: Mapping[str, Any] | None,
+    before: Codec | None = None,
 ) -> Choice | None:
     """Return the named codec, or the only one; None if the domain has to suggest one.
+
+    The codec of a model that goes on, `before`, is the default, with its options.
 
     Raises
     ------
     PluginError, ConfigError
         If there is no such codec, or none that has these options.
     """
+    former = None if before is None else unlabelled(before)
+    for name, codec_class in domain.codecs.items():
+        if type(former) is codec_class and former is not None and codec in (None, name):
+            codec, options = name, asdict(former.options) | dict(options or {})
     refusals = []
     for candidate in domain.codecs if codec is None else [codec]:
         name, codec_class = codec_type(domain, domain_name, candidate)
@@ -89,11 +100,15 @@ def suggested_codec(
 
 
 def fitted_codec(
-    choice: Choice, readers: Sequence[Reader], found: Announced, census: Census
+    choice: Choice,
+    readers: Sequence[Reader],
+    found: Announced,
+    census: Census,
+    before: Codec | None,
 ) -> Codec:
     """Return the codec of a choice, fitted on the pieces of some readers, with their labels.
 
-    `census` counts the labels.
+    `census` counts the labels. `before` is the codec of a model that goes on with these pieces.
 
     Raises
     ------
@@ -115,7 +130,7 @@ def fitted_codec(
 
     passing = pieces()
     try:
-        fitted = choice.codec_class.fit(passing, choice.options)
+        fitted = _fit(choice, passing, before)
         Vocab.of(fitted.vocab)
     except DataError as error:
         # Without a piece there is nothing wrong with the codec.
@@ -129,6 +144,14 @@ def fitted_codec(
         pass  # A codec that has nothing to learn does not read to the end.
     census.labelling.weighing.check_all_fit()
     return _with_labels(fitted, census)
+
+
+def _fit(choice: Choice, pieces: Iterable[Piece], before: Codec | None) -> Codec:
+    """Return the codec of a choice; one of its class that went before is fitted again."""
+    former = None if before is None else unlabelled(before)
+    if former is not None and type(former) is choice.codec_class:
+        return former.refit(pieces, choice.options)
+    return choice.codec_class.fit(pieces, choice.options)
 
 
 def _with_labels(codec: Codec, census: Census) -> Codec:
@@ -147,12 +170,12 @@ def _with_labels(codec: Codec, census: Census) -> Codec:
     return LabelledCodec(codec, labels) if labels else codec
 
 
-def fitted_on(choice: Choice, pieces: Sequence[Piece]) -> Codec:
+def fitted_on(choice: Choice, pieces: Sequence[Piece], before: Codec | None) -> Codec:
     """Return the codec of a choice, fitted on pieces in memory, with the labels that they have."""
     labelled = [piece for piece in pieces if isinstance(piece, Labelled)]
     names = dict.fromkeys(name for piece in labelled for name in piece.labels)
     census = Census(Labelling(dict.fromkeys(names)))
-    fitted = choice.codec_class.fit([census.count(piece) for piece in pieces], choice.options)
+    fitted = _fit(choice, [census.count(piece) for piece in pieces], before)
     return _with_labels(fitted, census)
 
 

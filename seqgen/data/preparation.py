@@ -73,6 +73,7 @@ def prepare(
     overwrite: bool = False,
     patience: Patience = None,
     progress: Progress | None = None,
+    before: Codec | None = None,
 ) -> Corpus:
     """Read files, encode their pieces and store them; reuse a corpus of the same content.
 
@@ -130,6 +131,9 @@ def prepare(
         `seqgen.data.reading.PATIENCE`, ten minutes.
     progress : callable, optional
         Called with the stage, the bytes done and all bytes.
+    before : Codec, optional
+        The codec of a run that `create_run` will start from. It is fitted again on these files, so
+        that its tokens keep their meaning; its name and options are the defaults.
 
     Returns
     -------
@@ -148,20 +152,19 @@ def prepare(
     """
     domain = domain_name(domain)
     implementation, found = load_domain(domain)
-    choice = named_codec(implementation, domain, codec, options)
+    choice = named_codec(implementation, domain, codec, options, before)
     labelling = Labelling(labels, Weighing(weights or {}), split_label)
     held_out = valid, test, split_label, draw_splits
     sources, splits, how = search(implementation, found, paths, *held_out)
-    entries = _file_entries(sources, splits)
     reading, why = chosen_reading(implementation, found, sources, read_options)
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
         "chosen": [reason for reason in (why, how) if reason],
         "seed": None if split_label or "valid" in splits.values() else seed,
-        "files": entries,
+        "files": _file_entries(sources, splits),
     }
-    key = _key(info, implementation, sources, labelling)
+    key = _key(info | _learned(before), implementation, sources, labelling)
     folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
     if (ready := _finished(folder, key)) is not None:
         # Files of other kinds may have come or gone since then.
@@ -180,7 +183,7 @@ def prepare(
         sample = map(content_of, readers["train"].sample())
         choice = choice or suggested_codec(implementation, found, options, sample)
         census = Census(labelling)
-        fitted = fitted_codec(choice, [*readers.values()], found, census)
+        fitted = fitted_codec(choice, [*readers.values()], found, census, before)
         info |= {"codec": described(choice, fitted), "reason": choice.reason}
         info |= {"labels_left_out": census.left_out, "key": key}
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
@@ -262,6 +265,7 @@ def write_corpus(
     codec: str | None = None,
     options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    before: Codec | None = None,
 ) -> Corpus:
     """Encode pieces whose split is given, such as a published one, and store them.
 
@@ -277,7 +281,7 @@ def write_corpus(
     pieces : mapping
         Pieces by split: "train", and optionally "valid" and "test". Pieces may be
         `seqgen.Labelled`.
-    codec, options, overwrite
+    codec, options, overwrite, before
         As for `prepare`.
 
     Raises
@@ -296,10 +300,10 @@ def write_corpus(
     listed = {split: list(pieces.get(split, ())) for split in SPLITS}
     if not listed["train"]:
         raise CorpusError("there is no training piece; give pieces under the key train")
-    choice = named_codec(implementation, domain, codec, options)
+    choice = named_codec(implementation, domain, codec, options, before)
     some = listed["train"][:: -(-len(listed["train"]) // SUGGESTED)]
     choice = choice or suggested_codec(implementation, found, options, map(content_of, some))
-    fitted = fitted_on(choice, listed["train"])
+    fitted = fitted_on(choice, listed["train"], before)
     with (
         new_folder(Path(folder), marker=CORPUS, overwrite=overwrite) as temporary,
         CorpusWriter(temporary, fitted, keep_duplicates=True) as writer,
@@ -334,6 +338,11 @@ def _description(found: Announced) -> dict[str, Any]:
         "distribution": found.distribution,
         "version": found.version,
     }
+
+
+def _learned(before: Codec | None) -> dict[str, Any]:
+    """Return what a codec that is fitted again brings along."""
+    return {} if before is None else {"before": [*before.vocab, before.state()]}
 
 
 def _key(info: Mapping[str, Any], domain: Domain, sources: Sources, labelling: Labelling) -> str:

@@ -63,7 +63,7 @@ RULES = {
     # Both meet what users have: files, text, conditions.
     **{
         name: Rule(f"{name} {_REFUSES}", (DataError, OSError))
-        for name in ("read", "from_text", "fit", "encode", "mend_prompt", "mend_condition")
+        for name in ("read", "from_text", "fit", "refit", "encode", "mend_prompt", "mend_condition")
     },
     **{
         name: Rule(f"{name} {_REFUSES}", (DataError,))

@@ -26,7 +26,13 @@ from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
 from seqgen.storage.locks import hold
-from seqgen.training.transfer import old_ids, transfer_weights, with_features_of, with_labels_of
+from seqgen.training.transfer import (
+    labels_alike,
+    old_ids,
+    transfer_weights,
+    with_features_of,
+    with_labels_of,
+)
 
 if TYPE_CHECKING:
     from seqgen.training.autopilot import Plan
@@ -179,6 +185,9 @@ def _transferred(
     weights = with_features_of(
         with_labels_of(start.weights, old, new, width), unlabelled(old), unlabelled(new)
     )
-    weights, transfer = transfer_weights(weights, start.vocab, corpus.vocab, start.model_config)
+    alike = labels_alike(old, new)
+    weights, transfer = transfer_weights(
+        weights, start.vocab, corpus.vocab, start.model_config, alike
+    )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
     return weights, {"run": str(start.folder.resolve()), **counts}

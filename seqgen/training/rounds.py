@@ -30,8 +30,9 @@ from seqgen.training.learner import Counts, Learner
 from seqgen.training.loop import losses, spent
 from seqgen.training.realignment import TOGETHER, realigned
 
-#: Shares of the budget after which pieces are realigned. The last round has most of the budget.
-AFTER = (0.2, 0.4)
+#: Shares of the budget after which pieces are realigned. The last round has most of the budget. A
+#: model that starts from another one knows symbols already, so it realigns at once.
+AFTER, AFTER_ANOTHER = (0.2, 0.4), (0.0, 0.2, 0.4)
 
 #: Largest share of a time budget for realigning once; pieces that are left stay as they are.
 MOST_TIME = 0.1
@@ -67,6 +68,7 @@ class Rounds:
         self.found: dict[str, Any] = {}
         dictation = run.codec.dictation
         self._dictation = dictation if dictation is not None and dictation.is_guess else None
+        self._after = AFTER_ANOTHER if "from" in run.info else AFTER
 
     def due(self, counts: Counts) -> int:
         """Return the round that a training should be in, from the evaluations it has had.
@@ -76,7 +78,7 @@ class Rounds:
         had = counts.next_evaluation - 1 / self._run.train_config.evaluations
         if self._dictation is None or had > 1 - 1e-9:
             return counts.round
-        return sum(had > share - 1e-9 for share in AFTER)
+        return sum(had > share - 1e-9 for share in self._after)
 
     def is_due(self, counts: Counts) -> bool:
         """Return whether pieces are to be realigned before the training goes on."""

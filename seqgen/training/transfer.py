@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +47,7 @@ def transfer_weights(
     old: Vocab,
     new: Vocab,
     model_config: ModelConfig,
+    alike: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, NDArray[Any]], Transfer]:
     """Return the weights for another vocabulary; new symbols get the mean of the old ones.
 
@@ -56,6 +58,8 @@ def transfer_weights(
     old, new : Vocab
     model_config : ModelConfig
         The network, the same for both.
+    alike : mapping of str to str
+        New symbols that get the weights of an old one instead (`labels_alike`).
 
     Returns
     -------
@@ -74,11 +78,11 @@ def transfer_weights(
             f"the architecture {model_config.architecture!r} with one-hot inputs keeps its "
             f"vocabulary; train a new run, with an embedding"
         )
-    moving = np.array(old_ids(old, new))
+    moving = np.array(old_ids(old, new, alike))
     mapped = {
         name: _mapped(name, value, moving, old, model_config) for name, value in weights.items()
     }
-    kept = int((moving[: len(new.names)] != NEW).sum())
+    kept = len({*old.names} & {*new.names})
     transfer = Transfer(
         kept,
         new=len(new.names) - kept,
@@ -92,10 +96,26 @@ def transfer_weights(
     return mapped, transfer
 
 
-def old_ids(old: Vocab, new: Vocab) -> list[int]:
-    """Return the old id of every new id ``(V,)``, or `NEW`; END and START are always kept."""
+def old_ids(old: Vocab, new: Vocab, alike: Mapping[str, str] = MappingProxyType({})) -> list[int]:
+    """Return the old id of every new id ``(V,)``, or `NEW`; END and START are always kept.
+
+    A new symbol in `alike` gets the id of the old one that it begins as.
+    """
     before = {name: number for number, name in enumerate(old.names)}
-    return [*(before.get(name, NEW) for name in new.names), old.end, old.start]
+    found = (before.get(name, before.get(alike.get(name, ""), NEW)) for name in new.names)
+    return [*found, old.end, old.start]
+
+
+def labels_alike(old: Codec, new: Codec) -> dict[str, str]:
+    """Return for each value of a label that only `new` has the token that means any value."""
+    before = {label.name: label for label in labels_of(old)}
+    return {
+        token: before[label.name].tokens[0]
+        for label in labels_of(new)
+        if label.name in before
+        for token in label.tokens
+        if token not in before[label.name].tokens
+    }
 
 
 def with_features_of(

@@ -32,7 +32,6 @@ from seqgen_handwriting.measures.legibility import Reader
 
 import seqgen
 from seqgen.generation.pieces import Generated
-from seqgen.plugin import NoOptions
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
@@ -96,7 +95,7 @@ def demo_splits(folder: Path) -> dict[str, list[Ink]]:
     splits: dict[str, list[Ink]] = {"train": [], "valid": [], "test": []}
     held_out = []
     for path in domain.demo(folder):
-        *learned, valid, test = domain.read(path, NoOptions())
+        *learned, valid, test = domain.read(path, domain.read_options())
         splits["train"] += learned
         held_out += [("valid", valid), ("test", test)]
     known = {letter for line in splits["train"] for letter in line.text}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from seqgen_handwriting import ink as ink_module
 from seqgen_handwriting.cleaning import (
+    ReadOptions,
     body_height,
     cleaned,
     levelled,
@@ -26,6 +27,7 @@ from seqgen_handwriting.cleaning import (
     without_jumps,
 )
 from seqgen_handwriting.domain import Handwriting
+from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.files.json_parts import Parts
 from seqgen_handwriting.files.numeric_pickle import arrays_of
 from seqgen_handwriting.files.text_files import bounded_lines
@@ -1058,9 +1060,53 @@ def test_cleaned_lines_are_level_and_have_as_many_points_as_letters_need() -> No
     turn = np.array([[np.cos(0.1), np.sin(0.1)], [-np.sin(0.1), np.cos(0.1)]])
     dots = Ink((np.zeros((1, 2)),))
     ink = cleaned(Ink(tuple(stroke @ turn for stroke in upright), "ten digits"))
-    assert ink.text == "ten digits" and {len(stroke) for stroke in ink.strokes} == {7}
+    # A straight line keeps a point in its middle, because it is longer than letters are high.
+    assert ink.text == "ten digits" and {len(stroke) for stroke in ink.strokes} == {3}
     assert np.ptp([stroke[0, 1] for stroke in ink.strokes]) < 1e-6
     assert cleaned(dots).points == 1 and cleaned(Ink(())).points == 0
+
+
+def test_cleaned_strokes_keep_their_corners_and_bends() -> None:
+    places = np.linspace(0, 3, 300)
+    hook = np.column_stack(
+        [np.interp(places, [0, 1, 3], [0, 10, 10]), np.maximum(places - 1, 0) * 5]
+    )
+    angles = np.linspace(0, 2 * np.pi, 300)
+    circle = np.column_stack([20 + 5 * np.cos(angles), 5 + 5 * np.sin(angles)])
+    dot = np.column_stack([np.full(30, 30.0), np.linspace(4, 4.2, 30)])
+    ink = cleaned(Ink((hook, circle, dot), "Lo."))
+    corner, round_, point = ink.strokes
+    assert len(corner) <= 6 and 8 <= len(round_) <= 20 and len(point) == 1
+    size = body_height(ink)
+    for stroke in (corner, round_):
+        steps = np.hypot(*np.diff(stroke, axis=0).T)
+        assert steps.max() <= size
+    # The corner itself is a point, at equal distances from both ends of the stroke.
+    ends = [np.hypot(*(corner - corner[end]).T) for end in (0, -1)]
+    assert np.min(np.abs(ends[0] - 10) + np.abs(ends[1] - 10)) < 0.1
+
+
+def test_lines_of_the_capture_page_are_cleaned_for_a_corpus(tmp_path: Path) -> None:
+    along = np.linspace(0, 60, 700)
+    stroke = np.column_stack([along, 5 * np.sin(along) + 0.05 * along])
+    line = Ink((stroke,), "a wave", times=(along,))
+    path = tmp_path / "mine.json"
+    path.write_text(f"[{as_json(line)},{as_json(replace(line, text=''))}]")
+    options, reason = DOMAIN.choose_reading([path], ReadOptions())
+    assert options == ReadOptions("yes") and "recorded lines" in reason
+    ink, drawing, note = DOMAIN.read(path, options)
+    assert drawing.points == 700 and ink.points < 140 and ink.times is not None
+    assert note.text == f"recorded lines cleaned: 1; 700 points became {ink.points}"
+    # As it is: if the user says so, in Python, and with letters or without times.
+    assert DOMAIN.choose_reading([path], ReadOptions("no")) == (ReadOptions("no"), "")
+    assert [ink.points for ink in DOMAIN.read(path)] == [700, 700]
+    for other in (replace(line, times=None), replace(line, letters=(np.zeros(700, int),))):
+        path.write_text(as_json(other))
+        assert DOMAIN.choose_reading([path], ReadOptions()) == (ReadOptions("no"), "")
+        assert [ink.points for ink in DOMAIN.read(path, ReadOptions("yes"))] == [700]
+    for hostile in ("{", "[]", "[" * 100_000, '{"strokes": [[[NaN, 1]]]}'):
+        path.write_text(hostile)
+        assert DOMAIN.choose_reading([path, tmp_path / "no.json"], ReadOptions())[1] == ""
 
 
 # The capture page

@@ -283,6 +283,46 @@ def test_a_round_ends_when_its_time_is_used_up(tmp_path: Path, monkeypatch) -> N
     assert any("realigned 4 of 24 training and validation pieces" in text for text in messages)
 
 
+def test_a_model_that_writes_goes_on_with_lines_without_letters(
+    run: seqgen.Run, tmp_path: Path
+) -> None:
+    hidden = [
+        replace(line, letters=None, strokes=tuple(3 * stroke for stroke in line.strokes))
+        for line in LINES[:10]
+    ]
+    new = replace(hidden[0], text=f"\u03a9{hidden[0].text[1:]}")
+    pieces = {"train": [*hidden[1:], new], "valid": hidden[:1]}
+    corpus = seqgen.write_corpus(tmp_path / "c", "handwriting", pieces, before=run.codec)
+    before, after = run.codec, corpus.codec
+    # The steps and letters are those of the model, in the size of the new lines.
+    assert after.options == before.options and after.steps.state() == before.steps.state()
+    assert set(after.pen.alphabet) == {*before.pen.alphabet, "\u03a9"}
+    assert 2 * before.scale < after.scale < 4 * before.scale
+    assert after.is_guess and not after.fit_note
+    again = after.decode(corpus.piece(0))
+    assert letters_of(again) == letters_of(spread(hidden[1]))
+    # Its letters are looked for before anything is learned.
+    config = seqgen.TrainConfig(tokens=3000, evaluations=5, threads=1)
+    tuned = seqgen.create_run(tmp_path / "run", corpus, train=config, start=run)
+    assert tuned.info["from"]["new"] == 1 and tuned.info["from"]["dropped"] == 0
+    [first, *_] = [
+        report for report in seqgen.train(tuned, corpus) if "realigned" in report.message
+    ]
+    assert first.step == 0 and "realigned 11 of 11" in first.message
+    assert [entry["round"] for entry in tuned.info["realigned"]] == [1, 2, 3]
+
+
+def test_texts_that_are_not_learned_are_told() -> None:
+    hidden = [replace(line, letters=None) for line in LINES[:9]]
+    words = [replace(line, text="cat") for line in hidden]
+    codec = PointsCodec.fit(hidden, PointOptions(60, 20))
+    assert re.search(r"pieces have a text.* draw freely.*--from.*text=spread", codec.fit_note)
+    assert not PointsCodec.fit(words, PointOptions(60, 20)).fit_note
+    for text in ("off", "spread"):
+        assert not PointsCodec.fit(hidden, PointOptions(60, 20, text=text)).fit_note
+    assert not CODEC.fit_note
+
+
 def test_letters_that_are_marked_are_not_realigned(tmp_path: Path) -> None:
     corpus = seqgen.write_corpus(tmp_path / "corpus", "handwriting", {"train": LINES[:8]})
     assert not corpus.codec.dictation.is_guess

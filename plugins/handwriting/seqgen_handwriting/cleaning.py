@@ -9,19 +9,23 @@ Every function returns a new `Ink`. Text and writer stay; letters and times foll
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.plugin import Note, check_fields
 from seqgen_handwriting.ink import MOST_POINTS, Ink, Stroke
 
 #: The body of the letters of a line lies between these quantiles of its ink by height.
 BODY = (0.1, 0.9)
 
-#: Points that a line as long as the body is high gets.
-POINTS_PER_BODY = 5
+#: What `cleaned` leaves out, in heights of the body: points that are no farther from the line
+#: without them. Longer lines keep a point in their middle, and smaller strokes become dots. Letters
+#: then have about as many points as those of the demo.
+TOLERANCE, LONGEST, DOT = 0.04, 0.86, 0.18
 
 #: A step longer than this many median steps of a drawing is a jump of the device.
 JUMP = 60.0
@@ -33,14 +37,62 @@ MOST_COMPARED = 2000
 STEEPEST = 1.0
 
 
-def cleaned(ink: Ink) -> Ink:
-    """Return one recorded line with its jumps lifted, level, and with `POINTS_PER_BODY`.
+@dataclass(frozen=True)
+class ReadOptions:
+    """What is done to recorded lines."""
 
-    A line without height keeps its points.
+    clean: Literal["auto", "yes", "no"] = "auto"
+    """Clean recorded lines, those with a text and times but without letters: lift the pen at jumps
+    of the device, make lines level, and leave out points that letters do not need. auto does for
+    a corpus of lines that the capture page saved."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+#: Lines as they are.
+AS_RECORDED = ReadOptions()
+
+
+class Cleaning:
+    """Cleans the lines of a file, and counts their points."""
+
+    def __init__(self) -> None:
+        self._lines = self._before = self._after = 0
+
+    def cleaned(self, ink: Ink) -> Ink:
+        """Return a recorded line cleaned, and other ink as it is."""
+        if not is_recorded(ink):
+            return ink
+        clean = cleaned(ink)
+        self._lines, self._before = self._lines + 1, self._before + ink.points
+        self._after += clean.points
+        return clean
+
+    def notes(self) -> list[Note]:
+        """Return one note with the numbers, or none."""
+        if not self._lines:
+            return []
+        counts = f"{self._before:,} points became {self._after:,}"
+        return [Note(f"recorded lines cleaned: {self._lines:,}; {counts}")]
+
+
+def is_recorded(ink: Ink) -> bool:
+    """Return whether ink is a recorded line: it has a text and times, but no letters."""
+    return bool(ink.text) and ink.times is not None and ink.letters is None
+
+
+def cleaned(ink: Ink) -> Ink:
+    """Return one recorded line with its jumps lifted, level, and with the points it needs.
+
+    Those are one at each corner, and more where a stroke bends. A line without height keeps its
+    points.
     """
     level = levelled(without_jumps(ink)[0])
     body = body_height(level)
-    return resampled(level, body / POINTS_PER_BODY) if body else level
+    if not body:
+        return level
+    return simplified(with_dots(level, DOT * body), TOLERANCE * body, LONGEST * body)
 
 
 def without_jumps(ink: Ink) -> tuple[Ink, int]:
@@ -122,14 +174,24 @@ def resampled(ink: Ink, step: float) -> Ink:
     )
 
 
-def simplified(ink: Ink, tolerance: float) -> Ink:
+def with_dots(ink: Ink, size: float) -> Ink:
+    """Return ink with strokes that are no larger than `size` as their first points."""
+    kept = [
+        (number, slice(0, 1 if np.ptp(stroke, axis=0).max() <= size else len(stroke)))
+        for number, stroke in enumerate(ink.strokes)
+    ]
+    return _parts(ink, kept)
+
+
+def simplified(ink: Ink, tolerance: float, longest: float = np.inf) -> Ink:
     """Leave out the points that are at most `tolerance` from the lines through the others.
 
-    First and last points of strokes stay. D. H. Douglas and T. K. Peucker, *Algorithms for the
+    First and last points of strokes stay, and a point in the middle of lines longer than `longest`.
+    D. H. Douglas and T. K. Peucker, *Algorithms for the
     reduction of the number of points required to represent a digitized line or its caricature*,
     1973. Quick, Draw! simplifies its drawings with 2 units of 255.
     """
-    kept = [np.flatnonzero(_corners(stroke, tolerance)) for stroke in ink.strokes]
+    kept = [np.flatnonzero(_corners(stroke, tolerance, longest)) for stroke in ink.strokes]
     return replace(
         ink,
         strokes=tuple(stroke[at] for stroke, at in zip(ink.strokes, kept, strict=True)),
@@ -156,7 +218,7 @@ def with_lines_divided(ink: Ink, longest: float) -> Ink:
     return Ink(tuple(strokes), ink.text, writer=ink.writer)
 
 
-def _corners(stroke: Stroke, tolerance: float) -> NDArray[np.bool_]:
+def _corners(stroke: Stroke, tolerance: float, longest: float) -> NDArray[np.bool_]:
     """Return which of N points stay ``(N,)``."""
     kept = np.zeros(len(stroke), bool)
     kept[[0, -1]] = True
@@ -165,19 +227,17 @@ def _corners(stroke: Stroke, tolerance: float) -> NDArray[np.bool_]:
         first, last = waiting.pop()
         if last - first < 2:
             continue
-        if last - first > MOST_COMPARED:
-            middle = (first + last) // 2
-            kept[middle] = True
-            waiting += [(first, middle), (middle, last)]
-            continue
-        line, away = stroke[last] - stroke[first], stroke[first + 1 : last] - stroke[first]
-        along = np.clip(away @ line / max(float(line @ line), 1e-300), 0, 1)
-        off = np.hypot(*(away - along[:, None] * line).T)
-        worst = int(np.argmax(off))
-        if off[worst] > tolerance:
-            middle = first + 1 + worst
-            kept[middle] = True
-            waiting += [(first, middle), (middle, last)]
+        middle, line = (first + last) // 2, stroke[last] - stroke[first]
+        if last - first <= MOST_COMPARED:
+            away = stroke[first + 1 : last] - stroke[first]
+            along = np.clip(away @ line / max(float(line @ line), 1e-300), 0, 1)
+            off = np.hypot(*(away - along[:, None] * line).T)
+            if off.max() > tolerance:
+                middle = first + 1 + int(np.argmax(off))
+            elif np.hypot(*line) <= longest:
+                continue
+        kept[middle] = True
+        waiting += [(first, middle), (middle, last)]
     return kept
 
 

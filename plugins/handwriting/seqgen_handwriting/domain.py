@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,12 +19,12 @@ from seqgen.plugin import (
     Domain,
     Labelled,
     Metric,
-    NoOptions,
     Note,
     Predictor,
     View,
 )
 from seqgen_handwriting import SUFFIXES
+from seqgen_handwriting.cleaning import AS_RECORDED, Cleaning, ReadOptions, is_recorded
 from seqgen_handwriting.codecs.grid import GridCodec
 from seqgen_handwriting.codecs.ink_codec import InkCodec
 from seqgen_handwriting.codecs.points import PointsCodec
@@ -49,6 +51,9 @@ from seqgen_handwriting.write_options import DEFAULT, WriteOptions
 #: Suffixes of files of one drawing. A text file beside one has its text.
 OF_ONE_DRAWING = (".svg", ".inkml", ".xml")
 
+#: Files in which recorded lines are looked for.
+LOOKED_AT = 8
+
 #: Most bytes of such a text.
 LONGEST_TEXT = 2**20
 
@@ -61,6 +66,7 @@ class Handwriting(Domain):
         "grid": GridCodec,
         "polar": PolarCodec,
     }
+    read_options: ClassVar[type[Any]] = ReadOptions
     write_options: ClassVar[type[Any]] = WriteOptions
     formats: ClassVar[tuple[str, ...]] = (
         *(".svg", ".anim.svg", ".png", ".gif", ".json", ".inkml", ".npz", ".gcode"),
@@ -69,24 +75,41 @@ class Handwriting(Domain):
     exact_format: ClassVar[str] = ".json"
 
     def read(
-        self, path: Path, options: NoOptions = NoOptions()
+        self, path: Path, options: ReadOptions = AS_RECORDED
     ) -> Iterator[Ink | Labelled | DataError | Note]:
         """Yield the drawings of a file. The suffix selects the reader; for XML, the root does.
 
         An unusable drawing is yielded as a `DataError`, and what is left out as a `Note`. Drawings
-        of Quick, Draw! come as `Labelled`, with their word as `class`.
+        of Quick, Draw! come as `Labelled`, with their word as `class`. Recorded lines are cleaned
+        if `options` say so; a `Note` counts their points.
 
         Raises
         ------
         DataError
             If the file cannot be read or has no drawing, or its suffix is unknown.
         """
-        found = False
+        found, cleaning = False, Cleaning()
         for piece in _pieces(path):
             found = found or not isinstance(piece, Note)
-            yield _with_text(piece, path) if isinstance(piece, Ink) else piece
+            if not isinstance(piece, Ink):
+                yield piece
+                continue
+            ink = _with_text(piece, path)
+            yield cleaning.cleaned(ink) if options.clean == "yes" else ink
         if not found:
             raise DataError("it has no drawing")
+        yield from cleaning.notes()
+
+    def choose_reading(
+        self, files: Sequence[Path], options: ReadOptions
+    ) -> tuple[ReadOptions, str]:
+        """Clean the lines of files that the capture page saved."""
+        if options.clean != "auto":
+            return options, ""
+        saved = [path for path in files if path.suffix.lower() == ".json"][:LOOKED_AT]
+        if any(_has_recorded(path) for path in saved):
+            return ReadOptions("yes"), "clean yes: recorded lines become level, with fewer points"
+        return ReadOptions("no"), ""
 
     def companions(self, path: Path) -> list[Path]:
         """Return the file with the text of a drawing: ``a.txt`` for ``a.svg``."""
@@ -239,6 +262,13 @@ def _with_text(ink: Ink, path: Path) -> Ink:
         return replace(ink, text=text_of(data).strip())
     except DataError as error:
         raise DataError(f"its text {beside.name}: {error}") from error
+
+
+def _has_recorded(path: Path) -> bool:
+    """Return whether the first drawing of a JSON file is a recorded line."""
+    with suppress(DataError, OSError):
+        return any(isinstance(ink, Ink) and is_recorded(ink) for ink in islice(read_json(path), 1))
+    return False
 
 
 def _sheet_writer(path: Path) -> Callable[[Sheet], str | bytes] | None:

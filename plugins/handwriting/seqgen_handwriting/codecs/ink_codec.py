@@ -22,8 +22,8 @@ from seqgen_handwriting.codecs.levels import Levels, levels_of
 from seqgen_handwriting.codecs.pen import Pen
 from seqgen_handwriting.codecs.pen_states import ANGLE, LETTER, MOVE, MOVE_LENGTH
 from seqgen_handwriting.codecs.sample import (
+    Letters,
     Sample,
-    count_points,
     trace_with_text,
     traces_of,
 )
@@ -150,27 +150,47 @@ class InkCodec(Codec):
         DataError
             If no piece has two points in different places.
         """
-        sample, max_points, with_text = Sample(), dict[str, int](), options.text == "spread"
-        is_guess = with_text
+        return cls._fitted(pieces, options, None)
+
+    def refit(self, pieces: Iterable[Ink], options: Any) -> Self:
+        """Keep the steps and the letters of this codec; learn the scale, and letters that are new.
+
+        With the option `text` of "auto" the letters of other pieces are spread over their ink if
+        this codec knows letters.
+
+        Raises
+        ------
+        DataError
+            As `fit`.
+        """
+        return self._fitted(pieces, options, self)
+
+    @classmethod
+    def _fitted(cls, pieces: Iterable[Ink], options: Any, before: Self | None) -> Self:
+        """Return the codec of some pieces, with the steps and letters of another one."""
+        known = {} if before is None else before.max_points
+        sample, counted = Sample(), Letters(known)
         for ink in pieces:
             if ink.points > 1:
                 sample.add(ink)
-                count_points(ink, max_points)
-                has_letters = bool(ink.text) and ink.letters is not None
-                with_text |= options.text == "auto" and has_letters
-                is_guess &= not has_letters
+                counted.add(ink)
+        learned = counted.any_marked or bool(known)
+        with_text = options.text == "spread" or (options.text == "auto" and learned)
+        letters = counted.most if with_text else {}
         traces = list(traces_of(sample.inks(), with_text))
         sides = np.array([trace.side() for trace in traces])
         if not (sides > 0).any():
             raise DataError("no drawing has two points in different places")
         scale = float(np.median(sides[sides > 0]))
         traces = [trace.scaled(1 / scale).joined() for trace in traces]
-        letters = dict(sorted(({"\n": 0} | max_points).items())) if with_text and max_points else {}
-        steps = cls.learn_steps(traces, options)
+        steps = cls.learn_steps(traces, options) if before is None else before.steps
         usual = Usual() if letters else Usual.of(traces)
-        levels = levels_of(traces)
+        is_guess = with_text and not counted.any_marked
+        levels = levels_of(traces) | ({} if before is None else before.levels)
         codec = cls(steps, scale, letters, levels, (0.0, 0.0), is_guess, usual, options)
         codec.error = codec.reconstruction_error(traces)
+        if options.text == "auto" and not letters:
+            codec.fit_note = counted.advice
         return codec
 
     def encode(self, piece: Ink) -> Ids:

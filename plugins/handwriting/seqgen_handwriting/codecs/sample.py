@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -62,12 +62,50 @@ def traces_of(inks: Iterable[Ink], with_text: bool) -> Iterator[Trace]:
             yield trace_with_text(ink, with_text)
 
 
-def count_points(ink: Ink, max_points: dict[str, int]) -> None:
-    """Update the largest number of points of each letter with the letters of a piece."""
-    for trace in traces_of([ink], with_text=True):
-        counts = np.bincount(trace.letters, minlength=len(trace.text)).tolist()
-        for letter, count in zip(trace.text, counts, strict=False):
-            max_points[letter] = max(max_points.get(letter, 0), count)
+class Letters:
+    """Counts the letters of a corpus.
+
+    Parameters
+    ----------
+    known : mapping of str to int
+        Letters that a codec knows already, and the largest number of points of each.
+
+    Attributes
+    ----------
+    any_marked : bool
+        Whether a piece so far says which points belong to which letter.
+    """
+
+    def __init__(self, known: Mapping[str, int]) -> None:
+        self._most = dict(known)
+        self.any_marked = False
+        self._lines = 0
+
+    def add(self, ink: Ink) -> None:
+        """Count the letters of a piece; unmarked ones are spread over its ink."""
+        self.any_marked |= bool(ink.text) and ink.letters is not None
+        self._lines += " " in ink.text
+        for trace in traces_of([ink], with_text=True):
+            counts = np.bincount(trace.letters, minlength=len(trace.text)).tolist()
+            for letter, count in zip(trace.text, counts, strict=False):
+                self._most[letter] = max(self._most.get(letter, 0), count)
+
+    @property
+    def most(self) -> dict[str, int]:
+        """The letters, sorted, and the largest number of points of each; empty without text."""
+        return dict(sorted(({"\n": 0} | self._most).items())) if self._most else {}
+
+    @property
+    def advice(self) -> str:
+        """What to do with texts that are not learned; empty without texts of several words."""
+        if not self._lines or self.any_marked:
+            return ""
+        return (
+            f"{self._lines:,} pieces have a text, but do not say which points belong to which "
+            f"letter: the model will draw freely; to write given text, train with --from and a "
+            f"model that writes, such as that of seqgen demo handwriting, or with --codec-option "
+            f"text=spread"
+        )
 
 
 def _digest(ink: Ink) -> int:

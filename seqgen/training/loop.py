@@ -74,7 +74,9 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
-        _check(loss, learner.model.guess() + 1, learner)  # a nat above the loss of guessing
+        # A nat above the loss of guessing. A model that goes on with other pieces may begin worse.
+        most = learner.model.guess() + 1 if fraction > WARM_UP else math.inf
+        _check(loss, most, learner)
         valid_loss, carried_loss, message = None, None, ""
         if evaluating:
             if world.leads:

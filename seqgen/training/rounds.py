@@ -34,8 +34,9 @@ from seqgen.training.realignment import TOGETHER, realigned
 #: model that starts from another one knows symbols already, so it realigns at once.
 AFTER, AFTER_ANOTHER = (0.2, 0.4), (0.0, 0.2, 0.4)
 
-#: Largest share of a time budget for realigning once; pieces that are left stay as they are.
-MOST_TIME = 0.1
+#: Largest share of a time budget for realigning once; pieces that are left stay as they are. Before
+#: anything is learned it is larger: what is left then misleads a model that knows better.
+MOST_TIME, MOST_TIME_AT_FIRST = 0.1, 0.3
 
 #: Splits that are realigned. The test split is not, so its loss is that of the codec's guess.
 SEEN: tuple[Split, ...] = ("train", "valid")
@@ -162,7 +163,8 @@ class _Search:
         """Yield the number and the new ids of pieces, in random order, while there is time."""
         rng = np.random.default_rng((self._learner.config.seed, number))
         shuffled = rng.permutation(self._pieces).tolist()
-        left, size = MOST_TIME * self._learner.counts.budget or np.inf, FIRST
+        share = MOST_TIME if self._learner.counts.step else MOST_TIME_AT_FIRST
+        left, size = share * self._learner.counts.budget or np.inf, FIRST
         while shuffled and size:
             began = time.monotonic()
             group, shuffled = shuffled[:size], shuffled[size:]

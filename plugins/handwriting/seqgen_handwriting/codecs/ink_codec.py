@@ -186,7 +186,7 @@ class InkCodec(Codec):
         steps = cls.learn_steps(traces, options) if before is None else before.steps
         usual = Usual() if letters else Usual.of(traces)
         is_guess = with_text and not counted.any_marked
-        levels = levels_of(traces) | ({} if before is None else before.levels)
+        levels = {**levels_of(traces), **({} if before is None else before.levels)}
         codec = cls(steps, scale, letters, levels, (0.0, 0.0), is_guess, usual, options)
         codec.error = codec.reconstruction_error(traces)
         if options.text == "auto" and not letters:

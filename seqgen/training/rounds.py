@@ -164,7 +164,7 @@ class _Search:
         rng = np.random.default_rng((self._learner.config.seed, number))
         shuffled = rng.permutation(self._pieces).tolist()
         share = MOST_TIME if self._learner.counts.step else MOST_TIME_AT_FIRST
-        left, size = share * self._learner.counts.budget or np.inf, FIRST
+        left, size, is_warm = share * self._learner.counts.budget or np.inf, 1, False
         while shuffled and size:
             began = time.monotonic()
             group, shuffled = shuffled[:size], shuffled[size:]
@@ -172,6 +172,9 @@ class _Search:
             for piece, old, new in zip(group, former, realigned(self._run, former), strict=True):
                 self._count(old, new)
                 yield piece, new
+            if not is_warm:
+                size, is_warm = FIRST, True  # The first piece compiles code; its time says nothing.
+                continue
             taken = time.monotonic() - began
             left -= taken
             # As many as there is time for, at the speed of this group; none if it is used up.

@@ -245,10 +245,7 @@ class Codec(Protocol):
         """
 
     def refit(self, pieces: Iterable[Piece], options: Any) -> Self:
-        """Return the codec of other pieces for a model of this one (``--from``), by default `fit`.
-
-        Keep a codebook, so that tokens mean the same; symbols are matched by their names.
-        """
+        """Return the codec of other pieces for ``--from``: keep a codebook; by default `fit`."""
         return type(self).fit(pieces, options)
 
     def encode(self, piece: Piece) -> Ids:

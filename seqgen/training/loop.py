@@ -57,7 +57,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
     """
     config, counts, world = learner.config, learner.counts, learner.world
     began = time.monotonic() - counts.seconds
-    torch.set_num_threads(max((config.threads or 1) // local_size(), 1))
+    use_threads(config)
     fraction, interrupted = world.agree(spent(config, corpus, counts), False)
     reported_at, reported_tokens = counts.seconds, counts.tokens
     nats: float | torch.Tensor = 0.0  # (), summed over the tokens since the last report
@@ -110,6 +110,11 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         )
         learner.model.train()  # the caller may have generated, which ends training mode
         reported_at, reported_tokens, nats = counts.seconds, counts.tokens, 0.0
+
+
+def use_threads(config: TrainConfig) -> None:
+    """Let PyTorch use the threads of a training; planning tries other numbers."""
+    torch.set_num_threads(max((config.threads or 1) // local_size(), 1))
 
 
 def losses(

@@ -27,7 +27,7 @@ from seqgen.plugin import Ids
 from seqgen.run.folder import Run
 from seqgen.run.results import aligned_folder
 from seqgen.training.learner import Counts, Learner
-from seqgen.training.loop import losses, spent
+from seqgen.training.loop import losses, spent, use_threads
 from seqgen.training.realignment import TOGETHER, realigned
 
 #: Shares of the budget after which pieces are realigned. The last round has most of the budget. A
@@ -105,6 +105,7 @@ class Rounds:
             is `improved`; then `found` is the entry of the round for ``run.json``.
         """
         counts, world = learner.counts, learner.world
+        use_threads(learner.config)
         number = self.due(counts)
         search = _Search(self._run, learner, self.corpus(counts.round), report)
         if world.leads:

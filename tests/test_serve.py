@@ -37,7 +37,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[HTTPResponse, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.place.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.place.port, timeout=600)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body)
             full = path if path.startswith("/") else self.place.path + path
@@ -380,7 +380,7 @@ def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
         opened.callback(process.kill)
         found = re.search(r"http://127.0.0.1:(\d+)(/\S+/)", process.stdout.readline())
         connection = opened.enter_context(
-            closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=60))
+            closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=600))
         )
         body = json.dumps({"limit": {"length": 10**6, "least_length": 10**6}})
         connection.request("POST", f"{found[2]}api/pieces", body)
@@ -388,6 +388,6 @@ def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
         connection.request("GET", f"{found[2]}api/pieces/{piece}/events")
         opened.enter_context(closing(connection.getresponse())).readline()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == status, errors
         assert "Traceback" not in errors

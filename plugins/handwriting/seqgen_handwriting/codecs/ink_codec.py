@@ -31,6 +31,9 @@ from seqgen_handwriting.codecs.trace import Trace, ink_of, trace_of
 from seqgen_handwriting.codecs.tracker import PenTracker
 from seqgen_handwriting.ink import Ink
 
+#: Temperatures of drawings, and of writing, which is more legible if it is lower.
+DRAWING, WRITING = 0.7, 0.4
+
 
 class Steps(Protocol):
     """Turns steps into tokens and back; lengths are in sides."""
@@ -105,7 +108,6 @@ class InkCodec(Codec):
     """
 
     options_type: ClassVar[type[Any]]
-    temperature: float = 0.7
     min_p: float = 0.05
     tokens_per_step: ClassVar[int] = 1
 
@@ -124,6 +126,7 @@ class InkCodec(Codec):
         self.max_points, self.levels = dict(max_points), dict(levels)
         self.pen = Pen(steps.names, *steps.tables(), max_points, levels, is_guess)
         self.is_guess, self.usual = is_guess, usual
+        self.temperature = WRITING if max_points else DRAWING
         self.dictation = self.pen.dictation if max_points else None
         self.vocab = self.pen.vocab
         self.feature_sizes, self.feature_values = self.pen.feature_sizes, self.pen.feature_values

@@ -133,6 +133,8 @@ def written(run: seqgen.Run, seed: int, tries: int) -> Iterator[Generated]:
     for number, sentence in enumerate(SENTENCES):
         asked = seqgen.Labelled({"writer": Writer.number(number % WRITERS).name}, sentence)
         options: dict[str, Any] = {"limit": limit, "seed": seed + number, "tries": tries}
+        if tries > 1:
+            options["proofreader"] = seqgen.learn_proofreader(run)
         yield from seqgen.generate(run, 1, condition=asked, **options)
 
 

@@ -68,7 +68,7 @@ class Client:
         assert answer.getheader("content-type", "").startswith("text/event-stream")
         found = []
         for block in content.decode().split("\n\n"):
-            lines = dict(line.split(": ", 1) for line in block.splitlines())
+            lines = dict(line.split(": ", 1) for line in block.splitlines() if line != ":")
             if lines.get("id"):
                 found.append((int(lines["id"]), lines["event"], json.loads(lines["data"])))
         return found

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqgen.errors import DataError
-from seqgen.wording import meant
+from seqgen.wording import meant, shown
 
 #: Largest number of values that a message lists.
 MOST_LISTED = 20
+
+#: Largest whole number that can be requested, such as bars of a piece.
+MOST_COUNT = 100_000
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,13 @@ def listed(values: Iterable[str]) -> str:
 
 
 def count(text: str) -> int:
-    """Read a whole number of at least 1."""
-    if not (text.isascii() and text.isdigit()) or not int(text):
-        raise ValueError(f"expected a whole number of at least 1, such as 8, found {text!r}")
-    return int(text)
+    """Read a whole number from 1 to `MOST_COUNT`."""
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not digits or len(digits) > len(str(MOST_COUNT)) or int(digits) > MOST_COUNT:
+        raise ValueError(
+            f"expected a whole number from 1 to {MOST_COUNT:,}, such as 8, found {shown(text)}"
+        )
+    return int(digits)
 
 
 def number(text: str) -> float:

@@ -97,9 +97,8 @@ class _Crowd:
         """Return the rows of the drafts that go on: of those that have come least far."""
         rows = [row for row, draft in enumerate(self.drafts) if draft.stopped_by is None]
         far = [self._reached(self.drafts[row]) for row in rows]
-        return np.array(
-            [row for row, at in zip(rows, far, strict=True) if at == min(far)], np.int64
-        )
+        least = min(far, default=0)
+        return np.array([row for row, at in zip(rows, far, strict=True) if at == least], np.int64)
 
     def divide(self, writer: Writer) -> Ids:
         """Copy shared drafts that have a choice next; return the row of each draft before."""

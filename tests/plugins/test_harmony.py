@@ -219,8 +219,11 @@ def test_the_command_takes_bars(chorales, tmp_path: Path, capsys) -> None:
         ("tempo=90", "'tempo=90' in 'tempo=90': expected NAME=VALUE, where NAME is one of bars, m"),
         ("bars=2, metre", "cannot follow 'metre' in 'bars=2, metre': expected NAME=VALUE"),
         ("bars=2, bars=3", "bars is given twice"),
-        ("bars=few", "'bars=few': expected a whole number of at least 1, such as 8, found 'few'"),
-        ("bars=0", "expected a whole number of at least 1"),
+        (
+            "bars=few",
+            "'bars=few': expected a whole number from 1 to 100,000, such as 8, found 'few'",
+        ),
+        ("bars=0", "expected a whole number from 1 to 100,000"),
         ("metre=3/5", "expected a metre such as 3/4, found '3/5'"),
         ("metre=6/8", "this model knows 3/4, 4/4"),
     ],

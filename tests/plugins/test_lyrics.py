@@ -144,6 +144,14 @@ def test_verses_of_mei_are_read() -> None:
     assert verses(piece) == {2: [(0, "so it "), (2, "goes ")]}
 
 
+def test_the_report_says_which_verses_of_mei_are_left_out() -> None:
+    more = "".join(f'<verse n="{n}"><syl>la</syl></verse>' for n in range(3, MOST_VERSES + 3))
+    piece, note = read_mei(MEI.replace("</verse></note>", f"</verse>{more}</note>", 1))
+    assert isinstance(piece, Music) and isinstance(note, Note)
+    assert max(verses(piece)) == MOST_VERSES
+    assert note.text == f"verses after the first {MOST_VERSES} of {MOST_VERSES + 2} left out"
+
+
 KERN = """**kern\t**dynam\t**text\t**silbe
 *M4/4\t*\t*\t*
 4c\tf\tA-\tso

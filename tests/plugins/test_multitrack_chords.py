@@ -141,6 +141,13 @@ def test_without_a_key_it_fits_the_chords() -> None:
         ("chords=C | F G", "a bar of 3/4 has no halves"),
         ("chords=C F G C", "one chord or two"),
         ("chords=C | F, bars=1", "chords are requested for 2 bars, and 1 bars"),
+        # No array of so many bars is made, and none of a number beyond 64 bits.
+        (
+            "chords=C, bars=1000000000, metre=4/4",
+            "from 1 to 100,000, such as 8, found '1000000000'",
+        ),
+        (f"chords=C, bars={10**30}", "expected a whole number from 1 to 100,000"),
+        (f"bars={'9' * 5000}", "expected a whole number from 1 to 100,000"),
         ("chords=Cmaj7", "knows chords such as C, Cm, Cdim, C7"),
         ("chords=H", "expected a chord"),
     ],

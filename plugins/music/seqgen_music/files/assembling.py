@@ -11,7 +11,7 @@ from seqgen.errors import DataError
 from seqgen_music.bars import Metre, metre_of
 from seqgen_music.chords import Chord
 from seqgen_music.files.held_notes import sustained
-from seqgen_music.files.lyrics import MOST_VERSES, Sung, numbered
+from seqgen_music.files.lyrics import Sung, numbered, verses_left_out
 from seqgen_music.files.notation_values import TICKS
 from seqgen_music.files.repeats import played_out
 from seqgen_music.files.score_bars import Bar
@@ -111,7 +111,7 @@ def assembled(parts: Sequence[Part], play_repeats: bool = False, order: str = ""
 def disagreements(parts: Sequence[Part]) -> list[str]:
     """Say which bars do not add up to their metre or to other parts, and which parts end early.
 
-    Verses after `MOST_VERSES` are said too.
+    Verses that are left out are said too.
     """
     listed = []
     for number, part in enumerate(parts):
@@ -126,10 +126,7 @@ def disagreements(parts: Sequence[Part]) -> list[str]:
                 more = f" and {len(places) - QUOTED} more" if len(places) > QUOTED else ""
                 listed.append(f"{where}{what}: {', '.join(places[:QUOTED])}{more}")
         verses = {verse for bar in part.bars for sound in bar.sounds for verse, _ in sound.lyrics}
-        if len(verses) > MOST_VERSES:
-            listed.append(
-                f"{where}verses after the first {MOST_VERSES} of {len(verses):,} left out"
-            )
+        listed += [f"{where}{each}" for each in verses_left_out(len(verses))]
     lengths = [_starts(part.bars)[-1] for part in parts]
     if len(set(lengths)) > 1:
         ends = ", ".join(

@@ -86,6 +86,13 @@ def numbered(sung: Mapping[tuple[int, int], Mapping[int, str]]) -> tuple[Lyrics,
     return first, tuple(sorted(each for each in found if each[3] > 1))
 
 
+def verses_left_out(count: int) -> list[str]:
+    """Say which of so many verses of a track are left out, if any are."""
+    if count <= MOST_VERSES:
+        return []
+    return [f"verses after the first {MOST_VERSES} of {count:,} left out"]
+
+
 def written(music: Music, track: int) -> dict[int, dict[int, tuple[str, str]]]:
     """Return the verses of a track: by tick text and kind of each syllable, as `kinds_of` does."""
     verses = defaultdict[int, list[tuple[int, str]]](list)

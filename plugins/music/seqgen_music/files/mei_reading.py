@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from seqgen.errors import DataError
+from seqgen.plugin import Note
 from seqgen_music.bars import metre_of
 from seqgen_music.files.assembling import MOST_BEATS
-from seqgen_music.files.lyrics import Sung, numbered, syllable
+from seqgen_music.files.lyrics import Sung, numbered, syllable, verses_left_out
 from seqgen_music.files.notation_values import DRUM_STAFF, SNARE, TICKS, VELOCITY
 from seqgen_music.music import DRUM_CHANNEL, LONGEST_QUARTERS, Music, Track, changes, make_notes
 from seqgen_music.rounding import nearest
@@ -41,8 +42,8 @@ ONE_THREAD = {
 INSTEAD = "convert it to MusicXML, for example with MuseScore"
 
 
-def read_mei(text: str) -> list[Music]:
-    """Return the pieces that music21 finds in MEI.
+def read_mei(text: str) -> list[Music | Note]:
+    """Return the pieces that music21 finds in MEI, and after a piece a note on what it lacks.
 
     Raises
     ------
@@ -73,10 +74,14 @@ def read_mei(text: str) -> list[Music]:
     found = json.loads(done.stdout)
     if "error" in found:
         raise DataError(found["error"])
-    sounding = [_from_json(piece) for piece in found["pieces"] if piece["notes"]]
-    if not sounding:
+    pieces: list[Music | Note] = []
+    for piece in found["pieces"]:
+        if piece["notes"]:
+            pieces.append(_from_json(piece))
+            pieces += [Note("; ".join(piece["faults"]))] if piece["faults"] else []
+    if not pieces:
         raise DataError("the file has no note")
-    return sounding
+    return pieces
 
 
 def _as_json(music: Music) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def _main() -> None:
     with redirect_stdout(sys.stderr):
         try:
             text = sys.stdin.buffer.read().decode()
-            found = {"pieces": [_as_json(piece) for piece in _pieces(text)]}
+            found = {"pieces": _pieces(text)}
         except MemoryError:
             found = {
                 "error": f"music21 takes more than {most // 2**20:,} MB of memory for this MEI; "
@@ -137,7 +142,8 @@ def _limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def _pieces(text: str) -> list[Music]:
+def _pieces(text: str) -> list[dict[str, Any]]:
+    """Return the pieces of MEI as JSON, each with what is left out of it."""
     import music21
 
     try:
@@ -148,7 +154,7 @@ def _pieces(text: str) -> list[Music]:
                 text, forceSource=True, storePickle=False, format="mei"
             )
             scores = stream.scores if isinstance(stream, music21.stream.Opus) else [stream]
-            return [music_of(score) for score in scores]
+            return [_as_json(music_of(score)) | {"faults": _faults(score)} for score in scores]
     except (DataError, MemoryError):
         raise
     except Exception as error:
@@ -165,7 +171,7 @@ def music_of(score: Any) -> Music:
         )
     if any(part.atSoundingPitch is False for part in score.parts):
         score.toSoundingPitch(inPlace=True)
-    parts = list(score.parts) or [score]
+    parts = _parts(score)
     sung: Sung = {}
     rows, tracks = [], []
     for number, part in enumerate(parts):
@@ -196,6 +202,19 @@ def music_of(score: Any) -> Music:
         lyrics=lyrics,
         verses=verses,
     )
+
+
+def _parts(score: Any) -> list[Any]:
+    return list(score.parts) or [score]
+
+
+def _faults(score: Any) -> list[str]:
+    """Say which verses of a score are left out."""
+    found, parts = [], _parts(score)
+    for number, part in enumerate(parts):
+        where = f"{part.partName or f'part {number + 1}'}, " if len(parts) > 1 else ""
+        found += [f"{where}{each}" for each in verses_left_out(len(_syllables(part, number)))]
+    return found
 
 
 def _notes(

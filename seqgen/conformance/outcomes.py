@@ -47,6 +47,7 @@ _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "decodes_anything": (("write", "read"), ("decode",)),
     "decodes_all_of_its_tokens": ((), ("decode",)),
     "saves_its_state": ((), ("state", "from_state")),
+    "goes_on_with_other_pieces": ((), ("refit",)),
     "augments_within_its_vocabulary": ((), ("augment",)),
     "recognises_variations": ((), ("passages", "augment")),
     "varies_within_one_class": ((), ("variations",)),

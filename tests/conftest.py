@@ -150,7 +150,7 @@ class Browser:
 
     def wait(self, condition: str) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + 300
+        end = time.monotonic() + 30
         while not self.run(f"return Boolean({condition})"):
             assert time.monotonic() < end, f"never: {condition}; {self.complaints()}"
             time.sleep(0.05)

@@ -15,13 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import seqgen
-from seqgen.serve import guard, playground, session
+from seqgen.data import reading
+from seqgen.errors import DataError
+from seqgen.generation.watching import Asked
+from seqgen.serve import asking, guard, playground, session
+from seqgen.serve.places import without_places
 from seqgen.serve.playground import Playground
 from seqgen.serve.server import Server
 from seqgen.view import View
@@ -37,7 +42,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[HTTPResponse, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.place.port, timeout=600)
+        connection = HTTPConnection("127.0.0.1", self.place.port, timeout=60)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body)
             full = path if path.startswith("/") else self.place.path + path
@@ -189,6 +194,23 @@ def test_a_stopped_piece_keeps_what_it_has(client, run, monkeypatch) -> None:
     assert not client.server._playground.session(name).is_live
 
 
+def test_a_piece_that_goes_on_keeps_the_condition_in_its_command(run, monkeypatch) -> None:
+    condition = object()
+    before = asking.Order(Asked(condition=condition), ("writer=Ann",), "")
+
+    def order() -> asking.Order:
+        ids = run.codec.encode("7 gr").tolist()
+        body = {"from": {"piece": "1", "tokens": 3, "token": ids[3]}}
+        return asking.read_request(run, body, str, lambda name: (ids, before))
+
+    found = order()
+    assert found.asked.condition is condition and found.given == before.given
+    assert "--prompt '7 gr' --given writer=Ann" in found.command
+    # A music file cannot be given as its first tokens: no command is better than a wrong one.
+    monkeypatch.setattr(type(run.codec), "text_stream", lambda self: None)
+    assert order().command == ""
+
+
 def test_a_piece_ends_at_the_most_that_a_page_holds(client, monkeypatch) -> None:
     monkeypatch.setattr(session, "MOST_TOKENS", 200)
     _, events = client.piece(limit={"length": 10**9, "least_length": 10**9})
@@ -215,6 +237,33 @@ def test_no_answer_names_a_place_of_the_machine(client, run, tmp_path) -> None:
     answers += [client.refused("GET", f"api/pieces/{name}/file?format=../x")[1]]
     for text in answers:
         assert str(run.folder) not in text and "/tmp" not in text and "seqgen-" not in text, text
+
+
+def test_errors_leave_only_the_names_of_files(client, run, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise DataError(f"{run.folder / 'model.pt'} and '/srv/data/x.txt' are damaged")
+
+    said = f"{run.folder.name}/model.pt and 'x.txt' are damaged"
+    monkeypatch.setattr(playground, "read_prompt_of", fail)
+    assert client.refused("POST", "api/prompt", {"text": "x"}) == (400, said)
+    monkeypatch.setattr(session, "watch", fail)
+    name, [(_, kind, content)] = client.piece()
+    assert (kind, content["error"]) == ("error", said)
+    _, error = client.refused("GET", f"api/pieces/{name}/file?format=.txt")
+    assert "failed" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("/home/a b/my run/model.pt: damaged", "my run/model.pt: damaged"),
+        ("found '/x/y.txt'; see /etc/a, or ~/b/c", "found 'y.txt'; see a, or c"),
+        (r"C:\Users\x\y.txt", "y.txt"),
+        ("3/4 and 4/4; .mid / .midi; 1 / 2", "3/4 and 4/4; .mid / .midi; 1 / 2"),
+    ],
+)
+def test_only_the_last_name_of_a_path_is_left(text, left) -> None:
+    assert without_places(text, Path("/home/a b/my run")) == left
 
 
 @pytest.mark.parametrize(
@@ -252,7 +301,16 @@ def test_hostile_requests_get_an_answer(client, monkeypatch) -> None:
         head = f"POST {client.place.path}api/prompt HTTP/1.1\r\nHost: {client.place.netloc}\r\n"
         stream.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         assert b" 411 " in stream.recv(1000)
+    # The body in chunks is longer than the length that the header states.
+    with socket.create_connection(("127.0.0.1", client.place.port)) as stream:
+        both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        stream.sendall(f"{head}{both}".encode())
+        assert b" 411 " in stream.recv(1000)
+    with socket.create_connection(("127.0.0.1", client.place.port)) as stream:
+        stream.sendall(f"OPTIONS * HTTP/1.1\r\nHost: {client.place.netloc}\r\n\r\n".encode())
+        assert b" 403 " in stream.recv(1000)
     bodies = [b"", b"{", b"[" * 4000, b"[]", b"1", b'"x"', b"\xff", b'{"text": 1}', b"{}"]
+    bodies += [b'{"text": "\\ud800"}', b'{"name": "\\ud800.txt", "content": ""}']
     bodies += [b'{"text": ""}', b'{"name": "a.txt", "content": "?"}', b'{"name": "a.txt"}']
     for body in bodies:
         status, error = client.refused("POST", "api/prompt", body)
@@ -267,6 +325,7 @@ def test_hostile_requests_get_an_answer(client, monkeypatch) -> None:
         {"given": "x"},
         {"given": [1]},
         {"given": [""] * 40},
+        {"given": ["\ud800"]},
         {"sample": []},
         {"sample": {"temperature": -1}},
         {"sample": {"temperature": "hot"}},
@@ -327,6 +386,31 @@ def test_a_file_is_a_prompt(client) -> None:
     assert "--prompt 'my words.txt'" in events[-1][2]["command"]
 
 
+def test_a_parser_that_hangs_is_ended(client, run, monkeypatch) -> None:
+    """Another process reads the file, so that no parser holds up the end of the server."""
+    monkeypatch.setattr(asking, "PATIENCE", 0.5)
+    monkeypatch.setattr(run.domain, "read", lambda *_: time.sleep(600), raising=False)
+    body = {"name": "a.txt", "content": base64.b64encode(b"8 green").decode()}
+    answers: list[tuple[int, str]] = []
+    reads = reading.read_alone
+
+    def read_alone(task: Any, patience: float) -> Any:
+        # Meanwhile no other file is read.
+        answers.append(client.refused("POST", "api/prompt", body))
+        return reads(task, patience)
+
+    monkeypatch.setattr(reading, "read_alone", read_alone)
+    status, error = client.refused("POST", "api/prompt", body)
+    assert status == 400 and error.startswith("a.txt: its parser took longer")
+    assert [status for status, _ in answers] == [429]
+
+
+def test_a_prompt_has_at_most_what_a_page_holds(client, monkeypatch) -> None:
+    monkeypatch.setattr(asking, "MOST_TOKENS", 6)
+    status, error = client.refused("POST", "api/prompt", {"text": "7 green"})
+    assert status == 400 and "at most 6 tokens" in error and "found 7" in error
+
+
 def test_a_fault_of_a_plugin_is_told_on_the_terminal_only(serve, run, monkeypatch) -> None:
     logged: list[str] = []
     place = Playground(run, logged.append)
@@ -380,7 +464,7 @@ def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
         opened.callback(process.kill)
         found = re.search(r"http://127.0.0.1:(\d+)(/\S+/)", process.stdout.readline())
         connection = opened.enter_context(
-            closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=600))
+            closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=60))
         )
         body = json.dumps({"limit": {"length": 10**6, "least_length": 10**6}})
         connection.request("POST", f"{found[2]}api/pieces", body)
@@ -388,6 +472,6 @@ def test_signals_end_it_while_a_piece_is_written(run, number, status) -> None:
         connection.request("GET", f"{found[2]}api/pieces/{piece}/events")
         opened.enter_context(closing(connection.getresponse())).readline()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=600)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == status, errors
         assert "Traceback" not in errors

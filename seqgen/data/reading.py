@@ -371,11 +371,19 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[Co
             yield contents
             done += 1
     except (BrokenProcessPool, TakesTooLong):
-        yield from (_read_alone(task, patience) for task in tasks[done:])
+        yield from (read_alone(task, patience) for task in tasks[done:])
 
 
-def _read_alone(task: Any, patience: float) -> list[Content]:
-    """Return the contents of one file, read in a process that may die."""
+def read_alone(task: Any, patience: float) -> list[Content]:
+    """Return the contents of one file, read in a process that may die.
+
+    Parameters
+    ----------
+    task : tuple
+        Arguments of `seqgen.data.one_file.read_file`.
+    patience : float
+        Seconds after which the process is ended.
+    """
     try:
         # With one job joblib would read it in this process.
         [contents] = share_out([joblib.delayed(read_whole_file)(*task)], 2, timeout=patience)

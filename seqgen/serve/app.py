@@ -111,7 +111,8 @@ class _Answers:
         if isinstance(error, PluginError):
             self._log(str(error))
             return JSONResponse({"error": "a plugin failed; the terminal says where"}, 500)
-        return JSONResponse({"error": str(error)}, 429 if isinstance(error, Busy) else 400)
+        status = 429 if isinstance(error, Busy) else 400
+        return JSONResponse({"error": self._playground.told(error)}, status)
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Answer any other error."""

@@ -10,7 +10,6 @@ import binascii
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,11 +18,12 @@ import numpy as np
 
 from seqgen.bounds import Seed, check_value
 from seqgen.conditions.labels import Labelled, content_of
-from seqgen.conditions.unlabelled import all_requested, unlabelled
+from seqgen.conditions.unlabelled import all_requested, header_size, unlabelled
 from seqgen.config import LimitConfig, SampleConfig, from_mapping
-from seqgen.errors import ConfigError, DataError
+from seqgen.data.finding import Noted, Skipped
+from seqgen.data.labelling import FileLabels
+from seqgen.errors import ConfigError, DataError, reason_of
 from seqgen.generation.watching import Asked
-from seqgen.note import Note
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.folder import Run
@@ -37,6 +37,12 @@ LONGEST_TEXT = 100_000
 
 #: Most characters of a file name, and most conditions.
 LONGEST_NAME, MOST_GIVEN = 255, 32
+
+#: Most tokens of a prompt, and of a piece; a page holds no more.
+MOST_TOKENS = 20_000
+
+#: Seconds after which the parser of a file counts as hanging.
+PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -83,19 +89,24 @@ def read_prompt_of(run: Run, body: Mapping[str, Any]) -> Prompt:
         try:
             return _known(run, _only_piece(run, path), Path(name).name)
         except Exception as error:
-            # A parser may fail in any way on a damaged file, and name the place of the file.
-            raise DataError(f"{name}: {str(error).replace(folder, '')}") from error
+            # A codec may fail in any way on a strange piece.
+            raise DataError(f"{name}: {reason_of(error)}") from error
 
 
 def _only_piece(run: Run, path: Path) -> Piece:
-    found = run.domain.read(path, run.read_options())
-    pieces = list(islice((each for each in found if not isinstance(each, Note)), 2))
-    for piece in pieces:
-        if isinstance(piece, DataError):
-            raise piece
+    """Return the piece of a file, whose parser may crash or hang: another process reads it."""
+    from seqgen.data.reading import read_alone
+
+    task = run.domain, path, path.name, FileLabels({}), None, "error", run.read_options()
+    pieces = []
+    for each in read_alone(task, PATIENCE):
+        if isinstance(each, Skipped):
+            raise DataError(each.reason)
+        if not isinstance(each, Noted):
+            pieces.append(content_of(each[1]))
     if len(pieces) != 1:
         raise DataError(f"it holds {'several' if pieces else 'no'} pieces; give a file of one")
-    return content_of(pieces[0])
+    return pieces[0]
 
 
 def _known(run: Run, piece: Piece, word: str) -> Prompt:
@@ -103,16 +114,36 @@ def _known(run: Run, piece: Piece, word: str) -> Prompt:
     ids = unlabelled(run.codec).encode(piece)
     if not len(ids):
         raise DataError("the prompt is empty; leave it out, or give a text")
+    if len(ids) > MOST_TOKENS:
+        raise DataError(f"a prompt has at most {MOST_TOKENS:,} tokens here, found {len(ids):,}")
     return Prompt(piece, ids, word)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A piece that a page asked for.
+
+    Attributes
+    ----------
+    asked : Asked
+    given : tuple of str
+        What ``--given`` takes.
+    command : str
+        The command line that writes the same piece; empty if there is none.
+    """
+
+    asked: Asked
+    given: tuple[str, ...]
+    command: str
 
 
 def read_request(
     run: Run,
     body: Mapping[str, Any],
     prompt_of: Callable[[str], Prompt],
-    tokens_of: Callable[[str], tuple[list[int], Any]],
-) -> tuple[Asked, str]:
-    """Return what a piece is asked to be, and the command line that writes the same piece.
+    begun: Callable[[str], tuple[list[int], Order]],
+) -> Order:
+    """Return what a piece is asked to be.
 
     Parameters
     ----------
@@ -120,8 +151,8 @@ def read_request(
     body : mapping
         "prompt" (the name of a prompt that was read) or "from" (a piece, how many of its tokens,
         and the token that goes on), "given", "sample", "limit" and "seed".
-    prompt_of, tokens_of : callable
-        Return a prompt, and the tokens and the condition of a piece, by name.
+    prompt_of, begun : callable
+        Return a prompt, and the tokens and the order of a piece, by name.
 
     Raises
     ------
@@ -135,39 +166,44 @@ def read_request(
     given = body.get("given", [])
     if not (isinstance(given, list) and len(given) <= MOST_GIVEN):
         raise DataError(f"given must be a list of at most {MOST_GIVEN} texts")
-    texts = [_text({"given": text}, "given", LONGEST_TEXT) for text in given]
+    texts = tuple(_text({"given": text}, "given", LONGEST_TEXT) for text in given)
     labels, rest = all_requested(run.codec, texts)
     condition: Any = Labelled(labels, rest) if labels else rest
-    words = [word for text in texts for word in ("--given", text)]
     prompt = onward = None
+    words: list[str] = []
+    stream = run.codec.text_stream()
     if "from" in body:
-        onward, condition = _onward(run, body["from"], tokens_of)
-        if (stream := run.codec.text_stream()) is not None:
+        onward, before = _onward(run, body["from"], begun)
+        condition, texts = before.asked.condition, before.given
+        if stream is not None:
             words += ["--prompt", "".join(map(stream, onward.tolist()))]
     elif body.get("prompt") is not None:
         found = prompt_of(_text(body, "prompt", LONGEST_NAME))
         prompt = found.piece
         words += ["--prompt", found.word]
+    words += [word for text in texts for word in ("--given", text)]
     for settings in (body.get("sample", {}), body.get("limit", {})):
         for name, value in settings.items():
             words += [f"--{name.replace('_', '-')}", f"{value}"]
-    asked = Asked(prompt, onward, condition, sample, limit, seed)
-    return asked, shlex.join(["seqgen", "generate", "RUN", *words, "--seed", str(seed)])
+    command = shlex.join(["seqgen", "generate", "RUN", *words, "--seed", str(seed)])
+    if onward is not None and stream is None:
+        command = ""  # Only a text can be given as its first tokens.
+    return Order(Asked(prompt, onward, condition, sample, limit, seed), texts, command)
 
 
 def _onward(
-    run: Run, body: Any, tokens_of: Callable[[str], tuple[list[int], Any]]
-) -> tuple[Ids, Any]:
-    """Return the first tokens of a piece with another token after them, and its condition."""
+    run: Run, body: Any, begun: Callable[[str], tuple[list[int], Order]]
+) -> tuple[Ids, Order]:
+    """Return the first tokens of a piece with another token after them, and its order."""
     if not isinstance(body, dict):
         raise DataError(f"from must be an object, found {body!r}")
-    ids, condition = tokens_of(_text(body, "piece", LONGEST_NAME))
-    place, token = body.get("tokens"), body.get("token")
-    if type(place) is not int or not 0 <= place <= len(ids):
-        raise DataError(f"from: tokens must be from 0 to {len(ids):,}, found {place!r}")
+    ids, order = begun(_text(body, "piece", LONGEST_NAME))
+    place, token, least = body.get("tokens"), body.get("token"), header_size(run.codec)
+    if type(place) is not int or not least <= place <= len(ids):
+        raise DataError(f"from: tokens must be from {least} to {len(ids):,}, found {place!r}")
     if type(token) is not int or not 0 <= token < len(unlabelled(run.codec).vocab):
         raise DataError(f"from: there is no token {token!r}")
-    return np.array([*ids[:place], token], np.int64), condition
+    return np.array([*ids[:place], token], np.int64), order
 
 
 def _settings(body: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
@@ -190,4 +226,6 @@ def _text(body: Mapping[str, Any], name: str, longest: int) -> str:
         raise DataError(f"{name} must be text, found {text!r}")
     if len(text) > longest:
         raise DataError(f"{name} has at most {longest:,} characters, found {len(text):,}")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise DataError(f"{name} holds half a surrogate pair, which is no character")
     return text

@@ -43,7 +43,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app, self._token = app, token
-        self._hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
+        # Browsers leave the usual port of HTTP out.
+        end = "" if port == 80 else f":{port}"
+        self._hosts = [f"{name}{end}" for name in ("127.0.0.1", "localhost")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -67,7 +69,7 @@ class Guard:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        token = scope["path"].split("/")[1]
+        token = scope["path"].removeprefix("/").partition("/")[0]
         if host not in self._hosts:
             return 403, "this address is not served here; open the address that seqgen serve prints"
         if origin and origin != f"http://{host}":
@@ -77,7 +79,8 @@ class Guard:
         if scope["method"] in ("GET", "HEAD", "DELETE"):
             return None
         length = headers.get(b"content-length", b"").decode("latin-1")
-        if not length.isdecimal():
+        # A body in chunks may be longer than the length that its header states.
+        if b"transfer-encoding" in headers or not length.isdecimal():
             return 411, "the length of the request is missing"
         if int(length) > MOST_BYTES:
             return 413, f"a request has at most {MOST_BYTES:,} bytes, found {int(length):,}"

@@ -22,8 +22,17 @@ from seqgen.options import described
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.card import beaten_by
 from seqgen.run.folder import Run
-from seqgen.serve.asking import DRAWING, LIMITS, Prompt, read_prompt_of, read_request
-from seqgen.serve.session import MOST_TOKENS, Session, Texts
+from seqgen.serve.asking import (
+    DRAWING,
+    LIMITS,
+    MOST_TOKENS,
+    Order,
+    Prompt,
+    read_prompt_of,
+    read_request,
+)
+from seqgen.serve.places import without_places
+from seqgen.serve.session import Session, Texts
 from seqgen.stepping.stepper import choose_stepper
 
 #: Most pieces that are written at once, that are kept, and prompts that are kept.
@@ -36,7 +45,7 @@ Kept = TypeVar("Kept")
 
 
 class Busy(ConfigError):
-    """As many pieces are being written as can be."""
+    """As many pieces are being written, or files read, as can be."""
 
 
 class Playground:
@@ -54,18 +63,23 @@ class Playground:
         self._stepper = choose_stepper(run, 1)
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._lock, self._count = Lock(), 0
+        self._lock, self._reading, self._count = Lock(), Lock(), 0
         self._is_closed = False
 
     def close(self) -> None:
         """Stop all pieces; no new one begins."""
-        self._is_closed = True
-        for session in tuple(self._sessions.values()):
-            session.stop()
+        with self._lock:
+            self._is_closed = True
+            for session in self._sessions.values():
+                session.stop()
+
+    def told(self, error: Exception) -> str:
+        """Return the message of an error, without folders of this machine."""
+        return without_places(str(error), self._run.folder)
 
     def join(self, seconds: float) -> None:
         """Wait for the threads of all pieces, each for so long at most."""
-        for session in tuple(self._sessions.values()):
+        for session in self._all():
             session.join(seconds)
 
     def about(self) -> dict[str, Any]:
@@ -116,8 +130,14 @@ class Playground:
 
     def read_prompt(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read a prompt; return its name for a piece, its tokens and what the page draws of it."""
-        prompt = read_prompt_of(self._run, body)
-        name = self._keep(self._prompts, prompt, MOST_PROMPTS)
+        if not self._reading.acquire(blocking=False):
+            raise Busy("another beginning is being read; try again in some seconds")
+        try:
+            prompt = read_prompt_of(self._run, body)
+        finally:
+            self._reading.release()
+        with self._lock:
+            name = self._keep(self._prompts, prompt, MOST_PROMPTS)
         view = None
         if self._run.codec.text_stream() is None:
             view = self._run.domain.view(prompt.piece)
@@ -130,20 +150,23 @@ class Playground:
 
     def begin(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Begin a piece; return its name and its command line."""
-        if self._is_closed or sum(each.is_live for each in self._all()) >= MOST_LIVE:
-            raise Busy(f"{MOST_LIVE} pieces are being written; stop one, or wait until one ends")
 
-        def tokens_of(name: str) -> tuple[list[int], Any]:
+        def begun(name: str) -> tuple[list[int], Order]:
             session = self.session(name)
-            return session.ids, session.asked.condition
+            return session.ids, session.order
 
-        asked, command = read_request(
-            self._run, body, lambda name: _found(self._prompts, name, "prompt"), tokens_of
+        order = read_request(
+            self._run, body, lambda name: _found(self._prompts, name, "prompt"), begun
         )
-        session = Session(self._run, self._stepper, asked, {"command": command}, self._log)
-        name = self._keep(self._sessions, session, MOST_PIECES)
-        session.start()
-        return {"piece": name, "command": command}
+        session = Session(self._run, self._stepper, order, self._log)
+        with self._lock:  # Requests that come together would begin more than the most.
+            if self._is_closed:
+                raise Busy("the server is ending")
+            if sum(each.is_live for each in self._sessions.values()) >= MOST_LIVE:
+                raise Busy(f"{MOST_LIVE} pieces are being written; stop one, or wait for its end")
+            name = self._keep(self._sessions, session, MOST_PIECES)
+            session.start()
+        return {"piece": name, "command": order.command}
 
     def session(self, name: str) -> Session:
         """Return a piece by its name.
@@ -163,7 +186,7 @@ class Playground:
                 f"at must be from {header_size(run.codec)} to {len(session.ids):,}, found {place:,}"
             )
         before = session.ids[:place]
-        stepper, condition = copy.copy(self._stepper), session.asked.condition
+        stepper, condition = copy.copy(self._stepper), session.order.asked.condition
         ids = np.array(before, np.int64)
         found = alternatives(run, stepper, ids, condition, ALTERNATIVES)
         return [
@@ -181,7 +204,9 @@ class Playground:
         """Return a finished piece as a file: its name and content; several files as one archive."""
         session, run = self.session(name), self._run
         if session.generated is None:
-            raise DataError("the piece is still being written; stop it, or wait")
+            if session.is_live:
+                raise DataError("the piece is still being written; stop it, or wait")
+            raise DataError("the piece failed, so it has no file")
         if suffix not in run.domain.formats:
             raise ConfigError(
                 f"{run.info['domain']} is written as {', '.join(run.domain.formats)}, not {suffix}"
@@ -194,18 +219,18 @@ class Playground:
             return f"{run.info['domain']}-{name}.zip", _archive(files)
 
     def _all(self) -> tuple[Session, ...]:
-        return tuple(self._sessions.values())
+        with self._lock:
+            return tuple(self._sessions.values())
 
     def _keep(self, kept: OrderedDict[str, Kept], value: Kept, most: int) -> str:
-        """Keep a value under a new name; the oldest is dropped if there are too many."""
-        with self._lock:
-            self._count += 1
-            name = str(self._count)
-            kept[name] = value
-            if len(kept) > most:
-                _, oldest = kept.popitem(last=False)
-                if isinstance(oldest, Session):
-                    oldest.stop()
+        """Keep a value under a new name; the oldest is dropped. The caller has the lock."""
+        self._count += 1
+        name = str(self._count)
+        kept[name] = value
+        if len(kept) > most:
+            _, oldest = kept.popitem(last=False)
+            if isinstance(oldest, Session):
+                oldest.stop()
         return name
 
 

@@ -13,17 +13,16 @@ import numpy as np
 
 from seqgen.errors import PluginError, SeqgenError
 from seqgen.generation.pieces import Generated
-from seqgen.generation.watching import Asked, Seen, watch
+from seqgen.generation.watching import Seen, watch
 from seqgen.run.folder import Run
+from seqgen.serve.asking import MOST_TOKENS, Order
 from seqgen.serve.events import Events
+from seqgen.serve.places import without_places
 from seqgen.stepping.stepper import Stepper
 from seqgen.view import View, difference
 
 #: Seconds between two events.
 PACE = 0.03
-
-#: Most tokens of a piece; a page holds no more.
-MOST_TOKENS = 20_000
 
 #: Seconds after which a piece stops to which no page listens.
 GRACE = 15.0
@@ -40,9 +39,7 @@ class Session:
     run : Run
     stepper : Stepper
         A copy is made of it.
-    asked : Asked
-    about : mapping
-        What the last event says besides: the command that writes the same piece.
+    order : Order
     log : callable
         Gets what a fault of a plugin is, for the terminal.
 
@@ -61,13 +58,12 @@ class Session:
         self,
         run: Run,
         stepper: Stepper,
-        asked: Asked,
-        about: dict[str, Any],
+        order: Order,
         log: Callable[[str], None],
     ) -> None:
-        self.asked, self.events, self.ids = asked, Events(), list[int]()
+        self.order, self.events, self.ids = order, Events(), list[int]()
         self.generated: Generated | None = None
-        self._run, self._stepper, self._about, self._log = run, stepper, about, log
+        self._run, self._stepper, self._log = run, stepper, log
         self._logs: list[float | None] = []
         self._new = 0  # position of the first token that was not sent
         self._texts = Texts(run)
@@ -98,7 +94,7 @@ class Session:
         """Write the piece; every end of it becomes an event."""
         try:
             stepper = copy.copy(self._stepper)
-            steps = watch(self._run, stepper, self.asked, self._has_to_stop)
+            steps = watch(self._run, stepper, self.order.asked, self._has_to_stop)
             while self.generated is None:
                 try:
                     self._take(next(steps))
@@ -110,7 +106,8 @@ class Session:
             self._log(str(error))
             self.events.add("error", {"error": "a plugin failed; the terminal says where"})
         except SeqgenError as error:
-            self.events.add("error", {"error": str(error)})
+            said = without_places(str(error), self._run.folder)
+            self.events.add("error", {"error": said})
         except Exception as error:
             self._log(f"a piece failed: {type(error).__name__}: {error}")
             self.events.add("error", {"error": "the piece failed; the terminal says why"})
@@ -166,7 +163,7 @@ class Session:
             "prompt_tokens": piece.prompt,
             "nats": round(-piece.log_probability_per_token, 4),
             "seconds": round(piece.seconds, 3),
-            **self._about,
+            "command": self.order.command,
         }
 
 

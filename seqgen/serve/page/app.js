@@ -116,6 +116,7 @@ class Playground {
     this.say(`${REASONS[summary.stopped_by]} after ${drawn.toLocaleString("en")} new tokens${pace}; ` +
       `${summary.nats.toFixed(2)} nats a token.`);
     $("command").textContent = summary.command;
+    $("line").hidden = !summary.command;
     const links = this.run.formats.map((format) =>
       element("a", { href: api.file(this.piece, format), download: "" }, format));
     $("downloads").replaceChildren("Download: ", ...links);

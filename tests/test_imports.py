@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
         *("training", "report"),
     },
     "serve": {
-        *("conditions", "plugins", "run", "stepping", "generation"),
+        *("conditions", "plugins", "data", "run", "stepping", "generation"),
     },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),

@@ -449,6 +449,26 @@ def test_too_many_pieces_at_once_are_refused(client, monkeypatch) -> None:
     assert client.events(name)[-1][1] == "done"
 
 
+def test_a_connection_ends_at_once_when_the_server_does(serve, run, monkeypatch) -> None:
+    """The piece itself hangs in a step."""
+    held = threading.Event()
+
+    def hang(*_: object) -> None:
+        held.wait()
+        raise DataError("the end")
+
+    monkeypatch.setattr(session, "watch", hang)
+    client = serve(run)
+    name = client.post("api/pieces", {})["piece"]
+    listener = threading.Thread(target=client.events, args=[name])
+    listener.start()
+    client.server._playground.close()
+    listener.join(30)
+    assert not listener.is_alive() and client.server._playground.session(name).is_live
+    held.set()
+    assert client.refused("POST", "api/pieces", {}) == (429, "the server is ending")
+
+
 def test_a_taken_port_is_named(run, seqgen_command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

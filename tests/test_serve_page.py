@@ -26,6 +26,7 @@ TEXT = "[...document.querySelectorAll('[data-at]')].map((span) => span.textConte
 
 @pytest.fixture(scope="module")
 def address(run) -> Iterator[str]:
+    expected(run, length=1)  # What is compiled at first is not waited for.
     logged: list[str] = []
     server = Server(Playground(run, logged.append), 0, logged.append)
     thread = threading.Thread(target=server.listen)

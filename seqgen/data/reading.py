@@ -375,15 +375,7 @@ def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[Co
 
 
 def read_alone(task: Any, patience: float) -> list[Content]:
-    """Return the contents of one file, read in a process that may die.
-
-    Parameters
-    ----------
-    task : tuple
-        Arguments of `seqgen.data.one_file.read_file`.
-    patience : float
-        Seconds after which the process is ended.
-    """
+    """Return the contents of a file, read in a process that may die or take `patience` seconds."""
     try:
         # With one job joblib would read it in this process.
         [contents] = share_out([joblib.delayed(read_whole_file)(*task)], 2, timeout=patience)

@@ -67,11 +67,12 @@ class Playground:
         self._is_closed = False
 
     def close(self) -> None:
-        """Stop all pieces; no new one begins."""
+        """Stop all pieces, and end their connections; no new piece begins."""
         with self._lock:
             self._is_closed = True
             for session in self._sessions.values():
                 session.stop()
+                session.events.close()  # A step may take longer than the server waits.
 
     def told(self, error: Exception) -> str:
         """Return the message of an error, without folders of this machine."""

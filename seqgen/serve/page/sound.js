@@ -7,6 +7,9 @@ import { Player } from "./player.js";
 const HEIGHT = 160; // CSS pixels
 
 export class SoundView extends Parts {
+  blocks = [];
+  length = 0; // seconds
+
   constructor(place) {
     super();
     this.canvas = element("canvas", { "aria-hidden": "true" });

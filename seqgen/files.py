@@ -267,7 +267,8 @@ def read_description(path: Path, table: Any = dict[str, Any]) -> dict[str, Any]:
         If the file cannot be read, or does not fit the table.
     """
     if not path.parent.is_dir():
-        raise OSError("there is no such folder")
+        is_file = path.parent.exists()
+        raise OSError("it is a file" if is_file else "there is no such folder")
     if not path.exists():
         raise OSError(f"it has no {path.name}")
     if not path.is_file():

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, settings
 
 import seqgen
 from seqgen.cli import app
+from seqgen.cli import run as run_command
 from seqgen.cli.printing import any_encoding
 
 torch.set_num_threads(1)
@@ -246,7 +247,7 @@ def command():
     def run(*arguments: object) -> int:
         try:
             with any_encoding():
-                app.meta([str(argument) for argument in arguments])
+                run_command([str(argument) for argument in arguments])
         except SystemExit as error:
             return int(error.code or 0)
         finally:

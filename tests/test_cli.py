@@ -473,13 +473,13 @@ def test_settings_come_from_a_file_and_the_command_line_wins(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["train", "text", "--hiden", "3"], 2, "Did you mean --hidden?"),
-        (["generate", "x", "--temp", "0.7"], 2, "--temp. Did you mean --temperature?"),
-        (["generate", "x", "--te=0.7"], 2, "--te. Did you mean --temperature?"),
+        (["train", "text", "--hiden", "3"], 2, "did you mean --hidden?"),
+        (["generate", "x", "--temp", "0.7"], 2, "no option --temp; did you mean --temperature?"),
+        (["generate", "x", "--te=0.7"], 2, "no option --te; did you mean --temperature?"),
         (["train", "text", "--hidden", "-1"], 2, "--hidden must be from 0 to 16,384"),
         (["generate", "x", "--top-p", "2"], 2, "--top-p must be from 1e-06 to 1, found 2"),
         (["generate", "x", "--candidates", "2.5"], 2, "--candidates must be a whole number"),
-        (["trian", "text"], 2, 'Did you mean "train"'),
+        (["trian", "text"], 2, "no command 'trian'; did you mean 'train'?"),
         (["demo", "musik"], 3, "did you mean 'music'"),
         (["info", "nowhere"], 1, "nowhere is neither a run folder nor a corpus folder (it does"),
         (["generate", "nowhere"], 1, "nowhere is not a run folder (there is no such folder)"),

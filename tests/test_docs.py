@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import seqgen
-from seqgen.cli import app
+from seqgen.cli import app, run
 from seqgen.errors import DataError
 
 ROOT = Path(__file__).parent.parent
@@ -159,7 +159,7 @@ def run_command(command: str) -> None:
         arguments += ["--minutes", MINUTES]
     before, sys.stdin = sys.stdin, io.StringIO(piped)
     try:
-        app.meta(arguments)
+        run(arguments)
     except SystemExit as error:
         assert not error.code, command
     finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,8 @@ from typing import Annotated, Any
 import cyclopts
 
 import seqgen
+from seqgen.cli.failures import WRONG_USAGE, fail, usage_text
+from seqgen.cli.help import FLAGS, Help, asked, epilogue
 from seqgen.cli.printing import any_encoding, complain, flush, open_outputs
 from seqgen.cli.standard_input import with_input
 from seqgen.errors import SeqgenError
@@ -60,27 +62,29 @@ def shown_default(value: Any) -> str | None:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _shown_error(error: cyclopts.CycloptsError) -> Any:
-    """Return wrong usage as it is shown."""
-    from seqgen.cli.settings import shown_error
-
-    return shown_error(error)
-
-
 app = cyclopts.App(
     name="seqgen",
     help="Learn sequences with one LSTM engine and write new ones, step by step.",
     version=f"seqgen {seqgen.__version__}",
     default_parameter=cyclopts.Parameter(negative_iterable=(), show_default=shown_default),
     suppress_keyboard_interrupt=False,
-    error_formatter=_shown_error,
+    help_flags=FLAGS,
+    version_flags=("--version", "-V"),
 )
-for _name, _help in COMMANDS.items():
-    app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help)
-_plugins = cyclopts.App(name="plugins", help="List, check and make plugins.")
+for _place, (_name, _help) in enumerate(COMMANDS.items()):
+    app.command(f"seqgen.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place)
+_plugins = cyclopts.App(
+    name="plugins", help="List, check and make plugins.", sort_key=len(COMMANDS)
+)
 for _name, _help in PLUGINS.items():
     _plugins.command(f"seqgen.cli.plugins_{_name}:plugins_{_name}", name=_name, help=_help)
 app.command(_plugins)
+app.command(
+    "seqgen.cli.completion:install_completion",
+    name="--install-completion",
+    help="Let the Tab key complete commands and options.",
+    sort_key=len(COMMANDS) + 1,
+)
 
 
 @app.meta.default
@@ -125,13 +129,12 @@ def launch(
     except SeqgenError as error:
         if traceback:
             raise
-        complain(_with_notes(str(error), error))
-        sys.exit(error.exit_status)
+        fail(_with_notes(str(error), error), error.exit_status, tokens)
     except OSError as error:
         if traceback:
             raise
-        complain(_with_notes(_refused(error, tokens[0] if tokens else ""), error))
-        sys.exit(1)
+        text = _with_notes(_refused(error, tokens[0] if tokens else ""), error)
+        fail(text, 1, tokens, None if error.filename is None else str(error.filename))
     except KeyboardInterrupt:
         if traceback:
             raise
@@ -141,11 +144,8 @@ def launch(
     except (MemoryError, RuntimeError) as error:
         if traceback or not _is_out_of_memory(error):
             raise
-        complain(
-            "out of memory; use a smaller --batch-size or a smaller network (--hidden), "
-            "or close other programs"
-        )
-        sys.exit(1)
+        way_out = "use a smaller --batch-size or a smaller network (--hidden), or close programs"
+        fail(f"out of memory; {way_out}", 1, tokens)
 
 
 @contextmanager
@@ -207,8 +207,30 @@ def _refused(error: OSError, command: str) -> str:
     return f"{error.strerror}: {error.filename!r}; {way}"
 
 
+def run(tokens: Sequence[str]) -> None:
+    """Run a command line.
+
+    Raises
+    ------
+    SystemExit
+        If it fails.
+    """
+    names = (*COMMANDS, "plugins")
+    tokens = asked(tokens, names)
+    command = next((token for token in tokens if token in names), "")
+    complete = FLAGS[-1] in tokens
+    app.help_formatter = Help(command, complete)
+    app.help_epilogue = epilogue(command, complete)
+    # The list of commands has no marks, and a reader of Markdown would take a while to import.
+    app.help_format = "markdown" if command else "plaintext"
+    try:
+        app.meta(tokens, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        fail(usage_text(error), WRONG_USAGE, tokens)
+
+
 def main() -> None:
     """Run the command line of this process."""
     open_outputs()
     with any_encoding():
-        app.meta()
+        run(sys.argv[1:])

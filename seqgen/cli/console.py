@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -146,6 +146,22 @@ def print_table(rows: list[list[str]]) -> None:
     for row in content:
         drawn.add_row(*map(_cell, row))
     stdout.print(drawn)
+
+
+def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+    """Print facts with their names as a table of a terminal, which wraps long ones."""
+    stdout = Console(highlight=False)
+    drawn = Table(title=_cell(title), title_justify="left", show_header=False, pad_edge=False)
+    drawn.add_column(style="bold", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, fact in facts:
+        drawn.add_row(_cell(name), _cell(fact))
+    stdout.print(drawn)
+
+
+def print_coloured(text: str) -> None:
+    """Print a text of our own whose colours are codes for a terminal; all other codes go."""
+    Console(highlight=False, soft_wrap=True).print(Text.from_ansi(text))
 
 
 def _cell(text: str) -> Text:

@@ -325,7 +325,7 @@ def shown_progress(count: int, typist: _Typist | None = None) -> Iterator[Progre
             if typist is not None:
                 typist(ended, drawn, ids)
             if show_bar is not None:
-                show_bar(ended / count, f"{ended} of {count} pieces, {drawn:,} tokens")
+                show_bar(ended / count, f"{ended} of {counted(count, 'piece')}, {drawn:,} tokens")
 
         yield progress
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import RunError, SeqgenError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.conditions.requests import Request
@@ -43,10 +45,11 @@ def info(
     if near is not None:
         _show_neighbours(folder, near, json)
         return
+    from seqgen.cli.console import print_facts
     from seqgen.data.corpus import Corpus
     from seqgen.files import CORPUS, RUN
     from seqgen.report.curves import IMAGES, loss_curves
-    from seqgen.run.card import model_card
+    from seqgen.run.card import card_facts, model_card
     from seqgen.run.folder import Run
 
     if plot is not None:
@@ -55,7 +58,8 @@ def info(
     if (folder / CORPUS).exists():
         corpus = Corpus(folder)
         about, codec = corpus.info, _usable(lambda: corpus.codec)
-        text = _corpus_text(about)
+        title, facts = _corpus_title(about), _corpus_facts(about)
+        text = "\n".join([title, *(f"{name:<12}{fact}" for name, fact in facts)])
     elif not folder.exists() or (folder.is_dir() and not (folder / RUN).exists()):
         found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"
         raise RunError(
@@ -65,6 +69,7 @@ def info(
     else:
         run = Run(folder)
         about, codec = run.info, _usable(lambda: run.codec)
+        title, facts = f"A {about['domain']} model", [*card_facts(about).items()]
         text = model_card(about)
         curves = loss_curves(run.metrics, about.get("baseline"))
     if plot is not None:
@@ -73,7 +78,10 @@ def info(
     if json:
         print_json(about | {"requests": {name: each.offer for name, each in requests.items()}})
         return
-    show(text)
+    if sys.stdout.isatty():
+        print_facts(title, facts)
+    else:
+        show(text)
     _show_requests(requests)
     if curves is not None:
         _print_curves(curves)
@@ -114,9 +122,11 @@ def _show_requests(requests: Mapping[str, Request]) -> None:
 
 def _print_curves(curves: Curves) -> None:
     """Draw the curves, as wide as the terminal."""
+    from seqgen.cli.console import print_coloured
     from seqgen.report.curves import as_text
 
-    show(as_text(curves, shutil.get_terminal_size().columns))
+    text = as_text(curves, shutil.get_terminal_size().columns)
+    (print_coloured if sys.stdout.isatty() else show)(text)
 
 
 def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
@@ -129,31 +139,38 @@ def _write_plot(folder: Path, curves: Curves | None, path: Path) -> None:
     write_atomic(path, as_image(curves, path.suffix.lower()))
 
 
-def _corpus_text(about: dict[str, Any]) -> str:
+def _corpus_title(about: dict[str, Any]) -> str:
+    """Return what made a corpus."""
+    return f"corpus of {about['domain']}, {about['distribution']} {about['version']}"
+
+
+def _corpus_facts(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a description of a corpus; a fact without a name belongs to the one before."""
     from seqgen.conditions.labels import label_facts
     from seqgen.data.finding import Noted, notes_lines, unread_text
 
     labels = label_facts(about["codec"].get("labels", ()))
     tokens = ", ".join(f"{split} {count:,}" for split, count in about["tokens"].items())
     units = ", ".join(f"{amount:,.0f} {unit}" for unit, amount in about["units"].items())
-    lines = [
-        f"corpus of {about['domain']}, {about['distribution']} {about['version']}",
-        f"codec       {about['codec']['name']} {about['codec']['options']}",
-        *([f"chosen for  {about['reason']}"] if about["reason"] else []),
-        *(f"chosen      {choice}" for choice in about["chosen"]),
-        *([f"fitted      {about['codec']['note']}"] if "note" in about["codec"] else []),
-        *(f"label       {name}: {text}" for name, text in labels.items()),
-        f"vocabulary  {len(about['vocab'])} tokens, SHA-256 {about['vocab_digest']}",
-        f"pieces      {about['pieces']:,} of {len(about['files']):,} files",
-        f"tokens      {tokens}; longest piece {about['longest']:,}",
-        f"that is     {units}",
-        f"duplicates  {len(about['duplicates'])}",
-        *(f"  {source}" for source in about["duplicates"]),
-        f"similar     {about['near_duplicates']:,} near-duplicates, "
-        f"in {about['near_duplicate_groups']:,} groups",
-        *(f"note        {line}" for line in notes_lines(Noted(**note) for note in about["notes"])),
-        f"skipped     {len(about['skipped'])}",
-        *(f"  {entry['source']}: {entry['reason']}" for entry in about["skipped"]),
-        *([f"unread      {unread_text(about['unread'])}"] if about["unread"] else []),
+    files, groups = len(about["files"]), about["near_duplicate_groups"]
+    return [
+        ("codec", f"{about['codec']['name']} {about['codec']['options']}"),
+        *([("chosen for", about["reason"])] if about["reason"] else []),
+        *(("chosen", choice) for choice in about["chosen"]),
+        *([("fitted", about["codec"]["note"])] if "note" in about["codec"] else []),
+        *(("label", f"{name}: {text}") for name, text in labels.items()),
+        ("vocabulary", f"{counted(len(about['vocab']), 'token')}, SHA-256 {about['vocab_digest']}"),
+        ("pieces", f"{about['pieces']:,} of {counted(files, 'file')}"),
+        ("tokens", f"{tokens}; longest piece {about['longest']:,}"),
+        ("that is", units),
+        ("duplicates", f"{len(about['duplicates'])}"),
+        *(("", str(source)) for source in about["duplicates"]),
+        (
+            "similar",
+            f"{counted(about['near_duplicates'], 'near-duplicate')}, in {counted(groups, 'group')}",
+        ),
+        *(("note", line) for line in notes_lines(Noted(**note) for note in about["notes"])),
+        ("skipped", f"{len(about['skipped'])}"),
+        *(("", f"{entry['source']}: {entry['reason']}") for entry in about["skipped"]),
+        *([("unread", unread_text(about["unread"]))] if about["unread"] else []),
     ]
-    return "\n".join(lines)

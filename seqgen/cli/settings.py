@@ -12,7 +12,7 @@ from cyclopts.config import Dict
 
 from seqgen.bounds import check_value
 from seqgen.errors import ConfigError
-from seqgen.wording import closest, meant
+from seqgen.wording import meant
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
 _PAIRS = ("codec-option", "label", "read", "write", "bias")
@@ -79,19 +79,6 @@ def check_numbers(
             # Other texts, such as that of a flag without a value, are judged by cyclopts.
             if (number := _number(token.value)) is not None:
                 check_value(f"{place}{argument.name}", number, argument.field_info.annotation)
-
-
-def shown_error(error: cyclopts.CycloptsError) -> Any:
-    """Return wrong usage as cyclopts shows it; an option's beginning suggests that option."""
-    from cyclopts import CycloptsPanel, UnknownOptionError
-
-    if isinstance(error, UnknownOptionError):
-        typed = (error.token.keyword or error.token.value).partition("=")[0]
-        names = (name for argument in error.argument_collection for name in argument.names)
-        if (close := closest(typed, names)).startswith(typed):
-            text = f"Unknown option: {typed}. Did you mean {close}?"
-            return CycloptsPanel(cyclopts.CycloptsError(msg=text))
-    return CycloptsPanel(error)
 
 
 def _number(text: str) -> float | None:

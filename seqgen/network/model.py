@@ -26,6 +26,9 @@ from seqgen.network.layers import State, build
 from seqgen.storage.tensors import Kind, expected
 from seqgen.vocab import Vocab
 
+#: Kinds of devices that are tested; torch knows others.
+DEVICES = ("cpu", "cuda", "mps")
+
 
 class Part(NamedTuple):
     """Some rows of the output layer: weight (rows, D) and bias (rows,)."""
@@ -352,4 +355,7 @@ def choose_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise RunError(f"no device {name!r} here ({error}); try --device auto") from error
+        if name.partition(":")[0] not in DEVICES:
+            names = f"{', '.join(DEVICES)} or auto"
+            raise RunError(f"no device {name!r} here; choose {names}") from error
+        raise RunError(f"no device {name!r} here ({error}); choose cpu or auto") from error

@@ -12,10 +12,10 @@ from seqgen.wording import counted
 TOO_EARLY = 0.5
 
 
-def model_card(info: dict[str, Any]) -> str:
-    """Return a description of a run in Markdown, from the content of its ``run.json``."""
+def card_facts(info: dict[str, Any]) -> dict[str, str]:
+    """Return a description of a run by name, from the content of its ``run.json``."""
     corpus, labels = info["corpus"], info["codec"].get("labels", ())
-    facts = {
+    return {
         "codec": f"{info['codec']['name']} of {info['distribution']} {info['version']}",
         **{f"label {name}": text for name, text in label_facts(labels).items()},
         "corpus": f"{counted(corpus['pieces'], 'piece')}, "
@@ -30,7 +30,11 @@ def model_card(info: dict[str, Any]) -> str:
         **realigned_facts(info.get("realigned", ())),
         "versions": ", ".join(f"{name} {value}" for name, value in info["versions"].items()),
     }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+
+
+def model_card(info: dict[str, Any]) -> str:
+    """Return the facts of a run as Markdown."""
+    rows = "\n".join(f"| {name} | {value} |" for name, value in card_facts(info).items())
     return f"""# A {info["domain"]} model
 
 Made with seqgen: a recurrent network that writes {info["domain"]} token by token.

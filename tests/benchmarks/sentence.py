@@ -1,12 +1,13 @@
 """What people write, in the offline default: the share of letters that are read as intended.
 
 A model learns the demo's lines (single-line fonts in made-up hands) without a tenth of each page,
-and writes given sentences: addresses, dates, prices, greetings. Each is in the hand of one of the
-demo's writers. A reader that has learned other lines of these writers reads the result
-(`seqgen_handwriting.measures.legibility`): exactly, case included. A letter that was not written
-counts as misread. Small letters, capitals, digits and signs are counted apart. Baselines are
-the reader on lines that neither has seen, as they are and through the codec, and on the same
-sentences in the fonts: the ceiling. ``--out`` keeps run, pictures, a page, and what was read.
+and writes given sentences: addresses, dates, prices, greetings. No setting was chosen on them. Each
+is in the hand of one of the demo's writers. A reader that has learned other lines of these writers
+reads the result (`seqgen_handwriting.measures.legibility`): exactly, case included. A letter that
+was not written counts as misread. Small letters, capitals, digits and signs are counted apart.
+Baselines are the reader on lines that neither has seen, as they are and through the codec, and on
+the same sentences in the fonts: the ceiling. ``--out`` keeps run, pictures, a page, and what was
+read.
 """
 
 from __future__ import annotations
@@ -36,8 +37,52 @@ from seqgen.generation.pieces import Generated
 from seqgen.report.page import write_page
 from seqgen.report.samples import write_samples
 
-#: What users would write, in the demo's characters.
+#: What users would write, in the demo's characters. Choose nothing on these: the figure is theirs.
 SENTENCES = (
+    "Order 5531: 18 boxes, 4 crates",
+    "Dr. Helen O'Brien, Room 9",
+    "Paid $72.60 on 30/11/2026",
+    "Is the shop open? No, closed!",
+    "Kyoto, Venice, Quito and Lagos",
+    "Add 250 ml milk (warm) & stir.",
+    "Bus 47 to Park Lane, 16:20",
+    "Yes, Felix will join us in June.",
+    "Zip: 90210-4471",
+    "Chapter 3, pages 118-129",
+    "We jog every quiet evening.",
+    "Thanks a lot, Uncle Wilhelm!",
+    "Rent: €640 + €85 heating",
+    "J. K. Powell & Sons, est. 1896",
+    "Temperature: 23°, wind: 15 km/h",
+    "The vet fixed my lazy fox's paw.",
+    "Reply to x.young@mail.net",
+    "Héloïse lives near Besançon.",
+    "50% off until 31 March",
+    "Buy eggs, rice; call Quentin.",
+    "Dear Sir or Madam,",
+    "Five wizards quickly jumped over the box.",
+    "Prof. Ruth Daniels, 26 Elm Road, York",
+    "Train 905, platform 7, 13:48",
+    "Your table (No. 16) is ready.",
+    "“Come in,” said Hugo… “It’s late.”",
+    "Sunday, 21 September 1873",
+    "4 tickets at $37.50 = $150.00",
+    "Keep calm & carry on!",
+    "Born 1902, died 1968 – a long life",
+    "Ingredients: yeast, olives, figs",
+    "Up to 20 kg; no refunds.",
+    "Who is Eva? Ask Tom or Nils.",
+    "Many happy returns, dear Oscar!",
+    "Voucher A7/582 [valid for 6 weeks]",
+    "Señor Gómez, Málaga",
+    "Size XL * 2, colour: blue",
+    "I owe you #1 and #3.",
+    "The wind blew gently through the pines.",
+    "Kind regards from Lübeck, Ursula",
+)
+
+#: Sentences on which the temperature and other settings were chosen.
+CHOSEN_ON = (
     "Dear Anna, thank you for your letter.",
     "12 Baker Street, London NW1 6XE",
     "Monday, 14 July 1952",
@@ -124,13 +169,15 @@ def learned_reader() -> Reader:
     return Reader.learn(lines, UPDATES)
 
 
-def written(run: seqgen.Run, seed: int, tries: int) -> Iterator[Generated]:
+def written(
+    run: seqgen.Run, sentences: Iterable[str], seed: int, tries: int
+) -> Iterator[Generated]:
     """Yield every sentence as the model writes it, in the hands of all writers in turn.
 
     A letter that the model's own proofreader misreads is drawn again, up to `tries` times in all.
     """
     limit = seqgen.LimitConfig(length=LENGTH)
-    for number, sentence in enumerate(SENTENCES):
+    for number, sentence in enumerate(sentences):
         asked = seqgen.Labelled({"writer": Writer.number(number % WRITERS).name}, sentence)
         options: dict[str, Any] = {"limit": limit, "seed": seed + number, "tries": tries}
         if tries > 1:
@@ -183,7 +230,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = benchmark.given.out or Path(temporary)
         splits = demo_splits(Path(temporary) / "demo")
-        for sentence in SENTENCES:
+        for sentence in SENTENCES + CHOSEN_ON:
             assert not any(sentence in line.text for lines in splits.values() for line in lines)
         reader = learned_reader()
         pieces = {split: labelled(lines) for split, lines in splits.items()}
@@ -191,7 +238,7 @@ def main() -> None:
         config = seqgen.TrainConfig(seed=benchmark.seed, **benchmark.budget)
         run = benchmark.trained(out, corpus, config)
 
-        new = list(written(run, benchmark.seed, 1))
+        new = list(written(run, SENTENCES, benchmark.seed, 1))
         if benchmark.given.out:
             keep(run, new, reader, out)
         real, texts = splits["test"], [line.text for line in splits["test"]]
@@ -201,7 +248,8 @@ def main() -> None:
             for number, sentence in enumerate(SENTENCES)
         ]
         shares = read_shares(reader, [piece.piece for piece in new], SENTENCES)
-        tried = list(written(run, benchmark.seed, TRIES))
+        tried = list(written(run, SENTENCES, benchmark.seed, TRIES))
+        known = [piece.piece for piece in written(run, CHOSEN_ON, benchmark.seed, 1)]
         benchmark.finish(
             shares.pop("all"),
             baselines={
@@ -211,6 +259,7 @@ def main() -> None:
             },
             classes=shares,
             with_tries=read_shares(reader, [piece.piece for piece in tried], SENTENCES),
+            on_sentences_chosen_on=read_shares(reader, known, CHOSEN_ON),
             classes_in_the_fonts=read_shares(reader, fonts, SENTENCES),
             letters=sum(letter in reader.letters for text in SENTENCES for letter in text),
             sentences=len(SENTENCES),

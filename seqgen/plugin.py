@@ -173,7 +173,7 @@ class Domain(Protocol):
         return None
 
     def proofreader(self, learned: Mapping[str, NDArray[Any]]) -> Callable[[Piece], float]:
-        """Return what says how bad the last dictated symbol of a piece is: misread from 1 on."""
+        """Return what says how bad the last dictated symbol is: 0 is sure, from 1 on misread."""
         raise DataError("this domain does not proofread")
 
     def likelihoods(

@@ -18,6 +18,7 @@ from seqgen.errors import ConfigError, CorpusError, PluginError, RunError
 from seqgen.evaluation.proofreading import proofreader_for
 from seqgen.evaluation.scoring import score_ids
 from seqgen.generation.pieces import Words
+from seqgen.generation.retrying import DOUBT
 from seqgen.plugins.proofreaders import MOST_BYTES, checked_arrays
 from seqgen.run.proofreader import HEADER, save_proofreader, saved_proofreader
 from seqgen.run.results import PROOFREADER
@@ -101,9 +102,21 @@ def test_the_batch_changes_nothing(morse: seqgen.Run, batch_size: int) -> None:
 
 def test_what_is_read_at_once_is_written_as_without(morse: seqgen.Run) -> None:
     plain = [(one.ids.tolist(), one.log_probability) for one in written(morse)]
-    new = written(morse, tries=5, proofreader=lambda piece: 0.9)
+    new = written(morse, tries=5, proofreader=lambda piece: DOUBT)
     assert [(one.ids.tolist(), one.log_probability) for one in new] == plain
     assert {one.words for one in new} == {Words(7, 0, 0)}
+
+
+def test_a_doubtful_symbol_is_drawn_again_and_is_not_misread(morse: seqgen.Run) -> None:
+    reads = 0
+
+    def doubtful(piece: list[tuple[str, str]]) -> float:
+        nonlocal reads
+        reads += 1
+        return 0.9
+
+    [new] = seqgen.generate(morse, condition="stone", tries=3, proofreader=doubtful)
+    assert reads == 3 * len("stone") and new.words == Words(1, 1, 0)
 
 
 def test_the_best_of_so_many_attempts_stays(morse: seqgen.Run) -> None:

@@ -150,8 +150,8 @@ def generate(
         Write this many pieces for each one that is kept: those with the fewest faults, the best
         first. What a fault is, the domain learns from the corpus.
     tries
-        Most attempts at each letter of a given text. A letter that is misread is drawn again, and
-        the best attempt stays.
+        Most attempts at each letter of a given text. A letter that is misread or hard to read is
+        drawn again, and the best attempt stays.
     beam
         Search for the most likely pieces with this many candidates instead of sampling. 0 samples.
     limit

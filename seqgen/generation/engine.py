@@ -120,8 +120,8 @@ def generate(
     critic : callable, optional
         Judges them, from `seqgen.learn_critic`, or a function of the same arguments.
     tries : int
-        Attempts at each word of a codec that writes given text: a word is drawn again while the
-        proofreader misreads a symbol of it, and the best attempt stays.
+        Most attempts at each symbol of a codec that writes given text: a symbol is drawn again
+        while the proofreader misreads or doubts it, and the best attempt stays.
     proofreader : callable, optional
         Reads the words, from `seqgen.learn_proofreader`. By default the one in the run folder.
     batch_size : int

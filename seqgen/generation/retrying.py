@@ -1,9 +1,9 @@
 """Letters that are misread are drawn again: ``--tries``.
 
 A codec that dictates (`seqgen.conditions.dictation`) writes a text symbol by symbol, such as letter
-by letter. When a symbol has ended, a proofreader reads it. If it is misread, it is drawn again from
-the state before it, with other random numbers. Of all attempts the best one stays, and the piece
-goes on from there. A symbol that can be read costs no more than the reading.
+by letter. When a symbol has ended, a proofreader reads it. A misread or doubtful symbol is drawn
+again from the state before it, with other random numbers. Of all attempts the best one stays, and
+the piece goes on from there. A symbol that can be read costs no more than the reading.
 
 A step draws some tokens at once, so a symbol mostly ends within a step, and the tokens after it
 begin the next one. So the state before a symbol is found by reading again the few tokens between
@@ -31,6 +31,10 @@ from seqgen.stepping.stepper import Stepper
 
 #: Words before the present one that the proofreader sees: they show where the line is.
 CONTEXT = 2
+
+#: A symbol of more doubt than this is drawn again. Another reader often misreads what the
+#: proofreader is not sure of (docs/benchmarks.md, tries).
+DOUBT = 0.05
 
 
 class Proof(NamedTuple):
@@ -160,7 +164,7 @@ class _Lane:
             doubt = self._doubt(symbol, end)
             mark = _mark_between(before, place_before, self.draft, end)
             self._attempts.append(_Attempt(self.draft, place, doubt, mark))
-            if doubt >= 1 and len(self._attempts) < self._proof.tries and not is_late:
+            if doubt > DOUBT and len(self._attempts) < self._proof.tries and not is_late:
                 return self._redraw()
             place = self._keep_best(symbol)
             before, place_before = self._mark.draft, self._mark.place

@@ -20,7 +20,7 @@ from seqgen.plugins.faults import method_text
 #: What a proofreader learned, by name.
 Learned: TypeAlias = Mapping[str, NDArray[Any]]
 
-#: Says how badly the last dictated symbol of a piece can be read: from 1 on it is misread.
+#: Says how badly the last dictated symbol of a piece can be read: 0 is sure, 1 or more is misread.
 Proofreader: TypeAlias = Callable[[Piece], float]
 
 #: Most bytes of all arrays together, and most arrays.

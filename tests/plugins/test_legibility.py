@@ -121,6 +121,18 @@ def test_learning_gives_the_same_reader_twice(learned: list[Ink]) -> None:
         np.testing.assert_array_equal(left, right)
 
 
+def test_a_reader_of_altered_letters_reads_a_hand_that_leans(
+    reader: Reader, learned: list[Ink], held_out: list[Ink]
+) -> None:
+    leaning = [
+        replace(ink, strokes=tuple(each - each[:, 1:] * [0.35, 0] for each in ink.strokes))
+        for ink in held_out
+    ]
+    of_altered = Reader.learn(learned, with_altered=True)
+    wrong = [1 - share(one, leaning) for one in (reader, of_altered)]
+    assert wrong[1] < 0.6 * wrong[0] and share(of_altered, held_out) > 0.95
+
+
 def test_letters_without_ink_are_not_read_and_unknown_ones_do_not_count(reader: Reader) -> None:
     line = write_line("anna ran", Writer.number(2), 5)
     assert line.letters is not None

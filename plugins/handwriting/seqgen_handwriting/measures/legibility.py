@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -53,6 +53,11 @@ HIDDEN, BATCH, LEARNING_RATE = 128, 64, 3e-3
 #: Limits of the training: passes over the letters, and updates.
 PASSES, UPDATES = 40, 1000
 
+#: Standard deviations of an altered letter: logarithms of height and width, slant, and place on the
+#: line in heights of small letters. Chosen by the letters that tries leave misread
+#: (docs/benchmarks.md, tries).
+ALTERED = (0.07, 0.07, 0.08, 0.06)
+
 #: Most multiplications of one matrix product that OpenBLAS computes in one thread.
 BLOCK = 2**18
 
@@ -85,7 +90,9 @@ class Reader:
     weights: tuple[Floats, ...]
 
     @classmethod
-    def learn(cls, inks: Iterable[Ink], updates: int = UPDATES) -> Self:
+    def learn(
+        cls, inks: Iterable[Ink], updates: int = UPDATES, *, with_altered: bool = False
+    ) -> Self:
         """Learn the letters of lines; the same lines give the same reader.
 
         Parameters
@@ -94,26 +101,36 @@ class Reader:
             Those without letters are ignored.
         updates : int
             The most updates of the weights; few letters get fewer.
+        with_altered : bool
+            Learn every letter a little altered each time: taller, wider, leaning or off the line.
+            Such a reader reads better hands that it has not seen, and learning takes longer.
 
         Raises
         ------
         DataError
             If none has letters.
         """
-        shapes: list[Floats] = []
+        known: list[Letter] = []
         names: list[str] = []
         for ink in inks:
-            shown, places = pictures(ink)
-            shapes.append(shown)
-            names += [ink.text[place] for place in places]
+            row = row_of_letters(ink)
+            known += row
+            names += [ink.text[one.place] for one in row]
         if not names:
             raise DataError(
                 "no line says which points belong to which letter; expected ink with letters"
             )
         letters, wanted = np.unique(names, return_inverse=True)
-        seen = np.concatenate(shapes)
+        seen = drawn(known)
         middle, scale = seen.mean(axis=0), max(float(seen.std()), 1e-6)
-        weights = _learned((seen - middle) / scale, wanted, len(letters), updates)
+        rng = np.random.default_rng(1)
+
+        def shown(rows: NDArray[np.int64]) -> Floats:
+            """Return the pictures of some letters ``(B, P)``."""
+            some = drawn(altered([known[row] for row in rows], rng)) if with_altered else seen[rows]
+            return np.asarray((some - middle) / scale)
+
+        weights = _learned(shown, wanted, len(letters), updates)
         return cls("".join(letters), middle, scale, weights)
 
     @classmethod
@@ -243,9 +260,9 @@ def drawn(letters: Sequence[Letter]) -> Floats:
     """Return the pictures ``(N, P)`` of N letters with ink."""
     shown = np.zeros((len(letters), DIRECTIONS, GRID, GRID), np.float32)
     for picture, one in zip(shown, letters, strict=True):
-        middle = (one.lines[:, [0, 2]].min() + one.lines[:, [0, 2]].max()) / 2
-        origin = np.array([middle, one.baseline])
-        _draw((one.lines - np.tile(origin, 2)) / one.height, picture)
+        middle = (one.lines[:, ::2].min() + one.lines[:, ::2].max()) / 2
+        origin = np.array([middle, one.baseline, middle, one.baseline])
+        _draw((one.lines - origin) / one.height, picture)
     # The square root, because ink that is drawn twice is hardly blacker.
     return np.sqrt(shown).reshape(len(shown), PICTURE)
 
@@ -292,6 +309,19 @@ def row_of_letters(ink: Ink) -> list[Letter]:
         beside = beside[np.abs(beside - feet[row]) <= ANOTHER_LINE * height]
         found.append(Letter(place, each, float(feet[row]), float(np.median(beside)), height))
     return found
+
+
+def altered(letters: Sequence[Letter], rng: np.random.Generator) -> list[Letter]:
+    """Return letters a little higher or lower, wider or narrower, leaning, and off their line."""
+    noise = rng.normal(0, ALTERED, (len(letters), 4))
+    noise[:, :2] = np.exp(noise[:, :2])
+    turned = []
+    for one, (taller, wider, lean, rise) in zip(letters, noise.tolist(), strict=True):
+        # Where a letter stands on the line does not matter, so x is not taken back.
+        move = np.array([[wider, 0, 0, 0], [-lean, 1, 0, 0], [0, 0, wider, 0], [0, 0, -lean, 1]])
+        baseline, height = one.baseline + rise * one.height, one.height * taller
+        turned.append(Letter(one.place, one.lines @ move, one.foot, baseline, height))
+    return turned
 
 
 def _small_height(tops: NDArray[np.float64], feet: NDArray[np.float64]) -> float:
@@ -361,26 +391,33 @@ def _product(one: Floats, other: Floats) -> Floats:
 
 
 def _learned(
-    seen: Floats, wanted: NDArray[np.int64], letters: int, most: int
+    shown: Callable[[NDArray[np.int64]], Floats],
+    wanted: NDArray[np.int64],
+    letters: int,
+    most: int,
 ) -> tuple[Floats, ...]:
-    """Train the weights with cross-entropy, Adam and a falling learning rate."""
+    """Train the weights with cross-entropy, Adam and a falling learning rate.
+
+    `shown` returns the pictures of the letters of given rows. `wanted` ``(N,)`` tells each letter.
+    """
     rng = np.random.default_rng(0)
-    size, batch = seen.shape[1], min(BATCH, len(seen))
-    shapes = ((size, HIDDEN), (HIDDEN,), (HIDDEN, letters), (letters,))
+    batch = min(BATCH, len(wanted))
+    shapes = ((PICTURE, HIDDEN), (HIDDEN,), (HIDDEN, letters), (letters,))
     weights = [np.zeros(shape, np.float32) for shape in shapes]
-    weights[0] += rng.normal(0, size**-0.5, shapes[0])
+    weights[0] += rng.normal(0, PICTURE**-0.5, shapes[0])
     means = [np.zeros_like(weight) for weight in weights]
     squares = [np.zeros_like(weight) for weight in weights]
-    updates = min(PASSES * -(-len(seen) // batch), most)
+    updates = min(PASSES * -(-len(wanted) // batch), most)
     for update in range(1, updates + 1):
-        rows = rng.integers(len(seen), size=batch)
-        hidden, scores = _scores(seen[rows], weights)
+        rows = rng.integers(len(wanted), size=batch)
+        seen = shown(rows)  # (B, PICTURE)
+        hidden, scores = _scores(seen, weights)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         off = shares / shares.sum(axis=1, keepdims=True)
         off[np.arange(batch), wanted[rows]] -= 1
         off /= batch
         back = np.where(hidden > 0, _product(off, weights[2].T), 0)  # (B, HIDDEN)
-        outer = _product(seen[rows].T, back), _product(hidden.T, off)
+        outer = _product(seen.T, back), _product(hidden.T, off)
         gradients = (outer[0], back.sum(axis=0), outer[1], off.sum(axis=0))
         rate = LEARNING_RATE * (1 - (update - 1) / updates)
         for weight, mean, square, gradient in zip(weights, means, squares, gradients, strict=True):

@@ -89,7 +89,7 @@ def learn(pieces: Iterable[Ink]) -> dict[str, NDArray[Any]] | None:
     sizes = [row[0].height for _, row in rows if row]
     if not sizes:
         return None
-    reader = Reader.learn(inks)
+    reader = Reader.learn(inks, with_altered=True)
     of_kinds: dict[str, list[tuple[float, ...]]] = {letter: [] for letter in reader.letters}
     for text, row in rows:
         for one in row:

@@ -176,13 +176,12 @@ def written(
 
     A letter that the model's own proofreader misreads is drawn again, up to `tries` times in all.
     """
-    limit = seqgen.LimitConfig(length=LENGTH)
+    options: dict[str, Any] = {"limit": seqgen.LimitConfig(length=LENGTH), "tries": tries}
+    if tries > 1:
+        options["proofreader"] = seqgen.learn_proofreader(run)
     for number, sentence in enumerate(sentences):
         asked = seqgen.Labelled({"writer": Writer.number(number % WRITERS).name}, sentence)
-        options: dict[str, Any] = {"limit": limit, "seed": seed + number, "tries": tries}
-        if tries > 1:
-            options["proofreader"] = seqgen.learn_proofreader(run)
-        yield from seqgen.generate(run, 1, condition=asked, **options)
+        yield from seqgen.generate(run, 1, condition=asked, seed=seed + number, **options)
 
 
 def class_of(letter: str) -> str:

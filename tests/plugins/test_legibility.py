@@ -11,7 +11,8 @@ from seqgen_handwriting.demo_glyphs import ACCENTED, SIGNS
 from seqgen_handwriting.domain import Handwriting
 from seqgen_handwriting.ink import Ink
 from seqgen_handwriting.measures import legibility
-from seqgen_handwriting.measures.legibility import GRID, Reader, judged, pictures
+from seqgen_handwriting.measures.legibility import Reader, judged
+from seqgen_handwriting.measures.letters import GRID, pictures
 from seqgen_handwriting.measures.metrics import KINDS, measure_texts, texts_to_write
 
 from seqgen.errors import DataError

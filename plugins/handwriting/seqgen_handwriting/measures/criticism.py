@@ -16,11 +16,8 @@ import numpy as np
 
 from seqgen.plugin import Criticism, Norm, Norms
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures.legibility import (
-    Reader,
-    beside_the_line,
-    pictures,
-)
+from seqgen_handwriting.measures.legibility import Reader
+from seqgen_handwriting.measures.letters import beside_the_line, pictures
 from seqgen_handwriting.measures.metrics import LOW, MEASURES
 
 #: Most training drawings that are measured and read.

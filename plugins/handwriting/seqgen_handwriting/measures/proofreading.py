@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_handwriting.ink import Ink
-from seqgen_handwriting.measures.legibility import Letter, Reader, row_of_letters
+from seqgen_handwriting.measures.legibility import Reader
+from seqgen_handwriting.measures.letters import Letter, row_of_letters
 
 #: Most training lines that are read.
 LINES = 400

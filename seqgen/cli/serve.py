@@ -42,7 +42,7 @@ def serve(
         from seqgen.serve.playground import Playground
         from seqgen.serve.server import Server
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
+        if error.name not in ("fastjsonschema", "starlette", "uvicorn"):
             raise
         raise PluginError(
             f"seqgen serve needs {error.name}, which is not installed; "

@@ -14,32 +14,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from seqgen.errors import DataError, PluginError, SeqgenError
-from seqgen.serve.playground import Busy, Playground
+from seqgen.errors import PluginError, SeqgenError
+from seqgen.serve.checking import Misfit, check_body, read_parameters
+from seqgen.serve.description import OPERATIONS, described
+from seqgen.serve.playground import Busy, Missing, Playground
 
 #: The files of the page, and their types.
 PAGE = Path(__file__).parent / "page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
-#: Digits of a number in an address.
-LONGEST_NUMBER = 9
-
 
 def make_app(playground: Playground, log: Callable[[str], None]) -> Starlette:
     """Return the application; paths begin after the token (`seqgen.serve.guard`)."""
-    answers, one = _Answers(playground, log), "/api/pieces/{piece}"
+    answers = _Answers(playground, log)
+    routes = [
+        Route(each.path, getattr(answers, each.name), methods=[each.method]) for each in OPERATIONS
+    ]
     return Starlette(
-        routes=[
-            Route("/", answers.page),
-            Route("/api/run", answers.run),
-            Route("/api/prompt", answers.prompt, methods=["POST"]),
-            Route("/api/pieces", answers.begin, methods=["POST"]),
-            Route(f"{one}/events", answers.events),
-            Route(f"{one}/alternatives", answers.alternatives),
-            Route(f"{one}/file", answers.file),
-            Route(one, answers.stop, methods=["DELETE"]),
-            Route("/{name}", answers.page),
-        ],
+        routes=[Route("/", answers.page), *routes, Route("/{name}", answers.page)],
         exception_handlers={SeqgenError: answers.refused, Exception: answers.failed},
     )
 
@@ -70,33 +62,36 @@ class _Answers:
         """Return what a page has to know of the run."""
         return JSONResponse(await run_in_threadpool(self._playground.about))
 
+    async def openapi(self, request: Request) -> Response:
+        """Return the description of all requests."""
+        return JSONResponse(described(request.scope.get("root_path", "")))
+
     async def prompt(self, request: Request) -> Response:
         """Read a prompt."""
-        body = await _body(request)
+        body = await _body(request, "prompt")
         return JSONResponse(await run_in_threadpool(self._playground.read_prompt, body))
 
     async def begin(self, request: Request) -> Response:
         """Begin a piece."""
-        body = await _body(request)
+        body = await _body(request, "begin")
         return JSONResponse(await run_in_threadpool(self._playground.begin, body), 201)
 
     async def events(self, request: Request) -> Response:
         """Send the events of a piece as they come."""
         session = self._playground.session(request.path_params["piece"])
-        last = request.headers.get("last-event-id", request.query_params.get("after", "0"))
-        events = session.events.after(_number("after", last))
-        return StreamingResponse(events, media_type="text/event-stream")
+        sent = _sent(request, "events")
+        last = sent.get("Last-Event-ID", sent.get("after", 0))
+        return StreamingResponse(session.events.after(last), media_type="text/event-stream")
 
     async def alternatives(self, request: Request) -> Response:
         """Return what else could have come at a position."""
-        place = _number("at", request.query_params.get("at", ""))
-        asked = request.path_params["piece"], place
+        asked = request.path_params["piece"], _sent(request, "alternatives")["at"]
         found = await run_in_threadpool(self._playground.alternatives, *asked)
         return JSONResponse({"alternatives": found})
 
     async def file(self, request: Request) -> Response:
         """Return a finished piece as a file."""
-        asked = request.path_params["piece"], request.query_params.get("format", "")
+        asked = request.path_params["piece"], _sent(request, "file")["format"]
         name, content = await run_in_threadpool(self._playground.file, *asked)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
         return Response(content, media_type="application/octet-stream", headers=headers)
@@ -111,7 +106,8 @@ class _Answers:
         if isinstance(error, PluginError):
             self._log(str(error))
             return JSONResponse({"error": "a plugin failed; the terminal says where"}, 500)
-        status = 429 if isinstance(error, Busy) else 400
+        kinds = ((Busy, 429), (Missing, 404), (Misfit, 400))
+        status = next((status for kind, status in kinds if isinstance(error, kind)), 422)
         return JSONResponse({"error": self._playground.told(error)}, status)
 
     async def failed(self, request: Request, error: Exception) -> Response:
@@ -120,24 +116,26 @@ class _Answers:
         return JSONResponse({"error": "this failed; the terminal says why"}, 500)
 
 
-def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
-        raise DataError(f"{name} must be a whole number, found {text[:40]!r}")
-    return int(text)
+def _sent(request: Request, name: str) -> dict[str, Any]:
+    return read_parameters(name, request.query_params, request.headers)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a request.
+async def _body(request: Request, name: str) -> dict[str, Any]:
+    """Return the JSON object that was sent for an operation.
 
     Raises
     ------
-    DataError
-        If it holds none.
+    Misfit
+        If it is not as described.
     """
     try:
-        body = json.loads(await request.body())
+        body = json.loads(await request.body(), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the request must be JSON ({error})") from error
-    if not isinstance(body, dict):
-        raise DataError(f"the request must be a JSON object, found {type(body).__name__}")
-    return body
+        raise Misfit(f"the request must be JSON ({error})") from error
+    check_body(name, body)
+    found: dict[str, Any] = body
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")

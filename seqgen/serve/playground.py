@@ -48,6 +48,10 @@ class Busy(ConfigError):
     """As many pieces are being written, or files read, as can be."""
 
 
+class Missing(DataError):
+    """There is no piece or prompt of a name."""
+
+
 class Playground:
     """One run, for any number of pages.
 
@@ -174,7 +178,7 @@ class Playground:
 
         Raises
         ------
-        DataError
+        Missing
             If there is none, or it is no longer kept.
         """
         return _found(self._sessions, name, "piece")
@@ -237,7 +241,7 @@ class Playground:
 
 def _found(kept: Mapping[str, Kept], name: str, kind: str) -> Kept:
     if name not in kept:
-        raise DataError(f"there is no {kind} {name!r}; the server keeps the last ones only")
+        raise Missing(f"there is no {kind} {name!r}; the server keeps the last ones only")
     return kept[name]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.scoring import Score, score
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.evaluation.variations import score_over_variations
+    from seqgen.export.onnx_file import export_onnx
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Excerpt, Generated, Primed, generate, prime, stream
     from seqgen.generation.manuscript import Manuscript
@@ -69,6 +70,7 @@ __all__ = [
     "adapt",
     "compare",
     "create_run",
+    "export_onnx",
     "find_domains",
     "generate",
     "generate_samples",
@@ -109,6 +111,7 @@ _HOMES = {
     "evaluation.scoring": ("Score", "score"),
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "evaluation.variations": ("score_over_variations",),
+    "export.onnx_file": ("export_onnx",),
     "generation.beam": ("search",),
     "generation.manuscript": ("Manuscript",),
     "generation.engine": ("Excerpt", "Generated", "Primed", "generate", "prime", "stream"),

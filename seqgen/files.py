@@ -243,6 +243,21 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
         )
 
 
+def refuse_file(path: Path, *, overwrite: bool) -> None:
+    """Raise `RunError` if a file cannot be written at `path`, or would replace another.
+
+    Its folder has to be there.
+    """
+    if not path.parent.is_dir():
+        raise RunError(f"the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; choose another name")
+    if path.exists() and not overwrite:
+        raise RunError(
+            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
+        )
+
+
 def _holds_something(path: Path) -> bool:
     return path.is_dir() and any(path.iterdir())
 

@@ -121,6 +121,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
             "README",
             "architectures",
             "command",
+            "export",
             "framings",
             "handwriting",
             "listeners",

@@ -35,12 +35,13 @@ ROOMS: dict[str, set[str]] = {
         *("conditions", "plugins", "network", "data", "drawing", "generation", "evaluation"),
         *("training", "report"),
     },
+    "export": {"plugins", "network", "run"},
     "serve": {
         *("conditions", "plugins", "data", "run", "stepping", "generation"),
     },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),
-        *("evaluation", "training", "report", "conformance", "serve"),
+        *("evaluation", "training", "report", "conformance", "serve", "export"),
     },
 }
 #: What the ground floor imports of the rooms.

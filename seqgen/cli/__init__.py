@@ -38,6 +38,7 @@ COMMANDS = {
     "serve": "Play with a trained model in the browser.",
     "score": "Measure how well a trained model predicts pieces, compared with a baseline.",
     "compare": "Compare generated pieces with those of the corpus.",
+    "export": "Write a trained model as a file for other programs.",
     "info": "Describe a run or a corpus folder.",
     "domains": "List the installed domains, or describe one with all its options.",
     "architectures": "List the installed architectures of the network.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from seqgen.errors import ConfigError, RunError
+from seqgen.errors import ConfigError
+from seqgen.files import refuse_file
 
 
 def check_folder(out: Path | None, suffixes: Collection[str], way_out: str) -> None:
@@ -32,11 +33,4 @@ def check_file(option: str, path: Path, suffixes: Collection[str], *, overwrite:
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"{option} writes {' or '.join(suffixes)}, found {path}")
-    if not path.parent.is_dir():
-        raise RunError(f"{option}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise RunError(f"{option}: {path} is a folder; choose another name")
-    if path.exists() and not overwrite:
-        raise RunError(
-            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
-        )
+    refuse_file(path, overwrite=overwrite)

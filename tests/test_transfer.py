@@ -8,16 +8,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
 
 import seqgen
 from seqgen.conditions.dictation import Dictation
+from seqgen.conditions.labelled import LabelledCodec
+from seqgen.conditions.labels import Label
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import Batch
 from seqgen.errors import ConfigError, PluginError, RunError
 from seqgen.evaluation.loss import batch_nats, evaluate
 from seqgen.network.model import SequenceModel
 from seqgen.run.folder import Run
-from seqgen.training.transfer import transfer_weights, with_features_of
+from seqgen.training.transfer import transfer_weights, with_features_of, with_labels_of
 from seqgen.vocab import Vocab
 
 CONFIGS = {
@@ -294,6 +297,21 @@ def test_labels_keep_their_values(verses: Path, tmp_path: Path, embedding: int, 
             np.testing.assert_array_equal(
                 new[made.vocab.names.index(token)], old[run.vocab.names.index(before)]
             )
+
+
+def test_a_label_that_is_lacking_leaves_what_any_value_adds() -> None:
+    plain = CharacterCodec("abc", "", CharacterOptions())
+    plain.feature_sizes = (3, 2)
+    labelled = LabelledCodec(plain, [Label("site", None, {"a": 1, "b": 1})])
+    rng = np.random.default_rng(0)
+    first, second, site = (rng.random((size, 4)) for size in labelled.feature_sizes)
+    weights = {f"features.{at}.weight": each for at, each in enumerate((first, second, site))}
+    moved = with_labels_of(weights, labelled, plain, 4)
+    assert [*moved] == ["features.0.weight", "features.1.weight"]
+    np.testing.assert_array_equal(moved["features.0.weight"], first + site[1])
+    np.testing.assert_array_equal(moved["features.1.weight"], second)
+    # The weights that were given stay as they are.
+    assert weights["features.0.weight"] is first
 
 
 def test_a_label_that_is_new_has_no_influence(run, verses: Path, tmp_path: Path) -> None:

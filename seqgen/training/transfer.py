@@ -175,7 +175,8 @@ def with_labels_of(
     """Return weights with a feature for each label of another codec, value by value.
 
     A value that is new begins as any value of its label does, and a label that is new without
-    influence. Features that are no labels stay.
+    influence. Features that are no labels stay. Where there are some, a label that the new codec
+    lacks leaves what any of its values adds.
 
     Parameters
     ----------
@@ -191,6 +192,10 @@ def with_labels_of(
         for number, name in enumerate(before)
     }
     changed = {name: value for name, value in weights.items() if not _is_feature_from(name, first)}
+    if first:
+        # Each position has one value of the first feature, so its rows can hold the sum.
+        for name in sorted(tables.keys() - _values_of(new).keys()):
+            changed["features.0.weight"] = changed["features.0.weight"] + tables[name][1]
     for number, (name, values) in enumerate(_values_of(new).items()):
         # Rows are: not read yet, any value, then the values.
         if (table := tables.get(name)) is None:

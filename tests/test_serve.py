@@ -103,6 +103,7 @@ def serve() -> Iterator[Any]:
     def begin(run: seqgen.Run) -> Client:
         logged: list[str] = []
         server = Server(Playground(run, logged.append), 0, logged.append)
+        server._playground.warm_up()  # A note of compiling would be one more event.
         thread = threading.Thread(target=server.listen)
         thread.start()
         servers.append((server, thread, logged))
@@ -428,6 +429,21 @@ def test_a_fault_of_a_plugin_is_told_on_the_terminal_only(serve, run, monkeypatc
 def test_a_fault_of_the_unit_comes_as_an_event(client) -> None:
     _, [(_, kind, content)] = client.piece(limit={"length": 3, "unit": "bars"})
     assert kind == "error" and "unit must be one of" in content["error"]
+
+
+def test_a_page_hears_of_compiling(client, monkeypatch) -> None:
+    monkeypatch.setattr(client.server._playground, "is_compiling", True)
+    _, events = client.piece(limit={"length": 2})
+    assert events[0][1] == "note" and "compiling" in events[0][2]["note"]
+    assert events[-1][1] == "done"
+
+
+def test_a_fault_of_the_first_tokens_is_left_to_the_first_piece(run, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise DataError("it has to be given a text")
+
+    monkeypatch.setattr(playground, "watch", fail)
+    Playground(run, print).warm_up()
 
 
 def test_two_hundred_pieces_leave_no_thread_and_few_pieces(client, monkeypatch) -> None:

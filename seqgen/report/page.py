@@ -19,74 +19,11 @@ from seqgen.files import write_atomic
 from seqgen.plugin import Piece
 from seqgen.report.charts import as_svg
 from seqgen.report.curves import Curves, Series, loss_curves
+from seqgen.report.look import PLAYER, STYLE
 from seqgen.report.samples import Samples
-from seqgen.run.card import result_facts
+from seqgen.run.card import beaten_by, result_facts
 from seqgen.run.folder import Run
 from seqgen.wording import counted
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-figure { margin: 2rem 0; }
-figure.narrow { display: inline-block; width: 15rem; margin: 1rem; vertical-align: top; }
-figcaption { opacity: .8; }
-img, svg { max-width: 100%; height: auto; background: white; color: black; border-radius: 6px; }
-figure svg { width: 100%; }
-audio { width: 100%; margin: .4rem 0; }
-pre { white-space: pre-wrap; border-left: 3px solid #0072b2; padding-left: 1rem; }
-table { border-collapse: collapse; }
-th, td { padding: .15rem 1.2rem .15rem 0; vertical-align: top; text-align: left; }
-td { overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-.wide td { overflow-wrap: normal; }
-@media (max-width: 45rem) { .wide svg { max-width: none; width: 45rem; } }
-"""
-
-#: Shows a cursor that follows the sound over each picture; clicks and keys move it.
-_PLAYER = """
-for (const figure of document.querySelectorAll("figure")) {
-  const picture = figure.querySelector("svg"), sound = figure.querySelector("audio");
-  if (!picture || !sound) continue;
-  const view = picture.viewBox.baseVal, has = picture.dataset;
-  const box = view?.width ? view : picture.getBBox();
-  const first = Number(has.x0 ?? box.x), last = Number(has.x1 ?? box.x + box.width);
-  const seconds = () => Number(has.seconds ?? sound.duration) || 1;
-  const cursor = document.createElementNS(picture.namespaceURI, "path");
-  cursor.setAttribute("stroke", "black");
-  cursor.setAttribute("stroke-width", "2");
-  cursor.setAttribute("vector-effect", "non-scaling-stroke");
-  picture.append(cursor);
-  const show = () => {
-    const x = Math.min(first + (last - first) * sound.currentTime / seconds(), last);
-    cursor.setAttribute("d", `M${x.toFixed(1)} ${box.y}v${box.height}`);
-    if (!sound.paused) requestAnimationFrame(show);
-  };
-  const seek = (time) => {
-    sound.currentTime = Math.max(0, Math.min(time, seconds()));
-  };
-  const toggle = () => sound.paused ? sound.play() : sound.pause();
-  sound.addEventListener("play", () => {
-    for (const other of document.querySelectorAll("audio")) if (other !== sound) other.pause();
-    show();
-  });
-  for (const change of ["seeked", "timeupdate"]) sound.addEventListener(change, show);
-  picture.addEventListener("click", (event) => {
-    const point = new DOMPoint(event.clientX, event.clientY);
-    const x = point.matrixTransform(picture.getScreenCTM().inverse()).x;
-    seek(seconds() * (x - first) / (last - first));
-  });
-  picture.tabIndex = 0;
-  picture.style.cursor = "pointer";
-  picture.setAttribute("aria-label", "the piece; a click or an arrow key moves, space plays");
-  picture.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -2, ArrowRight: 2 };
-    if (event.key in moves) seek(sound.currentTime + moves[event.key]);
-    else if (event.key === " ") toggle();
-    else return;
-    event.preventDefault();
-  });
-}
-"""
 
 #: Pictures at least this many times as wide as high take the full width of the page.
 NARROW = 1.5
@@ -131,30 +68,42 @@ def write_page(
     Path
         The same path.
     """
-    domain = html.escape(run.info["domain"])
+    domain, name = html.escape(run.info["domain"]), html.escape(run.folder.absolute().name)
     figures = "\n".join(
         _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
     about = f"{_chosen(samples)} {html.escape(note)}".rstrip()
-    player = f"<script>{_PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
+    player = f"<script>{PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
     page = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>seqgen: {domain}</title>
-<style>{_STYLE}</style>
-<h1>New {domain}, by an LSTM</h1>
-<p>Every piece below was drawn token by token from the model in this folder.{about}</p>
+<title>{name}: new {domain}</title>
+<style>{STYLE}</style>
+<header>
+<h1>New {domain} of {name}</h1>
+<p>Every piece below was drawn token by token from the model in this folder, an LSTM.{about}</p>
+{_warning(run)}</header>
+<main>
 {figures}
 {_metrics(compared)}<h2>How it learned</h2>
 <div class="wide">{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}</div>
 <h2>Settings</h2>
-{_table(_facts(run, samples).items())}
+<div class="wide">{_table(_facts(run, samples).items())}</div>
+</main>
 {player}</html>
 """
     write_atomic(path, page)
     return path
+
+
+def _warning(run: Run) -> str:
+    """Return a paragraph if n-grams or guesses predict better than the model."""
+    baseline, best = run.info.get("baseline"), run.info.get("result")
+    text = beaten_by(baseline, best) if baseline and best else ""
+    said = html.escape(text[:1].upper() + text[1:])
+    return f'<p class="warning" role="note">{said}.</p>\n' if text else ""
 
 
 def _chosen(samples: Samples) -> str:

@@ -156,7 +156,7 @@ EVENT: Schema = {
     "type": "object",
     "properties": {
         "id": _TEXT,
-        "event": {"enum": ["tokens", "view", "done", "error"]},
+        "event": {"enum": ["note", "tokens", "view", "done", "error"]},
         "data": _TEXT | {"contentMediaType": "application/json"},
     },
     "required": ["id", "event", "data"],
@@ -239,7 +239,7 @@ OPERATIONS = (
         "events",
         "GET",
         f"{_ONE}/events",
-        "Server-sent events: `tokens`, `view`, and last `done` or `error`.",
+        "Server-sent events: `note`, `tokens`, `view`, and last `done` or `error`.",
         answer=EVENT,
         media="text/event-stream",
         query={"after": _NUMBER},

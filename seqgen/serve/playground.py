@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seqgen.bounds import Within, bounded_hints
+from seqgen.compiling import told_of_compiling
 from seqgen.conditions.unlabelled import header_size, labels_of
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError
-from seqgen.generation.watching import alternatives
+from seqgen.generation.watching import Asked, alternatives, watch
 from seqgen.options import described
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.card import beaten_by
@@ -40,6 +42,11 @@ MOST_LIVE, MOST_PIECES, MOST_PROMPTS = 32, 128, 128
 
 #: Alternatives that are shown of a token.
 ALTERNATIVES = 8
+
+#: Tokens that are written before the first page asks.
+WARM = 8
+
+COMPILING = "compiling for this processor, which may take a minute; the next start is fast"
 
 Kept = TypeVar("Kept")
 
@@ -68,7 +75,18 @@ class Playground:
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock, self._reading, self._count = Lock(), Lock(), 0
-        self._is_closed = False
+        self._is_closed = self.is_compiling = False
+
+    def warm_up(self) -> None:
+        """Write some tokens, so that what is compiled at its first use is so for the first page."""
+        asked = Asked(limit=LimitConfig(length=WARM))
+        with suppress(Exception), told_of_compiling(self._notice):  # A piece tells of its faults.
+            for _ in watch(self._run, copy.copy(self._stepper), asked, lambda _: self._is_closed):
+                pass
+        self.is_compiling = False
+
+    def _notice(self) -> None:
+        self.is_compiling = True
 
     def close(self) -> None:
         """Stop all pieces, and end their connections; no new piece begins."""
@@ -170,6 +188,8 @@ class Playground:
             if sum(each.is_live for each in self._sessions.values()) >= MOST_LIVE:
                 raise Busy(f"{MOST_LIVE} pieces are being written; stop one, or wait for its end")
             name = self._keep(self._sessions, session, MOST_PIECES)
+            if self.is_compiling:
+                session.events.add("note", {"note": COMPILING})
             session.start()
         return {"piece": name, "command": order.command}
 

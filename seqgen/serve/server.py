@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from secrets import token_urlsafe
+from threading import Thread
 
 import uvicorn
 
@@ -70,6 +71,7 @@ class Server(uvicorn.Server):
 
     def listen(self) -> None:
         """Answer until a signal comes, or `should_exit` is set; then stop all pieces."""
+        Thread(target=self._playground.warm_up, name="seqgen-warm", daemon=True).start()
         try:
             self.run(sockets=[self._socket])
         finally:

@@ -46,8 +46,8 @@ class Session:
     Attributes
     ----------
     events : Events
-        ``tokens`` (at, tokens: each with id, text and surprise in nats), ``view`` (as
-        `seqgen.view.difference`), and last ``done`` or ``error``.
+        ``note`` (what is waited for), ``tokens`` (at, tokens: each with id, text and surprise in
+        nats), ``view`` (as `seqgen.view.difference`), and last ``done`` or ``error``.
     ids : list of int
         The tokens so far.
     generated : Generated or None

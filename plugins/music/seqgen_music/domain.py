@@ -196,7 +196,7 @@ def _html(piece: Music) -> str:
     """Return the piano roll and the sound of a piece, for notebooks."""
     data = base64.b64encode(preview(piece)).decode()
     audio = f'<audio controls src="data:audio/mpeg;base64,{data}"></audio>'
-    return f"<div>{svg_roll(piece)}{audio}</div>"
+    return f'<div style="overflow-x: auto">{svg_roll(piece)}{audio}</div>'
 
 
 Music.html = _html

@@ -31,7 +31,7 @@ export async function alternatives(piece, at) {
 // connects again by itself and asks for the events after the last one.
 export function listen(piece, take) {
   const source = new EventSource(`api/pieces/${piece}/events`);
-  for (const kind of ["tokens", "view"]) {
+  for (const kind of ["note", "tokens", "view"]) {
     source.addEventListener(kind, (event) => take[kind](JSON.parse(event.data)));
   }
   source.addEventListener("done", (event) => {

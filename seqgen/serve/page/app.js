@@ -80,6 +80,7 @@ class Playground {
     // On a narrow screen the piece is below the form.
     if ($("piece").getBoundingClientRect().top > innerHeight / 2) $("piece").scrollIntoView();
     this.unlisten = api.listen(piece, {
+      note: ({ note }) => this.say(note),
       tokens: (change) => {
         this.view.take(change);
         this.say(`${this.view.tokens.length.toLocaleString("en")} tokens`);

@@ -21,8 +21,11 @@ COLOURS = ("#D55E00", "#009E73", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#0
 #: Colours of the lines of bars, beats and octaves.
 BAR, BEAT, OCTAVE = "#aaa", "#e4e4e4", "#eee"
 
-#: Width of the SVG, its margins, and the height of a pitch and of a drum.
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 34, 8, 42, 8
+#: Width of a bar of the SVG on average, and the least and most of the whole.
+BAR_WIDTH, NARROWEST, WIDEST = 72, 400, 24_000
+
+#: Margins of the SVG, and the height of a pitch and of a drum.
+LEFT, RIGHT, TOP, BOTTOM = 34, 8, 42, 8
 PITCH, DRUM = 5, 7
 
 #: Most lines of bars and beats. Of more bars every second, fourth ... is drawn, of more beats none.
@@ -85,7 +88,9 @@ def svg_roll(music: Music) -> str:
     ``data-x1``, and the seconds between them as ``data-seconds``.
     """
     seconds = max(float(music.seconds(np.array([music.length]))[0]), 0.001)
-    scale = (WIDTH - RIGHT - LEFT) / seconds
+    bars = BAR_WIDTH * len(music.bar_starts())
+    right = min(max(bars + LEFT, NARROWEST), WIDEST)
+    scale, all_width = (right - LEFT) / seconds, right + RIGHT
     drums = sorted(set(_pitches(music, drums=True).tolist()))
     low, high = _range(music)
     floor = TOP + (high - low + 1) * PITCH
@@ -94,10 +99,10 @@ def svg_roll(music: Music) -> str:
     def x(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         return LEFT + music.seconds(ticks) * scale
 
-    parts = [*_legend(music), *_grid(music, x, height - BOTTOM), *_chords(music, x)]
+    parts = [*_legend(music, right), *_grid(music, x, height - BOTTOM), *_chords(music, x)]
     for pitch in range(low + -low % 12, high + 1, 12):
         y = TOP + (high - pitch + 0.5) * PITCH
-        parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="{OCTAVE}"/>')
+        parts.append(f'<path d="M{LEFT} {y}H{right}" stroke="{OCTAVE}"/>')
         parts.append(f'<text x="2" y="{y + 4}">{pitch_name(pitch)}</text>')
     for number, track in enumerate(music.tracks):
         notes = music.notes[music.notes["track"] == number]
@@ -124,20 +129,21 @@ def svg_roll(music: Music) -> str:
         parts.append(f'<text x="2" y="{floor + 10}">drums</text>')
     inner = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' aria-label="piano roll" data-x0="{LEFT}" data-x1="{WIDTH - RIGHT}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {all_width} {height}"'
+        f' width="{all_width}" height="{height}" role="img"'
+        f' aria-label="piano roll" data-x0="{LEFT}" data-x1="{right}"'
         f' data-seconds="{seconds:.3f}" font-family="system-ui, sans-serif" font-size="11"'
-        f' fill="none">\n<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n'
+        f' fill="none">\n<rect width="{all_width}" height="{height}" fill="#fff"/>\n'
         f'<g fill="#555">\n{inner}\n</g>\n</svg>\n'
     )
 
 
-def _legend(music: Music) -> list[str]:
+def _legend(music: Music, right: float) -> list[str]:
     """Return the name of each track in its colour, as far as there is room."""
     parts, at = [], LEFT
     for number, track in enumerate(music.tracks):
         name = _name(track, number)
-        if at + 30 + 7 * len(name) > WIDTH - 80 or number == NAMED:
+        if at + 30 + 7 * len(name) > right - 72 or number == NAMED:
             parts.append(f'<text x="{at}" y="15">and {len(music.tracks) - number} more</text>')
             break
         parts.append(f'<rect x="{at}" y="6" width="10" height="10" fill="{_colour(number)}"/>')

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from seqgen.plugin import Note, check_fields
 from seqgen_handwriting.ink import MOST_POINTS, Ink, Stroke
+from seqgen_handwriting.placing import places
 
 #: The body of the letters of a line lies between these quantiles of its ink by height.
 BODY = (0.1, 0.9)
 
-#: What `cleaned` leaves out, in heights of the body: points that are no farther from the line
-#: without them. Longer lines keep a point in their middle, and smaller strokes become dots. Letters
-#: then have about as many points as those of the demo.
-TOLERANCE, LONGEST, DOT = 0.04, 0.86, 0.18
+#: Strokes that are no larger than this become dots, in heights of the body.
+DOT = 0.18
 
 #: A step longer than this many median steps of a drawing is a jump of the device.
 JUMP = 60.0
@@ -85,14 +84,13 @@ def is_recorded(ink: Ink) -> bool:
 def cleaned(ink: Ink) -> Ink:
     """Return one recorded line with its jumps lifted, level, and with the points it needs.
 
-    Those are one at each corner, and more where a stroke bends. A line without height keeps its
-    points.
+    Those of the demo are placed in the same way. A line without height keeps its points.
     """
     level = levelled(without_jumps(ink)[0])
     body = body_height(level)
     if not body:
         return level
-    return simplified(with_dots(level, DOT * body), TOLERANCE * body, LONGEST * body)
+    return placed(with_dots(level, DOT * body), body)
 
 
 def without_jumps(ink: Ink) -> tuple[Ink, int]:
@@ -183,15 +181,43 @@ def with_dots(ink: Ink, size: float) -> Ink:
     return _parts(ink, kept)
 
 
-def simplified(ink: Ink, tolerance: float, longest: float = np.inf) -> Ink:
+def placed(ink: Ink, height: float) -> Ink:
+    """Return ink with the points that its strokes need (`seqgen_handwriting.placing.places`).
+
+    A new point gets the letter of the old point after it.
+
+    Parameters
+    ----------
+    ink : Ink
+    height : float
+        Height of small letters, above 0.
+    """
+    alone = np.zeros(1)
+    found = [
+        places(stroke, height) if len(stroke) > 1 else (stroke, alone) for stroke in ink.strokes
+    ]
+    letters, times = [], []
+    for number, (_, at) in enumerate(found):
+        if ink.letters is not None:
+            letters.append(ink.letters[number][np.ceil(at).astype(np.int64)])
+        if ink.times is not None:
+            times.append(np.interp(at, np.arange(len(ink.times[number])), ink.times[number]))
+    return replace(
+        ink,
+        strokes=tuple(points for points, _ in found),
+        letters=None if ink.letters is None else tuple(letters),
+        times=None if ink.times is None else tuple(times),
+    )
+
+
+def simplified(ink: Ink, tolerance: float) -> Ink:
     """Leave out the points that are at most `tolerance` from the lines through the others.
 
-    First and last points of strokes stay, and a point in the middle of lines longer than `longest`.
-    D. H. Douglas and T. K. Peucker, *Algorithms for the
+    First and last points of strokes stay. D. H. Douglas and T. K. Peucker, *Algorithms for the
     reduction of the number of points required to represent a digitized line or its caricature*,
     1973. Quick, Draw! simplifies its drawings with 2 units of 255.
     """
-    kept = [np.flatnonzero(_corners(stroke, tolerance, longest)) for stroke in ink.strokes]
+    kept = [np.flatnonzero(_corners(stroke, tolerance)) for stroke in ink.strokes]
     return replace(
         ink,
         strokes=tuple(stroke[at] for stroke, at in zip(ink.strokes, kept, strict=True)),
@@ -218,7 +244,7 @@ def with_lines_divided(ink: Ink, longest: float) -> Ink:
     return Ink(tuple(strokes), ink.text, writer=ink.writer)
 
 
-def _corners(stroke: Stroke, tolerance: float, longest: float) -> NDArray[np.bool_]:
+def _corners(stroke: Stroke, tolerance: float) -> NDArray[np.bool_]:
     """Return which of N points stay ``(N,)``."""
     kept = np.zeros(len(stroke), bool)
     kept[[0, -1]] = True
@@ -232,10 +258,9 @@ def _corners(stroke: Stroke, tolerance: float, longest: float) -> NDArray[np.boo
             away = stroke[first + 1 : last] - stroke[first]
             along = np.clip(away @ line / max(float(line @ line), 1e-300), 0, 1)
             off = np.hypot(*(away - along[:, None] * line).T)
-            if off.max() > tolerance:
-                middle = first + 1 + int(np.argmax(off))
-            elif np.hypot(*line) <= longest:
+            if off.max() <= tolerance:
                 continue
+            middle = first + 1 + int(np.argmax(off))
         kept[middle] = True
         waiting += [(first, middle), (middle, last)]
     return kept

@@ -10,8 +10,9 @@ from __future__ import annotations
 import pydoc_data.topics
 import re
 import string
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -19,15 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.files import write_atomic
-from seqgen_handwriting.demo_glyphs import ACCENTED, ALPHABETS, SIGNS, Points, glyphs_of
+from seqgen_handwriting.demo_glyphs import ACCENTED, ALPHABETS, SIGNS, Glyph, Points, glyphs_of
 from seqgen_handwriting.files.json_files import as_json
 from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.placing import places
 
 #: Pages, lines per page, writers, and the largest number of letters in a line.
 PAGES, LINES, WRITERS, LONGEST = 360, 12, 24, 20
 
 #: The pen is not lifted between letters whose ends are nearer than this, in units of the ink.
 JOINED = 3.0
+
+#: Height of the small letters of the fonts by `body_height`, in units of the ink.
+BODY = 21.0
 
 #: Waves along a stroke are at least this long, in units of the ink.
 WAVE = 25.0
@@ -106,8 +111,22 @@ def demo_lines(count: int) -> Iterator[Ink]:
 
 def write_line(text: str, writer: Writer, seed: int) -> Ink:
     """Return a text on one line; each seed varies it a little."""
+    ink = drawn_line(text, writer, seed, placed_glyphs_of(writer.alphabet))
+    return replace(ink, strokes=tuple(stroke.round(1) for stroke in ink.strokes))
+
+
+@cache
+def placed_glyphs_of(alphabet: str) -> dict[str, Glyph]:
+    """Return the glyphs with the points that they need, the same ones in every hand."""
+    return {
+        letter: ([places(each, BODY)[0] if len(each) > 1 else each for each in strokes], width)
+        for letter, (strokes, width) in glyphs_of(alphabet).items()
+    }
+
+
+def drawn_line(text: str, writer: Writer, seed: int, glyphs: Mapping[str, Glyph]) -> Ink:
+    """Return a text on one line with the points of some glyphs, not rounded."""
     rng = np.random.default_rng([11, seed])
-    glyphs = glyphs_of(writer.alphabet)
     strokes: list[Points] = []
     letters: list[NDArray[np.int64]] = []
     left = 0.0
@@ -141,9 +160,9 @@ def _wavy(points: Points, height: float, rng: np.random.Generator) -> Points:
 
 
 def _in_hand(points: Points, writer: Writer) -> Points:
-    """Return points with the writer's width, slant and size, rounded to tenths."""
+    """Return points with the writer's width, slant and size."""
     x = points[:, 0] * writer.width - points[:, 1] * writer.slant
-    return (np.stack([x, points[:, 1]], 1) * writer.size).round(1)
+    return np.stack([x, points[:, 1]], 1) * writer.size
 
 
 def demo_texts() -> Iterator[str]:

@@ -3,8 +3,7 @@
 The fonts have the letters and signs of ASCII. An accented letter is the letter with a mark above or
 below it; a curly quote is a raised comma; an ellipsis is three full stops.
 
-The fonts draw a curve as a polygon. Here it is a smooth curve with as many points as it needs: few
-on a straight line, more where it bends, and one at each corner.
+The fonts draw a curve as a polygon. Here it is a smooth curve of many points, as a pen draws it.
 
 Units of the fonts: capitals are 21 high, from y = -12 to the baseline at y = 9; y goes down.
 """
@@ -84,17 +83,11 @@ ALPHABETS = {
 #: The pen turns by more than this at a corner, in radians.
 CORNER = 1.05
 
-#: Points of a smooth curve on each line of the fonts, before some are left out.
+#: Points of a smooth curve on each line of the fonts.
 FINE = 8
-
-#: A point is left out if the line without it is no farther away than this, in units of the fonts.
-TOLERANCE = 0.5
 
 #: A stroke that is no larger than this is a dot, in units of the fonts.
 DOT = 2.5
-
-#: Longest line between two points, in units of the fonts.
-LONGEST = 12.0
 
 
 @cache
@@ -109,7 +102,7 @@ def glyphs_of(alphabet: str) -> dict[str, Glyph]:
     glyphs |= _composed(plain)
     scale = HEIGHT / SMALL_LETTER
     return {
-        letter: ([_sampled(stroke) * scale for stroke in strokes], width * scale)
+        letter: ([_curved(stroke) * scale for stroke in strokes], width * scale)
         for letter, (strokes, width) in glyphs.items()
     }
 
@@ -141,8 +134,8 @@ def _with_bars(glyph: Glyph) -> Glyph:
     return [bars[0] + _at(2.0, 0.0), stem + _at(2.0, 0.0), bars[1] + _at(2.0, 0.0)], width + 4
 
 
-def _sampled(stroke: Points) -> Points:
-    """Return a stroke as a smooth curve, with as many points as it needs."""
+def _curved(stroke: Points) -> Points:
+    """Return a stroke as a smooth curve with corners."""
     moved = np.append(True, np.abs(np.diff(stroke, axis=0)).max(axis=1) > 0)
     points = stroke[moved]
     if np.ptp(points, axis=0).max() <= DOT:
@@ -150,7 +143,7 @@ def _sampled(stroke: Points) -> Points:
     steps = np.diff(points, axis=0)
     turns = np.abs(np.angle(np.exp(1j * np.diff(np.arctan2(steps[:, 1], steps[:, 0])))))
     corners = [0, *(np.flatnonzero(turns > CORNER) + 1).tolist(), len(points) - 1]
-    parts = [_thinned(_smooth(points[a : b + 1])) for a, b in pairwise(corners)]
+    parts = [_smooth(points[a : b + 1]) for a, b in pairwise(corners)]
     return np.concatenate([parts[0][:1], *(part[1:] for part in parts)])
 
 
@@ -177,26 +170,6 @@ def _smooth(points: Points) -> Points:
         - share**2 * rest * lengths * slopes[1:]
     )  # (FINE, N - 1, 2)
     return np.concatenate([curve.swapaxes(0, 1).reshape(-1, 2), points[-1:]])
-
-
-def _thinned(points: Points) -> Points:
-    """Return the points that a curve needs: Ramer, Douglas and Peucker; no line is too long."""
-    kept, waiting = {0, len(points) - 1}, [(0, len(points) - 1)]
-    while waiting:
-        first, last = waiting.pop()
-        if last - first < 2:
-            continue
-        line = points[last] - points[first]
-        away = points[first + 1 : last] - points[first]
-        long = float(np.hypot(*line))
-        off = np.hypot(*away.T)
-        if long:
-            off = np.abs(away[:, 0] * line[1] - away[:, 1] * line[0]) / long
-        if off.max() > TOLERANCE or long > LONGEST:
-            cut = first + 1 + int(off.argmax()) if off.max() > TOLERANCE else (first + last) // 2
-            kept.add(cut)
-            waiting += [(first, cut), (cut, last)]
-    return points[sorted(kept)]
 
 
 def _accented(letter: str, plain: Mapping[str, Glyph]) -> Glyph:

@@ -275,11 +275,13 @@ def _beside(values: Floats, count: int) -> Floats:
 
 def _of_one_slant(points: Floats, lifted: NDArray[np.bool_], words: Ids, count: int) -> Floats:
     """Return points ``(P, 2)`` whose words lean as much as the median word."""
-    across, down = np.diff(points, axis=0).T
-    steep = ~lifted[1:] & (words[1:] == words[:-1]) & (np.abs(down) > np.abs(across))
-    of, weights = words[1:][steep], np.abs(down[steep])
+    drawn = ~lifted[1:] & (words[1:] == words[:-1]) & (np.diff(points[:, 1]) != 0)
+    across, down = np.diff(points, axis=0)[drawn].T
+    of = words[1:][drawn]
+    # Steep lines count most. None is left out by its slant, which would hide a part of the slant.
+    weights = np.abs(down) * down**2 / (across**2 + down**2)
     total = np.bincount(of, weights, count)
-    leaning = np.bincount(of, weights * across[steep] / down[steep], count)
+    leaning = np.bincount(of, weights * across / down, count)
     known = np.flatnonzero(total > 0)
     if len(known) < 2:
         return points

@@ -16,6 +16,7 @@ import pytest
 import seqgen_handwriting
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 from seqgen_handwriting import ink as ink_module
 from seqgen_handwriting.cleaning import (
@@ -23,6 +24,7 @@ from seqgen_handwriting.cleaning import (
     body_height,
     cleaned,
     levelled,
+    placed,
     resampled,
     without_jumps,
 )
@@ -1084,6 +1086,31 @@ def test_cleaned_strokes_keep_their_corners_and_bends() -> None:
     # The corner itself is a point, at equal distances from both ends of the stroke.
     ends = [np.hypot(*(corner - corner[end]).T) for end in (0, -1)]
     assert np.min(np.abs(ends[0] - 10) + np.abs(ends[1] - 10)) < 0.1
+
+
+def test_points_follow_from_the_shape_and_not_from_the_device() -> None:
+    def hill(places: NDArray[np.float64]) -> Ink:
+        """Return an arch with a sharp corner after it."""
+        over = np.column_stack([5 - 5 * np.cos(places), -5 * np.sin(places)])
+        stroke = np.concatenate([over, [[10.0, 0.0], [20.0, 0.0]]])
+        return Ink((stroke,), "n", (np.arange(len(stroke)) // len(places),))
+
+    even = np.linspace(0, np.pi, 300)
+    slow_at_first = np.pi * np.linspace(0, 1, 90) ** 2
+    first, second = (placed(hill(places), 10.0) for places in (even, slow_at_first))
+    [one], [two] = first.strokes, second.strokes
+    assert len(one) == len(two) and np.hypot(*(one - two).T).max() < 0.1
+    # The corner and the top are points, and each belongs to its letter.
+    for wanted in ([10.0, 0.0], [5.0, -5.0]):
+        assert np.hypot(*(one - wanted).T).min() < 0.3
+    assert first.letters is not None and second.letters is not None
+    np.testing.assert_array_equal(first.letters[0], second.letters[0])
+    assert first.letters[0].tolist() == sorted(first.letters[0]) and first.letters[0][-1] == 1
+
+
+def test_a_line_that_is_endless_in_heights_takes_no_endless_points() -> None:
+    long = Ink((np.array([[0.0, 0.0], [1e9, 1e-9], [0.0, 2e-9]]),) * 50, "endless")
+    assert placed(long, 1e-9).points < 200_000
 
 
 def test_lines_of_the_capture_page_are_cleaned_for_a_corpus(tmp_path: Path) -> None:

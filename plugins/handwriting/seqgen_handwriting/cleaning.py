@@ -26,6 +26,9 @@ BODY = (0.1, 0.9)
 #: Strokes that are no larger than this become dots, in heights of the body.
 DOT = 0.18
 
+#: A line longer than this many heights of the body gets fewer points. Ten letters have about 60.
+LONGEST = 50_000
+
 #: A step longer than this many median steps of a drawing is a jump of the device.
 JUMP = 60.0
 
@@ -193,6 +196,8 @@ def placed(ink: Ink, height: float) -> Ink:
         Height of small letters, above 0.
     """
     alone = np.zeros(1)
+    whole = sum(float(_steps(stroke).sum()) for stroke in ink.strokes)
+    height = max(height, whole / LONGEST)
     found = [
         places(stroke, height) if len(stroke) > 1 else (stroke, alone) for stroke in ink.strokes
     ]

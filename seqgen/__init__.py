@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.table import ScoreRow, ScoreTable, score_table
     from seqgen.evaluation.variations import score_over_variations
     from seqgen.export.onnx_file import export_onnx
+    from seqgen.export.web_page import export_web
     from seqgen.generation.beam import search
     from seqgen.generation.engine import Excerpt, Generated, Primed, generate, prime, stream
     from seqgen.generation.manuscript import Manuscript
@@ -71,6 +72,7 @@ __all__ = [
     "compare",
     "create_run",
     "export_onnx",
+    "export_web",
     "find_domains",
     "generate",
     "generate_samples",
@@ -112,6 +114,7 @@ _HOMES = {
     "evaluation.table": ("ScoreRow", "ScoreTable", "score_table"),
     "evaluation.variations": ("score_over_variations",),
     "export.onnx_file": ("export_onnx",),
+    "export.web_page": ("export_web",),
     "generation.beam": ("search",),
     "generation.manuscript": ("Manuscript",),
     "generation.engine": ("Excerpt", "Generated", "Primed", "generate", "prime", "stream"),

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
         *("conditions", "plugins", "network", "data", "drawing", "generation", "evaluation"),
         *("training", "report"),
     },
-    "export": {"plugins", "network", "run"},
+    "export": {"conditions", "plugins", "network", "run"},
     "serve": {
         *("conditions", "plugins", "data", "run", "stepping", "generation"),
     },

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 
-#: The file for which there is no name.
-ONNX = "model.onnx"
+#: The files for which there is no name.
+ONNX, PAGE = "model.onnx", "model.html"
 
 
 def export(
     run: Path,
     *,
     onnx: bool = False,
+    web: bool = False,
     out: Path | None = None,
+    bits: Literal["16", "32"] = "16",
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -28,22 +31,36 @@ def export(
         The run folder that `seqgen train` made.
     onnx
         Write one step of the network as an ONNX file.
+    web
+        Write one HTML page that writes text in the browser, without a network.
     out
-        The file. The default is model.onnx in the run folder.
+        The file. The default is model.onnx or model.html in the run folder.
+    bits
+        Bits of each weight on the page. With 32 it writes what `seqgen generate` writes with the
+        same seed; 16 take half the room.
     overwrite
         Replace the file if it exists.
     json
         Print the file and its size as JSON.
     """
-    if not onnx:
-        raise ConfigError("say what to export: add --onnx")
-    path = run / ONNX if out is None else out
+    if onnx == web:
+        raise ConfigError("say what to export: add --onnx or --web, one of them")
+    if onnx and bits != "16":
+        raise ConfigError("--bits is for --web; an ONNX file always has 32 bits")
+    path = run / (ONNX if onnx else PAGE) if out is None else out
     if run.is_dir():
-        check_file("--out", path, (".onnx",), overwrite=overwrite)
-    from seqgen.export.onnx_file import export_onnx
+        check_file("--out", path, (".onnx" if onnx else ".html",), overwrite=overwrite)
     from seqgen.run.folder import load
 
-    written = export_onnx(load(run, "cpu"), path, overwrite=overwrite)
+    loaded = load(run, "cpu")
+    if onnx:
+        from seqgen.export.onnx_file import export_onnx
+
+        written = export_onnx(loaded, path, overwrite=overwrite)
+    else:
+        from seqgen.export.web_page import export_web
+
+        written = export_web(loaded, path, bits=16 if bits == "16" else 32, overwrite=overwrite)
     if json:
         print_json({"file": str(written), "bytes": written.stat().st_size})
     else:

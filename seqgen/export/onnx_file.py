@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import seqgen
-from seqgen.config import CONTEXTS, CORE
+from seqgen.config import CONTEXTS
 from seqgen.errors import ConfigError, PluginError
+from seqgen.export.exportable import check_network
 from seqgen.files import refuse_file, write_atomic
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -91,17 +92,7 @@ def _network(run: Run, make: Any) -> Network:
     ConfigError
         If it cannot be exported.
     """
-    config = run.model_config
-    if config.architecture != CORE:
-        raise ConfigError(
-            f"an ONNX file can hold the architecture {CORE}, and {run.folder} has "
-            f"{config.architecture}; train with --architecture {CORE} to export"
-        )
-    if run.stepper is not None:
-        raise ConfigError(
-            f"an ONNX file holds a network, and this model of {run.folder} mixes its network with "
-            f"counts; export the run as it was loaded"
-        )
+    check_network(run, "an ONNX file")
     weights = run.weights
     size = sum(value.nbytes for value in weights.values())
     if size > MOST:
@@ -111,7 +102,7 @@ def _network(run: Run, make: Any) -> Network:
         )
     codec = run.codec
     made: Network = make(
-        config,
+        run.model_config,
         run.vocab,
         tuple(codec.feature_sizes),
         tuple(codec.boundaries),

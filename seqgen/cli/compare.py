@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.opening import opened
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
 from seqgen.wording import counted
@@ -38,9 +39,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     from seqgen.cli.console import print_table, say
     from seqgen.files import read_description
     from seqgen.report.reading_back import newest_samples_folder, read_samples
-    from seqgen.run.folder import load
 
-    loaded = load(run, "cpu")
+    loaded = opened(run, "cpu")
     loaded.corpus()
     folder = samples or newest_samples_folder(loaded)
     pieces, refused = read_samples(loaded, folder)

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from seqgen.bounds import Beam, Candidates, Count, Seed, Tries, Width, checked
 from seqgen.cli.inputs import Beginning, Inputs
+from seqgen.cli.opening import opened
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
@@ -134,7 +135,7 @@ def generate(
     Parameters
     ----------
     run
-        The run folder that `seqgen train` made.
+        A run folder from `seqgen train`, or a domain with a model: `music`, `text`.
     count
         Number of pieces.
     out
@@ -172,10 +173,9 @@ def generate(
         How the results are written and shown.
     """
     from seqgen.report.samples import generate_samples
-    from seqgen.run.folder import load
 
     beginning.check()
-    loaded = load(run, device)
+    loaded = opened(run, device)
     results.check(loaded, out)
     corpus = results.corpus(loaded)
     inputs = Inputs(loaded, beginning.unknown, beginning.reading)

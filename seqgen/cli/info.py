@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.opening import opened, say_if_hidden
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import RunError, SeqgenError
@@ -32,7 +33,7 @@ def info(
     Parameters
     ----------
     folder
-        A folder made by `seqgen train` or `seqgen prepare`.
+        A folder made by `seqgen train` or `seqgen prepare`, or a domain with a model.
     plot
         Also draw the loss curves into this .png or .svg file.
     near
@@ -47,27 +48,28 @@ def info(
         return
     from seqgen.cli.console import print_facts
     from seqgen.data.corpus import Corpus
-    from seqgen.files import CORPUS, RUN
+    from seqgen.files import CORPUS
     from seqgen.report.curves import IMAGES, loss_curves
     from seqgen.run.card import card_facts, model_card
-    from seqgen.run.folder import Run
+    from seqgen.run.folder import open_run
 
     if plot is not None:
         check_file("--plot", plot, IMAGES, overwrite=overwrite)
     curves = None
+    say_if_hidden(folder)
     if (folder / CORPUS).exists():
         corpus = Corpus(folder)
         about, codec = corpus.info, _usable(lambda: corpus.codec)
         title, facts = _corpus_title(about), _corpus_facts(about)
         text = "\n".join([title, *(f"{name:<12}{fact}" for name, fact in facts)])
-    elif not folder.exists() or (folder.is_dir() and not (folder / RUN).exists()):
+    elif _is_nothing(folder):
         found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"
         raise RunError(
             f"{folder} is neither a run folder nor a corpus folder ({found}); make one with "
             f"seqgen train or seqgen prepare"
         )
     else:
-        run = Run(folder)
+        run = open_run(folder)
         about, codec = run.info, _usable(lambda: run.codec)
         title, facts = f"A {about['domain']} model", [*card_facts(about).items()]
         text = model_card(about)
@@ -89,12 +91,21 @@ def info(
         show(plot)
 
 
+def _is_nothing(folder: Path) -> bool:
+    """Return whether a name is neither that of a run folder nor of a domain."""
+    from seqgen.files import RUN
+    from seqgen.plugins.discovery import domain_names
+
+    if folder.exists():
+        return folder.is_dir() and not (folder / RUN).exists()
+    return str(folder) not in domain_names()
+
+
 def _show_neighbours(folder: Path, name: str, json: bool) -> None:
     """Print the tokens near another one, with their similarity."""
     from seqgen.evaluation.neighbours import neighbours
-    from seqgen.run.folder import load
 
-    found = neighbours(load(folder), name)
+    found = neighbours(opened(folder), name)
     if json:
         print_json([{"name": each.name, "similarity": each.similarity} for each in found])
         return

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from seqgen.cli.opening import opened
 from seqgen.cli.printing import print_json, show
 from seqgen.cli.settings import named_values
 from seqgen.unknown import OrError
@@ -36,7 +37,7 @@ def score(
     Parameters
     ----------
     run
-        A run folder from `seqgen train`.
+        A run folder from `seqgen train`, or a domain with a model: `music`, `text`.
     paths
         Files, folders to search, or one corpus folder from `seqgen prepare`. Default: the corpus
         of the run.
@@ -60,9 +61,8 @@ def score(
     """
     from seqgen.cli.console import say
     from seqgen.evaluation.table import score_table
-    from seqgen.run.folder import load
 
-    loaded = load(run, device)
+    loaded = opened(run, device)
     table = score_table(
         loaded,
         paths,

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Annotated
 
 from seqgen.bounds import Within, checked
+from seqgen.cli.opening import opened
 from seqgen.cli.printing import show
 from seqgen.errors import PluginError
 from seqgen.storage.signals import forget_ctrl_c
@@ -27,7 +28,7 @@ def serve(
     Parameters
     ----------
     run
-        The run folder that `seqgen train` made.
+        A run folder from `seqgen train`, or a domain with a model: `music`, `text`.
     port
         Port of the page. 0 takes a free one.
     browser
@@ -36,7 +37,6 @@ def serve(
         Device to run on: cpu, cuda, mps, or auto.
     """
     from seqgen.cli.console import say
-    from seqgen.run.folder import load
 
     try:
         from seqgen.serve.playground import Playground
@@ -48,7 +48,7 @@ def serve(
             f"seqgen serve needs {error.name}, which is not installed; "
             f"try: python -m pip install 'seqgen-toolkit[serve]'"
         ) from error
-    server = Server(Playground(load(run, device), say), port, say)
+    server = Server(Playground(opened(run, device), say), port, say)
     show(f"the playground is at {server.address}", flush=True)
     say("Ctrl-C ends it")
     if browser:

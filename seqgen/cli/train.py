@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from seqgen.cli.opening import opened
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.prepare import FileOptions, prepare_corpus
 from seqgen.cli.printing import print_json, show
@@ -72,7 +73,6 @@ def train(
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.plugins.discovery import load_domain
     from seqgen.plugins.listeners import load_listener
-    from seqgen.run.folder import load
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
 
@@ -83,7 +83,7 @@ def train(
     _check_network(model, training)
     for name in events:
         load_listener(name)
-    before = None if start is None else load(start, training.device)
+    before = None if start is None else opened(start, training.device)
     world = join()
     stderr.quiet = not world.leads
     with world.leader_first():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, get_type_hints
 from cyclopts import Parameter
 
 from seqgen.bounds import Seed, checked
+from seqgen.cli.opening import opened
 from seqgen.cli.printing import show
 from seqgen.config import LimitConfig, SampleConfig, from_mapping
 from seqgen.errors import ConfigError, DataError, RunError, SeqgenError
@@ -78,7 +79,7 @@ def write(
     Parameters
     ----------
     run
-        The run folder that `seqgen train` made.
+        A run folder from `seqgen train`, or a domain with a model: `music`, `text`.
     prompt
         Beginning of the text: a file or text. The model goes on at once.
     given
@@ -103,9 +104,8 @@ def write(
     """
     from seqgen.cli.inputs import Inputs
     from seqgen.generation.manuscript import Manuscript
-    from seqgen.run.folder import load
 
-    loaded = load(run, device)
+    loaded = opened(run, device)
     if prompt == "-":
         raise ConfigError("seqgen write reads turns from standard input; give --prompt a file")
     inputs = Inputs(loaded, unknown)
@@ -124,7 +124,7 @@ def _held_file(run: Run, out: Path | None) -> Iterator[Path]:
     """Yield the file of a session, by default the first free one; no other session writes it."""
     from seqgen.storage.locks import hold, hold_first
 
-    files = (run.folder / "writing" / f"{number}.txt" for number in count(1))
+    files = (run.output / "writing" / f"{number}.txt" for number in count(1))
     if out is None:
         with hold_first(files) as free:
             yield free

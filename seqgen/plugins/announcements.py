@@ -60,8 +60,15 @@ ARCHITECTURES = Offer(
 #: The core has one of its own, so there is always one installed.
 LISTENERS = Offer("listener", EVENTS_GROUP, "seqgen_events", ListenerSpec, "")
 
-#: The types of the fields of a description; only a domain has suffixes.
-FIELDS = {"name": str, "summary": str, "suffixes": tuple, "implementation": str, "contract": int}
+#: The types of the fields of a description; only a domain has suffixes and a model.
+FIELDS = {
+    "name": str,
+    "summary": str,
+    "suffixes": tuple,
+    "implementation": str,
+    "contract": int,
+    "model": str,
+}
 
 #: Environment variable that names the distributions whose plugins are loaded, separated by commas.
 ALLOWED = "SEQGEN_PLUGINS"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from seqgen.errors import PluginError
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, DomainSpec
 from seqgen.plugins.announcements import (
     DOMAINS,
     Announced,
@@ -58,6 +59,25 @@ def load_domain(name: str) -> tuple[Domain, Announced]:
     except Exception as error:
         raise unusable(DOMAINS, found, error) from error
     return domain, found
+
+
+def bundled_model(name: str) -> Path | None:
+    """Return the folder of the trained run that comes with a domain; None if none does.
+
+    The plugin module is imported, its implementation is not.
+
+    Raises
+    ------
+    PluginError
+        If there is no such domain, or its plugin cannot be loaded.
+    """
+    spec = chosen(DOMAINS, name, _offered.values()).spec
+    if not isinstance(spec, DomainSpec) or not spec.model:
+        return None
+    package = find_spec(spec.implementation.partition(".")[0])
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / spec.model
 
 
 def domain_names() -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,14 @@ class DomainSpec(Description):
         Suffixes of the files that the domain reads, in lower case, such as ``.mid``.
     implementation : str
         Place of the `Domain` class: ``"package.module:Class"``.
+    model : str
+        Folder in the plugin's package with a trained run, such as ``"model"``, which the name of
+        the domain then means: ``seqgen generate music``. Empty if there is none.
     """
 
     suffixes: tuple[str, ...]
     implementation: str
+    model: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -40,14 +40,14 @@ def newest_samples_folder(run: Run) -> Path:
     number = highest_number(run)
     if not number:
         raise RunError(
-            f"{run.folder} has no samples yet; write some with seqgen generate {run.folder} -n 20"
+            f"{run.name} has no samples yet; write some with seqgen generate {run.name} -n 20"
         )
-    return run.folder / "samples" / str(number)
+    return run.output / "samples" / str(number)
 
 
 def highest_number(run: Run) -> int:
     """Return the highest number of a folder of samples, or 0."""
-    places = (run.folder / "samples").glob("[0-9]*")
+    places = (run.output / "samples").glob("[0-9]*")
     return max((int(place.name) for place in places if place.name.isdecimal()), default=0)
 
 

@@ -288,7 +288,7 @@ def _place(run: Run, folder: Path | str | None, overwrite: bool) -> Iterator[tup
     with ExitStack() as held:
         if folder is None:
             numbers = count(highest_number(run) + 1)
-            next_ones = (run.folder / "samples" / str(number) for number in numbers)
+            next_ones = (run.output / "samples" / str(number) for number in numbers)
             folder = held.enter_context(hold_first(next_ones))
         made = new_folder(Path(folder), marker=SAMPLES, overwrite=overwrite)
         yield Path(folder), held.enter_context(made)

@@ -34,6 +34,7 @@ def card_facts(info: dict[str, Any]) -> dict[str, str]:
 
 def model_card(info: dict[str, Any]) -> str:
     """Return the facts of a run as Markdown."""
+    about = f"\n{info['about']}\n" if "about" in info else ""
     rows = "\n".join(f"| {name} | {value} |" for name, value in card_facts(info).items())
     return f"""# A {info["domain"]} model
 
@@ -44,7 +45,7 @@ Made with seqgen: a recurrent network that writes {info["domain"]} token by toke
 {rows}
 
     seqgen generate . -n 4
-"""
+{about}"""
 
 
 def result_facts(result: dict[str, Any] | None) -> dict[str, str]:

@@ -184,6 +184,7 @@ class RunDescription(_From):
     baseline: NotRequired[Baseline]
     sampling: NotRequired[Sampling]
     realigned: NotRequired[list[Realigned]]
+    about: NotRequired[str]
 
 
 class Opened(NamedTuple):

@@ -36,6 +36,7 @@ from seqgen.errors import ConfigError, CorpusError, PluginError, RunError
 from seqgen.files import RUN
 from seqgen.network.architectures import load_architecture
 from seqgen.plugin import Codec, Domain
+from seqgen.plugins.discovery import bundled_model, domain_names
 from seqgen.plugins.rebuilding import domain_of, load_codec, load_read_options
 from seqgen.run.description import read_run
 from seqgen.run.results import (
@@ -64,6 +65,11 @@ class Run:
 
     Attributes
     ----------
+    name : str
+        What the command calls it: its folder, or the domain that it comes with.
+    output : Path
+        The folder of what it writes: its own, or one in the working folder if it comes with a
+        domain.
     info : dict
         The content of ``run.json``.
     vocab : Vocab
@@ -80,7 +86,8 @@ class Run:
     """
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
-        self.folder = Path(folder)
+        self.folder = self.output = Path(folder)
+        self.name = str(folder)
         self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
         self.device = device
         self._has_own_model = False
@@ -118,6 +125,8 @@ class Run:
         """
         about = self.info["corpus"]
         folder = about["folder"]
+        if not folder:
+            raise CorpusError(f"{self.name} comes without the corpus that it was trained on")
         try:
             corpus = Corpus(folder)
         except CorpusError as error:
@@ -262,15 +271,51 @@ class Run:
 def load(folder: Path | str, device: str = "auto") -> Run:
     """Open a trained run.
 
+    Parameters
+    ----------
+    folder : Path or str
+        A run folder, or the name of a domain that comes with a model, such as ``"music"``. A
+        folder of that name comes first.
+    device : str
+        As for `Run`.
+
     Raises
     ------
     RunError
         If the folder is not a run, or holds no trained model.
     """
-    run = Run(folder, device)
+    return _trained(open_run(folder, device))
+
+
+def open_run(folder: Path | str, device: str = "auto") -> Run:
+    """Open a run, trained or not, by its folder or by the domain that it comes with.
+
+    Raises
+    ------
+    RunError
+        If there is neither such a run nor such a domain.
+    PluginError
+        If the plugin of the domain cannot be loaded.
+    """
+    domain = str(folder)
+    if Path(folder).exists() or domain not in domain_names():
+        return Run(folder, device)
+    place = bundled_model(domain)
+    if place is None:
+        raise RunError(
+            f"there is no folder {domain}, and no model comes with the domain {domain!r}; make a "
+            f"model with seqgen train {domain}"
+        )
+    run = Run(place, device)
+    run.name, run.output = domain, Path(f"new-{domain}")
+    return run
+
+
+def _trained(run: Run) -> Run:
+    """Return a run if it holds a trained model, or else raise `RunError`."""
     if not (run.folder / WEIGHTS).exists():
         raise RunError(
-            f"{folder} holds no trained model: training ended before its first evaluation; "
+            f"{run.name} holds no trained model: training ended before its first evaluation; "
             f"train again"
         )
     return run

@@ -112,7 +112,7 @@ class Playground:
         empty = run.domain.view(run.codec.decode(np.zeros(0, np.int64)))
         is_text = run.codec.text_stream() is not None
         return {
-            "name": run.folder.absolute().name,
+            "name": Path(run.name).absolute().name,
             "domain": info["domain"],
             "codec": info["codec"]["name"],
             "view": "text" if is_text else empty.kind if empty else "tokens",

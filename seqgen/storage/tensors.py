@@ -25,6 +25,9 @@ _open: Any = safetensors.safe_open
 #: Largest vocabulary for one-hot input: its table takes 1 GB.
 MOST_ONE_HOT = 2**14
 
+#: The dtype of weights in half the space.
+HALF = "F16"
+
 #: In a shape: any size.
 ANY = -1
 
@@ -36,7 +39,7 @@ class Kind(NamedTuple):
     ----------
     shape : tuple of int
     dtype : str
-        The name in safetensors: F32, I64 or U8.
+        The name in safetensors: F32, F16, I64 or U8.
     """
 
     shape: tuple[int, ...]
@@ -180,7 +183,7 @@ class TensorFile:
 
 
 def read_weights(path: Path, table: Mapping[str, Kind]) -> dict[str, NDArray[np.float32]]:
-    """Return the weights in a file by name.
+    """Return the weights in a file by name; those of float16 become float32.
 
     Parameters
     ----------
@@ -198,8 +201,32 @@ def read_weights(path: Path, table: Mapping[str, Kind]) -> dict[str, NDArray[np.
     except ValueError as error:
         raise RunError(f"{path} cannot be read ({error}); train again") from error
     try:
-        return file.read(table)
+        weights = file.read({name: _as_stored(file, name, table[name]) for name in table})
     except ValueError as error:
         raise RunError(
             f"{path} does not fit run.json ({error}); copy the whole folder again, or train again"
         ) from error
+    return {name: array.astype(np.float32, copy=False) for name, array in weights.items()}
+
+
+def _as_stored(file: TensorFile, name: str, kind: Kind) -> Kind:
+    """Return the kind of a weight of float32 in a file, which may keep it as float16."""
+    is_half = name in file.kinds and file.kinds[name].dtype == HALF
+    return kind._replace(dtype=HALF) if is_half and kind.dtype == "F32" else kind
+
+
+def halved(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float16]]:
+    """Return weights as float16, which `read_weights` reads as well.
+
+    Raises
+    ------
+    ValueError
+        If a weight is too large for float16, or is not finite.
+    """
+    halves = {}
+    for name, array in weights.items():
+        with np.errstate(over="ignore"):
+            halves[name] = array.astype(np.float16)
+        if not np.isfinite(halves[name]).all():
+            raise ValueError(f"the tensor {name} has weights that float16 cannot hold")
+    return halves

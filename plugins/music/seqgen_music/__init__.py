@@ -14,4 +14,4 @@ def seqgen_domains() -> Iterable[DomainSpec]:
     suffixes = (*midi, ".mxl", ".musicxml", ".xml", *notation)
     summary = "music from MIDI, MusicXML, ABC, kern, MEI; writes MIDI, MusicXML, sound and pictures"
     place = "seqgen_music.domain:MusicDomain"
-    return [DomainSpec("music", summary, suffixes, place, contract=2)]
+    return [DomainSpec("music", summary, suffixes, place, contract=2, model="model")]

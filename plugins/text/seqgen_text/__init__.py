@@ -15,4 +15,5 @@ def seqgen_domains() -> Iterable[DomainSpec]:
         *(".toml", ".yaml", ".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"),
     )
     summary = "prose, markup and source code as characters, bytes, subwords or words"
-    return [DomainSpec("text", summary, suffixes, "seqgen_text.domain:Text", contract=2)]
+    place = "seqgen_text.domain:Text"
+    return [DomainSpec("text", summary, suffixes, place, contract=2, model="model")]

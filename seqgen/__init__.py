@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from seqgen.plugins.files import load_plugin
     from seqgen.report.samples import Samples, generate_samples, write_samples
     from seqgen.run.folder import Run, load
+    from seqgen.run.hub import pull, push
     from seqgen.training.creation import create_run
     from seqgen.training.session import measure_baseline, train
 
@@ -86,6 +87,8 @@ __all__ = [
     "neighbours",
     "prepare",
     "prime",
+    "pull",
+    "push",
     "score",
     "score_adaptively",
     "score_over_variations",
@@ -123,6 +126,7 @@ _HOMES = {
     "listener": ("Report",),
     "report.samples": ("Samples", "generate_samples", "write_samples"),
     "run.folder": ("Run", "load"),
+    "run.hub": ("pull", "push"),
     "training.creation": ("create_run",),
     "training.session": ("measure_baseline", "train"),
 }

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
@@ -28,6 +28,13 @@ from seqgen.storage.signals import undivided
 CORPUS, RUN, SAMPLES = MARKERS = ("corpus.json", "run.json", "manifest.json")
 
 
+#: Digits of the key of a corpus in names and messages.
+SHORT = 16
+
+#: Most steps from a folder to the one that it shares with what is near.
+STEPS_UP = 2
+
+
 def cache_folder() -> Path:
     """Return the folder for files that can be made again; ``SEQGEN_CACHE`` overrides the default.
 
@@ -35,6 +42,11 @@ def cache_folder() -> Path:
     """
     chosen = _chosen_cache()
     return chosen if _can_write(chosen) else _temporary_cache()
+
+
+def cached_corpus(domain: str, key: str) -> Path:
+    """Return the folder of a corpus in the cache, named by its content."""
+    return cache_folder() / "corpora" / f"{Path(domain).name}-{key[:SHORT]}"
 
 
 def cache_is_kept() -> bool:
@@ -303,6 +315,31 @@ def _is_marked(path: Path) -> bool:
         return "seqgen" in read_description(path)
     except (OSError, ValueError):
         return False
+
+
+def shared_folder(paths: Iterable[Path]) -> Path | None:
+    """Return the deepest folder above absolute paths; None for one of the machine.
+
+    The root, and what is above the home folder, say where things are on this machine.
+    """
+    try:
+        shared = Path(os.path.commonpath(list(paths)))
+    except ValueError:  # different drives of Windows
+        return None
+    home = Path.home().resolve()
+    return None if shared == Path(shared.anchor) or shared in home.parents else shared
+
+
+def near(path: Path, start: Path) -> str | None:
+    """Return the path from one folder to another one, at most two steps up; None if it is far.
+
+    Both may then move together, and the path says nothing of the machine.
+    """
+    path, start = path.resolve(), start.resolve()
+    shared = shared_folder([path, start])
+    if shared is None or len(start.relative_to(shared).parts) > STEPS_UP:
+        return None
+    return Path(os.path.relpath(path, start)).as_posix()
 
 
 def numbered(path: Path) -> Iterator[Path]:

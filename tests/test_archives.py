@@ -74,7 +74,7 @@ def test_members_are_pieces(compression: str, kept: int, tmp_path: Path, monkeyp
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     corpus = seqgen.prepare("text", [tmp_path], jobs=1, labels={"site": "{}/*.txt"})
-    assert sources(corpus) == [str(path / name) for name in TEXTS]
+    assert sources(corpus) == [f"{path.name}/{name}" for name in TEXTS]
     assert set(corpus.codec.labels[0].values) == {"a", "b"}
     assert corpus.info["unread"] == {".png": 1, "hidden": 1, unpacking.LINK: 1}
     assert not corpus.info["skipped"]
@@ -84,7 +84,7 @@ def test_members_are_pieces(compression: str, kept: int, tmp_path: Path, monkeyp
 def test_other_processes_read_members(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "texts.zip", TEXTS)
     corpus = seqgen.prepare("text", [path], jobs=2)
-    assert sources(corpus) == [str(path / name) for name in TEXTS]
+    assert sources(corpus) == [f"{path.name}/{name}" for name in TEXTS]
     again = seqgen.prepare("text", [path], jobs=1, out=tmp_path / "again")
     assert again.info["digests"] == corpus.info["digests"]
 
@@ -97,7 +97,7 @@ def test_a_compressed_file_is_a_file(compression: str, tmp_path: Path) -> None:
     path.write_bytes(compress(b"a long book ") + compress(b"and its end"))
     (tmp_path / f"picture.png{compression}").write_bytes(compress(b"x"))
     corpus = seqgen.prepare("text", [tmp_path])
-    assert sources(corpus) == [str(path)]
+    assert sources(corpus) == [path.name]
     assert corpus.codec.decode(corpus.piece(0)) == "a long book and its end"
     assert corpus.info["unread"] == {compression: 1}
 
@@ -147,12 +147,8 @@ def test_names_point_nowhere(tmp_path: Path) -> None:
     tar.write_bytes(tar_of({name: f"text {name[:9]}" for name in names if "\x00" not in name}))
     before = {*tmp_path.rglob("*")}
     corpus = seqgen.prepare("text", [path, tar], tmp_path / "corpus")
-    assert sources(corpus)[:3] == [
-        str(path / "ok.txt"),
-        str(tar / "etc" / "evil.txt"),
-        str(tar / "evil.txt"),
-    ]
-    assert all(str(tmp_path) in source for source in sources(corpus))
+    assert sources(corpus)[:3] == ["a.zip/ok.txt", "b.tar/etc/evil.txt", "b.tar/evil.txt"]
+    assert all(source.startswith(("a.zip/", "b.tar/")) for source in sources(corpus))
     made = {*tmp_path.rglob("*")} - before
     assert all(one.is_relative_to(tmp_path / "corpus") or one.name.startswith(".") for one in made)
 
@@ -205,7 +201,7 @@ def test_bombs_are_stopped(name: str, tmp_path: Path, monkeypatch) -> None:
     corpus = seqgen.prepare("text", [tmp_path])
     [reason] = reasons(corpus).values()
     assert "more than 200 times its size" in reason
-    assert str(tmp_path / "text.txt") in sources(corpus)
+    assert "text.txt" in sources(corpus)
 
 
 def test_a_header_without_end_is_stopped(tmp_path: Path, monkeypatch) -> None:
@@ -218,7 +214,7 @@ def test_a_header_without_end_is_stopped(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "a.tar").write_bytes(buffer.getvalue())
     (tmp_path / "text.txt").write_text("a text")
     corpus = seqgen.prepare("text", [tmp_path])
-    assert "a header in it has over" in reasons(corpus)[str(tmp_path / "a.tar")]
+    assert "a header in it has over" in reasons(corpus)["a.tar"]
 
 
 def test_the_memory_that_xz_asks_for_is_bounded(tmp_path: Path, monkeypatch) -> None:
@@ -226,7 +222,7 @@ def test_the_memory_that_xz_asks_for_is_bounded(tmp_path: Path, monkeypatch) -> 
     (tmp_path / "a.txt.xz").write_bytes(lzma.compress(b"text", preset=9))
     (tmp_path / "text.txt").write_text("a text")
     corpus = seqgen.prepare("text", [tmp_path])
-    assert "emory" in reasons(corpus)[str(tmp_path / "a.txt.xz")]
+    assert "emory" in reasons(corpus)["a.txt.xz"]
 
 
 def test_how_a_file_is_packed_shows_in_its_name() -> None:
@@ -244,4 +240,4 @@ def test_music_comes_in_archives_too(tmp_path: Path) -> None:
         archive.write(file, f"folder/{file.name}")
     corpus = seqgen.prepare("music", [tmp_path / "music.zip"], tmp_path / "corpus")
     assert corpus.info["pieces"] == 1
-    assert sources(corpus) == [str(tmp_path / "music.zip" / "folder" / file.name)]
+    assert sources(corpus) == [f"music.zip/folder/{file.name}"]

@@ -652,10 +652,10 @@ def test_pieces_are_ranked_and_compared(seqgen_command, trained: Path) -> None:
 
 def test_a_corpus_that_is_gone_cannot_be_compared(seqgen_command, trained: Path) -> None:
     info = json.loads((trained / "run.json").read_text())
-    info["corpus"]["folder"] = "/nowhere"
+    info["corpus"] |= {"folder": "/nowhere", "key": "0" * 64}
     (trained / "run.json").write_text(json.dumps(info))
     status, _, err = seqgen_command("generate", trained, "--novelty")
-    assert status == 4 and "is no longer in /nowhere" in err
+    assert status == 4 and "is not found: nowhere" in err and "--corpus FOLDER" in err
 
 
 def test_a_network_that_n_grams_beat_is_told_when_it_writes(seqgen_command, trained: Path) -> None:

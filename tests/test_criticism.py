@@ -295,7 +295,8 @@ def spaced_training_segments(corpus, most):
 
 def test_a_critic_needs_the_corpus(run, monkeypatch) -> None:
     monkeypatch.setitem(run.info["corpus"], "folder", "/nowhere")
-    with pytest.raises(CorpusError, match="is no longer in /nowhere"):
+    monkeypatch.setitem(run.info["corpus"], "key", "0" * 64)
+    with pytest.raises(CorpusError, match="is not found: nowhere"):
         seqgen.learn_critic(run)
 
 

@@ -106,7 +106,7 @@ def test_a_plugin_file_is_a_domain_like_any_other(dna: Path, tmp_path: Path) -> 
     assert (found["dna"].summary, found["dna"].suffixes) == ("DNA, a strand in a file.", (".fa",))
     # Six files or more are read by other processes, which load the file too.
     corpus = seqgen.prepare("dna", out=tmp_path / "corpus", jobs=2)
-    assert corpus.info["distribution"] == str(dna)
+    assert corpus.info["distribution"] == dna.name
     assert corpus.info["version"].startswith("sha256:")
     assert corpus.info["pieces"] == 12 and not corpus.info["skipped"]
     [piece] = seqgen.generate(trained(tmp_path / "run", corpus), 1)
@@ -136,7 +136,7 @@ def test_a_run_never_loads_its_plugin_file_by_itself(
     generate = ("generate", tmp_path / "run", "--count", "1", "--out", tmp_path / "new")
     status, _, err = seqgen_command(*generate)
     assert status == 3
-    assert f"write: seqgen --plugin {dna} COMMAND" in err
+    assert f"write: seqgen --plugin FOLDER/{dna.name} COMMAND" in err
     status, out, err = seqgen_command("--plugin", dna, *generate)
     assert status == 0, err
     assert Path(out.splitlines()[0]).suffix == ".fa"

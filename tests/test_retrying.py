@@ -241,7 +241,7 @@ def test_a_run_without_a_proofreader_learns_it_from_its_corpus(copied: seqgen.Ru
     samples = seqgen.generate_samples(copied, 2, condition=TEXT, tries=3)
     assert of_pieces(samples.pieces) == of_pieces(again)
     assert samples.manifest["settings"]["tries"] == 3
-    copied.info["corpus"]["folder"] = "gone"
+    copied.info["corpus"] |= {"folder": "gone", "key": "0" * 64}
     with pytest.raises(CorpusError, match="no proofreader, and none can be learned"):
         proofreader_for(copied)
 

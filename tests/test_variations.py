@@ -1,5 +1,6 @@
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,7 +111,10 @@ def test_labels_stay_in_variations(chorales, notes) -> None:
 
 
 def test_the_command_adds_a_column(chorales, seqgen_command) -> None:
-    file = chorales.corpus().source(0)  # whole: a part is scored as it is
+    from music21 import corpus
+
+    bach = Path(corpus.__file__).parent / "bach"
+    file = bach / chorales.corpus().source(0)  # whole: a part is scored as it is
     arguments = ["score", chorales.folder, file, "--device", "cpu"]
     tables = {}
     for name, more in {"all": ["--variations"], "one": ["--variations", "1"]}.items():

@@ -40,6 +40,8 @@ COMMANDS = {
     "compare": "Compare generated pieces with those of the corpus.",
     "export": "Write a trained model as a file for other programs.",
     "info": "Describe a run or a corpus folder.",
+    "push": "Upload a trained run to the Hugging Face hub.",
+    "pull": "Download a run from the Hugging Face hub.",
     "domains": "List the installed domains, or describe one with all its options.",
     "architectures": "List the installed architectures of the network.",
 }

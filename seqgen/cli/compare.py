@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FEW = 20
 
 
-def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> None:
+def compare(
+    run: Path, samples: Path | None = None, *, corpus: Path | None = None, json: bool = False
+) -> None:
     """Compare generated pieces with the corpus by the domain's metrics.
 
     Writes metrics.json and metrics.svg into the folder of the samples. An overlap of 1 means that a
@@ -33,6 +35,8 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
         The run folder.
     samples
         A folder of samples. Default: the newest of RUN/samples/1, 2 ...
+    corpus
+        Where the corpus of the run is, if it has moved.
     json
         Print the content of metrics.json.
     """
@@ -40,7 +44,7 @@ def compare(run: Path, samples: Path | None = None, *, json: bool = False) -> No
     from seqgen.files import read_description
     from seqgen.report.reading_back import newest_samples_folder, read_samples
 
-    loaded = opened(run, "cpu")
+    loaded = opened(run, "cpu", corpus)
     loaded.corpus()
     folder = samples or newest_samples_folder(loaded)
     pieces, refused = read_samples(loaded, folder)
@@ -94,8 +98,8 @@ def compare_samples(
     if compared:
         about: dict[str, Any] = {
             "seqgen": "metrics",
-            "run": str(run.folder),
-            "corpus": str(corpus.folder),
+            "run": run.folder.resolve().name,
+            "corpus": corpus.folder.resolve().name,
             "split": evaluated_split(corpus),
             "metrics": {one.name: one.as_json() for one in compared},
         }

@@ -52,6 +52,8 @@ class Results:
     """Number the pieces by likelihood per token, the most likely first."""
     novelty: bool = False
     """Measure how much of each piece is copied from the training corpus, and from where."""
+    corpus: Path | None = None
+    """Where the corpus of the run is, if it has moved."""
     page: bool = False
     """Write a page that shows and plays the pieces, index.html. It has novelty and metrics too if
     the corpus still exists."""
@@ -87,7 +89,7 @@ class Results:
         """The options of writing by name."""
         return named_values("--write", self.write_options)
 
-    def corpus(self, run: Run) -> Corpus | None:
+    def compared(self, run: Run) -> Corpus | None:
         """Return the corpus to compare with, if the results show novelty.
 
         Raises
@@ -175,9 +177,9 @@ def generate(
     from seqgen.report.samples import generate_samples
 
     beginning.check()
-    loaded = opened(run, device)
+    loaded = opened(run, device, results.corpus)
     results.check(loaded, out)
-    corpus = results.corpus(loaded)
+    corpus = results.compared(loaded)
     inputs = Inputs(loaded, beginning.unknown, beginning.reading)
     piece, condition = beginning.read(inputs)
     stops = [inputs.stop(text) for text in stop]

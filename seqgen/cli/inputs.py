@@ -91,8 +91,15 @@ class Beginning:
         return named_values("--read", self.read_options)
 
     def as_settings(self) -> dict[str, Any]:
-        """Return the options for the manifest, which has `with_prompt` from `generate`."""
-        return {name: value for name, value in asdict(self).items() if name != "without_prompt"}
+        """Return the options for the manifest, which has `with_prompt` from `generate`.
+
+        Of files it has the names, not the folders that they are in.
+        """
+        options = asdict(self) | {
+            "prompt": None if self.prompt is None else _without_folder(self.prompt),
+            "given": tuple(map(_without_folder, self.given)),
+        }
+        return {name: value for name, value in options.items() if name != "without_prompt"}
 
     def read(self, inputs: Inputs) -> tuple[Piece | Excerpt | None, Any]:
         """Return the prompt and the condition; None for each that is not given."""
@@ -102,6 +109,14 @@ class Beginning:
         if self.prompt_tokens and prompt is not None:
             prompt = Excerpt(prompt, self.prompt_tokens)
         return prompt, inputs.condition(*self.given, keep=self.keep)
+
+
+def _without_folder(given: str) -> str:
+    """Return the name of a file, or a text as it is."""
+    try:
+        return Path(given).name if given and Path(given).is_file() else given
+    except (OSError, ValueError):  # a text that no path can be
+        return given
 
 
 @dataclass

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from seqgen.run.folder import Run
 
 
-def opened(run: Path, device: str = "auto") -> Run:
+def opened(run: Path, device: str = "auto", corpus: Path | None = None) -> Run:
     """Open a trained run as `seqgen.load` does, and say so if its folder hides a domain's model."""
     from seqgen.run.folder import load
 
     say_if_hidden(run)
-    return load(run, device)
+    return load(run, device, corpus)
 
 
 def say_if_hidden(run: Path) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 from seqgen.cli.printing import print_json, show
 
 
-def resume(run: Path, *, json: bool = False) -> None:
+def resume(run: Path, *, corpus: Path | None = None, json: bool = False) -> None:
     """Resume a training that was interrupted, from its last checkpoint.
 
     Parameters
     ----------
     run
         The run folder.
+    corpus
+        Where the corpus of the run is, if it has moved.
     json
         Print the description of the run as JSON.
     """
@@ -26,7 +28,7 @@ def resume(run: Path, *, json: bool = False) -> None:
     from seqgen.storage.locks import hold
     from seqgen.training.parallel import join
 
-    begun = Run(run)
+    begun = Run(run, corpus=corpus)
     if not begun.is_begun:
         if (run / WEIGHTS).exists():
             raise RunError(

@@ -23,6 +23,7 @@ def score(
     split: Literal["train", "valid", "test"] | None = None,
     unknown: OrError = "error",
     read: tuple[str, ...] = (),
+    corpus: Path | None = None,
     adaptive: bool = False,
     variations: int | bool = False,
     device: str = "auto",
@@ -49,6 +50,8 @@ def score(
     read
         Option of reading files as NAME=VALUE. May be repeated. The default is as the training
         files were read.
+    corpus
+        Where the corpus of the run is, if it has moved.
     adaptive
         Add a column for a model that learns from every token after predicting it.
     variations
@@ -62,7 +65,7 @@ def score(
     from seqgen.cli.console import say
     from seqgen.evaluation.table import score_table
 
-    loaded = opened(run, device)
+    loaded = opened(run, device, corpus)
     table = score_table(
         loaded,
         paths,

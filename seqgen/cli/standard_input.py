@@ -45,7 +45,7 @@ def input_copied(paths: Iterable[Path]) -> Iterator[list[Path]]:
     DataError
         If standard input is closed or empty.
     """
-    from seqgen.data.finding import INPUT_FOLDERS, STANDARD_INPUT
+    from seqgen.data.names import INPUT_FOLDERS, STANDARD_INPUT
 
     named = list(paths)
     if INPUT not in named:

@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from seqgen.data.names import Names, shown
 from seqgen.errors import CorpusError, reason_of
 from seqgen.files import cache_folder, file_digest, is_output
 from seqgen.plugin import Domain
@@ -32,9 +33,6 @@ _FOLDERS = (HIDDEN_FOLDER, OWN_FOLDER, PROGRAM_FOLDER)
 
 #: Folders of programs, which are full of files that nobody means.
 _OF_PROGRAMS = ("node_modules", "__pycache__", "site-packages")
-
-#: Name of the file that holds standard input, and how the names of its folders begin.
-STANDARD_INPUT, INPUT_FOLDERS = "standard input", "seqgen-input-"
 
 #: Suffixes of compressed files, and short forms of archives that are compressed.
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -121,6 +119,8 @@ class Sources:
         What the domain reads.
     inside : dict of Path to frozenset of Path
         The members to read of an archive, by where they are said to be; of others all are read.
+    names : Names
+        The names of the files in what is stored.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -129,6 +129,7 @@ class Sources:
     companions: dict[Path, list[Path]] = field(default_factory=dict)
     suffixes: tuple[str, ...] = ()
     inside: dict[Path, frozenset[Path]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
 
     def packed(self, path: Path) -> Packed | None:
         """Return how a file is packed, or None if the domain reads it as it is."""
@@ -144,7 +145,9 @@ class Sources:
             try:
                 found[path] = {"sha256": file_digest(path)}
                 if others:
-                    found[path]["companions"] = {shown(one): digest_of(one) for one in others}
+                    found[path]["companions"] = {
+                        self.names.of(shown(one)): digest_of(one) for one in others
+                    }
             except OSError as error:
                 found.pop(path, None)
                 self.skipped.append(Skipped(shown(path), reason_of(error)))
@@ -212,6 +215,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
         with hold(folder, wait=True):
             sweep(folder)
             sources.files = list(domain.demo(folder))
+        sources.names = Names(sources.files)
         sources.set_companions_apart(domain, {})
         return sources
     files: set[Path] = set()
@@ -227,7 +231,7 @@ def find_files(domain: Domain, found: Announced, paths: list[Path]) -> Sources:
             raise CorpusError(f"{path} {reason}")
         else:
             files.add(_same_everywhere(path))
-    sources.files = sorted(files)
+    sources.files, sources.names = sorted(files), Names(map(_same_everywhere, paths))
     sources.set_companions_apart(domain, others)
     if not files:
         left_out = [f"\n  {entry.source}: {entry.reason}" for entry in sources.skipped[:20]]
@@ -292,13 +296,6 @@ def unread_text(unread: Mapping[str, int]) -> str:
 def _counted(count: int, kind: str) -> str:
     kind = kind.replace("folder", "folders", 1) if kind in _FOLDERS and count > 1 else kind
     return f"{count:,} {kind}"
-
-
-def shown(path: Path) -> str:
-    """Return a path as text that can be stored, whatever bytes are in its name."""
-    if path.name == STANDARD_INPUT and path.parent.name.startswith(INPUT_FOLDERS):
-        return STANDARD_INPUT
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def ending(pattern: str, found: str = "") -> re.Pattern[str]:

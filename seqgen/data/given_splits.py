@@ -11,7 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from seqgen.data.finding import Skipped, Sources, find_files, shown
+from seqgen.data.finding import Skipped, Sources, find_files
+from seqgen.data.names import shown
 from seqgen.data.splits import SPLITS, WORDS, Split
 from seqgen.data.unpacking import LISTED, places_inside
 from seqgen.errors import ConfigError, CorpusError

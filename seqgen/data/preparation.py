@@ -24,7 +24,7 @@ from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Labelled, content_of
 from seqgen.data.corpus import Corpus, CorpusWriter
-from seqgen.data.finding import Sources, shown
+from seqgen.data.finding import Sources
 from seqgen.data.fitting import (
     described,
     fitted_codec,
@@ -35,11 +35,12 @@ from seqgen.data.fitting import (
 from seqgen.data.given_splits import by_split, search
 from seqgen.data.integrity import FORMAT
 from seqgen.data.labelling import Census, Labelling, Source
+from seqgen.data.names import Names, shown
 from seqgen.data.reading import Progress, Reader, chosen_reading, read_options_of
 from seqgen.data.splits import SPLITS, Split, assign_splits, draw, whole
 from seqgen.data.weighing import Weighing, weight_of
 from seqgen.errors import ConfigError, CorpusError, SeqgenError
-from seqgen.files import CORPUS, cache_folder, is_output, new_folder, refuse_existing
+from seqgen.files import CORPUS, cached_corpus, is_output, new_folder, refuse_existing
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugins.announcements import Announced
 from seqgen.plugins.discovery import load_domain, source_digest
@@ -160,12 +161,12 @@ def prepare(
     info = _description(found) | {
         "codec": choice.description if choice else {"name": None, "options": dict(options or {})},
         "read_options": asdict(reading),
-        "chosen": [reason for reason in (why, how) if reason],
+        "chosen": [sources.names.within(reason) for reason in (why, how) if reason],
         "seed": None if split_label or "valid" in splits.values() else seed,
         "files": _file_entries(sources, splits),
     }
     key = _key(info | _learned(before), implementation, sources, labelling)
-    folder = Path(out) if out else cache_folder() / "corpora" / f"{domain}-{key[:16]}"
+    folder = Path(out) if out else cached_corpus(domain, key)
     if (ready := _finished(folder, key)) is not None:
         # Files of other kinds may have come or gone since then.
         ready.info["unread"] = dict(sorted(sources.unread.items()))
@@ -187,7 +188,7 @@ def prepare(
         info |= {"codec": described(choice, fitted), "reason": choice.reason}
         info |= {"labels_left_out": census.left_out, "key": key}
         with new_folder(folder, marker=CORPUS, overwrite=replace) as temporary:
-            _store(temporary, readers, fitted, info, split_label)
+            _store(temporary, readers, fitted, info, split_label, sources.names)
     return Corpus(folder)
 
 
@@ -205,7 +206,7 @@ def _file_entries(sources: Sources, splits: Mapping[Path, Split]) -> list[dict[s
     for file, digests in sources.digests().items():
         of_one = splits and file not in sources.inside
         split = {"split": splits.get(file.resolve(), "train")} if of_one else {}
-        entries.append({"name": shown(file), **digests, **split})
+        entries.append({"name": sources.names.of(shown(file)), **digests, **split})
     return entries
 
 
@@ -215,6 +216,7 @@ def _store(
     codec: Codec,
     info: dict[str, Any],
     split_label: str,
+    names: Names,
 ) -> None:
     """Encode the pieces of all readers and write the corpus; draw splits if there is a seed.
 
@@ -231,7 +233,7 @@ def _store(
         draws, ranks, splits = array("d"), array("Q"), array("B")
         for split, reader in readers.items():
             for source, encoded in reader.encoded(codec):
-                digest = writer.add(source, encoded.ids, encoded.facts, encoded.weight)
+                digest = writer.add(names.of(source), encoded.ids, encoded.facts, encoded.weight)
                 if digest is not None:
                     draws.append(0.0 if seed is None else draw(digest, seed))
                     ranks.append(int.from_bytes(digest[:8], "little"))
@@ -243,9 +245,9 @@ def _store(
                 raise CorpusError(f"by the label {split_label!r} no piece is for {SPLITS[number]}")
         # The readers of several splits may find the same fault of an archive.
         skipped = dict.fromkeys(entry for each in readers.values() for entry in each.skipped)
-        info["skipped"] = [entry.as_json() for entry in skipped]
+        info["skipped"] = [names.stored(entry.as_json()) for entry in skipped]
         notes = (note for reader in readers.values() for note in reader.notes)
-        info["notes"] = [note.as_json() for note in notes]
+        info["notes"] = [names.stored(note.as_json()) for note in notes]
         info["unread"] = readers["train"].unread
         leaders = writer.near_duplicates.leaders(ranks)
         if seed is None:
@@ -335,7 +337,8 @@ def _description(found: Announced) -> dict[str, Any]:
         "seqgen": "corpus",
         "format": FORMAT,
         "domain": found.name,
-        "distribution": found.distribution,
+        # Of a plugin file the name alone: its folder is one of this machine.
+        "distribution": Path(found.distribution).name,
         "version": found.version,
     }
 
@@ -347,7 +350,7 @@ def _learned(before: Codec | None) -> dict[str, Any]:
 
 def _key(info: Mapping[str, Any], domain: Domain, sources: Sources, labelling: Labelling) -> str:
     """Return the SHA-256 by which a corpus in the cache is found again."""
-    left_out = [entry.as_json() for entry in sources.skipped]
+    left_out = [sources.names.stored(entry.as_json()) for entry in sources.skipped]
     description = {**info, "source": source_digest(domain), "skipped": left_out}
     description["labels"] = labelling.described(sources.files)
     return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()

@@ -23,8 +23,9 @@ import joblib
 import numpy as np
 
 from seqgen.conditions.labels import Labelled, content_of
-from seqgen.data.finding import Noted, Skipped, Sources, shown, unread_text
+from seqgen.data.finding import Noted, Skipped, Sources, unread_text
 from seqgen.data.labelling import FileLabels, Labelling
+from seqgen.data.names import shown
 from seqgen.data.one_file import (
     Content,
     Encoded,

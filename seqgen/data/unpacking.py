@@ -24,7 +24,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, cast
 
 from seqgen.data.decompression import CHUNK, MOST_HEADER, MOST_RATIO, OPENERS, Bounded, Stream
-from seqgen.data.finding import HIDDEN, Skipped, Sources, packed, shown
+from seqgen.data.finding import HIDDEN, Skipped, Sources, packed
+from seqgen.data.names import shown
 from seqgen.data.together import Companions, Together
 from seqgen.errors import DataError, reason_of
 

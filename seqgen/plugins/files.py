@@ -25,6 +25,9 @@ from seqgen.plugins.discovery import offer
 from seqgen.plugins.faults import note_owner, place_of
 from seqgen.plugins.guard import guarded
 
+#: How the version of a plugin file begins.
+DIGEST = "sha256:"
+
 
 @dataclass(frozen=True)
 class PluginFile:
@@ -128,8 +131,13 @@ def domain_name(domain: str | Domain) -> str:
 
 
 def is_file(distribution: str) -> bool:
-    """Return whether a corpus or run names a plugin file in the place of its distribution."""
+    """Return whether a domain is of a plugin file, whose path is in the place of a distribution."""
     return Path(distribution).is_absolute()
+
+
+def is_version_of_file(version: str) -> bool:
+    """Return whether the version that a corpus or run has is that of a plugin file."""
+    return version.startswith(DIGEST)
 
 
 def plugin_files() -> tuple[PluginFile, ...]:
@@ -217,4 +225,4 @@ def _module_name(path: Path) -> str:
 
 
 def _version(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{DIGEST}{hashlib.sha256(content).hexdigest()[:16]}"

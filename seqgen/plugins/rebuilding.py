@@ -22,7 +22,7 @@ from seqgen.plugin import Codec, Domain
 from seqgen.plugins.announcements import Announced
 from seqgen.plugins.discovery import codec_type, domain_names, load_domain
 from seqgen.plugins.faults import place_of
-from seqgen.plugins.files import is_file
+from seqgen.plugins.files import is_version_of_file
 from seqgen.vocab import Vocab
 
 
@@ -45,14 +45,15 @@ def domain_of(info: Mapping[str, Any], folder: Path) -> tuple[Domain, Announced]
         If the domain cannot be loaded, or its plugin file was not named.
     """
     name, source, version = info["domain"], info["distribution"], info["version"]
-    if is_file(source) and name not in domain_names():
+    from_file = is_version_of_file(version)
+    if from_file and name not in domain_names():
         raise PluginError(
             f"{folder} was made with the plugin file {source}, which is never loaded by itself; "
-            f"read the file, then write: seqgen --plugin {source} COMMAND "
+            f"read the file, then write: seqgen --plugin FOLDER/{source} COMMAND "
             f"(in Python: seqgen.load_plugin)"
         )
     domain, found = load_domain(name)
-    if is_file(source) and found.version != version:
+    if from_file and found.version != version:
         message = (
             f"{folder} was made with {source} ({version}), unlike {found.distribution} "
             f"({found.version}); prepare and train again if what it does with pieces has changed"

@@ -228,7 +228,7 @@ def write_samples(
         finishing.enter_context(undivided())
         manifest: dict[str, Any] = {
             "seqgen": "samples",
-            "run": str(run.folder),
+            "run": run.folder.resolve().name,
             "vocab_digest": run.info["vocab_digest"],
             "versions": versions() | {run.info["distribution"]: run.info["version"]},
             "trained_with": run.info["versions"],

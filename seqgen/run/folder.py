@@ -32,12 +32,13 @@ from numpy.typing import NDArray
 import seqgen
 from seqgen.config import CORE
 from seqgen.data.corpus import Corpus
-from seqgen.errors import ConfigError, CorpusError, PluginError, RunError
+from seqgen.errors import ConfigError, PluginError, RunError
 from seqgen.files import RUN
 from seqgen.network.architectures import load_architecture
 from seqgen.plugin import Codec, Domain
 from seqgen.plugins.discovery import bundled_model, domain_names
 from seqgen.plugins.rebuilding import domain_of, load_codec, load_read_options
+from seqgen.run.corpus import open_corpus
 from seqgen.run.description import read_run
 from seqgen.run.results import (
     CHECKPOINTS,
@@ -62,6 +63,8 @@ class Run:
         A folder that `create_run` made.
     device : str
         Device of the model: cpu, cuda, mps, or auto for the fastest available.
+    corpus : Path or str, optional
+        Where its corpus is, if it has moved.
 
     Attributes
     ----------
@@ -85,9 +88,12 @@ class Run:
         If the folder is not a run, or has another format.
     """
 
-    def __init__(self, folder: Path | str, device: str = "auto") -> None:
+    def __init__(
+        self, folder: Path | str, device: str = "auto", corpus: Path | str | None = None
+    ) -> None:
         self.folder = self.output = Path(folder)
         self.name = str(folder)
+        self._corpus = None if corpus is None else Path(corpus)
         self.info, self.vocab, self.model_config, self.train_config = read_run(self.folder)
         self.device = device
         self._has_own_model = False
@@ -121,23 +127,9 @@ class Run:
         Raises
         ------
         CorpusError
-            If the folder is gone, or holds another corpus now.
+            If it is not found, or the folder that was named holds another corpus.
         """
-        about = self.info["corpus"]
-        folder = about["folder"]
-        if not folder:
-            raise CorpusError(f"{self.name} comes without the corpus that it was trained on")
-        try:
-            corpus = Corpus(folder)
-        except CorpusError as error:
-            raise CorpusError(
-                f"the corpus of {self.folder} is no longer in {folder} ({error})"
-            ) from error
-        if corpus.info["key"] != about["key"]:
-            raise CorpusError(
-                f"{folder} holds a different corpus from the one that {self.folder} was trained on"
-            )
-        return corpus
+        return open_corpus(self.info, self.folder, self._corpus)
 
     @cached_property
     def domain(self) -> Domain:
@@ -268,7 +260,7 @@ class Run:
         return f"Run({str(self.folder)!r}: {self.info['domain']}, codec {codec})"
 
 
-def load(folder: Path | str, device: str = "auto") -> Run:
+def load(folder: Path | str, device: str = "auto", corpus: Path | str | None = None) -> Run:
     """Open a trained run.
 
     Parameters
@@ -276,7 +268,7 @@ def load(folder: Path | str, device: str = "auto") -> Run:
     folder : Path or str
         A run folder, or the name of a domain that comes with a model, such as ``"music"``. A
         folder of that name comes first.
-    device : str
+    device, corpus
         As for `Run`.
 
     Raises
@@ -284,10 +276,10 @@ def load(folder: Path | str, device: str = "auto") -> Run:
     RunError
         If the folder is not a run, or holds no trained model.
     """
-    return _trained(open_run(folder, device))
+    return _trained(open_run(folder, device, corpus))
 
 
-def open_run(folder: Path | str, device: str = "auto") -> Run:
+def open_run(folder: Path | str, device: str = "auto", corpus: Path | str | None = None) -> Run:
     """Open a run, trained or not, by its folder or by the domain that it comes with.
 
     Raises
@@ -299,14 +291,14 @@ def open_run(folder: Path | str, device: str = "auto") -> Run:
     """
     domain = str(folder)
     if Path(folder).exists() or domain not in domain_names():
-        return Run(folder, device)
+        return Run(folder, device, corpus)
     place = bundled_model(domain)
     if place is None:
         raise RunError(
             f"there is no folder {domain}, and no model comes with the domain {domain!r}; make a "
             f"model with seqgen train {domain}"
         )
-    run = Run(place, device)
+    run = Run(place, device, corpus)
     run.name, run.output = domain, Path(f"new-{domain}")
     return run
 

@@ -22,6 +22,7 @@ from seqgen.network.architectures import load_architecture
 from seqgen.network.clusters import choose_clusters, moved_clusters
 from seqgen.plugin import CONTRACT
 from seqgen.plugins.faults import naming_faults
+from seqgen.run.corpus import whereabouts
 from seqgen.run.description import FORMAT
 from seqgen.run.folder import Run, versions
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
@@ -89,7 +90,7 @@ def create_run(
     if start is not None:
         model = _same_network(start, model)
         initial, origin = _transferred(start, corpus)
-    info = _described(corpus, plan(corpus, model, train), start)
+    info = _described(corpus, plan(corpus, model, train), start, place)
     if origin is not None:
         info["from"] = origin
     with hold(place):
@@ -101,8 +102,8 @@ def create_run(
     return Run(folder, train.device)
 
 
-def _described(corpus: Corpus, chosen: Plan, start: Run | None) -> dict[str, Any]:
-    """Return the content of ``run.json``."""
+def _described(corpus: Corpus, chosen: Plan, start: Run | None, place: Path) -> dict[str, Any]:
+    """Return the content of ``run.json`` of a run in a folder."""
     clusters = {}
     if chosen.model.output == "adaptive":
         clusters["clusters"] = (
@@ -122,7 +123,7 @@ def _described(corpus: Corpus, chosen: Plan, start: Run | None) -> dict[str, Any
         "read_options": asdict(corpus.read_options),
         "corpus": {name: corpus.info[name] for name in counts}
         | {name: len(corpus.info[name]) for name in ("files", "duplicates", "skipped")}
-        | {"folder": str(corpus.folder.resolve())},
+        | {"folder": whereabouts(corpus, place)},
         "architecture": {"distribution": network.distribution, "version": network.version},
         "model": asdict(chosen.model),
         "train": asdict(chosen.train),
@@ -190,4 +191,4 @@ def _transferred(
         weights, start.vocab, corpus.vocab, start.model_config, alike
     )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
-    return weights, {"run": str(start.folder.resolve()), **counts}
+    return weights, {"run": start.folder.resolve().name, **counts}

@@ -1,7 +1,7 @@
 """seqgen: learn sequences with one LSTM engine, and write new ones step by step.
 
 >>> import seqgen
->>> corpus = seqgen.prepare("text", ["book.txt"])             # doctest: +SKIP
+>>> corpus = seqgen.prepare("text", "book.txt")               # doctest: +SKIP
 >>> run = seqgen.create_run("runs/book", corpus)              # doctest: +SKIP
 >>> for report in seqgen.train(run, corpus):                  # doctest: +SKIP
 ...     print(report)

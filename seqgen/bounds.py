@@ -1,10 +1,11 @@
-"""Bounds of numbers, and choices: declared in a type hint, checked in one place.
+"""What arguments may be: bounds of numbers, choices, kinds; declared in type hints.
 
 ::
 
     layers: Annotated[int, Within(1, 64)] = 1
 
-A dataclass calls `check_fields` when it is built; a function is decorated with `checked`.
+A dataclass calls `check_fields` when it is built; a function is decorated with `checked`. It
+also refuses a path where a `Run` is wanted: a class with a text ``made_by`` says how to make one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import functools
 import inspect
 import numbers
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -29,6 +32,7 @@ from typing import (
 )
 
 from seqgen.errors import ConfigError
+from seqgen.wording import brief
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,7 +118,8 @@ def check_value(name: str, value: Any, hint: Any) -> None:
     metadata = getattr(hint, "__metadata__", ())
     kind = get_args(hint)[0] if metadata else hint
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if not {int, float} & {*kinds} or (value is None and NoneType in kinds):
+    is_number = {*kinds} <= {int, float, NoneType} and kinds != (NoneType,)
+    if not is_number or (value is None and NoneType in kinds):
         return
     whole = float not in kinds
     fallback = ANY_INT if whole else ANY_FLOAT
@@ -148,15 +153,69 @@ def check_fields(config: Any) -> None:
         check_choice(name, getattr(config, name), hint)
 
 
+def check_kind(name: str, value: Any, hint: Any) -> None:
+    """Check a path, a mapping, or an object of a class that says how to make one.
+
+    Raises
+    ------
+    ConfigError
+        If the hint is such a class, alone or with others, and the value is of none of them.
+    """
+    whole = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    kinds = tuple(get_origin(kind) or kind for kind in whole)
+    wanted = [kind for kind in kinds if hasattr(kind, "made_by") or kind in (Path, Mapping)]
+    if not wanted or Iterable in kinds:
+        # A list is checked where it is read, with what is in it.
+        return
+    kinds += (os.PathLike,) * (Path in kinds) + (numbers.Real,) * (float in kinds)
+    if not isinstance(value, kinds):
+        expected, way = _wanted(wanted[0], value)
+        raise ConfigError(f"{name} must be {expected}, found {brief(value)}; write {name}={way}")
+
+
+def _wanted(kind: Any, value: Any) -> tuple[str, str]:
+    """Return what an argument should be, and how to write it."""
+    if kind is Path:
+        return "a path", '"FOLDER"'
+    if kind is Mapping:
+        return "a mapping", '{"NAME": VALUE}'
+    path = repr(os.fspath(value)) if isinstance(value, str | os.PathLike) else "FOLDER"
+    return f"a {kind.__name__}", kind.made_by.format(path)
+
+
+def as_paths(name: str, value: str | os.PathLike[str] | Iterable[Path | str]) -> list[Path]:
+    """Return the paths that a caller gives; one path is a list of one.
+
+    Raises
+    ------
+    ConfigError
+        If something in it is no path.
+    """
+    several = [value] if isinstance(value, str | os.PathLike) else value
+    try:
+        return [Path(path) for path in several]
+    except TypeError:
+        raise ConfigError(
+            f"{name} must be a path or a list of paths, found {brief(value)}"
+        ) from None
+
+
+def as_texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return texts; one text is one of them, not its letters."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function to check its numbers against their hints before it runs."""
+    """Decorate a function to check its arguments against their hints before it runs."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         hints = bounded_hints(call)
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
-            check_value(name, value, hints.get(name))
+        arguments = signature.bind(*args, **kwargs).arguments
+        for check in (check_value, check_kind):
+            for name, value in arguments.items():
+                check(name, value, hints.get(name))
         return function(*args, **kwargs)
 
     return call

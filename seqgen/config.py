@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -21,9 +22,11 @@ from seqgen.bounds import (
     Minutes,
     Seed,
     Within,
+    as_texts,
     bounded_hints,
     check_choice,
     check_fields,
+    check_kind,
     check_value,
 )
 from seqgen.errors import ConfigError
@@ -50,9 +53,23 @@ CONTEXTS = 4
 TEMPERATURES = Within(0.001, 1000, besides=(0,))
 
 
-@dataclass(frozen=True)
-class ModelConfig:
+class Settings:
+    """Settings that show the fields that were chosen: ``LimitConfig(length=50)``."""
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{each.name}={value!r}"
+            for each in fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, each.name)) != each.default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+
+@dataclass(frozen=True, repr=False)
+class ModelConfig(Settings):
     """The network."""
+
+    made_by = "seqgen.ModelConfig(hidden=128)"
 
     architecture: str = CORE
     """Kind of its layers. The command `seqgen architectures` lists them."""
@@ -85,9 +102,11 @@ class ModelConfig:
             raise ConfigError("tied needs a learned embedding; set embedding above 0")
 
 
-@dataclass(frozen=True)
-class TrainConfig:
+@dataclass(frozen=True, repr=False)
+class TrainConfig(Settings):
     """The budget of a training and the optimizer."""
+
+    made_by = "seqgen.TrainConfig(minutes=3)"
 
     minutes: Minutes = 0.0
     """Training time in minutes, including evaluation. 0 means 3, or no limit with another budget.
@@ -141,9 +160,11 @@ class TrainConfig:
         return 60 * self.minutes if self.minutes or self.epochs or self.tokens else 180.0
 
 
-@dataclass(frozen=True)
-class SampleConfig:
+@dataclass(frozen=True, repr=False)
+class SampleConfig(Settings):
     """How a token is drawn from the model's distribution; docs/sampling.md explains the order."""
+
+    made_by = "seqgen.SampleConfig(temperature=0.8)"
 
     temperature: Annotated[float | None, TEMPERATURES] = None
     """Sampling temperature. 1 draws from the calibrated model, above 1 is more random, below 1 more
@@ -185,6 +206,9 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        # A text alone would be a tuple of its letters.
+        for name in ("bias", "ban"):
+            object.__setattr__(self, name, as_texts(getattr(self, name)))
 
     def completed(self, temperature: float, min_p: float, guidance: float) -> SampleConfig:
         """Return these settings with the given values as defaults."""
@@ -196,9 +220,11 @@ class SampleConfig:
         )
 
 
-@dataclass(frozen=True)
-class LimitConfig:
+@dataclass(frozen=True, repr=False)
+class LimitConfig(Settings):
     """When to stop a piece that does not end by itself."""
+
+    made_by = "seqgen.LimitConfig(length=200)"
 
     length: Annotated[float, Within(0, 1e12, besides=(math.inf,))] = 0.0
     """Most that is written, not counting the prompt. 0 allows as many tokens as twice the longest
@@ -217,6 +243,37 @@ class LimitConfig:
             raise ConfigError(
                 f"the least length ({self.least_length:g}) is above the length ({self.length:g})"
             )
+
+
+def as_config(kind: type[T], name: str, value: T | Mapping[str, Any] | None) -> T:
+    """Return the settings that a caller gives: an object, a mapping of its fields, or none.
+
+    Raises
+    ------
+    ConfigError
+        If it is something else, or has an unknown or invalid field.
+    """
+    check_kind(name, value, kind | Mapping | None)
+    if value is None:
+        return kind()
+    return from_mapping(kind, value, name) if isinstance(value, Mapping) else value
+
+
+#: A limit as programs may give it; a number is a length in tokens.
+Limit: TypeAlias = LimitConfig | Mapping[str, Any] | float | None
+
+
+def as_limit(name: str, value: Limit) -> LimitConfig:
+    """Return the limit that a caller gives; a number is a length in tokens.
+
+    Raises
+    ------
+    ConfigError
+        As for `as_config`.
+    """
+    if isinstance(value, float | numbers.Real):
+        return LimitConfig(length=value)
+    return as_config(LimitConfig, name, value)
 
 
 def from_mapping(config: type[T], values: Mapping[str, Any], place: str) -> T:

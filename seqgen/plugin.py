@@ -40,6 +40,7 @@ from seqgen.metric import Metric as Metric
 from seqgen.note import Note as Note
 from seqgen.open_end import OpenEnd as OpenEnd
 from seqgen.options import NoOptions as NoOptions
+from seqgen.piece import Piece as Piece
 from seqgen.plugins.hooks import hookimpl as hookimpl
 from seqgen.plugins.specs import ArchitectureSpec as ArchitectureSpec
 from seqgen.plugins.specs import DomainSpec as DomainSpec
@@ -60,11 +61,9 @@ Ids: TypeAlias = "NDArray[np.int64]"
 
 #: Number of this contract. The core loads only plugins written for this number.
 CONTRACT = 2
-#: A piece has the plugin's own type; the core never looks inside.
-Piece: TypeAlias = Any
 
 
-class Domain(Protocol):
+class Domain(Protocol[Piece]):
     """Reads and writes pieces, and offers codecs for them.
 
     Subclass it to get the defaults. It is built without arguments; methods import heavy libraries.
@@ -90,7 +89,7 @@ class Domain(Protocol):
     write_options: ClassVar[type[Any]] = NoOptions
     demo_note: ClassVar[str] = ""
 
-    def read(self, path: Path, options: Any) -> Iterable[Piece]:
+    def read(self, path: Path, options: Any) -> Iterable[Piece | Labelled | DataError | Note]:
         """Read the pieces of one file; yield them one by one if a file may exceed memory.
 
         A piece may come as `Labelled`, with labels, a weight and facts that the file gives. For one
@@ -183,7 +182,7 @@ class Domain(Protocol):
         return {}
 
 
-class Codec(Protocol):
+class Codec(Protocol[Piece]):
     """Turns a piece into token ids and ids into a piece.
 
     Ids are ``0 .. len(vocab) - 1``; the core adds START and END. Required are `options_type`,

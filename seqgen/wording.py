@@ -8,6 +8,9 @@ from collections.abc import Iterable
 #: Longest value that a message shows, in characters.
 LONGEST_SHOWN = 400
 
+#: Longest value that a message about its kind shows, in characters.
+LONGEST_BRIEF = 100
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number with a noun that takes an s in the plural."""
@@ -26,6 +29,12 @@ def shown(value: object) -> str:
         return reprlib.repr(value)
     first = lines[0] if lines else ""
     return f"{first[:LONGEST_SHOWN]} ..." if len(lines) > 1 or len(first) > LONGEST_SHOWN else first
+
+
+def brief(value: object) -> str:
+    """Return a value as Python writes it, or the name of its class if that is too long."""
+    text = shown(value)
+    return type(value).__name__ if len(text) > LONGEST_BRIEF or " at 0x" in text else text
 
 
 def closest(name: str, known: Iterable[str]) -> str:

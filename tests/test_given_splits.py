@@ -82,11 +82,10 @@ def test_the_command_takes_folders_and_lists(
     assert status == 2 and "encoded already" in err
 
 
-def test_one_path_in_place_of_a_list_is_refused(files: Path) -> None:
+def test_what_is_no_path_is_refused_by_name(files: Path) -> None:
     for name in ("paths", "valid", "test"):
-        for one in (files, str(files)):
-            with pytest.raises(ConfigError, match=rf"{name} must be a list of paths, such as \['/"):
-                seqgen.prepare("text", **{name: one})
+        with pytest.raises(ConfigError, match=f"{name} must be a path or a list of paths, found 3"):
+            seqgen.prepare("text", **({"paths": [files]} | {name: 3}))
 
 
 def test_splits_that_cannot_be_are_refused(files: Path) -> None:

@@ -10,7 +10,6 @@ import mimetypes
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,13 +19,11 @@ from cyclopts import Parameter
 from seqgen.bounds import CountOrZero, check_fields
 from seqgen.cli.settings import named_values
 from seqgen.cli.standard_input import all_bytes, standard_input
-from seqgen.errors import ConfigError, DataError, reason_of
+from seqgen.errors import ConfigError, DataError
 from seqgen.files import plain_text, text_of
-from seqgen.plugins.faults import fault_of
 from seqgen.unknown import Mended, OrError, changes_as_json, changes_text
 
 if TYPE_CHECKING:
-    from seqgen.generation.pieces import Excerpt
     from seqgen.plugin import Codec, Ids, Piece
     from seqgen.run.folder import Run
 
@@ -101,7 +98,7 @@ class Beginning:
         }
         return {name: value for name, value in options.items() if name != "without_prompt"}
 
-    def read(self, inputs: Inputs) -> tuple[Piece | Excerpt | None, Any]:
+    def read(self, inputs: Inputs) -> tuple[Any, Any]:
         """Return the prompt and the condition; None for each that is not given."""
         from seqgen.generation.pieces import Excerpt
 
@@ -149,7 +146,7 @@ class Inputs:
 
         return unlabelled(self.run.codec)
 
-    def prompt(self, given: str, tokens: int) -> Piece:
+    def prompt(self, given: str, tokens: int) -> Any:
         """Return the piece of a prompt; its ids are checked, or only so many of the first.
 
         Raises
@@ -297,41 +294,16 @@ class Inputs:
         return is_named or (path.parent != Path() and path.parent.is_dir())
 
     def _is_of_domain(self, path: Path) -> bool:
-        from seqgen.plugins.discovery import load_domain
+        from seqgen.run.piece_files import is_of_domain
 
-        return path.suffix.lower() in load_domain(self.run.info["domain"])[1].suffixes
+        return is_of_domain(self.run.info["domain"], path)
 
-    def _piece(self, path: Path) -> Piece:
+    def _piece(self, path: Path) -> Any:
         """Return the one piece of a file."""
-        from seqgen.conditions.labels import content_of
-        from seqgen.note import Note
+        from seqgen.run.piece_files import read_piece
 
-        try:
-            found = self.run.domain.read(path, self._read_options)
-            pieces = list(islice((each for each in found if not isinstance(each, Note)), 2))
-        except DataError as error:
-            raise DataError(f"{path}: {error}{self._hint(path)}") from error
-        except Exception as error:
-            # A parser may fail in any way on a damaged file.
-            reason = f"{reason_of(error)}{self._hint(path)}"
-            raise fault_of(error) or DataError(f"{path} cannot be read ({reason})") from error
-        for piece in pieces:
-            if isinstance(piece, DataError):
-                raise DataError(f"{path}: {piece}") from piece
-        if len(pieces) != 1:
-            raise DataError(
-                f"{path} holds {'several' if pieces else 'no'} pieces; give a file of one"
-            )
-        return content_of(pieces[0])
-
-    def _hint(self, path: Path) -> str:
-        """Return which files the domain reads, for a file of another suffix."""
-        from seqgen.plugins.discovery import load_domain
-
-        if self._is_of_domain(path):
-            return ""
         name = self.run.info["domain"]
-        return f"; files of {name} end in {', '.join(load_domain(name)[1].suffixes)}"
+        return read_piece(self.run.domain, name, path, self._read_options)
 
     def _text(self, path: Path) -> str:
         try:

@@ -201,7 +201,7 @@ class LabelledCodec(Codec):
         """Return the position in the payload of a position in the piece."""
         return len(self.payload(ids[:position]))
 
-    def decode(self, ids: Ids) -> Piece:
+    def decode(self, ids: Ids) -> Any:
         """Return the piece without its labels."""
         return self.codec.decode(self.payload(ids))
 
@@ -323,7 +323,7 @@ class LabelledCodec(Codec):
         """Return the codec's limit."""
         return self.codec.most_tokens(self.requested(condition)[1])
 
-    def keep(self, given: Piece, ids: Ids, start: int) -> Piece:
+    def keep(self, given: Any, ids: Ids, start: int) -> Any:
         """Return the piece without its labels, begun as the codec keeps it."""
         return self.codec.keep(content_of(given), self.payload(ids), self._after(ids, start))
 

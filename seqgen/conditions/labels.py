@@ -58,10 +58,10 @@ def refuse_condition(condition: Any) -> None:
         condition = ", ".join(f"{name}={value}" for name, value in condition.labels.items())
     if isinstance(condition, str) and _NAMED.match(condition):
         raise DataError(
-            f"this model has no labels and cannot follow {condition!r}; leave out --given, or "
-            f"train with --label"
+            f"this model has no labels and cannot follow {condition!r}; leave out the "
+            f"condition (--given), or train with labels"
         )
-    raise DataError("this model's codec takes no condition; leave out --given")
+    raise DataError("this model's codec takes no condition; leave it out (--given)")
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Subject:
     domain: Domain
     codec_name: str
     codec: Codec
-    pieces: list[Piece]
+    pieces: list[Any]
     ids: list[Ids]
     files: list[Path] = field(default_factory=list)
     material: Material = DEMO

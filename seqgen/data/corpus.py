@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.bounds import checked
 from seqgen.conditions.unlabelled import without_labels
 from seqgen.data.integrity import (
     LONGEST_LINE,
@@ -97,6 +98,9 @@ class Corpus:
         If the folder is not a corpus, has another format, or is damaged.
     """
 
+    made_by = "seqgen.Corpus({})"
+
+    @checked
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.info, self.vocab = read_corpus(self.folder)

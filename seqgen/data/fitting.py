@@ -121,7 +121,7 @@ def fitted_codec(
     """
     some = False
 
-    def pieces() -> Iterator[Piece]:
+    def pieces() -> Iterator[Any]:
         nonlocal some
         for reader in readers:
             for piece in reader.pieces():

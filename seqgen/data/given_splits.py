@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from seqgen.bounds import as_paths
 from seqgen.data.finding import Skipped, Sources, find_files
 from seqgen.data.names import shown
 from seqgen.data.splits import SPLITS, WORDS, Split
@@ -29,9 +30,9 @@ ABOUT = ("readme", "license", "licence", "copying", "notice", "authors", "change
 def search(
     domain: Domain,
     found: Announced,
-    paths: Iterable[Path | str],
-    valid: Iterable[Path | str],
-    test: Iterable[Path | str],
+    paths: Path | str | Iterable[Path | str],
+    valid: Path | str | Iterable[Path | str],
+    test: Path | str | Iterable[Path | str],
     split_label: str,
     draw_splits: bool,
 ) -> tuple[Sources, dict[Path, Split], str]:
@@ -45,7 +46,8 @@ def search(
         If a companion of another file is held out.
     """
     named, for_valid, for_test = (
-        _paths(name, given) for name, given in (("paths", paths), ("valid", valid), ("test", test))
+        as_paths(name, given)
+        for name, given in (("paths", paths), ("valid", valid), ("test", test))
     )
     if (for_valid or for_test) and not named:
         raise ConfigError("files are named to hold out, and none to train on; name those as well")
@@ -108,13 +110,6 @@ def _leave_out(others: set[Path], sources: Sources) -> None:
     reason = "is about the files beside it, and in none of their splits"
     sources.skipped += [Skipped(shown(path), reason) for path in sorted(others)]
     sources.files = [path for path in sources.files if path not in others]
-
-
-def _paths(name: str, given: Iterable[Path | str]) -> list[Path]:
-    """Return an argument as paths; one text would count as a path for each letter."""
-    if isinstance(given, str | Path):
-        raise ConfigError(f"{name} must be a list of paths, such as [{str(given)!r}]")
-    return [Path(path) for path in given]
 
 
 def _held_out_files(

@@ -199,7 +199,7 @@ class Census:
         self._pieces = 0
         self._counts = {name: Counter[str]() for name in labelling.names}
 
-    def count(self, piece: Piece) -> Piece:
+    def count(self, piece: Any) -> Any:
         """Count the labels of a piece, and return the piece without them."""
         labels = piece.labels if isinstance(piece, Labelled) else {}
         self._pieces += 1

@@ -57,7 +57,7 @@ SUGGESTED = 1000
 @checked
 def prepare(
     domain: str | Domain,
-    paths: Iterable[Path | str] = (),
+    paths: Path | str | Iterable[Path | str] = (),
     out: Path | str | None = None,
     *,
     codec: str | None = None,
@@ -66,8 +66,8 @@ def prepare(
     labels: Mapping[str, Source] | None = None,
     weights: Mapping[str, float] | None = None,
     split_label: str = "",
-    valid: Iterable[Path | str] = (),
-    test: Iterable[Path | str] = (),
+    valid: Path | str | Iterable[Path | str] = (),
+    test: Path | str | Iterable[Path | str] = (),
     draw_splits: bool = False,
     seed: Seed = 0,
     jobs: Jobs = -1,
@@ -92,7 +92,7 @@ def prepare(
     domain : str or Domain
         Name of an installed domain, or one that the program defines itself: it needs the
         attribute `name` (see `seqgen.plugins.files`).
-    paths : iterable of Path or str
+    paths : Path or str, or iterable of these
         Files, and folders to search; without any, the domain's demo data.
     out : Path or str, optional
         The corpus folder; by default a folder in the cache, named by content.
@@ -113,7 +113,7 @@ def prepare(
     split_label : str
         The label that says the split of a piece: train, valid or test. No piece is then drawn,
         moved or removed as a duplicate.
-    valid, test : iterable of Path or str
+    valid, test : Path or str, or iterable of these
         Files, and folders to search, to hold out for validation and for test. They may be in the
         folders of `paths`. No piece is then moved or removed as a duplicate, and none is drawn but
         for validation, if only files for test are given. As with drawn splits, the alphabet comes
@@ -259,6 +259,7 @@ def _store(
 
 
 @naming_faults
+@checked
 def write_corpus(
     folder: Path | str,
     domain: str | Domain,

@@ -11,6 +11,7 @@ What is learned from a piece stays for the next ones, so their order matters. Co
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -20,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from seqgen.bounds import checked
 from seqgen.data.batches import Batch, TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.lanes import Steps, piece_steps
@@ -31,6 +33,8 @@ from seqgen.evaluation.loss import LOGITS, batch_choices
 from seqgen.evaluation.mixed_stepper import mixed_stepper
 from seqgen.evaluation.nats import Choice, nats_of, under_grammar
 from seqgen.evaluation.scoring import Score, span_units
+from seqgen.generation.given import Pieces, given_piece, given_pieces
+from seqgen.generation.pieces import Generated
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -261,8 +265,9 @@ class AdaptiveReader:
 
 
 @naming_faults
+@checked
 def score_adaptively(
-    run: Run, pieces: Iterable[Piece], corpus: Corpus | None = None
+    run: Run[Piece], pieces: Pieces[Piece], corpus: Corpus | None = None
 ) -> Iterator[Score]:
     """Score pieces with a model that learns from every token after predicting it.
 
@@ -270,7 +275,7 @@ def score_adaptively(
     ----------
     run : Run
         A trained model with its codec; it stays as it is.
-    pieces : iterable of piece
+    pieces : iterable of piece, Generated or Path
         They are read in order: what is learned from one stays for the next.
     corpus : Corpus, optional
         The corpus of the run, if it still exists: for gradient sizes and n-gram counts.
@@ -280,7 +285,8 @@ def score_adaptively(
     DataError
         If the codec cannot encode a piece.
     """
-    return score_ids_adaptively(run, (run.codec.encode(piece) for piece in pieces), corpus)
+    encoded = map(run.codec.encode, given_pieces(run, pieces))
+    return score_ids_adaptively(run, encoded, corpus)
 
 
 def score_ids_adaptively(
@@ -304,7 +310,12 @@ def score_spans_adaptively(
 
 
 @naming_faults
-def adapt(run: Run, piece: Piece, corpus: Corpus | None = None) -> Run:
+@checked
+def adapt(
+    run: Run[Piece],
+    piece: Piece | Generated[Piece] | os.PathLike[str] | str,
+    corpus: Corpus | None = None,
+) -> Run[Piece]:
     """Return the run with a model that has learned from a piece, read once from START.
 
     END is not learned, because the piece may be a prompt. The folder stays as it is. Generation
@@ -314,7 +325,7 @@ def adapt(run: Run, piece: Piece, corpus: Corpus | None = None) -> Run:
     Parameters
     ----------
     run : Run
-    piece : piece
+    piece : piece, Generated or Path
     corpus : Corpus, optional
         The corpus of the run, if it still exists: for gradient sizes and n-gram counts.
 
@@ -323,7 +334,8 @@ def adapt(run: Run, piece: Piece, corpus: Corpus | None = None) -> Run:
     DataError
         If the codec cannot encode the piece.
     """
-    return AdaptiveReader(run, corpus).adapted(run.codec.encode(piece))
+    encoded = run.codec.encode(given_piece(run, piece, "piece"))
+    return AdaptiveReader(run, corpus).adapted(encoded)
 
 
 def _batch(steps: Steps) -> Batch:

@@ -11,16 +11,18 @@ Comes from: `seqgen.generation.engine`. Next: `seqgen.report.charts` draws it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen import bounds
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated_split
 from seqgen.data.splits import Segment, Split
 from seqgen.errors import PluginError
+from seqgen.generation.given import Pieces, given_pieces
 from seqgen.plugin import Domain, Metric, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -55,7 +57,7 @@ class Comparison:
     """
 
     name: str
-    metric: Metric
+    metric: Metric = field(repr=False)
     overlap: float | None
     divergence: float | None
 
@@ -103,13 +105,16 @@ class Comparison:
 
 
 @naming_faults
-def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) -> list[Comparison]:
+@bounds.checked
+def compare(
+    run: Run[Piece], generated: Pieces[Piece], corpus: Corpus | None = None
+) -> list[Comparison]:
     """Compare generated pieces with held-out pieces of the corpus.
 
     Parameters
     ----------
     run : Run
-    generated : sequence of pieces
+    generated : iterable of piece, Generated or Path
     corpus : Corpus, optional
         By default the run's. At most `REFERENCE` pieces of its validation split are decoded, evenly
         spaced; training pieces if that split is empty.
@@ -127,7 +132,8 @@ def compare(run: Run, generated: Sequence[Piece], corpus: Corpus | None = None) 
         If the domain returns arrays of another shape than the contract says.
     """
     reference = list(reference_pieces(corpus or run.corpus()))
-    return comparisons(measure(run.domain, generated, reference))
+    pieces = [*given_pieces(run, generated, "generated")]
+    return comparisons(measure(run.domain, pieces, reference))
 
 
 def comparisons(measured: Mapping[str, Metric]) -> list[Comparison]:
@@ -156,7 +162,7 @@ def reference_pieces(corpus: Corpus) -> Iterable[Piece]:
     return (decoded(corpus, segment) for segment in reference_segments(corpus))
 
 
-def decoded(corpus: Corpus, segment: Segment) -> Piece:
+def decoded(corpus: Corpus, segment: Segment) -> Any:
     """Return the piece of a segment."""
     codec = corpus.codec
     ids = np.asarray(corpus.piece(segment.piece)[: segment.stop], np.int64)

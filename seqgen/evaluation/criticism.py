@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from seqgen.bounds import checked
 from seqgen.conditions.kept import Kept
 from seqgen.conditions.labels import content_of
 from seqgen.config import LimitConfig
@@ -50,6 +51,7 @@ MEASURES = {
 
 
 @naming_faults
+@checked
 def learn_critic(run: Run, corpus: Corpus | None = None) -> Critic:
     """Return what judges new pieces of a run, for ``seqgen.generate(..., best_of=4)``.
 

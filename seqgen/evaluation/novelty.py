@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from seqgen.bounds import CountOrZero, checked
 from seqgen.compiling import compiled
 from seqgen.data.corpus import Corpus
+from seqgen.errors import ConfigError
+from seqgen.generation.pieces import Generated
 from seqgen.plugin import Ids
 from seqgen.plugins.faults import naming_faults
+from seqgen.wording import brief
 
 #: Lengths of the n-grams whose copied share is measured.
 LENGTHS = (4, 8, 16, 32)
@@ -60,20 +63,27 @@ class Novelty:
 @naming_faults
 @checked
 def measure_novelty(
-    corpus: Corpus, ids: Ids, prompt: CountOrZero = 0, most: CountOrZero = 0
+    corpus: Corpus,
+    ids: NDArray[np.int64] | Generated,
+    prompt: CountOrZero = 0,
+    most: CountOrZero = 0,
 ) -> Novelty:
     """Compare a piece with training pieces.
 
     Parameters
     ----------
     corpus : Corpus
-    ids : int64 array (N,)
-        Ids of the corpus's vocabulary.
+    ids : int64 array (N,) or Generated
+        Ids of the corpus's vocabulary; a new piece says itself which of them were given.
     prompt : int
         Number of ids at the beginning that were given; they are not compared.
     most : int
         Tokens of training pieces that are read, about; pieces are left out evenly. 0 reads all.
     """
+    if isinstance(ids, Generated):
+        prompt, ids = prompt or ids.prompt, ids.ids
+    if not isinstance(ids, np.ndarray):
+        raise ConfigError(f"ids must be an int64 array or a new piece, found {brief(ids)}")
     symbols, local = np.unique(ids[prompt:], return_inverse=True)
     automaton = build(local.astype(np.int64), len(symbols))
     passage = _followed(corpus, automaton, symbols, most)

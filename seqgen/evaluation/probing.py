@@ -96,7 +96,7 @@ def probe(
     if not probes and judge is None:
         return []
     conditions = probes if judge is None else _in_turn(probes or [None], run.codec, asked)
-    written: list[Piece] = []
+    written: list[Any] = []
     for number, condition in enumerate(conditions):
         written += [new.piece for new in generate(run, condition=condition, seed=seed + number)]
         progress(number + 1, len(conditions))

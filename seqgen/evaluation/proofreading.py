@@ -6,6 +6,7 @@ Comes from: `seqgen.evaluation.criticism` chooses the training pieces. Next:
 
 from __future__ import annotations
 
+from seqgen.bounds import checked
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, CorpusError
 from seqgen.evaluation.criticism import training_pieces
@@ -16,6 +17,7 @@ from seqgen.run.proofreader import saved_proofreader
 
 
 @naming_faults
+@checked
 def learn_proofreader(run: Run, corpus: Corpus | None = None) -> Proofreader:
     """Return what reads the words of new pieces, for ``seqgen.generate(..., tries=4)``.
 

@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqgen.bounds import checked
 from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.evaluation.loss import grouped, read
+from seqgen.generation.given import Pieces, given_pieces
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
@@ -51,21 +53,23 @@ class Score:
 
 
 @naming_faults
-def score(run: Run, pieces: Iterable[Piece]) -> Iterator[Score]:
+@checked
+def score(run: Run[Piece], pieces: Pieces[Piece]) -> Iterator[Score]:
     """Score pieces, in order; only their ids take more memory for longer pieces.
 
     Parameters
     ----------
     run : Run
         A trained model with its codec.
-    pieces : iterable of piece
+    pieces : iterable of piece, Generated or Path
+        One piece is a list of one.
 
     Raises
     ------
     DataError
         If the codec cannot encode a piece.
     """
-    return score_ids(run, (run.codec.encode(piece) for piece in pieces))
+    return score_ids(run, map(run.codec.encode, given_pieces(run, pieces)))
 
 
 def score_ids(run: Run, encoded: Iterable[Ids]) -> Iterator[Score]:

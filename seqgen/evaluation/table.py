@@ -16,6 +16,7 @@ from itertools import tee
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seqgen.bounds import as_paths, checked
 from seqgen.conditions.unlabelled import unlabelled, unlabelled_predictor
 from seqgen.data.corpus import Corpus
 from seqgen.data.encoding import encode_files, original_pieces
@@ -136,9 +137,10 @@ class ScoreTable:
 
 
 @naming_faults
+@checked
 def score_table(
     run: Run,
-    paths: Sequence[Path | str] = (),
+    paths: Path | str | Iterable[Path | str] = (),
     *,
     split: Split | None = None,
     unknown: OrError = "error",
@@ -153,7 +155,7 @@ def score_table(
     ----------
     run : Run
         A trained model with its codec.
-    paths : sequence of Path or str
+    paths : Path or str, or iterable of these
         Files, folders to search, or one corpus folder; by default the run's corpus.
     split : {"train", "valid", "test"}, optional
         The split of a corpus to read; by default test, or valid if test is empty.
@@ -177,6 +179,7 @@ def score_table(
     CorpusError
         If there is nothing to read, or the corpus has another vocabulary than the run.
     """
+    paths = as_paths("paths", paths)
     files = _are_files(paths)
     if unknown != "error" and not files:
         raise ConfigError("--unknown is for files; a corpus holds known symbols only")
@@ -338,6 +341,6 @@ def _likelihoods(
     if not _are_files(paths):
         return {}
     domain = run.info["domain"]
-    pieces = original_pieces(domain, paths, run.codec, unknown, read_options=reading)
+    pieces: Iterator[Any] = original_pieces(domain, paths, run.codec, unknown, read_options=reading)
     predictor = unlabelled_predictor(run.codec, NetworkPredictor(run, grammar=False))
     return dict(run.domain.likelihoods(unlabelled(run.codec), predictor, pieces))

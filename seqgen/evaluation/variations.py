@@ -22,6 +22,7 @@ from seqgen.data.rows import codec_rows
 from seqgen.data.spans import Span
 from seqgen.errors import ConfigError
 from seqgen.evaluation.scoring import Score, score_spans
+from seqgen.generation.given import Pieces, given_pieces
 from seqgen.plugin import Codec, Ids, Piece
 from seqgen.plugins.checks import checked_variations
 from seqgen.plugins.faults import naming_faults
@@ -31,7 +32,7 @@ from seqgen.run.folder import Run
 @naming_faults
 @checked
 def score_over_variations(
-    run: Run, pieces: Iterable[Piece], most: Count | None = None
+    run: Run[Piece], pieces: Pieces[Piece], most: Count | None = None
 ) -> Iterator[Score]:
     """Score pieces by the average of the probabilities of their variations.
 
@@ -39,7 +40,7 @@ def score_over_variations(
     ----------
     run : Run
         A trained model with its codec.
-    pieces : iterable of piece
+    pieces : iterable of piece, Generated or Path
     most : int, optional
         Most versions of a piece; by default all.
 
@@ -50,7 +51,7 @@ def score_over_variations(
     DataError
         If the codec cannot encode a piece.
     """
-    encoded = map(run.codec.encode, pieces)
+    encoded = map(run.codec.encode, given_pieces(run, pieces))
     spans = (Span(run.vocab, ids, codec_rows(run.codec, ids)) for ids in encoded)
     return score_spans_over_variations(run, spans, most)
 
@@ -66,10 +67,10 @@ def score_spans_over_variations(
     if type(codec).variations is Codec.variations:
         raise ConfigError(
             f"the codec {type(codec).__name__} knows no variations of a piece, such as "
-            f"transpositions; leave out --variations"
+            f"transpositions; leave variations out"
         )
     if most is not None and most < 1:
-        raise ConfigError(f"--variations must be at least 1, found {most}")
+        raise ConfigError(f"the number of variations must be at least 1, found {most}")
     return _averages(run, spans, most)
 
 

@@ -6,18 +6,25 @@ hear: the most likely pieces are mostly short, or repeat themselves (Holtzman et
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from seqgen.bounds import Count, Width, checked
-from seqgen.config import LimitConfig
+from seqgen.config import Limit, as_limit
 from seqgen.errors import ConfigError
+from seqgen.generation.given import (
+    Prompt,
+    Stop,
+    given_condition,
+    given_prompt,
+    given_stops,
+)
 from seqgen.generation.interrupts import rest_of
-from seqgen.generation.pieces import Draft, Excerpt, Generated, Primed
+from seqgen.generation.pieces import Draft, Generated
 from seqgen.generation.writer import Writer
-from seqgen.plugin import Ids, Piece
+from seqgen.plugin import Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper, choose_stepper
@@ -27,17 +34,17 @@ from seqgen.storage.signals import noticed
 @naming_faults
 @checked
 def search(
-    run: Run,
+    run: Run[Piece],
     width: Width,
     count: Count = 1,
     *,
-    prompt: Piece | Excerpt | Primed | None = None,
+    prompt: Prompt[Piece] = None,
     condition: Any = None,
-    limit: LimitConfig | None = None,
-    stop: Sequence[Ids] = (),
+    limit: Limit = None,
+    stop: Stop = (),
     with_prompt: bool = True,
     int8: bool = False,
-) -> Iterator[Generated]:
+) -> Iterator[Generated[Piece]]:
     """Search for the most likely pieces.
 
     Parameters
@@ -64,8 +71,9 @@ def search(
     """
     if count > width:
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
-    stepper = choose_stepper(run, width, int8=int8)
-    writer = Writer(stepper, run, prompt, condition, None, limit, stop, 0)
+    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    stepper, stops = choose_stepper(run, width, int8=int8), given_stops(run, stop)
+    writer = Writer(stepper, run, prompt, condition, None, as_limit("limit", limit), stops, 0)
     beam, found = list[Draft](), list[Draft]()
     interrupt = None
     steps = _steps(writer, stepper, run, width, count)
@@ -86,7 +94,7 @@ def search(
             found.append(draft)
     for number, draft in enumerate(found):
         draft.index = number
-        yield draft.generated(run.codec, condition, with_prompt)
+        yield draft.generated(run, condition, with_prompt)
     if interrupt is not None:
         raise interrupt
 

@@ -8,13 +8,13 @@ codec's ``decode`` and the domain's ``write``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from seqgen.bounds import Candidates, Count, CountOrZero, Seed, Tries, Width, checked
 from seqgen.conditions.unlabelled import unlabelled
-from seqgen.config import LimitConfig, SampleConfig
+from seqgen.config import Limit, LimitConfig, SampleConfig, as_config, as_limit
 from seqgen.criticism import Criticism
 from seqgen.errors import ConfigError
 from seqgen.generation.candidates import write_guided
@@ -24,13 +24,20 @@ from seqgen.generation.choosing import (
     checked_critic,
     fault_count_and_rarity,
 )
+from seqgen.generation.given import (
+    Prompt,
+    Stop,
+    given_condition,
+    given_prompt,
+    given_stops,
+)
 from seqgen.generation.guidance import GuidedStepper, guidance_for
 from seqgen.generation.interrupts import kept
-from seqgen.generation.pieces import Draft, Excerpt, Generated, Place, Primed
+from seqgen.generation.pieces import Draft, Excerpt, Generated, Primed
 from seqgen.generation.prompts import read_prompt
 from seqgen.generation.retrying import Proof, write_proofread
 from seqgen.generation.writer import Writer
-from seqgen.plugin import Ids, Piece
+from seqgen.plugin import Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.plugins.proofreaders import Proofreader
 from seqgen.run.folder import Run
@@ -49,13 +56,14 @@ BATCH = 32
 
 
 @naming_faults
-def prime(run: Run, prompt: Piece | Excerpt | None = None, *, condition: Any = None) -> Primed:
+@checked
+def prime(run: Run[Piece], prompt: Prompt[Piece] = None, *, condition: Any = None) -> Primed:
     """Let a model read a prompt, in one pass, for any number of pieces.
 
     Parameters
     ----------
     run : Run
-    prompt : piece or Excerpt, optional
+    prompt : piece, Generated, Path or Excerpt, optional
         The beginning of the pieces; by default nothing.
     condition : object, optional
         Passed to the codec's tracker.
@@ -65,20 +73,21 @@ def prime(run: Run, prompt: Piece | Excerpt | None = None, *, condition: Any = N
     DataError
         If the prompt cannot be encoded.
     """
+    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
     return read_prompt(choose_stepper(run, 1), run, prompt, condition).primed
 
 
 @naming_faults
 @checked
 def generate(
-    run: Run,
+    run: Run[Piece],
     count: Count = 1,
     *,
-    prompt: Piece | Excerpt | Primed | None = None,
+    prompt: Prompt[Piece] = None,
     condition: Any = None,
-    sample: SampleConfig | None = None,
-    limit: LimitConfig | None = None,
-    stop: Sequence[Ids] = (),
+    sample: SampleConfig | Mapping[str, Any] | None = None,
+    limit: Limit = None,
+    stop: Stop = (),
     seed: Seed = 0,
     candidates: Candidates = None,
     best_of: Tries = 1,
@@ -89,7 +98,7 @@ def generate(
     with_prompt: bool = True,
     int8: bool = False,
     progress: Progress | None = None,
-) -> Iterator[Generated]:
+) -> Iterator[Generated[Piece]]:
     """Write new pieces.
 
     Parameters
@@ -98,17 +107,20 @@ def generate(
         A trained model with its codec.
     count : int
         Number of pieces.
-    prompt : piece, Excerpt or Primed, optional
-        The beginning of every piece. It stays as it is, also what encoding loses (`Codec.keep`).
+    prompt : piece, Generated, Path, Excerpt or Primed, optional
+        The beginning of every piece, or the file with it. It stays as it is, also what encoding
+        loses (`Codec.keep`). Where pieces are no texts, a text names a file, or is read as a piece
+        (`Domain.from_text`).
     condition : object, optional
-        Condition that the pieces follow, such as a melody; passed to the codec's tracker.
-    sample : SampleConfig, optional
-        How tokens are drawn.
-    limit : LimitConfig, optional
-        When to stop a piece that does not end.
-    stop : sequence of int64 array
-        A piece stops after any of these sequences of ids; if pieces are shown as text, after their
-        text, which may end inside a token.
+        Condition that the pieces follow, such as a melody; passed to the codec's tracker. A mapping
+        holds labels: ``{"composer": "bach"}``. A path is the file of a piece.
+    sample : SampleConfig or mapping, optional
+        How tokens are drawn: ``{"temperature": 0.8}``.
+    limit : LimitConfig, mapping or float, optional
+        When to stop a piece that does not end; a number is a length in tokens.
+    stop : str, or sequence of str or int64 array
+        A piece stops after any of these texts or sequences of ids; if pieces are shown as text,
+        after their text, which may end inside a token.
     seed : int
         Seed and index determine each piece.
     candidates : int, optional
@@ -150,6 +162,8 @@ def generate(
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
+    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    sample, limit = as_config(SampleConfig, "sample", sample), as_limit("limit", limit)
     if best_of > 1 and critic is None:
         raise ConfigError("best_of needs a critic; pass critic=seqgen.learn_critic(run)")
     judge = None if critic is None or best_of == 1 else checked_critic(critic)
@@ -160,7 +174,7 @@ def generate(
     # Candidates fill the batch of one piece.
     batch_size = min(count * best_of, batch_size) if candidates == 1 else 1
     stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
-    writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
+    writer = Writer(stepper, run, begin, condition, sample, limit, given_stops(run, stop), seed)
 
     def write(drafts: list[Draft]) -> Iterator[int]:
         """Write some pieces side by side, or the candidates of one."""
@@ -172,14 +186,13 @@ def generate(
         return write_guided(writer, drafts, candidates, run.codec)
 
     drafts = _drafts(writer, write, count * best_of, batch_size, progress)
-    new = (draft.generated(run.codec, condition, with_prompt) for draft in drafts)
+    new = (draft.generated(run, condition, with_prompt) for draft in drafts)
     if judge is None:
         yield from new
         return
-    within = limit or LimitConfig()
     judged = _judged(
         new,
-        lambda piece: judge(piece, condition, within),
+        lambda piece: judge(piece, condition, limit),
         lambda number: number >= count and writer.is_late(),
     )
     yield from best(judged, fault_count_and_rarity, count)
@@ -272,13 +285,13 @@ def _drafts(
 @naming_faults
 @checked
 def stream(
-    run: Run,
+    run: Run[Piece],
     *,
-    prompt: Piece | Excerpt | Primed | None = None,
+    prompt: Prompt[Piece] = None,
     condition: Any = None,
-    sample: SampleConfig | None = None,
-    limit: LimitConfig | None = None,
-    stop: Sequence[Ids] = (),
+    sample: SampleConfig | Mapping[str, Any] | None = None,
+    limit: Limit = None,
+    stop: Stop = (),
     seed: Seed = 0,
     index: CountOrZero = 0,
     int8: bool = False,
@@ -294,9 +307,11 @@ def stream(
         The drawn ids, without the prompt and END. If the prompt has an open end, they begin with
         the ids that spell it (`Codec.open_end`).
     """
-    limit = limit or LimitConfig(length=math.inf)
+    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    sample = as_config(SampleConfig, "sample", sample)
+    limit = LimitConfig(length=math.inf) if limit is None else as_limit("limit", limit)
     stepper, begin = _begun(run, 1, prompt, condition, sample, int8)
-    writer = Writer(stepper, run, begin, condition, sample, limit, stop, seed)
+    writer = Writer(stepper, run, begin, condition, sample, limit, given_stops(run, stop), seed)
     draft = writer.draft(index)
     sent = draft.kept
     for _ in writer.write([draft]):
@@ -309,11 +324,11 @@ def stream(
 def _begun(
     run: Run,
     lanes: int,
-    prompt: Piece | Excerpt | Primed | None,
+    prompt: Any,
     condition: Any,
-    sample: SampleConfig | None,
+    sample: SampleConfig,
     int8: bool,
-) -> tuple[Stepper, Piece | Primed | Place | None]:
+) -> tuple[Stepper, Any]:
     """Return the stepper for some sequences side by side, and what `Writer` begins with."""
     stepper, guidance = choose_stepper(run, lanes, int8=int8), guidance_for(run, condition, sample)
     if guidance == 1:

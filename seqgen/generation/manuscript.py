@@ -7,7 +7,7 @@ keeps the places before and after what was typed, so it can be undone or tried a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 
 from seqgen.bounds import Seed, checked
 from seqgen.conditions.unlabelled import opening, unlabelled, without_labels
-from seqgen.config import LimitConfig, SampleConfig
+from seqgen.config import Limit, SampleConfig, as_config, as_limit
 from seqgen.errors import ConfigError, DataError
+from seqgen.generation.given import Stop, given_condition, given_stops
 from seqgen.generation.pieces import Place, StoppedBy
 from seqgen.generation.prompts import read_on, read_prompt, read_prompt_on
 from seqgen.generation.writer import Writer
@@ -77,7 +78,8 @@ class Manuscript:
                 f"pieces of {run.info['domain']} are not text that is written as it comes; "
                 f"use seqgen generate"
             )
-        self._run, self._condition, self._seed = run, condition, seed
+        self._run, self._seed = run, seed
+        self._condition = condition = given_condition(run, condition)
         self._stepper = choose_stepper(run, 1, int8=int8)
         self._place = self._start = read_prompt(self._stepper, run, None, condition)
         self._turns: list[_Turn] = []
@@ -135,9 +137,9 @@ class Manuscript:
     def write(
         self,
         *,
-        sample: SampleConfig | None = None,
-        limit: LimitConfig | None = None,
-        stop: Sequence[Ids] = (),
+        sample: SampleConfig | Mapping[str, Any] | None = None,
+        limit: Limit = None,
+        stop: Stop = (),
         whole_words: bool = False,
     ) -> Generator[str, None, None]:
         """Let the model go on; yield the text as it is written.
@@ -153,12 +155,14 @@ class Manuscript:
             Yield word by word, and leave out a last word that the limit may have cut. A text whose
             words have no gaps is yielded as it is.
         """
-        if sample is not None and sample.guidance not in (None, 1):
+        sample, limit = as_config(SampleConfig, "sample", sample), as_limit("limit", limit)
+        if sample.guidance not in (None, 1):
             raise ConfigError(
                 "a text that is typed in turns is written without guidance; leave it out"
             )
         begin = self._place
-        arguments = (begin, self._condition, sample, limit, stop, self._seed)
+        stops = given_stops(self._run, stop)
+        arguments = (begin, self._condition, sample, limit, stops, self._seed)
         # A turn is no end: what is open stays open for the next one.
         writer = Writer(self._stepper, self._run, *arguments, whole=False)
         draft = writer.draft(self._calls)

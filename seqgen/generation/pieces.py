@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias
 
 import numpy as np
 import safetensors.numpy
@@ -18,9 +18,13 @@ from seqgen.conditions.unlabelled import unlabelled
 from seqgen.criticism import Criticism
 from seqgen.errors import DataError, PluginError, reason_of
 from seqgen.files import write_atomic
-from seqgen.plugin import Codec, Ids, Piece, Tracker
+from seqgen.plugin import Codec, Domain, Ids, Piece, Tracker
 from seqgen.plugins.faults import fault_of
+from seqgen.run.folder import Run
+from seqgen.run.piece_files import write_piece
+from seqgen.run.previews import previewed
 from seqgen.storage.tensors import ANY, Kind, TensorFile
+from seqgen.wording import brief
 
 #: Why a piece stopped.
 StoppedBy: TypeAlias = Literal["end", "grammar", "stop", "length", "time", "interrupt"]
@@ -52,9 +56,9 @@ class Words:
         return Words(self.written + 1, self.again + again, self.misread + misread)
 
 
-@dataclass(frozen=True)
-class Generated:
-    """A new piece.
+@dataclass(frozen=True, repr=False)
+class Generated(Generic[Piece]):
+    """A new piece; a notebook shows it, and `save` writes it into a file.
 
     Attributes
     ----------
@@ -78,6 +82,8 @@ class Generated:
         What the critic says, if pieces were chosen.
     words : Words or None
         What the proofreader says, if misread words were drawn again.
+    domain : Domain or None
+        What shows and writes it.
     """
 
     index: int
@@ -89,6 +95,37 @@ class Generated:
     seconds: float
     criticism: Criticism | None = None
     words: Words | None = None
+    domain: Domain[Piece] | None = field(default=None, compare=False)
+
+    def save(
+        self,
+        path: Path | str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write the piece into a file, in the format of its suffix; return the files written.
+
+        The parameters and errors are those of `Run.write`.
+        """
+        return write_piece(self._known_domain(), self.piece, path, options, overwrite=overwrite)
+
+    def _known_domain(self) -> Domain[Piece]:
+        if self.domain is None:
+            raise DataError("this piece was made without its domain; write it with run.write")
+        return self.domain
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: text, a picture, sound, as on the page of a run."""
+        return previewed(self._known_domain().preview(self.piece))
+
+    def __repr__(self) -> str:
+        new = len(self.ids) - self.prompt
+        begun = f"after {self.prompt:,} of the prompt, " if self.prompt else ""
+        return (
+            f"Generated({self.index}: {brief(self.piece)}, {new:,} tokens, {begun}stopped by "
+            f"{self.stopped_by}, {self.log_probability_per_token:.2f} nats per token)"
+        )
 
     @property
     def log_probability_per_token(self) -> float:
@@ -109,11 +146,11 @@ class Excerpt:
         How many of its tokens are the prompt.
     """
 
-    piece: Piece
+    piece: Any
     tokens: int
 
 
-def prompt_of(codec: Codec, prompt: Piece | Excerpt) -> Piece:
+def prompt_of(codec: Codec, prompt: Any) -> Any:
     """Return the piece that a prompt is.
 
     Raises
@@ -151,7 +188,7 @@ class Primed:
     state: tuple[NDArray[np.float32], ...] = field(repr=False)
     vocab_digest: str = field(repr=False)
     kept: int
-    given: Piece | None = field(default=None, repr=False)
+    given: Any = field(default=None, repr=False)
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file."""
@@ -234,7 +271,7 @@ class Draft:
         prompt: Ids,
         tracker: Tracker | None,
         seed: int,
-        given: Piece | None = None,
+        given: Any = None,
     ) -> None:
         self.index, self.given = index, given
         #: Number of tokens of the prompt, of those that stay, and the text of the others.
@@ -306,12 +343,13 @@ class Draft:
         branch.tracker = branch_tracker(self.tracker, codec)
         return branch
 
-    def generated(self, codec: Codec, condition: Any, with_prompt: bool) -> Generated:
+    def generated(self, run: Run[Piece], condition: Any, with_prompt: bool) -> Generated[Piece]:
         """Return the piece as it is, written for a condition."""
         assert self.stopped_by is not None
+        codec = run.codec
         ids = np.array(self.ids, np.int64)
         if not with_prompt:
-            piece = codec.decode(codec.continuation(ids, self.kept))
+            piece: Any = codec.decode(codec.continuation(ids, self.kept))
             piece = piece.removeprefix(self.open_text) if self.open_text else piece
         elif self.given is None:
             piece = codec.decode(ids)
@@ -323,6 +361,7 @@ class Draft:
             *(self.index, ids, self.prompt, piece),
             *(self.stopped_by, sum(self.log_probabilities), self.seconds),
             words=self.words,
+            domain=run.domain,
         )
 
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.generation.candidates import write_guided
 from seqgen.generation.guidance import GuidedStepper, guidance_for
-from seqgen.generation.pieces import Draft, Excerpt, Generated, Place
+from seqgen.generation.pieces import Draft, Generated, Place
 from seqgen.generation.prompts import read_on, read_prompt
 from seqgen.generation.writer import Writer
-from seqgen.plugin import Ids, Piece
+from seqgen.plugin import Ids
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper
@@ -61,7 +61,7 @@ class Asked:
     seed : int
     """
 
-    prompt: Piece | Excerpt | None = None
+    prompt: Any = None
     onward: Ids | None = None
     condition: Any = None
     sample: SampleConfig = field(default_factory=SampleConfig)
@@ -115,7 +115,7 @@ def watch(
                 drafts[0].stop("interrupt")
                 break
     yield from _new(writer, drafts[0], seen)
-    return drafts[0].generated(codec, condition, with_prompt=True)
+    return drafts[0].generated(run, condition, with_prompt=True)
 
 
 def _new(writer: Writer, draft: Draft, seen: list[int]) -> Iterator[Seen]:

@@ -5,7 +5,6 @@ The page needs no network. Without JavaScript only the cursor is missing.
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +15,13 @@ from urllib.parse import quote
 from seqgen.criticism import Criticism
 from seqgen.evaluation.comparison import Comparison
 from seqgen.files import write_atomic
-from seqgen.plugin import Piece
 from seqgen.report.charts import as_svg
 from seqgen.report.curves import Curves, Series, loss_curves
 from seqgen.report.look import PLAYER, STYLE
 from seqgen.report.samples import Samples
 from seqgen.run.card import beaten_by, result_facts
 from seqgen.run.folder import Run
+from seqgen.run.previews import previewed
 from seqgen.wording import counted
 
 #: Pictures at least this many times as wide as high take the full width of the page.
@@ -161,9 +160,9 @@ def loss_curve(curves: Curves | None) -> str:
 </svg>"""
 
 
-def _figure(run: Run, piece: Piece, entry: dict[str, Any], folder: Path) -> str:
+def _figure(run: Run, piece: Any, entry: dict[str, Any], folder: Path) -> str:
     forms = run.domain.preview(piece)
-    preview = "\n".join(_show(kind, data) for kind, data in forms.items())
+    preview = previewed(forms)
     links = ", ".join(
         f'<a href="{quote((folder / name).as_posix())}">{html.escape(name)}</a>'
         for name in entry["files"]
@@ -223,20 +222,6 @@ than its own pieces do.</p>
 <div class="wide">{as_svg(compared)}</div>
 <div class="wide">{_table(rows, heads)}</div>
 """
-
-
-def _show(kind: str, data: bytes | str) -> str:
-    """Return one form of a piece as HTML."""
-    if kind == "image/svg+xml":
-        return f'<div class="wide">{data if isinstance(data, str) else data.decode()}</div>'
-    if isinstance(data, str):
-        return data if kind == "text/html" else f"<pre>{html.escape(data)}</pre>"
-    source = f"data:{html.escape(kind)};base64,{base64.b64encode(data).decode()}"
-    if kind.startswith("image/"):
-        return f'<img alt="the piece" src="{source}">'
-    if kind.startswith("audio/"):
-        return f'<audio controls src="{source}"></audio>'
-    return f'<a href="{source}">{html.escape(kind)}</a>'
 
 
 def _facts(run: Run, samples: Samples) -> dict[str, str]:

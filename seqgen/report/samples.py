@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from inspect import signature
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from seqgen.bounds import Beam, Count, Tries, checked
-from seqgen.config import LimitConfig, SampleConfig
+from seqgen.config import SampleConfig, as_config, as_limit
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError
 from seqgen.evaluation.criticism import learn_critic
@@ -23,13 +23,14 @@ from seqgen.generation.beam import search
 from seqgen.generation.choosing import best, unlikelihood
 from seqgen.generation.engine import generate
 from seqgen.generation.pieces import Generated
-from seqgen.options import options_from
+from seqgen.plugin import Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.report.reading_back import highest_number
 from seqgen.run.folder import Run, versions
+from seqgen.run.piece_files import check_format, writing_options
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
-from seqgen.wording import counted
+from seqgen.wording import brief, counted
 
 #: Arguments of `generate` that a beam does without.
 _NOT_OF_A_BEAM = {
@@ -42,9 +43,9 @@ _NOT_RECORDED = {
 }
 
 
-@dataclass(frozen=True)
-class Samples:
-    """A folder of generated pieces.
+@dataclass(frozen=True, repr=False)
+class Samples(Generic[Piece]):
+    """A folder of generated pieces, and an iterable of them.
 
     Attributes
     ----------
@@ -55,8 +56,17 @@ class Samples:
     """
 
     folder: Path
-    pieces: list[Generated]
+    pieces: list[Generated[Piece]]
     manifest: dict[str, Any]
+
+    def __iter__(self) -> Iterator[Generated[Piece]]:
+        return iter(self.pieces)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __repr__(self) -> str:
+        return f"Samples({str(self.folder)!r}: {counted(len(self.pieces), 'piece')})"
 
     @property
     def paths(self) -> list[Path]:
@@ -67,7 +77,7 @@ class Samples:
 @naming_faults
 @checked
 def generate_samples(
-    run: Run,
+    run: Run[Piece],
     count: Count = 1,
     folder: Path | str | None = None,
     suffix: str | None = None,
@@ -81,7 +91,7 @@ def generate_samples(
     write_options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> Samples:
+) -> Samples[Piece]:
     """Generate pieces and write them, with the settings that they were made with.
 
     Parameters
@@ -112,6 +122,8 @@ def generate_samples(
     RunError
         If the folder is taken, or cannot be written.
     """
+    options["limit"] = as_limit("limit", options.get("limit"))
+    options["sample"] = as_config(SampleConfig, "sample", options.get("sample"))
     if beam:
         sampled = options.get("sample") not in (None, SampleConfig())
         if sampled or options.get("candidates") or best_of > 1 or tries > 1:
@@ -149,9 +161,9 @@ def _recorded(run: Run, arguments: Mapping[str, Any]) -> dict[str, Any]:
     recorded: dict[str, Any] = {}
     for name, value in arguments.items():
         if name == "sample":
-            recorded |= asdict((value or SampleConfig()).completed(**run.sampling))
+            recorded |= asdict(value.completed(**run.sampling))
         elif name == "limit":
-            recorded |= asdict(value or LimitConfig())
+            recorded |= asdict(value)
         elif name == "candidates" and value is None:
             recorded[name] = run.codec.candidates(arguments["condition"])
         elif name not in _NOT_RECORDED:
@@ -160,9 +172,10 @@ def _recorded(run: Run, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @naming_faults
+@checked
 def write_samples(
-    run: Run,
-    new: Iterable[Generated],
+    run: Run[Piece],
+    new: Generated[Piece] | Iterable[Generated[Piece]],
     folder: Path | str | None = None,
     suffix: str | None = None,
     *,
@@ -171,7 +184,7 @@ def write_samples(
     settings: Mapping[str, Any] | None = None,
     write_options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Samples:
+) -> Samples[Piece]:
     """Write pieces into a new folder, with a manifest.
 
     After Ctrl-C or an error the pieces that came before it are written, and it is raised again.
@@ -179,7 +192,7 @@ def write_samples(
     Parameters
     ----------
     run : Run
-    new : iterable of Generated
+    new : Generated, or iterable of Generated
         Each piece is written as soon as it comes.
     folder : Path or str, optional
         By default RUN/samples/N for the next free N.
@@ -204,9 +217,12 @@ def write_samples(
     RunError
         If the folder is taken, or cannot be written.
     """
+    new = [new] if isinstance(new, Generated) else new
+    if not isinstance(new, Iterable) or isinstance(new, str):
+        raise ConfigError(f"new must be pieces from seqgen.generate, found {brief(new)}")
     suffix = chosen_suffix(run, suffix)
     writing = chosen_write_options(run, write_options)
-    pieces: list[Generated] = []
+    pieces: list[Generated[Piece]] = []
     entries: list[dict[str, Any]] = []
     interrupted, failures = False, list[Exception]()
     began = time.monotonic()
@@ -248,11 +264,15 @@ def write_samples(
     return Samples(place, pieces, manifest)
 
 
-def _before_failure(new: Iterable[Generated], failures: list[Exception]) -> Iterator[Generated]:
+def _before_failure(
+    new: Iterable[Generated[Piece]], failures: list[Exception]
+) -> Iterator[Generated[Piece]]:
     """Yield pieces; an error after the first of them ends it, and goes to `failures`."""
     some = False
     try:
         for piece in new:
+            if not isinstance(piece, Generated):
+                raise ConfigError(f"new must be pieces from seqgen.generate, found {brief(piece)}")
             yield piece
             some = True
     except Exception as error:
@@ -302,11 +322,9 @@ def chosen_suffix(run: Run, wanted: str | None) -> str:
     ConfigError
         If the domain does not write such files.
     """
-    formats = run.domain.formats
-    suffix = wanted or formats[0]
+    suffix = wanted or run.domain.formats[0]
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    if suffix not in formats:
-        raise ConfigError(f"{run.info['domain']} is written as {', '.join(formats)}, not {suffix}")
+    check_format(run.domain, run.info["domain"], suffix)
     return suffix
 
 
@@ -318,8 +336,7 @@ def chosen_write_options(run: Run, wanted: Mapping[str, Any] | None) -> Any:
     ConfigError
         If the domain does not know an option, or its value is invalid.
     """
-    place = f"write options of {run.info['domain']}"
-    return options_from(run.domain.write_options, wanted or {}, place)
+    return writing_options(run.domain, wanted, f"write options of {run.info['domain']}")
 
 
 def _entry(piece: Generated, files: list[Path], compare: Corpus | None) -> dict[str, Any]:

@@ -24,22 +24,24 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import numpy
 from numpy.typing import NDArray
 
 import seqgen
+from seqgen.bounds import checked
 from seqgen.config import CORE
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, PluginError, RunError
 from seqgen.files import RUN
 from seqgen.network.architectures import load_architecture
-from seqgen.plugin import Codec, Domain
+from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugins.discovery import bundled_model, domain_names
 from seqgen.plugins.rebuilding import domain_of, load_codec, load_read_options
 from seqgen.run.corpus import open_corpus
 from seqgen.run.description import read_run
+from seqgen.run.piece_files import read_piece, write_piece
 from seqgen.run.results import (
     CHECKPOINTS,
     INITIAL,
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
     from seqgen.network.model import SequenceModel
 
 
-class Run:
-    """An open run folder.
+class Run(Generic[Piece]):
+    """An open run folder: ``Run[str]`` is one whose pieces are texts.
 
     Parameters
     ----------
@@ -88,6 +90,9 @@ class Run:
         If the folder is not a run, or has another format.
     """
 
+    made_by = "seqgen.load({})"
+
+    @checked
     def __init__(
         self, folder: Path | str, device: str = "auto", corpus: Path | str | None = None
     ) -> None:
@@ -132,7 +137,7 @@ class Run:
         return open_corpus(self.info, self.folder, self._corpus)
 
     @cached_property
-    def domain(self) -> Domain:
+    def domain(self) -> Domain[Piece]:
         """The domain that reads and writes this run's pieces."""
         return domain_of(self.info, self.folder)[0]
 
@@ -147,8 +152,54 @@ class Run:
         options = self.info["read_options"] | (changes or {})
         return load_read_options(self.info | {"read_options": options}, self.folder)
 
+    def read(self, path: Path | str, options: Mapping[str, Any] | None = None) -> Piece:
+        """Return the one piece of a file.
+
+        Parameters
+        ----------
+        path : Path or str
+        options : mapping, optional
+            Options of reading that differ from those of the training files.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, or holds no piece or several.
+        """
+        return read_piece(self.domain, self.info["domain"], Path(path), self.read_options(options))
+
+    def write(
+        self,
+        piece: Piece,
+        path: Path | str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write a piece into a file, in the format of its suffix; return the files written.
+
+        Parameters
+        ----------
+        piece : piece
+        path : Path or str
+        options : mapping, optional
+            Values of the domain's options of writing, such as the paper of handwriting.
+        overwrite : bool
+            Replace a file.
+
+        Raises
+        ------
+        ConfigError
+            If the domain does not write such files, or not with these options.
+        DataError
+            If the piece is none of this domain.
+        RunError
+            If the file is already there.
+        """
+        return write_piece(self.domain, piece, path, options, overwrite=overwrite)
+
     @cached_property
-    def codec(self) -> Codec:
+    def codec(self) -> Codec[Piece]:
         """The codec that the model was trained with.
 
         Raises
@@ -245,7 +296,7 @@ class Run:
 
     def with_model(
         self, model: SequenceModel, stepper: Callable[[int, bool], Any] | None = None
-    ) -> Run:
+    ) -> Run[Piece]:
         """Return this run with another model of the same shape; the folder does not change.
 
         Generation steps with what `stepper` makes, as in the attributes.
@@ -260,7 +311,23 @@ class Run:
         return f"Run({str(self.folder)!r}: {self.info['domain']}, codec {codec})"
 
 
-def load(folder: Path | str, device: str = "auto", corpus: Path | str | None = None) -> Run:
+@overload
+def load(folder: Path | str, device: str = "auto", corpus: Path | str | None = None) -> Run: ...
+@overload
+def load(
+    folder: Path | str,
+    device: str = "auto",
+    corpus: Path | str | None = None,
+    *,
+    domain: type[Domain[Piece]],
+) -> Run[Piece]: ...
+def load(
+    folder: Path | str,
+    device: str = "auto",
+    corpus: Path | str | None = None,
+    *,
+    domain: type[Domain[Any]] | None = None,
+) -> Run[Any]:
     """Open a trained run.
 
     Parameters
@@ -270,16 +337,27 @@ def load(folder: Path | str, device: str = "auto", corpus: Path | str | None = N
         folder of that name comes first.
     device, corpus
         As for `Run`.
+    domain : class, optional
+        The class of the run's domain, such as `seqgen_music.domain.MusicDomain`. Then type
+        checkers know what its pieces are.
 
     Raises
     ------
     RunError
-        If the folder is not a run, or holds no trained model.
+        If the folder is not a run, holds no trained model, or is of another domain.
     """
-    return _trained(open_run(folder, device, corpus))
+    run = _trained(open_run(folder, device, corpus))
+    if domain is not None and not isinstance(run.domain, domain):
+        raise RunError(
+            f"{folder} is a run of {run.info['domain']}, whose class is "
+            f"{type(run.domain).__name__}, found domain={domain.__name__}"
+        )
+    return run
 
 
-def open_run(folder: Path | str, device: str = "auto", corpus: Path | str | None = None) -> Run:
+def open_run(
+    folder: Path | str, device: str = "auto", corpus: Path | str | None = None
+) -> Run[Any]:
     """Open a run, trained or not, by its folder or by the domain that it comes with.
 
     Raises
@@ -291,19 +369,19 @@ def open_run(folder: Path | str, device: str = "auto", corpus: Path | str | None
     """
     domain = str(folder)
     if Path(folder).exists() or domain not in domain_names():
-        return Run(folder, device, corpus)
+        return Run[Any](folder, device, corpus)
     place = bundled_model(domain)
     if place is None:
         raise RunError(
             f"there is no folder {domain}, and no model comes with the domain {domain!r}; make a "
             f"model with seqgen train {domain}"
         )
-    run = Run(place, device, corpus)
+    run = Run[Any](place, device, corpus)
     run.name, run.output = domain, Path(f"new-{domain}")
     return run
 
 
-def _trained(run: Run) -> Run:
+def _trained(run: Run[Any]) -> Run[Any]:
     """Return a run if it holds a trained model, or else raise `RunError`."""
     if not (run.folder / WEIGHTS).exists():
         raise RunError(

@@ -58,7 +58,7 @@ class Prompt:
         What ``--prompt`` takes: the text, or the name of the file.
     """
 
-    piece: Piece
+    piece: Any
     ids: Ids
     word: str
 
@@ -93,7 +93,7 @@ def read_prompt_of(run: Run, body: Mapping[str, Any]) -> Prompt:
             raise DataError(f"{name}: {reason_of(error)}") from error
 
 
-def _only_piece(run: Run, path: Path) -> Piece:
+def _only_piece(run: Run, path: Path) -> Any:
     """Return the piece of a file, whose parser may crash or hang: another process reads it."""
     from seqgen.data.reading import read_alone
 

@@ -140,10 +140,10 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
     if int8 and not own:
         raise ConfigError(
             f"8-bit weights are for the architecture {CORE}, and {run.folder} has "
-            f"{run.model_config.architecture}; leave out --int8"
+            f"{run.model_config.architecture}; leave int8 out"
         )
     if int8:
-        raise ConfigError("8-bit weights are for the processor; add --device cpu")
+        raise ConfigError("8-bit weights are for the processor; choose the device cpu")
     from seqgen.stepping.torch_stepper import TorchStepper
 
     return TorchStepper(run.model)

@@ -150,7 +150,7 @@ class _Graph:
             raise PluginError(
                 f"the architecture {model.config.architecture!r} cannot run as a CUDA graph "
                 f"({str(error).splitlines()[0]}); its step must not look at values on the GPU, as "
-                f"by .item(); generate with --device cpu, or tell its authors"
+                f"by .item(); generate on the device cpu, or tell its authors"
             ) from error
 
     def _capture(self, model: SequenceModel, lanes: int, width: int) -> None:

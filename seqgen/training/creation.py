@@ -5,6 +5,7 @@ Next: `seqgen.training.session` trains it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ import numpy
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from seqgen.bounds import checked
 from seqgen.conditions.unlabelled import unlabelled
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import ModelConfig, TrainConfig, as_config
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError
 from seqgen.files import RUN, new_folder, refuse_existing, write_atomic, write_json
@@ -40,11 +42,12 @@ if TYPE_CHECKING:
 
 
 @naming_faults
+@checked
 def create_run(
     folder: Path | str,
     corpus: Corpus,
-    model: ModelConfig | None = None,
-    train: TrainConfig | None = None,
+    model: ModelConfig | Mapping[str, Any] | None = None,
+    train: TrainConfig | Mapping[str, Any] | None = None,
     *,
     start: Run | None = None,
     overwrite: bool = False,
@@ -55,9 +58,10 @@ def create_run(
     ----------
     folder : Path or str
     corpus : Corpus
-    model : ModelConfig, optional
-        The network; by default that of `start`, if given.
-    train : TrainConfig, optional
+    model : ModelConfig or mapping, optional
+        The network, such as ``{"hidden": 128}``; by default that of `start`, if given.
+    train : TrainConfig or mapping, optional
+        The budget and the optimizer, such as ``{"minutes": 3}``.
     start : Run, optional
         A trained run of the same domain and codec, whose weights to start from. Symbols that both
         corpora have keep their weights; new symbols get the mean.
@@ -81,11 +85,10 @@ def create_run(
 
     place = Path(folder)
     refuse_trained(place, overwrite)
-    train = train or TrainConfig()
+    model, train = as_config(ModelConfig, "model", model), as_config(TrainConfig, "train", train)
     # A training stays on the device on which it begins.
     device = choose_device(train.device).type
     train = replace(train, device=device if train.device == "auto" else train.device)
-    model = model or ModelConfig()
     initial, origin = None, None
     if start is not None:
         model = _same_network(start, model)
@@ -163,7 +166,7 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
     if replace(model, output=output, context_rows=rows) not in (nothing_asked, same):
         raise ConfigError(
             f"{start.folder} has another network ({start.model_config}) than the requested one "
-            f"({model}); leave out the model options, or leave out --from"
+            f"({model}); leave out the model options, or start (--from)"
         )
     return same
 
@@ -179,7 +182,7 @@ def _transferred(
         if old != new:
             raise ConfigError(
                 f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
-                f"prepare the corpus with the {what} {old!r}, or leave out --from"
+                f"prepare the corpus with the {what} {old!r}, or leave out start (--from)"
             )
     old, new = start.codec, corpus.codec
     width = start.model_config.embedding or start.vocab.size

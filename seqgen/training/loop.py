@@ -147,8 +147,7 @@ def _check(loss: float, most: float, learner: Learner) -> None:
     if not math.isfinite(loss) or loss > most:
         raise Diverged(
             f"the loss became {loss:.4g} at step {learner.counts.step}; "
-            f"try again with a smaller learning rate than {learner.config.learning_rate} "
-            f"(--learning-rate)"
+            f"try again with a smaller learning rate than {learner.config.learning_rate}"
         )
 
 

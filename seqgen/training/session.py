@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from seqgen.bounds import as_texts, checked
 from seqgen.data.corpus import Corpus
 from seqgen.data.spans import evaluated
 from seqgen.errors import InUse, RunError
@@ -45,7 +46,10 @@ _in_training: set[Path] = set()
 
 
 @naming_faults
-def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Report, None, None]:
+@checked
+def train(
+    run: Run, corpus: Corpus, events: str | Sequence[str] = ()
+) -> Generator[Report, None, None]:
     """Train a run and keep its best model; yield reports, about one a second.
 
     A training that was interrupted continues from its last checkpoint. During training
@@ -57,7 +61,7 @@ def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Rep
         From `create_run`, or opened again.
     corpus : Corpus
         A corpus with the vocabulary of the run.
-    events : sequence of str
+    events : str, or sequence of str
         Names of listeners that get the reports too, such as ``"tensorboard"``. Each writes into a
         folder of its own, ``RUN/events/NAME``; a training that continues goes on with those that
         have one. The logger "seqgen.events" says what goes wrong.
@@ -98,7 +102,11 @@ def train(run: Run, corpus: Corpus, events: Sequence[str] = ()) -> Generator[Rep
                 f"the training of {run.folder} is finished; to train its model further, start a "
                 f"new run from it (create_run(..., start=run), or seqgen train --from {run.folder})"
             )
-        heard = held.enter_context(listening(run.folder, run.info, events)) if world.leads else None
+        heard = (
+            held.enter_context(listening(run.folder, run.info, as_texts(events)))
+            if world.leads
+            else None
+        )
         learner = Learner(run.model, corpus, run.train_config, world)
         learner.counts.budget = _seconds_to_learn(run, _compile_steps(run) if world.leads else 0.0)
         checkpoints.restore(learner)
@@ -141,6 +149,7 @@ def _sole_training(run: Run) -> Iterator[None]:
 
 
 @naming_faults
+@checked
 def measure_baseline(run: Run, corpus: Corpus) -> dict[str, Any]:
     """Measure the validation loss of n-gram models, once, and keep it in the run folder.
 

@@ -36,7 +36,7 @@ class ReadOptions:
         check_fields(self)
 
 
-class Chess(Domain):
+class Chess(Domain[Game]):
     """Reads and writes `Game` as PGN."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {"moves": MoveCodec}

@@ -58,7 +58,7 @@ LOOKED_AT = 8
 LONGEST_TEXT = 2**20
 
 
-class Handwriting(Domain):
+class Handwriting(Domain[Ink]):
     """Reads and writes `Ink`."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {

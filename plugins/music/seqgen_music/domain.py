@@ -56,7 +56,7 @@ class WriteOptions:
     their own in MIDI, sound and piano rolls."""
 
 
-class MusicDomain(Domain):
+class MusicDomain(Domain[Music]):
     """Reads and writes `Music`."""
 
     read_options: ClassVar[type[Any]] = ReadOptions

@@ -31,7 +31,7 @@ from seqgen_speech.sound import Sound
 PROBES = 40
 
 
-class Speech(Domain):
+class Speech(Domain[Sound]):
     """Reads and writes `Sound`."""
 
     codecs: ClassVar[Mapping[str, type[Codec]]] = {

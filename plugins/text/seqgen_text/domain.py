@@ -84,7 +84,7 @@ class ReadOptions:
         return Columns(texts, self.weight, header)
 
 
-class Text(Domain):
+class Text(Domain[str]):
     """Reads text and tables of texts in any encoding, and writes UTF-8."""
 
     read_options: ClassVar[type[Any]] = ReadOptions

@@ -25,7 +25,8 @@ class View:
         (x, y), y down, of a sound texts of samples as 16-bit integers, little-endian, in base64.
     about : mapping
         What holds for all parts, as plain JSON: of a roll "tracks", each with name, program and
-        drums, and "bars", the onsets of bars in seconds; of a sound "rate", samples per second.
+        drums, "bars", the onsets of bars in seconds, and "upbeat", whether the first is one; of a
+        sound "rate", samples per second.
     """
 
     kind: Literal["roll", "ink", "sound"]

@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "export": {"conditions", "plugins", "network", "run"},
     "serve": {
-        *("conditions", "plugins", "data", "run", "stepping", "generation"),
+        *("conditions", "plugins", "data", "run", "stepping", "generation", "report"),
     },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),

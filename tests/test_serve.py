@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -198,9 +199,119 @@ def test_a_stopped_piece_keeps_what_it_has(client, run, monkeypatch) -> None:
     assert not client.server._playground.session(name).is_live
 
 
+def test_settings_change_while_a_piece_is_written(client, run, monkeypatch) -> None:
+    has_to_stop, begun, go = session.Session._has_to_stop, threading.Event(), threading.Event()
+
+    def wait(self: session.Session, count: int) -> bool:
+        if count >= 50:
+            begun.set()
+            assert go.wait(30)
+        return has_to_stop(self, count)
+
+    monkeypatch.setattr(session.Session, "_has_to_stop", wait)
+    asked = {"sample": {"temperature": 1.5}, "limit": {"length": 400, "least_length": 400}}
+    name = client.post("api/pieces", {"seed": 8, **asked})["piece"]
+    assert begun.wait(30)
+    for wrong, status in (
+        ({"sample": {"guidance": 2}}, 422),
+        ({"sample": {"top_k": -1}}, 400),
+        ({"seed": 2}, 400),
+    ):
+        assert client.refused("PATCH", f"api/pieces/{name}", wrong)[0] == status
+    # The same settings are no change; the last of several holds.
+    for temperature in (1.5, 0.7, 0.0):
+        body = {"sample": {"temperature": temperature}}
+        assert client.ask("PATCH", f"api/pieces/{name}", body)[0].status == 204
+    go.set()
+    events = client.events(name)
+    [change] = [content for _, kind, content in events if kind == "settings"]
+    assert change["sample"]["temperature"] == 0 and change["at"] >= 50
+    assert events[-1][2]["command"] == ""
+    ids = [token for token, *_ in tokens_of(events)]
+    limit = seqgen.LimitConfig(length=400, least_length=400)
+    sample = seqgen.SampleConfig(temperature=1.5)
+    [before] = seqgen.generate(run, sample=sample, limit=limit, seed=8)
+    assert ids[: change["at"]] == before.ids[: change["at"]].tolist() != ids
+    # At temperature 0 what was drawn before decides.
+    text = run.codec.decode(before.ids[: change["at"]])
+    rest = seqgen.LimitConfig(length=400 - change["at"], least_length=400 - change["at"])
+    greedy = seqgen.SampleConfig(temperature=0)
+    [after] = seqgen.generate(run, prompt=text, sample=greedy, limit=rest)
+    assert ids == after.ids.tolist()
+    assert client.refused("PATCH", f"api/pieces/{name}", {"sample": {}})[0] == 422
+    # The manifest says what changed.
+    kept = client.post(f"api/pieces/{name}/keep", {})
+    manifest = json.loads((run.folder / kept["folder"] / "manifest.json").read_text())
+    [noted] = manifest["settings"]["changes"]
+    assert noted["token"] == change["at"] and noted["temperature"] == 0
+
+
+def test_a_kept_piece_is_what_generate_keeps(client, run, command) -> None:
+    prompt = client.post("api/prompt", {"text": "7 green"})["prompt"]
+    name, events = client.piece(prompt=prompt, seed=5, limit={"length": 30})
+    before = {path.name for path in (run.folder / "samples").glob("*")}
+    kept = client.post(f"api/pieces/{name}/keep", {})
+    folder = run.folder / kept["folder"]
+    assert folder.name not in before and kept["files"] == ["text-1.txt"]
+    assert client.post(f"api/pieces/{name}/keep", {}) == kept
+    shown = events[-1][2]["command"]
+    words = [str(run.folder) if word == "RUN" else word for word in shlex.split(shown)[1:]]
+    assert command(*words, "--device", "cpu") == 0
+    [other] = {path.name for path in (run.folder / "samples").glob("*")} - before - {folder.name}
+    again = folder.parent / other
+    assert (folder / "text-1.txt").read_bytes() == (again / "text-1.txt").read_bytes()
+    ours, theirs = (json.loads((each / "manifest.json").read_text()) for each in (folder, again))
+    assert [each["log_probability"] for each in ours["pieces"]] == [
+        each["log_probability"] for each in theirs["pieces"]
+    ]
+    assert ours["settings"].pop("command") == shown
+    assert ours["settings"].items() <= theirs["settings"].items()
+    # The page holds the piece and its file, and nothing of this machine.
+    page = client.ask("GET", f"api/pieces/{name}/file?format=.html")[1].decode()
+    [data] = re.findall(r'href="data:application/octet-stream;base64,([^"]+)"', page)
+    assert base64.b64decode(data) == (folder / "text-1.txt").read_bytes()
+    assert "href" not in page.replace('href="data:', "") and str(run.folder.parent) not in page
+
+
+def test_a_finished_piece_is_given_to_a_new_one(serve, chorales) -> None:
+    client = serve(chorales)
+    about = client.get("api/run")
+    assert about["rewrites"] and ".html" in about["formats"]
+    name, _ = client.piece(seed=1, limit={"length": 4, "unit": "quarters"})
+    given = client.post("api/prompt", {"piece": name, "role": "given"})
+    assert given["tokens"] == [] and given["view"]["parts"]
+    follow, keep = given["prompt"], "tracks soprano, tenor, bass"
+    other, events = client.piece(follow=follow, keep=keep, seed=2)
+    assert events[-1][1] == "done", events[-1]
+    assert events[-1][2]["command"] == (
+        f"seqgen generate RUN --given music-{name}.mid --keep '{keep}' --seed 2"
+    )
+    rolls = [client.post("api/prompt", {"piece": each, "role": "given"}) for each in (name, other)]
+    voices = [
+        [[note for note in roll["view"]["parts"] if note[-1] == voice] for voice in range(4)]
+        for roll in rolls
+    ]
+    assert [voices[0][at] == voices[1][at] for at in (0, 2, 3)] == [True] * 3
+    for wrong, expected in (
+        ({"keep": keep}, 422),
+        ({"follow": follow, "given": ["bars=4"]}, 422),
+        ({"prompt": follow}, 422),
+        ({"follow": "none"}, 404),
+        ({"follow": follow, "keep": 3}, 400),
+    ):
+        status, error = client.refused("POST", "api/pieces", wrong)
+        assert status == expected and error, wrong
+    for wrong, expected in (
+        ({"piece": "none"}, 404),
+        ({"piece": name, "role": "x"}, 400),
+        ({"piece": name, "x": 1}, 400),
+    ):
+        assert client.refused("POST", "api/prompt", wrong)[0] == expected
+
+
 def test_a_piece_that_goes_on_keeps_the_condition_in_its_command(run, monkeypatch) -> None:
     condition = object()
-    before = asking.Order(Asked(condition=condition), ("writer=Ann",), "")
+    before = asking.Order(Asked(condition=condition), None, ("writer=Ann",), None, "")
 
     def order() -> asking.Order:
         ids = run.codec.encode("7 gr").tolist()
@@ -234,6 +345,8 @@ def test_no_answer_names_a_place_of_the_machine(client, run, tmp_path) -> None:
     name, events = client.piece(seed=2, limit={"length": 20})
     answers = [json.dumps(events), json.dumps(client.get("api/run"))]
     answers += [client.refused("POST", "api/prompt", {"text": "\u1234"})[1]]
+    answers += [json.dumps(client.post(f"api/pieces/{name}/keep", {}))]
+    answers += [client.ask("GET", f"api/pieces/{name}/file?format=.html")[1].decode()]
     damaged = base64.b64encode(b"\xff\x00" * 50).decode()
     for file in ("a.txt", "../../a.txt", "a.zip"):
         body = {"name": file, "content": damaged}

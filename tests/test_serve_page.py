@@ -136,7 +136,7 @@ def test_a_piece_is_stopped_and_a_fault_is_told(browser, monkeypatch) -> None:
     browser.wait("document.getElementById('status').classList.contains('wrong')")
     assert "\u1234" in browser.text("status")
     [refusal] = browser.complaints()
-    assert "400" in refusal
+    assert "422" in refusal
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -212,13 +212,10 @@ class Inputs:
 
     def _known(self, option: str, piece: Piece) -> tuple[Piece, Ids]:
         """Return a piece that the run can encode, and its ids."""
-        codec = self._codec
+        from seqgen.generation.prompts import mended_prompt
+
         try:
-            if self.unknown == "error":
-                # Refuses unknown symbols. A codec may still leave out rare ones or scale the piece.
-                codec.encode(piece)
-            mended = codec.mend_prompt(piece, "skip" if self.unknown == "error" else self.unknown)
-            ids = codec.encode(mended.piece)
+            mended, ids = mended_prompt(self._codec, piece, self.unknown)
         except DataError as error:
             raise DataError(f"{option}: {error}") from error
         if not len(ids):

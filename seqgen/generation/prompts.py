@@ -22,10 +22,33 @@ from seqgen.conditions.unlabelled import (
 )
 from seqgen.errors import DataError
 from seqgen.generation.pieces import Excerpt, Place, Primed, branch_tracker
-from seqgen.plugin import Ids, Piece, Tracker
+from seqgen.plugin import Codec, Ids, Piece, Tracker
 from seqgen.plugins.checks import checked_features, checked_ids
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper
+from seqgen.unknown import Mended, OrError
+
+
+def mended_prompt(codec: Codec, piece: Any, unknown: OrError) -> tuple[Mended, Ids]:
+    """Return a prompt as a codec can encode it, and its ids ``(N,)``.
+
+    Parameters
+    ----------
+    codec : Codec
+    piece : piece
+    unknown : {"error", "skip", "nearest"}
+        What to do with unknown symbols.
+
+    Raises
+    ------
+    DataError
+        If the codec cannot encode the piece.
+    """
+    if unknown == "error":
+        # Refuses unknown symbols. A codec may still leave out rare ones or scale the piece.
+        codec.encode(piece)
+    mended = codec.mend_prompt(piece, "skip" if unknown == "error" else unknown)
+    return mended, codec.encode(mended.piece)
 
 
 def read_prompt(

@@ -71,7 +71,11 @@ class Asked:
 
 @naming_faults
 def watch(
-    run: Run, stepper: Stepper, asked: Asked, is_stopped: Callable[[int], bool]
+    run: Run,
+    stepper: Stepper,
+    asked: Asked,
+    is_stopped: Callable[[int], bool],
+    new_sample: Callable[[int], SampleConfig | None] = lambda count: None,
 ) -> Generator[Seen, None, Generated]:
     """Write the first piece that `seqgen.generate` writes with these arguments.
 
@@ -83,6 +87,9 @@ def watch(
     asked : Asked
     is_stopped : callable
         Called with the number of tokens after each step; True stops the piece as Ctrl-C does.
+    new_sample : callable
+        Called in the same way; settings that it returns hold from the next token on. The guidance
+        stays as it was.
 
     Yields
     ------
@@ -114,6 +121,8 @@ def watch(
             if not is_closing:
                 drafts[0].stop("interrupt")
                 break
+        if (changed := new_sample(drafts[0].count)) is not None:
+            writer.draw_by(changed)
     yield from _new(writer, drafts[0], seen)
     return drafts[0].generated(run, condition, with_prompt=True)
 

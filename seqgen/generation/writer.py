@@ -99,8 +99,7 @@ class Writer:
         whole: bool = True,
     ) -> None:
         self._stepper, self._run, self._seed = stepper, run, seed
-        sample = (sample or SampleConfig()).completed(**run.sampling)
-        self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
+        self.draw_by(sample or SampleConfig())
         place = place_after(stepper, run, prompt, condition)
         primed, self._tracker = place.primed, place.tracker
         end = run.codec.open_end(primed.ids) if primed.kept < len(primed.ids) else None
@@ -115,6 +114,11 @@ class Writer:
         self._open_text = "" if end is None else end.text
         self._ways = [] if end is None else self._found_ways(end, primed.ids[end.kept :].tolist())
         self.closes = self._limits.closes = whole and isinstance(self._tracker, ClosingTracker)
+
+    def draw_by(self, sample: SampleConfig) -> None:
+        """Draw by these settings from the next token on."""
+        run, sample = self._run, sample.completed(**self._run.sampling)
+        self._rules = rules_for(sample, run.vocab, run.longest, run.codec.groups)
 
     def is_late(self) -> bool:
         """Return whether the time is up."""
@@ -315,13 +319,7 @@ class Writer:
             draft.stop(reason)
 
     def close(self, drafts: Sequence[Draft], reason: StoppedBy) -> bool:
-        """Let all pieces close what is open, as soon as they can, and then stop.
-
-        Returns
-        -------
-        bool
-            Whether they can; otherwise they are as they were.
-        """
+        """Let all pieces close what is open as soon as they can, then stop; return if they can."""
         if self.closes:
             self._limits.closing = reason
             for draft in drafts:

@@ -5,6 +5,7 @@ The page needs no network. Without JavaScript only the cursor is missing.
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,6 +48,8 @@ def write_page(
     path: Path,
     compared: Sequence[Comparison] = (),
     note: str = "",
+    *,
+    alone: bool = False,
 ) -> Path:
     """Write the page.
 
@@ -61,6 +64,8 @@ def write_page(
         Results of `seqgen.evaluation.comparison.compare`.
     note : str
         What a reader has to know of the data.
+    alone : bool
+        Hold the files of the pieces in the page itself, which then can be sent without them.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def write_page(
     """
     domain, name = html.escape(run.info["domain"]), html.escape(run.folder.absolute().name)
     figures = "\n".join(
-        _figure(run, piece.piece, entry, samples.folder.relative_to(path.parent))
+        _figure(run, piece.piece, entry, _links(samples.folder, entry["files"], path, alone=alone))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
     about = f"{_chosen(samples)} {html.escape(note)}".rstrip()
@@ -160,13 +165,23 @@ def loss_curve(curves: Curves | None) -> str:
 </svg>"""
 
 
-def _figure(run: Run, piece: Any, entry: dict[str, Any], folder: Path) -> str:
+def _links(folder: Path, names: Sequence[str], page: Path, *, alone: bool) -> str:
+    """Return links to the files of a piece, or with the files in them."""
+
+    def link(name: str) -> str:
+        if alone:
+            data = base64.b64encode((folder / name).read_bytes()).decode()
+            start = f'download="{html.escape(name)}" href="data:application/octet-stream;base64'
+            return f'<a {start},{data}">{html.escape(name)}</a>'
+        place = quote((folder.relative_to(page.parent) / name).as_posix())
+        return f'<a href="{place}">{html.escape(name)}</a>'
+
+    return ", ".join(map(link, names))
+
+
+def _figure(run: Run, piece: Any, entry: dict[str, Any], links: str) -> str:
     forms = run.domain.preview(piece)
     preview = previewed(forms)
-    links = ", ".join(
-        f'<a href="{quote((folder / name).as_posix())}">{html.escape(name)}</a>'
-        for name in entry["files"]
-    )
     about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
     if "criticism" in entry:
         about += f". Criticism: {Criticism(**entry['criticism'])}"

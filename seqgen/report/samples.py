@@ -156,6 +156,13 @@ def generate_samples(
     )
 
 
+def settings_of(run: Run, **options: Any) -> dict[str, Any]:
+    """Return what a manifest records of one piece of `seqgen.generate` with these options."""
+    used = signature(generate).bind(run, 1, **options)
+    used.apply_defaults()
+    return {"count": 1, "beam": 0, "rank": False, **_recorded(run, used.arguments)}
+
+
 def _recorded(run: Run, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `generate` or `search` for a manifest, with defaults filled in."""
     recorded: dict[str, Any] = {}

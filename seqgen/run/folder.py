@@ -108,8 +108,7 @@ class Run(Generic[Piece]):
     @property
     def clusters(self) -> list[int]:
         """The cluster of each id to predict; empty without an adaptive output."""
-        clusters: list[int] = self.info.get("clusters", [])
-        return clusters if self.model_config.output == "adaptive" else []
+        return list(self.info.get("clusters", ())) if self.model_config.output == "adaptive" else []
 
     @property
     def longest(self) -> int:

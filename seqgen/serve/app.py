@@ -96,6 +96,17 @@ class _Answers:
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
         return Response(content, media_type="application/octet-stream", headers=headers)
 
+    async def keep(self, request: Request) -> Response:
+        """Write a finished piece into the run folder."""
+        piece = request.path_params["piece"]
+        return JSONResponse(await run_in_threadpool(self._playground.keep, piece), 201)
+
+    async def change(self, request: Request) -> Response:
+        """Change the settings of a piece that is being written."""
+        body = await _body(request, "change")
+        self._playground.change(request.path_params["piece"], body)
+        return Response(status_code=204)
+
     async def stop(self, request: Request) -> Response:
         """Stop a piece."""
         self._playground.session(request.path_params["piece"]).stop()

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from seqgen.bounds import Seed, check_value
+from seqgen.conditions.kept import Kept, check_kept
 from seqgen.conditions.labels import Labelled, content_of
 from seqgen.conditions.unlabelled import all_requested, header_size, unlabelled
 from seqgen.config import LimitConfig, SampleConfig, from_mapping
 from seqgen.data.finding import Noted, Skipped
 from seqgen.data.labelling import FileLabels
 from seqgen.errors import ConfigError, DataError, reason_of
+from seqgen.generation.prompts import mended_prompt
 from seqgen.generation.watching import Asked
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.discovery import load_domain
@@ -31,6 +33,9 @@ from seqgen.run.folder import Run
 #: Settings of drawing and limits that a page may change.
 DRAWING = ("temperature", "min_p", "top_p", "top_k", "repetition_penalty", "guidance")
 LIMITS = ("length", "least_length", "unit")
+
+#: What a piece can be for a new one: its beginning, or what it follows.
+ROLES = ("prompt", "given")
 
 #: Most characters of a typed prompt and of a condition.
 LONGEST_TEXT = 100_000
@@ -53,9 +58,9 @@ class Prompt:
     ----------
     piece : object
     ids : int64 array (N,)
-        Its tokens, without labels.
+        Its tokens, without labels; none for a piece that a new one follows.
     word : str
-        What ``--prompt`` takes: the text, or the name of the file.
+        What ``--prompt`` or ``--given`` takes: the text, or the name of the file.
     """
 
     piece: Any
@@ -63,17 +68,50 @@ class Prompt:
     word: str
 
 
-def read_prompt_of(run: Run, body: Mapping[str, Any]) -> Prompt:
-    """Return the prompt of a request: its "text", or the "content" of a file with its "name".
+def read_prompt_of(
+    run: Run, body: Mapping[str, Any], file_of: Callable[[str], tuple[str, bytes]]
+) -> Prompt:
+    """Return the prompt of a request: its "text", a file, or a finished "piece".
+
+    A file is its "content" in base64 with its "name". With "role" as "given" it is a piece that a
+    new one follows.
+
+    Parameters
+    ----------
+    run : Run
+    body : mapping
+    file_of : callable
+        Returns a finished piece as a file of the domain, by its name: file name and content.
 
     Raises
     ------
     DataError
         If it is no text or file of the domain with one piece, or the codec cannot encode it.
     """
+    check_names(body, ("text", "name", "content", "piece", "role"))
+    if (role := body.get("role", "prompt")) not in ROLES:
+        raise DataError(f"role must be {' or '.join(ROLES)}, found {role!r:.40}")
+    known = _known if role == "prompt" else _followed
     if "text" in body:
         text = _text(body, "text", LONGEST_TEXT)
-        return _known(run, run.domain.from_text(text), text)
+        return known(run, run.domain.from_text(text), text)
+    if "piece" in body:
+        name, data = file_of(_text(body, "piece", LONGEST_NAME))
+    else:
+        name, data = _file(run, body)
+    with TemporaryDirectory(prefix="seqgen-") as folder:
+        path = Path(folder) / f"prompt{Path(name).suffix.lower()}"
+        path.write_bytes(data)
+        try:
+            read = _own_piece if "piece" in body else _only_piece
+            return known(run, read(run, path), Path(name).name)
+        except Exception as error:
+            # A codec may fail in any way on a strange piece.
+            raise DataError(f"{name}: {reason_of(error)}") from error
+
+
+def _file(run: Run, body: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Return name and content of a file."""
     name, content = _text(body, "name", LONGEST_NAME), body.get("content")
     suffix, domain = Path(name).suffix.lower(), run.info["domain"]
     suffixes = load_domain(domain)[1].suffixes
@@ -83,14 +121,13 @@ def read_prompt_of(run: Run, body: Mapping[str, Any]) -> Prompt:
         data = base64.b64decode(content if isinstance(content, str) else "", validate=True)
     except binascii.Error as error:
         raise DataError(f"content: a file must be in base64 ({error})") from error
-    with TemporaryDirectory(prefix="seqgen-") as folder:
-        path = Path(folder) / f"prompt{suffix}"
-        path.write_bytes(data)
-        try:
-            return _known(run, _only_piece(run, path), Path(name).name)
-        except Exception as error:
-            # A codec may fail in any way on a strange piece.
-            raise DataError(f"{name}: {reason_of(error)}") from error
+    return name, data
+
+
+def _own_piece(run: Run, path: Path) -> Any:
+    """Return the piece of a file that this process has just written."""
+    [piece] = run.domain.read(path, run.read_options())
+    return content_of(piece)
 
 
 def _only_piece(run: Run, path: Path) -> Any:
@@ -111,12 +148,17 @@ def _only_piece(run: Run, path: Path) -> Any:
 
 def _known(run: Run, piece: Piece, word: str) -> Prompt:
     """Return a prompt whose symbols the run knows."""
-    ids = unlabelled(run.codec).encode(piece)
+    mended, ids = mended_prompt(unlabelled(run.codec), piece, "error")
     if not len(ids):
         raise DataError("the prompt is empty; leave it out, or give a text")
     if len(ids) > MOST_TOKENS:
         raise DataError(f"a prompt has at most {MOST_TOKENS:,} tokens here, found {len(ids):,}")
-    return Prompt(piece, ids, word)
+    return Prompt(mended.piece, ids, word)
+
+
+def _followed(run: Run, piece: Piece, word: str) -> Prompt:
+    """Return a piece that a new one follows; the codec reads it when that begins."""
+    return Prompt(piece, np.zeros(0, np.int64), word)
 
 
 @dataclass(frozen=True)
@@ -126,14 +168,20 @@ class Order:
     Attributes
     ----------
     asked : Asked
+    prompt : str or None
+        What ``--prompt`` takes.
     given : tuple of str
         What ``--given`` takes.
+    keep : str or None
+        What ``--keep`` takes.
     command : str
         The command line that writes the same piece; empty if there is none.
     """
 
     asked: Asked
+    prompt: str | None
     given: tuple[str, ...]
+    keep: str | None
     command: str
 
 
@@ -150,7 +198,8 @@ def read_request(
     run : Run
     body : mapping
         "prompt" (the name of a prompt that was read) or "from" (a piece, how many of its tokens,
-        and the token that goes on), "given", "sample", "limit" and "seed".
+        and the token that goes on), "given", "follow" (the name of a given piece that was read),
+        "keep" (what of it stays), "sample", "limit" and "seed".
     prompt_of, begun : callable
         Return a prompt, and the tokens and the order of a piece, by name.
 
@@ -159,36 +208,72 @@ def read_request(
     ConfigError, DataError
         With the first entry that is wrong.
     """
-    _check_names(body, ("prompt", "from", "given", "sample", "limit", "seed"))
-    sample = from_mapping(SampleConfig, _settings(body, "sample", DRAWING), "sample")
+    check_names(body, ("prompt", "from", "given", "follow", "keep", "sample", "limit", "seed"))
+    sample = read_sample(body)
     limit = from_mapping(LimitConfig, _settings(body, "limit", LIMITS), "limit")
     check_value("seed", seed := body.get("seed", 0), Seed)
-    given = body.get("given", [])
-    if not (isinstance(given, list) and len(given) <= MOST_GIVEN):
-        raise DataError(f"given must be a list of at most {MOST_GIVEN} texts")
-    texts = tuple(_text({"given": text}, "given", LONGEST_TEXT) for text in given)
-    labels, rest = all_requested(run.codec, texts)
-    condition: Any = Labelled(labels, rest) if labels else rest
-    prompt = onward = None
-    words: list[str] = []
+    condition, texts, keep = _condition(run, body, prompt_of)
+    prompt = onward = word = None
     stream = run.codec.text_stream()
     if "from" in body:
         onward, before = _onward(run, body["from"], begun)
-        condition, texts = before.asked.condition, before.given
+        condition, texts, keep = before.asked.condition, before.given, before.keep
         if stream is not None:
-            words += ["--prompt", "".join(map(stream, onward.tolist()))]
+            word = "".join(map(stream, onward.tolist()))
     elif body.get("prompt") is not None:
         found = prompt_of(_text(body, "prompt", LONGEST_NAME))
-        prompt = found.piece
-        words += ["--prompt", found.word]
-    words += [word for text in texts for word in ("--given", text)]
+        if not len(found.ids):
+            raise DataError('this piece was read with the role "given"; name it as "follow"')
+        prompt, word = found.piece, found.word
+    words = [] if word is None else ["--prompt", word]
+    words += [part for text in texts for part in ("--given", text)]
+    words += [] if keep is None else ["--keep", keep]
     for settings in (body.get("sample", {}), body.get("limit", {})):
         for name, value in settings.items():
             words += [f"--{name.replace('_', '-')}", f"{value}"]
     command = shlex.join(["seqgen", "generate", "RUN", *words, "--seed", str(seed)])
     if onward is not None and stream is None:
         command = ""  # Only a text can be given as its first tokens.
-    return Order(Asked(prompt, onward, condition, sample, limit, seed), texts, command)
+    asked = Asked(prompt, onward, condition, sample, limit, seed)
+    return Order(asked, word, texts, keep, command)
+
+
+def read_sample(body: Mapping[str, Any]) -> SampleConfig:
+    """Return the settings of drawing of a request, its "sample".
+
+    Raises
+    ------
+    ConfigError
+        With the first one that is wrong.
+    """
+    return from_mapping(SampleConfig, _settings(body, "sample", DRAWING), "sample")
+
+
+def _condition(
+    run: Run, body: Mapping[str, Any], prompt_of: Callable[[str], Prompt]
+) -> tuple[Any, tuple[str, ...], str | None]:
+    """Return what a piece follows, and what ``--given`` and ``--keep`` take."""
+    given, keep = body.get("given", []), body.get("keep")
+    if not (isinstance(given, list) and len(given) <= MOST_GIVEN):
+        raise DataError(f"given must be a list of at most {MOST_GIVEN} texts")
+    texts = tuple(_text({"given": text}, "given", LONGEST_TEXT) for text in given)
+    condition: Any
+    labels, condition = all_requested(run.codec, texts)
+    if body.get("follow") is not None:
+        if condition is not None:
+            raise DataError(
+                f"a piece follows a text or another piece, not both; found {condition:.40}"
+            )
+        found = prompt_of(_text(body, "follow", LONGEST_NAME))
+        condition, texts = found.piece, (*texts, found.word)
+        if keep is not None:
+            condition = Kept(condition, _text(body, "keep", LONGEST_TEXT))
+            has_prompt = body.get("prompt") is not None
+            rewrites = unlabelled(run.codec).rewrites
+            check_kept(condition, rewrites=rewrites, has_prompt=has_prompt)
+    elif keep is not None:
+        raise DataError("keep names parts of a piece; name the piece as follow")
+    return Labelled(labels, condition) if labels else condition, texts, keep
 
 
 def _onward(
@@ -210,11 +295,12 @@ def _settings(body: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Map
     found = body.get(name, {})
     if not isinstance(found, dict):
         raise ConfigError(f"{name} must be an object of settings, found {found!r}")
-    _check_names(found, known, f"{name}: ")
+    check_names(found, known, f"{name}: ")
     return found
 
 
-def _check_names(body: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
+def check_names(body: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
+    """Refuse a name that is not known."""
     for name in body:
         if name not in known:
             raise ConfigError(f"{place}there is no setting {name!r}; known: {', '.join(known)}")

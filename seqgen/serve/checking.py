@@ -72,6 +72,10 @@ def _expected(error: fastjsonschema.JsonSchemaValueException) -> str:
     schema = error.definition
     if error.rule == "additionalProperties":
         return f"may have {', '.join(schema['properties'])} only"
+    if error.rule == "anyOf" and schema["type"] != "object":
+        ends, others = schema["anyOf"]
+        listed = ", ".join(map(str, others["enum"]))
+        return f"must be {listed}, or from {ends['minimum']} to {ends['maximum']}"
     if error.rule == "anyOf":
         choices = " or ".join(" with ".join(each["required"]) for each in schema["anyOf"])
         return f"must have {choices}"

@@ -14,7 +14,15 @@ from typing import Any, TypeAlias, get_args
 from seqgen import __version__
 from seqgen.bounds import Seed, Within, bounded_hints
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.serve.asking import DRAWING, LIMITS, LONGEST_NAME, LONGEST_TEXT, MOST_GIVEN, MOST_TOKENS
+from seqgen.serve.asking import (
+    DRAWING,
+    LIMITS,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_GIVEN,
+    MOST_TOKENS,
+    ROLES,
+)
 from seqgen.serve.guard import MOST_BYTES
 
 Schema: TypeAlias = dict[str, Any]
@@ -28,8 +36,11 @@ def _number(hint: Any) -> Schema:
     [bounds] = [each for each in hint.__metadata__ if isinstance(each, Within)]
     kind = get_args(hint)[0]
     is_whole = float not in (get_args(kind) or (kind,))
+    found: Schema = {"type": "integer" if is_whole else "number"}
     ends = {"minimum": bounds.least, "maximum": bounds.most}
-    return {"type": "integer" if is_whole else "number", **ends}
+    if bounds.besides:  # such as the temperature 0, which is greedy
+        return found | {"anyOf": [ends, {"enum": [*bounds.besides]}]}
+    return found | ends
 
 
 def _settings(config: type[Any], names: tuple[str, ...]) -> Schema:
@@ -57,15 +68,20 @@ _WHOLE: Schema = {"type": "integer", "minimum": 0}
 _NAME = _TEXT | {"maxLength": LONGEST_NAME}
 _LONG_TEXT = _TEXT | {"maxLength": LONGEST_TEXT}
 
+_SAMPLE = _settings(SampleConfig, DRAWING)
+
 #: Bodies of requests.
 PROMPT = _object(
     {
         "text": _LONG_TEXT | {"minLength": 1},
         "name": _NAME,
         "content": _TEXT | {"contentEncoding": "base64", "format": "byte", "maxLength": MOST_BYTES},
+        "piece": _NAME,
+        "role": {"enum": [*ROLES]},
     },
     ("text",),
     ("name", "content"),
+    ("piece",),
 )
 PIECE = _object(
     {
@@ -75,12 +91,15 @@ PIECE = _object(
             ("piece", "tokens", "token"),
         ),
         "given": _list(_LONG_TEXT, maxItems=MOST_GIVEN),
-        "sample": _settings(SampleConfig, DRAWING),
+        "follow": _NAME | {"type": ["string", "null"]},
+        "keep": _LONG_TEXT | {"type": ["string", "null"]},
+        "sample": _SAMPLE,
         "limit": _settings(LimitConfig, LIMITS),
         "seed": _number(Seed),
     },
     (),
 )
+CHANGE = _object({"sample": _SAMPLE}, ("sample",))
 
 #: Bodies of answers; later versions may add names to them.
 VIEW: Schema = {
@@ -101,6 +120,11 @@ BEGUN: Schema = {
     "type": "object",
     "properties": {"piece": _TEXT, "command": _TEXT},
     "required": ["piece", "command"],
+}
+KEPT: Schema = {
+    "type": "object",
+    "properties": {"folder": _TEXT, "files": _list(_TEXT)},
+    "required": ["folder", "files"],
 }
 OTHERS: Schema = {
     "type": "object",
@@ -128,6 +152,7 @@ RUN: Schema = {
         "view": {"enum": ["text", "roll", "ink", "sound", "tokens"]},
         "is_typed": {"type": "boolean"},
         "follows_text": {"type": "boolean"},
+        "rewrites": {"type": "boolean"},
         "suffixes": _list(_TEXT),
         "formats": _list(_TEXT),
         "units": _list(_TEXT),
@@ -156,7 +181,7 @@ EVENT: Schema = {
     "type": "object",
     "properties": {
         "id": _TEXT,
-        "event": {"enum": ["note", "tokens", "view", "done", "error"]},
+        "event": {"enum": ["note", "tokens", "view", "settings", "done", "error"]},
         "data": _TEXT | {"contentMediaType": "application/json"},
     },
     "required": ["id", "event", "data"],
@@ -222,7 +247,7 @@ OPERATIONS = (
         "prompt",
         "POST",
         "/api/prompt",
-        "Read a beginning: a text, or a file of the domain.",
+        "Read a beginning or a given piece: a text, a file of the domain, or a finished piece.",
         answer=READ,
         body=PROMPT,
     ),
@@ -239,7 +264,7 @@ OPERATIONS = (
         "events",
         "GET",
         f"{_ONE}/events",
-        "Server-sent events: `note`, `tokens`, `view`, and last `done` or `error`.",
+        "Server-sent events: `note`, `tokens`, `view`, `settings`, and last `done` or `error`.",
         answer=EVENT,
         media="text/event-stream",
         query={"after": _NUMBER},
@@ -262,6 +287,23 @@ OPERATIONS = (
         media="application/octet-stream",
         query={"format": _TEXT},
         required=("format",),
+    ),
+    Operation(
+        "keep",
+        "POST",
+        f"{_ONE}/keep",
+        "Write a finished piece into the run folder, once.",
+        status=201,
+        answer=KEPT,
+    ),
+    Operation(
+        "change",
+        "PATCH",
+        _ONE,
+        "Draw by other settings from the next token on.",
+        status=204,
+        media="",
+        body=CHANGE,
     ),
     Operation(
         "stop", "DELETE", _ONE, "Let a piece close what is open and end.", status=204, media=""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from seqgen.bounds import Within, bounded_hints
 from seqgen.compiling import told_of_compiling
-from seqgen.conditions.unlabelled import header_size, labels_of
+from seqgen.conditions.unlabelled import header_size, labels_of, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.generation.watching import Asked, alternatives, watch
@@ -30,9 +29,12 @@ from seqgen.serve.asking import (
     MOST_TOKENS,
     Order,
     Prompt,
+    check_names,
     read_prompt_of,
     read_request,
+    read_sample,
 )
+from seqgen.serve.finished import as_file, formats, keep
 from seqgen.serve.places import without_places
 from seqgen.serve.session import Session, Texts
 from seqgen.stepping.stepper import choose_stepper
@@ -74,7 +76,7 @@ class Playground:
         self._stepper = choose_stepper(run, 1)
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._lock, self._reading, self._count = Lock(), Lock(), 0
+        self._lock, self._reading, self._keeping, self._count = Lock(), Lock(), Lock(), 0
         self._is_closed = self.is_compiling = False
 
     def warm_up(self) -> None:
@@ -119,7 +121,9 @@ class Playground:
             "is_typed": is_text,
             "follows_text": run.codec.dictation is not None,
             "suffixes": load_domain(info["domain"])[1].suffixes,
-            "formats": run.domain.formats,
+            "formats": formats(run),
+            "exact_format": self._exact,
+            "rewrites": unlabelled(run.codec).rewrites,
             "units": list(dict.fromkeys(["tokens", *run.codec.units(np.zeros(0, np.int64))])),
             "labels": {label.name: [*label.values] for label in labels_of(run.codec)},
             "requests": {
@@ -144,7 +148,7 @@ class Playground:
                     {
                         "name": name,
                         "default": defaults[name],
-                        "least": bounds.least,
+                        "least": min((bounds.least, *bounds.besides)),
                         "most": bounds.most,
                         "about": sentences[name],
                     }
@@ -156,20 +160,27 @@ class Playground:
         if not self._reading.acquire(blocking=False):
             raise Busy("another beginning is being read; try again in some seconds")
         try:
-            prompt = read_prompt_of(self._run, body)
+            prompt = read_prompt_of(self._run, body, self._exact_file)
         finally:
             self._reading.release()
         with self._lock:
             name = self._keep(self._prompts, prompt, MOST_PROMPTS)
-        view = None
-        if self._run.codec.text_stream() is None:
-            view = self._run.domain.view(prompt.piece)
-        ids = prompt.ids.tolist()
+        ids, view, codec = prompt.ids.tolist(), None, unlabelled(self._run.codec)
+        if codec.text_stream() is None:
+            # A prompt is shown as the codec reads it.
+            view = self._run.domain.view(codec.decode(prompt.ids) if ids else prompt.piece)
         return {
             "prompt": name,
             "tokens": [*map(list, zip(ids, Texts(self._run).of(ids, 0), strict=True))],
             "view": None if view is None else {"at": 0, "parts": view.parts, "about": view.about},
         }
+
+    @property
+    def _exact(self) -> str:
+        return self._run.domain.exact_format or self._run.domain.formats[0]
+
+    def _exact_file(self, name: str) -> tuple[str, bytes]:
+        return self.file(name, self._exact)
 
     def begin(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Begin a piece; return its name and its command line."""
@@ -225,23 +236,22 @@ class Playground:
             return None
         return Texts(self._run).of([*before, token], len(before))[0]
 
+    def change(self, name: str, body: Mapping[str, Any]) -> None:
+        """Draw a piece by other settings from the next token on."""
+        check_names(body, ("sample",))
+        self.session(name).draw_by(read_sample(body))
+
+    def keep(self, name: str) -> dict[str, Any]:
+        """Write a finished piece into the run folder, once; return where it is."""
+        session = self.session(name)
+        with self._keeping:
+            session.kept = session.kept or keep(self._run, session)
+        place = session.kept.folder.relative_to(self._run.output)
+        return {"folder": place.as_posix(), "files": [path.name for path in session.kept.paths]}
+
     def file(self, name: str, suffix: str) -> tuple[str, bytes]:
         """Return a finished piece as a file: its name and content; several files as one archive."""
-        session, run = self.session(name), self._run
-        if session.generated is None:
-            if session.is_live:
-                raise DataError("the piece is still being written; stop it, or wait")
-            raise DataError("the piece failed, so it has no file")
-        if suffix not in run.domain.formats:
-            raise ConfigError(
-                f"{run.info['domain']} is written as {', '.join(run.domain.formats)}, not {suffix}"
-            )
-        with TemporaryDirectory(prefix="seqgen-") as folder:
-            path = Path(folder) / f"{run.info['domain']}-{name}{suffix}"
-            files = run.domain.write(session.generated.piece, path, run.domain.write_options())
-            if len(files) == 1:
-                return files[0].name, files[0].read_bytes()
-            return f"{run.info['domain']}-{name}.zip", _archive(files)
+        return as_file(self._run, self.session(name), name, suffix)
 
     def _all(self) -> tuple[Session, ...]:
         with self._lock:
@@ -263,15 +273,3 @@ def _found(kept: Mapping[str, Kept], name: str, kind: str) -> Kept:
     if name not in kept:
         raise Missing(f"there is no {kind} {name!r}; the server keeps the last ones only")
     return kept[name]
-
-
-def _archive(files: list[Path]) -> bytes:
-    """Return files in one ZIP archive."""
-    import io
-    import zipfile
-
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for file in files:
-            archive.write(file, file.name)
-    return content.getvalue()

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.errors import PluginError, SeqgenError
+from seqgen.config import SampleConfig
+from seqgen.errors import ConfigError, PluginError, SeqgenError
 from seqgen.generation.pieces import Generated
 from seqgen.generation.watching import Seen, watch
+from seqgen.report.samples import Samples
 from seqgen.run.folder import Run
 from seqgen.serve.asking import MOST_TOKENS, Order
 from seqgen.serve.events import Events
@@ -47,11 +49,16 @@ class Session:
     ----------
     events : Events
         ``note`` (what is waited for), ``tokens`` (at, tokens: each with id, text and surprise in
-        nats), ``view`` (as `seqgen.view.difference`), and last ``done`` or ``error``.
+        nats), ``view`` (as `seqgen.view.difference`), ``settings`` (at, sample: those that hold
+        from a token on), and last ``done`` or ``error``.
     ids : list of int
         The tokens so far.
     generated : Generated or None
         The piece, when it is done.
+    changes : list of (int, SampleConfig)
+        Settings of drawing that were changed, and from which token on they hold.
+    kept : Samples or None
+        Where the piece is in the run folder, if it was kept.
     """
 
     def __init__(
@@ -63,6 +70,9 @@ class Session:
     ) -> None:
         self.order, self.events, self.ids = order, Events(), list[int]()
         self.generated: Generated | None = None
+        self.changes: list[tuple[int, SampleConfig]] = []
+        self.kept: Samples | None = None
+        self._sample = self._wanted = self._completed(order.asked.sample, run)
         self._run, self._stepper, self._log = run, stepper, log
         self._logs: list[float | None] = []
         self._new = 0  # position of the first token that was not sent
@@ -81,6 +91,41 @@ class Session:
         """Let the piece close what is open and end; what is there stays."""
         self._is_stopped = True
 
+    def draw_by(self, sample: SampleConfig) -> None:
+        """Draw by these settings from the next token on.
+
+        Raises
+        ------
+        ConfigError
+            If the piece is done, or the guidance differs.
+        """
+        sample = self._completed(sample, self._run)
+        if not self.is_live:
+            raise ConfigError("the piece is done, so its settings stay; write another one")
+        if sample.guidance != self._sample.guidance:
+            raise ConfigError("the guidance of a piece stays; write another one with this guidance")
+        self._wanted = sample
+
+    @staticmethod
+    def _completed(sample: SampleConfig, run: Run) -> SampleConfig:
+        return sample.completed(**run.sampling)
+
+    def _new_sample(self, count: int) -> SampleConfig | None:
+        """Return the settings that hold from token `count` on, if they have changed."""
+        wanted = self._wanted
+        if wanted == self._sample:
+            return None
+        before, self._sample = self._sample, wanted
+        self.changes.append((count, wanted))
+        new = {name: value for name, value in vars(wanted).items() if value != vars(before)[name]}
+        self.events.add("settings", {"at": count, "sample": new})
+        return wanted
+
+    @property
+    def command(self) -> str:
+        """The command line that writes the same piece; empty if there is none."""
+        return "" if self.changes else self.order.command
+
     @property
     def is_live(self) -> bool:
         """Whether the piece is being written."""
@@ -94,7 +139,7 @@ class Session:
         """Write the piece; every end of it becomes an event."""
         try:
             stepper = copy.copy(self._stepper)
-            steps = watch(self._run, stepper, self.order.asked, self._has_to_stop)
+            steps = watch(self._run, stepper, self.order.asked, self._has_to_stop, self._new_sample)
             while self.generated is None:
                 try:
                     self._take(next(steps))
@@ -163,7 +208,7 @@ class Session:
             "prompt_tokens": piece.prompt,
             "nats": round(-piece.log_probability_per_token, 4),
             "seconds": round(piece.seconds, 3),
-            "command": self.order.command,
+            "command": self.command,
         }
 
 

@@ -19,6 +19,8 @@ async function ask(method, path, body) {
 export const about = () => ask("GET", "api/run");
 export const readPrompt = (body) => ask("POST", "api/prompt", body);
 export const begin = (body) => ask("POST", "api/pieces", body);
+export const keep = (piece) => ask("POST", `api/pieces/${piece}/keep`, {});
+export const change = (piece, sample) => ask("PATCH", `api/pieces/${piece}`, { sample });
 export const stop = (piece) => ask("DELETE", `api/pieces/${piece}`);
 export const file = (piece, format) =>
   `api/pieces/${piece}/file?format=${encodeURIComponent(format)}`;
@@ -31,7 +33,7 @@ export async function alternatives(piece, at) {
 // connects again by itself and asks for the events after the last one.
 export function listen(piece, take) {
   const source = new EventSource(`api/pieces/${piece}/events`);
-  for (const kind of ["note", "tokens", "view"]) {
+  for (const kind of ["note", "tokens", "view", "settings"]) {
     source.addEventListener(kind, (event) => take[kind](JSON.parse(event.data)));
   }
   source.addEventListener("done", (event) => {

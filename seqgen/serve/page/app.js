@@ -1,137 +1,121 @@
-// The playground: what the form asks for is written by the server, and shown while it is written.
+// The playground: what the form asks for is written by the server, in one column or in two.
 
 import * as api from "./api.js";
-import { Controls, element } from "./controls.js";
-import { InkView } from "./ink.js";
-import { RollView } from "./roll.js";
-import { SoundView } from "./sound.js";
-import { TextView } from "./text.js";
+import { Controls } from "./controls.js";
+import { Lane } from "./lane.js";
+import { Source } from "./source.js";
+import { Undo } from "./undo.js";
 
 const $ = (name) => document.getElementById(name);
-const VIEWS = { roll: RollView, ink: InkView, sound: SoundView };
-const REASONS = {
-  end: "The model ended the piece", grammar: "The piece ended",
-  length: "The piece reached its length", interrupt: "The piece was stopped",
-  time: "The time was up", stop: "The piece reached a stop text",
-};
 
 class Playground {
   constructor(run) {
     this.run = run;
-    this.controls = new Controls(run, $("form"));
-    const text = { names: run.view !== "text", goOn: (at, id) => this.goOn(at, id) };
-    this.view = new (VIEWS[run.view] ?? TextView)($("view"), text);
-    this.history = []; // the pieces before this one
-    this.piece = null;
+    this.undo = new Undo($("undo"));
+    this.controls = new Controls(run, $("form"), () => this.#change());
+    this.lanes = [new Lane(run, this), new Lane(run, this, "2")];
+    $("lanes").append(...this.lanes.map((lane) => lane.box));
+    this.source = new Source(run, $("beginning"), $("sketch"), this.undo, {
+      read: (view, told) => this.#preview(view, told),
+      failed: (error) => this.say(error.message, true),
+    });
     $("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.write();
     });
-    $("stop").addEventListener("click", () => api.stop(this.piece).catch((error) => this.say(error.message, true)));
-    $("undo").addEventListener("click", () => this.undo());
+    $("stop").addEventListener("click", () => {
+      for (const { piece, isLive } of this.lanes) {
+        if (isLive) api.stop(piece).catch((error) => this.say(error.message, true));
+      }
+    });
+    $("compare").addEventListener("change", () => this.#compare());
+    this.#compare();
     $("write").disabled = false;
   }
 
-  say(text, wrong = false) {
-    $("status").textContent = text;
-    $("status").classList.toggle("wrong", wrong);
+  say(text, wrong) {
+    this.lanes[0].say(text, wrong);
+  }
+
+  #compare() {
+    const isOn = $("compare").checked;
+    $("second").hidden = this.lanes[1].box.hidden = !isOn;
+    $("lanes").classList.toggle("two", isOn);
   }
 
   async write() {
     const asked = this.controls.asked();
     await this.#begin(async () => {
-      const beginning = await this.controls.beginning();
-      if (beginning) asked.prompt = (await api.readPrompt(beginning)).prompt;
-      return asked;
+      Object.assign(asked, await this.source.asked());
+      return $("compare").checked ? [asked, { ...asked, sample: this.controls.second() }] : [asked];
     });
     this.controls.nextSeed();
   }
 
   // Go on from another token at a position.
-  async goOn(at, token) {
+  async goOn(lane, at, token) {
     const { seed, sample, limit } = this.controls.asked();
-    const from = { piece: this.piece, tokens: at, token };
-    await this.#begin(async () => ({ from, seed, sample, limit }));
+    const from = { piece: lane.piece, tokens: at, token };
+    const all = this.lanes.map((each) => (each === lane ? { from, seed, sample, limit } : null));
+    await this.#begin(async () => all);
   }
 
+  // Write anew what does not stay of the piece that is shown.
+  async rewrite(lane, keep) {
+    const { seed, sample } = this.controls.asked();
+    await this.#begin(async () => {
+      const follow = lane.piece
+        ? (await api.readPrompt({ piece: lane.piece, role: "given" })).prompt
+        : await this.source.given();
+      return this.lanes.map((each) => (each === lane ? { follow, keep, seed, sample } : null));
+    });
+    this.controls.nextSeed();
+  }
+
+  // Begin a piece in each column for which something is asked.
   async #begin(askedFor) {
     try {
-      const { piece } = await api.begin(await askedFor());
-      if (this.piece) this.history.push(this.piece);
-      this.show(piece);
+      const asked = await askedFor();
+      const pieces = await Promise.all(asked.map(async (body) => body && (await api.begin(body)).piece));
+      this.#remember();
+      this.#show(pieces);
     } catch (error) {
       this.say(error.message, true);
     }
   }
 
-  // Show a piece from its first token on, and what comes.
-  show(piece) {
-    this.unlisten?.();
-    if (this.piece && this.isLive) api.stop(this.piece).catch(() => {});
-    this.piece = piece;
-    this.isLive = true;
-    history.replaceState(null, "", `#${piece}`);
-    this.view.show(piece);
-    this.spoken = 0;
-    $("result").hidden = true;
-    $("spoken").replaceChildren();
-    this.#enable();
-    this.say("The first token is awaited.");
+  #remember() {
+    const before = this.lanes.map((lane) => lane.piece);
+    if (before.some(Boolean)) this.undo.did(() => this.#show(before));
+  }
+
+  #show(pieces) {
+    pieces.forEach((piece, number) => piece && this.lanes[number].show(piece));
+    if (this.lanes[0].piece) history.replaceState(null, "", `#${this.lanes[0].piece}`);
     // On a narrow screen the piece is below the form.
     if ($("piece").getBoundingClientRect().top > innerHeight / 2) $("piece").scrollIntoView();
-    this.unlisten = api.listen(piece, {
-      note: ({ note }) => this.say(note),
-      tokens: (change) => {
-        this.view.take(change);
-        this.say(`${this.view.tokens.length.toLocaleString("en")} tokens`);
-        this.#speak(false);
-      },
-      view: (change) => this.view.draw(change),
-      done: (summary) => this.#done(summary),
-      lost: () => this.say("The connection is lost; the page tries again.", true),
-      failed: (error) => {
-        this.isLive = false;
-        this.#enable();
-        this.say(error, true);
-      },
+  }
+
+  #preview(view, told) {
+    this.#remember();
+    this.lanes[0].preview(view, told);
+  }
+
+  // Settings that change hold from the next token on.
+  #change() {
+    const wanted = [this.controls.asked().sample, this.controls.second()];
+    this.lanes.forEach((lane, number) => {
+      if (!lane.isLive) return;
+      api.change(lane.piece, wanted[number]).catch((error) => lane.isLive && lane.say(error.message, true));
     });
   }
 
-  // Tell a screen reader the sentences that are complete.
-  #speak(everything) {
-    if (this.run.view !== "text") return;
-    const rest = this.view.text.slice(this.spoken);
-    const end = everything ? rest.length : Math.max(...[".", "!", "?", "\n"].map((sign) => rest.lastIndexOf(sign))) + 1;
-    if (end <= 0) return;
-    $("spoken").replaceChildren(rest.slice(0, end));
-    this.spoken += end;
+  changed() {
+    $("stop").disabled = !this.lanes?.some((lane) => lane.isLive);
   }
 
-  #done(summary) {
-    this.isLive = false;
-    this.#enable();
-    this.#speak(true);
-    this.view.finish();
-    const drawn = summary.tokens - summary.prompt_tokens;
-    const pace = summary.seconds > 0 ? `, ${Math.round(drawn / summary.seconds).toLocaleString("en")} a second` : "";
-    this.say(`${REASONS[summary.stopped_by]} after ${drawn.toLocaleString("en")} new tokens${pace}; ` +
-      `${summary.nats.toFixed(2)} nats a token.`);
-    $("command").textContent = summary.command;
-    $("line").hidden = !summary.command;
-    const links = this.run.formats.map((format) =>
-      element("a", { href: api.file(this.piece, format), download: "" }, format));
-    $("downloads").replaceChildren("Download: ", ...links);
-    $("result").hidden = false;
-  }
-
-  undo() {
-    const before = this.history.pop();
-    if (before) this.show(before);
-  }
-
-  #enable() {
-    $("stop").disabled = !this.isLive;
-    $("undo").disabled = !this.history.length;
+  resume(piece) {
+    this.#show([piece]);
   }
 }
 
@@ -149,7 +133,7 @@ async function main() {
   $("warning").hidden = !run.warning;
   $("warning").textContent = run.warning && `Note: ${run.warning}.`;
   const playground = new Playground(run);
-  if (/^#\d+$/.test(location.hash)) playground.show(location.hash.slice(1));
+  if (/^#\d+$/.test(location.hash)) playground.resume(location.hash.slice(1));
 }
 
 main();

@@ -14,31 +14,30 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+// The others are limits.
+const isOfDrawing = (name) => !name.endsWith("length");
+
 export class Controls {
-  constructor(run, form) {
+  // `changed` is called some time after a setting of drawing has changed.
+  constructor(run, form, changed) {
     this.run = run;
+    this.changed = changed;
     this.settings = new Map();
+    this.others = new Map(); // those of the second column
     this.given = new Map();
-    const beginning = form.querySelector("#beginning");
-    this.#addBeginning(beginning);
+    this.#addGivens(form.querySelector("#beginning"));
     for (const control of run.controls) {
+      if (control.name === "guidance" && !Object.keys(run.labels).length) continue;
       const place = form.querySelector(SHOWN.includes(control.name) ? "#controls" : "#more");
-      if (control.name !== "guidance" || Object.keys(run.labels).length) this.#addNumber(place, control);
+      this.#addNumber(place, control, this.settings);
+      if (isOfDrawing(control.name)) this.#addNumber(form.querySelector("#second"), control, this.others, "2");
     }
     this.#addUnit(form.querySelector("#controls"));
     this.#addSeed(form.querySelector("#controls"));
   }
 
-  #addBeginning(place) {
+  #addGivens(place) {
     const { run } = this;
-    if (run.is_typed) {
-      this.prompt = element("textarea", { id: "prompt", spellcheck: false });
-      place.append(element("label", {}, "Beginning", this.prompt));
-    } else {
-      this.file = element("input", { id: "file", type: "file", accept: run.suffixes.join() });
-      const hint = element("small", {}, `Optional: a file that the piece goes on from (${run.suffixes.join(" ")})`);
-      place.append(element("label", {}, "Beginning", this.file, hint));
-    }
     if (run.follows_text) this.#addGiven(place, "", "Text to write", element("textarea", { id: "given" }));
     for (const [name, values] of Object.entries(run.labels)) {
       const options = ["", ...values].map((value) => element("option", { value }, value || "any"));
@@ -56,10 +55,10 @@ export class Controls {
     place.append(element("label", {}, title, field, ...(hint ? [element("small", {}, hint)] : [])));
   }
 
-  #addNumber(place, { name, default: usual, least, most, about }) {
+  #addNumber(place, { name, default: usual, least, most, about }, settings, mark = "") {
     const title = NAMES[name] ?? name.replaceAll("_", " ");
     const [low, high, step] = STEPS[name] ?? [least, most, name === "repetition_penalty" ? 0.05 : 1];
-    const field = element("input", { type: "number", step: "any", min: least, max: most, id: name });
+    const field = element("input", { type: "number", step: "any", min: least, max: most, id: name + mark });
     field.placeholder = usual === 0 || usual === null ? "default" : String(usual);
     const label = element("label", { className: "row", title: about }, title, field);
     if (name in STEPS) {
@@ -69,9 +68,13 @@ export class Controls {
       field.addEventListener("input", () => (slide.value = field.value === "" ? usual : field.value));
       label.append(slide);
     }
-    const group = name.endsWith("length") ? "limit" : "sample";
-    this.settings.set(name, { field, group });
+    settings.set(name, field);
     place.append(label);
+    if (!isOfDrawing(name)) return;
+    label.addEventListener("input", () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(this.changed, 150);
+    });
   }
 
   #addUnit(place) {
@@ -87,11 +90,17 @@ export class Controls {
     place.append(element("label", { className: "tick" }, this.isNew, "another seed each time"));
   }
 
+  // The settings of drawing of the second column.
+  second() {
+    const filled = [...this.others].filter(([, field]) => field.value !== "");
+    return Object.fromEntries(filled.map(([name, field]) => [name, Number(field.value)]));
+  }
+
   // What the form asks for, without the beginning.
   asked() {
     const body = { seed: Number(this.seed.value), sample: {}, limit: {}, given: [] };
-    for (const [name, { field, group }] of this.settings) {
-      if (field.value !== "") body[group][name] = Number(field.value);
+    for (const [name, field] of this.settings) {
+      if (field.value !== "") body[isOfDrawing(name) ? "sample" : "limit"][name] = Number(field.value);
     }
     if (this.unit.value !== "tokens" && "length" in body.limit) body.limit.unit = this.unit.value;
     const requests = [];
@@ -108,18 +117,5 @@ export class Controls {
 
   nextSeed() {
     if (this.isNew.checked) this.seed.value = Number(this.seed.value) + 1;
-  }
-
-  // The prompt as the API takes it, or null.
-  async beginning() {
-    if (this.prompt) return this.prompt.value === "" ? null : { text: this.prompt.value };
-    const [file] = this.file.files;
-    if (!file) return null;
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    let text = "";
-    for (let at = 0; at < bytes.length; at += 8192) {
-      text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-    }
-    return { name: file.name, content: btoa(text) };
   }
 }

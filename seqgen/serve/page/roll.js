@@ -1,36 +1,47 @@
 // Music: a piano roll that grows and scrolls, with a fixed width a second; played by oscillators.
 
 import { element } from "./controls.js";
+import { Bars } from "./bars.js";
 import { Parts, colour, fitted, isStill } from "./parts.js";
 import { Player } from "./player.js";
+import { sound } from "./synth.js";
+import { Tracks } from "./tracks.js";
 
 const SECOND = 90; // CSS pixels
 const ROW = 6; // CSS pixels of a pitch
 const MARGIN = 6; // pitches above and below
+const RULER = 20; // CSS pixels
 // The palette of Okabe and Ito, which colour-blind readers can distinguish.
 const COLOURS = ["#d55e00", "#009e73", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a", "#b5a900"];
-const WAVES = { 6: "sawtooth", 4: "square", 5: "sawtooth", 7: "triangle", 9: "sine", 2: "square" };
 
 export class RollView extends Parts {
-  constructor(place) {
+  bars = new Bars();
+
+  constructor(place, { rewrites = false, rewrite = null, say = null } = {}) {
     super();
+    Object.assign(this, { rewrites, rewrite, say });
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.space = element("div", { className: "space" });
     this.box = element("div", {
       className: "roll", tabIndex: 0, role: "slider", "aria-label": "Place in the piece",
       "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0",
     }, this.canvas, this.space);
-    this.tracks = element("div", { className: "tracks", role: "group", "aria-label": "Tracks" });
+    this.tracks = new Tracks(rewrites, COLOURS, () => this.#chosen());
+    this.anew = element("button", { type: "button", className: "rewrite", disabled: true, hidden: !rewrites });
+    this.anew.addEventListener("click", () => this.rewrite(this.#words()));
     this.player = new Player(this, (time) => this.#moved(time));
-    const hint = "Click to hear the piece from there. Space plays, the arrow keys move by a bar.";
+    const hint = "Click to hear the piece from there. Space plays, the arrow keys move by a bar." + (rewrites
+      ? " Drag along the numbers of the bars, or press Shift with the arrow keys, to select bars; Escape selects none." : "");
     place.replaceChildren(
-      element("p", { className: "buttons" }, this.player.button), this.box, this.tracks,
+      element("p", { className: "buttons" }, this.player.button, this.anew), this.box, this.tracks.box,
       element("p", { className: "legend" }, hint));
-    this.muted = new Set();
+    this.#chosen();
     this.box.addEventListener("scroll", () => this.#paint());
+    this.box.addEventListener("pointerdown", (event) => this.#down(event));
+    this.box.addEventListener("pointermove", (event) => this.#drag(event));
+    for (const end of ["pointerup", "pointercancel"]) this.box.addEventListener(end, () => (this.dragged = null));
     this.box.addEventListener("click", (event) => {
-      const left = event.clientX - this.box.getBoundingClientRect().left;
-      this.player.seek((left + this.box.scrollLeft) / SECOND);
+      if (!this.#isOnRuler(event)) this.player.seek(this.#timeOf(event));
     });
     this.box.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#paint()).observe(this.box);
@@ -39,7 +50,8 @@ export class RollView extends Parts {
 
   show() {
     this.player.reset();
-    this.names = "";
+    this.bars.clear();
+    this.tracks.seen = "";
     super.show();
     this.box.scrollLeft = 0;
   }
@@ -54,27 +66,55 @@ export class RollView extends Parts {
     if (at > 0 && at === this.parts.length) this.length = Math.max(0, ...this.parts.map(([b, l]) => b + l));
     this.space.style.width = `${Math.ceil((this.length + 1) * SECOND)}px`;
     this.box.setAttribute("aria-valuemax", this.length.toFixed(1));
-    this.#showTracks();
+    this.bars.set(this.about);
+    this.tracks.show(this.about.tracks ?? []);
+    this.#nameRewriting();
     if (!this.isDone && !this.player.isPlaying && !isStill()) this.box.scrollLeft = this.space.offsetWidth;
     this.#paint();
   }
 
-  #showTracks() {
-    const tracks = this.about.tracks ?? [];
-    const names = JSON.stringify(tracks);
-    if (names === this.names) return;
-    this.names = names;
-    this.muted.clear();
-    this.tracks.replaceChildren(...tracks.map((track, number) => {
-      const tick = element("input", { type: "checkbox", checked: true });
-      tick.addEventListener("change", () => {
-        this.muted[tick.checked ? "delete" : "add"](number);
-        this.#paint();
-      });
-      const name = element("span", {}, track.name || `track ${number + 1}`);
-      name.style.setProperty("--track", COLOURS[number % COLOURS.length]);
-      return element("label", { className: "tick" }, tick, name);
-    }));
+  #timeOf(event) {
+    return (event.clientX - this.box.getBoundingClientRect().left + this.box.scrollLeft) / SECOND;
+  }
+
+  #isOnRuler(event) {
+    return this.rewrites && event.clientY - this.box.getBoundingClientRect().top < RULER;
+  }
+
+  #down(event) {
+    if (event.button !== 0 || !this.#isOnRuler(event)) return;
+    this.dragged = this.bars.at(this.#timeOf(event));
+    this.box.setPointerCapture(event.pointerId);
+    this.#drag(event);
+  }
+
+  #drag(event) {
+    if (!this.dragged) return;
+    this.bars.select(this.dragged, this.bars.at(this.#timeOf(event)));
+    this.#select(this.bars.span);
+  }
+
+  #select(span) {
+    if (!span) this.bars.clear();
+    this.say?.(span ? `Selected: ${this.bars.title}.` : "No bar is selected.");
+    this.#chosen();
+  }
+
+  #chosen() {
+    this.#nameRewriting();
+    this.#paint();
+  }
+
+  // What stays; without it there is nothing to lead on to.
+  #words() {
+    return [this.bars.words(), this.tracks.words()].filter(Boolean).join("; ");
+  }
+
+  #nameRewriting() {
+    const others = this.tracks.words() ? "the other tracks" : "";
+    const what = this.bars.span ? [others, this.bars.title].filter(Boolean).join(" in ") : others;
+    this.anew.textContent = `Write ${what || "selected bars"} anew`;
+    this.anew.disabled = !this.isDone || !this.#words();
   }
 
   #paint() {
@@ -100,9 +140,15 @@ export class RollView extends Parts {
     }
     for (const [begin, lasts, pitch, velocity, track] of this.parts) {
       if (x(begin + lasts) < 0 || x(begin) > width) continue;
-      context.globalAlpha = this.muted.has(track) ? 0.15 : 0.55 + velocity / 285;
+      context.globalAlpha = this.tracks.isSilent(track) ? 0.15 : 0.55 + velocity / 285;
       context.fillStyle = COLOURS[track % COLOURS.length];
       context.fillRect(x(begin), y(pitch), Math.max(lasts * SECOND - 1, 2), ROW - 1);
+    }
+    context.globalAlpha = 0.18;
+    context.fillStyle = colour("--accent");
+    if (this.bars.span) {
+      const [begin, end] = this.bars.edges(this.length);
+      context.fillRect(x(begin), 0, (end - begin) * SECOND, height);
     }
     context.globalAlpha = 1;
     context.fillStyle = colour("--ink");
@@ -127,7 +173,11 @@ export class RollView extends Parts {
       End: () => this.length,
     };
     if (event.key === " ") this.player.button.click();
-    else if (event.key in steps) this.player.seek(steps[event.key]());
+    else if (event.key === "Escape" && this.bars.span) this.#select(null);
+    else if (event.shiftKey && event.key.startsWith("Arrow") && event.key in steps && this.rewrites) {
+      this.bars.extend(event.key === "ArrowRight" ? 1 : -1, this.bars.at(now));
+      this.#select(this.bars.span);
+    } else if (event.key in steps) this.player.seek(steps[event.key]());
     else return;
     event.preventDefault();
   }
@@ -143,44 +193,11 @@ export class RollView extends Parts {
 
   between(from, until) {
     return this.parts
-      .filter(([begin, , , , track]) => begin >= from && begin < until && !this.muted.has(track))
+      .filter(([begin, , , , track]) => begin >= from && begin < until && !this.tracks.isSilent(track))
       .map(([begin, lasts, pitch, velocity, track]) => ({ begin, lasts, pitch, velocity, track }));
   }
 
-  sound(context, out, { lasts, pitch, velocity, track }, when) {
-    const { program = 0, drums = false } = this.about.tracks?.[track] ?? {};
-    const gain = context.createGain(), level = 0.18 * (velocity / 127) ** 1.5;
-    gain.connect(out);
-    let source, end;
-    if (drums) {
-      source = context.createBufferSource();
-      source.buffer = noise(context);
-      source.playbackRate.value = pitch < 40 ? 0.25 : pitch < 50 ? 0.7 : 1.6;
-      end = when + (pitch < 40 ? 0.16 : 0.08);
-    } else {
-      source = context.createOscillator();
-      source.type = WAVES[program >> 3] ?? "triangle";
-      source.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
-      end = when + Math.max(lasts, 0.05);
-    }
-    const soft = source.type === "triangle" || source.type === "sine" ? 1.6 : 0.7;
-    gain.gain.setValueAtTime(0, when);
-    gain.gain.linearRampToValueAtTime(level * soft, when + 0.008);
-    gain.gain.setTargetAtTime(level * soft * 0.5, when + 0.01, 0.4);
-    gain.gain.setTargetAtTime(0, end, 0.04);
-    source.connect(gain);
-    source.start(when);
-    source.stop(end + 0.25);
+  sound(context, out, note, when) {
+    sound(context, out, note, this.about.tracks?.[note.track] ?? {}, when);
   }
-}
-
-// White noise for drums, made once for each context.
-const noises = new WeakMap();
-function noise(context) {
-  if (!noises.has(context)) {
-    const buffer = context.createBuffer(1, context.sampleRate / 2, context.sampleRate);
-    buffer.getChannelData(0).forEach((_, at, data) => (data[at] = 2 * Math.random() - 1));
-    noises.set(context, buffer);
-  }
-  return noises.get(context);
 }

@@ -14,7 +14,7 @@ export class TextView {
       "aria-label": "The text. Arrow keys choose a token, Enter shows what else could have come.",
     });
     this.others = element("div", { className: "others", role: "group", hidden: true });
-    const legend = "The darker a token, the more it surprised the model. Point at a token to see " +
+    const legend = "The stronger the tint of a token, the more it surprised the model. Point at a token to see " +
       "what else could have come; click one of these to go on from there.";
     place.replaceChildren(this.box, element("p", { className: "legend" }, legend));
     this.box.addEventListener("pointerover", (event) => this.#point(event));

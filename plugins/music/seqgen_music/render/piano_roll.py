@@ -56,7 +56,8 @@ def roll_view(music: Music) -> View:
         for track in music.tracks
     ]
     parts = [*map(list, zip(*columns, strict=True))]
-    return View("roll", parts, {"tracks": tracks, "bars": bars.round(4).tolist()})
+    about = {"tracks": tracks, "bars": bars.round(4).tolist(), "upbeat": music.upbeat > 0}
+    return View("roll", parts, about)
 
 
 def beat_starts(music: Music) -> NDArray[np.int64]:

@@ -1,0 +1,115 @@
+// What a piece begins with: a text, a file, or what was drawn on the page.
+
+import { readPrompt } from "./api.js";
+import { element } from "./controls.js";
+import { NotesPad } from "./notes.js";
+import { StrokesPad } from "./strokes.js";
+
+const PADS = { roll: NotesPad, ink: StrokesPad };
+
+export class Source {
+  // `told` has read(view, text), called with what the server read, and failed(error).
+  constructor(run, place, sketch, undo, told) {
+    Object.assign(this, { run, told });
+    if (run.is_typed) this.#addText(place);
+    else this.#addFile(place, sketch, undo);
+    this.#takeDropped();
+  }
+
+  #addText(place) {
+    this.prompt = element("textarea", { id: "prompt", spellcheck: false });
+    place.prepend(element("label", {}, "Beginning", this.prompt));
+  }
+
+  #addFile(place, sketch, undo) {
+    const { run } = this;
+    this.file = element("input", { id: "file", type: "file", accept: run.suffixes.join() });
+    const hint = `Optional: a file (${run.suffixes.join(" ")}), which can also be dropped anywhere on the page.`;
+    const parts = [element("label", {}, "Beginning", this.file, element("small", {}, hint))];
+    if (run.rewrites) {
+      const roles = { prompt: "The piece goes on from it", given: "The piece follows it, as a melody is harmonised" };
+      const options = Object.entries(roles).map(([value, text]) => element("option", { value }, text));
+      this.role = element("select", { id: "role" }, ...options);
+      this.role.addEventListener("change", () => this.#show());
+      parts.push(element("label", {}, "What the model does with it", this.role));
+    }
+    place.prepend(...parts);
+    this.file.addEventListener("change", () => {
+      this.pad?.clear();
+      this.#show();
+    });
+    if (!(run.view in PADS)) return;
+    this.pad = new PADS[run.view](run, undo, () => {
+      this.file.value = "";
+      this.#show();
+    });
+    sketch.append(element("summary", {}, this.pad.title), ...this.pad.parts);
+    sketch.hidden = false;
+  }
+
+  // A file that is dropped anywhere on the page is chosen; of a text the words are taken.
+  #takeDropped() {
+    document.addEventListener("dragover", (event) => {
+      if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    });
+    document.addEventListener("drop", async (event) => {
+      const [file] = event.dataTransfer?.files ?? [];
+      if (!file) return;
+      event.preventDefault();
+      if (this.prompt) this.prompt.value = await file.text();
+      else {
+        this.file.files = event.dataTransfer.files;
+        this.file.dispatchEvent(new Event("change"));
+      }
+    });
+  }
+
+  // What was given, as the API reads it, or null.
+  async #body() {
+    if (this.prompt) return this.prompt.value === "" ? null : { text: this.prompt.value };
+    const drawn = this.pad?.file();
+    if (drawn) return { name: drawn.name, content: asBase64(drawn.bytes) };
+    const [file] = this.file.files;
+    return file ? { name: file.name, content: asBase64(new Uint8Array(await file.arrayBuffer())) } : null;
+  }
+
+  // Show what the server reads, some time after the last change.
+  #show() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(async () => {
+      try {
+        const body = await this.#body();
+        if (!body) return;
+        const role = this.role?.value ?? "prompt";
+        const { tokens, view } = await readPrompt({ ...body, role });
+        const read = role === "given" ? "The piece was read." : `The model reads ${tokens.length.toLocaleString("en")} tokens.`;
+        this.told.read(view, `${read} Press Write to go on.`);
+      } catch (error) {
+        this.told.failed(error);
+      }
+    }, 300);
+  }
+
+  // The part of a request for a piece.
+  async asked() {
+    clearTimeout(this.timer);
+    const body = await this.#body();
+    if (!body) return {};
+    const role = this.role?.value ?? "prompt";
+    const { prompt } = await readPrompt({ ...body, role });
+    return role === "given" ? { follow: prompt } : { prompt };
+  }
+
+  // The name of the piece as one that is given.
+  async given() {
+    return (await readPrompt({ ...(await this.#body()), role: "given" })).prompt;
+  }
+}
+
+function asBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return btoa(text);
+}

@@ -7,6 +7,7 @@ A request is added here as an `Operation`, and as a method of its name in `seqge
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_args
@@ -38,8 +39,9 @@ def _number(hint: Any) -> Schema:
     is_whole = float not in (get_args(kind) or (kind,))
     found: Schema = {"type": "integer" if is_whole else "number"}
     ends = {"minimum": bounds.least, "maximum": bounds.most}
-    if bounds.besides:  # such as the temperature 0, which is greedy
-        return found | {"anyOf": [ends, {"enum": [*bounds.besides]}]}
+    besides = [each for each in bounds.besides if math.isfinite(each)]
+    if besides:  # such as the temperature 0, which is greedy
+        return found | {"anyOf": [ends, {"enum": besides}]}
     return found | ends
 
 

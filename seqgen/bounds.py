@@ -208,6 +208,8 @@ def as_texts(value: str | Iterable[str]) -> tuple[str, ...]:
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function to check its arguments against their hints before it runs."""
     signature = inspect.signature(function)
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    several = next((name for name, kind in kinds.items() if kind is kind.VAR_POSITIONAL), None)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -215,7 +217,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         arguments = signature.bind(*args, **kwargs).arguments
         for check in (check_value, check_kind):
             for name, value in arguments.items():
-                check(name, value, hints.get(name))
+                # The hint of *paths is that of each path.
+                for each in value if name == several else (value,):
+                    check(name, each, hints.get(name))
         return function(*args, **kwargs)
 
     return call

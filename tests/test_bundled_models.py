@@ -112,7 +112,7 @@ def test_a_training_may_start_from_it(bundled, slim, verses, seqgen_command) -> 
     options = ("--from", "text", "--tokens", 2000, "--out", "mine", "--json")
     status, out, err = seqgen_command("train", "text", verses, *options)
     assert status == 0, err
-    assert json.loads(out)["from"]["run"] == str(slim.resolve())
+    assert json.loads(out)["from"]["run"] == "text"
     assert seqgen.load("mine", "cpu").weights.keys() == seqgen.load(slim).weights.keys()
 
 

@@ -72,7 +72,7 @@ def write_page(
     Path
         The same path.
     """
-    domain, name = html.escape(run.info["domain"]), html.escape(run.folder.absolute().name)
+    domain, name = html.escape(run.info["domain"]), html.escape(Path(run.name).absolute().name)
     figures = "\n".join(
         _figure(run, piece.piece, entry, _links(samples.folder, entry["files"], path, alone=alone))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)

@@ -251,7 +251,7 @@ def write_samples(
         finishing.enter_context(undivided())
         manifest: dict[str, Any] = {
             "seqgen": "samples",
-            "run": run.folder.resolve().name,
+            "run": Path(run.name).resolve().name,
             "vocab_digest": run.info["vocab_digest"],
             "versions": versions() | {run.info["distribution"]: run.info["version"]},
             "trained_with": run.info["versions"],

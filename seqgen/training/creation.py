@@ -194,4 +194,4 @@ def _transferred(
         weights, start.vocab, corpus.vocab, start.model_config, alike
     )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
-    return weights, {"run": start.folder.resolve().name, **counts}
+    return weights, {"run": Path(start.name).resolve().name, **counts}

@@ -190,11 +190,12 @@ def test_score_says_whether_the_network_is_worth_having(seqgen_command, trained:
 
 
 def test_score_does_without_a_baseline_where_the_corpus_is_gone(
-    seqgen_command, verses: Path, tmp_path: Path
+    seqgen_command, verses: Path, tmp_path: Path, monkeypatch
 ) -> None:
     seqgen_command("prepare", "text", verses, "--out", tmp_path / "c")
     seqgen_command("train", "text", tmp_path / "c", "--out", tmp_path / "run", *TINY)
     (tmp_path / "c" / "corpus.json").unlink()
+    monkeypatch.setenv("SEQGEN_CACHE", str(tmp_path / "empty"))
     status, out, err = seqgen_command("score", tmp_path / "run", verses / "03.txt")
     assert status == 0 and "no baseline" in err and "baseline" not in out
 

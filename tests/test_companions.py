@@ -186,7 +186,10 @@ def test_companions_in_an_archive_are_read_with_their_file(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     archive = Path(shutil.make_archive(str(tmp_path / "pairs"), form, pairs))
-    packed, plain = (seqgen.prepare("text", [path], jobs=1) for path in (archive, pairs))
+    packed, plain = (
+        seqgen.prepare("text", [path], tmp_path / f"corpus-{path.name}", jobs=1)
+        for path in (archive, pairs)
+    )
     assert texts(packed) == texts(plain)
     assert packed.info["unread"] == plain.info["unread"] == {".more": 1}
     assert not packed.info["skipped"] and not [*temporary.iterdir()]

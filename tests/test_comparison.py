@@ -223,7 +223,8 @@ def test_the_newest_samples_are_meant(run, tmp_path: Path, capsys, measured) -> 
 
 def test_a_page_does_without_the_corpus(run, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(run.info["corpus"], "folder", "/nowhere")
-    monkeypatch.setattr("seqgen.run.folder.load", lambda folder, device: run)
+    monkeypatch.setenv("SEQGEN_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("seqgen.run.folder.load", lambda folder, device, corpus: run)
     options = {"limit": LimitConfig(length=30), "results": Results(page=True)}
     generate(run.folder, out=tmp_path / "new", **options)
     assert "without novelty and metrics" in capsys.readouterr().err

@@ -148,7 +148,7 @@ def test_the_choice_is_always_the_same(blanks, monkeypatch) -> None:
 def test_other_models_of_the_same_corpus(blanks, tmp_path: Path, shares, expected) -> None:
     shutil.copytree(blanks.folder, tmp_path / "run")
     write_weights(seqgen.Run(tmp_path / "run", "cpu"), shares)
-    run = seqgen.load(tmp_path / "run", "cpu")
+    run = seqgen.load(tmp_path / "run", "cpu", blanks.corpus().folder)
     chosen = choose_sampling(run, run.corpus(), TOKENS)
     assert (chosen["temperature"], chosen["min_p"]) == expected
     assert (chosen["excess"] > TOLERANCE) == (expected == (1.0, 0.0))

@@ -289,7 +289,7 @@ def test_the_example_of_speech_runs(workplace: Path, monkeypatch, capsys) -> Non
     module.main(recordings, ["hold the line"], 0.02, out)
     sys.modules.pop("say")
     shown = capsys.readouterr().out
-    assert "left out my-recordings/broken.wav: " in shown
+    assert "left out broken.wav: " in shown
     names = ("sentence-1.wav", "sentence-1.txt", "sentence-1.svg")
     assert all(f"{out / name}\n" in shown and (out / name).exists() for name in names)
 

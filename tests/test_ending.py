@@ -297,7 +297,7 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
 def test_what_has_no_out_does_not_propose_it(name: str, run, monkeypatch, capsys) -> None:
     from seqgen.cli import app
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "elsewhere")
 
     for opened in ("Run", "load"):

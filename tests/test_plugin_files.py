@@ -254,7 +254,7 @@ def test_a_program_gives_its_own_domain(tmp_path: Path) -> None:
         [sys.executable, program], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"12 {program} ('A', 'C', 'G', 'T')\n"
+    assert done.stdout == "12 program.py ('A', 'C', 'G', 'T')\n"
 
 
 def test_a_class_without_a_file_or_a_name_is_refused() -> None:

@@ -8,10 +8,16 @@ import torch
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import ConfigError
 from seqgen.network.model import SequenceModel
 from seqgen.training import precision
 from seqgen.training.autopilot import plan
+from seqgen.training.learner import trains_bfloat16
 from seqgen.vocab import Vocab
+
+needs_16_bits = pytest.mark.skipif(
+    not trains_bfloat16(), reason="this processor cannot train in 16 bits"
+)
 
 MODEL = ModelConfig(layers=2, hidden=32, embedding=16, dropout=0.1)
 CONFIG = TrainConfig(
@@ -27,6 +33,7 @@ def trained(folder: Path, corpus: seqgen.Corpus, config: TrainConfig) -> tuple[f
     return run.info["result"]["valid_loss"], (folder / "model.safetensors").read_bytes()
 
 
+@needs_16_bits
 def test_sixteen_bits_learn_as_well_as_thirty_two(corpus, tmp_path: Path) -> None:
     coarse, weights = trained(tmp_path / "coarse", corpus, CONFIG)
     exact, other = trained(tmp_path / "exact", corpus, replace(CONFIG, precision="float32"))
@@ -35,6 +42,7 @@ def test_sixteen_bits_learn_as_well_as_thirty_two(corpus, tmp_path: Path) -> Non
     assert trained(tmp_path / "again", corpus, CONFIG) == (coarse, weights)
 
 
+@needs_16_bits
 @torch.no_grad()
 def test_a_reset_leaves_nothing_and_what_is_carried_keeps_its_type() -> None:
     vocab = Vocab.of(["a", "b", "page"])
@@ -49,6 +57,7 @@ def test_a_reset_leaves_nothing_and_what_is_carried_keeps_its_type() -> None:
     assert torch.equal(carried, fresh)
 
 
+@needs_16_bits
 def test_a_budget_of_time_takes_what_the_processor_multiplies_faster(corpus, monkeypatch) -> None:
     def chosen(train: TrainConfig, model: ModelConfig = MODEL) -> str:
         return plan(corpus, model, train).train.precision
@@ -60,3 +69,9 @@ def test_a_budget_of_time_takes_what_the_processor_multiplies_faster(corpus, mon
         assert chosen(replace(TIMED, precision="bfloat16")) == "bfloat16"
         assert chosen(replace(TIMED, precision="float32")) == "float32"
         assert chosen(TIMED, replace(MODEL, architecture="gru")) == "float32"
+
+
+def test_a_processor_that_cannot_says_so(corpus, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seqgen.training.learner.trains_bfloat16", lambda: False)
+    with pytest.raises(ConfigError, match="precision bfloat16: this processor cannot train with"):
+        trained(tmp_path / "run", corpus, CONFIG)

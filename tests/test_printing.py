@@ -202,7 +202,7 @@ def test_every_command_prints_through_one_place(path: Path) -> None:
 
 def test_help_has_all_its_words(seqgen_command) -> None:
     for name in COMMANDS:
-        status, text, _ = seqgen_command(name, "--help")
+        status, text, _ = seqgen_command(name, "--help-all")
         assert status == 0 and "`" not in text
         if name == "generate":
             assert "<end> ends a piece" in " ".join(text.replace("│", " ").split())

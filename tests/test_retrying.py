@@ -228,8 +228,9 @@ def test_what_cannot_be_saved_is_the_fault_of_the_plugin(morse: seqgen.Run, lear
 
 @pytest.fixture
 def copied(morse: seqgen.Run, tmp_path: Path) -> seqgen.Run:
-    """The run in another folder."""
-    return seqgen.load(shutil.copytree(morse.folder, tmp_path / "copy"), "cpu")
+    """The run in another folder, far from its corpus."""
+    copy = shutil.copytree(morse.folder, tmp_path / "copy")
+    return seqgen.load(copy, "cpu", morse.corpus().folder)
 
 
 def test_a_run_without_a_proofreader_learns_it_from_its_corpus(copied: seqgen.Run) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import shutil
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -168,8 +169,8 @@ def prepare(
     key = _key(info | _learned(before), implementation, sources, labelling)
     folder = Path(out) if out else cached_corpus(domain, key)
     if (ready := _finished(folder, key)) is not None:
-        # Files of other kinds may have come or gone since then.
-        ready.info["unread"] = dict(sorted(sources.unread.items()))
+        # Files of other kinds may have come since then; those in archives were counted then.
+        ready.info["unread"] = _sorted(Counter(ready.info["unread"]) | sources.unread)
         return ready
     replace = overwrite or out is None
     # Another process may be preparing the same corpus in the cache.
@@ -368,3 +369,8 @@ def _finished(folder: Path, key: str) -> Corpus | None:
     except SeqgenError:
         return None
     return corpus
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts in the order of their names."""
+    return dict(sorted(counts.items()))

@@ -110,8 +110,12 @@ def given_prompt(run: Run, prompt: Any) -> Any:
 
 
 def given_condition(run: Run, condition: Any) -> Any:
-    """Return the condition that a caller gives; a mapping holds labels, a path names a piece."""
-    if isinstance(condition, Mapping):
+    """Return the condition that a caller gives; texts by name are labels, a path names a piece."""
+    if (
+        isinstance(condition, Mapping)
+        and condition
+        and all(isinstance(name, str) for name in condition)
+    ):
         return Labelled(condition)
     if isinstance(condition, Labelled):
         return replace(condition, content=given_condition(run, condition.content))

@@ -77,7 +77,7 @@ def open_corpus(info: Mapping[str, Any], run: Path, named: Path | None) -> Corpu
             continue  # no folder can have such a name
     if not name:
         raise CorpusError(
-            f"{run} comes without the corpus that it was trained on; say where it is "
+            f"the corpus of {run} is not found: the run comes without the corpus; say where it is "
             f"(--corpus FOLDER)"
         )
     raise CorpusError(

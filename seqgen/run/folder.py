@@ -368,14 +368,14 @@ def open_run(
     """
     domain = str(folder)
     if Path(folder).exists() or domain not in domain_names():
-        return Run[Any](folder, device, corpus)
+        return Run(folder, device, corpus)
     place = bundled_model(domain)
     if place is None:
         raise RunError(
             f"there is no folder {domain}, and no model comes with the domain {domain!r}; make a "
             f"model with seqgen train {domain}"
         )
-    run = Run[Any](place, device, corpus)
+    run: Run[Any] = Run(place, device, corpus)
     run.name, run.output = domain, Path(f"new-{domain}")
     return run
 

@@ -146,6 +146,11 @@ class Learner:
         self._nats = torch.zeros((), device=self._device)
         self._optimizer = Optimizer(model, config)
         self._is_coarse = config.precision == "bfloat16"
+        if self._is_coarse and self._device.type == "cpu" and not trains_bfloat16():
+            raise ConfigError(
+                "precision bfloat16: this processor cannot train with it, which takes AVX-512; "
+                "choose float32 (--precision float32)"
+            )
 
     def update(self, learning_rate: float) -> Tensor:
         """Learn from the next window (B, T); return the summed loss of its targets, in nats.
@@ -353,3 +358,8 @@ def _counts(saved: dict[str, Any]) -> Counts:
         else:
             check(known[name], hint, f"counts.{name}")
     return Counts(**known)
+
+
+def trains_bfloat16() -> bool:
+    """Return whether PyTorch can train an LSTM in 16 bits on this processor, fast or not."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -48,7 +48,7 @@ def test_a_folder_of_midi_files_gives_pieces_and_a_page(
     example.main(folder, 0.02, tmp_path / "out")
     printed = capsys.readouterr().out
     assert "chose codec multitrack: " in printed
-    assert f"left out {folder / 'broken.mid'}: " in printed
+    assert "left out broken.mid: " in printed
     *written, page = map(Path, printed.splitlines()[-5:])
     for path in written:
         [piece] = MusicDomain().read(path)

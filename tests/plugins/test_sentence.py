@@ -196,7 +196,7 @@ def distance(found: list[Ink], truth: list[Ink]) -> float:
 
 
 def test_a_model_finds_letters_that_nobody_told(tmp_path: Path) -> None:
-    texts = ["to be", "or not", "toe root", "bore", "not to", "bet on", "note", "to bet"] * 5
+    texts = ["to be", "or not", "toe root", "bore", "not to", "bet on", "note", "to bet"] * 12
     truth = [write_line(text, Writer.number(0), seed) for seed, text in enumerate(texts)]
     inks = [spread(replace(line, letters=None)) for line in truth]
     before = distance(inks, truth)

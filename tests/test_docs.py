@@ -170,7 +170,7 @@ def run_command(command: str) -> None:
 
 def test_the_readme_shows_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert "python -m pip install -r examples/requirements.txt && seqgen generate music" in readme
+    assert "python -m pip install -r examples/requirements.txt && seqgen demo music" in readme
     assert "python -m pip install -r tests/requirements.txt && python -m pytest" in readme
     assert len(readme.splitlines()) <= 100
 

@@ -160,10 +160,11 @@ def learned(
 
 def written(run: seqgen.Run, seed: int) -> Iterator[Ink]:
     """Yield every sentence as the model writes it; letters that it does not know are left out."""
-    options: dict[str, Any] = {"limit": seqgen.LimitConfig(length=LENGTH), "unknown": "leave-out"}
+    limit = seqgen.LimitConfig(length=LENGTH)
     for number, sentence in enumerate(SENTENCES):
-        for new in seqgen.generate(run, 1, condition=sentence, seed=seed + number, **options):
-            yield replace(new.piece)
+        text = run.codec.mend_condition(sentence, "skip").piece
+        for new in seqgen.generate(run, 1, condition=text, seed=seed + number, limit=limit):
+            yield new.piece
 
 
 def of_one_size(ink: Ink) -> Ink:

@@ -211,12 +211,14 @@ def test_a_label_without_a_value_is_none(lines: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, ["who"], "who"])
-def test_labels_that_are_no_mapping_are_said(lines: Path, monkeypatch, wrong: object) -> None:
+def test_labels_that_are_no_mapping_are_said(
+    lines: Path, tmp_path: Path, monkeypatch, wrong: object
+) -> None:
     from seqgen_text.domain import Text
 
     monkeypatch.setattr(Text, "labels", lambda self, piece: wrong)
     with pytest.raises(CorpusError, match="its labels must be a mapping, found"):
-        seqgen.prepare("text", [lines], jobs=1)
+        seqgen.prepare("text", [lines], tmp_path / "corpus", jobs=1)
 
 
 @pytest.mark.parametrize("fact", [[1], None, float("nan"), object()])

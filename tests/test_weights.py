@@ -65,6 +65,9 @@ def test_weights_of_another_shape_or_dtype_are_refused(name, weights, tmp_path: 
             read_weights(path, table)
         with pytest.raises(ValueError, match=f"{name} must be F32"):
             FusedStepper(CONFIG, VOCAB, (3,), weights | {name: other})
+    # A file may hold float16, which the reader widens; a stepper takes float32 alone.
+    with pytest.raises(ValueError, match=f"{name} must be F32"):
+        FusedStepper(CONFIG, VOCAB, (3,), weights | {name: value.astype(np.float16)})
     path.write_bytes(safetensors.numpy.save({key: weights[key] for key in weights if key != name}))
     with pytest.raises(RunError, match=f"it has no tensor {name}"):
         read_weights(path, table)

@@ -140,16 +140,16 @@ def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
         finish(tmp_path / "other", corpus)
 
 
-def test_a_checkpoint_of_other_circumstances_is_told_and_stays(
-    corpus, tmp_path: Path, monkeypatch
-) -> None:
+def test_a_checkpoint_of_other_circumstances_is_told_and_stays(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
     next(seqgen.train(run, corpus))
-    gpu = {"device": "cuda", "processes": 2}
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("seqgen.training.learner.Learner._circumstances", gpu)
-        with pytest.raises(RunError, match=r"saved by 1 processes on cpu, this is .*; resume with"):
-            finish(run.folder, corpus)
+    path = run.folder / "checkpoints" / "000000000.safetensors"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b'\\"device\\": \\"cpu\\"', b'\\"device\\": \\"gpu\\"'))
+    assert path.read_bytes() != before
+    with pytest.raises(RunError, match="was saved on gpu, this is cpu; resume on the same kind"):
+        finish(run.folder, corpus)
+    path.write_bytes(before)
     assert finish(run.folder, corpus) == finish(begin(tmp_path / "other", corpus).folder, corpus)
 
 

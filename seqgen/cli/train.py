@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from seqgen.cli.prepare import FileOptions, prepare_corpus
 from seqgen.cli.printing import print_json, show
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import ConfigError
+from seqgen.files import RUN
+from seqgen.run.results import WEIGHTS
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -73,12 +76,18 @@ def train(
     from seqgen.cli.console import say, say_corpus, stderr
     from seqgen.plugins.discovery import load_domain
     from seqgen.plugins.listeners import load_listener
+    from seqgen.run.folder import Run
     from seqgen.training.creation import create_run, refuse_trained
     from seqgen.training.parallel import join
 
     _, found = load_domain(domain)
     check_folder(out, found.suffixes, "the model and its reports go into this folder")
-    if out is not None:
+    default = Path("runs") / domain
+    begun = _begun_by_launch(out, default)
+    if begun is not None and not begun.is_begun:
+        show(begun.folder)  # a process was lost after the training
+        return
+    if begun is None and out is not None:
         refuse_trained(out, overwrite)
     _check_network(model, training)
     for name in events:
@@ -96,13 +105,33 @@ def train(
     create = partial(
         create_run, corpus=corpus, model=model, train=training, start=before, overwrite=overwrite
     )
-    with _shared_run(world, out, Path("runs") / domain, create, training.device) as run:
-        _say_origin(run)
+    if begun is not None:
+        out, create = begun.folder, partial(Run, device=training.device)
+    with _shared_run(world, out, default, create, training.device) as run:
+        _say_origin(run) if begun is None else say(f"going on with {run.folder}")
         train_run(run, corpus, events)
     if json:
         print_json(run.info)
     else:
         show(run.folder)
+
+
+def _begun_by_launch(out: Path | None, default: Path) -> Run | None:
+    """Return the run that this launch of torchrun trained before it started the processes again."""
+    from seqgen.files import numbered
+    from seqgen.run.folder import Run
+    from seqgen.training.creation import launch
+
+    if not launch():
+        return None
+    candidates = [out] if out is not None else takewhile(Path.exists, numbered(default))
+    for folder in candidates:
+        if (folder / RUN).exists():
+            run = Run(folder)
+            trained = run.is_begun or (folder / WEIGHTS).exists()
+            if trained and run.info.get("launch") == launch():
+                return run
+    return None
 
 
 def _check_network(model: ModelConfig, training: TrainConfig) -> None:

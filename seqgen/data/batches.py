@@ -140,15 +140,15 @@ class TrainingStream:
         Seed, epoch and piece determine every draw.
     framing : Framing
     rank, ranks : int
-        Read group `rank` of `ranks` equal groups of lanes. Stacked, the batches of all ranks are
-        the batch of a stream that reads all lanes.
+        Read the lanes of one rank (`own_lanes`). Stacked, the batches of all ranks are the batch of
+        a stream that reads all lanes.
     place : mapping, optional
         The place to start from: the result of `place`, or the places of all ranks in one mapping.
 
     Raises
     ------
     ConfigError
-        If `batch_size` is not a multiple of `ranks`.
+        If there are fewer lanes than ranks.
     RunError
         If the place belongs to other lanes or another corpus.
     """
@@ -165,10 +165,10 @@ class TrainingStream:
         ranks: int = 1,
         place: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        if batch_size % ranks:
+        if batch_size < ranks:
             raise ConfigError(
-                f"batch size {batch_size} cannot be divided among {ranks} processes; "
-                f"choose a multiple of {ranks}, such as {-(-batch_size // ranks) * ranks}"
+                f"a batch of {batch_size} sequences cannot be divided among {ranks} processes; "
+                f"choose a batch size of at least {ranks}, or start fewer processes"
             )
         if not 0 <= rank < ranks:
             raise ConfigError(f"rank must be from 0 to {ranks - 1}, found {rank}")
@@ -187,7 +187,7 @@ class TrainingStream:
         def share(number: int, epoch: int) -> Segments:
             return epoch_shares(epoch)[number]
 
-        own = range(rank * batch_size // ranks, (rank + 1) * batch_size // ranks)
+        own = own_lanes(batch_size, rank, ranks)
         self._lanes: dict[int, Lane] = {}
         for number, at in _places(place, own, batch_size).items():
             lane = self._lanes[number] = Lane(corpus, partial(share, number), seed, at)
@@ -233,6 +233,11 @@ def held_out_stream(
         if not any(len(part.inputs) for part in parts):
             return
         yield _stacked(corpus, parts, window, framing)
+
+
+def own_lanes(lanes: int, rank: int, ranks: int) -> range:
+    """Return the numbers of a rank's lanes: as equal parts as possible, in order of rank."""
+    return range(rank * lanes // ranks, (rank + 1) * lanes // ranks)
 
 
 def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -> dict[int, Place]:

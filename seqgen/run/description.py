@@ -184,6 +184,7 @@ class RunDescription(_From):
     baseline: NotRequired[Baseline]
     sampling: NotRequired[Sampling]
     realigned: NotRequired[list[Realigned]]
+    launch: NotRequired[str]
     about: NotRequired[str]
 
 

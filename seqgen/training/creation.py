@@ -5,6 +5,7 @@ Next: `seqgen.training.session` trains it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -96,6 +97,8 @@ def create_run(
     info = _described(corpus, plan(corpus, model, train), start, place)
     if origin is not None:
         info["from"] = origin
+    if launched := launch():
+        info["launch"] = launched
     with hold(place):
         overwrite = refuse_trained(place, overwrite)
         with new_folder(place, marker=RUN, overwrite=overwrite) as temporary:
@@ -135,6 +138,15 @@ def _described(corpus: Corpus, chosen: Plan, start: Run | None, place: Path) -> 
         | {"reasons": list(chosen.reasons), "seconds": chosen.seconds},
         "result": None,
     }
+
+
+def launch() -> str:
+    """Return the name that the user gave this launch of torchrun (``--rdzv-id``), or nothing.
+
+    It stays the same when torchrun starts the processes again.
+    """
+    name = os.environ.get("TORCHELASTIC_RUN_ID", "")
+    return "" if name == "none" else name
 
 
 def refuse_trained(folder: Path, overwrite: bool) -> bool:

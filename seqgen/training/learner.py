@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from seqgen.bounds import Within
 from seqgen.config import SHARE_DROPPED, TrainConfig
-from seqgen.data.batches import FRAMINGS, TrainingStream
+from seqgen.data.batches import FRAMINGS, TrainingStream, own_lanes
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats
@@ -140,7 +140,8 @@ class Learner:
         self.config = config
         self._corpus = corpus
         self._stream = self._stream_from(None)
-        start = model.start_state(config.batch_size // world.size)
+        self._own = own_lanes(config.batch_size, world.rank, world.size)
+        start = model.start_state(len(self._own))
         self._state = tuple(part.detach() for part in start)
         #: Sum of the training loss since the last evaluation, in nats: ().
         self._nats = torch.zeros((), device=self._device)
@@ -155,8 +156,7 @@ class Learner:
     def update(self, learning_rate: float) -> Tensor:
         """Learn from the next window (B, T); return the summed loss of its targets, in nats.
 
-        With several processes it is the loss of this process's part of the batch, times their
-        number.
+        With several processes it is estimated from this process's part of the batch.
         """
         batch = next(self._stream)
         state = self._forgetful() if batch.carried else self._state  # each (L, B, ...)
@@ -169,7 +169,7 @@ class Learner:
         self._optimizer.step(learning_rate * self.counts.learning_rate_share)
         self.counts.step += 1
         self.counts.tokens += counted
-        nats = nats.detach() * self.world.size
+        nats = nats.detach() * (counted / max(batch.counted, 1))
         self._nats += nats
         return nats
 
@@ -216,7 +216,7 @@ class Learner:
         """
         rng = np.random.default_rng((self.config.seed, self.counts.step))
         kept = rng.random(self.config.batch_size) >= FORGETTING  # (B,)
-        mine = np.array_split(kept, self.world.size)[self.world.rank]
+        mine = kept[self._own.start : self._own.stop]
         if mine.all():
             return self._state
         forgotten = torch.from_numpy(~mine).to(self._device)  # (B,)
@@ -232,7 +232,8 @@ class Learner:
         counts = {
             name: None if value == math.inf else value for name, value in vars(self.counts).items()
         }
-        facts = {"counts": counts, "place": places, **self._circumstances}
+        facts = {"counts": counts, "place": places}
+        facts |= {"device": self._device.type, "processes": self.world.size}
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         if not self.world.leads:
             return
@@ -246,27 +247,26 @@ class Learner:
         ------
         RunError
             If the file is damaged, belongs to another model, or was saved on another kind of
-            device or by another number of processes.
+            device.
         """
         try:
             file = TensorFile(path)
             facts = parse(file.about.get("training", ""))
             check(facts, Facts)
-            before = {name: facts[name] for name in self._circumstances}
-            if before == self._circumstances:
-                saved = file.read(self._kinds(file.kinds))
+            if facts["device"] == self._device.type:
+                processes = facts["processes"]
+                saved = file.read(self._kinds(file.kinds, processes))
                 counts = _counts(facts["counts"])
                 self._stream = self._stream_from(facts["place"])
-                self._restore(saved)
+                self.counts = counts
+                self._restore(saved, processes)
         except (RuntimeError, ValueError) as error:
             raise RunError(f"{path} cannot be used to resume ({error}); delete it") from error
-        if before != self._circumstances:
+        if facts["device"] != self._device.type:
             raise RunError(
-                f"{path} was saved by {before['processes']} processes on {before['device']}, "
-                f"this is {self.world.size} on {self._device.type}; "
-                f"resume with the same number of processes on the same device"
+                f"{path} was saved on {facts['device']}, this is {self._device.type}; "
+                f"resume on the same kind of device"
             )
-        self.counts = counts
         self.model.dropout = self.counts.dropout
 
     def _stream_from(self, place: dict[str, list[int]] | None) -> TrainingStream:
@@ -296,8 +296,11 @@ class Learner:
             tensors |= {f"random.{rank}.{name}": value for name, value in numbers.items()}
         return tensors
 
-    def _kinds(self, found: Iterable[str]) -> dict[str, Kind]:
-        """Return shape and dtype of every tensor of `_tensors`; moments only if `found` has any."""
+    def _kinds(self, found: Collection[str], processes: int) -> dict[str, Kind]:
+        """Return shape and dtype of every tensor of `_tensors`, as some processes saved it.
+
+        The moments of the optimizer belong to it only if `found` has any.
+        """
         kinds = {
             f"model.{name}": Kind(tuple(value.shape))
             for name, value in self.model.state_dict().items()
@@ -307,7 +310,7 @@ class Learner:
             layers, _, *sizes = part.shape
             kinds[f"state.{number}"] = Kind((layers, self.config.batch_size, *sizes))
         kinds["nats"] = Kind(())
-        for rank in range(self.world.size):
+        for rank in range(min(processes, len(found))):
             for device, numbers in self._random().items():
                 kinds[f"random.{rank}.{device}"] = Kind(tuple(numbers.shape), "U8")
         return kinds
@@ -319,7 +322,7 @@ class Learner:
             states["cuda"] = torch.cuda.get_rng_state(self._device)
         return states
 
-    def _restore(self, saved: dict[str, NDArray[Any]]) -> None:
+    def _restore(self, saved: dict[str, NDArray[Any]], processes: int) -> None:
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in saved.items()}
         weights = {
             name.removeprefix("model."): value
@@ -329,19 +332,21 @@ class Learner:
         self.model.load_state_dict(weights)
         self._optimizer.restore(tensors)
         self._nats = tensors["nats"].to(self._device)
-        rank, size = self.world.rank, self.world.size
         self._state = tuple(
-            tensors[f"state.{number}"].chunk(size, 1)[rank].contiguous().to(self._device)
+            tensors[f"state.{number}"][:, self._own.start : self._own.stop]
+            .contiguous()
+            .to(self._device)
             for number in range(len(self._state))
         )
+        rank, size = self.world.rank, self.world.size
+        if processes != size:
+            # A host was lost or came back: every process draws anew.
+            seed = np.random.SeedSequence([self.config.seed, self.counts.step, size, rank])
+            torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
+            return
         torch.set_rng_state(tensors[f"random.{rank}.cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors[f"random.{rank}.cuda"], self._device)
-
-    @property
-    def _circumstances(self) -> dict[str, Any]:
-        """What random numbers depend on besides the seed."""
-        return {"device": self._device.type, "processes": self.world.size}
 
     @property
     def _device(self) -> torch.device:

@@ -2,6 +2,8 @@
 
 Every process holds the whole model, and gradients are summed before each update. Only the first
 process writes. CPUs communicate by gloo, GPUs by NCCL, several machines by torchrun's rendezvous.
+When a machine is lost or joins, torchrun starts all processes again, and they go on from the last
+checkpoint.
 """
 
 from __future__ import annotations

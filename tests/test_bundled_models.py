@@ -12,6 +12,7 @@ import seqgen
 from seqgen.errors import CorpusError, RunError
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.slimming import write_slim
+from seqgen.serve.playground import Playground
 from seqgen.storage.tensors import halved, read_weights
 
 SHORT = seqgen.LimitConfig(length=40)
@@ -92,12 +93,23 @@ def test_the_name_of_a_domain_means_its_model(bundled, slim, seqgen_command) -> 
     assert sorted(path.name for path in Path("new-text/samples/1").glob("*.txt"))
     assert seqgen_command("generate", "text", "--length", 40)[0] == 0
     assert Path("new-text/samples/2/manifest.json").exists()
-    assert "It read *verses*." in seqgen_command("info", "text")[1]
+    described = seqgen_command("info", "text")[1]
+    assert "It read *verses*." in described and "seqgen generate text -n 4" in described
     Path("new.txt").write_text("3 green bottles")
     status, out, _ = seqgen_command("score", "text", "new.txt", "--json")
     assert status == 0 and json.loads(out)
     assert files_of(slim) == before
     assert seqgen.load("text").name == "text" and seqgen.load("text").folder == slim
+
+
+def test_the_playground_names_it_as_the_command_does(bundled) -> None:
+    place = Playground(seqgen.load("text", "cpu"), print)
+    begun = place.begin({"limit": {"length": 20}})
+    assert begun["command"] == "seqgen generate text --length 20 --seed 0"
+    place.join(20)
+    kept = place.keep(begun["piece"])
+    assert kept == {"folder": "new-text/samples/1", "files": ["text-1.txt"]}
+    assert Path("new-text/samples/1/text-1.txt").is_file()
 
 
 def test_a_folder_hides_the_model_of_a_domain(bundled, run, seqgen_command) -> None:

@@ -241,7 +241,8 @@ def test_settings_change_while_a_piece_is_written(client, run, monkeypatch) -> N
     assert client.refused("PATCH", f"api/pieces/{name}", {"sample": {}})[0] == 422
     # The manifest says what changed.
     kept = client.post(f"api/pieces/{name}/keep", {})
-    manifest = json.loads((run.folder / kept["folder"] / "manifest.json").read_text())
+    folder = run.folder / kept["folder"].removeprefix("RUN/")
+    manifest = json.loads((folder / "manifest.json").read_text())
     [noted] = manifest["settings"]["changes"]
     assert noted["token"] == change["at"] and noted["temperature"] == 0
 
@@ -251,7 +252,7 @@ def test_a_kept_piece_is_what_generate_keeps(client, run, command) -> None:
     name, events = client.piece(prompt=prompt, seed=5, limit={"length": 30})
     before = {path.name for path in (run.folder / "samples").glob("*")}
     kept = client.post(f"api/pieces/{name}/keep", {})
-    folder = run.folder / kept["folder"]
+    folder = run.folder / kept["folder"].removeprefix("RUN/")
     assert folder.name not in before and kept["files"] == ["text-1.txt"]
     assert client.post(f"api/pieces/{name}/keep", {}) == kept
     shown = events[-1][2]["command"]

@@ -98,7 +98,7 @@ def compare_samples(
     if compared:
         about: dict[str, Any] = {
             "seqgen": "metrics",
-            "run": Path(run.name).resolve().name,
+            "run": run.title,
             "corpus": corpus.folder.resolve().name,
             "split": evaluated_split(corpus),
             "metrics": {one.name: one.as_json() for one in compared},

@@ -72,7 +72,7 @@ def info(
         run = open_run(folder)
         about, codec = run.info, _usable(lambda: run.codec)
         title, facts = f"A {about['domain']} model", [*card_facts(about).items()]
-        text = model_card(about)
+        text = model_card(about, [f"seqgen generate {run.name} -n 4"])
         curves = loss_curves(run.metrics, about.get("baseline"))
     if plot is not None:
         _write_plot(folder, curves, plot)

@@ -53,7 +53,7 @@ def neighbours(run: Run, name: str, count: Count = 10) -> list[Neighbour]:
     """
     if not run.model_config.embedding:
         raise ConfigError(
-            f"{run.folder} reads tokens as one-hot vectors, so none is near another; train with "
+            f"{run.name} reads tokens as one-hot vectors, so none is near another; train with "
             f"an embedding"
         )
     weights = run.weights

@@ -69,6 +69,6 @@ def proofreader_for(run: Run, corpus: Corpus | None = None) -> Proofreader:
         return learn_proofreader(run, corpus)
     except CorpusError as error:
         raise CorpusError(
-            f"{run.folder} has no proofreader, and none can be learned ({error}); train again, or "
+            f"{run.name} has no proofreader, and none can be learned ({error}); train again, or "
             f"leave out tries"
         ) from error

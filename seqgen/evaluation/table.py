@@ -232,7 +232,7 @@ def _from_corpus(
     """Return the pieces of a split, or their held-out parts."""
     if corpus.vocab.digest != run.vocab.digest:
         raise CorpusError(
-            f"{corpus.folder} has another vocabulary than {run.folder}; score the files that "
+            f"{corpus.folder} has another vocabulary than {run.name}; score the files that "
             f"it was made from"
         )
     chosen = [name for name in reversed(SPLITS) if split in (None, name) and corpus.size(name)]

@@ -15,11 +15,11 @@ def check_network(run: Run, file: str) -> None:
     architecture = run.model_config.architecture
     if architecture != CORE:
         raise ConfigError(
-            f"{file} can hold the architecture {CORE}, and {run.folder} has {architecture}; "
+            f"{file} can hold the architecture {CORE}, and {run.name} has {architecture}; "
             f"train with --architecture {CORE} to export"
         )
     if run.stepper is not None:
         raise ConfigError(
-            f"{file} holds a network, and this model of {run.folder} mixes its network with "
+            f"{file} holds a network, and this model of {run.name} mixes its network with "
             f"counts; export the run as it was loaded"
         )

@@ -97,7 +97,7 @@ def _network(run: Run, make: Any) -> Network:
     size = sum(value.nbytes for value in weights.values())
     if size > MOST:
         raise ConfigError(
-            f"an ONNX file holds at most 2 GB, and the weights of {run.folder} have "
+            f"an ONNX file holds at most 2 GB, and the weights of {run.name} have "
             f"{size / 1e9:.1f} GB; train with a smaller --hidden or --context-rows"
         )
     codec = run.codec

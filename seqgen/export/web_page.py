@@ -77,7 +77,7 @@ def export_web(run: Run, path: Path | str, *, bits: Bits = 16, overwrite: bool =
     check_network(run, "a page")
     if run.model_config.output == "adaptive":
         raise ConfigError(
-            f"a page draws from all tokens at once, and {run.folder} has an adaptive output; "
+            f"a page draws from all tokens at once, and {run.name} has an adaptive output; "
             f"train with --output full to export"
         )
     texts = texts_of(run.codec, run.info["codec"]["name"])
@@ -164,7 +164,7 @@ def _page(run: Run, texts: list[str], weights: dict[str, NDArray[Any]], bits: Bi
     about = _about(run, texts, weights, bits)
     return Template(page).substitute(
         policy=html.escape(policy, quote=False),
-        title=html.escape(run.folder.resolve().name),
+        title=html.escape(run.title),
         domain=html.escape(run.info["domain"]),
         version=html.escape(seqgen.__version__),
         style=style,

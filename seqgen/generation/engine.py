@@ -243,7 +243,7 @@ def _checked_proofreader(run: Run, own: Proofreader | None, candidates: int) -> 
     proofreader = own or saved_proofreader(run)
     if proofreader is None:
         raise ConfigError(
-            f"{run.folder} has no proofreader; pass proofreader=seqgen.learn_proofreader(run)"
+            f"{run.name} has no proofreader; pass proofreader=seqgen.learn_proofreader(run)"
         )
     return proofreader
 

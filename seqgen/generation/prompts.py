@@ -118,7 +118,7 @@ def place_after(
     own = prompt.vocab_digest == run.vocab.digest
     if not own or [part.shape for part in prompt.state] != shapes:
         raise DataError(
-            f"this primed state belongs to another model, not to {run.folder}; prime it again"
+            f"this primed state belongs to another model, not to {run.name}; prime it again"
         )
     ids = checked_ids(run.codec, prompt.ids)
     end = run.codec.open_end(ids)

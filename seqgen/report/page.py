@@ -72,7 +72,7 @@ def write_page(
     Path
         The same path.
     """
-    domain, name = html.escape(run.info["domain"]), html.escape(Path(run.name).absolute().name)
+    domain, name = html.escape(run.info["domain"]), html.escape(run.title)
     figures = "\n".join(
         _figure(run, piece.piece, entry, _links(samples.folder, entry["files"], path, alone=alone))
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
@@ -87,7 +87,7 @@ def write_page(
 <style>{STYLE}</style>
 <header>
 <h1>New {domain} of {name}</h1>
-<p>Every piece below was drawn token by token from the model in this folder, an LSTM.{about}</p>
+<p>Every piece below was drawn token by token from this model, an LSTM.{about}</p>
 {_warning(run)}</header>
 <main>
 {figures}

@@ -26,7 +26,8 @@ from seqgen.generation.pieces import Generated
 from seqgen.plugin import Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.report.reading_back import highest_number
-from seqgen.run.folder import Run, versions
+from seqgen.run.description import versions
+from seqgen.run.folder import Run
 from seqgen.run.piece_files import check_format, writing_options
 from seqgen.storage.locks import hold_first
 from seqgen.storage.signals import undivided
@@ -251,7 +252,7 @@ def write_samples(
         finishing.enter_context(undivided())
         manifest: dict[str, Any] = {
             "seqgen": "samples",
-            "run": Path(run.name).resolve().name,
+            "run": run.title,
             "vocab_digest": run.info["vocab_digest"],
             "versions": versions() | {run.info["distribution"]: run.info["version"]},
             "trained_with": run.info["versions"],

@@ -32,10 +32,11 @@ def card_facts(info: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def model_card(info: dict[str, Any]) -> str:
-    """Return the facts of a run as Markdown."""
+def model_card(info: dict[str, Any], commands: Sequence[str] = ("seqgen generate . -n 4",)) -> str:
+    """Return the facts of a run as Markdown, with the commands that write pieces by it."""
     about = f"\n{info['about']}\n" if "about" in info else ""
     rows = "\n".join(f"| {name} | {value} |" for name, value in card_facts(info).items())
+    shown = "\n".join(f"    {command}" for command in commands)
     return f"""# A {info["domain"]} model
 
 Made with seqgen: a recurrent network that writes {info["domain"]} token by token.
@@ -44,7 +45,7 @@ Made with seqgen: a recurrent network that writes {info["domain"]} token by toke
 |---|---|
 {rows}
 
-    seqgen generate . -n 4
+{shown}
 {about}"""
 
 

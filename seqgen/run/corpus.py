@@ -35,17 +35,19 @@ def whereabouts(corpus: Corpus, run: Path) -> str:
     return place.name
 
 
-def open_corpus(info: Mapping[str, Any], run: Path, named: Path | None) -> Corpus:
+def open_corpus(info: Mapping[str, Any], folder: Path, named: Path | None, run: str) -> Corpus:
     """Open the corpus of a run.
 
     Parameters
     ----------
     info : mapping
         The content of ``run.json``.
-    run : Path
+    folder : Path
         The run folder.
     named : Path or None
         The corpus folder that the user named.
+    run : str
+        What errors call the run.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def open_corpus(info: Mapping[str, Any], run: Path, named: Path | None) -> Corpu
             )
         return corpus
     reasons = []
-    for place in _places(info, run):
+    for place in _places(info, folder):
         try:
             if not (place / CORPUS).is_file():
                 continue

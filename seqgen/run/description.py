@@ -6,10 +6,13 @@ piece is drawn. docs/format.md explains the keys. Next: `seqgen.run.folder`.
 
 from __future__ import annotations
 
+import platform
 import reprlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
+from seqgen import __version__
 from seqgen.bounds import LARGEST, Within
 from seqgen.conditions.labels import check_labels
 from seqgen.config import ModelConfig, TrainConfig, from_mapping
@@ -243,3 +246,13 @@ def _check_format(folder: Path, info: dict[str, Any]) -> None:
                 f"{folder} has run {what} {reprlib.repr(found)}, this seqgen reads {what} {own}; "
                 f"train again, or use the versions {reprlib.repr(info.get('versions'))}"
             )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of seqgen, Python, PyTorch and NumPy."""
+    return {
+        "seqgen": __version__,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+    }

@@ -19,17 +19,14 @@ from __future__ import annotations
 
 import copy
 import math
-import platform
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 import numpy
 from numpy.typing import NDArray
 
-import seqgen
 from seqgen.bounds import checked
 from seqgen.config import CORE
 from seqgen.data.corpus import Corpus
@@ -106,6 +103,11 @@ class Run(Generic[Piece]):
         self.info["result"] = latest_result(self.folder, self.info["result"])
 
     @property
+    def title(self) -> str:
+        """`name` without the folders around it."""
+        return Path(self.name).resolve().name
+
+    @property
     def clusters(self) -> list[int]:
         """The cluster of each id to predict; empty without an adaptive output."""
         return list(self.info.get("clusters", ())) if self.model_config.output == "adaptive" else []
@@ -133,7 +135,7 @@ class Run(Generic[Piece]):
         CorpusError
             If it is not found, or the folder that was named holds another corpus.
         """
-        return open_corpus(self.info, self.folder, self._corpus)
+        return open_corpus(self.info, self.folder, self._corpus, self.name)
 
     @cached_property
     def domain(self) -> Domain[Piece]:
@@ -388,13 +390,3 @@ def _trained(run: Run[Any]) -> Run[Any]:
             f"train again"
         )
     return run
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of seqgen, Python, PyTorch and NumPy."""
-    return {
-        "seqgen": seqgen.__version__,
-        "python": platform.python_version(),
-        "torch": version("torch"),
-        "numpy": numpy.__version__,
-    }

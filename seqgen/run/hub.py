@@ -213,10 +213,8 @@ def _card(run: Run, repository: str, license: str) -> str:
     ]
     if run.info["domain"] == "text":
         lines.insert(-4, "pipeline_tag: text-generation")
-    text = model_card(run.info).replace(
-        "    seqgen generate . -n 4",
-        f"    seqgen pull {repository}\n    seqgen generate {name} -n 4",
-    )
+    commands = f"seqgen pull {repository}", f"seqgen generate {name} -n 4"
+    text = model_card(run.info, commands)
     return "\n".join(["---", *lines, "---", "", text])
 
 

@@ -29,6 +29,7 @@ from seqgen.generation.watching import Asked
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.folder import Run
+from seqgen.serve.places import shown_name
 
 #: Settings of drawing and limits that a page may change.
 DRAWING = ("temperature", "min_p", "top_p", "top_k", "repetition_penalty", "guidance")
@@ -231,7 +232,7 @@ def read_request(
     for settings in (body.get("sample", {}), body.get("limit", {})):
         for name, value in settings.items():
             words += [f"--{name.replace('_', '-')}", f"{value}"]
-    command = shlex.join(["seqgen", "generate", "RUN", *words, "--seed", str(seed)])
+    command = shlex.join(["seqgen", "generate", shown_name(run), *words, "--seed", str(seed)])
     if onward is not None and stream is None:
         command = ""  # Only a text can be given as its first tokens.
     asked = Asked(prompt, onward, condition, sample, limit, seed)

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -35,7 +34,7 @@ from seqgen.serve.asking import (
     read_sample,
 )
 from seqgen.serve.finished import as_file, formats, keep
-from seqgen.serve.places import without_places
+from seqgen.serve.places import shown_folder, without_places
 from seqgen.serve.session import Session, Texts
 from seqgen.stepping.stepper import choose_stepper
 
@@ -114,7 +113,7 @@ class Playground:
         empty = run.domain.view(run.codec.decode(np.zeros(0, np.int64)))
         is_text = run.codec.text_stream() is not None
         return {
-            "name": Path(run.name).absolute().name,
+            "name": run.title,
             "domain": info["domain"],
             "codec": info["codec"]["name"],
             "view": "text" if is_text else empty.kind if empty else "tokens",
@@ -122,7 +121,6 @@ class Playground:
             "follows_text": run.codec.dictation is not None,
             "suffixes": load_domain(info["domain"])[1].suffixes,
             "formats": formats(run),
-            "exact_format": self._exact,
             "rewrites": unlabelled(run.codec).rewrites,
             "units": list(dict.fromkeys(["tokens", *run.codec.units(np.zeros(0, np.int64))])),
             "labels": {label.name: [*label.values] for label in labels_of(run.codec)},
@@ -246,8 +244,8 @@ class Playground:
         session = self.session(name)
         with self._keeping:
             session.kept = session.kept or keep(self._run, session)
-        place = session.kept.folder.relative_to(self._run.output)
-        return {"folder": place.as_posix(), "files": [path.name for path in session.kept.paths]}
+        folder = shown_folder(self._run, session.kept.folder)
+        return {"folder": folder, "files": [path.name for path in session.kept.paths]}
 
     def file(self, name: str, suffix: str) -> tuple[str, bytes]:
         """Return a finished piece as a file: its name and content; several files as one archive."""

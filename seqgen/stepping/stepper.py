@@ -135,11 +135,11 @@ def choose_stepper(run: Run, batch_size: int, *, int8: bool = False) -> Stepper:
             )
         except ValueError as error:
             raise RunError(
-                f"the weights in {run.folder} do not fit its settings ({error}); train again"
+                f"the weights in {run.name} do not fit its settings ({error}); train again"
             ) from error
     if int8 and not own:
         raise ConfigError(
-            f"8-bit weights are for the architecture {CORE}, and {run.folder} has "
+            f"8-bit weights are for the architecture {CORE}, and {run.name} has "
             f"{run.model_config.architecture}; leave int8 out"
         )
     if int8:

@@ -26,8 +26,8 @@ from seqgen.network.clusters import choose_clusters, moved_clusters
 from seqgen.plugin import CONTRACT
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.corpus import whereabouts
-from seqgen.run.description import FORMAT
-from seqgen.run.folder import Run, versions
+from seqgen.run.description import FORMAT, versions
+from seqgen.run.folder import Run
 from seqgen.run.results import CHECKPOINTS, INITIAL, WEIGHTS, checkpoints_in
 from seqgen.storage.locks import hold
 from seqgen.training.transfer import (
@@ -177,7 +177,7 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
     )
     if replace(model, output=output, context_rows=rows) not in (nothing_asked, same):
         raise ConfigError(
-            f"{start.folder} has another network ({start.model_config}) than the requested one "
+            f"{start.name} has another network ({start.model_config}) than the requested one "
             f"({model}); leave out the model options, or start (--from)"
         )
     return same
@@ -193,7 +193,7 @@ def _transferred(
     ):
         if old != new:
             raise ConfigError(
-                f"{start.folder} has the {what} {old!r}, {corpus.folder} has {new!r}; "
+                f"{start.name} has the {what} {old!r}, {corpus.folder} has {new!r}; "
                 f"prepare the corpus with the {what} {old!r}, or leave out start (--from)"
             )
     old, new = start.codec, corpus.codec
@@ -206,4 +206,4 @@ def _transferred(
         weights, start.vocab, corpus.vocab, start.model_config, alike
     )
     counts = {name: getattr(transfer, name) for name in ("kept", "new", "dropped")}
-    return weights, {"run": Path(start.name).resolve().name, **counts}
+    return weights, {"run": start.title, **counts}

@@ -61,7 +61,7 @@ def realigned(run: Run, pieces: Iterable[Ids]) -> Iterator[Ids]:
         If the codec has no dictation.
     """
     if run.codec.dictation is None:
-        raise RunError(f"{run.folder} has a codec without dictation: there is nothing to realign")
+        raise RunError(f"{run.name} has a codec without dictation: there is nothing to realign")
     search, rest = _Search(run, run.codec.dictation), iter(pieces)
     while group := list(islice(rest, TOGETHER)):
         yield from search.follow(group)

@@ -137,7 +137,7 @@ export class Lane {
   async #keep() {
     try {
       const { folder, files } = await api.keep(this.piece);
-      this.say(`Kept as ${files.join(", ")} in ${folder} of the run.`);
+      this.say(`Kept as ${files.join(", ")} in ${folder}.`);
       this.keepButton.disabled = true;
     } catch (error) {
       this.say(error.message, true);

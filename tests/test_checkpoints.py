@@ -14,6 +14,7 @@ from seqgen.errors import Diverged, RunError
 from seqgen.evaluation.loss import batch_nats
 from seqgen.network.model import choose_device
 from seqgen.run.folder import Run
+from seqgen.training.checkpoints import Checkpoints
 
 MODEL = ModelConfig(layers=2, hidden=24, embedding=8, dropout=0.3)
 CONFIG = TrainConfig(
@@ -143,13 +144,13 @@ def test_a_damaged_checkpoint_is_passed_over(corpus, tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_circumstances_is_told_and_stays(corpus, tmp_path: Path) -> None:
     run = begin(tmp_path / "run", corpus)
     next(seqgen.train(run, corpus))
-    path = run.folder / "checkpoints" / "000000000.safetensors"
-    before = path.read_bytes()
-    path.write_bytes(before.replace(b'\\"device\\": \\"cpu\\"', b'\\"device\\": \\"gpu\\"'))
-    assert path.read_bytes() != before
+    saved = {path: path.read_bytes() for path in Checkpoints(run.folder / "checkpoints").paths}
+    for path, content in saved.items():
+        path.write_bytes(content.replace(b'\\"device\\": \\"cpu\\"', b'\\"device\\": \\"gpu\\"'))
     with pytest.raises(RunError, match="was saved on gpu, this is cpu; resume on the same kind"):
         finish(run.folder, corpus)
-    path.write_bytes(before)
+    for path, content in saved.items():
+        path.write_bytes(content)
     assert finish(run.folder, corpus) == finish(begin(tmp_path / "other", corpus).folder, corpus)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,43 +54,63 @@ def test_two_processes_learn_what_one_learns(
     assert isinstance(text, str)
 
 
+def processes(count: int, *words: object) -> None:
+    """Run a script in some processes."""
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    done = subprocess.run(
+        [sys.executable, *launch, *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+#: Trains until evaluation number STOP, or to the end: FOLDER CORPUS STOP.
+SCRIPT = """
+import sys, seqgen
+from seqgen.training.parallel import join
+folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])
+config = seqgen.TrainConfig(
+    tokens=8000, batch_size=8, window=16, evaluations=4, device="cpu")
+shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3, context_rows=9)
+with join().leader_first():
+    if join().leads and stop >= 0:
+        seqgen.create_run(folder, corpus, shape, config)
+    run = seqgen.Run(folder, "cpu")
+evaluated = 0
+for report in seqgen.train(run, corpus):
+    evaluated += report.valid_loss is not None or not join().leads
+    if evaluated and evaluated == stop:
+        break
+join().leave()
+"""
+
+
 @pytest.mark.slow
 def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_path: Path) -> None:
-    """Both leave after the second evaluation, and go on exactly, dropout included."""
+    """Both leave after the second evaluation, and go on exactly, dropout included.
+
+    One process or three go on too, each with its part of the eight sequences.
+    """
     script = tmp_path / "train.py"
-    script.write_text(
-        "import sys, seqgen\n"
-        "from seqgen.training.parallel import join\n"
-        "folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])\n"
-        "config = seqgen.TrainConfig(\n"
-        "    tokens=8000, batch_size=8, window=16, evaluations=4, device='cpu')\n"
-        "shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3, context_rows=9)\n"
-        "with join().leader_first():\n"
-        "    if join().leads and stop >= 0:\n"
-        "        seqgen.create_run(folder, corpus, shape, config)\n"
-        "    run = seqgen.Run(folder, 'cpu')\n"
-        "evaluated = 0\n"
-        "for report in seqgen.train(run, corpus):\n"
-        "    evaluated += report.valid_loss is not None or not join().leads\n"
-        "    if evaluated and evaluated == stop:\n"
-        "        break\n"
-        "join().leave()\n"
-    )
-    for folder, stops in (("unbroken", [0]), ("broken", [2, -1])):
-        for stop in stops:
-            launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-            line = [sys.executable, *launch, script, tmp_path / folder, corpus.folder, stop]
-            done = subprocess.run(
-                [*map(str, line)],
-                capture_output=True,
-                text=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-                timeout=300,
-            )
-            assert done.returncode == 0, done.stderr
+    script.write_text(SCRIPT)
+    processes(2, script, tmp_path / "unbroken", corpus.folder, 0)
+    processes(2, script, tmp_path / "broken", corpus.folder, 2)
+    for other in ("alone", "three"):
+        shutil.copytree(tmp_path / "broken", tmp_path / other)
+    processes(2, script, tmp_path / "broken", corpus.folder, -1)
     unbroken, broken = (
         safetensors.numpy.load_file(tmp_path / folder / "model.safetensors")
         for folder in ("unbroken", "broken")
     )
     assert unbroken.keys() == broken.keys()
     assert all(np.array_equal(unbroken[name], broken[name]) for name in unbroken)
+    processes(3, script, tmp_path / "three", corpus.folder, -1)
+    list(seqgen.train(seqgen.Run(tmp_path / "alone", "cpu"), corpus))
+    whole = evaluations(tmp_path / "unbroken")
+    for other in ("alone", "three"):
+        found = evaluations(tmp_path / other)
+        assert [row[:2] for row in found] == [row[:2] for row in whole], "the same tokens"
+        assert found[-1][2] == pytest.approx(whole[-1][2], abs=0.1), "other dropout only"

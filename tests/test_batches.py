@@ -217,7 +217,7 @@ def test_a_place_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FRAMINGS)
-@pytest.mark.parametrize("ranks", [2, 3, 6])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 6])
 def test_the_batches_of_all_ranks_are_the_batch_of_one(name, ranks, music, tmp_path) -> None:
     for corpus in (music, make(tmp_path / "corpus", ["abcabca", "bc", "cab"])):
         whole = TrainingStream(corpus, 6, 20, 1, FRAMINGS[name])

@@ -15,7 +15,7 @@ import inspect
 import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -32,7 +32,7 @@ from typing import (
 )
 
 from seqgen.errors import ConfigError
-from seqgen.wording import brief
+from seqgen.wording import brief, meant
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -214,7 +214,12 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         hints = bounded_hints(call)
-        arguments = signature.bind(*args, **kwargs).arguments
+        try:
+            arguments = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            unknown = next((name for name in kwargs if name not in kinds), "")
+            way = _place_of(unknown, hints) or meant(unknown, kinds)
+            raise TypeError(f"{function.__qualname__}() {error}{way}") from None
         for check in (check_value, check_kind):
             for name, value in arguments.items():
                 # The hint of *paths is that of each path.
@@ -223,6 +228,15 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def _place_of(setting: str, hints: Mapping[str, Any]) -> str:
+    """Return the argument that takes a setting of a dataclass: ``sample={"temperature": 1}``."""
+    for name, hint in hints.items():
+        for kind in get_args(hint):
+            if is_dataclass(kind) and any(field.name == setting for field in fields(kind)):
+                return f'; write {name}={{"{setting}": VALUE}}'
+    return ""
 
 
 def _hints_of(owner: Any) -> Mapping[str, Any]:

@@ -98,6 +98,7 @@ def test_the_name_of_a_domain_means_its_model(bundled, slim, seqgen_command) -> 
     Path("new.txt").write_text("3 green bottles")
     status, out, _ = seqgen_command("score", "text", "new.txt", "--json")
     assert status == 0 and json.loads(out)
+    assert seqgen_command("export", "text", "--web")[1].startswith("new-text/model.html")
     assert files_of(slim) == before
     assert seqgen.load("text").name == "text" and seqgen.load("text").folder == slim
 

@@ -8,6 +8,7 @@ import pytest
 import seqgen
 from seqgen.errors import ConfigError, DataError, RunError
 from seqgen.run.piece_files import piece_type, write_piece
+from seqgen.run.slimming import write_slim
 
 
 def written(run: seqgen.Run, **arguments: object) -> seqgen.Generated:
@@ -102,6 +103,28 @@ def test_a_path_in_place_of_a_run_is_refused_by_name(run: seqgen.Run) -> None:
     assert not Path("unused").exists()
 
 
+def test_an_unknown_argument_is_named_with_the_place_of_a_setting(run: seqgen.Run) -> None:
+    for name, wanted in (
+        ("temperature", r'generate\(\) .*\'temperature\'; write sample=\{"temperature": VALUE\}'),
+        ("cond", r"generate\(\) .*'cond'; did you mean 'condition'\?"),
+        ("whatever", r"generate\(\) got an unexpected keyword argument 'whatever'$"),
+    ):
+        with pytest.raises(TypeError, match=wanted):
+            seqgen.generate(run, **{name: 1})
+
+
+def test_an_untrained_run_is_not_handed_on(run: seqgen.Run, tmp_path: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    new = seqgen.create_run(tmp_path / "new", run.corpus(), {"hidden": 8}, {"tokens": 100})
+    for hand_on in (
+        lambda: seqgen.push(new, "ada/new"),
+        lambda: write_slim(new, tmp_path / "slim", ""),
+        lambda: seqgen.load(new.folder),
+    ):
+        with pytest.raises(RunError, match="holds no trained model"):
+            hand_on()
+
+
 def test_pieces_are_written_by_the_suffix_and_replace_nothing(
     run: seqgen.Run, tmp_path: Path
 ) -> None:
@@ -125,7 +148,7 @@ def test_public_objects_show_themselves_in_one_line(run: seqgen.Run) -> None:
         *(run, run.corpus(), new, seqgen.SampleConfig(top_k=2), seqgen.TrainConfig()),
         *(run.model_config, next(seqgen.score(run, "he")), seqgen.prime(run, "he")),
         *(seqgen.Excerpt("he", 1), seqgen.Labelled({"a": 1}, "he")),
-        *seqgen.compare(run, [new]),
+        *(*seqgen.compare(run, [new]), seqgen.Manuscript(run)),
     ]
     for each in shown:
         text = repr(each)

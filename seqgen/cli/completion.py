@@ -57,4 +57,5 @@ def _detected() -> Literal["bash", "zsh", "fish"]:
         found = None
     if found in ("bash", "zsh", "fish"):
         return found
-    raise ConfigError(f"--shell must be bash, zsh or fish, found {found or 'none of them'}")
+    where = found or "a shell that is unknown"
+    raise ConfigError(f"this command runs in {where}; name yours with --shell bash, zsh or fish")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from seqgen.cli.opening import opened
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
 from seqgen.errors import ConfigError
@@ -34,7 +35,8 @@ def export(
     web
         Write one HTML page that writes text in the browser, without a network.
     out
-        The file. The default is model.onnx or model.html in the run folder.
+        The file. The default is model.onnx or model.html in the run folder; for a domain such as
+        text, in new-text.
     bits
         Bits of each weight on the page. With 32 it writes what `seqgen generate` writes with the
         same seed; 16 take half the room.
@@ -47,12 +49,12 @@ def export(
         raise ConfigError("say what to export: add --onnx or --web, one of them")
     if onnx and bits != "16":
         raise ConfigError("--bits is for --web; an ONNX file always has 32 bits")
-    path = run / (ONNX if onnx else PAGE) if out is None else out
-    if run.is_dir():
-        check_file("--out", path, (".onnx" if onnx else ".html",), overwrite=overwrite)
-    from seqgen.run.folder import load
-
-    loaded = load(run, "cpu")
+    if out is not None:
+        check_file("--out", out, (".onnx" if onnx else ".html",), overwrite=overwrite)
+    loaded = opened(run, "cpu")
+    path = out or loaded.output / (ONNX if onnx else PAGE)
+    if out is None:
+        loaded.output.mkdir(exist_ok=True)
     if onnx:
         from seqgen.export.onnx_file import export_onnx
 

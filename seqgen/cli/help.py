@@ -88,9 +88,9 @@ def epilogue(command: str, complete: bool) -> str:
     """Return what the help says at the end."""
     if not command:
         return "seqgen help COMMAND describes a command."
-    return f"seqgen {command} --help-all lists all options." * (
-        command in MOST_USED and not complete
-    )
+    if complete or command not in MOST_USED:
+        return ""
+    return f"seqgen {command} --help-all lists all options."
 
 
 def asked(tokens: Sequence[str], commands: Collection[str]) -> list[str]:

@@ -140,7 +140,7 @@ class ScoreTable:
 @checked
 def score_table(
     run: Run,
-    paths: Path | str | Iterable[Path | str] = (),
+    paths: Corpus | Path | str | Iterable[Path | str] = (),
     *,
     split: Split | None = None,
     unknown: OrError = "error",
@@ -155,8 +155,8 @@ def score_table(
     ----------
     run : Run
         A trained model with its codec.
-    paths : Path or str, or iterable of these
-        Files, folders to search, or one corpus folder; by default the run's corpus.
+    paths : Corpus, Path or str, or iterable of paths
+        Files, folders to search, or one corpus; by default the run's corpus.
     split : {"train", "valid", "test"}, optional
         The split of a corpus to read; by default test, or valid if test is empty.
     unknown : {"error", "skip", "nearest"}
@@ -179,7 +179,7 @@ def score_table(
     CorpusError
         If there is nothing to read, or the corpus has another vocabulary than the run.
     """
-    paths = as_paths("paths", paths)
+    paths = [paths.folder] if isinstance(paths, Corpus) else as_paths("paths", paths)
     files = _are_files(paths)
     if unknown != "error" and not files:
         raise ConfigError("--unknown is for files; a corpus holds known symbols only")

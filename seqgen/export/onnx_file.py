@@ -59,7 +59,7 @@ def export_onnx(run: Run, path: Path | str, *, overwrite: bool = False) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() != ".onnx":
-        raise ConfigError(f"an ONNX file has a name with .onnx, found {path}")
+        raise ConfigError(f"the name of an ONNX file ends in .onnx, found {path}")
     refuse_file(path, overwrite=overwrite)
     network_of = _graph_module()
     network = _network(run, network_of.Network)

@@ -70,7 +70,7 @@ def export_web(run: Run, path: Path | str, *, bits: Bits = 16, overwrite: bool =
     """
     path = Path(path)
     if path.suffix.lower() != ".html":
-        raise ConfigError(f"a page has a name with .html, found {path}")
+        raise ConfigError(f"the name of a page ends in .html, found {path}")
     if bits not in (16, 32):
         raise ConfigError(f"bits must be 16 or 32, found {bits!r}")
     refuse_file(path, overwrite=overwrite)

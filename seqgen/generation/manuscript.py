@@ -28,6 +28,7 @@ from seqgen.run.folder import Run
 from seqgen.stepping.stepper import choose_stepper
 from seqgen.storage.signals import undivided
 from seqgen.unknown import OrError
+from seqgen.wording import brief
 
 #: Reasons to stop that may divide a word.
 CUT: tuple[StoppedBy, ...] = ("length", "time", "interrupt")
@@ -86,6 +87,9 @@ class Manuscript:
         self._is_typed = False
         self._calls = 0
         self.stopped_by: StoppedBy | None = None
+
+    def __repr__(self) -> str:
+        return f"Manuscript({brief(self.text)})"
 
     @property
     def text(self) -> str:

@@ -43,6 +43,7 @@ from seqgen.run.results import (
     CHECKPOINTS,
     INITIAL,
     WEIGHTS,
+    check_trained,
     checkpoints_in,
     latest_result,
     read_reports,
@@ -177,7 +178,9 @@ class Run(Generic[Piece]):
         *,
         overwrite: bool = False,
     ) -> list[Path]:
-        """Write a piece into a file, in the format of its suffix; return the files written.
+        """Write a piece into a file, in the format of its suffix.
+
+        Other programs see all of it or nothing.
 
         Parameters
         ----------
@@ -187,6 +190,11 @@ class Run(Generic[Piece]):
             Values of the domain's options of writing, such as the paper of handwriting.
         overwrite : bool
             Replace a file.
+
+        Returns
+        -------
+        list of Path
+            The files: more than one for a score of several pages, for example.
 
         Raises
         ------
@@ -342,12 +350,18 @@ def load(
         The class of the run's domain, such as `seqgen_music.domain.MusicDomain`. Then type
         checkers know what its pieces are.
 
+    Returns
+    -------
+    Run
+        ``Run[Any]``, or with `domain` a run of its pieces, such as ``Run[str]``.
+
     Raises
     ------
     RunError
         If the folder is not a run, holds no trained model, or is of another domain.
     """
-    run = _trained(open_run(folder, device, corpus))
+    run = open_run(folder, device, corpus)
+    check_trained(run.folder, run.name)
     if domain is not None and not isinstance(run.domain, domain):
         raise RunError(
             f"{folder} is a run of {run.info['domain']}, whose class is "
@@ -379,14 +393,4 @@ def open_run(
         )
     run: Run[Any] = Run(place, device, corpus)
     run.name, run.output = domain, Path(f"new-{domain}")
-    return run
-
-
-def _trained(run: Run[Any]) -> Run[Any]:
-    """Return a run if it holds a trained model, or else raise `RunError`."""
-    if not (run.folder / WEIGHTS).exists():
-        raise RunError(
-            f"{run.name} holds no trained model: training ended before its first evaluation; "
-            f"train again"
-        )
     return run

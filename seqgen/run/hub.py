@@ -21,7 +21,7 @@ from seqgen.plugins.proofreaders import MOST_BYTES
 from seqgen.run.card import model_card
 from seqgen.run.folder import Run, load
 from seqgen.run.proofreader import HEADER, saved_proofreader
-from seqgen.run.results import METRICS, PROOFREADER, WEIGHTS
+from seqgen.run.results import METRICS, PROOFREADER, WEIGHTS, check_trained
 from seqgen.storage.checked_json import LARGEST
 
 if TYPE_CHECKING:
@@ -253,6 +253,7 @@ def _check_downloaded(repository: str, folder: Path, files: dict[str, int]) -> N
 
 def _check(run: Run) -> None:
     """Read all that travels with a run, which checks it."""
+    check_trained(run.folder, run.name)
     len(run.weights)
     len(run.metrics)
     saved_proofreader(run)

@@ -81,34 +81,10 @@ def write_piece(
     *,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write a piece in the format of the path's suffix; other programs see all of it or nothing.
-
-    Parameters
-    ----------
-    domain : Domain
-    piece : piece
-    path : Path or str
-    options : mapping, optional
-        Values of the domain's options of writing.
-    overwrite : bool
-        Replace a file.
-
-    Returns
-    -------
-    list of Path
-        The files: more than one for a score of several pages, for example.
-
-    Raises
-    ------
-    ConfigError
-        If the domain does not write such files, or not with these options.
-    DataError
-        If the piece is none of this domain.
-    RunError
-        If a file is already there.
-    """
+    """Write a piece of a domain into a file, as `seqgen.run.folder.Run.write` says."""
     path = Path(path)
-    suffix = next((each for each in domain.formats if path.name.lower().endswith(each)), "")
+    fitting = [each for each in domain.formats if path.name.lower().endswith(each)]
+    suffix = max(fitting, key=len, default="")  # .anim.svg also ends in .svg
     check_format(domain, "this piece", suffix or path.suffix)
     kind = piece_type(domain)
     if kind is not None and not isinstance(piece, kind):

@@ -33,6 +33,15 @@ UNREPORTED = {
 }
 
 
+def check_trained(folder: Path, name: str) -> None:
+    """Raise `RunError` if a run folder, called by a name, holds no trained model."""
+    if not (folder / WEIGHTS).exists():
+        raise RunError(
+            f"{name} holds no trained model: its training has not come to its first evaluation; "
+            f"train it"
+        )
+
+
 def latest_result(folder: Path, described: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the result of the weights in a run folder, as in ``run.json``.
 

@@ -18,7 +18,7 @@ from seqgen.files import RUN, new_folder, write_atomic
 from seqgen.run.card import model_card
 from seqgen.run.description import Reached
 from seqgen.run.folder import Run
-from seqgen.run.results import METRICS, PROOFREADER, WEIGHTS
+from seqgen.run.results import METRICS, PROOFREADER, WEIGHTS, check_trained
 from seqgen.storage.tensors import halved
 
 
@@ -38,8 +38,9 @@ def write_slim(run: Run, folder: Path, about: str, *, overwrite: bool = False) -
     Raises
     ------
     RunError
-        If the folder is taken, or float16 cannot hold a weight.
+        If the run is untrained, the folder is taken, or float16 cannot hold a weight.
     """
+    check_trained(run.folder, run.name)
     info = run.info | {"corpus": run.info["corpus"] | {"folder": ""}, "about": about}
     info["plan"] = info["plan"] | {"reasons": []}
     try:

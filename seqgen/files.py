@@ -250,9 +250,7 @@ def refuse_existing(path: Path, *, marker: str, overwrite: bool) -> None:
             f"{path} already exists and was not made by this command; choose another folder"
         )
     if not overwrite:
-        raise RunError(
-            f"{path} is already there; choose another folder, or allow overwriting (--overwrite)"
-        )
+        raise RunError(f"{path} is already there; choose another folder, or pass `overwrite=True`")
 
 
 def refuse_file(path: Path, *, overwrite: bool) -> None:
@@ -265,9 +263,7 @@ def refuse_file(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise RunError(f"{path} is a folder; choose another name")
     if path.exists() and not overwrite:
-        raise RunError(
-            f"{path} is already there; choose another name, or allow overwriting (--overwrite)"
-        )
+        raise RunError(f"{path} is already there; choose another name, or pass `overwrite=True`")
 
 
 def _holds_something(path: Path) -> bool:

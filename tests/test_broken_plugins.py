@@ -405,7 +405,7 @@ BROKEN = {
         "has_pieces",
         'return sorted(folder.glob("*.abc"))',
         "return []",
-        "`demo` returned none",
+        "demo returned none",
         "Letters.demo",
     ),
     "other_way_back": (

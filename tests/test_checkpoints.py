@@ -108,7 +108,7 @@ def test_two_checkpoints_are_kept_and_none_in_the_end(corpus, tmp_path: Path) ->
     counts = [len(list((run.folder / "checkpoints").iterdir())) for _ in seqgen.train(run, corpus)]
     assert set(counts[1:]) == {2}
     assert not (run.folder / "checkpoints").exists() and not run.is_begun
-    with pytest.raises(RunError, match=r"is finished; .* --from"):
+    with pytest.raises(RunError, match=r"is finished; .* \(`start`\)"):
         next(seqgen.train(run, corpus))
 
 

@@ -336,7 +336,7 @@ def test_a_taken_folder_is_not_replaced_silently(verses: Path, tmp_path: Path) -
     (tmp_path / "a.txt").write_text("another text")
     out = tmp_path / "corpus"
     seqgen.prepare("text", [tmp_path / "a.txt"], out)
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match="overwrite=True"):
         seqgen.prepare("text", [verses], out)
     assert seqgen.prepare("text", [verses], out, overwrite=True).info["pieces"] == 40
 

@@ -149,7 +149,7 @@ def test_an_error_that_comes_with_ctrl_c_ends_a_training(corpus, tmp_path, monke
 @ON_LINUX
 def test_a_folder_that_cannot_be_made_is_refused_with_the_reason() -> None:
     with (
-        pytest.raises(RunError, match=r"/proc/x cannot be made \(No such file.*\(--out\)"),
+        pytest.raises(RunError, match=r"/proc/x cannot be made \(No such file.*another `folder`"),
         hold(Path("/proc/x")),
     ):
         pass
@@ -322,7 +322,7 @@ def test_a_run_that_cannot_be_written_says_where_to_write(run, tmp_path: Path, m
     monkeypatch.setattr("pathlib.Path.mkdir", read_only)
     shut = seqgen.load(run.folder, "cpu")
     monkeypatch.setattr("seqgen.report.samples.highest_number", lambda _: 98)
-    with pytest.raises(RunError, match=r"samples/99 cannot be made \(Read-only.*\(--out\)"):
+    with pytest.raises(RunError, match=r"samples/99 cannot be made \(Read-only.*another `folder`"):
         write_samples(shut, seqgen.generate(shut, 1, limit=limit))
     written = write_samples(shut, seqgen.generate(shut, 1, limit=limit), tmp_path / "out")
     assert len(written.paths) == 1

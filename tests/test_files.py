@@ -54,7 +54,7 @@ def test_only_a_folder_of_the_same_kind_is_replaced_and_only_if_asked(tmp_path: 
     for path, content in ((ours, MARK), (foreign, '{"name": "somebody else\'s"}')):
         path.mkdir()
         (path / "mark").write_text(content)
-    with pytest.raises(RunError, match="allow overwriting"), new_folder(ours, marker="mark"):
+    with pytest.raises(RunError, match="pass `overwrite=True`"), new_folder(ours, marker="mark"):
         pass
     with (
         pytest.raises(RunError, match="not made by this command"),

@@ -525,7 +525,9 @@ def test_a_codec_that_rewrites_no_pieces_says_so(run) -> None:
 
 
 def test_a_codec_that_takes_no_condition_says_so(run) -> None:
-    with pytest.raises(DataError, match="this model's codec takes no condition; leave it out"):
+    with pytest.raises(
+        DataError, match="this model's codec follows nothing; leave out `condition`"
+    ):
         next(seqgen.generate(run, condition="a melody"))
     for condition in ("author=bach", Labelled({"author": "bach"})):
         with pytest.raises(DataError, match="has no labels and cannot follow 'author=bach'; leave"):

@@ -131,7 +131,9 @@ def test_pieces_are_written_by_the_suffix_and_replace_nothing(
     new = written(run)
     [file] = new.save(tmp_path / "new" / "piece.TXT")
     assert file.name == "piece.txt" and run.read(file) == new.piece
-    with pytest.raises(RunError, match="already there; choose another name, or pass overwrite"):
+    with pytest.raises(
+        RunError, match="already there; choose another name, or pass `overwrite=True`"
+    ):
         new.save(file)
     run.write("he", str(file), overwrite=True)
     assert file.read_text() == "he"
@@ -162,3 +164,23 @@ def test_public_objects_show_themselves_in_one_line(run: seqgen.Run) -> None:
 def test_first_party_domains_say_of_which_type_their_pieces_are(name: str) -> None:
     domain, _ = seqgen.load_domain(name)
     assert piece_type(domain) is not None
+
+
+def test_unknown_symbols_are_left_out_or_replaced_if_wanted(run: seqgen.Run) -> None:
+    # The verses have no ó and no §.
+    known, nearest = "3 green", {"unknown": "nearest"}
+    for name in ("skip", "nearest"):
+        new = written(run, prompt="3 §green", stop="§t", unknown=name)
+        assert new.ids.tolist() == written(run, prompt=known, stop="t").ids.tolist()
+        assert losses(run, known) == [
+            each.nats for each in seqgen.score(run, "3 §green", unknown=name)
+        ]
+    assert seqgen.prime(run, "óne", **nearest).ids.tolist() == run.codec.encode("one").tolist()
+    [found] = seqgen.search(run, 1, prompt="óne", limit=2, **nearest)
+    assert found.piece.startswith("one")
+    with pytest.raises(DataError, match=r"prompt: nothing is left .* '§' once"):
+        written(run, prompt="§", unknown="skip")
+    with pytest.raises(ConfigError, match="unknown must be one of 'error', 'skip', 'nearest'"):
+        written(run, prompt="3", unknown="drop")
+    with pytest.raises(DataError, match="stop: character '§'"):
+        written(run, stop="§")

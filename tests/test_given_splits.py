@@ -285,7 +285,7 @@ def test_splits_are_drawn_where_names_in_an_archive_do_not_give_them(
     assert corpus.info["seed"] == 0 and corpus.info["pieces"] == 16
     assert corpus.info["chosen"][-1] == (
         "splits: drawn, although folders in packed.zip give test and train and valid, because "
-        "other.txt is for none of them; unpack, and name files with --valid and --test"
+        "other.txt is for none of them; unpack, and name files with `valid` and `test`"
     )
     monkeypatch.setattr("seqgen.data.given_splits.LISTED", 18)
     assert seqgen.prepare("text", [archive]).info["chosen"][-1] == corpus.info["chosen"][-1]
@@ -323,5 +323,5 @@ def test_the_report_says_that_few_files_are_in_folders_of_splits(files: Path) ->
     [*_, how] = seqgen.prepare("text", [files]).info["chosen"]
     assert how == (
         "splits: drawn, because only 13 of 43 files are in folders test and train; name files with "
-        "--valid and --test"
+        "`valid` and `test`"
     )

@@ -383,7 +383,7 @@ def test_the_derived_tracker_is_that_of_the_author(count: int) -> None:
         if position < count:
             derived.push(int(ids[position]))
             own.push(int(ids[position]))
-    with pytest.raises(DataError, match="takes no condition"):
+    with pytest.raises(DataError, match="follows nothing"):
         codec.tracker("a1;")
 
 

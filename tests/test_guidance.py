@@ -112,7 +112,7 @@ def test_guided_pieces_go_on_after_primed_prompts(run) -> None:
 
 
 def test_guidance_needs_a_label(run) -> None:
-    with pytest.raises(ConfigError, match=r"guidance 3 is by requested labels.*--given NAME=VALUE"):
+    with pytest.raises(ConfigError, match=r"guidance 3 is by requested labels.*`condition="):
         written(run, 3.0, condition=None)
     with pytest.raises(ConfigError, match="written without guidance"):
         list(Manuscript(run, condition=A).write(sample=SampleConfig(guidance=2.0)))

@@ -16,13 +16,14 @@ import pytest
 from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
 
 import seqgen
+from seqgen.cli.settings import parse_labels
 from seqgen.conditions.labelled import LabelledCodec
 from seqgen.conditions.labels import Label, Labelled, check_labels
 from seqgen.conditions.unlabelled import UnlabelledPredictor, requested_labels, unlabelled
 from seqgen.config import LimitConfig
 from seqgen.conformance import codecs, trackers
 from seqgen.conformance.subject import NothingToCheck, Subject, subject_of
-from seqgen.data.labelling import Census, Labelling, parse_labels
+from seqgen.data.labelling import Census, Labelling
 from seqgen.errors import ConfigError, CorpusError, DataError, SeqgenError
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.following import STRIDE

@@ -8,10 +8,11 @@ import pytest
 from seqgen_text.codecs.characters import CharacterCodec, CharacterOptions
 
 import seqgen
+from seqgen.cli.settings import parse_labels
 from seqgen.conditions.labels import Label, Labelled
 from seqgen.conditions.requests import Request
 from seqgen.data.corpus import CorpusWriter
-from seqgen.data.labelling import Census, Labelling, parse_labels
+from seqgen.data.labelling import Census, Labelling
 from seqgen.data.splits import SPLITS, WORDS, named_split
 from seqgen.errors import ConfigError, CorpusError, DataError
 
@@ -59,7 +60,7 @@ def test_useful_labels_are_used_and_the_others_are_said(lines: Path) -> None:
         Label("parity", "", {"0": 15, "1": 25}),
     ]
     assert corpus.info["labels_left_out"] == {
-        "name": "it has 40 values in 40 pieces; --label name uses it"
+        "name": 'it has 40 values in 40 pieces; `labels={"name": ""}` uses it'
     }
     assert next(corpus.origins()).facts == {"from": "it"}
     heads = [corpus.vocab.names[corpus.piece(index)[0]] for index in range(2)]
@@ -96,6 +97,10 @@ def test_no_label_at_all(lines: Path, seqgen_command) -> None:
     assert "label name is left out: it has 40 values in 40 pieces; --label name uses it" in out
 
 
+def uses(name: str) -> str:
+    return f'`labels={{"{name}": ""}}` uses it'
+
+
 def test_which_labels_are_useless() -> None:
     census = Census(Labelling(None))
     for number in range(2000):
@@ -104,10 +109,10 @@ def test_which_labels_are_useless() -> None:
         census.count(Labelled(labels, ""))
     assert [label.name for label in census.labels()] == ["two"]
     assert census.left_out == {
-        "one": "it has one value, 'x'; --label one uses it",
-        "each": "it has over 300 values; --label each uses it",
-        "few": "it has over 300 values; --label few uses it",
-        "rare": "it has 2 values in 9 pieces; --label rare uses it",
+        "one": f"it has one value, 'x'; {uses('one')}",
+        "each": f"it has over 300 values; {uses('each')}",
+        "few": f"it has over 300 values; {uses('few')}",
+        "rare": f"it has 2 values in 9 pieces; {uses('rare')}",
     }
     census = Census(Labelling(None))
     for number in range(20):

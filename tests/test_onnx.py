@@ -177,14 +177,14 @@ def test_the_default_name_is_in_the_run_folder_and_nothing_is_replaced(run, seqg
 
 
 def test_what_cannot_be_is_refused(run, seqgen_command, tmp_path: Path, monkeypatch) -> None:
-    with pytest.raises(ConfigError, match=r"a name with \.onnx, found .*model\.txt"):
+    with pytest.raises(ConfigError, match=r"ONNX file ends in \.onnx, found .*model\.txt"):
         seqgen.export_onnx(run, tmp_path / "model.txt")
     with pytest.raises(RunError, match="none does not exist; make it first"):
         seqgen.export_onnx(run, tmp_path / "none" / "model.onnx")
     status, _, error = seqgen_command("export", run.folder)
     assert status == 2 and "--onnx" in error
     monkeypatch.setattr(onnx_file, "MOST", 1000)
-    with pytest.raises(ConfigError, match=r"at most 2 GB.*smaller --hidden"):
+    with pytest.raises(ConfigError, match=r"at most 2 GB.*smaller `hidden`"):
         seqgen.export_onnx(run, tmp_path / "model.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "seqgen.export.onnx_graph")
@@ -200,5 +200,5 @@ def test_another_architecture_and_counts_are_refused(run, tmp_path: Path, monkey
         seqgen.export_onnx(mixed, tmp_path / "model.onnx")
     other = seqgen.load(run.folder, "cpu")
     monkeypatch.setattr(other, "model_config", ModelConfig(architecture="gru", hidden=64))
-    with pytest.raises(ConfigError, match="has gru; train with --architecture lstm"):
+    with pytest.raises(ConfigError, match='has gru; train with `architecture="lstm"`'):
         seqgen.export_onnx(other, tmp_path / "model.onnx")

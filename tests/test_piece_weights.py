@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import seqgen
+from seqgen.cli.settings import parse_weights
 from seqgen.conditions.labels import Labelled
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.data.batches import TrainingStream
 from seqgen.data.corpus import Corpus
 from seqgen.data.splits import READING, SEGMENT, SPLITS, Segments, whole
-from seqgen.data.weighing import Weighing, parse_weights
+from seqgen.data.weighing import Weighing
 from seqgen.errors import ConfigError, CorpusError, DataError
 from seqgen.evaluation.ngram import baseline, count
 

@@ -161,7 +161,7 @@ def test_a_table_of_a_split_reads_the_corpus_of_the_run(run) -> None:
     table = seqgen.score_table(run, split="valid", tell=said.append)
     assert table.total.tokens == run.corpus().size("valid")
     assert said[0] == f"scoring the split 'valid' of {run.corpus().folder}"
-    with pytest.raises(ConfigError, match="--split is for a corpus"):
+    with pytest.raises(ConfigError, match="`split` is for a corpus"):
         seqgen.score_table(run, ["a.txt"], split="valid")
-    with pytest.raises(ConfigError, match="--unknown is for files"):
+    with pytest.raises(ConfigError, match="`unknown` is for files"):
         seqgen.score_table(run, unknown="skip")

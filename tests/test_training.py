@@ -342,7 +342,7 @@ def test_a_run_keeps_the_best_model_and_its_metrics(corpus, tmp_path: Path) -> N
     assert again.info["result"]["valid_loss"] <= best
     for one, two in zip(run.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, two)
-    with pytest.raises(RunError, match=r"is finished; .* --from"):
+    with pytest.raises(RunError, match=r"is finished; .* \(`start`\)"):
         next(seqgen.train(run, corpus))
 
 

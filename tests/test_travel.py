@@ -143,7 +143,7 @@ def test_a_corpus_far_away_is_remembered_by_the_machine_alone(
     assert seqgen.Run(folder).info["corpus"]["folder"] == "far"
     assert seqgen.Run(folder).corpus().folder == far
     shutil.rmtree(tmp_path / "cache")
-    with pytest.raises(CorpusError, match=r"--corpus FOLDER"):
+    with pytest.raises(CorpusError, match=r'`corpus="FOLDER"`'):
         seqgen.Run(folder).corpus()
 
 

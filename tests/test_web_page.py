@@ -140,7 +140,7 @@ def test_a_page_fits_a_telephone_and_every_field_has_a_name(
 
 def test_what_a_page_cannot_hold_is_refused(run, chorales, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "page.html"
-    with pytest.raises(ConfigError, match=r"a name with \.html, found .*page\.txt"):
+    with pytest.raises(ConfigError, match=r"a page ends in \.html, found .*page\.txt"):
         seqgen.export_web(run, tmp_path / "page.txt")
     with pytest.raises(ConfigError, match=r"writes no text; .*such as characters"):
         seqgen.export_web(chorales, path)
@@ -152,7 +152,7 @@ def test_what_a_page_cannot_hold_is_refused(run, chorales, tmp_path: Path, monke
     with pytest.raises(ConfigError, match=r"output\.weight has numbers too large for 16 bits"):
         seqgen.export_web(large, path)
     monkeypatch.setattr(web_page, "MOST", 1000)
-    with pytest.raises(ConfigError, match=r"a page holds .* smaller --hidden"):
+    with pytest.raises(ConfigError, match=r"a page holds .* smaller `hidden`"):
         seqgen.export_web(run, path)
     assert not path.exists()
     path.write_text("mine")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from seqgen.cli.arguments import with_options
 from seqgen.cli.printing import visible
 from seqgen.data.corpus import Corpus
 from seqgen.data.finding import Noted, Skipped, notes_lines, unread_text
@@ -112,8 +113,8 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Print a remark."""
-    stderr.print(visible(text, sys.stderr), markup=False, soft_wrap=True)
+    """Print a remark, with options in the place of Python's arguments."""
+    stderr.print(visible(with_options(text), sys.stderr), markup=False, soft_wrap=True)
 
 
 @contextmanager

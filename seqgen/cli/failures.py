@@ -18,6 +18,7 @@ from typing import Literal, NoReturn, get_args, get_origin
 
 import cyclopts
 
+from seqgen.cli.arguments import with_options
 from seqgen.cli.printing import complain, print_json
 from seqgen.wording import closest, meant
 
@@ -48,6 +49,7 @@ def fail(message: str, status: int, tokens: Sequence[str], place: str | None = N
     place : str or None
         Where it failed, if the caller knows.
     """
+    message = with_options(message)
     complain(message)
     if JSON in tokens:
         print_json(failure(message, status, tokens, place))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqgen.cli.arguments import with_options
 from seqgen.cli.opening import opened, say_if_hidden
 from seqgen.cli.outputs import check_file
 from seqgen.cli.printing import print_json, show
@@ -61,6 +62,7 @@ def info(
         corpus = Corpus(folder)
         about, codec = corpus.info, _usable(lambda: corpus.codec)
         title, facts = _corpus_title(about), _corpus_facts(about)
+        facts = [(name, with_options(fact)) for name, fact in facts]
         text = "\n".join([title, *(f"{name:<12}{fact}" for name, fact in facts)])
     elif _is_nothing(folder):
         found = "it has no corpus.json or run.json" if folder.exists() else "it does not exist"

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from seqgen.bounds import Jobs, Patience, Seed, checked
 from seqgen.cli.outputs import check_folder
 from seqgen.cli.printing import print_json, show
-from seqgen.cli.settings import named_values
+from seqgen.cli.settings import named_values, parse_labels, parse_weights
 from seqgen.errors import ConfigError, DataError
 from seqgen.files import text_of
 
@@ -132,9 +132,7 @@ def prepare_corpus(
     """Prepare a corpus and show the progress; `before` is the codec of a run to start from."""
     from seqgen.cli.console import meter, say
     from seqgen.cli.standard_input import input_copied
-    from seqgen.data.labelling import parse_labels
     from seqgen.data.preparation import prepare as read_and_encode
-    from seqgen.data.weighing import parse_weights
     from seqgen.files import cache_folder, cache_is_kept
 
     if not cache_is_kept():

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from seqgen.cli.arguments import with_options
 from seqgen.data.corpus import Corpus
 
 #: Number of different values of a fact to list for a file.
@@ -49,7 +50,7 @@ def _empty(name: str) -> dict[str, Any]:
 def left_out_labels(corpus: Corpus) -> list[str]:
     """Return a line for each label that pieces have and that is not used."""
     return [
-        f"label {name} is left out: {reason}"
+        f"label {name} is left out: {with_options(reason)}"
         for name, reason in corpus.info["labels_left_out"].items()
     ]
 
@@ -102,4 +103,4 @@ def _range(values: list[Any]) -> str:
 def _reasons(left_out: list[dict[str, str]]) -> str:
     reasons = list(dict.fromkeys(entry["reason"] for entry in left_out))
     more = f", and {len(left_out) - 1} pieces more" if len(left_out) > 1 else ""
-    return reasons[0] + more if reasons else ""
+    return with_options(reasons[0]) + more if reasons else ""

@@ -1,4 +1,4 @@
-"""Options from a TOML file, and checks of all options before a command runs."""
+"""Options from a TOML file, options of several parts, and checks before a command runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from seqgen.wording import meant
 
 #: Options that are repeated as NAME=VALUE, and may be tables in the file.
 _PAIRS = ("codec-option", "label", "read", "write", "bias")
+
+#: The value of --label for no label at all.
+NO_LABEL = "none"
 
 
 def read_settings(path: Path, app: cyclopts.App, commands: Iterable[str]) -> Dict:
@@ -59,6 +62,57 @@ def named_values(option: str, pairs: Iterable[str]) -> dict[str, str]:
             raise ConfigError(f"{option} must be NAME=VALUE, found {pair!r}")
         values[name] = value
     return values
+
+
+def parse_labels(texts: Iterable[str]) -> dict[str, str] | None:
+    """Return the sources of ``NAME=PATTERN`` or ``NAME``, by name.
+
+    Without any text the result is None; for the only text "none" it has no label.
+
+    Raises
+    ------
+    ConfigError
+        If a name occurs twice, or "none" beside others.
+    """
+    texts = list(texts)
+    if not texts:
+        return None
+    if NO_LABEL in texts and {*texts} != {NO_LABEL}:
+        raise ConfigError(
+            f"--label {NO_LABEL} uses no label, and there are others; leave one or the other out"
+        )
+    sources: dict[str, str] = {}
+    for text in texts if NO_LABEL not in texts else ():
+        name, _, pattern = text.partition("=")
+        if name in sources:
+            raise ConfigError(f"--label {name} occurs twice; give each label once")
+        sources[name] = pattern
+    return sources
+
+
+def parse_weights(texts: Iterable[str]) -> dict[str, float]:
+    """Return the weights of ``RULE:WEIGHT`` by rule.
+
+    Raises
+    ------
+    ConfigError
+        If there is no number, or a rule occurs twice.
+    """
+    weights: dict[str, float] = {}
+    for text in texts:
+        rule, _, number = text.rpartition(":")
+        if rule in weights:
+            raise ConfigError(f"--weight {rule} occurs twice; give each rule once")
+        try:
+            weights[rule] = float(number)
+        except ValueError:
+            rule = ""
+        if not rule:
+            raise ConfigError(
+                f"--weight must be RULE:NUMBER, such as composer=bach:2 or 'drafts/*.txt:0.5', "
+                f"found {text!r}"
+            )
+    return weights
 
 
 def check_numbers(

@@ -255,7 +255,7 @@ class Dictation:
             raise DataError(
                 f"this model does not know the symbol{'s' * (len(unknown) > 1)} "
                 f"{unknown_text(text, unknown)}, only {' '.join(map(repr, self.alphabet))}; use "
-                f"--unknown skip or --unknown nearest, or train on pieces that have "
+                f'`unknown="skip"` or `unknown="nearest"`, or train on pieces that have '
                 f"{'them' if len(unknown) > 1 else 'it'}"
             )
         return np.array([self._numbers[symbol] for symbol in text], np.int64)

@@ -176,7 +176,7 @@ class LabelledCodec(Codec):
         """Return which labels can be requested, and which is meant."""
         names = [label.name for label in self.labels]
         hint = meant(name, names)
-        return f"the labels are {', '.join(names)} (--given {names[0]}=VALUE){hint}"
+        return f'the labels are {", ".join(names)} (`condition="{names[0]}=VALUE"`){hint}'
 
     def encode(self, piece: Piece) -> Ids:
         """Return the header and the codec's ids of a piece, which may be `Labelled`."""
@@ -360,12 +360,12 @@ def why_impossible(codec: Codec, label: Label) -> str:
     if taken := set(label.tokens) & set(codec.vocab):
         return (
             f"the codec has tokens such as {min(taken)!r} of its own; request them with "
-            f"--given, or give the label {label.name!r} another name"
+            f"`condition`, or give the label {label.name!r} another name"
         )
     if label.name in codec.requests:
         return (
             f"{label.name}=VALUE is a request of the codec's own; give the label another name, "
-            f"such as --label {label.name}_of_file='{{}}/*'"
+            f'such as `labels={{"{label.name}_of_file": "{{}}/*"}}`'
         )
     return ""
 

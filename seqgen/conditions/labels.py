@@ -59,9 +59,9 @@ def refuse_condition(condition: Any) -> None:
     if isinstance(condition, str) and _NAMED.match(condition):
         raise DataError(
             f"this model has no labels and cannot follow {condition!r}; leave out the "
-            f"condition (--given), or train with labels"
+            f"`condition`, or train with labels"
         )
-    raise DataError("this model's codec takes no condition; leave it out (--given)")
+    raise DataError("this model's codec follows nothing; leave out `condition`")
 
 
 @dataclass(frozen=True)

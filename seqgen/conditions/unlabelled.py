@@ -116,7 +116,7 @@ def all_requested(codec: Codec, given: Iterable[str]) -> tuple[dict[str, str], s
     if len(others) > 1:
         names = ", ".join(each.name for each in labels_of(codec))
         raise DataError(
-            f"--given: a piece follows labels (of this run: {names or 'none'}) and one text or "
+            f"`condition`: a piece follows labels (of this run: {names or 'none'}) and one text or "
             f"file, found {len(others)} texts or files: {' and '.join(others)}"
         )
     return labels, others[0] if others else None

@@ -142,7 +142,7 @@ def subject_of(name: str, codec_name: str, material: Material = DEMO) -> Subject
     except CorpusError as error:
         raise NoPieces(str(error)) from error
     if not files:
-        raise NoPieces("there is no file: `demo` returned none", ["demo"])
+        raise NoPieces("there is no file: demo returned none", ["demo"])
     read, skipped = _read(domain, files)
     if not read:
         raise NoPieces(

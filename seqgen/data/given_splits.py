@@ -155,7 +155,7 @@ def named_splits(
         For the report. Without splits it may say what is missing.
     """
     where, unpack = (f" in {archive}", "unpack, and ") if archive else ("", "")
-    advice = f"{unpack}name files with --valid and --test"
+    advice = f"{unpack}name files with `valid` and `test`"
     tops = frozenset(folders)
     for words_of, how in ((_in_folders, "folders"), (_in_name, "file names")):
         given = {path: found for path in files if (found := words_of(path, tops))}

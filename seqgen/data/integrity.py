@@ -130,7 +130,7 @@ class SourceLine(TypedDict):
 def damaged(path: Path, reason: object) -> CorpusError:
     """Return the error for a damaged file of a corpus."""
     return CorpusError(
-        f"{path} is damaged: {reason}; prepare the corpus again (seqgen prepare --overwrite)"
+        f"{path} is damaged: {reason}; prepare the corpus again, with `overwrite=True`"
     )
 
 

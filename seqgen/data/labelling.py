@@ -4,7 +4,7 @@ A pattern has one ``{}`` and is compared with the end of a path: ``{}/*.mid`` ta
 ``*_{}_*.wav`` the second part of ``take3_anna_01.wav``. If two sources have a value for a label,
 what the user names comes first, then what `Domain.read` yields, then `Domain.labels`.
 
-Comes from: the ``--label`` option. Next: `seqgen.data.reading` attaches labels to pieces,
+Comes from: the `labels` of `seqgen.prepare`. Next: `seqgen.data.reading` attaches labels to pieces,
 `seqgen.data.fitting` counts their values.
 """
 
@@ -40,9 +40,6 @@ Source: TypeAlias = str | Callable[[Path], str | None] | None
 
 #: A label that nobody asked for is used if so many pieces have each value on average.
 PIECES_PER_VALUE = 5
-
-#: The text of ``--label`` that asks for no label.
-NONE = "none"
 
 #: Most labels in pieces that are counted.
 MOST_COUNTED = 100
@@ -233,7 +230,7 @@ class Census:
             if not values:
                 raise CorpusError(f"label {name!r}: no piece has one; {self._hint(name)}")
             if self.labelling.takes_found and (reason := self._useless(values, len(found))):
-                self.left_out[name] = f"{reason}; --label {name} uses it"
+                self.left_out[name] = f'{reason}; `labels={{"{name}": ""}}` uses it'
                 continue
             kept = sorted(values, key=lambda value: (-values[value], value))[:MOST_VALUES]
             few = {value: values[value] for value in sorted(kept)}
@@ -266,32 +263,6 @@ def _check_name(name: str) -> None:
         check_name(name)
     except DataError as error:
         raise ConfigError(str(error)) from None
-
-
-def parse_labels(texts: Iterable[str]) -> dict[str, Source] | None:
-    """Return the sources of ``NAME=PATTERN`` or ``NAME``, by name.
-
-    Without any text the result is None; for the only text "none" it has no label.
-
-    Raises
-    ------
-    ConfigError
-        If a name occurs twice, or "none" beside others.
-    """
-    texts = list(texts)
-    if not texts:
-        return None
-    if NONE in texts and {*texts} != {NONE}:
-        raise ConfigError(
-            f"--label {NONE} uses no label, and there are others; leave one or the other out"
-        )
-    sources: dict[str, Source] = {}
-    for text in texts if NONE not in texts else ():
-        name, _, pattern = text.partition("=")
-        if name in sources:
-            raise ConfigError(f"--label {name} occurs twice; give each label once")
-        sources[name] = pattern
-    return sources
 
 
 def _compiled(name: str, pattern: str) -> re.Pattern[str]:

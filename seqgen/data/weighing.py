@@ -2,8 +2,8 @@
 
 A rule is ``composer=bach`` for pieces with this label, or a pattern for the end of a path, such as
 ``drafts/*.txt``. The last rule that fits a piece decides; without one, the weight that
-`Domain.read` gives, or 1. Comes from: the ``--weight`` option. Next: `seqgen.data.labelling`
-weighs pieces with it; `seqgen.data.splits` repeats them.
+`Domain.read` gives, or 1. Comes from: the `weights` of `seqgen.prepare`. Next:
+`seqgen.data.labelling` weighs pieces with it; `seqgen.data.splits` repeats them.
 """
 
 from __future__ import annotations
@@ -108,28 +108,3 @@ def weight_of(rules: Iterable[Rule], labels: Mapping[str, str], own: float) -> f
     except ConfigError as error:
         raise DataError(str(error)) from None
     return ([float(own)] + [rule.weight for rule in rules if rule.fits(labels)])[-1]
-
-
-def parse_weights(texts: Iterable[str]) -> dict[str, float]:
-    """Return the weights of ``RULE:WEIGHT`` by rule.
-
-    Raises
-    ------
-    ConfigError
-        If there is no number, or a rule occurs twice.
-    """
-    weights: dict[str, float] = {}
-    for text in texts:
-        rule, _, number = text.rpartition(":")
-        if rule in weights:
-            raise ConfigError(f"--weight {rule} occurs twice; give each rule once")
-        try:
-            weights[rule] = float(number)
-        except ValueError:
-            rule = ""
-        if not rule:
-            raise ConfigError(
-                f"--weight must be RULE:NUMBER, such as composer=bach:2 or 'drafts/*.txt:0.5', "
-                f"found {text!r}"
-            )
-    return weights

@@ -165,6 +165,6 @@ def token_id(name: str, vocab: Vocab) -> int:
         name = _ESCAPE.sub(lambda found: found[0].encode().decode("unicode_escape"), name)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
-        hint = f"did you mean {close[0]!r}?" if close else "seqgen info RUN --json lists them"
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(names[:5])} ..."
         raise ConfigError(f"there is no token {name!r} in this model's vocabulary; {hint}")
     return names.index(name)

@@ -22,6 +22,7 @@ from seqgen.generation.given import Pieces, given_pieces
 from seqgen.plugin import Ids, Piece
 from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
+from seqgen.unknown import OrError
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Score:
 
 @naming_faults
 @checked
-def score(run: Run[Piece], pieces: Pieces[Piece]) -> Iterator[Score]:
+def score(run: Run[Piece], pieces: Pieces[Piece], *, unknown: OrError = "error") -> Iterator[Score]:
     """Score pieces, in order; only their ids take more memory for longer pieces.
 
     Parameters
@@ -63,13 +64,16 @@ def score(run: Run[Piece], pieces: Pieces[Piece]) -> Iterator[Score]:
         A trained model with its codec.
     pieces : iterable of piece, Generated or Path
         One piece is a list of one.
+    unknown : {"error", "skip", "nearest"}
+        What to do with symbols that the model does not know: refuse the piece, leave them out, or
+        take the nearest known ones.
 
     Raises
     ------
     DataError
         If the codec cannot encode a piece.
     """
-    return score_ids(run, map(run.codec.encode, given_pieces(run, pieces)))
+    return score_ids(run, map(run.codec.encode, given_pieces(run, pieces, unknown=unknown)))
 
 
 def score_ids(run: Run, encoded: Iterable[Ids]) -> Iterator[Score]:

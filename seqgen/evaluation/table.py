@@ -182,9 +182,9 @@ def score_table(
     paths = [paths.folder] if isinstance(paths, Corpus) else as_paths("paths", paths)
     files = _are_files(paths)
     if unknown != "error" and not files:
-        raise ConfigError("--unknown is for files; a corpus holds known symbols only")
+        raise ConfigError("`unknown` is for files; a corpus holds known symbols only")
     if read_options and not files:
-        raise ConfigError("--read is for files; the files of a corpus were read already")
+        raise ConfigError("`read_options` is for files; the files of a corpus were read already")
     outcome = Outcome()
     reading = asdict(run.read_options(read_options))
     if files:
@@ -220,7 +220,7 @@ def _from_files(
 ) -> Iterator[_Piece]:
     """Return the pieces of files; the files are searched at once."""
     if split is not None:
-        raise ConfigError("--split is for a corpus; files are read as they are")
+        raise ConfigError("`split` is for a corpus; files are read as they are")
     domain = run.info["domain"]
     encoded = encode_files(domain, paths, run.codec, outcome, unknown, read_options=reading)
     return ((source, Span(run.vocab, ids, codec_rows(run.codec, ids))) for source, ids in encoded)

@@ -16,7 +16,7 @@ def check_network(run: Run, file: str) -> None:
     if architecture != CORE:
         raise ConfigError(
             f"{file} can hold the architecture {CORE}, and {run.name} has {architecture}; "
-            f"train with --architecture {CORE} to export"
+            f'train with `architecture="{CORE}"` to export'
         )
     if run.stepper is not None:
         raise ConfigError(

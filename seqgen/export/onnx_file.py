@@ -98,7 +98,7 @@ def _network(run: Run, make: Any) -> Network:
     if size > MOST:
         raise ConfigError(
             f"an ONNX file holds at most 2 GB, and the weights of {run.name} have "
-            f"{size / 1e9:.1f} GB; train with a smaller --hidden or --context-rows"
+            f"{size / 1e9:.1f} GB; train with a smaller `hidden` or `context_rows`"
         )
     codec = run.codec
     made: Network = make(

@@ -78,7 +78,7 @@ def export_web(run: Run, path: Path | str, *, bits: Bits = 16, overwrite: bool =
     if run.model_config.output == "adaptive":
         raise ConfigError(
             f"a page draws from all tokens at once, and {run.name} has an adaptive output; "
-            f"train with --output full to export"
+            f'train with `output="full"` to export'
         )
     texts = texts_of(run.codec, run.info["codec"]["name"])
     weights = _rounded(run.weights, bits)
@@ -94,7 +94,7 @@ def texts_of(codec: Codec, name: str) -> list[str]:
     ConfigError
         If tokens have no text of their own, or more decides which may come.
     """
-    way_out = "; a page needs a codec such as characters; --onnx exports any codec"
+    way_out = "; a page needs a codec such as characters, and `export_onnx` takes any codec"
     typed = codec.text_stream
     if typed() is None:
         raise ConfigError(f"the codec {name} writes no text{way_out}")
@@ -138,7 +138,7 @@ def _rounded(weights: Mapping[str, NDArray[np.float32]], bits: Bits) -> dict[str
     if size > MOST:
         raise ConfigError(
             f"the weights have {size / 1e6:,.0f} MB at {bits} bits, and a page holds "
-            f"{MOST / 1e6:,.0f} MB; use 16 bits, or train with a smaller --hidden or --context-rows"
+            f"{MOST / 1e6:,.0f} MB; use 16 bits, or train with a smaller `hidden` or `context_rows`"
         )
     with np.errstate(over="ignore"):
         rounded = {name: weights[name].astype(f"<f{bits // 8}") for name in sorted(weights)}

@@ -29,6 +29,7 @@ from seqgen.plugins.faults import naming_faults
 from seqgen.run.folder import Run
 from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
+from seqgen.unknown import OrError
 
 
 @naming_faults
@@ -40,6 +41,7 @@ def search(
     *,
     prompt: Prompt[Piece] = None,
     condition: Any = None,
+    unknown: OrError = "error",
     limit: Limit = None,
     stop: Stop = (),
     with_prompt: bool = True,
@@ -54,7 +56,7 @@ def search(
         Candidates kept at every step; 1 always takes the most likely token.
     count : int
         Number of pieces; at most `width`.
-    prompt, condition, limit, stop, with_prompt, int8
+    prompt, condition, unknown, limit, stop, with_prompt, int8
         As for `seqgen.generate`.
 
     Yields
@@ -71,8 +73,8 @@ def search(
     """
     if count > width:
         raise ConfigError(f"a beam of {width} finds 1 to {width} pieces, not {count}")
-    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
-    stepper, stops = choose_stepper(run, width, int8=int8), given_stops(run, stop)
+    prompt, condition = given_prompt(run, prompt, unknown), given_condition(run, condition, unknown)
+    stepper, stops = choose_stepper(run, width, int8=int8), given_stops(run, stop, unknown)
     writer = Writer(stepper, run, prompt, condition, None, as_limit("limit", limit), stops, 0)
     beam, found = list[Draft](), list[Draft]()
     interrupt = None

@@ -44,6 +44,7 @@ from seqgen.run.folder import Run
 from seqgen.run.proofreader import saved_proofreader
 from seqgen.stepping.stepper import Stepper, choose_stepper
 from seqgen.storage.signals import noticed
+from seqgen.unknown import OrError
 
 __all__ = ["Excerpt", "Generated", "Primed", "generate", "prime", "stream"]
 
@@ -57,7 +58,13 @@ BATCH = 32
 
 @naming_faults
 @checked
-def prime(run: Run[Piece], prompt: Prompt[Piece] = None, *, condition: Any = None) -> Primed:
+def prime(
+    run: Run[Piece],
+    prompt: Prompt[Piece] = None,
+    *,
+    condition: Any = None,
+    unknown: OrError = "error",
+) -> Primed:
     """Let a model read a prompt, in one pass, for any number of pieces.
 
     Parameters
@@ -67,13 +74,15 @@ def prime(run: Run[Piece], prompt: Prompt[Piece] = None, *, condition: Any = Non
         The beginning of the pieces; by default nothing.
     condition : object, optional
         Passed to the codec's tracker.
+    unknown : {"error", "skip", "nearest"}
+        As for `generate`.
 
     Raises
     ------
     DataError
         If the prompt cannot be encoded.
     """
-    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    prompt, condition = given_prompt(run, prompt, unknown), given_condition(run, condition, unknown)
     return read_prompt(choose_stepper(run, 1), run, prompt, condition).primed
 
 
@@ -85,6 +94,7 @@ def generate(
     *,
     prompt: Prompt[Piece] = None,
     condition: Any = None,
+    unknown: OrError = "error",
     sample: SampleConfig | Mapping[str, Any] | None = None,
     limit: Limit = None,
     stop: Stop = (),
@@ -114,6 +124,9 @@ def generate(
     condition : object, optional
         Condition that the pieces follow, such as a melody; passed to the codec's tracker. A mapping
         holds labels: ``{"composer": "bach"}``. A path is the file of a piece.
+    unknown : {"error", "skip", "nearest"}
+        What to do with symbols of a prompt, a condition or a stop text that the model does not
+        know: refuse them, leave them out, or take the nearest known ones.
     sample : SampleConfig or mapping, optional
         How tokens are drawn: ``{"temperature": 0.8}``.
     limit : LimitConfig, mapping or float, optional
@@ -162,7 +175,7 @@ def generate(
     DataError
         If the prompt cannot be encoded, or the codec's tracker allows no token.
     """
-    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    prompt, condition = given_prompt(run, prompt, unknown), given_condition(run, condition, unknown)
     sample, limit = as_config(SampleConfig, "sample", sample), as_limit("limit", limit)
     if best_of > 1 and critic is None:
         raise ConfigError("best_of needs a critic; pass critic=seqgen.learn_critic(run)")
@@ -174,7 +187,8 @@ def generate(
     # Candidates fill the batch of one piece.
     batch_size = min(count * best_of, batch_size) if candidates == 1 else 1
     stepper, begin = _begun(run, batch_size * candidates, prompt, condition, sample, int8)
-    writer = Writer(stepper, run, begin, condition, sample, limit, given_stops(run, stop), seed)
+    stops = given_stops(run, stop, unknown)
+    writer = Writer(stepper, run, begin, condition, sample, limit, stops, seed)
 
     def write(drafts: list[Draft]) -> Iterator[int]:
         """Write some pieces side by side, or the candidates of one."""
@@ -289,6 +303,7 @@ def stream(
     *,
     prompt: Prompt[Piece] = None,
     condition: Any = None,
+    unknown: OrError = "error",
     sample: SampleConfig | Mapping[str, Any] | None = None,
     limit: Limit = None,
     stop: Stop = (),
@@ -307,11 +322,12 @@ def stream(
         The drawn ids, without the prompt and END. If the prompt has an open end, they begin with
         the ids that spell it (`Codec.open_end`).
     """
-    prompt, condition = given_prompt(run, prompt), given_condition(run, condition)
+    prompt, condition = given_prompt(run, prompt, unknown), given_condition(run, condition, unknown)
     sample = as_config(SampleConfig, "sample", sample)
     limit = LimitConfig(length=math.inf) if limit is None else as_limit("limit", limit)
     stepper, begin = _begun(run, 1, prompt, condition, sample, int8)
-    writer = Writer(stepper, run, begin, condition, sample, limit, given_stops(run, stop), seed)
+    stops = given_stops(run, stop, unknown)
+    writer = Writer(stepper, run, begin, condition, sample, limit, stops, seed)
     draft = writer.draft(index)
     sent = draft.kept
     for _ in writer.write([draft]):

@@ -53,7 +53,7 @@ def guidance_for(run: Run, condition: Any, sample: SampleConfig | None) -> float
     if given is not None:
         raise ConfigError(
             f"guidance {given:g} is by requested labels, and none is requested; request one with "
-            f"--given NAME=VALUE, or leave out the guidance"
+            f'`condition="NAME=VALUE"`, or leave out the guidance'
         )
     return 1.0
 

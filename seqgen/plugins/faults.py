@@ -108,7 +108,7 @@ RULES = {
         (DataError,),
     ),
     "likelihoods": Rule("likelihoods must take the pieces that encode takes, and never fail"),
-    "suggest": Rule("suggest must name a codec for any pieces; name one with --codec until then"),
+    "suggest": Rule("suggest must name a codec for any pieces; name one with `codec` until then"),
     "prompted": Rule("prompted must take any prompt that encode takes and never fail"),
     **{
         name: Rule(f"{name} of a tracker must never fail")

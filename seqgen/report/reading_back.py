@@ -120,6 +120,6 @@ def _file_to_read(run: Run, folder: Path, names: list[str]) -> str:
     if len(main) != 1:
         raise DataError(
             f"{folder / names[0]} and others are one piece, which cannot be read back "
-            f"from several files; generate in another format (--format)"
+            f"from several files; generate again in another format (`suffix`)"
         )
     return main[0]

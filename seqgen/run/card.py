@@ -115,8 +115,8 @@ def advice_for(best: dict[str, Any], tokens: int) -> str:
     epochs = best["tokens"] / max(tokens, 1)
     return (
         f"the validation loss was lowest after {epochs:.1f} epochs, {best['fraction']:.0%} of this "
-        f"training; then the network overfitted: try --epochs {max(epochs, 1):.0f}, or more "
-        f"--dropout"
+        f"training; then the network overfitted: try `epochs={max(epochs, 1):.0f}`, or more "
+        f"`dropout`"
     )
 
 

@@ -79,12 +79,12 @@ def open_corpus(info: Mapping[str, Any], folder: Path, named: Path | None, run: 
             continue  # no folder can have such a name
     if not name:
         raise CorpusError(
-            f"the corpus of {run} is not found: the run comes without the corpus; say where it is "
-            f"(--corpus FOLDER)"
+            f"the corpus of {run} is not found: the run comes without it; say where it is with "
+            f'`corpus="FOLDER"`'
         )
     raise CorpusError(
         f"the corpus of {run} is not found: {name}, with the key {key[:SHORT]}{''.join(reasons)}; "
-        f"say where it is (--corpus FOLDER), or prepare it again from the same files"
+        f'say where it is with `corpus="FOLDER"`, or prepare it again from the same files'
     )
 
 

@@ -136,4 +136,6 @@ def refuse_replacing(paths: list[Path], overwrite: bool) -> None:
     """Raise `RunError` for a file that is already there and may not be replaced."""
     for path in paths:
         if path.exists() and not (overwrite and path.is_file()):
-            raise RunError(f"{path} is already there; choose another name, or pass overwrite=True")
+            raise RunError(
+                f"{path} is already there; choose another name, or pass `overwrite=True`"
+            )

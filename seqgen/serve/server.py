@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
             self._socket = socket.create_server(("127.0.0.1", port))
         except OSError as error:
             raise RunError(
-                f"port {port} cannot be used ({error.strerror}); choose another one with --port, "
+                f"port {port} cannot be used ({error.strerror}); choose another `port`, "
                 f"or leave it out"
             ) from error
         port, token = self._socket.getsockname()[1], token_urlsafe(24)

@@ -204,7 +204,7 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
     reason = refused.strerror or refused
     if path.exists():
         raise RunError(f"{path} cannot be written ({reason}); allow writing there") from refused
-    raise RunError(f"{path} cannot be made ({reason}); choose another folder (--out)") from refused
+    raise RunError(f"{path} cannot be made ({reason}); choose another `folder`") from refused
 
 
 def _release(lock: BaseFileLock) -> None:

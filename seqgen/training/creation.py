@@ -175,10 +175,18 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
         context_dropout=same.context_dropout,
         dropout=same.dropout,
     )
-    if replace(model, output=output, context_rows=rows) not in (nothing_asked, same):
+    asked = replace(model, output=output, context_rows=rows)
+    if asked not in (nothing_asked, same):
+        others = {
+            name: (kept, wanted)
+            for name, kept in asdict(same).items()
+            if (wanted := getattr(asked, name)) not in (kept, getattr(nothing_asked, name))
+        }
         raise ConfigError(
-            f"{start.name} has another network ({start.model_config}) than the requested one "
-            f"({model}); leave out the model options, or start (--from)"
+            f"a run that starts from {start.name} has its network, with "
+            f"{', '.join(f'{name} {kept}' for name, (kept, _) in others.items())}; found "
+            f"{', '.join(f'{name} {wanted}' for name, (_, wanted) in others.items())}; leave out "
+            f"these settings of the network, or `start`"
         )
     return same
 
@@ -194,7 +202,7 @@ def _transferred(
         if old != new:
             raise ConfigError(
                 f"{start.name} has the {what} {old!r}, {corpus.folder} has {new!r}; "
-                f"prepare the corpus with the {what} {old!r}, or leave out start (--from)"
+                f"prepare the corpus with the {what} {old!r}, or leave out `start`"
             )
     old, new = start.codec, corpus.codec
     width = start.model_config.embedding or start.vocab.size

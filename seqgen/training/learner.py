@@ -150,7 +150,7 @@ class Learner:
         if self._is_coarse and self._device.type == "cpu" and not trains_bfloat16():
             raise ConfigError(
                 "precision bfloat16: this processor cannot train with it, which takes AVX-512; "
-                "choose float32 (--precision float32)"
+                'choose `precision="float32"`'
             )
 
     def update(self, learning_rate: float) -> Tensor:

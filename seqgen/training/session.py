@@ -99,8 +99,8 @@ def train(
             sweep(checkpoints.folder)
         if (run.folder / WEIGHTS).exists() and not checkpoints.paths:
             raise RunError(
-                f"the training of {run.folder} is finished; to train its model further, start a "
-                f"new run from it (create_run(..., start=run), or seqgen train --from {run.folder})"
+                f"the training of {run.folder} is finished; to train its model further, make a "
+                f"new run that begins with it (`start`)"
             )
         heard = (
             held.enter_context(listening(run.folder, run.info, as_texts(events)))

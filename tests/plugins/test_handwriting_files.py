@@ -1001,7 +1001,7 @@ def test_other_suffixes_are_refused_with_the_way_out(tmp_path: Path) -> None:
     for name, found in (("letter.txt", r"\.txt"), ("letter", "no suffix")):
         path = tmp_path / name
         path.write_text("Dear reader")
-        with pytest.raises(DataError, match=f"not a file of ink, found {found}; use --given"):
+        with pytest.raises(DataError, match=f"not a file of ink, found {found}; give a text"):
             read(path)
 
 

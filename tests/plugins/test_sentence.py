@@ -316,7 +316,7 @@ def test_texts_that_are_not_learned_are_told() -> None:
     hidden = [replace(line, letters=None) for line in LINES[:9]]
     words = [replace(line, text="cat") for line in hidden]
     codec = PointsCodec.fit(hidden, PointOptions(60, 20))
-    assert re.search(r"pieces have a text.* draw freely.*--from.*text=spread", codec.fit_note)
+    assert re.search(r"pieces have a text.* draw freely.*`start`.*spread", codec.fit_note)
     assert not PointsCodec.fit(words, PointOptions(60, 20)).fit_note
     for text in ("off", "spread"):
         assert not PointsCodec.fit(hidden, PointOptions(60, 20, text=text)).fit_note
@@ -437,7 +437,10 @@ def test_a_file_of_text_may_be_given_and_a_missing_one_is_told(
     assert "there is no file nosuch.txt" in " ".join(capsys.readouterr().err.split())
     assert command("generate", run.folder, "--prompt", tmp_path / "letter.txt") == 4
     err = " ".join(capsys.readouterr().err.split())
-    assert "not a file of ink, found .txt; use --given" in err and "end in .inkml, .xml" in err
+    assert (
+        "not a file of ink, found .txt; give a text to be written with --given" in err
+        and "end in .inkml, .xml" in err
+    )
     assert not (tmp_path / "no").exists()
 
 

@@ -318,7 +318,7 @@ def test_symbols_are_letters_where_espeak_cannot_be_loaded(monkeypatch) -> None:
     _library.cache_clear()
     codec = Levels.fit([levels(40, "ab")], FrameOptions())
     assert codec.dictation is not None and codec.dictation.alphabet == (" ", "a", "b")
-    with pytest.raises(PluginError, match=r"cannot be loaded .* --codec-option text=letters"):
+    with pytest.raises(PluginError, match=r"cannot be loaded .* `options=.*letters"):
         Levels.fit([levels(40, "an ab")], FrameOptions(text="phonemes"))
 
 

@@ -184,7 +184,7 @@ def test_a_wrong_byte_costs_a_byte(text: str, tmp_path: Path) -> None:
 def test_a_wrong_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(PARAGRAPHS["russian"].encode("cp1251"))
-    with pytest.raises(DataError, match=r"it is not utf-8; leave out --read encoding"):
+    with pytest.raises(DataError, match=r"it is not utf-8; name another encoding, or let it be"):
         TextFile(path, "utf-8")
     assert notes(path, "koi8-r")[0] != PARAGRAPHS["russian"]
     assert notes(path, "cp1251") == (PARAGRAPHS["russian"], [])

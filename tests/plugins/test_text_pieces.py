@@ -188,7 +188,7 @@ def test_each_kind_of_piece(tmp_path: Path) -> None:
         rows = read(tmp_path, table, name, piece="record")
         assert [row.content for row in rows] == ["One", "Two"]
     assert read(tmp_path, text, piece="file", delimiter="T") == [text]
-    with pytest.raises(ConfigError, match="--read delimiter=TEXT"):
+    with pytest.raises(ConfigError, match="give it with `read_options="):
         ReadOptions(piece="delimiter")
     for kind in ("line", "paragraph", "page", "file"):
         with pytest.raises(DataError, match="empty"):

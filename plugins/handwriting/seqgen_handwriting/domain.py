@@ -305,8 +305,8 @@ def _pieces(path: Path) -> Iterable[Ink | Labelled | DataError | Note]:
             raise DataError("SCG ink is not read; convert it to InkML")
         case suffix if suffix not in SUFFIXES:
             raise DataError(
-                f"it is not a file of ink, found {path.suffix or 'no suffix'}; use --given for a "
-                f"text to be written"
+                f"it is not a file of ink, found {path.suffix or 'no suffix'}; give a text to be "
+                f"written with `condition`"
             )
     root, left_out = root_of(path), LeftOut()
     match local_name(root):

@@ -39,7 +39,7 @@ KEPT, LONGEST_KEPT = 2**14, 1_000
 
 #: What helps if the synthesiser does not work.
 WAY_OUT = (
-    "install seqgen-speech[espeak] anew, or spell texts in letters: --codec-option text=letters"
+    'install seqgen-speech[espeak] anew, or spell texts in letters: `options={"text": "letters"}`'
 )
 
 #: The library has one voice and one text at a time, and is loaded once.

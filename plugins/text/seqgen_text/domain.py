@@ -67,8 +67,8 @@ class ReadOptions:
 
         if self.piece == "delimiter" and not self.delimiter:
             raise ConfigError(
-                "piece=delimiter needs the text between two pieces; give it with --read "
-                "delimiter=TEXT"
+                "piece=delimiter needs the text between two pieces; give it with "
+                '`read_options={"delimiter": "TEXT"}`'
             )
 
     @property

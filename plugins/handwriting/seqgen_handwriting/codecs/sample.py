@@ -102,9 +102,9 @@ class Letters:
             return ""
         return (
             f"{self._lines:,} pieces have a text, but do not say which points belong to which "
-            f"letter: the model will draw freely; to write given text, train with --from and a "
-            f"model that writes, such as that of seqgen demo handwriting, or with --codec-option "
-            f"text=spread"
+            f"letter: the model will draw freely; to write given text, begin with a model that "
+            f"writes (`start`), such as that of seqgen demo handwriting, or use "
+            f'`options={{"text": "spread"}}`'
         )
 
 

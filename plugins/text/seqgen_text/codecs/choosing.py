@@ -42,7 +42,7 @@ def suggest(pieces: Iterable[str]) -> tuple[str, str]:
     name, reason = _by_characters(counts)
     language, most = max(marks.items(), key=lambda found: found[1], default=("", 0))
     if most * SPARSE > min(SAMPLED - left, READ):
-        reason += f"; for structure add --codec-option grammar={language}"
+        reason += f'; for structure add `options={{"grammar": "{language}"}}`'
     return name, reason
 
 

@@ -85,8 +85,8 @@ def unknown_characters(text: str, unknown: Set[str], known: int) -> DataError:
     several = len(unknown) > 1
     return DataError(
         f"character{'s' * several} {unknown_text(text, unknown)} {'are' if several else 'is'} not "
-        f"in this model's alphabet of {known}; use --unknown skip or --unknown nearest, or train "
-        f"on text that has {'them' if several else 'it'}"
+        f'in this model\'s alphabet of {known}; use `unknown="skip"` or `unknown="nearest"`, or '
+        f"train on text that has {'them' if several else 'it'}"
     )
 
 

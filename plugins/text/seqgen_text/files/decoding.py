@@ -156,12 +156,12 @@ def _checked(begin: bytes, encoding: str, is_auto: bool) -> str:
     if wrong > max(right / LEAST_RIGHT, len(text) / 1000, 1) or 0 < wrong == len(text):
         if is_auto:
             raise DataError(
-                f"it is not {encoding}, although it begins so; name its encoding "
-                f"with --read encoding"
+                f"it is not {encoding}, although it begins so; name its encoding, as in "
+                f'`read_options={{"encoding": "latin-1"}}`'
             )
         raise DataError(
-            f"it is not {encoding}; leave out --read encoding to have its encoding recognised, or "
-            f"name another"
+            f"it is not {encoding}; name another encoding, or let it be recognised with "
+            f'`read_options={{"encoding": "auto"}}`'
         )
     return text
 
@@ -185,7 +185,9 @@ def _recognised(file: BinaryIO, begin: bytes) -> str:
     if wrong <= right / LEAST_RIGHT:
         return "utf-8"
     if (found := recognised(sample)) is None:
-        raise DataError("its encoding is not recognised; name it, as in --read encoding=latin-1")
+        raise DataError(
+            'its encoding is not recognised; name it, as in `read_options={"encoding": "latin-1"}`'
+        )
     return found
 
 

@@ -160,6 +160,18 @@ class Browser:
         """Return what the console of the page has said since the last call."""
         return [each["message"] for each in self._ask("POST", "/se/log", {"type": "browser"})]
 
+    def accessibility_faults(self) -> list[str]:
+        """Return what axe finds: each broken rule with the elements that break it."""
+        import axe_core_python
+
+        axe = Path(axe_core_python.__file__).with_name("axe.min.js").read_text("utf-8")
+        self.emulate("Runtime.evaluate", expression=axe)
+        found: list[str] = self.run(
+            "return axe.run().then((found) => found.violations.flatMap(({ id, nodes }) => "
+            "nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`)))"
+        )
+        return found
+
     def emulate(self, command: str, **parameters: Any) -> None:
         """Send a command of the Chrome DevTools protocol."""
         self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})

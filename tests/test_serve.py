@@ -281,6 +281,8 @@ def test_a_finished_piece_is_given_to_a_new_one(serve, chorales) -> None:
     name, _ = client.piece(seed=1, limit={"length": 4, "unit": "quarters"})
     given = client.post("api/prompt", {"piece": name, "role": "given"})
     assert given["tokens"] == [] and given["view"]["parts"]
+    fitting = client.post("api/prompt", {"piece": name, "role": "either"})
+    assert fitting["role"] == "prompt" and fitting["tokens"]
     follow, keep = given["prompt"], "tracks soprano, tenor, bass"
     other, events = client.piece(follow=follow, keep=keep, seed=2)
     assert events[-1][1] == "done", events[-1]
@@ -506,7 +508,9 @@ def test_a_file_is_a_prompt(client) -> None:
 
 def test_a_parser_that_hangs_is_ended(client, run, monkeypatch) -> None:
     """Another process reads the file, so that no parser holds up the end of the server."""
-    monkeypatch.setattr(asking, "PATIENCE", 0.5)
+    monkeypatch.setattr(client.server._playground, "_has_read", True)
+    monkeypatch.setattr(playground, "PATIENCE", 0.5)
+    monkeypatch.setattr(playground, "QUEUE", 0.01)
     monkeypatch.setattr(run.domain, "read", lambda *_: time.sleep(600), raising=False)
     body = {"name": "a.txt", "content": base64.b64encode(b"8 green").decode()}
     answers: list[tuple[int, str]] = []

@@ -35,8 +35,8 @@ from seqgen.serve.places import shown_name
 DRAWING = ("temperature", "min_p", "top_p", "top_k", "repetition_penalty", "guidance")
 LIMITS = ("length", "least_length", "unit")
 
-#: What a piece can be for a new one: its beginning, or what it follows.
-ROLES = ("prompt", "given")
+#: What a piece can be for a new one: its beginning, what it follows, or the first that it can be.
+ROLES = ("prompt", "given", "either")
 
 #: Most characters of a typed prompt and of a condition.
 LONGEST_TEXT = 100_000
@@ -49,6 +49,9 @@ MOST_TOKENS = 20_000
 
 #: Seconds after which the parser of a file counts as hanging.
 PATIENCE = 20.0
+
+#: The same for the first file, for which a process starts and the parser may be compiled.
+FIRST_PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,14 @@ class Prompt:
 
 
 def read_prompt_of(
-    run: Run, body: Mapping[str, Any], file_of: Callable[[str], tuple[str, bytes]]
+    run: Run,
+    body: Mapping[str, Any],
+    file_of: Callable[[str], tuple[str, bytes]],
+    patience: float,
 ) -> Prompt:
     """Return the prompt of a request: its "text", a file, or a finished "piece".
 
-    A file is its "content" in base64 with its "name". With "role" as "given" it is a piece that a
-    new one follows.
+    A file is its "content" in base64 with its "name". Its "role" is one of `ROLES`.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def read_prompt_of(
     body : mapping
     file_of : callable
         Returns a finished piece as a file of the domain, by its name: file name and content.
+    patience : float
+        Seconds after which the parser of a file counts as hanging.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def read_prompt_of(
     check_names(body, ("text", "name", "content", "piece", "role"))
     if (role := body.get("role", "prompt")) not in ROLES:
         raise DataError(f"role must be {' or '.join(ROLES)}, found {role!r:.40}")
-    known = _known if role == "prompt" else _followed
+    known = {"prompt": _known, "given": _followed, "either": _known_or_followed}[role]
     if "text" in body:
         text = _text(body, "text", LONGEST_TEXT)
         return known(run, run.domain.from_text(text), text)
@@ -104,8 +111,8 @@ def read_prompt_of(
         path = Path(folder) / f"prompt{Path(name).suffix.lower()}"
         path.write_bytes(data)
         try:
-            read = _own_piece if "piece" in body else _only_piece
-            return known(run, read(run, path), Path(name).name)
+            piece = _own_piece(run, path) if "piece" in body else only_piece(run, path, patience)
+            return known(run, piece, Path(name).name)
         except Exception as error:
             # A codec may fail in any way on a strange piece.
             raise DataError(f"{name}: {reason_of(error)}") from error
@@ -131,13 +138,19 @@ def _own_piece(run: Run, path: Path) -> Any:
     return content_of(piece)
 
 
-def _only_piece(run: Run, path: Path) -> Any:
-    """Return the piece of a file, whose parser may crash or hang: another process reads it."""
+def only_piece(run: Run, path: Path, patience: float) -> Any:
+    """Return the piece of a file, whose parser may crash or hang: another process reads it.
+
+    Raises
+    ------
+    DataError
+        If it holds no piece or several, or its parser fails or takes longer than `patience`.
+    """
     from seqgen.data.reading import read_alone
 
     task = run.domain, path, path.name, FileLabels({}), None, "error", run.read_options()
     pieces = []
-    for each in read_alone(task, PATIENCE):
+    for each in read_alone(task, patience):
         if isinstance(each, Skipped):
             raise DataError(each.reason)
         if not isinstance(each, Noted):
@@ -155,6 +168,16 @@ def _known(run: Run, piece: Piece, word: str) -> Prompt:
     if len(ids) > MOST_TOKENS:
         raise DataError(f"a prompt has at most {MOST_TOKENS:,} tokens here, found {len(ids):,}")
     return Prompt(mended.piece, ids, word)
+
+
+def _known_or_followed(run: Run, piece: Piece, word: str) -> Prompt:
+    """Return a prompt, or where it cannot be one, such as a melody for a chorale, what is given."""
+    try:
+        return _known(run, piece, word)
+    except Exception:
+        if not unlabelled(run.codec).rewrites:
+            raise
+        return _followed(run, piece, word)
 
 
 def _followed(run: Run, piece: Piece, word: str) -> Prompt:

@@ -113,10 +113,11 @@ READ: Schema = {
     "type": "object",
     "properties": {
         "prompt": _TEXT,
+        "role": {"enum": [*ROLES[:2]]},
         "tokens": _list({"type": "array", "minItems": 2, "maxItems": 2}),  # id and text
         "view": VIEW,
     },
-    "required": ["prompt", "tokens", "view"],
+    "required": ["prompt", "role", "tokens", "view"],
 }
 BEGUN: Schema = {
     "type": "object",

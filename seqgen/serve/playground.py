@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from seqgen.compiling import told_of_compiling
 from seqgen.conditions.unlabelled import header_size, labels_of, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
 from seqgen.errors import ConfigError, DataError
+from seqgen.generation.pieces import Generated
 from seqgen.generation.watching import Asked, alternatives, watch
 from seqgen.options import described
 from seqgen.plugins.discovery import load_domain
@@ -24,11 +27,14 @@ from seqgen.run.card import beaten_by
 from seqgen.run.folder import Run
 from seqgen.serve.asking import (
     DRAWING,
+    FIRST_PATIENCE,
     LIMITS,
     MOST_TOKENS,
+    PATIENCE,
     Order,
     Prompt,
     check_names,
+    only_piece,
     read_prompt_of,
     read_request,
     read_sample,
@@ -46,6 +52,9 @@ ALTERNATIVES = 8
 
 #: Tokens that are written before the first page asks.
 WARM = 8
+
+#: Seconds that a beginning waits for another one to be read.
+QUEUE = 30.0
 
 COMPILING = "compiling for this processor, which may take a minute; the next start is fast"
 
@@ -76,15 +85,27 @@ class Playground:
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock, self._reading, self._keeping, self._count = Lock(), Lock(), Lock(), 0
-        self._is_closed = self.is_compiling = False
+        self._is_closed = self.is_compiling = self._has_read = False
 
     def warm_up(self) -> None:
-        """Write some tokens, so that what is compiled at its first use is so for the first page."""
+        """Write some tokens and read them as a file, which compiles what the first page needs."""
         asked = Asked(limit=LimitConfig(length=WARM))
-        with suppress(Exception), told_of_compiling(self._notice):  # A piece tells of its faults.
-            for _ in watch(self._run, copy.copy(self._stepper), asked, lambda _: self._is_closed):
-                pass
+        with suppress(Exception):  # Later pieces and prompts tell of their faults.
+            with told_of_compiling(self._notice):
+                steps = watch(self._run, copy.copy(self._stepper), asked, lambda _: self._is_closed)
+                piece = _last(steps).piece
+            self.is_compiling = False
+            if self._run.codec.text_stream() is None:
+                self._read_back(piece)
         self.is_compiling = False
+
+    def _read_back(self, piece: Any) -> None:
+        """Read a piece from its file in the process that reads the files of pages."""
+        with self._reading, TemporaryDirectory(prefix="seqgen-") as folder:
+            path = Path(folder) / f"first{self._exact}"
+            self._run.domain.write(piece, path, self._run.domain.write_options())
+            only_piece(self._run, path, FIRST_PATIENCE)
+            self._has_read = True
 
     def _notice(self) -> None:
         self.is_compiling = True
@@ -155,10 +176,12 @@ class Playground:
 
     def read_prompt(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read a prompt; return its name for a piece, its tokens and what the page draws of it."""
-        if not self._reading.acquire(blocking=False):
+        if not self._reading.acquire(timeout=QUEUE):
             raise Busy("another beginning is being read; try again in some seconds")
         try:
-            prompt = read_prompt_of(self._run, body, self._exact_file)
+            patience = PATIENCE if self._has_read else FIRST_PATIENCE
+            prompt = read_prompt_of(self._run, body, self._exact_file, patience)
+            self._has_read = self._has_read or "content" in body
         finally:
             self._reading.release()
         with self._lock:
@@ -169,6 +192,7 @@ class Playground:
             view = self._run.domain.view(codec.decode(prompt.ids) if ids else prompt.piece)
         return {
             "prompt": name,
+            "role": "prompt" if ids else "given",
             "tokens": [*map(list, zip(ids, Texts(self._run).of(ids, 0), strict=True))],
             "view": None if view is None else {"at": 0, "parts": view.parts, "about": view.about},
         }
@@ -265,6 +289,16 @@ class Playground:
             if isinstance(oldest, Session):
                 oldest.stop()
         return name
+
+
+def _last(steps: Generator[Any, None, Generated]) -> Generated:
+    """Return the piece at the end of its steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            piece: Generated = end.value
+            return piece
 
 
 def _found(kept: Mapping[str, Kept], name: str, kind: str) -> Kept:

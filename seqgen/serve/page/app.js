@@ -1,4 +1,4 @@
-// The playground: what the form asks for is written by the server, in one column or in two.
+// The playground: the server writes what the form asks for, in one column or in two.
 
 import * as api from "./api.js";
 import { Controls } from "./controls.js";
@@ -11,12 +11,15 @@ const $ = (name) => document.getElementById(name);
 class Playground {
   constructor(run) {
     this.run = run;
+    this.pieces = [null, null]; // those of the columns, also while a beginning is shown
     this.undo = new Undo($("undo"));
     this.controls = new Controls(run, $("form"), () => this.#change());
     this.lanes = [new Lane(run, this), new Lane(run, this, "2")];
     $("lanes").append(...this.lanes.map((lane) => lane.box));
     this.source = new Source(run, $("beginning"), $("sketch"), this.undo, {
-      read: (view, told) => this.#preview(view, told),
+      read: (view, told) => this.lanes[0].preview(view, told),
+      reading: () => this.say("The beginning is being read."),
+      removed: () => this.#endPreview(),
       failed: (error) => this.say(error.message, true),
     });
     $("form").addEventListener("submit", (event) => {
@@ -85,20 +88,36 @@ class Playground {
   }
 
   #remember() {
-    const before = this.lanes.map((lane) => lane.piece);
-    if (before.some(Boolean)) this.undo.did(() => this.#show(before));
+    const before = [...this.pieces];
+    this.undo.did(() => {
+      before.forEach((piece, number) => piece || this.#empty(number));
+      this.#show(before);
+      if (!before[0]) this.source.show();
+    });
+  }
+
+  #empty(number) {
+    this.pieces[number] = null;
+    this.lanes[number].preview(null, "Nothing is written yet.");
   }
 
   #show(pieces) {
-    pieces.forEach((piece, number) => piece && this.lanes[number].show(piece));
+    pieces.forEach((piece, number) => {
+      if (!piece) return;
+      this.pieces[number] = piece;
+      this.lanes[number].show(piece);
+    });
     if (this.lanes[0].piece) history.replaceState(null, "", `#${this.lanes[0].piece}`);
     // On a narrow screen the piece is below the form.
     if ($("piece").getBoundingClientRect().top > innerHeight / 2) $("piece").scrollIntoView();
   }
 
-  #preview(view, told) {
-    this.#remember();
-    this.lanes[0].preview(view, told);
+  // The beginning that is shown was removed: show the piece from before.
+  #endPreview() {
+    const [piece] = this.pieces;
+    if (this.lanes[0].piece) return;
+    if (piece) this.#show([piece]);
+    else this.#empty(0);
   }
 
   // Settings that change hold from the next token on.
@@ -129,7 +148,7 @@ async function main() {
   }
   document.title = `${run.name}: seqgen playground`;
   $("title").textContent = run.name;
-  $("about").textContent = `A model of ${run.domain}, codec ${run.codec}, written by seqgen.`;
+  $("about").textContent = `A model of ${run.domain}, trained with seqgen (codec ${run.codec}).`;
   $("warning").hidden = !run.warning;
   $("warning").textContent = run.warning && `Note: ${run.warning}.`;
   const playground = new Playground(run);

@@ -2,11 +2,12 @@
 
 export class Bars {
   lines = []; // the begin of each bar, in seconds; an upbeat belongs to the first bar
-  first = 0; // the number that the first bar line has
+  first = 1; // the number that the first bar line has; that of an upbeat is 0
   span = null; // [from, to], both selected, from 1
 
   // `about` is that of the view of a piece.
   set({ bars = [], upbeat = false }) {
+    this.first = upbeat ? 0 : 1;
     this.lines = upbeat ? bars.filter((_, number) => number !== 1) : bars;
     if (this.span && this.span[1] > this.lines.length) this.span = null;
   }

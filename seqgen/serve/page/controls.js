@@ -2,7 +2,7 @@
 
 const SHOWN = ["temperature", "min_p", "length"];
 const STEPS = { temperature: [0, 2, 0.05], min_p: [0, 0.5, 0.01], top_p: [0.05, 1, 0.01] };
-const NAMES = { min_p: "min-p", top_p: "top-p", top_k: "top-k" };
+const NAMES = { min_p: "Min-p", top_p: "Top-p", top_k: "Top-k" };
 
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -45,7 +45,7 @@ export class Controls {
     }
     for (const [name, { about, offer }] of Object.entries(run.requests)) {
       if (name in run.labels) continue;
-      const field = element("input", { placeholder: offer.slice(0, 80) });
+      const field = element("input", { id: `given-${name}`, placeholder: offer.slice(0, 80) });
       this.#addGiven(document.querySelector("#more"), name, name, field, about);
     }
   }
@@ -56,7 +56,7 @@ export class Controls {
   }
 
   #addNumber(place, { name, default: usual, least, most, about }, settings, mark = "") {
-    const title = NAMES[name] ?? name.replaceAll("_", " ");
+    const words = name.replaceAll("_", " "), title = NAMES[name] ?? words[0].toUpperCase() + words.slice(1);
     const [low, high, step] = STEPS[name] ?? [least, most, name === "repetition_penalty" ? 0.05 : 1];
     const field = element("input", { type: "number", step: "any", min: least, max: most, id: name + mark });
     field.placeholder = usual === 0 || usual === null ? "default" : String(usual);
@@ -80,14 +80,14 @@ export class Controls {
   #addUnit(place) {
     const options = this.run.units.map((value) => element("option", { value }, value));
     this.unit = element("select", { id: "unit" }, ...options);
-    place.append(element("label", { className: "row" }, "unit of the length", this.unit));
+    place.append(element("label", { className: "row" }, "Unit of the lengths", this.unit));
   }
 
   #addSeed(place) {
     this.seed = element("input", { id: "seed", type: "number", min: 0, step: 1, value: 0 });
     this.isNew = element("input", { id: "new", type: "checkbox", checked: true });
-    place.append(element("label", { className: "row" }, "seed", this.seed));
-    place.append(element("label", { className: "tick" }, this.isNew, "another seed each time"));
+    place.append(element("label", { className: "row" }, "Seed", this.seed));
+    place.append(element("label", { className: "tick" }, this.isNew, "Take another seed each time"));
   }
 
   // The settings of drawing of the second column.
@@ -102,7 +102,7 @@ export class Controls {
     for (const [name, field] of this.settings) {
       if (field.value !== "") body[isOfDrawing(name) ? "sample" : "limit"][name] = Number(field.value);
     }
-    if (this.unit.value !== "tokens" && "length" in body.limit) body.limit.unit = this.unit.value;
+    if (this.unit.value !== "tokens" && Object.keys(body.limit).length) body.limit.unit = this.unit.value;
     const requests = [];
     for (const [name, field] of this.given) {
       const value = field.value.trim();

@@ -12,10 +12,11 @@ const HINT = "Draw a note from left to right; click on one to remove it. By keyb
 
 export class NotesPad {
   title = "Draw notes to begin with";
-  notes = []; // [begin, lasts, pitch]
+  content = []; // notes [begin, lasts, pitch]
 
-  constructor(run, undo, changed) {
-    Object.assign(this, { undo, changed, cursor: [0, 60] });
+  // `changed` is called with the notes from before.
+  constructor(run, changed) {
+    Object.assign(this, { changed, cursor: [0, 60] });
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.said = element("p", { className: "unseen", "aria-live": "assertive" });
     this.box = element("div", {
@@ -31,7 +32,11 @@ export class NotesPad {
     this.box.addEventListener("pointerup", () => this.#up());
     this.box.addEventListener("pointercancel", () => this.#up());
     this.box.addEventListener("keydown", (event) => this.#key(event));
-    this.box.addEventListener("focus", () => this.#say());
+    this.box.addEventListener("focus", () => {
+      this.#say();
+      this.#paint();
+    });
+    this.box.addEventListener("blur", () => this.#paint());
     new ResizeObserver(() => this.#paint()).observe(this.box);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
@@ -41,41 +46,34 @@ export class NotesPad {
     return this.box.clientWidth < 500 ? 32 : 64;
   }
 
-  clear() {
-    this.notes = [];
+  put(content) {
+    this.content = content;
     this.#paint();
   }
 
   file() {
-    return this.notes.length ? { name: "drawing.mid", bytes: midiOf(this.notes) } : null;
+    return this.content.length ? { name: "drawing.mid", bytes: midiOf(this.content) } : null;
   }
 
-  #set(notes) {
-    const before = this.notes;
+  #set(notes, before = this.content) {
     if (!before.length && !notes.length) return;
-    this.undo.did(() => {
-      this.notes = before;
-      this.#paint();
-      this.changed();
-    });
-    this.notes = notes;
-    this.#paint();
-    this.changed();
+    this.put(notes);
+    this.changed(before);
   }
 
   #at(step, pitch) {
-    return this.notes.find(([begin, lasts, own]) => own === pitch && begin <= step && step < begin + lasts);
+    return this.content.find(([begin, lasts, own]) => own === pitch && begin <= step && step < begin + lasts);
   }
 
   // The notes with one more, which ends those of its pitch that it meets.
   #with(note) {
     const [begin, lasts, pitch] = note;
-    const others = this.notes.filter(([from, long, own]) => own !== pitch || from + long <= begin || from >= begin + lasts);
+    const others = this.content.filter(([from, long, own]) => own !== pitch || from + long <= begin || from >= begin + lasts);
     return [...others, note];
   }
 
   #without(note) {
-    return this.notes.filter((each) => each !== note);
+    return this.content.filter((each) => each !== note);
   }
 
   #placeOf(event) {
@@ -114,9 +112,10 @@ export class NotesPad {
     if (event.shiftKey && longer) {
       const lasts = note ? note[1] + longer : 0;
       if (note && lasts > 0) {
+        const before = this.content;
         this.cursor = [note[0], pitch];
-        this.notes = this.#without(note);
-        this.#set(this.#with([note[0], lasts, pitch]));
+        this.content = this.#without(note);
+        this.#set(this.#with([note[0], lasts, pitch]), before);
       }
     } else if (event.key === "Enter") {
       this.#set(note ? this.#without(note) : this.#with([step, 2, pitch]));
@@ -156,9 +155,10 @@ export class NotesPad {
     const paint = ([begin, lasts, pitch]) =>
       context.fillRect(begin * cell, y(pitch), Math.max(lasts * cell - 1, 2), ROW - 1);
     context.fillStyle = colour("--accent");
-    this.notes.forEach(paint);
+    this.content.forEach(paint);
     context.fillStyle = colour("--surprise");
     if (this.drawn) paint(this.drawn);
+    if (document.activeElement !== this.box) return;
     context.strokeStyle = colour("--ink");
     context.strokeRect(this.cursor[0] * cell + 0.5, y(this.cursor[1]) + 0.5, Math.max(cell - 1, 3), ROW - 1);
   }

@@ -41,6 +41,11 @@ export class Player {
     this.moved(this.time);
   }
 
+  playFrom(time) {
+    this.seek(time);
+    if (!this.isPlaying) this.play();
+  }
+
   reset() {
     if (this.isPlaying) this.pause();
     this.time = 0;

@@ -41,7 +41,7 @@ export class RollView extends Parts {
     this.box.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) this.box.addEventListener(end, () => (this.dragged = null));
     this.box.addEventListener("click", (event) => {
-      if (!this.#isOnRuler(event)) this.player.seek(this.#timeOf(event));
+      if (!this.#isOnRuler(event)) this.player.playFrom(this.#timeOf(event));
     });
     this.box.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#paint()).observe(this.box);
@@ -69,7 +69,7 @@ export class RollView extends Parts {
     this.bars.set(this.about);
     this.tracks.show(this.about.tracks ?? []);
     this.#nameRewriting();
-    if (!this.isDone && !this.player.isPlaying && !isStill()) this.box.scrollLeft = this.space.offsetWidth;
+    if (!this.player.isPlaying && !isStill()) this.box.scrollLeft = this.isDone ? 0 : this.space.offsetWidth;
     this.#paint();
   }
 
@@ -132,7 +132,7 @@ export class RollView extends Parts {
       context.globalAlpha = 0.35;
       context.fillRect(x(bar), 0, 1, height);
       context.globalAlpha = 1;
-      context.fillText(String(number + 1), x(bar) + 4, 12);
+      context.fillText(String(number + this.bars.first), x(bar) + 4, 12);
     });
     for (let pitch = Math.ceil(low / 12) * 12; pitch <= high; pitch += 12) {
       context.globalAlpha = 0.2;
@@ -156,7 +156,7 @@ export class RollView extends Parts {
   }
 
   #moved(time) {
-    const bar = (this.about.bars ?? []).filter((begin) => begin <= time + 0.001).length;
+    const bar = (this.about.bars ?? []).filter((begin) => begin <= time + 0.001).length - 1 + this.bars.first;
     this.box.setAttribute("aria-valuenow", time.toFixed(1));
     this.box.setAttribute("aria-valuetext", `bar ${bar}, ${time.toFixed(1)} seconds`);
     const at = time * SECOND - this.box.scrollLeft, width = this.box.clientWidth;
@@ -191,10 +191,14 @@ export class RollView extends Parts {
     return this.isDone ? this.length + 0.3 : null;
   }
 
-  between(from, until) {
+  between(from, until, isFirst) {
     return this.parts
-      .filter(([begin, , , , track]) => begin >= from && begin < until && !this.tracks.isSilent(track))
-      .map(([begin, lasts, pitch, velocity, track]) => ({ begin, lasts, pitch, velocity, track }));
+      .filter(([begin, lasts]) => begin < until && (begin >= from || (isFirst && begin + lasts > from)))
+      .filter(([, , , , track]) => !this.tracks.isSilent(track))
+      .map(([begin, lasts, pitch, velocity, track]) => {
+        const late = Math.max(from - begin, 0);
+        return { begin: begin + late, lasts: lasts - late, pitch, velocity, track };
+      });
   }
 
   sound(context, out, note, when) {

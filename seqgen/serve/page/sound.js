@@ -25,7 +25,7 @@ export class SoundView extends Parts {
     place.replaceChildren(element("p", { className: "buttons" }, this.player.button), this.box);
     this.box.addEventListener("click", (event) => {
       const { left, width } = this.box.getBoundingClientRect();
-      this.player.seek(((event.clientX - left) / width) * this.length);
+      this.player.playFrom(((event.clientX - left) / width) * this.length);
     });
     this.box.addEventListener("keydown", (event) => {
       const steps = { ArrowRight: 0.5, ArrowLeft: -0.5, Home: -Infinity, End: Infinity };

@@ -8,11 +8,11 @@ import { StrokesPad } from "./strokes.js";
 const PADS = { roll: NotesPad, ink: StrokesPad };
 
 export class Source {
-  // `told` has read(view, text), called with what the server read, and failed(error).
+  // `told` has reading(), read(view, text) with what the server read, removed() and failed(error).
   constructor(run, place, sketch, undo, told) {
-    Object.assign(this, { run, told });
+    Object.assign(this, { run, undo, told, turn: 0, reading: Promise.resolve() });
     if (run.is_typed) this.#addText(place);
-    else this.#addFile(place, sketch, undo);
+    else this.#addFile(place, sketch);
     this.#takeDropped();
   }
 
@@ -21,30 +21,48 @@ export class Source {
     place.prepend(element("label", {}, "Beginning", this.prompt));
   }
 
-  #addFile(place, sketch, undo) {
+  #addFile(place, sketch) {
     const { run } = this;
     this.file = element("input", { id: "file", type: "file", accept: run.suffixes.join() });
     const hint = `Optional: a file (${run.suffixes.join(" ")}), which can also be dropped anywhere on the page.`;
     const parts = [element("label", {}, "Beginning", this.file, element("small", {}, hint))];
     if (run.rewrites) {
-      const roles = { prompt: "The piece goes on from it", given: "The piece follows it, as a melody is harmonised" };
+      const roles = {
+        either: "Goes on from it; if it cannot, follows it",
+        prompt: "Goes on from it",
+        given: "Follows it, as a melody is harmonised",
+      };
       const options = Object.entries(roles).map(([value, text]) => element("option", { value }, text));
       this.role = element("select", { id: "role" }, ...options);
-      this.role.addEventListener("change", () => this.#show());
+      this.role.addEventListener("change", () => this.show());
       parts.push(element("label", {}, "What the model does with it", this.role));
     }
     place.prepend(...parts);
+    this.files = this.file.files;
     this.file.addEventListener("change", () => {
-      this.pad?.clear();
-      this.#show();
+      const drawn = this.pad?.content;
+      this.pad?.put([]);
+      this.#changed(drawn);
     });
     if (!(run.view in PADS)) return;
-    this.pad = new PADS[run.view](run, undo, () => {
+    this.pad = new PADS[run.view](run, (before) => {
       this.file.value = "";
-      this.#show();
+      this.#changed(before);
     });
     sketch.append(element("summary", {}, this.pad.title), ...this.pad.parts);
     sketch.hidden = false;
+  }
+
+  // A file was chosen, or something was drawn in place of `drawn`; one replaces the other.
+  #changed(drawn) {
+    const { files } = this;
+    this.files = this.file.files;
+    this.undo.did(() => {
+      this.file.files = this.files = files;
+      this.pad?.put(drawn);
+      this.show();
+    });
+    this.show();
   }
 
   // A file that is dropped anywhere on the page is chosen; of a text the words are taken.
@@ -73,36 +91,52 @@ export class Source {
     return file ? { name: file.name, content: asBase64(new Uint8Array(await file.arrayBuffer())) } : null;
   }
 
-  // Show what the server reads, some time after the last change.
-  #show() {
+  get #role() {
+    return this.role?.value ?? "prompt";
+  }
+
+  // The server reads one after the other.
+  #read(body) {
+    const read = () => readPrompt(body);
+    return (this.reading = this.reading.then(read, read));
+  }
+
+  // Show what the server reads, some time after the last change. A typed text shows itself.
+  show() {
+    if (this.prompt) return;
+    const turn = (this.turn += 1);
     clearTimeout(this.timer);
     this.timer = setTimeout(async () => {
       try {
         const body = await this.#body();
-        if (!body) return;
-        const role = this.role?.value ?? "prompt";
-        const { tokens, view } = await readPrompt({ ...body, role });
-        const read = role === "given" ? "The piece was read." : `The model reads ${tokens.length.toLocaleString("en")} tokens.`;
-        this.told.read(view, `${read} Press Write to go on.`);
+        if (!body) return this.told.removed();
+        this.told.reading();
+        await this.reading.catch(() => {});
+        if (turn !== this.turn) return;
+        const { role, tokens, view } = await this.#read({ ...body, role: this.#role });
+        if (turn !== this.turn) return;
+        const what = role === "given" ? "a piece that follows it" : "what comes next";
+        const count = role === "given" ? "" : `: ${tokens.length.toLocaleString("en")} tokens`;
+        this.told.read(view, `The beginning was read${count}. Press Write for ${what}.`);
       } catch (error) {
-        this.told.failed(error);
+        if (turn === this.turn) this.told.failed(error);
       }
     }, 300);
   }
 
   // The part of a request for a piece.
   async asked() {
+    this.turn += 1;
     clearTimeout(this.timer);
     const body = await this.#body();
     if (!body) return {};
-    const role = this.role?.value ?? "prompt";
-    const { prompt } = await readPrompt({ ...body, role });
+    const { prompt, role } = await this.#read({ ...body, role: this.#role });
     return role === "given" ? { follow: prompt } : { prompt };
   }
 
   // The name of the piece as one that is given.
   async given() {
-    return (await readPrompt({ ...(await this.#body()), role: "given" })).prompt;
+    return (await this.#read({ ...(await this.#body()), role: "given" })).prompt;
   }
 }
 

@@ -7,10 +7,11 @@ const HEIGHT = 220; // CSS pixels
 const APART = 1.5; // CSS pixels between two points
 
 export class StrokesPad {
-  strokes = []; // of points [x, y, seconds]
+  content = []; // strokes of points [x, y, seconds]
 
-  constructor(run, undo, changed) {
-    Object.assign(this, { undo, changed });
+  // `changed` is called with the strokes from before.
+  constructor(run, changed) {
+    this.changed = changed;
     this.title = run.follows_text ? "Draw a sample of your hand" : "Begin a drawing";
     this.canvas = element("canvas", { role: "img", "aria-label": "What you have drawn: nothing yet" });
     this.box = element("div", { id: "strokes", className: "pad sheet" }, this.canvas);
@@ -19,7 +20,7 @@ export class StrokesPad {
     this.parts = [this.box, element("p", { className: "buttons" }, clear)];
     if (run.follows_text) {
       this.text = element("input", { id: "says" });
-      this.text.addEventListener("change", changed);
+      this.text.addEventListener("change", () => this.content.length && changed(this.content));
       this.parts.unshift(element("label", {}, "What the sample says", this.text));
     }
     const hint = run.follows_text
@@ -34,29 +35,23 @@ export class StrokesPad {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
-  clear() {
-    this.strokes = [];
+  put(content) {
+    this.content = content;
     this.#paint();
   }
 
   // A file of seqgen's own JSON of ink.
   file() {
-    if (!this.strokes.length) return null;
-    const drawing = { text: this.text?.value.trim() ?? "", strokes: this.strokes };
+    if (!this.content.length) return null;
+    const drawing = { text: this.text?.value.trim() ?? "", strokes: this.content };
     return { name: "drawing.json", bytes: new TextEncoder().encode(JSON.stringify(drawing)) };
   }
 
   #set(strokes) {
-    const before = this.strokes;
+    const before = this.content;
     if (!before.length && !strokes.length) return;
-    this.undo.did(() => {
-      this.strokes = before;
-      this.#paint();
-      this.changed();
-    });
-    this.strokes = strokes;
-    this.#paint();
-    this.changed();
+    this.put(strokes);
+    this.changed(before);
   }
 
   #point(event) {
@@ -82,7 +77,7 @@ export class StrokesPad {
 
   #up() {
     if (!this.drawn) return;
-    const strokes = [...this.strokes, this.drawn];
+    const strokes = [...this.content, this.drawn];
     this.drawn = null;
     this.#set(strokes);
   }
@@ -91,11 +86,11 @@ export class StrokesPad {
     const width = this.box.clientWidth;
     if (!width) return;
     const context = fitted(this.canvas, width, HEIGHT);
-    this.canvas.setAttribute("aria-label", `What you have drawn: ${this.strokes.length || "no"} strokes`);
+    this.canvas.setAttribute("aria-label", `What you have drawn: ${this.content.length || "no"} strokes`);
     context.strokeStyle = colour("--ink");
     context.lineCap = context.lineJoin = "round";
     context.lineWidth = 2;
-    for (const stroke of [...this.strokes, ...(this.drawn ? [this.drawn] : [])]) {
+    for (const stroke of [...this.content, ...(this.drawn ? [this.drawn] : [])]) {
       context.beginPath();
       context.moveTo(stroke[0][0], stroke[0][1]);
       context.lineTo(stroke[0][0], stroke[0][1]);

@@ -6,9 +6,11 @@ import { element } from "./controls.js";
 const FULL = 8; // nats of a token that is tinted most
 const WAIT = 150; // milliseconds of pointing before the alternatives are fetched
 
+const shownOf = (text) => text.replaceAll("\n", "↵").replaceAll(" ", "␣") || "·";
+
 export class TextView {
-  constructor(place, { names, goOn }) {
-    this.goOn = goOn;
+  constructor(place, { names, goOn, say }) {
+    Object.assign(this, { goOn, say });
     this.box = element("div", {
       className: names ? "text names" : "text", tabIndex: 0, role: "group",
       "aria-label": "The text. Arrow keys choose a token, Enter shows what else could have come.",
@@ -91,7 +93,7 @@ export class TextView {
     if (piece !== this.piece || at !== this.at) return;
     const [own] = this.tokens[at];
     const buttons = found.map(({ id, text, probability }) => {
-      const shown = text === null ? "(end)" : text.replaceAll("\n", "↵").replaceAll(" ", "␣") || "·";
+      const shown = text === null ? "(end)" : shownOf(text);
       const share = `${(100 * probability).toFixed(1)} %`;
       const button = element("button", { type: "button" }, element("b", {}, shown), share);
       button.style.setProperty("--p", `${100 * probability}%`);
@@ -126,6 +128,7 @@ export class TextView {
       buttons[(next + buttons.length) % buttons.length].focus();
     } else if (!inside && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
       this.#mark(this.at + steps[event.key]);
+      if (this.spans.length) this.say(`Token ${this.at + 1} of ${this.spans.length}: ${shownOf(this.tokens[this.at][1])}`);
     } else if (!inside && event.key === "Enter") {
       this.#open(this.spans[this.at], true);
     } else return;

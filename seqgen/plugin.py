@@ -125,7 +125,7 @@ class Domain(Protocol[Piece]):
     def write(self, piece: Piece, path: Path, options: Any) -> list[Path]:
         """Write a piece in the format of the path's suffix; return the files written."""
 
-    def preview(self, piece: Piece) -> dict[str, bytes | str]:
+    def preview(self, piece: Piece) -> Mapping[str, bytes | str]:
         """Return the piece as images or sounds by MIME type (``image/png``, ``audio/wav`` ...)."""
 
     def view(self, piece: Piece) -> View | None:

@@ -1,5 +1,6 @@
 """The page: everything in one file, nothing from a network."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,9 +12,10 @@ import seqgen
 from seqgen.config import LimitConfig
 from seqgen.errors import ConfigError, DataError
 from seqgen.report.curves import loss_curves
-from seqgen.report.page import loss_curve, write_page
+from seqgen.report.page import NOTES, RECORDED, loss_curve, write_page
 from seqgen.report.reading_back import read_samples
 from seqgen.report.samples import write_samples
+from seqgen.view import View
 
 
 class Collector(HTMLParser):
@@ -93,6 +95,27 @@ def test_pieces_that_are_seen_and_heard_get_a_player(run, tmp_path: Path, heard)
     # Picture and sound are plain elements, there without the script.
     assert page.tags.count("audio") == 2 and html.count('data-seconds="4"') == 2
     assert page.tags.count("script") == 1 and "src" not in html.split("<script", 1)[1]
+
+
+class Silent(dict[str, str]):
+    """Forms whose sound is not to be made."""
+
+    def __getitem__(self, kind: str) -> str:
+        assert not kind.startswith("audio/"), "the sound was made"
+        return super().__getitem__(kind)
+
+
+def test_a_large_page_holds_notes_in_place_of_sound(run, tmp_path: Path, monkeypatch) -> None:
+    forms = Silent({"image/svg+xml": "<svg></svg>", "audio/wav": ""})
+    monkeypatch.setattr("seqgen_text.domain.Text.preview", lambda self, piece: forms)
+    about = {"tracks": [{"name": "</script><b>"}]}
+    view = View("roll", [[0.0, 1.5, 60, 80, 0]], about)
+    monkeypatch.setattr("seqgen_text.domain.Text.view", lambda self, piece: view, raising=False)
+    samples = write_samples(run, seqgen.generate(run, RECORDED + 1), tmp_path / "samples")
+    html = write_page(run, samples, tmp_path / "index.html").read_text()
+    assert "<audio" not in html
+    held = re.findall(re.escape(NOTES) + "(.*)</script>", html)
+    assert [json.loads(each) for each in held] == [{"notes": view.parts, **about}] * len(samples)
 
 
 def test_every_ending_has_words(run, tmp_path: Path) -> None:

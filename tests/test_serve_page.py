@@ -17,7 +17,7 @@ import pytest
 
 import seqgen
 from seqgen.serve import session
-from seqgen.serve.app import PAGE
+from seqgen.serve.app import FILES
 from seqgen.serve.playground import Playground
 from seqgen.serve.server import Server
 from seqgen.view import View
@@ -342,5 +342,5 @@ def test_notes_are_drawn_and_dropped_and_bars_rewritten(desktop) -> None:
 
 
 def test_the_page_needs_no_network() -> None:
-    for path in PAGE.iterdir():
+    for path in FILES.values():
         assert not re.findall(r"https?:|@import|url\(|\bsrc=\"(?!app)", path.read_text("utf-8"))

@@ -1,12 +1,13 @@
 """One self-contained HTML page of a run: its pieces to see and hear, and facts about the model.
 
-The page needs no network. Without JavaScript only the cursor is missing.
+The page needs no network. Without JavaScript the cursor is missing, and the sound of notes.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from seqgen.evaluation.comparison import Comparison
 from seqgen.files import write_atomic
 from seqgen.report.charts import as_svg
 from seqgen.report.curves import Curves, Series, loss_curves
-from seqgen.report.look import PLAYER, STYLE
+from seqgen.report.look import STYLE, script
 from seqgen.report.samples import Samples
 from seqgen.run.card import beaten_by, result_facts
 from seqgen.run.folder import Run
@@ -28,8 +29,15 @@ from seqgen.wording import counted
 #: Pictures at least this many times as wide as high take the full width of the page.
 NARROW = 1.5
 
+#: Most pieces of a page that holds their sound. In larger ones notes are played by the page itself,
+#: as half a minute of sound is as large as the notes of a hundred pieces.
+RECORDED = 4
+
 #: Length of the n-grams whose copied share is shown.
 NGRAM = 16
+
+#: Begin of the notes of a piece.
+NOTES = '<script type="application/json">'
 
 #: Descriptions of ``stopped_by`` in the manifest.
 _ENDINGS = {
@@ -73,12 +81,22 @@ def write_page(
         The same path.
     """
     domain, name = html.escape(run.info["domain"]), html.escape(run.title)
+    is_recorded = len(samples) <= RECORDED
     figures = "\n".join(
-        _figure(run, piece.piece, entry, _links(samples.folder, entry["files"], path, alone=alone))
+        _figure(
+            run,
+            piece.piece,
+            entry,
+            _links(samples.folder, entry["files"], path, alone=alone),
+            is_recorded=is_recorded,
+        )
         for piece, entry in zip(samples.pieces, samples.manifest["pieces"], strict=True)
     )
     about = f"{_chosen(samples)} {html.escape(note)}".rstrip()
-    player = f"<script>{PLAYER}</script>\n" if "<audio" in figures and "<svg" in figures else ""
+    player = ""
+    if ("<audio" in figures and "<svg" in figures) or NOTES in figures:
+        code = script("synth.js", "player.js", "figures.js")
+        player = f'<script type="module">\n{code}</script>\n'
     page = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -86,15 +104,15 @@ def write_page(
 <title>{name}: new {domain}</title>
 <style>{STYLE}</style>
 <header>
-<h1>New {domain} of {name}</h1>
-<p>Every piece below was drawn token by token from this model, an LSTM.{about}</p>
+<h1>New {domain} by the model {name}</h1>
+<p>Every piece below was drawn token by token from an LSTM.{about}</p>
 {_warning(run)}</header>
 <main>
 {figures}
 {_metrics(compared)}<h2>How it learned</h2>
-<div class="wide">{loss_curve(loss_curves(run.metrics, run.info.get("baseline")))}</div>
+{_wide(loss_curve(loss_curves(run.metrics, run.info.get("baseline"))))}
 <h2>Settings</h2>
-<div class="wide">{_table(_facts(run, samples).items())}</div>
+{_wide(_table(_facts(run, samples).items()))}
 </main>
 {player}</html>
 """
@@ -179,9 +197,12 @@ def _links(folder: Path, names: Sequence[str], page: Path, *, alone: bool) -> st
     return ", ".join(map(link, names))
 
 
-def _figure(run: Run, piece: Any, entry: dict[str, Any], links: str) -> str:
+def _figure(run: Run, piece: Any, entry: dict[str, Any], links: str, *, is_recorded: bool) -> str:
     forms = run.domain.preview(piece)
-    preview = previewed(forms)
+    notes = "" if is_recorded else _notes(run, piece, forms)
+    if notes:
+        forms = {kind: forms[kind] for kind in forms if not _is_sound(kind)}
+    preview = previewed(forms) + notes
     about = f"{entry['tokens']:,} tokens, {_ENDINGS[entry['stopped_by']]}"
     if "criticism" in entry:
         about += f". Criticism: {Criticism(**entry['criticism'])}"
@@ -190,6 +211,23 @@ def _figure(run: Run, piece: Any, entry: dict[str, Any], links: str) -> str:
     shape = ' class="narrow"' if _is_narrow(forms) else ""
     caption = f"<figcaption>{links}: {html.escape(about)}</figcaption>"
     return f"<figure{shape}>\n{preview}\n{caption}\n</figure>"
+
+
+def _is_sound(kind: str) -> bool:
+    return kind.startswith("audio/")
+
+
+def _notes(run: Run, piece: Any, forms: Mapping[str, bytes | str]) -> str:
+    """Return the notes of a piece that sounds for the script of the page; nothing without notes."""
+    view = run.domain.view(piece) if any(map(_is_sound, forms)) else None
+    if view is None or view.kind != "roll":
+        return ""
+    content = {"notes": view.parts, "tracks": view.about.get("tracks", [])}
+    # No name in it may end the element.
+    data = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    return f"""
+<button type="button" hidden>Play</button>
+{NOTES}{data}</script>"""
 
 
 def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
@@ -234,8 +272,8 @@ def _metrics(compared: Sequence[Comparison]) -> str:
 <p>Measured on {counted(count, "new piece")} and on held-out pieces of the corpus: mean and
 deviation, or the fullest bin. An overlap of 1 means that new pieces differ from the corpus no more
 than its own pieces do.</p>
-<div class="wide">{as_svg(compared)}</div>
-<div class="wide">{_table(rows, heads)}</div>
+{_wide(as_svg(compared))}
+{_wide(_table(rows, heads))}
 """
 
 
@@ -251,6 +289,11 @@ def _facts(run: Run, samples: Samples) -> dict[str, str]:
         "sampling": ", ".join(f"{k} {v}" for k, v in samples.manifest["settings"].items()),
         "versions": ", ".join(f"{name} {value}" for name, value in run.info["versions"].items()),
     }
+
+
+def _wide(content: str) -> str:
+    """Return what a narrow screen scrolls, also by keys."""
+    return f'<div class="wide" tabindex="0">{content}</div>'
 
 
 def _table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:

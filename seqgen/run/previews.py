@@ -15,7 +15,8 @@ def previewed(forms: Mapping[str, bytes | str]) -> str:
 def _shown(kind: str, data: bytes | str) -> str:
     """Return one form of a piece as HTML."""
     if kind == "image/svg+xml":
-        return f'<div class="wide">{data if isinstance(data, str) else data.decode()}</div>'
+        picture = data if isinstance(data, str) else data.decode()
+        return f'<div class="wide" tabindex="0">{picture}</div>'
     if isinstance(data, str):
         return data if kind == "text/html" else f"<pre>{html.escape(data)}</pre>"
     source = f"data:{html.escape(kind)};base64,{base64.b64encode(data).decode()}"

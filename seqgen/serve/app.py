@@ -15,12 +15,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from seqgen.errors import PluginError, SeqgenError
+from seqgen.report.look import SCRIPTS
 from seqgen.serve.checking import Misfit, check_body, read_parameters
 from seqgen.serve.description import OPERATIONS, described
 from seqgen.serve.playground import Busy, Missing, Playground
 
-#: The files of the page, and their types.
+#: The files of the page, some of which pages of finished pieces have, too; and their types.
 PAGE = Path(__file__).parent / "page"
+FILES = {each.name: each for folder in (PAGE, SCRIPTS) for each in folder.iterdir()}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 
@@ -48,7 +50,7 @@ class _Answers:
 
     def __init__(self, playground: Playground, log: Callable[[str], None]) -> None:
         self._playground, self._log = playground, log
-        self._files = {each.name: each.read_bytes() for each in PAGE.iterdir()}
+        self._files = {name: path.read_bytes() for name, path in FILES.items()}
 
     async def page(self, request: Request) -> Response:
         """Return a file of the page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -144,9 +144,9 @@ class MusicDomain(Domain[Music]):
         """Return the composer, if there is one."""
         return {"composer": piece.composer} if piece.composer else {}
 
-    def preview(self, piece: Music) -> dict[str, bytes | str]:
+    def preview(self, piece: Music) -> Mapping[str, bytes | str]:
         """Return a piano roll and the sound as MP3."""
-        return {"image/svg+xml": svg_roll(piece), "audio/mpeg": preview(piece)}
+        return _Preview(piece)
 
     def view(self, piece: Music) -> View:
         """Return the notes in seconds, with tracks and bar lines."""
@@ -173,6 +173,27 @@ class MusicDomain(Domain[Music]):
         from seqgen_music.measures.criticism import critic
 
         return critic(pieces)
+
+
+class _Preview(Mapping[str, bytes | str]):
+    """Roll and sound of a piece, each made when it is asked for: a large page has no such sound."""
+
+    _makers: ClassVar[dict[str, Callable[[Music], bytes | str]]] = {
+        "image/svg+xml": svg_roll,
+        "audio/mpeg": preview,
+    }
+
+    def __init__(self, piece: Music) -> None:
+        self._piece = piece
+
+    def __getitem__(self, kind: str) -> bytes | str:
+        return self._makers[kind](self._piece)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def _composer(path: Path) -> str:

@@ -97,8 +97,10 @@ class Speech(Domain[Sound]):
         return about | ({"text": piece.text} if piece.text else {})
 
     def preview(self, piece: Sound) -> dict[str, bytes | str]:
-        """Return waveform and spectrogram with the text, and the sound as WAV."""
-        return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
+        """Return waveform and spectrogram with the text, and the sound as MP3."""
+        if not len(piece.samples):  # which MP3 cannot hold
+            return {"image/svg+xml": svg(piece), "audio/wav": sound_file(piece, ".wav")}
+        return {"image/svg+xml": svg(piece), "audio/mpeg": sound_file(piece, ".mp3")}
 
     def view(self, piece: Sound) -> View:
         """Return the samples in blocks of a quarter of a second."""

@@ -3,7 +3,7 @@
 import { element } from "./controls.js";
 import { Bars } from "./bars.js";
 import { Parts, colour, fitted, isStill } from "./parts.js";
-import { Player } from "./player.js";
+import { Player, notesBetween } from "./player.js";
 import { sound } from "./synth.js";
 import { Tracks } from "./tracks.js";
 
@@ -29,7 +29,8 @@ export class RollView extends Parts {
     this.tracks = new Tracks(rewrites, COLOURS, () => this.#chosen());
     this.anew = element("button", { type: "button", className: "rewrite", disabled: true, hidden: !rewrites });
     this.anew.addEventListener("click", () => this.rewrite(this.#words()));
-    this.player = new Player(this, (time) => this.#moved(time));
+    const play = element("button", { type: "button", className: "play" }, "Play");
+    this.player = new Player(this, play, (time) => this.#moved(time));
     const hint = "Click to hear the piece from there. Space plays, the arrow keys move by a bar." + (rewrites
       ? " Drag along the numbers of the bars, or press Shift with the arrow keys, to select bars; Escape selects none." : "");
     place.replaceChildren(
@@ -192,13 +193,7 @@ export class RollView extends Parts {
   }
 
   between(from, until, isFirst) {
-    return this.parts
-      .filter(([begin, lasts]) => begin < until && (begin >= from || (isFirst && begin + lasts > from)))
-      .filter(([, , , , track]) => !this.tracks.isSilent(track))
-      .map(([begin, lasts, pitch, velocity, track]) => {
-        const late = Math.max(from - begin, 0);
-        return { begin: begin + late, lasts: lasts - late, pitch, velocity, track };
-      });
+    return notesBetween(this.parts, from, until, isFirst).filter(({ track }) => !this.tracks.isSilent(track));
   }
 
   sound(context, out, note, when) {

@@ -17,7 +17,8 @@ export class SoundView extends Parts {
       className: "wave", tabIndex: 0, role: "slider", "aria-label": "Place in the sound",
       "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0",
     }, this.canvas);
-    this.player = new Player(this, (time) => {
+    const play = element("button", { type: "button", className: "play" }, "Play");
+    this.player = new Player(this, play, (time) => {
       this.box.setAttribute("aria-valuenow", time.toFixed(1));
       this.box.setAttribute("aria-valuetext", `${time.toFixed(1)} seconds`);
       this.#paint();

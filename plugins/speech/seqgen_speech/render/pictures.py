@@ -25,7 +25,7 @@ FRAME, HOP = 0.025, 0.002
 HIGHEST, DEPTH = 8_000, 65
 
 #: Grey values of a spectrogram, 2 dB apart. With 256 it looks alike, and a file is twice as large.
-GREYS = 32
+GREYS = 16
 
 #: Room on the left for labels, and below for each of seconds, words and text; the size of words.
 LEFT, BELOW, WORD = 44, 22, 14

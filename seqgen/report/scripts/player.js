@@ -1,23 +1,21 @@
-// Plays what grows, with Web Audio: parts are scheduled a little ahead, and it waits for the model.
-
-import { element } from "./controls.js";
+// Plays parts with Web Audio, also while more of them come: they are scheduled a little ahead.
 
 const AHEAD = 0.1; // seconds that are scheduled
 const TICK = 25; // milliseconds between two looks
 
+let shared; // browsers allow few of them
+
 export class Player {
   // `source` says which parts begin between two times, sounds one of them, and knows up to which
-  // time parts are there (horizon) and when the piece ends (end), null while it grows.
-  constructor(source, moved) {
-    this.source = source;
-    this.moved = moved;
-    this.time = 0;
-    this.button = element("button", { type: "button", className: "play" }, "Play");
+  // time parts are there (horizon) and when the piece ends (end), null while it grows. `moved` gets
+  // the time.
+  constructor(source, button, moved) {
+    Object.assign(this, { source, button, moved, time: 0 });
     this.button.addEventListener("click", () => (this.isPlaying ? this.pause() : this.play()));
   }
 
   play() {
-    this.context ??= new AudioContext();
+    this.context = shared ??= new AudioContext();
     this.context.resume();
     const end = this.source.end();
     if (end !== null && this.time >= end) this.time = 0;
@@ -86,6 +84,17 @@ export class Player {
     this.planned = Math.max(this.planned, now + AHEAD);
     this.moved(this.time);
   }
+}
+
+// The notes [begin, lasts, pitch, velocity, track] that begin within a span of seconds, and at first
+// the rest of those that sound then.
+export function notesBetween(notes, from, until, isFirst) {
+  return notes
+    .filter(([begin, lasts]) => begin < until && (begin >= from || (isFirst && begin + lasts > from)))
+    .map(([begin, lasts, pitch, velocity, track]) => {
+      const late = Math.max(from - begin, 0);
+      return { begin: begin + late, lasts: lasts - late, pitch, velocity, track };
+    });
 }
 
 // Schedules the parts that begin within a span of seconds, where `zero` is the begin of the piece; in

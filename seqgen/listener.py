@@ -5,6 +5,7 @@ Comes from: `seqgen.plugins.listeners` finds them. Next: `seqgen.training.listen
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Report:
-    """The progress of a training.
+    """The progress of a training; ``str`` says it in a line, and a notebook shows a bar.
 
     Attributes
     ----------
@@ -50,6 +51,16 @@ class Report:
     improved: bool = False
     interrupted: bool = False
     message: str = ""
+
+    def __str__(self) -> str:
+        valid = "" if self.valid_loss is None else f", validation loss {self.valid_loss:.3f}"
+        best = " (best)" * self.improved
+        said = f"; {self.message}" if self.message else ""
+        return f"{self.fraction:4.0%}, training loss {self.loss:.3f}{valid}{best}{said}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return f'<progress value="{self.fraction:.3f}"></progress> {html.escape(str(self))}'
 
 
 class Listener(Protocol):

@@ -18,7 +18,7 @@ def outputs(cell: nbformat.NotebookNode) -> str:
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path: Path, monkeypatch) -> None:
+def test_the_notebook_runs(tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     minutes, prepare, train, generate, dull, score, save = (
@@ -26,13 +26,12 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch) -> None:
     )
     assert minutes.source.startswith("MINUTES = 1 ")
     minutes.source = "MINUTES = 0.02"
-    (tmp_path / "lines.txt").write_text("9 green bottles. The wall is green.\n" * 200)
+    (tmp_path / "lines.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 200)
     assert prepare.source.count('seqgen.prepare("text")') == 1
     prepare.source = prepare.source.replace('"text")', '"text", "lines.txt")')
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     place = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
-    assert "Corpus(" in outputs(prepare)
+    assert "characters to learn from" in outputs(prepare)
     assert '<progress value="1.000"></progress>' in outputs(train)
     assert "<pre>The " in outputs(generate) and "<pre>The " in outputs(dull)
     assert outputs(score).count("nats per character") == 2

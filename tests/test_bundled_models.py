@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 import seqgen
-from seqgen.errors import CorpusError, RunError
+from seqgen.errors import CorpusError, DataError, RunError
 from seqgen.plugins.discovery import load_domain
 from seqgen.run.slimming import write_slim
 from seqgen.serve.playground import Playground
@@ -63,7 +63,7 @@ def test_a_small_copy_says_nothing_of_this_machine(run, slim, tmp_path, monkeypa
         assert str(run.corpus().folder.parent).encode() not in content, name
     # A machine whose cache does not remember the corpus.
     monkeypatch.setenv("SEQGEN_CACHE", str(tmp_path))
-    with pytest.raises(CorpusError, match="comes without the corpus"):
+    with pytest.raises(CorpusError, match="comes without it"):
         seqgen.load(slim).corpus()
     assert "It read *verses*." in (slim / "README.md").read_text()
 
@@ -103,7 +103,8 @@ def test_the_name_of_a_domain_means_its_model(bundled, slim, seqgen_command) -> 
     assert seqgen.load("text").name == "text" and seqgen.load("text").folder == slim
 
 
-def test_the_playground_names_it_as_the_command_does(bundled) -> None:
+def test_the_playground_names_it_as_the_command_does(bundled, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("SEQGEN_CACHE", str(tmp_path))  # which does not remember the corpus
     place = Playground(seqgen.load("text", "cpu"), print)
     begun = place.begin({"limit": {"length": 20}})
     assert begun["command"] == "seqgen generate text --length 20 --seed 0"
@@ -111,6 +112,9 @@ def test_the_playground_names_it_as_the_command_does(bundled) -> None:
     kept = place.keep(begun["piece"])
     assert kept == {"folder": "new-text/samples/1", "files": ["text-1.txt"]}
     assert Path("new-text/samples/1/text-1.txt").is_file()
+    assert not place.about()["has_corpus"]
+    with pytest.raises(DataError, match="--corpus"):
+        place.novelty(begun["piece"])
 
 
 def test_a_folder_hides_the_model_of_a_domain(bundled, run, seqgen_command) -> None:

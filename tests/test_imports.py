@@ -37,7 +37,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "export": {"conditions", "plugins", "network", "run"},
     "serve": {
-        *("conditions", "plugins", "data", "run", "stepping", "generation", "report"),
+        *("conditions", "plugins", "data", "run", "stepping", "generation", "evaluation"),
+        "report",
     },
     "cli": {
         *("storage", "conditions", "plugins", "network", "data", "run", "generation"),

@@ -312,6 +312,21 @@ def test_a_finished_piece_is_given_to_a_new_one(serve, chorales) -> None:
         assert client.refused("POST", "api/prompt", wrong)[0] == expected
 
 
+def test_a_page_says_what_a_piece_copies(client, run) -> None:
+    assert client.get("api/run")["has_corpus"]
+    name, _ = client.piece(seed=5, limit={"length": 60})
+    found = client.get(f"api/pieces/{name}/novelty")
+    [piece] = seqgen.generate(run, seed=5, limit=60)
+    expected = seqgen.measure_novelty(run.corpus(), piece)
+    assert (found["longest"], found["source"]) == (expected.longest, expected.source)
+    assert f"{expected.longest:,} tokens" in found["about"] and expected.source in found["about"]
+
+
+def test_a_corpus_that_is_named_is_checked_first(run, seqgen_command, tmp_path) -> None:
+    status, _, error = seqgen_command("serve", run.folder, "--corpus", tmp_path / "gone")
+    assert status == 4 and "gone" in error
+
+
 def test_a_piece_that_goes_on_keeps_the_condition_in_its_command(run, monkeypatch) -> None:
     condition = object()
     before = asking.Order(Asked(condition=condition), None, ("writer=Ann",), None, "")

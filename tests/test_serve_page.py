@@ -148,6 +148,8 @@ def test_two_settings_are_compared_and_a_piece_is_kept(browser, run) -> None:
     browser.wait("document.getElementById('keep2').disabled")
     [folder] = re.findall(r"Kept as text-1\.txt in RUN/(samples/\d+)\.", browser.text("status2"))
     assert (run.folder / folder / "text-1.txt").read_text() == piece.piece
+    browser.click("novelty2")
+    browser.wait("document.getElementById('status2').textContent.includes('Longest copied span')")
 
 
 def test_a_piece_is_stopped_and_a_fault_is_told(browser, monkeypatch) -> None:

@@ -19,6 +19,7 @@ def serve(
     *,
     port: Annotated[int, Within(0, 65_535)] = 0,
     browser: bool = True,
+    corpus: Path | None = None,
     device: str = "auto",
 ) -> None:
     """Play with a trained model in the browser.
@@ -33,6 +34,8 @@ def serve(
         Port of the page. 0 takes a free one.
     browser
         Open the page in the browser.
+    corpus
+        Where the corpus of the run is, if it has moved; the page says what a piece copies from it.
     device
         Device to run on: cpu, cuda, mps, or auto.
     """
@@ -48,7 +51,10 @@ def serve(
             f"seqgen serve needs {error.name}, which is not installed; "
             f"try: python -m pip install 'seqgen-toolkit[serve]'"
         ) from error
-    server = Server(Playground(opened(run, device), say), port, say)
+    loaded = opened(run, device, corpus)
+    if corpus is not None:
+        loaded.corpus()  # A wrong one is an error now, not on the page.
+    server = Server(Playground(loaded, say), port, say)
     show(f"the playground is at {server.address}", flush=True)
     say("Ctrl-C ends it")
     if browser:

@@ -207,7 +207,7 @@ def _figure(run: Run, piece: Any, entry: dict[str, Any], links: str, *, is_recor
     if "criticism" in entry:
         about += f". Criticism: {Criticism(**entry['criticism'])}"
     if "novelty" in entry:
-        about += f". {_novelty(entry['novelty'])}"
+        about += f". {novelty_text(entry['novelty'])}"
     shape = ' class="narrow"' if _is_narrow(forms) else ""
     caption = f"<figcaption>{links}: {html.escape(about)}</figcaption>"
     return f"<figure{shape}>\n{preview}\n{caption}\n</figure>"
@@ -241,8 +241,14 @@ def _is_narrow(forms: Mapping[str, bytes | str]) -> bool:
     return box is not None and float(box[1]) < NARROW * float(box[2])
 
 
-def _novelty(found: dict[str, Any]) -> str:
-    """Return a sentence about the longest copied span, and its source."""
+def novelty_text(found: Mapping[str, Any]) -> str:
+    """Return a sentence about the longest copied span, and its source.
+
+    Parameters
+    ----------
+    found : mapping
+        The fields of a `seqgen.evaluation.novelty.Novelty`.
+    """
     if not found["longest"]:
         return "Nothing of it occurs in the training pieces."
     share = found["copied"].get(NGRAM)

@@ -103,6 +103,11 @@ class _Answers:
         piece = request.path_params["piece"]
         return JSONResponse(await run_in_threadpool(self._playground.keep, piece), 201)
 
+    async def novelty(self, request: Request) -> Response:
+        """Return what a finished piece copies from the training pieces."""
+        piece = request.path_params["piece"]
+        return JSONResponse(await run_in_threadpool(self._playground.novelty, piece))
+
     async def change(self, request: Request) -> Response:
         """Change the settings of a piece that is being written."""
         body = await _body(request, "change")

@@ -129,6 +129,16 @@ KEPT: Schema = {
     "properties": {"folder": _TEXT, "files": _list(_TEXT)},
     "required": ["folder", "files"],
 }
+NOVELTY: Schema = {
+    "type": "object",
+    "properties": {
+        "about": _TEXT,
+        "longest": _WHOLE,
+        "source": _TEXT,
+        "copied": {"type": "object", "additionalProperties": {"type": "number"}},
+    },
+    "required": ["about", "longest"],
+}
 OTHERS: Schema = {
     "type": "object",
     "properties": {
@@ -156,6 +166,7 @@ RUN: Schema = {
         "is_typed": {"type": "boolean"},
         "follows_text": {"type": "boolean"},
         "rewrites": {"type": "boolean"},
+        "has_corpus": {"type": "boolean"},
         "suffixes": _list(_TEXT),
         "formats": _list(_TEXT),
         "units": _list(_TEXT),
@@ -298,6 +309,13 @@ OPERATIONS = (
         "Write a finished piece into the run folder, once.",
         status=201,
         answer=KEPT,
+    ),
+    Operation(
+        "novelty",
+        "GET",
+        f"{_ONE}/novelty",
+        "What a finished piece copies from the training pieces, and from where.",
+        answer=NOVELTY,
     ),
     Operation(
         "change",

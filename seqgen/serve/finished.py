@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, DataError
+from seqgen.evaluation.novelty import Novelty, measure_novelty
 from seqgen.generation.pieces import Generated
 from seqgen.report.page import write_page
 from seqgen.report.samples import Samples, settings_of, write_samples
@@ -66,6 +68,17 @@ def keep(run: Run, session: Session) -> Samples:
         If the piece is not finished.
     """
     return _write(run, session, None)
+
+
+def novelty(corpus: Corpus, session: Session) -> Novelty:
+    """Compare a finished piece with the training pieces.
+
+    Raises
+    ------
+    DataError
+        If the piece is not finished.
+    """
+    return measure_novelty(corpus, _generated(session))
 
 
 def _write(run: Run, session: Session, folder: Path | None) -> Samples:

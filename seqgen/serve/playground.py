@@ -6,7 +6,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -18,11 +18,13 @@ from seqgen.bounds import Within, bounded_hints
 from seqgen.compiling import told_of_compiling
 from seqgen.conditions.unlabelled import header_size, labels_of, unlabelled
 from seqgen.config import LimitConfig, SampleConfig
-from seqgen.errors import ConfigError, DataError
+from seqgen.data.corpus import Corpus
+from seqgen.errors import ConfigError, CorpusError, DataError
 from seqgen.generation.pieces import Generated
 from seqgen.generation.watching import Asked, alternatives, watch
 from seqgen.options import described
 from seqgen.plugins.discovery import load_domain
+from seqgen.report.page import novelty_text
 from seqgen.run.card import beaten_by
 from seqgen.run.folder import Run
 from seqgen.serve.asking import (
@@ -39,7 +41,7 @@ from seqgen.serve.asking import (
     read_request,
     read_sample,
 )
-from seqgen.serve.finished import as_file, formats, keep
+from seqgen.serve.finished import as_file, formats, keep, novelty
 from seqgen.serve.places import shown_folder, without_places
 from seqgen.serve.session import Session, Texts
 from seqgen.stepping.stepper import choose_stepper
@@ -85,6 +87,7 @@ class Playground:
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock, self._reading, self._keeping, self._count = Lock(), Lock(), Lock(), 0
+        self._corpus, self._comparing = _corpus_of(run), Lock()
         self._is_closed = self.is_compiling = self._has_read = False
 
     def warm_up(self) -> None:
@@ -140,6 +143,7 @@ class Playground:
             "view": "text" if is_text else empty.kind if empty else "tokens",
             "is_typed": is_text,
             "follows_text": run.codec.dictation is not None,
+            "has_corpus": self._corpus is not None,
             "suffixes": load_domain(info["domain"])[1].suffixes,
             "formats": formats(run),
             "rewrites": unlabelled(run.codec).rewrites,
@@ -271,6 +275,16 @@ class Playground:
         folder = shown_folder(self._run, session.kept.folder)
         return {"folder": folder, "files": [path.name for path in session.kept.paths]}
 
+    def novelty(self, name: str) -> dict[str, Any]:
+        """Return what a finished piece copies from the training pieces."""
+        session = self.session(name)
+        if self._corpus is None:
+            raise DataError("the corpus of this run is not found; say where it is with --corpus")
+        with self._comparing:
+            found = asdict(novelty(self._corpus, session))
+        copied = {str(length): share for length, share in found["copied"].items()}
+        return found | {"copied": copied, "about": novelty_text(found)}
+
     def file(self, name: str, suffix: str) -> tuple[str, bytes]:
         """Return a finished piece as a file: its name and content; several files as one archive."""
         return as_file(self._run, self.session(name), name, suffix)
@@ -289,6 +303,14 @@ class Playground:
             if isinstance(oldest, Session):
                 oldest.stop()
         return name
+
+
+def _corpus_of(run: Run) -> Corpus | None:
+    """Return the corpus of a run, or None if it is not found."""
+    try:
+        return run.corpus()
+    except CorpusError:
+        return None
 
 
 def _last(steps: Generator[Any, None, Generated]) -> Generated:

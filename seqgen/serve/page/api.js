@@ -20,6 +20,7 @@ export const about = () => ask("GET", "api/run");
 export const readPrompt = (body) => ask("POST", "api/prompt", body);
 export const begin = (body) => ask("POST", "api/pieces", body);
 export const keep = (piece) => ask("POST", `api/pieces/${piece}/keep`, {});
+export const novelty = (piece) => ask("GET", `api/pieces/${piece}/novelty`);
 export const change = (piece, sample) => ask("PATCH", `api/pieces/${piece}`, { sample });
 export const stop = (piece) => ask("DELETE", `api/pieces/${piece}`);
 export const file = (piece, format) =>

@@ -27,6 +27,8 @@ export class Lane {
     this.spoken = element("div", { ...id("spoken"), className: "unseen", "aria-live": "polite" });
     this.keepButton = element("button", { type: "button", ...id("keep") }, "Keep");
     this.keepButton.addEventListener("click", () => this.#keep());
+    this.copiedButton = element("button", { type: "button", ...id("novelty"), hidden: !run.has_corpus }, "What is copied?");
+    this.copiedButton.addEventListener("click", () => this.#compare());
     this.downloads = element("p", { ...id("downloads"), className: "downloads" });
     this.changes = element("p", { ...id("changes"), className: "hint", hidden: true });
     this.command = element("code", id("command"));
@@ -129,9 +131,22 @@ export class Lane {
     this.line.hidden = !summary.command;
     const links = this.run.formats.map((format) =>
       element("a", { href: api.file(this.piece, format), download: "" }, format));
-    this.keepButton.disabled = false;
-    this.downloads.replaceChildren(this.keepButton, "Download: ", ...links);
+    this.keepButton.disabled = this.copiedButton.disabled = false;
+    this.downloads.replaceChildren(this.keepButton, this.copiedButton, "Download: ", ...links);
     this.result.hidden = false;
+  }
+
+  // Say what the piece shares with the training pieces.
+  async #compare() {
+    const { piece } = this;
+    this.copiedButton.disabled = true;
+    this.say("The piece is being compared with the training pieces.");
+    try {
+      const { about } = await api.novelty(piece);
+      if (piece === this.piece) this.say(about);
+    } catch (error) {
+      if (piece === this.piece) this.say(error.message, true);
+    }
   }
 
   async #keep() {

@@ -115,7 +115,7 @@ def test_a_training_that_was_too_long_is_told_so() -> None:
 
     assert advice_for({"fraction": 0.9, "tokens": 9_000}, 1_000) == ""
     advice = advice_for({"fraction": 0.1, "tokens": 4_900}, 1_000)
-    assert "lowest after 4.9 epochs, 10% of this training" in advice and "--epochs 5" in advice
+    assert "lowest after 4.9 epochs, 10% of this training" in advice and "`epochs=5`" in advice
 
 
 def test_score_lists_the_worst_first_beside_the_baseline(
@@ -733,7 +733,7 @@ def test_python_writes_what_the_command_writes(
     by_command = json.loads((tmp_path / "one" / "manifest.json").read_text())
     by_python = json.loads((tmp_path / "two" / "manifest.json").read_text())
     assert status == 0 and by_python == json.loads(json.dumps(samples.manifest))
-    typed = ("prompt", "prompt_tokens", "unknown", "adapt", "given", "keep", "stop", "mended")
+    typed = ("prompt", "prompt_tokens", "adapt", "given", "keep", "stop", "mended")
     typed += ("read_options",)
     for name in typed:
         del by_command["settings"][name]

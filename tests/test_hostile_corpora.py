@@ -191,7 +191,9 @@ ALTERED_ARRAYS = {
 def test_altered_arrays(kind: str, altered: Path, commands: Commands) -> None:
     name, change, message = ALTERED_ARRAYS[kind]
     save(altered, name, change(load(altered, name)))
-    with pytest.raises(CorpusError, match=r"; prepare the corpus again \(") as caught:
+    with pytest.raises(
+        CorpusError, match="; prepare the corpus again, with `overwrite=True`"
+    ) as caught:
         Corpus(altered).piece(0)
     assert message in str(caught.value) and str(altered) in str(caught.value)
     assert [status_of(commands[name]) for name in ("score", "train")] == [4, 4]

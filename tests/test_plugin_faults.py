@@ -12,6 +12,7 @@ import pytest
 
 import seqgen
 import seqgen.plugins.faults
+from seqgen.cli.arguments import with_options
 from seqgen.errors import DataError, PluginError
 from seqgen.plugins.faults import RULES, PluginFault
 
@@ -292,7 +293,7 @@ def test_a_fault_names_its_author_place_and_rule(
     assert "seqgen-faulty 3.1: " in said and "KeyError: 'seven'" in said
     name = method.rpartition(".")[2]
     assert f".{name}" in said.partition(" fails (")[0]
-    assert RULES[name].text in said
+    assert with_options(RULES[name].text) in said
     assert f"{faulty.folder}/seqgen_faulty/domain.py, line " in said
 
 

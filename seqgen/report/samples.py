@@ -142,8 +142,9 @@ def generate_samples(
         new, call = generate(run, count, **options), signature(generate)
         used = call.bind(run, count, **options)
     used.apply_defaults()
-    made_with = {"count": count, "beam": beam, "rank": rank, **(settings or {})}
-    made_with |= _recorded(run, used.arguments)
+    made_with = {"count": count, "beam": beam, "rank": rank}
+    # The command has mended what it passes on, and knows what was asked for.
+    made_with |= _recorded(run, used.arguments) | dict(settings or {})
     return write_samples(
         run,
         new,

@@ -393,9 +393,9 @@ HAN = "".join(map(chr, range(0x4E00, 0x4E80)))
         ([HAN * 2000], "subwords", "116 different .* subwords learn faster from 100 on"),
         ([HAN * 1000], "characters", "116 different .* too short"),
         ([""], "characters", "0 different"),
-        (['{"a": "b"}'] * 9, "characters", ".*; for structure add --codec-option grammar=json$"),
-        (["#include <a>\nf();\n}"], "characters", ".* grammar=c$"),
-        (["\\begin{a}\\label{b}"], "characters", ".* grammar=latex$"),
+        (['{"a": "b"}'] * 9, "characters", '.*; for structure add `options={"grammar": "json"}`$'),
+        (["#include <a>\nf();\n}"], "characters", '.* `options={"grammar": "c"}`$'),
+        (["\\begin{a}\\label{b}"], "characters", '.* `options={"grammar": "latex"}`$'),
         (["to be or not (to be)\n" * 99], "characters", ".* from 100 on$"),
     ],
 )

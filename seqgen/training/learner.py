@@ -71,6 +71,8 @@ class Counts:
         Number of times that pieces were realigned (`seqgen.training.rounds`).
     budget : float
         Seconds to spend; 0 if there is no time budget.
+    began : float
+        Share of the budget that was used up before the first update, by realigning.
     """
 
     step: Number = 0
@@ -83,6 +85,7 @@ class Counts:
     evaluated: Number = 0
     round: Number = 0
     budget: Amount = 0.0
+    began: Annotated[float, Within(0, 1)] = 0.0
 
 
 class Facts(TypedDict):
@@ -357,7 +360,8 @@ def _counts(saved: dict[str, Any]) -> Counts:
     """Return the counts of a checkpoint, each checked against its type and bounds."""
     known: dict[str, Any] = {}
     for name, hint in get_type_hints(Counts, include_extras=True).items():
-        known[name] = saved.get(name)
+        # Checkpoints of earlier versions do not say when the updates began.
+        known[name] = saved.get(name, 0.0 if name == "began" else None)
         if name == "best" and known[name] is None:  # JSON has no infinity
             known[name] = math.inf
         else:

@@ -26,6 +26,9 @@ from seqgen.training.parallel import local_size
 #: Share of the budget in which the learning rate rises.
 WARM_UP = 0.02
 
+#: Updates after which a loss may be too large. A model that goes on with other pieces begins worse.
+SETTLED = 20
+
 #: Seconds between two reports that are not evaluations.
 REPORT_EVERY = 1.0
 
@@ -64,7 +67,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
     while fraction < 1 and not interrupted:
         with learner.ending_on_ctrl_c(), undivided():
             # One window (B, T): forward, backward, one step of AdamW. Adds the loss, a scalar ().
-            nats += learner.update(learning_rate(fraction, config.learning_rate))
+            nats += learner.update(learning_rate(fraction, config.learning_rate, counts.began))
         interrupted = learner.ending
         counts.seconds = time.monotonic() - began
         fraction, interrupted = world.agree(spent(config, corpus, counts), interrupted)
@@ -74,8 +77,9 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
         if not evaluating and (counts.seconds - reported_at < REPORT_EVERY or not world.leads):
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
-        # A nat above the loss of guessing. A model that goes on with other pieces may begin worse.
-        most = learner.model.guess() + 1 if fraction > WARM_UP else math.inf
+        # A nat above the loss of guessing.
+        settled = fraction > risen(counts.began) and counts.step > SETTLED
+        most = learner.model.guess() + 1 if settled else math.inf
         _check(loss, most, learner)
         valid_loss, carried_loss, message = None, None, ""
         if evaluating:
@@ -100,7 +104,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             tokens=counts.tokens,
             seconds=counts.seconds,
             loss=loss,
-            learning_rate=learning_rate(fraction, config.learning_rate)
+            learning_rate=learning_rate(fraction, config.learning_rate, counts.began)
             * counts.learning_rate_share,
             valid_loss=valid_loss,
             carried_loss=carried_loss,
@@ -160,8 +164,17 @@ def spent(config: TrainConfig, corpus: Corpus, counts: Counts) -> float:
     )
 
 
-def learning_rate(fraction: float, peak: float) -> float:
-    """Return the learning rate at a fraction of the budget: linear warm-up, then linear decay."""
-    if fraction < WARM_UP:
-        return peak * max(fraction, 1e-3) / WARM_UP
-    return peak * max(1 - fraction, 0.0) / (1 - WARM_UP)
+def learning_rate(fraction: float, peak: float, began: float = 0.0) -> float:
+    """Return the learning rate at a fraction of the budget: linear warm-up, then linear decay.
+
+    The updates began at the fraction `began`.
+    """
+    top = risen(began)
+    if fraction < top:
+        return peak * max((fraction - began) / (top - began), 0.05)
+    return peak * max(1 - fraction, 0.0) / (1 - top)
+
+
+def risen(began: float) -> float:
+    """Return the fraction at which the learning rate is highest, of updates that began at one."""
+    return began + WARM_UP * (1 - began)

@@ -116,9 +116,13 @@ class Rounds:
         if learner.ending:
             return
         counts.round = number
+        measured = None
         if world.leads:
             self.found, measured = search.measured(self.corpus(number), number)
             counts.seconds, counts.best = measured.seconds, self.found["after"]
+        if not counts.step:
+            counts.began = world.share(measured.fraction if measured else 0.0)
+        if measured:
             yield measured
         learner.model.train()
 

@@ -36,10 +36,13 @@ class Model:
         CPU time of its training.
     credit : str
         What it learned from, and under which licence, in Markdown.
+    hidden : int, optional
+        Its width; 0 lets the training choose.
     """
 
     minutes: float
     credit: str
+    hidden: int = 0
 
 
 CHORALES = """The model learned from four-part chorales of J. S. Bach (1685-1750), whose music is
@@ -50,7 +53,17 @@ PYTHON = """The model learned from texts that come with Python: the topics of `h
 modules `statistics`, `string` and `textwrap`. Copyright © 2001 Python Software Foundation; all
 rights reserved. They are under the [PSF License Version 2](https://docs.python.org/3/license.html)."""
 
+LETTERS = """The model learned lines that the demo draws in the letters of single-line fonts; no
+person wrote them. The Hershey fonts were created by Dr. A. V. Hershey while working at the U. S.
+National Bureau of Standards; their distribution format was created by James Hurt of Cognition, Inc.,
+Billerica, Massachusetts. The files come with
+[hershey-fonts](https://pypi.org/project/Hershey-Fonts/). The words come from the topics of Python's
+`help()`. Copyright © 2001 Python Software Foundation; all rights reserved. They are under the
+[PSF License Version 2](https://docs.python.org/3/license.html)."""
+
 MODELS = {
+    # Less wide than the training would choose, so that its proofreader fits as well.
+    "handwriting": Model(10, LETTERS, hidden=208),
     "text": Model(6, PYTHON),
     "music": Model(8, CHORALES),
 }
@@ -81,7 +94,7 @@ def make(benchmark: Benchmark, domain: str, place: Path) -> int:
         corpus = seqgen.Corpus(folder / "corpus")
         minutes = min(model.minutes, benchmark.minutes)
         config = seqgen.TrainConfig(minutes=minutes, threads=1, seed=benchmark.seed)
-        run = benchmark.trained(folder, corpus, config)
+        run = benchmark.trained(folder, corpus, config, seqgen.ModelConfig(hidden=model.hidden))
         write_slim(run, folder / "slim", "", overwrite=True)
         total = seqgen.score_table(
             seqgen.load(folder / "slim"), [corpus.folder], split="test"

@@ -100,12 +100,16 @@ class Benchmark:
         return seqgen.write_corpus(place, *given, **options)
 
     def trained(
-        self, folder: Path, corpus: seqgen.Corpus, config: seqgen.TrainConfig
+        self,
+        folder: Path,
+        corpus: seqgen.Corpus,
+        config: seqgen.TrainConfig,
+        model: seqgen.ModelConfig | None = None,
     ) -> seqgen.Run:
-        """Return the run ``FOLDER/run``, trained with automatic settings unless it is there."""
+        """Return the run ``FOLDER/run``; train it, with automatic settings, unless it is there."""
         if (folder / "run").exists():
             return seqgen.load(folder / "run")
-        run = seqgen.create_run(folder / "run", corpus, train=config)
+        run = seqgen.create_run(folder / "run", corpus, model=model, train=config)
         for report in seqgen.train(run, corpus):
             self.watch(report)
         return run

@@ -143,6 +143,13 @@ def sentences_of_the_page(known: Mapping[str, Glyph]) -> list[str]:
     return [text for text in json.loads(f"[{listed}]") if known.keys() >= set(text)]
 
 
+def recorded_lines(person: Person) -> str:
+    """Return what somebody writes on the capture page, as the content of its file."""
+    texts = sentences_of_the_page(person.glyphs)[:LINES]
+    recorded = [person.recorded(text, number) for number, text in enumerate(texts)]
+    return f"[{','.join(map(as_json, recorded))}]"
+
+
 def learned(
     benchmark: Benchmark, lines: Path, folder: Path, start: seqgen.Run | None
 ) -> seqgen.Run:
@@ -190,13 +197,9 @@ def figures(
     """Return the shares for one person."""
     person = Person(name)
     texts = list(islice(demo_texts(), 6000, 6000 + READ))
-    recorded = [
-        person.recorded(text, number)
-        for number, text in enumerate(sentences_of_the_page(person.glyphs)[:LINES])
-    ]
     folder.mkdir(parents=True, exist_ok=True)
     lines = folder / "lines.json"
-    lines.write_text(f"[{','.join(map(as_json, recorded))}]", encoding="utf-8")
+    lines.write_text(recorded_lines(person), encoding="utf-8")
     reader = Reader.learn((person.line(text, 10**6 + at) for at, text in enumerate(texts)), UPDATES)
     classifier = told_apart(person, [text for text in texts if len(text) > 12][:TOLD_APART])
     found: dict[str, dict[str, float] | float] = {}

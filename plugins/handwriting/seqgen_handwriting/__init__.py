@@ -15,4 +15,4 @@ def seqgen_domains() -> Iterable[DomainSpec]:
     """Announce the domain."""
     summary = "handwriting and drawings, stroke by stroke; writes SVG, InkML and G-code"
     place = "seqgen_handwriting.domain:Handwriting"
-    return [DomainSpec("handwriting", summary, SUFFIXES, place, contract=2)]
+    return [DomainSpec("handwriting", summary, SUFFIXES, place, contract=2, model="model")]

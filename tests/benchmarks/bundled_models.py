@@ -55,8 +55,8 @@ rights reserved. They are under the [PSF License Version 2](https://docs.python.
 
 LETTERS = """The model learned lines that the demo draws in the letters of single-line fonts; no
 person wrote them. The Hershey fonts were created by Dr. A. V. Hershey while working at the U. S.
-National Bureau of Standards; their distribution format was created by James Hurt of Cognition, Inc.,
-Billerica, Massachusetts. The files come with
+National Bureau of Standards; their distribution format was created by James Hurt of Cognition,
+Inc., Billerica, Massachusetts. The files come with
 [hershey-fonts](https://pypi.org/project/Hershey-Fonts/). The words come from the topics of Python's
 `help()`. Copyright © 2001 Python Software Foundation; all rights reserved. They are under the
 [PSF License Version 2](https://docs.python.org/3/license.html)."""

@@ -95,9 +95,9 @@ def assert_same(one: Ink, two: Ink, tolerance: float = 1e-6) -> None:
 def assert_all_same(one: Ink, two: Ink, tolerance: float) -> None:
     assert_same(one, two, tolerance)
     assert (one.text, one.writer) == (two.text, two.writer)
-    for left, right in ((one.letters, two.letters), (one.times, two.times)):
-        assert (left is None) == (right is None)
-        for mine, other in zip(left or (), right or (), strict=True):
+    assert one.of_points.keys() == two.of_points.keys()
+    for name, values in one.of_points.items():
+        for mine, other in zip(values, two.of_points[name], strict=True):
             assert mine.dtype == other.dtype
             np.testing.assert_allclose(mine, other, rtol=1e-9)
 
@@ -113,12 +113,14 @@ def inks(draw) -> Ink:
     )
     signs = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Zl", "Zp"))
     text = draw(st.text(signs, max_size=5)).strip()
-    letters = times = None
+    letters = times = pressure = None
     if draw(st.booleans()):
         letters = tuple(np.arange(n) % (len(text) or 9) for n in lengths)
     if draw(st.booleans()):
         times = tuple(np.arange(n) / 8 for n in lengths)
-    return Ink(strokes, text, letters, draw(st.text("abc", max_size=3)), times)
+    if draw(st.booleans()):
+        pressure = tuple((1 + np.arange(n)) / 8 for n in lengths)
+    return Ink(strokes, text, letters, draw(st.text("abc", max_size=3)), times, pressure)
 
 
 # The piece

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen.plugin import Ids
-from seqgen_handwriting.ink import Ink
+from seqgen_handwriting.ink import Ink, with_points
 
 #: Letters with half, and with one and a half times, the width of the others.
 NARROW, WIDE = frozenset("ijltfrI1.,;:!|'`()[] "), frozenset("mwMWQ@%&—")
@@ -64,20 +64,12 @@ def without_letters(ink: Ink, left_out: Sequence[int]) -> Ink:
     assert ink.letters is not None
     kept = ~np.isin(np.arange(len(ink.text)), left_out)
     places = np.cumsum(kept) - 1
-    strokes, letters, times = [], [], []
-    for number, (stroke, own) in enumerate(zip(ink.strokes, ink.letters, strict=True)):
-        stays = kept[np.clip(own, 0, len(kept) - 1)]
-        if stays.any():
-            strokes.append(stroke[stays])
-            letters.append(places[np.clip(own, 0, len(kept) - 1)][stays])
-            times.append(None if ink.times is None else ink.times[number][stays])
-    return replace(
-        ink,
-        strokes=tuple(strokes),
-        text="".join(letter for letter, stays in zip(ink.text, kept, strict=True) if stays),
-        letters=tuple(letters),
-        times=None if ink.times is None else tuple(part for part in times if part is not None),
-    )
+    owners = [np.clip(own, 0, len(kept) - 1) for own in ink.letters]
+    staying = [(number, kept[own]) for number, own in enumerate(owners) if kept[own].any()]
+    part = with_points(ink, staying)
+    text = "".join(letter for letter, stays in zip(ink.text, kept, strict=True) if stays)
+    letters = tuple(places[owners[number]][stays] for number, stays in staying)
+    return replace(part, text=text, letters=letters)
 
 
 def _lines_of_strokes(ink: Ink, count: int) -> list[tuple[NDArray[np.float64], ...]]:

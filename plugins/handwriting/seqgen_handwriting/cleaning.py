@@ -8,7 +8,6 @@ Every function returns a new `Ink`. Text and writer stay; letters and times foll
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.plugin import Note, check_fields
-from seqgen_handwriting.ink import MOST_POINTS, Ink, Stroke
+from seqgen_handwriting.ink import MOST_POINTS, Ink, Stroke, between_points, with_points
 from seqgen_handwriting.placing import places
 
 #: The body of the letters of a line lies between these quantiles of its ink by height.
@@ -118,7 +117,7 @@ def without_jumps(ink: Ink) -> tuple[Ink, int]:
                 kept.append((number, slice(begin, end)))
     if not jumps:
         return ink, 0
-    return _parts(ink, kept), jumps
+    return with_points(ink, kept), jumps
 
 
 def levelled(ink: Ink) -> Ink:
@@ -159,20 +158,16 @@ def resampled(ink: Ink, step: float) -> Ink:
     First and last points stay. A new point gets the letter of the old point before it.
     """
     places = [_equal_places(stroke, step) for stroke in ink.strokes]
-    strokes, letters, times = [], [], []
+    strokes, letters = [], []
     for number, (stroke, at) in enumerate(zip(ink.strokes, places, strict=True)):
         index = np.arange(len(stroke))
         strokes.append(np.stack([np.interp(at, index, column) for column in stroke.T], axis=1))
         if ink.letters is not None:
             letters.append(ink.letters[number][at.astype(np.int64)])
-        if ink.times is not None:
-            times.append(np.interp(at, index, ink.times[number]))
-    return replace(
-        ink,
-        strokes=tuple(strokes),
-        letters=None if ink.letters is None else tuple(letters),
-        times=None if ink.times is None else tuple(times),
-    )
+    known = between_points(ink, places)
+    if ink.letters is not None:
+        known["letters"] = tuple(letters)
+    return replace(ink, strokes=tuple(strokes), **known)
 
 
 def with_dots(ink: Ink, size: float) -> Ink:
@@ -181,7 +176,7 @@ def with_dots(ink: Ink, size: float) -> Ink:
         (number, slice(0, 1 if np.ptp(stroke, axis=0).max() <= size else len(stroke)))
         for number, stroke in enumerate(ink.strokes)
     ]
-    return _parts(ink, kept)
+    return with_points(ink, kept)
 
 
 def placed(ink: Ink, height: float) -> Ink:
@@ -201,18 +196,11 @@ def placed(ink: Ink, height: float) -> Ink:
     found = [
         places(stroke, height) if len(stroke) > 1 else (stroke, alone) for stroke in ink.strokes
     ]
-    letters, times = [], []
-    for number, (_, at) in enumerate(found):
-        if ink.letters is not None:
-            letters.append(ink.letters[number][np.ceil(at).astype(np.int64)])
-        if ink.times is not None:
-            times.append(np.interp(at, np.arange(len(ink.times[number])), ink.times[number]))
-    return replace(
-        ink,
-        strokes=tuple(points for points, _ in found),
-        letters=None if ink.letters is None else tuple(letters),
-        times=None if ink.times is None else tuple(times),
-    )
+    known = between_points(ink, [at for _, at in found])
+    if ink.letters is not None:
+        after = [np.ceil(at).astype(np.int64) for _, at in found]
+        known["letters"] = tuple(part[at] for part, at in zip(ink.letters, after, strict=True))
+    return replace(ink, strokes=tuple(points for points, _ in found), **known)
 
 
 def simplified(ink: Ink, tolerance: float) -> Ink:
@@ -223,19 +211,14 @@ def simplified(ink: Ink, tolerance: float) -> Ink:
     1973. Quick, Draw! simplifies its drawings with 2 units of 255.
     """
     kept = [np.flatnonzero(_corners(stroke, tolerance)) for stroke in ink.strokes]
-    return replace(
-        ink,
-        strokes=tuple(stroke[at] for stroke, at in zip(ink.strokes, kept, strict=True)),
-        letters=ink.letters and tuple(part[at] for part, at in zip(ink.letters, kept, strict=True)),
-        times=ink.times and tuple(part[at] for part, at in zip(ink.times, kept, strict=True)),
-    )
+    return with_points(ink, [*enumerate(kept)])
 
 
 def with_lines_divided(ink: Ink, longest: float) -> Ink:
     """Divide lines between points into equal parts that are at most so long.
 
-    They are longer where a drawing would have more than about `MOST_POINTS`. Letters and times are
-    lost.
+    They are longer where a drawing would have more than about `MOST_POINTS`. Letters, times and
+    pressure are lost.
     """
     whole = sum(float(_steps(stroke).sum()) for stroke in ink.strokes)
     longest = max(longest, whole / MOST_POINTS)
@@ -287,13 +270,3 @@ def _equal_places(stroke: Stroke, step: float) -> NDArray[np.float64]:
 def _steps(stroke: Stroke) -> NDArray[np.float64]:
     """Return the distances between neighbouring points ``(N - 1,)``."""
     return np.asarray(np.hypot(*np.diff(stroke, axis=0).T))
-
-
-def _parts(ink: Ink, kept: Sequence[tuple[int, slice]]) -> Ink:
-    """Return parts of strokes, given as (stroke, slice), as strokes of their own."""
-    return replace(
-        ink,
-        strokes=tuple(ink.strokes[number][part] for number, part in kept),
-        letters=ink.letters and tuple(ink.letters[number][part] for number, part in kept),
-        times=ink.times and tuple(ink.times[number][part] for number, part in kept),
-    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from html import escape
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ FARTHEST = 1e9
 SMALLEST = 1e-9
 
 
+#: What may be known of each point; and what can be measured between two points as well.
+OF_POINTS, MEASURED = ("letters", "times", "pressure"), ("times", "pressure")
+
+
 @dataclass(frozen=True, eq=False)
 class Ink:
     """A drawing, a word, a line or a page.
@@ -44,6 +49,8 @@ class Ink:
         The writer's name; empty if unknown.
     times : tuple of float64 array (N,), or None
         For each point of each stroke its time in seconds.
+    pressure : tuple of float64 array (N,), or None
+        For each point of each stroke how hard the pen pressed, from 0 to 1.
 
     Raises
     ------
@@ -56,6 +63,7 @@ class Ink:
     letters: tuple[NDArray[np.int64], ...] | None = None
     writer: str = ""
     times: tuple[NDArray[np.float64], ...] | None = None
+    pressure: tuple[NDArray[np.float64], ...] | None = None
 
     def __post_init__(self) -> None:
         for number, stroke in enumerate(self.strokes):
@@ -64,9 +72,15 @@ class Ink:
                     f"stroke {number + 1} has the shape {stroke.shape}; expected (N, 2) with N > 0"
                 )
         lengths = [stroke.shape[:1] for stroke in self.strokes]
-        for name, values in (("letters", self.letters), ("times", self.times)):
-            if values is not None and [part.shape for part in values] != lengths:
+        for name, values in self.of_points.items():
+            if [part.shape for part in values] != lengths:
                 raise DataError(f"{name} need one value for each point of each stroke")
+
+    @property
+    def of_points(self) -> dict[str, tuple[NDArray[Any], ...]]:
+        """What is known of each point, by the name of its attribute: an array for each stroke."""
+        known = {name: getattr(self, name) for name in OF_POINTS}
+        return {name: values for name, values in known.items() if values is not None}
 
     @property
     def points(self) -> int:
@@ -115,6 +129,30 @@ class Ink:
         )
 
 
+def with_points(ink: Ink, chosen: Sequence[tuple[int, Any]]) -> Ink:
+    """Return ink whose strokes are points of others, given as (stroke, which points)."""
+    known = {"strokes": ink.strokes, **ink.of_points}
+    return replace(
+        ink,
+        **{
+            name: tuple(values[number][which] for number, which in chosen)
+            for name, values in known.items()
+        },
+    )
+
+
+def between_points(ink: Ink, at: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    """Return times and pressure at fractional indices of each stroke, those that are known."""
+    return {
+        name: tuple(
+            np.interp(places, np.arange(len(part)), part)
+            for places, part in zip(at, values, strict=True)
+        )
+        for name, values in ink.of_points.items()
+        if name in MEASURED
+    }
+
+
 def path_data(stroke: Stroke) -> str:
     """Return a stroke as the path data of SVG; a single point is a line to itself."""
     points = [f"{x!r} {y!r}" for x, y in stroke.tolist()]
@@ -128,8 +166,8 @@ def checked(ink: Ink) -> Ink:
     ------
     DataError
         If it has no point, or more than `MOST_POINTS` or `MOST_STROKES`; if a coordinate is not a
-        number from -`FARTHEST` to `FARTHEST`; if a time is not finite; if a letter is not one of
-        the text; or if a text has a lone surrogate.
+        number from -`FARTHEST` to `FARTHEST`; if a time is not finite, or a pressure not from 0 to
+        1; if a letter is not one of the text; or if a text has a lone surrogate.
     """
     if not ink.points:
         raise DataError("it has no stroke")
@@ -149,6 +187,13 @@ def checked(ink: Ink) -> Ink:
             )
     if ink.times is not None and not all(np.isfinite(part).all() for part in ink.times):
         raise DataError("one of its times is not a finite number")
+    for part in ink.pressure or ():
+        # Also false for NaN.
+        inside = (part >= 0) & (part <= 1)
+        if not inside.all():
+            raise DataError(
+                f"a point has the pressure {part[int(np.argmin(inside))]:g}; expected 0 to 1"
+            )
     for letters in (ink.letters or ()) if ink.text else ():
         if letters.min() < 0 or letters.max() >= len(ink.text):
             at = int(letters.min() if letters.min() < 0 else letters.max())

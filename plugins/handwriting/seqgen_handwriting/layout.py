@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,7 +197,8 @@ def _pages(
     points = np.stack([_placed_x(writing, rows), writing.points[:, 1] + row * pitch], axis=1)
     points = points.round(int(np.ceil(np.log10(scale / PRECISION))))
     text = _broken_text(ink.text, writing, rows)
-    times = None if ink.times is None else np.concatenate(ink.times)
+    known = {name: np.concatenate(parts) for name, parts in ink.of_points.items()}
+    known["letters"] = writing.letters
     # A stroke that goes on in another line is cut.
     strokes = np.cumsum(writing.lifted | np.append(True, np.diff(row) != 0))
     page, of_words = row // most, rows.row // most
@@ -206,14 +208,12 @@ def _pages(
         first, last = np.searchsorted(of_words, [number, number + 1])
         begin, end = int(writing.begins[first]), int(writing.ends[last - 1])
         cuts = np.flatnonzero(np.diff(strokes[chosen])) + 1
-        part = replace(
-            ink,
-            strokes=tuple(np.split(points[chosen], cuts)),
-            text=text[begin:end],
-            letters=tuple(np.split(writing.letters[chosen] - begin, cuts)),
-            times=None if times is None else tuple(np.split(times[chosen], cuts)),
-        )
-        yield number, part
+        parts: dict[str, Any] = {
+            name: tuple(np.split(values[chosen], cuts)) for name, values in known.items()
+        }
+        parts["letters"] = tuple(letters - begin for letters in parts["letters"])
+        strokes = tuple(np.split(points[chosen], cuts))
+        yield number, replace(ink, strokes=strokes, text=text[begin:end], **parts)
 
 
 def _broken_text(text: str, writing: Writing, rows: Rows) -> str:

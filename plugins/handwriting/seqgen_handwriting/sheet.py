@@ -16,6 +16,10 @@ from seqgen_handwriting.write_options import DEFAULT, WriteOptions
 #: than LONGEST seconds.
 LIFT, LONGEST = 0.12, 30.0
 
+#: Width of the pen without pressure, and how much full pressure adds, as shares of its usual width:
+#: half the pressure gives the usual one, as on the capture page.
+WIDTHS = (0.4, 1.2)
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -50,6 +54,19 @@ class Sheet:
         """The strokes in millimetres as they are drawn: smooth if curves are wanted."""
         return tuple(map(self._smooth, self.strokes)) if self.options.curve else self.strokes
 
+    @cached_property
+    def widths(self) -> tuple[NDArray[np.float64], ...] | None:
+        """The width of the pen at each point of `lines`, in millimetres; None without pressure."""
+        if self.ink.pressure is None:
+            return None
+        least, more = WIDTHS
+        return tuple(
+            self.options.pen * (least + more * np.interp(_along(line), _along(stroke), pressure))
+            for line, stroke, pressure in zip(
+                self.lines, self.strokes, self.ink.pressure, strict=True
+            )
+        )
+
     def _smooth(self, stroke: Stroke) -> Stroke:
         curves = fitted(stroke, self.options.curve)
         # A curve can swing out beyond its points, but not beyond its handles.
@@ -67,3 +84,9 @@ class Sheet:
         for seconds in lasts:
             begins.append(begins[-1] + seconds + LIFT / faster)
         return begins[:-1], lasts
+
+
+def _along(stroke: Stroke) -> NDArray[np.float64]:
+    """Return how far along a stroke each of its points is ``(N,)``, as a share of its length."""
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(stroke, axis=0).T)))
+    return along / max(float(along[-1]), 1e-12)

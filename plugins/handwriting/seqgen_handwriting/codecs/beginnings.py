@@ -138,7 +138,7 @@ def continued(given: Ink, start: int, drawn: Ink) -> Ink:
         if len(new):
             added.append(new)
         seen += len(stroke)
-    return replace(begun.given, strokes=(*kept, *added), letters=None, times=None)
+    return replace(begun.given, strokes=(*kept, *added), letters=None, times=None, pressure=None)
 
 
 def _first(begun: Begun, count: int) -> tuple[Stroke, ...]:

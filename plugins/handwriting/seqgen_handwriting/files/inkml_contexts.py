@@ -213,6 +213,9 @@ class Contexts:
             stamp = self._by_id.get((channel.get("respectTo") or "").lstrip("#"))
             since = None if stamp is None else self._time(stamp)
             return Channel(name, SECONDS.get(channel.get("units", "ms").lower(), 1.0), since)
+        if name == "F":
+            # A share of the largest force that the device knows, if the file says so.
+            return Channel(name, 1 / _positive(channel.get("max", "1")))
         if name not in ("X", "Y"):
             return Channel(name)
         turned = name == "Y" and channel.get("orientation") == "-ve"

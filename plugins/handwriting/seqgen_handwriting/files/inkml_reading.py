@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqgen.errors import DataError
 from seqgen_handwriting.files.inkml_contexts import XML_ID, Context, Contexts
 from seqgen_handwriting.files.inkml_labels import text_of, writer_of
-from seqgen_handwriting.files.inkml_values import LETTER, columns_of
+from seqgen_handwriting.files.inkml_values import KEPT, LETTER, columns_of
 from seqgen_handwriting.files.left_out import LeftOut
 from seqgen_handwriting.files.xml_files import local_name
 from seqgen_handwriting.ink import MOST_POINTS, MOST_STROKES, Ink
@@ -37,7 +37,7 @@ def ink_of_inkml(root: Element, left_out: LeftOut) -> Ink:
     """
     strokes: list[list[NDArray[np.float64]]] = []
     places: dict[str, int] = {}
-    names, number, points = {"T", LETTER}, 0, 0
+    names, number, points = {"T", LETTER, "F"}, 0, 0
     for trace, context in _traces(root, left_out):
         number += 1
         if trace.get("type", "").lower() == "penup":
@@ -50,7 +50,7 @@ def ink_of_inkml(root: Element, left_out: LeftOut) -> Ink:
         except ValueError as error:
             raise DataError(f"trace {number}: {error}") from error
         names &= columns.keys()
-        rows = np.stack([columns.get(name, columns["X"]) for name in ("X", "Y", "T", LETTER)], 1)
+        rows = np.stack([columns.get(name, columns["X"]) for name in KEPT], 1)
         _place(rows, context, trace)
         points += len(rows)
         at = len(strokes)
@@ -69,7 +69,16 @@ def ink_of_inkml(root: Element, left_out: LeftOut) -> Ink:
         tuple(row[:, 3].astype(np.int64) for row in joined) if LETTER in names and joined else None,
         writer_of(root),
         tuple(row[:, 2] for row in joined) if "T" in names and joined else None,
+        _pressure([row[:, 4] for row in joined]) if "F" in names and joined else None,
     )
+
+
+def _pressure(forces: list[NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...] | None:
+    """Return forces as shares of 1, or of the largest one if that is more; None without any."""
+    most = max(float(part.max()) for part in forces)
+    if not 0 < most < np.inf or not all(np.isfinite(part).all() for part in forces):
+        return None
+    return tuple(np.maximum(part / max(most, 1.0), 0.0) for part in forces)
 
 
 def _traces(root: Element, left_out: LeftOut) -> Iterator[tuple[Element, Context]]:
@@ -120,7 +129,7 @@ def _shown(root: Element) -> set[Element]:
 
 
 def _place(rows: NDArray[np.float64], context: Context, trace: Element) -> None:
-    """Put the rows of X, Y, T and L ``(N, 4)`` on the canvas and into the time of the document."""
+    """Put rows of X, Y, T, L and F ``(N, 5)`` on the canvas and into the time of the document."""
     if context.transform is not None:
         with np.errstate(all="ignore"):
             rows[:, :2] = rows[:, :2] @ context.transform[:, :2].T + context.transform[:, 2]

@@ -16,8 +16,8 @@ from seqgen_handwriting.ink import MOST_POINTS
 #: Our own channel: the index of each point's letter in the transcription.
 LETTER = "L"
 
-#: Channels that are kept.
-KEPT = ("X", "Y", "T", LETTER)
+#: Channels that are kept; F is the force of the tip.
+KEPT = ("X", "Y", "T", LETTER, "F")
 
 #: A value with an optional prefix of relative values; the comma between two points; anything else.
 VALUE = re.compile(

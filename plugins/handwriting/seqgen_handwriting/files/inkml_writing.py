@@ -18,7 +18,7 @@ NAMESPACE = "http://www.w3.org/2003/InkML"
 def inkml(ink: Ink) -> str:
     """Return ink as InkML: one trace per stroke, with times in seconds as the channel T.
 
-    Letters become our own channel L, which other readers ignore.
+    Pressure becomes the channel F. Letters become our own channel L, which other readers ignore.
     """
     root = ElementTree.Element("ink", xmlns=NAMESPACE)
     form = ElementTree.SubElement(root, "traceFormat")
@@ -31,6 +31,9 @@ def inkml(ink: Ink) -> str:
     if ink.letters is not None:
         ElementTree.SubElement(form, "channel", name=LETTER, type="integer")
         columns.append(ink.letters)
+    if ink.pressure is not None:
+        ElementTree.SubElement(form, "channel", name="F", type="decimal", min="0", max="1")
+        columns.append(ink.pressure)
     for name, text in (("transcription", ink.text), ("writer", ink.writer)):
         if text:
             ElementTree.SubElement(root, "annotation", type=name).text = allowed(text)

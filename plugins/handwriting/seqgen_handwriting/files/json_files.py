@@ -2,11 +2,11 @@
 
 ::
 
-    {"text": "ab", "writer": "me", "strokes": [[[x, y, t], ...], ...], "letters": [[0, ...], ...]}
+    {"text": "ab", "writer": "me", "strokes": [[[x, y, t, p], ...], ...], "letters": [[0, ...]]}
 
-or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds. Only
-``strokes`` is required, and t is optional. The capture page adds the pressure of a pen as a fourth
-number, which is not read.
+or a list of such drawings. x goes to the right and y down, in any unit; t is in seconds, and p is
+the pressure of the pen from 0 to 1. Only ``strokes`` is required. t and p are optional; with p
+alone, t is ``null``.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
             yield checked(_ink(Parts(drawings.content(stub), 2)))
         except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
             yield DataError(
-                f"drawing {number}: expected an object with strokes, lists of [x, y] or [x, y, t] "
-                f"({reason_of(error)})"
+                f"drawing {number}: expected an object with strokes, lists of [x, y], [x, y, t] "
+                f"or [x, y, t, p] ({reason_of(error)})"
             )
         except DataError as error:
             yield DataError(f"drawing {number}: {error}")
@@ -65,11 +65,13 @@ def read_json(path: Path) -> Iterator[Ink | DataError]:
 def as_json(ink: Ink) -> str:
     """Return ink as one JSON object."""
     strokes = [stroke.tolist() for stroke in ink.strokes]
-    if ink.times is not None:
-        strokes = [
-            np.column_stack([stroke, times]).tolist()
-            for stroke, times in zip(ink.strokes, ink.times, strict=True)
-        ]
+    for number, rows in enumerate(strokes):
+        if ink.times is not None or ink.pressure is not None:
+            times = [None] * len(rows) if ink.times is None else ink.times[number].tolist()
+            rows[:] = [[*row, time] for row, time in zip(rows, times, strict=True)]
+        if ink.pressure is not None:
+            pressed = ink.pressure[number].tolist()
+            rows[:] = [[*row, value] for row, value in zip(rows, pressed, strict=True)]
     drawing: dict[str, Any] = {"text": ink.text, "writer": ink.writer, "strokes": strokes}
     if ink.letters is not None:
         drawing["letters"] = [letters.tolist() for letters in ink.letters]
@@ -80,18 +82,23 @@ def _ink(parts: Parts) -> Ink:
     drawing = parts.frame
     drawn = _arrays(parts, drawing["strokes"], np.float64)
     if any(stroke.ndim != 2 or stroke.shape[1] not in (2, 3, 4) for stroke in drawn):
-        raise DataError("expected each stroke as a list of [x, y] or [x, y, t]")
-    letters, times = drawing.get("letters"), None
+        raise DataError("expected each stroke as a list of [x, y], [x, y, t] or [x, y, t, p]")
+    letters, times, pressure = drawing.get("letters"), None, None
     if letters is not None:
         letters = tuple(_arrays(parts, letters, np.int64))
     if drawn and all(stroke.shape[1] > 2 for stroke in drawn):
         times = tuple(stroke[:, 2] for stroke in drawn)
+    if drawn and all(stroke.shape[1] > 3 for stroke in drawn):
+        pressure = tuple(stroke[:, 3] for stroke in drawn)
+        if all(np.isnan(part).all() for part in times or ()):
+            times = None
     return Ink(
         tuple(stroke[:, :2] for stroke in drawn),
         str(drawing.get("text") or ""),
         letters,
         str(drawing.get("writer") or ""),
         times,
+        pressure,
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seqgen_handwriting.ink import Stroke
 from seqgen_handwriting.sheet import Sheet
 
 #: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
@@ -26,8 +25,8 @@ def png(sheet: Sheet) -> bytes:
     """Return a sheet as PNG, black on white."""
     scale = _scale(sheet, PICTURE, MOST_PIXELS)
     canvas = _canvas(sheet, scale)
-    for stroke in sheet.lines:
-        _draw(canvas, stroke, scale, sheet.options.pen)
+    for number in range(len(sheet.lines)):
+        _draw(canvas, sheet, number, slice(None), scale)
     buffer = io.BytesIO()
     _reduced(canvas).save(buffer, "png")
     return buffer.getvalue()
@@ -43,10 +42,9 @@ def gif(sheet: Sheet) -> bytes:
     frames, stroke, drawn = [_reduced(canvas)], 0, 0
     for now in np.linspace(0, seconds, count + 1)[1:].tolist():
         while stroke < len(begins) and begins[stroke] <= now:
-            points = sheet.lines[stroke]
             share = min((now - begins[stroke]) / lasts[stroke], 1.0)
-            upto = round(share * (len(points) - 1))
-            _draw(canvas, points[drawn : upto + 1], scale, sheet.options.pen)
+            upto = round(share * (len(sheet.lines[stroke]) - 1))
+            _draw(canvas, sheet, stroke, slice(drawn, upto + 1), scale)
             drawn = upto
             if share < 1:
                 break
@@ -74,13 +72,21 @@ def _reduced(canvas: Any) -> Any:
     return canvas.reduce(FINER)
 
 
-def _draw(canvas: Any, stroke: Stroke, scale: float, width: float) -> None:
-    """Draw a stroke (N, 2) with a pen of a width, both in millimetres, with round ends."""
-    pen = ImageDraw.Draw(canvas)
-    pixels = (stroke * scale * FINER).tolist()
-    thick = max(round(width * scale * FINER), 1)
-    radius = (thick - 1) / 2
-    if len(pixels) > 1:
-        pen.line([tuple(pixel) for pixel in pixels], 0, thick, joint="curve")
-    for x, y in (pixels[0], pixels[-1]):
+def _draw(canvas: Any, sheet: Sheet, number: int, part: slice, scale: float) -> None:
+    """Draw a part of a stroke with round ends, `scale` pixels a millimetre."""
+    pen, finer = ImageDraw.Draw(canvas), scale * FINER
+    pixels = [tuple(pixel) for pixel in (sheet.lines[number][part] * finer).tolist()]
+    if sheet.widths is None:
+        thick = [sheet.options.pen * finer] * len(pixels)
+        if len(pixels) > 1:
+            pen.line(pixels, 0, max(round(thick[0]), 1), joint="curve")
+        ends = [(pixels[0], thick[0]), (pixels[-1], thick[-1])]
+    else:
+        thick = (sheet.widths[number][part] * finer).tolist()
+        for here, there, *widths in zip(pixels, pixels[1:], thick, thick[1:], strict=False):
+            pen.line([here, there], 0, max(round(sum(widths) / 2), 1))
+        # Round joints, because the width changes there.
+        ends = [*zip(pixels, thick, strict=True)]
+    for (x, y), width in ends:
+        radius = (max(round(width), 1) - 1) / 2
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)

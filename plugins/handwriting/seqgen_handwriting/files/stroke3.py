@@ -3,7 +3,7 @@
 Two forms are read. That of sketch-rnn has arrays of objects, named ``train`` and so on, of stroke-3
 or stroke-5 rows. The plain form, which is also written, needs no pickle: ``rows`` ``(P, 3)`` of all
 drawings, ``offsets`` ``(D + 1,)`` where each drawing begins, ``text`` and ``writer`` ``(D,)``, and
-optionally ``letters`` and ``times`` ``(P,)``.
+optionally ``letters``, ``times`` and ``pressure`` ``(P,)``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import DataError
 from seqgen_handwriting.files.numeric_pickle import arrays_of
-from seqgen_handwriting.ink import MOST_POINTS, Ink, checked
+from seqgen_handwriting.ink import MOST_POINTS, OF_POINTS, Ink, checked
 
 #: What zipfile, zlib and numpy raise for damaged bytes.
 DAMAGE = (
@@ -36,7 +36,7 @@ MOST_BYTES = 2**27
 MOST_DRAWINGS = 500_000
 
 #: Arrays of the plain form.
-PLAIN = ("rows", "offsets", "text", "writer", "letters", "times")
+PLAIN = ("rows", "offsets", "text", "writer", *OF_POINTS)
 
 
 def read_stroke3(path: Path) -> Iterator[Ink | DataError]:
@@ -78,7 +78,7 @@ def write_stroke3(ink: Ink) -> bytes:
         "text": np.array([ink.text]),
         "writer": np.array([ink.writer]),
     }
-    for name, values in (("letters", ink.letters), ("times", ink.times)):
+    for name, values in ink.of_points.items():
         if values:
             arrays[name] = np.concatenate(values)
     buffer = io.BytesIO()
@@ -93,7 +93,7 @@ def ink_of_rows(rows: NDArray[Any], **known: Any) -> Ink:
     ----------
     rows : array of numbers
     **known
-        ``text`` and ``writer``; ``letters`` and ``times`` with one value for each row.
+        ``text`` and ``writer``; those of `OF_POINTS` with one value for each row.
 
     Raises
     ------
@@ -117,9 +117,7 @@ def ink_of_rows(rows: NDArray[Any], **known: Any) -> Ink:
         points = np.cumsum(rows[:, :2], axis=0)
     ends = np.flatnonzero(lifted[:-1]) + 1
     parts = {
-        name: tuple(np.split(values, ends))
-        for name, values in known.items()
-        if name in ("letters", "times")
+        name: tuple(np.split(values, ends)) for name, values in known.items() if name in OF_POINTS
     }
     strokes = tuple(np.split(points, ends)) if len(points) else ()
     return checked(Ink(strokes, **(known | parts)))
@@ -144,9 +142,10 @@ def _plain(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Ink | DataError]:
                 for name in ("text", "writer")
                 if name in arrays and number < len(arrays[name])
             }
-            for name, dtype in (("letters", np.int64), ("times", np.float64)):
+            for name in OF_POINTS:
                 if name in arrays:
-                    known[name] = arrays[name][begin:end].astype(dtype)
+                    kind = np.int64 if name == "letters" else np.float64
+                    known[name] = arrays[name][begin:end].astype(kind)
             yield ink_of_rows(rows[begin:end], **known)
         except DataError as error:
             yield DataError(f"drawing {number + 1}: {error}")

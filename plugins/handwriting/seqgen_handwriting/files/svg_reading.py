@@ -20,7 +20,7 @@ from seqgen_handwriting.files.left_out import LeftOut
 from seqgen_handwriting.files.svg_paths import IDENTITY, Matrix, Pen, length_of, matrix_of, product
 from seqgen_handwriting.files.svg_styles import PLAIN, Sheet, Style, has_dark_background
 from seqgen_handwriting.files.xml_files import local_name
-from seqgen_handwriting.ink import FARTHEST, Ink
+from seqgen_handwriting.ink import FARTHEST, MEASURED, Ink
 
 #: Elements whose content is not drawn in place, or is no drawing.
 APART = {"defs", "symbol", "clipPath", "mask", "marker", "pattern", "style", "script", "metadata"}
@@ -104,8 +104,10 @@ def ink_of_svg(root: Element, left_out: LeftOut) -> Ink:
     if not is_ours:
         return Ink(tuple(strokes), title.strip())
     letters = _of_points(shapes, "data-letters", strokes, np.dtype(np.int64))
-    times = _of_points(shapes, "data-times", strokes, np.dtype(np.float64))
-    return Ink(tuple(strokes), title, letters, root.get("data-writer", ""), times)
+    times, pressure = (
+        _of_points(shapes, f"data-{name}", strokes, np.dtype(np.float64)) for name in MEASURED
+    )
+    return Ink(tuple(strokes), title, letters, root.get("data-writer", ""), times, pressure)
 
 
 def _of_points(

@@ -8,8 +8,11 @@ title and these attributes a file keeps everything that `Ink` holds:
 ``data-writer``         of the root
 ``data-letters``        of a path: the letter of each of its points
 ``data-times``          of a path: the time of each of its points
+``data-pressure``       of a path: the pressure of the pen at each of its points
 ``class="dot"``         of a path: it is a single point
 ======================  ===================================================
+
+A path with pressure has the width of its mean.
 """
 
 from __future__ import annotations
@@ -60,16 +63,17 @@ def animated_svg(sheet: Sheet) -> str:
 def _path(sheet: Sheet, number: int, more: str = "") -> str:
     ink, tolerance = sheet.ink, sheet.options.curve / sheet.scale
     stroke = ink.strokes[number]
+    if sheet.widths is not None:
+        more += f' stroke-width="{float(sheet.widths[number].mean()) / sheet.scale:.6g}"'
     curves = fitted(stroke, tolerance) if tolerance else None
     if curves is not None and len(curves):
         paper = np.array([sheet.width, sheet.height]) / sheet.scale
         curves = np.clip(curves, sheet.origin, sheet.origin + paper)
-        # A curve has no point for each letter and time.
+        # A curve has no point for each letter, time and pressure.
         return f'<path{more} d="{_curve_data(curves, sheet.scale)}"/>\n'
     about = ' class="dot"' if len(stroke) == 1 else ""
-    for name, parts in (("letters", ink.letters), ("times", ink.times)):
-        if parts is not None:
-            about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
+    for name, parts in ink.of_points.items():
+        about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
     return f'<path{about}{more} d="{path_data(stroke)}"/>\n'
 
 

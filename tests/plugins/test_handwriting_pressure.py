@@ -19,7 +19,7 @@ DOMAIN = Handwriting()
 
 #: A line that the pen presses on harder and harder, and a light one below it.
 WEDGE = np.stack([np.arange(0.0, 101.0), np.zeros(101)], axis=1)
-INK = Ink((WEDGE, WEDGE + [0, 50]), pressure=(np.linspace(0, 1, 101), np.full(101, 0.25)))
+INK = Ink((WEDGE, np.add(WEDGE, (0, 50))), pressure=(np.linspace(0, 1, 101), np.full(101, 0.25)))
 
 
 def read(path: Path, content: str) -> Ink:
@@ -86,7 +86,7 @@ def test_the_pen_is_wider_where_it_presses(curve: float, tmp_path: Path) -> None
     black = np.asarray(Image.open(tmp_path / "a.png")) < 128  # (H, W)
     columns = np.flatnonzero(black.any(axis=0))
     upper = black[: len(black) // 2, columns].sum(axis=0)
-    assert upper[-20] > 3 * upper[20] > 0
+    assert upper[-20] > 2.5 * upper[20] > 0
     DOMAIN.write(INK, tmp_path / "a.svg", options)
     widths = re.findall(r'<path[^>]* stroke-width="([^"]+)"', (tmp_path / "a.svg").read_text())
     # 150 mm are 100 units: half the pressure is the usual width, a quarter 0.7 of it.

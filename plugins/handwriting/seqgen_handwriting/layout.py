@@ -212,8 +212,8 @@ def _pages(
             name: tuple(np.split(values[chosen], cuts)) for name, values in known.items()
         }
         parts["letters"] = tuple(letters - begin for letters in parts["letters"])
-        strokes = tuple(np.split(points[chosen], cuts))
-        yield number, replace(ink, strokes=strokes, text=text[begin:end], **parts)
+        parts["strokes"] = tuple(np.split(points[chosen], cuts))
+        yield number, replace(ink, text=text[begin:end], **parts)
 
 
 def _broken_text(text: str, writing: Writing, rows: Rows) -> str:

@@ -6,8 +6,10 @@ import io
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from seqgen_handwriting.ink import Stroke
 from seqgen_handwriting.sheet import Sheet
 
 #: Pixels a millimetre of PNG and GIF; pictures are drawn `FINER` times as large and reduced.
@@ -75,18 +77,30 @@ def _reduced(canvas: Any) -> Any:
 def _draw(canvas: Any, sheet: Sheet, number: int, part: slice, scale: float) -> None:
     """Draw a part of a stroke with round ends, `scale` pixels a millimetre."""
     pen, finer = ImageDraw.Draw(canvas), scale * FINER
-    pixels = [tuple(pixel) for pixel in (sheet.lines[number][part] * finer).tolist()]
-    if sheet.widths is None:
-        thick = [sheet.options.pen * finer] * len(pixels)
-        if len(pixels) > 1:
-            pen.line(pixels, 0, max(round(thick[0]), 1), joint="curve")
-        ends = [(pixels[0], thick[0]), (pixels[-1], thick[-1])]
-    else:
-        thick = (sheet.widths[number][part] * finer).tolist()
-        for here, there, *widths in zip(pixels, pixels[1:], thick, thick[1:], strict=False):
-            pen.line([here, there], 0, max(round(sum(widths) / 2), 1))
-        # Round joints, because the width changes there.
-        ends = [*zip(pixels, thick, strict=True)]
-    for (x, y), width in ends:
-        radius = (max(round(width), 1) - 1) / 2
-        pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)
+    pixels = sheet.lines[number][part] * finer  # (N, 2)
+    if sheet.widths is not None:
+        _draw_pressed(pen, pixels, sheet.widths[number][part] * finer / 2)
+        return
+    thick = max(round(sheet.options.pen * finer), 1)
+    if len(pixels) > 1:
+        pen.line([tuple(pixel) for pixel in pixels.tolist()], 0, thick, joint="curve")
+    for point in (pixels[0], pixels[-1]):
+        _draw_dot(pen, point, (thick - 1) / 2)
+
+
+def _draw_pressed(pen: Any, pixels: Stroke, radii: NDArray[np.float64]) -> None:
+    """Draw lines between points ``(N, 2)`` that are as wide as the pen at each ``(N,)``."""
+    for point, radius in zip(pixels, radii, strict=True):
+        _draw_dot(pen, point, max(float(radius) - 0.5, 0.0))
+    along = np.diff(pixels, axis=0)
+    lengths = np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) / lengths  # (N - 1, 2), of length 1
+    near, far = across * radii[:-1, None], across * radii[1:, None]
+    corners = [pixels[:-1] + near, pixels[1:] + far, pixels[1:] - far, pixels[:-1] - near]
+    for four in np.stack(corners, axis=1).tolist():  # (4, 2)
+        pen.polygon([tuple(corner) for corner in four], 0)
+
+
+def _draw_dot(pen: Any, point: NDArray[np.float64], radius: float) -> None:
+    x, y = point.tolist()
+    pen.ellipse([x - radius, y - radius, x + radius, y + radius], 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from seqgen_handwriting.demo import Writer, write_line
 
 import seqgen
 from seqgen.errors import CorpusError, DataError, RunError
@@ -147,13 +148,17 @@ SENTENCE = "The function returns a list of strings, or raises an exception if a 
 
 #: The digest of the weights that come with a domain, and the nats per token of a fixed file.
 BUNDLED = {
+    "handwriting": ("685dc6c9b02639b1d80b5a6db80af210dd1ee3ca5a7effaebe0ca362862845db", 1.952),
     "text": ("82f721f46f5c0aabed0a11690e0341ab53363d91ff34ca1e23afe0f80a8272b4", 0.903),
     "music": ("2acb28bc9f06a200d4990acc51af55b8f7188470206378f858043680ddeb7e4c", 0.286),
 }
 
 
 def fixed_file(domain: str, folder: Path) -> Path:
-    """Return a file for a domain: a sentence, or a chorale that music21 ships."""
+    """Return a file for a domain: a sentence, a drawn line, or a chorale that music21 ships."""
+    if domain == "handwriting":
+        line = write_line("thank you for the 12 eggs", Writer.number(3), seed=0)
+        return seqgen.load(domain).write(line, folder / "line.json")[0]
     if domain == "music":
         [chorale] = [path for path in load_domain("music")[0].demo(folder) if path.stem == "bwv269"]
         return chorale
@@ -166,7 +171,8 @@ def test_the_models_that_come_along_are_small_and_predict(domain: str, tmp_path:
     digest, loss = BUNDLED[domain]
     run = seqgen.load(domain, "cpu")
     files = files_of(run.folder)
-    assert set(files) == {"run.json", "model.safetensors", "metrics.jsonl", "README.md"}
+    reader = {"proofreader.safetensors"} if domain == "handwriting" else set()
+    assert set(files) == {"run.json", "model.safetensors", "metrics.jsonl", "README.md"} | reader
     assert sum(map(len, files.values())) <= 2_000_000
     assert hashlib.sha256(files["model.safetensors"]).hexdigest() == digest
     assert "## Data and licence" in run.info["about"]

@@ -132,13 +132,11 @@ class Ink:
 def with_points(ink: Ink, chosen: Sequence[tuple[int, Any]]) -> Ink:
     """Return ink whose strokes are points of others, given as (stroke, which points)."""
     known = {"strokes": ink.strokes, **ink.of_points}
-    return replace(
-        ink,
-        **{
-            name: tuple(values[number][which] for number, which in chosen)
-            for name, values in known.items()
-        },
-    )
+    kept: dict[str, Any] = {
+        name: tuple(values[number][which] for number, which in chosen)
+        for name, values in known.items()
+    }
+    return replace(ink, **kept)
 
 
 def between_points(ink: Ink, at: Sequence[NDArray[np.float64]]) -> dict[str, Any]:

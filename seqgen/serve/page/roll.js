@@ -141,7 +141,7 @@ export class RollView extends Parts {
     }
     for (const [begin, lasts, pitch, velocity, track] of this.parts) {
       if (x(begin + lasts) < 0 || x(begin) > width) continue;
-      context.globalAlpha = this.tracks.isSilent(track) ? 0.15 : 0.55 + velocity / 285;
+      context.globalAlpha = this.tracks.isSilent(track) ? 0.15 : 0.7 + velocity / 425;
       context.fillStyle = COLOURS[track % COLOURS.length];
       context.fillRect(x(begin), y(pitch), Math.max(lasts * SECOND - 1, 2), ROW - 1);
     }

@@ -28,7 +28,7 @@ export class Source {
     const parts = [element("label", {}, "Beginning", this.file, element("small", {}, hint))];
     if (run.rewrites) {
       const roles = {
-        either: "Goes on from it; if it cannot, follows it",
+        either: "Goes on from it, if it can",
         prompt: "Goes on from it",
         given: "Follows it, as a melody is harmonised",
       };

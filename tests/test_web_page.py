@@ -131,6 +131,7 @@ def test_a_page_fits_a_telephone_and_every_field_has_a_name(
     written(open_browser, length=300)
     root = "document.documentElement"
     assert open_browser.run(f"return {root}.scrollWidth <= {root}.clientWidth")
+    assert open_browser.accessibility_faults() == []
     fields = "[...document.querySelectorAll('input, textarea')]"
     assert open_browser.run(f"return {fields}.every((field) => field.labels.length === 1)")
     paper = open_browser.run("return getComputedStyle(document.body).backgroundColor")

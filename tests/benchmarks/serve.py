@@ -28,8 +28,8 @@ from harness import Benchmark
 
 SESSIONS = (1, 8, 32)
 
-#: Short pieces of each client, and their tokens.
-SHORT, SHORT_TOKENS = 8, 40
+#: Short pieces of all clients, and their tokens.
+SHORT, SHORT_TOKENS = 256, 40
 
 #: Tokens of a long chorale, of a long text, and of one of many texts.
 LONG_TOKENS, TEXT_TOKENS, SMALL_TOKENS = 1500, 20_000, 500
@@ -115,7 +115,7 @@ def short_pieces(address: str, sessions: int) -> dict[str, float]:
 
     def client(number: int) -> list[float]:
         page = Client(address)
-        return [page.wait(number * SHORT + piece) for piece in range(SHORT)]
+        return [page.wait(seed) for seed in range(number, SHORT, sessions)]
 
     began = time.perf_counter()
     with ThreadPoolExecutor(sessions) as pool:

@@ -127,7 +127,9 @@ export class Lane {
     const pace = summary.seconds > 0 ? `, ${Math.round(drawn / summary.seconds).toLocaleString("en")} a second` : "";
     this.say(`${REASONS[summary.stopped_by]} after ${drawn.toLocaleString("en")} new tokens${pace}; ` +
       `${summary.nats.toFixed(2)} nats a token.`);
-    this.command.textContent = summary.command;
+    // A line breaks at a blank, not within --seed.
+    const words = summary.command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
+    this.command.replaceChildren(...words.slice(1));
     this.line.hidden = !summary.command;
     const links = this.run.formats.map((format) =>
       element("a", { href: api.file(this.piece, format), download: "" }, format));

@@ -279,7 +279,9 @@ class Playground:
         """Return what a finished piece copies from the training pieces."""
         session = self.session(name)
         if self._corpus is None:
-            raise DataError("the corpus of this run is not found; say where it is with --corpus")
+            raise DataError(
+                "the corpus of this run is not found; start the playground again with its place"
+            )
         with self._comparing:
             found = asdict(novelty(self._corpus, session))
         copied = {str(length): share for length, share in found["copied"].items()}

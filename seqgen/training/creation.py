@@ -175,13 +175,14 @@ def _same_network(start: Run, model: ModelConfig) -> ModelConfig:
         context_dropout=same.context_dropout,
         dropout=same.dropout,
     )
-    asked = replace(model, output=output, context_rows=rows)
-    if asked not in (nothing_asked, same):
-        others = {
-            name: (kept, wanted)
-            for name, kept in asdict(same).items()
-            if (wanted := getattr(asked, name)) not in (kept, getattr(nothing_asked, name))
-        }
+    asked = asdict(replace(model, output=output, context_rows=rows))
+    left_open = asdict(nothing_asked)
+    others = {
+        name: (kept, asked[name])
+        for name, kept in asdict(same).items()
+        if asked[name] not in (kept, left_open[name])
+    }
+    if others:
         raise ConfigError(
             f"a run that starts from {start.name} has its network, with "
             f"{', '.join(f'{name} {kept}' for name, (kept, _) in others.items())}; found "

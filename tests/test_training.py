@@ -167,6 +167,14 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert sizes[0] > 0 and sizes[-1] == 0
 
 
+def test_the_learning_rate_rises_where_the_updates_begin() -> None:
+    """Realigning may use up a part of the budget before them, in the worst case all of it."""
+    for fraction in (0.0, 0.004, 0.02, 0.5, 1.0):
+        late = learning_rate(0.3 + 0.7 * fraction, 1.0, 0.3)
+        assert late == pytest.approx(learning_rate(fraction, 1.0))
+    assert learning_rate(1.0, 1.0, 1.0) == 0
+
+
 def test_budgets(corpus) -> None:
     assert spent(TrainConfig(minutes=2), corpus, Counts(seconds=30.0, budget=120.0)) == 0.25
     assert spent(TrainConfig(tokens=100), corpus, Counts(tokens=25)) == 0.25

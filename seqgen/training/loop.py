@@ -23,7 +23,7 @@ from seqgen.storage.signals import undivided
 from seqgen.training.learner import Counts, Learner
 from seqgen.training.parallel import local_size
 
-#: Share of the budget in which the learning rate rises.
+#: Share of the updates in which the learning rate rises.
 WARM_UP = 0.02
 
 #: Updates after which a loss may be too large. A model that goes on with other pieces begins worse.
@@ -78,7 +78,7 @@ def train(learner: Learner, corpus: Corpus) -> Iterator[Report]:
             continue
         loss = float(nats) / max(counts.tokens - reported_tokens, 1)
         # A nat above the loss of guessing.
-        settled = fraction > risen(counts.began) and counts.step > SETTLED
+        settled = updated(fraction, counts.began) > WARM_UP and counts.step > SETTLED
         most = learner.model.guess() + 1 if settled else math.inf
         _check(loss, most, learner)
         valid_loss, carried_loss, message = None, None, ""
@@ -169,12 +169,12 @@ def learning_rate(fraction: float, peak: float, began: float = 0.0) -> float:
 
     The updates began at the fraction `began`.
     """
-    top = risen(began)
-    if fraction < top:
-        return peak * max((fraction - began) / (top - began), 0.05)
-    return peak * max(1 - fraction, 0.0) / (1 - top)
+    done = updated(fraction, began)
+    if done < WARM_UP:
+        return peak * max(done / WARM_UP, 0.05)
+    return peak * max(1 - done, 0.0) / (1 - WARM_UP)
 
 
-def risen(began: float) -> float:
-    """Return the fraction at which the learning rate is highest, of updates that began at one."""
-    return began + WARM_UP * (1 - began)
+def updated(fraction: float, began: float) -> float:
+    """Return the share of the updates that is done at a fraction of the budget."""
+    return (fraction - began) / (1 - began) if began < 1 else 1.0

@@ -84,9 +84,6 @@ def train(
     check_folder(out, found.suffixes, "the model and its reports go into this folder")
     default = Path("runs") / domain
     begun = _begun_by_launch(out, default)
-    if begun is not None and not begun.is_begun:
-        show(begun.folder)  # a process was lost after the training
-        return
     if begun is None and out is not None:
         refuse_trained(out, overwrite)
     _check_network(model, training)
@@ -95,6 +92,11 @@ def train(
     before = None if start is None else opened(start, training.device)
     world = join()
     stderr.quiet = not world.leads
+    if begun is not None and not begun.is_begun:
+        # A process was lost after the training had ended.
+        world.leave()
+        _show_run(begun, json)
+        return
     with world.leader_first():
         corpus = _corpus(domain, paths, files, None if before is None else before.codec)
     say_corpus(corpus)
@@ -108,8 +110,16 @@ def train(
     if begun is not None:
         out, create = begun.folder, partial(Run, device=training.device)
     with _shared_run(world, out, default, create, training.device) as run:
-        _say_origin(run) if begun is None else say(f"going on with {run.folder}")
+        if begun is None:
+            _say_origin(run)
+        else:
+            say(f"going on with {run.folder}")
         train_run(run, corpus, events)
+    _show_run(run, json)
+
+
+def _show_run(run: Run, json: bool) -> None:
+    """Print the folder of a run, or its description as JSON."""
     if json:
         print_json(run.info)
     else:

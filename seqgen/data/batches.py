@@ -247,7 +247,7 @@ def _places(place: Mapping[str, Sequence[int]] | None, own: range, lanes: int) -
     if place.keys() not in ({*map(str, own)}, {*map(str, range(lanes))}):
         raise RunError(
             f"the saved place has lanes {', '.join(place)}, expected {own[0]} to {own[-1]}; "
-            f"resume with the same `batch_size` and number of processes"
+            f"resume with the same `batch_size`"
         )
     found = {}
     for number in own:

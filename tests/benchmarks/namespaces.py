@@ -24,7 +24,7 @@ TORCHRUN = (
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "GLOO_SOCKET_IFNAME": "eth0",
-    # Otherwise a host that comes back waits for ever in PyTorch 2.13.
+    # Without it a host that comes back is never let in by PyTorch 2.13.
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
 }
 

@@ -5,6 +5,7 @@ They need root and the command ``ip``.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -28,6 +29,9 @@ ENVIRONMENT = {
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
 }
 
+#: Numbers the groups of hosts of this process: what is removed keeps its name for a moment.
+_GROUPS = itertools.count(1)
+
 
 class NoNamespaces(Exception):
     """This machine, or this user, cannot make them."""
@@ -44,6 +48,8 @@ class Hosts:
 
     Parameters
     ----------
+    name : str
+        Of the bridge; begins the names of the hosts.
     folder : Path
     count : int
         Hosts are numbered from 1, which holds the meeting point; a training goes on with fewer.
@@ -51,6 +57,7 @@ class Hosts:
         The command after ``seqgen``.
     """
 
+    name: str
     folder: Path
     count: int
     words: tuple[str, ...]
@@ -58,10 +65,10 @@ class Hosts:
 
     def add(self, number: int) -> None:
         """Make the namespace of a host."""
-        name, outside = f"seqgen{number}", f"seqgen-v{number}"
+        name, outside = f"{self.name}-{number}", f"{self.name}v{number}"
         ip("netns", "add", name)
         ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("link", "set", outside, "master", "seqgen-br", "up")
+        ip("link", "set", outside, "master", self.name, "up")
         ip("-n", name, "addr", "add", f"10.91.0.{number}/24", "dev", "eth0")
         ip("-n", name, "link", "set", "lo", "up")
         if not ip("-n", name, "link", "set", "eth0", "up"):
@@ -71,7 +78,14 @@ class Hosts:
         """Start the torchrun of a host."""
         meeting = f"--rdzv-conf=join_timeout=200,last_call_timeout=2,is_host={number == 1}"
         line = [
-            *("ip", "netns", "exec", f"seqgen{number}", *TORCHRUN, f"--nnodes=1:{self.count}"),
+            *(
+                "ip",
+                "netns",
+                "exec",
+                f"{self.name}-{number}",
+                *TORCHRUN,
+                f"--nnodes=1:{self.count}",
+            ),
             *(meeting, f"--local-addr=10.91.0.{number}", "-m", "seqgen", *self.words),
         ]
         with (self.folder / f"host {number}.txt").open("ab") as out:
@@ -82,7 +96,7 @@ class Hosts:
     def kill(self, number: int) -> None:
         """Kill every process of a host."""
         found = subprocess.run(
-            ["ip", "netns", "pids", f"seqgen{number}"], capture_output=True, text=True
+            ["ip", "netns", "pids", f"{self.name}-{number}"], capture_output=True, text=True
         ).stdout.split()
         for process in found:
             with suppress(ProcessLookupError):
@@ -125,11 +139,13 @@ def hosts(folder: Path, count: int, *words: object) -> Iterator[Hosts]:
     """
     if os.name != "posix" or os.geteuid() or not shutil.which("ip"):
         raise NoNamespaces("network namespaces need root and the command ip")
-    if not ip("link", "add", "seqgen-br", "type", "bridge"):
-        raise NoNamespaces("this machine cannot make a bridge, or another process has it")
-    made = Hosts(folder, count, tuple(map(str, words)))
+    # Other processes, and what they left, have other names.
+    name = f"sg{os.getpid()}.{next(_GROUPS)}"
+    if not ip("link", "add", name, "type", "bridge"):
+        raise NoNamespaces("this machine cannot make a bridge")
+    made = Hosts(name, folder, count, tuple(map(str, words)))
     try:
-        ip("link", "set", "seqgen-br", "up")
+        ip("link", "set", name, "up")
         for number in range(1, count + 1):
             made.add(number)
         yield made
@@ -137,5 +153,5 @@ def hosts(folder: Path, count: int, *words: object) -> Iterator[Hosts]:
         for number in [*made.running]:
             made.kill(number)
         for number in range(1, count + 1):
-            ip("netns", "del", f"seqgen{number}")
-        ip("link", "del", "seqgen-br")
+            ip("netns", "del", f"{name}-{number}")
+        ip("link", "del", name)

@@ -52,10 +52,12 @@ def loss(folder: Path, corpus: Path, seed: int, chance: random.Random | None = N
             made.start(number)
         if chance is not None:
             made.until(1, folder / "run")
-            time.sleep(chance.uniform(0, 10))
+            time.sleep(chance.uniform(0, 5))
             lost = chance.choice((2, 3))
+            step = made.until(0, folder / "run")
             made.kill(lost)
-            time.sleep(chance.uniform(0, 10))
+            # The others go on without it, or the run would be that of three hosts, bit for bit.
+            made.until(step, folder / "run")
             made.start(lost)
         made.finish()
     return float(seqgen.load(folder / "run", "cpu").info["result"]["valid_loss"])

@@ -114,7 +114,7 @@ def test_the_playground_names_it_as_the_command_does(bundled, monkeypatch, tmp_p
     assert kept == {"folder": "new-text/samples/1", "files": ["text-1.txt"]}
     assert Path("new-text/samples/1/text-1.txt").is_file()
     assert not place.about()["has_corpus"]
-    with pytest.raises(DataError, match="--corpus"):
+    with pytest.raises(DataError, match="start the playground again with its place"):
         place.novelty(begun["piece"])
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqgen.cluster import on_cluster
     from seqgen.conditions.kept import Kept
     from seqgen.conditions.labels import Labelled
     from seqgen.config import LimitConfig, ModelConfig, SampleConfig, TrainConfig
@@ -85,6 +86,7 @@ __all__ = [
     "measure_baseline",
     "measure_novelty",
     "neighbours",
+    "on_cluster",
     "prepare",
     "prime",
     "pull",
@@ -101,6 +103,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "cluster": ("on_cluster",),
     "config": ("LimitConfig", "ModelConfig", "SampleConfig", "TrainConfig"),
     "data.corpus": ("Corpus",),
     "data.preparation": ("prepare", "write_corpus"),

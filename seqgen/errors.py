@@ -4,6 +4,7 @@
 
     SeqgenError                exit status 1
     ├── ConfigError            2   an invalid setting
+    │   └── ClusterError       2   a cluster that cannot be used
     ├── PluginError            3   a plugin that is missing, broken or too new
     │   └── PluginFault        3   an exception of plugin code (in seqgen.plugins.faults)
     ├── DataError              4   an unusable file, piece or prompt
@@ -33,6 +34,10 @@ class ConfigError(SeqgenError):
     """A setting has an invalid value or an unknown name."""
 
     exit_status = 2
+
+
+class ClusterError(ConfigError):
+    """A cluster does not answer, or its workers cannot do the work."""
 
 
 class PluginError(SeqgenError):

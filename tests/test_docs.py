@@ -127,6 +127,7 @@ def test_the_pages_that_show_commands_are_known() -> None:
             "listeners",
             "music",
             "sampling",
+            "scaling",
             "scoring",
             "speech",
             "text",

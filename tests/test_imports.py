@@ -47,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
 }
 #: What the ground floor imports of the rooms.
 GROUND = {
+    "cluster": {"plugins"},
     "compiling": set(),
     "files": {"storage"},
     "plugin": {"conditions", "plugins"},
@@ -149,6 +150,8 @@ HEAVY = {
     "matplotlib",
     "plotille",
     "joblib",
+    "dask",
+    "distributed",
     "chess",
     "soundfile",
     "soxr",

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import seqgen
-from seqgen.data import reading
+from seqgen.data import workers
 from seqgen.errors import DataError
 from seqgen.generation.watching import Asked
 from seqgen.serve import asking, guard, playground, session
@@ -529,14 +529,14 @@ def test_a_parser_that_hangs_is_ended(client, run, monkeypatch) -> None:
     monkeypatch.setattr(run.domain, "read", lambda *_: time.sleep(600), raising=False)
     body = {"name": "a.txt", "content": base64.b64encode(b"8 green").decode()}
     answers: list[tuple[int, str]] = []
-    reads = reading.read_alone
+    reads = workers.read_alone
 
     def read_alone(task: Any, patience: float) -> Any:
         # Meanwhile no other file is read.
         answers.append(client.refused("POST", "api/prompt", body))
         return reads(task, patience)
 
-    monkeypatch.setattr(reading, "read_alone", read_alone)
+    monkeypatch.setattr(workers, "read_alone", read_alone)
     status, error = client.refused("POST", "api/prompt", body)
     assert status == 422 and error.startswith("a.txt: its parser took longer")
     assert [status for status, _ in answers] == [429]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,7 @@ def prepare(
     seed: Seed = 0,
     jobs: Jobs = -1,
     patience: Patience = None,
+    cluster: str = "",
     overwrite: bool = False,
     report: bool = False,
     json: bool = False,
@@ -81,6 +83,9 @@ def prepare(
         Number of processes that read files; -1 uses all cores.
     patience
         Time limit in seconds for each 64 MB of a file; by default 600.
+    cluster
+        Address of a Dask scheduler whose workers read the files, such as tcp://host:8786; "local"
+        starts workers on this machine.
     overwrite
         Replace an existing corpus in the folder.
     report
@@ -94,16 +99,17 @@ def prepare(
     from seqgen.plugins.discovery import load_domain
 
     check_folder(out, load_domain(domain)[1].suffixes, "files to read go before --out")
-    corpus = prepare_corpus(
-        domain,
-        paths,
-        files,
-        out,
-        seed=seed,
-        jobs=jobs,
-        patience=patience,
-        overwrite=overwrite,
-    )
+    with shared_out(cluster):
+        corpus = prepare_corpus(
+            domain,
+            paths,
+            files,
+            out,
+            seed=seed,
+            jobs=jobs,
+            patience=patience,
+            overwrite=overwrite,
+        )
     if json:
         print_json(corpus.info | ({"report": file_reports(corpus)} if report else {}))
     else:
@@ -164,6 +170,13 @@ def prepare_corpus(
                 done / total, f"{stage} {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
             ),
         )
+
+
+def shared_out(cluster: str) -> AbstractContextManager[object]:
+    """Share the work of a block out to a cluster, if its address is given."""
+    from seqgen.cluster import on_cluster
+
+    return on_cluster(cluster) if cluster else nullcontext()
 
 
 def _listed(option: str, paths: tuple[Path, ...]) -> list[Path]:

@@ -15,7 +15,7 @@ from seqgen.conditions.labels import Labelled
 from seqgen.conditions.unlabelled import unlabelled
 from seqgen.data.labelling import Census, Labelling
 from seqgen.data.reading import Reader
-from seqgen.errors import ConfigError, DataError, PluginError, reason_of
+from seqgen.errors import ClusterError, ConfigError, DataError, PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
 from seqgen.plugins.announcements import Announced
@@ -89,6 +89,8 @@ def suggested_codec(
     """
     try:
         name, reason = domain.suggest(pieces)
+    except ClusterError:
+        raise
     except Exception as error:
         raise fault_of(error) or PluginError(
             f"{found.distribution} {found.version} cannot choose a codec for these files "
@@ -132,6 +134,8 @@ def fitted_codec(
     try:
         fitted = _fit(choice, passing, before)
         Vocab.of(fitted.vocab)
+    except ClusterError:
+        raise
     except DataError as error:
         # Without a piece there is nothing wrong with the codec.
         raise readers[0].nothing_usable(str(error) if some else "") from error

@@ -79,9 +79,10 @@ def prepare(
 ) -> Corpus:
     """Read files, encode their pieces and store them; reuse a corpus of the same content.
 
-    Files are read in parallel by joblib, by default in other processes of this machine;
-    ``joblib.parallel_config`` can choose a Dask or Ray cluster. A file larger than
-    `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by piece.
+    Files are read in parallel by joblib, in other processes of this machine or as
+    ``joblib.parallel_config`` says; in a block of `seqgen.on_cluster` by the workers of a Dask
+    cluster. A file larger than `seqgen.data.reading.KEPT_BYTES` is read in this process, piece by
+    piece.
 
     A file whose parser takes too long or crashes its process is skipped like any other bad file.
     This process itself reads large files, corpora of up to four files, and all files with

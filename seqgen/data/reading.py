@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
-from multiprocessing import TimeoutError as TakesTooLong
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
-import joblib
 import numpy as np
 
+from seqgen.cluster import joined
 from seqgen.conditions.labels import Labelled, content_of
 from seqgen.data.finding import Noted, Skipped, Sources, unread_text
 from seqgen.data.labelling import FileLabels, Labelling
@@ -32,10 +30,9 @@ from seqgen.data.one_file import (
     encode_piece,
     mended_piece,
     read_file,
-    read_whole_file,
 )
 from seqgen.data.unpacking import Readable, members, to_look_at, unpacked_size
-from seqgen.data.workers import share_out
+from seqgen.data.workers import on_workers, survivors
 from seqgen.errors import CorpusError, PluginError, reason_of
 from seqgen.options import options_from
 from seqgen.plugin import Codec, Domain, Piece
@@ -173,6 +170,8 @@ class Reader:
         self._total = max(sum(self._sizes.values()), 1)
         self._patience = PATIENCE if patience is None else patience
         self._refused: list[Skipped] = []
+        # Of these not one pass may have pieces that another one lacks.
+        self._lost: set[str] = set()
         self.notes: list[Noted] = []
         # Starting processes takes about a second, which a few files do not repay.
         has_archive = any(map(self._is_container, sources.files))
@@ -244,7 +243,8 @@ class Reader:
 
     def encoded(self, codec: Codec) -> Iterator[tuple[str, Encoded]]:
         """Yield the source of every piece with its encoded form."""
-        if self._kept is None:
+        # Where workers encode, they read a small corpus again, which is less than to send it.
+        if self._kept is None or (joined() is not None and self._jobs != 1):
             return self._accepted(self._read("encoding", codec))
         return self._accepted(
             encode_piece(self._domain, codec, self._unknown, source, piece)
@@ -301,8 +301,11 @@ class Reader:
                 if self._jobs == 1 or len(group) == 1:
                     pairs = zip(group, tasks, strict=True)
                     results = (self._read_here(each.size, task) for each, task in pairs)
+                elif (cluster := joined()) is not None:
+                    sizes = {shown(each.place): each.size for each in group}
+                    results = on_workers(cluster, tasks, sizes, self._patience, self._lost)
                 else:
-                    results = _survivors(tasks, self._jobs, self._patience)
+                    results = survivors(tasks, self._jobs, self._patience)
                 yield from zip((each.share for each in group), results, strict=True)
                 for each in group:
                     if each.is_temporary:
@@ -356,35 +359,6 @@ class Reader:
                 held += size
         if group:
             yield group
-
-
-def _survivors(tasks: list[Any], jobs: int, patience: float) -> Iterator[list[Content]]:
-    """Yield the contents that other processes read, in order; skip a file that kills its process.
-
-    To find that file, all files without a result are read again one at a time.
-    """
-    done = 0
-    # With one process, as on a machine with one core, joblib would read in this process.
-    processes = max(joblib.effective_n_jobs(jobs), 2)
-    delayed = (joblib.delayed(read_whole_file)(*task) for task in tasks)
-    try:
-        for contents in share_out(delayed, processes, return_as="generator", timeout=patience):
-            yield contents
-            done += 1
-    except (BrokenProcessPool, TakesTooLong):
-        yield from (read_alone(task, patience) for task in tasks[done:])
-
-
-def read_alone(task: Any, patience: float) -> list[Content]:
-    """Return the contents of a file, read in a process that may die or take `patience` seconds."""
-    try:
-        # With one job joblib would read it in this process.
-        [contents] = share_out([joblib.delayed(read_whole_file)(*task)], 2, timeout=patience)
-    except BrokenProcessPool:
-        return [Skipped(task[2], "its parser crashed")]
-    except TakesTooLong:
-        return [Skipped(task[2], f"its parser took longer than {patience:g} seconds")]
-    return list(contents)
 
 
 def _length(content: Content) -> int:

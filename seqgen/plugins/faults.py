@@ -233,9 +233,7 @@ def method_text(owner: object, method: str) -> str:
     found = inspect.unwrap(getattr(found, "__func__", found))
     own = getattr(found, "__module__", "").partition(".")[0] != "seqgen"
     text = f"{kind.__qualname__}.{method}"
-    if known := _owners.get(_package(kind.__module__)) or _announced().get(
-        _package(kind.__module__)
-    ):
+    if known := owner_of(kind):
         text = f"{known[0]} {known[1]}: {text}"
     for place in (found, kind) if own else (kind,):
         try:
@@ -244,6 +242,12 @@ def method_text(owner: object, method: str) -> str:
             continue
         return f"{text} at {file}, line {line}"
     return text
+
+
+def owner_of(kind: type) -> tuple[str, str] | None:
+    """Return the distribution that a class of a plugin is from and its version, or None."""
+    package = _package(kind.__module__)
+    return _owners.get(package) or _announced().get(package)
 
 
 def traceback_of(error: BaseException) -> str:

@@ -146,7 +146,7 @@ def only_piece(run: Run, path: Path, patience: float) -> Any:
     DataError
         If it holds no piece or several, or its parser fails or takes longer than `patience`.
     """
-    from seqgen.data.reading import read_alone
+    from seqgen.data.workers import read_alone
 
     task = run.domain, path, path.name, FileLabels({}), None, "error", run.read_options()
     pieces = []

@@ -1,8 +1,8 @@
 """Training on two hosts against one, and with hosts that are killed and come back.
 
 Hosts are network namespaces of this machine, each with one process of one thread, so two hosts need
-two free cores. The figure is tokens a second of two hosts over those of one, with the same batch
-and a network of two layers of 512. The link has no delay.
+two free cores. The figure is tokens a second of two hosts over those of one, with the same batch, a
+network of two layers of 512, and packets that take a millisecond from host to host.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ import seqgen
 LARGE = ("--layers", "2", "--hidden", "512", "--embedding", "64", "--dropout", "0")
 SMALL = ("--layers", "1", "--hidden", "64", "--embedding", "16", "--dropout", "0.1")
 BATCH = ("--batch-size", "64", "--window", "64", "--threads", "1", "--device", "cpu")
+#: Milliseconds from host to host, and numbers in the messages.
+LINKS = {"1 ms": (1, "float32"), "20 ms": (20, "float32"), "20 ms, 16 bits": (20, "bfloat16")}
+
 KILLS = {"kills": {"type": int, "default": 3, "help": "trainings of which one host is killed"}}
 
 
@@ -30,10 +33,13 @@ def train(folder: Path, corpus: Path, *settings: str) -> tuple[str, ...]:
     return ("train", "text", str(corpus), *BATCH, *settings, "--out", str(folder / "run"))
 
 
-def speed(folder: Path, corpus: Path, count: int, tokens: int) -> float:
+def speed(
+    folder: Path, corpus: Path, count: int, tokens: int, delay: float = 0, numbers: str = "float32"
+) -> float:
     """Return the tokens a second of some hosts, without the first second."""
-    words = train(folder, corpus, *LARGE, "--tokens", str(tokens), "--evaluations", "1")
-    with hosts(folder, count, *words) as made:
+    settings = ("--tokens", str(tokens), "--evaluations", "1", "--gradients", numbers)
+    words = train(folder, corpus, *LARGE, *settings)
+    with hosts(folder, count, *words, delay=delay / 1000) as made:
         for number in range(1, count + 1):
             made.start(number)
         made.finish()
@@ -44,10 +50,12 @@ def speed(folder: Path, corpus: Path, count: int, tokens: int) -> float:
     )
 
 
-def loss(folder: Path, corpus: Path, seed: int, chance: random.Random | None = None) -> float:
+def loss(
+    folder: Path, corpus: Path, seed: int, delay: float = 0, chance: random.Random | None = None
+) -> float:
     """Return the loss of a training on three hosts; with `chance` one is killed and comes back."""
     settings = (*SMALL, "--tokens", "1500000", "--evaluations", "20", "--seed", str(seed))
-    with hosts(folder, 3, *train(folder, corpus, *settings)) as made:
+    with hosts(folder, 3, *train(folder, corpus, *settings), delay=delay / 1000) as made:
         for number in (1, 2, 3):
             made.start(number)
         if chance is not None:
@@ -79,18 +87,22 @@ def main() -> None:
         seqgen.prepare("text", out=corpus / "corpus")
         corpus /= "corpus"
         try:
-            speeds = [speed(new(), corpus, count, tokens) for count in (1, 2)]
+            alone = speed(new(), corpus, 1, tokens)
+            speeds = {
+                link: speed(new(), corpus, 2, tokens, *settings) for link, settings in LINKS.items()
+            }
         except NoNamespaces as reason:
             sys.exit(str(reason))
-        benchmark.say(f"tokens a second of one and two hosts: {speeds}")
+        benchmark.say(f"tokens a second of one host: {alone:.0f}; of two: {speeds}")
         whole = [loss(new(), corpus, seed) for seed in range(3)]
         broken = []
         for number in range(benchmark.given.kills):
-            broken.append(loss(new(), corpus, number % 3, chance))
+            broken.append(loss(new(), corpus, number % 3, (1, 20)[number % 2], chance))
             benchmark.say(f"loss after a host was killed and came back: {broken[-1]:.4f}")
     benchmark.finish(
-        speeds[1] / speeds[0],
-        baselines={"tokens a second of one host": speeds[0]},
+        speeds["1 ms"] / alone,
+        baselines={"tokens a second of one host": alone},
+        times={link: found / alone for link, found in speeds.items()},
         losses_of_whole_trainings=whole,
         losses_with_a_host_killed=broken,
         spread=statistics.pstdev(whole),

@@ -1,16 +1,21 @@
-"""Hosts on one machine: network namespaces on a bridge, each with its own torchrun.
+"""Hosts on one machine: network namespaces, each with its own torchrun.
 
-They need root and the command ``ip``.
+They need root and the command ``ip``. A bridge connects them; or, where packets shall take time, a
+switch of our own (`Switch`), because few kernels have a queue that delays them.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import os
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +34,15 @@ ENVIRONMENT = {
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
 }
 
+#: Where the kernel makes network devices for programs.
+TUN = Path("/dev/net/tun")
+
+#: Of the kernel: makes a network device whose frames a program reads and writes.
+TUNSETIFF, TAP, WITHOUT_HEADER = 0x400454CA, 0x0002, 0x1000
+
+#: Bytes of the largest packet between delayed hosts; large ones cost the switch less time.
+LARGEST = 65_000
+
 #: Numbers the groups of hosts of this process: what is removed keeps its name for a moment.
 _GROUPS = itertools.count(1)
 
@@ -40,6 +54,68 @@ class NoNamespaces(Exception):
 def ip(*words: str) -> bool:
     """Run the command ``ip``; return whether it succeeded."""
     return subprocess.run(["ip", *words], capture_output=True).returncode == 0
+
+
+class Switch(threading.Thread):
+    """Passes on the frames of the hosts, each after a delay.
+
+    Parameters
+    ----------
+    seconds : float
+        The delay in one direction.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._seconds = seconds
+        self._ports: dict[int, int] = {}
+        self._ended = threading.Event()
+
+    def plug(self, name: str, number: int) -> None:
+        """Make the network device of a host; its hardware address ends with the number."""
+        import fcntl  # not on Windows
+
+        port = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            fcntl.ioctl(port, TUNSETIFF, struct.pack("16sH", name.encode(), TAP | WITHOUT_HEADER))
+        except OSError as error:
+            raise NoNamespaces(f"this machine cannot delay packets ({error})") from error
+        ip("link", "set", name, "address", f"02:00:00:00:00:{number:02x}", "mtu", str(LARGEST))
+        self._ports[number] = port
+
+    def run(self) -> None:
+        """Pass frames on until `end`."""
+        waiting: list[tuple[float, int, int, bytes]] = []
+        order = itertools.count()
+        watch = select.poll()
+        for port in self._ports.values():
+            watch.register(port, select.POLLIN)
+        while not self._ended.is_set():
+            left = waiting[0][0] - time.monotonic() if waiting else 0.05
+            for port, _ in watch.poll(max(left * 1000, 0)):
+                with suppress(OSError):
+                    frame = os.read(port, LARGEST + 100)
+                    for to in self._receivers(frame, port):
+                        due = time.monotonic() + self._seconds
+                        heapq.heappush(waiting, (due, next(order), to, frame))
+            while waiting and waiting[0][0] <= time.monotonic():
+                _, _, to, frame = heapq.heappop(waiting)
+                with suppress(OSError):  # A host that is gone loses it, as a cable would.
+                    os.write(to, frame)
+
+    def _receivers(self, frame: bytes, sender: int) -> list[int]:
+        """Return the port of the host that a frame is for; all others for one to all."""
+        known = self._ports.get(frame[5]) if frame[:5] == b"\x02\0\0\0\0" else None
+        ports = self._ports.values() if known is None else [known]
+        return [port for port in ports if port != sender]
+
+    def end(self) -> None:
+        """Stop, and remove the devices."""
+        self._ended.set()
+        if self.is_alive():
+            self.join()
+        for port in self._ports.values():
+            os.close(port)
 
 
 @dataclass
@@ -61,14 +137,19 @@ class Hosts:
     folder: Path
     count: int
     words: tuple[str, ...]
+    switch: Switch | None = None
     running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def add(self, number: int) -> None:
         """Make the namespace of a host."""
         name, outside = f"{self.name}-{number}", f"{self.name}v{number}"
         ip("netns", "add", name)
-        ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("link", "set", outside, "master", self.name, "up")
+        if self.switch is not None:
+            self.switch.plug(outside, number)
+            ip("link", "set", outside, "netns", name, "name", "eth0")
+        else:
+            ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("link", "set", outside, "master", self.name, "up")
         ip("-n", name, "addr", "add", f"10.91.0.{number}/24", "dev", "eth0")
         ip("-n", name, "link", "set", "lo", "up")
         if not ip("-n", name, "link", "set", "eth0", "up"):
@@ -129,8 +210,10 @@ class Hosts:
 
 
 @contextmanager
-def hosts(folder: Path, count: int, *words: object) -> Iterator[Hosts]:
+def hosts(folder: Path, count: int, *words: object, delay: float = 0.0) -> Iterator[Hosts]:
     """Make some hosts; at the end they are killed and removed.
+
+    Packets take `delay` seconds from host to host.
 
     Raises
     ------
@@ -143,15 +226,19 @@ def hosts(folder: Path, count: int, *words: object) -> Iterator[Hosts]:
     name = f"sg{os.getpid()}.{next(_GROUPS)}"
     if not ip("link", "add", name, "type", "bridge"):
         raise NoNamespaces("this machine cannot make a bridge")
-    made = Hosts(name, folder, count, tuple(map(str, words)))
+    made = Hosts(name, folder, count, tuple(map(str, words)), Switch(delay) if delay else None)
     try:
         ip("link", "set", name, "up")
         for number in range(1, count + 1):
             made.add(number)
+        if made.switch is not None:
+            made.switch.start()
         yield made
     finally:
         for number in [*made.running]:
             made.kill(number)
+        if made.switch is not None:
+            made.switch.end()
         for number in range(1, count + 1):
             ip("netns", "del", f"{name}-{number}")
         ip("link", "del", name)
